@@ -1,0 +1,1 @@
+"""The rules: policy, gate, sign-offs, errors, and the contracts of every file that crosses rooms."""

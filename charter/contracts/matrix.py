@@ -1,0 +1,119 @@
+"""The matrix as it crosses rooms: memory-mapped arrays per as-of date, entity-sorted, with a manifest.
+
+    matrix/PROGRAMME/ID/
+      manifest.json          contract `matrix`
+      definition.json        contract `definition`
+      as_of=2025-03-01/
+        entity.npy           (rows,)             bytes `S32`: household or person pseudonym, ascending
+        area.npy             (rows,)             bytes `S9`: LSOA 2021, empty where unknown
+        features.npy         (rows, features)    float32; NaN is "not seen"
+        seen.npy             (rows, seen)        uint16: how many members were seen, by service and window
+        members.npy          (rows,)             uint16: how many members at the as-of date
+        person.npy           (people,)           bytes `S32`: the members of all rows, in row order
+        person_row.npy       (people,)           int32: the row that each person belongs to
+        person_age.npy       (people,)           float32: age in years at the as-of date; NaN where unknown
+        outcome_at.npy       (rows, components)  int64: valid_at of the first outcome in the horizon, UTC µs; NONE if none
+        outcome_known_at.npy (rows, components)  int64: its known_at
+        outcome_seen.npy     (rows, components)  bool: whether feed and permission cover the whole horizon
+
+Needs numpy alone, so that serving can read it. Nothing here is pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import check_document
+from charter.contracts.files import read_json
+from charter.errors import DataError
+
+__all__ = ["NONE", "Matrix", "MatrixDate"]
+
+NONE = np.iinfo(np.int64).min
+"""The time that means "no such time" in int64 microsecond arrays."""
+
+
+@dataclass(frozen=True)
+class MatrixDate:
+    """The rows of a matrix at one as-of date; see the module for the shapes and types."""
+
+    as_of: date
+    entity: NDArray[np.bytes_]
+    area: NDArray[np.bytes_]
+    features: NDArray[np.float32]
+    seen: NDArray[np.uint16]
+    members: NDArray[np.uint16]
+    person: NDArray[np.bytes_]
+    person_row: NDArray[np.int32]
+    person_age: NDArray[np.float32]
+    outcome_at: NDArray[np.int64]
+    outcome_known_at: NDArray[np.int64]
+    outcome_seen: NDArray[np.bool_]
+
+    ARRAYS = (
+        "entity",
+        "area",
+        "features",
+        "seen",
+        "members",
+        "person",
+        "person_row",
+        "person_age",
+        "outcome_at",
+        "outcome_known_at",
+        "outcome_seen",
+    )
+
+    def write(self, folder: Path) -> None:
+        """Write one `.npy` file per array into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in self.ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix on disk: features x (entity, as-of date), with outcomes as times."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    definition: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Matrix:
+        """Open the matrix in `folder`; raise DataError if its manifest or definition breaks its contract."""
+        manifest = read_json(folder / "manifest.json")
+        check_document("matrix", manifest)
+        definition = read_json(folder / "definition.json")
+        check_document("definition", definition)
+        return cls(folder, manifest, definition)
+
+    @property
+    def features(self) -> list[str]:
+        """The names of the feature columns, in order."""
+        return list(self.manifest["features"])
+
+    @property
+    def dates(self) -> list[date]:
+        """The as-of dates, ascending."""
+        return sorted(date.fromisoformat(day) for day in self.manifest["as_of"])
+
+    def at(self, as_of: date) -> MatrixDate:
+        """Map the arrays of one as-of date; raise DataError if the matrix has no such date."""
+        folder = self.folder / f"as_of={as_of.isoformat()}"
+        if not folder.is_dir():
+            raise DataError(
+                f"the matrix {self.manifest['id']} has no rows at {as_of}.",
+                f"Build it with `sooner build --as-of {as_of}`.",
+            )
+        return MatrixDate(
+            as_of,
+            **{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in MatrixDate.ARRAYS},
+        )

@@ -1,0 +1,103 @@
+"""Where each file of a workspace is. The only module that spells these paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from charter.contracts.files import pointed
+from charter.errors import DataError
+
+__all__ = ["Workspace"]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A council's workspace as one programme sees it.
+
+    The council's data (`extracts`, `store`, `quarantine`, `vault`, MLflow) is one for all programmes; everything a
+    programme makes from it is in a folder of the programme's name.
+    """
+
+    root: Path
+    programme: str
+
+    @property
+    def extracts(self) -> Path:
+        """The fictional borough's extracts, as each service would send them."""
+        return self.root / "extracts"
+
+    @property
+    def store(self) -> Path:
+        """`store/SNAPSHOT/`: `records/` (left by pull), `tables/` (left by link), `manifest.json`; and `current`."""
+        return self.root / "store"
+
+    @property
+    def quarantine(self) -> Path:
+        """`quarantine/SNAPSHOT.parquet`: rows refused by pull, each with its rule id."""
+        return self.root / "quarantine"
+
+    @property
+    def vault(self) -> Path:
+        """Names, addresses and identifiers, sealed; nothing outside it holds any."""
+        return self.root / "vault"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's own store for this workspace."""
+        return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Where MLflow keeps artifacts."""
+        return self.root / "mlartifacts"
+
+    @property
+    def matrix(self) -> Path:
+        """`matrix/PROGRAMME/ID/as_of=DATE/` with `manifest.json` and `definition.json`; and `current`."""
+        return self.root / "matrix" / self.programme
+
+    @property
+    def scores(self) -> Path:
+        """`scores/PROGRAMME/RUN.parquet`: out-of-time scores of one training run; and `current`."""
+        return self.root / "scores" / self.programme
+
+    @property
+    def audit(self) -> Path:
+        """`audit/PROGRAMME/RUN/`: findings.json, decision.json, signoffs.toml, report.html; and `current`."""
+        return self.root / "audit" / self.programme
+
+    @property
+    def release(self) -> Path:
+        """`release/PROGRAMME/ID/`: training's model.lgb and manifest.json; and `current`."""
+        return self.root / "release" / self.programme
+
+    @property
+    def bundle(self) -> Path:
+        """`bundle/PROGRAMME/ID/`: what serving needs and nothing else; and `current`."""
+        return self.root / "bundle" / self.programme
+
+    @property
+    def worklist(self) -> Path:
+        """`worklist/PROGRAMME/LIST/`: issued.csv, list.json; and `current`."""
+        return self.root / "worklist" / self.programme
+
+    @property
+    def casework(self) -> Path:
+        """The casework database where no URL names another."""
+        return self.root / "casework.db"
+
+    @property
+    def suspensions(self) -> Path:
+        """`suspended/*.json`: the kill switch; plain files, so that it works with every database down."""
+        return self.root / "suspended"
+
+    def snapshot(self, name: str | None = None) -> Path:
+        """Return the folder of the snapshot `name`, or of the newest linked one; raise DataError where there is none."""
+        chosen = self.store / name if name else pointed(self.store)
+        if chosen is None or not (chosen / "tables").is_dir():
+            raise DataError(
+                f"there is no linked snapshot{f' {name}' if name else ''} in {self.root.name}/store/.",
+                "Run `sooner pull`, then `sooner link`.",
+            )
+        return chosen

@@ -1,0 +1,87 @@
+"""The published order of a worklist: one rule for training's metrics, the audit and the list that is served.
+
+    1. margin, larger first (the model's raw margin, float64; never the calibrated likelihood)
+    2. among equal margins, the sha256 of the entity's pseudonym followed by the as-of date (`ab12...2026-03-01`),
+       smaller first
+
+The second key is a lottery that anybody can draw again and nobody can steer: it differs at each date, so the same
+household is not last among its equals for ever. Ranking is per as-of date, then within each team, then cut at the
+team's capacity. Needs numpy alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from charter.errors import DataError
+
+__all__ = ["order", "rank_within", "select"]
+
+
+def order(entity: ArrayLike, as_of: date, margin: ArrayLike) -> NDArray[np.int64]:
+    """Return each row's place from 1 among all rows of one as-of date.
+
+    `entity` (rows,) pseudonyms, as bytes or text; `margin` (rows,) float64. Raises DataError for a margin that is not
+    a number, for an entity that occurs twice, and for lengths that differ.
+    """
+    names = _as_bytes(entity)
+    margins = np.asarray(margin, dtype=np.float64)
+    if names.shape != margins.shape or names.ndim != 1:
+        raise DataError(
+            f"{names.size} entities and {margins.size} margins cannot be ranked: there must be one margin for each.",
+            "Make the scores again with `sooner train`.",
+        )
+    if not np.isfinite(margins).all():
+        raise DataError("a margin is not a finite number, so it has no place.", "Make the scores again.")
+    if len(np.unique(names)) != names.size:
+        raise DataError(f"an entity occurs twice on {as_of}, so places would not be unique.", "Make the scores again.")
+    # Only rows with equals need the lottery: hashing all of them would cost more than sorting.
+    _, group, size = np.unique(margins, return_inverse=True, return_counts=True)
+    lots = np.zeros(names.size, dtype="S32")
+    day = as_of.isoformat().encode()
+    for row in np.flatnonzero(size[group] > 1):
+        lots[row] = _lot(bytes(names[row]), day)
+    places = np.empty(names.size, dtype=np.int64)
+    places[np.lexsort((lots, -margins))] = np.arange(1, names.size + 1)
+    return places
+
+
+def rank_within(rank: NDArray[np.int64], team: ArrayLike) -> NDArray[np.int64]:
+    """Return each row's place from 1 within its team, given its place among all (`order`); shape (rows,)."""
+    teams = np.asarray(team)
+    by_team = np.lexsort((rank, teams))
+    within = np.empty(len(rank), dtype=np.int64)
+    ordered = teams[by_team]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if ordered.size else np.zeros(0, dtype=np.int64)
+    counts = np.diff(np.r_[starts, ordered.size])
+    within[by_team] = np.arange(1, ordered.size + 1) - np.repeat(starts, counts)
+    return within
+
+
+def select(rank: NDArray[np.int64], team: ArrayLike, capacity: Mapping[str, int]) -> NDArray[np.bool_]:
+    """Return which rows are on their team's list: place within the team at most the team's capacity; shape (rows,).
+
+    `team` (rows,) team ids as text; a team without capacity (and an empty id: no team) gets no list.
+    """
+    teams = np.asarray(team)
+    places = {str(name): int(capacity.get(str(name), 0)) if name else 0 for name in np.unique(teams)}
+    room = np.array([places[str(name)] for name in teams], dtype=np.int64)
+    return rank_within(rank, teams) <= room
+
+
+def _lot(name: bytes, day: bytes) -> bytes:
+    return hashlib.sha256(name + day).digest()
+
+
+def _as_bytes(entity: ArrayLike) -> NDArray[np.bytes_]:
+    names: NDArray[Any] = np.asarray(entity)
+    if names.dtype.kind == "S":
+        return names
+    encoded: NDArray[np.bytes_] = np.char.encode(names.astype(str), "utf-8")
+    return encoded

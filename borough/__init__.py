@@ -1,0 +1,1 @@
+"""A fictional borough that sends extracts; a leaf that only `sooner` imports."""

@@ -1,0 +1,1 @@
+"""Who it treats how: disparities, explanations, proxies, packs, records and impact."""

@@ -1,0 +1,1 @@
+"""Who to visit first, and why: worklist, reasons, store, service and casework pages."""

@@ -1,0 +1,1 @@
+"""Which model, and how good: folds, baselines, LightGBM, metrics at capacity, MLflow, release."""

@@ -66,8 +66,8 @@ def new_file(path: Path) -> Iterator[Path]:
     try:
         yield beside
         _sync(beside)
-        os.chmod(beside, 0o600)
-        os.replace(beside, path)
+        beside.chmod(0o600)
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -86,7 +86,7 @@ def new_folder(path: Path) -> Iterator[Path]:
             if child.is_file():
                 _sync(child)
         if not path.exists():
-            os.rename(beside, path)
+            beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 

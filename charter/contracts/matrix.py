@@ -12,7 +12,7 @@
         person.npy           (people,)           bytes `S32`: the members of all rows, in row order
         person_row.npy       (people,)           int32: the row that each person belongs to
         person_age.npy       (people,)           float32: age in years at the as-of date; NaN where unknown
-        outcome_at.npy       (rows, components)  int64: valid_at of the first outcome in the horizon, UTC µs; NONE if none
+        outcome_at.npy       (rows, components)  int64: valid_at of the first in the horizon, UTC µs; NONE if none
         outcome_known_at.npy (rows, components)  int64: its known_at
         outcome_seen.npy     (rows, components)  bool: whether feed and permission cover the whole horizon
 

@@ -93,7 +93,7 @@ class Workspace:
         return self.root / "suspended"
 
     def snapshot(self, name: str | None = None) -> Path:
-        """Return the folder of the snapshot `name`, or of the newest linked one; raise DataError where there is none."""
+        """Return the folder of snapshot `name`, or of the newest linked one; raise DataError where there is none."""
         chosen = self.store / name if name else pointed(self.store)
         if chosen is None or not (chosen / "tables").is_dir():
             raise DataError(

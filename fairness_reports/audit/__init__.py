@@ -1,0 +1,1 @@
+"""Findings: disparities, explanations and proxies, each with its interval and group size."""

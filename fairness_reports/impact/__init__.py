@@ -1,0 +1,1 @@
+"""Does it help: outcomes by arm."""

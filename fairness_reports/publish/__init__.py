@@ -1,0 +1,1 @@
+"""What the board and residents read: packs, records, maps."""

@@ -1,0 +1,1 @@
+"""Two engines, one meaning: the slow reference and the fast engine."""

@@ -1,0 +1,1 @@
+"""Pull: every source of the register into a dated snapshot."""

@@ -1,0 +1,1 @@
+"""The casework pages; no BentoML here."""

@@ -1,0 +1,65 @@
+"""The house rules that no linter of its own carries."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("charter", "features", "training", "fairness_reports", "serving", "borough")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, check=True)
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+
+
+def test_no_room_imports_the_command_that_mounts_it() -> None:
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"^\s*(import sooner\b|from sooner\b)", text, re.MULTILINE), path
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != "borough"])
+def test_the_verbs_of_a_room_load_without_its_heavy_libraries(room: str) -> None:
+    """`sooner --help` answers on a core-only installation, and quickly."""
+    heavy = "duckdb pyarrow pandas numba mlflow shap fairlearn sklearn splink matplotlib".split()
+    code = f"import {room}.commands, sys; print([name for name in {heavy!r} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_no_tracked_file_names_a_machine_or_a_registry() -> None:
+    hosts = ("py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "deb." + "debian.org")
+    path_of_a_machine = re.compile(r"(^|[^A-Za-z0-9_.])/(work|root|home/[a-z]+)/")
+    for path in tracked():
+        if path.suffix in {".png", ".woff2", ".parquet", ".npy"} or path == Path(__file__):
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not any(host in text for host in hosts), path
+        assert not path_of_a_machine.search(text), path
+
+
+def test_constraints_hold_no_address() -> None:
+    assert "://" not in (ROOT / "constraints.txt").read_text(encoding="utf-8")
+
+
+def test_nothing_unpickles() -> None:
+    """No pickle anywhere: neither the module, nor joblib, nor numpy's switch for it."""
+    unpickling = re.compile(r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)\b|allow_pickle\s*=\s*True", re.MULTILINE)
+    for path in tracked("*.py"):
+        assert not unpickling.search(path.read_text(encoding="utf-8")), path
+
+
+def test_people_have_needs_and_likelihoods() -> None:
+    """The word for people is never the one that insurers use; what people read lives in templates and council data."""
+    banned = re.compile(r"\b" + "ri" + r"sk(s|y)?\b", re.IGNORECASE)
+    for path in [*tracked("*.html", "*.jinja", "*.jinja2"), *tracked("council/*.toml", "council/**/*.py")]:
+        if "vendor" in path.parts or "static" in path.parts:
+            continue
+        assert not banned.search(path.read_text(encoding="utf-8")), path

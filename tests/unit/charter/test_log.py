@@ -1,0 +1,104 @@
+"""The audit log says where it was tampered with."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from charter.errors import DataError
+from charter.log import Entry, FileLog, anchor, follow, verify
+
+KEY = b"k" * 32
+
+
+def chain_of(length: int, chain: str = "worker") -> list[Entry]:
+    entries: list[Entry] = []
+    for number in range(length):
+        last = entries[-1] if entries else None
+        entries.append(follow(last, chain=chain, actor="u1", role="manager", action="view", subject=f"r{number}"))
+    return entries
+
+
+def test_an_untouched_log_verifies_and_counts_each_chain() -> None:
+    assert verify([*chain_of(3), *chain_of(2, "other")]) == {"other": 2, "worker": 3}
+    assert verify([]) == {}
+
+
+def test_entries_are_verified_wherever_they_are_stored() -> None:
+    assert verify(reversed(chain_of(4))) == {"worker": 4}
+
+
+@pytest.mark.parametrize("field", ["actor", "role", "action", "subject", "purpose", "at"])
+def test_an_edited_entry_is_named(field: str) -> None:
+    entries = chain_of(4)
+    entries[2] = replace(entries[2], **{field: "changed"})
+    with pytest.raises(DataError, match="entry 3 of chain 'worker' was edited"):
+        verify(entries)
+
+
+def test_a_removed_entry_is_named() -> None:
+    entries = chain_of(4)
+    del entries[1]
+    with pytest.raises(DataError, match="entry 2 of chain 'worker' was removed"):
+        verify(entries)
+
+
+def test_an_entry_resealed_after_an_edit_breaks_the_link_to_the_next() -> None:
+    entries = chain_of(4)
+    entries[1] = replace(entries[1], actor="somebody").sealed()
+    with pytest.raises(DataError, match="entry 3 .* does not follow"):
+        verify(entries)
+
+
+def test_swapped_numbers_are_found() -> None:
+    entries = chain_of(4)
+    entries[1], entries[2] = replace(entries[1], number=3), replace(entries[2], number=2)
+    with pytest.raises(DataError, match="entry 2"):
+        verify(entries)
+
+
+def test_an_entry_that_is_there_twice_is_found() -> None:
+    entries = chain_of(2)
+    with pytest.raises(DataError, match="twice"):
+        verify([*entries, entries[1]])
+
+
+def test_a_removed_end_is_found_by_an_anchor_alone() -> None:
+    entries = chain_of(4)
+    signed = anchor(entries, KEY)
+    assert verify(entries[:3]) == {"worker": 3}
+    with pytest.raises(DataError, match="entry 4 .* anchored"):
+        verify(entries[:3], [signed], KEY)
+    assert verify(entries, [signed], KEY) == {"worker": 4}
+
+
+def test_an_anchor_signed_with_another_key_is_refused() -> None:
+    entries = chain_of(2)
+    with pytest.raises(DataError, match="another key"):
+        verify(entries, [anchor(entries, b"other")], KEY)
+
+
+def test_a_file_log_keeps_one_chain_under_concurrent_writers(tmp_path: Path) -> None:
+    log = FileLog(tmp_path / "log.jsonl")
+    writers = [
+        threading.Thread(target=lambda: [log.append(actor="a", role="r", action="x") for _ in range(5)])
+        for _ in range(4)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert verify(log.entries()) == {"commands": 20}
+    assert (tmp_path / "log.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_line_that_is_no_entry_is_named(tmp_path: Path) -> None:
+    log = FileLog(tmp_path / "log.jsonl")
+    assert log.entries() == []
+    log.append(actor="a", role="r", action="x")
+    (tmp_path / "log.jsonl").write_text((tmp_path / "log.jsonl").read_text() + "oops\n")
+    with pytest.raises(DataError, match="line 2 of log.jsonl"):
+        log.append(actor="a", role="r", action="x")

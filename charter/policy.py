@@ -1,0 +1,433 @@
+"""The board's policy: `charter.toml` read, checked and denied by default.
+
+    Policy
+    ├── principles   what the council promised, each with an id that data uses are mapped to
+    ├── allowed      which signals may be used for which purpose; what is not listed is not allowed
+    ├── prohibited   what is never an input, whatever else says so
+    ├── audit        the characteristics and ages that every audit measures
+    ├── gates        questions whose answers let a model go live or not
+    ├── waivers      answers the board accepts for now: by which role, why, until when
+    └── roles        who signs the charter and a decision, for how long, and who may suspend
+
+A key that is not known here, a purpose or measure that does not exist, and a review that is overdue are all
+CharterError (exit 12): a policy that is not understood allows nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from charter.council import read_toml
+from charter.errors import CharterError
+
+__all__ = [
+    "HARMS",
+    "MEASURES",
+    "PURPOSES",
+    "Characteristic",
+    "Gate",
+    "Policy",
+    "Principle",
+    "Prohibited",
+    "Role",
+    "Waiver",
+]
+
+PURPOSES = ("link", "train", "shadow", "rank", "display", "evaluate", "equality_monitoring", "area_statistics")
+"""Every purpose there is, one per stage (design: permission)."""
+
+HARMS = ("missed help", "unwanted contact")
+
+MEASURES: Mapping[str, str] = {
+    "selection_rate": "the share on a worklist",
+    "recall": "the share of those with a later need who were on a worklist",
+    "false_negative_rate": "the share of those with a later need who were on no worklist",
+    "false_positive_rate": "the share of those without a later need who were on a worklist",
+    "precision": "the share of those on a worklist who had a later need",
+    "false_discovery_rate": "the share of those on a worklist who had no later need",
+    "false_omission_rate": "the share of those on no worklist who had a later need",
+    "recorded_given_independent": "the share with a recorded need among those with an independent sign of one",
+    "recall_of_independent": "the share on a worklist among those with an independent sign of need",
+    "seen": "the share of people whom a service could see",
+}
+"""The measures a gate may ask about, in plain words."""
+
+
+@dataclass(frozen=True)
+class Principle:
+    """One promise to residents, in words, with the id that uses of data are mapped to."""
+
+    id: str
+    title: str
+    means: str
+
+
+@dataclass(frozen=True)
+class Prohibited:
+    """Something that is never an input: the words that betray it in a name, and why."""
+
+    id: str
+    title: str
+    words: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Characteristic:
+    """A protected characteristic that every audit measures."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One question of the board: a group against everyone else, a limit on the gap and a bound on the figure itself.
+
+    With `statistic = "ratio"` the limit is the group's figure divided by everyone else's: below 1 it must be at
+    least that, above 1 at most. With "difference" it is the group's minus everyone else's: negative, at least;
+    positive, at most. `floor` (or `ceiling`) bounds the figures themselves, so that making everyone else worse off
+    closes a gap but not the gate. Fewer people with the outcome than `minimum_positives` is never an answer.
+    """
+
+    id: str
+    question: str
+    harm: str
+    measure: str
+    characteristic: str
+    statistic: str
+    limit: float
+    bound: float
+    minimum_positives: int
+
+    @property
+    def at_least(self) -> bool:
+        """Whether too little of the measure is the harm (else too much of it is)."""
+        return self.limit < (1.0 if self.statistic == "ratio" else 0.0)
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that accepts the charter or a decision, how long that lasts, and whether it alone may suspend."""
+
+    id: str
+    title: str
+    signs: frozenset[str]
+    months: int
+    may_suspend: bool
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A gate's verdict that the board accepts for now; it is part of the charter, so it is signed with it."""
+
+    gate: str
+    group: str
+    role: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The charter as read; `sha256` is of the file's bytes, so an edit of any kind is another charter."""
+
+    sha256: str
+    version: str
+    title: str
+    review_by: date
+    example: bool
+    principles: tuple[Principle, ...]
+    purposes: frozenset[str]
+    allowed: Mapping[str, frozenset[str]]
+    prohibited_inputs: tuple[Prohibited, ...]
+    age_as_composition: bool
+    characteristics: tuple[str, ...]
+    characteristic_titles: Mapping[str, str]
+    audited_ages: tuple[int, int]
+    not_recorded: str
+    independent_outcome: str | None
+    gates: tuple[Gate, ...]
+    roles: tuple[Role, ...]
+    waivers: tuple[Waiver, ...]
+
+    @classmethod
+    def load(cls, path: Path, today: date | None = None) -> Policy:
+        """Read the charter at `path`.
+
+        Raises CharterError for an unknown or missing key, an unknown word, or a review date before `today`
+        (the current date in UTC where none is given).
+        """
+        policy = _read(read_toml(path), hashlib.sha256(path.read_bytes()).hexdigest())
+        day = today or datetime.now(UTC).date()
+        if policy.review_by < day:
+            raise CharterError(
+                f"the charter's review was due by {policy.review_by}, so it allows nothing any more.",
+                "Let the board review charter.toml, set the next `review_by`, and sign it with `sooner sign`.",
+            )
+        return policy
+
+    def allows(self, signal: str, purpose: str) -> bool:
+        """Whether the charter's list names `signal` (`service.kind`) for `purpose`, and nothing prohibits it."""
+        return signal in self.allowed.get(purpose, frozenset()) and self.prohibits(signal) is None
+
+    @property
+    def prohibited(self) -> tuple[str, ...]:
+        """The ids of what is never an input."""
+        return tuple(one.id for one in self.prohibited_inputs)
+
+    def prohibits(self, name: str) -> Prohibited | None:
+        """Return the prohibition that a signal's or column's name falls under, or None.
+
+        Names are compared word by word (`ethnic_group` has the words ethnic and group), never by parts of words.
+        """
+        words = name.lower().replace(".", "_").replace("-", "_").split("_")
+        spaced = f" {' '.join(words)} "
+        for one in self.prohibited_inputs:
+            if any(f" {word.replace('_', ' ')} " in spaced for word in one.words):
+                return one
+        return None
+
+    def role(self, role_id: str) -> Role:
+        """Return the role of that id; raise CharterError for one the charter does not know."""
+        for role in self.roles:
+            if role.id == role_id:
+                return role
+        raise CharterError(
+            f"the charter knows no role {role_id!r}.", f"Choose one of: {', '.join(role.id for role in self.roles)}."
+        )
+
+    def signers(self, what: str) -> tuple[Role, ...]:
+        """Return the roles that must sign `what`: "charter" or "decision"."""
+        return tuple(role for role in self.roles if what in role.signs)
+
+
+class _Table:
+    """A TOML table being read: each key is taken once, and one that nobody took is an error."""
+
+    def __init__(self, where: str, raw: Any) -> None:
+        if not isinstance(raw, dict):
+            raise CharterError(f"charter.toml: {where} is not a table.", "Write it as in Sooner's own charter.toml.")
+        self.where = where
+        self.left: dict[str, Any] = dict(raw)
+
+    def take(self, key: str, kind: type | tuple[type, ...], *, default: Any = ...) -> Any:
+        """Return and remove the value of `key`; raise CharterError where it is missing or of another type."""
+        if key not in self.left:
+            if default is not ...:
+                return default
+            raise CharterError(f"charter.toml: {self.where} lacks {key!r}.", "Add it, as in Sooner's own charter.toml.")
+        value = self.left.pop(key)
+        # A TOML boolean is a Python int; a number written as true is a mistake, not a 1.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise CharterError(
+                f"charter.toml: {key!r} of {self.where} is {value!r}, which is not of the right type.",
+                "Write it as in Sooner's own charter.toml.",
+            )
+        return value
+
+    def number(self, key: str, *, default: Any = ...) -> Any:
+        """Return and remove a number as a float."""
+        value = self.take(key, (int, float), default=default)
+        return value if value is None else float(value)
+
+    def words(self, key: str, *, default: Any = ...) -> tuple[str, ...]:
+        """Return and remove a list of texts."""
+        values = self.take(key, list, default=default)
+        if not all(isinstance(value, str) for value in values):
+            raise CharterError(f"charter.toml: {key!r} of {self.where} is not a list of texts.", "Quote each of them.")
+        return tuple(values)
+
+    def tables(self, key: str) -> list[_Table]:
+        """Return and remove an array of tables; none is an empty list."""
+        return [
+            _Table(f"[[{key}]] number {number}", row)
+            for number, row in enumerate(self.take(key, list, default=[]), start=1)
+        ]
+
+    def table(self, key: str) -> _Table:
+        """Return and remove a table."""
+        return _Table(f"[{key}]", self.take(key, dict))
+
+    def one_of(self, key: str, choices: Iterable[str]) -> str:
+        """Return and remove a text that must be one of `choices`."""
+        value: str = self.take(key, str)
+        known = tuple(choices)
+        if value not in known:
+            raise CharterError(
+                f"charter.toml: {key!r} of {self.where} is {value!r}, which is not known.",
+                f"Choose one of: {', '.join(known)}.",
+            )
+        return value
+
+    def done(self) -> None:
+        """Raise CharterError if any key is left: a rule that nobody reads would be a rule that nobody keeps."""
+        self.left.pop("example", None)
+        if self.left:
+            raise CharterError(
+                f"charter.toml: {self.where} has a key that is not known: {', '.join(sorted(self.left))}.",
+                "Correct its spelling or remove it: what Sooner does not understand it does not allow.",
+            )
+
+
+def _read(raw: dict[str, Any], sha256: str) -> Policy:
+    top = _Table("the top level", raw)
+    example = bool(raw.get("example", False))
+    audit = top.table("audit")
+    characteristics = tuple(_characteristic(row) for row in audit.tables("characteristic"))
+    ids = tuple(one.id for one in characteristics)
+    roles = tuple(_role(row) for row in top.tables("role"))
+    gates = tuple(_gate(row, ids) for row in top.tables("gate"))
+    allowed: dict[str, set[str]] = {}
+    for row in top.tables("allow"):
+        _allow(row, allowed)
+    policy = Policy(
+        sha256=sha256,
+        version=top.take("version", str),
+        title=top.take("title", str),
+        review_by=top.take("review_by", date),
+        example=example,
+        principles=tuple(_principle(row) for row in top.tables("principle")),
+        purposes=frozenset(allowed),
+        allowed={purpose: frozenset(signals) for purpose, signals in allowed.items()},
+        prohibited_inputs=tuple(_prohibited(row) for row in top.tables("prohibited")),
+        age_as_composition=top.take("age_as_composition", bool),
+        characteristics=ids,
+        characteristic_titles={one.id: one.title for one in characteristics},
+        audited_ages=_ages(audit),
+        not_recorded=audit.take("not_recorded", str),
+        independent_outcome=audit.take("independent_outcome", str, default=None),
+        gates=gates,
+        roles=roles,
+        waivers=tuple(_waiver(row, gates, roles) for row in top.tables("waiver")),
+    )
+    audit.done()
+    top.done()
+    _whole(policy)
+    return policy
+
+
+def _whole(policy: Policy) -> None:
+    """Refuse a charter that could never stop anything, or that names one thing twice."""
+    for name, found in (
+        ("gate", [gate.id for gate in policy.gates]),
+        ("role", [role.id for role in policy.roles]),
+        ("principle", [one.id for one in policy.principles]),
+    ):
+        if not found:
+            raise CharterError(f"charter.toml has no [[{name}]].", "Add at least one, as in Sooner's own charter.toml.")
+        if len(set(found)) != len(found):
+            raise CharterError(f"charter.toml names a {name} twice.", "Give each its own id.")
+    for what in ("charter", "decision"):
+        if not policy.signers(what):
+            raise CharterError(f"charter.toml names no role that signs a {what}.", f'Add signs = ["{what}"] to a role.')
+
+
+def _principle(row: _Table) -> Principle:
+    one = Principle(row.take("id", str), row.take("title", str), row.take("means", str))
+    row.done()
+    return one
+
+
+def _allow(row: _Table, allowed: dict[str, set[str]]) -> None:
+    purposes, signals = row.words("purposes"), row.words("signals")
+    row.done()
+    for purpose in purposes:
+        if purpose not in PURPOSES:
+            raise CharterError(
+                f"charter.toml: {row.where} names a purpose that does not exist: {purpose!r}.",
+                f"Choose from: {', '.join(PURPOSES)}.",
+            )
+        allowed.setdefault(purpose, set()).update(signals)
+    for signal in signals:
+        if len(signal.split(".")) != 2 or not all(signal.split(".")):
+            raise CharterError(
+                f"charter.toml: {row.where} lists {signal!r}, which is not of the form service.kind.",
+                "Name each signal in full: there are no wildcards.",
+            )
+
+
+def _prohibited(row: _Table) -> Prohibited:
+    one = Prohibited(row.take("id", str), row.take("title", str), row.words("words"), row.take("why", str))
+    row.done()
+    return one
+
+
+def _characteristic(row: _Table) -> Characteristic:
+    one = Characteristic(row.take("id", str), row.take("title", str))
+    row.done()
+    return one
+
+
+def _ages(audit: _Table) -> tuple[int, int]:
+    ages = audit.take("ages", list)
+    if len(ages) != 2 or not all(type(age) is int for age in ages) or not 0 <= ages[0] <= ages[1]:
+        raise CharterError(
+            f"charter.toml: the audited ages are {ages}, not a youngest and an oldest age.", "Write ages = [0, 17]."
+        )
+    return ages[0], ages[1]
+
+
+def _gate(row: _Table, characteristics: tuple[str, ...]) -> Gate:
+    statistic = row.one_of("statistic", ("ratio", "difference"))
+    limit = row.number("limit")
+    neutral = 1.0 if statistic == "ratio" else 0.0
+    if limit == neutral or (statistic == "ratio" and limit <= 0):
+        raise CharterError(
+            f"charter.toml: the limit of {row.where} is {limit}, which no two groups could ever be sure to keep.",
+            "Write the worst ratio below or above 1 (or difference below or above 0) that the board accepts.",
+        )
+    gate = Gate(
+        id=row.take("id", str),
+        question=row.take("question", str),
+        harm=row.one_of("harm", HARMS),
+        measure=row.one_of("measure", MEASURES),
+        characteristic=row.one_of("characteristic", characteristics),
+        statistic=statistic,
+        limit=limit,
+        bound=row.number("floor" if limit < neutral else "ceiling"),
+        minimum_positives=row.take("minimum_positives", int),
+    )
+    row.done()
+    return gate
+
+
+def _role(row: _Table) -> Role:
+    signs = row.words("signs")
+    unknown = set(signs) - {"charter", "decision"}
+    if unknown:
+        raise CharterError(
+            f"charter.toml: {row.where} signs {', '.join(sorted(unknown))}, which is nothing to sign.",
+            'Choose from: "charter", "decision".',
+        )
+    role = Role(
+        row.take("id", str),
+        row.take("title", str),
+        frozenset(signs),
+        row.take("months", int),
+        row.take("may_suspend", bool, default=False),
+    )
+    row.done()
+    return role
+
+
+def _waiver(row: _Table, gates: tuple[Gate, ...], roles: tuple[Role, ...]) -> Waiver:
+    waiver = Waiver(
+        gate=row.one_of("gate", [gate.id for gate in gates]),
+        group=row.take("group", str),
+        role=row.one_of("role", [role.id for role in roles]),
+        reason=row.take("reason", str),
+        expires=row.take("expires", date),
+    )
+    row.done()
+    if len(waiver.reason.split()) < 5:
+        raise CharterError(
+            f"charter.toml: the waiver of {waiver.gate} gives no reason that a resident could read.",
+            "Write why in a sentence.",
+        )
+    return waiver

@@ -1,0 +1,109 @@
+"""The council's secret key: 32 bytes that never lie beside the data, and the keys and pseudonyms derived from it.
+
+The key comes from `$SOONER_KEY` (64 hexadecimal digits) or from a file: `$SOONER_KEY_FILE`, by default
+`~/.config/sooner/COUNCIL.key`, made on first use and readable by its owner alone. Each purpose has a key of its own
+(HKDF-SHA256, RFC 5869), so that the pseudonyms of one can't be compared with those of another. A pseudonym is the
+first 128 bits of HMAC-SHA256 (RFC 2104) of the parts joined by the unit separator, as 32 hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from charter.contracts.workspace import Workspace
+from charter.council import Council
+from charter.errors import CharterError, UsageError
+
+__all__ = ["SEPARATOR", "Key", "key_file"]
+
+SEPARATOR = "\x1f"
+_BLOCK = 64
+
+
+def key_file(council: Council) -> Path:
+    """Return where the key of `council` is kept, unless the environment holds the key itself."""
+    named = os.environ.get("SOONER_KEY_FILE")
+    if named:
+        return Path(named)
+    slug = re.sub(r"[^a-z0-9]+", "-", council.name.lower()).strip("-") or "council"
+    return Path.home() / ".config" / "sooner" / f"{slug}.key"
+
+
+@dataclass(frozen=True)
+class Key:
+    """The master key; it is not shown by repr, and only keys derived from it are ever used."""
+
+    master: bytes = field(repr=False)
+
+    @classmethod
+    def load(cls, council: Council, workspace: Workspace) -> Key:
+        """Return the council's key, made on first use.
+
+        Raises UsageError for a key that is not 64 hexadecimal digits, CharterError for a file inside the workspace
+        or one that others can read.
+        """
+        given = os.environ.get("SOONER_KEY")
+        if given is not None:
+            return cls(_parse(given, "$SOONER_KEY"))
+        path = key_file(council)
+        if path.resolve().is_relative_to(workspace.root.resolve()):
+            raise CharterError(
+                "the key file is inside the workspace, beside the data it seals.",
+                "Name a file elsewhere in $SOONER_KEY_FILE.",
+            )
+        if not path.exists():
+            _make(path)
+        if path.stat().st_mode & 0o077:
+            raise CharterError("the key file can be read by others.", f"Type `chmod 600` with its path ({path.name}).")
+        return cls(_parse(path.read_text(encoding="ascii", errors="replace"), "the key file"))
+
+    def derive(self, purpose: str) -> bytes:
+        """Return the 32 byte key of one purpose."""
+        return HKDF(hashes.SHA256(), 32, b"sooner", purpose.encode()).derive(self.master)
+
+    @cached_property
+    def id(self) -> str:
+        """A name of the key that gives nothing of it away: two snapshots with the same id share pseudonyms."""
+        return self.pseudonym("key id")
+
+    def pads(self, purpose: str) -> tuple[bytes, bytes]:
+        """Return HMAC's inner and outer padded key of `purpose`, for engines that have only a hash function."""
+        padded = self.derive(purpose).ljust(_BLOCK, b"\0")
+        return bytes(b ^ 0x36 for b in padded), bytes(b ^ 0x5C for b in padded)
+
+    def pseudonym(self, purpose: str, *parts: str) -> str:
+        """Return the pseudonym of `parts` under the key of `purpose`: 32 hexadecimal digits."""
+        return hmac.digest(self.derive(purpose), SEPARATOR.join(parts).encode(), "sha256").hex()[:32]
+
+
+def _parse(text: str, where: str) -> bytes:
+    digits = text.strip()
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
+        raise UsageError(f"{where} does not hold a key of 64 hexadecimal digits.", "Make one: `openssl rand -hex 32`.")
+    return bytes.fromhex(digits)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return  # another process made it first: theirs is the key
+    except OSError as error:
+        raise UsageError(
+            f"a key could not be kept in {path.name}: {error.strerror}.",
+            "Set $SOONER_KEY_FILE to a file you may write, or $SOONER_KEY to a key (`openssl rand -hex 32`).",
+        ) from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+        file.flush()
+        os.fsync(file.fileno())

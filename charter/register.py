@@ -1,0 +1,393 @@
+"""The data-sharing register: every source, why it may be used, how it is read and what it says (`register.toml`).
+
+    [[source]]                        one delivery of one service
+      service, title, contact         who sends it
+      format, folder                  canonical | csv | parquet, relative to the extracts (or an absolute folder)
+      basis, conditions, gateway      why it may be used at all; `purposes`: what for
+      arrival_lag_days, ...           how late it comes, how long it is kept, who may not hear of it
+      [[source.signal]]               the kinds of event it records, named `service.kind`
+      [[source.file]]                 for csv and parquet: each file with its STRICT columns
+        [[source.file.record]]        how its rows become canonical rows: DuckDB SQL expressions over the columns
+
+Read by every room that asks "may this service be used for that purpose?"; only `pull` reads the files' mappings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from charter.council import read_toml
+from charter.errors import CharterError, DataError
+from charter.policy import PURPOSES
+
+__all__ = ["RECORD_FIELDS", "ExtractFile", "Record", "Register", "Signal", "Source"]
+
+_CONSENT = "consent"
+_FORMATS = ("canonical", "csv", "parquet")
+_TYPES = ("text", "integer", "decimal", "boolean", "date", "datetime")
+
+RECORD_FIELDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "person": (
+        frozenset({"reference"}),
+        frozenset(
+            {
+                "forename",
+                "surname",
+                "birth_date",
+                "death_date",
+                "sex",
+                "postcode",
+                "uprn",
+                "shared_key",
+                "safe_contact",
+                "known_at",
+            }
+        ),
+    ),
+    "address": (frozenset({"reference", "uprn", "start"}), frozenset({"end", "known_at"})),
+    "event": (
+        frozenset({"reference", "signal", "key", "valid_at"}),
+        frozenset({"end_at", "known_at", "amount", "detail", "void"}),
+    ),
+    "protected": (frozenset({"reference", "characteristic", "value"}), frozenset({"known_at"})),
+    "coverage": (frozenset({"reference", "start"}), frozenset({"end", "known_at"})),
+    "permission": (
+        frozenset({"reference", "of_service", "service", "purpose", "choice", "status", "start"}),
+        frozenset({"end", "decided_by", "known_at"}),
+    ),
+    "place": (frozenset({"uprn", "area", "home"}), frozenset({"address", "postcode", "start", "end", "known_at"})),
+}
+"""What a row of a file can become: the fields it must and the fields it may give. `where` is allowed in all."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A kind of event: `name` is `service.kind`; `unit` says what `amount` counts ('' where there is none)."""
+
+    name: str
+    title: str
+    details: tuple[str, ...]
+    unit: str
+    system_response: bool
+    interval: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """How rows of a file become canonical rows of one kind: a DuckDB SQL expression per field (see RECORD_FIELDS)."""
+
+    kind: str
+    fields: Mapping[str, str]
+    where: str
+
+
+@dataclass(frozen=True)
+class ExtractFile:
+    """One file of a delivery: its strict columns (name -> type), its unique key, and what its rows become.
+
+    `versions` are the columns that tell the versions of one row apart: key and versions together are unique.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    versions: tuple[str, ...]
+    records: tuple[Record, ...]
+    optional: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """One delivery of one service; days and years are whole numbers, `intrusiveness` is 1 (least) to 5.
+
+    `one_reference_each`: no two references of the service are the same person, so that twins stay two.
+    `dates` and `datetimes` are the strptime formats of its CSV files; datetimes are UTC, dates the council's days.
+    """
+
+    service: str
+    title: str
+    contact: str
+    format: str
+    folder: str
+    basis: str
+    conditions: tuple[str, ...]
+    gateway: str
+    purposes: frozenset[str]
+    arrival_lag_days: int
+    promised_lag_days: int
+    retention_years: int
+    confidential_from_household: bool
+    own_voice_age: int
+    one_reference_each: bool
+    intrusiveness: int
+    display: bool
+    example: bool
+    signals: tuple[Signal, ...]
+    files: tuple[ExtractFile, ...]
+    dates: str
+    datetimes: str
+    delivery: Mapping[str, Any]
+    tolerance: Mapping[str, float]
+
+    @property
+    def bears_people(self) -> bool:
+        """Whether it records people at all: a gazetteer does not."""
+        return bool(self.signals) or any(r.kind != "place" for f in self.files for r in f.records)
+
+
+@dataclass(frozen=True)
+class Register:
+    """The register as read; `sha256` is that of the file."""
+
+    sources: tuple[Source, ...]
+    sha256: str
+
+    @classmethod
+    def load(cls, path: Path) -> Register:
+        """Read `register.toml`; raise UsageError, DataError (a row that breaks its form) or CharterError (no basis)."""
+        raw = read_toml(path)
+        unknown = set(raw) - {"source", "example"}
+        if unknown:
+            raise DataError(
+                f"{path.name} has an unknown key {sorted(unknown)[0]!r}.", "A register holds [[source]] rows only."
+            )
+        sources = tuple(_source(row) for row in raw.get("source", ()))
+        if not sources:
+            raise DataError(f"{path.name} names no source.", "Add a [[source]] row for each delivery.")
+        _refuse_twice("source", (source.service for source in sources))
+        _refuse_twice("signal", (signal.name for source in sources for signal in source.signals))
+        return cls(sources, hashlib.sha256(path.read_bytes()).hexdigest())
+
+    @cached_property
+    def _by_service(self) -> Mapping[str, Source]:
+        return {source.service: source for source in self.sources}
+
+    @cached_property
+    def _by_signal(self) -> Mapping[str, Signal]:
+        return {signal.name: signal for source in self.sources for signal in source.signals}
+
+    def source(self, service: str) -> Source:
+        """Return the row of `service`; raise CharterError for one that is not in the register."""
+        if service not in self._by_service:
+            raise CharterError(
+                f"the register has no source {service!r}.", f"Choose one of: {', '.join(sorted(self._by_service))}."
+            )
+        return self._by_service[service]
+
+    def signal(self, name: str) -> Signal:
+        """Return the signal `service.kind`; raise CharterError for one that no source declares."""
+        if name not in self._by_signal:
+            raise CharterError(
+                f"no source of the register declares the signal {name!r}.",
+                "Add a [[source.signal]] row to register.toml, or use a declared one.",
+            )
+        return self._by_signal[name]
+
+    @cached_property
+    def signals(self) -> tuple[Signal, ...]:
+        """All declared signals, in the register's order."""
+        return tuple(self._by_signal.values())
+
+    def permits(self, service: str, purpose: str) -> bool:
+        """Whether the lawful basis of `service` covers `purpose`; an unknown service or purpose is not permitted."""
+        return service in self._by_service and purpose in self._by_service[service].purposes
+
+    def consent_based(self, service: str) -> bool:
+        """Whether `service` may be used for a person only with that person's consent."""
+        return service in self._by_service and self._by_service[service].basis == _CONSENT
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The services whose row is still the shipped example: real data is refused while there is one."""
+        return tuple(source.service for source in self.sources if source.example)
+
+
+def _refuse_twice(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"register.toml names the {what} {name!r} twice.", "Keep one of the two rows.")
+        seen.add(name)
+
+
+def _require(row: Mapping[str, Any], key: str, where: str, kind: type) -> Any:
+    if key not in row:
+        raise DataError(f"register.toml: {where} lacks {key!r}.", "Add it, as in Sooner's own council.")
+    return _typed(row[key], key, where, kind)
+
+
+def _typed(value: Any, key: str, where: str, kind: type) -> Any:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise DataError(
+            f"register.toml: {key!r} of {where} is not {_KINDS[kind]}.", "Correct it, as in Sooner's own council."
+        )
+    return value
+
+
+_KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
+
+_SOURCE_KEYS = frozenset(
+    {
+        "service",
+        "title",
+        "contact",
+        "format",
+        "folder",
+        "basis",
+        "conditions",
+        "gateway",
+        "purposes",
+        "arrival_lag_days",
+        "promised_lag_days",
+        "retention_years",
+        "confidential_from_household",
+        "own_voice_age",
+        "one_reference_each",
+        "intrusiveness",
+        "display",
+        "example",
+        "signal",
+        "file",
+        "dates",
+        "datetimes",
+        "delivery",
+        "tolerance",
+    }
+)
+
+
+def _source(row: Mapping[str, Any]) -> Source:
+    service = _require(row, "service", "a [[source]]", str)
+    where = f"source {service!r}"
+    _refuse_unknown(row, _SOURCE_KEYS, where)
+    basis = row.get("basis", "")
+    if not isinstance(basis, str) or not basis.strip():
+        raise CharterError(
+            f"the register gives no lawful basis for {service!r}.",
+            "Write `basis = ...` with its conditions in register.toml, or remove the source.",
+        )
+    purposes = frozenset(_require(row, "purposes", where, list))
+    if purposes - set(PURPOSES):
+        raise DataError(
+            f"register.toml: {where} has an unknown purpose {sorted(purposes - set(PURPOSES))[0]!r}.",
+            f"Choose from: {', '.join(PURPOSES)}.",
+        )
+    intrusiveness = _typed(row.get("intrusiveness", 3), "intrusiveness", where, int)
+    if not 1 <= intrusiveness <= 5:
+        raise DataError(f"register.toml: intrusiveness of {where} is not 1 to 5.", "1 is the least intrusive.")
+    return Source(
+        service=service,
+        title=_require(row, "title", where, str),
+        contact=row.get("contact", ""),
+        format=_one_of(row.get("format", "csv"), _FORMATS, "format", where),
+        folder=row.get("folder", service),
+        basis=basis.strip(),
+        conditions=tuple(row.get("conditions", ())),
+        gateway=row.get("gateway", ""),
+        purposes=purposes,
+        arrival_lag_days=_typed(row.get("arrival_lag_days", 0), "arrival_lag_days", where, int),
+        promised_lag_days=_typed(row.get("promised_lag_days", 0), "promised_lag_days", where, int),
+        retention_years=_require(row, "retention_years", where, int),
+        confidential_from_household=_typed(
+            row.get("confidential_from_household", False), "confidential_from_household", where, bool
+        ),
+        own_voice_age=_typed(row.get("own_voice_age", 16), "own_voice_age", where, int),
+        one_reference_each=_typed(row.get("one_reference_each", False), "one_reference_each", where, bool),
+        intrusiveness=intrusiveness,
+        display=_typed(row.get("display", True), "display", where, bool),
+        example=_typed(row.get("example", False), "example", where, bool),
+        signals=tuple(_signal(signal, service) for signal in row.get("signal", ())),
+        files=tuple(_file(file, where) for file in row.get("file", ())),
+        dates=_typed(row.get("dates", "%Y-%m-%d"), "dates", where, str),
+        datetimes=_typed(row.get("datetimes", "%Y-%m-%dT%H:%M:%SZ"), "datetimes", where, str),
+        delivery=_typed(row.get("delivery", {}), "delivery", where, dict),
+        tolerance=_tolerance(row.get("tolerance", {}), where),
+    )
+
+
+def _refuse_unknown(row: Mapping[str, Any], known: Iterable[str], where: str) -> None:
+    unknown = sorted(set(row) - set(known))
+    if unknown:
+        raise DataError(
+            f"register.toml: {where} has an unknown key {unknown[0]!r}.", f"Known keys: {', '.join(sorted(known))}."
+        )
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], key: str, where: str) -> str:
+    if value not in allowed:
+        raise DataError(
+            f"register.toml: {key} of {where} is {value!r}, which is not known.", f"Choose from: {', '.join(allowed)}."
+        )
+    return str(value)
+
+
+_TOLERANCE = {"bad_value": 0.02, "known_before_valid": 0.0, "duplicate_key": 0.0}
+
+
+def _tolerance(row: Mapping[str, Any], where: str) -> Mapping[str, float]:
+    """Shares of a file's rows (0 to 1) that may break each rule before the whole delivery is refused."""
+    _refuse_unknown(row, _TOLERANCE, f"tolerance of {where}")
+    shares = {name: float(row.get(name, share)) for name, share in _TOLERANCE.items()}
+    for name, share in shares.items():
+        if not 0 <= share < 1:
+            raise DataError(
+                f"register.toml: tolerance {name!r} of {where} is not a share from 0 to below 1.", "0.02 is 2 %."
+            )
+    return shares
+
+
+def _signal(row: Mapping[str, Any], service: str) -> Signal:
+    name = _require(row, "name", f"a signal of {service!r}", str)
+    full = name if "." in name else f"{service}.{name}"
+    if full.split(".", 1)[0] != service:
+        raise DataError(f"register.toml: the signal {full!r} is not of {service!r}.", "Name it `service.kind`.")
+    _refuse_unknown(
+        row, ("name", "title", "details", "unit", "system_response", "interval", "example"), f"signal {full!r}"
+    )
+    return Signal(
+        name=full,
+        title=_require(row, "title", f"signal {full!r}", str),
+        details=tuple(row.get("details", ())),
+        unit=row.get("unit", ""),
+        system_response=_typed(row.get("system_response", False), "system_response", f"signal {full!r}", bool),
+        interval=_typed(row.get("interval", False), "interval", f"signal {full!r}", bool),
+    )
+
+
+def _file(row: Mapping[str, Any], where: str) -> ExtractFile:
+    name = _require(row, "name", f"a file of {where}", str)
+    here = f"file {name!r} of {where}"
+    _refuse_unknown(row, ("name", "columns", "key", "versions", "record", "optional", "example"), here)
+    columns = _require(row, "columns", here, dict)
+    for column, kind in columns.items():
+        _one_of(kind, _TYPES, f"the type of column {column!r}", here)
+    key, versions = tuple(row.get("key", ())), tuple(row.get("versions", ()))
+    for column in (*key, *versions):
+        if column not in columns:
+            raise DataError(
+                f"register.toml: the key {column!r} of {here} is not one of its columns.", "Name one of `columns`."
+            )
+    return ExtractFile(
+        name,
+        dict(columns),
+        key,
+        versions,
+        tuple(_record(record, here) for record in row.get("record", ())),
+        _typed(row.get("optional", False), "optional", here, bool),
+    )
+
+
+def _record(row: Mapping[str, Any], where: str) -> Record:
+    kind = _one_of(row.get("kind"), tuple(RECORD_FIELDS), "the kind of a record", where)
+    required, optional = RECORD_FIELDS[kind]
+    here = f"a {kind} record of {where}"
+    _refuse_unknown(row, required | optional | {"kind", "where", "example"}, here)
+    for field in sorted(required):
+        _require(row, field, here, str)
+    fields = {field: _typed(value, field, here, str) for field, value in row.items() if field in required | optional}
+    return Record(kind, fields, _typed(row.get("where", "true"), "where", here, str))

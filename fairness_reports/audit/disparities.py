@@ -1,0 +1,155 @@
+"""One measure of every group beside everyone else's: figures, gaps and their 95 % intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairness_reports.audit.intervals import effective, newcombe, score_ratio, wilson
+from fairness_reports.audit.measures import Measure
+from fairness_reports.audit.tally import Tally
+
+__all__ = ["ENOUGH", "Disparity", "Side", "disparities"]
+
+Floats = NDArray[np.float64]
+
+ENOUGH = 20.0
+"""Effective people counted, and not counted, on each side from which on the bootstrap's percentiles are trusted."""
+
+_LEVELS = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison: the figure with its interval, among how many rows; None where nobody is there."""
+
+    estimate: float | None
+    interval: tuple[float, float] | None
+    n: int
+    positives: int
+    selected: int
+    clusters: int
+
+
+@dataclass(frozen=True)
+class Disparity:
+    """A group beside everyone else: difference (group minus rest) and ratio (group over rest).
+
+    An interval is None where the data cannot bound it; an upper end may be infinite. `method` is "bootstrap" or
+    "small" (closed forms on the effective number of people).
+    """
+
+    group: str
+    side: Side
+    rest: Side
+    difference: float | None
+    difference_interval: tuple[float, float] | None
+    ratio: float | None
+    ratio_interval: tuple[float, float] | None
+    method: str
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """A measure on one side, for all groups at once: (groups,) each, and (resamples, groups) draws."""
+
+    counted: Floats
+    among: Floats
+    share: Floats
+    effective: Floats
+    draws: Floats
+
+    @property
+    def enough(self) -> NDArray[np.bool_]:
+        on, off = self.share * self.effective, (1 - self.share) * self.effective
+        return np.nan_to_num(np.minimum(on, off), nan=0.0) >= ENOUGH
+
+
+def disparities(tally: Tally, measure: Measure, draws: Floats) -> list[Disparity]:
+    """Return one Disparity per group of the tally, in its order.
+
+    `draws` (resamples, groups, cells) are the tally's own, so that all measures share them.
+    """
+    group, rest = _shares(tally, measure, draws, rest=False), _shares(tally, measure, draws, rest=True)
+    enough = group.enough & rest.enough
+    gap, ratio = group.share - rest.share, _over(group.share, rest.share)
+    small_gap = newcombe(group.share, group.effective, rest.share, rest.effective)
+    small_ratio = score_ratio(group.share, group.effective, rest.share, rest.effective)
+    gaps = _choose(enough, gap, group.draws - rest.draws, small_gap)
+    ratios = _choose(enough, ratio, _over(group.draws, rest.draws), small_ratio)
+    totals = tally.totals
+    others = totals.sum(axis=0) - totals
+    clusters = _clusters_of_rest(tally)
+    sides = _choose(group.enough, group.share, group.draws, wilson(group.share, group.effective))
+    rests = _choose(rest.enough, rest.share, rest.draws, wilson(rest.share, rest.effective))
+    return [
+        Disparity(
+            name,
+            _side(group, i, sides, totals[i], int(tally.clusters[i])),
+            _side(rest, i, rests, others[i], int(clusters[i])),
+            _number(gap[i]),
+            _pair(gaps, i),
+            _number(ratio[i]),
+            _pair(ratios, i),
+            "bootstrap" if enough[i] else "small",
+        )
+        for i, name in enumerate(tally.names)
+    ]
+
+
+def _shares(tally: Tally, measure: Measure, draws: Floats, *, rest: bool) -> _Shares:
+    above, below = measure.above, measure.below
+    counted, among = tally.totals @ above, tally.totals @ below
+    drawn, drawn_among = draws @ above, draws @ below
+    if rest:
+        counted, among = counted.sum() - counted, among.sum() - among
+        drawn = drawn.sum(axis=1, keepdims=True) - drawn
+        drawn_among = drawn_among.sum(axis=1, keepdims=True) - drawn_among
+    share = _over(counted, among)
+    people = effective(share, among, *tally.moments(above, below, rest=rest))
+    return _Shares(counted, among, share, people, _over(drawn, drawn_among))
+
+
+def _clusters_of_rest(tally: Tally) -> NDArray[np.int64]:
+    rows = tally.patterns.sum(axis=2)
+    others = rows.sum(axis=1, keepdims=True) - rows > 0
+    return np.asarray(tally.weight @ others, dtype=np.int64)
+
+
+def _over(above: Floats, below: Floats) -> Floats:
+    """Divide; NaN where there is nobody to divide by (never 0 and never an error)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.where(below > 0, above / below, np.nan), dtype=np.float64)
+
+
+def _choose(
+    enough: NDArray[np.bool_], estimate: Floats, draws: Floats, small: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """Return the bootstrap's percentiles where there is enough, else the closed form; always around the estimate."""
+    low, high = small[0].copy(), small[1].copy()
+    if enough.any() and len(draws):
+        # A draw without anybody to divide by says nothing; where there is enough it hardly ever happens.
+        low[enough], high[enough] = np.nanpercentile(draws[:, enough], _LEVELS, axis=0)
+    return np.fmin(low, estimate), np.fmax(high, estimate)
+
+
+def _side(shares: _Shares, i: int, ends: tuple[Floats, Floats], totals: Floats, clusters: int) -> Side:
+    return Side(
+        _number(shares.share[i]),
+        _pair(ends, i),
+        round(float(shares.among[i])),
+        round(float(totals[2] + totals[3])),
+        round(float(totals[1] + totals[3] + totals[5])),
+        clusters,
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _pair(ends: tuple[Floats, Floats], i: int) -> tuple[float, float] | None:
+    low, high = float(ends[0][i]), float(ends[1][i])
+    return None if np.isnan(low) or np.isnan(high) else (low, high)

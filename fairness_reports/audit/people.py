@@ -1,0 +1,224 @@
+"""Who is audited: each person of the audited ages in each scored household, at each test date.
+
+The person is the unit: each carries the household's place on the list and the household's outcome. The household is
+the cluster: its people, at all its dates, rise and fall together. Everything is pooled over the as-of dates of the
+test folds. Protected characteristics are read here and nowhere else, for the purpose `equality_monitoring`; whoever
+objected to that, and whoever was never asked, is in the group "not recorded".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]  # it ships no types
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import NONE, Matrix, MatrixDate
+from charter.council import Council
+from charter.errors import DataError
+from charter.policy import Policy
+from charter.programme import Programme
+from charter.ranking import order, select
+from fairness_reports.audit.tables import connect
+from fairness_reports.audit.tally import UNKNOWN, Grouping
+
+__all__ = ["People", "Scores", "grouping", "horizon_end", "microseconds", "of_programme"]
+
+_NO_TEAM = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Out-of-time scores of one model (contract `scores`): entities and margins by as-of date."""
+
+    model: str
+    by_date: Mapping[date, tuple[NDArray[np.bytes_], NDArray[np.float64], NDArray[np.float64]]]
+
+    @classmethod
+    def read(cls, path: Path, model: str) -> Scores:
+        """Read one model's rows; raise DataError where the file has none, or an entity twice at a date."""
+        if not path.exists():
+            raise DataError(f"{path.name} is missing from {path.parent.name}/.", "Run `sooner train`.")
+        rows = (
+            connect()
+            .execute(
+                "SELECT entity, as_of::DATE AS as_of, margin::DOUBLE AS margin, score::DOUBLE AS score"
+                " FROM read_parquet($path) WHERE model = $model ORDER BY as_of, entity",
+                {"path": str(path), "model": model},
+            )
+            .fetchnumpy()
+        )
+        if not len(rows["entity"]):
+            raise DataError(f"{path.name} has no scores of the model {model!r}.", "Run `sooner train`.")
+        days = rows["as_of"].astype("datetime64[D]")
+        entity = np.char.encode(rows["entity"].astype(str), "utf-8")
+        by_date = {}
+        for day in np.unique(days):
+            here = days == day
+            names = entity[here]
+            if len(np.unique(names)) != len(names):
+                raise DataError(f"{path.name} scores an entity twice at {day}.", "Run `sooner train` again.")
+            by_date[day.astype(date)] = (names, np.asarray(rows["margin"][here]), np.asarray(rows["score"][here]))
+        return cls(model, by_date)
+
+
+@dataclass(frozen=True)
+class People:
+    """Rows of one person at one as-of date, pooled over dates; every array has shape (people,) unless said.
+
+    `entity` household pseudonyms; `row` the household's row among all households of `household_*` arrays;
+    `label` 1, 0 or UNKNOWN; `components` (people, components) bool; `lead_days` from the as-of date to the first
+    outcome, NaN where none; `seen` by service the share of the household's members whom the service could see.
+    """
+
+    as_of: NDArray[np.datetime64]
+    entity: NDArray[np.bytes_]
+    person: NDArray[np.bytes_]
+    selected: NDArray[np.bool_]
+    margin: NDArray[np.float64]
+    score: NDArray[np.float64]
+    label: NDArray[np.int8]
+    components: NDArray[np.bool_]
+    lead_days: NDArray[np.float64]
+    seen: Mapping[str, NDArray[np.float64]]
+    age: NDArray[np.float32]
+    component_names: tuple[str, ...]
+
+    @cached_property
+    def cluster(self) -> NDArray[np.int64]:
+        """The household of each row, as a number."""
+        return np.unique(self.entity, return_inverse=True)[1].astype(np.int64)
+
+    @property
+    def dates(self) -> list[date]:
+        """The as-of dates pooled, ascending."""
+        return [day.astype(date) for day in np.unique(self.as_of)]
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment as UTC microseconds since 1970."""
+    return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
+
+
+def horizon_end(definition: Mapping[str, object], council: Council, as_of: date) -> datetime:
+    """Return the end of the outcome's horizon in UTC: calendar units, at local midnight."""
+    outcome = definition["outcome"]
+    horizon = outcome["horizon"]  # type: ignore[index]  # its contract was checked when it was opened
+    return council.midnight(as_of + relativedelta(**{horizon["unit"]: horizon["n"]}))
+
+
+def of_programme(matrix: Matrix, scores: Scores, council: Council, programme: Programme, policy: Policy) -> People:
+    """Gather the audited people of every scored date; raise DataError where a scored household is not in the matrix."""
+    parts = [
+        _at(matrix, scores, day, council, programme.capacity(council, day), policy) for day in sorted(scores.by_date)
+    ]
+    services = parts[0].seen.keys()
+    return People(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in (
+                "as_of",
+                "entity",
+                "person",
+                "selected",
+                "margin",
+                "score",
+                "label",
+                "components",
+                "lead_days",
+                "age",
+            )
+        },
+        seen={service: np.concatenate([part.seen[service] for part in parts]) for service in services},
+        component_names=parts[0].component_names,
+    )
+
+
+def _at(
+    matrix: Matrix, scores: Scores, day: date, council: Council, capacity: Mapping[str, int], policy: Policy
+) -> People:
+    rows = matrix.at(day)
+    names, margin, score = scores.by_date[day]
+    entity = np.asarray(rows.entity)
+    place = np.searchsorted(entity, names)
+    if (place >= len(entity)).any() or (entity[np.minimum(place, len(entity) - 1)] != names).any():
+        raise DataError(f"a household scored at {day} is not in the matrix.", "Run `sooner train` again.")
+    listed = select(order(names, day, margin), _teams(np.asarray(rows.area)[place], day, council), capacity)
+    scored = np.full(len(entity), -1, dtype=np.int64)
+    scored[place] = np.arange(len(names))
+    person_row = np.asarray(rows.person_row)
+    chosen = np.flatnonzero((scored[person_row] >= 0) & _audited(rows, matrix, policy))
+    of, at = person_row[chosen], scored[person_row[chosen]]
+    label, components, lead = _outcome(matrix, rows, council)
+    return People(
+        as_of=np.full(len(chosen), np.datetime64(day, "D")),
+        entity=entity[of],
+        person=np.asarray(rows.person)[chosen],
+        selected=listed[at],
+        margin=margin[at],
+        score=score[at],
+        label=label[of],
+        components=components[of],
+        lead_days=lead[of],
+        seen={service: share[of] for service, share in _seen(matrix, rows).items()},
+        age=np.asarray(rows.person_age)[chosen],
+        component_names=tuple(matrix.manifest["components"]),
+    )
+
+
+def _audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
+    """Whether each person is of the audited ages; of a programme about persons, those of unknown age count too."""
+    youngest, oldest = policy.audited_ages
+    age = np.asarray(rows.person_age)
+    inside = (age >= youngest) & (age < oldest + 1)
+    return inside | np.isnan(age) if matrix.definition["entity"] == "person" else inside
+
+
+def _teams(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+    codes, row = np.unique(area, return_inverse=True)
+    found = [council.team_of(bytes(code).decode(), day) for code in codes]
+    return np.array([team.id if team else _NO_TEAM for team in found] or [_NO_TEAM])[row]
+
+
+def _outcome(
+    matrix: Matrix, rows: MatrixDate, council: Council
+) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return label, components and lead time of each row, as known when the snapshot was taken.
+
+    A date whose horizon and reporting lag were not over by then has no labels at all: its early outcomes without the
+    later ones would flatter.
+    """
+    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
+    lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
+    at, known = np.asarray(rows.outcome_at), np.asarray(rows.outcome_known_at)
+    had = (at != NONE) & (known != NONE) & (known < microseconds(taken))
+    seen = np.asarray(rows.outcome_seen).all(axis=1)
+    label = np.where(had.any(axis=1), 1, np.where(seen, 0, UNKNOWN)).astype(np.int8)
+    if horizon_end(matrix.definition, council, rows.as_of) + lag > taken:
+        label[:] = UNKNOWN
+    first = np.where(had, at, np.iinfo(np.int64).max).min(axis=1)
+    start = microseconds(council.midnight(rows.as_of))
+    lead = np.where(had.any(axis=1), (first - start) / 86_400_000_000, np.nan)
+    return label, had, lead
+
+
+def _seen(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.float64]]:
+    """Return by service the share of each household's members seen, averaged over the service's windows."""
+    columns: dict[str, list[int]] = {}
+    for number, name in enumerate(matrix.manifest["seen"]):
+        columns.setdefault(str(name).split(":", maxsplit=1)[0], []).append(number)
+    members = np.maximum(np.asarray(rows.members, dtype=np.float64), 1.0)
+    seen = np.asarray(rows.seen)
+    return {service: seen[:, chosen].mean(axis=1) / members for service, chosen in columns.items()}
+
+
+def grouping(values: Mapping[bytes, str], people: People, not_recorded: str) -> Grouping:
+    """Group people by a characteristic's recorded values; whoever has none is in the group `not_recorded`."""
+    persons, row = np.unique(people.person, return_inverse=True)
+    named = np.array([values.get(bytes(one), not_recorded) for one in persons] or [not_recorded])
+    return Grouping.of(named[row] if len(persons) else named[:0])

@@ -1,0 +1,14 @@
+"""Reading tables with DuckDB, all times in UTC."""
+
+from __future__ import annotations
+
+import duckdb
+
+__all__ = ["connect"]
+
+
+def connect() -> duckdb.DuckDBPyConnection:
+    """Return an in-memory connection whose time zone is UTC, so that no comparison depends on the machine's."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection

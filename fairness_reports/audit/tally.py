@@ -1,0 +1,127 @@
+"""Who was selected and who had the outcome, counted by group and cluster, and resampled by cluster.
+
+A row is one person at one as-of date. Rows of one cluster (a household, at all its dates) rise and fall together, so
+clusters are what a bootstrap draws. Most clusters look alike: a tally keeps each distinct pattern of counts once,
+with how many clusters show it, and a bootstrap draw is one multinomial draw over patterns. The intervals are those
+of drawing whole clusters, at a small part of the work.
+
+    cell    label    selected
+    0       no       no           true negative
+    1       no       yes          false positive: unwanted contact
+    2       yes      no           false negative: missed help
+    3       yes      yes          true positive
+    4       unknown  no
+    5       unknown  yes
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "cells"]
+
+CELLS = 6
+"""How many cells a row can fall into."""
+
+UNKNOWN = -1
+"""The label of a row whose outcome is not known: counted as selected or not, and in no measure that needs a label."""
+
+_DRAWN_AT_ONCE = 20_000_000
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Which group each row belongs to: `code` (rows,) indexes `names`."""
+
+    code: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: NDArray[np.str_]) -> Grouping:
+        """Group rows by their text values, in alphabetical order."""
+        names, code = np.unique(values, return_inverse=True)
+        return cls(code.astype(np.int64), tuple(str(name) for name in names))
+
+
+def cells(label: NDArray[np.int8], selected: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return each row's cell (0 to 5) from its label (1, 0 or UNKNOWN) and whether it was selected."""
+    known = np.where(label == UNKNOWN, 2, label).astype(np.int64)
+    return known * 2 + selected.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Distinct patterns of one characteristic: `patterns` (patterns, groups, cells) and `weight` (patterns,)."""
+
+    names: tuple[str, ...]
+    patterns: NDArray[np.float64]
+    weight: NDArray[np.int64]
+    clusters: NDArray[np.int64]
+
+    @classmethod
+    def make(cls, cluster: NDArray[np.int64], grouping: Grouping, cell: NDArray[np.int64]) -> Tally:
+        """Count rows by cluster, group and cell; clusters of one pattern are kept together.
+
+        `cluster` (rows,) whole numbers of any values. `clusters` (groups,) of the result is how many clusters have
+        anybody of the group.
+        """
+        groups = len(grouping.names)
+        place = grouping.code * CELLS + cell
+        if not cluster.size:
+            return cls(grouping.names, np.zeros((0, groups, CELLS)), np.zeros(0, np.int64), np.zeros(groups, np.int64))
+        by_cluster = np.argsort(cluster, kind="stable")
+        ordered, place = cluster[by_cluster], place[by_cluster]
+        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        # The sum of one random 64-bit number per cell is the same for the same multiset of cells in any order, and
+        # for different ones only by a chance of about (clusters^2 / 2^65); the totals are checked below all the same.
+        marks = np.random.default_rng(20260928).integers(0, 2**64, groups * CELLS, dtype=np.uint64)
+        signature = np.add.reduceat(marks[place], starts)
+        _, first, weight = np.unique(signature, return_index=True, return_counts=True)
+        ends = np.r_[starts[1:], ordered.size]
+        sizes = ends[first] - starts[first]
+        rows = np.repeat(starts[first] - np.r_[0, np.cumsum(sizes)[:-1]], sizes) + np.arange(sizes.sum())
+        of_pattern = np.repeat(np.arange(first.size), sizes)
+        counts = np.bincount(of_pattern * groups * CELLS + place[rows], minlength=first.size * groups * CELLS)
+        patterns = counts.reshape(first.size, groups, CELLS).astype(np.float64)
+        totals = np.bincount(place, minlength=groups * CELLS).reshape(groups, CELLS)
+        if not np.array_equal(np.tensordot(weight, patterns, 1), totals):  # pragma: no cover - see the comment above
+            raise ArithmeticError("two different patterns of a household's counts share a signature")
+        present = (patterns.sum(axis=2) > 0) * weight[:, None]
+        return cls(grouping.names, patterns, weight.astype(np.int64), present.sum(axis=0).astype(np.int64))
+
+    @property
+    def totals(self) -> NDArray[np.float64]:
+        """Rows by group and cell (groups, cells)."""
+        return np.asarray(np.tensordot(self.weight.astype(np.float64), self.patterns, 1))
+
+    def draws(self, resamples: int, seed: int) -> NDArray[np.float64]:
+        """Return `totals` of `resamples` draws of as many clusters as there are, with replacement.
+
+        Shape (resamples, groups, cells); the same seed gives the same draws.
+        """
+        clusters, kinds = int(self.weight.sum()), self.weight.size
+        flat = self.patterns.reshape(kinds, -1)
+        drawn = np.zeros((resamples, flat.shape[1]))
+        rng = np.random.default_rng(seed)
+        at_once = max(1, _DRAWN_AT_ONCE // max(kinds, 1))
+        for start in range(0, resamples if kinds else 0, at_once):
+            count = min(at_once, resamples - start)
+            times = rng.multinomial(clusters, self.weight / clusters, size=count)
+            drawn[start : start + count] = times.astype(np.float64) @ flat
+        return drawn.reshape(resamples, len(self.names), CELLS)
+
+    def moments(
+        self, above: NDArray[np.float64], below: NDArray[np.float64], *, rest: bool
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return sums over clusters of a^2, a*b and b^2 by group (or by everyone else, with `rest`).
+
+        a and b are a cluster's counts in the cells weighted by `above` and `below` (cells,).
+        """
+        a, b = self.patterns @ above, self.patterns @ below
+        if rest:
+            a, b = a.sum(axis=1, keepdims=True) - a, b.sum(axis=1, keepdims=True) - b
+        weight = self.weight.astype(np.float64)
+        return weight @ (a * a), weight @ (a * b), weight @ (b * b)

@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -93,17 +94,20 @@ def _parse(text: str, where: str) -> bytes:
 
 
 def _make(path: Path) -> None:
+    """Make a key in `path`, whole or not at all; where another process was first, theirs stays."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return  # another process made it first: theirs is the key
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(beside, path)
     except OSError as error:
         raise UsageError(
             f"a key could not be kept in {path.name}: {error.strerror}.",
             "Set $SOONER_KEY_FILE to a file you may write, or $SOONER_KEY to a key (`openssl rand -hex 32`).",
         ) from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(secrets.token_hex(32) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        beside.unlink(missing_ok=True)

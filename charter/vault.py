@@ -1,0 +1,185 @@
+"""The vault: who people are, sealed and kept apart from everything that is analysed.
+
+One SQLite file whose every value is sealed with AES-256-GCM under a key derived from the council's (charter.key). The
+name of what is sealed is authenticated with it, so that a row can't be moved to another person. It holds
+
+    identities   person pseudonym -> name, birth date, address, safe contact; one sealed row each
+    sets         the identity rows of a snapshot as `pull` read them, for `link` alone
+
+`identify` is the one way back from a pseudonym to a person: it needs a role and a reason, and writes them to the log
+before it returns anything. What SQLite deletes it also overwrites.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from charter.errors import CharterError, DataError
+from charter.key import Key
+
+__all__ = ["Identity", "Log", "Vault"]
+
+Log = Callable[[Mapping[str, object]], object]
+"""Takes one entry: action, role, reason, subjects (pseudonyms) and how many."""
+
+_NONCE = 12
+_CHECK = b"sooner vault"
+_FILE = "vault.db"
+_SCHEMA = """
+create table if not exists meta (name text primary key, sealed blob not null);
+create table if not exists identities (person_id text primary key, sealed blob not null) without rowid;
+create table if not exists sets (snapshot text not null, name text not null, sealed blob not null,
+                                 primary key (snapshot, name));
+"""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a pseudonym is; '' or None where no service said."""
+
+    name: str
+    birth_date: date | None
+    address: str
+    safe_contact: str
+
+
+class Vault:
+    """An open vault; use `Vault.open`."""
+
+    def __init__(self, path: Path, cipher: AESGCM) -> None:
+        self._path = path
+        self._cipher = cipher
+
+    @classmethod
+    def open(cls, folder: Path, key: Key) -> Vault:
+        """Open (or begin) the vault in `folder`; raise CharterError for another key than it was sealed with."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        vault = cls(folder / _FILE, AESGCM(key.derive("vault")))
+        with vault._connect() as connection:
+            connection.executescript(_SCHEMA)
+            row = connection.execute("select sealed from meta where name = 'check'").fetchone()
+            if row is None:
+                connection.execute("insert into meta values ('check', ?)", (vault._seal("check", _CHECK),))
+            else:
+                vault._unseal("check", row[0])
+        (folder / _FILE).chmod(0o600)
+        return vault
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or none; what is deleted is overwritten with zeros."""
+        try:
+            connection = sqlite3.connect(self._path, timeout=10)
+            try:
+                connection.execute("pragma secure_delete = on")
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise DataError(
+                f"the vault can't be used: {error}.", "Free some space or restore it from its backup, then try again."
+            ) from None
+
+    def _seal(self, name: str, value: bytes) -> bytes:
+        nonce = os.urandom(_NONCE)
+        return nonce + self._cipher.encrypt(nonce, value, name.encode())
+
+    def _unseal(self, name: str, sealed: bytes) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
+        except InvalidTag:
+            raise CharterError(
+                "the vault was sealed with another key, or has been altered.",
+                "Give the key it was sealed with in $SOONER_KEY or $SOONER_KEY_FILE.",
+            ) from None
+
+    def put_sets(self, snapshot: str, sets: Mapping[str, bytes]) -> None:
+        """Seal the named byte strings of one snapshot, replacing any of the same name."""
+        with self._connect() as connection:
+            connection.executemany(
+                "insert or replace into sets values (?, ?, ?)",
+                [
+                    (snapshot, name, self._seal(f"set/{snapshot}/{name}", zlib.compress(value, 1)))
+                    for name, value in sets.items()
+                ],
+            )
+
+    def get_set(self, snapshot: str, name: str) -> bytes:
+        """Return what `put_sets` sealed; raise DataError where there is none."""
+        with self._connect() as connection:
+            row = connection.execute(
+                "select sealed from sets where snapshot = ? and name = ?", (snapshot, name)
+            ).fetchone()
+        if row is None:
+            raise DataError(f"the vault holds no {name} of the snapshot {snapshot}.", "Run `sooner pull` again.")
+        return zlib.decompress(self._unseal(f"set/{snapshot}/{name}", row[0]))
+
+    def snapshots(self) -> frozenset[str]:
+        """Return the snapshots of which the vault holds any set."""
+        with self._connect() as connection:
+            return frozenset(row[0] for row in connection.execute("select distinct snapshot from sets"))
+
+    def drop_sets(self, snapshot: str) -> None:
+        """Forget the identity rows of one snapshot."""
+        with self._connect() as connection:
+            connection.execute("delete from sets where snapshot = ?", (snapshot,))
+
+    def replace(self, identities: Mapping[str, Identity]) -> None:
+        """Make `identities` all that the vault knows of people, at once."""
+        rows = [(person_id, self._seal(person_id, _encode(identity))) for person_id, identity in identities.items()]
+        with self._connect() as connection:
+            connection.execute("delete from identities")
+            connection.executemany("insert into identities values (?, ?)", rows)
+
+    def forget(self, person_ids: Iterable[str]) -> int:
+        """Erase the identities of `person_ids`; return how many there were."""
+        with self._connect() as connection:
+            return sum(
+                connection.execute("delete from identities where person_id = ?", (person_id,)).rowcount
+                for person_id in person_ids
+            )
+
+    def identify(self, person_ids: Iterable[str], *, role: str, reason: str, log: Log) -> Mapping[str, Identity]:
+        """Return who the pseudonyms are, after writing who asked and why to `log`; unknown ones are left out.
+
+        Raises CharterError without a role or a reason: nothing is logged or returned then.
+        """
+        asked = sorted(set(person_ids))
+        if not role.strip() or not reason.strip():
+            raise CharterError(
+                "nobody is identified without a role and a reason.", "Name the role that asks and why it needs to know."
+            )
+        log({"action": "identify", "role": role, "reason": reason, "subjects": asked, "count": len(asked)})
+        with self._connect() as connection:
+            found = {
+                person_id: row[0]
+                for person_id in asked
+                if (
+                    row := connection.execute(
+                        "select sealed from identities where person_id = ?", (person_id,)
+                    ).fetchone()
+                )
+            }
+        return {person_id: _decode(self._unseal(person_id, sealed)) for person_id, sealed in found.items()}
+
+
+def _encode(identity: Identity) -> bytes:
+    return json.dumps(asdict(identity), default=str, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _decode(value: bytes) -> Identity:
+    raw = json.loads(value)
+    born = raw["birth_date"]
+    return Identity(raw["name"], date.fromisoformat(born) if born else None, raw["address"], raw["safe_contact"])

@@ -1,0 +1,404 @@
+"""A definition: who is looked at (cohort), what could be helped (outcome), and what is asked of the records (features).
+
+    Definition
+    ├── Cohort     the households or persons that get a row at an as-of date
+    ├── Outcome    what may appear within the horizon; its components are always reported apart
+    └── Feature    a named value with a unit, a reason in plain words, and why it is asked
+
+`definition.py` holds COHORT, OUTCOME and FEATURES; `build` writes them as `definition.json` with a hash, and every
+later step reads only that.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from charter.contracts import SCHEMA_VERSION, check_document
+from charter.contracts.files import content_id
+from charter.errors import DefinitionError, SoonerError, UsageError
+from features.grammar.expression import (
+    Aggregate,
+    Change,
+    Composition,
+    Expression,
+    KnownTo,
+    check_ages,
+    expression_of,
+)
+from features.grammar.period import Period, Window
+from features.grammar.signal import Signal
+from features.grammar.words import describe
+
+__all__ = ["Cohort", "Component", "Definition", "Feature", "Outcome", "seen_name"]
+
+Entity = Literal["household", "person"]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_BANNED = re.compile(r"\brisk", re.IGNORECASE)
+_RULE_WORDS = ("any_of", "count", "open_at")
+
+
+def seen_name(service: str, window: Window) -> str:
+    """Return the name of the matrix's seen column of a service and a window, such as `housing:6_months`."""
+    return f"{service}:{window.name}"
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Who gets a row at an as-of date, as known at it.
+
+    `with_age`: some member is of these ages (inclusive); `resident`: some member has lived there for the period;
+    `given`: each is true; `unless`: none is true; `known_to`: each service knows some member. A rule that can't be
+    evaluated puts the row out, counted as "can't tell".
+    """
+
+    title: str
+    entity: Entity = "household"
+    with_age: tuple[int, int] | None = None
+    resident: Period | None = None
+    given: Sequence[Aggregate] = ()
+    unless: Sequence[Aggregate] = ()
+    known_to: Sequence[KnownTo] = ()
+
+    def __post_init__(self) -> None:
+        _plain_words("the cohort", "title", self.title)
+        if self.entity not in ("household", "person"):
+            raise DefinitionError(f"the cohort's entity is {self.entity!r}.", "Use household or person.")
+        if self.with_age is not None:
+            check_ages(self.with_age)
+        if self.resident is not None and not isinstance(self.resident, Period):
+            raise DefinitionError(f"the cohort is resident {self.resident!r}.", "Write resident=months(6).")
+        for name in ("given", "unless", "known_to"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for rule in (*self.given, *self.unless):
+            if not isinstance(rule, Aggregate) or rule.word not in _RULE_WORDS or rule.window.next is not None:
+                raise DefinitionError(
+                    "a cohort rule is no question about the past.", f"Use one of: {', '.join(_RULE_WORDS)}."
+                )
+        if not all(isinstance(rule, KnownTo) for rule in self.known_to):
+            raise DefinitionError(
+                "known_to of the cohort names no service.", 'Write known_to=[known_to("education", last=months(12))].'
+            )
+
+    def document(self) -> dict[str, Any]:
+        """Return the cohort as the contract `definition` writes it."""
+        document: dict[str, Any] = {"title": self.title}
+        if self.with_age:
+            document["with_age"] = list(self.with_age)
+        if self.resident:
+            document["resident"] = self.resident.document()
+        for name in ("given", "unless", "known_to"):
+            if rules := getattr(self, name):
+                document[name] = [rule.document() for rule in rules]
+        return document
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any], entity: Entity) -> Cohort:
+        """Read a cohort from its document."""
+        rules = {name: [_aggregate(rule) for rule in document.get(name, ())] for name in ("given", "unless")}
+        return cls(
+            document["title"],
+            entity,
+            tuple(document["with_age"]) if "with_age" in document else None,
+            Period.of(document["resident"]) if "resident" in document else None,
+            known_to=[KnownTo(rule["service"], Window.of(rule["window"])) for rule in document.get("known_to", ())],
+            **rules,
+        )
+
+
+@dataclass(frozen=True)
+class Component:
+    """One of the outcomes, always reported apart from the others."""
+
+    name: str
+    signal: Signal
+
+    def document(self) -> dict[str, Any]:
+        """Return the component as the contract `definition` writes it."""
+        return {
+            "name": self.name,
+            "signals": [self.signal.name],
+            "services": [self.signal.service],
+            "events": self.signal.document(),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What may appear in `[as_of, as_of + horizon)` about any member at the as-of date: one component per signal."""
+
+    title: str
+    expression: Aggregate
+
+    def __post_init__(self) -> None:
+        _plain_words("the outcome", "title", self.title)
+        if not isinstance(self.expression, Aggregate) or self.expression.window.next is None:
+            raise DefinitionError(
+                "the outcome does not look forward.", "Write any_of(signal(...), ..., next=months(12))."
+            )
+
+    @property
+    def horizon(self) -> Period:
+        """How far it looks forward."""
+        period = self.expression.window.next
+        if period is None:
+            raise AssertionError("an outcome always looks forward")
+        return period
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """Its components, one per signal, in the order they are written."""
+        return tuple(Component(s.name, s) for s in self.expression.signals)
+
+    def document(self) -> dict[str, Any]:
+        """Return the outcome as the contract `definition` writes it."""
+        return {
+            "title": self.title,
+            "horizon": self.horizon.document(),
+            "components": [component.document() for component in self.components],
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Outcome:
+        """Read an outcome from its document."""
+        signals = tuple(Signal.of(component["events"]) for component in document["components"])
+        return cls(document["title"], Aggregate("any_of", signals, Window(next=Period.of(document["horizon"]))))
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A named value known as of a date.
+
+    `reason` is what a family's worker reads, with `{value}` where the value goes; `because` says why it is asked.
+    `direction` promises that more of it can only raise ("increasing") or lower ("decreasing") the score.
+    `system_response` marks what measures a service's own action rather than what happened to the family.
+    """
+
+    name: str
+    expression: Expression
+    reason: str
+    because: str
+    title: str = ""
+    direction: Literal["increasing", "decreasing"] | None = None
+    system_response: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise DefinitionError(
+                f"a feature has the name {self.name!r}.", "Use up to 63 small letters, digits and underscores."
+            )
+        who = f"the feature {self.name}"
+        if not isinstance(self.expression, Aggregate | Change | Composition):
+            raise DefinitionError(
+                f"{who} is no expression of the grammar.", "Use a word such as count(signal, last=...)."
+            )
+        if isinstance(self.expression, Aggregate) and self.expression.window.next is not None:
+            raise DefinitionError(
+                f"{who} looks forward, into what it should help to foresee.", "Use last= instead of next=."
+            )
+        _plain_words(who, "reason", self.reason)
+        _plain_words(who, "because", self.because)
+        if [name for _, name, _, _ in string.Formatter().parse(self.reason) if name is not None] != ["value"]:
+            raise DefinitionError(f"the reason of {who} does not hold {{value}} once.", 'Write "Absences: {value}".')
+        if self.title:
+            _plain_words(who, "title", self.title)
+        if self.direction not in (None, "increasing", "decreasing"):
+            raise DefinitionError(f"{who} has the direction {self.direction!r}.", "Use increasing, decreasing or None.")
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The names of the seen columns it needs: one per service, over its whole reach."""
+        if isinstance(self.expression, Composition):
+            return ()
+        return tuple(seen_name(service, self.expression.reach) for service in self.expression.services)
+
+    def document(self, units: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return the feature as the contract `definition` writes it; `units` are the register's, by signal."""
+        return {
+            "name": self.name,
+            "unit": _unit(self.expression, units or {}),
+            "signals": sorted(s.name for s in self.expression.signals),
+            "services": list(self.expression.services),
+            "expression": self.expression.document(),
+            "title": self.title or describe(self.expression),
+            "reason": self.reason,
+            "because": self.because,
+            "direction": self.direction,
+            "system_response": self.system_response,
+            "seen": list(self.seen),
+        }
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Feature:
+        """Read a feature from its document."""
+        expression = expression_of(document["expression"])
+        title = document.get("title", "")
+        return cls(
+            document["name"],
+            expression,
+            document["reason"],
+            document["because"],
+            "" if title == describe(expression) else title,
+            document["direction"],
+            document["system_response"],
+        )
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A programme's cohort, outcome and features; checks that they fit together."""
+
+    programme: str
+    cohort: Cohort
+    outcome: Outcome
+    features: tuple[Feature, ...] = field()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", tuple(self.features))
+        if not isinstance(self.cohort, Cohort) or not isinstance(self.outcome, Outcome):
+            raise DefinitionError(
+                f"the definition of {self.programme} lacks a cohort or an outcome.",
+                "Set COHORT = Cohort(...) and OUTCOME = Outcome(...).",
+            )
+        if not self.features or not all(isinstance(feature, Feature) for feature in self.features):
+            raise DefinitionError(
+                f"the definition of {self.programme} has no features.", "Set FEATURES = [Feature(...), ...]."
+            )
+        names = [feature.name for feature in self.features]
+        for name in names:
+            if names.count(name) > 1:
+                raise DefinitionError(f"two features are called {name}.", "Give each its own name.")
+        if self.cohort.entity == "person":
+            for feature in self.features:
+                if isinstance(feature.expression, Composition):
+                    raise DefinitionError(
+                        f"the feature {feature.name} asks who lives with a person, but the rows are persons.",
+                        'Remove it, or use entity="household".',
+                    )
+
+    @property
+    def entity(self) -> Entity:
+        """What a row is about."""
+        return self.cohort.entity
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The names of the matrix's seen columns, in alphabetical order."""
+        return tuple(sorted({name for feature in self.features for name in feature.seen}))
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Every signal it reads by name, in alphabetical order (`known_to` adds its service's)."""
+        rules: list[Expression] = [feature.expression for feature in self.features]
+        rules += [*self.cohort.given, *self.cohort.unless, self.outcome.expression]
+        return tuple(sorted({s.name for rule in rules for s in rule.signals}))
+
+    @property
+    def hash(self) -> str:
+        """The id of the definition: of its document without units, which are the register's."""
+        return content_id(self._content({}))
+
+    def _content(self, units: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "programme": self.programme,
+            "entity": self.entity,
+            "cohort": self.cohort.document(),
+            "outcome": self.outcome.document(),
+            "features": [feature.document(units) for feature in self.features],
+        }
+
+    def document(self, units: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return the contract `definition`; `units` are the register's units by signal, for amounts."""
+        document = self._content(units or {}) | {"hash": self.hash}
+        check_document("definition", document)
+        return document
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Definition:
+        """Read a definition from its document; raise DataError if it breaks its contract, DefinitionError its rules."""
+        check_document("definition", document)
+        definition = cls(
+            document["programme"],
+            Cohort.of(document["cohort"], document["entity"]),
+            Outcome.of(document["outcome"]),
+            tuple(Feature.of(feature) for feature in document["features"]),
+        )
+        if definition.hash != document["hash"]:
+            raise DefinitionError(
+                f"definition.json of {definition.programme} does not match its hash.", "Make it with `sooner build`."
+            )
+        return definition
+
+    @classmethod
+    def load(cls, path: Path) -> Definition:
+        """Run `definition.py` at `path`, which holds nothing but values, and return the programme's definition.
+
+        Raises UsageError where there is no such file, and DefinitionError with the line and the feature for a value
+        that breaks the grammar.
+        """
+        try:
+            source = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise UsageError(f"{path} is missing.", "Write the programme's definition.py.") from None
+        names: dict[str, Any] = {"__name__": f"definition_{path.parent.name}"}
+        try:
+            # The file belongs to the council, like the rest of its folder; it is run as the Python it is.
+            exec(compile(source, str(path), "exec"), names)  # noqa: S102
+        except SoonerError as error:
+            raise type(error)(f"{_place(source, path, error)}: {error.message}", error.next_step) from None
+        except Exception as error:
+            raise DefinitionError(
+                f"{_place(source, path, error)}: {type(error).__name__}: {error}.", "Mend that line of the definition."
+            ) from error
+        missing = [name for name in ("COHORT", "OUTCOME", "FEATURES") if name not in names]
+        if missing:
+            raise DefinitionError(
+                f"{path.name} sets no {' and no '.join(missing)}.", "Set all three, as early_help does."
+            )
+        return cls(path.parent.name, names["COHORT"], names["OUTCOME"], tuple(names["FEATURES"]))
+
+
+def _aggregate(document: Mapping[str, Any]) -> Aggregate:
+    rule = expression_of(document)
+    if not isinstance(rule, Aggregate):
+        raise DefinitionError("a cohort rule is no question about the past.", f"Use one of: {', '.join(_RULE_WORDS)}.")
+    return rule
+
+
+def _unit(expression: Expression, units: Mapping[str, str]) -> str:
+    """Return the expression's unit, with the register's unit where it is an amount of signals that share one."""
+    found = {units.get(s.name, "") for s in expression.signals}
+    return found.pop() or "amount" if expression.unit == "amount" and len(found) == 1 else expression.unit
+
+
+def _plain_words(who: str, what: str, text: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise DefinitionError(f"{who} has no {what}.", "Say it in one plain sentence.")
+    if _BANNED.search(text):
+        raise DefinitionError(f'the {what} of {who} says "risk".', "Write need or likelihood.")
+
+
+def _place(source: str, path: Path, error: BaseException) -> str:
+    """Return where in a definition an error arose: the file, the line, and the feature whose value it is in."""
+    if isinstance(error, SyntaxError):
+        return f"{path.name} line {error.lineno}"
+    lines = [frame.lineno or 0 for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    line = lines[-1] if lines else 0
+    for node in ast.walk(ast.parse(source)):
+        if (
+            isinstance(node, ast.Call)
+            and getattr(node.func, "id", "") == "Feature"
+            and node.lineno <= line <= (node.end_lineno or node.lineno)
+            and node.args
+            and isinstance(node.args[0], ast.Constant)
+            and isinstance(node.args[0].value, str)
+        ):
+            return f"{path.name} line {line}, feature {node.args[0].value}"
+    return f"{path.name} line {line}"

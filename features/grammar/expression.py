@@ -1,0 +1,377 @@
+"""The words of the grammar: what a feature or a cohort rule can ask about a household or a person.
+
+    Expression
+    ├── Aggregate     one number from the events of some signals in a window
+    ├── Change        the same number of a window and of the equally long one before it, compared
+    ├── KnownTo       whether a service recorded anything at all (cohort rules only)
+    └── Composition   who lives in the household at the as-of date (no events)
+
+What each word means to the last row is in docs/reference/spec.md, which tests generate and run on every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from charter.errors import DefinitionError
+from features.grammar.period import Period, Window, since_start
+from features.grammar.signal import Signal
+
+__all__ = [
+    "Aggregate",
+    "Change",
+    "Composition",
+    "Expression",
+    "KnownTo",
+    "active_days",
+    "age_of_youngest",
+    "any_of",
+    "change",
+    "children",
+    "count",
+    "days_since",
+    "distinct",
+    "expression_of",
+    "known_to",
+    "latest",
+    "maximum",
+    "mean",
+    "members",
+    "open_at",
+    "total",
+]
+
+Word = Literal[
+    "count", "any_of", "days_since", "total", "mean", "maximum", "latest", "distinct", "active_days", "open_at"
+]
+Column = Literal["amount", "detail", "signal", "person"]
+
+# The unit of each word's value; "amount" becomes the register's unit of the signal (such as GBP).
+_UNITS: Mapping[str, str] = {
+    "count": "events",
+    "any_of": "yes or no",
+    "days_since": "days",
+    "total": "amount",
+    "mean": "amount",
+    "maximum": "amount",
+    "latest": "amount",
+    "distinct": "different values",
+    "active_days": "days",
+    "open_at": "open",
+}
+_COLUMNS: Mapping[str, tuple[Column, ...]] = {
+    "latest": ("amount", "detail"),
+    "distinct": ("detail", "signal", "person"),
+}
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """One number from the visible, permitted events of `signals` in `window`, over the members seen.
+
+    Nothing recorded is 0 (for `days_since`: one day more than the window has), not seen is missing.
+    `of` names the column that `latest` and `distinct` read; `steps` the stated order of details for `latest`.
+    """
+
+    word: Word
+    signals: tuple[Signal, ...]
+    window: Window
+    of: Column | None = None
+    steps: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.word not in _UNITS:
+            raise DefinitionError(f"there is no word {self.word!r}.", f"Use one of: {', '.join(_UNITS)}.")
+        self._check_signals()
+        if self.of not in _COLUMNS.get(self.word, (None,)):
+            allowed = ", ".join(_COLUMNS.get(self.word, ())) or "none"
+            raise DefinitionError(f"{self.word} reads no column {self.of!r}.", f"Use one of: {allowed}.")
+        if bool(self.steps) != (self.word == "latest" and self.of == "detail"):
+            raise DefinitionError(
+                f"{self.word} {'takes no' if self.steps else 'needs'} stated details.",
+                'Write latest(signal, details=["first step", "second step"], last=...).',
+            )
+        if len(set(self.steps)) != len(self.steps) or not all(isinstance(s, str) and s for s in self.steps):
+            raise DefinitionError("the details of latest are not different texts.", "List each step once, in order.")
+        if self.window.now != (self.word == "open_at"):
+            raise DefinitionError(f"{self.word} has the wrong kind of window.", "Only open_at looks at now.")
+        if self.window.next is not None and self.word != "any_of":
+            raise DefinitionError(f"{self.word} looks forward.", "Only an outcome does: any_of(..., next=months(12)).")
+
+    def _check_signals(self) -> None:
+        if not self.signals or not all(isinstance(s, Signal) for s in self.signals):
+            raise DefinitionError(f"{self.word} reads no signal.", 'Give it one: count(signal("service.kind"), ...).')
+        names = [s.name for s in self.signals]
+        if len(set(names)) != len(names):
+            raise DefinitionError(
+                f"{self.word} names a signal twice.", "Name each once, and list its details in one where()."
+            )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services it reads, in alphabetical order."""
+        return tuple(sorted({s.service for s in self.signals}))
+
+    @property
+    def reach(self) -> Window:
+        """The whole stretch that a feed must cover for the value to exist."""
+        return self.window
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value; "amount" stands for the register's unit of the signal."""
+        if self.word == "latest" and self.of == "detail":
+            return "step"
+        if self.word == "distinct":
+            return {"detail": "different kinds", "signal": "different kinds", "person": "people"}[self.of or "detail"]
+        return _UNITS[self.word]
+
+    def document(self) -> dict[str, Any]:
+        """Return the expression as the contract `definition` writes it."""
+        document: dict[str, Any] = {
+            "word": self.word,
+            "signals": [s.document() for s in self.signals],
+            "window": self.window.document(),
+        }
+        if self.of is not None:
+            document["of"] = self.of
+        if self.steps:
+            document["steps"] = list(self.steps)
+        return document
+
+
+@dataclass(frozen=True)
+class Change:
+    """`of` in its window, minus the same in the equally long window right before it: positive is more than before."""
+
+    of: Aggregate
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.of, Aggregate) or self.of.word not in ("count", "total") or self.of.window.last is None:
+            raise DefinitionError(
+                "change compares no such thing.", "Write change(count(..., last=months(3))) or change(total(...))."
+            )
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """The signals it reads."""
+        return self.of.signals
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services it reads, in alphabetical order."""
+        return self.of.services
+
+    @property
+    def whole(self) -> Aggregate:
+        """The same number over both windows together."""
+        period = self.of.window.last
+        if period is None:
+            raise AssertionError("a change always has a last window")
+        return replace(self.of, window=Window(last=period.times(2)))
+
+    @property
+    def reach(self) -> Window:
+        """Both windows together: what a feed must cover for the value to exist."""
+        return self.whole.window
+
+    @property
+    def unit(self) -> str:
+        """The unit of what is compared."""
+        return self.of.unit
+
+    def document(self) -> dict[str, Any]:
+        """Return the expression as the contract `definition` writes it."""
+        return {"word": "change", "of": self.of.document()}
+
+
+@dataclass(frozen=True)
+class KnownTo:
+    """Whether `service` recorded anything that may be used about any member in `window`: a cohort rule."""
+
+    service: str
+    window: Window
+
+    def __post_init__(self) -> None:
+        Signal(f"{self.service}.anything")
+        if self.window.next is not None or self.window.now:
+            raise DefinitionError("known_to looks forward.", "Write known_to(service, last=months(12)).")
+
+    def among(self, names: Sequence[str]) -> Aggregate:
+        """Return the rule over the signals `names`; raise DefinitionError where the service has none of them."""
+        signals = tuple(Signal(name) for name in sorted(names) if name.startswith(f"{self.service}."))
+        if not signals:
+            raise DefinitionError(
+                f"known_to names the service {self.service!r}, of which no signal may be used.",
+                "Name a service of register.toml whose signals the charter allows.",
+            )
+        return Aggregate("any_of", signals, self.window)
+
+    def document(self) -> dict[str, Any]:
+        """Return the rule as the contract `definition` writes it."""
+        return {"word": "known_to", "service": self.service, "window": self.window.document()}
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Who lives in the household at the as-of date: `members`, `children` of ages `age` (inclusive), `age_of_youngest`.
+
+    Ages are whole years. Members without a known birth date count as members and in no age; a value about ages is
+    missing where no member's age is known.
+    """
+
+    word: Literal["members", "children", "age_of_youngest"]
+    age: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.word not in ("members", "children", "age_of_youngest"):
+            raise DefinitionError(f"there is no word {self.word!r}.", "Use members, children or age_of_youngest.")
+        if (self.age is not None) != (self.word == "children"):
+            raise DefinitionError(f"{self.word} and ages {self.age!r} do not fit.", "Write children(0, 4).")
+        if self.age is not None:
+            check_ages(self.age)
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """No signal: it reads residence and birth dates."""
+        return ()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """No service."""
+        return ()
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value."""
+        return {"members": "people", "children": "children", "age_of_youngest": "years"}[self.word]
+
+    @property
+    def reads_age(self) -> bool:
+        """Whether it reads birth dates, which the charter must allow (`age_as_composition`)."""
+        return self.word != "members"
+
+    def document(self) -> dict[str, Any]:
+        """Return the expression as the contract `definition` writes it."""
+        return {"word": self.word} | ({"age": list(self.age)} if self.age else {})
+
+
+Expression = Aggregate | Change | Composition
+
+
+def check_ages(age: tuple[int, int]) -> None:
+    """Raise DefinitionError unless `age` is a pair of whole years, youngest first, both inclusive."""
+    good = isinstance(age, tuple) and len(age) == 2 and all(type(year) is int for year in age)
+    if not good or not 0 <= age[0] <= age[1] <= 150:
+        raise DefinitionError(f"{age!r} is no range of ages.", "Write the youngest and oldest in years, like (0, 17).")
+
+
+def expression_of(document: Mapping[str, Any]) -> Expression:
+    """Read an expression from its document; raise DefinitionError for one that is not."""
+    word = document.get("word")
+    if word == "change":
+        of = expression_of(document["of"])
+        if not isinstance(of, Aggregate):
+            raise DefinitionError("change compares no such thing.", "Write change(count(..., last=months(3))).")
+        return Change(of)
+    if word in ("members", "children", "age_of_youngest"):
+        return Composition(word, tuple(document["age"]) if "age" in document else None)
+    return Aggregate(
+        word,  # type: ignore[arg-type]  # an unknown word is refused by Aggregate itself
+        tuple(Signal.of(s) for s in document.get("signals", ())),
+        Window.of(document.get("window", {})),
+        document.get("of"),
+        tuple(document.get("steps", ())),
+    )
+
+
+def _back(last: Period | Window) -> Window:
+    if last is since_start:
+        return since_start
+    if not isinstance(last, Period):
+        raise DefinitionError(f"a window looks back {last!r}.", "Write last=months(6), or last=since_start.")
+    return Window(last=last)
+
+
+def count(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return how many events there were."""
+    return Aggregate("count", signals, _back(last))
+
+
+def any_of(*signals: Signal, last: Period | Window | None = None, next: Period | None = None) -> Aggregate:  # noqa: A002  # the design's own word
+    """Return whether there was any such event: 1 or 0. With `next`, an outcome."""
+    if (last is None) == (next is None):
+        raise DefinitionError("any_of looks both ways or nowhere.", "Give it last= (a feature) or next= (an outcome).")
+    return Aggregate("any_of", signals, Window(next=next) if last is None else _back(last))
+
+
+def days_since(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return the calendar days from the newest such event to the as-of date; one more than the window has if none."""
+    return Aggregate("days_since", signals, _back(last))
+
+
+def total(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return the sum of the amounts."""
+    return Aggregate("total", signals, _back(last))
+
+
+def mean(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return the sum of the amounts divided by how many events carry one."""
+    return Aggregate("mean", signals, _back(last))
+
+
+def maximum(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return the largest amount."""
+    return Aggregate("maximum", signals, _back(last))
+
+
+def latest(*signals: Signal, last: Period | Window, details: Sequence[str] = ()) -> Aggregate:
+    """Return the amount of the newest event with one; given `details`, the place (from 1) of the newest one in them.
+
+    Ties go to the largest (valid_at, known_at, event_id).
+    """
+    if details:
+        return Aggregate("latest", signals, _back(last), "detail", tuple(details))
+    return Aggregate("latest", signals, _back(last), "amount")
+
+
+def distinct(*signals: Signal, of: Column, last: Period | Window) -> Aggregate:
+    """Return how many different details, signals or persons there were among the events."""
+    return Aggregate("distinct", signals, _back(last), of)
+
+
+def active_days(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return on how many calendar days, in the council's time zone, there was any such event."""
+    return Aggregate("active_days", signals, _back(last))
+
+
+def open_at(*signals: Signal) -> Aggregate:
+    """Return how many such intervals are open at the as-of date: begun before it and not, as known then, ended by it."""
+    return Aggregate("open_at", signals, Window(now=True))
+
+
+def change(of: Aggregate) -> Change:
+    """Return a count or total in a window, minus that in the equally long window right before."""
+    return Change(of)
+
+
+def known_to(service: str, *, last: Period | Window) -> KnownTo:
+    """Return whether a service recorded anything about any member: a cohort rule."""
+    return KnownTo(service, _back(last))
+
+
+def members() -> Composition:
+    """Return how many people live in the household."""
+    return Composition("members")
+
+
+def children(youngest: int = 0, oldest: int = 17) -> Composition:
+    """Return how many members are of these ages, both inclusive."""
+    return Composition("children", (youngest, oldest))
+
+
+def age_of_youngest() -> Composition:
+    """Return the age of the youngest member, in whole years."""
+    return Composition("age_of_youngest")

@@ -1,0 +1,106 @@
+"""Plain English from expressions: what a column is, and how a value is said to people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from features.grammar.expression import Aggregate, Change, Composition, Expression, KnownTo
+from features.grammar.period import Window
+from features.grammar.signal import Signal
+
+__all__ = ["describe", "describe_rule", "reason_text", "value_text"]
+
+_OPENING: Mapping[str, str] = {
+    "count": "Number of events: {what}",
+    "any_of": "Whether there was any: {what}",
+    "days_since": "Days since the newest: {what}",
+    "total": "Total amount: {what}",
+    "mean": "Mean amount: {what}",
+    "maximum": "Largest amount: {what}",
+    "latest": "Newest amount: {what}",
+    "active_days": "Number of different days with: {what}",
+    "open_at": "Open: {what}",
+}
+_DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
+
+
+def describe(expression: Expression, titles: Mapping[str, str] | None = None) -> str:
+    """Return one English phrase for an expression; `titles` are the register's titles by signal."""
+    if isinstance(expression, Composition):
+        return _composition(expression)
+    if isinstance(expression, Change):
+        recent = describe(expression.of, titles)
+        return f"Change against the {expression.of.window.last} before: {recent[0].lower()}{recent[1:]}"
+    opening = _OPENING.get(expression.word, "")
+    if expression.word == "distinct":
+        opening = f"Number of different {_DISTINCT[expression.of or 'detail']}: {{what}}"
+    if expression.steps:
+        opening = f"Newest step ({', '.join(_spaced(step) for step in expression.steps)}): {{what}}"
+    what = " or ".join(_signal(signal, titles or {}) for signal in expression.signals)
+    return f"{opening.format(what=what)}, {expression.window}"
+
+
+def describe_rule(rule: Aggregate | KnownTo, titles: Mapping[str, str] | None = None) -> str:
+    """Return one English phrase for a cohort rule."""
+    if isinstance(rule, KnownTo):
+        return f"Known to {_spaced(rule.service)}, {rule.window}"
+    return describe(rule, titles)
+
+
+def _composition(expression: Composition) -> str:
+    if expression.word == "members":
+        return "Number of people in the household, at the as-of date"
+    if expression.age is None:
+        return "Age of the youngest person in the household, at the as-of date"
+    return f"Number of members aged {expression.age[0]} to {expression.age[1]}, at the as-of date"
+
+
+def _signal(signal: Signal, titles: Mapping[str, str]) -> str:
+    text = titles.get(signal.name) or f"{_spaced(signal.service)}, {_spaced(signal.kind)}"
+    limits = [" or ".join(_spaced(detail) for detail in signal.details)] if signal.details else []
+    if signal.at_least is not None:
+        limits.append(f"at least {signal.at_least}")
+    if signal.below is not None:
+        limits.append(f"below {signal.below}")
+    return f"{text} ({', '.join(limits)})" if limits else text
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def value_text(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
+    """Return a value of a feature (as `definition.json` holds it) as people say it: "yes", "£1,250", "3".
+
+    None and NaN are "not seen". `as_of` tells exactly from how many days on `days_since` means that there was none.
+    """
+    if value is None or math.isnan(value):
+        return "not seen"
+    unit, expression = feature["unit"], feature["expression"]
+    if unit == "yes or no":
+        return "yes" if value else "no"
+    if unit == "step":
+        return _spaced(expression["steps"][int(value) - 1]) if value else "none"
+    if unit == "GBP":
+        return f"-£{-value:,.0f}" if value < 0 else f"£{value:,.0f}"
+    if expression["word"] == "days_since" and value > _window_days(expression, as_of):
+        return "none"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _window_days(expression: Mapping[str, Any], as_of: date | None) -> float:
+    """Return how many days the window has at `as_of`, or at most; unbounded where it looks back to the start."""
+    last = Window.of(expression["window"]).last
+    if last is None:
+        return float("inf")
+    # The twelve months before 1 March of a leap year hold as many days as any window of that length.
+    day = as_of or date(2024, 3, 1)
+    return (day - last.before(day)).days
+
+
+def reason_text(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
+    """Return a feature's reason with its value in it, for people."""
+    return str(feature["reason"]).format(value=value_text(feature, value, as_of))

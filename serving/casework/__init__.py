@@ -1,1 +1,1 @@
-"""The casework pages; no BentoML here."""
+"""The casework pages: what people see and do. Plain Starlette and Jinja; imports no BentoML."""

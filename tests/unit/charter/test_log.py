@@ -49,7 +49,7 @@ def test_a_removed_entry_is_named() -> None:
 def test_an_entry_resealed_after_an_edit_breaks_the_link_to_the_next() -> None:
     entries = chain_of(4)
     entries[1] = replace(entries[1], actor="somebody").sealed()
-    with pytest.raises(DataError, match="entry 3 .* does not follow"):
+    with pytest.raises(DataError, match=r"entry 3 .* does not follow"):
         verify(entries)
 
 
@@ -70,7 +70,7 @@ def test_a_removed_end_is_found_by_an_anchor_alone() -> None:
     entries = chain_of(4)
     signed = anchor(entries, KEY)
     assert verify(entries[:3]) == {"worker": 3}
-    with pytest.raises(DataError, match="entry 4 .* anchored"):
+    with pytest.raises(DataError, match=r"entry 4 .* anchored"):
         verify(entries[:3], [signed], KEY)
     assert verify(entries, [signed], KEY) == {"worker": 4}
 
@@ -100,5 +100,5 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path) -> None:
     assert log.entries() == []
     log.append(actor="a", role="r", action="x")
     (tmp_path / "log.jsonl").write_text((tmp_path / "log.jsonl").read_text() + "oops\n")
-    with pytest.raises(DataError, match="line 2 of log.jsonl"):
+    with pytest.raises(DataError, match=r"line 2 of log\.jsonl"):
         log.append(actor="a", role="r", action="x")

@@ -1,0 +1,114 @@
+"""The connection to the casework database: SQLite in the workspace, or PostgreSQL where $SOONER_DATABASE names one.
+
+SQLite runs in WAL mode with full synchronisation (a decision that was answered for is on disk), and takes its write
+lock when a transaction begins, so that two workers wait for each other instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from charter.contracts.workspace import Workspace
+from charter.errors import DataError, UsageError
+
+__all__ = ["connect", "database_url", "migrate", "reading", "writing"]
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 7_005_001
+
+
+def database_url(workspace: Workspace) -> str:
+    """Return where the casework database is: $SOONER_DATABASE, or SQLite in the workspace."""
+    return os.environ.get("SOONER_DATABASE") or f"sqlite:///{workspace.casework.resolve()}"
+
+
+def connect(url: str) -> Engine:
+    """Return an engine for `url`; raise UsageError for one that is neither SQLite nor PostgreSQL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UsageError(
+            "$SOONER_DATABASE is not a database URL.", "Write one like postgresql+psycopg://host/name, or unset it."
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    if parsed.get_backend_name() == "postgresql":
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        return create_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True)
+    raise UsageError(
+        f"$SOONER_DATABASE names a {parsed.get_backend_name()} database.", "Sooner keeps cases in SQLite or PostgreSQL."
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own implicit transactions would begin too late; `_begin_immediate` begins them.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in one transaction; it is committed at the end, or nothing of it happened."""
+    with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for reading that never waits for a writer."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        yield connection
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the database to the newest form; raise DataError where it can't be reached or is of a newer Sooner."""
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            at = MigrationContext.configure(connection).get_current_revision()
+            if at == head:
+                return
+            if at is not None and at not in {script.revision for script in _scripts(config)}:
+                raise DataError(
+                    f"the casework database is of a newer Sooner (its form is {at}, this one knows {head}).",
+                    "Install the newer Sooner, or name another database with SOONER_DATABASE.",
+                )
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except OperationalError as error:
+        raise DataError(
+            f"the casework database can't be opened ({type(error.orig).__name__}).",
+            "Check that it runs and that SOONER_DATABASE names it, or unset it to use the workspace's own.",
+        ) from None
+
+
+def _scripts(config: Config) -> list[Any]:
+    return list(ScriptDirectory.from_config(config).walk_revisions())

@@ -1,0 +1,85 @@
+"""Who is acting: a person, in one role, for certain teams. Nobody is let in by default.
+
+    role               worklist  decide  manage  board  log  score by features
+    front_door             x        x
+    lead_practitioner      x        x
+    team_manager           x        x       x
+    partner            (status only)
+    analyst                                                       x
+    board                                           x
+    sro, cdo                                        x
+    dpo                                             x     x
+    resident_desk, operator
+
+An identity acts within its own teams; an empty set of teams is none, not all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from charter.errors import CharterError
+
+__all__ = ["ACTS", "ROLES", "Identity", "require"]
+
+ROLES: Mapping[str, str] = {
+    "front_door": "Front door",
+    "lead_practitioner": "Lead practitioner",
+    "team_manager": "Team manager",
+    "partner": "Partner",
+    "analyst": "Analyst",
+    "board": "Governance board",
+    "sro": "Senior responsible owner",
+    "cdo": "Chief data officer",
+    "dpo": "Data protection officer or auditor",
+    "resident_desk": "Resident desk",
+    "operator": "Operator",
+}
+"""Every role there is, and what it is called on pages."""
+
+_WORKERS = frozenset({"front_door", "lead_practitioner", "team_manager"})
+ACTS: Mapping[str, frozenset[str]] = {
+    "worklist.read": _WORKERS,
+    "referral.read": _WORKERS,
+    "referral.decide": _WORKERS,
+    "score.listed": _WORKERS,
+    "score.features": frozenset({"analyst"}),
+    "manager.read": frozenset({"team_manager"}),
+    "list.refresh": frozenset({"team_manager"}),
+    "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
+    "log.read": frozenset({"dpo"}),
+    "metrics.read": frozenset({"operator"}),
+}
+"""Which roles may do what; an act that is not here is nobody's."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A signed-in person: `user` is an opaque id, never a name; `teams` are ids of council.toml."""
+
+    user: str
+    role: str
+    teams: frozenset[str]
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise CharterError(f"there is no role {self.role!r}.", f"Choose one of: {', '.join(ROLES)}.")
+        if not self.user:
+            raise CharterError("an identity has no user.", "Sign in.")
+
+    def may(self, act: str, team: str | None = None) -> bool:
+        """Whether this person's role allows `act`, and `team` (where one is concerned) is one of theirs."""
+        return self.role in ACTS.get(act, frozenset()) and (team is None or team in self.teams)
+
+
+def require(identity: Identity | None, act: str, team: str | None = None) -> Identity:
+    """Return the identity; raise CharterError unless there is one and it may do `act` for `team`."""
+    if identity is None:
+        raise CharterError("nobody is signed in.", "Sign in.")
+    if not identity.may(act, team):
+        raise CharterError(
+            f"the role {ROLES[identity.role]!r} may not do {act}{f' for the team {team}' if team else ''}.",
+            "Ask your manager for the role or the team.",
+        )
+    return identity

@@ -1,0 +1,1 @@
+"""How the casework database came to its present form: one file in `versions/` for each step."""

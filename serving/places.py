@@ -1,0 +1,83 @@
+"""Who is on which team's list: the published order (charter.ranking), cut at each team's capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import Matrix, MatrixDate
+from charter.council import Council
+from charter.errors import DataError
+from charter.ranking import order, rank_within
+from serving.bundle import Bundle
+from serving.store import IssuedList
+
+__all__ = ["Place", "places_of", "scored", "teams_of"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row of the matrix ended up: its list, its place in it from 1, and how it came to be there."""
+
+    row: int
+    header: IssuedList
+    rank: int
+    arm: str
+
+
+def scored(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64]:
+    """Return the margin of each row of one as-of date.
+
+    Raises DataError unless the matrix was built for ranking, with the definition and features of the model.
+    """
+    if matrix.manifest.get("purpose") != "rank":
+        raise DataError(
+            f"the matrix {matrix.manifest['id']} was built for {matrix.manifest.get('purpose', 'no stated purpose')}, "
+            "and a worklist needs one built for rank.",
+            "Run `sooner rank`: it builds that matrix itself.",
+        )
+    if matrix.definition["hash"] != bundle.manifest["definition"] or tuple(matrix.features) != bundle.features:
+        raise DataError(
+            f"the matrix {matrix.manifest['id']} has another definition than the model in use.",
+            "Train and promote with the new definition, or go back to the old one.",
+        )
+    return bundle.model.margins(np.asarray(at.features, dtype=np.float32))
+
+
+def teams_of(council: Council, at: MatrixDate) -> NDArray[np.str_]:
+    """Return the id of the team that serves each row's area on the as-of date; '' where none does. Shape (rows,)."""
+    codes, where = np.unique(at.area, return_inverse=True)
+    found = [council.team_of(code.decode(), at.as_of) for code in codes.tolist()]
+    names = np.array([team.id if team else "" for team in found], dtype=np.str_)
+    return names[where] if len(names) else np.empty(0, dtype=np.str_)
+
+
+def places_of(
+    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList]
+) -> list[Place]:
+    """Return the places on the lists `headers` (by team), by team and rank.
+
+    A row that its list leaves out (`excluded`) takes no place: the next one moves up.
+    """
+    teams = teams_of(council, at)
+    names = at.entity
+    left_out = np.array(
+        [
+            team not in headers or name.decode() in headers[team].excluded
+            for team, name in zip(teams.tolist(), names.tolist(), strict=True)
+        ],
+        dtype=bool,
+    )
+    rows = np.flatnonzero(~left_out)
+    if not rows.size:
+        return []
+    within = rank_within(order(names[rows], at.as_of, margins[rows]), teams[rows])
+    places = [
+        Place(int(row), headers[str(teams[row])], int(rank), "ranked")
+        for row, rank in zip(rows.tolist(), within.tolist(), strict=True)
+        if rank <= headers[str(teams[row])].capacity
+    ]
+    return sorted(places, key=lambda place: (place.header.team, place.rank))

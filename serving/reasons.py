@@ -1,0 +1,204 @@
+"""Why a household is on the list, in plain words: for and against, and what could not be seen.
+
+Every sentence comes from a feature's own `reason` in the definition, with its value; nothing here knows a feature by
+name. A missing value is never a reason. Contributions are what a reason adds to (for) or takes from (against) the
+margin; the sum of all of them, of what was not seen and of the base is the margin.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from features.grammar.words import reason_text, value_text
+
+__all__ = ["Reason", "Reasons", "Seeing", "reasons", "sentence"]
+
+_PEOPLE = "people"
+_SMALLEST = 1e-9
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One sentence and what it rests on; `contribution` is in the margin's units (log-odds)."""
+
+    text: str
+    because: str
+    service: str
+    source: str
+    data_to: str
+    seen: str
+    signals: tuple[str, ...]
+    contribution: float
+    about_service: bool
+
+
+@dataclass(frozen=True)
+class Seeing:
+    """What a service let us see of this household: `state` is seen, partly, not seen or late; `words` say it."""
+
+    service: str
+    source: str
+    contact: str
+    state: str
+    words: str
+    data_to: str
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """All reasons of one referral, strongest first; `unseen` is what missing values add to the margin together."""
+
+    for_: tuple[Reason, ...]
+    against: tuple[Reason, ...]
+    seeing: tuple[Seeing, ...]
+    base: float
+    unseen: float
+
+    def document(self) -> dict[str, Any]:
+        """Return them as JSON values, for the sealed record and the API."""
+        return {
+            "for": [asdict(reason) | {"signals": list(reason.signals)} for reason in self.for_],
+            "against": [asdict(reason) | {"signals": list(reason.signals)} for reason in self.against],
+            "seeing": [asdict(one) for one in self.seeing],
+            "base": self.base,
+            "unseen": self.unseen,
+        }
+
+
+def reasons(
+    manifest: Mapping[str, Any],
+    values: Sequence[float],
+    contributions: Sequence[float],
+    base: float,
+    *,
+    seen: Mapping[str, int],
+    members: int,
+    freshness: Mapping[str, str],
+    as_of: date,
+    time_zone: ZoneInfo,
+) -> Reasons:
+    """Return the reasons of one row.
+
+    `manifest` is the bundle's; `values` and `contributions` (features,) in its order, NaN for not seen; `seen` how many
+    members were seen by the name of the seen column; `freshness` the end of the newest data by service, ISO 8601 UTC.
+    """
+    ends = {service: _local(moment, time_zone) for service, moment in freshness.items()}
+    found = []
+    unseen = 0.0
+    for feature, value, contribution in zip(manifest["features"], values, contributions, strict=True):
+        if math.isnan(value):
+            unseen += contribution
+        else:
+            found.append(_reason(manifest, feature, sentence(feature, value, as_of), contribution, seen, members, ends))
+    told = [reason for reason in found if abs(reason.contribution) > _SMALLEST]
+    return Reasons(
+        for_=tuple(sorted((r for r in told if r.contribution > 0), key=_strongest_first)),
+        against=tuple(sorted((r for r in told if r.contribution < 0), key=_strongest_first)),
+        seeing=tuple(
+            _seeing(name, service, manifest, values, seen, members, ends, as_of)
+            for name, service in sorted(manifest["services"].items())
+            if any(name in feature["services"] for feature in manifest["features"])
+        ),
+        base=base,
+        unseen=unseen,
+    )
+
+
+def sentence(feature: Mapping[str, Any], value: float, as_of: date) -> str:
+    """Return the feature's reason as a sentence for `value`, in the grammar's words; "more" or "fewer" for a change."""
+    if feature["expression"]["word"] == "change":
+        size = value_text(feature, abs(value), as_of)
+        words = "no change" if value == 0 else f"{size} {'more' if value > 0 else 'less'} than before"
+        text = str(feature["reason"]).format(value=words)
+    elif value == 0 and feature["reason"].startswith("{value} ") and value_text(feature, value, as_of) == "0":
+        text = "No " + feature["reason"].removeprefix("{value} ")
+    else:
+        text = reason_text(feature, value, as_of)
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _reason(
+    manifest: Mapping[str, Any],
+    feature: Mapping[str, Any],
+    text: str,
+    contribution: float,
+    seen: Mapping[str, int],
+    members: int,
+    ends: Mapping[str, date],
+) -> Reason:
+    services = feature["services"]
+    titles = [manifest["services"].get(name, {}).get("title", name.replace("_", " ")) for name in services]
+    dates = [ends[name] for name in services if name in ends]
+    return Reason(
+        text=text,
+        because=feature["because"],
+        service=services[0] if services else "",
+        source=" and ".join(titles) or "Who lives there",
+        data_to=min(dates).isoformat() if dates else "",
+        seen=_seen_words(feature["seen"], seen, members),
+        signals=tuple(feature["signals"]),
+        contribution=contribution,
+        about_service=bool(feature["system_response"]),
+    )
+
+
+def _seen_words(columns: Sequence[str], seen: Mapping[str, int], members: int) -> str:
+    counts = [seen[name] for name in columns if name in seen]
+    if not counts or members < 1 or min(counts) >= members:
+        return ""
+    return f"seen for {min(counts)} of {members} {_PEOPLE}"
+
+
+def _seeing(
+    name: str,
+    service: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    values: Sequence[float],
+    seen: Mapping[str, int],
+    members: int,
+    ends: Mapping[str, date],
+    as_of: date,
+) -> Seeing:
+    rows = [
+        (feature, value)
+        for feature, value in zip(manifest["features"], values, strict=True)
+        if name in feature["services"]
+    ]
+    columns = sorted({column for feature, _ in rows for column in feature["seen"]})
+    counts = [seen[column] for column in columns if column in seen]
+    least = min(counts, default=members)
+    end = ends.get(name)
+    allowed = timedelta(days=int(service.get("promised_lag_days", 0)) + 1)
+    if all(math.isnan(value) for _, value in rows):
+        state, words = "not seen", "Not seen: nothing here speaks for or against"
+    elif end is not None and end < as_of - allowed:
+        state, words = "late", f"Late: what happened after {_day(end)} is not here yet"
+    elif any(math.isnan(value) for _, value in rows) or least < members:
+        state, words = "partly", f"Seen for {least} of {members} {_PEOPLE}" if least < members else "Seen in part"
+    else:
+        state, words = "seen", "Seen"
+    return Seeing(
+        service=name,
+        source=service.get("title", name.replace("_", " ")),
+        contact=service.get("contact", ""),
+        state=state,
+        words=words,
+        data_to=end.isoformat() if end else "",
+    )
+
+
+def _local(moment: str, time_zone: ZoneInfo) -> date:
+    return datetime.fromisoformat(moment).astimezone(time_zone).date()
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _strongest_first(reason: Reason) -> tuple[float, str]:
+    return (-abs(reason.contribution), reason.text)

@@ -1,0 +1,231 @@
+"""The sealed record of a referral: all that the worker was shown and all that it rests on, as canonical bytes.
+
+    made when a list is issued  ->  stored with its sha256  ->  made again by `reproduce`, byte for byte
+
+The record holds the row's values, what each adds, the reasons in words, who was seen, and the ids and digests of
+matrix, snapshot, definition and bundle. It holds no name or address; people are pseudonyms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.files import content_id
+from charter.contracts.matrix import Matrix, MatrixDate
+from charter.contracts.workspace import Workspace
+from charter.errors import DataError, UsageError, WithdrawnError
+from charter.invocation import Invocation
+from serving.bundle import Bundle
+from serving.database import connect, database_url, migrate
+from serving.places import Place, places_of, scored
+from serving.reasons import reasons
+from serving.store import IssuedList, Referral, Store
+
+__all__ = ["canonical", "digest", "read", "records", "referral_id", "reproduce"]
+
+_VERSION = 1
+
+
+def referral_id(programme: str, list_id: str, entity: str) -> str:
+    """Return the id of a referral: a hash of its list and entity."""
+    return content_id([programme, list_id, entity])
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """Return the one way of writing `record`: UTF-8 JSON, sorted keys, shortest exact numbers, no NaN."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(sealed: bytes) -> str:
+    """Return the sha256 of a sealed record, 64 hexadecimal digits."""
+    return hashlib.sha256(sealed).hexdigest()
+
+
+def read(referral: Referral) -> Mapping[str, Any]:
+    """Return a referral's record; raise DataError if it is not the one that was sealed."""
+    if digest(referral.sealed) != referral.digest:
+        raise DataError(
+            f"the sealed record of the referral {referral.id} was changed.",
+            "Keep a copy as it is and tell the data protection officer.",
+        )
+    record: Mapping[str, Any] = json.loads(referral.sealed)
+    return record
+
+
+def records(
+    bundle: Bundle,
+    matrix: Matrix,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    places: Sequence[Place],
+    time_zone: ZoneInfo,
+) -> list[tuple[Referral, tuple[str, ...]]]:
+    """Return the referrals of `places` with their sealed records, and each one's people (pseudonyms), in order.
+
+    `margins` (rows,) of the whole date; contributions are made for these places alone.
+    """
+    rows = np.array([place.row for place in places], dtype=np.int64)
+    values = np.asarray(at.features[rows], dtype=np.float32)
+    contributions, base = bundle.model.contributions(values)
+    likelihoods = bundle.model.likelihoods(margins[rows])
+    people = _people(at, rows)
+    made = []
+    for number, place in enumerate(places):
+        record = _record(bundle, matrix, at, place, time_zone) | {
+            "margin": float(margins[place.row]),
+            "likelihood": float(likelihoods[number]),
+            "band": bundle.model.band(float(likelihoods[number])).id,
+            "values": [None if math.isnan(value) else value for value in values[number].tolist()],
+            "contributions": contributions[number].tolist(),
+            "people": people[number],
+            "reasons": reasons(
+                bundle.manifest,
+                values[number].tolist(),
+                contributions[number].tolist(),
+                float(base[number]),
+                seen=dict(zip(matrix.manifest["seen"], at.seen[place.row].tolist(), strict=True)),
+                members=int(at.members[place.row]),
+                freshness=matrix.manifest.get("freshness", {}),
+                as_of=at.as_of,
+                time_zone=time_zone,
+            ).document(),
+        }
+        made.append((_referral(record), tuple(person["person"] for person in people[number])))
+    return made
+
+
+def _record(bundle: Bundle, matrix: Matrix, at: MatrixDate, place: Place, time_zone: ZoneInfo) -> dict[str, Any]:
+    header, entity = place.header, at.entity[place.row].decode()
+    return {
+        "schema_version": _VERSION,
+        "id": referral_id(header.programme, header.id, entity),
+        "programme": header.programme,
+        "list": header.id,
+        "team": header.team,
+        "entity": entity,
+        "area": at.area[place.row].decode(),
+        "as_of": at.as_of.isoformat(),
+        "rank": place.rank,
+        "arm": place.arm,
+        "eligible": header.eligible,
+        "capacity": header.capacity,
+        "members": int(at.members[place.row]),
+        "seen": at.seen[place.row].tolist(),
+        "snapshot": str(matrix.manifest["snapshot"]),
+        "matrix": str(matrix.manifest["id"]),
+        "matrix_sha256": str(matrix.manifest["as_of"][at.as_of.isoformat()]["sha256"]),
+        "definition": str(matrix.definition["hash"]),
+        "bundle": bundle.id,
+        "model_sha256": str(bundle.manifest["model_sha256"]),
+        "time_zone": time_zone.key,
+        "freshness": dict(matrix.manifest.get("freshness", {})),
+    }
+
+
+def _people(at: MatrixDate, rows: NDArray[np.int64]) -> list[list[dict[str, Any]]]:
+    """Return the people of each row: pseudonym and age in whole years (None where unknown), youngest first."""
+    starts = np.searchsorted(at.person_row, rows, side="left")
+    ends = np.searchsorted(at.person_row, rows, side="right")
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        ages = [None if math.isnan(age) else int(age) for age in at.person_age[start:end].tolist()]
+        names = [name.decode() for name in at.person[start:end].tolist()]
+        pairs = sorted(zip(names, ages, strict=True), key=lambda pair: (pair[1] is None, pair[1] or 0, pair[0]))
+        found.append([{"person": name, "age": age} for name, age in pairs])
+    return found
+
+
+def _referral(record: Mapping[str, Any]) -> Referral:
+    sealed = canonical(record)
+    return Referral(
+        id=record["id"],
+        programme=record["programme"],
+        list=record["list"],
+        team=record["team"],
+        entity=record["entity"],
+        rank=record["rank"],
+        margin=record["margin"],
+        band=record["band"],
+        arm=record["arm"],
+        snapshot=record["snapshot"],
+        matrix=record["matrix"],
+        bundle=record["bundle"],
+        sealed=sealed,
+        digest=digest(sealed),
+    )
+
+
+def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> bytes:
+    """Make a referral's record again from `matrix_folder` (its snapshot's matrix, built again) and return its bytes.
+
+    Raises UsageError for an unknown referral, WithdrawnError (exit 12) naming what was withdrawn since where the
+    record can't be made any more, DataError where it comes out differently for no such reason.
+    """
+    engine = connect(database_url(invocation.workspace))
+    migrate(engine)
+    store = Store(engine, chain="command")
+    try:
+        stored, header = _stored(store, referral)
+    finally:
+        store.close()
+    sealed = read(stored)
+    withdrawn = _withdrawn(invocation.workspace, stored.snapshot)
+    own = {person["person"] for person in sealed["people"]}
+    if any(row.get("person") in own or row.get("person_id") in own for row in withdrawn):
+        raise _gone(stored, withdrawn, own)
+    bundle = Bundle.open(invocation.workspace.bundle / stored.bundle)
+    matrix = Matrix.open(matrix_folder)
+    at = matrix.at(date.fromisoformat(sealed["as_of"]))
+    margins = scored(bundle, matrix, at)
+    places = places_of(invocation.council, at, margins, {header.team: header})
+    mine = [place for place in places if at.entity[place.row].decode() == stored.entity]
+    again = records(bundle, matrix, at, margins, mine, ZoneInfo(sealed["time_zone"]))
+    if again and again[0][0].sealed == stored.sealed:
+        return again[0][0].sealed
+    if withdrawn:
+        raise _gone(stored, withdrawn, own)
+    raise DataError(
+        f"the referral {stored.id} comes out differently from this matrix.",
+        f"Build the matrix of its own snapshot: `sooner build --snapshot {stored.snapshot}`.",
+    )
+
+
+def _stored(store: Store, referral: str) -> tuple[Referral, IssuedList]:
+    stored = store.referral(referral)
+    header = store.issued_list(stored.programme, stored.list) if stored else None
+    if stored is None or header is None:
+        raise UsageError(f"there is no referral {referral}.", "Take its id from the case page's address.")
+    return stored, header
+
+
+def _withdrawn(workspace: Workspace, snapshot: str) -> list[Mapping[str, Any]]:
+    """Return what was taken out of a snapshot since it was made: the rows of its tombstones."""
+    path = workspace.store / snapshot / "tombstones.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _gone(stored: Referral, withdrawn: Sequence[Mapping[str, Any]], own: set[str]) -> WithdrawnError:
+    mine = [row for row in withdrawn if row.get("person") in own or row.get("person_id") in own]
+    causes = sorted(
+        {
+            f"{row.get('kind', 'withdrawal')} for {row.get('service', '*')} on {row.get('at', '?')[:10]}"
+            for row in (mine or withdrawn)
+        }
+    )
+    whose = "of this household" if mine else "of another household"
+    return WithdrawnError(
+        f"the referral {stored.id} can't be made again: data {whose} was withdrawn since ({'; '.join(causes)}).",
+        f"The sealed record still matches its digest {stored.digest}.",
+    )

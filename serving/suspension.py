@@ -1,0 +1,67 @@
+"""The kill switch as serving reads it: files in `suspended/`, so that it works with every database down.
+
+`sooner suspend` writes them, one for each programme, team, feed, model, or for all. A file that can't be read, or of a
+kind that isn't known, suspends everything: in doubt no list is shown.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from charter.contracts.workspace import Workspace
+from charter.errors import BlockedError
+
+__all__ = ["Suspension", "require_running", "suspensions"]
+
+_KINDS = ("all", "programme", "team", "feed", "model")
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """What is suspended: `kind` is all, programme, team, feed or model, `name` which one."""
+
+    kind: str
+    name: str
+    reason: str
+
+    def holds(self, programme: str, team: str | None, feeds: Iterable[str], model: str | None) -> bool:
+        """Whether it stops this programme, team, model (bundle) or anything that reads one of `feeds`."""
+        return (
+            self.kind == "all"
+            or (self.kind == "programme" and self.name == programme)
+            or (self.kind == "team" and self.name == team)
+            or (self.kind == "feed" and self.name in set(feeds))
+            or (self.kind == "model" and self.name == model)
+        )
+
+
+def suspensions(workspace: Workspace) -> tuple[Suspension, ...]:
+    """Return what is suspended now, in the order of the files' names."""
+    if not workspace.suspensions.is_dir():
+        return ()
+    return tuple(_read(path.read_bytes()) for path in sorted(workspace.suspensions.glob("*.json")))
+
+
+def require_running(
+    workspace: Workspace, *, team: str | None = None, feeds: Iterable[str] = (), model: str | None = None
+) -> None:
+    """Raise BlockedError where a suspension holds for this programme, team, feeds or model."""
+    used = frozenset(feeds)
+    for suspension in suspensions(workspace):
+        if suspension.holds(workspace.programme, team, used, model):
+            name = f" {suspension.name}" if suspension.name else ""
+            raise BlockedError(
+                f"{suspension.kind}{name} is suspended, so no worklist is made or shown.",
+                "Ask for help as before: referrals from people never pass through the list. Two roles can resume it.",
+            )
+
+
+def _read(raw: bytes) -> Suspension:
+    try:
+        document = json.loads(raw)
+        kind, name = str(document["what"]), str(document.get("name", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Suspension("all", "", "")
+    return Suspension(kind if kind in _KINDS else "all", name, str(document.get("reason", "")))

@@ -1,0 +1,256 @@
+"""A small, real world for serving: a council, a definition, a matrix for ranking, a LightGBM model and its release."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import pytest
+
+from charter.contracts.files import file_digest, point, write_json
+from charter.contracts.matrix import NONE, Matrix, MatrixDate
+from charter.contracts.workspace import Workspace
+from charter.council import Council
+from charter.invocation import Invocation
+from features.grammar import (
+    Cohort,
+    Definition,
+    Feature,
+    Outcome,
+    age_of_youngest,
+    any_of,
+    change,
+    count,
+    days_since,
+    latest,
+    months,
+    open_at,
+    signal,
+    total,
+)
+from serving.bundle import bundle
+
+ROOT = Path(__file__).resolve().parents[3]
+AS_OF = date(2026, 9, 28)
+TEAMS = ("north", "east", "south", "west")
+
+ABSENCE = signal("education.unauthorised_absence")
+ARREARS = signal("housing.arrears_stage")
+
+DEFINITION = Definition(
+    programme="early_help",
+    cohort=Cohort("Households with a child under 18", with_age=(0, 17)),
+    outcome=Outcome(
+        "Within twelve months a need appears that ordinary help could have met",
+        any_of(signal("homelessness.duty_owed"), next=months(12)),
+    ),
+    features=(
+        Feature("absences_6m", count(ABSENCE, last=months(6)), "{value} unauthorised absences in six months",
+                "Attendance often falls before other services notice.", direction="increasing"),
+        Feature("absences_change", change(count(ABSENCE, last=months(3))), "Unauthorised absences: {value}",
+                "A change says more than a level."),
+        Feature("arrears_stage", latest(ARREARS, last=months(12), details=["letter", "second_letter", "court"]),
+                "Newest letter about rent: {value}", "Rent arrears come before homelessness."),
+        Feature("arrears_total", total(ARREARS, last=months(12)), "Rent arrears in a year: {value}",
+                "Large arrears are hard to pay back alone."),
+        Feature("since_contact", days_since(signal("social_care.contact"), last=months(24)),
+                "Days since somebody was worried: {value}", "Worries are often repeated.", system_response=True),
+        Feature("early_help_open", open_at(signal("early_help.episode")), "Early help open now: {value}",
+                "Help that is there already protects.", direction="decreasing", system_response=True),
+        Feature("youngest", age_of_youngest(), "Age of the youngest: {value}", "Small children need more hands."),
+    ),
+)  # fmt: skip
+
+SERVICES = {
+    name: {"title": title, "contact": f"{name}@fernhill.example", "promised_lag_days": 31, "display": True}
+    for name, title in {
+        "education": "Schools",
+        "housing": "Council housing",
+        "social_care": "Children's social care",
+        "early_help": "Early help",
+    }.items()
+}
+
+
+def rows_of(seed: int, rows: int) -> dict[str, np.ndarray]:
+    """Seeded households: features in the definition's order, with values that were not seen."""
+    numbers = np.random.default_rng(seed)
+    features = np.column_stack(
+        [
+            numbers.poisson(2.0, rows),
+            numbers.integers(-3, 4, rows),
+            numbers.integers(0, 4, rows),
+            np.round(numbers.exponential(400.0, rows), 2),
+            numbers.integers(1, 732, rows),
+            numbers.random(rows) < 0.1,
+            numbers.integers(0, 16, rows),
+        ]
+    ).astype(np.float32)
+    hidden = numbers.random(rows) < 0.15
+    features[hidden, 0:2] = np.nan
+    members = numbers.integers(2, 6, rows).astype(np.uint16)
+    seen = np.repeat(members[:, None], 5, axis=1)
+    seen[hidden, 0:2] = 0
+    partly = ~hidden & (numbers.random(rows) < 0.2)
+    seen[partly, 0] = 1
+    entity = np.array(sorted(hashlib.sha256(f"{seed}/{n}".encode()).hexdigest()[:32] for n in range(rows)), "S32")
+    person = [f"{name.decode()[:28]}{n:04d}" for name, size in zip(entity, members, strict=True) for n in range(size)]
+    row = np.repeat(np.arange(rows, dtype=np.int32), members)
+    return {
+        "entity": entity,
+        "area": np.array([f"E0199{1 + n % 40:04d}" for n in range(rows)], "S9"),
+        "features": features,
+        "seen": seen.astype(np.uint16),
+        "members": members,
+        "person": np.array(person, "S32"),
+        "person_row": row,
+        "person_age": numbers.integers(0, 45, len(person)).astype(np.float32),
+        "outcome_at": np.full((rows, 1), NONE),
+        "outcome_known_at": np.full((rows, 1), NONE),
+        "outcome_seen": np.zeros((rows, 1), bool),
+    }
+
+
+SEEN = ("education:6_months", "education:3_months", "housing:12_months", "social_care:24_months", "early_help:now")
+
+
+def write_matrix(
+    folder: Path, arrays: dict[str, np.ndarray], *, purpose: str = "rank", snapshot: str = "snapshot1",
+    freshness: str = "2026-09-27T23:00:00+00:00",
+) -> Path:  # fmt: skip
+    """Leave a matrix of one date in `folder`, with the contract's own writer."""
+    document = DEFINITION.document({"housing.arrears_stage": "GBP"})
+    MatrixDate(AS_OF, **arrays).write(folder / f"as_of={AS_OF}")
+    write_json(folder / "definition.json", document)
+    write_json(
+        folder / "manifest.json",
+        {
+            "schema_version": 1,
+            "snapshot": snapshot,
+            "inputs": {},
+            "id": f"matrix-{snapshot}",
+            "definition": document["hash"],
+            "purpose": purpose,
+            "synthetic": True,
+            "features": [feature["name"] for feature in document["features"]],
+            "seen": list(SEEN),
+            "components": ["homelessness.duty_owed"],
+            "as_of": {
+                AS_OF.isoformat(): {
+                    "rows": len(arrays["entity"]),
+                    "cannot_tell": 0,
+                    "sha256": hashlib.sha256(arrays["features"].tobytes()).hexdigest(),
+                }
+            },
+            "reporting_lag_days": 10,
+            "horizon": {"n": 12, "unit": "months"},
+            "freshness": dict.fromkeys(SERVICES, freshness),
+        },
+    )
+    Matrix.open(folder)
+    return folder
+
+
+def train(seed: int = 1) -> lightgbm.Booster:
+    """A small real model on seeded households."""
+    features = rows_of(seed, 3000)["features"].astype(np.float64)
+    numbers = np.random.default_rng(seed)
+    pull = np.nan_to_num(features[:, 0]) * 0.5 + features[:, 2] * 0.6 - features[:, 5] * 2 - 3
+    label = numbers.random(len(pull)) < 1 / (1 + np.exp(-pull))
+    return lightgbm.train(
+        {"objective": "binary", "num_leaves": 8, "num_threads": 1, "deterministic": True, "force_row_wise": True,
+         "seed": seed, "verbose": -1},
+        lightgbm.Dataset(features.astype(np.float32), label.astype(int)),
+        num_boost_round=30,
+    )  # fmt: skip
+
+
+def write_release(workspace: Workspace, booster: lightgbm.Booster, name: str = "release1") -> Path:
+    """Leave a release as training does."""
+    folder = workspace.release / name
+    folder.mkdir(parents=True)
+    (folder / "model.lgb").write_text(booster.model_to_string(), encoding="utf-8")
+    document = DEFINITION.document({"housing.arrears_stage": "GBP"})
+    write_json(folder / "definition.json", document)
+    write_json(
+        folder / "manifest.json",
+        {
+            "schema_version": 1,
+            "snapshot": "snapshot1",
+            "inputs": {},
+            "id": name,
+            "programme": "early_help",
+            "run": "run1",
+            "model_sha256": file_digest(folder / "model.lgb"),
+            "matrix": "matrix-train",
+            "definition": document["hash"],
+            "features": [feature["name"] for feature in document["features"]],
+            "seen": list(SEEN),
+            "synthetic": True,
+            "model": "lightgbm",
+            "calibration": {"method": "platt", "slope": 1.0, "intercept": 0.0},
+            "bands": [
+                {"id": "a", "title": "Likely", "from_score": 0.3,
+                 "meaning": "About 4 in 10 households like this went on to have such a need within a year."},
+                {"id": "b", "title": "More likely than most", "from_score": 0.0,
+                 "meaning": "About 1 in 10 households like this went on to have such a need within a year."},
+            ],
+            "decision": {"decision": "pass"},
+        },
+    )  # fmt: skip
+    point(workspace.release, name)
+    return folder
+
+
+@dataclass(frozen=True)
+class World:
+    """A workspace with a promoted bundle and a matrix for ranking."""
+
+    invocation: Invocation
+    matrix: Path
+    release: Path
+    booster: lightgbm.Booster
+    arrays: dict[str, np.ndarray]
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.invocation.workspace
+
+
+def make_council(folder: Path, edit: Callable[[str], str] = lambda text: text) -> Council:
+    """Copy the shipped council with the early help programme's settings; `edit` changes council.toml."""
+    programme = folder / "early_help"
+    programme.mkdir(parents=True)
+    (folder / "council.toml").write_text(edit((ROOT / "council" / "council.toml").read_text(encoding="utf-8")))
+    for name in ("training.toml", "worklist.toml"):
+        shutil.copy(ROOT / "council" / "early_help" / name, programme / name)
+    return Council.load(folder)
+
+
+def make_world(folder: Path, rows: int = 400, **council: Any) -> World:
+    """Make a council, a workspace, a release and its bundle, and a matrix for ranking under `folder`."""
+    invocation = Invocation(
+        make_council(folder / "council", **council), "early_help", Workspace(folder / "workspace", "early_help"),
+        quiet=True,
+    )  # fmt: skip
+    arrays = rows_of(7, rows)
+    matrix = write_matrix(invocation.workspace.matrix / "matrix-snapshot1", arrays)
+    booster = train()
+    release = write_release(invocation.workspace, booster)
+    bundle(invocation, release, SERVICES)
+    return World(invocation, matrix, release, booster, arrays)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of its own for each test, with a key of its own and no database elsewhere."""
+    monkeypatch.setenv("SOONER_KEY", "5f" * 32)
+    monkeypatch.delenv("SOONER_DATABASE", raising=False)
+    yield make_world(tmp_path)

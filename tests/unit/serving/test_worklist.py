@@ -1,0 +1,138 @@
+"""Worklists: within capacity, in the published order, once a week, and only where help is on offer."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from charter.errors import BlockedError, DataError
+from charter.ranking import order
+from serving.bundle import Bundle
+from serving.database import connect, database_url, migrate
+from serving.identity import Identity
+from serving.store import Store
+from serving.worklist import export_actions, rank
+from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
+
+WORKER = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
+
+
+def store_of(world: World) -> Store:
+    engine = connect(database_url(world.workspace))
+    migrate(engine)
+    return Store(engine)
+
+
+def test_each_team_gets_its_capacity_in_the_published_order(world: World) -> None:
+    result = rank(world.invocation, world.matrix, AS_OF)
+    margins = Bundle.current(world.workspace).model.margins(world.arrays["features"])
+    places = order(world.arrays["entity"], AS_OF, margins)
+    with (result.folder / "issued.csv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [one.referrals for one in result.lists] == [8, 8, 8, 8]
+    for team in TEAMS:
+        served = {area for area, one in world.invocation.council.teams_by_area(AS_OF).items() if one.id == team}
+        mine = [n for n, area in enumerate(world.arrays["area"].tolist()) if area.decode() in served]
+        expected = [world.arrays["entity"][n].decode() for n in sorted(mine, key=lambda n: places[n])[:8]]
+        listed = [row for row in rows if row["team"] == team]
+        assert [row["entity"] for row in listed] == expected
+        assert [int(row["rank"]) for row in listed] == list(range(1, 9))
+        assert {row["arm"] for row in listed} == {"ranked"}
+        assert {row["list"] for row in listed} == {f"{team}-2026-09-28"}
+    by_name = dict(zip(world.arrays["entity"].tolist(), margins.tolist(), strict=True))
+    assert all(float(row["margin"]) == by_name[row["entity"].encode()] for row in rows)
+
+
+def test_ranking_twice_changes_nothing(world: World) -> None:
+    first = rank(world.invocation, world.matrix, AS_OF)
+    before = (first.folder / "issued.csv").read_bytes()
+    second = rank(world.invocation, world.matrix, AS_OF)
+    assert [one.new for one in first.lists] == [True] * 4
+    assert [one.new for one in second.lists] == [False] * 4
+    assert (second.folder / "issued.csv").read_bytes() == before
+    assert len(store_of(world).lists("early_help")) == 4
+
+
+def test_a_list_is_fixed_for_the_week_whatever_the_clocks_do(world: World) -> None:
+    """Clocks go back on 25 October 2026; the day that has 25 hours is still one local date."""
+    day = date(2026, 10, 25)
+    for later in (day, day + timedelta(days=1), day + timedelta(days=6), day + timedelta(days=7)):
+        folder = world.workspace.matrix / f"matrix-{later}"
+        write_matrix(folder, world.arrays)
+        (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
+        text = (folder / "manifest.json").read_text(encoding="utf-8")
+        (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
+    issued = []
+    for later in (day, day, day + timedelta(days=1), day + timedelta(days=6), day + timedelta(days=7)):
+        issued.append(
+            [one.list for one in rank(world.invocation, world.workspace.matrix / f"matrix-{later}", later).lists]
+        )
+    assert issued[0] == issued[1] == issued[2] == issued[3] == [f"{team}-2026-10-25" for team in sorted(TEAMS)]
+    assert issued[4] == [f"{team}-2026-11-01" for team in sorted(TEAMS)]
+
+
+def test_a_team_with_no_offer_gets_no_list(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOONER_KEY", "5f" * 32)
+    monkeypatch.delenv("SOONER_DATABASE", raising=False)
+    world = make_world(tmp_path, edit=lambda text: text.replace("places = 8", "places = 0", 1))
+    result = rank(world.invocation, world.matrix, AS_OF)
+    assert [one.team for one in result.lists] == ["east", "south", "west"]
+    assert "surveillance" in result.refused["north"]
+
+
+def test_no_offer_anywhere_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOONER_KEY", "5f" * 32)
+    world = make_world(tmp_path, edit=lambda text: text.replace("places = 8", "places = 0"))
+    with pytest.raises(DataError, match="offers any help"):
+        rank(world.invocation, world.matrix, AS_OF)
+
+
+def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
+    first = rank(world.invocation, world.matrix, AS_OF)
+    store = store_of(world)
+    refused = store.referrals("early_help", "north-2026-09-28")[0]
+    decided = datetime(2026, 9, 29, 9, tzinfo=UTC)
+    store.decide(WORKER, refused.id, version=1, disposition="family_said_no", reason="declined_now", at=decided)
+    later = AS_OF + timedelta(days=14)
+    folder = world.workspace.matrix / "matrix-later"
+    write_matrix(folder, world.arrays)
+    (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
+    text = (folder / "manifest.json").read_text(encoding="utf-8")
+    (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
+    second = rank(world.invocation, folder, later)
+    assert first.lists[1].left_out == 0
+    north = next(one for one in second.lists if one.team == "north")
+    assert north.left_out == 1
+    entities = [referral.entity for referral in store.referrals("early_help", "north-2026-10-12")]
+    assert refused.entity not in entities
+    assert len(entities) == 8
+    actions = export_actions(world.invocation, store).read_text(encoding="utf-8").splitlines()
+    assert actions[1].startswith(f"{refused.entity},north-2026-09-28,family_said_no,2026-09-29T09:00")
+
+
+def test_rows_that_no_team_serves_are_counted(world: World) -> None:
+    world.arrays["area"][:3] = b"E09999999"
+    folder = write_matrix(world.workspace.matrix / "matrix-2", world.arrays, snapshot="2")
+    assert rank(world.invocation, folder, AS_OF).unserved == 3
+
+
+def test_a_matrix_of_another_purpose_or_definition_is_refused(world: World) -> None:
+    folder = write_matrix(world.workspace.matrix / "train", rows_of(3, 50), purpose="train")
+    with pytest.raises(DataError, match="built for train"):
+        rank(world.invocation, folder, AS_OF)
+    with pytest.raises(DataError, match="no rows at 2020-01-01"):
+        rank(world.invocation, world.matrix, date(2020, 1, 1))
+
+
+def test_nothing_is_ranked_while_suspended(world: World) -> None:
+    world.workspace.suspensions.mkdir(parents=True)
+    (world.workspace.suspensions / "1.json").write_text('{"what": "programme", "name": "early_help"}')
+    with pytest.raises(BlockedError, match="suspended"):
+        rank(world.invocation, world.matrix, AS_OF)
+    (world.workspace.suspensions / "1.json").write_text('{"what": "programme", "name": "another"}')
+    rank(world.invocation, world.matrix, AS_OF)
+    (world.workspace.suspensions / "1.json").write_text("half a fi")
+    with pytest.raises(BlockedError):
+        rank(world.invocation, world.matrix, AS_OF)

@@ -59,7 +59,7 @@ class Workspace:
 
     @property
     def scores(self) -> Path:
-        """`scores/PROGRAMME/RUN.parquet`: out-of-time scores of one training run; and `current`."""
+        """`scores/PROGRAMME/RUN/`: scores.parquet, metrics.json, model.lgb, manifest.json; and `current`."""
         return self.root / "scores" / self.programme
 
     @property
@@ -91,6 +91,16 @@ class Workspace:
     def suspensions(self) -> Path:
         """`suspended/*.json`: the kill switch; plain files, so that it works with every database down."""
         return self.root / "suspended"
+
+    @property
+    def log(self) -> Path:
+        """The audit log of acts typed at a command line (`charter.log.FileLog`)."""
+        return self.root / "log.jsonl"
+
+    @property
+    def signoffs(self) -> Path:
+        """Sign-offs of the charter made for a demo: read beside the council's own `signoffs.toml`."""
+        return self.root / "signoffs.toml"
 
     def snapshot(self, name: str | None = None) -> Path:
         """Return the folder of snapshot `name`, or of the newest linked one; raise DataError where there is none."""

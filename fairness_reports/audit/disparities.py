@@ -23,7 +23,11 @@ _LEVELS = (2.5, 97.5)
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: the figure with its interval, among how many rows; None where nobody is there."""
+    """One side of a comparison: the figure with its interval, among how many rows of how many clusters.
+
+    None where nobody is there to measure. `positives` and `selected` are the side's rows with the outcome, and on a
+    list, whatever the measure.
+    """
 
     estimate: float | None
     interval: tuple[float, float] | None
@@ -60,6 +64,7 @@ class _Shares:
     share: Floats
     effective: Floats
     draws: Floats
+    clusters: NDArray[np.int64]
 
     @property
     def enough(self) -> NDArray[np.bool_]:
@@ -81,14 +86,13 @@ def disparities(tally: Tally, measure: Measure, draws: Floats) -> list[Disparity
     ratios = _choose(enough, ratio, _over(group.draws, rest.draws), small_ratio)
     totals = tally.totals
     others = totals.sum(axis=0) - totals
-    clusters = _clusters_of_rest(tally)
     sides = _choose(group.enough, group.share, group.draws, wilson(group.share, group.effective))
     rests = _choose(rest.enough, rest.share, rest.draws, wilson(rest.share, rest.effective))
     return [
         Disparity(
             name,
-            _side(group, i, sides, totals[i], int(tally.clusters[i])),
-            _side(rest, i, rests, others[i], int(clusters[i])),
+            _side(group, i, sides, totals[i], int(group.clusters[i])),
+            _side(rest, i, rests, others[i], int(rest.clusters[i])),
             _number(gap[i]),
             _pair(gaps, i),
             _number(ratio[i]),
@@ -109,13 +113,7 @@ def _shares(tally: Tally, measure: Measure, draws: Floats, *, rest: bool) -> _Sh
         drawn_among = drawn_among.sum(axis=1, keepdims=True) - drawn_among
     share = _over(counted, among)
     people = effective(share, among, *tally.moments(above, below, rest=rest))
-    return _Shares(counted, among, share, people, _over(drawn, drawn_among))
-
-
-def _clusters_of_rest(tally: Tally) -> NDArray[np.int64]:
-    rows = tally.patterns.sum(axis=2)
-    others = rows.sum(axis=1, keepdims=True) - rows > 0
-    return np.asarray(tally.weight @ others, dtype=np.int64)
+    return _Shares(counted, among, share, people, _over(drawn, drawn_among), tally.clusters(below, rest=rest))
 
 
 def _over(above: Floats, below: Floats) -> Floats:

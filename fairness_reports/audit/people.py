@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from dateutil.relativedelta import relativedelta  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
@@ -26,6 +26,7 @@ from charter.programme import Programme
 from charter.ranking import order, select
 from fairness_reports.audit.tables import connect
 from fairness_reports.audit.tally import UNKNOWN, Grouping
+from features.grammar.period import Period
 
 __all__ = ["People", "Scores", "grouping", "horizon_end", "microseconds", "of_programme"]
 
@@ -105,11 +106,10 @@ def microseconds(moment: datetime) -> int:
     return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
 
 
-def horizon_end(definition: Mapping[str, object], council: Council, as_of: date) -> datetime:
+def horizon_end(definition: Mapping[str, Any], council: Council, as_of: date) -> datetime:
     """Return the end of the outcome's horizon in UTC: calendar units, at local midnight."""
-    outcome = definition["outcome"]
-    horizon = outcome["horizon"]  # type: ignore[index]  # its contract was checked when it was opened
-    return council.midnight(as_of + relativedelta(**{horizon["unit"]: horizon["n"]}))
+    horizon = definition["outcome"]["horizon"]
+    return council.midnight(Period(horizon["n"], horizon["unit"]).after(as_of))
 
 
 def of_programme(matrix: Matrix, scores: Scores, council: Council, programme: Programme, policy: Policy) -> People:

@@ -59,19 +59,17 @@ class Tally:
     names: tuple[str, ...]
     patterns: NDArray[np.float64]
     weight: NDArray[np.int64]
-    clusters: NDArray[np.int64]
 
     @classmethod
     def make(cls, cluster: NDArray[np.int64], grouping: Grouping, cell: NDArray[np.int64]) -> Tally:
         """Count rows by cluster, group and cell; clusters of one pattern are kept together.
 
-        `cluster` (rows,) whole numbers of any values. `clusters` (groups,) of the result is how many clusters have
-        anybody of the group.
+        `cluster` (rows,) whole numbers of any values.
         """
         groups = len(grouping.names)
         place = grouping.code * CELLS + cell
         if not cluster.size:
-            return cls(grouping.names, np.zeros((0, groups, CELLS)), np.zeros(0, np.int64), np.zeros(groups, np.int64))
+            return cls(grouping.names, np.zeros((0, groups, CELLS)), np.zeros(0, np.int64))
         by_cluster = np.argsort(cluster, kind="stable")
         ordered, place = cluster[by_cluster], place[by_cluster]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -89,8 +87,7 @@ class Tally:
         totals = np.bincount(place, minlength=groups * CELLS).reshape(groups, CELLS)
         if not np.array_equal(np.tensordot(weight, patterns, 1), totals):  # pragma: no cover - see the comment above
             raise ArithmeticError("two different patterns of a household's counts share a signature")
-        present = (patterns.sum(axis=2) > 0) * weight[:, None]
-        return cls(grouping.names, patterns, weight.astype(np.int64), present.sum(axis=0).astype(np.int64))
+        return cls(grouping.names, patterns, weight.astype(np.int64))
 
     @property
     def totals(self) -> NDArray[np.float64]:
@@ -112,6 +109,13 @@ class Tally:
             times = rng.multinomial(clusters, self.weight / clusters, size=count)
             drawn[start : start + count] = times.astype(np.float64) @ flat
         return drawn.reshape(resamples, len(self.names), CELLS)
+
+    def clusters(self, below: NDArray[np.float64], *, rest: bool) -> NDArray[np.int64]:
+        """Return how many clusters have anybody in the cells `below`, by group (or among everyone else)."""
+        rows = self.patterns @ below
+        if rest:
+            rows = rows.sum(axis=1, keepdims=True) - rows
+        return np.asarray(self.weight @ (rows > 0), dtype=np.int64)
 
     def moments(
         self, above: NDArray[np.float64], below: NDArray[np.float64], *, rest: bool

@@ -1,0 +1,174 @@
+"""The rules' verbs: decide, sign, suspend."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from charter import suspensions
+from charter.contracts import check_document
+from charter.contracts.files import file_digest, pointed, read_json, write_json, writer_lock
+from charter.errors import BlockedError, DataError, ReferredError, UsageError
+from charter.gate import decide as decide_on
+from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.log import FileLog
+from charter.policy import Policy
+from charter.signoffs import SignOff, add, expiry, today
+
+__all__ = ["decide", "sign", "suspend", "verbs"]
+
+verbs = typer.Typer(help="The rules: policy, gate, sign-offs and the kill switch.")
+
+COUNCIL = Path("council")
+WORKSPACE = Path("workspace")
+Run = Annotated[str, typer.Option("--run", help="The audited run; the newest by default.")]
+RoleName = Annotated[str, typer.Option("--role", help="A role that the charter names.")]
+
+
+@verbs.command("decide")
+def decide(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    run: Run = "",
+) -> None:
+    """Ask the charter's questions of the audit's findings: pass, refer (exit 15) or block (exit 13)."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    with writer_lock(invocation.workspace.root):
+        decision = decide_run(invocation, run)
+    if decision["decision"] == "block":
+        raise BlockedError(
+            decision["sentence"], f"Read {_report(invocation, run)}; then change the model, not the gate."
+        )
+    if decision["decision"] == "refer":
+        # A script wants the verdicts also when the board is asked.
+        invocation.report(decision, "")
+        raise ReferredError(
+            decision["sentence"], "The board reads report.html, then: `sooner sign --what decision --role ROLE`."
+        )
+    invocation.report(decision, decision["sentence"])
+
+
+def decide_run(invocation: Invocation, run: str = "") -> dict[str, Any]:
+    """Decide on one run (the newest audited by default), leave `decision.json` beside its findings, and return it."""
+    folder = _audited(invocation, run)
+    findings = read_json(folder / "findings.json")
+    check_document("findings", findings)
+    day = today(invocation)
+    policy = Policy.load(invocation.council.folder / "charter.toml", day)
+    earlier = [
+        read_json(path)
+        for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
+        if path.parent.name != folder.name
+    ]
+    decision = decide_on(findings, policy, day, findings_sha256=file_digest(folder / "findings.json"), earlier=earlier)
+    check_document("decision", decision)
+    write_json(folder / "decision.json", decision)
+    return decision
+
+
+@verbs.command("sign")
+def sign(
+    role: RoleName,
+    what: Annotated[str, typer.Option("--what", help="charter or decision")],
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    run: Run = "",
+    demo: Annotated[bool, typer.Option("--demo", help="A typed sign-off: it counts for synthetic data alone.")] = False,
+) -> None:
+    """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    with writer_lock(invocation.workspace.root):
+        signoff = sign_as(invocation, role, what, demo=demo, run=run)
+    invocation.report(
+        {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
+        f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
+    )
+
+
+def sign_as(invocation: Invocation, role: str, what: str, *, demo: bool, run: str = "") -> SignOff:
+    """Record a role's sign-off of the charter or of a run's decision, and return it.
+
+    Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a demo's, CharterError
+    for a role that the charter does not know or that does not sign this.
+    """
+    if what not in {"charter", "decision"}:
+        raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
+    if not demo:
+        raise UsageError(
+            "whoever types a command has not shown who they are, so a typed sign-off counts as a demo's.",
+            "Add --demo to sign for synthetic data.",
+        )
+    now, day = datetime.now(UTC), today(invocation)
+    policy = Policy.load(invocation.council.folder / "charter.toml", day)
+    signing = policy.role(role)
+    if what not in signing.signs:
+        able = ", ".join(one.id for one in policy.signers(what))
+        raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
+    if what == "charter":
+        path, sha256 = invocation.workspace.signoffs, policy.sha256
+    else:
+        folder = _audited(invocation, run)
+        decision = folder / "decision.json"
+        if not decision.exists():
+            raise DataError(f"there is no decision on run {folder.name} to sign.", "Run `sooner decide`.")
+        if read_json(decision)["decision"] == "block":
+            raise BlockedError("a blocked decision cannot be accepted.", "Only another model, or another charter, can.")
+        path, sha256 = folder / "signoffs.toml", file_digest(decision)
+    signoff = SignOff(role, what, sha256, now, expiry(signing, day), "demo")
+    add(path, signoff)
+    _log(invocation).append(
+        actor="command", role=role, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
+    )
+    return signoff
+
+
+@verbs.command("suspend")
+def suspend(
+    role: RoleName,
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    what: Annotated[str, typer.Option("--what", help="all, programme, team, feed or model")] = "programme",
+    name: Annotated[str, typer.Option("--name", help="Which one; the programme itself by default.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; others read it later.")] = "",
+    resume: Annotated[str, typer.Option("--resume", help="The suspension to lift; two roles must.")] = "",
+) -> None:
+    """Stop showing any ranking, at once and alone; or, as one of two roles, start again."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    if resume:
+        done = suspensions.resume(invocation.workspace, policy, suspension=resume, role=role)
+        _log(invocation).append(actor="command", role=role, action="resume", subject=resume)
+        said = "It is resumed." if done else "One more role must resume it."
+        invocation.report({"suspension": resume, "resumed": done}, f"{role} asked to resume {resume}. {said}")
+        return
+    chosen = name or (invocation.programme if what == "programme" else "")
+    path = suspensions.suspend(invocation.workspace, policy, what=what, name=chosen, role=role, reason=reason)
+    _log(invocation).append(actor="command", role=role, action="suspend", subject=path.stem, detail={"what": what})
+    invocation.report(
+        {"suspension": path.stem, "what": what, "name": chosen},
+        f"{what} {chosen} is suspended ({path.stem}): no ranking is shown until two roles resume it.",
+    )
+
+
+def _audited(invocation: Invocation, run: str) -> Path:
+    audit = invocation.workspace.audit
+    folder = audit / run if run else pointed(audit)
+    if folder is None or not (folder / "findings.json").exists():
+        raise DataError(f"there is no audit{f' of run {run}' if run else ''} to decide on.", "Run `sooner audit`.")
+    return folder
+
+
+def _log(invocation: Invocation) -> FileLog:
+    return FileLog(invocation.workspace.log)

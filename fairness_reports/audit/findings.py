@@ -1,0 +1,112 @@
+"""Findings are data: every figure of an audit as one row of `findings.json` (contract `findings`).
+
+The board pack, the published record and the gate read only this file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from charter.contracts.files import content_id
+from fairness_reports.audit.disparities import Disparity, Side, disparities
+from fairness_reports.audit.measures import Measure
+from fairness_reports.audit.tally import Grouping, Tally, cells
+from fairness_reports.audit.units import Units
+
+__all__ = ["About", "compared", "finding", "measured", "whole"]
+
+
+@dataclass(frozen=True)
+class About:
+    """What a finding is about, apart from its group: measure, characteristic, model, at what selection."""
+
+    measure: str
+    characteristic: str | None
+    model: str
+    at: str
+    component: str | None = None
+    note: str = ""
+
+    def of(self, measure: str) -> About:
+        """Return the same about another measure."""
+        return replace(self, measure=measure)
+
+
+def measured(
+    units: Units, grouping: Grouping, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return the findings of several measures for every group of one characteristic."""
+    tally = Tally.make(units.cluster, grouping, cells(units.label, units.selected))
+    draws = tally.draws(resamples, seed)
+    return [
+        finding(about.of(measure.id), one, labelled=units.labelled)
+        for measure in measures
+        if units.labelled or not measure.needs_label
+        for one in disparities(tally, measure, draws)
+    ]
+
+
+def whole(
+    units: Units, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return the findings of several measures for everyone together."""
+    tally = Tally.make(units.cluster, units.everyone, cells(units.label, units.selected))
+    draws = tally.draws(resamples, seed)
+    return [
+        _document(about.of(measure.id), None, disparities(tally, measure, draws)[0].side, labelled=units.labelled)
+        for measure in measures
+        if units.labelled or not measure.needs_label
+    ]
+
+
+def compared(about: About, found: Iterable[Disparity]) -> list[dict[str, Any]]:
+    """Return findings of comparisons made elsewhere (averages)."""
+    return [finding(about, one, labelled=False) for one in found]
+
+
+def finding(about: About, one: Disparity, *, labelled: bool) -> dict[str, Any]:
+    """Return one group's row: both sides, the gap as difference and ratio, and every interval."""
+    row = _document(about, one.group, one.side, labelled=labelled)
+    row["rest"] = {
+        "estimate": one.rest.estimate,
+        "interval": _ends(one.rest.interval),
+        "n": one.rest.n,
+        "positives": one.rest.positives if labelled else None,
+        "clusters": one.rest.clusters,
+    }
+    row["difference"], row["difference_interval"] = one.difference, _ends(one.difference_interval)
+    row["ratio"], row["ratio_interval"] = one.ratio, _ends(one.ratio_interval)
+    row["method"] = one.method
+    return row
+
+
+def _document(about: About, group: str | None, side: Side, *, labelled: bool) -> dict[str, Any]:
+    key: Mapping[str, Any] = {
+        "measure": about.measure,
+        "characteristic": about.characteristic,
+        "group": group,
+        "model": about.model,
+        "component": about.component,
+        "at": about.at,
+    }
+    row: dict[str, Any] = {
+        "id": content_id(key),
+        **key,
+        "estimate": side.estimate,
+        "interval": _ends(side.interval),
+        "n": side.n,
+        "positives": side.positives if labelled else None,
+        "selected": side.selected,
+        "clusters": side.clusters,
+    }
+    if about.note:
+        row["note"] = about.note
+    return row
+
+
+def _ends(interval: tuple[float, float] | None) -> list[float | None] | None:
+    """Write an interval as JSON: an unbounded end is null, for JSON has no infinity."""
+    return None if interval is None else [None if math.isinf(end) else end for end in interval]

@@ -41,17 +41,15 @@ def decide(
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
         decision = decide_run(invocation, run)
+    if as_json or decision["decision"] == "pass":
+        invocation.report(decision, decision["sentence"])
+    report = f"audit/{invocation.programme}/{decision['run']}/report.html"
     if decision["decision"] == "block":
-        raise BlockedError(
-            decision["sentence"], f"Read {_report(invocation, run)}; then change the model, not the gate."
-        )
+        raise BlockedError(decision["sentence"], f"Read {report}; then change the model, not the gate.")
     if decision["decision"] == "refer":
-        # A script wants the verdicts also when the board is asked.
-        invocation.report(decision, "")
         raise ReferredError(
-            decision["sentence"], "The board reads report.html, then: `sooner sign --what decision --role ROLE`."
+            decision["sentence"], f"The board reads {report}, then: `sooner sign --what decision --role ROLE`."
         )
-    invocation.report(decision, decision["sentence"])
 
 
 def decide_run(invocation: Invocation, run: str = "") -> dict[str, Any]:

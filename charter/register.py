@@ -52,7 +52,7 @@ RECORD_FIELDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "address": (frozenset({"reference", "uprn", "start"}), frozenset({"end", "known_at"})),
     "event": (
         frozenset({"reference", "signal", "key", "valid_at"}),
-        frozenset({"end_at", "known_at", "amount", "detail", "void"}),
+        frozenset({"end_at", "known_at", "amount", "detail"}),
     ),
     "protected": (frozenset({"reference", "characteristic", "value"}), frozenset({"known_at"})),
     "coverage": (frozenset({"reference", "start"}), frozenset({"end", "known_at"})),

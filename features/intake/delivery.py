@@ -1,0 +1,96 @@
+"""What a delivery covers, when it came, and where it lies: its `delivery.json`, or its row of the register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from charter.contracts import check_document
+from charter.contracts.files import read_json
+from charter.council import Council
+from charter.errors import DataError
+from charter.register import Source
+
+__all__ = ["Delivery", "folder_of", "read_delivery"]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One delivery of a service; times are UTC. `covers_from` is None where only its events can tell."""
+
+    service: str
+    covers_from: datetime | None
+    covers_to: datetime | None
+    received_at: datetime
+    synthetic: bool
+
+
+def folder_of(source: Source, council: Council, extracts: Path) -> Path:
+    """Return where `source` lies: below the extracts, or below the council folder if it begins with a dot.
+
+    Raises DataError where there is no such folder.
+    """
+    base = council.folder if source.folder.startswith(".") else extracts
+    folder = base / source.folder
+    if not folder.is_dir():
+        raise DataError(
+            f"the delivery of {source.service!r} is missing: there is no folder {folder.name!r}.",
+            "Put it among the extracts, name their folder with --extracts, or run `sooner synth` for a fictional one.",
+        )
+    return folder
+
+
+def read_delivery(source: Source, folder: Path, council: Council, now: datetime) -> Delivery:
+    """Read what the delivery says of itself; raise DataError where it is missing or contradicts the register."""
+    path = folder / "delivery.json"
+    if path.exists():
+        raw = read_json(path)
+        check_document("delivery", raw)
+        if raw["service"] != source.service:
+            raise DataError(
+                f"the delivery in {folder.name}/ says it is of {raw['service']!r}, not of {source.service!r}.",
+                "Put each delivery in the folder of its own service.",
+            )
+    elif source.delivery:
+        raw = source.delivery
+    elif source.format == "canonical":
+        return Delivery(source.service, None, None, now, synthetic=False)
+    else:
+        raise DataError(
+            f"the delivery of {source.service!r} does not say what it covers: delivery.json is missing.",
+            "Ask the service for covers_from, covers_to and received_at, and write them there.",
+        )
+    delivery = Delivery(
+        source.service,
+        _moment(raw, "covers_from", source, council),
+        _moment(raw, "covers_to", source, council),
+        _moment(raw, "received_at", source, council),
+        synthetic=bool(raw.get("synthetic", False)),
+    )
+    if delivery.covers_from is not None and delivery.covers_to is not None:
+        if delivery.covers_from >= delivery.covers_to:
+            raise DataError(
+                f"the delivery of {source.service!r} covers nothing: covers_from is not before covers_to.",
+                "Correct the two times.",
+            )
+        if delivery.covers_to > delivery.received_at:
+            raise DataError(
+                f"the delivery of {source.service!r} says it covers time after it was received.",
+                "covers_to is never after received_at.",
+            )
+    return delivery
+
+
+def _moment(raw: Any, name: str, source: Source, council: Council) -> datetime:
+    value = raw.get(name)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return council.midnight(value)
+    raise DataError(
+        f"the delivery of {source.service!r} has no {name!r}.", "Write it as a date or a time with its offset."
+    )

@@ -1,0 +1,164 @@
+"""When each row could first have been known, and what became of rows that the last snapshot held.
+
+    a given known time            stays
+    none, first delivery          valid_at + the feed's arrival lag: `assumed`
+    none, later delivery          when the delivery that first held it was received: `first_seen`
+    changed since the last one    the old version ends, the new begins, when this delivery was received: `changed`
+    gone since the last one       ends when this delivery was received, if the delivery covers its time; else it stays
+
+So nothing is overwritten: an earlier as-of date sees what it saw. Rows whose time was settled in an earlier snapshot
+keep it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from charter.register import Source
+from features.intake.database import literal, moment, quoted
+from features.intake.delivery import Delivery
+from features.intake.records import STAGED
+
+__all__ = ["KEPT", "create_kept", "settle"]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A staged table that keeps versions: who owns a row, when it is of, and what it says."""
+
+    owner: str
+    time: str
+    content: tuple[str, ...]
+
+
+KEPT: Mapping[str, _Kept] = {
+    "events": _Kept("service", "valid_at", ("ref", "signal", "valid_at", "end_at", "amount", "detail")),
+    "addresses": _Kept("service", "start", ("ref", "household_id", "start", "end")),
+    "coverage": _Kept("service", "start", ("ref", "start", "end")),
+    "permission": _Kept(
+        "source", "start", ("ref", "service", "purpose", "kind", "status", "start", "end", "decided_by")
+    ),
+}
+"""The staged tables whose rows have versions; `settle` moves them to `kept_TABLE`, with a column `known_rule`."""
+
+
+def create_kept(database: duckdb.DuckDBPyConnection) -> None:
+    """Create the empty tables `kept_events`, `kept_addresses`, `kept_coverage`, `kept_permission`."""
+    for table in KEPT:
+        database.execute(f"create table kept_{table} as select *, ''::varchar as known_rule from {table} limit 0")
+
+
+def settle(database: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, previous: Path | None) -> None:
+    """Move the staged rows of one source to the kept tables with their known times settled.
+
+    `previous` is the records folder of the last snapshot, or None for the first.
+    """
+    for table, kept in KEPT.items():
+        if _load_before(database, table, kept, source, previous):
+            _settle_against(database, table, kept, delivery)
+        else:
+            _settle_first(database, table, kept, source, delivery)
+        database.execute(f"delete from {table}")
+
+
+def _load_before(
+    database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, source: Source, previous: Path | None
+) -> bool:
+    """Load the source's rows of the last snapshot into `before`; return whether it had any delivery of the source."""
+    if previous is None:
+        return False
+    feeds, rows = literal(str(previous / "feeds.parquet")), literal(str(previous / f"{table}.parquet"))
+    row = database.execute(f"select count(*) from read_parquet({feeds}) where service = ?", [source.service]).fetchone()
+    if not row or not row[0]:
+        return False
+    database.execute(
+        f"create or replace temp table before as select * from read_parquet({rows}) "
+        f"where {kept.owner} = {literal(source.service)}"
+    )
+    return True
+
+
+def _settle_first(
+    database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, source: Source, delivery: Delivery
+) -> None:
+    """Without a snapshot before: times as given; back-loaded rows are assumed to have come with the feed's lag.
+
+    No row is known before it happened or after the delivery that holds it was received.
+    """
+    time, lag = quoted(kept.time), f"interval {source.arrival_lag_days} day"
+    columns = ", ".join(quoted(name) for name in STAGED[table] if name != "known_at")
+    database.execute(
+        f"""
+        insert into kept_{table} by name
+        select {columns},
+               coalesce(known_at, greatest({time}, least({time} + {lag}, {moment(delivery.received_at)}))) as known_at,
+               if(known_at is null, 'assumed', 'given') as known_rule
+        from {table}
+        """
+    )
+
+
+def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, delivery: Delivery) -> None:
+    """With the last snapshot's rows in `before`: keep what was settled, close what changed or went.
+
+    A row says the same as before (`said`): it keeps its known time, if that is the given one or the row still stood.
+    It says something else under a known time that was already taken: it was changed silently.
+    """
+    time, received = quoted(kept.time), moment(delivery.received_at)
+    said = f"hash({', '.join(quoted(name) for name in kept.content)})"
+    columns = ", ".join(quoted(name) for name in (*STAGED[table], "known_rule"))
+    gone_until = f"if(b.known_until is null and {_covered(kept.time, delivery)}, {received}, b.known_until)"
+    database.execute(
+        f"""
+        create or replace temp table settled as
+        with old as (select *, {said} as said from before),
+        taken as (select distinct id, known_at from before),
+        known as (select distinct id from before),
+        matched as (
+            select n.* rename (known_at as given), o.known_at as old_known_at, o.known_rule as old_rule,
+                   t.id is not null or (n.known_at is null and k.id is not null) as changed
+            from (select *, {said} as said from {table}) n
+            left join old o on o.id = n.id and o.said = n.said and (o.known_at = n.known_at or o.known_until is null)
+            left join taken t on t.id = n.id and t.known_at = n.known_at
+            left join known k on k.id = n.id
+            qualify row_number() over (
+                partition by n.id, n.said, n.known_at
+                order by coalesce(o.known_at = n.known_at, false) desc, o.known_at) = 1
+        )
+        select * exclude (given, old_known_at, old_rule, changed, said),
+               case when old_known_at is not null then old_known_at
+                    when changed or given is null then greatest({time}, {received})
+                    else given end as known_at,
+               case when old_known_at is not null then old_rule
+                    when changed then 'changed'
+                    when given is null then 'first_seen'
+                    else 'given' end as known_rule
+        from matched
+        """
+    )
+    database.execute(
+        f"""
+        insert into kept_{table} by name
+        with everything as (
+            select {columns} from settled
+            union all by name
+            select {columns.replace('"known_until"', f"{gone_until} as known_until")} from before b
+            where not exists (select 1 from settled s where s.id = b.id and s.known_at = b.known_at)
+        )
+        select * replace (least(known_until, lead(known_at) over versions) as known_until) from everything
+        window versions as (partition by id order by known_at)
+        qualify known_until is null or known_until > known_at
+        """
+    )
+
+
+def _covered(time: str, delivery: Delivery) -> str:
+    """Return SQL that is true where the delivery covers the time of an old row, so that its absence says something."""
+    if delivery.covers_from is None or delivery.covers_to is None:
+        return "true"
+    column = f"b.{quoted(time)}"
+    return f"{column} >= {moment(delivery.covers_from)} and {column} < {moment(delivery.covers_to)}"

@@ -1,0 +1,399 @@
+"""Rows of a file become canonical rows: the register's SQL expressions, run over the typed tables.
+
+    staged table   key of its versions            times
+    events         event_id (service, file, key)  valid_at, end_at, known_at
+    addresses      row_id (service, file, key)    start, end, known_at
+    coverage       row_id                         start, end, known_at
+    permission     row_id                         start, end, known_at
+    people         none: every row is evidence    known_at
+    protected      none                           known_at
+    places         none                           start, end, known_at
+
+A row that is sent again under its key is a later version: the one before it ends being known when the next is. That
+is settled before the record's `where` is applied, so that a correction to "it did not happen" closes the event.
+Dates become midnight in the council's time zone, as UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from charter.errors import DataError
+from charter.policy import PURPOSES
+from charter.register import RECORD_FIELDS, ExtractFile, Record, Register, Source
+from features.intake.database import joined, literal, quoted
+from features.intake.extract import table_of
+from features.intake.quarantine import Quarantine
+
+__all__ = ["STAGED", "create_staged", "stage"]
+
+STAGED: Mapping[str, Mapping[str, str]] = {
+    "events": {
+        "service": "varchar",
+        "id": "varchar",
+        "ref": "varchar",
+        "signal": "varchar",
+        "valid_at": "timestamp",
+        "end_at": "timestamp",
+        "known_at": "timestamp",
+        "known_until": "timestamp",
+        "amount": "decimal(18, 4)",
+        "detail": "varchar",
+    },
+    "addresses": {
+        "service": "varchar",
+        "id": "varchar",
+        "ref": "varchar",
+        "household_id": "varchar",
+        "start": "timestamp",
+        "end": "timestamp",
+        "known_at": "timestamp",
+        "known_until": "timestamp",
+    },
+    "coverage": {
+        "service": "varchar",
+        "id": "varchar",
+        "ref": "varchar",
+        "start": "timestamp",
+        "end": "timestamp",
+        "known_at": "timestamp",
+        "known_until": "timestamp",
+    },
+    "permission": {
+        "source": "varchar",
+        "id": "varchar",
+        "ref": "varchar",
+        "service": "varchar",
+        "purpose": "varchar",
+        "kind": "varchar",
+        "status": "varchar",
+        "start": "timestamp",
+        "end": "timestamp",
+        "decided_by": "varchar",
+        "known_at": "timestamp",
+        "known_until": "timestamp",
+    },
+    "protected": {
+        "service": "varchar",
+        "ref": "varchar",
+        "characteristic": "varchar",
+        "value": "varchar",
+        "known_at": "timestamp",
+    },
+    "people": {
+        "service": "varchar",
+        "ref": "varchar",
+        "forename": "varchar",
+        "surname": "varchar",
+        "birth_date": "date",
+        "death_date": "date",
+        "sex": "varchar",
+        "postcode": "varchar",
+        "household_id": "varchar",
+        "shared_key": "varchar",
+        "safe_contact": "varchar",
+        "known_at": "timestamp",
+    },
+    "places": {
+        "household_id": "varchar",
+        "area": "varchar",
+        "kind": "varchar",
+        "address": "varchar",
+        "start": "timestamp",
+        "end": "timestamp",
+        "known_at": "timestamp",
+    },
+}
+"""The staged tables and their columns. `people` and `places` hold names and addresses: they go to the vault alone."""
+
+_TIMES = frozenset({"valid_at", "end_at", "known_at", "start", "end"})
+_CHOICES = {
+    "kind": ("consent", "refusal", "objection", "restriction"),
+    "status": ("received", "upheld", "overruled"),
+}
+_HOMES = ("home", "communal", "protected", "none")
+
+
+def create_staged(database: duckdb.DuckDBPyConnection) -> None:
+    """Create the empty staged tables."""
+    for name, columns in STAGED.items():
+        listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+        database.execute(f"create table {name} ({listed})")
+
+
+@dataclass(frozen=True)
+class _Stager:
+    """What mapping one record needs to know."""
+
+    database: duckdb.DuckDBPyConnection
+    register: Register
+    time_zone: str
+    quarantine: Quarantine
+
+    def expressions(self, source: Source, file: ExtractFile, record: Record) -> Mapping[str, str]:
+        """Return an SQL expression for each field the record may give, bound and typed; null where it gives none."""
+        required, optional = RECORD_FIELDS[record.kind]
+        found: dict[str, str] = {}
+        for field in sorted(required | optional):
+            text = record.fields.get(field)
+            found[field] = "null" if text is None else self._typed(source, file, record, field, text)
+        self._bound(source, file, record, "where", record.where)
+        return found
+
+    def _typed(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
+        kind = self._bound(source, file, record, field, text)
+        if field in _TIMES:
+            if kind == "DATE":
+                zone = literal(self.time_zone)
+                return f"timezone({zone}, ({text})::timestamp)::timestamp"
+            if kind in ("TIMESTAMP", '"NULL"'):
+                return f"({text})::timestamp"
+            raise _bad_expression(source, file, record, field, f"gives {kind}, not a date or a time")
+        if field in ("birth_date", "death_date"):
+            return f"({text})::date"
+        if field == "amount":
+            return f"({text})::decimal(18, 4)"
+        return f"({text})::varchar"
+
+    def _bound(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
+        """Bind the expression and return its type; DuckDB's message names columns alone, as no row is read."""
+        try:
+            described = self.database.execute(f"describe select ({text}) from {table_of(source, file)}").fetchall()
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise _bad_expression(source, file, record, field, reason) from None
+        return str(described[0][1])
+
+
+def _bad_expression(source: Source, file: ExtractFile, record: Record, field: str, reason: str) -> DataError:
+    return DataError(
+        f"register.toml: {field!r} of the {record.kind} record of {source.service}/{file.name} is wrong: {reason}.",
+        "Write it as DuckDB SQL over the file's declared columns.",
+    )
+
+
+def stage(
+    database: duckdb.DuckDBPyConnection,
+    register: Register,
+    source: Source,
+    file: ExtractFile,
+    time_zone: str,
+    quarantine: Quarantine,
+) -> None:
+    """Add the canonical rows of one file to the staged tables.
+
+    Raises DataError for an expression that doesn't fit its file, an undeclared signal, or more rows that break a rule
+    than the register tolerates.
+    """
+    stager = _Stager(database, register, time_zone, quarantine)
+    database.execute(f"set schema = {literal(source.service)}")
+    try:
+        for record in file.records:
+            _make[record.kind](stager, source, file, record)
+    except duckdb.ConversionException:
+        raise DataError(
+            f"register.toml: a record of {source.service}/{file.name} makes an amount or date that doesn't fit.",
+            "Amounts have at most 14 digits before the point and 4 after it.",
+        ) from None
+    finally:
+        database.execute("set schema = 'main'")
+
+
+def _mapped(stager: _Stager, source: Source, file: ExtractFile, record: Record, key: str) -> None:
+    """Make the temporary table `mapped`: every field of the record, and when the next version of its key was known."""
+    fields = stager.expressions(source, file, record)
+    selected = ", ".join(f"{expression} as {quoted('f_' + name)}" for name, expression in fields.items())
+    following = f"lead(f_known_at) over (partition by {key} order by f_known_at, _row)" if key else "null::timestamp"
+    stager.database.execute(
+        f"create or replace temp table mapped as select *, {following} as f_known_until "
+        f"from (select _row, {selected}, ({record.where}) as f_kept from {table_of(source, file)})"
+    )
+    _drop_unkept(stager)
+
+
+def _drop_unkept(stager: _Stager) -> None:
+    """Leave out what `where` leaves out, and versions that ended as they began: nobody could have seen those."""
+    stager.database.execute("delete from mapped where f_kept is not true or f_known_until <= f_known_at")
+
+
+def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mapping[tuple[str, str], str]) -> None:
+    """Quarantine the mapped rows that break any test, {(field, rule): SQL that is true where it is broken}."""
+    bad = " union all ".join(
+        f"select _row as row_number, {literal(field)} as field, {literal(rule)} as rule from mapped where {test}"
+        for (field, rule), test in tests.items()
+    )
+    if stager.quarantine.add(source, file, bad):
+        counted = stager.database.execute(f"select count(*) from {table_of(source, file)}").fetchone()
+        rows = (int(counted[0]) if counted else 0) + stager.quarantine.count(source, file)
+        stager.quarantine.refuse_where_many(source, file, rows)
+        stager.database.execute(f"delete from mapped where _row in (select row_number from ({bad}))")
+
+
+def _reference(source: Source, field: str = "f_reference") -> str:
+    return f"reference_of({literal(source.service + chr(31))} || {field})"
+
+
+def _key(source: Source, file: ExtractFile) -> str:
+    """Return the SQL text that names a row of the file across deliveries: by its key, or by all it says."""
+    columns = file.key or tuple(file.columns)
+    parts = [f"coalesce({quoted(name)}::varchar, '')" for name in columns]
+    return joined([literal(source.service), literal(file.name), *parts])
+
+
+def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _mapped(stager, source, file, record, key="f_signal, f_key")
+    details = ", ".join(
+        f"{literal(signal.name)}: [{', '.join(literal(d) for d in signal.details)}]" for signal in source.signals
+    )
+    undeclared = stager.database.execute(
+        f"select min(f_signal) from mapped where f_signal not in ({_signals(source)}) or f_signal is null"
+    ).fetchone()
+    if undeclared is not None and undeclared[0] is not None:
+        raise DataError(
+            f"register.toml: {source.service}/{file.name} makes events of a signal that {source.service!r} does not "
+            "declare.",
+            f"Add a [[source.signal]] row for it to register.toml: {undeclared[0]!r}.",
+        )
+    _set_apart(
+        stager,
+        source,
+        file,
+        {
+            ("reference", "reference.missing"): "f_reference is null",
+            ("key", "key.missing"): "f_key is null",
+            ("valid_at", "time.missing"): "f_valid_at is null",
+            ("known_at", "time.known_before_valid"): "f_known_at < f_valid_at",
+            ("end_at", "time.end_before_start"): "f_end_at < f_valid_at",
+            ("detail", "detail.unknown"): f"f_detail is not null and len(map {{{details}}}[f_signal]) > 0 "
+            f"and not list_contains(map {{{details}}}[f_signal], f_detail)",
+        },
+    )
+    identity = joined([literal(source.service), literal(file.name), "f_signal", "f_key"])
+    stager.database.execute(
+        f"insert into main.events select {literal(source.service)}, event_of({identity}), {_reference(source)}, "
+        "f_signal, f_valid_at, f_end_at, f_known_at, f_known_until, f_amount, f_detail from mapped"
+    )
+
+
+def _signals(source: Source) -> str:
+    return ", ".join(literal(signal.name) for signal in source.signals) or "''"
+
+
+def _keyed(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    """Make `mapped` for a record whose versions are those of the file's own key."""
+    fields = stager.expressions(source, file, record)
+    selected = ", ".join(f"{expression} as {quoted('f_' + name)}" for name, expression in fields.items())
+    stager.database.execute(
+        "create or replace temp table mapped as "
+        "select *, lead(f_known_at) over (partition by f_row order by f_known_at, _row) as f_known_until from "
+        f"(select _row, {_key(source, file)} as f_row, {selected}, ({record.where}) as f_kept "
+        f"from {table_of(source, file)})"
+    )
+    _drop_unkept(stager)
+
+
+_SPAN = {
+    ("reference", "reference.missing"): "f_reference is null",
+    ("start", "time.missing"): "f_start is null",
+    ("end", "time.end_before_start"): "f_end < f_start",
+}
+
+
+def _address(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _keyed(stager, source, file, record)
+    _set_apart(stager, source, file, {**_SPAN, ("uprn", "reference.missing"): "f_uprn is null"})
+    stager.database.execute(
+        f"insert into main.addresses select {literal(source.service)}, row_of(f_row || chr(31) || 'address'), "
+        f"{_reference(source)}, {_home('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
+    )
+
+
+def _home(uprn: str) -> str:
+    """Return the pseudonym of a UPRN: the same whether it was padded with zeros or not."""
+    return f"household_of(ltrim({uprn}, '0'))"
+
+
+def _coverage(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _keyed(stager, source, file, record)
+    _set_apart(stager, source, file, _SPAN)
+    stager.database.execute(
+        f"insert into main.coverage select {literal(source.service)}, row_of(f_row || chr(31) || 'coverage'), "
+        f"{_reference(source)}, f_start, f_end, f_known_at, f_known_until from mapped"
+    )
+
+
+def _permission(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _keyed(stager, source, file, record)
+    services = ", ".join(literal(one.service) for one in stager.register.sources)
+    _set_apart(
+        stager,
+        source,
+        file,
+        {
+            **_SPAN,
+            ("choice", "code.unknown"): f"f_choice is null or f_choice not in ({_listed(_CHOICES['kind'])})",
+            ("status", "code.unknown"): f"f_status is null or f_status not in ({_listed(_CHOICES['status'])})",
+            ("purpose", "code.unknown"): f"f_purpose is null or f_purpose not in ({_listed(PURPOSES)}, '*')",
+            ("service", "code.unknown"): f"f_service is null or f_service not in ({services}, '*')",
+            ("of_service", "code.unknown"): f"f_of_service is null or f_of_service not in ({services})",
+        },
+    )
+    stager.database.execute(
+        f"insert into main.permission select {literal(source.service)}, row_of(f_row || chr(31) || 'permission'), "
+        "reference_of(f_of_service || chr(31) || f_reference), f_service, f_purpose, f_choice, f_status, f_start, "
+        "f_end, f_decided_by, f_known_at, f_known_until from mapped"
+    )
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(literal(word) for word in words)
+
+
+def _protected(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _mapped(stager, source, file, record, key="")
+    _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
+    stager.database.execute(
+        f"insert into main.protected select distinct {literal(source.service)}, {_reference(source)}, "
+        "f_characteristic, f_value, f_known_at from mapped where f_value is not null and f_characteristic is not null"
+    )
+
+
+def _person(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _mapped(stager, source, file, record, key="")
+    _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
+    stager.database.execute(
+        f"insert into main.people select distinct {literal(source.service)}, {_reference(source)}, f_forename, "
+        f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home('f_uprn')}, f_shared_key, f_safe_contact, "
+        "f_known_at from mapped"
+    )
+
+
+def _place(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _mapped(stager, source, file, record, key="")
+    _set_apart(
+        stager,
+        source,
+        file,
+        {
+            ("uprn", "reference.missing"): "f_uprn is null",
+            ("home", "code.unknown"): f"f_home is null or f_home not in ({_listed(_HOMES)})",
+        },
+    )
+    stager.database.execute(
+        f"insert into main.places select {_home('f_uprn')}, coalesce(f_area, ''), f_home, "
+        "concat_ws(', ', f_address, f_postcode), f_start, f_end, f_known_at from mapped"
+    )
+
+
+_make = {
+    "event": _event,
+    "address": _address,
+    "coverage": _coverage,
+    "permission": _permission,
+    "protected": _protected,
+    "person": _person,
+    "place": _place,
+}

@@ -1,0 +1,27 @@
+"""The rules a row must keep, by id; what breaks one is quarantined, never silently dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["MESSAGES", "TOLERANCE_OF"]
+
+MESSAGES: Mapping[str, str] = {
+    "value.type": "The value is not of the column's type.",
+    "value.range": "The date is before 1850 or after 2200.",
+    "key.missing": "A column of the key is empty.",
+    "key.duplicate": "Another row has the same key and version.",
+    "reference.missing": "The row names no person.",
+    "time.missing": "The row does not say when it happened or began.",
+    "time.known_before_valid": "The row was known before it happened.",
+    "time.end_before_start": "The row ends before it begins.",
+    "detail.unknown": "The code is not on the signal's stated list.",
+    "code.unknown": "The word is not one that the contract allows.",
+}
+"""What each rule says, in words that hold no value of any row."""
+
+TOLERANCE_OF: Mapping[str, str] = {
+    "key.duplicate": "duplicate_key",
+    "time.known_before_valid": "known_before_valid",
+}
+"""Which tolerance of the register applies to a rule; all others count towards `bad_value`."""

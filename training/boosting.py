@@ -1,0 +1,123 @@
+"""Boosted trees by LightGBM: features binned once and shared by all folds, trained the same way twice.
+
+How it works. The bin edges come from the earliest training fold, the only one whose features every other fold may
+know about. All rows are binned with those edges straight from the memory-mapped matrix, a fold is a subset of the
+binned rows, and its labels are set for its own cut. The raw matrix is never copied.
+
+Every feature with a stated direction is constrained to it. Nothing is reweighted for imbalance: that would spoil the
+likelihoods, and ranking does not need it. Not seen is NaN, and each split learns where those rows go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import Matrix, MatrixDate
+from training.settings import Trees
+
+__all__ = ["BinnedRows", "directions", "parameters", "predict"]
+
+
+def directions(definition: Mapping[str, Any], features: Sequence[str]) -> list[int]:
+    """Return each feature's monotone constraint: 1 more can only raise, -1 more can only lower, 0 free."""
+    sign = {"increasing": 1, "decreasing": -1, None: 0}
+    stated = {feature["name"]: sign[feature["direction"]] for feature in definition["features"]}
+    return [stated[name] for name in features]
+
+
+def parameters(settings: Trees, constraints: Sequence[int]) -> dict[str, Any]:
+    """Return LightGBM's parameters for our settings; same data, parameters and threads give the same text."""
+    return {
+        "objective": "binary",
+        "num_leaves": settings.leaves,
+        "learning_rate": settings.learning_rate,
+        "min_data_in_leaf": settings.rows_per_leaf,
+        "lambda_l2": settings.l2,
+        "feature_fraction": settings.feature_share,
+        "bagging_fraction": settings.row_share,
+        "bagging_freq": 1 if settings.row_share < 1 else 0,
+        "monotone_constraints": list(constraints),
+        "monotone_constraints_method": "intermediate",
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": settings.seed,
+        "num_threads": settings.threads,
+        "verbosity": -1,
+        **_binning(settings),
+    }
+
+
+def _binning(settings: Trees) -> dict[str, Any]:
+    return {
+        "max_bin": settings.bins,
+        "data_random_seed": settings.seed,
+        "feature_pre_filter": False,
+        "num_threads": settings.threads,
+        "verbosity": -1,
+    }
+
+
+class BinnedRows:
+    """All rows of some as-of dates, binned once; `fit` trains on any labelled subset of them."""
+
+    def __init__(self, dates: Sequence[MatrixDate], earliest: Sequence[date], matrix: Matrix, settings: Trees) -> None:
+        self._settings = settings
+        self._rows = sum(len(rows.entity) for rows in dates)
+        self._constraints = directions(matrix.definition, matrix.features)
+        names = matrix.features
+        first = [np.asarray(rows.features) for rows in dates if rows.as_of in set(earliest)]
+        late = _unchanging(first) & ~_unchanging([np.asarray(rows.features) for rows in dates])
+        binning = _binning(settings)
+        if late.any():
+            first = [_borrowed(first, late, [np.asarray(rows.features) for rows in dates])]
+            binning["enable_bundle"] = False
+        edges = lgb.Dataset(first, feature_name=names, params=binning, free_raw_data=True).construct()
+        everything = [np.asarray(rows.features) for rows in dates]
+        self._binned = lgb.Dataset(
+            everything, label=np.zeros(self._rows), reference=edges, feature_name=names, params=binning
+        ).construct()
+
+    def fit(self, labels: NDArray[np.int8], trees: int | None = None) -> str:
+        """Return the native text of a model of the rows whose label is 0 or 1; shape of `labels` (rows,)."""
+        labelled = np.flatnonzero(labels >= 0)
+        chosen = self._binned.subset(labelled.tolist()) if len(labelled) < self._rows else self._binned
+        chosen.construct().set_label(labels[labelled].astype(np.float32))
+        model = lgb.train(
+            parameters(self._settings, self._constraints), chosen, num_boost_round=trees or self._settings.trees
+        )
+        return model.model_to_string()
+
+
+def predict(text: str, features: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
+    """Return the raw margins of rows in the matrix's column order; shape (rows,)."""
+    model = lgb.Booster(model_str=text)
+    margins = model.predict(np.asarray(features), raw_score=True, num_threads=threads)
+    return np.asarray(margins, dtype=np.float64)
+
+
+def _unchanging(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_]:
+    """Return which columns never vary over the parts: constant, or never seen."""
+    lowest = np.fmin.reduce([np.fmin.reduce(part, axis=0) for part in parts])
+    highest = np.fmax.reduce([np.fmax.reduce(part, axis=0) for part in parts])
+    return np.asarray(~(highest > lowest))
+
+
+def _borrowed(
+    first: Sequence[NDArray[np.float32]], late: NDArray[np.bool_], everything: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Return the earliest rows, with the columns that do not vary there taken from the first date at which they do.
+
+    A feed that starts later has no edges in the earliest fold. Columns are binned one by one, so borrowing a column
+    of a later date gives it edges without touching the others (bundles of columns are switched off for it).
+    """
+    rows = np.concatenate(first)
+    for column in np.flatnonzero(late):
+        part = next(part for part in everything if not _unchanging([part[:, column : column + 1]])[0])
+        rows[:, column] = np.resize(part[:, column], len(rows))
+    return rows

@@ -1,0 +1,178 @@
+"""Likelihoods for bands: Platt's scaling of margins, fitted on out-of-time predictions alone.
+
+    likelihood = 1 / (1 + exp(-(slope * margin + intercept)))
+
+Platt (1999), with his smoothed targets; by scikit-learn. Bands use the likelihood, and nothing else does: ranking
+stays on the raw margin. A fold's own scores come from a scaling fitted on the other selection folds, so the figures
+of calibration were not fitted on what they judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.errors import DataError
+from training.bootstrap import Draws, interval
+from training.settings import Band
+
+__all__ = ["Platt", "band_rates", "fit_platt", "refuse_backwards", "slope_and_intercept"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Platt:
+    """The scaling of one model's margins."""
+
+    slope: float
+    intercept: float
+    rows: int
+    positives: int
+
+    def likelihood(self, margins: Float) -> Float:
+        """Return the calibrated likelihood of each margin; shape (rows,)."""
+        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * margins + self.intercept))))
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the scaling as the release contract's `calibration`."""
+        return {
+            "method": "platt",
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "rows": self.rows,
+            "positives": self.positives,
+            "formula": "1 / (1 + exp(-(slope * margin + intercept)))",
+        }
+
+
+def fit_platt(margins: Float, labels: NDArray[np.int8]) -> Platt:
+    """Fit the scaling on labelled rows (labels 0 or 1); margins without any spread give the overall share."""
+    positives = int((labels == 1).sum())
+    rows = len(labels)
+    smoothed = (positives + 1) / (rows + 2)
+    if rows == 0 or np.ptp(margins) == 0:
+        return Platt(0.0, float(np.log(smoothed / (1 - smoothed))), rows, positives)
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it ships no types
+
+    # Platt's targets, (n1 + 1) / (n1 + 2) and 1 / (n0 + 2), as weights of both classes for each row.
+    high, low = (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
+    target = np.where(labels == 1, high, low)
+    centre, spread = float(margins.mean()), float(margins.std())
+    standard = (margins - centre) / spread
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200, tol=1e-10).fit(
+        np.concatenate([standard, standard])[:, None],
+        np.repeat([1, 0], rows),
+        sample_weight=np.concatenate([target, 1 - target]),
+    )
+    slope = float(model.coef_[0, 0]) / spread
+    return Platt(slope, float(model.intercept_[0]) - slope * centre, rows, positives)
+
+
+def slope_and_intercept(draws: Draws, score: Float, level: float) -> Mapping[str, tuple[float, float, float]]:
+    """Return the calibration slope, and the intercept at slope 1, each with its interval.
+
+    Logistic regression of the outcome on the log odds of the likelihood (Cox 1958); intervals from the sandwich
+    variance with households as clusters. A slope of 1 and an intercept of 0 are perfect.
+    """
+    period = draws.period
+    rows = np.flatnonzero(period.labelled)
+    clipped = np.clip(score[rows], 1e-9, 1 - 1e-9)
+    odds = np.log(clipped / (1 - clipped))
+    outcome = period.positive[rows].astype(np.float64)
+    both = _clustered(np.column_stack([np.ones(len(rows)), odds]), outcome, np.zeros(len(rows)), period.household[rows])
+    alone = _clustered(np.ones((len(rows), 1)), outcome, odds, period.household[rows])
+    if both is None or alone is None:
+        return {}
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    slope, slope_error = float(both[0][1]), float(both[1][1])
+    large, large_error = float(alone[0][0]), float(alone[1][0])
+    return {
+        "calibration_slope": (slope, slope - z * slope_error, slope + z * slope_error),
+        "calibration_in_the_large": (large, large - z * large_error, large + z * large_error),
+    }
+
+
+def _clustered(design: Float, outcome: Float, offset: Float, cluster: NDArray[np.int32]) -> tuple[Float, Float] | None:
+    """Return (coefficients, cluster-robust standard errors) of a logistic regression; None where it has none."""
+    beta = np.zeros(design.shape[1])
+    for _ in range(50):
+        expected = 1 / (1 + np.exp(-(design @ beta + offset)))
+        information = design.T @ (design * (expected * (1 - expected))[:, None])
+        if np.linalg.cond(information) > 1e12:
+            return None
+        step = np.linalg.solve(information, design.T @ (outcome - expected))
+        beta += np.clip(step, -5, 5)
+        if np.abs(step).max() < 1e-10:
+            break
+    expected = 1 / (1 + np.exp(-(design @ beta + offset)))
+    information = design.T @ (design * (expected * (1 - expected))[:, None])
+    residual = design * (outcome - expected)[:, None]
+    size = int(cluster.max()) + 1
+    summed = np.column_stack([np.bincount(cluster, weights=column, minlength=size) for column in residual.T])
+    bread = np.linalg.inv(information)
+    return beta, np.sqrt(np.diag(bread @ (summed.T @ summed) @ bread))
+
+
+def band_rates(
+    draws: Draws, score: Float, listed: NDArray[np.bool_], bands: Sequence[Band], level: float
+) -> list[dict[str, Any]]:
+    """Return each band with the share of its listed rows that had the outcome, its interval, and their number.
+
+    Only listed households have a band, so only they are counted, with the whole sample's lists.
+
+    `as_stated` says whether the observed share lies within what the words promise: "yes", "no" when the whole
+    interval lies outside, else "insufficient".
+    """
+    period = draws.period
+    lower = [band.from_score for band in bands]
+    upper = [1.1, *lower[:-1]]
+    made = []
+    for band, low_edge, high_edge in zip(bands, lower, upper, strict=True):
+        inside = (score >= low_edge) & (score < high_edge) & period.labelled & listed
+        shares = _shares(draws, inside)
+        low, high = interval(shares[1:], level)
+        estimate = float(shares[0]) if np.isfinite(shares[0]) else None
+        made.append(
+            {
+                "id": band.id,
+                "title": band.title,
+                "meaning": band.meaning,
+                "from_score": band.from_score,
+                "stated": list(band.stated),
+                "observed": estimate,
+                "low": low,
+                "high": high,
+                "n": int(inside.sum()),
+                "as_stated": _as_stated(band, estimate, low, high),
+            }
+        )
+    return made
+
+
+def _shares(draws: Draws, inside: NDArray[np.bool_]) -> Float:
+    rows = draws.total(inside.astype(np.float64))
+    found = draws.total((inside & draws.period.positive).astype(np.float64))
+    return np.asarray(np.divide(found, rows, out=np.full(np.shape(rows), np.nan), where=rows > 0))
+
+
+def _as_stated(band: Band, observed: float | None, low: float | None, high: float | None) -> str:
+    if observed is None or low is None or high is None:
+        return "insufficient"
+    if high < band.stated[0] or low > band.stated[1]:
+        return "no"
+    return "yes" if band.stated[0] <= observed <= band.stated[1] else "insufficient"
+
+
+def refuse_backwards(model: str, scaling: Platt) -> None:
+    """Raise DataError where a model's larger margins go with fewer outcomes: its bands would be upside down."""
+    if scaling.slope <= 0:
+        raise DataError(
+            f"the {model} model orders later periods no better than chance: its bands would be upside down.",
+            "Look at the fold table of `sooner train --plan`, and at features whose meaning changed.",
+        )

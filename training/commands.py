@@ -1,0 +1,55 @@
+"""The verb of this room: `train`; `promote` is sequenced by `sooner`, from `training.release`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charter.contracts.files import writer_lock
+from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+
+__all__ = ["verbs"]
+
+verbs = typer.Typer(no_args_is_help=True)
+
+
+@verbs.callback()
+def _room() -> None:
+    """Which model, and how good: folds, baselines, LightGBM, figures at capacity, MLflow."""
+
+
+@verbs.command()
+def train(
+    council: CouncilDir = Path("council"),
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = Path("workspace"),
+    plan: Annotated[bool, typer.Option("--plan", help="Print the folds and stop.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
+    from training.planning import fold_document, make_plan
+    from training.report import fold_table, summary
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    if plan:
+        planned = make_plan(invocation)
+        folds = [fold_document(*both) for both in zip(planned.folds, planned.counts, strict=True)]
+        invocation.report({"folds": folds, "left_out": list(planned.unchanging)}, fold_table(folds))
+        return
+    from training.experiment import train as train_programme
+
+    with writer_lock(invocation.workspace.root):
+        run = train_programme(invocation)
+    invocation.report(
+        {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline(run.metrics)},
+        summary(run.metrics),
+    )
+
+
+def _headline(metrics: object) -> dict[str, object]:
+    from training.report import headline
+
+    return headline(metrics)  # type: ignore[arg-type]  # read from JSON

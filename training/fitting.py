@@ -1,0 +1,106 @@
+"""Fit every model on every fold, and the candidates on everything that has a label by the snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.boosting import BinnedRows, directions
+from training.dataset import MISSING, Dataset
+from training.models import Fitted, Sample, fit_simple
+from training.planning import Plan
+from training.settings import RELEASABLE, Settings
+
+__all__ = ["Trained", "fit_all", "fit_candidate"]
+
+Float = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The fitted models: by fold and name, and the candidates by name; with out-of-time margins by name and fold."""
+
+    by_fold: Mapping[str, Mapping[str, Fitted]]
+    candidates: Mapping[str, Fitted]
+    margins: Mapping[str, Mapping[str, Float]]
+
+
+def fit_all(planned: Plan, advance: Callable[[], None]) -> Trained:
+    """Fit every model on every fold, score each fold's test dates once, and fit the candidates."""
+    settings, data = planned.settings, planned.data
+    dates, bins = _binned(planned)
+    advance()
+    by_fold: dict[str, dict[str, Fitted]] = {}
+    margins: dict[str, dict[str, Float]] = {name: {} for name in settings.models.in_order}
+    for fold in planned.folds:
+        labels = {day: data.labels(day, fold.cut) for day in fold.train}
+        by_fold[fold.name] = {}
+        for name, fitted in _fit(planned, labels, dates, bins, settings.models.in_order):
+            by_fold[fold.name][name] = fitted
+            margins[name][fold.name] = np.concatenate(
+                [fitted.margins(data.at(day).features, settings.lightgbm.threads) for day in fold.test]
+            )
+            advance()
+    candidates = {}
+    releasable = [name for name in settings.models.in_order if name in RELEASABLE]
+    for name, fitted in _fit(planned, _newest_labels(planned), dates, bins, releasable):
+        candidates[name] = fitted
+        advance()
+    return Trained(by_fold, candidates, margins)
+
+
+def fit_candidate(planned: Plan, name: str) -> Fitted:
+    """Fit one candidate alone, exactly as `fit_all` does."""
+    dates, bins = _binned(planned)
+    return _fit(planned, _newest_labels(planned), dates, bins, [name])[0][1]
+
+
+def _binned(planned: Plan) -> tuple[list[date], BinnedRows]:
+    """Return all dates that anything learns from, and their rows, binned with the earliest fold's edges."""
+    data = planned.data
+    dates = sorted({day for fold in planned.folds for day in fold.train} | set(planned.learned))
+    rows = [data.at(day) for day in dates]
+    return dates, BinnedRows(rows, planned.folds[0].train, data.matrix, planned.settings.lightgbm)
+
+
+def _newest_labels(planned: Plan) -> dict[date, NDArray[np.int8]]:
+    return {day: planned.data.labels(day, planned.data.taken_at) for day in planned.learned}
+
+
+def _fit(
+    planned: Plan,
+    labels: Mapping[date, NDArray[np.int8]],
+    dates: Sequence[date],
+    bins: BinnedRows,
+    names: Sequence[str],
+) -> list[tuple[str, Fitted]]:
+    """Fit the named models on the labelled rows of some dates; all other dates' rows have no label here."""
+    settings, data = planned.settings, planned.data
+    matrix = data.matrix
+    fitted = []
+    stated = directions(matrix.definition, matrix.features)
+    sample = _sample(data, labels, settings)
+    for name in names:
+        if name == "lightgbm":
+            everywhere = [labels.get(day, np.full(len(data.at(day).entity), MISSING, dtype=np.int8)) for day in dates]
+            fitted.append((name, Fitted(name, bins.fit(np.concatenate(everywhere)))))
+        else:
+            fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))
+    return fitted
+
+
+def _sample(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
+    """Copy the labelled rows, or a seeded sample of them, for the models that need them in memory."""
+    rows = sum(int((label != MISSING).sum()) for label in labels.values())
+    share = min(1.0, settings.logistic.rows / max(rows, 1))
+    generator = np.random.default_rng(settings.lightgbm.seed)
+    features, chosen = [], []
+    for day, label in labels.items():
+        picked = np.flatnonzero((label != MISSING) & (generator.random(len(label)) < share))
+        features.append(data.at(day).features[picked])
+        chosen.append(label[picked])
+    return Sample(np.concatenate(features), np.concatenate(chosen))

@@ -1,0 +1,111 @@
+"""What a person reads on the terminal: the fold table, and in a few lines how good the models are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.recommendation import TITLES
+
+__all__ = ["figure_of", "fold_table", "headline", "summary"]
+
+
+def fold_table(folds: Sequence[Mapping[str, Any]]) -> str:
+    """Return the folds as a table: what each trains on, the embargo, what it is tested on."""
+    rows = [("fold", "trains on", "rows", "positive", "embargo", "tested on", "rows", "positive", "no label")]
+    rows += [
+        (
+            str(fold["fold"]),
+            _span(fold["train_from"], fold["train_to"]),
+            f"{fold['train_rows']:,}",
+            f"{fold['train_positives']:,}",
+            f"{fold['embargo_days']} days",
+            _span(fold["test_from"], fold["test_to"]),
+            f"{fold['test_rows']:,}",
+            f"{fold['test_positives']:,}",
+            f"{fold['test_unlabelled']:,}",
+        )
+        for fold in folds
+    ]
+    return table(rows, right=(2, 3, 4, 6, 7, 8))
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    """Return rows as aligned text, the first as a heading; columns in `right` align to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def figure_of(
+    metrics: Mapping[str, Any], model: str, measure: str, period: str = "selection", part: str = "all"
+) -> Mapping[str, Any]:
+    """Return one figure of a model over a whole period; KeyError where it was not measured."""
+    for figure in metrics["figures"]:
+        if (figure["model"], figure["measure"], figure["period"], figure["part"], figure["against"]) == (
+            model,
+            measure,
+            period,
+            part,
+            None,
+        ):
+            found: Mapping[str, Any] = figure
+            return found
+    raise KeyError(measure)
+
+
+def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the released model's main figures, each as [estimate, low, high], and the recommendation."""
+    measures = ("precision", "recall", "missed", "false_positives_per_found", "auroc")
+    figures = {name: figure_of(metrics, metrics["model"], name) for name in measures}
+    return {
+        "recommendation": metrics["recommendation"]["sentence"],
+        **{name: [figure["estimate"], figure["low"], figure["high"]] for name, figure in figures.items()},
+    }
+
+
+def summary(metrics: Mapping[str, Any]) -> str:
+    """Return the comparison at capacity, the recommendation, and what was kept apart, for a person."""
+    periods = {figure["period"] for figure in metrics["figures"]}
+    places = sum(metrics["capacity"]["places"].values())
+    rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]
+    rows += [
+        (
+            TITLES[model],
+            _in_hundred(figure_of(metrics, model, "precision")),
+            _in_hundred(figure_of(metrics, model, "recall")),
+            _in_hundred(figure_of(metrics, model, "auroc")),
+        )
+        for model in metrics["models"]
+    ]
+    lines = [
+        f"{len(metrics['folds'])} folds, {places} places a list; 95 % intervals by resampling whole households.",
+        "",
+        table(rows, right=(1, 2, 3)),
+        "",
+        metrics["recommendation"]["sentence"],
+    ]
+    if "final" in periods:
+        last = figure_of(metrics, metrics["model"], "precision", "final")
+        lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
+    if metrics.get("left_out"):
+        lines.append(f"Left out, because they never vary here: {', '.join(metrics['left_out'])}.")
+    return "\n".join(lines)
+
+
+def _in_hundred(figure: Mapping[str, Any]) -> str:
+    if figure["estimate"] is None:
+        return "cannot be told"
+    if figure["low"] is None:
+        return f"{100 * figure['estimate']:.1f}"
+    return f"{100 * figure['estimate']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"

@@ -1,0 +1,141 @@
+"""What one training run leaves behind, `scores/PROGRAMME/RUN/`, and reading it back.
+
+    manifest.json      contract `run`: what went in, what came out, every digest
+    metrics.json       contract `metrics`: figures with intervals, folds, recommendation, bands
+    scores.parquet     contract `scores`: out-of-time scores of every model
+    model.lgb          the candidate: the model to audit, sign and release, as LightGBM native text
+    baseline.lgb       the points list, for serving to fall back on
+    models/NAME.lgb    each model that can be released
+
+A run's id is made of what went in (matrix, settings, code of this room is not part of it), so the same run trained
+again gives the same id and must give the same bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from charter.contracts import check_document
+from charter.contracts.files import file_digest, point, pointed, read_json, write_json
+from charter.contracts.workspace import Workspace
+from charter.errors import DataError, UsageError, WithdrawnError
+
+__all__ = ["Run", "ScoredRows", "write_scores"]
+
+SCORES = pa.schema(
+    [
+        ("entity", pa.string()),
+        ("as_of", pa.date32()),
+        ("fold", pa.string()),
+        ("margin", pa.float64()),
+        ("score", pa.float64()),
+        ("model", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Out-of-time scores of one model in one fold: row by row, with the rows' as-of dates."""
+
+    model: str
+    fold: str
+    entity: NDArray[np.bytes_]
+    as_of: Sequence[date]
+    day: NDArray[np.int32]
+    margin: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+
+def write_scores(path: Path, parts: Sequence[ScoredRows]) -> None:
+    """Write the `scores` table: one row per entity, as-of date, fold and model."""
+    with pq.ParquetWriter(path, SCORES, compression="zstd") as writer:
+        for part in parts:
+            days = pa.array(part.as_of, pa.date32()).take(pa.array(part.day))
+            rows = len(part.margin)
+            writer.write_table(
+                pa.table(
+                    [
+                        pa.array(part.entity.astype(str)),
+                        days,
+                        pa.repeat(part.fold, rows),
+                        pa.array(part.margin),
+                        pa.array(part.score),
+                        pa.repeat(part.model, rows),
+                    ],
+                    schema=SCORES,
+                )
+            )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run on disk."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, workspace: Workspace, name: str | None = None) -> Run:
+        """Open the run `name`, or the newest; raise UsageError where there is none."""
+        folder = workspace.scores / name if name else pointed(workspace.scores)
+        if folder is None or not (folder / "manifest.json").exists():
+            raise UsageError(
+                f"there is no training run{f' {name}' if name else ''} of {workspace.programme} in"
+                f" {workspace.root.name}/scores/.",
+                "Run `sooner train`.",
+            )
+        manifest = read_json(folder / "manifest.json")
+        check_document("run", manifest)
+        return cls(folder, manifest)
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return str(self.manifest["id"])
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """The run's figures: contract `metrics`."""
+        found: Mapping[str, Any] = read_json(self.folder / "metrics.json")
+        return found
+
+    def text(self, name: str = "model.lgb") -> str:
+        """Return a model's native text; raise DataError where the file is not what the run wrote."""
+        path = self.folder / name
+        if not path.exists() or file_digest(path) != self.manifest["outputs"].get(name):
+            raise DataError(
+                f"{name} of run {self.id} is missing or is not what training wrote.",
+                "Run `sooner train` again.",
+            )
+        return path.read_text(encoding="utf-8")
+
+    def refuse_withdrawn(self) -> None:
+        """Raise WithdrawnError where rows that this run learned from were withdrawn since."""
+        withdrawn = int(self.manifest.get("withdrawn_rows", 0))
+        if withdrawn:
+            raise WithdrawnError(
+                f"run {self.id} learned from rows of which {withdrawn} were withdrawn since: it cannot be made again.",
+                "Build and train again: `sooner build`, then `sooner train`.",
+            )
+
+
+def keep(workspace: Workspace, folder: Path, manifest: Mapping[str, Any]) -> Run:
+    """Write the manifest of a filled folder, checked against its contract."""
+    check_document("run", manifest)
+    write_json(folder / "manifest.json", manifest)
+    return Run(workspace.scores / str(manifest["id"]), manifest)
+
+
+def make_current(workspace: Workspace, run: Run) -> None:
+    """Make a run the newest of its programme."""
+    point(workspace.scores, run.id)

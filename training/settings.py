@@ -1,0 +1,216 @@
+"""What `training.toml` says about training, as frozen values: folds, models, calibration bands, resampling.
+
+`[as_of]` belongs to features and is not read here. Every key is required or has its default below; an unknown key is
+an error, so that a typing slip never trains quietly with a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from typing import Any, NoReturn, TypeVar
+
+from charter.errors import DefinitionError
+
+__all__ = [
+    "MODELS",
+    "RELEASABLE",
+    "Band",
+    "Bootstrap",
+    "Folds",
+    "Logistic",
+    "Models",
+    "Points",
+    "Settings",
+    "Trees",
+]
+
+MODELS = ("random", "last_contact", "one_feature", "points", "logistic", "lightgbm")
+"""Every model Sooner can compare, simplest first."""
+
+RELEASABLE = ("points", "logistic", "lightgbm")
+"""The models that serving can score and explain."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """How the labelled as-of dates are divided, counted in dates from the newest backwards.
+
+    `count` selection folds of `dates` test dates each, then `final` dates scored once by a fold of their own.
+    """
+
+    count: int = 4
+    dates: int = 3
+    final: int = 3
+
+    def __post_init__(self) -> None:
+        if self.count < 0 or self.dates < 1 or self.final < 0 or self.count + self.final == 0:
+            _refuse("folds", "count and final may not be negative or both 0, and dates is at least 1")
+
+
+@dataclass(frozen=True)
+class Models:
+    """Which models are compared, and which is released: `recommended`, or one by name.
+
+    `unchanging` says what to do with a feature that never varies: `refuse`, or `leave_out` and say so.
+    """
+
+    compare: tuple[str, ...] = MODELS
+    release: str = "recommended"
+    unchanging: str = "refuse"
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.compare if name not in MODELS]
+        if unknown:
+            _refuse("models", f"compare may name {', '.join(MODELS)}, not {', '.join(unknown)}")
+        if self.unchanging not in ("refuse", "leave_out"):
+            _refuse("models", f"unchanging is refuse or leave_out, not {self.unchanging}")
+        if self.release != "recommended" and self.release not in RELEASABLE:
+            _refuse("models", f"release is recommended, {', '.join(RELEASABLE)}, not {self.release}")
+        if self.release not in ("recommended", *self.compare) or not set(self.compare) & set(RELEASABLE):
+            _refuse("models", "the released model must be among those compared")
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """The compared models, simplest first."""
+        return tuple(name for name in MODELS if name in self.compare)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """LightGBM's settings, by plain names; `boosting.py` says which LightGBM parameter each one is."""
+
+    trees: int = 150
+    learning_rate: float = 0.05
+    leaves: int = 8
+    rows_per_leaf: int = 60
+    l2: float = 5.0
+    feature_share: float = 0.6
+    row_share: float = 0.8
+    bins: int = 255
+    seed: int = 1
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.trees < 1 or self.leaves < 2 or self.threads < 1 or self.rows_per_leaf < 1:
+            _refuse("lightgbm", "trees, threads and rows_per_leaf are at least 1, leaves at least 2")
+        if not (0 < self.feature_share <= 1 and 0 < self.row_share <= 1 and self.learning_rate > 0 and self.l2 >= 0):
+            _refuse("lightgbm", "shares lie in (0, 1], learning_rate is above 0, l2 is not negative")
+
+
+@dataclass(frozen=True)
+class Points:
+    """A points list: at most `rules` rules of 1 to `most` whole points."""
+
+    rules: int = 10
+    most: int = 5
+
+    def __post_init__(self) -> None:
+        if self.rules < 1 or self.most < 1:
+            _refuse("points", "rules and most are at least 1")
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Logistic regression on at most `steps` steps a feature, ridge `l2`, fitted on at most `rows` rows."""
+
+    steps: int = 4
+    l2: float = 20.0
+    rows: int = 200_000
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.l2 <= 0 or self.rows < 1:
+            _refuse("logistic", "steps and rows are at least 1, l2 is above 0")
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Resamples of whole households; `ranking_resamples` for figures that need every row sorted."""
+
+    resamples: int = 1000
+    ranking_resamples: int = 200
+    level: float = 0.95
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        if min(self.resamples, self.ranking_resamples) < 100 or not 0.5 < self.level < 1:
+            _refuse("bootstrap", "at least 100 resamples of each kind and a level between 0.5 and 1")
+
+
+@dataclass(frozen=True)
+class Band:
+    """A band of the calibrated likelihood: from where, what its words promise, and the words."""
+
+    id: str
+    title: str
+    from_score: float
+    stated: tuple[float, float]
+    meaning: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.from_score <= 1 or not 0 <= self.stated[0] < self.stated[1] <= 1:
+            _refuse("bands", f"{self.id}: from_score and stated lie between 0 and 1, stated ascending")
+        if "risk" in f"{self.title} {self.meaning}".lower():
+            _refuse("bands", f"{self.id}: write need or likelihood, which is what is measured")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of training.toml that training reads."""
+
+    folds: Folds
+    models: Models
+    lightgbm: Trees
+    points: Points
+    logistic: Logistic
+    bootstrap: Bootstrap
+    bands: tuple[Band, ...]
+
+    @classmethod
+    def of(cls, training: Mapping[str, Any]) -> Settings:
+        """Read the sections; raise DefinitionError naming the section, the key and the rule."""
+        known = {field.name for field in fields(cls)} | {"as_of"}
+        unknown = sorted(set(training) - known)
+        if unknown:
+            _refuse(unknown[0], f"is not a section; the sections are {', '.join(sorted(known))}")
+        bands = tuple(_section(Band, "bands", row) for row in training.get("bands", ()))
+        scores = [band.from_score for band in bands]
+        if not bands or scores[-1] != 0 or any(higher <= lower for higher, lower in pairwise(scores)):
+            _refuse("bands", "run from the highest from_score down to one of 0.0, so that every listed row has a band")
+        return cls(
+            folds=_section(Folds, "folds", training.get("folds", {})),
+            models=_section(Models, "models", training.get("models", {})),
+            lightgbm=_section(Trees, "lightgbm", training.get("lightgbm", {})),
+            points=_section(Points, "points", training.get("points", {})),
+            logistic=_section(Logistic, "logistic", training.get("logistic", {})),
+            bootstrap=_section(Bootstrap, "bootstrap", training.get("bootstrap", {})),
+            bands=bands,
+        )
+
+    def band_of(self, score: float) -> Band:
+        """Return the band of a calibrated likelihood."""
+        return next(band for band in self.bands if score >= band.from_score)
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the settings as JSON values; `Settings.of` reads them back."""
+        return asdict(self)
+
+
+_Section = TypeVar("_Section")
+
+
+def _section(kind: type[_Section], name: str, raw: Mapping[str, Any]) -> _Section:
+    known = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # every section is a dataclass
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        _refuse(name, f"{unknown[0]} is not a key; the keys are {', '.join(known)}")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        _refuse(name, f"a key is missing or of the wrong kind ({error})")
+
+
+def _refuse(section: str, rule: str) -> NoReturn:
+    raise DefinitionError(f"training.toml [{section}]: {rule}.", "Mend it there and run the command again.")

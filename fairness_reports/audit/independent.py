@@ -18,7 +18,7 @@ from charter.contracts.matrix import Matrix
 from charter.council import Council
 from charter.policy import Policy
 from charter.register import Register
-from fairness_reports.audit.people import People, horizon_end
+from fairness_reports.audit.people import People, horizon_end, microseconds
 from fairness_reports.audit.tables import connect
 from fairness_reports.audit.tally import UNKNOWN
 
@@ -39,7 +39,7 @@ _CHOICES = """
         AND known_at < $now AND (known_until IS NULL OR known_until >= $now))
 """
 _FEEDS = """
-    SELECT min(covers_from), max(covers_to) FROM read_parquet($feeds) WHERE service = $service
+    SELECT epoch_us(min(covers_from)), epoch_us(max(covers_to)) FROM read_parquet($feeds) WHERE service = $service
 """
 
 
@@ -82,9 +82,9 @@ def independent_outcome(
     label = np.full(len(people.entity), UNKNOWN, dtype=np.int8)
     for day in people.dates:
         start, end = council.midnight(day), horizon_end(matrix.definition, council, day)
-        if covers_from > start or covers_to < end:
+        if covers_from > microseconds(start) or covers_to < microseconds(end):
             continue
-        here = (moments >= _us(start)) & (moments < _us(end))
+        here = (moments >= microseconds(start)) & (moments < microseconds(end))
         rows = people.as_of == np.datetime64(day, "D")
         label[rows] = _any_member(matrix, day, persons[here], people.entity[rows])
     if not (label != UNKNOWN).any():
@@ -100,7 +100,3 @@ def _any_member(matrix: Matrix, day: date, persons: NDArray[np.bytes_], entity: 
     any_had = np.zeros(len(households), dtype=np.int8)
     any_had[np.asarray(rows.person_row)[had]] = 1
     return np.asarray(any_had[np.searchsorted(households, entity)], dtype=np.int8)
-
-
-def _us(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1_000_000

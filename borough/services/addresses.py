@@ -1,0 +1,23 @@
+
+from __future__ import annotations
+
+from borough.extract import Post, text_of
+from borough.town import Town
+
+__all__ = ["send"]
+
+
+def send(town: Town, post: Post) -> None:
+    """Write the gazetteer."""
+    places = town.population.places
+    post.send(
+        "addresses",
+        "gazetteer",
+        {
+            "uprn": town.uprns,
+            "address": town.address_lines,
+            "postcode": town.postcodes,
+            "lsoa21": text_of(town.areas, places.address_area()),
+            "kind": town.protected_kind(),
+        },
+    )

@@ -1,0 +1,254 @@
+"""Children's social care: contacts, referrals, assessments and periods in need, with the children they are about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from borough.days import NEVER
+from borough.extract import Post, again, endings, label, text_of
+from borough.services.codes import codes
+from borough.town import Town
+
+__all__ = ["send"]
+
+Ints = NDArray[np.int32]
+_FAMILIES = ("individual", "school", "health", "housing", "police", "other")
+_DISABILITIES = ("NONE", "BEH", "LD", "MOB", "COMM", "HEAR", "AUT")
+_NEEDS = ("N1", "N2", "N3", "N4", "N5", "N6", "N8", "N9")
+# Abuse or neglect first, as in the return; then disability, illness, stress, dysfunction, behaviour, absence, other.
+_NEED_SHARES = np.cumsum([0.57, 0.09, 0.03, 0.09, 0.14, 0.02, 0.03, 0.03])
+
+
+@dataclass(frozen=True)
+class _Journey:
+    """What follows each contact, one row for each child it is about; days, NEVER where a step was not taken."""
+
+    child: Ints
+    unit: Ints
+    contact: Ints
+    source: NDArray[np.int64]
+    referral: Ints
+    no_action: NDArray[np.bool_]
+    assessed: Ints
+    authorised: Ints
+    closed: Ints
+
+
+def send(town: Town, post: Post) -> None:
+    """Write children, addresses, contacts, referrals, assessments and periods."""
+    journey = _journeys(town)
+    dice = town.chance.stream("social_care", "recorded")
+    heard = town.recording.signal(dice, journey.unit)
+    kept = town.recording.outcome(dice, journey.unit)
+    period = np.flatnonzero((journey.closed != -1) & (journey.authorised < town.days.last) & kept)
+    period = _apart(journey, period)
+    known = np.unique(np.concatenate([journey.child[heard], journey.child[period]]))
+    rng = town.chance.stream("social_care", "children")
+    references = label("2", rng.permutation(len(known)) + 1, 8)
+    post.know("social_care", references, known)
+    _send_children(town, post, journey, known, references, heard, period)
+    refs = references.take(pa.array(np.searchsorted(known, np.where(np.isin(journey.child, known), journey.child, known[0] if len(known) else 0))))
+    _send_events(town, post, journey, refs, heard)
+    _send_periods(town, post, journey, refs, period)
+
+
+def _journeys(town: Town) -> _Journey:
+    """Play every family's contacts and what came of them."""
+    rng = town.chance.stream("social_care", "journeys")
+    families, months = town.families, town.child_months
+    rates = town.rates
+    level = town.need.level("family", 1.35, families.month, families.unit)
+    hit = town.chance.happens(rng, np.minimum(rates.of("social_care", "contact") * level, 0.5), len(families.month))
+    day = town.days.within(rng, families.month[hit])
+    which, row = families.children(hit)
+    # One child is the reason; brothers and sisters are included more often than not.
+    first = np.concatenate([[True], which[1:] != which[:-1]]) if len(which) else np.zeros(0, dtype=bool)
+    included = first | (rng.random(len(which)) < rates.of("social_care", "siblings"))
+    which, row = which[included], row[included]
+    push = np.sqrt(np.minimum(town.need.level("family", 0.9, families.month[hit], families.unit[hit]), 4.0))
+    accepted = rng.random(len(hit)) < np.minimum(rates.of("social_care", "referral") * push, 0.95)
+    referral = np.where(accepted, day + rng.integers(0, 3, len(hit), dtype=np.int32), NEVER)
+    no_action = accepted & (rng.random(len(hit)) < rates.of("social_care", "no_further_action"))
+    assessed = np.where(accepted & ~no_action, referral + rng.integers(1, 5, len(hit), dtype=np.int32), NEVER)
+    length = np.clip(rng.normal(35, 11, len(hit)), 3, 75).astype(np.int32)
+    authorised = np.where(assessed != NEVER, assessed.astype(np.int64) + length, NEVER).astype(np.int32)
+    in_need = (assessed != NEVER) & (rng.random(len(hit)) < np.minimum(rates.of("social_care", "in_need") * push, 0.97))
+    spread = rates.of("social_care", "period_spread")
+    lasting = np.exp(rng.normal(np.log(rates.of("social_care", "period_days")), spread, len(hit)))
+    # -1 says that there was no period; NEVER that it lasts.
+    closed = np.where(in_need, authorised.astype(np.int64) + np.clip(lasting, 7, 3000).astype(np.int64), -1)
+    source = np.searchsorted(np.cumsum(rates.shares("social_care", "sources"))[:-1], rng.random(len(hit)))
+    child = months.child[row]
+    return _Journey(
+        child,
+        families.unit[hit][which],
+        day[which],
+        source[which],
+        referral[which].astype(np.int32),
+        no_action[which],
+        assessed[which].astype(np.int32),
+        authorised[which],
+        np.where(closed >= town.days.last, NEVER, closed)[which].astype(np.int32),
+    )
+
+
+def _apart(journey: _Journey, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the periods that do not begin while an earlier one of the same child is open."""
+    order = rows[np.lexsort((journey.authorised[rows], journey.child[rows]))]
+    child, start, end = journey.child[order].astype(np.int64), journey.authorised[order], journey.closed[order]
+    # A running maximum of ends within each child: offsets keep children apart.
+    offset = child * 2**33
+    running = np.maximum.accumulate(offset + end)
+    before = np.concatenate([[-1], running[:-1]]) - offset
+    return np.sort(order[(before < 0) | (start >= before)])
+
+
+def _times(rng: np.random.Generator, day: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return seconds since 1970 of a moment in the working day, as UTC."""
+    return day.astype(np.int64) * 86400 + rng.integers(8 * 3600, 18 * 3600, len(day))
+
+
+def _send_children(
+    town: Town,
+    post: Post,
+    journey: _Journey,
+    known: NDArray[np.int32],
+    references: pa.Array,
+    heard: NDArray[np.bool_],
+    period: NDArray[np.int64],
+) -> None:
+    rng = town.chance.stream("social_care", "identities")
+    people, spells = town.people, town.population.residence
+    opened = np.full(len(people), NEVER, dtype=np.int32)
+    np.minimum.at(opened, journey.child[heard], journey.contact[heard])
+    np.minimum.at(opened, journey.child[period], journey.contact[period])
+    kind = np.where(people.disabled[known], rng.integers(1, len(_DISABILITIES), len(known)), 0)
+    gender = np.where(rng.random(len(known)) < 0.004, 2, np.where(people.female[known], 0, 1))
+    seconds = _times(rng, opened[known])
+    post.send(
+        "social_care",
+        "children",
+        {
+            "child_id": references,
+            **town.spelled(town.names.record(rng, town.rates, people, known)),
+            "gender": text_of(("F", "M", "U"), gender),
+            "ethnicity": town.coded(rng, known, codes("ethnicity")),
+            "disability": text_of(_DISABILITIES, np.where(people.declines[known], -1, kind)),
+            "recorded_on": seconds,
+        },
+    )
+    index = np.full(len(people), -1, dtype=np.int64)
+    index[known] = np.arange(len(known))
+    rows = np.flatnonzero(index[spells.who] >= 0)
+    child = index[spells.who[rows]]
+    # Homes from the first record on; the service learns of a move some weeks later, where it still works with them.
+    current = spells.end[rows] > opened[spells.who[rows]]
+    rows, child = rows[current], child[current]
+    # Two homes from the same day on keep one row each: the second begins a day later.
+    start = spells.start[rows] + np.concatenate(
+        [[0], ((child[1:] == child[:-1]) & (spells.start[rows][1:] == spells.start[rows][:-1])).astype(np.int32)]
+    ) if len(rows) else spells.start[rows]
+    recorded = np.maximum(start + rng.integers(0, 90, len(rows), dtype=np.int32), opened[known][child])
+    post.send(
+        "social_care",
+        "addresses",
+        endings(
+            {
+                "child_id": references.take(pa.array(child)),
+                **town.address(spells.place[rows]),
+                "address_from": start,
+                "address_to": np.where(spells.end[rows] < town.days.last, spells.end[rows], NEVER).astype(np.int32),
+                "recorded_on": _times(rng, recorded),
+            },
+            "address_to",
+            rng.integers(1, 90, len(rows)),
+            seconds=True,
+        ),
+    )
+
+
+def _send_events(town: Town, post: Post, journey: _Journey, refs: pa.Array, heard: NDArray[np.bool_]) -> None:
+    rng = town.chance.stream("social_care", "events")
+    code_of = codes("contact_source")
+    lists = [code_of[family] for family in _FAMILIES]
+    flat = [code for family in lists for code in family]
+    sizes = np.array([len(family) for family in lists])
+    starts = np.cumsum(sizes) - sizes
+    code = starts[journey.source] + (rng.random(len(journey.source)) * sizes[journey.source]).astype(np.int64)
+    moment = _times(rng, journey.contact)
+    rows = np.flatnonzero(heard & (journey.contact < town.days.last))
+    rows = rows[np.argsort(moment[rows], kind="stable")]
+    entered = moment[rows] + rng.integers(600, 3 * 86400, len(rows))
+    columns = {
+        "contact_id": label("CON", np.arange(len(rows)) + 1, 7),
+        "child_id": refs.take(pa.array(rows)),
+        "contacted_at": moment[rows],
+        "source": text_of(flat, code[rows]),
+        "recorded_on": entered,
+        "corrected_on": np.full(len(rows), NEVER, dtype=np.int64),
+    }
+    wrong = np.flatnonzero(rng.random(len(rows)) < town.rates.of("errors", "correction"))
+    changes = {
+        "source": text_of(flat, rng.integers(0, len(flat), len(wrong))),
+        "corrected_on": entered[wrong] + rng.integers(1, 40, len(wrong)) * 86400,
+    }
+    post.send("social_care", "contacts", again(columns, wrong, changes))
+    rows = np.flatnonzero(heard & (journey.referral < town.days.last))
+    moment = np.maximum(_times(rng, journey.referral[rows]), moment[rows] + 60)
+    post.send(
+        "social_care",
+        "referrals",
+        {
+            "referral_id": label("REF", np.arange(len(rows)) + 1, 7),
+            "child_id": refs.take(pa.array(rows)),
+            "referred_at": moment,
+            "source": text_of(flat, code[rows]),
+            "no_further_action": text_of(("Y", "N"), np.where(journey.no_action[rows], 0, 1)),
+            "recorded_on": moment + rng.integers(600, 4 * 86400, len(rows)),
+            "corrected_on": np.full(len(rows), NEVER, dtype=np.int64),
+        },
+    )
+    rows = np.flatnonzero(heard & (journey.assessed < town.days.last))
+    end = journey.authorised[rows]
+    post.send(
+        "social_care",
+        "assessments",
+        endings(
+            {
+                "assessment_id": label("ASM", np.arange(len(rows)) + 1, 7),
+                "child_id": refs.take(pa.array(rows)),
+                "started_on": journey.assessed[rows],
+                "authorised_on": np.where(end < town.days.last, end, NEVER).astype(np.int32),
+                "recorded_on": _times(rng, journey.assessed[rows] + rng.integers(0, 5, len(rows), dtype=np.int32)),
+            },
+            "authorised_on",
+            rng.integers(0, 6, len(rows)),
+            seconds=True,
+        ),
+    )
+
+
+def _send_periods(town: Town, post: Post, journey: _Journey, refs: pa.Array, rows: NDArray[np.int64]) -> None:
+    rng = town.chance.stream("social_care", "periods")
+    lag = (2 + rng.gamma(1.3, 6.0, len(rows))).astype(np.int32)
+    post.send(
+        "social_care",
+        "cin_periods",
+        endings(
+            {
+                "cin_id": label("CIN", np.arange(len(rows)) + 1, 7),
+                "child_id": refs.take(pa.array(rows)),
+                "started_on": journey.authorised[rows],
+                "closed_on": journey.closed[rows],
+                "primary_need": text_of(_NEEDS, np.searchsorted(_NEED_SHARES[:-1], rng.random(len(rows)))),
+                "recorded_on": _times(rng, journey.authorised[rows] + lag),
+            },
+            "closed_on",
+            rng.integers(1, 30, len(rows)),
+            seconds=True,
+        ),
+    )

@@ -1,0 +1,131 @@
+"""Make the fictional borough's extracts, as each service would send them, all at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from borough import truth
+from borough.extract import Feed, Post
+from borough.rates import Rates
+from borough.services import (
+    addresses,
+    choices,
+    council_tax,
+    early_help,
+    education,
+    health_visiting,
+    homelessness,
+    hospital,
+    housing,
+    social_care,
+    youth_justice,
+)
+from borough.town import Town
+from charter.council import Council
+from charter.errors import UsageError
+
+__all__ = ["UNFAIR", "VARIANTS", "feeds", "make"]
+
+UNFAIR = ("signals", "labels", "both")
+VARIANTS = ("standard", "points")
+_SERVICES = {
+    "addresses": addresses,
+    "housing": housing,
+    "council_tax": council_tax,
+    "homelessness": homelessness,
+    "education": education,
+    "social_care": social_care,
+    "early_help": early_help,
+    "youth_justice": youth_justice,
+    "health_visiting": health_visiting,
+    "hospital": hospital,
+    "choices": choices,
+}
+
+
+def feeds(rates: Rates) -> Mapping[str, Feed]:
+    """Return what each service's delivery covers: one started late, one stopped, one has gone stale."""
+    first, last = rates.first_day, rates.last_day
+    whole = Feed(first, last, last)
+    return {
+        **dict.fromkeys(_SERVICES, whole),
+        "early_help": Feed(date(2019, 4, 1), last, last, "The service's system began in April 2019."),
+        "youth_justice": Feed(first, date(2026, 4, 1), date(2026, 4, 13), "The last delivery before the supplier changed."),
+        "health_visiting": Feed(date(2017, 4, 1), date(2026, 9, 1), date(2026, 9, 7), "Monthly; the next is due."),
+    }
+
+
+def make(
+    extracts: Path,
+    council: Council,
+    homes: int,
+    seed: int,
+    unfair: str = "",
+    variant: str = "standard",
+    progress: Callable[[int], None] | None = None,
+) -> Mapping[str, Any]:
+    """Write the extracts of a borough with `homes` homes into `extracts`, replacing what was there when complete.
+
+    `unfair` is empty or one of UNFAIR; `variant` one of VARIANTS. Returns counts. The same arguments give the same
+    bytes. Raises UsageError for arguments that make no borough. `progress` is called with 1 for each of `steps()`.
+    """
+    if homes < 100:
+        raise UsageError(f"a borough of {homes} homes is too small to have every service.", "Ask for 100 or more.")
+    if seed < 0:
+        raise UsageError(f"the seed {seed} is negative.", "Choose a seed of 0 or more.")
+    if unfair not in ("", *UNFAIR):
+        raise UsageError(f"there is no unfair borough of kind {unfair!r}.", f"Choose one of: {', '.join(UNFAIR)}.")
+    if variant not in VARIANTS:
+        raise UsageError(f"there is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
+    if not council.areas:
+        raise UsageError(f"{council.name} has no areas to put homes in.", "Add [[area]] rows to council.toml.")
+    step = progress or (lambda steps: None)
+    town = Town.build(council, homes, seed, unfair, variant)
+    step(1)
+    extracts.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=".new-", dir=extracts.parent))
+    try:
+        post = Post(beside, council.time_zone, feeds(town.rates))
+        for service in _SERVICES.values():
+            service.send(town, post)
+            step(1)
+        post.deliver()
+        truth.write(town, post, beside / "truth")
+        _replace(beside, extracts)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return {
+        "homes": homes,
+        "people": len(town.people),
+        "seed": seed,
+        "unfair": unfair or None,
+        "variant": variant,
+        "rows": dict(sorted(post.rows.items())),
+        "total_rows": sum(post.rows.values()),
+    }
+
+
+def steps() -> int:
+    """Return how many steps `make` reports."""
+    return len(_SERVICES) + 1
+
+
+def _replace(beside: Path, extracts: Path) -> None:
+    """Put the finished folder in place: a kill at any moment leaves the old extracts, the new ones, or none by halves."""
+    for path in beside.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+    if extracts.exists():
+        old = Path(tempfile.mkdtemp(prefix=".new-", dir=extracts.parent))
+        os.rename(extracts, old / "extracts")
+        os.rename(beside, extracts)
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        os.rename(beside, extracts)

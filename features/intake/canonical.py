@@ -155,21 +155,21 @@ def _check_table(
     )
     columns = ", ".join(quoted(name) for name in contract.names)
     database.execute(f"create or replace table canonical_{contract.name} as select {columns} from reading")
-    row = database.execute("select count(*) from reading").fetchone()
+    row = database.execute("select count(*) from reading").fetchall()[0]
     if contract.name == "events" and not (row and row[0]):
         raise DataError(f"{path.name} is empty.", "A delivery without an event says nothing; ask for it again.")
     return int(row[0]) if row else 0
 
 
 def _refuse(database: duckdb.DuckDBPyConnection, path: Path, test: str, rule: str, next_step: str) -> None:
-    row = database.execute(f"select count(*), min(_row) from reading where {test}").fetchone()
+    row = database.execute(f"select count(*), min(_row) from reading where {test}").fetchall()[0]
     if row and row[0]:
         raise DataError(f"{path.name}: in {row[0]} rows (first: row {row[1]}) {rule}.", next_step)
 
 
 def _check_events(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
     declared = ", ".join(literal(signal.name) for source in sources for signal in source.signals) or "''"
-    row = database.execute(f"select min(signal) from canonical_events where signal not in ({declared})").fetchone()
+    row = database.execute(f"select min(signal) from canonical_events where signal not in ({declared})").fetchall()[0]
     if row and row[0]:
         raise CharterError(
             f"the canonical delivery has events of {row[0]!r}, a signal that the register does not declare.",
@@ -179,7 +179,7 @@ def _check_events(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]
         ("known_at < valid_at", "known before it happened (time.known_before_valid)"),
         ("end_at < valid_at", "over before it began (time.end_before_start)"),
     ):
-        row = database.execute(f"select count(*) from canonical_events where {test}").fetchone()
+        row = database.execute(f"select count(*) from canonical_events where {test}").fetchall()[0]
         if row and row[0]:
             raise DataError(f"the canonical events hold {row[0]} rows that were {rule}.", "Correct those rows.")
 

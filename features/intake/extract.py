@@ -83,7 +83,7 @@ def read_file(
 
 
 def _count(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> int:
-    row = database.execute(f"select count(*) from {table_of(source, file)}").fetchone()
+    row = database.execute(f"select count(*) from {table_of(source, file)}").fetchall()[0]
     return int(row[0]) if row else 0
 
 

@@ -65,7 +65,7 @@ class Quarantine:
         row = self._database.execute(
             "select count(distinct row_number) from quarantine where service = ? and file = ?",
             [source.service, file.name],
-        ).fetchone()
+        ).fetchall()[0]
         return int(row[0]) if row else 0
 
     def by_rule(self) -> Mapping[str, int]:

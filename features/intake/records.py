@@ -226,7 +226,7 @@ def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mappin
         for (field, rule), test in tests.items()
     )
     if stager.quarantine.add(source, file, bad):
-        counted = stager.database.execute(f"select count(*) from {table_of(source, file)}").fetchone()
+        counted = stager.database.execute(f"select count(*) from {table_of(source, file)}").fetchall()[0]
         rows = (int(counted[0]) if counted else 0) + stager.quarantine.count(source, file)
         stager.quarantine.refuse_where_many(source, file, rows)
         stager.database.execute(f"delete from mapped where _row in (select row_number from ({bad}))")
@@ -250,7 +250,7 @@ def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -
     )
     undeclared = stager.database.execute(
         f"select min(f_signal) from mapped where f_signal not in ({_signals(source)}) or f_signal is null"
-    ).fetchone()
+    ).fetchall()[0]
     if undeclared is not None and undeclared[0] is not None:
         raise DataError(
             f"register.toml: {source.service}/{file.name} makes events of a signal that {source.service!r} does not "

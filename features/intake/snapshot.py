@@ -347,7 +347,7 @@ def _parquet(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
     """Return a staged table as Parquet bytes, to be sealed; its rows in a stated order."""
     columns = ", ".join(quoted(name) for name in STAGED[table])
     into = BytesIO()
-    pq.write_table(database.execute(f"select {columns} from {table} order by all").to_arrow_table(), into)
+    pq.write_table(database.sql(f"select {columns} from {table} order by all").to_arrow_table(), into)
     return into.getvalue()
 
 

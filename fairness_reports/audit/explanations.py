@@ -1,0 +1,99 @@
+"""What moves the model's scores: SHAP values overall and by group, on a seeded sample of audited people.
+
+Values are those of shap's TreeExplainer in its tree-path-dependent mode, in the units of the margin (log-odds); they
+say what the model does, not what causes a need. A feature's weight is its mean absolute value; a group's lean is the
+mean value, which says which way the feature moved that group's scores.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import Matrix
+from charter.errors import DataError
+from fairness_reports.audit.people import People
+from fairness_reports.audit.tally import Grouping
+
+__all__ = ["SAMPLE", "Explained", "explain"]
+
+SAMPLE = 1500
+"""People drawn for the overall figures; groups are topped up to PER_GROUP."""
+
+PER_GROUP = 150
+
+
+@dataclass(frozen=True)
+class Explained:
+    """SHAP values of the sampled people: `values` and `data` (sampled, features); which rows they are of.
+
+    `drawn` marks the uniform sample; the others were added so that small groups can be explained too.
+    """
+
+    features: tuple[str, ...]
+    values: NDArray[np.float64]
+    data: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    drawn: NDArray[np.bool_]
+
+    def weight(self) -> NDArray[np.float64]:
+        """Return each feature's mean absolute value over the uniform sample (features,)."""
+        return np.asarray(np.abs(self.values[self.drawn]).mean(axis=0))
+
+    def of_group(self, grouping: Grouping, code: int) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        """Return a group's weight and lean of each feature (features,), and how many people they rest on."""
+        inside = grouping.code[self.rows] == code
+        values = self.values[inside]
+        if not len(values):
+            empty = np.full(len(self.features), np.nan)
+            return empty, empty, 0
+        return np.abs(values).mean(axis=0), values.mean(axis=0), int(inside.sum())
+
+
+def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Grouping], seed: int) -> Explained:
+    """Explain the model on a sample of the audited people.
+
+    Raises DataError where the model's features are not the matrix's.
+    """
+    import shap  # type: ignore[import-untyped]  # it ships no types
+
+    booster = lgb.Booster(model_file=str(model))
+    if booster.feature_name() != [name.replace(" ", "_") for name in matrix.features]:
+        raise DataError("the model's features are not those of its matrix.", "Run `sooner train` again.")
+    rng = np.random.default_rng(seed)
+    rows = len(people.entity)
+    uniform = np.sort(rng.choice(rows, min(SAMPLE, rows), replace=False))
+    chosen = set(uniform.tolist())
+    for grouping in groups.values():
+        for code in range(len(grouping.names)):
+            inside = np.flatnonzero(grouping.code == code)
+            there = sum(int(row) in chosen for row in inside) if len(inside) < 5 * PER_GROUP else PER_GROUP
+            if there < PER_GROUP:
+                chosen.update(rng.choice(inside, min(PER_GROUP, len(inside)), replace=False).tolist())
+    sampled = np.array(sorted(chosen), dtype=np.int64)
+    data = _features(matrix, people, sampled)
+    with warnings.catch_warnings():
+        # shap says that a binary classifier's values may come as a list; they are checked for their shape below.
+        warnings.filterwarnings("ignore", "LightGBM binary classifier", UserWarning)
+        values = np.asarray(shap.TreeExplainer(booster).shap_values(data, check_additivity=False), dtype=np.float64)
+    if values.shape != data.shape:
+        raise DataError("shap gave no single value per feature of this model.", "Use the versions of constraints.txt.")
+    return Explained(tuple(matrix.features), values, data, sampled, np.isin(sampled, uniform))
+
+
+def _features(matrix: Matrix, people: People, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    found = np.empty((len(rows), len(matrix.features)), dtype=np.float32)
+    days = people.as_of[rows]
+    for day in np.unique(days):
+        here = np.flatnonzero(days == day)
+        at = matrix.at(day.astype(date))
+        place = np.searchsorted(np.asarray(at.entity), people.entity[rows[here]])
+        found[here] = np.asarray(at.features)[place]
+    return found

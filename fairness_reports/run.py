@@ -1,0 +1,98 @@
+"""One audit from files to files: findings.json and report.html in `audit/PROGRAMME/RUN/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.files import content_id, file_digest, point, read_json, write_json, write_text
+from charter.gate import decide
+from charter.invocation import Invocation
+from charter.signoffs import today
+from fairness_reports.audit.explanations import Explained, explain
+from fairness_reports.audit.programme import AT, RESAMPLES, SEED, Audited, findings_of, gather
+from fairness_reports.publish.pictures import beeswarm
+from fairness_reports.publish.report import Pack, render
+
+__all__ = ["audit"]
+
+
+def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[str, Any]]:
+    """Audit a training run (the newest where none is named); return its audit folder and the findings.
+
+    The report answers the board's questions with the very function that `decide` uses, so the two never differ.
+    """
+    with invocation.progress("Auditing", total=4) as step:
+        audited = gather(invocation, run)
+        step()
+        explained = explain(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
+        step()
+        document = findings_of(audited)
+        document["findings"] += contributions(audited, explained)
+        document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
+        step()
+        folder = invocation.workspace.audit / audited.run.name
+        write_json(folder / "findings.json", document)
+        pack = Pack(
+            council=invocation.council.name,
+            findings=document,
+            decision=decide(document, audited.policy, today(invocation), earlier=_earlier(invocation, folder)),
+            metrics=read_json(audited.run / "metrics.json"),
+            definition=audited.matrix.definition,
+            policy=audited.policy,
+            resamples=RESAMPLES,
+            beeswarm=beeswarm(explained, _titles(audited)),
+        )
+        write_text(folder / "report.html", render(pack))
+        point(invocation.workspace.audit, folder.name)
+        step()
+    return folder, document
+
+
+def _earlier(invocation: Invocation, folder: Path) -> list[Mapping[str, Any]]:
+    paths = sorted(invocation.workspace.audit.glob("*/decision.json"))
+    return [read_json(path) for path in paths if path.parent.name != folder.name]
+
+
+def _titles(audited: Audited) -> list[str]:
+    by_name = {feature["name"]: feature["title"] for feature in audited.matrix.definition["features"]}
+    return [by_name.get(name, name) for name in audited.matrix.features]
+
+
+def contributions(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+    """Return SHAP weights and leans as findings: overall, and of every group of every characteristic."""
+    rows = []
+    drawn = int(explained.drawn.sum())
+    for feature, weight in zip(explained.features, explained.weight(), strict=True):
+        rows.append(_contribution("contribution_weight", None, None, feature, float(weight), drawn, audited.model))
+    for name, groups in audited.groups.items():
+        for code, group in enumerate(groups.names):
+            weights, leans, n = explained.of_group(groups, code)
+            for i, feature in enumerate(explained.features):
+                for measure, values in (("contribution_weight", weights), ("contribution_lean", leans)):
+                    value = float(values[i]) if n else None
+                    rows.append(_contribution(measure, name, group, feature, value, n, audited.model))
+    return rows
+
+
+def _contribution(
+    measure: str, characteristic: str | None, group: str | None, feature: str, value: float | None, n: int, model: str
+) -> dict[str, Any]:
+    key = {
+        "measure": measure,
+        "characteristic": characteristic,
+        "group": group,
+        "model": model,
+        "component": feature,
+        "at": AT,
+    }
+    return {
+        "id": content_id(key),
+        **key,
+        "estimate": value,
+        "interval": None,
+        "n": n,
+        "positives": None,
+        "note": "of a drawn sample of people's dates",
+    }

@@ -14,9 +14,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from features.grammar.words import reason_text, value_text
+from features.grammar.words import value_text
 
-__all__ = ["Reason", "Reasons", "Seeing", "reasons", "sentence"]
+__all__ = ["Reason", "Reasons", "Seeing", "by_service", "reasons", "sentence"]
 
 _PEOPLE = "people"
 _SMALLEST = 1e-9
@@ -109,17 +109,36 @@ def reasons(
     )
 
 
+def by_service(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return reasons (JSON values) grouped by source, the strongest source first, with each group's sum."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for reason in found:
+        groups.setdefault(str(reason["source"]), []).append(reason)
+    summed = [
+        {"source": source, "contribution": math.fsum(r["contribution"] for r in rows), "reasons": list(rows)}
+        for source, rows in groups.items()
+    ]
+    return sorted(summed, key=lambda group: (-abs(group["contribution"]), group["source"]))
+
+
 def sentence(feature: Mapping[str, Any], value: float, as_of: date) -> str:
-    """Return the feature's reason as a sentence for `value`, in the grammar's words; "more" or "fewer" for a change."""
-    if feature["expression"]["word"] == "change":
-        size = value_text(feature, abs(value), as_of)
-        words = "no change" if value == 0 else f"{size} {'more' if value > 0 else 'less'} than before"
-        text = str(feature["reason"]).format(value=words)
-    elif value == 0 and feature["reason"].startswith("{value} ") and value_text(feature, value, as_of) == "0":
-        text = "No " + feature["reason"].removeprefix("{value} ")
+    """Return the feature's reason with `value` in it, in the grammar's words; "more" or "fewer" for a change."""
+    unit, word = feature["unit"], feature["expression"]["word"]
+    if word == "change":
+        said = "no change" if value == 0 else f"{value_text(feature, abs(value), as_of)} {_more(unit, value)}"
+    elif value == 0 and word not in ("any_of", "age_of_youngest", "days_since"):
+        said = "none"
     else:
-        text = reason_text(feature, value, as_of)
+        said = value_text(feature, value, as_of)
+    text = str(feature["reason"]).format(value=said)
+    text = text.replace("none ", "no ", 1) if feature["reason"].startswith("{value} ") else text
     return f"{text[:1].upper()}{text[1:]}"
+
+
+def _more(unit: str, value: float) -> str:
+    if value > 0:
+        return "more"
+    return "less" if unit == "GBP" else "fewer"
 
 
 def _reason(

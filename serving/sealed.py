@@ -8,7 +8,6 @@ matrix, snapshot, definition and bundle. It holds no name or address; people are
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts.files import content_id
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError, WithdrawnError
@@ -29,37 +27,12 @@ from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.places import Place, places_of, scored
 from serving.reasons import reasons
+from serving.seal import canonical, digest, read, referral_id
 from serving.store import IssuedList, Referral, Store
 
 __all__ = ["canonical", "digest", "read", "records", "referral_id", "reproduce"]
 
 _VERSION = 1
-
-
-def referral_id(programme: str, list_id: str, entity: str) -> str:
-    """Return the id of a referral: a hash of its list and entity."""
-    return content_id([programme, list_id, entity])
-
-
-def canonical(record: Mapping[str, Any]) -> bytes:
-    """Return the one way of writing `record`: UTF-8 JSON, sorted keys, shortest exact numbers, no NaN."""
-    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def digest(sealed: bytes) -> str:
-    """Return the sha256 of a sealed record, 64 hexadecimal digits."""
-    return hashlib.sha256(sealed).hexdigest()
-
-
-def read(referral: Referral) -> Mapping[str, Any]:
-    """Return a referral's record; raise DataError if it is not the one that was sealed."""
-    if digest(referral.sealed) != referral.digest:
-        raise DataError(
-            f"the sealed record of the referral {referral.id} was changed.",
-            "Keep a copy as it is and tell the data protection officer.",
-        )
-    record: Mapping[str, Any] = json.loads(referral.sealed)
-    return record
 
 
 def records(

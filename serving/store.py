@@ -466,6 +466,17 @@ class Store:
                 detail=detail,
             )
 
+    def own_view(self, identity: Identity, referral_id: str) -> str | None:
+        """Return the view a reviewer gave of a case before seeing the reasons, or None."""
+        wanted = (
+            select(audit.c.detail)
+            .where(audit.c.action == "own_view.given", audit.c.subject == referral_id, audit.c.actor == identity.user)
+            .order_by(audit.c.at)
+        )
+        with reading(self._engine) as connection:
+            detail = connection.execute(wanted).scalars().first()
+        return str(json.loads(detail)["view"]) if detail else None
+
     def close(self) -> None:
         """Sign how far this process's chain came, and let go of the database."""
         with self._writer:

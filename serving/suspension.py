@@ -26,14 +26,14 @@ class Suspension:
     name: str
     reason: str
 
-    def holds(self, programme: str, team: str | None, feeds: Iterable[str], model: str | None) -> bool:
-        """Whether it stops this programme, team, model (bundle) or anything that reads one of `feeds`."""
+    def holds(self, programme: str, team: str | None, feeds: Iterable[str], models: Iterable[str]) -> bool:
+        """Whether it stops this programme, team, anything that reads one of `feeds`, or one of `models` (any id)."""
         return (
             self.kind == "all"
             or (self.kind == "programme" and self.name == programme)
             or (self.kind == "team" and self.name == team)
             or (self.kind == "feed" and self.name in set(feeds))
-            or (self.kind == "model" and self.name == model)
+            or (self.kind == "model" and self.name in set(models))
         )
 
 
@@ -45,12 +45,12 @@ def suspensions(workspace: Workspace) -> tuple[Suspension, ...]:
 
 
 def require_running(
-    workspace: Workspace, *, team: str | None = None, feeds: Iterable[str] = (), model: str | None = None
+    workspace: Workspace, *, team: str | None = None, feeds: Iterable[str] = (), models: Iterable[str] = ()
 ) -> None:
     """Raise BlockedError where a suspension holds for this programme, team, feeds or model."""
-    used = frozenset(feeds)
+    used, ids = frozenset(feeds), frozenset(models)
     for suspension in suspensions(workspace):
-        if suspension.holds(workspace.programme, team, used, model):
+        if suspension.holds(workspace.programme, team, used, ids):
             name = f" {suspension.name}" if suspension.name else ""
             raise BlockedError(
                 f"{suspension.kind}{name} is suspended, so no worklist is made or shown.",

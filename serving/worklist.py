@@ -100,6 +100,7 @@ def rank(
     settings = Settings.of(programme.worklist)
     capacity = programme.capacity(council, as_of)
     bundle = Bundle.current(workspace)
+    require_running(workspace, feeds=bundle.manifest["services"], models=[bundle.id, str(bundle.manifest["release"])])
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     margins = scored(bundle, matrix, at)

@@ -1,0 +1,253 @@
+"""What the pages say, made from sealed records: plain values for the templates, with no markup in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from charter.vault import Identity as Person
+from serving.settings import Settings
+from serving.store import Decision, IssuedList, Referral
+
+__all__ = ["STATUS", "Case", "Involvement", "Member", "Row", "case", "day_words", "reference", "row"]
+
+STATUS: Mapping[str, str] = {
+    "new": "New",
+    "taken_up": "Taken up",
+    "deferred": "Deferred",
+    "set_aside": "Set aside",
+    "stepped_up": "Stepped up",
+    "wrong_data": "Wrong data",
+    "already_supported": "Already supported",
+    "family_said_no": "Family said no",
+}
+"""What each state of a referral is called; never by colour alone."""
+
+_FIRST = 5
+_RECENT = ("change", "open_at")
+
+
+@dataclass(frozen=True)
+class Member:
+    """Someone who lives in the household."""
+
+    name: str
+    age: str
+    safe_contact: str
+
+
+@dataclass(frozen=True)
+class Involvement:
+    """A service and what it means for this household now: status and contact, never the content of its case."""
+
+    source: str
+    contact: str
+    status: str
+    data_to: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a worklist."""
+
+    id: str
+    reference: str
+    household: str
+    rank: int
+    youngest: str
+    people: int
+    need: str
+    why_now: str
+    band: str
+    status: str
+    status_title: str
+    workers: tuple[str, ...]
+    data_to: str
+    unseen: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a case page says."""
+
+    row: Row
+    band_title: str
+    band_meaning: str
+    why: tuple[Mapping[str, Any], ...]
+    strengths: tuple[Mapping[str, Any], ...]
+    seeing: tuple[Mapping[str, Any], ...]
+    members: tuple[Member, ...]
+    address: str
+    involvements: tuple[Involvement, ...]
+    decisions: tuple[tuple[Decision, str, str, str], ...]
+    version: int
+
+    first = _FIRST
+
+
+def reference(referral: Referral) -> str:
+    """Return a short reference that can be said on the telephone: eight letters of the referral's id."""
+    return f"{referral.id[:4]}-{referral.id[4:8]}".upper()
+
+
+def day_words(day: date | str) -> str:
+    """Return a day as people write it: 28 September 2026; '' for none."""
+    if not day:
+        return ""
+    found = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+    return f"{found.day} {found:%B %Y}"
+
+
+def row(
+    referral: Referral,
+    record: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    settings: Settings,
+    persons: Mapping[str, Person],
+) -> Row:
+    """Return one line of a worklist."""
+    why = record["reasons"]["for"]
+    ages = [person["age"] for person in record["people"] if person["age"] is not None]
+    dates = [one["data_to"] for one in record["reasons"]["seeing"] if one["data_to"]]
+    return Row(
+        id=referral.id,
+        reference=reference(referral),
+        household=_household(record, persons),
+        rank=referral.rank,
+        youngest=_age(min(ages)) if ages else "not known",
+        people=record["members"],
+        need=_need(why, settings),
+        why_now=_why_now(why),
+        band=_band(referral, manifest)[0],
+        status=referral.status,
+        status_title=STATUS[referral.status],
+        workers=tuple(one.source for one in _involvements(record, manifest) if one.status == "Open now"),
+        data_to=day_words(min(dates)) if dates else "",
+        unseen=tuple(one["source"] for one in record["reasons"]["seeing"] if one["state"] in ("not seen", "late")),
+    )
+
+
+def case(
+    referral: Referral,
+    record: Mapping[str, Any],
+    manifest: Mapping[str, Any],
+    settings: Settings,
+    persons: Mapping[str, Person],
+    decisions: Sequence[Decision],
+    local_day: Any,
+) -> Case:
+    """Return all that a case page says; `local_day` gives the local date of a stored moment."""
+    title, meaning = _band(referral, manifest)
+    reasons = record["reasons"]
+    addresses = [persons[p["person"]].address for p in record["people"] if p["person"] in persons]
+    common = Counter(address for address in addresses if address).most_common(1)
+    return Case(
+        row=row(referral, record, manifest, settings, persons),
+        band_title=title,
+        band_meaning=meaning,
+        why=tuple(reasons["for"]),
+        strengths=tuple(reasons["against"]),
+        seeing=tuple(reasons["seeing"]),
+        members=_members(record, persons),
+        address=common[0][0] if common else "",
+        involvements=_involvements(record, manifest),
+        decisions=tuple(
+            (one, STATUS[one.disposition], settings.reason(one.reason), day_words(local_day(one.decided_at)))
+            for one in decisions
+        ),
+        version=referral.version,
+    )
+
+
+def list_words(header: IssuedList, local_day: Any) -> str:
+    """Say when a list was made and until when it holds."""
+    made, until = day_words(local_day(header.issued_at)), day_words(local_day(header.expires_at))
+    return f"Made on {made} from what was known on {day_words(header.as_of)}; it holds until {until}"
+
+
+def _household(record: Mapping[str, Any], persons: Mapping[str, Person]) -> str:
+    surnames = Counter(
+        persons[p["person"]].name.split()[-1]
+        for p in record["people"]
+        if p["person"] in persons and persons[p["person"]].name
+    )
+    most = [name for name, _ in surnames.most_common(2)]
+    return f"{' and '.join(most)} household" if most else "Household"
+
+
+def _age(years: int) -> str:
+    return "under 1" if years == 0 else str(years)
+
+
+def _members(record: Mapping[str, Any], persons: Mapping[str, Person]) -> tuple[Member, ...]:
+    found = []
+    for one in record["people"]:
+        person = persons.get(one["person"])
+        found.append(
+            Member(
+                name=person.name if person and person.name else "Name not known",
+                age=_age(one["age"]) if one["age"] is not None else "not known",
+                safe_contact=person.safe_contact if person else "",
+            )
+        )
+    return tuple(found)
+
+
+def _band(referral: Referral, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    band = next((one for one in manifest.get("bands", ()) if one["id"] == referral.band), None)
+    return (band["title"], band["meaning"]) if band else ("", "")
+
+
+def _need(why: Sequence[Mapping[str, Any]], settings: Settings) -> str:
+    """Return what the strongest reasons speak for: at most two needs."""
+    needs: list[str] = []
+    for reason in why:
+        need = settings.need(tuple(reason["signals"]))
+        if need and need not in needs:
+            needs.append(need)
+        if len(needs) == 2:
+            break
+    return "; ".join(needs) or "No one need stands out"
+
+
+def _why_now(why: Sequence[Mapping[str, Any]]) -> str:
+    """Return the strongest reason about the family, or else about a service's own action, in its words."""
+    about_family = [reason for reason in why if not reason["about_service"] and reason["signals"]]
+    first = next(iter([*about_family, *why]), None)
+    return str(first["text"]) if first else "Nothing stands out"
+
+
+def _involvements(record: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[Involvement, ...]:
+    values = record["values"]
+    found = []
+    for one in record["reasons"]["seeing"]:
+        service = manifest.get("services", {}).get(one["service"], {})
+        if not service.get("display", False):
+            continue
+        mine = [
+            (feature, value)
+            for feature, value in zip(manifest["features"], values, strict=True)
+            if one["service"] in feature["services"] and value is not None
+        ]
+        found.append(Involvement(one["source"], one["contact"], _status(mine, one["state"]), day_words(one["data_to"])))
+    return tuple(found)
+
+
+def _status(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> str:
+    if state == "not seen":
+        return "Not seen"
+    words = [(feature["expression"]["word"], value) for feature, value in features]
+    if any(word == "open_at" and value > 0 for word, value in words):
+        return "Open now"
+    if any(word in ("count", "any_of", "total", "active_days", "distinct") and value > 0 for word, value in words):
+        return "Something recorded"
+    return "Nothing recorded"
+
+
+def moment_words(moment: str, zone: Any) -> str:
+    """Return a stored moment in the council's time zone: 28 September 2026, 09:30."""
+    local = datetime.fromisoformat(moment).astimezone(zone)
+    return f"{day_words(local.date())}, {local:%H:%M}"

@@ -1,0 +1,90 @@
+"""Serving's verbs: serve, trace, verify-log. `rank`, `promote` and `reproduce` are put in order by `sooner`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charter.errors import UsageError
+from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+
+__all__ = ["serve", "trace", "verbs", "verify_log"]
+
+verbs = typer.Typer(help="Who to visit first, and why: the service, its log, and whom a fault touched.")
+
+COUNCIL = Path("council")
+WORKSPACE = Path("workspace")
+
+
+@verbs.command("serve")
+def serve(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
+) -> None:
+    """Serve the casework pages and the API until stopped."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    from serving.serve import command, environment
+
+    settings = environment(invocation, workers=workers)
+    address = f"http://{host}:{port}/"
+    invocation.report(
+        {"address": address, "demo_sign_in": settings["SOONER_DEMO_SIGN_IN"] == "1"},
+        f"The worklists are at {address} (stop with Ctrl-C).",
+    )
+    sys.stdout.flush()
+    os.execve(sys.executable, command(host, port), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
+
+
+@verbs.command("trace")
+def trace(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    feed: Annotated[str, typer.Option(help="A service whose data was at fault.")] = "",
+    feature: Annotated[str, typer.Option(help="A feature that was at fault.")] = "",
+    bundle: Annotated[str, typer.Option(help="A bundle that was at fault.")] = "",
+    snapshot: Annotated[str, typer.Option(help="A snapshot that was at fault.")] = "",
+) -> None:
+    """Say whom a fault touched: the referrals that a feed, feature, bundle or snapshot had a part in."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    given = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
+    if not any(given.values()):
+        raise UsageError("a trace needs something to follow.", "Add --feed, --feature, --bundle or --snapshot.")
+    from serving.trace import traced
+
+    touched = traced(invocation, **given)
+    invocation.report(
+        {"touched": [one.document() for one in touched], "count": len(touched)},
+        "\n".join([*(one.sentence for one in touched), f"{len(touched)} referrals were touched."]),
+    )
+
+
+@verbs.command("verify-log")
+def verify_log(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check that no entry of the audit logs was edited, removed or moved; exit 11 names the first that was."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    from serving.trace import verified
+
+    counts = verified(invocation)
+    total = sum(counts.values())
+    invocation.report(
+        {"entries": total, "chains": dict(counts)}, f"The audit log is whole: {total} entries in {len(counts)} chains."
+    )

@@ -1,0 +1,142 @@
+"""What a request of the casework service works with: council, settings, store, vault, and the bundle in use."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.files import pointed, read_json
+from charter.council import Team
+from charter.invocation import Invocation
+from charter.key import Key
+from charter.programme import Programme
+from charter.vault import Identity as Person
+from charter.vault import Vault
+from serving.database import connect, database_url, migrate
+from serving.identity import Identity
+from serving.seal import read
+from serving.session import Sessions
+from serving.settings import Settings
+from serving.store import IssuedList, Referral, Store
+from serving.suspension import Suspension, suspensions
+
+__all__ = ["Desk"]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One process's desk; open it once with `Desk.open` and share it between threads."""
+
+    invocation: Invocation
+    settings: Settings
+    store: Store
+    key: Key
+    demo: bool
+
+    @classmethod
+    def open(cls, invocation: Invocation, *, demo: bool, chain: str = "worker") -> Desk:
+        """Read worklist.toml, open the database (bringing it to the newest form) and the key.
+
+        `demo` lets people sign in as made-up workers; only ever on data that is made up too.
+        """
+        engine = connect(database_url(invocation.workspace))
+        migrate(engine)
+        key = Key.load(invocation.council, invocation.workspace)
+        settings = Settings.of(Programme.load(invocation.programme_folder).worklist)
+        store = Store(engine, chain=chain, key=key.derive("audit log"))
+        return cls(invocation, settings, store, key, demo)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The sessions that all workers of this council share."""
+        return Sessions(self.key.derive("sessions"))
+
+    @cached_property
+    def vault(self) -> Vault | None:
+        """The vault, or None where the data never held a name (sources that hand over pseudonyms)."""
+        folder = self.invocation.workspace.vault
+        return Vault.open(folder, self.key) if folder.is_dir() else None
+
+    @property
+    def programme(self) -> str:
+        """The programme's name."""
+        return self.invocation.programme
+
+    def team(self, team_id: str) -> Team | None:
+        """Return the council's team of that id, or None."""
+        return next((team for team in self.invocation.council.teams if team.id == team_id), None)
+
+    def suspended(self, team: str | None = None, bundle: str | None = None) -> Suspension | None:
+        """Return what stops this programme, team or bundle now, or None. Read from files at each request."""
+        found = suspensions(self.invocation.workspace)
+        if not found:
+            return None
+        manifest = self.manifest(bundle)
+        models = [str(manifest.get(name, "")) for name in ("id", "release")]
+        feeds = tuple(manifest.get("services", {}))
+        return next((one for one in found if one.holds(self.programme, team, feeds, models)), None)
+
+    def _manifest(self, bundle: str) -> Mapping[str, Any]:
+        path = self.invocation.workspace.bundle / bundle / "manifest.json"
+        manifest: Mapping[str, Any] = read_json(path) if path.exists() else {}
+        return manifest
+
+    def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:
+        """Return the manifest of a bundle, by default of the one in use; empty where there is none."""
+        folder = pointed(self.invocation.workspace.bundle) if bundle is None else None
+        name = bundle or (folder.name if folder else "")
+        return self._manifest(name) if name else {}
+
+    def record(self, referral: Referral) -> Mapping[str, Any]:
+        """Return a referral's sealed record; raise DataError where it was changed."""
+        return read(referral)
+
+    def expired(self, header: IssuedList) -> bool:
+        """Whether a list has ended."""
+        return datetime.now(UTC) >= datetime.fromisoformat(header.expires_at)
+
+    def people(
+        self, identity: Identity, referrals: Mapping[str, Mapping[str, Any]], reason: str
+    ) -> Mapping[str, Person]:
+        """Return who lives in the households of `referrals` (records by id), after one line in the log.
+
+        Empty where the data never held a name.
+        """
+        if self.vault is None:
+            return {}
+        persons = [person["person"] for record in referrals.values() for person in record["people"]]
+
+        def log(entry: Mapping[str, object]) -> None:
+            self.store.log(
+                identity,
+                str(entry["action"]),
+                subject=next(iter(referrals)) if len(referrals) == 1 else f"{len(referrals)} referrals",
+                purpose="display",
+                detail={"reason": reason, "people": entry["count"], "referrals": sorted(referrals)},
+            )
+
+        return self.vault.identify(persons, role=identity.role, reason=reason, log=log)
+
+    def asks_own_view(self, identity: Identity, referral: Referral) -> bool:
+        """Whether this reviewer is asked for their own view of this case first: a lottery, one in so many."""
+        one_in = self.settings.own_view_one_in
+        if not one_in or referral.status != "new":
+            return False
+        lot = int.from_bytes(hashlib.sha256(f"{referral.id}{identity.user}".encode()).digest()[:4], "big")
+        return lot % one_in == 0 and self.store.own_view(identity, referral.id) is None
+
+    def day(self, moment: str) -> date:
+        """Return the local date of a moment (UTC, ISO 8601)."""
+        return datetime.fromisoformat(moment).astimezone(self.invocation.council.time_zone).date()
+
+    @property
+    def board_pack(self) -> Path | None:
+        """The newest audit's report, where there is one."""
+        folder = pointed(self.invocation.workspace.audit)
+        path = folder / "report.html" if folder else None
+        return path if path is not None and path.exists() else None

@@ -1,0 +1,85 @@
+"""The answers of `/v1/score`: of households on a current list, and (for analysts) of rows of features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.errors import CharterError, UsageError
+from serving.bundle import Bundle
+from serving.desk import Desk
+from serving.identity import Identity, require
+
+__all__ = ["of_referrals", "of_rows"]
+
+
+def of_rows(
+    desk: Desk, identity: Identity, bundle: Bundle, rows: Sequence[Mapping[str, float | None]]
+) -> dict[str, Any]:
+    """Return scores of rows of features by name; a name left out, or null, is not seen.
+
+    Raises UsageError for a name that the bundle does not know. The log holds how many rows there were.
+    """
+    known = set(bundle.features)
+    unknown = sorted({name for row in rows for name in row} - known)
+    if unknown:
+        raise UsageError(
+            f"{len(unknown)} of the features sent are not features of this model.",
+            f"Its features are: {', '.join(bundle.features)}.",
+        )
+    values = np.array([[_number(row.get(name)) for name in bundle.features] for row in rows], dtype=np.float32)
+    desk.store.log(identity, "score.features", subject=bundle.id, purpose="evaluate", detail={"rows": len(rows)})
+    return {"bundle": bundle.id, "scores": _scores(bundle, values)}
+
+
+def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str, Any]:
+    """Return scores of referrals on current lists of the caller's own teams, from their sealed values.
+
+    Raises CharterError for one that is not on such a list: nobody is scored out of curiosity.
+    """
+    by_bundle: dict[str, list[tuple[str, Sequence[float | None]]]] = {}
+    for referral_id in ids:
+        referral = desk.store.referral(referral_id)
+        current = desk.store.current_list(desk.programme, referral.team) if referral else None
+        if referral is None or current is None or current.id != referral.list or referral.removed:
+            raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")
+        require(identity, "score.listed", referral.team)
+        by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral)["values"]))
+    found: dict[str, dict[str, Any]] = {}
+    for name, rows in by_bundle.items():
+        bundle = Bundle.open(desk.invocation.workspace.bundle / name)
+        values = np.array([[_number(value) for value in row] for _, row in rows], dtype=np.float32)
+        for (referral_id, _), score in zip(rows, _scores(bundle, values), strict=True):
+            found[referral_id] = {"referral": referral_id, "bundle": name, **score}
+    desk.store.log(identity, "score.listed", purpose="rank", detail={"referrals": sorted(ids)})
+    return {"scores": [found[referral_id] for referral_id in ids]}
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _scores(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]:
+    margins = bundle.model.margins(values)
+    contributions, base = bundle.model.contributions(values)
+    likelihoods = bundle.model.likelihoods(margins)
+    found = []
+    for number, margin in enumerate(margins.tolist()):
+        band = bundle.model.band(float(likelihoods[number]))
+        found.append(
+            {
+                "margin": margin,
+                "base": float(base[number]),
+                "band": band.id,
+                "meaning": band.meaning,
+                "contributions": {
+                    name: value
+                    for name, value in zip(bundle.features, contributions[number].tolist(), strict=True)
+                    if value != 0
+                },
+            }
+        )
+    return found

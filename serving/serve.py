@@ -1,0 +1,43 @@
+"""How the service is started: BentoML's own command, with where things are in the environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from charter.contracts.files import pointed, read_json
+from charter.errors import BlockedError, DataError
+from charter.invocation import Invocation
+from serving.suspension import require_running
+
+__all__ = ["command", "environment"]
+
+
+def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
+    """Return the environment the service reads.
+
+    Raises DataError where no bundle was promoted. The demonstration's sign-in opens for made-up data alone.
+    """
+    folder = pointed(invocation.workspace.bundle)
+    if folder is None:
+        raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
+    manifest = read_json(folder / "manifest.json")
+    try:
+        require_running(invocation.workspace)
+    except BlockedError as error:
+        invocation.say(f"{error.message} The pages say so.")
+    return {
+        "SOONER_COUNCIL": str(invocation.council.folder.resolve()),
+        "SOONER_PROGRAMME": invocation.programme,
+        "SOONER_WORKSPACE": str(invocation.workspace.root.resolve()),
+        "SOONER_DEMO_SIGN_IN": "1" if manifest.get("synthetic") is True else "0",
+        "SOONER_WORKERS": str(workers),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    }
+
+
+def command(host: str, port: int) -> list[str]:
+    """Return the command line that serves on `host` and `port`."""
+    return [sys.executable, "-m", "bentoml", "serve", "serving.service:Sooner", "--host", host, "--port", str(port)]

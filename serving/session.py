@@ -1,0 +1,60 @@
+"""Signed-in sessions: a sealed token in a cookie (pages) or a bearer header (API), and the form token against forgery.
+
+Tokens are sealed with Fernet (AES-128-CBC and HMAC-SHA256) under a key derived from the council's, so every worker
+reads them and nobody else makes them. They end by themselves after `HOURS`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from charter.errors import CharterError
+from serving.identity import Identity
+
+__all__ = ["COOKIE", "HOURS", "Session", "Sessions"]
+
+COOKIE = "sooner_session"
+HOURS = 8
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who is signed in, and the secret that this session's forms carry."""
+
+    identity: Identity
+    form_token: str
+
+
+class Sessions:
+    """Makes and reads tokens; `secret` is 32 bytes that all workers share."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"session" + secret).digest()))
+
+    def begin(self, identity: Identity) -> str:
+        """Return a new token for `identity`."""
+        claims = {
+            "user": identity.user,
+            "role": identity.role,
+            "teams": sorted(identity.teams),
+            "id": secrets.token_hex(16),
+        }
+        return self._fernet.encrypt(json.dumps(claims).encode()).decode()
+
+    def read(self, token: str) -> Session | None:
+        """Return the session of a token, or None where it is not ours, was altered or has ended."""
+        try:
+            claims = json.loads(self._fernet.decrypt(token.encode(), ttl=HOURS * 3600))
+            identity = Identity(claims["user"], claims["role"], frozenset(claims["teams"]))
+        except (InvalidToken, ValueError, KeyError, CharterError):
+            return None
+        form = hmac.new(self._secret, f"form{claims['id']}".encode(), hashlib.sha256).hexdigest()
+        return Session(identity, form)

@@ -1,0 +1,99 @@
+"""Looking back: whom a fault touched, and whether the audit logs are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from charter.contracts.files import read_json
+from charter.errors import UsageError
+from charter.invocation import Invocation
+from charter.key import Key
+from charter.log import FileLog, verify
+from serving.database import connect, database_url, migrate
+from serving.seal import read
+from serving.store import Referral, Store
+
+__all__ = ["Touched", "traced", "verified"]
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A referral that the fault had a part in, and how much it added to the margin (None where that is not told)."""
+
+    referral: str
+    list: str
+    rank: int
+    status: str
+    contribution: float | None
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a person."""
+        part = "" if self.contribution is None else f", part in the margin {self.contribution:+.3f}"
+        return f"{self.referral}  {self.list}, place {self.rank}, {self.status.replace('_', ' ')}{part}"
+
+
+def traced(
+    invocation: Invocation, *, feed: str = "", feature: str = "", bundle: str = "", snapshot: str = ""
+) -> list[Touched]:
+    """Return the referrals of the programme that all the given things had a part in, by list and rank.
+
+    A feed or feature had a part where one of its values was seen and added or took something. Raises UsageError for a
+    feed or feature that no bundle of these referrals knows.
+    """
+    engine = connect(database_url(invocation.workspace))
+    migrate(engine)
+    store = Store(engine, chain="command")
+    try:
+        wanted = {"programme": invocation.programme, "bundle": bundle, "snapshot": snapshot}
+        found = store.touched(**{column: value for column, value in wanted.items() if value})
+    finally:
+        store.close()
+    if not feed and not feature:
+        return [_touched(referral, None) for referral in found]
+    known = False
+    touched = []
+    for referral in found:
+        manifest = read_json(invocation.workspace.bundle / referral.bundle / "manifest.json")
+        places = [
+            place
+            for place, one in enumerate(manifest["features"])
+            if (not feed or feed in one["services"]) and (not feature or one["name"] == feature)
+        ]
+        known = known or bool(places)
+        record = read(referral)
+        parts = [record["contributions"][place] for place in places if record["values"][place] is not None]
+        if any(parts):
+            touched.append(_touched(referral, sum(parts)))
+    if found and not known:
+        raise UsageError(
+            f"no bundle of these referrals reads {feed or feature}.", "Name a service of register.toml, or a feature."
+        )
+    return touched
+
+
+def _touched(referral: Referral, contribution: float | None) -> Touched:
+    return Touched(referral.id, referral.list, referral.rank, referral.status, contribution)
+
+
+def verified(invocation: Invocation) -> Mapping[str, int]:
+    """Return how many entries each chain of both logs holds: the casework database's and that of typed commands.
+
+    Raises DataError naming the chain and the entry where one was edited, removed or moved.
+    """
+    counts = dict(verify(FileLog(invocation.workspace.log).entries()))
+    engine = connect(database_url(invocation.workspace))
+    migrate(engine)
+    key = Key.load(invocation.council, invocation.workspace)
+    store = Store(engine, chain="command", key=key.derive("audit log"))
+    try:
+        counts |= store.verify_log()
+    finally:
+        store.close()
+    return counts

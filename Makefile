@@ -58,6 +58,7 @@ check: .venv/.dev ## formatting, lint, types, imports, and documents that lag be
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python docs --check
 
 deep: .venv/.dev ## long fuzzing, fault drills and simulations (ONLY=name runs one)
 	@$(BIN)/python -m pytest -m deep $(if $(ONLY),-k $(ONLY))
@@ -66,7 +67,7 @@ bench: .venv/.dev ## benchmarks, each beside its peers, into benchmarks/results.
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 docs: .venv/.dev ## make the generated pages of docs/ again
-	@$(BIN)/python -m docs
+	@$(BIN)/python docs
 
 ui: .venv/.demo ## MLflow's pages on 127.0.0.1:5000, for this machine only
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(abspath $(WORKSPACE))/mlflow.db

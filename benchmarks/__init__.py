@@ -1,0 +1,1 @@
+"""Each performance claim: a script, its peers beside it, and its row in results.json."""

@@ -1,0 +1,91 @@
+"""`python docs`: make the generated pages again; `python docs --check` says which ones lag behind the code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import typer
+
+from charter.contracts import document_names, table, table_names
+from charter.contracts.files import write_text
+
+FOLDER = Path(__file__).parent
+NOTICE = "<!-- Made by `make docs`; edit the code it describes instead. -->\n\n"
+
+
+def commands() -> str:
+    """Return the reference of every verb, from the verbs themselves."""
+    import sooner
+
+    root = typer.main.get_command(sooner.app)
+    context = click.Context(root, info_name="sooner")
+    lines = [NOTICE + "# Commands\n", "Every verb also takes the options of the table at the end.\n"]
+    shared = {"--council", "--programme", "--workspace", "--json", "--quiet", "--help"}
+    for name in sorted(root.list_commands(context)):  # type: ignore[attr-defined] # typer's group has it
+        command = root.get_command(context, name)  # type: ignore[attr-defined] # as above
+        lines.append(f"## `sooner {name}`\n")
+        lines.append(f"{(command.help or '').strip()}\n")
+        own = [p for p in command.params if not shared & set(p.opts)]
+        lines.extend(f"- {_parameter(parameter)}" for parameter in own)
+        lines.append("")
+    lines.append("## Options of every verb\n\n| option | meaning |\n|---|---|")
+    lines.append("| `--council DIR` | the council's folder (default `council`, else the shipped fictional borough) |")
+    lines.append("| `--programme NAME` | the programme (default: the only or first one) |")
+    lines.append("| `--workspace DIR` | where results are left (default `workspace`) |")
+    lines.append("| `--json` | print the result as JSON |\n| `--quiet` | say nothing but errors |")
+    return "\n".join(lines) + "\n"
+
+
+def _parameter(parameter: click.Parameter) -> str:
+    names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else ""
+    label = names or f"`{parameter.human_readable_name}`"
+    help_text = getattr(parameter, "help", None) or ""
+    return f"{label}: {help_text}".rstrip(": ")
+
+
+def contracts() -> str:
+    """Return the reference of every file that crosses rooms, from its schema."""
+    lines = [NOTICE + "# Files that cross rooms\n"]
+    lines.append("The schemas themselves are in `charter/contracts/schemas/`.\n")
+    for name in table_names():
+        contract = table(name)
+        lines.append(f"## Table `{name}`\n\n{contract.title}. Key: {', '.join(f'`{k}`' for k in contract.key)}.\n")
+        lines.append("| column | type | may be empty | meaning |\n|---|---|---|---|")
+        for column in contract.columns:
+            allowed = f" One of: {', '.join(column.allowed)}." if column.allowed else ""
+            empty = "" if column.required else "yes"
+            lines.append(f"| `{column.name}` | {column.type} | {empty} | {column.description}{allowed} |")
+        lines.append("")
+    lines.append("## Documents\n")
+    lines.append("JSON Schema 2020-12: " + ", ".join(f"`{name}`" for name in document_names()) + ".")
+    return "\n".join(lines) + "\n"
+
+
+def pages() -> Mapping[str, str]:
+    """Return every generated page by its path below docs/."""
+    return {"reference/commands.md": commands(), "reference/contracts.md": contracts()}
+
+
+def main() -> int:
+    """Write the pages, or with --check name those that lag."""
+    made = pages()
+    lagging = [name for name, text in made.items() if _read(FOLDER / name) != text]
+    if "--check" in sys.argv[1:]:
+        for name in lagging:
+            print(f"docs/{name} lags behind the code; run `make docs`.", file=sys.stderr)
+        return 1 if lagging else 0
+    for name in lagging:
+        write_text(FOLDER / name, made[name])
+        print(f"docs/{name}")
+    return 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -31,6 +31,7 @@ from charter.errors import DataError
 __all__ = ["Columns", "Declared", "Feed", "Post", "again", "declared", "endings", "label", "text_of", "written"]
 
 Columns = Mapping[str, Any]
+_SENT = "sent"
 _OLDEST, _NEWEST = number(date(1900, 1, 1)), number(date(2028, 1, 1))
 
 
@@ -100,9 +101,12 @@ class Post:
                 "Make both say the same.",
             )
         keep = self._sent(file, columns)
-        table = pa.table(
-            {column: written(file, kind, columns[column], keep) for column, kind in file.columns},
-        )
+        table = pa.table({column: written(file, kind, columns[column], keep) for column, kind in file.columns})
+        if file.file.endswith(".csv"):
+            table = table.append_column(_SENT, pa.array(np.arange(table.num_rows, dtype=np.int32)))
+            # The order of rows must not say which rows of two services are the same person.
+            order = pc.sort_indices(table, [(column, "ascending") for column in (*file.key, _SENT)])
+            table = table.take(order).drop_columns(_SENT)
         folder = self.folder / service
         folder.mkdir(parents=True, exist_ok=True)
         if file.file.endswith(".parquet"):

@@ -2,8 +2,8 @@
 
 Each unit has a need that lasts and one that comes and goes from month to month (an autoregression of first order); part
 of it is common to money, school and family, part is its own. All are standard normal. An event of strength b follows
-`level = exp(b z - b^2 / 2)`, which is one on average. In the `points` variant a unit instead has one lasting level,
-drawn from a gamma of mean one and the same for every domain: then the sum of what was recorded says all there is to say.
+`level = exp(b z - b^2 / 2)`, which is one on average. In the `points` variant a unit instead either is in need, for good and
+in every domain alike, or is not: then each recorded event adds the same evidence, and adding points up is all there is to do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Need:
     def lasting(self, domain: str) -> Floats:
         """Return each unit's mean need over the ten years, on the scale of a standard normal."""
         if self.points is not None:
-            return np.log(np.maximum(self.points, np.float32(0.02)))
+            return np.log(self.points)
         mean = self.z[domain].mean(axis=0, dtype=np.float32)
         return np.asarray(mean / mean.std(), dtype=np.float32)
 
@@ -50,19 +50,25 @@ def latent(rates: Rates, chance: Chance, population: Population, months: int, ar
     """Return the need of every unit in each of the months, for the variant `standard` or `points`."""
     units = population.units
     lasting, fading = rates.of("need", "lasting"), rates.of("need", "fading")
+    # Groups get the same distribution of lasting need, not only the same in expectation: fair by construction.
+    strata = population.unit_group.astype(np.int64) * 2 + population.has_children
     if variant == "points":
-        shape = rates.of("need", "fading_points")
-        points = chance.stream("need", "points").gamma(shape, 1 / shape, units).astype(np.float32)
-        flat = np.log(np.maximum(points, np.float32(0.02)))
+        rng = chance.stream("need", "points")
+        share, high = rates.of("need", "points_share"), rates.of("need", "points_level")
+        dealt = _balanced(rng, rng.standard_normal(units, dtype=np.float32), strata)
+        troubled = dealt > np.quantile(dealt, 1 - share)
+        points = np.where(troubled, high, (1 - share * high) / (1 - share)).astype(np.float32)
+        flat = np.log(points)
         return Need({domain: np.broadcast_to(flat, (months, units)) for domain in DOMAINS}, points)
     area = chance.stream("need", "area").normal(0, rates.of("homes", "area_spread"), areas).astype(np.float32)
-    shared = _series(chance.stream("need", "shared"), months, units, lasting, fading, area[population.unit_area])
+    shared = _series(chance.stream("need", "shared"), months, units, lasting, fading, strata)
+    shared += area[population.unit_area]
     _add_parting(shared, rates, population)
     weight = np.float32(np.sqrt(rates.of("need", "shared")))
     rest = np.float32(np.sqrt(1 - rates.of("need", "shared")))
     z = {"shared": shared}
     for domain in DOMAINS[1:]:
-        own = _series(chance.stream("need", domain), months, units, lasting, fading, None)
+        own = _series(chance.stream("need", domain), months, units, lasting, fading, strata)
         own *= rest
         own += weight * shared
         z[domain] = own
@@ -75,12 +81,13 @@ def noise(rng: np.random.Generator, rates: Rates, months: int, size: int) -> Flo
 
 
 def _series(
-    rng: np.random.Generator, months: int, units: int, lasting: float, fading: float, mean: Floats | None
+    rng: np.random.Generator, months: int, units: int, lasting: float, fading: float, strata: NDArray[np.int64] | None
 ) -> Floats:
     """Return a lasting part plus an autoregression that starts in its own distribution, shape [month, unit]."""
-    base = rng.standard_normal(units, dtype=np.float32) * np.float32(np.sqrt(lasting))
-    if mean is not None:
-        base = base + mean
+    base = rng.standard_normal(units, dtype=np.float32)
+    if strata is not None:
+        base = _balanced(rng, base, strata)
+    base *= np.float32(np.sqrt(lasting))
     kept, step = np.float32(fading), np.float32(np.sqrt((1 - fading**2) * (1 - lasting)))
     z = rng.standard_normal((months, units), dtype=np.float32)
     z[0] *= np.float32(np.sqrt(1 - lasting))
@@ -89,6 +96,18 @@ def _series(
         z[month] += kept * z[month - 1]
     z += base
     return z
+
+
+def _balanced(rng: np.random.Generator, values: Floats, strata: NDArray[np.int64]) -> Floats:
+    """Deal the sorted values out evenly, so that every stratum has the same quantiles."""
+    pool = np.sort(values)
+    order = np.lexsort((rng.random(len(values)), strata))
+    sizes = np.bincount(strata)
+    size = sizes[strata[order]]
+    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    dealt = np.empty_like(values)
+    dealt[order] = pool[((rank + 0.5) / size * len(pool)).astype(np.int64)]
+    return dealt
 
 
 def _add_parting(shared: Floats, rates: Rates, population: Population) -> None:

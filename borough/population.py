@@ -8,6 +8,7 @@ or person; days are day numbers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,6 +104,15 @@ class Population:
     unit_area: Ints
     parted: tuple[Ints, Ints, Ints]
 
+    @cached_property
+    def has_children(self) -> NDArray[np.bool_]:
+        """Which units ever had a child under 18 living there."""
+        result = np.zeros(self.units, dtype=bool)
+        child = self.people.role[self.residence.who] == 2
+        young = self.residence.start - self.people.birth[self.residence.who] < 18 * 365
+        result[self.residence.unit[child & young]] = True
+        return result
+
     @property
     def units(self) -> int:
         """How many units ever lived here."""
@@ -147,7 +157,9 @@ def _places(rates: Rates, rng: np.random.Generator, homes: int, areas: int) -> P
             np.full(protected, PROTECTED, dtype=np.int8),
         ]
     )
+    # Homes stand area by area, so that neighbours share one; the other addresses are anywhere.
     area_of_address = rng.integers(0, areas, int(address.max()) + 1, dtype=np.int32)
+    area_of_address[:homes] = np.arange(homes) * areas // homes
     return Places(address, area_of_address[address], tenure)
 
 
@@ -190,11 +202,15 @@ def _moves(
         chosen = np.sort(free[: len(staying)])
         chosen = chosen[np.argsort(places.tenure[leaving[chosen]], kind="stable")]
         order = np.argsort(places.tenure[leaving[staying]], kind="stable")
+        # Nobody moves out of a home into the same one: that mover leaves the borough.
+        elsewhere = chosen != staying[order]
+        same = chosen[~elsewhere]
+        chosen, order = chosen[elsewhere], order[elsewhere]
         incoming = np.empty(len(leaving), dtype=np.int32)
         start = gone.copy()
         incoming[chosen] = movers[order]
         start[chosen] = np.maximum(gone[chosen], ready[order])
-        rest = free[len(staying) :]
+        rest = np.concatenate([free[len(staying) :], same])
         fresh = np.arange(next_unit, next_unit + len(rest), dtype=np.int32)
         next_unit += len(rest)
         incoming[rest] = fresh

@@ -63,7 +63,7 @@ def _send_recovery(town: Town, post: Post, rows: np.ndarray, references: pa.Arra
     rng = town.chance.stream("council_tax", "recovery")
     months = town.home_months
     rate = town.rates.of("council_tax", "reminder")
-    level = town.need.level("money", 1.0, months.month, months.unit)
+    level = town.need.level("money", 1.2, months.month, months.unit)
     hit = town.chance.happens(rng, np.minimum(rate * level, 0.5), len(months.month))
     day = town.days.within(rng, months.month[hit])
     debt = (rng.gamma(2.2, 160_00, len(hit)) + 60_00).astype(np.int64)

@@ -45,6 +45,8 @@ def roll(town: Town) -> Roll:
     start = np.maximum(_next_september(fourth), np.maximum(first, town.days.first))
     end = np.minimum(_next_september(people.birth + int(15 * _YEAR)) + 325, last)
     pupil = np.flatnonzero((people.role == 2) & ~people.independent & (start + 14 < end) & (start < town.days.last))
+    # The order of the roll must not be that of people, for files are written in it.
+    pupil = town.chance.stream("education", "roll").permutation(pupil)
     return Roll(pupil.astype(np.int32), start[pupil].astype(np.int32), end[pupil].astype(np.int32))
 
 
@@ -64,9 +66,9 @@ def check_letters(digits: NDArray[np.int64]) -> pa.Array:
     return text_of(tuple(_LETTERS), total % 23)
 
 
-def _upns(pupils: Roll, school: NDArray[np.int64]) -> pa.Array:
+def _upns(pupils: Roll, school: NDArray[np.int64], began: Ints) -> pa.Array:
     """Return a UPN for each pupil: a fictional authority, the school, the year it began, a serial number."""
-    year = (pupils.start.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970) % 100
+    year = (began.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970) % 100
     group = school * 100 + year
     by_group = np.argsort(group, kind="stable")
     starts = np.searchsorted(group[by_group], group[by_group])
@@ -86,7 +88,7 @@ def send(town: Town, post: Post) -> None:
     secondary = schools + rng.integers(0, max(2, schools // 4), pupils.size)
     moves = people.birth[who] + int(11 * _YEAR)
     first_school = np.where(moves > pupils.start, primary, secondary)
-    upns = _upns(pupils, first_school)
+    upns = _upns(pupils, first_school, _next_september(people.birth[who] + int(4 * _YEAR)))
     post.know("education", upns, who)
     disability = np.where(people.declines[who], -1, np.where(people.disabled[who], 0, 1))
     sen = np.where(people.disabled[who] & (rng.random(len(who)) < 0.5), 2, np.where(rng.random(len(who)) < 0.12, 1, 0))
@@ -183,7 +185,7 @@ def _spells_away(town: Town, pupils: Roll) -> tuple[NDArray[np.int64], Ints, Int
     index = np.full(len(town.people), -1, dtype=np.int64)
     index[pupils.pupil] = np.arange(pupils.size)
     at_school = np.flatnonzero((index[months.child] >= 0) & (months.age >= 4.5) & (months.age < 16.3))
-    level = town.need.level("school", 1.85, months.month[at_school], months.unit[at_school])
+    level = town.need.level("school", 2.0, months.month[at_school], months.unit[at_school])
     older = np.where(months.age[at_school] >= 11, 1.5, 0.6).astype(np.float32)
     rate = town.rates.of("education", "withdrawal") * older * level
     hit = at_school[town.chance.happens(rng, np.minimum(rate, 0.4), len(at_school))]
@@ -248,7 +250,7 @@ def _absences(
         possible[2] = 8  # a bank holiday
     unit = town.people.unit[pupils.pupil[row]]
     month = town.days.month_of(weeks)
-    level = town.need.level("school", 1.15, month[None, :], unit[:, None])
+    level = town.need.level("school", 1.3, month[None, :], unit[:, None])
     illness = 0.8 + 0.4 * np.cos(2 * np.pi * (month % 12 - 3) / 12)  # month 3 begins on 28 December
     with_leave = rng.random(shape, dtype=np.float32) < town.rates.of("education", "authorised_week") * illness
     without = rng.random(shape, dtype=np.float32) < np.minimum(

@@ -131,7 +131,7 @@ def _send_visits(
     rows, days, kinds = rows[kept], days[kept], kinds[kept]
     order = np.lexsort((rows, days))
     rows, days, kinds = rows[order], days[order], kinds[order]
-    strength = town.need.level("family", 0.9, town.days.month_of(days), people.unit[child[rows]])
+    strength = town.need.level("family", 1.1, town.days.month_of(days), people.unit[child[rows]])
     missed = rng.random(len(rows)) < np.minimum(town.rates.of("health_visiting", "missed") * strength, 0.85)
     post.send(
         "health_visiting",

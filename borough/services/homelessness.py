@@ -24,8 +24,8 @@ def send(town: Town, post: Post) -> None:
     """Write people, approaches, duties and placements."""
     rng = town.chance.stream("homelessness")
     months = town.home_months
-    level = 0.55 * town.need.level("money", 1.75, months.month, months.unit)
-    level += 0.45 * town.need.level("shared", 1.6, months.month, months.unit)
+    level = 0.55 * town.need.level("money", 1.9, months.month, months.unit)
+    level += 0.45 * town.need.level("shared", 1.8, months.month, months.unit)
     rate = town.rates.of("homelessness", "approach") * _BY_TENURE[town.population.places.tenure[months.place]]
     hit = town.chance.happens(rng, np.minimum(rate * level, 0.3), len(months.month))
     day = town.days.within(rng, months.month[hit])

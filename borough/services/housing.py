@@ -69,6 +69,9 @@ def _send_arrears(
     rows, excess = rows[excess > 0], excess[excess > 0]
     rows_kept = town.recording.signal(rng, months.unit[rows])
     rows, excess = rows[rows_kept], excess[rows_kept]
+    # Statements of one month are numbered in no order of homes.
+    order = np.lexsort((rng.random(len(rows)), months.month[rows]))
+    rows, excess = rows[order], excess[order]
     month, place, unit = months.month[rows], months.place[rows], months.unit[rows]
     balance = (90_00 * np.exp(1.35 * excess + 0.25 * rng.standard_normal(len(rows)))).astype(np.int64)
     stage = np.searchsorted(_STAGE_FROM, balance, side="right")
@@ -128,5 +131,5 @@ def _trouble(town: Town, month: np.ndarray, place: np.ndarray, unit: np.ndarray)
         return np.where(behind, 0.8 * rng.random(len(month)), -1.0)
     council, index = np.unique(place, return_inverse=True)
     luck = noise(town.chance.stream("housing", "luck"), town.rates, town.days.months, len(council))
-    trouble = 0.75 * town.need.z["money"][month, unit] + 0.66 * luck[month, index]
+    trouble = 0.80 * town.need.z["money"][month, unit] + 0.60 * luck[month, index]
     return trouble - np.float32(town.rates.of("housing", "arrears_threshold"))

@@ -45,13 +45,14 @@ def send(town: Town, post: Post) -> None:
     heard = town.recording.signal(dice, journey.unit)
     kept = town.recording.outcome(dice, journey.unit)
     period = np.flatnonzero((journey.closed != -1) & (journey.authorised < town.days.last) & kept)
-    period = _apart(journey, period)
     known = np.unique(np.concatenate([journey.child[heard], journey.child[period]]))
     rng = town.chance.stream("social_care", "children")
     references = label("2", rng.permutation(len(known)) + 1, 8)
     post.know("social_care", references, known)
     _send_children(town, post, journey, known, references, heard, period)
-    refs = references.take(pa.array(np.searchsorted(known, np.where(np.isin(journey.child, known), journey.child, known[0] if len(known) else 0))))
+    # A child nobody heard of has no reference, and no row of theirs is sent.
+    index = np.clip(np.searchsorted(known, journey.child), 0, len(known) - 1)
+    refs = references.take(pa.array(index))
     _send_events(town, post, journey, refs, heard)
     _send_periods(town, post, journey, refs, period)
 
@@ -61,7 +62,7 @@ def _journeys(town: Town) -> _Journey:
     rng = town.chance.stream("social_care", "journeys")
     families, months = town.families, town.child_months
     rates = town.rates
-    level = town.need.level("family", 1.35, families.month, families.unit)
+    level = town.need.level("family", 1.5, families.month, families.unit)
     hit = town.chance.happens(rng, np.minimum(rates.of("social_care", "contact") * level, 0.5), len(families.month))
     day = town.days.within(rng, families.month[hit])
     which, row = families.children(hit)
@@ -74,7 +75,7 @@ def _journeys(town: Town) -> _Journey:
     referral = np.where(accepted, day + rng.integers(0, 3, len(hit), dtype=np.int32), NEVER)
     no_action = accepted & (rng.random(len(hit)) < rates.of("social_care", "no_further_action"))
     assessed = np.where(accepted & ~no_action, referral + rng.integers(1, 5, len(hit), dtype=np.int32), NEVER)
-    length = np.clip(rng.normal(35, 11, len(hit)), 3, 75).astype(np.int32)
+    length = np.clip(rng.normal(51, 13, len(hit)), 3, 90).astype(np.int32)
     authorised = np.where(assessed != NEVER, assessed.astype(np.int64) + length, NEVER).astype(np.int32)
     in_need = (assessed != NEVER) & (rng.random(len(hit)) < np.minimum(rates.of("social_care", "in_need") * push, 0.97))
     spread = rates.of("social_care", "period_spread")
@@ -82,29 +83,34 @@ def _journeys(town: Town) -> _Journey:
     # -1 says that there was no period; NEVER that it lasts.
     closed = np.where(in_need, authorised.astype(np.int64) + np.clip(lasting, 7, 3000).astype(np.int64), -1)
     source = np.searchsorted(np.cumsum(rates.shares("social_care", "sources"))[:-1], rng.random(len(hit)))
+    closed = np.where(closed >= town.days.last, NEVER, closed).astype(np.int32)
     child = months.child[row]
+    stop = np.where(closed == -1, np.where(authorised == NEVER, referral + 1, authorised), closed)
+    new = _apart(child, referral[which], stop[which])
     return _Journey(
         child,
         families.unit[hit][which],
         day[which],
         source[which],
-        referral[which].astype(np.int32),
-        no_action[which],
-        assessed[which].astype(np.int32),
-        authorised[which],
-        np.where(closed >= town.days.last, NEVER, closed)[which].astype(np.int32),
+        np.where(new, referral[which], NEVER).astype(np.int32),
+        no_action[which] & new,
+        np.where(new, assessed[which], NEVER).astype(np.int32),
+        np.where(new, authorised[which], NEVER).astype(np.int32),
+        np.where(new, closed[which], -1).astype(np.int32),
     )
 
 
-def _apart(journey: _Journey, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the periods that do not begin while an earlier one of the same child is open."""
-    order = rows[np.lexsort((journey.authorised[rows], journey.child[rows]))]
-    child, start, end = journey.child[order].astype(np.int64), journey.authorised[order], journey.closed[order]
+def _apart(child: Ints, start: Ints, end: Ints) -> NDArray[np.bool_]:
+    """Return which referrals find no earlier episode of the same child open: a contact about an open case is no referral."""
+    rows = np.flatnonzero(start != NEVER)
+    order = rows[np.lexsort((start[rows], child[rows]))]
     # A running maximum of ends within each child: offsets keep children apart.
-    offset = child * 2**33
-    running = np.maximum.accumulate(offset + end)
-    before = np.concatenate([[-1], running[:-1]]) - offset
-    return np.sort(order[(before < 0) | (start >= before)])
+    offset = child[order].astype(np.int64) * 2**33
+    running = np.maximum.accumulate(offset + end[order])
+    before = np.concatenate([[-1], running[:-1]])
+    kept = np.zeros(len(child), dtype=bool)
+    kept[order] = (before < offset) | (offset + start[order] >= before)
+    return kept
 
 
 def _times(rng: np.random.Generator, day: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -223,7 +223,7 @@ class Feature:
         return {
             "name": self.name,
             "unit": _unit(self.expression, units or {}),
-            "signals": sorted(s.name for s in self.expression.signals),
+            "signals": list(self.expression.signals_named),
             "services": list(self.expression.services),
             "expression": self.expression.document(),
             "title": self.title or describe(self.expression),

@@ -115,6 +115,11 @@ class Aggregate:
         return tuple(sorted({s.service for s in self.signals}))
 
     @property
+    def signals_named(self) -> tuple[str, ...]:
+        """The names of the signals it reads, in alphabetical order."""
+        return tuple(sorted(s.name for s in self.signals))
+
+    @property
     def reach(self) -> Window:
         """The whole stretch that a feed must cover for the value to exist."""
         return self.window
@@ -163,6 +168,11 @@ class Change:
     def services(self) -> tuple[str, ...]:
         """The services it reads, in alphabetical order."""
         return self.of.services
+
+    @property
+    def signals_named(self) -> tuple[str, ...]:
+        """The names of the signals it reads, in alphabetical order."""
+        return self.of.signals_named
 
     @property
     def whole(self) -> Aggregate:
@@ -241,6 +251,11 @@ class Composition:
     @property
     def services(self) -> tuple[str, ...]:
         """No service."""
+        return ()
+
+    @property
+    def signals_named(self) -> tuple[str, ...]:
+        """No signal."""
         return ()
 
     @property
@@ -348,7 +363,7 @@ def active_days(*signals: Signal, last: Period | Window) -> Aggregate:
 
 
 def open_at(*signals: Signal) -> Aggregate:
-    """Return how many such intervals are open at the as-of date: begun before it and not, as known then, ended by it."""
+    """Return how many such intervals are open at the as-of date: begun before it, and not known to have ended by it."""
     return Aggregate("open_at", signals, Window(now=True))
 
 

@@ -1,0 +1,268 @@
+"""What the kernel has to do, as arrays of whole numbers: slots to accumulate into, entries per signal, columns to make.
+
+Following one feature through: `count(absence, last=months(6))` and `total(absence, last=months(6))` read the same
+events over the same window, so they share one *cell* with a slot for each. The signal `absence` gets one *entry* that
+points at the cell. After all events of a household, each *column* reads its slots and makes one float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.errors import DataError
+from features.engines.question import Question
+from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
+from features.grammar.signal import scaled
+
+__all__ = ["LARGEST", "MAKE", "SMALLEST", "Plan"]
+
+SMALLEST, LARGEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+# What a cell keeps, and (for PLAIN) in which of its slots.
+PLAIN, LATEST, BITS, OPEN = 0, 1, 2, 3
+COUNT, TOTAL, CARRYING, LARGEST_AMOUNT, NEWEST = 0, 1, 2, 3, 4
+# What a bit of a BITS cell stands for.
+BY_PAYLOAD, BY_PERSON, BY_DAY = 0, 1, 2
+# How a column is made.
+MAKE = {
+    "count": 0,
+    "any_of": 1,
+    "days_since": 2,
+    "total": 3,
+    "mean": 4,
+    "maximum": 5,
+    "latest": 6,
+    "step": 7,
+    "bits": 8,
+    "change_count": 9,
+    "change_total": 10,
+    "composition": 11,
+}
+
+# The slots of a PLAIN cell that a word reads.
+_SLOTS = {
+    "count": (COUNT,),
+    "any_of": (COUNT,),
+    "days_since": (NEWEST,),
+    "total": (TOTAL,),
+    "mean": (TOTAL, CARRYING),
+    "maximum": (LARGEST_AMOUNT,),
+}
+
+
+@dataclass
+class _Cell:
+    kind: int
+    window: int
+    by: int = BY_PAYLOAD
+    words: int = 0
+    uses: set[int] = field(default_factory=set)
+    slot: int = -1
+
+    @property
+    def slots(self) -> int:
+        return {PLAIN: 5, LATEST: 4, BITS: self.words, OPEN: 1}[self.kind]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Arrays for the kernel; see the module.
+
+    Entries are grouped by signal: those of signal s are `entry_start[s]:entry_start[s + 1]`. `payload[e, d]` says what
+    the detail of code d means to entry e: -1 not allowed, 0 nothing more, above 0 a bit or a step (from 1).
+    `windows` and `seen` are distinct; `column_seen` lists the seen columns whose members a column needs.
+    """
+
+    signals: tuple[str, ...]
+    services: tuple[str, ...]
+    windows: tuple[Window, ...]
+    seen: tuple[tuple[str, Window], ...]
+    compositions: tuple[Composition, ...]
+    slots: int
+    fresh: NDArray[np.int64]
+    entry_start: NDArray[np.int32]
+    entry: NDArray[np.int64]
+    payload: NDArray[np.int16]
+    column: NDArray[np.int64]
+    column_seen: NDArray[np.int32]
+    columns: int
+    needs_tie: tuple[str, ...]
+
+    @classmethod
+    def of(cls, question: Question, details: Sequence[str], most_members: int, days: int) -> Plan:
+        """Compile the question's features, then its cohort rules, into a plan.
+
+        `details` are the texts of the detail codes 1, 2, ...; `most_members` bounds a household; `days` bounds how
+        many calendar days `since_start` can reach back.
+        """
+        return _Compiler(question, details, most_members, days).plan()
+
+
+class _Compiler:
+    def __init__(self, question: Question, details: Sequence[str], most_members: int, days: int) -> None:
+        self.question = question
+        self.details = {detail: code for code, detail in enumerate(details, start=1)}
+        self.most_members, self.days = max(1, most_members), max(1, days)
+        rules: list[Expression] = [feature.expression for feature in question.definition.features]
+        self.expressions = [*rules, *question.given, *question.unless]
+        self.features = len(rules)
+        names = {s.name for e in self.expressions for s in e.signals}
+        self.signals = tuple(sorted(names))
+        self.services = tuple(sorted({name.split(".")[0] for name in names}))
+        # The matrix's own seen columns come first, in the manifest's order.
+        self.seen = list(question.seen)
+        self.windows: list[Window] = []
+        self.compositions: list[Composition] = []
+        self.cells: dict[Any, _Cell] = {}
+        self.entries: dict[str, list[tuple[_Cell, Signal, tuple[str, Window], Mapping[str, int], int]]] = {
+            name: [] for name in self.signals
+        }
+        self.needs_tie: set[str] = set()
+
+    def plan(self) -> Plan:
+        columns = [self._column(expression) for expression in self.expressions]
+        slot = 0
+        fresh: list[int] = []
+        for cell in self.cells.values():
+            cell.slot = slot
+            slot += cell.slots
+            fresh += self._fresh(cell)
+        entry_start, entry, payload = self._entries()
+        width = max([len(seen) for _, _, seen in columns] + [1])
+        return Plan(
+            signals=self.signals,
+            services=self.services,
+            windows=tuple(self.windows),
+            seen=tuple(self.seen),
+            compositions=tuple(self.compositions),
+            slots=slot,
+            fresh=np.array(fresh, dtype=np.int64),
+            entry_start=entry_start,
+            entry=entry,
+            payload=payload,
+            column=np.array([[make, *numbers()] for make, numbers, _ in columns], dtype=np.int64).reshape(-1, 3),
+            column_seen=np.array([seen + [-1] * (width - len(seen)) for _, _, seen in columns], dtype=np.int32),
+            columns=self.features,
+            needs_tie=tuple(sorted(self.needs_tie)),
+        )
+
+    @staticmethod
+    def _fresh(cell: _Cell) -> list[int]:
+        if cell.kind == PLAIN:
+            return [0, 0, 0, SMALLEST, SMALLEST]
+        return [SMALLEST, SMALLEST, SMALLEST, 0] if cell.kind == LATEST else [0] * cell.slots
+
+    def _index(self, found: list[Any], value: Any) -> int:
+        if value not in found:
+            found.append(value)
+        return found.index(value)
+
+    def _cell(self, rule: Aggregate, reach: Window) -> _Cell:
+        """Return the cell that a rule reads, made and entered under its signals where it is new."""
+        kind, by, words = PLAIN, BY_PAYLOAD, 0
+        sub: tuple[str, ...] = ()
+        if rule.word == "latest":
+            kind, sub = LATEST, rule.steps
+            self.needs_tie |= {s.name for s in rule.signals}
+        elif rule.word == "open_at":
+            kind = OPEN
+        elif rule.word in ("distinct", "active_days"):
+            kind = BITS
+            by, bits = self._bits(rule)
+            words, sub = -(-bits // 64), (rule.of or "day",)
+        key = (kind, sub, rule.signals, rule.window, reach)
+        if key not in self.cells:
+            self.cells[key] = cell = _Cell(kind, self._index(self.windows, rule.window), by, words)
+            for place, signal in enumerate(rule.signals, start=1):
+                # What a detail without a meaning of its own says: for steps nothing at all, so it is not allowed.
+                otherwise = -1 if rule.steps else place if rule.of == "signal" else 0
+                self.entries[signal.name].append(
+                    (cell, signal, (signal.service, reach), self._meaning(rule), otherwise)
+                )
+        return self.cells[key]
+
+    def _bits(self, rule: Aggregate) -> tuple[int, int]:
+        if rule.of == "person":
+            return BY_PERSON, self.most_members
+        if rule.word == "distinct":
+            return BY_PAYLOAD, max(len(self.details), len(rule.signals))
+        if rule.window.last is None:
+            return BY_DAY, self.days
+        longest = max((day - rule.window.last.before(day)).days for day in self.question.dates)
+        return BY_DAY, longest
+
+    def _meaning(self, rule: Aggregate) -> Mapping[str, int]:
+        """Return what each detail means beyond being allowed: its step, or its bit from 1."""
+        if rule.steps:
+            return {step: place for place, step in enumerate(rule.steps, start=1)}
+        return self.details if rule.of == "detail" and rule.word == "distinct" else {}
+
+    def _column(self, expression: Expression) -> tuple[int, Callable[[], tuple[int, int]], list[int]]:
+        """Return how a column is made, from which two numbers (slots are known once all cells are), and what it needs.
+
+        What it needs are the seen columns of which each must have a member.
+        """
+        if isinstance(expression, Composition):
+            place = self._index(self.compositions, expression)
+            return MAKE["composition"], lambda: (place, 0), []
+        seen = [self._index(self.seen, (service, expression.reach)) for service in expression.services]
+        if isinstance(expression, Change):
+            recent = self._cell(expression.of, expression.reach)
+            whole = self._cell(expression.whole, expression.reach)
+            slot = COUNT if expression.of.word == "count" else TOTAL
+            recent.uses.add(slot)
+            whole.uses.add(slot)
+            return MAKE[f"change_{expression.of.word}"], lambda: (recent.slot + slot, whole.slot + slot), seen
+        cell = self._cell(expression, expression.reach)
+        if cell.kind == BITS:
+            return MAKE["bits"], lambda: (cell.slot, cell.words), seen
+        if cell.kind == LATEST:
+            return MAKE["step" if expression.steps else "latest"], lambda: (cell.slot, 0), seen
+        if cell.kind == OPEN:
+            return MAKE["count"], lambda: (cell.slot, 0), seen
+        used = _SLOTS[expression.word]
+        cell.uses |= set(used)
+        window = self._index(self.windows, expression.window)
+        if expression.word == "days_since":
+            return MAKE["days_since"], lambda: (cell.slot + used[0], window), seen
+        return MAKE[expression.word], lambda: (cell.slot + used[0], cell.slot + used[-1]), seen
+
+    def _entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
+        starts, rows, payloads = [0], [], []
+        for name in self.signals:
+            for cell, signal, seen, meaning, otherwise in self.entries[name]:
+                if len(self.details) >= np.iinfo(np.int16).max:
+                    raise DataError(f"{name} has too many different details.", "Group them in the register's mapping.")
+                rows.append(
+                    [
+                        cell.kind,
+                        cell.window,
+                        cell.slot,
+                        sum(1 << use for use in cell.uses),
+                        cell.by,
+                        cell.words,
+                        self.seen.index(seen),
+                        SMALLEST if signal.at_least is None else scaled(signal.at_least),
+                        LARGEST if signal.below is None else scaled(signal.below),
+                        signal.at_least is not None or signal.below is not None,
+                    ]
+                )
+                payloads.append(self._payload(signal, meaning, otherwise))
+            starts.append(len(rows))
+        return (
+            np.array(starts, dtype=np.int32),
+            np.array(rows, dtype=np.int64).reshape(-1, 10),
+            np.array(payloads, dtype=np.int16).reshape(-1, len(self.details) + 1),
+        )
+
+    def _payload(self, signal: Signal, meaning: Mapping[str, int], otherwise: int) -> list[int]:
+        row = [-1 if signal.details else otherwise]
+        for detail in self.details:
+            allowed = not signal.details or detail in signal.details
+            row.append(meaning.get(detail, otherwise) if allowed else -1)
+        return row

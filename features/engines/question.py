@@ -1,0 +1,93 @@
+"""What an engine is asked: which definition, at which dates, for which purpose, and what the law allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from features.grammar import Aggregate, Composition, Definition, Period, Window
+from features.grammar.definition import seen_name
+from features.permission import Permission
+
+__all__ = ["EPOCH", "Each", "Question", "microseconds"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    """Return `moment` in microseconds since 1970, UTC."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Each:
+    """Rows at each entity's own dates: `after` the day of an event of `signal` that is visible by then."""
+
+    signal: str
+    after: Period
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question to an engine; the answer depends on nothing else but the snapshot's tables.
+
+    `dates` are ascending; `zone` decides when a day begins; `taken_at` is the snapshot's, which is "now".
+    """
+
+    definition: Definition
+    dates: tuple[date, ...]
+    zone: ZoneInfo
+    taken_at: datetime
+    permission: Permission
+    each: Each | None = None
+
+    @cached_property
+    def midnights(self) -> tuple[datetime, ...]:
+        """The moment that each as-of date means, UTC."""
+        return tuple(self.midnight(day) for day in self.dates)
+
+    def midnight(self, day: date) -> datetime:
+        """Return 00:00 of `day` in the council's time zone, UTC."""
+        return datetime.combine(day, time.min, self.zone).astimezone(UTC)
+
+    def day_of(self, moment: datetime) -> date:
+        """Return the calendar day of `moment` in the council's time zone."""
+        return moment.astimezone(self.zone).date()
+
+    @property
+    def now(self) -> datetime:
+        """The first moment after `taken_at`: what is visible then is everything known by `taken_at`."""
+        return self.taken_at + timedelta(microseconds=1)
+
+    def start(self, window: Window, day: date) -> datetime | None:
+        """Return when a window that looks back from `day` starts, or None where it has no length of its own."""
+        return self.midnight(window.last.before(day)) if window.last else None
+
+    def horizon_end(self, day: date) -> datetime:
+        """Return when the outcome's horizon from `day` ends."""
+        return self.midnight(self.definition.outcome.horizon.after(day))
+
+    @cached_property
+    def given(self) -> tuple[Aggregate, ...]:
+        """The cohort's rules that must hold: `given`, then `known_to` over the signals that may be used."""
+        known = (rule.among(sorted(self.permission.signals)) for rule in self.definition.cohort.known_to)
+        return (*self.definition.cohort.given, *known)
+
+    @cached_property
+    def seen(self) -> tuple[tuple[str, Window], ...]:
+        """The matrix's seen columns in the order of their names: each a service and the window it must have covered."""
+        found = {
+            seen_name(service, feature.expression.reach): (service, feature.expression.reach)
+            for feature in self.definition.features
+            if not isinstance(feature.expression, Composition)
+            for service in feature.expression.services
+        }
+        return tuple(found[name] for name in self.definition.seen)
+
+    @property
+    def unless(self) -> Sequence[Aggregate]:
+        """The cohort's rules that must not hold."""
+        return self.definition.cohort.unless

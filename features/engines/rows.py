@@ -1,0 +1,169 @@
+"""The canonical tables as rows in memory, for the reference engine and for explanations. Small data only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from features.grammar.signal import AMOUNT_SCALE
+from features.permission import Choice
+
+__all__ = ["KINDS", "Coverage", "Event", "Feed", "Household", "Person", "Residence", "Tables"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A row of `events`; `amount` in ten-thousandths."""
+
+    event_id: str
+    person_id: str
+    signal: str
+    valid_at: datetime
+    known_at: datetime
+    end_at: datetime | None = None
+    known_until: datetime | None = None
+    amount: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """A row of `people`."""
+
+    person_id: str
+    birth_date: date | None = None
+    death_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Residence:
+    """A row of `residence`."""
+
+    person_id: str
+    household_id: str
+    start: datetime
+    known_at: datetime
+    end: datetime | None = None
+    known_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Household:
+    """A row of `households`."""
+
+    household_id: str
+    kind: str
+    area: str
+    start: datetime
+    known_at: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A row of `feeds`."""
+
+    service: str
+    covers_from: datetime
+    covers_to: datetime
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """A row of `coverage`."""
+
+    person_id: str
+    service: str
+    start: datetime
+    known_at: datetime
+    end: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All canonical tables that features may read; `protected` is not among them."""
+
+    events: tuple[Event, ...] = ()
+    people: tuple[Person, ...] = ()
+    residence: tuple[Residence, ...] = ()
+    households: tuple[Household, ...] = ()
+    permission: tuple[Choice, ...] = ()
+    feeds: tuple[Feed, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+
+    @classmethod
+    def read(cls, folder: Path) -> Tables:
+        """Read `folder/TABLE.parquet` of every table that is there; a missing table has no rows."""
+        return cls(**{name: tuple(_read(folder / f"{name}.parquet", kind)) for name, kind in KINDS.items()})
+
+    def write(self, folder: Path) -> None:
+        """Write each table that has rows to `folder/TABLE.parquet`, as link does."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, kind in KINDS.items():
+            rows = getattr(self, name)
+            types = {f.name: _arrow_type(f.name, str(f.type)) for f in fields(kind)}
+            columns = {field: [_stored(field, getattr(row, field)) for row in rows] for field in types}
+            if rows:
+                schema = pa.schema(list(types.items()))
+                pq.write_table(pa.table(columns, schema=schema), folder / f"{name}.parquet")
+
+
+KINDS: Mapping[str, type] = {
+    "events": Event,
+    "people": Person,
+    "residence": Residence,
+    "households": Household,
+    "permission": Choice,
+    "feeds": Feed,
+    "coverage": Coverage,
+}
+"""The class of a row, by table."""
+
+
+def _read(path: Path, kind: type) -> Iterable[Any]:
+    if not path.exists():
+        return
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        names = [field.name for field in fields(kind)]
+        cursor = connection.execute(
+            f"SELECT {', '.join(map(_quoted, names))} FROM read_parquet(?)", [str(path)]
+        )  # names are our own fields
+        for values in cursor.fetchall():
+            yield kind(**{name: _plain(name, value) for name, value in zip(names, values, strict=True)})
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _arrow_type(name: str, annotation: str) -> Any:
+    import pyarrow as pa
+
+    if name == "amount":
+        return pa.decimal128(18, 4)
+    if annotation.startswith("datetime"):
+        return pa.timestamp("us", tz="UTC")
+    return pa.date32() if annotation.startswith("date") else pa.string()
+
+
+def _stored(name: str, value: Any) -> Any:
+    return Decimal(value) / AMOUNT_SCALE if name == "amount" and value is not None else value
+
+
+def _plain(name: str, value: Any) -> Any:
+    if name == "amount" and value is not None:
+        return int(Decimal(value) * AMOUNT_SCALE)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value

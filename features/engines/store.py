@@ -1,0 +1,283 @@
+"""DuckDB reads a snapshot's tables and folds them to whole numbers; from here on there are no strings and no nulls.
+
+Persons, households, areas and details become codes in the order of their texts; times microseconds; amounts
+ten-thousandths; "no such time" and "no amount" the ends of int64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.errors import DataError
+from features.engines.plan import LARGEST, SMALLEST
+from features.grammar.signal import AMOUNT_SCALE
+
+__all__ = ["Codes", "Columns", "Store"]
+
+Columns = Mapping[str, NDArray[Any]]
+
+# What a missing table looks like, by the columns the engine reads.
+_EMPTY = {
+    "events": "event_id VARCHAR, person_id VARCHAR, signal VARCHAR, valid_at TIMESTAMP, end_at TIMESTAMP, "
+    "known_at TIMESTAMP, known_until TIMESTAMP, amount DECIMAL(18,4), detail VARCHAR",
+    "people": "person_id VARCHAR, birth_date DATE, death_date DATE",
+    "residence": "person_id VARCHAR, household_id VARCHAR, start TIMESTAMP, \"end\" TIMESTAMP, "
+    "known_at TIMESTAMP, known_until TIMESTAMP",
+    "households": "household_id VARCHAR, kind VARCHAR, area VARCHAR, start TIMESTAMP, \"end\" TIMESTAMP, "
+    "known_at TIMESTAMP",
+    "permission": "person_id VARCHAR, service VARCHAR, purpose VARCHAR, kind VARCHAR, status VARCHAR, "
+    "start TIMESTAMP, \"end\" TIMESTAMP, decided_by VARCHAR, known_at TIMESTAMP, known_until TIMESTAMP",
+    "feeds": "service VARCHAR, covers_from TIMESTAMP, covers_to TIMESTAMP, received_at TIMESTAMP",
+    "coverage": "person_id VARCHAR, service VARCHAR, start TIMESTAMP, \"end\" TIMESTAMP, known_at TIMESTAMP",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The texts behind the codes, ascending."""
+
+    people: NDArray[np.bytes_]
+    households: NDArray[np.bytes_]
+
+
+class Store:
+    """A snapshot's tables, opened for one build; close it, or use it in a `with` block."""
+
+    def __init__(self, tables: Path, *, threads: int = 2, entity: str = "household") -> None:
+        self.connection = duckdb.connect(config={"threads": threads})
+        self.connection.execute("SET TimeZone = 'UTC'")
+        for name, columns in _EMPTY.items():
+            path = tables / f"{name}.parquet"
+            if path.exists():
+                source = str(path).replace("'", "''")
+                self.connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet('{source}')")
+            else:
+                self.connection.execute(f"CREATE TEMP TABLE {name} ({columns})")
+        self._make_codes(entity)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def columns(self, sql: str, parameters: Sequence[Any] = ()) -> Columns:
+        """Run a query and return its columns as arrays; it must return no nulls."""
+        found = self.connection.execute(sql, list(parameters)).fetchnumpy()
+        return {name: np.ma.getdata(values) for name, values in found.items()}
+
+    def _make_codes(self, entity: str) -> None:
+        people = "SELECT person_id FROM residence"
+        if entity == "person":
+            people += " UNION SELECT person_id FROM events"
+        self.connection.execute(f"""
+            CREATE TEMP TABLE person AS SELECT person_id, (row_number() OVER (ORDER BY person_id) - 1)::INT AS code
+            FROM (SELECT DISTINCT person_id FROM ({people}))""")  # built from our own words
+        self.connection.execute("""
+            CREATE TEMP TABLE home AS SELECT household_id, (row_number() OVER (ORDER BY household_id) - 1)::INT AS code
+            FROM (SELECT DISTINCT household_id FROM residence)""")
+
+    def codes(self) -> Codes:
+        """Return the ids behind the codes; raise DataError for one that is longer than the matrix holds (32 bytes)."""
+        found = []
+        for table, column in (("person", "person_id"), ("home", "household_id")):
+            longest = self.connection.execute(f"SELECT coalesce(max(strlen({column})), 0) FROM {table}").fetchall()[0][
+                0
+            ]  # our own words
+            if longest > 32:
+                raise DataError(
+                    f"an id in the column {column} has {longest} bytes; the matrix holds 32.", "Use shorter ids."
+                )
+            rows = self.connection.execute(f"SELECT {column} FROM {table} ORDER BY code").fetchall()  # the same
+            found.append(np.array([row[0].encode() for row in rows], dtype="S32"))
+        return Codes(*found)
+
+    def details(self, signals: Sequence[str]) -> list[str]:
+        """Return the different details of `signals`, ascending; their codes are 1, 2, ..."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT detail FROM events WHERE detail IS NOT NULL AND list_contains(?, signal) ORDER BY 1",
+            [list(signals)],
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def events(self, signals: Sequence[str], details: Sequence[str], tied: Sequence[str], until: int) -> Columns:
+        """Return the events of `signals` that were known before `until`, of coded persons, in no stated order.
+
+        `signal` is the place in `signals`, `detail` 0 where there is none or it is not in `details`. `tie` orders
+        event ids among the signals `tied`. Raises DataError where amounts could not be summed in 64 bits.
+        """
+        self._refuse_overflow(signals)
+        self._coded("asked", "signal", signals)
+        self._coded("stated", "detail", details, first=1)
+        tie = "0::BIGINT"
+        if tied:
+            self.connection.execute(
+                "CREATE OR REPLACE TEMP TABLE ties AS SELECT event_id, row_number() OVER (ORDER BY event_id) AS tie "
+                "FROM (SELECT DISTINCT event_id FROM events WHERE list_contains(?, signal))",
+                [list(tied)],
+            )
+            tie = "coalesce(ties.tie, 0)"
+        return self.columns(
+            f"""
+            SELECT person.code AS person, asked.code AS signal, coalesce(stated.code, 0) AS detail,
+                epoch_us(valid_at) AS valid, epoch_us(known_at) AS known,
+                coalesce(epoch_us(known_until), {LARGEST}) AS until, coalesce(epoch_us(end_at), {LARGEST}) AS ended,
+                coalesce((amount::DECIMAL(18, 4) * {AMOUNT_SCALE})::BIGINT, {SMALLEST}) AS amount, {tie} AS tie
+            FROM events JOIN asked USING (signal) JOIN person USING (person_id) LEFT JOIN stated USING (detail)
+            {"LEFT JOIN ties USING (event_id)" if tied else ""}
+            WHERE epoch_us(known_at) < ?""",  # built from our own words and numbers
+            [until],
+        )
+
+    def _coded(self, table: str, column: str, values: Sequence[str], first: int = 0) -> None:
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS "  # our own words
+            f"SELECT unnest(?::VARCHAR[]) AS {column}, generate_subscripts(?::VARCHAR[], 1)::INT - {1 - first} AS code",
+            [list(values), list(values)],
+        )
+
+    def _refuse_overflow(self, signals: Sequence[str]) -> None:
+        rows = self.connection.execute(
+            "SELECT signal, sum(abs(amount::DECIMAL(18, 4)))::DOUBLE FROM events WHERE list_contains(?, signal) GROUP BY 1",
+            [list(signals)],
+        ).fetchall()
+        for signal, amount in rows:
+            if amount is not None and amount * AMOUNT_SCALE > LARGEST / 4:
+                raise DataError(
+                    f"the amounts of {signal} are too large to be summed exactly.",
+                    "Check the unit of its amount in the register's mapping.",
+                )
+
+    def outcome_events(self, conditions: Sequence[str], now: int) -> Columns:
+        """Return the standing events of the outcome; `conditions` are SQL, one per component, in order."""
+        parts = [
+            f"SELECT person.code AS person, {place}::INT AS component, epoch_us(valid_at) AS valid, "  # our own words and numbers
+            f"epoch_us(known_at) AS known FROM events JOIN person USING (person_id) WHERE {condition} "
+            f"AND epoch_us(known_at) < {now} AND (known_until IS NULL OR epoch_us(known_until) >= {now})"
+            for place, condition in enumerate(conditions)
+        ]
+        return self.columns(" UNION ALL ".join(parts))
+
+    def reporting_lag(self, conditions: Sequence[str], taken_at: int) -> float:
+        """Return the 95th percentile (nearest rank) of known minus valid, in days, over first versions."""
+        where = " OR ".join(f"({condition})" for condition in conditions)
+        found = self.connection.execute(
+            f"""
+            WITH lags AS (
+                SELECT arg_min(epoch_us(known_at) - epoch_us(valid_at), known_at) AS lag FROM events
+                WHERE ({where}) AND epoch_us(known_at) <= {taken_at} GROUP BY event_id),
+            ranked AS (SELECT lag, row_number() OVER (ORDER BY lag) AS place, count(*) OVER () AS n FROM lags)
+            SELECT lag FROM ranked WHERE place = (95 * n + 99) // 100"""  # our own words and numbers
+        ).fetchall()
+        return float(found[0][0]) / 86_400_000_000 if found else 0.0
+
+    def residence(self) -> Columns:
+        """Return who lived where, coded."""
+        return self.columns(f"""
+            SELECT home.code AS household, person.code AS person, epoch_us(start) AS start,
+                coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known,
+                coalesce(epoch_us(known_until), {LARGEST}) AS until
+            FROM residence JOIN home USING (household_id) JOIN person USING (person_id)""")  # numbers
+
+    def first_known(self) -> NDArray[np.int64]:
+        """Return when each coded person was first known of at all, by an event or an address."""
+        return np.asarray(
+            self.columns("""
+            SELECT min(epoch_us(known_at)) AS known FROM person JOIN (
+                SELECT person_id, known_at FROM events UNION ALL SELECT person_id, known_at FROM residence
+            ) USING (person_id) GROUP BY code ORDER BY code""")["known"]
+        )
+
+    def births(self) -> Columns:
+        """Return birth and death of each coded person as yyyymmdd; 0 is not recorded."""
+        return self.columns("""
+            SELECT coalesce(max(strftime(birth_date::DATE, '%Y%m%d')::INT), 0) AS birth,
+                coalesce(max(strftime(death_date::DATE, '%Y%m%d')::INT), 0) AS death
+            FROM person LEFT JOIN people USING (person_id) GROUP BY code ORDER BY code""")
+
+    def homes(self) -> tuple[Columns, list[str], int]:
+        """Return the rows of `households` in order, the areas by code (0 is unknown), and when the first was known."""
+        areas = [""] + [
+            row[0] for row in self.connection.execute("SELECT DISTINCT area FROM households WHERE area <> '' ORDER BY 1").fetchall()
+        ]  # fmt: skip
+        self._coded("district", "area", areas)
+        rows = self.columns(f"""
+            SELECT home.code AS household, (kind = 'home')::INT AS kind, coalesce(district.code, 0) AS area,
+                epoch_us(start) AS start, coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known
+            FROM households JOIN home USING (household_id) LEFT JOIN district USING (area)
+            ORDER BY household, start, known""")  # numbers
+        first = self.connection.execute(
+            f"SELECT coalesce(min(epoch_us(known_at)), {LARGEST}) FROM households"
+        ).fetchall()  # numbers
+        return rows, areas, first[0][0]
+
+    def choices(self, purpose: str, services: Sequence[str]) -> Columns:
+        """Return the choices about `purpose`, ordered for folding; service -1 is all of them."""
+        self._coded("asked", "service", services)
+        return self.columns(
+            f"""
+            SELECT person.code AS person, CASE permission.service WHEN '*' THEN -1 ELSE asked.code END::INT AS service,
+                CASE kind WHEN 'consent' THEN 0 WHEN 'refusal' THEN 1 ELSE 2 END AS kind,
+                dense_rank() OVER (ORDER BY person_id, permission.service, purpose, kind) AS key,
+                (CASE WHEN kind = 'consent' THEN status = 'overruled'
+                    ELSE status <> 'overruled' OR coalesce(decided_by, '') = '' END)::INT AS forbids,
+                epoch_us(start) AS start, coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known,
+                coalesce(epoch_us(known_until), {LARGEST}) AS until
+            FROM permission JOIN person USING (person_id) LEFT JOIN asked USING (service)
+            WHERE purpose IN (?, '*') AND (permission.service = '*' OR asked.code IS NOT NULL)
+            ORDER BY key, start, known, forbids""",  # numbers
+            [purpose],
+        )
+
+    def coverage(self, service: str) -> Columns:
+        """Return whom a service could have seen, ordered by person and start; `person` -1 is nobody we know."""
+        return self.columns(
+            f"""
+            SELECT coalesce(person.code, -1) AS person, epoch_us(start) AS start,
+                coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known
+            FROM coverage LEFT JOIN person USING (person_id) WHERE service = ?
+            ORDER BY person, start""",  # numbers
+            [service],
+        )
+
+    def feeds(self) -> dict[str, list[tuple[int, int, int]]]:
+        """Return (covers_from, covers_to, received_at) of every delivery, by service."""
+        found: dict[str, list[tuple[int, int, int]]] = {}
+        for service, *times in self.connection.execute(
+            "SELECT service, epoch_us(covers_from), epoch_us(covers_to), epoch_us(received_at) FROM feeds"
+        ).fetchall():
+            found.setdefault(service, []).append((times[0], times[1], times[2]))
+        return found
+
+    def first_events(self, service: str, times: Sequence[int]) -> list[int]:
+        """Return, for each of `times`, when the first event of a service known before it happened; LARGEST if none."""
+        return [
+            int(
+                self.connection.execute(
+                    f"SELECT coalesce(min(epoch_us(valid_at)), {LARGEST}) FROM events "  # numbers
+                    "WHERE starts_with(signal, ?) AND epoch_us(known_at) < ?",
+                    [f"{service}.", int(time)],
+                ).fetchall()[0][0]
+            )
+            for time in times
+        ]
+
+    def own_days(self, signal: str) -> Columns:
+        """Return the events of one signal as (person, valid, known, until), for rows at each entity's own date."""
+        return self.columns(
+            f"""
+            SELECT person.code AS person, epoch_us(valid_at) AS valid, epoch_us(known_at) AS known,
+                coalesce(epoch_us(known_until), {LARGEST}) AS until
+            FROM events JOIN person USING (person_id) WHERE signal = ?""",  # numbers
+            [signal],
+        )

@@ -1,0 +1,262 @@
+"""Both engines agree in every cell: events, versions, choices, memberships, feeds and definitions are drawn."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from charter.contracts.matrix import MatrixDate
+from features.engines.engine import Engine, assemble
+from features.engines.question import Each, Question
+from features.engines.reference import Reference
+from features.engines.rows import Coverage, Event, Feed, Household, Person, Residence, Tables
+from features.grammar import (
+    Cohort,
+    Definition,
+    Feature,
+    Outcome,
+    Period,
+    active_days,
+    age_of_youngest,
+    any_of,
+    change,
+    children,
+    count,
+    days_since,
+    distinct,
+    known_to,
+    latest,
+    maximum,
+    mean,
+    members,
+    open_at,
+    signal,
+    since_start,
+    total,
+)
+from features.permission import Choice, Permission
+
+# A small world, so that what is drawn collides: three people, two homes, three services, some forty moments.
+PEOPLE = ("p1", "p2", "p3")
+HOMES = ("h1", "h2")
+SIGNALS = ("housing.arrears", "school.absence", "clinic.visit", "school.award")
+DETAILS = ("a", "b", "c", None)
+ZONES = ("Europe/London", "Pacific/Auckland", "America/New_York")
+DATES = (date(2024, 3, 1), date(2024, 3, 31), date(2024, 4, 1), date(2024, 10, 28), date(2024, 12, 31), date(2025, 2, 28))
+TAKEN = datetime(2025, 3, 1, 9, tzinfo=UTC)
+
+
+def moments() -> st.SearchStrategy[datetime]:
+    """Moments on and around midnights, of as-of dates above all, and across both clock changes."""
+    near = st.sampled_from([datetime(d.year, d.month, d.day, tzinfo=UTC) + timedelta(days=n) for d in DATES for n in (-31, -7, -1, 0)])
+    offset = st.sampled_from([timedelta(0), timedelta(hours=-1), timedelta(hours=1), timedelta(microseconds=-1),
+                              timedelta(microseconds=1), timedelta(hours=5), timedelta(hours=-13)])  # fmt: skip
+    return st.one_of(
+        st.builds(lambda a, b: a + b, near, offset),
+        st.integers(0, 560).map(lambda n: datetime(2023, 9, 1, tzinfo=UTC) + timedelta(days=n, hours=n % 24)),
+    )
+
+
+def maybe(strategy: st.SearchStrategy) -> st.SearchStrategy:
+    return st.one_of(st.none(), strategy)
+
+
+@st.composite
+def versions(draw: st.DrawFn, number: int) -> list[Event]:
+    """One event: its first version and perhaps a correction."""
+    valid = draw(moments())
+    known = valid + draw(st.sampled_from([timedelta(0), timedelta(days=1), timedelta(days=40)]))
+    base = Event(
+        event_id=f"e{number}",
+        person_id=draw(st.sampled_from(PEOPLE)),
+        signal=draw(st.sampled_from(SIGNALS)),
+        valid_at=valid,
+        known_at=known,
+        end_at=draw(maybe(st.sampled_from([0, 1, 30, 200]).map(lambda n: valid + timedelta(days=n)))),
+        amount=draw(maybe(st.sampled_from([0, 1, 10_000, 2_500_000, -30_000, 33_333]))),
+        detail=draw(st.sampled_from(DETAILS)),
+    )
+    if not draw(st.booleans()):
+        return [base]
+    later = known + draw(st.sampled_from([timedelta(microseconds=1), timedelta(days=20)]))
+    closed = Event(**{**vars(base), "known_until": later})
+    if draw(st.booleans()):
+        return [closed]
+    return [closed, Event(**{**vars(base), "known_at": later, "detail": draw(st.sampled_from(DETAILS)),
+                             "valid_at": min(later, valid + draw(st.sampled_from([timedelta(0), timedelta(days=1)]))),
+                             "person_id": draw(st.sampled_from(PEOPLE))})]  # fmt: skip
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Tables:
+    events = [e for n in range(draw(st.integers(0, 14))) for e in draw(versions(n))]
+    residence = draw(st.lists(st.builds(
+        Residence, person_id=st.sampled_from(PEOPLE), household_id=st.sampled_from(HOMES), start=moments(),
+        known_at=moments(), end=maybe(moments()), known_until=maybe(moments())), max_size=3))  # fmt: skip
+    residence += [
+        Residence(p, draw(st.sampled_from(HOMES)), datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 1, 1, tzinfo=UTC))
+        for p in draw(st.sets(st.sampled_from(PEOPLE), min_size=1))
+    ]
+    homes = draw(st.lists(st.builds(
+        Household, household_id=st.sampled_from(HOMES), kind=st.sampled_from(["home", "home", "home", "communal", "protected"]),
+        area=st.sampled_from(["E01990001", "E01990002", ""]), start=moments(), known_at=moments(), end=maybe(moments())),
+        max_size=3))  # fmt: skip
+    if draw(st.booleans()):
+        early = datetime(2022, 1, 1, tzinfo=UTC)
+        homes += [Household(h, "home", "E01990003", early, early) for h in HOMES]
+    feeds = draw(st.lists(st.builds(
+        lambda s, a, n, r: Feed(s, a, a + timedelta(days=n), a + timedelta(days=n + r)),
+        st.sampled_from(["housing", "school", "clinic"]), moments(), st.sampled_from([30, 300, 600]), st.sampled_from([0, 5])),
+        max_size=3))  # fmt: skip
+    for service in ("housing", "school", "clinic"):
+        if draw(st.booleans()):
+            feeds.append(Feed(service, datetime(2020, 1, 1, tzinfo=UTC), TAKEN + timedelta(days=300), TAKEN - timedelta(days=draw(st.sampled_from([0, 900])))))
+    return Tables(
+        events=tuple(events),
+        people=tuple(
+            Person(p, draw(maybe(st.sampled_from([date(2008, 2, 29), date(2006, 4, 1), date(1980, 1, 1), date(2024, 3, 31)]))),
+                   draw(maybe(st.sampled_from([date(2024, 10, 28), date(2025, 1, 1)]))))
+            for p in draw(st.sets(st.sampled_from(PEOPLE)).map(sorted))
+        ),  # fmt: skip
+        residence=tuple(residence),
+        households=tuple(homes),
+        permission=tuple(draw(st.lists(choices(), max_size=4))),
+        feeds=tuple(feeds),
+        coverage=tuple(draw(st.lists(st.builds(
+            Coverage, person_id=st.sampled_from(PEOPLE), service=st.sampled_from(["school", "clinic"]), start=moments(),
+            known_at=moments(), end=maybe(moments())), max_size=3))),
+    )  # fmt: skip
+
+
+def choices() -> st.SearchStrategy[Choice]:
+    return st.builds(
+        Choice,
+        person_id=st.sampled_from(PEOPLE),
+        service=st.sampled_from(["housing", "school", "clinic", "clinic", "*"]),
+        purpose=st.sampled_from(["train", "rank", "*"]),
+        kind=st.sampled_from(["consent", "consent", "refusal", "objection", "restriction"]),
+        status=st.sampled_from(["received", "upheld", "overruled"]),
+        start=moments(),
+        end=maybe(moments()),
+        decided_by=st.sampled_from([None, "data_protection_officer"]),
+        known_at=moments(),
+        known_until=maybe(moments()),
+    )
+
+
+def windows() -> st.SearchStrategy:
+    return st.one_of(
+        st.just(since_start),
+        st.builds(Period, st.integers(1, 12), st.sampled_from(["days", "weeks", "months", "years"])),
+    )
+
+
+@st.composite
+def picks(draw: st.DrawFn) -> tuple:
+    """One to three signals, each with or without a condition."""
+    names = draw(st.lists(st.sampled_from(SIGNALS), min_size=1, max_size=3, unique=True))
+    found = []
+    for name in names:
+        one = signal(name)
+        if draw(st.integers(0, 3)) == 0:
+            one = one.where(detail=draw(st.lists(st.sampled_from(["a", "b", "zz"]), min_size=1, unique=True)))
+        if draw(st.integers(0, 4)) == 0:
+            one = one.where(amount_at_least=draw(st.sampled_from([0, 1, "-3"])))
+        if draw(st.integers(0, 4)) == 0:
+            one = one.where(amount_below=250)
+        found.append(one)
+    return tuple(found)
+
+
+@st.composite
+def rules(draw: st.DrawFn):
+    word = draw(st.sampled_from([count, any_of]))
+    return open_at(*draw(picks())) if draw(st.integers(0, 3)) == 0 else word(*draw(picks()), last=draw(windows()))
+
+
+@st.composite
+def expressions(draw: st.DrawFn, entity: str):
+    word = draw(st.sampled_from([
+        "count", "any_of", "days_since", "total", "mean", "maximum", "latest", "steps", "detail", "signal", "person",
+        "active_days", "open_at", "change", "change_total", "members", "children", "age_of_youngest",
+    ]))  # fmt: skip
+    found, window = draw(picks()), draw(windows())
+    plain = {"count": count, "any_of": any_of, "days_since": days_since, "total": total, "mean": mean,
+             "maximum": maximum, "latest": latest, "active_days": active_days}  # fmt: skip
+    if word in plain:
+        return plain[word](*found, last=window)
+    if word == "steps":
+        return latest(*found, details=draw(st.permutations(["a", "b", "x"])), last=window)
+    if word in ("detail", "signal", "person"):
+        return distinct(*found, of=word, last=window)
+    if word in ("change", "change_total"):
+        period = draw(st.builds(Period, st.integers(1, 6), st.sampled_from(["days", "weeks", "months"])))
+        return change((count if word == "change" else total)(*found, last=period))
+    if word == "open_at" or entity == "person":
+        return open_at(*found)
+    return {"members": members(), "children": children(0, 17), "age_of_youngest": age_of_youngest()}[word]
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    entity = draw(st.sampled_from(["household", "household", "person"]))
+    cohort = Cohort(
+        "Drawn",
+        entity=entity,
+        with_age=draw(st.sampled_from([None, None, (0, 15), (0, 17)])),
+        resident=draw(st.sampled_from([None, None, Period(6, "months"), Period(30, "days")])),
+        given=draw(st.lists(rules(), max_size=1)),
+        unless=draw(st.lists(rules(), max_size=1)),
+        known_to=draw(st.sampled_from([[], [], [known_to("school", last=Period(12, "months"))]])),
+    )
+    asked = draw(st.lists(expressions(entity), min_size=1, max_size=8))
+    definition = Definition(
+        "drawn",
+        cohort,
+        Outcome("Drawn", any_of(*draw(picks()), next=draw(st.builds(Period, st.integers(1, 6), st.just("months"))))),
+        tuple(Feature(f"f{n}", e, "Said: {value}", "Drawn") for n, e in enumerate(asked)),
+    )
+    each = draw(st.sampled_from([None, None, None, Each("school.award", Period(7, "days"))]))
+    allowed = draw(st.sampled_from([SIGNALS, SIGNALS, (*SIGNALS[:2], SIGNALS[3])]))
+    if cohort.known_to and each is None:
+        allowed = SIGNALS
+    permission = Permission("train", frozenset(allowed), frozenset(draw(st.sampled_from([[], ["clinic"]]))),
+                            {"housing": 0, "school": 30, "clinic": 3}, {}, {})  # fmt: skip
+    dates = tuple(sorted(draw(st.sets(st.sampled_from(DATES), min_size=1, max_size=4))))
+    return Question(definition, dates, ZoneInfo(draw(st.sampled_from(ZONES))), TAKEN, permission, each)
+
+
+def check_agree(question: Question, drawn: Tables) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        drawn.write(Path(folder))
+        reference, engine = Reference(question, drawn), Engine(question, Path(folder))
+        lag = engine.reporting_lag_days
+        answers = assemble(question, engine.blocks())
+    assert lag == reference.reporting_lag_days
+    for day, (rows, cannot_tell) in zip(question.dates, answers, strict=True):
+        expected = reference.answer(day)
+        for name in MatrixDate.ARRAYS:
+            mine, theirs = getattr(rows, name), getattr(expected.rows, name)
+            assert mine.dtype == theirs.dtype, name
+            np.testing.assert_array_equal(mine, theirs, err_msg=f"{name} at {day}")
+        assert cannot_tell == expected.cannot_tell
+
+
+@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(questions(), tables())
+def test_engine_and_reference_agree_in_every_cell(question: Question, drawn: Tables) -> None:
+    check_agree(question, drawn)
+
+
+@pytest.mark.deep
+@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(questions(), tables())
+def test_engine_and_reference_agree_in_thousands_of_cases(question: Question, drawn: Tables) -> None:
+    check_agree(question, drawn)

@@ -15,7 +15,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 import borough.commands
@@ -335,10 +334,9 @@ def main() -> None:
         code = app(standalone_mode=False)
     except SoonerError as error:
         sys.exit(_refuse(error.message, error.next_step, error.exit_code))
-    except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "sooner"
-        sys.exit(_refuse(error.format_message(), f"See `{command} --help`.", 2))
-    except (KeyboardInterrupt, click.Abort):
+    except typer.TyperException as error:
+        sys.exit(_refuse(str(error), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code))
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(_refuse("stopped before the end; what was there before is unchanged.", "Run it again.", 130))
     except OSError as error:
         what = f" ({Path(error.filename).name})" if error.filename else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from charter.contracts import document_names, table, table_names
@@ -20,12 +20,12 @@ def commands() -> str:
     """Return the reference of every verb, from the verbs themselves."""
     import sooner
 
-    root = typer.main.get_command(sooner.app)
-    context = click.Context(root, info_name="sooner")
+    root: Any = typer.main.get_command(sooner.app)
+    context = typer.Context(root, info_name="sooner")
     lines = [NOTICE + "# Commands\n", "Every verb also takes the options of the table at the end.\n"]
     shared = {"--council", "--programme", "--workspace", "--json", "--quiet", "--help"}
-    for name in sorted(root.list_commands(context)):  # type: ignore[attr-defined] # typer's group has it
-        command = root.get_command(context, name)  # type: ignore[attr-defined] # as above
+    for name in sorted(root.list_commands(context)):
+        command = root.get_command(context, name)
         lines.append(f"## `sooner {name}`\n")
         lines.append(f"{(command.help or '').strip()}\n")
         own = [p for p in command.params if not shared & set(p.opts)]
@@ -39,9 +39,9 @@ def commands() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _parameter(parameter: click.Parameter) -> str:
+def _parameter(parameter: Any) -> str:
     names = ", ".join(f"`{name}`" for name in parameter.opts) if parameter.param_type_name == "option" else ""
-    label = names or f"`{parameter.human_readable_name}`"
+    label = names or f"`{parameter.name}`"
     help_text = getattr(parameter, "help", None) or ""
     return f"{label}: {help_text}".rstrip(": ")
 

@@ -30,7 +30,7 @@ __all__ = ["decide"]
 _Z = NormalDist().inv_cdf(0.975)
 # A gap seen four times in five: its distance from the limit in standard errors.
 _POWER = _Z + NormalDist().inv_cdf(0.8)
-_LONGEST = timedelta(days=3653)
+_LONGEST_DAYS = 3653
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def _gap(gate: Gate, value: float | None, interval: Sequence[float | None] | Non
 def _due(factor: float, findings: Mapping[str, Any], today: date) -> date | None:
     """Return when `factor` times the data of the audit's period will be there; None beyond ten years."""
     observed = (findings.get("period") or {}).get("days")
-    if not observed or math.isinf(factor) or timedelta(days=1) * observed * (factor - 1) > _LONGEST:
+    if not observed or observed * (factor - 1) > _LONGEST_DAYS:
         return None
     return today + timedelta(days=math.ceil(observed * (factor - 1)))
 

@@ -1,0 +1,110 @@
+"""The verbs decide, sign and suspend as a shell would type them: exit codes and what they print."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from charter.commands import verbs
+from charter.contracts.files import point, write_json
+from charter.errors import BlockedError, DataError, ReferredError, SoonerError
+from charter.invocation import Invocation, shipped_council
+from charter.policy import Policy
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> list[str]:
+    shutil.copytree(shipped_council(), tmp_path / "council")
+    return ["--council", str(tmp_path / "council"), "--workspace", str(tmp_path / "workspace")]
+
+
+def leave_findings(options: list[str], ratio: float, spread: float) -> None:
+    """Leave an audit in which one group of every gate has this ratio to everyone else."""
+    invocation = Invocation.open(Path(options[1]), "early_help", Path(options[3]))
+    policy = Policy.load(invocation.council.folder / "charter.toml")
+    rows = [
+        {
+            "id": gate.id,
+            "measure": gate.measure,
+            "characteristic": gate.characteristic,
+            "group": "A",
+            "model": "lightgbm",
+            "at": "capacity",
+            "estimate": 0.15,
+            "interval": [0.14, 0.16],
+            "n": 900,
+            "positives": 300,
+            "rest": {"estimate": 0.15, "interval": [0.14, 0.16], "n": 900, "clusters": 900},
+            "ratio": ratio,
+            "ratio_interval": [ratio - spread, ratio + spread],
+        }
+        for gate in policy.gates
+    ]
+    document = {
+        "schema_version": 1,
+        "snapshot": "s1",
+        "inputs": {},
+        "run": "r1",
+        "programme": "early_help",
+        "code_version": "0",
+        "charter_sha256": policy.sha256,
+        "findings": rows,
+    }
+    write_json(invocation.workspace.audit / "r1" / "findings.json", document)
+    point(invocation.workspace.audit, "r1")
+
+
+def run(words: list[str]) -> tuple[str, BaseException | None]:
+    done = CliRunner().invoke(verbs, words)
+    return done.stdout, done.exception
+
+
+@pytest.mark.parametrize(
+    ("ratio", "spread", "error", "code"),
+    [(1.0, 0.1, None, 0), (0.9, 0.3, ReferredError, 15), (0.3, 0.1, BlockedError, 13)],
+)
+def test_decide_leaves_the_decision_and_its_exit_code(
+    options: list[str], ratio: float, spread: float, error: type[SoonerError] | None, code: int
+) -> None:
+    leave_findings(options, ratio, spread)
+    out, raised = run(["decide", "--json", *options])
+    decision = json.loads(out)
+    kept = json.loads((Path(options[3]) / "audit" / "early_help" / "r1" / "decision.json").read_text())
+    assert kept == decision
+    if error is None:
+        assert raised is None
+        assert decision["decision"] == "pass"
+    else:
+        assert isinstance(raised, error)
+        assert raised.exit_code == code
+        assert "report.html" in raised.next_step
+
+
+def test_decide_prints_its_sentence_where_it_passes(options: list[str]) -> None:
+    leave_findings(options, 1.0, 0.1)
+    assert run(["decide", *options])[0].startswith("Passed")
+
+
+def test_decide_needs_an_audit(options: list[str]) -> None:
+    _, raised = run(["decide", *options])
+    assert isinstance(raised, DataError)
+    _, raised = run(["decide", "--run", "r9", *options])
+    assert "of run r9" in str(raised)
+
+
+def test_sign_and_suspend_say_what_they_did(options: list[str]) -> None:
+    leave_findings(options, 1.0, 0.1)
+    run(["decide", *options])
+    out, _ = run(["sign", "--role", "chief_data_officer", "--what", "decision", "--demo", *options])
+    assert "accepted the decision" in out
+    out, _ = run(["suspend", "--role", "chief_data_officer", "--reason", "A feed repeats itself.", "--json", *options])
+    suspension = json.loads(out)["suspension"]
+    assert json.loads(out)["name"] == "early_help"
+    out, _ = run(["suspend", "--role", "chief_data_officer", "--resume", suspension, *options])
+    assert "One more role must" in out
+    out, _ = run(["suspend", "--role", "data_protection_officer", "--resume", suspension, *options])
+    assert "It is resumed" in out

@@ -1,0 +1,343 @@
+"""The gate answers the charter's questions of findings, and denies by default."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from charter.contracts import check_document
+from charter.gate import decide
+from charter.invocation import shipped_council
+from charter.policy import Gate, Policy, Waiver
+from fairness_reports.audit.intervals import newcombe, score_ratio, wilson
+
+TODAY = date(2026, 9, 28)
+CHARTER = Policy.load(Path(shipped_council() / "charter.toml"), TODAY)
+REACHED = Gate(
+    id="reached",
+    question="Does every group get onto a list as often as others?",
+    harm="missed help",
+    measure="recall",
+    characteristic="ethnicity",
+    statistic="ratio",
+    limit=0.8,
+    bound=0.02,
+    minimum_positives=30,
+)
+CONTACTED = dataclasses.replace(
+    REACHED, id="contacted", harm="unwanted contact", measure="false_positive_rate", limit=1.25, bound=0.3
+)
+GAP = dataclasses.replace(REACHED, id="gap", statistic="difference", limit=-0.05)
+GAP_ABOVE = dataclasses.replace(CONTACTED, id="gap_above", statistic="difference", limit=0.05)
+
+
+def policy_of(*gates: Gate, waivers: tuple[Waiver, ...] = ()) -> Policy:
+    return dataclasses.replace(CHARTER, gates=gates, waivers=waivers)
+
+
+def finding(counts: tuple[int, int, int, int], group: str = "A", measure: str = "recall", **changes: Any) -> Any:
+    """Return a finding from counts: counted and all of the group, then of everyone else."""
+    counted, n, other, m = (np.array([float(value)]) for value in counts)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p, q = counted / n, other / m
+        ratio = p / q
+    ends = {
+        "interval": wilson(p, n),
+        "rest": wilson(q, m),
+        "difference_interval": newcombe(p, n, q, m),
+        "ratio_interval": score_ratio(p, n, q, m),
+    }
+    listed = {name: _ends(low[0], high[0]) for name, (low, high) in ends.items()}
+    return {
+        "id": f"{measure}-{group}",
+        "measure": measure,
+        "characteristic": "ethnicity",
+        "group": group,
+        "model": "lightgbm",
+        "component": None,
+        "at": "capacity",
+        "estimate": _number(p[0]),
+        "interval": listed["interval"],
+        "n": counts[1],
+        "positives": counts[1],
+        "clusters": counts[1],
+        "rest": {"estimate": _number(q[0]), "interval": listed["rest"], "n": counts[3], "clusters": counts[3]},
+        "difference": _number((p - q)[0]),
+        "difference_interval": listed["difference_interval"],
+        "ratio": _number(ratio[0]),
+        "ratio_interval": listed["ratio_interval"],
+    } | changes
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _ends(low: float, high: float) -> list[float | None] | None:
+    return None if np.isnan(low) or np.isnan(high) else [_number(low), _number(high)]
+
+
+def findings(*rows: Any, **changes: Any) -> Any:
+    return {
+        "schema_version": 1,
+        "programme": "early_help",
+        "run": "r1",
+        "model": "lightgbm",
+        "charter_sha256": CHARTER.sha256,
+        "period": {"first": "2023-09-01", "last": "2025-05-01", "days": 730, "dates": 6},
+        "findings": list(rows),
+    } | changes
+
+
+def decided(*rows: Any, gates: tuple[Gate, ...] = (REACHED,), **options: Any) -> Any:
+    policy = policy_of(*gates, waivers=options.pop("waivers", ()))
+    changes = options.pop("changes", {})
+    decision = decide(findings(*rows, **changes), policy, TODAY, **options)
+    check_document("decision", decision)
+    return decision
+
+
+def test_groups_treated_alike_pass() -> None:
+    decision = decided(finding((600, 1000, 5000, 8000)))
+    assert decision["decision"] == "pass"
+    assert decision["sentence"].startswith("Passed")
+
+
+def test_a_group_reached_less_often_blocks_and_is_named_with_the_measure() -> None:
+    decision = decided(finding((50, 1000, 2000, 8000), group="Black"))
+    assert decision["decision"] == "block"
+    assert "Black" in decision["sentence"]
+    assert "recall" in decision["sentence"]
+    assert "missed help" in decision["sentence"]
+
+
+def test_too_few_to_tell_is_referred_with_the_gap_that_would_have_been_seen() -> None:
+    decision = decided(finding((70, 300, 2000, 8000)))
+    (verdict,) = decision["verdicts"]
+    assert decision["decision"] == "refer"
+    assert verdict["verdict"] == "insufficient"
+    assert 0 < verdict["smallest_visible_gap"] < 0.8
+    assert date.fromisoformat(verdict["enough_data_by"]) > TODAY
+
+
+def test_fewer_households_than_the_charter_asks_for_are_never_an_answer() -> None:
+    decision = decided(finding((0, 5, 4000, 8000)))
+    (verdict,) = decision["verdicts"]
+    assert verdict["verdict"] == "insufficient"
+    assert "only 5 households" in verdict["sentence"]
+    assert verdict["enough_data_by"] is not None
+
+
+def test_an_empty_group_is_insufficient_and_no_date_is_promised() -> None:
+    decision = decided(finding((0, 0, 4000, 8000)))
+    assert decision["verdicts"][0]["enough_data_by"] is None
+    assert "not due within ten years" in decision["sentence"]
+
+
+def test_rows_count_where_a_table_has_no_clusters() -> None:
+    row = finding((600, 1000, 5000, 8000))
+    row["clusters"] = None
+    assert decided(row)["decision"] == "pass"
+
+
+def test_no_date_is_promised_without_a_period() -> None:
+    decision = decided(finding((70, 300, 2000, 8000)), changes={"period": None})
+    assert decision["verdicts"][0]["enough_data_by"] is None
+
+
+def test_a_gate_that_no_finding_answers_blocks() -> None:
+    decision = decided(finding((600, 1000, 5000, 8000), measure="precision"))
+    assert decision["decision"] == "block"
+    assert "Nothing was found out" in decision["sentence"]
+
+
+@pytest.mark.parametrize("changes", [{"at": "threshold 0.5"}, {"component": "x"}, {"model": "points"}, {"group": None}])
+def test_findings_about_something_else_answer_nothing(changes: dict[str, Any]) -> None:
+    assert decided(finding((600, 1000, 5000, 8000), **changes))["decision"] == "block"
+
+
+def test_findings_made_under_another_charter_block() -> None:
+    decision = decided(finding((600, 1000, 5000, 8000)), changes={"charter_sha256": "1" * 64})
+    assert decision["decision"] == "block"
+    assert "edited" in decision["sentence"]
+
+
+def test_more_unwanted_contact_blocks_and_less_passes() -> None:
+    more = finding((300, 1000, 800, 8000), measure="false_positive_rate")
+    less = finding((40, 1000, 800, 8000), measure="false_positive_rate")
+    assert decided(more, gates=(CONTACTED,))["decision"] == "block"
+    assert decided(less, gates=(CONTACTED,))["decision"] == "pass"
+
+
+def test_a_difference_can_be_asked_about_too() -> None:
+    assert decided(finding((100, 1000, 2000, 8000)), gates=(GAP,))["decision"] == "block"
+    assert decided(finding((2500, 10000, 2500, 10000)), gates=(GAP,))["decision"] == "pass"
+    refer = decided(finding((12, 60, 2000, 8000)), gates=(GAP,))
+    assert refer["verdicts"][0]["smallest_visible_gap"] < -0.05
+    above = finding((20, 60, 1600, 8000), measure="false_positive_rate")
+    assert decided(above, gates=(GAP_ABOVE,))["verdicts"][0]["smallest_visible_gap"] > 0.05
+
+
+def test_what_has_no_interval_is_insufficient_never_a_pass() -> None:
+    row = finding((600, 1000, 5000, 8000), ratio=None, ratio_interval=None)
+    assert decided(row)["decision"] == "refer"
+    assert decided(finding((600, 1000, 5000, 8000), interval=None))["decision"] == "refer"
+
+
+def test_an_unbounded_end_is_insufficient() -> None:
+    nobody_else = finding((20, 1000, 0, 8000), measure="false_positive_rate", ratio=9.0, ratio_interval=[2.0, None])
+    assert decided(nobody_else, gates=(CONTACTED,))["decision"] == "block"
+    # Below, the end that would have to keep the limit is missing.
+    kept = finding((20, 1000, 0, 8000), measure="false_positive_rate", ratio=1.1, ratio_interval=[0.2, None])
+    assert decided(kept, gates=(CONTACTED,))["decision"] == "refer"
+    unknown_gap = finding((20, 1000, 20, 1000), difference=0.0, difference_interval=[None, 0.1])
+    assert decided(unknown_gap, gates=(GAP,))["decision"] == "refer"
+    no_upper = finding((500, 1000, 500, 1000), ratio=0.5, ratio_interval=[0.4, None])
+    assert decided(no_upper)["decision"] == "refer"
+
+
+def test_help_taken_from_everyone_fails_at_the_bound_although_the_gap_is_closed() -> None:
+    decision = decided(finding((1, 1000, 8, 8000)))
+    assert decision["decision"] == "block"
+    assert "bound on the figure itself" in decision["sentence"]
+
+
+def test_contact_raised_for_everyone_fails_at_the_ceiling() -> None:
+    row = finding((500, 1000, 4000, 8000), measure="false_positive_rate")
+    assert decided(row, gates=(CONTACTED,))["decision"] == "block"
+
+
+def test_a_figure_exactly_known_and_beyond_fails() -> None:
+    row = finding((100, 1000, 8000, 8000), ratio=0.1, ratio_interval=[0.1, 0.1])
+    assert decided(row)["decision"] == "block"
+
+
+def test_a_figure_at_the_limit_cannot_be_told_by_more_data() -> None:
+    row = finding((80, 400, 250, 1000), ratio=0.8, ratio_interval=[0.6, 1.0])
+    assert decided(row)["verdicts"][0]["enough_data_by"] is None
+
+
+def test_more_groups_in_one_gate_need_a_clearer_gap() -> None:
+    # Holm: a gap that fails alone at 2.5 % is one of six here, and must be clear at 0.4 %.
+    alone = finding((60, 400, 2000, 8000))
+    assert decided(alone)["decision"] == "block"
+    others = [finding((250, 1000, 2000, 8000), group=name) for name in "BCDEF"]
+    assert decided(alone, *others)["verdicts"][0]["verdict"] == "insufficient"
+
+
+def test_a_second_failing_group_is_found_after_the_first() -> None:
+    rows = [finding((20, 1000, 2000, 8000), group="A"), finding((30, 1000, 2000, 8000), group="B")]
+    assert [verdict["verdict"] for verdict in decided(*rows)["verdicts"]] == ["fail", "fail"]
+
+
+def test_a_waiver_lets_a_failure_through_until_it_expires_and_is_shown() -> None:
+    row = finding((50, 1000, 2000, 8000))
+    waiver = Waiver("reached", "A", "senior_responsible_owner", "Outreach begins in May.", date(2026, 12, 1))
+    kept = decided(row, waivers=(waiver,))
+    assert kept["decision"] == "pass"
+    assert kept["verdicts"][0]["waiver"]["role"] == "senior_responsible_owner"
+    assert "waived by the charter" in kept["sentence"]
+    expired = dataclasses.replace(waiver, expires=TODAY)
+    assert decided(row, waivers=(expired,))["decision"] == "block"
+    another = dataclasses.replace(waiver, group="B")
+    assert decided(row, waivers=(another,))["decision"] == "block"
+
+
+def test_a_waiver_does_not_answer_for_a_finding_that_is_missing() -> None:
+    waiver = Waiver("reached", "A", "senior_responsible_owner", "Outreach begins in May.", date(2026, 12, 1))
+    assert decided(waivers=(waiver,))["decision"] == "block"
+
+
+def test_a_gap_closed_by_taking_from_others_is_referred() -> None:
+    before = decided(finding((150, 1000, 4000, 8000)))
+    assert before["decision"] == "block"
+    much = finding((15000, 100000, 120000, 800000))
+    assert decided(much)["decision"] == "pass"
+    after = decided(much, earlier=[before])
+    assert after["decision"] == "refer"
+    assert "no better off" in after["verdicts"][0]["sentence"]
+    better = finding((45000, 100000, 400000, 800000))
+    assert decided(better, earlier=[before])["decision"] == "pass"
+
+
+def test_contact_closed_by_adding_to_others_is_referred() -> None:
+    before = decided(finding((200, 1000, 800, 8000), measure="false_positive_rate"), gates=(CONTACTED,))
+    assert before["decision"] == "block"
+    raised = finding((20000, 100000, 160000, 800000), measure="false_positive_rate")
+    assert decided(raised, gates=(CONTACTED,), earlier=[before])["decision"] == "refer"
+    lowered = finding((10000, 100000, 80000, 800000), measure="false_positive_rate")
+    assert decided(lowered, gates=(CONTACTED,), earlier=[before])["decision"] == "pass"
+
+
+def test_earlier_decisions_about_others_say_nothing() -> None:
+    row = finding((60000, 100000, 500000, 800000))
+    fine = decided(row)
+    other_group = decided(finding((50, 1000, 2000, 8000), group="B"))
+    nothing_found = decided()
+    assert decided(row, earlier=[fine, other_group, nothing_found])["decision"] == "pass"
+
+
+@st.composite
+def unequal(draw: st.DrawFn, worst: float = 0.6, best: float = 1.0) -> tuple[int, int, int, int]:
+    """Draw counts in which the group's share is mostly some way below (or above) everyone else's."""
+    n, m = draw(st.integers(30, 400)), draw(st.integers(100, 3000))
+    low, high = draw(st.floats(0.0, worst)), draw(st.floats(0.4, best))
+    return round(low * high * n), n, round(high * m), m
+
+
+@st.composite
+def contacted_more(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    """Draw counts in which the group is mostly contacted more."""
+    counted, n, other, m = draw(unequal())
+    return round(n * other / m), n, round(m * counted / n), m
+
+
+ANY = st.tuples(st.integers(0, 400), st.integers(0, 400), st.integers(0, 3000), st.integers(0, 3000)).map(
+    lambda counts: (min(counts[:2]), max(counts[:2]), min(counts[2:]), max(counts[2:]))
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(unequal(), st.integers(0, 400))
+def test_worsening_the_failing_group_never_opens_the_gate(counts: tuple[int, int, int, int], fewer: int) -> None:
+    before = decided(finding(counts))
+    assume(before["decision"] == "block")
+    counted, n, other, m = counts
+    assert decided(finding((max(0, counted - fewer), n, other, m)))["decision"] != "pass"
+
+
+@settings(max_examples=100, deadline=None)
+@given(unequal(), st.integers(0, 3000))
+def test_levelling_down_never_opens_the_gate(counts: tuple[int, int, int, int], fewer: int) -> None:
+    before = decided(finding(counts))
+    assume(before["decision"] == "block")
+    counted, n, other, m = counts
+    after = decided(finding((counted, n, max(0, other - fewer), m)), earlier=[before])
+    assert after["decision"] != "pass"
+
+
+@settings(max_examples=100, deadline=None)
+@given(contacted_more(), st.integers(0, 400))
+def test_contacting_the_failing_group_more_never_opens_the_gate(counts: tuple[int, int, int, int], more: int) -> None:
+    before = decided(finding(counts, measure="false_positive_rate"), gates=(CONTACTED,))
+    assume(before["decision"] == "block")
+    counted, n, other, m = counts
+    worse = finding((min(n, counted + more), n, other, m), measure="false_positive_rate")
+    assert decided(worse, gates=(CONTACTED,))["decision"] != "pass"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ANY, min_size=1, max_size=6))
+def test_every_verdict_is_one_of_three_and_the_decision_follows(many: list[tuple[int, int, int, int]]) -> None:
+    decision = decided(*[finding(counts, group=f"g{i}") for i, counts in enumerate(many)])
+    verdicts = {verdict["verdict"] for verdict in decision["verdicts"]}
+    assert verdicts <= {"pass", "fail", "insufficient"}
+    expected = "block" if "fail" in verdicts else "refer" if "insufficient" in verdicts else "pass"
+    assert decision["decision"] == expected

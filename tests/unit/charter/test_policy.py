@@ -1,0 +1,176 @@
+"""The charter is read strictly: what it does not say is not allowed, and what it says must be understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from charter.errors import CharterError, UsageError
+from charter.invocation import shipped_council
+from charter.policy import MEASURES, PURPOSES, Policy
+
+SHIPPED = shipped_council() / "charter.toml"
+TODAY = date(2026, 9, 28)
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[[str, str], Path]:
+    """Write the shipped charter with one piece of text replaced."""
+
+    def edit(old: str, new: str) -> Path:
+        text = SHIPPED.read_text()
+        assert old in text, "the shipped charter no longer says this"
+        path = tmp_path / "charter.toml"
+        path.write_text(text.replace(old, new, 1))
+        return path
+
+    return edit
+
+
+def test_the_shipped_charter_is_understood() -> None:
+    policy = Policy.load(SHIPPED, TODAY)
+    assert len(policy.principles) == 8
+    assert policy.characteristics == ("ethnicity", "sex", "disability")
+    assert policy.audited_ages == (0, 17)
+    assert policy.example
+    assert re.fullmatch("[0-9a-f]{64}", policy.sha256)
+    assert {gate.harm for gate in policy.gates} == {"missed help", "unwanted contact"}
+    assert {gate.measure for gate in policy.gates} <= set(MEASURES)
+
+
+def test_a_signal_is_allowed_only_for_the_purposes_it_is_listed_for() -> None:
+    policy = Policy.load(SHIPPED, TODAY)
+    assert policy.allows("housing.arrears_stage", "rank")
+    assert not policy.allows("housing.arrears_stage", "link")
+    assert policy.allows("hospital.emergency_admission", "evaluate")
+    assert [p for p in PURPOSES if policy.allows("hospital.emergency_admission", p)] == ["evaluate"]
+    assert not policy.allows("housing.anything_else", "rank")
+    assert not policy.allows("housing.arrears_stage", "no such purpose")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("school.ethnicity", "race"),
+        ("census.first_language", "race"),
+        ("library.visit", "library"),
+        ("elections.electoral_register", "electoral_register"),
+        ("case-notes.free_text", "free_text"),
+        ("housing.arrears_stage", None),
+        ("education.grace_period", None),
+        ("youth_justice.antisocial_behaviour", None),
+    ],
+)
+def test_prohibited_inputs_are_found_by_whole_words(name: str, found: str | None) -> None:
+    prohibition = Policy.load(SHIPPED, TODAY).prohibits(name)
+    assert (prohibition.id if prohibition else None) == found
+
+
+def test_a_prohibited_signal_is_not_allowed_even_where_it_is_listed(edited: Callable[[str, str], Path]) -> None:
+    policy = Policy.load(edited('"housing.notice",', '"housing.notice", "library.visit",'), TODAY)
+    assert not policy.allows("library.visit", "rank")
+
+
+def test_any_edit_is_another_charter(edited: Callable[[str, str], Path]) -> None:
+    assert Policy.load(edited("# The board's", "# The  board's"), TODAY).sha256 != Policy.load(SHIPPED, TODAY).sha256
+
+
+def test_an_overdue_review_allows_nothing() -> None:
+    due = Policy.load(SHIPPED, TODAY).review_by
+    assert Policy.load(SHIPPED, due).review_by == due
+    with pytest.raises(CharterError, match="review was due") as refused:
+        Policy.load(SHIPPED, date(due.year + 1, 1, 1))
+    assert refused.value.exit_code == 12
+    assert "sooner sign" in refused.value.next_step
+
+
+def test_a_missing_charter_says_where_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is missing"):
+        Policy.load(tmp_path / "charter.toml")
+
+
+GATE = 'id = "missed_help_ethnicity"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[audit]", "surprise = 1\n[audit]", "a key that is not known"),
+        (GATE, f"{GATE}\nlimits = 0.8", "a key that is not known: limits"),
+        ('version = "2026-1"', "", "lacks 'version'"),
+        ('version = "2026-1"', "version = 2026", "not of the right type"),
+        ("age_as_composition = true", "age_as_composition = 1", "not of the right type"),
+        ("ages = [0, 17]", "ages = [17, 0]", "not a youngest and an oldest"),
+        ("ages = [0, 17]", "ages = [0]", "not a youngest and an oldest"),
+        ("ages = [0, 17]", "ages = [0, true]", "not a youngest and an oldest"),
+        ('measure = "recall"', 'measure = "luck"', "is not known"),
+        ('harm = "missed help"', 'harm = "bad luck"', "is not known"),
+        ('statistic = "ratio"', 'statistic = "vibes"', "is not known"),
+        ("limit = 0.8", "limit = 1", "no two groups could ever be sure to keep"),
+        ("limit = 0.8", "limit = -1", "no two groups could ever be sure to keep"),
+        ("limit = 0.8", "limit = true", "not of the right type"),
+        ("limit = 0.8", "limit = 1.2", "lacks 'ceiling'"),
+        ('purposes = ["evaluate"]', 'purposes = ["curiosity"]', "a purpose that does not exist"),
+        ('"housing.notice"', '"housing.*.x"', "not of the form service.kind"),
+        ('"housing.notice"', "1", "not a list of texts"),
+        ('signs = ["charter", "decision"]', 'signs = ["cheques"]', "nothing to sign"),
+        ('id = "missed_help_sex"', GATE, "names a gate twice"),
+        ("[[principle]]", "[[principles]]", "a key that is not known: principles"),
+    ],
+)
+def test_what_is_not_understood_is_refused(edited: Callable[[str, str], Path], old: str, new: str, words: str) -> None:
+    with pytest.raises(CharterError, match=re.escape(words)):
+        Policy.load(edited(old, new), TODAY)
+
+
+def test_a_charter_without_gates_could_never_stop_anything(tmp_path: Path) -> None:
+    text = SHIPPED.read_text()
+    path = tmp_path / "charter.toml"
+    start, end = text.index("[[gate]]"), text.index("# Who signs")
+    path.write_text(text[:start] + text[end:])
+    with pytest.raises(CharterError, match=r"no \[\[gate\]\]"):
+        Policy.load(path, TODAY)
+
+
+def test_a_charter_that_nobody_signs_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "charter.toml"
+    text = SHIPPED.read_text().replace('signs = ["charter", "decision"]', 'signs = ["charter"]')
+    path.write_text(text.replace('signs = ["decision"]', "signs = []"))
+    with pytest.raises(CharterError, match="no role that signs a decision"):
+        Policy.load(path, TODAY)
+
+
+def test_a_table_where_a_list_should_be_is_refused(edited: Callable[[str, str], Path]) -> None:
+    with pytest.raises(CharterError, match="is not a table"):
+        Policy.load(edited('title = "Data', 'waiver = [1]\ntitle = "Data'), TODAY)
+
+
+WAIVER = """
+[[waiver]]
+gate = "missed_help_sex"
+group = "female"
+role = "senior_responsible_owner"
+reason = "{reason}"
+expires = 2026-12-01
+
+[audit]"""
+
+
+def test_a_waiver_is_part_of_the_charter_and_needs_a_reason(edited: Callable[[str, str], Path]) -> None:
+    policy = Policy.load(edited("[audit]", WAIVER.format(reason="A new school feed begins in December.")), TODAY)
+    (waiver,) = policy.waivers
+    assert (waiver.gate, waiver.group, waiver.expires) == ("missed_help_sex", "female", date(2026, 12, 1))
+    with pytest.raises(CharterError, match="no reason that a resident could read"):
+        Policy.load(edited("[audit]", WAIVER.format(reason="because")), TODAY)
+
+
+def test_roles_are_found_by_id() -> None:
+    policy = Policy.load(SHIPPED, TODAY)
+    assert policy.role("chief_data_officer").may_suspend
+    assert [role.id for role in policy.signers("decision")] == ["senior_responsible_owner", "chief_data_officer"]
+    with pytest.raises(CharterError, match="knows no role 'mayor'"):
+        policy.role("mayor")

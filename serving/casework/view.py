@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from charter.vault import Identity as Person
+from features.grammar.words import value_text
 from serving.settings import Settings
 from serving.store import Decision, IssuedList, Referral
 
@@ -237,14 +238,13 @@ def _involvements(record: Mapping[str, Any], manifest: Mapping[str, Any]) -> tup
 
 
 def _status(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> str:
+    """Say what a service has to do with the household: whether help is open, or anything at all was recorded."""
     if state == "not seen":
         return "Not seen"
-    words = [(feature["expression"]["word"], value) for feature, value in features]
-    if any(word == "open_at" and value > 0 for word, value in words):
+    if any(feature["expression"]["word"] == "open_at" and value > 0 for feature, value in features):
         return "Open now"
-    if any(word in ("count", "any_of", "total", "active_days", "distinct") and value > 0 for word, value in words):
-        return "Something recorded"
-    return "Nothing recorded"
+    said = {value_text(feature, value) for feature, value in features if feature["expression"]["word"] != "change"}
+    return "Something recorded" if said - {"0", "£0", "no", "none"} else "Nothing recorded"
 
 
 def moment_words(moment: str, zone: Any) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +159,9 @@ def write_matrix(
     return folder
 
 
+@cache
 def train(seed: int = 1) -> lightgbm.Booster:
-    """A small real model on seeded households."""
+    """Train a small real model on seeded households."""
     features = rows_of(seed, 3000)["features"].astype(np.float64)
     numbers = np.random.default_rng(seed)
     pull = np.nan_to_num(features[:, 0]) * 0.5 + features[:, 2] * 0.6 - features[:, 5] * 2 - 3
@@ -249,8 +251,8 @@ def make_world(folder: Path, rows: int = 400, **council: Any) -> World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A world of its own for each test, with a key of its own and no database elsewhere."""
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a world of its own for each test, with a key of its own and no database elsewhere."""
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
-    yield make_world(tmp_path)
+    return make_world(tmp_path)

@@ -64,11 +64,9 @@ def test_a_list_is_fixed_for_the_week_whatever_the_clocks_do(world: World) -> No
         (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
         text = (folder / "manifest.json").read_text(encoding="utf-8")
         (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
-    issued = []
-    for later in (day, day, day + timedelta(days=1), day + timedelta(days=6), day + timedelta(days=7)):
-        issued.append(
-            [one.list for one in rank(world.invocation, world.workspace.matrix / f"matrix-{later}", later).lists]
-        )
+    days = (day, day, day + timedelta(days=1), day + timedelta(days=6), day + timedelta(days=7))
+    results = [rank(world.invocation, world.workspace.matrix / f"matrix-{later}", later) for later in days]
+    issued = [[one.list for one in result.lists] for result in results]
     assert issued[0] == issued[1] == issued[2] == issued[3] == [f"{team}-2026-10-25" for team in sorted(TEAMS)]
     assert issued[4] == [f"{team}-2026-11-01" for team in sorted(TEAMS)]
 

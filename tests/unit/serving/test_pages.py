@@ -1,0 +1,329 @@
+"""The casework pages: who may see what, how decisions are made, and what no page may hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from charter.vault import Identity as Person
+from charter.vault import Vault
+from serving.desk import Desk
+from serving.forget import forget
+from serving.settings import Settings
+from serving.worklist import rank
+from tests.unit.serving.client import BASE, Client, guarded
+from tests.unit.serving.conftest import AS_OF, World
+
+LEAD = "demo-north-lead_practitioner"
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    rank(world.invocation, world.matrix, AS_OF)
+    opened = Desk.open(world.invocation, demo=True)
+    vault = Vault.open(world.workspace.vault, opened.key)
+    vault.replace(
+        {
+            person.decode(): Person(f"Kim Quillfeather{row}", date(2019, 1, 1), f"{row} Elm Lane", "Never on Mondays")
+            for person, row in zip(world.arrays["person"], world.arrays["person_row"], strict=True)
+        }
+    )
+    # The own-view question is drawn by lot; the tests of it turn it on for every case.
+    return replace(opened, settings=replace(opened.settings, own_view_one_in=0))
+
+
+@pytest.fixture
+def client(desk: Desk) -> Client:
+    return Client(guarded(desk))
+
+
+def first_case(desk: Desk, team: str = "north") -> str:
+    return desk.store.referrals("early_help", f"{team}-2026-09-28")[0].id
+
+
+def decide(client: Client, case: str, **fields: str) -> int:
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
+    return client.post(f"/cases/{case}/decision", {**hidden, **fields}).status_code
+
+
+def test_nobody_is_let_in_by_default(client: Client, desk: Desk) -> None:
+    for path in ("/", "/worklists/north", f"/cases/{first_case(desk)}", "/manager", "/board", "/board/pack"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in"), path
+
+
+def test_the_demo_sign_in_refuses_anything_but_this_computer(desk: Desk) -> None:
+    app = guarded(desk)
+    assert Client(app, client="192.0.2.7").post("/sign-in", {"who": LEAD}).status_code == 403
+    assert "nowhere else" in Client(app, client="192.0.2.7").get("/sign-in").text
+    behind = Client(app)
+    forwarded = behind.send(
+        "POST", "/sign-in", data={"who": LEAD}, headers={"origin": BASE, "x-forwarded-for": "192.0.2.7"}
+    )
+    assert forwarded.status_code == 403
+    named = behind.send(
+        "POST", "/sign-in", data={"who": LEAD},
+        headers={"host": "fernhill.example", "origin": "http://fernhill.example"},
+    )  # fmt: skip
+    assert named.status_code == 400
+    closed = Client(guarded(replace(desk, demo=False)))
+    assert closed.post("/sign-in", {"who": LEAD}).status_code == 403
+    assert "Nobody can sign in" in closed.get("/sign-in").text
+
+
+def test_the_worklist_names_households_and_says_need_and_why(client: Client) -> None:
+    client.sign_in(LEAD)
+    page = client.get("/worklists/north")
+    assert page.status_code == 200
+    assert page.text.count('class="sooner-card"') == 8
+    assert "Quillfeather" in page.text
+    assert "Attendance and school" in page.text
+    assert "About 4 in 10 households like this" in page.text
+    assert "8 of 8 households shown" in page.text
+    assert "0 of 8 households shown" in client.get("/worklists/north?status=set_aside").text
+
+
+def test_a_case_page_tells_for_against_unseen_and_what_the_list_is_not(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    referrals = desk.store.referrals("early_help", "north-2026-09-28")
+    for referral in referrals:
+        page = client.get(f"/cases/{referral.id}").text
+        record = json.loads(referral.sealed)
+        for reason in [*record["reasons"]["for"], *record["reasons"]["against"]]:
+            assert reason["text"].replace("'", "&#39;") in page
+        assert "What this list is not" in page
+        assert "Strengths, and what speaks against it" in page
+        assert "Never on Mondays" in page
+        assert "Family support worker, eight weeks" in page
+        assert "Step up now" in page
+
+
+def test_no_page_holds_a_column_name_a_score_or_the_word_for_insurers(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    names = [feature["name"] for feature in desk.manifest()["features"]]
+    pages = [client.get("/worklists/north").text, client.get("/sign-in").text]
+    pages += [client.get(f"/cases/{r.id}").text for r in desk.store.referrals("early_help", "north-2026-09-28")]
+    client.sign_in("demo-north-team_manager")
+    pages.append(client.get("/manager").text)
+    client.sign_in("demo-board")
+    pages.append(client.get("/board").text)
+    for page in pages:
+        assert not re.search(r"\brisk", page, re.IGNORECASE)
+        assert not [name for name in names if name in page and "_" in name]
+    for referral in desk.store.referrals("early_help", "north-2026-09-28"):
+        assert not any(f"{referral.margin:.2f}" in page for page in pages)
+        assert not any(referral.entity in page for page in pages)
+
+
+def test_each_role_sees_its_own_teams_alone(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    assert client.get("/worklists/south").status_code == 403
+    assert client.get(f"/cases/{first_case(desk, 'south')}").status_code == 403
+    assert client.get("/manager").status_code == 403
+    assert client.get("/board").status_code == 403
+    assert client.get("/worklists/nowhere").status_code in (403, 404)
+    assert client.get("/cases/0000000000000000").status_code == 404
+    client.sign_in("demo-board")
+    assert client.get("/board").status_code == 200
+    assert client.get("/worklists/north").status_code == 403
+
+
+def test_a_decision_is_filed_with_its_reason_and_shown(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    assert decide(client, case, disposition="set_aside", reason="set_aside:no_need_found", note="All went well.") == 303
+    (decision,) = desk.store.decisions(case)
+    assert (decision.disposition, decision.reason, decision.note) == ("set_aside", "no_need_found", "All went well.")
+    assert decision.actor == LEAD
+    page = client.get(f"/cases/{case}").text
+    assert "Decisions so far" in page
+    assert "All went well." in page
+    assert "7 of 8 households shown" in client.get("/worklists/north?status=new").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "Choose your decision."),
+        ({"disposition": "set_aside"}, "Choose a reason for"),
+        ({"disposition": "set_aside", "reason": "taken_up:need_confirmed"}, "Choose a reason for"),
+        ({"disposition": "taken_up", "reason": "taken_up:need_confirmed"}, "contact is safe"),
+        ({"disposition": "close_the_case", "reason": "x"}, "Choose your decision."),
+    ],
+)
+def test_an_incomplete_decision_says_what_is_missing(
+    client: Client, desk: Desk, fields: dict[str, str], said: str
+) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
+    answer = client.post(f"/cases/{case}/decision", {**hidden, **fields, "note": "kept note"})
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert "kept note" in answer.text
+    assert not desk.store.decisions(case)
+
+
+def test_a_second_reviewer_is_told_that_the_case_changed(client: Client, desk: Desk) -> None:
+    case = first_case(desk)
+    client.sign_in(LEAD)
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
+    other = Client(guarded(desk))
+    other.sign_in("demo-north-team_manager")
+    assert decide(other, case, disposition="deferred", reason="deferred:capacity") == 303
+    fields = {**hidden, "disposition": "set_aside", "reason": "set_aside:capacity"}
+    answer = client.post(f"/cases/{case}/decision", fields)
+    assert answer.status_code == 409
+    assert "changed this case" in answer.text
+    assert [one.disposition for one in desk.store.decisions(case)] == ["deferred"]
+
+
+def test_sending_a_form_twice_files_it_once(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
+    fields = {**hidden, "disposition": "deferred", "reason": "deferred:capacity"}
+    answers = [client.post(f"/cases/{case}/decision", fields).status_code for _ in range(2)]
+    assert answers == [303, 303]
+    assert len(desk.store.decisions(case)) == 1
+
+
+def test_stepping_up_is_one_action_on_whatever_version(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/step-up")
+    assert decide(client, case, disposition="deferred", reason="deferred:capacity") == 303
+    answer = client.post(f"/cases/{case}/step-up", hidden)
+    assert answer.status_code == 200
+    assert "family-help@fernhill.example" in answer.text
+    assert desk.store.decisions(case)[-1].disposition == "stepped_up"
+
+
+def test_a_forged_form_changes_nothing(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
+    fields = {**hidden, "disposition": "deferred", "reason": "deferred:capacity"}
+    path = f"/cases/{case}/decision"
+    assert client.send("POST", path, data=fields).status_code == 403
+    assert client.send("POST", path, data=fields, headers={"origin": "https://elsewhere.example"}).status_code == 403
+    assert client.send("POST", path, data=fields, headers={"origin": "null"}).status_code == 403
+    assert client.post(path, {**fields, "form_token": "0" * 64}).status_code == 403
+    assert client.send("POST", path, json=fields, headers={"origin": BASE}).status_code == 415
+    assert not desk.store.decisions(case)
+
+
+def test_the_own_view_is_asked_before_any_reason_is_shown(desk: Desk) -> None:
+    asked = replace(desk, settings=replace(desk.settings, own_view_one_in=1))
+    client = Client(guarded(asked))
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    page = client.get(f"/cases/{case}").text
+    assert "Your own view first" in page
+    assert "Why this household may need help" not in page
+    assert "Likely" not in page
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/own-view")
+    assert client.post(f"/cases/{case}/own-view", {**hidden, "view": "wait"}).status_code == 303
+    assert "Why this household may need help" in client.get(f"/cases/{case}").text
+    assert decide(client, case, disposition="deferred", reason="deferred:capacity") == 303
+    assert desk.store.decisions(case)[0].own_view == "wait"
+
+
+def test_the_own_view_is_asked_on_about_one_in_five(desk: Desk) -> None:
+    lots = Settings.of({"own_view": {"one_in": 5}, "decision": [{"id": "stepped_up", "title": "S", "reasons": []}]})
+    asking = replace(desk, settings=lots)
+    referrals = [r for team in ("north", "east", "south", "west")
+                 for r in desk.store.referrals("early_help", f"{team}-2026-09-28")]  # fmt: skip
+    from serving.identity import Identity
+
+    workers = [Identity(f"worker-{n}", "lead_practitioner", frozenset({"north"})) for n in range(20)]
+    asked = [asking.asks_own_view(worker, referral) for worker in workers for referral in referrals]
+    assert 0.12 < sum(asked) / len(asked) < 0.28
+
+
+def test_opening_a_page_is_logged_before_names_are_shown(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    client.get(f"/cases/{case}")
+    actions = [(entry.action, entry.actor, entry.subject) for entry in desk.store.entries()]
+    assert ("identify", LEAD, case) in actions
+    assert ("referral.viewed", LEAD, case) in actions
+    text = json.dumps([entry.__dict__ for entry in desk.store.entries()], default=str)
+    assert "Quillfeather" not in text
+    assert "Elm Lane" not in text
+    desk.store.verify_log()
+
+
+def test_a_note_never_reaches_the_log(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    assert decide(client, first_case(desk), disposition="deferred", reason="deferred:capacity", note="Zebra") == 303
+    assert "Zebra" not in json.dumps([entry.__dict__ for entry in desk.store.entries()], default=str)
+
+
+def test_while_suspended_no_list_or_case_is_shown(client: Client, desk: Desk, world: World) -> None:
+    client.sign_in(LEAD)
+    assert client.get("/worklists/north").status_code == 200
+    world.workspace.suspensions.mkdir()
+    (world.workspace.suspensions / "s.json").write_text('{"what": "team", "name": "north"}')
+    answer = client.get("/worklists/north")
+    assert answer.status_code == 409
+    assert "suspended" in answer.text
+    assert client.get(f"/cases/{first_case(desk)}").status_code == 409
+    other = Client(guarded(desk))
+    other.sign_in("demo-south-lead_practitioner")
+    assert other.get("/worklists/south").status_code == 200
+
+
+def test_a_withdrawn_household_leaves_the_list_and_its_page(client: Client, desk: Desk, world: World) -> None:
+    case = first_case(desk)
+    assert forget(desk.store.members(case)[:1], world.workspace) == 1
+    client.sign_in(LEAD)
+    assert "7 of 7 households shown" in client.get("/worklists/north").text
+    assert client.get(f"/cases/{case}").status_code == 410
+    stored = desk.store.referral(case)
+    assert stored is not None
+    assert json.loads(stored.sealed)["id"] == case
+
+
+def test_every_answer_carries_its_security_headers(client: Client) -> None:
+    for path in ("/sign-in", "/assets/casework.css", "/nothing-here", "/v1/worklists/north"):
+        headers = client.get(path).headers
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+    assert client.get("/sign-in").headers["cache-control"] == "no-store"
+
+
+def test_pages_need_no_script_of_their_own(client: Client) -> None:
+    client.sign_in(LEAD)
+    page = client.get("/worklists/north").text
+    assert re.findall(r'<script[^>]*src="([^"]+)"', page) == ["/assets/casework.js"]
+    assert " onclick=" not in page
+    assert " style=" not in page
+
+
+def test_the_manager_sees_figures_of_teams_and_cases_for_a_second_look(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    decide(client, case, disposition="set_aside", reason="set_aside:no_need_found")
+    client.sign_in("demo-north-team_manager")
+    page = client.get("/manager").text
+    assert "Waiting for a decision" in page
+    assert f"/cases/{case}" in page
+    assert LEAD not in page
+    assert "South family help team" not in page
+
+
+def test_the_board_reads_its_pack_without_scripts(client: Client, world: World) -> None:
+    run = world.workspace.audit / "run1"
+    run.mkdir(parents=True)
+    (run / "report.html").write_text("<!doctype html><title>Pack</title><h1>Pack</h1>")
+    (world.workspace.audit / "current").write_text("run1\n")
+    client.sign_in("demo-board")
+    assert "/board/pack" in client.get("/board").text
+    answer = client.get("/board/pack")
+    assert "<h1>Pack</h1>" in answer.text
+    assert "sandbox" in answer.headers["content-security-policy"]

@@ -12,6 +12,7 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -83,7 +84,12 @@ class Key:
 
     def pseudonym(self, purpose: str, *parts: str) -> str:
         """Return the pseudonym of `parts` under the key of `purpose`: 32 hexadecimal digits."""
-        return hmac.digest(self.derive(purpose), SEPARATOR.join(parts).encode(), "sha256").hex()[:32]
+        return self.pseudonyms(purpose)(*parts)
+
+    def pseudonyms(self, purpose: str) -> Callable[..., str]:
+        """Return `pseudonym` for one purpose, its key derived once: for many of them."""
+        derived = self.derive(purpose)
+        return lambda *parts: hmac.digest(derived, SEPARATOR.join(parts).encode(), "sha256").hex()[:32]
 
 
 def _parse(text: str, where: str) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from charter.contracts.files import writer_lock
+from charter.contracts.files import read_json, writer_lock
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 
 __all__ = ["verbs"]
@@ -17,6 +18,9 @@ verbs = typer.Typer(no_args_is_help=True, add_completion=False)
 _COUNCIL, _WORKSPACE = Path("council"), Path("workspace")
 Extracts = Annotated[
     Path | None, typer.Option("--extracts", help="Where the services' deliveries lie; by default in the workspace.")
+]
+AsOfDates = Annotated[
+    list[datetime] | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="An as-of date; may be given again.")
 ]
 
 
@@ -49,4 +53,66 @@ def pull(
         },
         f"{made} snapshot {result.snapshot}: {result.rows:,} rows of {len(result.by_file)} files, "
         f"{result.quarantined:,} set apart (quarantine/{result.snapshot}.parquet).",
+    )
+
+
+@verbs.command()
+def build(
+    council: CouncilDir = _COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = _WORKSPACE,
+    snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
+    as_of: AsOfDates = None,
+    purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
+    engine: Annotated[str, typer.Option("--engine", help="engine, or reference: slow, and the same.")] = "engine",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Build the matrix: every feature of every household in the cohort, as known at each date, as permitted now."""
+    from features.matrix import build as build_matrix
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    days = [moment.date() for moment in as_of] if as_of else None
+    with writer_lock(invocation.workspace.root):
+        folder = build_matrix(invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine)
+    manifest = read_json(folder / "manifest.json")
+    rows = sum(day["rows"] for day in manifest["as_of"].values())
+    cannot_tell = sum(day["cannot_tell"] for day in manifest["as_of"].values())
+    invocation.report(
+        {
+            "matrix": manifest["id"],
+            "folder": str(folder),
+            "rows": rows,
+            "columns": len(manifest["features"]),
+            "dates": len(manifest["as_of"]),
+            "cannot_tell": cannot_tell,
+            "reporting_lag_days": manifest["reporting_lag_days"],
+        },
+        f"Matrix {manifest['id']}: {rows:,} rows at {len(manifest['as_of'])} dates, "
+        f"{len(manifest['features'])} columns. "
+        f"A cohort rule could not be evaluated {cannot_tell:,} times. Next: `sooner train`.",
+    )
+
+
+@verbs.command()
+def link(
+    council: CouncilDir = _COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = _WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find which records are one person, and who lived where; leave the canonical tables."""
+    from dataclasses import asdict
+
+    from features.identity.link import link as link_snapshot
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    with writer_lock(invocation.workspace.root):
+        result = link_snapshot(invocation)
+    made = "Linked" if result.made else "Already linked"
+    invocation.report(
+        asdict(result),
+        f"{made} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
+        f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked.",
     )

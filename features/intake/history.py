@@ -72,7 +72,9 @@ def _load_before(
     if previous is None:
         return False
     feeds, rows = literal(str(previous / "feeds.parquet")), literal(str(previous / f"{table}.parquet"))
-    row = database.execute(f"select count(*) from read_parquet({feeds}) where service = ?", [source.service]).fetchall()[0]
+    row = database.execute(
+        f"select count(*) from read_parquet({feeds}) where service = ?", [source.service]
+    ).fetchall()[0]
     if not row or not row[0]:
         return False
     database.execute(

@@ -43,7 +43,7 @@ from features.intake.history import KEPT, create_kept, settle
 from features.intake.quarantine import Quarantine
 from features.intake.records import STAGED, create_staged, stage
 
-__all__ = ["PullResult", "newest", "pull"]
+__all__ = ["PullResult", "newest", "pull", "room_for_writing"]
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 """Since when a home has been where it is, if the gazetteer does not say."""
@@ -111,7 +111,7 @@ def pull(
         return _already(last)
     _refuse_other_key(last, key)
     name = f"{taken:%Y-%m-%d}-{content_id([said, taken.isoformat(), last.name if last else None])}"
-    with connect(key, threads) as database, _room_for_writing():
+    with connect(key, threads) as database, room_for_writing():
         reading = _Reading(
             database, register, str(council.time_zone), Quarantine(database, workspace.quarantine / "refused.parquet")
         )
@@ -215,7 +215,7 @@ def _refuse_other_key(last: Path | None, key: Key) -> None:
 
 
 @contextmanager
-def _room_for_writing() -> Iterator[None]:
+def room_for_writing() -> Iterator[None]:
     """Say plainly that a disk or the memory is full; what was begun beside has been removed by then."""
     try:
         yield

@@ -1,0 +1,104 @@
+"""Who lived where, and when that could have been known: claims of services settled into residence.
+
+A claim is one service's word that a person lived at a home over an interval, in a version that was known from one time
+to another. At any time that something new became known, the claims known by then are settled afresh: where several
+hold at one time, the service that comes first in the stated order (parameters.toml) is believed; if it says two homes
+at once, the person has two. Each settled interval carries when it was first known and when it stopped being so:
+
+    claims known         settled as                       known
+    housing A 2018..     A 2018..                         from 2018 until 2021
+    then A 2018..2021,   A 2018..2021, B 2021..           from 2021
+    council tax B 2021..
+
+So residence at an as-of date is what the council could have worked out that morning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from features.intake.database import literal
+
+__all__ = ["settle_residence"]
+
+
+def settle_residence(database: duckdb.DuckDBPyConnection, claims: str, order: Sequence[str]) -> None:
+    """Make the table `residence` of the contract from `claims`.
+
+    `claims` is the SQL of a table: person_id, household_id, service, start, "end", known_at, known_until. Services
+    that `order` does not name come after those it does, by name.
+    """
+    listed = ", ".join(literal(service) for service in order)
+    database.execute(
+        f"""
+        create or replace temp table claim as
+        select person_id, household_id, start, coalesce("end", 'infinity') as "end", known_at,
+               coalesce(known_until, 'infinity') as known_until,
+               coalesce(nullif(list_position([{listed}]::varchar[], service), 0), {len(order) + 1}) as place, service
+        from {claims} where "end" is null or "end" > start
+        """
+    )
+    # A person whose claims all come from one service, or who has one claim, needs no settling between services; but
+    # the same steps do it, so there is one path. States are the times at which what is known changes.
+    database.execute(
+        """
+        create or replace temp table state as
+        select distinct person_id, moment from (
+            select person_id, known_at as moment from claim
+            union all select person_id, known_until from claim where known_until < 'infinity')
+        """
+    )
+    database.execute(
+        """
+        create or replace temp table settled as
+        with known as (
+            select s.person_id, s.moment, c.household_id, c.start, c."end", c.place, c.service
+            from state s join claim c on c.person_id = s.person_id and c.known_at <= s.moment and s.moment < c.known_until
+        ),
+        edge as (
+            select distinct person_id, moment, time from (
+                select person_id, moment, start as time from known union all select person_id, moment, "end" from known)
+        ),
+        piece as (
+            select person_id, moment, time as start, lead(time) over (partition by person_id, moment order by time) as "end"
+            from edge
+        ),
+        believed as (
+            select p.person_id, p.moment, p.start, p."end", k.household_id
+            from piece p join known k on k.person_id = p.person_id and k.moment = p.moment
+                 and k.start <= p.start and p."end" <= k."end"
+            where p."end" is not null
+            qualify dense_rank() over (partition by p.person_id, p.moment, p.start order by k.place, k.service) = 1
+        ),
+        once as (select distinct * from believed),
+        run as (
+            select *, sum(begins) over (partition by person_id, moment, household_id order by start) as number from (
+                select *, (start is distinct from lag("end") over (
+                    partition by person_id, moment, household_id order by start))::int as begins
+                from once)
+        )
+        select person_id, household_id, moment, min(start) as start, max("end") as "end"
+        from run group by person_id, household_id, moment, number
+        """
+    )
+    database.execute(
+        """
+        create or replace table residence as
+        with numbered as (
+            select person_id, moment, row_number() over (partition by person_id order by moment) as place,
+                   lead(moment) over (partition by person_id order by moment) as next_at
+            from state
+        ),
+        marked as (
+            select s.*, n.next_at,
+                   n.place - row_number() over (
+                       partition by s.person_id, s.household_id, s.start, s."end" order by n.place) as island
+            from settled s join numbered n using (person_id, moment)
+        )
+        select person_id, household_id, start, nullif("end", 'infinity'::timestamp) as "end", min(moment) as known_at,
+               case when bool_or(next_at is null) then null else max(next_at) end as known_until
+        from marked group by person_id, household_id, start, "end", island
+        """
+    )

@@ -1,0 +1,195 @@
+"""`link`: references become people, addresses become households, records become the canonical tables.
+
+    store/SNAPSHOT/tables/     events people protected residence households permission feeds coverage (contracts)
+                               links.parquet: which reference is whom, why and how surely (pseudonyms)
+
+What the tables are made from names their folder (`tables-HASH`, which `tables` points at), so linking the same twice
+does nothing, and a kill leaves the old tables or the new. `store/current` moves last.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from charter.contracts import check_document
+from charter.contracts.files import content_id, file_digest, new_folder, point, read_json, write_json
+from charter.errors import CharterError, DataError
+from charter.invocation import Invocation
+from charter.key import Key
+from charter.policy import Policy
+from charter.register import Register
+from charter.vault import Vault
+from features.identity.choices import forbids_all, leave_out, said_by_reference
+from features.identity.evidence import gather
+from features.identity.identities import best_identities
+from features.identity.parameters import Parameters
+from features.identity.people import Linkage, link_people
+from features.identity.swap import swap_folder
+from features.identity.tables import TABLES, make_tables, write_table
+from features.intake.database import connect, literal
+from features.intake.snapshot import newest, room_for_writing
+
+__all__ = ["LinkResult", "link"]
+
+
+@dataclass(frozen=True)
+class LinkResult:
+    """What linking found; counts only."""
+
+    snapshot: str
+    made: bool
+    references: int
+    left_out: int
+    people: int
+    households: int
+    by_method: Mapping[str, int]
+    for_review: int
+
+
+def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
+    """Link the newest pulled snapshot and return what was found. The writer lock is the caller's.
+
+    Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
+    """
+    workspace, council = invocation.workspace, invocation.council
+    snapshot = newest(workspace.store)
+    if snapshot is None:
+        raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
+    register = Register.load(council.folder / "register.toml")
+    policy = Policy.load(council.folder / "charter.toml")
+    parameters = Parameters.load()
+    key = Key.load(council, workspace)
+    manifest = read_json(snapshot / "manifest.json")
+    if manifest["key_id"] != key.id:
+        raise CharterError(
+            f"the snapshot {snapshot.name} was made with another key.",
+            "Give the same key in $SOONER_KEY or $SOONER_KEY_FILE.",
+        )
+    made_from = content_id([manifest["inputs"], register.sha256, list(policy.characteristics), parameters.sha256])
+    if manifest.get("linkage", {}).get("made_from") == made_from:
+        point(workspace.store, snapshot.name)
+        return _result(snapshot, manifest, made=False)
+    vault = Vault.open(workspace.vault, key)
+    taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
+    with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
+        gather(database, vault, snapshot)
+        said = said_by_reference(database, f"read_parquet({literal(str(snapshot / 'records/permission.parquet'))})")
+        left_out = leave_out(database, register, said, taken_at)
+        done()
+        linkage = link_people(database, register, parameters)
+        people = _people(linkage, _people_before(workspace.store, manifest), key)
+        objecting = {people[ref] for ref, of in said.items() if ref in people and forbids_all(of, taken_at)}
+        _keep_people(database, {ref: person for ref, person in people.items() if person not in objecting}, linkage)
+        done()
+        make_tables(database, snapshot / "records", register, policy.characteristics, parameters)
+        done()
+        with new_folder(snapshot / f"tables-{made_from}") as beside:
+            for name in (*TABLES, "links"):
+                write_table(database, name, beside / f"{name}.parquet")
+        vault.replace(best_identities(database, vault, snapshot))
+        manifest |= {
+            "tables": _described(database, snapshot / f"tables-{made_from}"),
+            "linkage": {
+                "made_from": made_from,
+                "parameters": parameters.version,
+                "references": len(people),
+                "left_out": left_out + sum(person in objecting for person in people.values()),
+                "by_method": dict(Counter(one.method for one in linkage.links.values())),
+                "for_review": len(linkage.review),
+            },
+        }
+        check_document("snapshot", manifest)
+        swap_folder(snapshot / "tables", f"tables-{made_from}")
+        write_json(snapshot / "manifest.json", manifest)
+        point(workspace.store, snapshot.name)
+        done()
+    return _result(snapshot, manifest, made=True)
+
+
+def _result(snapshot: Path, manifest: Mapping[str, Any], *, made: bool) -> LinkResult:
+    linkage = manifest["linkage"]
+    return LinkResult(
+        snapshot=snapshot.name,
+        made=made,
+        references=linkage["references"],
+        left_out=linkage["left_out"],
+        people=manifest["tables"]["people"]["rows"],
+        households=manifest["tables"]["households"]["rows"],
+        by_method=linkage["by_method"],
+        for_review=linkage["for_review"],
+    )
+
+
+def _people_before(store: Path, manifest: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return each reference's person in the snapshot before, so that people keep their pseudonyms."""
+    links = store / str(manifest.get("previous")) / "tables" / "links.parquet"
+    if not links.exists():
+        return {}
+    with duckdb.connect() as database:
+        return dict(database.execute(f"select ref, person_id from read_parquet({literal(str(links))})").fetchall())
+
+
+def _people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mapping[str, str]:
+    """Return each reference's person: as before where any reference of the group had one, else a new pseudonym.
+
+    Where a group was split, the larger part keeps the pseudonym; where two met, the one that more references had.
+    """
+    groups: dict[str, list[str]] = {}
+    for ref, representative in linkage.representative.items():
+        groups.setdefault(representative, []).append(ref)
+    claims: list[tuple[int, str, str]] = []
+    for representative, refs in groups.items():
+        had = Counter(before[ref] for ref in refs if ref in before)
+        claims += [(-count, person, representative) for person, count in had.items()]
+    named: dict[str, str] = {}
+    taken: set[str] = set()
+    for _, person, representative in sorted(claims):
+        if representative not in named and person not in taken:
+            named[representative] = person
+            taken.add(person)
+    pseudonym = key.pseudonyms("person")
+    for representative in sorted(groups):
+        if representative not in named:
+            fresh = pseudonym(representative)
+            named[representative] = pseudonym(representative, "apart") if fresh in taken else fresh
+            taken.add(named[representative])
+    return {ref: named[representative] for ref, representative in linkage.representative.items()}
+
+
+def _keep_people(database: duckdb.DuckDBPyConnection, people: Mapping[str, str], linkage: Linkage) -> None:
+    """Make the tables `person_of` (ref, person_id) and `links`."""
+    refs: Sequence[str] = sorted(people)
+    found = [linkage.links[ref] for ref in refs]
+    links = pa.table(
+        {
+            "ref": pa.array(refs, pa.string()),
+            "person_id": pa.array([people[ref] for ref in refs], pa.string()),
+            "method": pa.array([one.method for one in found], pa.string()),
+            "other_ref": pa.array([one.other for one in found], pa.string()),
+            "weight": pa.array([one.weight for one in found], pa.float64()),
+            "evidence": pa.array([one.evidence for one in found], pa.string()),
+        }
+    )
+    database.register("links_arrow", links)
+    database.execute("create table person_of as select ref, person_id from links_arrow")
+    database.execute(
+        "create table links as select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence "
+        "from links_arrow l join refs r using (ref)"
+    )
+    database.unregister("links_arrow")
+
+
+def _described(database: duckdb.DuckDBPyConnection, folder: Path) -> Mapping[str, Mapping[str, Any]]:
+    described = {}
+    for name in (*TABLES, "links"):
+        rows = database.execute(f"select count(*) from {name}").fetchall()[0][0]
+        described[name] = {"rows": rows, "sha256": file_digest(folder / f"{name}.parquet")}
+    return described

@@ -1,0 +1,141 @@
+"""Which references are one person: lawful exact keys, then exact name and date of birth, then Splink for the rest.
+
+    1 key            a key that services share by law (register: `shared_key`) is the same
+    2 name and date  folded forename, surname and date of birth are all the same
+    3 splink         Splink 5's Fellegi-Sunter score with the fixed parameters, from `threshold` bits on
+
+Links are made strongest first, each only if it keeps every rule: two references of a service that gives each person
+one reference are never one person (so twins stay two), nor are records whose forenames have nothing in common (so
+relatives at one address stay apart), nor those whose dates of birth contradict each other beyond a slip. Ties are
+broken by the references, so the same records always make the same people, on any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from charter.register import Register
+from features.identity.parameters import Parameters
+from features.identity.scores import score_pairs
+from features.intake.database import literal
+
+__all__ = ["Link", "Linkage", "link_people"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Why a reference belongs to its person: `other` is the reference it was joined through; weight in bits."""
+
+    ref: str
+    other: str | None
+    method: str
+    weight: float | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Linkage:
+    """Each reference's person (by a representative reference), the link that put it there; pairs left for review."""
+
+    representative: Mapping[str, str]
+    links: Mapping[str, Link]
+    review: Sequence[tuple[str, str, float, str]]
+
+
+class _Groups:
+    """Disjoint groups of references, joined only where no service's own references would meet."""
+
+    def __init__(self, services: Mapping[str, str], one_each: frozenset[str]) -> None:
+        self._parent = {ref: ref for ref in services}
+        self._own = {ref: {service} & one_each for ref, service in services.items()}
+
+    def find(self, ref: str) -> str:
+        """Return the representative of the group of `ref`: its smallest reference."""
+        root = ref
+        while self._parent[root] != root:
+            root = self._parent[root]
+        while self._parent[ref] != root:
+            self._parent[ref], ref = root, self._parent[ref]
+        return root
+
+    def join(self, one: str, other: str) -> bool:
+        """Join the groups of two references unless they hold references of one service twice; return whether joined."""
+        first, second = sorted((self.find(one), self.find(other)))
+        if first == second or self._own[first] & self._own[second]:
+            return False
+        self._parent[second] = first
+        self._own[first] |= self._own.pop(second)
+        return True
+
+
+def link_people(database: duckdb.DuckDBPyConnection, register: Register, parameters: Parameters) -> Linkage:
+    """Link the references of the table `evidence`; see the module for the rules."""
+    services: Mapping[str, str] = dict(database.execute("select ref, service from refs order by ref").fetchall())
+    one_each = frozenset(source.service for source in register.sources if source.one_reference_each)
+    groups = _Groups(services, one_each)
+    links = {ref: Link(ref, None, "alone", None, "") for ref in services}
+    for method, edges in (("key", _same_key(database)), ("name and date", _same_name_and_date(database, one_each))):
+        for one, other in edges:
+            if groups.join(one, other):
+                links[other] = Link(other, one, method, None, method)
+    _keep_nodes(database, groups, services)
+    review: list[tuple[str, str, float, str]] = []
+    for one, other, weight, evidence in score_pairs(database, parameters):
+        if weight < parameters.threshold:
+            review.append((one, other, weight, evidence))
+        elif groups.join(one, other):
+            links[other] = Link(other, one, "splink", weight, evidence)
+    return Linkage({ref: groups.find(ref) for ref in services}, links, review)
+
+
+def _same_key(database: duckdb.DuckDBPyConnection) -> Sequence[tuple[str, str]]:
+    return database.execute(
+        "select first_value(ref) over w, ref from evidence where shared_key is not null "
+        "window w as (partition by shared_key order by ref) qualify row_number() over w > 1 order by all"
+    ).fetchall()
+
+
+def _same_name_and_date(database: duckdb.DuckDBPyConnection, one_each: frozenset[str]) -> Sequence[tuple[str, str]]:
+    """Return pairs of the first and each further reference with one name and date of birth.
+
+    Where a service that gives each person one reference has two such, the name doesn't tell them apart: all of that
+    name are left to the scores.
+    """
+    services = ", ".join(literal(service) for service in sorted(one_each)) or "''"
+    return database.execute(
+        f"""
+        with named as (
+            select *, if(service in ({services}),
+                         count(*) over (partition by forename, surname, birth_date, service), 1) as same
+            from evidence where forename is not null and surname is not null and birth_date is not null),
+        clear as (select * from named qualify max(same) over (partition by forename, surname, birth_date) = 1)
+        select first_value(ref) over w, ref from clear
+        window w as (partition by forename, surname, birth_date order by ref)
+        qualify row_number() over w > 1 order by all
+        """
+    ).fetchall()
+
+
+def _keep_nodes(database: duckdb.DuckDBPyConnection, groups: _Groups, services: Mapping[str, str]) -> None:
+    """Make the table `nodes`: the evidence of each group so far as one record, for scoring."""
+    table = pa.table({"ref": list(services), "node": [groups.find(ref) for ref in services]})
+    database.register("nodes_arrow", table)
+    database.execute("create or replace table node_of as select * from nodes_arrow")
+    database.unregister("nodes_arrow")
+    database.execute(
+        """
+        create or replace table nodes as
+        select node as unique_id,
+               arg_min(forename, ref) filter (forename is not null) as forename,
+               coalesce(arg_min(forename_forms, ref) filter (forename is not null), []) as forename_forms,
+               arg_min(surname, ref) filter (surname is not null) as surname,
+               arg_min(birth_date, ref) filter (birth_date is not null) as birth_date,
+               min(sex) as sex,
+               list_sort(list_distinct(flatten(list(homes)))) as homes
+        from evidence join node_of using (ref) group by node
+        """
+    )

@@ -1,0 +1,188 @@
+"""The canonical tables of a linked snapshot, made of its records and of who is whom.
+
+Reads the tables `person_of` (ref, person_id), `said_people`, `refs` and the snapshot's records; makes one table per
+contract, and `links`. Rows of canonical sources join them as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from charter.contracts import table
+from charter.register import Register
+from features.identity.homes import settle_residence
+from features.identity.parameters import Parameters
+from features.intake.database import literal, quoted
+
+__all__ = ["NOT_RECORDED", "TABLES", "make_tables", "write_table"]
+
+NOT_RECORDED = "not recorded"
+TABLES = ("events", "people", "protected", "residence", "households", "permission", "feeds", "coverage")
+"""The tables of `store/SNAPSHOT/tables/`, besides `links`."""
+
+_ALWAYS = "timestamp '1900-01-01'"
+_SORTED_BY: Mapping[str, str] = {
+    "events": "person_id, valid_at, known_at, event_id",
+    "links": "person_id, service, ref",
+}
+_SQL_TYPES: Mapping[str, str] = {
+    "string": "varchar",
+    "datetime": "timestamp",
+    "date": "date",
+    "decimal": "decimal(18, 4)",
+}
+
+
+def make_tables(
+    database: duckdb.DuckDBPyConnection,
+    records: Path,
+    register: Register,
+    characteristics: Sequence[str],
+    parameters: Parameters,
+) -> None:
+    """Make every table of TABLES in the connection."""
+    for name in TABLES:
+        columns = ", ".join(f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in table(name).columns)
+        database.execute(f"create or replace table {name} ({columns})")
+    _events(database, records)
+    _people(database)
+    _residence(database, records, parameters)
+    _households(database, records)
+    _permission(database, records)
+    _coverage(database, records)
+    _protected(database, records, register, characteristics)
+    database.execute(f"insert into feeds by name select * from {_parquet(records, 'feeds')}")
+    for name in TABLES:
+        if (records / f"canonical_{name}.parquet").exists():
+            database.execute(f"insert into {name} by name select * from {_parquet(records, 'canonical_' + name)}")
+    _complete_people(database)
+
+
+def _parquet(records: Path, name: str) -> str:
+    return f"read_parquet({literal(str(records / f'{name}.parquet'))})"
+
+
+def _events(database: duckdb.DuckDBPyConnection, records: Path) -> None:
+    database.execute(
+        "insert into events by name select e.id as event_id, p.person_id, e.signal, e.valid_at, e.end_at, e.known_at, "
+        f"e.known_until, e.amount, e.detail from {_parquet(records, 'events')} e join person_of p using (ref)"
+    )
+
+
+def _people(database: duckdb.DuckDBPyConnection) -> None:
+    """Fill `people`: of several dates of birth the one most services give, then the earliest."""
+    database.execute(
+        """
+        insert into people by name
+        with born as (
+            select person_id, birth_date from said_people join person_of using (ref) where birth_date is not null
+            group by person_id, birth_date
+            qualify row_number() over (partition by person_id order by count(*) desc, birth_date) = 1
+        ),
+        died as (
+            select person_id, min(death_date) as death_date from said_people join person_of using (ref) group by person_id)
+        select distinct person_id, birth_date, death_date
+        from person_of left join born using (person_id) left join died using (person_id)
+        """
+    )
+
+
+def _residence(database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters) -> None:
+    claims = f"(select p.person_id, a.* from {_parquet(records, 'addresses')} a join person_of p using (ref))"
+    settle_residence(database, claims, parameters.home_order)
+
+
+def _households(database: duckdb.DuckDBPyConnection, records: Path) -> None:
+    """Fill `households`: the gazetteer's homes, and homes it doesn't know, whose area is not recorded."""
+    database.execute(
+        f"""
+        insert into households by name
+        select household_id, kind, area, start, "end", known_at from {_parquet(records, "places")}
+        union all
+        select distinct household_id, 'home', '', {_ALWAYS}, null::timestamp, {_ALWAYS} from residence
+        where household_id not in (select household_id from {_parquet(records, "places")})
+        """
+    )
+
+
+def _permission(database: duckdb.DuckDBPyConnection, records: Path) -> None:
+    database.execute(
+        f"""
+        insert into permission by name
+        select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at,
+               {_latest('c."end"')} as "end", max(c.decided_by) as decided_by, {_latest("c.known_until")} as known_until
+        from {_parquet(records, "permission")} c join person_of p using (ref)
+        group by p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at
+        """
+    )
+
+
+def _coverage(database: duckdb.DuckDBPyConnection, records: Path) -> None:
+    database.execute(
+        f"""
+        insert into coverage by name
+        select p.person_id, c.service, c.start, c.known_at, {_latest('c."end"')} as "end",
+               {_latest("c.known_until")} as known_until
+        from {_parquet(records, "coverage")} c join person_of p using (ref)
+        group by p.person_id, c.service, c.start, c.known_at
+        """
+    )
+
+
+def _latest(column: str) -> str:
+    """Return SQL for the latest of several ends, where empty means it goes on."""
+    return f"case when bool_or({column} is null) then null else max({column}) end"
+
+
+def _protected(
+    database: duckdb.DuckDBPyConnection, records: Path, register: Register, characteristics: Sequence[str]
+) -> None:
+    """Fill `protected`: for each person and characteristic what most services say, the newest of equals.
+
+    Only of services whose basis covers equality monitoring; whoever declined it, or of whom nobody recorded it, is in
+    the group "not recorded".
+    """
+    allowed = ", ".join(
+        literal(source.service) for source in register.sources if "equality_monitoring" in source.purposes
+    )
+    wanted = ", ".join(f"({literal(name)})" for name in characteristics)
+    database.execute(
+        f"""
+        insert into protected by name
+        with declined as (
+            select distinct person_id from permission
+            where purpose = 'equality_monitoring' and kind <> 'consent' and status <> 'overruled'
+              and known_until is null and "end" is null
+        ),
+        said as (
+            select p.person_id, s.characteristic, s.value, min(s.known_at) as known_at, count(*) as services,
+                   max(s.known_at) as newest
+            from {_parquet(records, "protected")} s join person_of p using (ref)
+            where s.service in ({allowed or "''"}) and p.person_id not in (select person_id from declined)
+            group by p.person_id, s.characteristic, s.value
+            qualify row_number() over (
+                partition by person_id, characteristic order by services desc, newest desc, value) = 1
+        )
+        select person_id, characteristic, coalesce(value, {literal(NOT_RECORDED)}) as value,
+               coalesce(known_at, {_ALWAYS}) as known_at
+        from (select distinct person_id from person_of) cross join (values {wanted}) as w(characteristic)
+        left join said using (person_id, characteristic)
+        """
+    )
+
+
+def _complete_people(database: duckdb.DuckDBPyConnection) -> None:
+    """Give every person of canonical events or residence a row in `people`."""
+    database.execute(
+        "insert into people by name select distinct person_id from (select person_id from events union "
+        "select person_id from residence) where person_id not in (select person_id from people)"
+    )
+
+
+def write_table(database: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
+    """Write one table as Parquet, its rows in a stated order, the same bytes on any number of threads."""
+    order = _SORTED_BY.get(name) or ", ".join(quoted(column) for column in table(name).key)
+    database.execute(f"copy (select * from {name} order by {order}) to {literal(str(path))} (format parquet)")

@@ -47,21 +47,37 @@ from features.permission import Choice, Permission
 PEOPLE = ("p1", "p2", "p3")
 HOMES = ("h1", "h2")
 SIGNALS = ("housing.arrears", "school.absence", "clinic.visit", "school.award")
+SERVICES = ("clinic", "housing", "school")
+AREAS = ("E01990001", "E01990002", "")
 DETAILS = ("a", "b", "c", None)
 ZONES = ("Europe/London", "Pacific/Auckland", "America/New_York")
-DATES = (date(2024, 3, 1), date(2024, 3, 31), date(2024, 4, 1), date(2024, 10, 28), date(2024, 12, 31), date(2025, 2, 28))
+DATES = (
+    date(2024, 3, 1),
+    date(2024, 3, 31),
+    date(2024, 4, 1),
+    date(2024, 10, 28),
+    date(2024, 12, 31),
+    date(2025, 2, 28),
+)
 TAKEN = datetime(2025, 3, 1, 9, tzinfo=UTC)
 
 
 def moments() -> st.SearchStrategy[datetime]:
     """Moments on and around midnights, of as-of dates above all, and across both clock changes."""
-    near = st.sampled_from([datetime(d.year, d.month, d.day, tzinfo=UTC) + timedelta(days=n) for d in DATES for n in (-31, -7, -1, 0)])
+    near = st.sampled_from(
+        [datetime(d.year, d.month, d.day, tzinfo=UTC) - timedelta(days=n) for d in DATES for n in (31, 7, 1, 0)]
+    )
     offset = st.sampled_from([timedelta(0), timedelta(hours=-1), timedelta(hours=1), timedelta(microseconds=-1),
                               timedelta(microseconds=1), timedelta(hours=5), timedelta(hours=-13)])  # fmt: skip
     return st.one_of(
         st.builds(lambda a, b: a + b, near, offset),
         st.integers(0, 560).map(lambda n: datetime(2023, 9, 1, tzinfo=UTC) + timedelta(days=n, hours=n % 24)),
     )
+
+
+def chance(draw: st.DrawFn, percent: int) -> bool:
+    """Hypothesis shrinks towards False."""
+    return draw(st.integers(0, 99)) >= 100 - percent
 
 
 def maybe(strategy: st.SearchStrategy) -> st.SearchStrategy:
@@ -72,7 +88,7 @@ def maybe(strategy: st.SearchStrategy) -> st.SearchStrategy:
 def versions(draw: st.DrawFn, number: int) -> list[Event]:
     """One event: its first version and perhaps a correction."""
     valid = draw(moments())
-    known = valid + draw(st.sampled_from([timedelta(0), timedelta(days=1), timedelta(days=40)]))
+    known = valid + draw(st.sampled_from([timedelta(0), timedelta(0), timedelta(days=1), timedelta(days=40)]))
     base = Event(
         event_id=f"e{number}",
         person_id=draw(st.sampled_from(PEOPLE)),
@@ -83,7 +99,7 @@ def versions(draw: st.DrawFn, number: int) -> list[Event]:
         amount=draw(maybe(st.sampled_from([0, 1, 10_000, 2_500_000, -30_000, 33_333]))),
         detail=draw(st.sampled_from(DETAILS)),
     )
-    if not draw(st.booleans()):
+    if not chance(draw, 35):
         return [base]
     later = known + draw(st.sampled_from([timedelta(microseconds=1), timedelta(days=20)]))
     closed = Event(**{**vars(base), "known_until": later})
@@ -96,43 +112,57 @@ def versions(draw: st.DrawFn, number: int) -> list[Event]:
 
 @st.composite
 def tables(draw: st.DrawFn) -> Tables:
-    events = [e for n in range(draw(st.integers(0, 14))) for e in draw(versions(n))]
+    events = [e for n in range(draw(st.integers(4, 40))) for e in draw(versions(n))]
+    early = datetime(2018, 1, 1, tzinfo=UTC)
     residence = draw(st.lists(st.builds(
         Residence, person_id=st.sampled_from(PEOPLE), household_id=st.sampled_from(HOMES), start=moments(),
         known_at=moments(), end=maybe(moments()), known_until=maybe(moments())), max_size=3))  # fmt: skip
-    residence += [
-        Residence(p, draw(st.sampled_from(HOMES)), datetime(2023, 1, 1, tzinfo=UTC), datetime(2023, 1, 1, tzinfo=UTC))
-        for p in draw(st.sets(st.sampled_from(PEOPLE), min_size=1))
+    residence += [Residence(p, draw(st.sampled_from(HOMES)), early, early) for p in PEOPLE if chance(draw, 85)]
+    homes = []
+    if chance(draw, 80):
+        homes = [Household(h, "home", draw(st.sampled_from(AREAS)), early, early) for h in HOMES]
+    if chance(draw, 25):
+        homes += draw(st.lists(st.builds(
+            Household, household_id=st.sampled_from(HOMES), kind=st.sampled_from(["home", "communal", "protected"]),
+            area=st.sampled_from(AREAS), start=moments(), known_at=moments(), end=maybe(moments())),
+            max_size=2))  # fmt: skip
+    feeds = []
+    if chance(draw, 30):
+        feeds = draw(st.lists(st.builds(
+            lambda s, a, n, r: Feed(s, a, a + timedelta(days=n), a + timedelta(days=n + r)),
+            st.sampled_from(SERVICES), moments(), st.sampled_from([30, 300, 600]), st.sampled_from([0, 5])),
+            max_size=3))  # fmt: skip
+    for service in SERVICES:
+        if chance(draw, 80):
+            received = TAKEN - timedelta(days=draw(st.sampled_from([0, 900])))
+            feeds.append(Feed(service, early, TAKEN + timedelta(days=300), received))
+    permission = draw(st.lists(choices(), max_size=3)) if chance(draw, 40) else []
+    if chance(draw, 60):
+        permission += [Choice(p, "clinic", "*", "consent", "received", early, None, None, early, None) for p in PEOPLE]
+    coverage = draw(st.lists(covers(), max_size=3)) if chance(draw, 30) else []
+    births = st.sampled_from([date(2008, 2, 29), date(2006, 4, 1), date(1980, 1, 1), date(2024, 3, 31)])
+    deaths = st.sampled_from([date(2024, 10, 28), date(2025, 1, 1)])
+    people = [
+        Person(p, draw(births) if chance(draw, 80) else None, draw(deaths) if chance(draw, 10) else None)
+        for p in PEOPLE
+        if chance(draw, 90)
     ]
-    homes = draw(st.lists(st.builds(
-        Household, household_id=st.sampled_from(HOMES), kind=st.sampled_from(["home", "home", "home", "communal", "protected"]),
-        area=st.sampled_from(["E01990001", "E01990002", ""]), start=moments(), known_at=moments(), end=maybe(moments())),
-        max_size=3))  # fmt: skip
-    if draw(st.booleans()):
-        early = datetime(2022, 1, 1, tzinfo=UTC)
-        homes += [Household(h, "home", "E01990003", early, early) for h in HOMES]
-    feeds = draw(st.lists(st.builds(
-        lambda s, a, n, r: Feed(s, a, a + timedelta(days=n), a + timedelta(days=n + r)),
-        st.sampled_from(["housing", "school", "clinic"]), moments(), st.sampled_from([30, 300, 600]), st.sampled_from([0, 5])),
-        max_size=3))  # fmt: skip
-    for service in ("housing", "school", "clinic"):
-        if draw(st.booleans()):
-            feeds.append(Feed(service, datetime(2020, 1, 1, tzinfo=UTC), TAKEN + timedelta(days=300), TAKEN - timedelta(days=draw(st.sampled_from([0, 900])))))
     return Tables(
-        events=tuple(events),
-        people=tuple(
-            Person(p, draw(maybe(st.sampled_from([date(2008, 2, 29), date(2006, 4, 1), date(1980, 1, 1), date(2024, 3, 31)]))),
-                   draw(maybe(st.sampled_from([date(2024, 10, 28), date(2025, 1, 1)]))))
-            for p in draw(st.sets(st.sampled_from(PEOPLE)).map(sorted))
-        ),  # fmt: skip
-        residence=tuple(residence),
-        households=tuple(homes),
-        permission=tuple(draw(st.lists(choices(), max_size=4))),
-        feeds=tuple(feeds),
-        coverage=tuple(draw(st.lists(st.builds(
-            Coverage, person_id=st.sampled_from(PEOPLE), service=st.sampled_from(["school", "clinic"]), start=moments(),
-            known_at=moments(), end=maybe(moments())), max_size=3))),
-    )  # fmt: skip
+        tuple(events), tuple(people), tuple(residence), tuple(homes), tuple(permission), tuple(feeds), tuple(coverage)
+    )
+
+
+def covers() -> st.SearchStrategy[Coverage]:
+    """Coverage rows, some of them from long ago."""
+    begin = st.one_of(moments(), st.just(datetime(2018, 1, 1, tzinfo=UTC)))
+    return st.builds(
+        Coverage,
+        person_id=st.sampled_from(PEOPLE),
+        service=st.sampled_from(["school", "clinic"]),
+        start=begin,
+        known_at=begin,
+        end=maybe(moments()),
+    )
 
 
 def choices() -> st.SearchStrategy[Choice]:
@@ -165,11 +195,11 @@ def picks(draw: st.DrawFn) -> tuple:
     found = []
     for name in names:
         one = signal(name)
-        if draw(st.integers(0, 3)) == 0:
+        if chance(draw, 25):
             one = one.where(detail=draw(st.lists(st.sampled_from(["a", "b", "zz"]), min_size=1, unique=True)))
-        if draw(st.integers(0, 4)) == 0:
+        if chance(draw, 15):
             one = one.where(amount_at_least=draw(st.sampled_from([0, 1, "-3"])))
-        if draw(st.integers(0, 4)) == 0:
+        if chance(draw, 15):
             one = one.where(amount_below=250)
         found.append(one)
     return tuple(found)
@@ -178,7 +208,7 @@ def picks(draw: st.DrawFn) -> tuple:
 @st.composite
 def rules(draw: st.DrawFn):
     word = draw(st.sampled_from([count, any_of]))
-    return open_at(*draw(picks())) if draw(st.integers(0, 3)) == 0 else word(*draw(picks()), last=draw(windows()))
+    return open_at(*draw(picks())) if chance(draw, 30) else word(*draw(picks()), last=draw(windows()))
 
 
 @st.composite
@@ -210,11 +240,11 @@ def questions(draw: st.DrawFn) -> Question:
     cohort = Cohort(
         "Drawn",
         entity=entity,
-        with_age=draw(st.sampled_from([None, None, (0, 15), (0, 17)])),
-        resident=draw(st.sampled_from([None, None, Period(6, "months"), Period(30, "days")])),
-        given=draw(st.lists(rules(), max_size=1)),
-        unless=draw(st.lists(rules(), max_size=1)),
-        known_to=draw(st.sampled_from([[], [], [known_to("school", last=Period(12, "months"))]])),
+        with_age=draw(st.sampled_from([(0, 15), (0, 17)])) if chance(draw, 40) else None,
+        resident=draw(st.sampled_from([Period(6, "months"), Period(30, "days")])) if chance(draw, 40) else None,
+        given=[draw(rules())] if chance(draw, 15) else [],
+        unless=[draw(rules())] if chance(draw, 25) else [],
+        known_to=[known_to("school", last=Period(12, "months"))] if chance(draw, 15) else [],
     )
     asked = draw(st.lists(expressions(entity), min_size=1, max_size=8))
     definition = Definition(
@@ -223,11 +253,9 @@ def questions(draw: st.DrawFn) -> Question:
         Outcome("Drawn", any_of(*draw(picks()), next=draw(st.builds(Period, st.integers(1, 6), st.just("months"))))),
         tuple(Feature(f"f{n}", e, "Said: {value}", "Drawn") for n, e in enumerate(asked)),
     )
-    each = draw(st.sampled_from([None, None, None, Each("school.award", Period(7, "days"))]))
-    allowed = draw(st.sampled_from([SIGNALS, SIGNALS, (*SIGNALS[:2], SIGNALS[3])]))
-    if cohort.known_to and each is None:
-        allowed = SIGNALS
-    permission = Permission("train", frozenset(allowed), frozenset(draw(st.sampled_from([[], ["clinic"]]))),
+    each = Each("school.award", Period(7, "days")) if chance(draw, 10) else None
+    allowed = SIGNALS if chance(draw, 90) else (*SIGNALS[:2], SIGNALS[3])
+    permission = Permission("train", frozenset(allowed), frozenset(["clinic"] if chance(draw, 40) else []),
                             {"housing": 0, "school": 30, "clinic": 3}, {}, {})  # fmt: skip
     dates = tuple(sorted(draw(st.sets(st.sampled_from(DATES), min_size=1, max_size=4))))
     return Question(definition, dates, ZoneInfo(draw(st.sampled_from(ZONES))), TAKEN, permission, each)

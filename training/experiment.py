@@ -13,6 +13,7 @@ more than a year stale; what is judged is the way of making it (docs/decisions/0
 from __future__ import annotations
 
 import hashlib
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def _keep(invocation: Invocation, planned: Plan, trained: Trained, results: Resu
     final = invocation.workspace.scores / run_id
     names = matrix.features
     candidate = trained.candidates[results.model]
+    if final.exists() and not Run.intact(final):
+        shutil.rmtree(final)
     with new_folder(final) as folder:
         (folder / "models").mkdir()
         for name, fitted in trained.candidates.items():

@@ -4,7 +4,8 @@
       manifest.json    contract `release`
       model.lgb        the model, LightGBM native text
       baseline.lgb     the points list, for serving to fall back on
-      check/           rows made from the models' own cut points (of nobody), and the margins they must get
+      definition.json  the definition it was trained with
+      check.npz        `rows` made from the model's own cut points (of nobody), and the `margins` they must get
     release/PROGRAMME/history.json   what was current, and when
 
 No decision, no champion: `charter.signoffs.require` is the only door.
@@ -62,6 +63,7 @@ def release(invocation: Invocation, run: str | None = None) -> Path:
         write_text(beside / "model.lgb", text)
         if chosen.manifest.get("baseline"):
             write_text(beside / "baseline.lgb", chosen.text("baseline.lgb"))
+        write_text(beside / "definition.json", _definition(invocation, chosen))
         _write_check(beside, chosen, text)
         manifest = content | {"id": release_id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
         check_document("release", manifest)
@@ -104,6 +106,9 @@ def _decided(invocation: Invocation, run: Run) -> Mapping[str, Any]:
     decision = require(invocation, folder, synthetic=bool(run.manifest["synthetic"]))
     findings = read_json(folder / "findings.json")
     audited = findings.get("model", run.manifest["model"])
+    scores = findings["inputs"].get("scores.parquet")
+    if scores not in (None, run.manifest["outputs"]["scores.parquet"]):
+        raise DataError(f"the audit is not of run {run.id}'s scores.", "Run `sooner audit`, then `sooner decide`.")
     if decision["run"] != run.id or decision["programme"] != invocation.programme or audited != run.manifest["model"]:
         raise DataError(
             f"the decision is on {audited} of run {decision['run']}; the candidate is {run.manifest['model']} of run"
@@ -198,14 +203,22 @@ def check_rows(text: str, seed: int = 0) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
 
 
+def _definition(invocation: Invocation, run: Run) -> str:
+    path = invocation.workspace.matrix / str(run.manifest["matrix"]) / "definition.json"
+    if not path.exists() or file_digest(path) != run.manifest["inputs"]["matrix/definition.json"]:
+        raise DataError(
+            f"the definition that run {run.id} was trained with is missing or was changed.",
+            "Run `sooner build` and `sooner train` again.",
+        )
+    return path.read_text(encoding="utf-8")
+
+
 def _write_check(folder: Path, run: Run, text: str) -> None:
-    (folder / "check").mkdir()
     rows = check_rows(text)
-    np.save(folder / "check" / "features.npy", rows, allow_pickle=False)
-    np.save(folder / "check" / "margins.npy", predict(text, rows, threads=1), allow_pickle=False)
+    checked = {"rows": rows, "margins": predict(text, rows, threads=1)}
     if run.manifest.get("baseline"):
-        baseline = predict(run.text("baseline.lgb"), rows, threads=1)
-        np.save(folder / "check" / "baseline_margins.npy", baseline, allow_pickle=False)
+        checked["baseline_margins"] = predict(run.text("baseline.lgb"), rows, threads=1)
+    np.savez(folder / "check.npz", **checked)  # type: ignore[arg-type]  # numpy types the names as flags of savez
 
 
 def _history(invocation: Invocation) -> list[dict[str, str]]:

@@ -98,6 +98,16 @@ class Run:
         check_document("run", manifest)
         return cls(folder, manifest)
 
+    @staticmethod
+    def intact(folder: Path) -> bool:
+        """Whether the run in `folder` has every file that its manifest names, as written."""
+        if not (folder / "manifest.json").exists():
+            return False
+        outputs = read_json(folder / "manifest.json")["outputs"]
+        return all(
+            (folder / name).exists() and file_digest(folder / name) == digest for name, digest in outputs.items()
+        )
+
     @property
     def id(self) -> str:
         """The run's id."""

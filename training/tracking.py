@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from charter.contracts.files import read_json, write_json
 from charter.contracts.workspace import Workspace
@@ -93,11 +94,7 @@ class Tracking:
 
         experiment = self._ready.result()
         client = mlflow.MlflowClient()
-        parent = os.environ.get("MLFLOW_RUN_ID")
-        if parent is None:
-            parent = client.create_run(experiment, run_name=run.id).info.run_id
-        else:
-            experiment = client.get_run(parent).info.experiment_id
+        parent = os.environ.get("MLFLOW_RUN_ID") or client.create_run(experiment, run_name=run.id).info.run_id
         try:
             _parent(client, parent, run, planned, results)
             for step, fold in enumerate(planned.folds):
@@ -120,17 +117,25 @@ class Tracking:
 
 
 def _experiment(uri: str, workspace: Workspace) -> str:
-    """Return the id of the programme's experiment, made on first use; migrates a new store."""
+    """Return the id of the programme's experiment, made on first use, or the one `mlflow run` records in.
+
+    Migrates a new store. Where the store has no server to keep artifacts, they go to the workspace.
+    """
     import mlflow
 
     client = mlflow.MlflowClient(uri)
+    if "MLFLOW_RUN_ID" in os.environ:
+        return str(client.get_run(os.environ["MLFLOW_RUN_ID"]).info.experiment_id)
+    place = None if urlsplit(uri).scheme in ("http", "https", "databricks") else workspace.artifacts.resolve().as_uri()
     found = client.get_experiment_by_name(workspace.programme)
+    if found is not None and found.lifecycle_stage != "active":
+        client.restore_experiment(found.experiment_id)
+    if found is not None and uri == workspace.tracking_uri and found.artifact_location != place:
+        # The workspace was copied or moved, and MLflow would go on writing to where it was.
+        client.rename_experiment(found.experiment_id, f"{workspace.programme} (elsewhere, {found.experiment_id})")
+        found = None
     if found is not None:
-        if found.lifecycle_stage != "active":
-            client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)
-    local = uri == workspace.tracking_uri
-    place = workspace.artifacts.resolve().as_uri() if local else None
     return str(client.create_experiment(workspace.programme, artifact_location=place))
 
 

@@ -138,25 +138,36 @@ def shared_matrix(tmp_path_factory: pytest.TempPathFactory) -> Matrix:
     return make_matrix(Workspace(tmp_path_factory.mktemp("matrix"), "early_help"), Made())
 
 
+@pytest.fixture(scope="session")
+def quick_council(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the shipped council that trains in a second: fewer folds, trees and resamples."""
+    folder = tmp_path_factory.mktemp("council") / "council"
+    shutil.copytree(shipped_council(), folder)
+    training = folder / "early_help" / "training.toml"
+    text = training.read_text(encoding="utf-8")
+    for was, now in (
+        ("count = 4", "count = 2"),
+        ("trees = 150", "trees = 25"),
+        ("\nresamples = 1000", "\nresamples = 200"),
+        ("ranking_resamples = 200", "ranking_resamples = 100"),
+    ):
+        assert was in text
+        text = text.replace(was, now)
+    training.write_text(text, encoding="utf-8")
+    return folder
+
+
 @pytest.fixture
 def council() -> Council:
     return Council.load(shipped_council())
 
 
 @pytest.fixture
-def invocation(tmp_path: Path, shared_matrix: Matrix) -> Invocation:
-    """Return an invocation of early help whose workspace has a copy of the shared matrix."""
-    root = tmp_path / "workspace"
-    shutil.copytree(shared_matrix.folder.parents[2], root)
-    return Invocation.open(shipped_council(), "early_help", root, quiet=True)
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[[Made], Invocation]:
+def make(tmp_path: Path, quick_council: Path) -> Callable[[Made], Invocation]:
     """Return a function that makes a workspace with a matrix of one's own."""
 
     def made(how: Made) -> Invocation:
-        opened = Invocation.open(shipped_council(), "early_help", tmp_path / "own", quiet=True)
+        opened = Invocation.open(quick_council, "early_help", tmp_path / "own", quiet=True)
         make_matrix(opened.workspace, how)
         return opened
 
@@ -171,3 +182,21 @@ def how() -> type[Made]:
 @pytest.fixture
 def taken_at() -> datetime:
     return datetime.fromisoformat(TAKEN_AT)
+
+
+@pytest.fixture(scope="session")
+def trained_workspace(tmp_path_factory: pytest.TempPathFactory, shared_matrix: Matrix, quick_council: Path) -> Path:
+    """Return a workspace with one training run; a test that changes it copies it first (`trained`)."""
+    from training.experiment import train
+
+    root = tmp_path_factory.mktemp("trained") / "workspace"
+    shutil.copytree(shared_matrix.folder.parents[2], root)
+    train(Invocation.open(quick_council, "early_help", root, quiet=True))
+    return root
+
+
+@pytest.fixture
+def trained(tmp_path: Path, trained_workspace: Path, quick_council: Path) -> Invocation:
+    """Return an invocation over a copy of the trained workspace."""
+    shutil.copytree(trained_workspace, tmp_path / "workspace")
+    return Invocation.open(quick_council, "early_help", tmp_path / "workspace", quiet=True)

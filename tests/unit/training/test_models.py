@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from charter.contracts.matrix import Matrix
+from charter.errors import DataError, DefinitionError
+from training.boosting import directions
+from training.logistic import candidates, coefficients, indicators, regression
+from training.models import Sample, fit_simple, words
+from training.points import points_list
+from training.settings import Band, Bootstrap, Folds, Logistic, Models, Points, Settings, Trees
+from training.stumps import margins
+
+BY = Settings(
+    Folds(), Models(), Trees(), Points(rules=6), Logistic(), Bootstrap(), (Band("a", "A", 0.0, (0.0, 1.0), "All."),)
+)
+
+
+def planted(rows: int = 6000, seed: int = 5) -> tuple[Any, Any]:
+    """Return counts in six columns; the outcome follows column 0 up and column 1 down, the rest is noise."""
+    generator = np.random.default_rng(seed)
+    values = generator.poisson(0.8, size=(rows, 6)).astype(np.float32)
+    values[generator.random(values.shape) < 0.1] = np.nan
+    odds = -2.5 + 1.2 * np.nan_to_num(values[:, 0]) - 0.8 * np.nan_to_num(values[:, 1])
+    return values, (generator.random(rows) < 1 / (1 + np.exp(-odds))).astype(np.int8)
+
+
+def test_a_points_list_has_few_rules_of_whole_points_that_only_add() -> None:
+    values, labels = planted()
+    rules = points_list(values, labels, [0] * 6, Points(rules=4, most=5))
+    assert 1 <= len(rules) <= 4
+    assert all(rule.adds in {1.0, 2.0, 3.0, 4.0, 5.0} for rule in rules)
+    assert rules[0].adds == 5.0
+
+
+def test_a_points_list_finds_the_planted_signals_and_their_direction() -> None:
+    values, labels = planted()
+    rules = points_list(values, labels, [0] * 6, Points(rules=2, most=5))
+    assert {(rule.feature, rule.at_least) for rule in rules} == {(0, True), (1, False)}
+
+
+def test_a_points_list_keeps_to_the_stated_directions() -> None:
+    values, labels = planted()
+    rules = points_list(values, labels, [-1, 1, 0, 0, 0, 0], Points(rules=6, most=5))
+    assert not {(rule.feature, rule.at_least) for rule in rules} & {(0, True), (1, False)}
+
+
+def test_a_points_list_of_nothing_that_helps_is_refused() -> None:
+    values, labels = planted()
+    with pytest.raises(DataError, match="no feature raises the likelihood"):
+        points_list(values[:, :2], labels, [-1, 1], Points())
+
+
+def test_a_large_cut_is_rounded_to_what_people_can_remember() -> None:
+    generator = np.random.default_rng(2)
+    owed = generator.gamma(2, 400, size=(4000, 1)).astype(np.float32)
+    labels = (generator.random(4000) < np.where(owed[:, 0] > 900, 0.6, 0.05)).astype(np.int8)
+    (rule,) = points_list(owed, labels, [1], Points())
+    assert rule.threshold == float(f"{rule.threshold:.2g}")
+
+
+def test_the_regression_agrees_with_its_own_rules_and_the_probabilities_are_calibrated() -> None:
+    values, labels = planted()
+    rules, start = regression(values, labels, [0] * 6, Logistic(l2=0.001))
+    likely = 1 / (1 + np.exp(-margins(rules, values, start)))
+    assert likely.mean() == pytest.approx(labels.mean(), abs=1e-3)
+    assert likely[labels == 1].mean() > 2 * likely[labels == 0].mean()
+
+
+def test_a_step_against_the_stated_direction_is_dropped() -> None:
+    values, labels = planted()
+    rules, _ = regression(values, labels, [-1, 1, 1, 1, 1, 1], Logistic())
+    assert all(rule.adds <= 0 for rule in rules if rule.feature == 0)
+    assert all(rule.adds >= 0 for rule in rules if rule.feature != 0)
+
+
+def test_a_feature_that_never_varies_has_no_step() -> None:
+    values, _ = planted()
+    values[:, 2], values[:, 3] = 7.0, np.nan
+    assert {rule.feature for rule in candidates(values, 4)} == {0, 1, 4, 5}
+
+
+def test_the_ridge_of_the_regression_is_the_usual_one() -> None:
+    """Half of l2 times the squared weights plus the negative log likelihood has its smallest value there."""
+    values, labels = planted(1500)
+    held = indicators(candidates(values, 2), values)
+    weights, intercept = coefficients(held, labels, l2=10.0)
+
+    def cost(w: Any) -> float:
+        odds = held @ w + intercept
+        return float(np.logaddexp(0, odds).sum() - odds[labels == 1].sum() + 5.0 * (w**2).sum())
+
+    generator = np.random.default_rng(0)
+    assert all(cost(weights) <= cost(weights + generator.normal(0, 0.05, len(weights))) for _ in range(50))
+
+
+def sample_of(matrix: Matrix) -> Sample:
+    rows = matrix.at(matrix.dates[0])
+    labels = (np.arange(len(rows.entity)) % 9 == 0).astype(np.int8)
+    return Sample(np.asarray(rows.features), labels)
+
+
+def test_lots_are_drawn_by_the_published_rule_because_all_margins_are_equal(shared_matrix: Matrix) -> None:
+    fitted = fit_simple("random", sample_of(shared_matrix), shared_matrix.definition, shared_matrix.features, [], BY)
+    assert set(fitted.margins(np.asarray(shared_matrix.at(shared_matrix.dates[0]).features), 1)) == {0.0}
+
+
+def test_last_contact_puts_the_newest_first_and_the_unseen_last(shared_matrix: Matrix) -> None:
+    sample = sample_of(shared_matrix)
+    fitted = fit_simple("last_contact", sample, shared_matrix.definition, shared_matrix.features, [], BY)
+    columns = [column for column, _ in fitted.columns]
+    assert columns
+    rows = np.full((3, len(shared_matrix.features)), np.nan, dtype=np.float32)
+    rows[0, columns[0]], rows[1, columns[0]] = 3.0, 1.0
+    assert np.argsort(-fitted.margins(rows, 1)).tolist() == [1, 0, 2]
+
+
+def test_last_contact_needs_a_feature_that_counts_days(shared_matrix: Matrix) -> None:
+    without = {"features": [f for f in shared_matrix.definition["features"] if "days_since" not in str(f)]}
+    with pytest.raises(DefinitionError, match="counts days since"):
+        fit_simple("last_contact", sample_of(shared_matrix), without, shared_matrix.features, [], BY)
+
+
+def test_the_best_single_feature_is_the_planted_one() -> None:
+    values, labels = planted()
+    names = ["a", "b", "c", "d", "e", "f"]
+    fitted = fit_simple("one_feature", Sample(values, labels), {"features": []}, names, [0] * 6, BY)
+    assert fitted.params["feature"] == "a"
+    assert fitted.columns == ((0, 1),)
+
+
+def test_points_are_said_in_words(shared_matrix: Matrix) -> None:
+    stated = directions(shared_matrix.definition, shared_matrix.features)
+    fitted = fit_simple(
+        "points", sample_of(shared_matrix), shared_matrix.definition, shared_matrix.features, stated, BY
+    )
+    said = words(fitted, shared_matrix.definition, shared_matrix.features)
+    assert len(said) == len(fitted.rules)
+    assert all(" points: " in sentence for sentence in said)

@@ -1,0 +1,70 @@
+"""Erasure in this room: scores of people who withdrew are removed, and their runs marked to be trained again.
+
+A model's text holds no rows and stays, so that a list already issued can still be explained; its run can no longer be
+released or reproduced (exit 12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from charter.contracts.files import file_digest, new_file, read_json, write_json
+from charter.contracts.matrix import Matrix
+from charter.contracts.workspace import Workspace
+from training.run import SCORES
+
+__all__ = ["forget"]
+
+
+def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
+    """Remove the scores of these people's households from every run of every programme; return how many rows.
+
+    Call it before features' own `forget`: the matrix says which households were theirs. Where a run's matrix is gone
+    or was changed, nobody can say whose its scores are, and all of them are removed. The caller holds the writer lock.
+    """
+    people = np.array(sorted(person.encode() for person in person_ids), dtype="S32")
+    removed = 0
+    for manifest in sorted((workspace.root / "scores").glob("*/*/manifest.json")):
+        removed += _forget_in(manifest.parent, people, Workspace(workspace.root, manifest.parents[1].name))
+    return removed
+
+
+def _forget_in(run: Path, people: np.ndarray[tuple[int], np.dtype[np.bytes_]], workspace: Workspace) -> int:
+    manifest = read_json(run / "manifest.json")
+    scores = pq.read_table(run / "scores.parquet", schema=SCORES)
+    matrix = workspace.matrix / str(manifest["matrix"])
+    known = (matrix / "manifest.json").exists() and file_digest(matrix / "manifest.json") == manifest["inputs"].get(
+        "matrix/manifest.json"
+    )
+    if known:
+        entities, rows = _theirs(Matrix.open(matrix), people)
+        theirs = pc.is_in(scores["entity"], value_set=pa.array(entities, pa.string()))
+        kept = scores.filter(pc.invert(theirs))
+    else:
+        kept, rows = scores.slice(0, 0), len(scores)
+    if not rows:
+        return 0
+    with new_file(run / "scores.parquet") as beside:
+        pq.write_table(kept, beside, compression="zstd")
+    manifest["outputs"]["scores.parquet"] = file_digest(run / "scores.parquet")
+    manifest["withdrawn_rows"] = int(manifest.get("withdrawn_rows", 0)) + rows
+    write_json(run / "manifest.json", manifest)
+    return len(scores) - len(kept)
+
+
+def _theirs(matrix: Matrix, people: np.ndarray[tuple[int], np.dtype[np.bytes_]]) -> tuple[list[str], int]:
+    """Return the entities that these people were members of at any as-of date, and how many rows they have."""
+    entities: set[bytes] = set(people.tolist()) if matrix.definition["entity"] == "person" else set()
+    for day in matrix.dates:
+        rows = matrix.at(day)
+        members = np.isin(rows.person, people)
+        entities |= set(np.asarray(rows.entity)[np.unique(rows.person_row[members])].tolist())
+    chosen = np.array(sorted(entities), dtype="S32")
+    number = sum(int(np.isin(matrix.at(day).entity, chosen).sum()) for day in matrix.dates)
+    return [entity.decode() for entity in chosen.tolist()], number

@@ -100,7 +100,7 @@ class Tally:
         Shape (resamples, groups, cells); the same seed gives the same draws.
         """
         clusters, kinds = int(self.weight.sum()), self.weight.size
-        flat = self.patterns.reshape(kinds, -1)
+        flat = self.patterns.reshape(kinds, len(self.names) * CELLS)
         drawn = np.zeros((resamples, flat.shape[1]))
         rng = np.random.default_rng(seed)
         at_once = max(1, _DRAWN_AT_ONCE // max(kinds, 1))

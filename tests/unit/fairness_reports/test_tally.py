@@ -1,0 +1,139 @@
+"""Counting by household pattern gives the counts, and the intervals, of counting row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairness_reports.audit.disparities import disparities
+from fairness_reports.audit.measures import MEASURES
+from fairness_reports.audit.tally import CELLS, UNKNOWN, Grouping, Tally, cells
+
+
+def rows_of(seed: int, clusters: int, dates: int = 3) -> tuple[np.ndarray, Grouping, np.ndarray]:
+    """Rows of households that rise and fall together: cluster, group and cell of each."""
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 4, clusters)
+    cluster = np.repeat(np.arange(clusters) * 7 + 3, sizes * dates)
+    of = np.repeat(np.arange(clusters), sizes * dates)
+    group = Grouping.of(rng.choice(["a", "b", "c"], clusters, p=[0.7, 0.25, 0.05])[of].astype(str))
+    need = rng.normal(size=clusters)[of]
+    label = (need + rng.normal(size=len(of)) > 1.2).astype(np.int8)
+    label[rng.random(len(of)) < 0.05] = UNKNOWN
+    selected = need + rng.normal(size=len(of)) * 0.5 - 0.4 * (group.code == 1) > 1.0
+    return cluster, group, cells(label, selected)
+
+
+def test_cells_are_numbered_as_documented() -> None:
+    label = np.array([0, 0, 1, 1, UNKNOWN, UNKNOWN], dtype=np.int8)
+    assert cells(label, np.array([False, True] * 3)).tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2), st.integers(0, 5)), max_size=60), st.integers(0, 100))
+def test_a_tally_counts_every_row_once(rows: list[tuple[int, int, int]], shift: int) -> None:
+    cluster, group, cell = (np.array([row[i] for row in rows], dtype=np.int64) for i in range(3))
+    tally = Tally.make(cluster + shift, Grouping(group, ("a", "b", "c")), cell)
+    expected = np.zeros((3, CELLS))
+    np.add.at(expected, (group, cell), 1)
+    assert np.array_equal(tally.totals, expected)
+    assert tally.weight.sum() == len(set(cluster.tolist()))
+
+
+def test_households_of_one_pattern_are_kept_once() -> None:
+    cluster = np.repeat(np.arange(100), 2)
+    tally = Tally.make(cluster, Grouping(np.zeros(200, dtype=np.int64), ("a",)), np.tile([0, 3], 100))
+    assert tally.weight.tolist() == [100]
+    assert tally.patterns.tolist() == [[[1, 0, 0, 1, 0, 0]]]
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not() -> None:
+    tally = Tally.make(*rows_of(1, 300))
+    assert np.array_equal(tally.draws(20, 5), tally.draws(20, 5))
+    assert not np.array_equal(tally.draws(20, 5), tally.draws(20, 6))
+
+
+def test_every_draw_has_as_many_households() -> None:
+    cluster, group, _ = rows_of(2, 400)
+    single = np.unique(cluster, return_index=True)[1]
+    tally = Tally.make(cluster[single], Grouping(group.code[single], group.names), np.zeros(len(single), np.int64))
+    assert (tally.draws(50, 1).sum(axis=(1, 2)) == 400).all()
+
+
+@pytest.mark.parametrize("measure", ["recall", "false_positive_rate", "selection_rate", "precision"])
+def test_intervals_are_those_of_drawing_whole_households_row_by_row(measure: str) -> None:
+    cluster, group, cell = rows_of(3, 3000)
+    tally = Tally.make(cluster, group, cell)
+    draws = 4000
+    found = disparities(tally, MEASURES[measure], tally.draws(draws, 11))
+    expected = slow_bootstrap(cluster, group, cell, measure, draws)
+    for one in found[:2]:
+        assert one.method == "bootstrap"
+        assert one.side.interval is not None
+        assert one.ratio_interval is not None
+        # The widths agree within 2 %, and the ends within 2 % of a width (Monte Carlo error of 4,000 draws is 1.5 %).
+        for ends, (low, high) in (
+            (one.side.interval, expected[one.group]["share"]),
+            (one.ratio_interval, expected[one.group]["ratio"]),
+        ):
+            width = high - low
+            assert ends[1] - ends[0] == pytest.approx(width, rel=0.04)
+            assert ends == pytest.approx((low, high), abs=0.04 * width)
+
+
+def slow_bootstrap(
+    cluster: np.ndarray, group: Grouping, cell: np.ndarray, measure: str, draws: int
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Draw whole households with replacement, and count the rows of each draw anew."""
+    rng = np.random.default_rng(99)
+    names, number = np.unique(cluster, return_inverse=True)
+    above, below = MEASURES[measure].above[cell], MEASURES[measure].below[cell]
+    found: dict[str, dict[str, list[float]]] = {name: {"share": [], "ratio": []} for name in group.names[:2]}
+    for _ in range(draws):
+        times = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[number]
+        for code, name in enumerate(group.names[:2]):
+            inside = group.code == code
+            share = (times * above)[inside].sum() / (times * below)[inside].sum()
+            rest = (times * above)[~inside].sum() / (times * below)[~inside].sum()
+            found[name]["share"].append(share)
+            found[name]["ratio"].append(share / rest)
+    return {
+        name: {key: tuple(np.percentile(values, [2.5, 97.5])) for key, values in both.items()}
+        for name, both in found.items()
+    }
+
+
+def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:
+    cluster, group, cell = rows_of(4, 60)
+    tally = Tally.make(cluster, group, np.where(group.code == 2, 0, cell))
+    by_group = {one.group: one for one in disparities(tally, MEASURES["recall"], tally.draws(200, 1))}
+    assert by_group["a"].method == "small"
+    assert by_group["c"].side.estimate is None
+    assert by_group["c"].ratio is None
+    assert by_group["c"].ratio_interval is None
+
+
+def test_one_group_alone_has_nobody_to_be_compared_with() -> None:
+    cluster, _, cell = rows_of(5, 100)
+    tally = Tally.make(cluster, Grouping(np.zeros(len(cluster), dtype=np.int64), ("all",)), cell)
+    (only,) = disparities(tally, MEASURES["recall"], tally.draws(200, 1))
+    assert only.side.estimate is not None
+    assert only.rest.estimate is None
+    assert only.ratio is None
+
+
+def test_nobody_at_all_is_counted_as_nobody() -> None:
+    empty = np.zeros(0, dtype=np.int64)
+    tally = Tally.make(empty, Grouping(empty, ("a",)), empty)
+    assert tally.totals.tolist() == [[0] * CELLS]
+    (only,) = disparities(tally, MEASURES["recall"], tally.draws(10, 1))
+    assert only.side.interval is None
+
+
+def test_several_batches_of_draws_are_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally.make(*rows_of(6, 200))
+    whole = tally.draws(30, 3)
+    monkeypatch.setattr("fairness_reports.audit.tally._DRAWN_AT_ONCE", tally.weight.size * 7)
+    assert np.array_equal(tally.draws(30, 3), whole)

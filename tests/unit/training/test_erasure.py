@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from charter.contracts.files import file_digest
 from charter.contracts.matrix import Matrix
@@ -11,6 +12,12 @@ from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
 from training.erasure import forget
 from training.run import Run
+
+# MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*inferred as AnyType:UserWarning"),
+]
 
 
 def people_of(invocation: Invocation, households: int) -> tuple[list[str], set[str]]:

@@ -10,6 +10,12 @@ from charter.invocation import Invocation
 from training.reproduce import retrain
 from training.run import Run
 
+# MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*inferred as AnyType:UserWarning"),
+]
+
 
 def test_a_run_trained_again_gives_the_same_bytes(trained: Invocation) -> None:
     run = Run.open(trained.workspace)

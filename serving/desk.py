@@ -23,7 +23,7 @@ from serving.seal import read
 from serving.session import Sessions
 from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store
-from serving.suspension import Suspension, suspensions
+from serving.suspension import Suspension, feeds_of, suspensions
 
 __all__ = ["Desk"]
 
@@ -78,7 +78,7 @@ class Desk:
             return None
         manifest = self.manifest(bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
-        feeds = tuple(manifest.get("services", {}))
+        feeds = feeds_of(manifest)
         return next((one for one in found if one.holds(self.programme, team, feeds, models)), None)
 
     def _manifest(self, bundle: str) -> Mapping[str, Any]:

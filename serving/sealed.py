@@ -30,7 +30,7 @@ from serving.reasons import reasons
 from serving.seal import canonical, digest, read, referral_id
 from serving.store import IssuedList, Referral, Store
 
-__all__ = ["canonical", "digest", "read", "records", "referral_id", "reproduce"]
+__all__ = ["origin", "records", "reproduce"]
 
 _VERSION = 1
 
@@ -138,19 +138,19 @@ def _referral(record: Mapping[str, Any]) -> Referral:
     )
 
 
+def origin(invocation: Invocation, referral: str) -> tuple[str, date]:
+    """Return the snapshot and as-of date that a referral was made from; raise UsageError for an unknown one."""
+    stored, header = _find(invocation, referral)
+    return stored.snapshot, date.fromisoformat(header.as_of)
+
+
 def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> bytes:
     """Make a referral's record again from `matrix_folder` (its snapshot's matrix, built again) and return its bytes.
 
     Raises UsageError for an unknown referral, WithdrawnError (exit 12) naming what was withdrawn since where the
     record can't be made any more, DataError where it comes out differently for no such reason.
     """
-    engine = connect(database_url(invocation.workspace))
-    migrate(engine)
-    store = Store(engine, chain="command")
-    try:
-        stored, header = _stored(store, referral)
-    finally:
-        store.close()
+    stored, header = _find(invocation, referral)
     sealed = read(stored)
     withdrawn = _withdrawn(invocation.workspace, stored.snapshot)
     own = {person["person"] for person in sealed["people"]}
@@ -173,9 +173,15 @@ def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> byt
     )
 
 
-def _stored(store: Store, referral: str) -> tuple[Referral, IssuedList]:
-    stored = store.referral(referral)
-    header = store.issued_list(stored.programme, stored.list) if stored else None
+def _find(invocation: Invocation, referral: str) -> tuple[Referral, IssuedList]:
+    engine = connect(database_url(invocation.workspace))
+    migrate(engine)
+    store = Store(engine, chain="command")
+    try:
+        stored = store.referral(referral)
+        header = store.issued_list(stored.programme, stored.list) if stored else None
+    finally:
+        store.close()
     if stored is None or header is None:
         raise UsageError(f"there is no referral {referral}.", "Take its id from the case page's address.")
     return stored, header

@@ -7,13 +7,14 @@ kind that isn't known, suspends everything: in doubt no list is shown.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from charter.contracts.workspace import Workspace
 from charter.errors import BlockedError
 
-__all__ = ["Suspension", "require_running", "suspensions"]
+__all__ = ["Suspension", "feeds_of", "require_running", "suspensions"]
 
 _KINDS = ("all", "programme", "team", "feed", "model")
 
@@ -35,6 +36,11 @@ class Suspension:
             or (self.kind == "feed" and self.name in set(feeds))
             or (self.kind == "model" and self.name in set(models))
         )
+
+
+def feeds_of(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Return the services that a bundle's model reads."""
+    return frozenset(service for feature in manifest.get("features", ()) for service in feature["services"])
 
 
 def suspensions(workspace: Workspace) -> tuple[Suspension, ...]:

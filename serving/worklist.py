@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from serving.places import Place, places_of, scored, teams_of
 from serving.sealed import records
 from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store, now_text
-from serving.suspension import require_running
+from serving.suspension import feeds_of, require_running, suspensions
 
 __all__ = ["ListSummary", "RankResult", "export_actions", "rank"]
 
@@ -73,7 +73,6 @@ class RankResult:
             "lists": [asdict(one) for one in self.lists],
         }
 
-    @property
     def sentence(self) -> str:
         """Say it to a person."""
         total = sum(one.referrals for one in self.lists)
@@ -98,9 +97,11 @@ def rank(
     require_running(workspace)
     programme = Programme.load(invocation.programme_folder)
     settings = Settings.of(programme.worklist)
-    capacity = programme.capacity(council, as_of)
+    stopped = {one.name for one in suspensions(workspace) if one.kind == "team"}
+    capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = Bundle.current(workspace)
-    require_running(workspace, feeds=bundle.manifest["services"], models=[bundle.id, str(bundle.manifest["release"])])
+    models = [bundle.id, str(bundle.manifest["release"])]
+    require_running(workspace, feeds=feeds_of(bundle.manifest), models=models)
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     margins = scored(bundle, matrix, at)
@@ -122,7 +123,7 @@ def rank(
             bundle=bundle.id,
             matrix=str(matrix.manifest["id"]),
             lists=_summaries(council, store, headers, kept),
-            refused=_refused(council, as_of),
+            refused=_refused(council, as_of, stopped),
             unserved=int((teams_of(council, at) == "").sum()),
         )
     finally:
@@ -205,12 +206,15 @@ def _of_list(
     return [row for place, row in zip(places, made, strict=True) if place.header.id == header.id]
 
 
-def _refused(council: Council, as_of: date) -> dict[str, str]:
-    return {
-        team.id: "No help is on offer, and a list with no help behind it is surveillance."
-        for team in council.teams
-        if team.serves(as_of) and team.places <= 0
-    }
+def _refused(council: Council, as_of: date, stopped: Collection[str]) -> dict[str, str]:
+    """Return why each team that exists got no list."""
+    refused = {}
+    for team in council.teams:
+        if team.serves(as_of) and team.id in stopped:
+            refused[team.id] = "The team's lists are suspended."
+        elif team.serves(as_of) and team.places <= 0:
+            refused[team.id] = "No help is on offer, and a list with no help behind it is surveillance."
+    return refused
 
 
 def _summaries(

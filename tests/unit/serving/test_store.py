@@ -1,0 +1,257 @@
+"""The store: nothing lost, nothing doubled, conflicts told, and a database that refuses what must not be."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, delete, insert, text, update
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.pool import NullPool
+
+from charter.errors import DataError, UsageError
+from charter.key import Key
+from serving.database import connect, database_url, migrate, writing
+from serving.identity import Identity
+from serving.seal import digest
+from serving.store import ConflictError, IssuedList, Referral, Store, now_text
+from serving.tables import audit, decisions, lists, metadata
+from tests.unit.serving.conftest import World
+
+WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
+KEY = b"k" * 32
+SERVER = os.environ.get("SOONER_TEST_POSTGRES", "postgresql+psycopg://127.0.0.1:5432/test")
+
+
+def postgres() -> str:
+    """Return the URL of a PostgreSQL server, or skip with what brings one."""
+    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'sooner[postgres]'")
+    try:
+        with create_engine(SERVER, poolclass=NullPool).connect():
+            return SERVER
+    except DatabaseError:
+        pytest.skip("needs a PostgreSQL server: name one in SOONER_TEST_POSTGRES")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give an empty database of each kind; a schema of its own in PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'casework.db'}"
+        return
+    server, schema = postgres(), f"sooner_{uuid.uuid4().hex[:12]}"
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    yield f"{server}?options=-csearch_path%3D{schema}"
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    made = connect(url)
+    migrate(made)
+    yield made
+    made.dispose()
+
+
+def issue(store: Store, number: int = 1) -> list[Referral]:
+    header = IssuedList(
+        "early_help", "north-2026-09-28", "north", "2026-09-28", now_text(), now_text(), 8, 100, {}, "s", "m", "b"
+    )
+    rows = [
+        Referral(f"r{n}", "early_help", header.id, "north", f"e{n}", n + 1, 1.5, "a", "ranked", "s", "m", "b",
+                 b"{}", digest(b"{}"))
+        for n in range(number)
+    ]  # fmt: skip
+    store.issue([(header, [(row, [f"p{row.id}", "shared"]) for row in rows])], actor="sooner")
+    return rows
+
+
+def test_a_decision_moves_the_referral_on(engine: Engine) -> None:
+    store = Store(engine)
+    issue(store)
+    decision = store.decide(WORKER, "r0", version=1, disposition="taken_up", reason="need_confirmed", note="x")
+    stored = store.referral("r0")
+    assert stored is not None
+    assert (stored.status, stored.version) == ("taken_up", 2)
+    assert store.decisions("r0") == [decision]
+    assert decision.offered_at == decision.decided_at
+
+
+def test_a_decision_on_an_old_version_is_a_conflict(engine: Engine) -> None:
+    store = Store(engine)
+    issue(store)
+    store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
+    with pytest.raises(ConflictError, match="Somebody else"):
+        store.decide(WORKER, "r0", version=1, disposition="set_aside", reason="capacity")
+    with pytest.raises(UsageError, match="no such referral"):
+        store.decide(WORKER, "nobody", version=1, disposition="deferred", reason="capacity")
+    with pytest.raises(UsageError, match="no decision"):
+        store.decide(WORKER, "r0", version=2, disposition="closed", reason="capacity")
+    assert len(store.decisions("r0")) == 1
+
+
+def test_the_same_key_files_one_decision_and_another_use_of_it_is_refused(engine: Engine) -> None:
+    store = Store(engine)
+    issue(store, 2)
+    first = store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity", key="once")
+    assert store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity", key="once") == first
+    with pytest.raises(UsageError, match="idempotency key"):
+        store.decide(WORKER, "r1", version=1, disposition="deferred", reason="capacity", key="once")
+    assert len(store.decisions()) == 1
+
+
+def test_the_database_itself_admits_no_decision_of_the_system(engine: Engine) -> None:
+    issue(Store(engine))
+    row = {"referral": "r0", "version": 1, "disposition": "set_aside", "reason": "capacity", "note": "",
+           "own_view": "", "reference": "", "role": "system", "decided_at": now_text(), "key": "k"}  # fmt: skip
+    for actor, kind in (("sooner", "system"), ("", "person")):
+        with pytest.raises(IntegrityError), writing(engine) as connection:
+            connection.execute(insert(decisions), {**row, "actor": actor, "actor_kind": kind})
+    with pytest.raises(IntegrityError), writing(engine) as connection:
+        connection.execute(insert(decisions), {**row, "actor": "a", "actor_kind": "person", "disposition": "close"})
+    assert not Store(engine).decisions()
+
+
+@pytest.mark.parametrize("table", [audit, decisions])
+def test_rows_of_the_log_and_decisions_can_only_be_added(engine: Engine, table) -> None:  # a table
+    store = Store(engine)
+    issue(store)
+    store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
+    with pytest.raises(DatabaseError, match="only be added"), writing(engine) as connection:
+        connection.execute(update(table).values(actor="somebody else"))
+    with pytest.raises(DatabaseError, match="only be added"), writing(engine) as connection:
+        connection.execute(delete(table))
+
+
+def test_an_act_that_fails_leaves_no_entry_and_no_gap_in_the_log(engine: Engine) -> None:
+    store = Store(engine, key=KEY)
+    issue(store)
+    store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
+    for _ in range(3):
+        with pytest.raises(ConflictError):
+            store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
+    store.decide(WORKER, "r0", version=2, disposition="taken_up", reason="need_confirmed")
+    assert sum(store.verify_log().values()) == 3
+    assert [entry.action for entry in store.entries()] == ["list.issued", "referral.decided", "referral.decided"]
+
+
+def test_entries_changed_behind_the_triggers_are_found(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'c.db'}")
+    migrate(engine)
+    store = Store(engine, key=KEY)
+    issue(store)
+    for _ in range(3):
+        store.log(WORKER, "referral.viewed", subject="r0")
+    with writing(engine) as connection:
+        connection.execute(text("DROP TRIGGER audit_no_delete"))
+        connection.execute(text("DELETE FROM audit WHERE number = 4"))
+    assert sum(store.verify_log().values()) == 3
+    store.close()
+    with pytest.raises(DataError, match="entry 4"):
+        Store(connect(f"sqlite:///{tmp_path / 'c.db'}"), key=KEY).verify_log()
+
+
+def test_twenty_reviewers_at_once_lose_and_double_nothing(engine: Engine, url: str) -> None:
+    """Two stores stand for two workers; every decision made is there once, and every other was told a conflict."""
+    stores = [Store(engine, chain="a"), Store(connect(url), chain="b")]
+    rows = issue(stores[0], 10)
+    made: list[str] = []
+    told = 0
+    guard = threading.Lock()
+
+    def review(reviewer: int) -> None:
+        nonlocal told
+        identity = Identity(f"worker-{reviewer}", "lead_practitioner", frozenset({"north"}))
+        for row in rows:
+            store = stores[reviewer % 2]
+            seen = store.referral(row.id)
+            assert seen is not None
+            key = f"{reviewer}-{row.id}"
+            try:
+                for _ in range(2):  # a client that sends again because it heard no answer
+                    store.decide(identity, row.id, version=seen.version, disposition="deferred", reason="c", key=key)
+                with guard:
+                    made.append(key)
+            except ConflictError:
+                with guard:
+                    told += 1
+
+    threads = [threading.Thread(target=review, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = stores[0].decisions()
+    assert len(made) + told == 200
+    assert sorted(f"{one.actor.removeprefix('worker-')}-{one.referral}" for one in stored) == sorted(made)
+    for row in rows:
+        versions = [one.version for one in stored if one.referral == row.id]
+        assert versions == list(range(1, len(versions) + 1))
+    assert sum(stores[0].verify_log().values()) == 1 + len(made)
+    stores[1].close()
+
+
+def test_people_who_object_are_taken_off_at_once_and_their_record_stays(engine: Engine) -> None:
+    store = Store(engine)
+    issue(store, 3)
+    assert store.remove(["pr1"], "objection", actor="sooner") == 1
+    assert [row.removed for row in store.referrals("early_help", "north-2026-09-28")] == ["", "objection", ""]
+    assert store.remove(["pr1"], "objection", actor="sooner") == 0
+    with pytest.raises(ConflictError):
+        store.decide(WORKER, "r1", version=2, disposition="taken_up", reason="x")
+    assert store.remove(["shared"], "objection", actor="sooner") == 2
+    assert store.remove([], "objection", actor="sooner") == 0
+
+
+def test_migrating_twice_changes_nothing_and_makes_what_the_code_expects(engine: Engine) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    migrate(engine)
+    with writing(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_database_of_a_newer_sooner_is_refused(engine: Engine) -> None:
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DataError, match="newer Sooner"):
+        migrate(engine)
+
+
+def test_a_database_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    assert database_url(world.workspace).startswith("sqlite:///")
+    monkeypatch.setenv("SOONER_DATABASE", "mysql://host/name")
+    with pytest.raises(UsageError, match="mysql"):
+        connect(database_url(world.workspace))
+    with pytest.raises(UsageError, match="not a database URL"):
+        connect("nonsense")
+    with pytest.raises(DataError, match="can't be opened"):
+        migrate(connect("postgresql://127.0.0.1:1/nothing"))
+
+
+def test_a_killed_transaction_leaves_no_half_list(tmp_path: Path) -> None:
+    engine = connect(f"sqlite:///{tmp_path / 'c.db'}")
+    migrate(engine)
+    store = Store(engine)
+    header = IssuedList("early_help", "x", "north", "2026-09-28", now_text(), now_text(), 1, 1, {}, "s", "m", "b")
+    bad = Referral("r", "early_help", "x", "north", "e", 1, 1.0, "a", "no such arm", "s", "m", "b", b"", "d")
+    with pytest.raises(IntegrityError):
+        store.issue([(header, [(bad, [])])], actor="sooner")
+    assert store.lists("early_help") == []
+    assert store.entries() == []
+    with writing(engine) as connection:
+        assert connection.execute(lists.select()).all() == []
+
+
+def test_the_log_key_is_derived_and_not_the_master(world: World) -> None:
+    key = Key.load(world.invocation.council, world.workspace)
+    assert key.derive("audit log") != key.master
+    assert key.derive("audit log") != key.derive("sessions")

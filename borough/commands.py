@@ -17,7 +17,7 @@ verbs = typer.Typer(no_args_is_help=True)
 
 @verbs.callback()
 def borough() -> None:
-    """The fictional borough."""
+    """Make the fictional borough that sends extracts."""
 
 
 @verbs.command()
@@ -25,7 +25,7 @@ def synth(
     households: Annotated[int, typer.Option(help="How many homes.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed makes the same borough, byte for byte.")] = 1,
     unfair: Annotated[str, typer.Option(help="Record less of one group at equal need: signals, labels or both.")] = "",
-    variant: Annotated[str, typer.Option(help="standard, or points: a points list is as good as any model.")] = "standard",
+    variant: Annotated[str, typer.Option(help="standard; or points, where a points list is enough.")] = "standard",
     council: CouncilDir = Path("council"),
     programme: ProgrammeName = "",
     workspace: WorkspaceDir = Path("workspace"),

@@ -89,7 +89,8 @@ class Days:
 
     def within(self, rng: np.random.Generator, month: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return a random day of each month given by its index."""
-        return self.edges[month] + rng.integers(0, 28, len(month), dtype=np.int32)
+        day: NDArray[np.int32] = self.edges[month] + rng.integers(0, 28, len(month), dtype=np.int32)
+        return day
 
     def month_of(self, day: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the index of each day's month; days outside the ten years go to the first or last month."""

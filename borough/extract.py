@@ -119,11 +119,11 @@ class Post:
     def know(self, service: str, references: pa.Array, people: NDArray[np.integer]) -> None:
         """Keep the truth: which person each of a service's references names."""
         before = self.references.get(service)
-        people = people.astype(np.int32)
+        persons = people.astype(np.int32)
         if before is not None:
             references = pa.concat_arrays([before[0], references])
-            people = np.concatenate([before[1], people])
-        self.references[service] = (references, people)
+            persons = np.concatenate([before[1], persons])
+        self.references[service] = (references, persons)
 
     def deliver(self) -> None:
         """Write each service's `delivery.json`."""

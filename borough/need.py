@@ -2,8 +2,9 @@
 
 Each unit has a need that lasts and one that comes and goes from month to month (an autoregression of first order); part
 of it is common to money, school and family, part is its own. All are standard normal. An event of strength b follows
-`level = exp(b z - b^2 / 2)`, which is one on average. In the `points` variant a unit instead either is in need, for good and
-in every domain alike, or is not: then each recorded event adds the same evidence, and adding points up is all there is to do.
+`level = exp(b z - b^2 / 2)`, which is one on average. In the `points` variant a unit instead is in
+need, for good and in every domain alike, or is not: then each recorded event adds the same evidence, and adding points
+up is all there is to do.
 """
 
 from __future__ import annotations
@@ -34,9 +35,11 @@ class Need:
     def level(self, domain: str, strength: float, month: NDArray[np.integer], unit: NDArray[np.integer]) -> Floats:
         """Return the multiplier of mean one of a rate of `strength` at each month and unit."""
         if self.points is not None:
-            return self.points[unit]
+            level: Floats = self.points[unit]
+            return level
         values = np.minimum(self.z[domain][month, unit], np.float32(_HIGHEST))
-        return np.exp(np.float32(strength) * values - np.float32(strength * strength / 2), dtype=np.float32)
+        strong = np.float32(strength)
+        return np.asarray(np.exp(strong * values - strong * strong / 2), dtype=np.float32)
 
     def lasting(self, domain: str) -> Floats:
         """Return each unit's mean need over the ten years, on the scale of a standard normal."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import tempfile
@@ -28,7 +29,7 @@ from borough.services import (
 )
 from borough.town import Town
 from charter.council import Council
-from charter.errors import UsageError
+from charter.errors import DataError, UsageError
 
 __all__ = ["UNFAIR", "VARIANTS", "feeds", "make"]
 
@@ -56,7 +57,7 @@ def feeds(rates: Rates) -> Mapping[str, Feed]:
     return {
         **dict.fromkeys(_SERVICES, whole),
         "early_help": Feed(date(2019, 4, 1), last, last, "The service's system began in April 2019."),
-        "youth_justice": Feed(first, date(2026, 4, 1), date(2026, 4, 13), "The last delivery before the supplier changed."),
+        "youth_justice": Feed(first, date(2026, 4, 1), date(2026, 4, 13), "The last before the supplier changed."),
         "health_visiting": Feed(date(2017, 4, 1), date(2026, 9, 1), date(2026, 9, 7), "Monthly; the next is due."),
     }
 
@@ -85,7 +86,7 @@ def make(
         raise UsageError(f"there is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
     if not council.areas:
         raise UsageError(f"{council.name} has no areas to put homes in.", "Add [[area]] rows to council.toml.")
-    step = progress or (lambda steps: None)
+    step = progress or (lambda _: None)
     town = Town.build(council, homes, seed, unfair, variant)
     step(1)
     extracts.parent.mkdir(parents=True, exist_ok=True)
@@ -117,15 +118,24 @@ def steps() -> int:
 
 
 def _replace(beside: Path, extracts: Path) -> None:
-    """Put the finished folder in place: a kill at any moment leaves the old extracts, the new ones, or none by halves."""
+    """Put the finished folder in place, so that a kill at any moment leaves the old extracts or the new ones."""
     for path in beside.rglob("*"):
         if path.is_file():
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     if extracts.exists():
-        old = Path(tempfile.mkdtemp(prefix=".new-", dir=extracts.parent))
-        os.rename(extracts, old / "extracts")
-        os.rename(beside, extracts)
-        shutil.rmtree(old, ignore_errors=True)
+        _exchange(beside, extracts)
     else:
-        os.rename(beside, extracts)
+        beside.rename(extracts)
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Swap two folders in one step of the kernel (renameat2 with RENAME_EXCHANGE); what was `old` is then `new`."""
+    here, exchange = -100, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(here, os.fsencode(new), here, os.fsencode(old), exchange) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise DataError(
+            f"the new extracts could not take the place of those in {old.name}/: {reason}.",
+            f"Move {old.name}/ away and run this again.",
+        )

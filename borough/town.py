@@ -47,7 +47,8 @@ class Recording:
     def _kept(self, rng: np.random.Generator, unit: NDArray[np.integer], share: float) -> Bools:
         # The dice are thrown either way, so that the fair and the unfair borough have the same events underneath.
         thrown = rng.random(len(unit))
-        return ~self.unfair_unit[unit] | (thrown < share)
+        kept: Bools = ~self.unfair_unit[unit] | (thrown < share)
+        return kept
 
 
 @dataclass(frozen=True)
@@ -187,11 +188,12 @@ class Town:
         return spells.who.astype(np.int64) * 100_000 + np.clip(spells.start + 40_000, 0, 99_999)
 
     def stay(self, person: NDArray[np.integer], day: NDArray[np.integer] | int) -> NDArray[np.int64]:
-        """Return the row of residence in which each person lives on a day: the last that began by then, or the first."""
+        """Return each person's row of residence on a day: the last that began by then, or else their first."""
         sought = np.asarray(person, dtype=np.int64) * 100_000 + np.clip(np.asarray(day) + 40_000, 0, 99_999)
         row = np.searchsorted(self._stay_keys, sought, side="right") - 1
         row = np.clip(row, 0, len(self._stay_keys) - 1)
-        return np.where(self.population.residence.who[row] < person, row + 1, row)
+        found: NDArray[np.int64] = np.where(self.population.residence.who[row] < person, row + 1, row)
+        return found
 
     def place(self, person: NDArray[np.integer], day: NDArray[np.integer] | int) -> Ints:
         """Return where each person lives on a day."""

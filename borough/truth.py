@@ -1,4 +1,4 @@
-"""The truth, kept apart in `extracts/truth/`: who is whom, who lives where, and what need there is. `pull` never reads it."""
+"""The truth in `extracts/truth/`, which `pull` never reads: who is whom, who lives where, what need there is."""
 
 from __future__ import annotations
 

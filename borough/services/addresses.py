@@ -1,3 +1,4 @@
+"""The gazetteer: every address, its area, and whether it is a home, communal or protected."""
 
 from __future__ import annotations
 

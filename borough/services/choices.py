@@ -106,8 +106,8 @@ def _objections(town: Town, post: Post, rng: np.random.Generator) -> dict[str, p
         parts.append((references.take(pa.array(chosen)), people[chosen]))
     references = pa.concat_arrays([part[0] for part in parts])
     sizes = [len(part[1]) for part in parts]
-    service = np.repeat(np.arange(len(services)), sizes)
-    size = len(service)
+    sender = np.repeat(np.arange(len(services)), sizes)
+    size = len(sender)
     day = rng.integers(town.days.first + 400, town.days.last - 10, size)
     start = _moment(rng, day)
     outcome = np.where(rng.random(size) < 0.6, np.where(rng.random(size) < 0.7, 1, 2), 0)
@@ -115,9 +115,9 @@ def _objections(town: Town, post: Post, rng: np.random.Generator) -> dict[str, p
     late = decided >= (town.days.last - 1) * _DAY
     everything = rng.random(size) < 0.5
     return {
-        "reference_of": text_of(services, service),
+        "reference_of": text_of(services, sender),
         "reference": references,
-        "service": text_of((*services, "*"), np.where(everything, len(services), service)),
+        "service": text_of((*services, "*"), np.where(everything, len(services), sender)),
         "purpose": text_of(_PURPOSES, np.where(everything, 0, rng.integers(0, len(_PURPOSES), size))),
         "kind": text_of(_KINDS, np.where(rng.random(size) < 0.75, 2, 3)),
         "start": start,

@@ -20,6 +20,9 @@ __all__ = ["Roll", "check_letters", "roll", "send"]
 Ints = NDArray[np.int32]
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
 _YEAR = 365.25
+# How many sessions a week's absence takes, each entry as likely: short absences are the commonest.
+_SESSIONS_WITH_LEAVE = np.array([1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 4, 6], dtype=np.int8)
+_SESSIONS_WITHOUT = np.array([1, 1, 2, 2, 2, 2, 3, 4, 4], dtype=np.int8)
 
 
 @dataclass(frozen=True)
@@ -198,8 +201,8 @@ def _send_attendance(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
     rng = town.chance.stream("education", "attendance")
     dice = town.chance.stream("education", "recorded")
     away = _spells_away(town, pupils)
-    weeks: list[tuple[NDArray[np.int64], ...]] = []
-    totals: list[tuple[NDArray[np.int64], ...]] = []
+    weeks: list[tuple[NDArray[np.integer], ...]] = []
+    totals: list[tuple[NDArray[np.integer], ...]] = []
     terms = _half_terms(town)
     for number, term in enumerate(terms):
         row = np.flatnonzero((pupils.start <= term.start) & (pupils.end >= term.end))
@@ -256,10 +259,8 @@ def _absences(
     without = rng.random(shape, dtype=np.float32) < np.minimum(
         town.rates.of("education", "unauthorised_week") * level, 0.85
     )
-    # One, two, four ... sessions: short absences are the commonest.
-    sizes = np.array([1, 1, 2, 2, 2, 2, 3, 4, 4, 6, 8, 10], dtype=np.int8)
-    authorised = with_leave * sizes[rng.integers(0, len(sizes), shape, dtype=np.int8)]
-    unauthorised = without * sizes[rng.integers(0, 9, shape, dtype=np.int8)]
+    authorised = with_leave * _SESSIONS_WITH_LEAVE[rng.integers(0, len(_SESSIONS_WITH_LEAVE), shape, dtype=np.int8)]
+    unauthorised = without * _SESSIONS_WITHOUT[rng.integers(0, len(_SESSIONS_WITHOUT), shape, dtype=np.int8)]
     pupil, week = _weeks_away(row, weeks, away)
     unauthorised[pupil, week] = rng.integers(5, 11, len(pupil), dtype=np.int8)
     unauthorised = np.minimum(unauthorised, possible).astype(np.int8)

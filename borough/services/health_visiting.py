@@ -47,7 +47,8 @@ def _mothers(town: Town, child: np.ndarray) -> np.ndarray:
         mother[people.unit[adults]] = np.where(
             people.female[adults] | (mother[people.unit[adults]] < 0), adults, mother[people.unit[adults]]
         )
-    return mother[people.unit[child]]
+    mothers: np.ndarray = mother[people.unit[child]]
+    return mothers
 
 
 def _send_children(
@@ -63,9 +64,10 @@ def _send_children(
     post.know("health_visiting", mother_refs.filter(pa.array(~motherless)), known[~motherless])
     safe = np.maximum(known, 0)
     written = town.names.record(rng, town.rates, people, safe)
-    no_mother = pa.array((mother < 0))
-    mothers = Recorded(written.forename[index], written.surname[index], np.where(mother < 0, NEVER, written.birth[index]))
-    # A third of babies carry the mother's surname here and another elsewhere.
+    no_mother = pa.array(mother < 0)
+    her_birth = np.where(mother < 0, NEVER, written.birth[index])
+    mothers = Recorded(written.forename[index], written.surname[index], her_birth)
+    # Some babies carry the mother's surname here and another elsewhere.
     surname = np.where(rng.random(len(child)) < 0.12, mothers.surname, recorded.surname)
     columns = town.spelled(Recorded(recorded.forename, surname.astype(np.int32), recorded.birth))
     unnamed = pa.array(rng.random(len(child)) < 0.015)

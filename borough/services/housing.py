@@ -132,4 +132,5 @@ def _trouble(town: Town, month: np.ndarray, place: np.ndarray, unit: np.ndarray)
     council, index = np.unique(place, return_inverse=True)
     luck = noise(town.chance.stream("housing", "luck"), town.rates, town.days.months, len(council))
     trouble = 0.80 * town.need.z["money"][month, unit] + 0.60 * luck[month, index]
-    return trouble - np.float32(town.rates.of("housing", "arrears_threshold"))
+    excess: np.ndarray = trouble - np.float32(town.rates.of("housing", "arrears_threshold"))
+    return excess

@@ -101,7 +101,7 @@ def _journeys(town: Town) -> _Journey:
 
 
 def _apart(child: Ints, start: Ints, end: Ints) -> NDArray[np.bool_]:
-    """Return which referrals find no earlier episode of the same child open: a contact about an open case is no referral."""
+    """Return which referrals find no episode of the same child open: a contact about an open case is no referral."""
     rows = np.flatnonzero(start != NEVER)
     order = rows[np.lexsort((start[rows], child[rows]))]
     # A running maximum of ends within each child: offsets keep children apart.
@@ -155,9 +155,8 @@ def _send_children(
     current = spells.end[rows] > opened[spells.who[rows]]
     rows, child = rows[current], child[current]
     # Two homes from the same day on keep one row each: the second begins a day later.
-    start = spells.start[rows] + np.concatenate(
-        [[0], ((child[1:] == child[:-1]) & (spells.start[rows][1:] == spells.start[rows][:-1])).astype(np.int32)]
-    ) if len(rows) else spells.start[rows]
+    start = spells.start[rows].copy()
+    start[1:] += (child[1:] == child[:-1]) & (spells.start[rows][1:] == spells.start[rows][:-1])
     recorded = np.maximum(start + rng.integers(0, 90, len(rows), dtype=np.int32), opened[known][child])
     post.send(
         "social_care",

@@ -94,9 +94,9 @@ def _record(bundle: Bundle, matrix: Matrix, at: MatrixDate, place: Place, time_z
         "capacity": header.capacity,
         "members": int(at.members[place.row]),
         "seen": at.seen[place.row].tolist(),
-        "snapshot": str(matrix.manifest["snapshot"]),
-        "matrix": str(matrix.manifest["id"]),
-        "matrix_sha256": str(matrix.manifest["as_of"][at.as_of.isoformat()]["sha256"]),
+        # The list's own ids: taking one family's data out gives the rebuilt matrix another id, and nobody else's record.
+        "snapshot": header.snapshot,
+        "matrix": header.matrix,
         "definition": str(matrix.definition["hash"]),
         "bundle": bundle.id,
         "model_sha256": str(bundle.manifest["model_sha256"]),
@@ -158,6 +158,8 @@ def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> byt
         raise _gone(stored, withdrawn, own)
     bundle = Bundle.open(invocation.workspace.bundle / stored.bundle)
     matrix = Matrix.open(matrix_folder)
+    if matrix.manifest["snapshot"] != stored.snapshot:
+        raise _differs(stored)
     at = matrix.at(date.fromisoformat(sealed["as_of"]))
     margins = scored(bundle, matrix, at)
     places = places_of(invocation.council, at, margins, {header.team: header})
@@ -167,7 +169,11 @@ def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> byt
         return again[0][0].sealed
     if withdrawn:
         raise _gone(stored, withdrawn, own)
-    raise DataError(
+    raise _differs(stored)
+
+
+def _differs(stored: Referral) -> DataError:
+    return DataError(
         f"the referral {stored.id} comes out differently from this matrix.",
         f"Build the matrix of its own snapshot: `sooner build --snapshot {stored.snapshot}`.",
     )

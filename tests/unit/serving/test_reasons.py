@@ -1,0 +1,146 @@
+"""Reasons: plain words with their source and date; what was not seen is said, and never a reason."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from features.grammar import Definition
+from serving.bundle import Bundle
+from serving.reasons import Reasons, by_service, reasons, sentence
+from tests.unit.serving.conftest import AS_OF, DEFINITION, SEEN, SERVICES, World, rows_of
+
+LONDON = ZoneInfo("Europe/London")
+FRESH = dict.fromkeys(SERVICES, "2026-09-27T23:00:00+00:00")
+
+
+def all_reasons(world: World, seed: int, rows: int) -> list[tuple[Reasons, np.ndarray, float]]:
+    made = Bundle.current(world.workspace)
+    arrays = rows_of(seed, rows)
+    contributions, base = made.model.contributions(arrays["features"])
+    margins = made.model.margins(arrays["features"])
+    return [
+        (
+            reasons(
+                made.manifest,
+                arrays["features"][n].tolist(),
+                contributions[n].tolist(),
+                float(base[n]),
+                seen=dict(zip(SEEN, arrays["seen"][n].tolist(), strict=True)),
+                members=int(arrays["members"][n]),
+                freshness=FRESH,
+                as_of=AS_OF,
+                time_zone=LONDON,
+            ),
+            arrays["features"][n],
+            float(margins[n]),
+        )
+        for n in range(rows)
+    ]
+
+
+def test_ten_thousand_reasons_hold_no_column_name_code_or_banned_word(world: World) -> None:
+    names = [feature.name for feature in DEFINITION.features]
+    checked = 0
+    for found, _, _ in all_reasons(world, 21, 2000):
+        for reason in (*found.for_, *found.against):
+            text = f"{reason.text} {reason.because} {reason.source}"
+            assert not re.search(r"\brisk|nan|None|\{|\}|_", text), text
+            assert not any(name in text for name in names), text
+            assert not text[0].islower()
+            checked += 1
+    assert checked > 10_000
+
+
+def test_reasons_unseen_and_base_sum_to_the_margin(world: World) -> None:
+    for found, _, margin in all_reasons(world, 22, 1000):
+        parts = [reason.contribution for reason in (*found.for_, *found.against)]
+        assert abs(math.fsum([*parts, found.unseen, found.base]) - margin) < 1e-6
+
+
+def test_a_missing_value_is_never_a_reason_and_is_said(world: World) -> None:
+    hidden = 0
+    for found, values, _ in all_reasons(world, 23, 1000):
+        if not np.isnan(values[0]):
+            continue
+        hidden += 1
+        assert not [r for r in (*found.for_, *found.against) if r.service == "education"]
+        schools = next(one for one in found.seeing if one.service == "education")
+        assert schools.state == "not seen"
+        assert schools.words.startswith("Not seen")
+    assert hidden > 50
+
+
+def test_reasons_for_raise_and_against_lower_strongest_first(world: World) -> None:
+    for found, _, _ in all_reasons(world, 24, 300):
+        raising = [reason.contribution for reason in found.for_]
+        lowering = [reason.contribution for reason in found.against]
+        assert raising == sorted(raising, reverse=True)
+        assert lowering == sorted(lowering)
+        assert all(value > 0 for value in raising)
+        assert all(value < 0 for value in lowering)
+
+
+def test_a_share_of_members_seen_is_said(world: World) -> None:
+    partly = [
+        reason for found, _, _ in all_reasons(world, 25, 300) for reason in (*found.for_, *found.against) if reason.seen
+    ]
+    assert partly
+    assert all(re.fullmatch(r"seen for \d+ of \d+ people", reason.seen) for reason in partly)
+
+
+def test_a_feed_that_fell_behind_its_promise_is_late(world: World) -> None:
+    made = Bundle.current(world.workspace)
+    row = rows_of(7, 50)["features"][0]
+    row[np.isnan(row)] = 1
+    found = reasons(
+        made.manifest, row.tolist(), [0.1] * 7, 0.0, seen=dict.fromkeys(SEEN, 3), members=3,
+        freshness=FRESH | {"housing": "2026-06-30T23:00:00+00:00"}, as_of=AS_OF, time_zone=LONDON,
+    )  # fmt: skip
+    states = {one.service: (one.state, one.words) for one in found.seeing}
+    assert states["housing"] == ("late", "Late: what happened after 1 July 2026 is not here yet")
+    assert states["education"] == ("seen", "Seen")
+
+
+def feature(name: str) -> dict:
+    document = Definition.document(DEFINITION, {"housing.arrears_stage": "GBP"})
+    return next(one for one in document["features"] if one["name"] == name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("absences_6m", 3, "3 unauthorised absences in six months"),
+        ("absences_6m", 0, "No unauthorised absences in six months"),
+        ("absences_change", 2, "Unauthorised absences: 2 more"),
+        ("absences_change", -1, "Unauthorised absences: 1 fewer"),
+        ("absences_change", 0, "Unauthorised absences: no change"),
+        ("arrears_stage", 2, "Newest letter about rent: second letter"),
+        ("arrears_stage", 0, "Newest letter about rent: none"),
+        ("arrears_total", 1240.5, "Rent arrears in a year: £1,240"),
+        ("since_contact", 12, "Days since somebody was worried: 12"),
+        ("since_contact", 731, "Days since somebody was worried: none"),
+        ("early_help_open", 1, "Early help open now: 1"),
+        ("early_help_open", 0, "Early help open now: none"),
+        ("youngest", 0, "Age of the youngest: 0"),
+    ],
+)
+def test_values_are_said_as_people_say_them(name: str, value: float, said: str) -> None:
+    assert sentence(feature(name), value, date(2026, 9, 28)) == said
+
+
+def test_reasons_are_grouped_by_service_with_their_sum() -> None:
+    rows = [{"source": "Schools", "contribution": 0.5}, {"source": "Housing", "contribution": 0.9},
+            {"source": "Schools", "contribution": 0.6}]  # fmt: skip
+    groups = by_service(rows)
+    assert [(group["source"], round(group["contribution"], 9)) for group in groups] == [
+        ("Schools", 1.1),
+        ("Housing", 0.9),
+    ]
+    assert json.dumps(groups)

@@ -1,0 +1,129 @@
+"""Sealed records: the same bytes from the same snapshot, or the cause why not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from charter.errors import DataError, UsageError, WithdrawnError
+from serving.database import connect, database_url, writing
+from serving.seal import canonical, digest, read
+from serving.sealed import origin, reproduce
+from serving.store import Referral, Store
+from serving.tables import referrals
+from serving.worklist import rank
+from tests.unit.serving.conftest import AS_OF, World, rows_of, write_matrix
+
+
+def issued(world: World, team: str = "north") -> list[Referral]:
+    rank(world.invocation, world.matrix, AS_OF)
+    return Store(connect(database_url(world.workspace))).referrals("early_help", f"{team}-2026-09-28")
+
+
+def withdraw(world: World, person: str, **more: str) -> None:
+    folder = world.workspace.store / "snapshot1"
+    folder.mkdir(parents=True, exist_ok=True)
+    row = {"person": person, "service": "education", "purpose": "*", "kind": "withdrawal", "at": "2026-10-01", **more}
+    with (folder / "tombstones.jsonl").open("a") as handle:
+        handle.write(json.dumps(row) + "\n")
+
+
+def test_every_referral_comes_out_again_byte_for_byte(world: World) -> None:
+    for team in ("north", "west"):
+        for referral in issued(world, team):
+            assert reproduce(world.invocation, referral.id, world.matrix) == referral.sealed
+            assert digest(referral.sealed) == referral.digest
+    assert origin(world.invocation, referral.id) == ("snapshot1", AS_OF)
+
+
+def test_new_data_and_a_new_model_change_no_past_referral(world: World) -> None:
+    referral = issued(world)[0]
+    later = rows_of(99, 400)
+    write_matrix(world.workspace.matrix / "matrix-snapshot2", later, snapshot="snapshot2")
+    from serving.bundle import bundle
+    from tests.unit.serving.conftest import SERVICES, train, write_release
+
+    bundle(world.invocation, write_release(world.workspace, train(2), "release2"), SERVICES)
+    assert reproduce(world.invocation, referral.id, world.matrix) == referral.sealed
+
+
+def test_the_wrong_matrix_is_told_from_a_withdrawal(world: World) -> None:
+    referral = issued(world)[0]
+    other = write_matrix(world.workspace.matrix / "other", rows_of(99, 400), snapshot="snapshot2")
+    with pytest.raises(DataError, match="comes out differently") as refused:
+        reproduce(world.invocation, referral.id, other)
+    assert not isinstance(refused.value, WithdrawnError)
+    assert "--snapshot snapshot1" in refused.value.next_step
+
+
+def test_after_a_withdrawal_in_the_household_the_cause_is_named(world: World) -> None:
+    referral = issued(world)[0]
+    person = json.loads(referral.sealed)["people"][0]["person"]
+    withdraw(world, person)
+    with pytest.raises(WithdrawnError, match=r"of this household .* \(withdrawal for education") as gone:
+        reproduce(world.invocation, referral.id, world.matrix)
+    assert gone.value.exit_code == 12
+    assert referral.digest in gone.value.next_step
+    assert person not in str(gone.value)
+
+
+def test_a_withdrawal_elsewhere_that_moves_the_list_is_named_too(world: World) -> None:
+    rows = issued(world)
+    first, second = rows[0], rows[1]
+    place = [name.decode() for name in world.arrays["entity"].tolist()].index(first.entity)
+    world.arrays["features"][place] = np.nan
+    shutil.rmtree(world.matrix)
+    write_matrix(world.matrix, world.arrays)
+    withdraw(world, "somebody-else")
+    with pytest.raises(WithdrawnError, match="of another household"):
+        reproduce(world.invocation, second.id, world.matrix)
+
+
+def test_a_withdrawal_in_one_team_leaves_the_records_of_others_as_they_are(world: World) -> None:
+    first, west = issued(world)[0], issued(world, "west")[0]
+    place = [name.decode() for name in world.arrays["entity"].tolist()].index(first.entity)
+    world.arrays["features"][place] = np.nan
+    shutil.rmtree(world.matrix)
+    write_matrix(world.matrix, world.arrays)
+    text = (world.matrix / "manifest.json").read_text().replace("matrix-snapshot1", "matrix-after")
+    (world.matrix / "manifest.json").write_text(text)
+    withdraw(world, "somebody-else")
+    assert reproduce(world.invocation, west.id, world.matrix) == west.sealed
+
+
+def test_a_withdrawal_that_touches_nothing_here_changes_nothing(world: World) -> None:
+    referral = issued(world)[3]
+    withdraw(world, "somebody-else")
+    assert reproduce(world.invocation, referral.id, world.matrix) == referral.sealed
+
+
+def test_a_changed_record_is_found_before_it_is_shown(world: World) -> None:
+    referral = issued(world)[0]
+    engine = connect(database_url(world.workspace))
+    with writing(engine) as connection:
+        connection.execute(
+            referrals.update()
+            .where(referrals.c.id == referral.id)
+            .values(sealed=referral.sealed.replace(b"1", b"2", 1))
+        )
+    with pytest.raises(DataError, match="was changed"):
+        reproduce(world.invocation, referral.id, world.matrix)
+    stored = Store(engine).referral(referral.id)
+    assert stored is not None
+    with pytest.raises(DataError, match="was changed"):
+        read(stored)
+
+
+def test_an_unknown_referral_is_a_usage_error(world: World) -> None:
+    issued(world)
+    with pytest.raises(UsageError, match="no referral"):
+        reproduce(world.invocation, "0123456789abcdef", world.matrix)
+
+
+def test_canonical_bytes_do_not_depend_on_order_and_refuse_what_is_no_number() -> None:
+    assert canonical({"b": 1.5, "a": "é"}) == canonical({"a": "é", "b": 1.5}) == '{"a":"é","b":1.5}'.encode()
+    with pytest.raises(ValueError, match="Out of range"):
+        canonical({"a": float("nan")})

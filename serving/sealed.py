@@ -94,7 +94,7 @@ def _record(bundle: Bundle, matrix: Matrix, at: MatrixDate, place: Place, time_z
         "capacity": header.capacity,
         "members": int(at.members[place.row]),
         "seen": at.seen[place.row].tolist(),
-        # The list's own ids: taking one family's data out gives the rebuilt matrix another id, and nobody else's record.
+        # The list's ids: without one family's data a rebuilt matrix has another id, and others' records must not.
         "snapshot": header.snapshot,
         "matrix": header.matrix,
         "definition": str(matrix.definition["hash"]),

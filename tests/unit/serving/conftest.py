@@ -65,7 +65,7 @@ DEFINITION = Definition(
                 "Days since somebody was worried: {value}", "Worries are often repeated.", system_response=True),
         Feature("early_help_open", open_at(signal("early_help.episode")), "Early help open now: {value}",
                 "Help that is there already protects.", direction="decreasing", system_response=True),
-        Feature("youngest", age_of_youngest(), "Age of the youngest: {value}", "Small children need more hands."),
+        Feature("age_youngest", age_of_youngest(), "Age of the youngest: {value}", "Small children need more hands."),
     ),
 )  # fmt: skip
 

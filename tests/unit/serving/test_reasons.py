@@ -128,7 +128,7 @@ def feature(name: str) -> dict:
         ("since_contact", 731, "Days since somebody was worried: none"),
         ("early_help_open", 1, "Early help open now: 1"),
         ("early_help_open", 0, "Early help open now: none"),
-        ("youngest", 0, "Age of the youngest: 0"),
+        ("age_youngest", 0, "Age of the youngest: 0"),
     ],
 )
 def test_values_are_said_as_people_say_them(name: str, value: float, said: str) -> None:

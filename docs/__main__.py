@@ -64,9 +64,34 @@ def contracts() -> str:
     return "\n".join(lines) + "\n"
 
 
+def spec() -> str:
+    """Return the specification of what a row means: the pages whose every case the tests run on both engines."""
+    folder = FOLDER.parent / "tests" / "spec"
+    parts = [folder / "README.md", *sorted(folder.glob("[0-9]_*.md"))]
+    return NOTICE + "\n".join(part.read_text(encoding="utf-8") for part in parts)
+
+
+def features_register(programme: str) -> str:
+    """Return a shipped programme's register of features in English."""
+    from charter.policy import Policy
+    from charter.register import Register
+    from features.grammar import Definition
+    from features.register import as_markdown
+
+    council = FOLDER.parent / "council"
+    definition = Definition.load(council / programme / "definition.py")
+    register, policy = Register.load(council / "register.toml"), Policy.load(council / "charter.toml")
+    return NOTICE + as_markdown(definition, register, policy)
+
+
 def pages() -> Mapping[str, str]:
     """Return every generated page by its path below docs/."""
-    return {"reference/commands.md": commands(), "reference/contracts.md": contracts()}
+    return {
+        "reference/commands.md": commands(),
+        "reference/contracts.md": contracts(),
+        "reference/early_help.md": features_register("early_help"),
+        "reference/spec.md": spec(),
+    }
 
 
 def main() -> int:

@@ -253,7 +253,7 @@ def _absences(
         possible[2] = 8  # a bank holiday
     unit = town.people.unit[pupils.pupil[row]]
     month = town.days.month_of(weeks)
-    level = town.need.level("school", 1.3, month[None, :], unit[:, None])
+    level = town.need.level("school", 1.2, month[None, :], unit[:, None])
     illness = 0.8 + 0.4 * np.cos(2 * np.pi * (month % 12 - 3) / 12)  # month 3 begins on 28 December
     with_leave = rng.random(shape, dtype=np.float32) < town.rates.of("education", "authorised_week") * illness
     without = rng.random(shape, dtype=np.float32) < np.minimum(

@@ -56,3 +56,13 @@ def test_every_rate_says_its_unit_and_where_it_comes_from():
     ]
     assert len(rows) > 40
     assert all(row["unit"] and row["source"] for row in rows)
+
+
+def test_the_documentation_shows_this_table(workspace: Path):
+    """The documented figures are of 10,000 homes, so ours are compared as numbers, titles and public figures as text."""
+    page = Path(__file__).parents[3] / "docs" / "explanation" / "fictional-borough.md"
+    shown = [line.split("|")[1:-1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    made = [line.split("|")[1:-1] for line in table(workspace).splitlines()]
+    assert [(row[0], *row[2:]) for row in shown] == [(row[0], *row[2:]) for row in made]
+    for documented, now in zip(shown[2:], made[2:], strict=True):
+        assert float(documented[1].replace(",", "")) == pytest.approx(float(now[1].replace(",", "")), rel=0.3)

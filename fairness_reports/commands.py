@@ -51,8 +51,8 @@ def audit(
         elif not quiet:
             print(told(document))
         return
-    from fairness_reports.publish.summary import told
     from fairness_reports.audit.run import audit as audit_run
+    from fairness_reports.publish.summary import told
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):

@@ -93,6 +93,16 @@ class Workspace:
         return self.root / "suspended"
 
     @property
+    def start(self) -> Path:
+        """`start/PROGRAMME/DATE/`: the single view, the points list and the need map, made without a model."""
+        return self.root / "start" / self.programme
+
+    @property
+    def published(self) -> Path:
+        """`published/PROGRAMME/`: records for the public, with small counts hidden."""
+        return self.root / "published" / self.programme
+
+    @property
     def log(self) -> Path:
         """The audit log of acts typed at a command line (`charter.log.FileLog`)."""
         return self.root / "log.jsonl"

@@ -28,7 +28,7 @@ from fairness_reports.audit.tables import connect
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from features.grammar.period import Period
 
-__all__ = ["People", "Scores", "grouping", "horizon_end", "microseconds", "of_programme"]
+__all__ = ["People", "Scores", "grouping", "horizon_end", "microseconds", "of_programme", "teams_of"]
 
 _NO_TEAM = ""
 
@@ -148,7 +148,7 @@ def _at(
     place = np.searchsorted(entity, names)
     if (place >= len(entity)).any() or (entity[np.minimum(place, len(entity) - 1)] != names).any():
         raise DataError(f"a household scored at {day} is not in the matrix.", "Run `sooner train` again.")
-    listed = select(order(names, day, margin), _teams(np.asarray(rows.area)[place], day, council), capacity)
+    listed = select(order(names, day, margin), teams_of(np.asarray(rows.area)[place], day, council), capacity)
     scored = np.full(len(entity), -1, dtype=np.int64)
     scored[place] = np.arange(len(names))
     person_row = np.asarray(rows.person_row)
@@ -179,7 +179,8 @@ def _audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.boo
     return inside | np.isnan(age) if matrix.definition["entity"] == "person" else inside
 
 
-def _teams(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+def teams_of(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+    """Return the id of the team that serves each row's area on `day`; empty where none does (rows,)."""
     codes, row = np.unique(area, return_inverse=True)
     found = [council.team_of(bytes(code).decode(), day) for code in codes]
     return np.array([team.id if team else _NO_TEAM for team in found] or [_NO_TEAM])[row]

@@ -13,13 +13,18 @@ from charter.commands import verbs
 from charter.contracts.files import point, write_json
 from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.invocation import Invocation, shipped_council
-from charter.policy import Policy
+from charter.policy import Gate, Policy
 
 
 @pytest.fixture
 def options(tmp_path: Path) -> list[str]:
     shutil.copytree(shipped_council(), tmp_path / "council")
     return ["--council", str(tmp_path / "council"), "--workspace", str(tmp_path / "workspace")]
+
+
+def level(gate: Gate) -> float:
+    """Return a share that is well within the gate's bound."""
+    return gate.bound * 2 if gate.at_least else gate.bound / 2
 
 
 def leave_findings(options: list[str], ratio: float, spread: float) -> None:
@@ -34,11 +39,16 @@ def leave_findings(options: list[str], ratio: float, spread: float) -> None:
             "group": "A",
             "model": "lightgbm",
             "at": "capacity",
-            "estimate": 0.15,
-            "interval": [0.14, 0.16],
+            "estimate": level(gate),
+            "interval": [level(gate) * 0.9, level(gate) * 1.1],
             "n": 900,
             "positives": 300,
-            "rest": {"estimate": 0.15, "interval": [0.14, 0.16], "n": 900, "clusters": 900},
+            "rest": {
+                "estimate": level(gate),
+                "interval": [level(gate) * 0.9, level(gate) * 1.1],
+                "n": 900,
+                "clusters": 900,
+            },
             "ratio": ratio,
             "ratio_interval": [ratio - spread, ratio + spread],
         }

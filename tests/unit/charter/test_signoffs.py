@@ -44,11 +44,11 @@ def figures(value: float, spread: float, level: float = 0.3) -> dict[str, Any]:
     """Return figures of a group that is treated `value` times as others are, whose share is `level`."""
     return {
         "estimate": level * value,
-        "interval": [level * value - 0.02, level * value + 0.02],
+        "interval": [level * value * 0.9, level * value * 1.1],
         "n": 2000,
         "positives": 500,
         "clusters": 900,
-        "rest": {"estimate": level, "interval": [level - 0.02, level + 0.02], "n": 9000, "clusters": 4000},
+        "rest": {"estimate": level, "interval": [level * 0.9, level * 1.1], "n": 9000, "clusters": 4000},
         "ratio": value,
         "ratio_interval": [value - spread, value + spread],
         "difference": level * (value - 1),
@@ -62,7 +62,7 @@ def audited(invocation: Invocation, value: float = 1.0, spread: float = 0.1, run
     folder = invocation.workspace.audit / run
     rows = []
     for gate in policy.gates:
-        shown = figures(value, spread) if gate.at_least else figures(0.9, 0.1, level=0.1)
+        shown = figures(value, spread) if gate.at_least else figures(0.9, 0.1, level=gate.bound / 2)
         rows.append(
             {
                 "id": gate.id,

@@ -106,6 +106,7 @@ class Source:
     """One delivery of one service; days and years are whole numbers, `intrusiveness` is 1 (least) to 5.
 
     `one_reference_each`: no two references of the service are the same person, so that twins stay two.
+    `youngest_age`: nobody is younger when the service last says they live somewhere (tenants, the liable).
     `dates` and `datetimes` are the strptime formats of its CSV files; datetimes are UTC, dates the council's days.
     """
 
@@ -124,6 +125,7 @@ class Source:
     confidential_from_household: bool
     own_voice_age: int
     one_reference_each: bool
+    youngest_age: int
     intrusiveness: int
     display: bool
     example: bool
@@ -248,6 +250,7 @@ _SOURCE_KEYS = frozenset(
         "confidential_from_household",
         "own_voice_age",
         "one_reference_each",
+        "youngest_age",
         "intrusiveness",
         "display",
         "example",
@@ -297,6 +300,7 @@ def _source(row: Mapping[str, Any]) -> Source:
             row.get("confidential_from_household", False), "confidential_from_household", where, bool
         ),
         own_voice_age=_typed(row.get("own_voice_age", 16), "own_voice_age", where, int),
+        youngest_age=_typed(row.get("youngest_age", 0), "youngest_age", where, int),
         one_reference_each=_typed(row.get("one_reference_each", False), "one_reference_each", where, bool),
         intrusiveness=intrusiveness,
         display=_typed(row.get("display", True), "display", where, bool),

@@ -34,7 +34,7 @@ def leave_out(
     said: Mapping[str, Sequence[Choice]],
     taken_at: datetime,
 ) -> int:
-    """Delete from `refs` and `evidence` what may not be linked at `taken_at` (naive UTC); return how many references that were."""
+    """Delete from `refs` and `evidence` what may not be linked at `taken_at` (naive UTC); return how many it was."""
     out: list[tuple[str]] = []
     rows: Sequence[tuple[str, str]] = database.execute("select ref, service from refs order by ref").fetchall()
     for ref, service in rows:

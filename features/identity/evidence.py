@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from charter.contracts.files import read_json
+from charter.register import Register
 from charter.vault import Vault
 from features.intake.database import literal
 
@@ -19,14 +21,18 @@ __all__ = ["gather"]
 
 _SHORT_FORMS = Path(__file__).with_name("short_forms.csv")
 _PLACEHOLDERS = ("baby", "babe", "infant", "twin", "unborn", "unknown", "notknown", "child", "test", "na")
+_WEEKS_TO_MOVE = 6
+"""Somebody who left one home and is said to live at another comes there within this many weeks, more often than not."""
 _ANYWHERE = "events", "addresses", "coverage", "protected"
 
 
-def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path) -> None:
+def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, register: Register) -> None:
     """Make the tables `said_people` (as read), `refs` (every reference and its service) and `evidence` (one per ref).
 
     evidence: ref, service, forename, forename_forms (what it may stand for), surname, birth_date, sex, homes (all known
-    pseudonyms), shared_key. Of several values the newest counts.
+    pseudonyms), came and gone (weeks in which they came to a home, and those within which somebody who left one comes
+    to another), born_by (the latest day of birth that the service's youngest age leaves), shared_key. Of several values
+    the newest counts.
     """
     said = pq.read_table(BytesIO(vault.get_set(snapshot.name, "people")))
     database.register("said_people_arrow", said)
@@ -41,6 +47,8 @@ def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path) ->
         f"create table short_forms as select short, list(forename order by forename) as forms "
         f"from read_csv({literal(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short"
     )
+    youngest = ", ".join(f"{literal(source.service)}: {source.youngest_age}" for source in register.sources)
+    taken_at = str(read_json(snapshot / "manifest.json")["taken_at"])[:19]
     placeholders = ", ".join(literal(name) for name in _PLACEHOLDERS)
     addresses = literal(str(records / "addresses.parquet"))
     database.execute(
@@ -58,6 +66,14 @@ def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path) ->
                 union select ref, household_id from read_parquet({addresses}))
             group by ref
         ),
+        moves as (
+            select ref, list_sort(list_distinct(list({_week("start")}))) as came,
+                   list_sort(list_distinct(flatten(list(range({_week('"end"')}, {_week('"end"')} + {_WEEKS_TO_MOVE})
+                   ) filter ("end" is not null)))) as gone,
+                   max(coalesce("end", {literal(taken_at)}::timestamp))
+                       - to_years(any_value(coalesce(map {{{youngest}}}[service], 0))) as born_by
+            from read_parquet({addresses}) group by ref
+        ),
         newest as (
             select ref, service,
                    arg_max(forename, {_order("forename")})
@@ -67,14 +83,22 @@ def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path) ->
                    max(sex) as sex, max(shared_key) as shared_key
             from folded group by ref, service
         )
-        select n.*, coalesce(s.forms, []::varchar[]) as forename_forms, coalesce(h.homes, []::varchar[]) as homes
+        select n.*, coalesce(s.forms, []::varchar[]) as forename_forms, coalesce(h.homes, []::varchar[]) as homes,
+               coalesce(m.came, []::bigint[]) as came, coalesce(m.gone, []::bigint[]) as gone,
+               if(map {{{youngest}}}[service] > 0, m.born_by::date, null) as born_by
         from newest n left join short_forms s on s.short = n.forename left join homes h using (ref)
+        left join moves m using (ref)
         """
     )
 
 
 def _folded(column: str) -> str:
     return f"regexp_replace(lower(strip_accents({column})), '[^a-z]', '', 'g')"
+
+
+def _week(column: str) -> str:
+    """Return the number of the week of a time, from 1 January 1900."""
+    return f"(date_diff('day', timestamp '1900-01-01', {column}) // 7)"
 
 
 def _order(column: str) -> str:

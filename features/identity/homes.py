@@ -55,14 +55,16 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: str, order: Se
         create or replace temp table settled as
         with known as (
             select s.person_id, s.moment, c.household_id, c.start, c."end", c.place, c.service
-            from state s join claim c on c.person_id = s.person_id and c.known_at <= s.moment and s.moment < c.known_until
+            from state s join claim c
+              on c.person_id = s.person_id and c.known_at <= s.moment and s.moment < c.known_until
         ),
         edge as (
             select distinct person_id, moment, time from (
                 select person_id, moment, start as time from known union all select person_id, moment, "end" from known)
         ),
         piece as (
-            select person_id, moment, time as start, lead(time) over (partition by person_id, moment order by time) as "end"
+            select person_id, moment, time as start,
+                   lead(time) over (partition by person_id, moment order by time) as "end"
             from edge
         ),
         believed as (

@@ -80,7 +80,7 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
     vault = Vault.open(workspace.vault, key)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
-        gather(database, vault, snapshot)
+        gather(database, vault, snapshot, register)
         said = said_by_reference(database, f"read_parquet({literal(str(snapshot / 'records/permission.parquet'))})")
         left_out = leave_out(database, register, said, taken_at)
         done()

@@ -28,15 +28,19 @@ class Level:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Levels by comparison (best first), the prior, and thresholds in bits of match weight."""
+    """Levels by comparison (best first), partners (references of one person) and thresholds in bits of match weight."""
 
     version: str
     sha256: str
-    prior: float
+    partners: float
     threshold: float
     review: float
     levels: Mapping[str, tuple[Level, ...]]
     home_order: tuple[str, ...]
+
+    def prior(self, references: int) -> float:
+        """Return the chance that two of so many references picked at random are one person; at most 1 in 10,000."""
+        return min(self.partners / max(references, 1), 0.0001)
 
     @classmethod
     def load(cls, path: Path = _SHIPPED) -> Parameters:
@@ -55,7 +59,7 @@ class Parameters:
         return cls(
             raw["version"],
             hashlib.sha256(path.read_bytes()).hexdigest(),
-            float(raw["prior"]),
+            float(raw["partners"]),
             float(raw["threshold"]),
             float(raw["review"]),
             levels,

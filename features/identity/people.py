@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 import pyarrow as pa
@@ -46,12 +47,23 @@ class Linkage:
     review: Sequence[tuple[str, str, float, str]]
 
 
-class _Groups:
-    """Disjoint groups of references, joined only where no service's own references would meet."""
+_Born = tuple[str, date | None, date | None]
+"""A reference, its date of birth, and the latest one that the service's youngest age leaves."""
 
-    def __init__(self, services: Mapping[str, str], one_each: frozenset[str]) -> None:
+
+class _Groups:
+    """Disjoint groups of references, joined only where nothing that is said of both contradicts it."""
+
+    def __init__(self, services: Mapping[str, str], one_each: frozenset[str], born: Sequence[_Born]) -> None:
         self._parent = {ref: ref for ref in services}
         self._own = {ref: {service} & one_each for ref, service in services.items()}
+        self._births: dict[str, set[date]] = {ref: set() for ref in services}
+        self._born_by: dict[str, date] = {}
+        for ref, birth_date, born_by in born:
+            if birth_date is not None:
+                self._births[ref].add(birth_date)
+            if born_by is not None:
+                self._born_by[ref] = born_by
 
     def find(self, ref: str) -> str:
         """Return the representative of the group of `ref`: its smallest reference."""
@@ -63,20 +75,44 @@ class _Groups:
         return root
 
     def join(self, one: str, other: str) -> bool:
-        """Join the groups of two references unless they hold references of one service twice; return whether joined."""
+        """Join the groups of two references unless something contradicts it; return whether they were joined."""
         first, second = sorted((self.find(one), self.find(other)))
-        if first == second or self._own[first] & self._own[second]:
+        if first == second or self._own[first] & self._own[second] or self._births_contradict(first, second):
             return False
         self._parent[second] = first
         self._own[first] |= self._own.pop(second)
+        self._births[first] |= self._births.pop(second)
+        limits = [limit for limit in (self._born_by.get(first), self._born_by.pop(second, None)) if limit is not None]
+        if limits:
+            self._born_by[first] = min(limits)
         return True
+
+    def _births_contradict(self, first: str, second: str) -> bool:
+        """Whether two dates of birth differ by more than a slip, or one is too late for a service's youngest age."""
+        births, others = self._births[first], self._births[second]
+        if any(not _slip(one, other) for one in births for other in others):
+            return True
+        limits = [limit for limit in (self._born_by.get(first), self._born_by.get(second)) if limit is not None]
+        return bool(limits) and any(birth.year > min(limits).year + 1 for birth in births | others)
+
+
+def _slip(one: date, other: date) -> bool:
+    """Whether two dates are the same, or one digit, two neighbouring digits, or day and month apart."""
+    if one == other or (one.year, one.month, one.day) == (other.year, other.day, other.month):
+        return True
+    left, right = f"{one:%Y%m%d}", f"{other:%Y%m%d}"
+    apart = [place for place in range(8) if left[place] != right[place]]
+    if len(apart) == 2 and apart[1] == apart[0] + 1:
+        return left[apart[0]] == right[apart[1]] and left[apart[1]] == right[apart[0]]
+    return len(apart) <= 1
 
 
 def link_people(database: duckdb.DuckDBPyConnection, register: Register, parameters: Parameters) -> Linkage:
     """Link the references of the table `evidence`; see the module for the rules."""
     services: Mapping[str, str] = dict(database.execute("select ref, service from refs order by ref").fetchall())
     one_each = frozenset(source.service for source in register.sources if source.one_reference_each)
-    groups = _Groups(services, one_each)
+    born: Sequence[_Born] = database.execute("select ref, birth_date, born_by from evidence").fetchall()
+    groups = _Groups(services, one_each, born)
     links = {ref: Link(ref, None, "alone", None, "") for ref in services}
     for method, edges in (("key", _same_key(database)), ("name and date", _same_name_and_date(database, one_each))):
         for one, other in edges:
@@ -135,7 +171,9 @@ def _keep_nodes(database: duckdb.DuckDBPyConnection, groups: _Groups, services: 
                arg_min(surname, ref) filter (surname is not null) as surname,
                arg_min(birth_date, ref) filter (birth_date is not null) as birth_date,
                min(sex) as sex,
-               list_sort(list_distinct(flatten(list(homes)))) as homes
+               list_sort(list_distinct(flatten(list(homes)))) as homes,
+               list_sort(list_distinct(flatten(list(came)))) as came,
+               list_sort(list_distinct(flatten(list(gone)))) as gone
         from evidence join node_of using (ref) group by node
         """
     )

@@ -1,7 +1,8 @@
 """How likely two records are one person: Splink 5 on DuckDB, with fixed parameters, prediction only.
 
-Candidate pairs share a date of birth; or a home and the beginning of a forename or surname; or both names and the
-year of birth. The weight is the sum over comparisons of log2(m/u) plus that of the prior, with names that are rare
+Candidate pairs share a date of birth; or a home and the beginning of a forename or surname; or a surname and the
+first letter of a forename. Pairs whose forenames have nothing in common are left out: relatives at one address share
+all the rest. The weight is the sum over comparisons of log2(m/u) plus that of the prior, with names that are rare
 among the records counting for more (term frequencies).
 """
 
@@ -15,7 +16,7 @@ from splink import DuckDBAPI, Linker, block_on
 
 from features.identity.parameters import Parameters
 
-__all__ = ["score_pairs"]
+__all__ = ["condition", "score_pairs"]
 
 _NULL: Mapping[str, str] = {
     "forename": "forename_l is null or forename_r is null",
@@ -43,6 +44,7 @@ _CONDITIONS: Mapping[tuple[str, str], str] = {
         "or strftime(birth_date_l, '%Y%m%d') = strftime(birth_date_r, '%Y%d%m')"
     ),
     ("home", "shared"): "list_has_any(homes_l, homes_r)",
+    ("home", "moved from one to the other"): "list_has_any(gone_l, came_r) or list_has_any(gone_r, came_l)",
     ("sex", "same"): "sex_l = sex_r",
 }
 _RARE_COUNTS_MORE = ("forename", "surname")
@@ -50,8 +52,13 @@ _BLOCKS = (
     block_on("birth_date"),
     block_on("homes", "substr(forename, 1, 1)", arrays_to_explode=["homes"]),
     block_on("homes", "substr(surname, 1, 2)", arrays_to_explode=["homes"]),
-    block_on("forename", "surname", "year(birth_date)"),
+    block_on("surname", "substr(forename, 1, 1)"),
 )
+
+
+def condition(comparison: str, level: str | None) -> str:
+    """Return SQL over two records, `_l` and `_r`, that is true at `level`, or where one says nothing (None)."""
+    return _NULL[comparison] if level is None else _CONDITIONS.get((comparison, level), "true")
 
 
 def _comparison(name: str, parameters: Parameters) -> dict[str, Any]:
@@ -72,10 +79,10 @@ def _comparison(name: str, parameters: Parameters) -> dict[str, Any]:
     return {"output_column_name": name, "comparison_levels": levels}
 
 
-def _settings(parameters: Parameters) -> dict[str, Any]:
+def _settings(parameters: Parameters, references: int) -> dict[str, Any]:
     return {
         "link_type": "dedupe_only",
-        "probability_two_random_records_match": parameters.prior,
+        "probability_two_random_records_match": parameters.prior(references),
         "comparisons": [_comparison(name, parameters) for name in parameters.levels],
         "blocking_rules_to_generate_predictions": list(_BLOCKS),
         "retain_matching_columns": True,
@@ -88,15 +95,15 @@ def score_pairs(database: duckdb.DuckDBPyConnection, parameters: Parameters) -> 
 
     Reads the table `nodes`. Weights are rounded to 1e-6, ties ordered by reference: the same on any number of threads.
     """
-    database_api = DuckDBAPI(database)
-    linker = Linker(database_api.register("nodes"), _settings(parameters), log_level=None)
+    references = database.execute("select count(*) from evidence").fetchall()[0][0]
+    linker = Linker(DuckDBAPI(database).register("nodes"), _settings(parameters, references), log_level=None)
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
     words = ", ".join(_in_words(name, parameters) for name in parameters.levels)
     found = database.execute(
         f"""
         select least(unique_id_l, unique_id_r) as one, greatest(unique_id_l, unique_id_r) as other,
                round(match_weight, 6) as weight, concat_ws('; ', {words}) as evidence
-        from {scored.physical_name} order by weight desc, one, other
+        from {scored.physical_name} where gamma_forename <> 0 order by weight desc, one, other
         """
     ).fetchall()
     linker.table_management.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]  # Splink's

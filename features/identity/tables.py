@@ -83,7 +83,8 @@ def _people(database: duckdb.DuckDBPyConnection) -> None:
             qualify row_number() over (partition by person_id order by count(*) desc, birth_date) = 1
         ),
         died as (
-            select person_id, min(death_date) as death_date from said_people join person_of using (ref) group by person_id)
+            select person_id, min(death_date) as death_date from said_people join person_of using (ref)
+            group by person_id)
         select distinct person_id, birth_date, death_date
         from person_of left join born using (person_id) left join died using (person_id)
         """

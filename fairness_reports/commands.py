@@ -11,7 +11,7 @@ import typer
 from charter.contracts.files import writer_lock
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 
-__all__ = ["audit", "verbs"]
+__all__ = ["audit", "publish", "trial", "verbs"]
 
 verbs = typer.Typer(help="Who it treats how: audits, board packs, public records, trials.")
 
@@ -58,3 +58,38 @@ def audit(
     with writer_lock(invocation.workspace.root):
         folder, document = audit_run(invocation, run or None)
     invocation.report(document, f"{told(document)}\nThe board pack is {folder / 'report.html'}.")
+
+
+@verbs.command("publish")
+def publish(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    run: Run = "",
+) -> None:
+    """Write the public record of an audited run: what it is, how it treats each group, what cannot be seen."""
+    from fairness_reports.publish.record import publish as publish_record
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    with writer_lock(invocation.workspace.root):
+        folder, record = publish_record(invocation, run)
+    left = len(record["left_to_write"])
+    invocation.report(record, f"{folder / 'record.md'} is written; {left} of {len(record['fields'])} fields are yours.")
+
+
+@verbs.command("trial")
+def trial(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare later need between the arms of what was issued; or say that there is too little to tell."""
+    from fairness_reports.impact.trial import trial as compare
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    found = compare(invocation)
+    invocation.report(found, found["sentence"])

@@ -1,0 +1,178 @@
+"""The public record of a programme, after the UK's Algorithmic Transparency Recording Standard (version 4.0).
+
+Filled from the charter, the council, the definition, the findings and the decision; what only people can say is left
+as a prompt and counted. Counts pass through disclosure control: a group of fewer than ten households has no figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charter.contracts import check_document
+from charter.contracts.files import pointed, read_json, write_json, write_text
+from charter.errors import DataError
+from charter.invocation import Invocation
+from charter.policy import Policy
+from charter.register import Register
+from fairness_reports.publish.report import MODELS, between, number, share
+
+__all__ = ["FEWEST", "publish"]
+
+FEWEST = 10
+"""Households below which a group's figures are not published."""
+
+PROMPT = "[To be written by the council]"
+
+
+def publish(invocation: Invocation, run: str = "") -> tuple[Path, dict[str, Any]]:
+    """Write `record.json` and `record.md` of an audited run to `published/PROGRAMME/`; return folder and record.
+
+    Raises DataError where the run has no audit or no decision.
+    """
+    audit = invocation.workspace.audit
+    folder = audit / run if run else pointed(audit)
+    if folder is None or not (folder / "decision.json").exists():
+        raise DataError("there is no decided audit to publish.", "Run `sooner audit`, then `sooner decide`.")
+    findings, decision = read_json(folder / "findings.json"), read_json(folder / "decision.json")
+    check_document("findings", findings)
+    check_document("decision", decision)
+    definition = read_json(invocation.workspace.matrix / findings["matrix"] / "definition.json")
+    policy = Policy.load(invocation.council.folder / "charter.toml")
+    register = Register.load(invocation.council.folder / "register.toml")
+    record = _record(invocation, policy, register, definition, findings, decision)
+    made = invocation.workspace.published
+    write_json(made / "record.json", record)
+    write_text(made / "record.md", _markdown(record))
+    return made, record
+
+
+def _record(
+    invocation: Invocation,
+    policy: Policy,
+    register: Register,
+    definition: Mapping[str, Any],
+    findings: Mapping[str, Any],
+    decision: Mapping[str, Any],
+) -> dict[str, Any]:
+    services = sorted({service for feature in definition["features"] for service in feature["services"]})
+    sources = [register.source(service) for service in services]
+    owner = policy.signers("decision")[0]
+    fields = {
+        "1.1 Name": f"{findings['programme'].replace('_', ' ').capitalize()} worklist",
+        "1.2 Description": (
+            f"Orders {definition['cohort']['title'][0].lower()}{definition['cohort']['title'][1:]} for a person to look"
+            " at and offer help to. It decides nothing by itself."
+        ),
+        "1.3 Website": PROMPT,
+        "1.4 Contact email": invocation.council.contact or PROMPT,
+        "Organisation": invocation.council.name,
+        "Phase": "fictional" if findings.get("synthetic") else PROMPT,
+        "2.1.1 Organisation": invocation.council.name,
+        "2.1.2 Team": ", ".join(team.title for team in invocation.council.teams),
+        "2.1.3 Senior responsible owner": owner.title,
+        "2.1.4 Third party involvement": PROMPT,
+        "2.2.1 Detailed description": (
+            f"Outcome: {definition['outcome']['title']}. {len(definition['features'])} pieces of data from"
+            f" {len(services)} services; the model is {MODELS.get(findings['model'], findings['model'])}."
+        ),
+        "2.2.2 Benefits": "Help is offered sooner; measured by `sooner trial` before it is claimed.",
+        "2.2.3 Previous process": PROMPT,
+        "2.2.4 Alternatives considered": (
+            "Drawing lots, last contact first, a single piece of data and a points list are compared in the board pack."
+        ),
+        "2.3.1 Integration into the process": "A caseworker opens the list, reads the reasons, and decides.",
+        "2.3.2 Human review": "Every place on the list is taken up, deferred or set aside by a person, with a reason.",
+        "2.3.3 Frequency and scale": (
+            f"{sum(team.places for team in invocation.council.teams)} places a week in {len(invocation.council.teams)}"
+            " teams."
+        ),
+        "2.3.4 Required training": PROMPT,
+        "2.3.5 Appeals and review": (
+            "Residents can see, correct, object and complain; an objection counts from the day it is received. Nobody"
+            " is refused help because of the list (UK GDPR Articles 22A to 22D)."
+        ),
+        "2.4.1.1 System architecture": "Open source; runs on the council's own machines.",
+        "2.4.1.2 System-level input": ", ".join(source.title for source in sources),
+        "2.4.1.3 System-level output": "A list per team, in order, with reasons in words and no score shown alone.",
+        "2.4.2.1 Model name": MODELS.get(findings["model"], findings["model"]),
+        "2.4.2.2 Model version": findings["run"],
+        "2.4.2.3 Model task": definition["outcome"]["title"],
+        "2.4.2.4 Model input": "; ".join(feature["title"] for feature in definition["features"]),
+        "2.4.2.5 Model output": "An order.",
+        "2.4.2.6 Model architecture": MODELS.get(findings["model"], findings["model"]),
+        "2.4.2.7 Model performance": _performance(findings),
+        "2.4.3 Development data, sensitive attributes": (
+            f"Never an input: {', '.join(one.title.lower() for one in policy.prohibited_inputs)}."
+        ),
+        "2.4.4 Operational data, legal bases": "; ".join(f"{source.title}: {source.basis}" for source in sources),
+        "2.5.1 Impact assessments": PROMPT,
+        "2.5.2 Harms and mitigations": decision["sentence"],
+    }
+    return {
+        "standard": "ATRS 4.0",
+        "decision": decision["decision"],
+        "charter": {"version": policy.version, "sha256": policy.sha256},
+        "snapshot": findings["snapshot"],
+        "fields": fields,
+        "left_to_write": [name for name, value in fields.items() if value == PROMPT],
+        "groups": _groups(findings),
+        "not_seen": list(findings.get("notes", ())),
+    }
+
+
+def _performance(findings: Mapping[str, Any]) -> str:
+    whole = {
+        row["measure"]: row for row in findings["findings"] if row["group"] is None and row.get("component") is None
+    }
+    return (
+        f"At the teams' capacity, people of the audited ages: precision {_figure(whole['precision'])}, recall"
+        f" {_figure(whole['recall'])}, false positive rate {_figure(whole['false_positive_rate'])}; by group below."
+    )
+
+
+def _figure(row: Mapping[str, Any]) -> str:
+    return f"{share(row['estimate'])} (95 % interval {between(row['interval'], share)})"
+
+
+def _groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the groups' figures for publication: none of a group of fewer than ten households."""
+    rows = []
+    for row in findings["findings"]:
+        shown = row["measure"] in {"recall", "false_positive_rate", "selection_rate"}
+        if not shown or row["group"] is None or row.get("component") is not None:
+            continue
+        small = (row.get("clusters") or row["n"]) < FEWEST
+        rows.append(
+            {
+                "measure": row["measure"],
+                "characteristic": row["characteristic"],
+                "group": row["group"],
+                "figure": "c" if small else share(row["estimate"]),
+                "interval": "c" if small else between(row["interval"], share),
+                "ratio": "c" if small else number(row["ratio"]),
+                "ratio_interval": "c" if small else between(row["ratio_interval"], number),
+            }
+        )
+    return rows
+
+
+def _markdown(record: Mapping[str, Any]) -> str:
+    lines = [f"# {record['fields']['1.1 Name']}", "", f"Record after {record['standard']}.", ""]
+    for name, value in record["fields"].items():
+        lines += [f"**{name}**", "", str(value), ""]
+    lines += [
+        "## By group",
+        "",
+        "| measure | group | figure | 95 % interval | beside everyone else | 95 % interval |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| {row['measure'].replace('_', ' ')} | {row['characteristic']}: {row['group']} | {row['figure']}"
+        f" | {row['interval']} | {row['ratio']} | {row['ratio_interval']} |"
+        for row in record["groups"]
+    ]
+    lines += ["", "`c`: fewer than ten households, not shown.", "", "## What cannot be seen", ""]
+    lines += [f"- {note}" for note in record["not_seen"]]
+    return "\n".join(lines) + "\n"

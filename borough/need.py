@@ -53,25 +53,22 @@ def latent(rates: Rates, chance: Chance, population: Population, months: int, ar
     """Return the need of every unit in each of the months, for the variant `standard` or `points`."""
     units = population.units
     lasting, fading = rates.of("need", "lasting"), rates.of("need", "fading")
-    # Groups get the same distribution of lasting need, not only the same in expectation: fair by construction.
-    strata = population.unit_group.astype(np.int64) * 2 + population.has_children
     if variant == "points":
         rng = chance.stream("need", "points")
         share, high = rates.of("need", "points_share"), rates.of("need", "points_level")
-        dealt = _balanced(rng, rng.standard_normal(units, dtype=np.float32), strata)
-        troubled = dealt > np.quantile(dealt, 1 - share)
+        troubled = rng.random(units) < share
         points = np.where(troubled, high, (1 - share * high) / (1 - share)).astype(np.float32)
         flat = np.log(points)
         return Need({domain: np.broadcast_to(flat, (months, units)) for domain in DOMAINS}, points)
     area = chance.stream("need", "area").normal(0, rates.of("homes", "area_spread"), areas).astype(np.float32)
-    shared = _series(chance.stream("need", "shared"), months, units, lasting, fading, strata)
+    shared = _series(chance.stream("need", "shared"), months, units, lasting, fading)
     shared += area[population.unit_area]
     _add_parting(shared, rates, population)
     weight = np.float32(np.sqrt(rates.of("need", "shared")))
     rest = np.float32(np.sqrt(1 - rates.of("need", "shared")))
     z = {"shared": shared}
     for domain in DOMAINS[1:]:
-        own = _series(chance.stream("need", domain), months, units, lasting, fading, strata)
+        own = _series(chance.stream("need", domain), months, units, lasting, fading)
         own *= rest
         own += weight * shared
         z[domain] = own
@@ -80,16 +77,12 @@ def latent(rates: Rates, chance: Chance, population: Population, months: int, ar
 
 def noise(rng: np.random.Generator, rates: Rates, months: int, size: int) -> Floats:
     """Return luck that comes, goes and lasts as need does but belongs to nobody's need, shape [month, size]."""
-    return _series(rng, months, size, rates.of("need", "lasting"), rates.of("need", "fading"), None)
+    return _series(rng, months, size, rates.of("need", "lasting"), rates.of("need", "fading"))
 
 
-def _series(
-    rng: np.random.Generator, months: int, units: int, lasting: float, fading: float, strata: NDArray[np.int64] | None
-) -> Floats:
+def _series(rng: np.random.Generator, months: int, units: int, lasting: float, fading: float) -> Floats:
     """Return a lasting part plus an autoregression that starts in its own distribution, shape [month, unit]."""
     base = rng.standard_normal(units, dtype=np.float32)
-    if strata is not None:
-        base = _balanced(rng, base, strata)
     base *= np.float32(np.sqrt(lasting))
     kept, step = np.float32(fading), np.float32(np.sqrt((1 - fading**2) * (1 - lasting)))
     z = rng.standard_normal((months, units), dtype=np.float32)
@@ -99,18 +92,6 @@ def _series(
         z[month] += kept * z[month - 1]
     z += base
     return z
-
-
-def _balanced(rng: np.random.Generator, values: Floats, strata: NDArray[np.int64]) -> Floats:
-    """Deal the sorted values out evenly, so that every stratum has the same quantiles."""
-    pool = np.sort(values)
-    order = np.lexsort((rng.random(len(values)), strata))
-    sizes = np.bincount(strata)
-    size = sizes[strata[order]]
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    dealt = np.empty_like(values)
-    dealt[order] = pool[((rank + 0.5) / size * len(pool)).astype(np.int64)]
-    return dealt
 
 
 def _add_parting(shared: Floats, rates: Rates, population: Population) -> None:

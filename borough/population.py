@@ -120,12 +120,15 @@ class Population:
 
 
 def grow(rates: Rates, days: Days, chance: Chance, homes: int, areas: int, names: tuple[int, int, int]) -> Population:
-    """Return a population of `homes` homes in `areas` areas; `names` are how many female, male and surnames exist."""
+    """Return a population of `homes` homes in `areas` areas; `names` are how many female, male and surnames exist.
+
+    Everybody is in the first group until `borough.groups` deals them out.
+    """
     places = _places(rates, chance.stream("places"), homes, areas)
     spells, unit_at, kinds, couples, parted = _moves(rates, days, chance.stream("moves"), places)
     units = len(kinds)
-    unit_group = _pick(chance.stream("groups"), rates.shares("people", "ethnicity"), units)
-    people, extra = _persons(rates, days, chance, kinds, couples, unit_group, _entries(spells, units), parted, names)
+    unit_group = np.zeros(units, dtype=np.int8)
+    people, extra = _persons(rates, days, chance, kinds, couples, _entries(spells, units), parted, names)
     residence = _residence(people, extra, spells)
     people, residence = _only_residents(people, residence)
     unit_area = np.zeros(units, dtype=np.int32)
@@ -241,7 +244,6 @@ def _persons(
     chance: Chance,
     kinds: NDArray[np.int8],
     couples: NDArray[np.bool_],
-    unit_group: NDArray[np.int8],
     entry: Ints,
     parted: tuple[Ints, Ints, Ints],
     names: tuple[int, int, int],
@@ -284,8 +286,7 @@ def _persons(
     female = np.concatenate([adult_female, rng.random(total - len(adults)) < 0.488])
     death = _deaths(rng, birth, np.maximum(birth, days.first), days.last)
     leaves = np.where(role == 2, birth + ((18.2 + rng.gamma(1.6, 2.6, total)) * 365.25).astype(np.int32), NEVER)
-    other = _pick(rng, rates.shares("people", "ethnicity"), total)
-    group = np.where(rng.random(total) < 0.93, unit_group[unit], other).astype(np.int8)
+    group = np.zeros(total, dtype=np.int8)
     people_rates = [rates.of("people", name) for name in ("disability", "declines", "independent_school")]
     disabled, declines, independent = (rng.random(total) < rate for rate in people_rates)
     forename, surname, second = _named(rng, units, unit, role, female, names, rates.of("people", "other_surname"))

@@ -13,6 +13,7 @@ from typing import Any
 
 from borough import truth
 from borough.extract import Feed, Post
+from borough.groups import settled
 from borough.rates import Rates
 from borough.services import (
     addresses,
@@ -87,7 +88,7 @@ def make(
     if not council.areas:
         raise UsageError(f"{council.name} has no areas to put homes in.", "Add [[area]] rows to council.toml.")
     step = progress or (lambda _: None)
-    town = Town.build(council, homes, seed, unfair, variant)
+    town = settled(Town.build(council, homes, seed, variant), unfair)
     step(1)
     extracts.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".new-", dir=extracts.parent))

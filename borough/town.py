@@ -61,6 +61,14 @@ class Families:
     count: NDArray[np.int64]
     order: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, months: ChildMonths, units: int) -> Families:
+        """Group child-months by family."""
+        key = months.month.astype(np.int64) * units + months.unit
+        order = np.argsort(key, kind="stable")
+        values, first, count = np.unique(key[order], return_index=True, return_counts=True)
+        return cls((values // units).astype(np.int32), (values % units).astype(np.int32), first, count, order)
+
     def children(self, row: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (position in `row`, row of the child-months) for every child of these family-months."""
         count = self.count[row]
@@ -80,55 +88,43 @@ class Town:
     need: Need
     names: Names
     recording: Recording
+    home_months: HomeMonths
+    child_months: ChildMonths
+    families: Families
     areas: tuple[str, ...]
     zone: ZoneInfo
     variant: str
 
     @classmethod
-    def build(cls, council: Council, homes: int, seed: int, unfair: str, variant: str) -> Town:
-        """Grow a population and its need; `unfair` is empty, signals, labels or both."""
+    def build(cls, council: Council, homes: int, seed: int, variant: str) -> Town:
+        """Grow a population and its need; nobody is in a group yet, and everything is recorded."""
         rates, chance = Rates.load(), Chance(seed)
         days = Days.between(rates.first_day, rates.last_day)
         names = Names.load(chance)
         areas = tuple(area.code for area in council.areas)
         population = grow(rates, days, chance, homes, len(areas), names.counts)
         need = latent(rates, chance, population, days.months, len(areas), variant)
-        recording = Recording(
-            population.unit_group == GROUPS.index(rates.unfair_group),
-            rates.of("unfair", "signals_kept") if unfair in ("signals", "both") else 1.0,
-            rates.of("unfair", "outcomes_kept") if unfair in ("labels", "both") else 1.0,
+        children = child_months(population, days)
+        return cls(
+            rates,
+            chance,
+            days,
+            population,
+            need,
+            names,
+            Recording(np.zeros(population.units, dtype=bool), 1.0, 1.0),
+            home_months(population, days),
+            children,
+            Families.of(children, population.units),
+            areas,
+            council.time_zone,
+            variant,
         )
-        return cls(rates, chance, days, population, need, names, recording, areas, council.time_zone, variant)
 
     @property
     def people(self) -> People:
         """Everybody."""
         return self.population.people
-
-    @cached_property
-    def home_months(self) -> HomeMonths:
-        """See `borough.months`."""
-        return home_months(self.population, self.days)
-
-    @cached_property
-    def child_months(self) -> ChildMonths:
-        """See `borough.months`."""
-        return child_months(self.population, self.days)
-
-    @cached_property
-    def families(self) -> Families:
-        """The child-months by family."""
-        months = self.child_months
-        key = months.month.astype(np.int64) * self.population.units + months.unit
-        order = np.argsort(key, kind="stable")
-        values, first, count = np.unique(key[order], return_index=True, return_counts=True)
-        return Families(
-            (values // self.population.units).astype(np.int32),
-            (values % self.population.units).astype(np.int32),
-            first,
-            count,
-            order,
-        )
 
     @cached_property
     def uprns(self) -> pa.Array:

@@ -15,7 +15,7 @@ from borough.extract import Post, again, endings, label, text_of
 from borough.services.codes import codes
 from borough.town import Town
 
-__all__ = ["Roll", "check_letters", "roll", "send"]
+__all__ = ["Roll", "check_letters", "happened", "roll", "send"]
 
 Ints = NDArray[np.int32]
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
@@ -194,6 +194,13 @@ def _spells_away(town: Town, pupils: Roll) -> tuple[NDArray[np.int64], Ints, Int
     hit = at_school[town.chance.happens(rng, np.minimum(rate, 0.4), len(at_school))]
     start = town.days.within(rng, months.month[hit])
     return index[months.child[hit]], start, start + rng.integers(25, 110, len(hit), dtype=np.int32)
+
+
+def happened(town: Town) -> tuple[Ints, NDArray[np.int64]]:
+    """Return the unit and month of every spell of staying away, the cause of severe absence, recorded or not."""
+    pupils = roll(town)
+    row, start, _ = _spells_away(town, pupils)
+    return town.people.unit[pupils.pupil[row]], town.days.month_of(start)
 
 
 def _send_attendance(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> None:

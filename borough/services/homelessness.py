@@ -11,7 +11,7 @@ from borough.extract import Post, again, endings, label, text_of
 from borough.population import COMMUNAL, GROUPS
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["happened", "send"]
 
 _REASONS = ("arrears", "family_exclusion", "end_of_tenancy", "relationship", "other")
 _DUTIES = ("prevention", "relief", "main")
@@ -22,17 +22,10 @@ _BY_TENURE = np.array([0.25, 1.1, 1.45, 2.0, 2.0], dtype=np.float32)
 
 def send(town: Town, post: Post) -> None:
     """Write people, approaches, duties and placements."""
-    rng = town.chance.stream("homelessness")
+    rng = town.chance.stream("homelessness", "approaches")
     months = town.home_months
-    level = 0.55 * town.need.level("money", 1.9, months.month, months.unit)
-    level += 0.45 * town.need.level("shared", 1.8, months.month, months.unit)
-    rate = town.rates.of("homelessness", "approach") * _BY_TENURE[town.population.places.tenure[months.place]]
-    hit = town.chance.happens(rng, np.minimum(rate * level, 0.3), len(months.month))
-    day = town.days.within(rng, months.month[hit])
-    order = np.argsort(day, kind="stable")
-    hit, day = hit[order], day[order]
+    hit, day, owed = _approaches(town)
     unit, adult = months.unit[hit], months.adult[hit]
-    owed = rng.random(len(hit)) < town.rates.of("homelessness", "duty")
     dice = town.chance.stream("homelessness", "recorded")
     heard = town.recording.signal(dice, unit)
     accepted = owed & town.recording.outcome(dice, unit)
@@ -57,6 +50,26 @@ def send(town: Town, post: Post) -> None:
         },
     )
     _send_duties(town, post, case_refs, applicant, np.flatnonzero(accepted), day, heard)
+
+
+def happened(town: Town) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unit and month of every duty owed, recorded or not."""
+    hit, _, owed = _approaches(town)
+    return town.home_months.unit[hit[owed]], town.home_months.month[hit[owed]]
+
+
+def _approaches(town: Town) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (row of home-months, day, whether a duty is owed) of every approach, by day."""
+    rng = town.chance.stream("homelessness")
+    months = town.home_months
+    level = 0.55 * town.need.level("money", 1.9, months.month, months.unit)
+    level += 0.45 * town.need.level("shared", 1.8, months.month, months.unit)
+    rate = town.rates.of("homelessness", "approach") * _BY_TENURE[town.population.places.tenure[months.place]]
+    hit = town.chance.happens(rng, np.minimum(rate * level, 0.3), len(months.month))
+    day = town.days.within(rng, months.month[hit])
+    order = np.argsort(day, kind="stable")
+    hit, day = hit[order], day[order]
+    return hit, day, rng.random(len(hit)) < town.rates.of("homelessness", "duty")
 
 
 def _send_people(

@@ -13,7 +13,7 @@ from borough.extract import Post, again, endings, label, text_of
 from borough.services.codes import codes
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["happened", "send"]
 
 Ints = NDArray[np.int32]
 _FAMILIES = ("individual", "school", "health", "housing", "police", "other")
@@ -55,6 +55,13 @@ def send(town: Town, post: Post) -> None:
     refs = references.take(pa.array(index))
     _send_events(town, post, journey, refs, heard)
     _send_periods(town, post, journey, refs, period)
+
+
+def happened(town: Town) -> tuple[Ints, NDArray[np.int64]]:
+    """Return the unit and month of every child's period in need, recorded or not."""
+    journey = _journeys(town)
+    period = (journey.closed != -1) & (journey.authorised < town.days.last)
+    return journey.unit[period], town.days.month_of(journey.authorised[period])
 
 
 def _journeys(town: Town) -> _Journey:

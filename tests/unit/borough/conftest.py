@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from borough.groups import settled
 from borough.synth import make
 from borough.town import Town
 from charter.council import Council
@@ -31,4 +32,4 @@ def extracts(fernhill: Council, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="session")
 def town(fernhill: Council) -> Town:
     """Return the same borough before anybody wrote anything down."""
-    return Town.build(fernhill, HOMES, 1, "", "standard")
+    return settled(Town.build(fernhill, HOMES, 1, "standard"), "")

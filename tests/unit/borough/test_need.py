@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from borough.need import DOMAINS
-from borough.population import GROUPS
 from borough.town import Town
 from charter.council import Council
 
@@ -31,12 +30,6 @@ def test_need_lasts_in_part_and_fades_in_part(town: Town):
     assert 0.3 < year < 0.8
 
 
-def test_every_group_has_the_same_lasting_need(town: Town):
-    lasting, group = town.need.lasting("shared"), town.population.unit_group
-    means = [lasting[group == index].mean() for index in range(len(GROUPS))]
-    assert max(means) - min(means) < 0.2
-
-
 def test_parting_raises_need_in_both_homes(town: Town):
     old, new, _ = town.population.parted
     z, grid = town.need.z["shared"], town.population.unit_at
@@ -49,7 +42,7 @@ def test_parting_raises_need_in_both_homes(town: Town):
 
 
 def test_in_the_points_borough_need_never_changes_and_is_the_same_everywhere(fernhill: Council):
-    town = Town.build(fernhill, 200, 1, "", "points")
+    town = Town.build(fernhill, 200, 1, "points")
     month, unit = _everywhere(town)
     levels = [town.need.level(domain, 1.5, month, unit) for domain in DOMAINS]
     assert len(np.unique(levels[0])) == 2

@@ -58,11 +58,12 @@ def test_every_rate_says_its_unit_and_where_it_comes_from():
     assert all(row["unit"] and row["source"] for row in rows)
 
 
-def test_the_documentation_shows_this_table(workspace: Path):
-    """The documented figures are of 10,000 homes, so ours are compared as numbers, titles and public figures as text."""
+def test_the_documentation_shows_the_table_of_the_default_borough(fernhill: Council, tmp_path: Path):
     page = Path(__file__).parents[3] / "docs" / "explanation" / "fictional-borough.md"
     shown = [line.split("|")[1:-1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    made = [line.split("|")[1:-1] for line in table(workspace).splitlines()]
+    make(tmp_path / "extracts", fernhill, 10_000, 1)
+    made = [line.split("|")[1:-1] for line in table(tmp_path).splitlines()]
     assert [(row[0], *row[2:]) for row in shown] == [(row[0], *row[2:]) for row in made]
     for documented, now in zip(shown[2:], made[2:], strict=True):
-        assert float(documented[1].replace(",", "")) == pytest.approx(float(now[1].replace(",", "")), rel=0.3)
+        # Another processor may round a rate the other way, and one event more or less follows.
+        assert float(documented[1].replace(",", "")) == pytest.approx(float(now[1].replace(",", "")), rel=0.02)

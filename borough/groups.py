@@ -1,0 +1,63 @@
+"""Groups: who belongs to which, dealt out so that nothing that happens differs between them.
+
+In the fair borough a group causes nothing, so it can be dealt last: households are put in order of the outcomes that
+happened to them and of their need, and the groups take turns along that order in proportion to their shares. Each group
+then has the same outcomes and the same need, not only the same in expectation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from borough.population import GROUPS
+from borough.services import education, homelessness, social_care
+from borough.town import Recording, Town
+
+__all__ = ["settled"]
+
+_SINCE = 60
+"""Outcomes and need are those from this month on: the years that models are judged by."""
+_MANY = 8
+
+
+def settled(town: Town, unfair: str) -> Town:
+    """Return the town with groups dealt out; `unfair` is empty, signals, labels or both."""
+    rng = town.chance.stream("groups")
+    unit_group = np.empty(town.population.units, dtype=np.int8)
+    unit_group[_order(town)] = _turns(rng, town.rates.shares("people", "ethnicity"), town.population.units)
+    people = town.people
+    own, other = unit_group[people.unit], rng.permutation(unit_group)
+    group = np.where(rng.random(len(people)) < 0.93, own, other[rng.integers(0, len(other), len(people))])
+    recording = Recording(
+        unit_group == GROUPS.index(town.rates.unfair_group),
+        town.rates.of("unfair", "signals_kept") if unfair in ("signals", "both") else 1.0,
+        town.rates.of("unfair", "outcomes_kept") if unfair in ("labels", "both") else 1.0,
+    )
+    population = replace(town.population, unit_group=unit_group, people=replace(people, group=group.astype(np.int8)))
+    return replace(town, population=population, recording=recording)
+
+
+def _turns(rng: np.random.Generator, shares: list[float], size: int) -> NDArray[np.int8]:
+    """Return a sequence of group indices in which each group comes at regular, slightly shaken intervals."""
+    counts = np.diff(np.round(np.concatenate([[0.0], np.cumsum(shares)]) / np.sum(shares) * size)).astype(np.int64)
+    group = np.repeat(np.arange(len(shares)), counts)
+    place = np.concatenate([(np.arange(count) + rng.random(count)) / max(count, 1) for count in counts])
+    return group[np.argsort(place, kind="stable")].astype(np.int8)
+
+
+def _order(town: Town) -> NDArray[np.int64]:
+    """Return the units in order of their outcomes, then of whether they have children, then of their need."""
+    units = town.population.units
+    outcomes = np.zeros(units, dtype=np.int64)
+    for service in (homelessness, education, social_care):
+        unit, month = service.happened(town)
+        outcomes += np.bincount(unit[month >= _SINCE], minlength=units)
+    need = np.zeros(units, dtype=np.float32)
+    every = np.arange(units)
+    for month in range(_SINCE, town.days.months, 6):
+        for domain in ("money", "school", "family"):
+            need += town.need.level(domain, 1.0, np.full(units, month), every)
+    return np.lexsort((need, town.population.has_children, np.minimum(outcomes, _MANY)))

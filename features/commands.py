@@ -116,3 +116,37 @@ def link(
         f"{made} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
         f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked.",
     )
+
+
+@verbs.command()
+def explain(
+    entity: Annotated[str, typer.Argument(help="The household's or person's pseudonym.")],
+    feature: Annotated[str, typer.Argument(help="The feature's name.")],
+    as_of: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The as-of date.")],
+    council: CouncilDir = _COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = _WORKSPACE,
+    snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
+    purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the very rows behind one value, and those that were not used with why."""
+    from features.engines.explanation import explain as explain_value
+    from features.matrix import Snapshot, question_of
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+    question, _ = question_of(invocation, opened, purpose, [as_of.date()])
+    found = explain_value(question, opened.tables, entity, feature)
+    lines = [f"{found.feature.reason.format(value=found.text)} ({found.feature.name}, as of {found.as_of})"]
+    lines.append(f"Members: {len(found.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in found.seen.items()))
+    for line in found.lines:
+        event, day = line.event, question.day_of(line.event.valid_at)
+        amount = "" if event.amount is None else f", {event.amount / 10_000:g}"
+        detail = f", {event.detail}" if event.detail else ""
+        lines.append(
+            f"  {'+' if line.used else '-'} {day} {event.signal}{detail}{amount} "
+            f"(known {question.day_of(event.known_at)}, person {event.person_id}): {line.why}"
+        )
+    invocation.report(found.document(), "\n".join(lines))

@@ -19,7 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts import SCHEMA_VERSION, check_document
-from charter.contracts.files import content_id, file_digest, folder_digest, new_folder, point, read_json, write_json
+from charter.contracts.files import (
+    content_id,
+    file_digest,
+    folder_digest,
+    new_folder,
+    point,
+    read_json,
+    write_json,
+    write_text,
+)
 from charter.contracts.matrix import MatrixDate
 from charter.errors import DataError, DefinitionError, UsageError
 from charter.invocation import Invocation
@@ -29,6 +38,7 @@ from charter.register import Register
 from features.engines.question import Each, Question
 from features.grammar import Definition, Period
 from features.permission import Permission
+from features.register import as_html, as_markdown
 
 __all__ = ["Snapshot", "as_of_dates", "build", "question_of"]
 
@@ -148,9 +158,17 @@ def build(
             check_document("matrix", manifest)
             write_json(beside / "definition.json", question.definition.document(question.permission.units))
             write_json(beside / "manifest.json", manifest)
+            write_text(beside / "register.html", _register(invocation, question))
     if purpose == "train" and as_of is None:
         point(invocation.workspace.matrix, name)
     return folder
+
+
+def _register(invocation: Invocation, question: Question) -> str:
+    """Return the definition's register in English, as a page to be read beside the matrix."""
+    folder, definition = invocation.council.folder, question.definition
+    register, policy = Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml")
+    return as_html(as_markdown(definition, register, policy), definition.programme.replace("_", " "))
 
 
 def _id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:

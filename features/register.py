@@ -32,8 +32,8 @@ def _lines(definition: Definition, register: Register, policy: Policy) -> Iterat
     yield f"{definition.outcome.title}. Looked for over the next {definition.outcome.horizon}, each apart:\n"
     for component in definition.outcome.components:
         yield f"- {_title(component.name, titles)} (`{component.name}`)"
-    yield f'\n## What is asked\n\n{len(definition.features)} questions. "Response" marks what a service did, rather than'
-    yield 'what happened to the family. "More of it" is what a larger value may do.\n'
+    yield f"\n## What is asked\n\n{len(definition.features)} questions. `response` marks what a service did rather than"
+    yield "what happened to the family; `more of it` is what a larger value may do.\n"
     yield "| name | what it is | unit | said to a worker | why | response | more of it |"
     yield "|---|---|---|---|---|---|---|"
     yield from (_feature(feature, titles, register) for feature in definition.features)
@@ -51,8 +51,10 @@ def _cohort(cohort: Cohort, titles: Mapping[str, str]) -> Iterator[str]:
         yield f"Somebody there is {cohort.with_age[0]} to {cohort.with_age[1]} years old."
     if cohort.resident:
         yield f"Somebody has lived there for {cohort.resident}."
-    for rule in (*cohort.given, *cohort.known_to):
+    for rule in cohort.given:
         yield f"True of them: {describe_rule(rule, titles)}."
+    for known in cohort.known_to:
+        yield f"True of them: {describe_rule(known, titles)}."
     for rule in cohort.unless:
         yield f"Not true of them: {describe_rule(rule, titles)}."
     yield "Where a rule can't be evaluated they are left out, and counted as \"can't tell\"."

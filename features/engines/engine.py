@@ -137,7 +137,8 @@ class Engine:
     def _read_events(self) -> _Events:
         if not self.question.dates or not self.signals:
             none = np.zeros(0, np.int64)
-            return _Events(np.zeros(len(self.codes.people) + 1, np.int64), none.reshape(0, 5), none.reshape(0, 4).astype(np.int32), none, none)  # fmt: skip
+            start = np.zeros(len(self.codes.people) + 1, np.int64)
+            return _Events(start, np.zeros((0, 5), np.int64), np.zeros((0, 4), np.int32), none, none)
         tied = self._tied()
         until = microseconds(self.question.midnights[-1])
         columns = self.store.events(self.signals, self.details, tied, until)
@@ -220,7 +221,7 @@ class _Chunk:
             count = len(self.engine.codes.people)
             own = np.zeros(count, np.uint64)
             np.bitwise_or.at(own, person, settled)
-            known = np.array([kernel.span(int(k), len(self.times)) for k in np.searchsorted(self.times, self.store.first_known(), side="right")], dtype=np.uint64)  # fmt: skip
+            known = self._from(np.searchsorted(self.times, self.store.first_known(), side="right"))
             return _Members(np.arange(count + 1), np.arange(count), known & ~kept_out & alive, own)
         pair = residence["household"].astype(np.int64) * (len(self.engine.codes.people) + 1) + person
         pairs, where = np.unique(pair, return_inverse=True)
@@ -238,7 +239,12 @@ class _Chunk:
             return np.full(len(start), _ALL)
         since = np.array([microseconds(self.question.midnight(period.before(day))) for day in self.dates])
         first = np.searchsorted(since, start, side="left")
-        return np.array([kernel.span(int(k), len(since)) for k in range(len(since) + 1)], dtype=np.uint64)[first]
+        return self._from(first)
+
+    def _from(self, first: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Return the masks of all dates from `first` on."""
+        count = len(self.dates)
+        return np.array([kernel.span(k, count) for k in range(count + 1)], dtype=np.uint64)[first]
 
     def _people(self) -> tuple[NDArray[np.uint64], NDArray[np.int16]]:
         """Return (by person, the dates at which they live; by date and person, the age in whole years or -1)."""
@@ -325,7 +331,7 @@ class _Chunk:
 
     # Cohort.
 
-    def _homes(self, members: _Members) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32]]:
+    def _homes(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32]]:
         """Return by entity (the dates at which it is no home, those at which that is unknown) and its area by date."""
         rows, areas, first_known = self.store.homes()
         count = len(self.engine.codes.households)
@@ -446,7 +452,7 @@ class _Chunk:
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32]]:
         """Return by entity the dates at which no simple rule puts it out, and those at which one can't be evaluated."""
         somebody = members.any_of(members.mask)
-        other, unknown_home, area = self._homes(members)
+        other, unknown_home, area = self._homes()
         fits, unknown_age = self._with_age(members, ages)
         settled = members.any_of(members.settled)
         if self.question.definition.cohort.resident is None:

@@ -233,7 +233,7 @@ def _event(
     slots: Any, here: Any, seen_mask: Any, place: Any, event: Any, code: Any,
     times: Any, window_start: Any, midnights: Any, entry_start: Any, entry: Any, payload: Any,
 ) -> None:  # fmt: skip
-    valid, known, end, amount, tie = event[0], event[1], event[2], event[3], event[4]
+    valid, end, amount = event[0], event[2], event[3]
     signal, detail, first = code[0], code[1], np.int64(code[2])
     for e in range(entry_start[signal], entry_start[signal + 1]):
         meaning = payload[e, detail]
@@ -247,29 +247,37 @@ def _event(
         if kind == PLAIN:
             _plain(slots, slot, entry[e, 3], bits, first, last, valid, amount)
         elif kind == OPEN:
-            for k in range(first, last):
-                if bits >> np.uint64(k) & _ONE and end > times[k]:
-                    slots[slot, k] += 1
+            _plain(slots, slot, 1 << COUNT, bits, first, min(last, first_after(times, end - 1)), valid, amount)
         elif kind == LATEST:
             value = np.int64(meaning) if meaning > 0 else amount
-            if value == SMALLEST:
-                continue
-            for k in range(first, last):
-                if bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, valid, known, tie):
-                    slots[slot, k], slots[slot + 1, k] = valid, known
-                    slots[slot + 2, k], slots[slot + 3, k] = tie, value
+            if value != SMALLEST:
+                _newest(slots, slot, bits, first, last, event, value)
         else:
             bit = np.int64(meaning) - 1
             if entry[e, 4] == BY_PERSON:
                 bit = place
             elif entry[e, 4] == BY_DAY:
                 bit = local_day(midnights, valid) % (entry[e, 5] * 64)
-            if bit < 0:
-                continue
-            word, one = slot + bit // 64, np.int64(_ONE << np.uint64(bit % 64))
-            for k in range(first, last):
-                if bits >> np.uint64(k) & _ONE:
-                    slots[word, k] |= one
+            _mark(slots, slot, bits, first, last, bit)
+
+
+@njit(cache=True, nogil=True)
+def _newest(slots: Any, slot: Any, bits: Any, first: Any, last: Any, event: Any, value: Any) -> None:
+    valid, known, tie = event[0], event[1], event[4]
+    for k in range(first, last):
+        if bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, valid, known, tie):
+            slots[slot, k], slots[slot + 1, k] = valid, known
+            slots[slot + 2, k], slots[slot + 3, k] = tie, value
+
+
+@njit(cache=True, nogil=True)
+def _mark(slots: Any, slot: Any, bits: Any, first: Any, last: Any, bit: Any) -> None:
+    if bit < 0:
+        return
+    word, one = slot + bit // 64, np.int64(_ONE << np.uint64(bit % 64))
+    for k in range(first, last):
+        if bits >> np.uint64(k) & _ONE:
+            slots[word, k] |= one
 
 
 @njit(cache=True, nogil=True)
@@ -287,11 +295,9 @@ def _columns(
 ) -> None:
     for c in range(column.shape[0]):
         make, a, b = column[c, 0], column[c, 1], column[c, 2]
-        value = 0.0
-        if make == _COUNT:
-            value = float(slots[a, k])
-        elif make == _ANY:
-            value = 1.0 if slots[a, k] > 0 else 0.0
+        value = float(composition[household, k, a]) if make == _COMPOSITION else 0.0
+        if make in (_COUNT, _ANY):
+            value = float(slots[a, k] if make == _COUNT else slots[a, k] > 0)
         elif make == _DAYS:
             newest = slots[a, k]
             value = float(since[b, k]) if newest == SMALLEST else float(today[k] - local_day(midnights, newest))
@@ -301,21 +307,15 @@ def _columns(
             value = float(slots[a, k]) / (_SCALE * float(slots[b, k])) if slots[b, k] else 0.0
         elif make == _MAXIMUM:
             value = float(slots[a, k]) / _SCALE if slots[a, k] != SMALLEST else 0.0
-        elif make == _LATEST:
-            value = float(slots[a + 3, k]) / _SCALE
-        elif make == _STEP:
-            value = float(slots[a + 3, k])
+        elif make in (_LATEST, _STEP):
+            value = float(slots[a + 3, k]) / (_SCALE if make == _LATEST else 1.0)
         elif make == _BITS:
             ones = 0
             for word in range(a, a + b):
                 ones += _ones(slots[word, k])
             value = float(ones)
-        elif make == _CHANGE:
-            value = float(2 * slots[a, k] - slots[b, k])
-        elif make == _CHANGE_TOTAL:
-            value = float(2 * slots[a, k] - slots[b, k]) / _SCALE
-        elif make == _COMPOSITION:
-            value = float(composition[household, k, a])
+        elif make in (_CHANGE, _CHANGE_TOTAL):
+            value = float(2 * slots[a, k] - slots[b, k]) / (_SCALE if make == _CHANGE_TOTAL else 1.0)
         row[c] = value
 
 

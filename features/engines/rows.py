@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -97,9 +97,12 @@ class Tables:
     coverage: tuple[Coverage, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path) -> Tables:
-        """Read `folder/TABLE.parquet` of every table that is there; a missing table has no rows."""
-        return cls(**{name: tuple(_read(folder / f"{name}.parquet", kind)) for name, kind in KINDS.items()})
+    def read(cls, folder: Path, people: Sequence[str] | None = None) -> Tables:
+        """Read `folder/TABLE.parquet` of every table that is there; a missing table has no rows.
+
+        With `people`, only the rows about them, and those that say since when a service or a table was known at all.
+        """
+        return cls(**{name: tuple(_read(folder / f"{name}.parquet", kind, people)) for name, kind in KINDS.items()})
 
     def write(self, folder: Path) -> None:
         """Write each table that has rows to `folder/TABLE.parquet`, as link does."""
@@ -128,7 +131,7 @@ KINDS: Mapping[str, type] = {
 """The class of a row, by table."""
 
 
-def _read(path: Path, kind: type) -> Iterable[Any]:
+def _read(path: Path, kind: type, people: Sequence[str] | None) -> Iterable[Any]:
     if not path.exists():
         return
     import duckdb
@@ -136,11 +139,27 @@ def _read(path: Path, kind: type) -> Iterable[Any]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         names = [field.name for field in fields(kind)]
-        cursor = connection.execute(
-            f"SELECT {', '.join(map(_quoted, names))} FROM read_parquet(?)", [str(path)]
-        )  # names are our own fields
-        for values in cursor.fetchall():
+        where = _ABOUT.get(path.stem, "true") if people is not None else "true"
+        sql = f"SELECT {', '.join(map(_quoted, names))} FROM read_parquet($path) WHERE {where}"  # our own words
+        parameters: dict[str, Any] = {"path": str(path)}
+        if "$people" in where:
+            parameters["people"] = list(people or ())
+        for values in connection.execute(sql, parameters).fetchall():
             yield kind(**{name: _plain(name, value) for name, value in zip(names, values, strict=True)})
+
+
+# Which rows are about some people. Besides theirs: the first known row of coverage, and each service's events that
+# were the earliest when they became known, because "since when was it known at all" is asked of all rows.
+_ABOUT = {
+    "events": "list_contains($people, person_id) OR event_id IN (SELECT event_id FROM (SELECT event_id, valid_at, "
+    "min(valid_at) OVER (PARTITION BY split_part(signal, '.', 1) ORDER BY known_at) AS earliest "
+    "FROM read_parquet($path)) WHERE valid_at = earliest)",
+    "people": "list_contains($people, person_id)",
+    "residence": "list_contains($people, person_id)",
+    "permission": "list_contains($people, person_id)",
+    "coverage": "list_contains($people, person_id) OR (service, known_at) IN "
+    "(SELECT (service, min(known_at)) FROM read_parquet($path) GROUP BY service)",
+}
 
 
 def _quoted(name: str) -> str:

@@ -148,7 +148,8 @@ class Store:
 
     def _refuse_overflow(self, signals: Sequence[str]) -> None:
         rows = self.connection.execute(
-            "SELECT signal, sum(abs(amount::DECIMAL(18, 4)))::DOUBLE FROM events WHERE list_contains(?, signal) GROUP BY 1",
+            "SELECT signal, sum(abs(amount::DECIMAL(18, 4)))::DOUBLE FROM events WHERE list_contains(?, signal) "
+            "GROUP BY 1",
             [list(signals)],
         ).fetchall()
         for signal, amount in rows:
@@ -161,7 +162,7 @@ class Store:
     def outcome_events(self, conditions: Sequence[str], now: int) -> Columns:
         """Return the standing events of the outcome; `conditions` are SQL, one per component, in order."""
         parts = [
-            f"SELECT person.code AS person, {place}::INT AS component, epoch_us(valid_at) AS valid, "  # our own words and numbers
+            f"SELECT person.code AS person, {place}::INT AS component, epoch_us(valid_at) AS valid, "
             f"epoch_us(known_at) AS known FROM events JOIN person USING (person_id) WHERE {condition} "
             f"AND epoch_us(known_at) < {now} AND (known_until IS NULL OR epoch_us(known_until) >= {now})"
             for place, condition in enumerate(conditions)
@@ -207,9 +208,8 @@ class Store:
 
     def homes(self) -> tuple[Columns, list[str], int]:
         """Return the rows of `households` in order, the areas by code (0 is unknown), and when the first was known."""
-        areas = [""] + [
-            row[0] for row in self.connection.execute("SELECT DISTINCT area FROM households WHERE area <> '' ORDER BY 1").fetchall()
-        ]  # fmt: skip
+        found = self.connection.execute("SELECT DISTINCT area FROM households WHERE area <> '' ORDER BY 1").fetchall()
+        areas = ["", *(row[0] for row in found)]
         self._coded("district", "area", areas)
         rows = self.columns(f"""
             SELECT home.code AS household, (kind = 'home')::INT AS kind, coalesce(district.code, 0) AS area,

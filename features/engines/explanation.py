@@ -1,0 +1,184 @@
+"""The very rows behind one value, and those that were not used with why: from the reference engine.
+
+Nothing here decides anything: it asks the reference the same questions again, one row at a time, and says the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from charter.errors import DataError, DefinitionError
+from features.engines.question import Question
+from features.engines.reference import Reference, matches
+from features.engines.rows import Event, Tables
+from features.grammar import Change, Composition, Feature, Signal
+from features.grammar.words import value_text
+from features.permission import denied, permitted
+
+__all__ = ["Explanation", "Line", "explain"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One record: whether it was used, and if not, why not."""
+
+    event: Event
+    used: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A value and every record of its signals about the members at the as-of date."""
+
+    entity: str
+    feature: Feature
+    as_of: date
+    in_cohort: bool | None
+    value: float | None
+    text: str
+    members: tuple[str, ...]
+    seen: dict[str, int]
+    lines: tuple[Line, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return the explanation for a script."""
+        return {
+            "entity": self.entity,
+            "feature": self.feature.name,
+            "as_of": self.as_of.isoformat(),
+            "row": {True: "yes", False: "no", None: "can't tell"}[self.in_cohort],
+            "value": self.value,
+            "text": self.text,
+            "members": list(self.members),
+            "seen": self.seen,
+            "rows": [
+                {
+                    "event_id": line.event.event_id,
+                    "person_id": line.event.person_id,
+                    "signal": line.event.signal,
+                    "valid_at": line.event.valid_at.isoformat(),
+                    "known_at": line.event.known_at.isoformat(),
+                    "known_until": line.event.known_until and line.event.known_until.isoformat(),
+                    "amount": None if line.event.amount is None else line.event.amount / 10_000,
+                    "detail": line.event.detail,
+                    "used": line.used,
+                    "why": line.why,
+                }
+                for line in self.lines
+            ],
+        }
+
+
+def explain(question: Question, tables: Path, entity: str, feature: str) -> Explanation:
+    """Return how the value of `feature` for `entity` at the question's one date came about.
+
+    Raises DefinitionError for an unknown feature, DataError for an entity that nobody belongs to at that date.
+    """
+    chosen = next((one for one in question.definition.features if one.name == feature), None)
+    if chosen is None:
+        names = ", ".join(one.name for one in question.definition.features)
+        raise DefinitionError(f"the definition has no feature {feature!r}.", f"Choose one of: {names}.")
+    reference = Reference(question, Tables.read(tables, _people(question, tables, entity)))
+    day = question.dates[0]
+    members = reference.members(entity, day)
+    if not members:
+        raise DataError(
+            f"nobody belongs to the {question.definition.entity} {entity} at {day}.",
+            "Give an entity of the matrix at that date.",
+        )
+    value = reference.value(chosen.expression, entity, day)
+    document = chosen.document(question.permission.units)
+    return Explanation(
+        entity,
+        chosen,
+        day,
+        reference.in_cohort(entity, day),
+        value,
+        value_text(document, value, day),
+        members,
+        _seen(reference, chosen, entity, day),
+        tuple(_lines(reference, chosen, entity, day)),
+    )
+
+
+def _people(question: Question, tables: Path, entity: str) -> list[str]:
+    if question.definition.entity == "person":
+        return [entity]
+    import duckdb
+
+    path = tables / "residence.parquet"
+    if not path.exists():
+        return []
+    with duckdb.connect() as connection:
+        sql = "SELECT DISTINCT person_id FROM read_parquet(?) WHERE household_id = ?"
+        return [row[0] for row in connection.execute(sql, [str(path), entity]).fetchall()]
+
+
+def _seen(reference: Reference, feature: Feature, entity: str, day: date) -> dict[str, int]:
+    """Return how many members each service that the feature reads has seen over the whole window."""
+    if isinstance(feature.expression, Composition):
+        return {}
+    reach = feature.expression.reach
+    return {s: len(reference.seen_members(entity, s, reach, day)) for s in feature.expression.services}
+
+
+def _lines(reference: Reference, feature: Feature, entity: str, day: date) -> Iterator[Line]:
+    expression = feature.expression
+    if isinstance(expression, Composition):
+        return
+    rule = expression.whole if isinstance(expression, Change) else expression
+    used = reference.used(rule, expression.reach, entity, day)
+    about = [
+        event
+        for person in reference.members(entity, day)
+        for event in reference.tables.events
+        if event.person_id == person and matches(event, [Signal(signal.name) for signal in rule.signals])
+    ]
+    yield from (Line(event, True, "used") for event in reversed(used))
+    for event in sorted(about, key=lambda event: (event.valid_at, event.known_at, event.event_id), reverse=True):
+        if event not in used:
+            yield Line(event, False, _why(reference, feature, event, day))
+
+
+def _why(reference: Reference, feature: Feature, event: Event, day: date) -> str:
+    """Return the first rule that keeps a record out, in the order in which a person would ask."""
+    question, expression = reference.question, feature.expression
+    if isinstance(expression, Composition):
+        raise TypeError("who lives together reads no records")
+    t, service = question.midnight(day), event.signal.split(".")[0]
+    window = expression.reach
+    start = question.start(window, day)
+    if event.signal not in question.permission.signals:
+        return "not permitted: the charter or the register does not allow it"
+    if not reference.permitted(event.person_id, service, day):
+        return f"not permitted: {_choice(reference, event.person_id, service, day)}"
+    if event.valid_at >= t:
+        return "too late: it happened on or after the as-of date"
+    if event.known_at >= t:
+        return "not yet known at the as-of date"
+    if event.known_until is not None and event.known_until < t:
+        return "corrected since: another version stood at the as-of date"
+    if start is not None and event.valid_at < start:
+        return "too early: it happened before the window"
+    if not reference.sees(event.person_id, service, window, day):
+        return "not seen: the service did not cover this person over the whole window"
+    if not matches(event, expression.signals):
+        return "not asked for: another detail or amount"
+    return "ended: no longer open at the as-of date"
+
+
+def _choice(reference: Reference, person: str, service: str, day: date) -> str:
+    question = reference.question
+    purpose, choices = question.permission.purpose, reference.choices[person]
+    consent_based = service in question.permission.consent
+    for when, moment in (("at the as-of date", question.midnight(day)), ("now", question.now)):
+        if denied(choices, service, purpose, moment):
+            return f"a refusal, objection or restriction stands {when}"
+        if not permitted(choices, service, purpose, moment, consent_based=consent_based):
+            return f"there is no consent {when}"
+    raise AssertionError("a choice that is not permitted has a reason")

@@ -23,7 +23,7 @@ from datetime import date, timedelta
 from statistics import NormalDist
 from typing import Any
 
-from charter.policy import MEASURES, Gate, Policy, Waiver
+from charter.policy import MEASURES, NOT_SHARES, Gate, Policy, Waiver
 
 __all__ = ["decide"]
 
@@ -316,9 +316,10 @@ def _said(gate: Gate, finding: Mapping[str, Any]) -> str:
     rest = finding.get("rest") or {}
     value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
     between = "no interval" if interval is None else f"95 % interval {_figure(interval[0])} to {_figure(interval[1])}"
+    say = _figure if gate.measure in NOT_SHARES else _share
     return (
         f"{finding['group']} ({gate.characteristic}): {MEASURES[gate.measure]} ({gate.measure}) is"
-        f" {_share(finding['estimate'])} against {_share(rest.get('estimate'))} of everyone else,"
+        f" {say(finding['estimate'])} against {say(rest.get('estimate'))} of everyone else,"
         f" a {gate.statistic} of {_figure(value)} ({between})"
     )
 

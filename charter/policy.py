@@ -28,6 +28,7 @@ from charter.errors import CharterError
 __all__ = [
     "HARMS",
     "MEASURES",
+    "NOT_SHARES",
     "PURPOSES",
     "Characteristic",
     "Gate",
@@ -51,11 +52,15 @@ MEASURES: Mapping[str, str] = {
     "precision": "the share of those on a worklist who had a later need",
     "false_discovery_rate": "the share of those on a worklist who had no later need",
     "false_omission_rate": "the share of those on no worklist who had a later need",
+    "recorded_per_independent": "the number of needs that we recorded for each independent sign of need",
     "recorded_given_independent": "the share with a recorded need among those with an independent sign of one",
     "recall_of_independent": "the share on a worklist among those with an independent sign of need",
     "seen": "the share of people whom a service could see",
 }
 """The measures a gate may ask about, in plain words."""
+
+NOT_SHARES = frozenset({"recorded_per_independent"})
+"""The measures that are no share of anything and may be above 1."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from charter.policy import MEASURES, Gate, Policy
+from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
 from fairness_reports.audit.measures import MEASURES as COUNTED
 from fairness_reports.publish.figures import Bar, Dot, bars, dots
 
@@ -30,6 +30,7 @@ _TITLES = {name: measure.title for name, measure in COUNTED.items()} | {
     "observed_over_expected": "Needs recorded per need expected",
     "lead_days": "Days of warning before the need",
     "recall_of_independent": "Share listed among those with an independent sign of need",
+    "recorded_per_independent": "Needs recorded for each independent sign of need",
     "recorded_given_independent": "Share recorded among those with an independent sign of need",
 }
 _SHOWN = (
@@ -121,6 +122,7 @@ def render(pack: Pack) -> str:
 
 def _gate(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     by_id = {row["id"]: row for row in rows}
+    say = number if gate.measure in NOT_SHARES else share
     mine = [verdict for verdict in verdicts if verdict["gate"] == gate.id]
     table = []
     for verdict in mine:
@@ -133,8 +135,8 @@ def _gate(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapp
                 "verdict": verdict["verdict"],
                 "answer": VERDICTS[verdict["verdict"]],
                 "waiver": verdict.get("waiver"),
-                "estimate": share(row["estimate"]),
-                "rest": share(row["rest"]["estimate"]),
+                "estimate": say(row["estimate"]),
+                "rest": say(row["rest"]["estimate"]),
                 "value": number(row[gate.statistic]),
                 "interval": between(row[f"{gate.statistic}_interval"], number),
                 "clusters": f"{row['clusters']:,}",
@@ -146,7 +148,7 @@ def _gate(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapp
         "harm": gate.harm,
         "statistic": gate.statistic,
         "limit": f"{gate.limit:g}",
-        "bound": share(gate.bound),
+        "bound": say(gate.bound),
         "bound_words": "and nobody's figure below" if gate.at_least else "and nobody's figure above",
         "measure": MEASURES[gate.measure].capitalize(),
         "rows": table,
@@ -289,7 +291,7 @@ def _key(gate: Gate | None) -> str:
 
 
 def _row(row: Mapping[str, Any]) -> dict[str, str]:
-    plain = row["measure"] in {"observed_over_expected", "lead_days"}
+    plain = row["measure"] in {"observed_over_expected", "lead_days", "recorded_per_independent"}
     say = number if plain else share
     rest = row["rest"]["estimate"]
     gap = row["difference"]
@@ -312,14 +314,14 @@ def _independent(
 ) -> dict[str, Any] | None:
     figures = []
     for name in pack.policy.characteristics:
-        chosen = _of(rows, "recorded_given_independent", name)
+        chosen = _of(rows, "recorded_per_independent", name)
         if not chosen:
             continue
         by = pack.policy.characteristic_titles[name].lower()
-        title = f"Need recorded, among households with an independent sign of it: by {by}"
-        gate = _gate_of(pack.policy, "recorded_given_independent", name)
+        title = f"Needs recorded for each independent sign of need: by {by}"
+        gate = _gate_of(pack.policy, "recorded_per_independent", name)
         limit = gate.limit if gate else None
-        svg = _dots(f"{name}-independent", title, "Ratio of the share recorded", chosen, verdicts, limit)
+        svg = _dots(f"{name}-independent", title, "Ratio of the needs recorded", chosen, verdicts, limit)
         figures.append({"svg": svg, "caption": f"{title}. {_key(gate)}"})
     if not figures:
         return None

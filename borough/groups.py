@@ -2,7 +2,8 @@
 
 In the fair borough a group causes nothing, so it can be dealt last: households are put in order of the outcomes that
 happened to them and of their need, and the groups take turns along that order in proportion to their shares. Each group
-then has the same outcomes and the same need, not only the same in expectation.
+then has the same outcomes and the same need, not only the same in expectation. Disability, and telling nobody one's
+group, are dealt likewise, person by person.
 """
 
 from __future__ import annotations
@@ -27,16 +28,28 @@ def settled(town: Town, unfair: str) -> Town:
     """Return the town with groups dealt out; `unfair` is empty, signals, labels or both."""
     rng = town.chance.stream("groups")
     unit_group = np.empty(town.population.units, dtype=np.int8)
-    unit_group[_order(town)] = _turns(rng, town.rates.shares("people", "ethnicity"), town.population.units)
+    order = _order(town)
+    unit_group[order] = _turns(rng, town.rates.shares("people", "ethnicity"), town.population.units)
     people = town.people
     own, other = unit_group[people.unit], rng.permutation(unit_group)
     group = np.where(rng.random(len(people)) < 0.93, own, other[rng.integers(0, len(other), len(people))])
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    # Disability, and not telling, are persons' own: they take turns along the same order, children apart from adults.
+    persons = np.lexsort((rank[people.unit], people.role == 2))
+    own_traits = {}
+    for trait, name in (("disabled", "disability"), ("declines", "declines")):
+        share = town.rates.of("people", name)
+        own_traits[trait] = np.empty(len(people), dtype=bool)
+        own_traits[trait][persons] = _turns(rng, [1 - share, share], len(people)) == 1
     recording = Recording(
         unit_group == GROUPS.index(town.rates.unfair_group),
         town.rates.of("unfair", "signals_kept") if unfair in ("signals", "both") else 1.0,
         town.rates.of("unfair", "outcomes_kept") if unfair in ("labels", "both") else 1.0,
     )
-    population = replace(town.population, unit_group=unit_group, people=replace(people, group=group.astype(np.int8)))
+    population = replace(
+        town.population, unit_group=unit_group, people=replace(people, group=group.astype(np.int8), **own_traits)
+    )
     return replace(town, population=population, recording=recording)
 
 

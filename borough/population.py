@@ -122,7 +122,7 @@ class Population:
 def grow(rates: Rates, days: Days, chance: Chance, homes: int, areas: int, names: tuple[int, int, int]) -> Population:
     """Return a population of `homes` homes in `areas` areas; `names` are how many female, male and surnames exist.
 
-    Everybody is in the first group until `borough.groups` deals them out.
+    Everybody is in the first group, and nobody disabled, until `borough.groups` deals both out.
     """
     places = _places(rates, chance.stream("places"), homes, areas)
     spells, unit_at, kinds, couples, parted = _moves(rates, days, chance.stream("moves"), places)
@@ -287,8 +287,8 @@ def _persons(
     death = _deaths(rng, birth, np.maximum(birth, days.first), days.last)
     leaves = np.where(role == 2, birth + ((18.2 + rng.gamma(1.6, 2.6, total)) * 365.25).astype(np.int32), NEVER)
     group = np.zeros(total, dtype=np.int8)
-    people_rates = [rates.of("people", name) for name in ("disability", "declines", "independent_school")]
-    disabled, declines, independent = (rng.random(total) < rate for rate in people_rates)
+    nobody = np.zeros(total, dtype=bool)
+    independent = rng.random(total) < rates.of("people", "independent_school")
     forename, surname, second = _named(rng, units, unit, role, female, names, rates.of("people", "other_surname"))
     old, _, when = parted
     gone = leaves.copy()
@@ -305,8 +305,8 @@ def _persons(
         gone.astype(np.int32),
         female,
         group,
-        disabled,
-        declines,
+        nobody,
+        nobody,
         forename,
         surname,
         second,

@@ -40,6 +40,17 @@ def test_groups_have_the_same_need(larger: Town):
     assert max(means) - min(means) < 0.1
 
 
+@pytest.mark.parametrize(("trait", "rate"), [("disabled", "disability"), ("declines", "declines")])
+def test_disability_and_not_telling_are_as_common_wherever_outcomes_happen(larger: Town, trait: str, rate: str):
+    people = larger.people
+    has = getattr(people, trait)
+    unit, month = social_care.happened(larger)
+    troubled = np.isin(people.unit, unit[month >= 60]) & (people.role == 2)
+    share = larger.rates.of("people", rate)
+    assert has.mean() == pytest.approx(share, abs=0.002)
+    assert has[troubled].mean() == pytest.approx(share, abs=0.02)
+
+
 def test_an_unfair_borough_has_the_same_groups(fernhill: Council):
     fair, unfair = (settled(Town.build(fernhill, 200, 1, "standard"), kind) for kind in ("", "both"))
     assert (fair.people.group == unfair.people.group).all()

@@ -1,8 +1,9 @@
 """What people said about being linked, honoured before and after it.
 
-A reference is left out of linkage where its service's basis does not cover `link`, where consent is the basis and was
-not given, and where a refusal, objection or restriction about that service forbids it. Somebody who objects to
-linkage altogether is found by linkage one last time, so that every record of theirs can be left out.
+A reference is left out of linkage where its service's basis does not cover `link`, and where consent is the basis and
+is not in force. An objection, refusal or restriction against a service that needs no consent is honoured by linking
+the reference once more and then leaving its records out: else nobody could know whose values must say "not seen". So
+is an objection to linkage altogether, which leaves out every record of the person.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import duckdb
 from charter.register import Register
 from features.permission import ALL, Choice, denied, permitted
 
-__all__ = ["forbids_all", "leave_out", "said_by_reference"]
+__all__ = ["forbids_all", "forbids_service", "leave_out", "said_by_reference"]
 
 _COLUMNS = 'ref, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
 
@@ -35,20 +36,25 @@ def leave_out(
     taken_at: datetime,
 ) -> int:
     """Delete from `refs` and `evidence` what may not be linked at `taken_at` (naive UTC); return how many it was."""
-    out: list[tuple[str]] = []
     rows: Sequence[tuple[str, str]] = database.execute("select ref, service from refs order by ref").fetchall()
-    for ref, service in rows:
-        allowed = register.permits(service, "link") and permitted(
-            said.get(ref, ()), service, "link", taken_at, consent_based=register.consent_based(service)
+    out = [
+        ref
+        for ref, service in rows
+        if not register.permits(service, "link")
+        or (
+            register.consent_based(service)
+            and not permitted(said.get(ref, ()), service, "link", taken_at, consent_based=True)
         )
-        if not allowed:
-            out.append((ref,))
-    database.execute("create or replace temp table left_out (ref varchar)")
-    if out:
-        database.execute("insert into left_out select unnest($1::varchar[])", [[ref for (ref,) in out]])
+    ]
+    database.execute("create or replace temp table left_out as select unnest($1::varchar[]) as ref", [out])
     for table in ("refs", "evidence"):
         database.execute(f"delete from {table} where ref in (select ref from left_out)")
     return len(out)
+
+
+def forbids_service(said: Sequence[Choice], service: str, taken_at: datetime) -> bool:
+    """Whether what was said through one reference forbids linking the records of its own service."""
+    return denied(said, service, "link", taken_at)
 
 
 def forbids_all(said: Sequence[Choice], taken_at: datetime) -> bool:

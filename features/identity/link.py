@@ -10,7 +10,7 @@ does nothing, and a kill leaves the old tables or the new. `store/current` moves
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,15 +27,17 @@ from charter.key import Key
 from charter.policy import Policy
 from charter.register import Register
 from charter.vault import Vault
-from features.identity.choices import forbids_all, leave_out, said_by_reference
+from features.identity.choices import forbids_all, forbids_service, leave_out, said_by_reference
 from features.identity.evidence import gather
 from features.identity.identities import best_identities
+from features.identity.ledger import choices, read
 from features.identity.parameters import Parameters
 from features.identity.people import Linkage, link_people
 from features.identity.swap import swap_folder
 from features.identity.tables import TABLES, make_tables, write_table
 from features.intake.database import connect, literal
 from features.intake.snapshot import newest, room_for_writing
+from features.permission import Choice
 
 __all__ = ["LinkResult", "link"]
 
@@ -81,13 +83,18 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
         gather(database, vault, snapshot, register)
-        said = said_by_reference(database, f"read_parquet({literal(str(snapshot / 'records/permission.parquet'))})")
+        _load_choices(database, snapshot, choices(read(workspace), taken_at))
+        said = said_by_reference(database, "choices")
         left_out = leave_out(database, register, said, taken_at)
         done()
         linkage = link_people(database, register, parameters)
         people = _people(linkage, _people_before(workspace.store, manifest), key)
         objecting = {people[ref] for ref, of in said.items() if ref in people and forbids_all(of, taken_at)}
-        _keep_people(database, {ref: person for ref, person in people.items() if person not in objecting}, linkage)
+        services = dict(database.execute("select ref, service from refs").fetchall())
+        unused = {ref for ref, person in people.items() if person in objecting} | {
+            ref for ref, of in said.items() if ref in people and forbids_service(of, services[ref], taken_at)
+        }
+        _keep_people(database, people, unused, linkage)
         done()
         make_tables(database, snapshot / "records", register, policy.characteristics, parameters)
         done()
@@ -101,7 +108,7 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
                 "made_from": made_from,
                 "parameters": parameters.version,
                 "references": len(people),
-                "left_out": left_out + sum(person in objecting for person in people.values()),
+                "left_out": left_out + len(unused),
                 "by_method": dict(Counter(one.method for one in linkage.links.values())),
                 "for_review": len(linkage.review),
             },
@@ -164,8 +171,23 @@ def _people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mapping[st
     return {ref: named[representative] for ref, representative in linkage.representative.items()}
 
 
-def _keep_people(database: duckdb.DuckDBPyConnection, people: Mapping[str, str], linkage: Linkage) -> None:
-    """Make the tables `person_of` (ref, person_id) and `links`."""
+def _load_choices(database: duckdb.DuckDBPyConnection, snapshot: Path, filed: Sequence[Choice]) -> None:
+    """Make the table `choices`: those that services sent, and those in the rights ledger, by reference."""
+    columns = 'ref, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
+    records = literal(str(snapshot / "records" / "permission.parquet"))
+    database.execute(f"create table choices as select {columns} from read_parquet({records})")
+    for one in filed:
+        row = (one.person_id, one.service, one.purpose, one.kind, one.status, one.start, one.known_at)
+        database.execute(
+            "insert into choices (ref, service, purpose, kind, status, start, known_at) values (?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+
+
+def _keep_people(
+    database: duckdb.DuckDBPyConnection, people: Mapping[str, str], unused: Set[str], linkage: Linkage
+) -> None:
+    """Make the tables `person_of` (ref, person_id; without the unused), `person_said` (with them) and `links`."""
     refs: Sequence[str] = sorted(people)
     found = [linkage.links[ref] for ref in refs]
     links = pa.table(
@@ -179,7 +201,9 @@ def _keep_people(database: duckdb.DuckDBPyConnection, people: Mapping[str, str],
         }
     )
     database.register("links_arrow", links)
-    database.execute("create table person_of as select ref, person_id from links_arrow")
+    database.execute("create table person_said as select ref, person_id from links_arrow")
+    database.execute("create temp table unused as select unnest($1::varchar[]) as ref", [sorted(unused)])
+    database.execute("create table person_of as select * from person_said where ref not in (select ref from unused)")
     database.execute(
         "create table links as select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence "
         "from links_arrow l join refs r using (ref)"

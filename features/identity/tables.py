@@ -1,7 +1,7 @@
 """The canonical tables of a linked snapshot, made of its records and of who is whom.
 
-Reads the tables `person_of` (ref, person_id), `said_people`, `refs` and the snapshot's records; makes one table per
-contract, and `links`. Rows of canonical sources join them as they are.
+Reads the tables `person_of` and `person_said` (ref, person_id), `choices`, `said_people` and the snapshot's records;
+makes one table per contract, and `links`. Rows of canonical sources join them as they are.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def make_tables(
     _people(database)
     _residence(database, records, parameters)
     _households(database, records)
-    _permission(database, records)
+    _permission(database)
     _coverage(database, records)
     _protected(database, records, register, characteristics)
     database.execute(f"insert into feeds by name select * from {_parquet(records, 'feeds')}")
@@ -109,13 +109,14 @@ def _households(database: duckdb.DuckDBPyConnection, records: Path) -> None:
     )
 
 
-def _permission(database: duckdb.DuckDBPyConnection, records: Path) -> None:
+def _permission(database: duckdb.DuckDBPyConnection) -> None:
+    """Fill `permission` from `choices`, those of references that are not used included: they say why."""
     database.execute(
         f"""
         insert into permission by name
         select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at,
                {_latest('c."end"')} as "end", max(c.decided_by) as decided_by, {_latest("c.known_until")} as known_until
-        from {_parquet(records, "permission")} c join person_of p using (ref)
+        from choices c join person_said p using (ref)
         group by p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at
         """
     )

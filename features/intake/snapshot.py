@@ -35,6 +35,7 @@ from charter.key import Key
 from charter.policy import Policy
 from charter.register import Register, Source
 from charter.vault import Vault
+from features.identity.rights import replay
 from features.intake.canonical import CANONICAL, file_of, read_canonical
 from features.intake.database import connect, literal, moment, quoted
 from features.intake.delivery import Delivery, folder_of, read_delivery
@@ -124,6 +125,7 @@ def pull(
         with new_folder(workspace.store / name) as folder:
             _write_records(database, folder / "records", inputs, last)
             write_json(folder / "manifest.json", manifest)
+        replay(invocation)
         return PullResult(
             name,
             True,

@@ -1,0 +1,36 @@
+"""Erasure in this room: no matrix may hold a person who has been forgotten, nor may the vault name them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterable
+
+import numpy as np
+
+from charter.contracts.workspace import Workspace
+
+__all__ = ["drop_matrices", "forget"]
+
+
+def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
+    """Drop every matrix of every programme that holds any of `person_ids`; return how many were dropped.
+
+    Snapshots and vault are cleared by `features.identity.rights`, which knows what was asked of which service.
+    """
+    return drop_matrices(frozenset(person_ids), workspace)
+
+
+def drop_matrices(person_ids: Collection[str], workspace: Workspace) -> int:
+    """Drop every matrix of every programme that holds any of `person_ids`, and the pointers at them."""
+    wanted = np.array(sorted(person_ids), dtype="S32")
+    dropped = 0
+    for manifest in sorted((workspace.root / "matrix").glob("*/*/manifest.json")):
+        folder = manifest.parent
+        held = (np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("as_of=*/person.npy"))
+        if len(wanted) and any(np.isin(people, wanted).any() for people in held):
+            pointer = folder.parent / "current"
+            if pointer.exists() and pointer.read_text(encoding="utf-8").strip() == folder.name:
+                pointer.unlink()
+            shutil.rmtree(folder)
+            dropped += 1
+    return dropped

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 from charter.vault import Identity as Person
@@ -28,7 +29,7 @@ STATUS: Mapping[str, str] = {
 """What each state of a referral is called; never by colour alone."""
 
 _FIRST = 5
-_RECENT = ("change", "open_at")
+_ALIKE = 0.85
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def row(
     """Return one line of a worklist."""
     why = record["reasons"]["for"]
     ages = [person["age"] for person in record["people"] if person["age"] is not None]
-    dates = [one["data_to"] for one in record["reasons"]["seeing"] if one["data_to"]]
+    seeing = record["reasons"]["seeing"]
+    dates = [one["data_to"] for one in seeing if one["data_to"] and one["state"] in ("seen", "partly")]
     return Row(
         id=referral.id,
         reference=reference(referral),
@@ -127,7 +129,7 @@ def row(
         status_title=STATUS[referral.status],
         workers=tuple(one.source for one in _involvements(record, manifest) if one.status == "Open now"),
         data_to=day_words(min(dates)) if dates else "",
-        unseen=tuple(one["source"] for one in record["reasons"]["seeing"] if one["state"] in ("not seen", "late")),
+        unseen=tuple(one["source"] for one in seeing if one["state"] in ("not seen", "late")),
     )
 
 
@@ -170,13 +172,19 @@ def list_words(header: IssuedList, local_day: Any) -> str:
 
 
 def _household(record: Mapping[str, Any], persons: Mapping[str, Person]) -> str:
-    surnames = Counter(
-        persons[p["person"]].name.split()[-1]
-        for p in record["people"]
-        if p["person"] in persons and persons[p["person"]].name
-    )
-    most = [name for name, _ in surnames.most_common(2)]
-    return f"{' and '.join(most)} household" if most else "Household"
+    """Return what a household is called: its one or two commonest surnames, misspellings of the first left out."""
+    names = [_name(persons[p["person"]].name) for p in record["people"] if p["person"] in persons]
+    surnames = Counter(name.split()[-1] for name in names if name)
+    called: list[str] = []
+    for surname, _ in surnames.most_common():
+        if len(called) < 2 and not get_close_matches(surname, called, n=1, cutoff=_ALIKE):
+            called.append(surname)
+    return f"{' and '.join(called)} household" if called else "Household"
+
+
+def _name(name: str) -> str:
+    """Return a name as it is written in a sentence: some services send capitals alone."""
+    return name.title() if name.isupper() else name
 
 
 def _age(years: int) -> str:
@@ -189,7 +197,7 @@ def _members(record: Mapping[str, Any], persons: Mapping[str, Person]) -> tuple[
         person = persons.get(one["person"])
         found.append(
             Member(
-                name=person.name if person and person.name else "Name not known",
+                name=_name(person.name) if person and person.name else "Name not known",
                 age=_age(one["age"]) if one["age"] is not None else "not known",
                 safe_contact=person.safe_contact if person else "",
             )
@@ -241,13 +249,13 @@ def _status(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> 
     """Say what a service has to do with the household: whether help is open, or anything at all was recorded."""
     if state == "not seen":
         return "Not seen"
-    if any(feature["expression"]["word"] == "open_at" and value > 0 for feature, value in features):
+    # An award of free meals is open too, but nobody works with the family for it: only a service's own work counts.
+    working = [value for feature, value in features if feature["system_response"] and _word(feature) == "open_at"]
+    if any(value > 0 for value in working):
         return "Open now"
-    said = {value_text(feature, value) for feature, value in features if feature["expression"]["word"] != "change"}
+    said = {value_text(feature, value) for feature, value in features if _word(feature) != "change"}
     return "Something recorded" if said - {"0", "£0", "no", "none"} else "Nothing recorded"
 
 
-def moment_words(moment: str, zone: Any) -> str:
-    """Return a stored moment in the council's time zone: 28 September 2026, 09:30."""
-    local = datetime.fromisoformat(moment).astimezone(zone)
-    return f"{day_words(local.date())}, {local:%H:%M}"
+def _word(feature: Mapping[str, Any]) -> str:
+    return str(feature["expression"]["word"])

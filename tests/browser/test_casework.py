@@ -1,0 +1,172 @@
+"""People at work in the demo's data, in a real browser: a worker, a manager, a board member."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import SCREENSHOTS
+
+pytestmark = [
+    pytest.mark.browser,
+    # Playwright's own loop policy call warns on newer Pythons; it is not ours to mend.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
+]
+
+NORTH = "North family help team"
+
+
+def sign_in(page: Page, who: str) -> None:
+    page.goto("/sign-in")
+    page.get_by_label(who).check()
+    page.get_by_role("button", name="Sign in").click()
+
+
+def sign_in_as_worker(page: Page) -> None:
+    sign_in(page, f"{NORTH}: lead practitioner")
+
+
+def open_case(page: Page, number: int) -> None:
+    """Open the case at a place of the list, and give one's own view first where it is asked."""
+    page.locator(".sooner-card a").nth(number).click()
+    if page.get_by_role("heading", name="Your own view first").count():
+        page.get_by_label("I can’t tell without the reasons").check()
+        page.get_by_role("button", name="Save and show the reasons").click()
+
+
+def photograph(page: Page, name: str) -> None:
+    if os.environ.get("SOONER_SCREENSHOTS") == "1":
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe-core finds, and what sticks out of a narrow screen."""
+    found = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in Axe().run(page).response["violations"]]
+    wide = page.viewport_size
+    assert wide is not None
+    page.set_viewport_size({"width": 320, "height": 700})
+    over = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(wide)
+    return found + ([f"{over} pixels wide on a screen of 320"] if over > 320 else [])
+
+
+def test_a_worker_reads_the_list_and_a_case(page: Page) -> None:
+    sign_in_as_worker(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Households to think about first")
+    cards = page.locator(".sooner-card")
+    assert 1 <= cards.count() <= 8
+    assert findings(page) == []
+    photograph(page, "worklist")
+    open_case(page, 0)
+    headings = ["Why this household may need help", "Strengths, and what speaks against it"]
+    headings += ["What could and could not be seen", "Who is already involved", "What this list is not"]
+    for heading in headings:
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    assert page.locator(".sooner-reason").count() > 2
+    assert findings(page) == []
+    photograph(page, "case")
+
+
+def test_no_page_of_the_demo_shows_a_code_a_column_or_the_word_for_insurers(page: Page) -> None:
+    sign_in_as_worker(page)
+    texts = [page.locator("body").inner_text()]
+    for number in range(page.locator(".sooner-card").count()):
+        page.goto("/worklists/north")
+        open_case(page, number)
+        texts.append(page.locator("body").inner_text())
+    assert len(texts) > 3
+    for text in texts:
+        assert not re.search(r"\brisk", text, re.IGNORECASE)
+        assert not re.search(r"\b[a-z]+_[a-z0-9_]+\b", re.sub(r"\S+@\S+", "", text)), text
+        assert not re.search(r"\b(nan|None|null|\{value\})\b", text)
+
+
+def test_a_worker_disagrees_and_sees_it_filed(page: Page) -> None:
+    sign_in_as_worker(page)
+    open_case(page, 1)
+    page.get_by_role("button", name="Record my decision").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose your decision.")
+    assert findings(page) == []
+    page.get_by_label("Set aside", exact=True).check()
+    page.get_by_label("Because").select_option(label="I looked and found no unmet need")
+    page.get_by_label(re.compile("shareable with the family")).fill("We spoke; school and home go well.")
+    page.get_by_role("button", name="Record my decision").click()
+    expect(page.get_by_role("heading", name="Decisions so far")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("We spoke; school and home go well.")
+    photograph(page, "decision")
+    page.get_by_role("link", name="Worklist of").click()
+    page.get_by_label("Status").select_option(label="Set aside")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".sooner-card")).to_have_count(1)
+
+
+def test_taking_up_asks_whether_contact_is_safe(page: Page) -> None:
+    sign_in_as_worker(page)
+    open_case(page, 2)
+    page.get_by_label("Take up", exact=True).check()
+    page.get_by_label("Because").select_option(label="I see the same need")
+    page.get_by_role("button", name="Record my decision").click()
+    expect(page.get_by_role("alert")).to_contain_text("contact is safe")
+    page.get_by_label(re.compile("I have checked how and when")).check()
+    page.get_by_role("button", name="Record my decision").click()
+    expect(page.locator(".govuk-tag").filter(has_text="Taken up")).to_be_visible()
+
+
+def test_stepping_up_is_one_action(page: Page) -> None:
+    sign_in_as_worker(page)
+    page.locator(".sooner-card a").nth(3).click()
+    page.get_by_role("button", name="Step up now").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Stepped up")
+    assert findings(page) == []
+
+
+def test_the_whole_way_works_by_keyboard_and_without_javascript(page: Page, served: str) -> None:
+    assert page.context.browser is not None
+    plain = page.context.browser.new_context(base_url=served, java_script_enabled=False).new_page()
+    plain.goto("/sign-in")
+    plain.keyboard.press("Tab")
+    assert plain.locator(":focus").inner_text() == "Skip to main content"
+    sign_in_as_worker(plain)
+    plain.locator(".sooner-card a").nth(4).focus()
+    plain.keyboard.press("Enter")
+    if plain.get_by_role("heading", name="Your own view first").count():
+        plain.get_by_label("I would offer help").focus()
+        plain.keyboard.press("Space")
+        plain.get_by_role("button", name="Save and show the reasons").focus()
+        plain.keyboard.press("Enter")
+    plain.get_by_label("Defer", exact=True).focus()
+    plain.keyboard.press("Space")
+    plain.get_by_label("Because").select_option(label="Waiting for information")
+    plain.get_by_role("button", name="Record my decision").focus()
+    plain.keyboard.press("Enter")
+    expect(plain.locator("main")).to_contain_text("waiting for information")
+    plain.context.close()
+
+
+def test_a_manager_sees_figures_of_the_team(page: Page) -> None:
+    sign_in(page, f"{NORTH}: team manager")
+    page.get_by_role("link", name="Managing the lists").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Managing the lists")
+    assert findings(page) == []
+    photograph(page, "manager")
+
+
+def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
+    sign_in(page, "Member of the governance board")
+    expect(page.get_by_role("heading", level=1)).to_have_text("For the board")
+    assert findings(page) == []
+    photograph(page, "board")
+    page.get_by_role("link", name="Read the board pack").click()
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_a_printed_list_leaves_out_what_cannot_be_clicked(page: Page) -> None:
+    sign_in_as_worker(page)
+    page.emulate_media(media="print")
+    expect(page.locator(".sooner-filters")).to_be_hidden()
+    expect(page.locator(".sooner-card").first).to_be_visible()

@@ -1,0 +1,86 @@
+"""Looking back: whom a fault touched, and whether the logs are whole."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from typer.testing import CliRunner
+
+from charter.errors import DataError, UsageError
+from charter.log import FileLog
+from serving.commands import verbs
+from serving.database import connect, database_url
+from serving.forget import forget
+from serving.store import Store
+from serving.trace import traced, verified
+from serving.worklist import rank
+from tests.unit.serving.conftest import AS_OF, World
+
+
+def test_a_feature_is_traced_to_the_referrals_it_had_a_part_in(world: World) -> None:
+    rank(world.invocation, world.matrix, AS_OF)
+    store = Store(connect(database_url(world.workspace)))
+    expected = {}
+    for referral in store.touched(programme="early_help"):
+        record = json.loads(referral.sealed)
+        if record["values"][0] is not None and record["contributions"][0]:
+            expected[referral.id] = record["contributions"][0]
+    found = traced(world.invocation, feature="absences_6m")
+    assert {one.referral: one.contribution for one in found} == expected
+    assert 0 < len(found) <= 32
+
+
+def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
+    rank(world.invocation, world.matrix, AS_OF)
+    store = Store(connect(database_url(world.workspace)))
+    for one in traced(world.invocation, feed="housing"):
+        stored = store.referral(one.referral)
+        assert stored is not None
+        record = json.loads(stored.sealed)
+        assert one.contribution is not None
+        assert math.isclose(one.contribution, record["contributions"][2] + record["contributions"][3])
+
+
+def test_a_bundle_or_snapshot_is_traced_to_all_it_made(world: World) -> None:
+    result = rank(world.invocation, world.matrix, AS_OF)
+    assert len(traced(world.invocation, bundle=result.bundle)) == 32
+    assert len(traced(world.invocation, snapshot="snapshot1")) == 32
+    assert traced(world.invocation, snapshot="another") == []
+
+
+def test_something_no_model_reads_is_said(world: World) -> None:
+    rank(world.invocation, world.matrix, AS_OF)
+    with pytest.raises(UsageError, match="reads weather"):
+        traced(world.invocation, feed="weather")
+
+
+def test_both_logs_are_verified(world: World) -> None:
+    rank(world.invocation, world.matrix, AS_OF)
+    log = FileLog(world.workspace.log)
+    log.append(actor="command", role="sro", action="suspend")
+    log.append(actor="command", role="sro", action="resume")
+    counts = verified(world.invocation)
+    assert counts["commands"] == 2
+    assert sum(counts.values()) == 6
+    text = world.workspace.log.read_text().replace("suspend", "praise!")
+    world.workspace.log.write_text(text)
+    with pytest.raises(DataError, match="entry 1 of chain 'commands' was edited"):
+        verified(world.invocation)
+
+
+def test_forgetting_before_anything_was_issued_makes_no_database(world: World) -> None:
+    assert forget(["nobody"], world.workspace) == 0
+    assert not world.workspace.casework.exists()
+
+
+def test_the_verbs_answer_a_script(world: World) -> None:
+    rank(world.invocation, world.matrix, AS_OF)
+    (world.invocation.programme_folder / "definition.py").write_text("")
+    where = ["--council", str(world.invocation.council.folder), "--workspace", str(world.workspace.root), "--json"]
+    ran = CliRunner().invoke(verbs, ["verify-log", *where])
+    assert json.loads(ran.stdout)["entries"] == 4
+    ran = CliRunner().invoke(verbs, ["trace", "--feature", "absences_6m", *where])
+    assert json.loads(ran.stdout)["count"] == len(json.loads(ran.stdout)["touched"]) > 0
+    assert isinstance(CliRunner().invoke(verbs, ["trace", *where]).exception, UsageError)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from features.engines.question import EPOCH
 from features.grammar.signal import AMOUNT_SCALE
 from features.permission import Choice
 
@@ -139,13 +140,14 @@ def _read(path: Path, kind: type, people: Sequence[str] | None) -> Iterable[Any]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         names = [field.name for field in fields(kind)]
+        columns = [_column(field.name, str(field.type)) for field in fields(kind)]
         where = _ABOUT.get(path.stem, "true") if people is not None else "true"
-        sql = f"SELECT {', '.join(map(_quoted, names))} FROM read_parquet($path) WHERE {where}"  # our own words
+        sql = f"SELECT {', '.join(columns)} FROM read_parquet($path) WHERE {where}"
         parameters: dict[str, Any] = {"path": str(path)}
         if "$people" in where:
             parameters["people"] = list(people or ())
         for values in connection.execute(sql, parameters).fetchall():
-            yield kind(**{name: _plain(name, value) for name, value in zip(names, values, strict=True)})
+            yield kind(**dict(zip(names, map(_plain, columns, values), strict=True)))
 
 
 # Which rows are about some people. Besides theirs: the first known row of coverage, and each service's events that
@@ -162,8 +164,11 @@ _ABOUT = {
 }
 
 
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+def _column(name: str, annotation: str) -> str:
+    """Return a column as whole numbers where it is a time or an amount."""
+    if annotation.startswith("datetime"):
+        return f'epoch_us("{name}")'
+    return f'("{name}"::DECIMAL(18,4) * {AMOUNT_SCALE})::BIGINT' if name == "amount" else f'"{name}"'
 
 
 def _arrow_type(name: str, annotation: str) -> Any:
@@ -180,9 +185,7 @@ def _stored(name: str, value: Any) -> Any:
     return Decimal(value) / AMOUNT_SCALE if name == "amount" and value is not None else value
 
 
-def _plain(name: str, value: Any) -> Any:
-    if name == "amount" and value is not None:
-        return int(Decimal(value) * AMOUNT_SCALE)
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+def _plain(column: str, value: Any) -> Any:
+    if value is not None and column.startswith("epoch_us"):
+        return EPOCH + timedelta(microseconds=value)
     return value

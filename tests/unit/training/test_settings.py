@@ -11,7 +11,7 @@ from charter.errors import DefinitionError
 from training.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
-SHIPPED = [ROOT / "council/early_help/training.toml", ROOT / "tests/councils/oulad_aaa/training.toml"]
+SHIPPED = [ROOT / "council/early_help/training.toml", ROOT / "tests/councils/oulad_aaa/completion/training.toml"]
 
 
 def shipped() -> dict[str, Any]:

@@ -1,0 +1,181 @@
+"""`sooner build`: a matrix is named by all it depends on, made once, and the same from either engine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from charter.contracts.files import pointed, write_json
+from charter.contracts.matrix import Matrix, MatrixDate
+from charter.errors import CharterError, DefinitionError, UsageError
+from charter.invocation import Invocation, shipped_council
+from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
+from features.grammar import Definition, Period
+from features.matrix import as_of_dates, build
+
+LONG_AGO = datetime(2018, 1, 1, tzinfo=UTC)
+TAKEN = datetime(2025, 9, 1, 6, tzinfo=UTC)
+SERVICES = ("housing", "council_tax", "homelessness", "education", "social_care", "early_help", "youth_justice")
+
+
+def small_borough() -> Tables:
+    """Thirty homes with two people each, and a few hundred seeded events."""
+    rng = np.random.default_rng(7)
+    people = [f"{n:032x}" for n in range(60)]
+    homes = [f"{n:032x}" for n in range(1000, 1030)]
+    events = []
+    kinds = ["housing.arrears_stage", "education.unauthorised_absence", "social_care.contact", "homelessness.duty_owed"]
+    details = {"housing.arrears_stage": ["letter", "notice"], "social_care.contact": ["school", "health"]}
+    for n in range(400):
+        kind = kinds[rng.integers(4)]
+        valid = LONG_AGO + timedelta(hours=int(rng.integers(24 * 365 * 7)))
+        events.append(
+            Event(
+                f"e{n}",
+                people[rng.integers(60)],
+                kind,
+                valid,
+                valid + timedelta(days=int(rng.integers(60))),
+                amount=int(rng.integers(10**7)) if kind.startswith(("housing", "education")) else None,
+                detail=details[kind][rng.integers(2)] if kind in details else None,
+            )
+        )
+    return Tables(
+        events=tuple(events),
+        people=tuple(Person(p, date(1985 if n % 2 else 2012, 1 + n % 12, 1)) for n, p in enumerate(people)),
+        residence=tuple(Residence(p, homes[n // 2], LONG_AGO, LONG_AGO) for n, p in enumerate(people)),
+        households=tuple(Household(h, "home", "E01990001", LONG_AGO, LONG_AGO) for h in homes),
+        feeds=tuple(Feed(service, LONG_AGO, TAKEN, TAKEN) for service in SERVICES),
+    )
+
+
+def leave_snapshot(workspace: Path, tables: Tables, name: str = "one") -> None:
+    folder = workspace / "store" / name
+    tables.write(folder / "tables")
+    manifest = {"schema_version": 1, "snapshot": name, "taken_at": TAKEN.isoformat(), "synthetic": True, "sources": []}
+    write_json(folder / "manifest.json", manifest)
+    (workspace / "store" / "current").write_text(name)
+
+
+@pytest.fixture
+def open_council(tmp_path: Path) -> Callable[[], Invocation]:
+    council = tmp_path / "council"
+    shutil.copytree(shipped_council(), council)
+    leave_snapshot(tmp_path / "workspace", small_borough())
+    return lambda: Invocation.open(council, "early_help", tmp_path / "workspace", quiet=True)
+
+
+def test_the_matrix_keeps_its_contract_and_is_what_current_names(open_council: Callable[[], Invocation]) -> None:
+    invocation = open_council()
+    folder = build(invocation)
+    matrix = Matrix.open(folder)
+    definition = Definition.load(invocation.programme_folder / "definition.py")
+    assert pointed(invocation.workspace.matrix) == folder
+    assert Definition.of(matrix.definition) == definition
+    assert matrix.features == [feature.name for feature in definition.features]
+    assert len(matrix.dates) == 30
+    assert matrix.manifest["definition"] == definition.hash
+    assert set(matrix.manifest["inputs"]) > {"events.parquet", "residence.parquet", "charter.toml", "register.toml"}
+    assert matrix.manifest["freshness"]["housing"] == TAKEN.isoformat()
+    rows = matrix.at(date(2025, 3, 1))
+    assert len(rows.entity) == matrix.manifest["as_of"]["2025-03-01"]["rows"] > 0
+    assert rows.features.dtype == np.float32
+    assert rows.features.shape == (len(rows.entity), len(matrix.features))
+    assert list(rows.entity) == sorted(rows.entity)
+    assert rows.person_row.max() < len(rows.entity)
+    assert (np.bincount(rows.person_row) == rows.members).all()
+    assert "What early help asks" in (folder / "register.html").read_text()
+
+
+def test_building_twice_does_nothing(open_council: Callable[[], Invocation]) -> None:
+    folder = build(open_council())
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    assert build(open_council()) == folder
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_both_engines_write_the_same_bytes(open_council: Callable[[], Invocation]) -> None:
+    days = [date(2022, 3, 1), date(2024, 3, 1)]
+    one = build(open_council(), as_of=days)
+    other = build(open_council(), as_of=days, engine="reference")
+    assert one != other
+    for day in days:
+        for name in MatrixDate.ARRAYS:
+            path = f"as_of={day}/{name}.npy"
+            assert (one / path).read_bytes() == (other / path).read_bytes(), path
+
+
+def test_arrays_are_those_that_numpy_would_have_written(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
+    folder = build(open_council(), as_of=[date(2024, 3, 1)])
+    for name in MatrixDate.ARRAYS:
+        path = folder / "as_of=2024-03-01" / f"{name}.npy"
+        np.save(tmp_path / "again.npy", np.load(path, allow_pickle=False), allow_pickle=False)
+        assert (tmp_path / "again.npy").read_bytes() == path.read_bytes(), name
+
+
+def test_another_date_purpose_or_charter_is_another_matrix(open_council: Callable[[], Invocation]) -> None:
+    invocation = open_council()
+    first = build(invocation)
+    ranked = build(invocation, purpose="rank", as_of=[date(2025, 9, 1)])
+    assert ranked != first
+    assert pointed(invocation.workspace.matrix) == first
+    assert Matrix.open(ranked).manifest["purpose"] == "rank"
+    charter = invocation.council.folder / "charter.toml"
+    charter.write_text(charter.read_text() + "\n# Another word.\n")
+    assert build(invocation) != first
+
+
+def test_a_new_snapshot_leaves_the_old_matrix(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
+    first = build(open_council(), as_of=[date(2024, 3, 1)])
+    tables = small_borough()
+    later = [replace(event, known_until=TAKEN) if n == 0 else event for n, event in enumerate(tables.events)]
+    leave_snapshot(tmp_path / "workspace", replace(tables, events=tuple(later)), "two")
+    second = build(open_council(), as_of=[date(2024, 3, 1)])
+    assert second != first
+    assert build(open_council(), as_of=[date(2024, 3, 1)], snapshot="one") == first
+
+
+def test_what_the_charter_does_not_allow_is_refused(open_council: Callable[[], Invocation]) -> None:
+    invocation = open_council()
+    charter = invocation.council.folder / "charter.toml"
+    charter.write_text(charter.read_text().replace('  "housing.notice",\n', ""))
+    with pytest.raises(CharterError, match=r"reads housing.notice, which the charter does not allow"):
+        build(invocation)
+    assert not invocation.workspace.matrix.exists()
+
+
+def test_an_unknown_engine_is_refused(open_council: Callable[[], Invocation]) -> None:
+    with pytest.raises(UsageError, match="no engine 'pandas'"):
+        build(open_council(), engine="pandas")
+
+
+def test_a_failed_build_leaves_nothing(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
+    path = tmp_path / "workspace" / "store" / "one" / "tables" / "residence.parquet"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(Exception, match=r"residence|parquet|Parquet"):
+        build(open_council())
+    assert not [p for p in (tmp_path / "workspace" / "matrix").rglob("*") if p.is_file()]
+
+
+def test_dates_are_a_range_a_list_or_each_entitys_own() -> None:
+    stated = {"first": date(2024, 1, 31), "last": date(2024, 4, 30), "step": {"n": 1, "unit": "months"}}
+    dates, each = as_of_dates({"as_of": stated})
+    assert dates == (date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30))
+    assert each is None
+    own = {"signal": "school.enrolled", "after": {"n": 28, "unit": "days"}}
+    dates, each = as_of_dates({"as_of": {"dates": [date(2024, 2, 1), date(2024, 1, 1)], "each": own}})
+    assert dates == (date(2024, 1, 1), date(2024, 2, 1))
+    assert each is not None
+    assert each.after == Period(28, "days")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"dates": []}, {"first": date(2024, 1, 1)}, {"dates": ["2024-01-01"]}])
+def test_dates_that_are_none_are_refused(wrong: dict) -> None:
+    with pytest.raises(DefinitionError, match="as_of"):
+        as_of_dates({"as_of": wrong})

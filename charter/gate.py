@@ -115,9 +115,11 @@ def _summary(
     waived = sum(answer.waiver is not None for answer in answers)
     but = f" {waived} waived by the charter." if waived else ""
     if decision == "refer":
+        due = sorted(answer.due for answer in unsure if answer.due)
+        soon = f" Enough data is due for {len(due)} of them by {due[-1]}." if due else ""
         return (
             f"Referred to the board: of {len(answers)} questions about groups {len(unsure)} cannot be answered with"
-            f" the data there is, and none failed.{but} {unsure[0].sentence}"
+            f" the data there is, and none failed.{soon}{but}"
         )
     return f"Passed: all {len(answers)} questions about groups are answered within the charter's limits.{but}"
 
@@ -160,8 +162,10 @@ def _answer(
     fewest = min(_households(finding), _households(rest))
     if fewest < gate.minimum_positives:
         due = _due(gate.minimum_positives / fewest if fewest else math.inf, findings, today)
-        why = f"only {fewest} households on one side, of the {gate.minimum_positives} that an answer needs"
-        return _Answer(gate, "insufficient", f"{said}: {why}.{_when(due)}", finding, None, due)
+        # Without figures: of a handful of households they would say something about somebody.
+        who = f"{finding['group']} ({gate.characteristic}), {MEASURES[gate.measure]} ({gate.measure})"
+        why = f"fewer households on one side than the {gate.minimum_positives} that an answer needs"
+        return _Answer(gate, "insufficient", f"{who}: {why}.{_when(due)}", finding, None, due)
     beyond = [side for side in (finding, rest) if _bound(gate, side) == "fail"]
     if failing or beyond:
         why = f"the limit is {gate.limit:g}" if failing else f"the bound on the figure itself is {gate.bound:g}"

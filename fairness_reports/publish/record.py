@@ -16,12 +16,9 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.register import Register
-from fairness_reports.publish.report import MODELS, between, number, share
+from fairness_reports.publish.report import MODELS, between, few, number, share
 
-__all__ = ["FEWEST", "publish"]
-
-FEWEST = 10
-"""Households below which a group's figures are not published."""
+__all__ = ["publish"]
 
 PROMPT = "[To be written by the council]"
 
@@ -143,7 +140,7 @@ def _groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
         shown = row["measure"] in {"recall", "false_positive_rate", "selection_rate"}
         if not shown or row["group"] is None or row.get("component") is not None:
             continue
-        small = (row.get("clusters") or row["n"]) < FEWEST
+        small = few(row)
         rows.append(
             {
                 "measure": row["measure"],

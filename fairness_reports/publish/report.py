@@ -14,7 +14,7 @@ from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
 from fairness_reports.audit.measures import MEASURES as COUNTED
 from fairness_reports.publish.figures import Bar, Dot, bars, dots
 
-__all__ = ["Pack", "render"]
+__all__ = ["FEWEST", "Pack", "few", "render"]
 
 ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
 VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Too little data to tell"}
@@ -39,13 +39,17 @@ _SHOWN = (
     ("selection_rate", "On a list at all: group beside everyone else", "Ratio of the share listed"),
 )
 _PERFORMANCE = (
-    ("precision", "Of 100 listed, had the need", True),
-    ("recall", "Of 100 with the need, listed", True),
-    ("missed", "With the need, not listed", False),
-    ("false_positives_per_found", "Listed in vain for each one found", False),
+    ("precision", "Of 100 listed, in need", True),
+    ("recall", "Of 100 in need, listed", True),
+    ("false_positives_per_found", "In vain for each found", False),
     ("auroc", "AUROC", False),
 )
 _TOP = 15
+
+UNKNOWN = "–"
+
+FEWEST = 10
+"""Households below which a group's figures are not shown: they would say something about somebody."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ def render(pack: Pack) -> str:
         loader=PackageLoader("fairness_reports.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
-    rows = pack.findings["findings"]
+    rows = [shown(row) for row in pack.findings["findings"]]
     names = {feature["name"]: feature["title"] for feature in pack.definition["features"]}
     verdicts = {verdict.get("finding"): verdict for verdict in pack.decision["verdicts"]}
     weights = [row for row in rows if row["measure"] == "contribution_weight" and row["group"] is None]
@@ -120,6 +124,25 @@ def render(pack: Pack) -> str:
     )
 
 
+def few(row: Mapping[str, Any]) -> bool:
+    """Whether a finding compares groups, and either side rests on fewer than FEWEST households."""
+    if row["group"] is None:
+        return False
+    sides = [row, row["rest"]] if row.get("rest") else [row]
+    return any((side["n"] if side.get("clusters") is None else side["clusters"]) < FEWEST for side in sides)
+
+
+def shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a finding as it may be shown: without any figure where there are too few households."""
+    if not few(row):
+        return row
+    hidden = dict.fromkeys(
+        ("estimate", "interval", "difference", "difference_interval", "ratio", "ratio_interval"), None
+    )
+    rest = {**row["rest"], "estimate": None, "interval": None} if row.get("rest") else None
+    return {**row, **hidden, "rest": rest}
+
+
 def _gate(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     by_id = {row["id"]: row for row in rows}
     say = number if gate.measure in NOT_SHARES else share
@@ -139,7 +162,7 @@ def _gate(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapp
                 "rest": say(row["rest"]["estimate"]),
                 "value": number(row[gate.statistic]),
                 "interval": between(row[f"{gate.statistic}_interval"], number),
-                "clusters": f"{row['clusters']:,}",
+                "clusters": f"{row['clusters']:,}" if row["clusters"] >= FEWEST else f"under {FEWEST}",
             }
         )
     said = [verdict["sentence"] for verdict in mine if verdict["verdict"] == "fail" or verdict["finding"] is None]
@@ -193,7 +216,7 @@ def _performance(pack: Pack) -> dict[str, Any]:
         for measure, _, percent in _PERFORMANCE:
             figure = _figure_of(pack.metrics, model, measure)
             if figure is None or figure["estimate"] is None:
-                cells.append("unknown")
+                cells.append(UNKNOWN)
                 continue
             say = hundred if percent else number
             ends = "" if figure["low"] is None else f" ({say(figure['low'])} to {say(figure['high'])})"
@@ -265,7 +288,7 @@ def _characteristic(
             continue
         gate = _gate_of(pack.policy, measure, name)
         svg = _dots(f"{name}-{measure}", title, axis, chosen, verdicts, gate.limit if gate else None)
-        figures.append({"svg": svg, "caption": f"{title}. {_key(gate)}"})
+        figures.append({"title": title, "svg": svg, "caption": _key(gate)})
     listed = [
         _row(row)
         for row in rows
@@ -295,7 +318,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
     say = number if plain else share
     rest = row["rest"]["estimate"]
     gap = row["difference"]
-    difference = "unknown" if gap is None else f"{gap:+.2f}" if plain else f"{100 * gap:+.1f} points"
+    difference = UNKNOWN if gap is None else f"{gap:+.2f}" if plain else f"{100 * gap:+.1f} points"
     return {
         "measure": _TITLES[row["measure"]],
         "group": row["group"],
@@ -305,7 +328,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
         "difference": difference,
         "ratio": number(row["ratio"]),
         "ratio_interval": between(row["ratio_interval"], number),
-        "n": f"{row['n']:,}",
+        "n": f"{row['n']:,}" if not few(row) else "too few",
     }
 
 
@@ -322,7 +345,7 @@ def _independent(
         gate = _gate_of(pack.policy, "recorded_per_independent", name)
         limit = gate.limit if gate else None
         svg = _dots(f"{name}-independent", title, "Ratio of the needs recorded", chosen, verdicts, limit)
-        figures.append({"svg": svg, "caption": f"{title}. {_key(gate)}"})
+        figures.append({"title": title, "svg": svg, "caption": _key(gate)})
     if not figures:
         return None
     signal = (pack.policy.independent_outcome or "").replace(".", ": ").replace("_", " ")
@@ -387,22 +410,22 @@ def _short(text: str) -> str:
 
 def share(value: float | None) -> str:
     """Return a share as a percentage with one decimal place."""
-    return "unknown" if value is None else f"{100 * value:.1f} %"
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"
 
 
 def hundred(value: float | None) -> str:
     """Return a share as a whole number of 100."""
-    return "unknown" if value is None else f"{100 * value:.0f}"
+    return UNKNOWN if value is None else f"{100 * value:.0f}"
 
 
 def number(value: float | None) -> str:
     """Return a figure with two decimal places."""
-    return "unknown" if value is None else f"{value:.2f}"
+    return UNKNOWN if value is None else f"{value:.2f}"
 
 
 def signed(value: float | None) -> str:
     """Return a figure with its sign."""
-    return "unknown" if value is None else f"{value:+.3f}"
+    return UNKNOWN if value is None else f"{value:+.3f}"
 
 
 def between(interval: Sequence[float | None] | None, say: Any) -> str:

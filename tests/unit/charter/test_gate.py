@@ -125,20 +125,22 @@ def test_too_few_to_tell_is_referred_with_the_gap_that_would_have_been_seen() ->
     assert verdict["verdict"] == "insufficient"
     assert 0 < verdict["smallest_visible_gap"] < 0.8
     assert date.fromisoformat(verdict["enough_data_by"]) > TODAY
+    assert f"due for 1 of them by {verdict['enough_data_by']}" in decision["sentence"]
 
 
 def test_fewer_households_than_the_charter_asks_for_are_never_an_answer() -> None:
     decision = decided(finding((0, 5, 4000, 8000)))
     (verdict,) = decision["verdicts"]
     assert verdict["verdict"] == "insufficient"
-    assert "only 5 households" in verdict["sentence"]
+    assert "fewer households on one side than the 30" in verdict["sentence"]
     assert verdict["enough_data_by"] is not None
 
 
 def test_an_empty_group_is_insufficient_and_no_date_is_promised() -> None:
     decision = decided(finding((0, 0, 4000, 8000)))
     assert decision["verdicts"][0]["enough_data_by"] is None
-    assert "not due within ten years" in decision["sentence"]
+    assert "not due within ten years" in decision["verdicts"][0]["sentence"]
+    assert "due for" not in decision["sentence"]
 
 
 def test_rows_count_where_a_table_has_no_clusters() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,6 +33,7 @@ from serving.store import IssuedList, Referral, Store
 __all__ = ["origin", "records", "reproduce"]
 
 _VERSION = 1
+_KINDS = {"withdraw": "withdrawal", "object": "objection", "restrict": "restriction", "erase": "erasure"}
 
 
 def records(
@@ -152,9 +153,9 @@ def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> byt
     """
     stored, header = _find(invocation, referral)
     sealed = read(stored)
-    withdrawn = _withdrawn(invocation.workspace, stored.snapshot)
+    withdrawn = _withdrawn(invocation.workspace, stored.snapshot, datetime.fromisoformat(header.issued_at))
     own = {person["person"] for person in sealed["people"]}
-    if any(row.get("person") in own or row.get("person_id") in own for row in withdrawn):
+    if any(own & set(row["people"]) for row in withdrawn):
         raise _gone(stored, withdrawn, own)
     bundle = Bundle.open(invocation.workspace.bundle / stored.bundle)
     matrix = Matrix.open(matrix_folder)
@@ -193,24 +194,31 @@ def _find(invocation: Invocation, referral: str) -> tuple[Referral, IssuedList]:
     return stored, header
 
 
-def _withdrawn(workspace: Workspace, snapshot: str) -> list[Mapping[str, Any]]:
-    """Return what was taken out of a snapshot since it was made: the rows of its tombstones."""
+def _withdrawn(workspace: Workspace, snapshot: str, since: datetime) -> list[Mapping[str, Any]]:
+    """Return what was taken out of a snapshot after a moment: lines of its tombstones."""
     path = workspace.store / snapshot / "tombstones.jsonl"
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [row for row in rows if _moment(row["at"]) > since]
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _gone(stored: Referral, withdrawn: Sequence[Mapping[str, Any]], own: set[str]) -> WithdrawnError:
-    mine = [row for row in withdrawn if row.get("person") in own or row.get("person_id") in own]
-    causes = sorted(
-        {
-            f"{row.get('kind', 'withdrawal')} for {row.get('service', '*')} on {row.get('at', '?')[:10]}"
-            for row in (mine or withdrawn)
-        }
-    )
-    whose = "of this household" if mine else "of another household"
+    mine = [row for row in withdrawn if own & set(row["people"])]
+    causes = sorted({_cause(row) for row in mine or withdrawn})
+    whose = "of this household" if mine else "of another household on its list"
     return WithdrawnError(
         f"the referral {stored.id} can't be made again: data {whose} was withdrawn since ({'; '.join(causes)}).",
         f"The sealed record still matches its digest {stored.digest}.",
     )
+
+
+def _cause(row: Mapping[str, Any]) -> str:
+    kind = _KINDS.get(row["kind"], row["kind"])
+    service = "all services" if row["service"] == "*" else str(row["service"]).replace("_", " ")
+    return f"{kind} for {service} on {row['at'][:10]}"

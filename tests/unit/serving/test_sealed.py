@@ -26,7 +26,8 @@ def issued(world: World, team: str = "north") -> list[Referral]:
 def withdraw(world: World, person: str, **more: str) -> None:
     folder = world.workspace.store / "snapshot1"
     folder.mkdir(parents=True, exist_ok=True)
-    row = {"person": person, "service": "education", "purpose": "*", "kind": "withdrawal", "at": "2026-10-01", **more}
+    row = {"people": [person], "service": "education", "purpose": "*", "kind": "withdraw",
+           "at": "2126-10-01T09:00:00+00:00", "rows_removed": {"events": 3}} | more  # fmt: skip
     with (folder / "tombstones.jsonl").open("a") as handle:
         handle.write(json.dumps(row) + "\n")
 
@@ -78,7 +79,7 @@ def test_a_withdrawal_elsewhere_that_moves_the_list_is_named_too(world: World) -
     shutil.rmtree(world.matrix)
     write_matrix(world.matrix, world.arrays)
     withdraw(world, "somebody-else")
-    with pytest.raises(WithdrawnError, match="of another household"):
+    with pytest.raises(WithdrawnError, match="of another household on its list"):
         reproduce(world.invocation, second.id, world.matrix)
 
 
@@ -127,3 +128,10 @@ def test_canonical_bytes_do_not_depend_on_order_and_refuse_what_is_no_number() -
     assert canonical({"b": 1.5, "a": "é"}) == canonical({"a": "é", "b": 1.5}) == '{"a":"é","b":1.5}'.encode()
     with pytest.raises(ValueError, match="Out of range"):
         canonical({"a": float("nan")})
+
+
+def test_a_withdrawal_before_the_list_was_made_is_no_cause(world: World) -> None:
+    referral = issued(world)[0]
+    person = json.loads(referral.sealed)["people"][0]["person"]
+    withdraw(world, person, at="2026-09-01T09:00:00+00:00")
+    assert reproduce(world.invocation, referral.id, world.matrix) == referral.sealed

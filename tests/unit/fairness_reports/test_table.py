@@ -1,0 +1,132 @@
+"""Any scored table can be audited, with none of our other files; what makes no sense is refused in a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from charter.contracts import check_document
+from charter.errors import DataError, SoonerError, UsageError
+from fairness_reports.audit.table import TableQuestion, audit_table
+from fairness_reports.commands import verbs
+
+LINES = 3000
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a table in which one group's scores are lower at equal need."""
+    rng = np.random.default_rng(8)
+    need = rng.normal(size=LINES)
+    group = rng.choice(["north", "south", ""], LINES, p=[0.6, 0.3, 0.1])
+    label = (need + rng.normal(size=LINES) > 1).astype(int)
+    score = need + rng.normal(size=LINES) * 0.5 - 1.2 * (group == "south")
+    path = tmp_path_factory.mktemp("table") / "scored.csv"
+    lines = ["home,part,score,happened,taken"]
+    lines += [f"{i // 3},{group[i]},{score[i]:.6f},{label[i]},{int(score[i] > 1)}" for i in range(LINES)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def by_group(document: dict[str, object], measure: str) -> dict[str, dict[str, float]]:
+    rows = document["findings"]
+    assert isinstance(rows, list)
+    return {row["group"]: row for row in rows if row["measure"] == measure and row["group"]}
+
+
+def test_a_table_with_labels_and_clusters(scored: Path) -> None:
+    question = TableQuestion(scored, ("part",), score="score", label="happened", cluster="home", capacity=300)
+    document = audit_table(question)
+    check_document("findings", document)
+    recall = by_group(document, "recall")
+    assert set(recall) == {"north", "south", "not recorded"}
+    assert recall["south"]["ratio_interval"][1] < 1
+    assert sum(row["selected"] for row in by_group(document, "selection_rate").values()) == 300
+    assert recall["south"]["clusters"] < recall["south"]["n"] + 1
+
+
+def test_the_same_question_gives_the_same_answer(scored: Path) -> None:
+    question = TableQuestion(scored, ("part",), score="score", label="happened", capacity=300)
+    assert audit_table(question)["findings"] == audit_table(question)["findings"]
+
+
+def test_without_labels_only_shares_selected_are_measured(scored: Path) -> None:
+    document = audit_table(TableQuestion(scored, ("part",), score="score", threshold=1.0))
+    assert {row["measure"] for row in document["findings"]} == {"selection_rate"}
+    assert "no outcome" in document["notes"][0]
+    taken = audit_table(TableQuestion(scored, ("part",), selected="taken"))
+    assert taken["findings"][0]["estimate"] == document["findings"][0]["estimate"]
+
+
+def test_parquet_is_read_too(scored: Path, tmp_path: Path) -> None:
+    path = tmp_path / "scored.parquet"
+    duckdb.execute(f"COPY (FROM read_csv('{scored}')) TO '{path}' (FORMAT parquet)")
+    first = audit_table(TableQuestion(path, ("part",), score="score", label="happened", capacity=300))
+    second = audit_table(TableQuestion(scored, ("part",), score="score", label="happened", capacity=300))
+    assert first["findings"] == second["findings"]
+
+
+def test_equals_at_the_cut_are_drawn_by_the_published_lottery(tmp_path: Path) -> None:
+    path = tmp_path / "equal.csv"
+    path.write_text("row,score\n" + "".join(f"{i},1\n" for i in range(20)))
+    document = audit_table(TableQuestion(path, ("row",), score="score", capacity=5))
+    chosen = {row["group"] for row in document["findings"] if row["group"] and row["estimate"] == 1}
+    lots = sorted(range(20), key=lambda row: hashlib.sha256(str(row).encode()).digest())
+    assert chosen == {str(row) for row in lots[:5]}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"score": "score"}, UsageError, "at one selection"),
+        ({"score": "score", "threshold": 1.0, "capacity": 3}, UsageError, "at one selection"),
+        ({"capacity": 3}, UsageError, "no score to select by"),
+        ({"score": "score", "capacity": 0}, UsageError, "selects nobody"),
+        ({"score": "score", "capacity": LINES + 1}, DataError, "nobody over anybody"),
+        ({"score": "points", "capacity": 3}, DataError, "no column 'points'"),
+        ({"score": "part", "capacity": 3}, DataError, "cannot be read"),
+        ({"score": "score", "capacity": 3, "label": "home"}, DataError, "neither 0 nor 1"),
+        ({"selected": "score"}, DataError, "neither 0 nor 1"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    scored: Path, options: dict[str, object], error: type[SoonerError], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        audit_table(TableQuestion(scored, ("part",), **options))  # type: ignore[arg-type]  # drawn from a table
+
+
+def test_no_group_no_file_and_no_rows_are_refused(scored: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no group to compare"):
+        TableQuestion(scored, (), score="score", capacity=3)
+    with pytest.raises(UsageError, match="does not exist"):
+        audit_table(TableQuestion(tmp_path / "none.csv", ("part",), score="score", capacity=3))
+    empty = tmp_path / "empty.csv"
+    empty.write_text("part,score\n")
+    with pytest.raises(DataError, match="has no rows"):
+        audit_table(TableQuestion(empty, ("part",), score="score", capacity=3))
+
+
+def test_an_empty_score_or_selection_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gaps.csv"
+    path.write_text("part,score,taken\na,1,1\nb,,\n")
+    with pytest.raises(DataError, match="empty or not a number"):
+        audit_table(TableQuestion(path, ("part",), score="score", threshold=1))
+    with pytest.raises(DataError, match="empty in some row"):
+        audit_table(TableQuestion(path, ("part",), selected="taken"))
+
+
+def test_the_verb_prints_json_or_lines(scored: Path) -> None:
+    words = ["audit", "--scores", str(scored), "--score", "score", "--label", "happened", "--group", "part"]
+    done = CliRunner().invoke(verbs, [*words, "--capacity", "300", "--json"])
+    assert done.exit_code == 0
+    check_document("findings", json.loads(done.stdout))
+    plain = CliRunner().invoke(verbs, [*words, "--capacity", "300"])
+    assert "part: south" in plain.stdout
+    assert CliRunner().invoke(verbs, [*words, "--capacity", "300", "--quiet"]).stdout == ""

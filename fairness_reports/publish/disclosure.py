@@ -1,47 +1,24 @@
-"""The only way a count leaves the council: small ones are suppressed, and so is whatever would give them away.
+"""Disclosure control: the only door through which counts of people leave for a public page.
 
-The rule is the Department for Education's for children in need: a count of 1 to 5 is shown as `c`; zeros are shown;
-where one cell of a row or column with a total is suppressed, the next smallest is too, so that nobody can subtract.
+Default rule: the Department for Education's for children in need (SDC-1 of the sector's rules): a count of 1 to 5 is
+shown as `c`; nought is shown; where a total is shown beside its parts and exactly one part is hidden, the smallest of
+the others is hidden too, or the hidden one could be had by subtraction (SDC-2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-__all__ = ["HIDDEN", "SMALLEST", "suppress", "table"]
+__all__ = ["HIDDEN", "LARGEST_HIDDEN", "suppressed"]
 
+LARGEST_HIDDEN = 5
 HIDDEN = "c"
-SMALLEST = 6
 
 
-def suppress(count: int) -> str:
-    """Return one count that is published by itself: 1 to 5 become `c`."""
-    return HIDDEN if 0 < count < SMALLEST else str(count)
-
-
-def table(counts: Sequence[Sequence[int]]) -> list[list[str]]:
-    """Hide cells of a table whose row and column totals are published too; return it as text.
-
-    Every row and column ends with no hidden cell or at least two. Where all other cells of a line are zero, nothing
-    can be hidden with the one, and the line's total gives it away: publish that total through `suppress` as well.
-    """
-    hidden = [[0 < count < SMALLEST for count in row] for row in counts]
-    changed = True
-    while changed:
-        changed = _hide_second(counts, hidden)
-    return [[HIDDEN if hidden[r][c] else str(count) for c, count in enumerate(row)] for r, row in enumerate(counts)]
-
-
-def _hide_second(counts: Sequence[Sequence[int]], hidden: list[list[bool]]) -> bool:
-    lines = [[(r, c) for c in range(len(counts[r]))] for r in range(len(counts))]
-    lines += [[(r, c) for r in range(len(counts))] for c in range(len(counts[0]) if counts else 0)]
-    for line in lines:
-        concealed = [cell for cell in line if hidden[cell[0]][cell[1]]]
-        if len(concealed) != 1:
-            continue
-        others = sorted((counts[r][c], r, c) for r, c in line if not hidden[r][c] and counts[r][c])
-        if others:
-            _, r, c = others[0]
-            hidden[r][c] = True
-            return True
-    return False
+def suppressed(counts: Mapping[str, int], *, total_shown: bool) -> dict[str, str]:
+    """Return each count as it may be published: a number as text, or `c`."""
+    hidden = {name for name, count in counts.items() if 1 <= count <= LARGEST_HIDDEN}
+    if total_shown and len(hidden) == 1:
+        others = [name for name in counts if name not in hidden and counts[name] > 0]
+        hidden |= set(sorted(others, key=lambda name: (counts[name], name))[:1])
+    return {name: HIDDEN if name in hidden else str(count) for name, count in counts.items()}

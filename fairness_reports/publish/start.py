@@ -1,175 +1,225 @@
-"""Where every council starts, without any model: the single view, a points list, and a map of need by area.
+"""Where every council starts, with no model: the single view, a points list people agreed on, and the need map.
 
     start/PROGRAMME/DATE/
-      single_view.csv   one row per household: what each service recorded, and "not seen" where it could not see
-      points_list.csv   households with most kinds of need, within each team's places
-      need_map.csv      households with two kinds of need or more, by area; small counts hidden
-      need_map.html     the same as a page
-      start.json        what it was made from
+      single_view.csv   a row a household: which services know it within their windows, and which were not seen
+      points.csv        the households with most points at each team, within its places, and the facts that counted
+      need_map.csv      households with points by area, after disclosure control
+      start.html        the same, to read
 
-A point is one kind of need of worklist.toml (`[[need]]`) that something recorded speaks for: anybody can count it
-again by hand. What a service did (`system_response`) gives no point. Equals are ordered by the published lottery.
+Names are not here: the entity is a pseudonym, and the casework pages fetch names from the vault for those who may.
 """
 
 from __future__ import annotations
 
 import csv
+import html
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from fnmatch import fnmatchcase
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from numpy.typing import NDArray
 
-from charter.contracts.files import file_digest, write_json, write_text
+from charter.contracts.files import write_text
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.errors import DataError
+from charter.council import read_toml
+from charter.errors import DefinitionError
 from charter.invocation import Invocation
 from charter.programme import Programme
-from charter.ranking import order, rank_within, select
+from charter.ranking import order, select
 from charter.register import Register
-from fairness_reports.audit.people import teams_of
-from fairness_reports.publish.disclosure import suppress
-from fairness_reports.publish.figures import Bar, bars
+from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppressed
 
-__all__ = ["needs_of", "start"]
+__all__ = ["Point", "points_of", "start"]
 
-NOT_SEEN = "not seen"
-MANY = 2
-"""Kinds of need from which on a household counts on the map."""
+
+@dataclass(frozen=True)
+class Point:
+    """`points` for a household whose `feature` is at least `at_least`."""
+
+    feature: str
+    at_least: float
+    points: int
+
+
+def points_of(path: Path, features: Sequence[str]) -> tuple[Point, ...]:
+    """Read points.toml; raise DefinitionError for a fact that is no feature or points that are not whole."""
+    rows = read_toml(path).get("point", [])
+    found = tuple(Point(row["feature"], float(row["at_least"]), row["points"]) for row in rows)
+    for one in found:
+        if one.feature not in features:
+            raise DefinitionError(
+                f"points.toml gives points for {one.feature!r}, which is no feature of the definition.",
+                "Name one that definition.py has.",
+            )
+        if type(one.points) is not int or one.points < 1:
+            raise DefinitionError(
+                f"points.toml gives {one.points!r} points for {one.feature}.", "Points are whole and at least 1."
+            )
+    if not found:
+        raise DefinitionError("points.toml has no [[point]].", "Add the facts that should count.")
+    return found
 
 
 def start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
-    """Make the three starting points from a matrix built for ranking at `day`; return their folder.
-
-    Raises DataError where worklist.toml names no kind of need that the definition speaks for.
-    """
+    """Write the single view, points list and need map of `day` from a matrix built for ranking; return their folder."""
     matrix = Matrix.open(matrix_folder)
-    rows = matrix.at(day)
-    programme = Programme.load(invocation.programme_folder)
-    needs, has = needs_of(matrix, rows, programme.worklist)
-    points = has.sum(axis=1)
-    entity = np.asarray(rows.entity)
-    team = teams_of(np.asarray(rows.area), day, invocation.council)
-    place = order(entity, day, points.astype(np.float64))
-    capacity = programme.capacity(invocation.council, day)
-    listed = select(place, team, capacity) & (points > 0)
-    folder = invocation.workspace.start / day.isoformat()
-    write_text(folder / "single_view.csv", _single_view(matrix, rows, team))
-    within = rank_within(place, team)
-    write_text(folder / "points_list.csv", _points_list(needs, has, entity, team, within, listed))
-    areas = _by_area(invocation, rows, points)
-    write_text(folder / "need_map.csv", _text([("area", "name", "ward", "households", "two_or_more"), *areas]))
-    write_text(folder / "need_map.html", _page(invocation, areas, day))
-    write_json(
-        folder / "start.json",
-        {
-            "as_of": day.isoformat(),
-            "matrix": matrix.manifest["id"],
-            "snapshot": matrix.manifest["snapshot"],
-            "definition": matrix.manifest["definition"],
-            "needs": needs,
-            "households": len(entity),
-            "listed": int(listed.sum()),
-            "inputs": {"matrix/manifest.json": file_digest(matrix.folder / "manifest.json")},
-        },
-    )
+    at = matrix.at(day)
+    rules = points_of(invocation.programme_folder / "points.toml", matrix.features)
+    points = _points(at, matrix.features, rules)
+    teams = np.array([_team(invocation, code.decode(), day) for code in at.area])
+    capacity = Programme.load(invocation.programme_folder).capacity(invocation.council, day)
+    chosen = select(order(at.entity, day, points.astype(np.float64)), teams, capacity) & (points > 0)
+    reasons = {feature["name"]: feature["reason"] for feature in matrix.definition["features"]}
+    listed = _listed(at, matrix.features, rules, reasons, points, teams, chosen)
+    need = _need(invocation, at, points)
+    folder = invocation.workspace.root / "start" / invocation.programme / day.isoformat()
+    write_text(folder / "single_view.csv", _csv(_single_view(invocation, matrix, at, teams)))
+    write_text(folder / "points.csv", _csv(listed))
+    write_text(folder / "need_map.csv", _csv(need))
+    write_text(folder / "start.html", _page(invocation, day, rules, reasons, listed, need, len(at.entity)))
     return folder
 
 
-def needs_of(matrix: Matrix, rows: MatrixDate, worklist: Mapping[str, Any]) -> tuple[list[str], NDArray[np.bool_]]:
-    """Return the kinds of need and which household has which (rows, needs): something recorded speaks for it.
-
-    A feature speaks for a need when its definition says that more of it can only raise the need (`increasing`), it
-    is no service's own response, and its value is above 0.
-    """
-    features = matrix.definition["features"]
-    speaking = [one["direction"] == "increasing" and not one["system_response"] for one in features]
-    values = np.asarray(rows.features)
-    titles, columns = [], []
-    for need in worklist.get("need", ()):
-        chosen = [
-            number
-            for number, feature in enumerate(features)
-            if speaking[number]
-            and any(fnmatchcase(signal, pattern) for signal in feature["signals"] for pattern in need["signals"])
-        ]
-        if chosen:
-            titles.append(str(need["title"]))
-            columns.append((np.nan_to_num(values[:, chosen]) > 0).any(axis=1))
-    if not titles:
-        raise DataError(
-            "worklist.toml names no kind of need that the definition speaks for.",
-            "Add a [[need]] with the signals that speak for it.",
-        )
-    return titles, np.column_stack(columns)
+def _team(invocation: Invocation, area: str, day: date) -> str:
+    team = invocation.council.team_of(area, day)
+    return team.id if team else ""
 
 
-def _single_view(matrix: Matrix, rows: MatrixDate, team: NDArray[np.str_]) -> str:
-    names = [feature["title"] for feature in matrix.definition["features"]]
-    values = np.asarray(rows.features)
-    lines: list[Sequence[Any]] = [("household", "team", "area", "members", *names)]
-    for number, entity in enumerate(np.asarray(rows.entity)):
-        shown = [NOT_SEEN if np.isnan(value) else f"{value:g}" for value in values[number]]
-        area = bytes(rows.area[number]).decode()
-        lines.append((bytes(entity).decode(), team[number], area, int(rows.members[number]), *shown))
-    return _text(lines)
+def _points(at: MatrixDate, features: Sequence[str], rules: Sequence[Point]) -> NDArray[np.int64]:
+    """Return each row's points; what was not seen gives none."""
+    total = np.zeros(len(at.entity), dtype=np.int64)
+    for rule in rules:
+        column = at.features[:, features.index(rule.feature)]
+        total += np.where(np.nan_to_num(column, nan=-np.inf) >= rule.at_least, rule.points, 0)
+    return total
 
 
-def _points_list(
-    needs: Sequence[str],
-    has: NDArray[np.bool_],
-    entity: NDArray[np.bytes_],
-    team: NDArray[np.str_],
-    place: NDArray[np.int64],
-    listed: NDArray[np.bool_],
-) -> str:
-    lines: list[Sequence[Any]] = [("team", "place", "household", "points", "kinds of need recorded")]
-    for row in sorted(np.flatnonzero(listed), key=lambda row: (team[row], place[row])):
-        kinds = [need for need, there in zip(needs, has[row], strict=True) if there]
-        lines.append((team[row], int(place[row]), bytes(entity[row]).decode(), len(kinds), "; ".join(kinds)))
-    return _text(lines)
-
-
-def _by_area(invocation: Invocation, rows: MatrixDate, points: NDArray[np.int64]) -> list[tuple[str, ...]]:
-    """Count households by area; each count is hidden where small, and the part where it is nearly the whole."""
+def _single_view(
+    invocation: Invocation, matrix: Matrix, at: MatrixDate, teams: NDArray[np.str_]
+) -> list[Mapping[str, str]]:
+    """Return a row a household: per service `yes`, `nothing recorded` or `not seen`."""
+    services: dict[str, list[int]] = {}
+    for index, feature in enumerate(matrix.definition["features"]):
+        for service in feature["services"]:
+            services.setdefault(service, []).append(index)
     register = Register.load(invocation.council.folder / "register.toml")
-    if not any(register.permits(source.service, "area_statistics") for source in register.sources):
-        return []
-    code = np.asarray(rows.area)
-    lines: list[tuple[str, ...]] = []
-    for area in invocation.council.areas:
-        inside = code == area.code.encode()
-        whole, many = int(inside.sum()), int((inside & (points >= MANY)).sum())
-        # A part that leaves only a few others says as much about those as a small count would.
-        shown = suppress(many) if whole - many == 0 or suppress(whole - many).isdigit() else "c"
-        lines.append((area.code, area.name, area.ward, suppress(whole), shown))
-    return lines
+    known = {}
+    for service, columns in sorted(services.items()):
+        values = np.asarray(at.features[:, columns])
+        seen = ~np.isnan(values).all(axis=1)
+        recorded = (np.nan_to_num(values) != 0).any(axis=1)
+        known[register.source(service).title] = np.where(
+            recorded, "yes", np.where(seen, "nothing recorded", "not seen")
+        )
+    return [
+        {
+            "household": name.decode(),
+            "team": str(teams[row]),
+            "area": at.area[row].decode(),
+            "people": str(at.members[row]),
+            **{title: str(column[row]) for title, column in known.items()},
+        }
+        for row, name in enumerate(at.entity)
+    ]
 
 
-def _page(invocation: Invocation, areas: Sequence[Sequence[str]], day: date) -> str:
-    drawn = [Bar(str(name), float(many)) for _, name, _, _, many in areas if many.isdigit()]
-    figure = bars("needs", "Households with two kinds of need or more", drawn, axis="Households") if drawn else ""
-    environment = Environment(
-        loader=PackageLoader("fairness_reports.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+def _listed(
+    at: MatrixDate,
+    features: Sequence[str],
+    rules: Sequence[Point],
+    reasons: Mapping[str, str],
+    points: NDArray[np.int64],
+    teams: NDArray[np.str_],
+    chosen: NDArray[np.bool_],
+) -> list[Mapping[str, str]]:
+    rows = sorted(np.flatnonzero(chosen), key=lambda row: (teams[row], -points[row], at.entity[row]))
+    found: list[Mapping[str, str]] = []
+    for row in rows:
+        facts = [
+            reasons[rule.feature].format(value=f"{value:g}")
+            for rule in rules
+            if (value := float(at.features[row, features.index(rule.feature)])) >= rule.at_least
+        ]
+        found.append(
+            {
+                "team": str(teams[row]),
+                "household": at.entity[row].decode(),
+                "points": str(points[row]),
+                "because": "; ".join(facts),
+            }
+        )
+    return found
+
+
+def _need(invocation: Invocation, at: MatrixDate, points: NDArray[np.int64]) -> list[Mapping[str, str]]:
+    """Return households with points by area; no total is shown beside them."""
+    counts = Counter(code.decode() for code in at.area[points > 0])
+    areas = {area.code: area for area in invocation.council.areas}
+    shown = suppressed({code: counts.get(code, 0) for code in areas}, total_shown=False)
+    return [
+        {"ward": area.ward, "area": area.name, "code": code, "households": shown[code]} for code, area in areas.items()
+    ]
+
+
+def _csv(rows: Sequence[Mapping[str, str]]) -> str:
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def _page(
+    invocation: Invocation,
+    day: date,
+    rules: Sequence[Point],
+    reasons: Mapping[str, str],
+    listed: Sequence[Mapping[str, str]],
+    need: Sequence[Mapping[str, str]],
+    households: int,
+) -> str:
+    facts = [
+        {"points": str(rule.points), "fact": reasons[rule.feature].format(value=f"{rule.at_least:g} or more")}
+        for rule in rules
+    ]
+    return f"""<!doctype html>
+<html lang="en-GB"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Where to start: {html.escape(invocation.council.name)}, {day:%d %B %Y}</title>
+<style>
+body {{ font: 1.05rem/1.5 Arial, sans-serif; margin: 0 auto; max-width: 60rem; padding: 1rem; color: #0b0c0c }}
+table {{ border-collapse: collapse; width: 100%; margin: 1rem 0 }}
+th, td {{ border-bottom: 1px solid #b1b4b6; padding: .4rem .6rem .4rem 0; text-align: left; vertical-align: top }}
+caption {{ text-align: left; font-weight: bold }} .wide {{ overflow-x: auto }}
+</style></head><body><main>
+<h1>Where to start, with no model</h1>
+<p>{html.escape(invocation.council.name)}, {day:%d %B %Y}. {households:,} households are in the cohort:
+{html.escape(str(invocation.programme).replace("_", " "))}. Nothing here was learned from data: people agreed on the
+points below, and what was not seen gives none.</p>
+<h2>The points</h2>{_table("Points for plain facts", facts)}
+<h2>The points list</h2>
+<p>Within each team's places. A household is shown by its reference; names are on the casework pages, for those who may
+see them.</p>{_table("Households with most points", listed)}
+<h2>The need map</h2>
+<p>Households with at least one point, by area. Counts of 1 to {LARGEST_HIDDEN} are shown as {HIDDEN}.</p>
+{_table("Households with points by area", need)}
+<p>The single view of which services know each household is in <code>single_view.csv</code> beside this page.</p>
+</main></body></html>
+"""
+
+
+def _table(caption: str, rows: Sequence[Mapping[str, str]]) -> str:
+    if not rows:
+        return "<p>None.</p>"
+    head = "".join(f'<th scope="col">{html.escape(name.capitalize())}</th>' for name in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(value)}</td>" for value in row.values()) + "</tr>" for row in rows
     )
-    css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("need_map.html").render(
-        css=Markup(css),  # noqa: S704 - our own stylesheet
-        council=invocation.council.name,
-        day=day.isoformat(),
-        areas=areas,
-        figure=figure,
+    return (
+        f'<div class="wide" role="region" tabindex="0" aria-label="{html.escape(caption)}"><table>'
+        f"<caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-
-
-def _text(lines: Sequence[Sequence[Any]]) -> str:
-    held = io.StringIO()
-    csv.writer(held, lineterminator="\n").writerows(lines)
-    return held.getvalue()

@@ -6,7 +6,6 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +57,7 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "done").exists():
-            ran = run_sooner(
-                "demo", "--no-serve", "--households", "3000", "--seed", "1", "--workspace", str(workspace)
-            )
+            ran = run_sooner("demo", "--no-serve", "--households", "3000", "--seed", "1", "--workspace", str(workspace))
             (shared / "done").write_text(f"{ran.code}\n{ran.out}\n{ran.err}")
     told = (shared / "done").read_text()
     assert told.startswith("0\n"), told
@@ -68,8 +65,8 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
 
 
 @pytest.fixture
-def own_workspace(demo_workspace: Path, tmp_path: Path) -> Iterator[Path]:
+def own_workspace(demo_workspace: Path, tmp_path: Path) -> Path:
     """Give a copy of the demo's workspace that the test may change."""
     own = tmp_path / "workspace"
     subprocess.run(["cp", "-a", str(demo_workspace), str(own)], check=True)
-    yield own
+    return own

@@ -18,7 +18,7 @@ import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -176,7 +176,14 @@ class Vault:
 
 
 def _encode(identity: Identity) -> bytes:
-    return json.dumps(asdict(identity), default=str, separators=(",", ":"), ensure_ascii=False).encode()
+    born = identity.birth_date
+    said = {
+        "name": identity.name,
+        "birth_date": born.isoformat() if born else None,
+        "address": identity.address,
+        "safe_contact": identity.safe_contact,
+    }
+    return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _decode(value: bytes) -> Identity:

@@ -2,46 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from charter.errors import CharterError, DataError
 
+ARREARS = "id,person_ref,day,balance,stage,recorded,corrected\n"
+RIGHT = "A1,H1,30/06/2024,120.50,letter,02/07/2024,\n"
+
+
+def events(town, rows_of, order="valid_at, known_at"):
+    return rows_of(town.snapshots[-1] / "records" / "events.parquet", order)
+
 
 def test_a_pull_keeps_what_services_said_with_its_times(town, rows_of) -> None:
-    result = town.pull()
-    events = rows_of(town.workspace / "store" / result.snapshot / "records" / "events.parquet", "valid_at")
-    assert [(e["signal"], e["valid_at"], e["known_at"], e["known_until"], e["amount"], e["detail"]) for e in events] == [
+    town.pull()
+    found = events(town, rows_of)
+    assert [(e["valid_at"], e["known_at"], e["known_until"], e["amount"], e["detail"]) for e in found] == [
         # Midnight in London is an hour earlier in UTC in summer.
-        (
-            "housing.arrears",
-            datetime(2024, 6, 29, 23),
-            datetime(2024, 7, 1, 23),
-            None,
-            Decimal("120.5"),
-            "letter",
-        ),
+        (datetime(2024, 6, 29, 23), datetime(2024, 7, 1, 23), None, Decimal("120.5"), "letter"),
         # Corrected to nothing owed: the event ends being known and no other version follows.
-        (
-            "housing.arrears",
-            datetime(2024, 7, 30, 23),
-            datetime(2024, 8, 1, 23),
-            datetime(2024, 8, 8, 23),
-            Decimal("240"),
-            "court",
-        ),
+        (datetime(2024, 7, 30, 23), datetime(2024, 8, 1, 23), datetime(2024, 8, 8, 23), Decimal("240"), "court"),
     ]
 
 
 def test_no_name_date_or_identifier_leaves_the_vault(town) -> None:
     town.pull()
+    town.link()
     for path in town.workspace.rglob("*"):
         if path.is_file() and "extracts" not in path.parts:
             held = path.read_bytes()
-            for secret in (b"Ada", b"Marsh", b"1980-02-01", b"H1", b"000100"):
+            for secret in (b"Ada", b"Marsh", b"1980-02-01", b"H1\x00", b"000100"):
                 assert secret not in held, path
 
 
@@ -50,4 +48,226 @@ def test_unchanged_inputs_make_nothing_new(town) -> None:
     assert first.made
     assert not second.made
     assert second.snapshot == first.snapshot
-    assert len(list((town.workspace / "store").iterdir())) == 1
+    assert len(town.snapshots) == 1
+
+
+def test_a_correction_closes_the_old_version_and_adds_a_new_one(town, rows_of) -> None:
+    town.write("housing/arrears.csv", ARREARS + RIGHT + RIGHT.replace("120.50", "99").replace("\n", "05/08/2024\n"))
+    town.pull()
+    assert [(e["amount"], e["known_at"], e["known_until"]) for e in events(town, rows_of)] == [
+        (Decimal("120.5"), datetime(2024, 7, 1, 23), datetime(2024, 8, 4, 23)),
+        (Decimal("99"), datetime(2024, 8, 4, 23), None),
+    ]
+
+
+def test_history_without_known_times_came_with_the_feeds_lag_and_says_so(town, rows_of) -> None:
+    town.register('    known_at = "coalesce(corrected, recorded)"\n', "")
+    town.write("housing/arrears.csv", ARREARS + RIGHT)
+    town.pull()
+    (found,) = events(town, rows_of)
+    assert (found["known_at"], found["known_rule"]) == (datetime(2024, 7, 9, 23), "assumed")
+
+
+def test_a_row_without_a_known_time_is_known_from_the_delivery_that_first_held_it(town, rows_of) -> None:
+    town.register('    known_at = "coalesce(corrected, recorded)"\n', "")
+    town.write("housing/arrears.csv", ARREARS + RIGHT)
+    town.pull()
+    town.write("housing/arrears.csv", ARREARS + RIGHT + "A3,H2,01/07/2024,5,letter,,\n")
+    town.deliver("housing", "2024-10-01")
+    town.pull()
+    assert [(e["known_at"], e["known_rule"]) for e in events(town, rows_of)] == [
+        (datetime(2024, 7, 9, 23), "assumed"),
+        (datetime(2024, 10, 1, 6), "first_seen"),
+    ]
+
+
+def test_a_row_that_goes_stops_being_known_and_one_outside_the_delivery_stays(town, rows_of) -> None:
+    old = RIGHT.replace("A1", "A0").replace("2024", "2019")
+    town.write("housing/arrears.csv", ARREARS + old + RIGHT + RIGHT.replace("A1", "A2"))
+    town.pull()
+    town.write("housing/arrears.csv", ARREARS + RIGHT)
+    town.deliver("housing", "2024-10-01")
+    town.pull()
+    assert [e["known_until"] for e in events(town, rows_of, "valid_at, known_until nulls first")] == [
+        None,  # 2019: before what the delivery covers
+        None,
+        datetime(2024, 10, 1, 6),
+    ]
+
+
+def test_a_row_changed_silently_is_known_so_from_the_delivery_that_changed_it(town, rows_of) -> None:
+    town.write("housing/arrears.csv", ARREARS + RIGHT)
+    town.pull()
+    town.write("housing/arrears.csv", ARREARS + RIGHT.replace("120.50", "7"))
+    town.deliver("housing", "2024-10-01")
+    town.pull()
+    expected = [
+        (Decimal("120.5"), datetime(2024, 7, 1, 23), datetime(2024, 10, 1, 6), "given"),
+        (Decimal("7"), datetime(2024, 10, 1, 6), None, "changed"),
+    ]
+    assert [(e["amount"], e["known_at"], e["known_until"], e["known_rule"]) for e in events(town, rows_of)] == expected
+    # What was settled stays settled when the same file comes again.
+    town.deliver("housing", "2024-11-01")
+    town.pull()
+    assert [(e["amount"], e["known_at"], e["known_until"], e["known_rule"]) for e in events(town, rows_of)] == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "said"),
+    [
+        ("housing/arrears.csv", ARREARS.replace("\n", ",note\n") + RIGHT, "unknown column 'note'"),
+        ("housing/arrears.csv", ARREARS.replace(",stage", "") + "A1,H1,30/06/2024,1,,\n", "lacks the column 'stage'"),
+        ("housing/arrears.csv", "", "is empty: it has no header"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("30/06", "31/06"), "value.type"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("2024", "1024"), "value.range"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("120.50", "nan"), "value.type"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("120.50", "inf"), "value.type"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("120.50", "1" * 15), "value.type"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("02/07", "02/06"), "time.known_before_valid"),
+        ("housing/arrears.csv", ARREARS + RIGHT + RIGHT, "key.duplicate"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("A1", ""), "key.missing"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("H1", ""), "reference.missing"),
+        ("housing/arrears.csv", ARREARS + RIGHT.replace("letter", "poem"), "detail.unknown"),
+        ("housing/arrears.csv", ARREARS + 'A1,"H1,x\n', "can't be read"),
+        ("housing/arrears.csv", ARREARS + "A1,H1\n", "can't be read"),
+        ("housing/delivery.json", "{", "is not JSON"),
+    ],
+)
+def test_bad_input_is_refused_by_name_and_loses_nothing(town, where: str, text: str, said: str) -> None:
+    town.pull()
+    before = {path: path.read_bytes() for path in (town.workspace / "store").rglob("*") if path.is_file()}
+    town.write(where, text)
+    with pytest.raises(DataError, match=said) as refused:
+        town.pull()
+    assert refused.value.exit_code == 11
+    assert refused.value.next_step
+    for secret in ("Ada", "Marsh", "H1", "poem"):
+        assert secret not in str(refused.value)
+    assert before == {path: path.read_bytes() for path in (town.workspace / "store").rglob("*") if path.is_file()}
+
+
+def test_a_missing_file_a_missing_folder_and_an_empty_delivery_are_refused(town) -> None:
+    (town.workspace / "extracts/housing/arrears.csv").unlink()
+    with pytest.raises(DataError, match=r"arrears\.csv of 'housing' is missing"):
+        town.pull()
+    town.write("housing/arrears.csv", ARREARS)
+    town.write("housing/tenants.csv", "person_ref,forename,surname,born,uprn,since\n")
+    with pytest.raises(DataError, match="is empty: no file of it has a row"):
+        town.pull()
+    (town.workspace / "extracts/housing").rename(town.workspace / "extracts/elsewhere")
+    with pytest.raises(DataError, match="there is no folder 'housing'"):
+        town.pull()
+
+
+def test_a_file_that_had_rows_and_has_none_now_was_lost(town) -> None:
+    town.pull()
+    town.write("housing/arrears.csv", ARREARS)
+    with pytest.raises(DataError, match="had rows in the last snapshot"):
+        town.pull()
+
+
+def test_few_bad_rows_are_set_apart_with_their_rule_and_no_value_of_theirs(town, rows_of) -> None:
+    town.register('dates = "%d/%m/%Y"', 'dates = "%d/%m/%Y"\ntolerance = { bad_value = 0.5 }')
+    town.write("housing/arrears.csv", ARREARS + RIGHT + RIGHT.replace("A1", "A9").replace("30/06", "soon"))
+    result = town.pull()
+    assert (result.quarantined, result.by_rule) == (1, {"value.type": 1})
+    assert result.by_file["housing/arrears.csv"] == {"rows": 2, "quarantined": 1}
+    (row,) = rows_of(town.workspace / "quarantine" / f"{result.snapshot}.parquet")
+    assert (row["service"], row["file"], row["row_number"], row["field"]) == ("housing", "arrears.csv", 2, "day")
+    assert len(row["row_ref"]) == 32
+    assert not {"A9", "soon"} & {str(value) for value in row.values()}
+    assert len(events(town, rows_of)) == 1
+
+
+def test_real_data_is_refused_while_a_row_is_still_the_example(town) -> None:
+    town.deliver("housing", synthetic=False)
+    assert town.pull().made
+    town.register('service = "housing"', 'service = "housing"\nexample = true')
+    with pytest.raises(CharterError, match=r"register\.toml \(housing\) still carries `example = true`"):
+        town.pull()
+
+
+def test_a_signal_that_the_charter_does_not_know_is_refused(town) -> None:
+    town.register('name = "arrears"', 'name = "gossip"')
+    with pytest.raises(CharterError, match=r"the charter does not know 'housing\.gossip'"):
+        town.pull()
+
+
+def test_an_expression_that_does_not_fit_its_file_is_refused_by_its_field(town) -> None:
+    town.register('valid_at = "day"', 'valid_at = "dya"')
+    with pytest.raises(DataError, match="'valid_at' of the event record of housing"):
+        town.pull()
+
+
+def test_another_key_can_not_carry_on_a_store(town, monkeypatch: pytest.MonkeyPatch) -> None:
+    town.pull()
+    monkeypatch.setenv("SOONER_KEY", "ab" * 32)
+    town.deliver("housing", "2024-10-01")
+    with pytest.raises(CharterError, match="made with another key"):
+        town.pull()
+
+
+PULL = """
+import sys
+from pathlib import Path
+from charter.contracts.files import writer_lock
+from charter.invocation import Invocation
+from features.identity.link import link
+from features.intake.snapshot import pull
+invocation = Invocation.open(Path(sys.argv[1]), "", Path(sys.argv[2]), quiet=True)
+print("ready", flush=True)
+with writer_lock(invocation.workspace.root):
+    pull(invocation)
+    link(invocation)
+"""
+
+
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new(borough_town) -> None:
+    """Killed at several moments of pull and link; after each, what is there is whole, and the next run finishes."""
+    store = borough_town.workspace / "store"
+    first = store.joinpath("current").read_text(encoding="utf-8")
+    gazetteer = borough_town.workspace / "extracts/addresses/gazetteer.csv"
+    gazetteer.write_text(
+        gazetteer.read_text(encoding="utf-8") + '"990099999999","1 New Road","FH1 9ZZ","E01990001","home"\n'
+    )
+    for pause in (0.1, 0.5, 1.0, 1.6):
+        running = subprocess.Popen(
+            [sys.executable, "-c", PULL, str(borough_town.council), str(borough_town.workspace)], stdout=subprocess.PIPE
+        )
+        assert running.stdout is not None
+        running.stdout.readline()
+        time.sleep(pause)
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+        running.stdout.close()
+        current = store.joinpath("current").read_text(encoding="utf-8")
+        named = borough_town.invocation.workspace.snapshot()
+        assert named.name == current.strip()
+        assert len(list((named / "tables").glob("*.parquet"))) == 9
+    borough_town.pull()
+    borough_town.link()
+    assert store.joinpath("current").read_text(encoding="utf-8") != first
+    assert not list(store.rglob(".new-*"))
+
+
+def test_a_full_disk_is_said_plainly_and_loses_nothing(borough_town) -> None:
+    """No file may grow beyond a few kilobytes: what a full disk does to a writer."""
+    before = (borough_town.workspace / "store/current").read_text(encoding="utf-8")
+    gazetteer = borough_town.workspace / "extracts/addresses/gazetteer.csv"
+    gazetteer.write_text(
+        gazetteer.read_text(encoding="utf-8") + '"990099999999","1 New Road","FH1 9ZZ","E01990001","home"\n'
+    )
+    limited = (
+        "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", limited + PULL, str(borough_town.council), str(borough_town.workspace)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "there is no room left" in ran.stderr or "the vault can't be used" in ran.stderr
+    assert (borough_town.workspace / "store/current").read_text(encoding="utf-8") == before
+    assert len(borough_town.snapshots) == 1

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from borough.synth import make
 from charter.contracts.files import writer_lock
+from charter.contracts.workspace import Workspace
+from charter.council import Council
 from charter.invocation import Invocation
+from features.identity.link import LinkResult, link
 from features.intake.snapshot import PullResult, pull
-
-KEY = "0123456789abcdef" * 4
 
 REGISTER = """
 [[source]]
@@ -81,7 +84,8 @@ dates = "%d/%m/%Y"
     where = "balance > 0"
 """
 
-CHARTER = (Path(__file__).resolve().parents[4] / "council" / "charter.toml")
+ROOT = Path(__file__).resolve().parents[3]
+CHARTER = ROOT / "council" / "charter.toml"
 TENANTS = """person_ref,forename,surname,born,uprn,since
 H1,Ada,Marsh,01/02/1980,000100,01/03/2020
 H2,Ben,Marsh,,100,01/03/2020
@@ -134,10 +138,19 @@ class Town:
         with writer_lock(self.workspace):
             return pull(self.invocation)
 
+    def link(self, threads: int | None = None) -> LinkResult:
+        """Link as the verb does."""
+        with writer_lock(self.workspace):
+            return link(self.invocation, threads=threads)
+
+    @property
+    def snapshots(self) -> list[Path]:
+        """The snapshots there are."""
+        return sorted(path.parent for path in (self.workspace / "store").glob("*/manifest.json"))
+
 
 @pytest.fixture
-def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
-    monkeypatch.setenv("SOONER_KEY", KEY)
+def town(tmp_path: Path) -> Town:
     council = tmp_path / "council"
     (council / "help").mkdir(parents=True)
     (council / "help" / "definition.py").write_text("", encoding="utf-8")
@@ -151,6 +164,26 @@ def town(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Town:
     made.write("housing/tenants.csv", TENANTS)
     made.write("housing/arrears.csv", ARREARS)
     return made
+
+
+@pytest.fixture(scope="session")
+def borough_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a small fictional borough, pulled and linked once; read by all, changed by none."""
+    workspace = tmp_path_factory.mktemp("borough")
+    council = Council.load(ROOT / "council")
+    make(workspace / "extracts", council, 1500, 3)
+    invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
+    with writer_lock(workspace):
+        pull(invocation)
+        link(invocation)
+    return workspace
+
+
+@pytest.fixture
+def borough_town(borough_once: Path, tmp_path: Path) -> Town:
+    """Give a copy of the small borough that the test may change."""
+    shutil.copytree(borough_once, tmp_path / "own", symlinks=True)
+    return Town(ROOT / "council", tmp_path / "own")
 
 
 @pytest.fixture

@@ -189,7 +189,8 @@ def _spells_away(town: Town, pupils: Roll) -> tuple[NDArray[np.int64], Ints, Int
     index[pupils.pupil] = np.arange(pupils.size)
     at_school = np.flatnonzero((index[months.child] >= 0) & (months.age >= 4.5) & (months.age < 16.3))
     level = town.need.level("school", 2.0, months.month[at_school], months.unit[at_school])
-    older = np.where(months.age[at_school] >= 11, 1.5, 0.6).astype(np.float32)
+    # In the points borough need is all there is, so age says nothing.
+    older = 1.0 if town.variant == "points" else np.where(months.age[at_school] >= 11, 1.5, 0.6).astype(np.float32)
     rate = town.rates.of("education", "withdrawal") * older * level
     hit = at_school[town.chance.happens(rng, np.minimum(rate, 0.4), len(at_school))]
     start = town.days.within(rng, months.month[hit])

@@ -64,7 +64,9 @@ def _approaches(town: Town) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     months = town.home_months
     level = 0.55 * town.need.level("money", 1.9, months.month, months.unit)
     level += 0.45 * town.need.level("shared", 1.8, months.month, months.unit)
-    rate = town.rates.of("homelessness", "approach") * _BY_TENURE[town.population.places.tenure[months.place]]
+    # In the points borough need is all there is, so tenure says nothing.
+    tenure = 1.0 if town.variant == "points" else _BY_TENURE[town.population.places.tenure[months.place]]
+    rate = town.rates.of("homelessness", "approach") * tenure
     hit = town.chance.happens(rng, np.minimum(rate * level, 0.3), len(months.month))
     day = town.days.within(rng, months.month[hit])
     order = np.argsort(day, kind="stable")

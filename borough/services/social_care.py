@@ -83,6 +83,8 @@ def _journeys(town: Town) -> _Journey:
     no_action = accepted & (rng.random(len(hit)) < rates.of("social_care", "no_further_action"))
     assessed = np.where(accepted & ~no_action, referral + rng.integers(1, 5, len(hit), dtype=np.int32), NEVER)
     length = np.clip(rng.normal(51, 13, len(hit)), 3, 90).astype(np.int32)
+    if town.variant == "points":
+        length //= 20  # or a pending assessment would say more than need does
     authorised = np.where(assessed != NEVER, assessed.astype(np.int64) + length, NEVER).astype(np.int32)
     in_need = (assessed != NEVER) & (rng.random(len(hit)) < np.minimum(rates.of("social_care", "in_need") * push, 0.97))
     spread = rates.of("social_care", "period_spread")

@@ -27,7 +27,7 @@ from serving.casework import demo
 from serving.desk import Desk
 from serving.guard import CURRENT
 from serving.identity import Identity, require
-from serving.problem import of_error, problem
+from serving.problem import misfit, of_error, problem
 from serving.reasons import by_service
 from serving.store import IssuedList, Referral
 
@@ -257,5 +257,4 @@ async def _body(request: Request, kind: type[_Body]) -> _Body | Response:
     try:
         return kind.model_validate_json(await request.body())
     except ValidationError as error:
-        places = [f"{'/'.join(str(p) for p in one['loc']) or 'body'}: {one['type']}" for one in error.errors()[:3]]
-        return problem(400, f"The body does not fit the contract ({'; '.join(places)}).")
+        return problem(400, misfit(error.errors(), kind.model_fields))

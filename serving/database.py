@@ -1,7 +1,8 @@
 """The connection to the casework database: SQLite in the workspace, or PostgreSQL where $SOONER_DATABASE names one.
 
 SQLite runs in WAL mode with full synchronisation (a decision that was answered for is on disk), and takes its write
-lock when a transaction begins, so that two workers wait for each other instead of failing half-way.
+lock when a transaction begins, so that two workers wait for each other instead of failing half-way. Errors of the
+database never hold the values of a statement: a note to a family would end up in a log.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ def connect(url: str) -> Engine:
             "$SOONER_DATABASE is not a database URL.", "Write one like postgresql+psycopg://host/name, or unset it."
         ) from None
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": 30, "check_same_thread": False})
+        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        return create_engine(parsed, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True)
     raise UsageError(
         f"$SOONER_DATABASE names a {parsed.get_backend_name()} database.", "Sooner keeps cases in SQLite or PostgreSQL."
     )

@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.casework.demo import refusal
-from serving.problem import problem
+from serving.problem import misfit, problem
 from serving.session import COOKIE, Session, Sessions
 
 __all__ = ["CURRENT", "Guard"]
@@ -33,6 +33,7 @@ CURRENT: ContextVar[Session | None] = ContextVar("sooner_session", default=None)
 
 _LOG = logging.getLogger("sooner.access")
 _LARGEST = 1_000_000
+_SCORE_FIELDS = frozenset({"referrals", "rows"})
 _OPEN = frozenset({"livez", "readyz", "healthz", "assets"})
 _PAGES = frozenset({"", "sign-in", "sign-out", "worklists", "cases", "manager", "board", "analyst", "practice"})
 _LOCAL = frozenset({"metrics", "docs.json"})
@@ -184,10 +185,7 @@ def _said(body: bytes, status: int) -> str:
         return "The request was not understood."
     details = said.get("detail")
     if status == 400 and isinstance(details, list):
-        places = [
-            f"{'/'.join(str(p) for p in one.get('loc', ())[:3]) or 'body'}: {one.get('type')}" for one in details[:3]
-        ]
-        return f"The body does not fit the contract ({'; '.join(places)})."
+        return misfit(details, _SCORE_FIELDS)
     return str(said.get("error", "The request was not understood."))
 
 

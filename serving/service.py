@@ -12,6 +12,7 @@ BentoML's own metrics and access log are off: their labels and lines would hold 
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from charter.errors import BlockedError, CharterError, SoonerError, UsageError
 from charter.invocation import Invocation
@@ -54,6 +55,15 @@ class ScoreBody(BaseModel):
     rows: list[dict[str, float | None]] = Field(default_factory=list, max_length=_MOST)
 
 
+class _NoRefusals(logging.Filter):
+    """Keeps BentoML from writing refused requests to its log: their tracebacks name what was sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` is anything but a refusal; the guard's own line says that there was one."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, ValidationError | bentoml.exceptions.BentoMLException)
+
+
 class _Refused(bentoml.exceptions.BentoMLException):
     """A refusal with its HTTP status; the guard makes a problem of it."""
 
@@ -82,6 +92,7 @@ class Sooner:
         # Here and not above: the supervising process imports this module too, and scores nothing.
         from serving.live import Live
 
+        logging.getLogger("bentoml._internal.server.http_app").addFilter(_NoRefusals())
         self._desk = _desk()
         self._live = Live(self._desk.invocation.workspace)
 

@@ -1,0 +1,206 @@
+"""The served process: the real BentoML service, started by the real command, asked over the network."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from charter.errors import DataError
+from serving.bundle import bundle
+from serving.serve import environment
+from serving.worklist import rank
+from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World, make_world, rows_of, train, write_release
+
+LEAD = "demo-north-lead_practitioner"
+NAME = "Quillfeather"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service: its address, its log and the world behind it."""
+
+    address: str
+    log: Path
+    world: World
+
+    def token(self, who: str) -> dict[str, str]:
+        answer = httpx.post(f"{self.address}/v1/session", json={"who": who})
+        assert answer.status_code == 200, answer.text
+        return {"authorization": f"Bearer {answer.json()['token']}"}
+
+    def listed(self, token: dict[str, str]) -> list[str]:
+        answer = httpx.get(f"{self.address}/v1/worklists/north", headers=token)
+        return [one["id"] for one in answer.json()["referrals"]]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve a small world with two workers until the tests of this module are over."""
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOONER_KEY", "5f" * 32)
+        patch.delenv("SOONER_DATABASE", raising=False)
+        world = make_world(folder)
+        (world.invocation.programme_folder / "definition.py").write_text("")
+        rank(world.invocation, world.matrix, AS_OF)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-c", "from serving.commands import verbs; verbs()", "serve", "--workers", "2",
+                   "--council", str(world.invocation.council.folder), "--workspace", str(world.workspace.root),
+                   "--port", str(port)]  # fmt: skip
+        log = folder / "serve.log"
+        with log.open("w") as handle:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=handle, stderr=handle, env=dict(os.environ))
+        try:
+            served = Served(f"http://127.0.0.1:{port}", log, world)
+            _wait(served, process)
+            yield served
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+def _wait(served: Served, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, served.log.read_text()
+        try:
+            if httpx.get(f"{served.address}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(served.log.read_text())
+
+
+def score(served: Served, token: dict[str, str], **body: object) -> httpx.Response:
+    return httpx.post(f"{served.address}/v1/score", json=body, headers=token)
+
+
+def test_listed_households_get_the_score_they_were_listed_with(served: Served) -> None:
+    token = served.token(LEAD)
+    ids = served.listed(token)
+    answer = score(served, token, referrals=ids)
+    assert answer.status_code == 200, answer.text
+    for referral, found in zip(ids, answer.json()["scores"], strict=True):
+        shown = httpx.get(f"{served.address}/v1/referrals/{referral}", headers=token).json()
+        assert found["referral"] == referral
+        assert found["margin"] == shown["margin"]
+        assert abs(sum(found["contributions"].values()) + found["base"] - found["margin"]) < 1e-6
+
+
+def test_an_analyst_scores_rows_of_features_and_gets_trainings_numbers(served: Served) -> None:
+    token = served.token("demo-analyst")
+    names = [feature["name"] for feature in _manifest(served)["features"]]
+    values = rows_of(31, 20)["features"]
+    rows = [
+        {name: None if np.isnan(value) else float(value) for name, value in zip(names, row, strict=True)}
+        for row in values
+    ]
+    answer = score(served, token, rows=rows)
+    assert answer.status_code == 200, answer.text
+    expected = np.asarray(train().predict(values, raw_score=True)).tolist()
+    assert [one["margin"] for one in answer.json()["scores"]] == expected
+
+
+def _manifest(served: Served) -> dict:
+    from serving.bundle import Bundle
+
+    return dict(Bundle.current(served.world.workspace).manifest)
+
+
+def test_who_may_score_what_is_kept_to(served: Served) -> None:
+    lead, analyst = served.token(LEAD), served.token("demo-analyst")
+    ids = served.listed(lead)
+    assert score(served, {}, referrals=ids).status_code == 401
+    assert score(served, analyst, referrals=ids).status_code == 403
+    assert score(served, lead, rows=[{"absences_6m": 3.0}]).status_code == 403
+    assert score(served, served.token("demo-south-lead_practitioner"), referrals=ids).status_code == 403
+    assert score(served, lead, referrals=["0000000000000000"]).status_code == 403
+    assert score(served, lead).status_code == 400
+    assert score(served, lead, referrals=ids, rows=[{}]).status_code == 400
+    assert score(served, analyst, rows=[{"shoe_size": 44.0}]).status_code == 400
+
+
+def test_refusals_are_problems_and_neither_they_nor_the_log_repeat_what_was_sent(served: Served) -> None:
+    token = {**served.token(LEAD), "content-type": "application/json"}
+    bodies = [f'{{"referrals": "{NAME}"}}', f"{{{NAME}", f'{{"{NAME}": 1}}', f'{{"rows": [{{"{NAME}": "x"}}]}}']
+    for content in (*bodies, f'{{"referrals": ["{NAME}"]}}', f'{{"rows": [{{"{NAME}": 1}}]}}'):
+        answer = httpx.post(f"{served.address}/v1/score", content=content, headers=token)
+        assert answer.status_code in (400, 403), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == answer.status_code
+        assert NAME not in answer.text
+    assert httpx.get(f"{served.address}/{NAME}").status_code == 404
+    assert httpx.get(f"{served.address}/cases/{NAME}").status_code == 303
+    text = httpx.post(f"{served.address}/v1/score", content=NAME, headers={**token, "content-type": "text/plain"})
+    assert text.status_code == 415
+    time.sleep(0.3)
+    assert NAME not in served.log.read_text()
+
+
+def test_bentomls_own_pages_are_not_left_open(served: Served) -> None:
+    for path in ("/static_content/x", "/schema.json", "/task/status", "/favicon.ico"):
+        assert httpx.get(served.address + path).status_code == 404, path
+    assert httpx.get(f"{served.address}/livez").status_code == 200
+    assert httpx.get(f"{served.address}/readyz").status_code == 200
+
+
+def test_a_suspension_stops_scoring_at_once_in_every_worker(served: Served) -> None:
+    token = served.token(LEAD)
+    ids = served.listed(token)
+    folder = served.world.workspace.suspensions
+    folder.mkdir(exist_ok=True)
+    (folder / "s.json").write_text('{"what": "programme", "name": "early_help"}')
+    try:
+        answers = [score(served, token, referrals=ids) for _ in range(8)]
+        assert {answer.status_code for answer in answers} == {409}
+        assert "suspended" in answers[0].json()["detail"]
+        assert httpx.get(f"{served.address}/readyz").status_code == 200
+    finally:
+        (folder / "s.json").unlink()
+    assert score(served, token, referrals=ids).status_code == 200
+
+
+def test_a_new_bundle_takes_over_under_load_without_an_error(served: Served) -> None:
+    token = served.token("demo-analyst")
+    row = {"absences_6m": 3.0}
+    before = score(served, token, rows=[row]).json()["bundle"]
+    release = write_release(served.world.workspace, train(2), "release2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOONER_KEY", "5f" * 32)
+        made = bundle(served.world.invocation, release, SERVICES)
+    seen: list[str] = []
+    end = time.monotonic() + 4
+    with httpx.Client(base_url=served.address, headers=token) as client:
+        while time.monotonic() < end:
+            answer = client.post("/v1/score", json={"rows": [row]})
+            assert answer.status_code == 200, answer.text
+            seen.append(answer.json()["bundle"])
+    assert set(seen) <= {before, made.name}
+    assert set(seen[-10:]) == {made.name}
+
+
+def test_serving_before_anything_was_promoted_is_refused_with_what_to_type(world: World) -> None:
+    (world.workspace.bundle / "current").unlink()
+    with pytest.raises(DataError, match="sooner promote"):
+        environment(world.invocation)
+
+
+def test_the_demo_sign_in_opens_for_made_up_data_alone(world: World) -> None:
+    assert environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "1"
+    release = write_release(world.workspace, train(3), "real")
+    text = (release / "manifest.json").read_text().replace('"synthetic": true', '"synthetic": false')
+    (release / "manifest.json").write_text(text)
+    bundle(world.invocation, release, SERVICES)
+    assert environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "0"

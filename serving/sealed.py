@@ -220,5 +220,5 @@ def _gone(stored: Referral, withdrawn: Sequence[Mapping[str, Any]], own: set[str
 
 def _cause(row: Mapping[str, Any]) -> str:
     kind = _KINDS.get(row["kind"], row["kind"])
-    service = "all services" if row["service"] == "*" else str(row["service"]).replace("_", " ")
+    service = "all services" if row["service"] == "*" else row["service"]
     return f"{kind} for {service} on {row['at'][:10]}"

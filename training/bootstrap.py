@@ -14,7 +14,9 @@ when the places are used up:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +75,21 @@ class Draws:
     def total(self, value: Float) -> Float:
         """Return the total of a value over the rows, for the sample and each resample. Shape (1 + resamples,)."""
         by_household = np.bincount(self.period.household, weights=value, minlength=self.period.households)
-        step = max(1, _CHUNK // max(1, self.period.households))
-        totals = [
-            self.times[start : start + step].astype(np.float32) @ by_household.astype(np.float32)
-            for start in range(0, len(self.times), step)
-        ]
+        totals = [part @ by_household.astype(np.float32) for part in self._parts]
         # The resamples are summed in float32, which is enough for an interval; the estimate itself is exact.
         return np.concatenate([[by_household.sum()], np.concatenate(totals)[1:].astype(np.float64)])
+
+    @property
+    def _parts(self) -> Iterable[NDArray[np.float32]]:
+        """The draws as float32 in parts of bounded size; where one part holds them all, it is kept."""
+        step = max(1, _CHUNK // max(1, self.period.households))
+        if step >= len(self.times):
+            return [self._whole]
+        return (self.times[start : start + step].astype(np.float32) for start in range(0, len(self.times), step))
+
+    @cached_property
+    def _whole(self) -> NDArray[np.float32]:
+        return self.times.astype(np.float32)
 
     def at_capacity(
         self,

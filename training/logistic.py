@@ -8,9 +8,12 @@ whose sign contradicts the feature's stated direction is dropped, and the rest f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 
 from training.settings import Logistic
 from training.stumps import Stump
@@ -19,9 +22,12 @@ __all__ = ["candidates", "coefficients", "indicators", "regression"]
 
 _RAREST = 0.002
 
+_ROUGH, _FINE = 1e-3, 1e-4
+"""How closely the regression is solved: roughly while steps are dropped, then finely."""
+
 
 def candidates(features: NDArray[np.float32], steps: int) -> list[Stump]:
-    """Return "at least" rules that add nothing yet: the smallest value above the lowest, and quantiles above that."""
+    """Return "at least" rules that add nothing yet: the smallest value above the lowest, then each half of the rest."""
     found = []
     for column in range(features.shape[1]):
         values = features[:, column]
@@ -36,23 +42,26 @@ def _thresholds(seen: NDArray[np.float32], steps: int) -> list[float]:
     above = seen[seen > seen.min()] if seen.size else seen
     if not above.size:
         return []
-    cuts = np.quantile(above, np.linspace(0, 1, steps + 1)[:-1], method="inverted_cdf")
+    # Each step halves those above it: a list is cut in the tail, where evenly spaced steps would all be tied.
+    cuts = np.quantile(above, 1 - 0.5 ** np.arange(steps), method="inverted_cdf")
     return sorted({float(cut) for cut in cuts})
 
 
-def indicators(rules: Sequence[Stump], features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return 1.0 where each rule applies to each row; shape (rows, rules)."""
-    held = np.empty((len(features), len(rules)))
-    for place, rule in enumerate(rules):
-        held[:, place] = rule.applies(features[:, rule.feature])
-    return held
+def indicators(rules: Sequence[Stump], features: NDArray[np.float32]) -> Any:
+    """Return 1.0 where each rule applies to each row, as a sparse matrix (rows, rules): most households have little."""
+    places = [np.flatnonzero(rule.applies(features[:, rule.feature])) for rule in rules]
+    starts = np.concatenate([[0], np.cumsum([len(place) for place in places])])
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *places])
+    return sparse.csc_matrix((np.ones(len(rows)), rows, starts), shape=(len(features), len(rules)))
 
 
-def coefficients(held: NDArray[np.float64], labels: NDArray[np.int8], l2: float) -> tuple[NDArray[np.float64], float]:
+def coefficients(
+    held: Any, labels: NDArray[np.int8], l2: float, tolerance: float = _FINE
+) -> tuple[NDArray[np.float64], float]:
     """Return the ridge logistic regression's weight of each column, and its intercept."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it ships no types
 
-    model = LogisticRegression(C=1.0 / l2, solver="newton-cholesky", max_iter=100, tol=1e-6).fit(held, labels)
+    model = LogisticRegression(C=1.0 / l2, solver="lbfgs", max_iter=1000, tol=tolerance).fit(held.tocsr(), labels)
     return model.coef_[0], float(model.intercept_[0])
 
 
@@ -62,14 +71,12 @@ def regression(
     """Return the fitted rules and the intercept. `features` (rows, features), `labels` (rows,) 0 or 1."""
     rules = candidates(features, settings.steps)
     held = indicators(rules, features)
-    while True:
-        weights, intercept = coefficients(held, labels, settings.l2)
-        stated = np.array([directions[rule.feature] for rule in rules])
-        against = stated * weights < 0
-        if not against.any():
-            return [
-                Stump(rule.feature, rule.threshold, True, float(weight), rule.share)
-                for rule, weight in zip(rules, weights, strict=True)
-            ], intercept
-        held = held[:, ~against]
-        rules = [rule for rule, dropped in zip(rules, against, strict=True) if not dropped]
+    for tolerance in (_ROUGH, _FINE):
+        while True:
+            weights, intercept = coefficients(held, labels, settings.l2, tolerance)
+            against = np.array([directions[rule.feature] for rule in rules]) * weights < 0
+            if not against.any():
+                break
+            held = held[:, ~against]
+            rules = [rule for rule, dropped in zip(rules, against, strict=True) if not dropped]
+    return [replace(rule, adds=float(weight)) for rule, weight in zip(rules, weights, strict=True)], intercept

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from training.bootstrap import Counts, Draws, interval
 from training.lists import Period
 
-__all__ = ["Figure", "at_capacity", "ends_of_runs", "figures", "of_likelihood", "of_order", "ranking_areas"]
+__all__ = ["Figure", "Order", "at_capacity", "figures", "of_likelihood", "of_order"]
 
 Float = NDArray[np.float64]
 
@@ -86,31 +86,53 @@ def of_order(draws: Draws, margins: Float) -> dict[str, Float]:
     period: Period = draws.period
     rows = np.flatnonzero(period.labelled)
     rows = rows[np.argsort(-margins[rows], kind="stable")]
-    last = ends_of_runs(margins[rows])
-    outcome = period.positive[rows].astype(np.float64)
+    order = Order.of(margins[rows], period.positive[rows])
     household = period.household[rows]
-    drawn = (times[household] for times in draws.times)
-    areas = np.array([ranking_areas(times * outcome, times * (1 - outcome), last) for times in drawn])
+    areas = np.array([order.areas(times[household]) for times in draws.times])
     return {"average_precision": areas[:, 0], "auroc": areas[:, 1]}
 
 
-def ends_of_runs(ordered: Float) -> NDArray[np.int64]:
-    """Return where each run of equal margins ends, in margins that are in order."""
-    return np.flatnonzero(np.r_[np.diff(ordered) != 0, True])
+@dataclass(frozen=True)
+class Order:
+    """Rows sorted by falling margin, prepared so that areas under many sets of weights are quick.
 
+    Only runs of equal margins that hold a positive matter: `start` and `end` (exclusive) are theirs, `positive` the
+    places of the positive rows, and `run` where each run's positives begin among them.
+    """
 
-def ranking_areas(positive: Float, negative: Float, last: NDArray[np.int64]) -> tuple[float, float]:
-    """Return (average precision, AUROC) of weighted rows sorted by falling margin; `last` ends each run of equals."""
-    found, alarms = np.cumsum(positive)[last], np.cumsum(negative)[last]
-    if not len(last) or found[-1] == 0 or alarms[-1] == 0:
-        return np.nan, np.nan
-    new_found, new_alarms = np.diff(found, prepend=0.0), np.diff(alarms, prepend=0.0)
-    drawn = found + alarms
-    precision = np.divide(found, drawn, out=np.zeros_like(found), where=drawn > 0)
-    average = float((precision * new_found).sum() / found[-1])
-    above = found - new_found
-    auroc = float((new_alarms * (above + new_found / 2)).sum() / (found[-1] * alarms[-1]))
-    return average, auroc
+    positive: NDArray[np.int64]
+    run: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, margins: Float, positive: NDArray[np.bool_]) -> Order:
+        """Prepare `margins` (rows,), sorted from the largest, and which rows are positive."""
+        ends = np.flatnonzero(np.r_[np.diff(margins) != 0, True]) + 1 if len(margins) else np.zeros(0, dtype=np.int64)
+        starts = np.r_[0, ends[:-1]] if len(ends) else ends
+        places = np.flatnonzero(positive)
+        runs, first = np.unique(np.searchsorted(ends, places, side="right"), return_index=True)
+        return cls(places, first, starts[runs], ends[runs])
+
+    def areas(self, weight: NDArray[np.uint8]) -> tuple[float, float]:
+        """Return (average precision, AUROC) of the rows weighted; NaN where only one class has weight.
+
+        Average precision is the step-wise sum of precision over recall; AUROC counts a tie as a half (Mann-Whitney).
+        """
+        until = np.concatenate([[0], np.cumsum(weight, dtype=np.int64)])
+        new = np.add.reduceat(weight[self.positive].astype(np.int64), self.run) if len(self.run) else self.run
+        found = np.cumsum(new)
+        positives = int(found[-1]) if len(found) else 0
+        negatives = int(until[-1]) - positives
+        if not positives or not negatives:
+            return np.nan, np.nan
+        above = until[self.start] - (found - new)
+        level = until[self.end] - until[self.start] - new
+        drawn = until[self.end]
+        precision = np.divide(found, drawn, out=np.zeros(len(found)), where=drawn > 0)
+        average = float((precision * new).sum() / positives)
+        auroc = float((new * (negatives - above - level / 2)).sum() / (positives * negatives))
+        return average, auroc
 
 
 def _ratio(top: Float, bottom: Float) -> Float:

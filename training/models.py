@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from charter.errors import DefinitionError
 from training.boosting import predict
 from training.logistic import regression
-from training.metrics import ends_of_runs, ranking_areas
+from training.metrics import Order
 from training.points import points_list
 from training.settings import Settings
 from training.stumps import Stump, model_text
@@ -121,8 +121,7 @@ def _best_feature(sample: Sample, stated: Sequence[int], names: Sequence[str]) -
 
 def _auroc(margins: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
     order = np.argsort(-margins, kind="stable")
-    positive = (labels[order] == 1).astype(np.float64)
-    return ranking_areas(positive, 1 - positive, ends_of_runs(margins[order]))[1]
+    return Order.of(margins[order], labels[order] == 1).areas(np.ones(len(labels), dtype=np.uint8))[1]
 
 
 def words(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[str]) -> list[str]:

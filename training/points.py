@@ -22,6 +22,9 @@ __all__ = ["points_list"]
 
 _STEPS = 8
 _L2 = 1.0
+_SURE = 2.0
+"""The least z score of a rule that may enter."""
+
 _POOL = 3
 """How many candidate rules are weighed together for each rule that may stay."""
 
@@ -66,17 +69,17 @@ def _tidy(threshold: float) -> float:
 def _strongest(rules: Sequence[Stump], features: NDArray[np.float32], labels: NDArray[np.int8]) -> list[Stump]:
     """Return each feature's best rule, by the z score of its log odds ratio, the strongest first."""
     held = indicators(rules, features)
-    with_rule, among_positive = held.sum(axis=0), held[labels == 1].sum(axis=0)
+    with_rule, among_positive = held.T @ np.ones(len(labels)), held.T @ (labels == 1).astype(np.float64)
     positives, rows = float((labels == 1).sum()), float(len(labels))
     a, b = among_positive + 0.5, with_rule - among_positive + 0.5
     c, d = positives - among_positive + 0.5, rows - positives - (with_rule - among_positive) + 0.5
     z = np.log(a * d / (b * c)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
     best: dict[int, int] = {}
     for place, rule in enumerate(rules):
-        if z[place] > 0 and (rule.feature not in best or z[place] > z[best[rule.feature]]):
+        if z[place] > _SURE and (rule.feature not in best or z[place] > z[best[rule.feature]]):
             best[rule.feature] = place
     ordered = sorted(best.values(), key=lambda place: (-z[place], rules[place].feature))
-    return [replace(rules[place], share=float(held[:, place].mean())) for place in ordered]
+    return [replace(rules[place], share=float(with_rule[place] / rows)) for place in ordered]
 
 
 def _weighed(rules: Sequence[Stump], features: NDArray[np.float32], labels: NDArray[np.int8]) -> list[Stump]:

@@ -97,9 +97,7 @@ class Tracking:
         parent = os.environ.get("MLFLOW_RUN_ID") or client.create_run(experiment, run_name=run.id).info.run_id
         try:
             _parent(client, parent, run, planned, results)
-            for step, fold in enumerate(planned.folds):
-                for model in planned.settings.models.in_order:
-                    _child(client, experiment, parent, fold.name, step, model, run, trained, results)
+            _children(client, experiment, parent, planned, trained, results)
             version = _register(client, parent, run)
         except BaseException:
             client.set_terminated(parent, "FAILED")
@@ -199,46 +197,38 @@ def _measured(results: Results, chosen: str) -> list[Any]:
     return made
 
 
-def _child(
-    client: MlflowClient,
-    experiment: str,
-    parent: str,
-    fold: str,
-    step: int,
-    model: str,
-    run: Run,
-    trained: Trained,
-    results: Results,
+def _children(
+    client: MlflowClient, experiment: str, parent: str, planned: Plan, trained: Trained, results: Results
 ) -> None:
-    from mlflow.entities import Metric, Param, RunTag
+    """Record one child run for each fold and model; the parent has their headlines with the fold as step."""
+    from mlflow.entities import Metric, Param
 
     now = _milliseconds()
-    child = client.create_run(
-        experiment, run_name=f"{fold} {model}", tags={"mlflow.parentRunId": parent, "sooner.run": run.id}
-    ).info.run_id
-    figures = [
-        figure
-        for judged in results.periods.values()
-        for figure in judged.figures
-        if figure.model == model and figure.part == f"fold {fold}" and figure.estimate is not None
-    ]
-    params = {"fold": fold, "model": model, **trained.by_fold[fold][model].params}
-    client.log_batch(
-        child,
-        metrics=[Metric(figure.measure, float(figure.estimate or 0.0), now, step) for figure in figures],
-        params=[Param(name, str(value)) for name, value in params.items()],
-        tags=[RunTag("sooner.fold", fold), RunTag("sooner.model", model)],
-    )
-    client.set_terminated(child)
-    # The parent has the same figures by model with the fold as step: MLflow draws them as lines over time.
-    client.log_batch(
-        parent,
-        metrics=[
-            Metric(f"fold.{model}.{figure.measure}", float(figure.estimate or 0.0), now, step)
-            for figure in figures
-            if figure.measure in _HEADLINES
-        ],
-    )
+    lines = []
+    for step, fold in enumerate(planned.folds):
+        for model in planned.settings.models.in_order:
+            figures = [
+                figure
+                for judged in results.periods.values()
+                for figure in judged.figures
+                if figure.model == model and figure.part == f"fold {fold.name}" and figure.estimate is not None
+            ]
+            tags = {"mlflow.parentRunId": parent, "sooner.fold": fold.name, "sooner.model": model}
+            child = client.create_run(experiment, run_name=f"{fold.name} {model}", tags=tags).info.run_id
+            params = {"fold": fold.name, "model": model, **trained.by_fold[fold.name][model].params}
+            client.log_batch(
+                child,
+                metrics=[Metric(figure.measure, float(figure.estimate or 0.0), now, step) for figure in figures],
+                params=[Param(name, str(value)) for name, value in params.items()],
+            )
+            client.set_terminated(child)
+            # MLflow draws these as lines over time.
+            lines += [
+                Metric(f"fold.{model}.{figure.measure}", float(figure.estimate or 0.0), now, step)
+                for figure in figures
+                if figure.measure in _HEADLINES
+            ]
+    client.log_batch(parent, metrics=lines)
 
 
 def _register(client: MlflowClient, parent: str, run: Run) -> str:

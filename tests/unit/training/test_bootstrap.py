@@ -15,7 +15,7 @@ from charter.errors import DataError
 from training.bootstrap import Draws, interval
 from training.dataset import Dataset
 from training.lists import Period, Places
-from training.metrics import at_capacity, ends_of_runs, of_likelihood, of_order, ranking_areas
+from training.metrics import Order, at_capacity, of_likelihood, of_order
 
 
 def period_of(seed: int = 1, households: int = 40, days: int = 3, room: int = 4) -> Period:
@@ -106,11 +106,15 @@ def test_areas_equal_scikit_learns_with_ties_and_weights() -> None:
     labels = generator.random(500) < 0.2 + margins / 40
     weight = generator.integers(0, 4, 500)
     order = np.argsort(-margins, kind="stable")
-    average, auroc = ranking_areas(
-        (weight * labels)[order].astype(float), (weight * ~labels)[order].astype(float), ends_of_runs(margins[order])
-    )
+    average, auroc = Order.of(margins[order], labels[order]).areas(weight[order].astype(np.uint8))
     assert average == pytest.approx(average_precision_score(labels, margins, sample_weight=weight), abs=1e-12)
     assert auroc == pytest.approx(roc_auc_score(labels, margins, sample_weight=weight), abs=1e-12)
+
+
+def test_areas_without_both_classes_cannot_be_told() -> None:
+    every = np.ones(4, dtype=np.uint8)
+    for positive in (np.zeros(4, dtype=bool), np.ones(4, dtype=bool)):
+        assert np.isnan(Order.of(np.arange(4.0)[::-1], positive).areas(every)).all()
 
 
 def test_figures_of_a_list_small_enough_to_count() -> None:

@@ -26,7 +26,15 @@ TAKEN = datetime(2026, 9, 28, tzinfo=UTC)
 SERVICES = ("education", "housing", "council_tax", "health_visiting")
 FEATURES = ("absences_6m", "arrears_steps_12m", "tax_reminders_12m", "missed_appointments_12m")
 COMPONENTS = ("homelessness.duty_owed", "social_care.child_in_need")
-GROUPS = (("White", 0.5), ("Black", 0.2), ("Asian", 0.15), ("Mixed", 0.08), ("Other", 0.04), ("", 0.03))
+GROUPS = (
+    ("White", 0.5),
+    ("Black", 0.2),
+    ("Asian", 0.15),
+    ("Mixed", 0.08),
+    ("Other", 0.037),
+    ("Elsewhere", 0.003),
+    ("", 0.03),
+)
 
 
 @dataclass(frozen=True)
@@ -320,3 +328,9 @@ def worlds(tmp_path: Path) -> Callable[..., World]:
 @pytest.fixture
 def read_json() -> Callable[[Path], Any]:
     return lambda path: json.loads(path.read_text())
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., World]:
+    """Make a world in a folder of the test's choice."""
+    return make_world

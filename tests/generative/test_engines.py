@@ -277,7 +277,7 @@ def check_agree(question: Question, drawn: Tables) -> None:
         assert cannot_tell == expected.cannot_tell
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(questions(), tables())
 def test_engine_and_reference_agree_in_every_cell(question: Question, drawn: Tables) -> None:
     check_agree(question, drawn)

@@ -78,15 +78,19 @@ class Invocation:
 
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Any]:
-        """Show progress under `title`; gives a function to call with the number of steps done since the last call."""
+        """Show progress under `title`; gives a function to call with the number of steps done since the last call.
+
+        A bar is for a person: where standard error is not a terminal there is none.
+        """
+        console = Console(stderr=True)
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:.0f}" + (f"/{total}" if total else "")),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=console,
             transient=True,
-            disable=self.quiet,
+            disable=self.quiet or not console.is_terminal,
         ) as bars:
             task = bars.add_task(title, total=total)
             yield lambda steps=1: bars.advance(task, steps)

@@ -74,6 +74,8 @@ def test_every_verb_leaves_its_file_in_its_contract(demo_workspace: Path) -> Non
     assert len(rows) == len({row["entity"] for row in rows}) > 0
 
 
+# MLflow 3.17 uses a loader that SQLAlchemy 2.1 deprecates; both are pinned.
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 def test_the_run_in_mlflow_is_one_parent_with_children_and_holds_no_rows(demo_workspace: Path) -> None:
     import mlflow
 
@@ -120,7 +122,8 @@ def test_a_referral_is_reproduced_after_new_data_and_named_as_withdrawn_after_a_
     assert (after.code, after.out) == (0, before.out), after.err
 
     service, reference = known_reference(workspace, json.loads(before.out))
-    ran = run_sooner("resident", "withdraw", "--service", service, "--reference", reference, *where)
+    named = ("--through", service, "--reference", reference)
+    ran = run_sooner("resident", "withdraw", *named, "--service", service, *where)
     assert ran.code == 0, ran.err
     gone = run_sooner("reproduce", referral, *where)
     assert gone.code == 12, (gone.out, gone.err)

@@ -96,7 +96,7 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
         }
         _keep_people(database, people, unused, linkage)
         done()
-        make_tables(database, snapshot / "records", register, policy.characteristics, parameters)
+        make_tables(database, snapshot / "records", register, policy.characteristics, parameters, taken_at)
         done()
         with new_folder(snapshot / f"tables-{made_from}") as beside:
             for name in (*TABLES, "links"):
@@ -205,8 +205,8 @@ def _keep_people(
     database.execute("create temp table unused as select unnest($1::varchar[]) as ref", [sorted(unused)])
     database.execute("create table person_of as select * from person_said where ref not in (select ref from unused)")
     database.execute(
-        "create table links as select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence "
-        "from links_arrow l join refs r using (ref)"
+        "create table links as select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, "
+        "l.ref not in (select ref from unused) as used from links_arrow l join refs r using (ref)"
     )
     database.unregister("links_arrow")
 

@@ -25,10 +25,11 @@ import pyarrow.parquet as pq
 
 from charter.contracts.files import content_id, file_digest, new_file, new_folder, read_json, write_json, write_text
 from charter.contracts.workspace import Workspace
+from charter.council import Council
 from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.key import Key
-from charter.policy import PURPOSES
+from charter.policy import PURPOSES, Policy
 from charter.register import Register
 from charter.vault import Log, Vault
 from features.forget import drop_matrices
@@ -36,7 +37,7 @@ from features.identity.homes import settle_residence
 from features.identity.ledger import ACTIONS, Request, append, choices, read
 from features.identity.parameters import Parameters
 from features.identity.swap import swap_folder
-from features.identity.tables import TABLES, write_table
+from features.identity.tables import TABLES, fill_protected, write_table
 from features.intake.database import connect, literal
 from features.permission import ALL
 
@@ -137,7 +138,7 @@ def replay(invocation: Invocation) -> Mapping[str, Certificate]:
         for snapshot in _snapshots(workspace):
             if request.id in _done(snapshot):
                 continue
-            carried = _Carrying(snapshot, request, key, vault)
+            carried = _Carrying(snapshot, request, key, vault, council)
             rows[snapshot.name] = carried.out()
             people |= carried.people
         if rows:
@@ -165,8 +166,10 @@ def _done(snapshot: Path) -> frozenset[str]:
 class _Carrying:
     """One request, carried out on one snapshot: records first, then tables, then the tombstone."""
 
-    def __init__(self, snapshot: Path, request: Request, key: Key, vault: Vault) -> None:
+    def __init__(self, snapshot: Path, request: Request, key: Key, vault: Vault, council: Council) -> None:
         self._snapshot, self._request, self._key, self._vault = snapshot, request, key, vault
+        self._register = Register.load(council.folder / "register.toml")
+        self._policy = Policy.load(council.folder / "charter.toml")
         self.people: frozenset[str] = frozenset()
 
     def out(self) -> Mapping[str, int]:
@@ -268,7 +271,10 @@ class _Carrying:
             database.execute(
                 "delete from coverage where person_id in (select id from them) and service = ?", [request.service]
             )
+            database.execute("update links set used = false where ref in (select id from asked)")
+            database.execute("create table person_of as select ref, person_id from links where used")
             self._settle_again(database)
+            self._fill_protected_again(database)
         if request.action == "erase":
             database.execute("delete from links where ref in (select id from asked)")
 
@@ -277,12 +283,20 @@ class _Carrying:
         addresses = literal(str(self._snapshot / "records" / "addresses.parquet"))
         database.execute("create table all_residence as select * from residence")
         claims = (
-            f"(select l.person_id, a.* from read_parquet({addresses}) a join links l using (ref) "
+            f"(select l.person_id, a.* from read_parquet({addresses}) a join person_of l using (ref) "
             "where l.person_id in (select id from them))"
         )
         settle_residence(database, claims, Parameters.load().home_order)
         database.execute(
             "insert into residence by name select * from all_residence where person_id not in (select id from them)"
+        )
+
+    def _fill_protected_again(self, database: duckdb.DuckDBPyConnection) -> None:
+        """Say anew what is known of the person's characteristics without the service that was cleared."""
+        database.execute("delete from protected where person_id in (select id from them)")
+        records = self._snapshot / "records"
+        fill_protected(
+            database, records, self._register, self._policy.characteristics, "select id as person_id from them"
         )
 
     def _bury(self, removed: Mapping[str, int]) -> None:

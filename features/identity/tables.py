@@ -7,6 +7,7 @@ makes one table per contract, and `links`. Rows of canonical sources join them a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -17,7 +18,7 @@ from features.identity.homes import settle_residence
 from features.identity.parameters import Parameters
 from features.intake.database import literal, quoted
 
-__all__ = ["NOT_RECORDED", "TABLES", "make_tables", "write_table"]
+__all__ = ["NOT_RECORDED", "TABLES", "fill_protected", "make_tables", "write_table"]
 
 NOT_RECORDED = "not recorded"
 TABLES = ("events", "people", "protected", "residence", "households", "permission", "feeds", "coverage")
@@ -42,8 +43,9 @@ def make_tables(
     register: Register,
     characteristics: Sequence[str],
     parameters: Parameters,
+    taken_at: datetime,
 ) -> None:
-    """Make every table of TABLES in the connection."""
+    """Make every table of TABLES in the connection; `taken_at` is naive UTC, as all times in tables are."""
     for name in TABLES:
         columns = ", ".join(f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in table(name).columns)
         database.execute(f"create or replace table {name} ({columns})")
@@ -53,12 +55,13 @@ def make_tables(
     _households(database, records)
     _permission(database)
     _coverage(database, records)
-    _protected(database, records, register, characteristics)
+    fill_protected(database, records, register, characteristics, "select distinct person_id from person_of")
     database.execute(f"insert into feeds by name select * from {_parquet(records, 'feeds')}")
     for name in TABLES:
         if (records / f"canonical_{name}.parquet").exists():
             database.execute(f"insert into {name} by name select * from {_parquet(records, 'canonical_' + name)}")
     _complete_people(database)
+    _complete_feeds(database, taken_at)
 
 
 def _parquet(records: Path, name: str) -> str:
@@ -139,14 +142,21 @@ def _latest(column: str) -> str:
     return f"case when bool_or({column} is null) then null else max({column}) end"
 
 
-def _protected(
-    database: duckdb.DuckDBPyConnection, records: Path, register: Register, characteristics: Sequence[str]
+def fill_protected(
+    database: duckdb.DuckDBPyConnection,
+    records: Path,
+    register: Register,
+    characteristics: Sequence[str],
+    people: str,
 ) -> None:
-    """Fill `protected`: for each person and characteristic what most services say, the newest of equals.
+    """Add to `protected`, for each person of the query `people`, what most services say, the newest of equals.
 
-    Only of services whose basis covers equality monitoring; whoever declined it, or of whom nobody recorded it, is in
-    the group "not recorded".
+    Only of services whose basis covers equality monitoring, and where that is consent, of people who gave it; whoever
+    declined it, or of whom nobody recorded it, is in the group "not recorded".
     """
+    consent = ", ".join(
+        literal(source.service) for source in register.sources if register.consent_based(source.service)
+    )
     allowed = ", ".join(
         literal(source.service) for source in register.sources if "equality_monitoring" in source.purposes
     )
@@ -159,18 +169,24 @@ def _protected(
             where purpose = 'equality_monitoring' and kind <> 'consent' and status <> 'overruled'
               and known_until is null and "end" is null
         ),
+        agreed as (
+            select person_id, service from permission
+            where purpose in ('equality_monitoring', '*') and kind = 'consent' and known_until is null and "end" is null
+        ),
         said as (
             select p.person_id, s.characteristic, s.value, min(s.known_at) as known_at, count(*) as services,
                    max(s.known_at) as newest
             from {_parquet(records, "protected")} s join person_of p using (ref)
             where s.service in ({allowed or "''"}) and p.person_id not in (select person_id from declined)
+              and (s.service not in ({consent or "''"})
+                   or exists (select 1 from agreed a where a.person_id = p.person_id and a.service in (s.service, '*')))
             group by p.person_id, s.characteristic, s.value
             qualify row_number() over (
                 partition by person_id, characteristic order by services desc, newest desc, value) = 1
         )
         select person_id, characteristic, coalesce(value, {literal(NOT_RECORDED)}) as value,
                coalesce(known_at, {_ALWAYS}) as known_at
-        from (select distinct person_id from person_of) cross join (values {wanted}) as w(characteristic)
+        from ({people}) cross join (values {wanted}) as w(characteristic)
         left join said using (person_id, characteristic)
         """
     )
@@ -181,6 +197,16 @@ def _complete_people(database: duckdb.DuckDBPyConnection) -> None:
     database.execute(
         "insert into people by name select distinct person_id from (select person_id from events union "
         "select person_id from residence) where person_id not in (select person_id from people)"
+    )
+
+
+def _complete_feeds(database: duckdb.DuckDBPyConnection, taken_at: datetime) -> None:
+    """Count a service without any feed as live from its first event to the snapshot."""
+    database.execute(
+        "insert into feeds by name select split_part(signal, '.', 1) as service, min(valid_at) as covers_from, "
+        "greatest($1::timestamp, max(valid_at) + interval 1 microsecond) as covers_to, $1::timestamp as received_at "
+        "from events where split_part(signal, '.', 1) not in (select service from feeds) group by service",
+        [taken_at],
     )
 
 

@@ -1,0 +1,223 @@
+"""Which references are one person: the hard cases one by one, each on the real scorer."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from charter.errors import DataError
+from charter.key import Key
+from charter.register import Register, Source
+from features.identity import parameters
+from features.identity.parameters import Parameters
+from features.identity.people import link_people
+from features.intake.database import connect
+
+SHIPPED = Path(parameters.__file__).with_name("parameters.toml")
+HOME, OTHER_HOME = "h" * 32, "o" * 32
+
+
+def source(service: str, *, one: bool) -> Source:
+    return Source(
+        service,
+        service,
+        "",
+        "csv",
+        service,
+        "public task",
+        (),
+        "",
+        frozenset({"link"}),
+        0,
+        0,
+        1,
+        False,
+        16,
+        one,
+        0,
+        3,
+        True,
+        False,
+        (),
+        (),
+        "%Y-%m-%d",
+        "",
+        {},
+        {},
+    )
+
+
+REGISTER = Register((source("school", one=True), source("care", one=True), source("tax", one=False)), "0" * 64)
+
+
+@pytest.fixture
+def database() -> duckdb.DuckDBPyConnection:
+    """Give a town of two thousand strangers, so that names are as rare as names are."""
+    connection = connect(Key(b"k" * 32))
+    connection.execute(
+        "create table evidence (ref varchar, service varchar, forename varchar, surname varchar, birth_date date, "
+        "sex varchar, shared_key varchar, forename_forms varchar[], homes varchar[], came bigint[], gone bigint[], "
+        "born_by date)"
+    )
+    strangers = pa.table(
+        {
+            "ref": [f"x{number:05}" for number in range(2000)],
+            "forename": [
+                "abcdefghij"[n % 10] + "lmnopqrstu"[n // 10 % 10] + "aeiou"[n // 100 % 5] + "na" for n in range(2000)
+            ],
+            "surname": [
+                "bcdfghjklm"[n // 7 % 10] + "aeiou"[n % 5] + "lmnprstvwz"[n // 50 % 10] + "son" for n in range(2000)
+            ],
+            "birth_date": [date(1950 + n % 60, 1 + n % 12, 1 + n % 28) for n in range(2000)],
+        }
+    )
+    connection.register("strangers", strangers)
+    connection.execute(
+        "insert into evidence by name select *, 'tax' as service, []::varchar[] as forename_forms, []::varchar[] as homes, "
+        "[]::bigint[] as came, []::bigint[] as gone from strangers"
+    )
+    return connection
+
+
+def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> list[int]:
+    """Link the records among the strangers; return each one's person as the place of the first record of theirs."""
+    for place, record in enumerate(records):
+        row = {
+            "homes": [HOME],
+            "came": [],
+            "gone": [],
+            "forename_forms": [],
+            "sex": None,
+            "shared_key": None,
+            "born_by": None,
+            "birth_date": None,
+            **record,
+        }
+        database.execute(
+            "insert into evidence (ref, service, forename, surname, birth_date, sex, shared_key, forename_forms, homes, "
+            "came, gone, born_by) values ($1, $2, $3, $4, $5, $6, $7, $8::varchar[], $9::varchar[], $10::bigint[], "
+            "$11::bigint[], $12)",
+            [
+                f"r{place}",
+                *[
+                    row[name]
+                    for name in (
+                        "service",
+                        "forename",
+                        "surname",
+                        "birth_date",
+                        "sex",
+                        "shared_key",
+                        "forename_forms",
+                        "homes",
+                        "came",
+                        "gone",
+                        "born_by",
+                    )
+                ],
+            ],
+        )
+    database.execute("create table refs as select ref, service from evidence")
+    linkage = link_people(database, REGISTER, Parameters.load())
+    found = [linkage.representative[f"r{place}"] for place in range(len(records))]
+    return [found.index(person) for person in found]
+
+
+def record(service: str, forename: str | None, born: date | None, surname: str = "quillfeather", **more: object):
+    return {"service": service, "forename": forename, "surname": surname, "birth_date": born, **more}
+
+
+BORN = date(2012, 3, 4)
+
+
+def test_the_same_name_and_date_are_one_person_wherever_they_live(database) -> None:
+    assert people(
+        database, record("school", "ottoline", BORN), record("care", "ottoline", BORN, homes=[OTHER_HOME])
+    ) == [0, 0]
+
+
+def test_a_lawful_shared_key_is_enough(database) -> None:
+    one = record("school", "ottoline", BORN, shared_key="k1")
+    assert people(database, one, record("care", "o", None, surname="else", homes=[], shared_key="k1")) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("forename", "born", "surname", "more"),
+    [
+        ("otoline", BORN, "quillfeather", {}),
+        ("tilly", BORN, "quillfeather", {"forename_forms": ["ottoline"]}),
+        ("ottoline", date(2012, 4, 3), "quillfeather", {}),
+        ("ottoline", date(2012, 3, 5), "quillfeather", {}),
+        ("ottoline", BORN, "marchbanks", {}),
+        ("ottoline", None, "quillfeather", {}),
+        (None, BORN, "quillfeather", {}),
+    ],
+    ids=[
+        "slip in the forename",
+        "short form",
+        "day and month swapped",
+        "one digit off",
+        "changed surname",
+        "no date",
+        "forename not yet given",
+    ],
+)
+def test_one_person_is_found_through(database, forename, born, surname, more) -> None:
+    assert people(database, record("school", "ottoline", BORN), record("care", forename, born, surname, **more)) == [
+        0,
+        0,
+    ]
+
+
+def test_a_move_from_one_home_to_the_other_tells_two_namesakes_apart_from_one_who_moved(database) -> None:
+    left = record("tax", "ottoline", None, gone=[100, 101, 102, 103, 104, 105])
+    came = record("tax", "ottoline", None, homes=[OTHER_HOME], came=[102])
+    assert people(database, left, came) == [0, 0]
+
+
+def test_twins_stay_two(database) -> None:
+    twins = [record(service, name, BORN) for name in ("ottoline", "ottilie") for service in ("school", "care")]
+    assert people(database, *twins) == [0, 0, 2, 2]
+
+
+def test_a_twin_known_to_one_service_is_not_the_other_twin(database) -> None:
+    assert people(database, record("school", "ottoline", BORN), record("care", "barnabas", BORN)) == [0, 1]
+
+
+def test_relatives_at_one_address_stay_apart(database) -> None:
+    family = [
+        record("tax", "ottoline", date(1980, 5, 6)),
+        record("care", "barnabas", BORN),
+        record("tax", "leopold", None),
+    ]
+    assert people(database, *family) == [0, 1, 2]
+
+
+def test_a_parent_and_child_of_one_name_stay_apart_though_a_record_without_a_date_fits_both(database) -> None:
+    parent = record("tax", "ottoline", date(1980, 5, 6))
+    child, undated = record("school", "ottoline", BORN), record("tax", "ottoline", None, born_by=date(2008, 1, 1))
+    assert people(database, parent, child, undated) == [0, 1, 0]
+
+
+def test_namesakes_elsewhere_stay_apart(database) -> None:
+    assert people(
+        database, record("school", "ottoline", BORN), record("care", "ottoline", date(2009, 9, 9), homes=[OTHER_HOME])
+    ) == [0, 1]
+
+
+def test_one_service_s_two_references_of_one_name_and_date_are_two_people(database) -> None:
+    assert people(database, record("school", "ottoline", BORN), record("school", "ottoline", BORN)) == [0, 1]
+
+
+def test_parameters_that_do_not_add_up_are_refused(tmp_path) -> None:
+    path = tmp_path / "parameters.toml"
+    shipped = Parameters.load()
+    assert shipped.prior(70_000) == pytest.approx(0.00002)
+    text = SHIPPED.read_text(encoding="utf-8")
+    path.write_text(text.replace("m = 0.97\n", "m = 0.5\n", 1), encoding="utf-8")
+    with pytest.raises(DataError, match="the m of 'birth_date' add up to"):
+        Parameters.load(path)

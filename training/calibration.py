@@ -2,9 +2,10 @@
 
     likelihood = 1 / (1 + exp(-(slope * margin + intercept)))
 
-Platt (1999), with his smoothed targets; by scikit-learn. Bands use the likelihood, and nothing else does: ranking
-stays on the raw margin. A fold's own scores come from a scaling fitted on the other selection folds, so the figures
-of calibration were not fitted on what they judge.
+Platt (1999), with his smoothed targets; by scikit-learn. The slope comes from all the folds at hand, the intercept from
+the one nearest in time: how often a need is recorded drifts from year to year, how much a margin says does not. Bands
+use the likelihood, and nothing else does: ranking stays on the raw margin. A fold's own scores come from a scaling
+fitted on other folds, so the figures of calibration were not fitted on what they judge.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq  # type: ignore[import-untyped]  # it ships no types
 
 from charter.errors import DataError
 from training.bootstrap import Draws, interval
 from training.settings import Band
 
-__all__ = ["Platt", "band_rates", "fit_platt", "refuse_backwards", "slope_and_intercept"]
+__all__ = ["Platt", "band_rates", "fit_platt", "moved_to", "refuse_backwards", "slope_and_intercept"]
 
 Float = NDArray[np.float64]
 
@@ -72,6 +74,20 @@ def fit_platt(margins: Float, labels: NDArray[np.int8]) -> Platt:
     )
     slope = float(model.coef_[0, 0]) / spread
     return Platt(slope, float(model.intercept_[0]) - slope * centre, rows, positives)
+
+
+def moved_to(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> Platt:
+    """Return the scaling with the intercept at which as many outcomes are expected on these rows as were observed."""
+    rows, positives = len(labels), int((labels == 1).sum())
+    share = (positives + 1) / (rows + 2)
+    slanted = scaling.slope * margins
+
+    def surplus(intercept: float) -> float:
+        return float((1.0 / (1.0 + np.exp(-(slanted + intercept)))).mean()) - share
+
+    far = float(np.abs(slanted).max(initial=0.0)) + abs(float(np.log(share / (1 - share)))) + 1.0
+    intercept = float(brentq(surplus, -far, far, xtol=1e-10)) if rows else scaling.intercept
+    return Platt(scaling.slope, intercept, scaling.rows, scaling.positives)
 
 
 def slope_and_intercept(draws: Draws, score: Float, level: float) -> Mapping[str, tuple[float, float, float]]:

@@ -1,7 +1,7 @@
 """Calibrate and judge what was fitted: the selection periods together, the final period once, and what follows.
 
-A fold's likelihoods come from a scaling fitted on the other selection folds; the final period's from one fitted on
-all of them.
+Nothing of the final period takes part in choosing a model. It does take part, like every other labelled row, in the
+candidate that is released and in its scaling, after it has been judged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.bootstrap import Draws
-from training.calibration import Platt, band_rates, fit_platt, refuse_backwards
+from training.calibration import Platt, band_rates, fit_platt, moved_to, refuse_backwards
+from training.dataset import MISSING
 from training.evaluation import Judged, judge
 from training.fitting import Trained
 from training.folds import Fold
@@ -49,8 +50,14 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> R
     final = [fold for fold in planned.folds if fold.final and fold not in selecting]
     chosen_by = Period.of(data, [day for fold in selecting for day in fold.test], planned.places)
     fold_days = _numbered(selecting)
-    scalings, scores = _scale(trained, selecting, chosen_by, fold_days)
+    scalings, own = {}, {}
+    for name, by_fold in trained.margins.items():
+        scalings[name], own[name] = _scale_all(planned, by_fold)
     draws = Draws.of(chosen_by, settings.bootstrap.resamples, settings.bootstrap.seed)
+    scores = {
+        name: np.concatenate([own[name][fold.name].likelihood(by[fold.name]) for fold in selecting])
+        for name, by in trained.margins.items()
+    }
     pooled = {name: np.concatenate([by[fold.name] for fold in selecting]) for name, by in trained.margins.items()}
     components = data.matrix.manifest["components"]
     periods = {SELECTION: judge(SELECTION, draws, pooled, scores, fold_days, components, settings.bootstrap)}
@@ -69,7 +76,7 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> R
     for fold in final:
         period = Period.of(data, fold.test, planned.places)
         margins = {name: by[fold.name] for name, by in trained.margins.items()}
-        likely = {name: scalings[name].likelihood(margin) for name, margin in margins.items()}
+        likely = {name: own[name][fold.name].likelihood(margin) for name, margin in margins.items()}
         last = Draws.of(period, settings.bootstrap.resamples, settings.bootstrap.seed)
         periods[fold.name] = judge(fold.name, last, margins, likely, _numbered([fold]), components, settings.bootstrap)
         scored += _scored(period, [fold], margins, likely)
@@ -87,21 +94,40 @@ def _numbered(folds: Sequence[Fold]) -> dict[str, list[int]]:
     return numbered
 
 
-def _scale(
-    trained: Trained, selecting: Sequence[Fold], period: Period, fold_days: Mapping[str, Sequence[int]]
-) -> tuple[dict[str, Platt], dict[str, Float]]:
-    """Return each model's scaling over all selection folds, and its cross-fitted likelihoods there."""
-    scalings, scores = {}, {}
-    for name, by_fold in trained.margins.items():
-        margins = np.concatenate([by_fold[fold.name] for fold in selecting])
-        scalings[name] = fit_platt(margins[period.labelled], period.labels[period.labelled])
-        scores[name] = np.empty(len(margins))
-        for fold in selecting:
-            inside = np.isin(period.day, fold_days[fold.name])
-            others = period.labelled & ~inside
-            scaling = fit_platt(margins[others], period.labels[others]) if others.any() else scalings[name]
-            scores[name][inside] = scaling.likelihood(margins[inside])
-    return scalings, scores
+@dataclass(frozen=True)
+class Margins:
+    """One fold's out-of-time margins of one model, and its labels; rows without a label left out."""
+
+    margins: Float
+    labels: NDArray[np.int8]
+
+
+def _labelled(planned: Plan, fold: Fold, margins: Float) -> Margins:
+    labels = np.concatenate([planned.data.labels(day, planned.data.taken_at) for day in fold.test])
+    return Margins(margins[labels != MISSING], labels[labels != MISSING])
+
+
+def scale(parts: Sequence[Margins], nearest: int) -> Platt:
+    """Return the scaling whose slope is fitted on all `parts` and whose intercept is that of one of them."""
+    pooled = np.concatenate([part.margins for part in parts])
+    scaling = fit_platt(pooled, np.concatenate([part.labels for part in parts]))
+    return moved_to(scaling, parts[nearest].margins, parts[nearest].labels)
+
+
+def _scale_all(planned: Plan, by_fold: Mapping[str, Float]) -> tuple[Platt, dict[str, Platt]]:
+    """Return one model's scaling for release, from all its folds, and each fold's own, from others.
+
+    A selection fold's comes from the other selection folds, its intercept from the one before it (the first: after
+    it); the final fold's from all selection folds. A run with a single fold has no others, and says so by using it.
+    """
+    parts = [_labelled(planned, fold, by_fold[fold.name]) for fold in planned.folds]
+    selecting = [number for number, fold in enumerate(planned.folds) if not fold.final]
+    own = {}
+    for number, fold in enumerate(planned.folds):
+        others = [other for other in selecting if other != number] or [number]
+        nearest = max((other for other in others if other < number), default=others[0])
+        own[fold.name] = scale([parts[other] for other in others], others.index(nearest))
+    return scale(parts, len(parts) - 1), own
 
 
 def _scored(

@@ -5,7 +5,8 @@ import pytest
 
 from charter.errors import DataError
 from training.bootstrap import Draws
-from training.calibration import Platt, band_rates, fit_platt, refuse_backwards, slope_and_intercept
+from training.calibration import Platt, band_rates, fit_platt, moved_to, refuse_backwards, slope_and_intercept
+from training.judging import Margins, scale
 from training.lists import Period
 from training.settings import Band
 
@@ -47,6 +48,28 @@ def test_likelihoods_rise_with_margins_so_bands_follow_the_ranking() -> None:
     margins, period = drawn(2000)
     likely = fit_platt(margins, period.labels).likelihood(np.sort(margins))
     assert (np.diff(likely) >= 0).all()
+
+
+def test_a_newer_period_moves_the_intercept_and_leaves_the_slope() -> None:
+    margins, period = drawn(8000)
+    found = fit_platt(margins, period.labels)
+    rarer = np.where(np.arange(8000) % 2 == 0, 0, period.labels).astype(np.int8)
+    moved = moved_to(found, margins, rarer)
+    assert moved.slope == found.slope
+    assert moved.likelihood(margins).sum() == pytest.approx(rarer.sum(), rel=0.01)
+
+
+def test_a_scaling_of_several_periods_expects_what_the_nearest_one_had() -> None:
+    parts = []
+    for seed, keep in ((1, 1.0), (2, 0.5)):
+        margins, period = drawn(6000, seed)
+        kept = np.random.default_rng(seed).random(6000) < keep
+        parts.append(Margins(margins, np.where(kept, period.labels, 0).astype(np.int8)))
+    for nearest in (0, 1):
+        part = parts[nearest]
+        expected = scale(parts, nearest).likelihood(part.margins).sum()
+        assert expected == pytest.approx((part.labels == 1).sum(), rel=0.01)
+    assert scale(parts, 0).slope == scale(parts, 1).slope
 
 
 def test_few_rows_are_held_back_from_certainty() -> None:

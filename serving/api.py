@@ -130,8 +130,8 @@ class Endpoints:
         header = self.desk.store.current_list(self.desk.programme, team)
         if header is None:
             return problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
-        if self.desk.suspended(team, header.bundle) is not None:
-            return _suspended()
+        if silent := self.desk.silent(team, header.bundle):
+            return _silent(silent)
         found = self.desk.store.referrals(self.desk.programme, header.id)
         standing = [referral for referral in found if not referral.removed and referral.rank > int(after)]
         page = standing[: int(limit)]
@@ -155,8 +155,10 @@ class Endpoints:
             require(_identity(), act)
             return problem(404, "There is no such referral.")
         identity = require(_identity(), act, referral.team)
-        if self.desk.suspended(referral.team, referral.bundle) is not None:
-            return _suspended()
+        if silent := self.desk.silent(referral.team, referral.bundle):
+            return _silent(silent)
+        if self.desk.store.knows_family(identity, referral.id):
+            return problem(403, "You said that you know this family, so somebody else decides.")
         return identity, referral
 
     def _referral(self, request: Request) -> Response:
@@ -208,8 +210,8 @@ def _identity() -> Identity | None:
     return session.identity if session else None
 
 
-def _suspended() -> JSONResponse:
-    return problem(409, "This list is suspended.", "Work with requests for help as before.")
+def _silent(why: str) -> JSONResponse:
+    return problem(409, why, "Work with requests for help as before.")
 
 
 def _header(header: IssuedList) -> dict[str, Any]:

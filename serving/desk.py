@@ -71,6 +71,13 @@ class Desk:
         """Return the council's team of that id, or None."""
         return next((team for team in self.invocation.council.teams if team.id == team_id), None)
 
+    def silent(self, team: str | None = None, bundle: str | None = None) -> str:
+        """Return why no list is shown now, in one sentence, or ''."""
+        stopped = self.suspended(team, bundle)
+        if stopped is not None:
+            return "This list is suspended: nothing is ranked or shown until two roles resume it."
+        return "" if self.settings.shown else "This list is in shadow: it is made to be measured, and shown to nobody."
+
     def suspended(self, team: str | None = None, bundle: str | None = None) -> Suspension | None:
         """Return what stops this programme, team or bundle now, or None. Read from files at each request."""
         found = suspensions(self.invocation.workspace)

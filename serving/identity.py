@@ -7,8 +7,8 @@
     partner            (status only)
     analyst                                                       x
     board                                           x
-    sro, cdo                                        x
-    dpo                                             x     x
+    sro, cdo                                        x            (and suspend)
+    dpo                                             x     x      (and suspend)
     resident_desk, operator
 
 An identity acts within its own teams; an empty set of teams is none, not all.
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from charter.errors import CharterError
 
-__all__ = ["ACTS", "ROLES", "Identity", "require"]
+__all__ = ["ACTS", "CHARTER_ROLES", "ROLES", "Identity", "require"]
 
 ROLES: Mapping[str, str] = {
     "front_door": "Front door",
@@ -48,10 +48,19 @@ ACTS: Mapping[str, frozenset[str]] = {
     "manager.read": frozenset({"team_manager"}),
     "list.refresh": frozenset({"team_manager"}),
     "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
+    "suspend": frozenset({"sro", "cdo", "dpo"}),
     "log.read": frozenset({"dpo"}),
     "metrics.read": frozenset({"operator"}),
 }
 """Which roles may do what; an act that is not here is nobody's."""
+
+
+CHARTER_ROLES: Mapping[str, str] = {
+    "sro": "senior_responsible_owner",
+    "cdo": "chief_data_officer",
+    "dpo": "data_protection_officer",
+}
+"""What charter.toml calls the roles that may suspend; it has the last word on whether they may."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,12 +52,18 @@ def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str
         by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral)["values"]))
     found: dict[str, dict[str, Any]] = {}
     for name, rows in by_bundle.items():
-        bundle = Bundle.open(desk.invocation.workspace.bundle / name)
+        bundle = _opened(desk.invocation.workspace.bundle / name)
         values = np.array([[_number(value) for value in row] for _, row in rows], dtype=np.float32)
         for (referral_id, _), score in zip(rows, _scores(bundle, values), strict=True):
             found[referral_id] = {"referral": referral_id, "bundle": name, **score}
     desk.store.log(identity, "score.listed", purpose="rank", detail={"referrals": sorted(ids)})
     return {"scores": [found[referral_id] for referral_id in ids]}
+
+
+@lru_cache(maxsize=8)
+def _opened(folder: Path) -> Bundle:
+    """Open a bundle once: its folder is named by its content, so it never changes."""
+    return Bundle.open(folder)
 
 
 def _number(value: float | None) -> float:

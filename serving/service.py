@@ -124,9 +124,8 @@ class Sooner:
         if bool(body.referrals) == bool(body.rows):
             raise UsageError("Send either referrals or rows.", "")
         bundle = self._live.bundle
-        stopped = self._desk.suspended(None, bundle.id)
-        if stopped is not None:
-            raise BlockedError("Scoring is suspended.", "")
+        if silent := self._desk.silent(None, bundle.id):
+            raise BlockedError(silent, "")
         if body.rows:
             return of_rows(self._desk, require(identity, "score.features"), bundle, body.rows)
         return of_referrals(self._desk, require(identity, "score.listed"), body.referrals)

@@ -47,11 +47,15 @@ class Need:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of worklist.toml that serving reads; `cooling_off` is in weeks by disposition."""
+    """All of worklist.toml that serving reads; `cooling_off` is in weeks by disposition.
+
+    Lists that are not `shown` are in shadow: issued and measured, on no page and in no answer.
+    """
 
     days: int
     title: str
     basis: str
+    shown: bool
     cooling_off: Mapping[str, int]
     exploration_share: float
     own_view_one_in: int
@@ -77,6 +81,7 @@ class Settings:
             days=days,
             title=str(section.get("title", "Households to think about first")),
             basis=str(section.get("basis", "")),
+            shown=bool(section.get("shown", True)),
             cooling_off=_cooling_off(worklist.get("cooling_off", {})),
             exploration_share=share,
             own_view_one_in=one_in,

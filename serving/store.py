@@ -468,14 +468,33 @@ class Store:
 
     def own_view(self, identity: Identity, referral_id: str) -> str | None:
         """Return the view a reviewer gave of a case before seeing the reasons, or None."""
+        detail = self._said(identity, "own_view.given", referral_id)
+        return str(detail["view"]) if detail else None
+
+    def knows_family(self, identity: Identity, referral_id: str) -> bool:
+        """Whether a reviewer said that they know this family, so that somebody else must decide."""
+        return self._said(identity, "conflict.declared", referral_id) is not None
+
+    def _said(self, identity: Identity, action: str, referral_id: str) -> Mapping[str, Any] | None:
         wanted = (
             select(audit.c.detail)
-            .where(audit.c.action == "own_view.given", audit.c.subject == referral_id, audit.c.actor == identity.user)
+            .where(audit.c.action == action, audit.c.subject == referral_id, audit.c.actor == identity.user)
             .order_by(audit.c.at)
         )
         with reading(self._engine) as connection:
             detail = connection.execute(wanted).scalars().first()
-        return str(json.loads(detail)["view"]) if detail else None
+        found: Mapping[str, Any] | None = json.loads(detail) if detail else None
+        return found
+
+    def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many reviewers said that they know the family, by referral."""
+        wanted = (
+            select(audit.c.subject, func.count())
+            .where(audit.c.action == "conflict.declared", audit.c.subject.in_(list(referral_ids)))
+            .group_by(audit.c.subject)
+        )
+        with reading(self._engine) as connection:
+            return {row.subject: int(row[1]) for row in connection.execute(wanted)}
 
     def close(self) -> None:
         """Sign how far this process's chain came, and let go of the database."""

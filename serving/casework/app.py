@@ -20,12 +20,16 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from charter import suspensions
+from charter.contracts.files import read_json
 from charter.council import Team
 from charter.errors import SoonerError
+from charter.policy import Policy
+from charter.signoffs import today
 from serving.casework import demo
 from serving.casework.view import STATUS, case, day_words, list_words, reference, row
 from serving.desk import Desk
-from serving.identity import ROLES, Identity
+from serving.identity import CHARTER_ROLES, ROLES, Identity
 from serving.session import COOKIE, HOURS, Session
 from serving.store import ConflictError, IssuedList, Referral
 
@@ -56,9 +60,12 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/cases/{referral}/decision", pages.decide, methods=["POST"]),
             Route("/cases/{referral}/step-up", pages.step_up, methods=["POST"]),
             Route("/cases/{referral}/own-view", pages.own_view, methods=["POST"]),
+            Route("/cases/{referral}/conflict", pages.conflict, methods=["POST"]),
             Route("/manager", pages.manager),
             Route("/board", pages.board),
             Route("/board/pack", pages.board_pack),
+            Route("/board/suspend", pages.suspend, methods=["POST"]),
+            Route("/board/resume", pages.resume, methods=["POST"]),
         ],
         exception_handlers={HTTPException: pages.refused, SoonerError: pages.failed},
     )
@@ -138,11 +145,13 @@ class _Pages:
         if referral.removed:
             # What was issued stays sealed, for complaints and the data protection officer alone.
             raise HTTPException(410)
+        if self.desk.store.knows_family(identity, referral.id):
+            raise HTTPException(403, "conflict")
         return identity, referral, team
 
     def _running(self, team: str | None = None, bundle: str | None = None) -> None:
-        if self.desk.suspended(team, bundle) is not None:
-            raise HTTPException(409, "suspended")
+        if silent := self.desk.silent(team, bundle):
+            raise HTTPException(409, silent)
 
     async def _form(self, request: Request) -> Mapping[str, str]:
         """Return the form's fields, after checking that it is one of this session's own forms."""
@@ -167,10 +176,12 @@ class _Pages:
             410: ("Taken off the list", "This household was taken off the list.", "Go back to the worklist."),
             409: (
                 "No list is shown now",
-                "It was suspended, and nothing is ranked or shown until it is resumed.",
+                detail,
                 "Work with requests for help as before: they never pass through the list.",
             ),
         }.get(status, ("That didn’t work", "The page could not be made.", "Try again, or tell the operator."))
+        if detail == "conflict":
+            message, next_step = "You said that you know this family.", "A colleague decides; your manager sees to it."
         if detail == "form":
             message, next_step = "This form is not from your session, so nothing was saved.", "Open the page again."
         return await run_in_threadpool(
@@ -384,6 +395,16 @@ class _Pages:
             self.desk.store.log(identity, "own_view.given", subject=referral.id, purpose="rank", detail={"view": view})
         return RedirectResponse(f"/cases/{referral.id}", status_code=303)
 
+    async def conflict(self, request: Request) -> Response:
+        """Record that the reviewer knows the family: the case closes to them, and their manager sees that it waits."""
+        await self._form(request)
+        return await run_in_threadpool(self._conflict, request)
+
+    def _conflict(self, request: Request) -> Response:
+        identity, referral, team = self._referral(request, "referral.decide")
+        self.desk.store.log(identity, "conflict.declared", subject=referral.id, purpose="rank")
+        return RedirectResponse(f"/worklists/{team.id}", status_code=303)
+
     # Managers and the board
 
     def manager(self, request: Request) -> Response:
@@ -408,6 +429,7 @@ class _Pages:
             "decided": [(STATUS[s], n) for s, n in sorted(counts.items()) if s not in ("new", "deferred")],
             "left_out": len(header.excluded) if header else 0,
             "sample": self._second_look(header) if header else [],
+            "conflicts": self._conflicts(header) if header else [],
         }
 
     def _second_look(self, header: IssuedList) -> list[tuple[str, str]]:
@@ -419,6 +441,16 @@ class _Pages:
         ]
         drawn = sorted(decided, key=lambda referral: referral.digest)[:4]
         return [(referral.id, f"Case {reference(referral)}") for referral in drawn]
+
+    def _conflicts(self, header: IssuedList) -> list[tuple[str, str]]:
+        """Return the cases that wait for somebody who doesn't know the family."""
+        waiting = {
+            referral.id: referral
+            for referral in self.desk.store.referrals(self.desk.programme, header.id)
+            if referral.status in ("new", "deferred") and not referral.removed
+        }
+        known = self.desk.store.conflicts(list(waiting))
+        return [(one, f"Case {reference(waiting[one])}") for one in sorted(known)]
 
     def board(self, request: Request) -> Response:
         """Show what is in use, why it was let in, and how to stop it."""
@@ -439,10 +471,56 @@ class _Pages:
             title="For the board",
             facts=[(key, value) for key, value in facts if value],
             decision=manifest.get("decision", {}).get("sentence", ""),
-            suspended=self.desk.suspended(),
+            suspended=self._suspensions(identity),
+            may_suspend=identity.may("suspend"),
             pack=self.desk.board_pack is not None,
             lists=self.desk.store.lists(self.desk.programme)[:20],
         )
+
+    def _suspensions(self, identity: Identity) -> list[Mapping[str, Any]]:
+        """Return what is suspended, by file, and whether this person's role may still ask to resume it."""
+        role = CHARTER_ROLES.get(identity.role, "")
+        found: list[Mapping[str, Any]] = []
+        for path in sorted(self.desk.invocation.workspace.suspensions.glob("*.json")):
+            one = read_json(path)
+            asked = list(one.get("resumed_by", ()))
+            found.append({**one, "id": path.stem, "asked": asked, "mine": bool(role) and role not in asked})
+        return found
+
+    async def suspend(self, request: Request) -> Response:
+        """Stop every list of the programme, alone and at once."""
+        fields = await self._form(request)
+        return await run_in_threadpool(self._suspend, request, fields)
+
+    def _suspend(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity = self._allow(request, "suspend")
+        what = "all" if fields.get("what") == "all" else "programme"
+        path = suspensions.suspend(
+            self.desk.invocation.workspace, self._policy(), what=what,
+            name=self.desk.programme if what == "programme" else "", role=CHARTER_ROLES[identity.role],
+            reason=fields.get("reason", "").strip()[:_NOTE],
+        )  # fmt: skip
+        self.desk.store.log(identity, "suspended", subject=path.stem, detail={"what": what})
+        return RedirectResponse("/board", status_code=303)
+
+    async def resume(self, request: Request) -> Response:
+        """Ask to start again; it does when a second role has asked too."""
+        fields = await self._form(request)
+        return await run_in_threadpool(self._resume, request, fields)
+
+    def _resume(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity = self._allow(request, "suspend")
+        name = fields.get("suspension", "")
+        if not name.isalnum():
+            raise HTTPException(404)
+        role = CHARTER_ROLES[identity.role]
+        done = suspensions.resume(self.desk.invocation.workspace, self._policy(), suspension=name, role=role)
+        self.desk.store.log(identity, "resumed" if done else "resume.asked", subject=name)
+        return RedirectResponse("/board", status_code=303)
+
+    def _policy(self) -> Policy:
+        invocation = self.desk.invocation
+        return Policy.load(invocation.council.folder / "charter.toml", today(invocation))
 
     def board_pack(self, request: Request) -> Response:
         """Show the newest audit's report as it is: a page of its own, without scripts."""

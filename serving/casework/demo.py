@@ -37,6 +37,8 @@ def people(teams: Sequence[Team]) -> Mapping[str, DemoPerson]:
     for role, words, scope in (
         ("front_door", "Front door, all teams", everywhere),
         ("board", "Member of the governance board", frozenset[str]()),
+        ("sro", "Senior responsible owner", frozenset[str]()),
+        ("cdo", "Chief data officer", frozenset[str]()),
         ("dpo", "Data protection officer", frozenset[str]()),
         ("analyst", "Analyst", frozenset[str]()),
         ("operator", "Operator", frozenset[str]()),

@@ -165,6 +165,23 @@ def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_be_visible()
 
 
+def test_one_role_stops_every_list_and_two_start_them_again(page: Page) -> None:
+    sign_in(page, "Senior responsible owner")
+    page.get_by_label("Why stop now?").fill("A feed looks wrong.")
+    page.get_by_role("button", name="Stop every list of this programme").click()
+    expect(page.locator("main")).to_contain_text("A feed looks wrong.")
+    assert findings(page) == []
+    photograph(page, "suspended")
+    sign_in_as_worker(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("No list is shown now")
+    assert findings(page) == []
+    for who in ("Senior responsible owner", "Chief data officer"):
+        sign_in(page, who)
+        page.get_by_role("button", name="Ask to resume").click()
+    sign_in_as_worker(page)
+    expect(page.locator(".sooner-card").first).to_be_visible()
+
+
 def test_a_printed_list_leaves_out_what_cannot_be_clicked(page: Page) -> None:
     sign_in_as_worker(page)
     page.emulate_media(media="print")

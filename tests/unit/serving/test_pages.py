@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import date
 
@@ -16,7 +17,7 @@ from serving.forget import forget
 from serving.settings import Settings
 from serving.worklist import rank
 from tests.unit.serving.client import BASE, Client, guarded
-from tests.unit.serving.conftest import AS_OF, World
+from tests.unit.serving.conftest import AS_OF, ROOT, World
 
 LEAD = "demo-north-lead_practitioner"
 
@@ -327,3 +328,46 @@ def test_the_board_reads_its_pack_without_scripts(client: Client, world: World) 
     answer = client.get("/board/pack")
     assert "<h1>Pack</h1>" in answer.text
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_whoever_knows_the_family_hands_the_case_on(client: Client, desk: Desk) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/conflict")
+    assert client.post(f"/cases/{case}/conflict", hidden).status_code == 303
+    assert client.get(f"/cases/{case}").status_code == 403
+    assert client.get(f"/v1/referrals/{case}", headers=client.token(LEAD)).status_code == 403
+    client.sign_in("demo-north-team_manager")
+    assert client.get(f"/cases/{case}").status_code == 200
+    assert "Waiting for somebody who doesn" in client.get("/manager").text
+
+
+def test_one_role_stops_every_list_and_two_start_them_again(client: Client, desk: Desk, world: World) -> None:
+    shutil.copy(ROOT / "council" / "charter.toml", world.invocation.council.folder / "charter.toml")
+    worker = Client(guarded(desk))
+    worker.sign_in(LEAD)
+    client.sign_in("demo-sro")
+    hidden = client.form_of("/board", "/board/suspend")
+    assert client.post("/board/suspend", {**hidden, "reason": " "}).status_code == 400
+    assert worker.get("/worklists/north").status_code == 200
+    assert client.post("/board/suspend", {**hidden, "reason": "A feed looks wrong."}).status_code == 303
+    assert worker.get("/worklists/north").status_code == 409
+    assert "A feed looks wrong." in client.get("/board").text
+    hidden = client.form_of("/board", "/board/resume")
+    assert client.post("/board/resume", hidden).status_code == 303
+    assert worker.get("/worklists/north").status_code == 409
+    assert client.post("/board/resume", hidden).status_code == 400
+    client.sign_in("demo-cdo")
+    assert client.post("/board/resume", client.form_of("/board", "/board/resume")).status_code == 303
+    assert worker.get("/worklists/north").status_code == 200
+    worker.sign_in("demo-board")
+    assert "Stop every list" not in worker.get("/board").text
+
+
+def test_lists_in_shadow_are_shown_to_nobody(desk: Desk) -> None:
+    client = Client(guarded(replace(desk, settings=replace(desk.settings, shown=False))))
+    client.sign_in(LEAD)
+    answer = client.get("/worklists/north")
+    assert (answer.status_code, "in shadow" in answer.text) == (409, True)
+    assert client.get(f"/cases/{first_case(desk)}").status_code == 409
+    assert client.get("/v1/worklists/north", headers=client.token(LEAD)).status_code == 409

@@ -166,7 +166,6 @@ def _step(invocation: Invocation, name: str) -> Iterator[None]:
 
 def _prepare(invocation: Invocation) -> None:
     from features.identity.link import link
-
     from features.intake.snapshot import pull
 
     with _step(invocation, "pull"):
@@ -178,7 +177,6 @@ def _prepare(invocation: Invocation) -> None:
 def _judge(invocation: Invocation) -> dict[str, Any]:
     """Build, train, audit and decide; return the decision, whatever it is."""
     from fairness_reports.audit.run import audit
-
     from features.matrix import build
     from training.experiment import train
 

@@ -28,7 +28,7 @@ def test_no_room_imports_the_command_that_mounts_it() -> None:
 @pytest.mark.parametrize("room", [room for room in ROOMS if room != "borough"])
 def test_the_verbs_of_a_room_load_without_its_heavy_libraries(room: str) -> None:
     """`sooner --help` answers on a core-only installation, and quickly."""
-    heavy = "duckdb pyarrow pandas numba mlflow shap fairlearn sklearn splink matplotlib".split()
+    heavy = ["duckdb", "pyarrow", "pandas", "numba", "mlflow", "shap", "fairlearn", "sklearn", "splink", "matplotlib"]
     code = f"import {room}.commands, sys; print([name for name in {heavy!r} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
@@ -51,7 +51,9 @@ def test_constraints_hold_no_address() -> None:
 
 def test_nothing_unpickles() -> None:
     """No pickle anywhere: neither the module, nor joblib, nor numpy's switch for it."""
-    unpickling = re.compile(r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)\b|allow_pickle\s*=\s*True", re.MULTILINE)
+    unpickling = re.compile(
+        r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)\b|allow_pickle\s*=\s*True", re.MULTILINE
+    )
     for path in tracked("*.py"):
         assert not unpickling.search(path.read_text(encoding="utf-8")), path
 

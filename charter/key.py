@@ -116,4 +116,5 @@ def _make(path: Path) -> None:
             "Set $SOONER_KEY_FILE to a file you may write, or $SOONER_KEY to a key (`openssl rand -hex 32`).",
         ) from None
     finally:
-        beside.unlink(missing_ok=True)
+        if beside.exists():
+            beside.unlink()

@@ -48,7 +48,8 @@ def test_each_table_keeps_its_contract(borough_once: Path, name: str) -> None:
 def test_events_are_in_the_order_of_people_and_time(borough_once: Path) -> None:
     assert query(
         borough_once,
-        "select count(*) from (select (person_id, valid_at) < lag((person_id, valid_at)) over () as back from events) where back",
+        "select count(*) from (select (person_id, valid_at) < lag((person_id, valid_at)) over () as back from events) "
+        "where back",
     ) == [(0,)]
     assert query(borough_once, "select count(*) from events where known_at < valid_at") == [(0,)]
 
@@ -142,8 +143,9 @@ def test_whoever_objects_to_linkage_is_in_no_table_but_their_objection(borough_o
 def test_an_objection_to_one_service_leaves_the_rest_and_says_why(borough_once: Path) -> None:
     rows = query(
         borough_once,
-        "select distinct person_id, service from permission where service <> '*' and purpose = '*' and kind = 'objection' "
-        "and status <> 'overruled' and known_until is null and \"end\" is null and person_id in (select person_id from people)",
+        "select distinct person_id, service from permission where service <> '*' and purpose = '*' "
+        "and kind = 'objection' and status <> 'overruled' and known_until is null and \"end\" is null "
+        "and person_id in (select person_id from people)",
     )
     assert rows
     for person, service in rows:
@@ -173,7 +175,8 @@ def test_sex_is_read_as_each_service_writes_it(borough_once: Path) -> None:
         load_truth(database, Key(bytes.fromhex("5a" * 32)), truth / "references.parquet")
         records = tables(borough_once).parent / "records/protected.parquet"
         rows = database.execute(
-            f"select service, avg((value = case p.sex when 'F' then 'female' else 'male' end)::int) from read_parquet('{records}') "
+            "select service, avg((value = case p.sex when 'F' then 'female' else 'male' end)::int) "
+            f"from read_parquet('{records}') "
             f"join truth using (ref) join read_parquet('{truth / 'people.parquet'}') p using (person) "
             "where characteristic = 'sex' group by service"
         ).fetchall()

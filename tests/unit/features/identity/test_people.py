@@ -77,8 +77,8 @@ def database() -> duckdb.DuckDBPyConnection:
     )
     connection.register("strangers", strangers)
     connection.execute(
-        "insert into evidence by name select *, 'tax' as service, []::varchar[] as forename_forms, []::varchar[] as homes, "
-        "[]::bigint[] as came, []::bigint[] as gone from strangers"
+        "insert into evidence by name select *, 'tax' as service, []::varchar[] as forename_forms, "
+        "[]::varchar[] as homes, []::bigint[] as came, []::bigint[] as gone from strangers"
     )
     return connection
 
@@ -98,9 +98,9 @@ def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> 
             **record,
         }
         database.execute(
-            "insert into evidence (ref, service, forename, surname, birth_date, sex, shared_key, forename_forms, homes, "
-            "came, gone, born_by) values ($1, $2, $3, $4, $5, $6, $7, $8::varchar[], $9::varchar[], $10::bigint[], "
-            "$11::bigint[], $12)",
+            "insert into evidence (ref, service, forename, surname, birth_date, sex, shared_key, forename_forms, "
+            "homes, came, gone, born_by) values ($1, $2, $3, $4, $5, $6, $7, $8::varchar[], $9::varchar[], "
+            "$10::bigint[], $11::bigint[], $12)",
             [
                 f"r{place}",
                 *[

@@ -69,7 +69,8 @@ def test_parquet_is_read_like_csv(tables, rows_of) -> None:
     folder = tables.workspace / "extracts/tables"
     with duckdb.connect() as database:
         database.execute(
-            "copy (select 'e' as event_id, 'p2' as person_id, 'housing.arrears' as signal, date '2024-01-02' as valid_at, "
+            "copy (select 'e' as event_id, 'p2' as person_id, 'housing.arrears' as signal, "
+            "date '2024-01-02' as valid_at, "
             f"timestamp '2024-01-03' as known_at) to '{folder / 'events.parquet'}' (format parquet)"
         )
     (event,) = linked(tables, rows_of, "events")

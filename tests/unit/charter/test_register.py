@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from charter.errors import CharterError, DataError, UsageError
+from charter.policy import Policy
+from charter.register import Register
+
+ROOT = Path(__file__).resolve().parents[3]
+ROW = """
+[[source]]
+service = "housing"
+title = "Rents"
+basis = "public task"
+purposes = ["link", "train"]
+retention_years = 7
+
+  [[source.signal]]
+  name = "arrears"
+  title = "Rent arrears"
+
+  [[source.file]]
+  name = "arrears.csv"
+  key = ["id"]
+  columns = { id = "text", day = "date" }
+
+    [[source.file.record]]
+    kind = "event"
+    signal = "'housing.arrears'"
+    reference = "id"
+    key = "id"
+    valid_at = "day"
+"""
+
+
+def load(tmp_path: Path, text: str) -> Register:
+    path = tmp_path / "register.toml"
+    path.write_text(text, encoding="utf-8")
+    return Register.load(path)
+
+
+def test_a_register_answers_what_may_be_used_for_what(tmp_path: Path) -> None:
+    register = load(tmp_path, ROW + ROW.replace("housing", "clinic").replace("public task", "consent"))
+    assert register.permits("housing", "train")
+    assert not register.permits("housing", "rank")
+    assert not register.permits("nobody", "train")
+    assert not register.consent_based("housing")
+    assert register.consent_based("clinic")
+    assert register.signal("housing.arrears").title == "Rent arrears"
+    assert register.source("clinic").files[0].records[0].fields["valid_at"] == "day"
+    with pytest.raises(CharterError, match="no source 'nobody'"):
+        register.source("nobody")
+    with pytest.raises(CharterError, match=r"declares the signal 'housing\.gossip'"):
+        register.signal("housing.gossip")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "said"),
+    [
+        ('basis = "public task"\n', "", CharterError, "no lawful basis for 'housing'"),
+        ('basis = "public task"', 'basis = " "', CharterError, "no lawful basis for 'housing'"),
+        ('"train"', '"gossip"', DataError, "unknown purpose 'gossip'"),
+        ("retention_years = 7\n", "", DataError, "lacks 'retention_years'"),
+        ("retention_years = 7", 'retention_years = "7"', DataError, "is not a whole number"),
+        ("retention_years = 7", "retention_years = true", DataError, "is not a whole number"),
+        ("retention_years = 7", "retention_years = 7\nintrusiveness = 9", DataError, "is not 1 to 5"),
+        ("retention_years = 7", "retention_years = 7\nretains = 7", DataError, "unknown key 'retains'"),
+        ("retention_years = 7", 'retention_years = 7\nformat = "xlsx"', DataError, "'xlsx', which is not known"),
+        ("retention_years = 7", "retention_years = 7\ntolerance = { bad_value = 1.5 }", DataError, "not a share"),
+        ('"arrears"', '"school.arrears"', DataError, "is not of 'housing'"),
+        ('day = "date"', 'day = "moment"', DataError, "'moment', which is not known"),
+        ('key = ["id"]', 'key = ["number"]', DataError, "is not one of its columns"),
+        ('kind = "event"', 'kind = "rumour"', DataError, "'rumour', which is not known"),
+        ('valid_at = "day"\n', "", DataError, "lacks 'valid_at'"),
+        ('valid_at = "day"\n', 'valid_at = "day"\nmood = "x"\n', DataError, "unknown key 'mood'"),
+    ],
+)
+def test_a_row_that_breaks_its_form_is_refused_by_name(tmp_path: Path, old, new, error, said) -> None:
+    assert old in ROW
+    with pytest.raises(error, match=said) as refused:
+        load(tmp_path, ROW.replace(old, new, 1))
+    assert refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (ROW + ROW, "names the source 'housing' twice"),
+        (
+            ROW.replace(
+                "  [[source.file]]", '  [[source.signal]]\n  name = "arrears"\n  title = "x"\n\n  [[source.file]]'
+            ),
+            "twice",
+        ),
+        ("", "names no source"),
+        ("[other]\n", "unknown key 'other'"),
+    ],
+)
+def test_a_register_that_makes_no_sense_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        load(tmp_path, text)
+
+
+def test_a_missing_register_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"register\.toml is missing"):
+        Register.load(tmp_path / "register.toml")
+
+
+@pytest.mark.parametrize("folder", [ROOT / "council", ROOT / "tests/councils/oulad_aaa"], ids=["borough", "course"])
+def test_the_shipped_registers_fit_their_charters(folder: Path) -> None:
+    register, policy = Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml")
+    for signal in register.signals:
+        assert any(policy.allows(signal.name, purpose) for purpose in policy.purposes), signal.name
+
+
+def test_every_row_of_the_fictional_borough_is_marked_as_the_example() -> None:
+    register = Register.load(ROOT / "council/register.toml")
+    assert register.examples == tuple(source.service for source in register.sources)
+    assert not Register.load(ROOT / "tests/councils/oulad_aaa/register.toml").examples
+
+
+def test_the_register_declares_every_file_and_column_that_the_fictional_borough_sends() -> None:
+    sent = tomllib.loads((ROOT / "borough/extracts.toml").read_text(encoding="utf-8"))
+    register = Register.load(ROOT / "council/register.toml")
+    for source in register.sources:
+        files = {file.name: file for file in source.files}
+        declared = {one["file"]: one for one in sent[source.service].values() if isinstance(one, dict)}
+        assert set(files) == set(declared)
+        for name, file in files.items():
+            assert dict(file.columns) == {column[0]: column[1] for column in declared[name]["columns"]}, name
+        assert source.dates == sent[source.service]["dates"]
+
+
+def test_hospital_is_for_evaluation_and_nothing_that_decides() -> None:
+    register = Register.load(ROOT / "council/register.toml")
+    assert register.source("hospital").purposes == {"link", "evaluate"}

@@ -17,6 +17,7 @@ from charter.key import Key
 from charter.programme import Programme
 from charter.vault import Identity as Person
 from charter.vault import Vault
+from serving.actions import Exporter
 from serving.database import connect, database_url, migrate
 from serving.identity import Identity
 from serving.seal import read
@@ -55,6 +56,16 @@ class Desk:
     def sessions(self) -> Sessions:
         """The sessions that all workers of this council share."""
         return Sessions(self.key.derive("sessions"))
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        """Keeps `actions.csv` up with the decisions made here."""
+        return Exporter(self.invocation.workspace, self.store)
+
+    def close(self) -> None:
+        """Write what is not written yet, sign how far this process's log came, and let go of the database."""
+        self.exporter.catch_up()
+        self.store.close()
 
     @cached_property
     def vault(self) -> Vault | None:

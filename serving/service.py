@@ -101,8 +101,8 @@ class Sooner:
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML leaves its decorators untyped
     def close(self) -> None:
-        """Sign how far this worker's log came."""
-        self._desk.store.close()
+        """Write the decisions that are not exported yet, and sign how far this worker's log came."""
+        self._desk.close()
 
     @bentoml.api(route="/v1/score")  # type: ignore[untyped-decorator]  # as above
     def score(self, body: ScoreBody, /) -> dict[str, Any]:

@@ -9,8 +9,6 @@ caught up by the next, and a clock change moves no date.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -25,6 +23,7 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council import Council, Team
 from charter.invocation import Invocation
 from charter.programme import Programme
+from serving.actions import csv_text, export
 from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.places import Place, places_of, scored, teams_of
@@ -33,7 +32,7 @@ from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store, now_text
 from serving.suspension import feeds_of, require_running, suspensions
 
-__all__ = ["ListSummary", "RankResult", "export_actions", "rank"]
+__all__ = ["ListSummary", "RankResult", "rank"]
 
 
 @dataclass(frozen=True)
@@ -256,7 +255,7 @@ def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[
         for header in sorted(headers, key=lambda one: one.id)
         for referral in store.referrals(header.programme, header.id)
     ]
-    write_text(folder / "issued.csv", _csv(table("issued").names, rows))
+    write_text(folder / "issued.csv", csv_text(table("issued").names, rows))
     bundle_folder = workspace.bundle / headers[0].bundle if headers else None
     inputs = {"issued.csv": file_digest(folder / "issued.csv")}
     if bundle_folder is not None and (bundle_folder / "manifest.json").exists():
@@ -276,21 +275,6 @@ def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[
             ],
         },
     )
-    export_actions(invocation, store)
+    export(workspace, store)
     point(workspace.worklist, as_of.isoformat())
     return folder
-
-
-def export_actions(invocation: Invocation, store: Store) -> Path:
-    """Write `worklist/PROGRAMME/actions.csv` (contract `actions`): every decision so far, in order; return its path."""
-    path = invocation.workspace.worklist / "actions.csv"
-    write_text(path, _csv(table("actions").names, store.actions(invocation.programme)))
-    return path
-
-
-def _csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

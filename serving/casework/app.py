@@ -344,6 +344,7 @@ class _Pages:
             reference=fields.get("reference", "").strip()[:60],
             key=fields.get("key") or None,
         )
+        self.desk.exporter.decided()
         return RedirectResponse(f"/cases/{referral.id}", status_code=303)
 
     def _wanting(self, fields: Mapping[str, str]) -> tuple[str, str]:
@@ -372,6 +373,7 @@ class _Pages:
             identity, referral.id, version=referral.version, disposition="stepped_up", reason=reason,
             key=fields.get("key") or None,
         )  # fmt: skip
+        self.desk.exporter.decided()
         front_door = self.desk.invocation.council.contact
         return self.page(
             request,

@@ -371,3 +371,13 @@ def test_lists_in_shadow_are_shown_to_nobody(desk: Desk) -> None:
     assert (answer.status_code, "in shadow" in answer.text) == (409, True)
     assert client.get(f"/cases/{first_case(desk)}").status_code == 409
     assert client.get("/v1/worklists/north", headers=client.token(LEAD)).status_code == 409
+
+
+def test_decisions_reach_the_file_that_other_rooms_read(client: Client, desk: Desk, world: World) -> None:
+    client.sign_in(LEAD)
+    case = first_case(desk)
+    decide(client, case, disposition="deferred", reason="deferred:capacity")
+    desk.close()
+    header, row = (world.workspace.worklist / "actions.csv").read_text().splitlines()
+    assert header == "entity,list,disposition,decided_at,offered_at,known_at"
+    assert ",north-2026-09-28,deferred," in row

@@ -9,11 +9,12 @@ import pytest
 
 from charter.errors import BlockedError, DataError
 from charter.ranking import order
+from serving.actions import export
 from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.identity import Identity
 from serving.store import Store
-from serving.worklist import export_actions, rank
+from serving.worklist import rank
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
@@ -106,7 +107,7 @@ def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
     entities = [referral.entity for referral in store.referrals("early_help", "north-2026-10-12")]
     assert refused.entity not in entities
     assert len(entities) == 8
-    actions = export_actions(world.invocation, store).read_text(encoding="utf-8").splitlines()
+    actions = export(world.workspace, store).read_text(encoding="utf-8").splitlines()
     assert actions[1].startswith(f"{refused.entity},north-2026-09-28,family_said_no,2026-09-29T09:00")
 
 

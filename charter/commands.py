@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,12 +12,13 @@ import typer
 from charter import suspensions
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, pointed, read_json, write_json, writer_lock
-from charter.errors import BlockedError, DataError, ReferredError, UsageError
+from charter.errors import BlockedError, CharterError, DataError, ReferredError, SignOffError, UsageError
 from charter.gate import decide as decide_on
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 from charter.log import FileLog
 from charter.policy import Policy
-from charter.signoffs import SignOff, add, expiry, today
+from charter.signature import read_signature
+from charter.signoffs import SignOff, add, expiry, statement, today
 
 __all__ = ["decide", "sign", "suspend", "verbs"]
 
@@ -81,52 +83,102 @@ def sign(
     quiet: Quiet = False,
     run: Run = "",
     demo: Annotated[bool, typer.Option("--demo", help="A typed sign-off: it counts for synthetic data alone.")] = False,
+    signature: Annotated[
+        Path | None, typer.Option("--signature", help="The role's Ed25519 signature, made with its own key.")
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The day that the signed line names.")
+    ] = None,
 ) -> None:
     """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    last = until.date() if until else None
     with writer_lock(invocation.workspace.root):
-        signoff = sign_as(invocation, role, what, demo=demo, run=run)
+        signoff = sign_as(invocation, role, what, demo=demo, run=run, signature=signature, until=last)
     invocation.report(
         {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
         f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
     )
 
 
-def sign_as(invocation: Invocation, role: str, what: str, *, demo: bool, run: str = "") -> SignOff:
+def sign_as(
+    invocation: Invocation,
+    role: str,
+    what: str,
+    *,
+    demo: bool,
+    run: str = "",
+    signature: Path | None = None,
+    until: date | None = None,
+) -> SignOff:
     """Record a role's sign-off of the charter or of a run's decision, and return it.
 
-    Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a demo's, CharterError
-    for a role that the charter does not know or that does not sign this.
+    `signature` is a file with the role's signature of the line that `charter.signoffs.statement` gives for `until`; a
+    `demo` needs none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
+    demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and
+    SignOffError for a signature that is not of this line by its key.
     """
     if what not in {"charter", "decision"}:
         raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
-    if not demo:
-        raise UsageError(
-            "whoever types a command has not shown who they are, so a typed sign-off counts as a demo's.",
-            "Add --demo to sign for synthetic data.",
-        )
-    now, day = datetime.now(UTC), today(invocation)
+    day = today(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", day)
     signing = policy.role(role)
     if what not in signing.signs:
         able = ", ".join(one.id for one in policy.signers(what))
         raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
-    if what == "charter":
-        path, sha256 = invocation.workspace.signoffs, policy.sha256
-    else:
-        folder = _audited(invocation, run)
-        decision = folder / "decision.json"
-        if not decision.exists():
-            raise DataError(f"there is no decision on run {folder.name} to sign.", "Run `sooner decide`.")
-        if read_json(decision)["decision"] == "block":
-            raise BlockedError("a blocked decision cannot be accepted.", "Only another model, or another charter, can.")
-        path, sha256 = folder / "signoffs.toml", file_digest(decision)
-    signoff = SignOff(role, what, sha256, now, expiry(signing, day), "demo")
+    longest = expiry(signing, day)
+    expires = until or longest
+    if not day < expires <= longest:
+        raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
+    path, sha256 = _signed_thing(invocation, what, run, demo=demo)
+    signoff = SignOff(role, what, sha256, datetime.now(UTC), expires, "demo")
+    if not demo:
+        signoff = _signed(signoff, policy, signature)
     add(path, signoff)
     _log(invocation).append(
         actor="command", role=role, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
     )
     return signoff
+
+
+def _signed_thing(invocation: Invocation, what: str, run: str, *, demo: bool) -> tuple[Path, str]:
+    """Return where the sign-off belongs, and the sha256 it is of."""
+    if what == "charter":
+        charter = invocation.council.folder / "charter.toml"
+        council = invocation.council.folder / "signoffs.toml"
+        return invocation.workspace.signoffs if demo else council, file_digest(charter)
+    folder = _audited(invocation, run)
+    decision = folder / "decision.json"
+    if not decision.exists():
+        raise DataError(f"there is no decision on run {folder.name} to sign.", "Run `sooner decide`.")
+    if read_json(decision)["decision"] == "block":
+        raise BlockedError("a blocked decision cannot be accepted.", "Only another model, or another charter, can.")
+    return folder / "signoffs.toml", file_digest(decision)
+
+
+def _signed(signoff: SignOff, policy: Policy, signature: Path | None) -> SignOff:
+    """Return the sign-off with its signature, checked against the key that the charter lists for the role."""
+    said = statement(signoff.role, signoff.what, signoff.sha256, signoff.expires)
+    how = (
+        f"Sign the line '{said}' (without a line end) with the key of {signoff.role} and add "
+        f"--until {signoff.expires} --signature FILE."
+    )
+    if signature is None:
+        raise UsageError(
+            "whoever types a command has not shown who they are, so a typed sign-off counts as a demo's.",
+            f"{how} Or add --demo to sign for synthetic data.",
+        )
+    if not policy.role(signoff.role).public_key:
+        raise CharterError(
+            f"the charter lists no public_key for {signoff.role}, so nothing can be signed with it.",
+            "Let the board add the role's public key to charter.toml; that is another charter, to be signed again.",
+        )
+    signed = replace(signoff, kind="signed", signature=read_signature(signature))
+    if not signed.proved(policy):
+        raise SignOffError(
+            f"{signature.name} is not a signature of this {signoff.what} by the key of {signoff.role}.", how
+        )
+    return signed
 
 
 @verbs.command("suspend")

@@ -24,6 +24,7 @@ from typing import Any
 
 from charter.council import read_toml
 from charter.errors import CharterError
+from charter.signature import public_key
 
 __all__ = [
     "HARMS",
@@ -118,13 +119,17 @@ class Gate:
 
 @dataclass(frozen=True)
 class Role:
-    """A role that accepts the charter or a decision, how long that lasts, and whether it alone may suspend."""
+    """A role that accepts the charter or a decision, how long that lasts, and whether it alone may suspend.
+
+    `public_key` is the Ed25519 key it signs with (`charter.signature`); without one it can sign for demos alone.
+    """
 
     id: str
     title: str
     signs: frozenset[str]
     months: int
     may_suspend: bool
+    public_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -416,7 +421,10 @@ def _role(row: _Table) -> Role:
         frozenset(signs),
         row.take("months", int),
         row.take("may_suspend", bool, default=False),
+        row.take("public_key", str, default=""),
     )
+    if role.public_key:
+        public_key(role.public_key)
     row.done()
     return role
 

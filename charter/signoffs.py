@@ -6,8 +6,9 @@
 
 A sign-off is of bytes. An edit of one letter is another charter, or another decision, and nobody signed it. Kinds:
 `demo` was typed at a command line and proves nothing about who typed it, so it opens synthetic data alone; `signed`
-was made with the role's key, whose public half the charter lists. `require` is the only way from an audit to a
-release: no decision, no champion.
+carries an Ed25519 signature of its `statement` by the key whose public half the charter lists for the role, and is
+checked against it each time: a row that says `signed` and is not counts for nothing. `require` is the only way from an
+audit to a release: no decision, no champion.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from charter.council import read_toml
 from charter.errors import BlockedError, DataError, ReferredError, SignOffError
 from charter.invocation import Invocation
 from charter.policy import Policy, Role
+from charter.signature import is_signed
 
 __all__ = [
     "KINDS",
@@ -37,6 +39,7 @@ __all__ = [
     "require",
     "require_charter",
     "require_decision",
+    "statement",
     "today",
 ]
 
@@ -61,6 +64,17 @@ class SignOff:
     def holds(self, sha256: str, day: date, *, synthetic: bool) -> bool:
         """Whether it accepts these very bytes on `day`; a demo one only for synthetic data."""
         return self.sha256 == sha256 and day < self.expires and (self.kind == "signed" or synthetic)
+
+    def proved(self, policy: Policy) -> bool:
+        """Whether it is a demo's, or its signature is by the key that the charter lists for its role."""
+        key = next((role.public_key for role in policy.roles if role.id == self.role), "")
+        said = statement(self.role, self.what, self.sha256, self.expires)
+        return self.kind == "demo" or is_signed(key, said, self.signature)
+
+
+def statement(role: str, what: str, sha256: str, expires: date) -> str:
+    """Return the line that a role signs with its own key, without a line end: what it accepts, and until when."""
+    return f"{role} accepts the {what} {sha256} until {expires.isoformat()}"
 
 
 def today(invocation: Invocation) -> date:
@@ -140,7 +154,11 @@ def missing(
     what: str, sha256: str, policy: Policy, signoffs: Iterable[SignOff], day: date, *, synthetic: bool
 ) -> tuple[Role, ...]:
     """Return the roles that must still sign `what` ("charter" or "decision") of this sha256."""
-    held = {one.role for one in signoffs if one.what == what and one.holds(sha256, day, synthetic=synthetic)}
+    held = {
+        one.role
+        for one in signoffs
+        if one.what == what and one.holds(sha256, day, synthetic=synthetic) and one.proved(policy)
+    }
     return tuple(role for role in policy.signers(what) if role.id not in held)
 
 
@@ -164,9 +182,12 @@ def _require(
     expired = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and day >= one.expires]
     edited = [one for one in signoffs if one.role in roles and one.what == what and one.sha256 != sha256]
     demo = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and one.kind == "demo"]
+    forged = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and not one.proved(policy)]
     why = (
         "a sign-off has expired"
         if expired
+        else "the signature is not by the key that the charter lists for the role"
+        if forged
         else "a demo sign-off counts for synthetic data alone"
         if demo and not synthetic
         else f"the {what} was edited after it was signed"

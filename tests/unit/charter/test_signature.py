@@ -1,0 +1,150 @@
+"""A role's signature is of one line, by one key; openssl's output can be filed as it is."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from charter.commands import sign_as
+from charter.errors import CharterError, DataError, SignOffError, SoonerError, UsageError
+from charter.invocation import Invocation, shipped_council
+from charter.policy import Policy
+from charter.signature import is_signed, public_key, read_signature
+from charter.signoffs import add, charter_signoffs, missing, read, statement, today
+
+KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
+ROLE = "data_protection_officer"
+
+
+def listed(key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+@pytest.fixture
+def invocation(tmp_path: Path) -> Invocation:
+    """Open a council whose charter lists a key for one role."""
+    council = tmp_path / "council"
+    shutil.copytree(shipped_council(), council)
+    charter = council / "charter.toml"
+    text = charter.read_text(encoding="utf-8")
+    charter.write_text(text.replace(f'id = "{ROLE}"', f'id = "{ROLE}"\npublic_key = "{listed(KEY)}"'), encoding="utf-8")
+    return Invocation.open(council, "early_help", tmp_path / "workspace", quiet=True)
+
+
+def policy_of(invocation: Invocation) -> Policy:
+    return Policy.load(invocation.council.folder / "charter.toml")
+
+
+def signature(invocation: Invocation, path: Path, until: date, *, key: Ed25519PrivateKey = KEY) -> Path:
+    """Leave the signature of the charter until a day, as raw bytes."""
+    path.write_bytes(key.sign(statement(ROLE, "charter", policy_of(invocation).sha256, until).encode()))
+    return path
+
+
+def left(invocation: Invocation) -> set[str]:
+    """Return the roles that must still sign this charter before real data."""
+    policy = policy_of(invocation)
+    rows = charter_signoffs(invocation)
+    return {role.id for role in missing("charter", policy.sha256, policy, rows, today(invocation), synthetic=False)}
+
+
+def test_a_signature_by_the_roles_key_counts_for_real_data(invocation: Invocation, tmp_path: Path) -> None:
+    until = today(invocation) + timedelta(days=100)
+    assert ROLE in left(invocation)
+    made = sign_as(
+        invocation, ROLE, "charter", demo=False, signature=signature(invocation, tmp_path / "s", until), until=until
+    )
+    assert (made.kind, made.expires) == ("signed", until)
+    assert ROLE not in left(invocation)
+
+
+def test_a_row_that_says_signed_counts_for_nothing_without_the_signature(
+    invocation: Invocation, tmp_path: Path
+) -> None:
+    until = today(invocation) + timedelta(days=100)
+    made = sign_as(
+        invocation, ROLE, "charter", demo=False, signature=signature(invocation, tmp_path / "s", until), until=until
+    )
+    rows = invocation.council.folder / "signoffs.toml"
+    for forged in (
+        replace(made, signature=""),
+        replace(made, signature="!"),
+        replace(made, expires=until + timedelta(days=1)),
+        replace(made, role="residents_panel"),
+    ):
+        rows.unlink(missing_ok=True)
+        add(rows, forged)
+        assert read(rows) == (replace(forged, signed_at=made.signed_at.replace(microsecond=0)),)
+        assert {ROLE, "residents_panel"} <= left(invocation)
+
+
+def test_another_key_another_day_and_another_charter_are_refused(invocation: Invocation, tmp_path: Path) -> None:
+    until = today(invocation) + timedelta(days=100)
+    by_another = signature(invocation, tmp_path / "a", until, key=OTHER)
+    with pytest.raises(SignOffError, match="not a signature of this charter by the key of"):
+        sign_as(invocation, ROLE, "charter", demo=False, signature=by_another, until=until)
+    good = signature(invocation, tmp_path / "b", until)
+    with pytest.raises(SignOffError):
+        sign_as(invocation, ROLE, "charter", demo=False, signature=good, until=until - timedelta(days=1))
+    charter = invocation.council.folder / "charter.toml"
+    charter.write_text(charter.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    with pytest.raises(SignOffError):
+        sign_as(invocation, ROLE, "charter", demo=False, signature=good, until=until)
+    assert not (invocation.council.folder / "signoffs.toml").exists()
+
+
+def test_a_role_without_a_key_cannot_sign_and_nobody_signs_for_longer_than_the_charter_says(
+    invocation: Invocation, tmp_path: Path
+) -> None:
+    until = today(invocation) + timedelta(days=100)
+    some = signature(invocation, tmp_path / "s", until)
+    with pytest.raises(CharterError, match="lists no public_key for residents_panel"):
+        sign_as(invocation, "residents_panel", "charter", demo=False, signature=some, until=until)
+    for day in (today(invocation), today(invocation) + timedelta(days=800)):
+        with pytest.raises(UsageError, match="cannot end on"):
+            sign_as(invocation, ROLE, "charter", demo=False, signature=some, until=day)
+
+
+def test_without_a_signature_the_line_to_sign_is_said(invocation: Invocation) -> None:
+    with pytest.raises(UsageError) as refused:
+        sign_as(invocation, ROLE, "charter", demo=False)
+    assert f"'{ROLE} accepts the charter {policy_of(invocation).sha256} until 20" in refused.value.next_step
+
+
+def test_a_file_holds_a_signature_as_bytes_or_as_text(tmp_path: Path) -> None:
+    raw, text = tmp_path / "raw", tmp_path / "text"
+    raw.write_bytes(KEY.sign(b"x"))
+    text.write_text(base64.b64encode(KEY.sign(b"x")).decode() + "\n")
+    assert read_signature(raw) == read_signature(text)
+    assert is_signed(listed(KEY), "x", read_signature(raw))
+    assert not is_signed(listed(KEY), "y", read_signature(raw))
+    assert not is_signed("", "x", read_signature(raw))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a signature", b"\xff" * 63, base64.b64encode(b"short")])
+def test_a_file_without_a_signature_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "s").write_bytes(content)
+    with pytest.raises(DataError, match="holds no Ed25519 signature"):
+        read_signature(tmp_path / "s")
+    with pytest.raises(DataError, match="there is no signature"):
+        read_signature(tmp_path / "none")
+
+
+def of_another_kind() -> str:
+    key = generate_private_key(SECP256R1()).public_key()
+    return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+@pytest.mark.parametrize("text", ["?", "AAAA", of_another_kind()])
+def test_a_key_of_another_kind_is_refused(text: str) -> None:
+    with pytest.raises(SoonerError, match="Ed25519"):
+        public_key(text)

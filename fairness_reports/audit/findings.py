@@ -16,12 +16,12 @@ from fairness_reports.audit.measures import Measure
 from fairness_reports.audit.tally import Grouping, Tally, cells
 from fairness_reports.audit.units import Units
 
-__all__ = ["About", "compared", "finding", "measured", "whole"]
+__all__ = ["About", "compared", "figure", "finding", "measured", "whole"]
 
 
 @dataclass(frozen=True)
 class About:
-    """What a finding is about, apart from its group: measure, characteristic, model, at what selection."""
+    """What a finding is about: measure, characteristic and group, model, at what selection, which part of it."""
 
     measure: str
     characteristic: str | None
@@ -29,10 +29,27 @@ class About:
     at: str
     component: str | None = None
     note: str = ""
+    group: str | None = None
 
     def of(self, measure: str) -> About:
         """Return the same about another measure."""
         return replace(self, measure=measure)
+
+    def about(self, characteristic: str | None, group: str | None) -> About:
+        """Return the same about another characteristic and group."""
+        return replace(self, characteristic=characteristic, group=group)
+
+    def part(self, component: str) -> About:
+        """Return the same about one part: a component of the outcome, a service, a feature."""
+        return replace(self, component=component)
+
+    def where(self, at: str) -> About:
+        """Return the same at another selection."""
+        return replace(self, at=at)
+
+    def noted(self, note: str) -> About:
+        """Return the same with a remark."""
+        return replace(self, note=note)
 
 
 def measured(
@@ -56,7 +73,7 @@ def whole(
     tally = Tally.make(units.cluster, units.everyone, cells(units.label, units.selected))
     draws = tally.draws(resamples, seed)
     return [
-        _document(about.of(measure.id), None, disparities(tally, measure, draws)[0].side, labelled=units.labelled)
+        figure(about.of(measure.id), disparities(tally, measure, draws)[0].side, labelled=units.labelled)
         for measure in measures
         if units.labelled or not measure.needs_label
     ]
@@ -69,7 +86,7 @@ def compared(about: About, found: Iterable[Disparity]) -> list[dict[str, Any]]:
 
 def finding(about: About, one: Disparity, *, labelled: bool) -> dict[str, Any]:
     """Return one group's row: both sides, the gap as difference and ratio, and every interval."""
-    row = _document(about, one.group, one.side, labelled=labelled)
+    row = figure(about.about(about.characteristic, one.group), one.side, labelled=labelled)
     row["rest"] = {
         "estimate": one.rest.estimate,
         "interval": _ends(one.rest.interval),
@@ -83,11 +100,12 @@ def finding(about: About, one: Disparity, *, labelled: bool) -> dict[str, Any]:
     return row
 
 
-def _document(about: About, group: str | None, side: Side, *, labelled: bool) -> dict[str, Any]:
+def figure(about: About, side: Side, *, labelled: bool = True) -> dict[str, Any]:
+    """Return a row that compares nobody: one figure with its interval."""
     key: Mapping[str, Any] = {
         "measure": about.measure,
         "characteristic": about.characteristic,
-        "group": group,
+        "group": about.group,
         "model": about.model,
         "component": about.component,
         "at": about.at,

@@ -8,7 +8,7 @@ objected to that, and whoever was never asked, is in the group "not recorded".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -23,7 +23,7 @@ from charter.council import Council
 from charter.errors import DataError
 from charter.policy import Policy
 from charter.programme import Programme
-from charter.ranking import order, select
+from fairness_reports.audit.listing import Listing
 from fairness_reports.audit.tables import connect
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from features.grammar.period import Period
@@ -72,14 +72,15 @@ class Scores:
 class People:
     """Rows of one person at one as-of date, pooled over dates; every array has shape (people,) unless said.
 
-    `entity` household pseudonyms; `row` the household's row among all households of `household_*` arrays;
-    `label` 1, 0 or UNKNOWN; `components` (people, components) bool; `lead_days` from the as-of date to the first
-    outcome, NaN where none; `seen` by service the share of the household's members whom the service could see.
+    `entity` household pseudonyms; `listed_as` the household's row in `listing`; `label` 1, 0 or UNKNOWN;
+    `components` (people, components) bool; `lead_days` from the as-of date to the first outcome, NaN where none;
+    `seen` by service the share of the household's members whom the service could see.
     """
 
     as_of: NDArray[np.datetime64]
     entity: NDArray[np.bytes_]
     person: NDArray[np.bytes_]
+    listed_as: NDArray[np.int64]
     selected: NDArray[np.bool_]
     margin: NDArray[np.float64]
     score: NDArray[np.float64]
@@ -89,6 +90,7 @@ class People:
     seen: Mapping[str, NDArray[np.float64]]
     age: NDArray[np.float32]
     component_names: tuple[str, ...]
+    listing: Listing
 
     @cached_property
     def cluster(self) -> NDArray[np.int64]:
@@ -114,61 +116,84 @@ def horizon_end(definition: Mapping[str, Any], council: Council, as_of: date) ->
 
 def of_programme(matrix: Matrix, scores: Scores, council: Council, programme: Programme, policy: Policy) -> People:
     """Gather the audited people of every scored date; raise DataError where a scored household is not in the matrix."""
-    parts = [
-        _at(matrix, scores, day, council, programme.capacity(council, day), policy) for day in sorted(scores.by_date)
-    ]
-    services = parts[0].seen.keys()
+    days = sorted(scores.by_date)
+    places = [_place(matrix.at(day), scores, day) for day in days]
+    listing = _listing(matrix, scores, days, places, council, programme)
+    selected = listing.select()
+    first = np.cumsum([0, *(len(place) for place in places)])
+    parts = []
+    for number, day in enumerate(days):
+        parts.append(_at(matrix, matrix.at(day), places[number], int(first[number]), council, policy))
+    pooled = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "seen"}
+    at = pooled["listed_as"]
     return People(
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in (
-                "as_of",
-                "entity",
-                "person",
-                "selected",
-                "margin",
-                "score",
-                "label",
-                "components",
-                "lead_days",
-                "age",
-            )
-        },
-        seen={service: np.concatenate([part.seen[service] for part in parts]) for service in services},
-        component_names=parts[0].component_names,
+        **pooled,
+        selected=selected[at],
+        margin=listing.margin[at],
+        score=listing.score[at],
+        seen={service: np.concatenate([part["seen"][service] for part in parts]) for service in parts[0]["seen"]},
+        component_names=tuple(matrix.manifest["components"]),
+        listing=listing,
     )
 
 
-def _at(
-    matrix: Matrix, scores: Scores, day: date, council: Council, capacity: Mapping[str, int], policy: Policy
-) -> People:
-    rows = matrix.at(day)
-    names, margin, score = scores.by_date[day]
+def _place(rows: MatrixDate, scores: Scores, day: date) -> NDArray[np.int64]:
+    """Return the row of the matrix of each scored household."""
+    names, _, _ = scores.by_date[day]
     entity = np.asarray(rows.entity)
     place = np.searchsorted(entity, names)
     if (place >= len(entity)).any() or (entity[np.minimum(place, len(entity) - 1)] != names).any():
         raise DataError(f"a household scored at {day} is not in the matrix.", "Run `sooner train` again.")
-    listed = select(order(names, day, margin), teams_of(np.asarray(rows.area)[place], day, council), capacity)
-    scored = np.full(len(entity), -1, dtype=np.int64)
-    scored[place] = np.arange(len(names))
+    return np.asarray(place, dtype=np.int64)
+
+
+def _listing(
+    matrix: Matrix,
+    scores: Scores,
+    days: Sequence[date],
+    places: Sequence[NDArray[np.int64]],
+    council: Council,
+    programme: Programme,
+) -> Listing:
+    teams = [
+        teams_of(np.asarray(matrix.at(day).area)[place], day, council) for day, place in zip(days, places, strict=True)
+    ]
+    rooms = []
+    for day, team in zip(days, teams, strict=True):
+        capacity = programme.capacity(council, day)
+        rooms.append(np.array([capacity.get(str(name), 0) for name in team], dtype=np.int64))
+    return Listing(
+        days=tuple(days),
+        day=np.repeat(np.arange(len(days)), [len(place) for place in places]),
+        entity=np.concatenate([scores.by_date[day][0] for day in days]),
+        margin=np.concatenate([scores.by_date[day][1] for day in days]),
+        score=np.concatenate([scores.by_date[day][2] for day in days]),
+        team=np.concatenate(teams),
+        room=np.concatenate(rooms),
+    )
+
+
+def _at(
+    matrix: Matrix, rows: MatrixDate, place: NDArray[np.int64], first: int, council: Council, policy: Policy
+) -> dict[str, Any]:
+    """Return the audited people of one date; `place` are the scored rows, the first of them number `first` of all."""
+    scored = np.full(len(rows.entity), -1, dtype=np.int64)
+    scored[place] = np.arange(len(place)) + first
     person_row = np.asarray(rows.person_row)
     chosen = np.flatnonzero((scored[person_row] >= 0) & _audited(rows, matrix, policy))
-    of, at = person_row[chosen], scored[person_row[chosen]]
+    of = person_row[chosen]
     label, components, lead = _outcome(matrix, rows, council)
-    return People(
-        as_of=np.full(len(chosen), np.datetime64(day, "D")),
-        entity=entity[of],
-        person=np.asarray(rows.person)[chosen],
-        selected=listed[at],
-        margin=margin[at],
-        score=score[at],
-        label=label[of],
-        components=components[of],
-        lead_days=lead[of],
-        seen={service: share[of] for service, share in _seen(matrix, rows).items()},
-        age=np.asarray(rows.person_age)[chosen],
-        component_names=tuple(matrix.manifest["components"]),
-    )
+    return {
+        "as_of": np.full(len(chosen), np.datetime64(rows.as_of, "D")),
+        "entity": np.asarray(rows.entity)[of],
+        "person": np.asarray(rows.person)[chosen],
+        "listed_as": scored[of],
+        "label": label[of],
+        "components": components[of],
+        "lead_days": lead[of],
+        "age": np.asarray(rows.person_age)[chosen],
+        "seen": {service: share[of] for service, share in _seen(matrix, rows).items()},
+    }
 
 
 def _audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:

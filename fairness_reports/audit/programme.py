@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from importlib.metadata import version
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.programme import Programme
 from charter.register import Register
+from fairness_reports.audit.alternatives import at_other_capacities
 from fairness_reports.audit.findings import About, compared, measured, whole
 from fairness_reports.audit.independent import Independent, independent_outcome
 from fairness_reports.audit.means import averages
@@ -27,6 +29,7 @@ from fairness_reports.audit.measures import MEASURES
 from fairness_reports.audit.oracle import confirm
 from fairness_reports.audit.people import People, Scores, grouping, of_programme
 from fairness_reports.audit.protected import characteristics
+from fairness_reports.audit.ranking_quality import aucs
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from fairness_reports.audit.units import Units
 
@@ -116,6 +119,8 @@ def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     for name, groups in audited.groups.items():
         rows += _of_characteristic(audited, name, groups)
     rows += _components(audited, audited.groups)
+    rows += _pairs(audited)
+    rows += at_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
     document = {
         "schema_version": SCHEMA_VERSION,
         "snapshot": audited.matrix.manifest["snapshot"],
@@ -150,7 +155,24 @@ def _of_characteristic(audited: Audited, name: str, groups: Grouping) -> list[di
     for service, share in people.seen.items():
         seen = About("seen", name, audited.model, AT, component=service)
         rows += _average(people, groups, np.ones(len(known), dtype=np.bool_), seen, share, np.ones(len(known)))
+    ranked = About("auc", name, audited.model, "all thresholds")
+    rows += compared(ranked, aucs(people.cluster, groups, people.label, people.margin))
     return rows + _by_independent(audited, name, groups)
+
+
+def _pairs(audited: Audited) -> list[dict[str, Any]]:
+    """Return the main measures for every pair of characteristics: they inform, and no gate asks about them."""
+    chosen = [MEASURES[name] for name in ("selection_rate", "recall", "false_positive_rate")]
+    rows: list[dict[str, Any]] = []
+    for (one, first), (other, second) in combinations(audited.groups.items(), 2):
+        both = Grouping(
+            first.code * len(second.names) + second.code,
+            tuple(f"{a}, {b}" for a in first.names for b in second.names),
+        )
+        about = About("", f"{one} and {other}", audited.model, AT)
+        found = measured(audited.units, both, chosen, about, resamples=RESAMPLES, seed=SEED)
+        rows += [row for row in found if row["n"]]
+    return rows
 
 
 def _average(

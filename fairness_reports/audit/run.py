@@ -9,9 +9,13 @@ from typing import Any
 from charter.contracts.files import content_id, file_digest, point, read_json, write_json, write_text
 from charter.gate import decide
 from charter.invocation import Invocation
+from charter.register import Register
 from charter.signoffs import today
+from fairness_reports.audit.alternatives import contributions, without
 from fairness_reports.audit.explanations import Explained, explain
+from fairness_reports.audit.findings import About
 from fairness_reports.audit.programme import AT, RESAMPLES, SEED, Audited, findings_of, gather
+from fairness_reports.audit.proxies import proxies
 from fairness_reports.publish.pictures import beeswarm
 from fairness_reports.publish.report import Pack, render
 
@@ -29,7 +33,8 @@ def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[st
         explained = explain(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
         step()
         document = findings_of(audited)
-        document["findings"] += contributions(audited, explained)
+        document["findings"] += shap_findings(audited, explained)
+        document["findings"] += _what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
         step()
         folder = invocation.workspace.audit / audited.run.name
@@ -50,6 +55,16 @@ def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[st
     return folder, document
 
 
+def _what_it_rests_on(invocation: Invocation, audited: Audited) -> list[dict[str, Any]]:
+    """Return proxies of characteristics, and what the list loses without each service's data and without responses."""
+    about = About("", None, audited.model, AT)
+    found = proxies(audited.matrix, audited.people, audited.groups, about, SEED)
+    register = Register.load(invocation.council.folder / "register.toml")
+    rests = contributions(audited.run / "model.lgb", audited.matrix, audited.people)
+    definition = audited.matrix.definition
+    return found + without(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)
+
+
 def _earlier(invocation: Invocation, folder: Path) -> list[Mapping[str, Any]]:
     paths = sorted(invocation.workspace.audit.glob("*/decision.json"))
     return [read_json(path) for path in paths if path.parent.name != folder.name]
@@ -60,7 +75,7 @@ def _titles(audited: Audited) -> list[str]:
     return [by_name.get(name, name) for name in audited.matrix.features]
 
 
-def contributions(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
     """Return SHAP weights and leans as findings: overall, and of every group of every characteristic."""
     rows = []
     drawn = int(explained.drawn.sum())

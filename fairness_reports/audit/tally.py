@@ -31,6 +31,9 @@ UNKNOWN = -1
 
 _DRAWN_AT_ONCE = 20_000_000
 
+_MANY_ALIKE = 8
+"""Clusters a pattern from which on one multinomial draw over patterns is quicker than drawing clusters."""
+
 
 @dataclass(frozen=True)
 class Grouping:
@@ -99,16 +102,28 @@ class Tally:
 
         Shape (resamples, groups, cells); the same seed gives the same draws.
         """
-        clusters, kinds = int(self.weight.sum()), self.weight.size
+        kinds = self.weight.size
         flat = self.patterns.reshape(kinds, len(self.names) * CELLS)
         drawn = np.zeros((resamples, flat.shape[1]))
         rng = np.random.default_rng(seed)
         at_once = max(1, _DRAWN_AT_ONCE // max(kinds, 1))
         for start in range(0, resamples if kinds else 0, at_once):
             count = min(at_once, resamples - start)
-            times = rng.multinomial(clusters, self.weight / clusters, size=count)
-            drawn[start : start + count] = times.astype(np.float64) @ flat
+            times = self._times(rng, count)
+            drawn[start : start + count] = times @ flat
         return drawn.reshape(resamples, len(self.names), CELLS)
+
+    def _times(self, rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
+        """Return how often each pattern is drawn in each resample (resamples, patterns)."""
+        clusters, kinds = int(self.weight.sum()), self.weight.size
+        if clusters > _MANY_ALIKE * kinds:
+            return np.asarray(rng.multinomial(clusters, self.weight / clusters, size=resamples), dtype=np.float64)
+        # Few clusters a pattern: drawing them one by one is the same draw, and quicker than a binomial a pattern.
+        of_cluster = np.repeat(np.arange(kinds), self.weight)
+        drawn = of_cluster[rng.integers(0, clusters, (resamples, clusters), dtype=np.uint32)]
+        drawn += np.arange(resamples)[:, None] * kinds
+        counted = np.bincount(drawn.ravel(), minlength=resamples * kinds)
+        return counted.reshape(resamples, kinds).astype(np.float64)
 
     def clusters(self, below: NDArray[np.float64], *, rest: bool) -> NDArray[np.int64]:
         """Return how many clusters have anybody in the cells `below`, by group (or among everyone else)."""

@@ -62,47 +62,59 @@ def test_every_draw_has_as_many_households() -> None:
     assert (tally.draws(50, 1).sum(axis=(1, 2)) == 400).all()
 
 
-@pytest.mark.parametrize("measure", ["recall", "false_positive_rate", "selection_rate", "precision"])
-def test_intervals_are_those_of_drawing_whole_households_row_by_row(measure: str) -> None:
+COMPARED = ("recall", "false_positive_rate", "selection_rate", "precision")
+
+
+# Monte Carlo alone moves a spread by about 1 / sqrt(2 draws).
+@pytest.mark.parametrize(
+    ("draws", "within"), [(3_000, 0.05), pytest.param(40_000, 0.02, marks=pytest.mark.deep)], ids=["short", "long"]
+)
+def test_draws_are_those_of_drawing_whole_households_row_by_row(draws: int, within: float) -> None:
     cluster, group, cell = rows_of(3, 3000)
     tally = Tally.make(cluster, group, cell)
-    draws = 4000
-    found = disparities(tally, MEASURES[measure], tally.draws(draws, 11))
-    expected = slow_bootstrap(cluster, group, cell, measure, draws)
-    for one in found[:2]:
-        assert one.method == "bootstrap"
-        assert one.side.interval is not None
-        assert one.ratio_interval is not None
-        # The widths agree within 2 %, and the ends within 2 % of a width (Monte Carlo error of 4,000 draws is 1.5 %).
-        for ends, (low, high) in (
-            (one.side.interval, expected[one.group]["share"]),
-            (one.ratio_interval, expected[one.group]["ratio"]),
-        ):
-            width = high - low
-            assert ends[1] - ends[0] == pytest.approx(width, rel=0.04)
-            assert ends == pytest.approx((low, high), abs=0.04 * width)
+    fast = tally.draws(40_000, 11)
+    slow = slow_draws(cluster, group, cell, draws)
+    for measure in COMPARED:
+        above, below = MEASURES[measure].above, MEASURES[measure].below
+        share = (fast @ above) / (fast @ below)
+        rest = (fast.sum(axis=1, keepdims=True) - fast)[:, :2]
+        ratio = share[:, :2] / ((rest @ above) / (rest @ below))
+        for code, name in enumerate(group.names[:2]):
+            for ours, theirs in (
+                (share[:, code], slow[measure, name, "share"]),
+                (ratio[:, code], slow[measure, name, "ratio"]),
+            ):
+                assert ours.std() == pytest.approx(np.std(theirs), rel=within), (measure, name)
+                assert ours.mean() == pytest.approx(np.mean(theirs), abs=0.05 * np.std(theirs))
 
 
-def slow_bootstrap(
-    cluster: np.ndarray, group: Grouping, cell: np.ndarray, measure: str, draws: int
-) -> dict[str, dict[str, tuple[float, float]]]:
+def slow_draws(
+    cluster: np.ndarray, group: Grouping, cell: np.ndarray, draws: int
+) -> dict[tuple[str, str, str], list[float]]:
     """Draw whole households with replacement, and count the rows of each draw anew."""
     rng = np.random.default_rng(99)
     names, number = np.unique(cluster, return_inverse=True)
-    above, below = MEASURES[measure].above[cell], MEASURES[measure].below[cell]
-    found: dict[str, dict[str, list[float]]] = {name: {"share": [], "ratio": []} for name in group.names[:2]}
+    found: dict[tuple[str, str, str], list[float]] = {}
     for _ in range(draws):
         times = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[number]
-        for code, name in enumerate(group.names[:2]):
-            inside = group.code == code
-            share = (times * above)[inside].sum() / (times * below)[inside].sum()
-            rest = (times * above)[~inside].sum() / (times * below)[~inside].sum()
-            found[name]["share"].append(share)
-            found[name]["ratio"].append(share / rest)
-    return {
-        name: {key: tuple(np.percentile(values, [2.5, 97.5])) for key, values in both.items()}
-        for name, both in found.items()
-    }
+        for measure in COMPARED:
+            above, below = times * MEASURES[measure].above[cell], times * MEASURES[measure].below[cell]
+            for code, name in enumerate(group.names[:2]):
+                inside = group.code == code
+                share = above[inside].sum() / below[inside].sum()
+                rest = above[~inside].sum() / below[~inside].sum()
+                found.setdefault((measure, name, "share"), []).append(share)
+                found.setdefault((measure, name, "ratio"), []).append(share / rest)
+    return found
+
+
+def test_many_clusters_of_one_pattern_are_drawn_at_once_with_the_same_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    tally = Tally.make(*rows_of(3, 3000))
+    one_by_one = tally.draws(8_000, 1)
+    monkeypatch.setattr("fairness_reports.audit.tally._MANY_ALIKE", 0)
+    at_once = tally.draws(8_000, 1)
+    assert at_once.std(axis=0) == pytest.approx(one_by_one.std(axis=0), rel=0.05)
+    assert at_once.mean(axis=0) == pytest.approx(one_by_one.mean(axis=0), rel=0.05)
 
 
 def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:

@@ -106,17 +106,23 @@ class Tally:
         flat = self.patterns.reshape(kinds, len(self.names) * CELLS)
         drawn = np.zeros((resamples, flat.shape[1]))
         rng = np.random.default_rng(seed)
-        at_once = max(1, _DRAWN_AT_ONCE // max(kinds, 1))
+        held = kinds if self._alike else int(self.weight.sum())
+        at_once = max(1, _DRAWN_AT_ONCE // max(held, 1))
         for start in range(0, resamples if kinds else 0, at_once):
             count = min(at_once, resamples - start)
             times = self._times(rng, count)
             drawn[start : start + count] = times @ flat
         return drawn.reshape(resamples, len(self.names), CELLS)
 
+    @property
+    def _alike(self) -> bool:
+        """Whether so many clusters share a pattern that one draw over patterns is the quicker way."""
+        return int(self.weight.sum()) > _MANY_ALIKE * self.weight.size
+
     def _times(self, rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
         """Return how often each pattern is drawn in each resample (resamples, patterns)."""
         clusters, kinds = int(self.weight.sum()), self.weight.size
-        if clusters > _MANY_ALIKE * kinds:
+        if self._alike:
             return np.asarray(rng.multinomial(clusters, self.weight / clusters, size=resamples), dtype=np.float64)
         # Few clusters a pattern: drawing them one by one is the same draw, and quicker than a binomial a pattern.
         of_cluster = np.repeat(np.arange(kinds), self.weight)

@@ -41,20 +41,22 @@ class Explained:
     values: NDArray[np.float64]
     data: NDArray[np.float32]
     rows: NDArray[np.int64]
+    cluster: NDArray[np.int64]
     drawn: NDArray[np.bool_]
 
     def weight(self) -> NDArray[np.float64]:
         """Return each feature's mean absolute value over the uniform sample (features,)."""
         return np.asarray(np.abs(self.values[self.drawn]).mean(axis=0))
 
-    def of_group(self, grouping: Grouping, code: int) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-        """Return a group's weight and lean of each feature (features,), and how many people they rest on."""
+    def of_group(self, grouping: Grouping, code: int) -> tuple[NDArray[np.float64], NDArray[np.float64], int, int]:
+        """Return a group's weight and lean of each feature (features,), and the rows and households they rest on."""
         inside = grouping.code[self.rows] == code
         values = self.values[inside]
         if not len(values):
             empty = np.full(len(self.features), np.nan)
-            return empty, empty, 0
-        return np.abs(values).mean(axis=0), values.mean(axis=0), int(inside.sum())
+            return empty, empty, 0, 0
+        households = len(np.unique(self.cluster[inside]))
+        return np.abs(values).mean(axis=0), values.mean(axis=0), int(inside.sum()), households
 
 
 def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Grouping], seed: int) -> Explained:
@@ -85,7 +87,7 @@ def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Gr
         values = np.asarray(shap.TreeExplainer(booster).shap_values(data, check_additivity=False), dtype=np.float64)
     if values.shape != data.shape:
         raise DataError("shap gave no single value per feature of this model.", "Use the versions of constraints.txt.")
-    return Explained(tuple(matrix.features), values, data, sampled, np.isin(sampled, uniform))
+    return Explained(tuple(matrix.features), values, data, sampled, people.cluster[sampled], np.isin(sampled, uniform))
 
 
 def _features(matrix: Matrix, people: People, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import content_id, file_digest, point, read_json, write_json, write_text
+import numpy as np
+
+from charter.contracts.files import file_digest, point, read_json, write_json, write_text
 from charter.gate import decide
 from charter.invocation import Invocation
 from charter.register import Register
 from charter.signoffs import today
 from fairness_reports.audit.alternatives import contributions, without
+from fairness_reports.audit.disparities import Side
 from fairness_reports.audit.explanations import Explained, explain
-from fairness_reports.audit.findings import About
+from fairness_reports.audit.findings import About, figure
 from fairness_reports.audit.programme import AT, RESAMPLES, SEED, Audited, findings_of, gather
 from fairness_reports.audit.proxies import proxies
 from fairness_reports.publish.pictures import beeswarm
@@ -77,37 +80,23 @@ def _titles(audited: Audited) -> list[str]:
 
 def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
     """Return SHAP weights and leans as findings: overall, and of every group of every characteristic."""
-    rows = []
+    about = About("contribution_weight", None, audited.model, AT, note="of a drawn sample of people's dates")
     drawn = int(explained.drawn.sum())
-    for feature, weight in zip(explained.features, explained.weight(), strict=True):
-        rows.append(_contribution("contribution_weight", None, None, feature, float(weight), drawn, audited.model))
+    households = len(np.unique(explained.cluster[explained.drawn]))
+    rows = [
+        _contribution(about.part(feature), float(weight), drawn, households)
+        for feature, weight in zip(explained.features, explained.weight(), strict=True)
+    ]
     for name, groups in audited.groups.items():
         for code, group in enumerate(groups.names):
-            weights, leans, n = explained.of_group(groups, code)
+            weights, leans, n, households = explained.of_group(groups, code)
+            of_group = about.about(name, group)
             for i, feature in enumerate(explained.features):
                 for measure, values in (("contribution_weight", weights), ("contribution_lean", leans)):
                     value = float(values[i]) if n else None
-                    rows.append(_contribution(measure, name, group, feature, value, n, audited.model))
+                    rows.append(_contribution(of_group.of(measure).part(feature), value, n, households))
     return rows
 
 
-def _contribution(
-    measure: str, characteristic: str | None, group: str | None, feature: str, value: float | None, n: int, model: str
-) -> dict[str, Any]:
-    key = {
-        "measure": measure,
-        "characteristic": characteristic,
-        "group": group,
-        "model": model,
-        "component": feature,
-        "at": AT,
-    }
-    return {
-        "id": content_id(key),
-        **key,
-        "estimate": value,
-        "interval": None,
-        "n": n,
-        "positives": None,
-        "note": "of a drawn sample of people's dates",
-    }
+def _contribution(about: About, value: float | None, n: int, households: int) -> dict[str, Any]:
+    return figure(about, Side(value, None, n, 0, 0, households), labelled=False)

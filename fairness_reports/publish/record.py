@@ -16,7 +16,8 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.register import Register
-from fairness_reports.publish.report import MODELS, between, few, number, share
+from fairness_reports.publish.report import AT_CAPACITY, MODELS, few
+from fairness_reports.publish.words import between, number, share
 
 __all__ = ["publish"]
 
@@ -121,7 +122,9 @@ def _record(
 
 def _performance(findings: Mapping[str, Any]) -> str:
     whole = {
-        row["measure"]: row for row in findings["findings"] if row["group"] is None and row.get("component") is None
+        row["measure"]: row
+        for row in findings["findings"]
+        if row["group"] is None and row.get("component") is None and row["at"] == AT_CAPACITY
     }
     return (
         f"At the teams' capacity, people of the audited ages: precision {_figure(whole['precision'])}, recall"
@@ -138,7 +141,7 @@ def _groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = []
     for row in findings["findings"]:
         shown = row["measure"] in {"recall", "false_positive_rate", "selection_rate"}
-        if not shown or row["group"] is None or row.get("component") is not None:
+        if not shown or row["group"] is None or row.get("component") is not None or row["at"] != AT_CAPACITY:
             continue
         small = few(row)
         rows.append(

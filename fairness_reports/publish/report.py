@@ -13,6 +13,8 @@ from markupsafe import Markup
 from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
 from fairness_reports.audit.measures import MEASURES as COUNTED
 from fairness_reports.publish.figures import Bar, Dot, bars, dots
+from fairness_reports.publish.parts import capacities, proxies, responses, services
+from fairness_reports.publish.words import UNKNOWN, between, hundred, number, share, signed
 
 __all__ = ["FEWEST", "Pack", "few", "render"]
 
@@ -46,7 +48,7 @@ _PERFORMANCE = (
 )
 _TOP = 15
 
-UNKNOWN = "–"
+AT_CAPACITY = "capacity"
 
 FEWEST = 10
 """Households below which a group's figures are not shown: they would say something about somebody."""
@@ -108,6 +110,9 @@ def render(pack: Pack) -> str:
         ]
         if weights
         else [],
+        proxies=proxies(rows, names, pack.policy.characteristic_titles),
+        services=services(rows),
+        responses=[responses(rows, name, pack.policy.characteristic_titles[name]) for name in _known(rows, pack)],
         cohort=pack.definition["cohort"]["title"],
         outcome=pack.definition["outcome"]["title"],
         register=[
@@ -233,7 +238,10 @@ def _components(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         recall = next(
             row
             for row in rows
-            if row["measure"] == "recall" and row["group"] is None and row["component"] == rate["component"]
+            if row["measure"] == "recall"
+            and row["group"] is None
+            and row["component"] == rate["component"]
+            and row["at"] == AT_CAPACITY
         )
         table.append(
             {
@@ -283,7 +291,7 @@ def _characteristic(
 ) -> dict[str, Any]:
     figures = []
     for measure, title, axis in _SHOWN:
-        chosen = [row for row in _of(rows, measure, name) if row["component"] is None]
+        chosen = [row for row in _of(rows, measure, name) if row["component"] is None and row["at"] == AT_CAPACITY]
         if not chosen:
             continue
         gate = _gate_of(pack.policy, measure, name)
@@ -294,7 +302,13 @@ def _characteristic(
         for row in rows
         if row["characteristic"] == name and row["measure"] in _TITLES and row["component"] is None
     ]
-    return {"id": name, "title": pack.policy.characteristic_titles[name], "figures": figures, "rows": listed}
+    return {
+        "id": name,
+        "title": pack.policy.characteristic_titles[name],
+        "figures": figures,
+        "capacities": capacities(rows, name),
+        "rows": listed,
+    }
 
 
 def _gate_of(policy: Policy, measure: str, characteristic: str) -> Gate | None:
@@ -406,31 +420,3 @@ def _facts(pack: Pack) -> list[tuple[str, str]]:
 
 def _short(text: str) -> str:
     return text if len(text) <= 34 else text[:33].rstrip() + "…"
-
-
-def share(value: float | None) -> str:
-    """Return a share as a percentage with one decimal place."""
-    return UNKNOWN if value is None else f"{100 * value:.1f} %"
-
-
-def hundred(value: float | None) -> str:
-    """Return a share as a whole number of 100."""
-    return UNKNOWN if value is None else f"{100 * value:.0f}"
-
-
-def number(value: float | None) -> str:
-    """Return a figure with two decimal places."""
-    return UNKNOWN if value is None else f"{value:.2f}"
-
-
-def signed(value: float | None) -> str:
-    """Return a figure with its sign."""
-    return UNKNOWN if value is None else f"{value:+.3f}"
-
-
-def between(interval: Sequence[float | None] | None, say: Any) -> str:
-    """Return an interval in words."""
-    if interval is None:
-        return "cannot be told"
-    low, high = ("no end" if end is None else say(end) for end in interval)
-    return f"{low} to {high}"

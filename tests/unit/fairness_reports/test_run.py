@@ -151,6 +151,8 @@ def test_small_groups_are_topped_up_and_the_sample_is_seeded(audited: tuple[Any,
     smallest = int(np.argmin(np.bincount(grouping.code)))
     there = min(150, int((grouping.code == smallest).sum()))
     assert one.of_group(grouping, smallest)[2] >= there
+    assert 1 <= one.of_group(grouping, smallest)[3] <= one.of_group(grouping, smallest)[2]
+    assert one.of_group(grouping, 99)[2:] == (0, 0)
 
 
 def test_a_model_of_other_features_is_refused(audited: tuple[Any, Path, dict[str, Any]], tmp_path: Path) -> None:

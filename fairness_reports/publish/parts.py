@@ -1,0 +1,113 @@
+"""Parts of the board pack that look beyond the gate: other capacities, proxies, what each service adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fairness_reports.audit.proxies import TOGETHER
+from fairness_reports.publish.words import UNKNOWN, between, number, share
+
+__all__ = ["capacities", "proxies", "responses", "services"]
+
+Row = Mapping[str, Any]
+
+_TELLING = 3
+
+
+def capacities(rows: Sequence[Row], characteristic: str) -> dict[str, Any]:
+    """Return by group the ratio of the share reached at each capacity, and the area under the curve."""
+    chosen = [
+        row
+        for row in rows
+        if row["characteristic"] == characteristic
+        and row["measure"] == "recall"
+        and row["component"] is None
+        and row["at"].startswith("capacity x")
+    ]
+    areas = {row["group"]: row for row in rows if row["characteristic"] == characteristic and row["measure"] == "auc"}
+    ats = list(dict.fromkeys(row["at"] for row in chosen))
+    by = {(row["at"], row["group"]): row for row in chosen}
+    groups = list(dict.fromkeys(row["group"] for row in chosen))
+    return {
+        "columns": [at.replace("capacity x", "Places x") for at in ats],
+        "rows": [
+            {
+                "group": group,
+                "cells": [ratio(by.get((at, group))) for at in ats],
+                "auc": number(areas[group]["estimate"]) if group in areas else UNKNOWN,
+                "auc_interval": between(areas[group]["interval"], number) if group in areas else UNKNOWN,
+            }
+            for group in groups
+        ],
+    }
+
+
+def ratio(row: Row | None) -> str:
+    """Return a finding's ratio with its interval."""
+    if row is None or row["ratio"] is None:
+        return UNKNOWN
+    return f"{number(row['ratio'])} ({between(row['ratio_interval'], number)})"
+
+
+def proxies(rows: Sequence[Row], names: Mapping[str, str], titles: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return by group how well all data together tells it apart, and the most telling pieces alone."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if row["measure"] == "proxy_auc":
+            found.setdefault((row["characteristic"], row["group"]), []).append(row)
+    table = []
+    for (characteristic, group), mine in found.items():
+        together = next(row for row in mine if row["component"] == TOGETHER)
+        alone = [row for row in mine if row["component"] != TOGETHER and row["estimate"] is not None]
+        alone.sort(key=lambda row: -abs(row["estimate"] - 0.5))
+        told = "; ".join(f"{names.get(row['component'], row['component'])} {_area(row)}" for row in alone[:_TELLING])
+        table.append({"group": f"{titles[characteristic]}: {group}", "together": _area(together), "alone": told})
+    return table
+
+
+def _area(row: Row) -> str:
+    return f"{number(row['estimate'])} ({between(row['interval'], number)})"
+
+
+def services(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return the newest dates' list as it is, and without each service's data; the least loss first."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row["at"].startswith("capacity, newest") and row["group"] is None:
+            found.setdefault(row["at"], {})[row["measure"]] = row
+    table = []
+    for at, both in found.items():
+        _, _, without = at.partition("without ")
+        name = without.replace("_", " ").capitalize() if without else "Nothing left out"
+        note = both["precision"].get("note", "")
+        table.append(
+            {
+                "name": name,
+                "intrudes": note.removeprefix("intrusiveness ").removesuffix(" of 5") or UNKNOWN,
+                "precision": share(both["precision"]["estimate"]),
+                "precision_interval": between(both["precision"]["interval"], share),
+                "recall": share(both["recall"]["estimate"]),
+                "recall_interval": between(both["recall"]["interval"], share),
+            }
+        )
+    return table
+
+
+def responses(rows: Sequence[Row], characteristic: str, title: str) -> dict[str, Any]:
+    """Return by group the share reached beside everyone else, with and without what services did."""
+    chosen = [
+        row
+        for row in rows
+        if row["at"].startswith("capacity, newest")
+        and row["characteristic"] == characteristic
+        and row["measure"] == "recall"
+    ]
+    after = {row["group"]: row for row in chosen if row["at"].endswith("without system responses")}
+    before = {row["group"]: row for row in chosen if not row["at"].endswith("without system responses")}
+    return {
+        "title": title,
+        "rows": [
+            {"group": group, "before": ratio(row), "after": ratio(after.get(group))} for group, row in before.items()
+        ],
+    }

@@ -1,0 +1,37 @@
+"""Figures in words, the same way on every page: what is not known is a dash, never a 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+__all__ = ["UNKNOWN", "between", "hundred", "number", "share", "signed"]
+
+UNKNOWN = "–"
+
+
+def share(value: float | None) -> str:
+    """Return a share as a percentage with one decimal place."""
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"
+
+
+def hundred(value: float | None) -> str:
+    """Return a share as a whole number of 100."""
+    return UNKNOWN if value is None else f"{100 * value:.0f}"
+
+
+def number(value: float | None) -> str:
+    """Return a figure with two decimal places."""
+    return UNKNOWN if value is None else f"{value:.2f}"
+
+
+def signed(value: float | None) -> str:
+    """Return a figure with its sign and three decimal places."""
+    return UNKNOWN if value is None else f"{value:+.3f}"
+
+
+def between(interval: Sequence[float | None] | None, say: Callable[[float | None], str]) -> str:
+    """Return an interval in words; an end that the data cannot bound is "no end"."""
+    if interval is None:
+        return "cannot be told"
+    low, high = ("no end" if end is None else say(end) for end in interval)
+    return f"{low} to {high}"

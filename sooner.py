@@ -6,11 +6,13 @@ expired, 15 referred to the board.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +28,7 @@ import training.commands
 from charter.contracts.files import pointed, read_json, writer_lock
 from charter.errors import BlockedError, SoonerError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.log import FileLog
 from charter.policy import Policy
 from charter.register import Register
 from charter.signoffs import today
@@ -100,11 +103,17 @@ def rank(
     refresh: Annotated[bool, typer.Option("--refresh", help="A manager asks for a new list before this one ends.")] = (
         False
     ),
+    team: Annotated[str, typer.Option("--print", help="Print this team's list on paper, numbered and logged.")] = "",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Build the matrix of one date and issue each team's worklist from it, within its capacity and offer of help."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    if team:
+        from serving.printing import printed
+
+        print(printed(invocation, team))
+        return
     with writer_lock(invocation.workspace.root):
         result = _rank(invocation, as_of.date() if as_of else None, refresh=refresh)
     invocation.report(result.document(), result.sentence())
@@ -154,6 +163,65 @@ def reproduce(
         print(record.decode())
     else:
         invocation.report({}, f"{referral}: the same {len(record):,} bytes, from snapshot {snapshot}.")
+
+
+Through = Annotated[str, typer.Option("--through", help="The service whose reference names the person.")]
+Reference = Annotated[
+    str, typer.Option("--reference", help="That service's reference; asked for if left out.", prompt="Reference")
+]
+
+
+@app.command()
+def resident(
+    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict or erase.")],
+    through: Through,
+    reference: Reference,
+    service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
+    purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; all of them by default.")] = "*",
+    role: Annotated[str, typer.Option("--role", help="The role that acts, for the log.")] = "resident_desk",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for the log.")] = "a resident asked",
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Use a resident's rights: show what is held, object, withdraw, restrict, erase; each leaves a certificate."""
+    import fairness_reports.forget
+    import serving.forget
+    import training.erasure
+    from features.identity.rights import ask
+    from features.identity.rights import show as show_held
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    log = FileLog(invocation.workspace.log)
+
+    def record(entry: Mapping[str, object]) -> None:
+        log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
+
+    if right == "show":
+        shown = show_held(invocation, through=through, reference=reference, role=role, reason=reason, log=record)
+        invocation.report(shown, json.dumps(shown, indent=1, default=str))
+        return
+    with writer_lock(invocation.workspace.root):
+        record({"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose})
+        rooms = (training.erasure.forget, fairness_reports.forget.forget, serving.forget.forget)
+        certificate = ask(
+            invocation,
+            right,
+            through=through,
+            reference=reference,
+            service=service,
+            purpose=purpose,
+            forgetting=rooms,
+        )
+    removed = sum(sum(rows.values()) for rows in certificate.rows_removed.values())
+    invocation.report(
+        asdict(certificate),
+        f"Certificate {certificate.request}: {right}, service {service}, purpose {purpose}, filed "
+        f"{certificate.filed_at}. {removed:,} rows removed from {len(certificate.rows_removed)} snapshots and "
+        f"{certificate.matrices_dropped} matrices dropped. Run `sooner build` and `sooner rank` again.",
+    )
 
 
 @contextmanager
@@ -333,7 +401,7 @@ def main() -> None:
     except SoonerError as error:
         sys.exit(_refuse(error.message, error.next_step, error.exit_code))
     except typer.TyperException as error:
-        sys.exit(_refuse(str(error), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code))
+        sys.exit(_refuse(error.format_message(), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code))
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(_refuse("stopped before the end; what was there before is unchanged.", "Run it again.", 130))
     except OSError as error:

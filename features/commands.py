@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -151,57 +150,6 @@ def explain(
             f"(known {question.day_of(event.known_at)}, person {event.person_id}): {line.why}"
         )
     invocation.report(found.document(), "\n".join(lines))
-
-
-Through = Annotated[str, typer.Option("--through", help="The service whose reference names the person.")]
-Reference = Annotated[
-    str, typer.Option("--reference", help="That service's reference; asked for if left out.", prompt="Reference")
-]
-
-
-@verbs.command()
-def resident(
-    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict or erase.")],
-    through: Through,
-    reference: Reference,
-    service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
-    purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; all of them by default.")] = "*",
-    role: Annotated[str, typer.Option("--role", help="The role that acts, for the log.")] = "resident_desk",
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the log.")] = "a resident asked",
-    council: CouncilDir = _COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = _WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Use a resident's rights: show what is held, object, withdraw, restrict, erase; each leaves a certificate."""
-    import json
-    from dataclasses import asdict
-
-    from charter.log import FileLog
-    from features.identity.rights import ask
-    from features.identity.rights import show as show_held
-
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    log = FileLog(invocation.workspace.log)
-
-    def record(entry: Mapping[str, object]) -> None:
-        log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
-
-    if right == "show":
-        shown = show_held(invocation, through=through, reference=reference, role=role, reason=reason, log=record)
-        invocation.report(shown, json.dumps(shown, indent=1, default=str))
-        return
-    with writer_lock(invocation.workspace.root):
-        record({"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose})
-        certificate = ask(invocation, right, through=through, reference=reference, service=service, purpose=purpose)
-    removed = sum(sum(rows.values()) for rows in certificate.rows_removed.values())
-    invocation.report(
-        asdict(certificate),
-        f"Certificate {certificate.request}: {right}, service {service}, purpose {purpose}, filed "
-        f"{certificate.filed_at}. {removed:,} rows removed from {len(certificate.rows_removed)} snapshots and "
-        f"{certificate.matrices_dropped} matrices dropped. Run `sooner build` and `sooner rank` again.",
-    )
 
 
 @verbs.command()

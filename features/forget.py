@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 
 from charter.contracts.workspace import Workspace
 
-__all__ = ["drop_matrices", "forget"]
+__all__ = ["forget"]
 
 
 def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
@@ -17,11 +17,6 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
 
     Snapshots and vault are cleared by `features.identity.rights`, which knows what was asked of which service.
     """
-    return drop_matrices(frozenset(person_ids), workspace)
-
-
-def drop_matrices(person_ids: Collection[str], workspace: Workspace) -> int:
-    """Drop every matrix of every programme that holds any of `person_ids`, and the pointers at them."""
     wanted = np.array(sorted(person_ids), dtype="S32")
     dropped = 0
     for manifest in sorted((workspace.root / "matrix").glob("*/*/manifest.json")):

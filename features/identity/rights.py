@@ -13,7 +13,7 @@ has a tombstone. Of the person nothing else changes, and of nobody else anything
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -32,7 +32,7 @@ from charter.key import Key
 from charter.policy import PURPOSES, Policy
 from charter.register import Register
 from charter.vault import Log, Vault
-from features.forget import drop_matrices
+from features.forget import forget
 from features.identity.homes import settle_residence
 from features.identity.ledger import ACTIONS, Request, append, choices, read
 from features.identity.parameters import Parameters
@@ -45,6 +45,10 @@ __all__ = ["Certificate", "ask", "replay", "show"]
 
 _CLEARED = ("events", "addresses", "coverage", "protected")
 """The records that a request clears; choices stay, so that they are honoured, and identities until erasure."""
+
+
+Forgetting = Callable[[Iterable[str], Workspace], int]
+"""A room's `forget`: takes the people to be forgotten out of what the room holds."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,11 @@ def ask(
     service: str = ALL,
     purpose: str = ALL,
     now: datetime | None = None,
+    forgetting: Sequence[Forgetting] = (),
 ) -> Certificate:
     """File a resident's request and carry it out. The writer lock is the caller's.
+
+    `forgetting`: the other rooms' `forget`, called before this room drops the matrices that say whose rows are whose.
 
     `through` and `reference` name the person as one service knows them; `service` and `purpose` are what the request
     is about. Raises UsageError for an unknown word, DataError where nobody is known under the reference.
@@ -89,7 +96,7 @@ def ask(
     refs = _refs_of(workspace, ref, service)
     request = Request(action, (now or datetime.now(UTC)).isoformat(), through, ref, refs, service, purpose)
     append(workspace, request)
-    done = replay(invocation)
+    done = replay(invocation, forgetting)
     return done[request.id]
 
 
@@ -123,7 +130,7 @@ def _refs_of(workspace: Workspace, ref: str, service: str) -> tuple[str, ...]:
     return tuple(sorted(found | {ref}))
 
 
-def replay(invocation: Invocation) -> Mapping[str, Certificate]:
+def replay(invocation: Invocation, forgetting: Sequence[Forgetting] = ()) -> Mapping[str, Certificate]:
     """Bring every snapshot in line with the ledger; return a certificate for each request carried out just now.
 
     Requests that already have a tombstone in a snapshot are done there. The writer lock is the caller's.
@@ -142,7 +149,9 @@ def replay(invocation: Invocation) -> Mapping[str, Certificate]:
             rows[snapshot.name] = carried.out()
             people |= carried.people
         if rows:
-            dropped = drop_matrices(people, workspace)
+            for room in forgetting:
+                room(people, workspace)
+            dropped = forget(people, workspace)
             certificates[request.id] = Certificate(
                 request.id,
                 request.action,

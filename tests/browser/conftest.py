@@ -25,7 +25,8 @@ _FLAGS = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+# A module, not the session: Playwright keeps an event loop running in its thread, and other tests start their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium, or skip and say what brings it; with CI=true a missing browser is a failure."""
     if not Path(CHROMIUM).exists():

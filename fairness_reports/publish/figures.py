@@ -99,15 +99,17 @@ def _arrow(x: float, y: float, way: int, colour: str) -> str:
     return f'<path d="M{x:.1f} {y - 6:.1f} l{8 * way} 6 l{-8 * way} 6 z" fill="{colour}"/>'
 
 
-def bars(identity: str, title: str, rows: Sequence[Bar], *, axis: str, percent: bool = False) -> Markup:
-    """Draw values from 0 as bars, with intervals where there are any."""
-    plot = WIDTH - 2 * _LABEL + 60
-    start = _LABEL + 60
+def bars(
+    identity: str, title: str, rows: Sequence[Bar], *, axis: str, percent: bool = False, label: float = 250
+) -> Markup:
+    """Draw values from 0 as bars, with intervals where there are any; `label` is the room for their names."""
+    plot = WIDTH - label - 10
+    start = label
     top = max([row.interval[1] if row.interval else row.value for row in rows] + [1e-9])
     height = 8 + _ROW * len(rows) + 26
 
     def x(value: float) -> float:
-        return start + (plot - 60) * max(value, 0.0) / top
+        return start + (plot - 70) * max(value, 0.0) / top
 
     spoken = "; ".join(f"{row.label} {_number(row.value, percent)}" for row in rows)
     parts = [_open(identity, title, f"{axis}. {spoken}.", height)]
@@ -156,4 +158,4 @@ def _described(rows: Sequence[Dot]) -> str:
 
 
 def _number(value: float, percent: bool) -> str:
-    return f"{100 * value:.1f} %" if percent else f"{value:.3g}"
+    return f"{100 * value:.1f} %" if percent else f"{value:.2f}"

@@ -32,7 +32,7 @@ def beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
     values, data = explained.values[explained.drawn], explained.data[explained.drawn]
     order = np.argsort(-np.abs(values).mean(axis=0), kind="stable")[:_SHOWN]
     rng = np.random.default_rng(seed)
-    figure, axes = plt.subplots(figsize=(9, 0.42 * len(order) + 1.1), dpi=110)
+    figure, axes = plt.subplots(figsize=(10, 0.42 * len(order) + 1.1), dpi=110)
     try:
         for place, column in enumerate(order):
             shades = _shade(data[:, column])
@@ -46,9 +46,7 @@ def beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
             )
         axes.axvline(0, color="#0b0c0c", linewidth=0.8)
         axes.set_yticks([-place for place in range(len(order))], [_short(titles[column]) for column in order])
-        axes.set_xlabel(
-            "Contribution to the margin (right: up the list). Dark: a high value; pale: a low one; ring: not seen"
-        )
+        axes.set_xlabel("Contribution; right: up the list")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
         figure.tight_layout()
@@ -78,4 +76,4 @@ def _spread(values: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 46 else text[:45].rstrip() + "…"
+    return text if len(text) <= 60 else text[:59].rstrip() + "…"

@@ -385,7 +385,7 @@ def _seen(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _weights(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Markup:
     drawn = [Bar(_short(names.get(row["component"], row["component"])), row["estimate"], strong=True) for row in rows]
-    return bars("weights", "What moves the scores most", drawn, axis="Mean absolute contribution")
+    return bars("weights", "What moves the scores most", drawn, axis="Mean absolute contribution", label=440)
 
 
 def _leans(
@@ -419,4 +419,4 @@ def _facts(pack: Pack) -> list[tuple[str, str]]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 34 else text[:33].rstrip() + "…"
+    return text if len(text) <= 62 else text[:61].rstrip() + "…"

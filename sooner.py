@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,9 @@ app = typer.Typer(
 )
 for room in (borough, features, training, fairness_reports, charter, serving):
     app.registered_commands += room.commands.verbs.registered_commands
+
+_STOPPED = 130
+"""The exit code of a command that was stopped by Ctrl-C, as in every shell."""
 
 COUNCIL = Path("council")
 WORKSPACE = Path("workspace")
@@ -396,19 +400,40 @@ def main() -> None:
     """Run the command line; print one clear sentence and leave with its exit code when something is refused."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    stops: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        code = _answer()
+    except Exception:
+        # A library may turn Ctrl-C into an error of its own, as DuckDB does.
+        if not stops:
+            raise
+        code = _STOPPED
+    if code == _STOPPED:
+        _refuse("stopped before the end; what was there before is unchanged.", "Run it again.", code)
+    sys.exit(code)
+
+
+def _answer() -> int:
+    """Run the command line and return its exit code; what is refused on purpose has been said by then."""
     try:
         code = app(standalone_mode=False)
     except SoonerError as error:
-        sys.exit(_refuse(error.message, error.next_step, error.exit_code))
+        return _refuse(error.message, error.next_step, error.exit_code)
     except typer.TyperException as error:
-        sys.exit(_refuse(error.format_message(), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code))
+        return _refuse(error.format_message(), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(_refuse("stopped before the end; what was there before is unchanged.", "Run it again.", 130))
+        return _STOPPED
     except OSError as error:
         what = f" ({Path(error.filename).name})" if error.filename else ""
         sentence = f"the machine could not do it: {error.strerror or error}{what}; what was there before is unchanged."
-        sys.exit(_refuse(sentence, "Make room or mend the permissions, then run it again.", 11))
-    sys.exit(code if isinstance(code, int) else 0)
+        return _refuse(sentence, "Make room or mend the permissions, then run it again.", 11)
+    return code if isinstance(code, int) else 0
 
 
 def _refuse(sentence: str, next_step: str, code: int) -> int:

@@ -86,11 +86,15 @@ def read_delivery(source: Source, folder: Path, council: Council, now: datetime)
 def _moment(raw: Any, name: str, source: Source, council: Council) -> datetime:
     value = raw.get(name)
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            value = None
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return council.midnight(value)
     raise DataError(
-        f"the delivery of {source.service!r} has no {name!r}.", "Write it as a date or a time with its offset."
+        f"the delivery of {source.service!r} has no {name!r} that is a date or a time.",
+        'Write it as "2026-09-28" or "2026-09-28T06:00:00+00:00".',
     )

@@ -142,4 +142,5 @@ def _metrics(invocation: Invocation, run_id: str, planned: Plan, trained: Traine
         if "points" in trained.candidates
         else [],
         "left_out": list(planned.unchanging),
+        "suspected_leaks": [{"feature": leak.feature, "sign": leak.sign} for leak in planned.suspected],
     }

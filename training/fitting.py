@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.boosting import BinnedRows, directions
-from training.dataset import MISSING, Dataset
-from training.models import Fitted, Sample, fit_simple
+from training.dataset import MISSING
+from training.models import Fitted, fit_simple, sample_of
 from training.planning import Plan
-from training.settings import RELEASABLE, Settings
+from training.settings import RELEASABLE
 
 __all__ = ["Trained", "fit_all", "fit_candidate"]
 
@@ -83,7 +83,7 @@ def _fit(
     matrix = data.matrix
     fitted = []
     stated = directions(matrix.definition, matrix.features)
-    sample = _sample(data, labels, settings)
+    sample = sample_of(data, labels, settings)
     for name in names:
         if name == "lightgbm":
             everywhere = [labels.get(day, np.full(len(data.at(day).entity), MISSING, dtype=np.int8)) for day in dates]
@@ -91,16 +91,3 @@ def _fit(
         else:
             fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))
     return fitted
-
-
-def _sample(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
-    """Copy the labelled rows, or a seeded sample of them, for the models that need them in memory."""
-    rows = sum(int((label != MISSING).sum()) for label in labels.values())
-    share = min(1.0, settings.logistic.rows / max(rows, 1))
-    generator = np.random.default_rng(settings.lightgbm.seed)
-    features, chosen = [], []
-    for day, label in labels.items():
-        picked = np.flatnonzero((label != MISSING) & (generator.random(len(label)) < share))
-        features.append(data.at(day).features[picked])
-        chosen.append(label[picked])
-    return Sample(np.concatenate(features), np.concatenate(chosen))

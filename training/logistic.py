@@ -1,8 +1,8 @@
 """Logistic regression on steps: each feature is cut at a few values, and each step adds its own amount.
 
-A step, "at least this value", lets the regression follow a curve and leave out what is not seen, and makes the model
-a sum of one-step rules that serving can score and explain (`stumps.py`). Fitted by scikit-learn with a ridge. A step
-whose sign contradicts the feature's stated direction is dropped, and the rest fitted again.
+A step, "at least this value" or "below that", lets the regression follow a curve and leave out what is not seen, and
+makes the model a sum of one-step rules that serving can score and explain (`stumps.py`). Fitted by scikit-learn with a
+ridge. A step whose sign contradicts the feature's stated direction is dropped, and the rest fitted again.
 """
 
 from __future__ import annotations
@@ -27,24 +27,38 @@ _ROUGH, _FINE = 1e-3, 1e-4
 
 
 def candidates(features: NDArray[np.float32], steps: int) -> list[Stump]:
-    """Return "at least" rules that add nothing yet: the smallest value above the lowest, then each half of the rest."""
+    """Return rules that add nothing yet, away from each feature's commonest value: "at least" above it, "below" under.
+
+    Each step halves those beyond it: a list is cut in the tails, where evenly spaced steps would leave everybody tied.
+    A value that is not seen then stands where the commonest one does.
+    """
     found = []
     for column in range(features.shape[1]):
         values = features[:, column]
-        for threshold in _thresholds(values[~np.isnan(values)], steps):
-            share = float((values >= threshold).mean())
+        seen = values[~np.isnan(values)]
+        for threshold, at_least in _cuts(seen, steps):
+            share = float((values >= threshold if at_least else values < threshold).mean())
             if _RAREST <= share <= 1 - _RAREST:
-                found.append(Stump(column, threshold, True, 0.0, share))
+                found.append(Stump(column, threshold, at_least, 0.0, share))
     return found
 
 
-def _thresholds(seen: NDArray[np.float32], steps: int) -> list[float]:
-    above = seen[seen > seen.min()] if seen.size else seen
-    if not above.size:
+def _cuts(seen: NDArray[np.float32], steps: int) -> list[tuple[float, bool]]:
+    """Return (cut, at least) pairs: the first splits the commonest value off, each next one halves what lies beyond."""
+    if not seen.size:
         return []
-    # Each step halves those above it: a list is cut in the tail, where evenly spaced steps would all be tied.
-    cuts = np.quantile(above, 1 - 0.5 ** np.arange(steps), method="inverted_cdf")
-    return sorted({float(cut) for cut in cuts})
+    values, counts = np.unique(seen, return_counts=True)
+    common = values[counts.argmax()]
+    above, under = seen[seen > common], seen[seen < common]
+    halves = np.power(0.5, np.arange(steps), dtype=np.float64)
+    cuts = [(float(cut), True) for cut in np.unique(_quantiles(above, 1 - halves))]
+    # "Below" excludes its cut, so the cut under the commonest value is the next larger value that occurs.
+    below = np.searchsorted(values, np.unique(_quantiles(under, halves)), side="right")
+    return cuts + [(float(values[place]), False) for place in below]
+
+
+def _quantiles(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float32]:
+    return np.asarray(np.quantile(values, at, method="inverted_cdf")) if values.size else values
 
 
 def indicators(rules: Sequence[Stump], features: NDArray[np.float32]) -> Any:
@@ -74,7 +88,8 @@ def regression(
     for tolerance in (_ROUGH, _FINE):
         while True:
             weights, intercept = coefficients(held, labels, settings.l2, tolerance)
-            against = np.array([directions[rule.feature] for rule in rules]) * weights < 0
+            upward = np.array([1 if rule.at_least else -1 for rule in rules])
+            against = np.array([directions[rule.feature] for rule in rules]) * upward * weights < 0
             if not against.any():
                 break
             held = held[:, ~against]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -21,13 +22,14 @@ from numpy.typing import NDArray
 
 from charter.errors import DefinitionError
 from training.boosting import predict
+from training.dataset import MISSING, Dataset
 from training.logistic import regression
 from training.metrics import Order
 from training.points import points_list
 from training.settings import Settings
 from training.stumps import Stump, model_text
 
-__all__ = ["Fitted", "Sample", "fit_simple", "words"]
+__all__ = ["Fitted", "Sample", "auroc_of", "fit_simple", "sample_of", "words"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,19 @@ class Sample:
 
     features: NDArray[np.float32]
     labels: NDArray[np.int8]
+
+
+def sample_of(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
+    """Copy the labelled rows, or a seeded sample of them, for the models that need them in memory."""
+    rows = sum(int((label != MISSING).sum()) for label in labels.values())
+    share = min(1.0, settings.logistic.rows / max(rows, 1))
+    generator = np.random.default_rng(settings.lightgbm.seed)
+    features, chosen = [], []
+    for day, label in labels.items():
+        picked = np.flatnonzero((label != MISSING) & (generator.random(len(label)) < share))
+        features.append(data.at(day).features[picked])
+        chosen.append(label[picked])
+    return Sample(np.concatenate(features), np.concatenate(chosen))
 
 
 @dataclass(frozen=True)
@@ -113,15 +128,15 @@ def _best_feature(sample: Sample, stated: Sequence[int], names: Sequence[str]) -
     best = (-1.0, 0, 1)
     for column, direction in enumerate(stated):
         for sign in (direction,) if direction else (1, -1):
-            fitted = _ordered_by("one_feature", [(column, sign)], sample)
-            area = _auroc(fitted.margins(sample.features, threads=1), sample.labels)
-            best = max(best, (area, column, sign))
+            best = max(best, (auroc_of(sample, [(column, sign)]), column, sign))
     return _ordered_by("one_feature", [(best[1], best[2])], sample, feature=names[best[1]])
 
 
-def _auroc(margins: NDArray[np.float64], labels: NDArray[np.int8]) -> float:
+def auroc_of(sample: Sample, columns: Sequence[tuple[int, int]]) -> float:
+    """Return the AUROC of ordering rows by the largest of some signed columns; not seen comes last, NaN: one class."""
+    margins = _ordered_by("", columns, sample).margins(sample.features, threads=1)
     order = np.argsort(-margins, kind="stable")
-    return Order.of(margins[order], labels[order] == 1).areas(np.ones(len(labels), dtype=np.uint8))[1]
+    return Order.of(margins[order], sample.labels[order] == 1).areas(np.ones(len(margins), dtype=np.uint8))[1]
 
 
 def words(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[str]) -> list[str]:

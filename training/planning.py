@@ -18,7 +18,9 @@ from charter.invocation import Invocation
 from charter.programme import Programme
 from training.dataset import Dataset
 from training.folds import Fold, FoldCount, count, plan
+from training.leaks import Leak, suspects
 from training.lists import Places
+from training.models import sample_of
 from training.settings import Settings
 
 __all__ = ["Plan", "fold_document", "make_plan"]
@@ -34,6 +36,7 @@ class Plan:
     counts: list[FoldCount]
     places: Places
     unchanging: tuple[str, ...]
+    suspected: tuple[Leak, ...]
 
     @property
     def tested(self) -> list[date]:
@@ -61,13 +64,10 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Se
     folds = plan(data, settings.folds)
     tested = [day for fold in folds for day in fold.test]
     capacity = {day: programme.capacity(invocation.council, day) for day in tested}
+    counts = [count(data, fold) for fold in folds]
+    places = Places.of(data, tested, capacity, invocation.council)
     return Plan(
-        data,
-        settings,
-        folds,
-        [count(data, fold) for fold in folds],
-        Places.of(data, tested, capacity, invocation.council),
-        _unchanging(data, settings),
+        data, settings, folds, counts, places, _unchanging(data, settings), _suspected(data, settings, folds[-1])
     )
 
 
@@ -76,6 +76,21 @@ def _newest(invocation: Invocation) -> Matrix:
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to train on.", "Run `sooner build`.")
     return Matrix.open(folder)
+
+
+def _suspected(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...]:
+    """Return the features that know the outcome too well on a fold's training rows, or refuse them."""
+    sample = sample_of(data, {day: data.labels(day, fold.cut) for day in fold.train}, settings)
+    found = tuple(suspects(sample, data.matrix.features))
+    if found and settings.leaks.suspected == "refuse":
+        more = f" (and {len(found) - 1} more features)" if len(found) > 1 else ""
+        raise DataError(
+            f"the feature {found[0].feature} knows the outcome too well{more}: it {found[0].sign}. It was probably"
+            " recorded after the outcome.",
+            'Look at when its events become known; if it is right all the same, write `suspected = "accept"` in'
+            " [leaks] of training.toml.",
+        )
+    return found
 
 
 def _unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:

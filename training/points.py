@@ -1,91 +1,175 @@
 """A points list: a few rules, each worth whole points, that a practitioner could add up by hand.
 
-Fitted on training rows alone, in the manner of the lists that councils already use. The best cut of each feature is
-found by the z score of its log odds ratio; a ridge logistic regression weighs the strongest together; weights become
-1 to `most` points. Only rules that raise the likelihood enter: a list that also subtracts is not added up in the head.
+Fitted on training rows alone, in the manner of the lists that councils already use, and as well as such a list can be:
+a baseline that was made weak would flatter every model. Rules are chosen one by one, each with the points that most
+raise the list's average precision; then points are changed, rules are dropped or exchanged, as long as that helps. Only
+rules that raise the likelihood enter: a list that also subtracts is not added up in the head.
+
+A list has few different totals, so how a rule changes its average precision follows from two histograms of totals, of
+the rows the rule applies to: no row is sorted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charter.errors import DataError
-from training.logistic import candidates, coefficients, indicators
+from training.logistic import candidates
 from training.settings import Points
 from training.stumps import Stump
 
 __all__ = ["points_list"]
 
-_STEPS = 8
-_L2 = 1.0
+_STEPS = 6
 _SURE = 2.0
-"""The least z score of a rule that may enter."""
+"""The least z score, of the log odds ratio, of a rule that may enter."""
 
-_POOL = 3
-"""How many candidate rules are weighed together for each rule that may stay."""
+_GAIN = 1e-4
+"""The least relative rise in average precision that is worth a rule or a change."""
+
+_ROUNDS = 4
+
+Counts = NDArray[np.int64]
 
 
 def points_list(
     features: NDArray[np.float32], labels: NDArray[np.int8], directions: Sequence[int], settings: Points
 ) -> list[Stump]:
-    """Return at most `settings.rules` rules, the weightiest first; raise DataError where no rule raises anything."""
-    rules = _strongest(_both_ways(candidates(features, _STEPS), directions), features, labels)
-    rules = rules[: settings.rules * _POOL]
-    for keep in (len(rules), settings.rules, settings.rules):
-        rules = _weighed(rules, features, labels)[:keep]
+    """Return at most `settings.rules` rules, most points first; raise DataError where no rule raises anything."""
+    rules = [
+        _Rule(rule, np.flatnonzero(rule.applies(features[:, rule.feature])))
+        for rule in _allowed(candidates(features, _STEPS), directions)
+    ]
+    rules = [rule for rule in rules if _z(rule, labels) > _SURE]
     if not rules:
         raise DataError(
             "no feature raises the likelihood of the outcome, so there is no points list to compare with.",
             "Look at the features' directions in definition.py and at the outcome.",
         )
-    unit = max(rule.adds for rule in rules) / settings.most
-    pointed = [replace(rule, adds=float(round(rule.adds / unit))) for rule in rules]
-    return sorted((rule for rule in pointed if rule.adds >= 1), key=lambda rule: (-rule.adds, rule.feature))
-
-
-def _both_ways(rules: Sequence[Stump], directions: Sequence[int]) -> list[Stump]:
-    """Return the rules as the directions allow: at least, below, or both where a feature is free."""
-    upward = [rule for rule in rules if directions[rule.feature] >= 0]
-    downward = [
-        replace(rule, threshold=_tidy(rule.threshold), at_least=False)
-        for rule in rules
-        if directions[rule.feature] <= 0
+    chosen = _Fit(labels == 1, settings).chosen(rules)
+    found = [
+        replace(rules[place].stump, adds=float(points), share=len(rules[place].rows) / len(labels))
+        for place, points in chosen.items()
     ]
-    return [replace(rule, threshold=_tidy(rule.threshold)) for rule in upward] + downward
+    return sorted(found, key=lambda rule: (-rule.adds, rule.feature, rule.threshold))
+
+
+@dataclass(frozen=True)
+class _Rule:
+    stump: Stump
+    rows: NDArray[np.int64]
+
+
+def _allowed(rules: Sequence[Stump], directions: Sequence[int]) -> list[Stump]:
+    """Return the rules that may raise the likelihood by their feature's direction, with cuts people can remember."""
+    both = [replace(rule, threshold=_tidy(rule.threshold)) for rule in rules]
+    both += [replace(rule, at_least=not rule.at_least, share=1 - rule.share) for rule in both]
+    return [rule for rule in both if directions[rule.feature] * (1 if rule.at_least else -1) >= 0]
 
 
 def _tidy(threshold: float) -> float:
-    """Return a threshold that people can remember: two figures, and whole below 100."""
-    if threshold < 100:
-        return float(np.float32(threshold))
+    """Return a threshold that people can remember: two figures, unless it is a whole number below 100."""
+    if threshold <= 0 or (threshold < 100 and threshold == round(threshold)):
+        return threshold
     size = 10.0 ** (np.floor(np.log10(threshold)) - 1)
     return float(np.floor(threshold / size) * size)
 
 
-def _strongest(rules: Sequence[Stump], features: NDArray[np.float32], labels: NDArray[np.int8]) -> list[Stump]:
-    """Return each feature's best rule, by the z score of its log odds ratio, the strongest first."""
-    held = indicators(rules, features)
-    with_rule, among_positive = held.T @ np.ones(len(labels)), held.T @ (labels == 1).astype(np.float64)
-    positives, rows = float((labels == 1).sum()), float(len(labels))
-    a, b = among_positive + 0.5, with_rule - among_positive + 0.5
-    c, d = positives - among_positive + 0.5, rows - positives - (with_rule - among_positive) + 0.5
-    z = np.log(a * d / (b * c)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d)
-    best: dict[int, int] = {}
-    for place, rule in enumerate(rules):
-        if z[place] > _SURE and (rule.feature not in best or z[place] > z[best[rule.feature]]):
-            best[rule.feature] = place
-    ordered = sorted(best.values(), key=lambda place: (-z[place], rules[place].feature))
-    return [replace(rules[place], share=float(with_rule[place] / rows)) for place in ordered]
+def _z(rule: _Rule, labels: NDArray[np.int8]) -> float:
+    """Return the z score of the rule's log odds ratio (Haldane's correction)."""
+    hits = float((labels[rule.rows] == 1).sum())
+    positives = float((labels == 1).sum())
+    a, b = hits + 0.5, len(rule.rows) - hits + 0.5
+    c, d = positives - hits + 0.5, len(labels) - positives - (len(rule.rows) - hits) + 0.5
+    return float(np.log(a * d / (b * c)) / np.sqrt(1 / a + 1 / b + 1 / c + 1 / d))
 
 
-def _weighed(rules: Sequence[Stump], features: NDArray[np.float32], labels: NDArray[np.int8]) -> list[Stump]:
-    """Return the rules that still raise the likelihood together, the ones that move most margin first."""
-    if not rules:
-        return []
-    weights, _ = coefficients(indicators(rules, features), labels, _L2)
-    weighed = [replace(rule, adds=float(weight)) for rule, weight in zip(rules, weights, strict=True) if weight > 0]
-    return sorted(weighed, key=lambda rule: (-rule.adds * np.sqrt(rule.share * (1 - rule.share)), rule.feature))
+class _Fit:
+    """The list being made: each row's total so far, and the average precision of the totals."""
+
+    def __init__(self, positive: NDArray[np.bool_], settings: Points) -> None:
+        self._positive = positive
+        self._settings = settings
+        self._total = np.zeros(len(positive), dtype=np.int64)
+        self._levels = settings.rules * settings.most + settings.most + 1
+
+    def chosen(self, rules: Sequence[_Rule]) -> dict[int, int]:
+        """Return the points of the chosen rules by their place."""
+        points: dict[int, int] = {}
+        while len(points) < self._settings.rules:
+            best = self._best(rules, points)
+            if best is None:
+                break
+            self._add(rules, points, *best)
+        for _ in range(_ROUNDS):
+            exchanged = [self._exchange(rules, points, place) for place in list(points)]
+            if not any(exchanged):
+                break
+        return points
+
+    def _add(self, rules: Sequence[_Rule], points: dict[int, int], place: int, worth: int) -> None:
+        points[place] = worth
+        self._total[rules[place].rows] += worth
+
+    def _take(self, rules: Sequence[_Rule], points: dict[int, int], place: int) -> int:
+        worth = points.pop(place)
+        self._total[rules[place].rows] -= worth
+        return worth
+
+    def _exchange(self, rules: Sequence[_Rule], points: dict[int, int], place: int) -> bool:
+        """Take one rule out and put the best one in, perhaps itself with other points; say whether that helped."""
+        before = self._precision(*self._histograms())
+        worth = self._take(rules, points, place)
+        best = self._best(rules, points)
+        if best is not None:
+            self._add(rules, points, *best)
+            if self._precision(*self._histograms()) > before * (1 + _GAIN):
+                return True
+            self._take(rules, points, best[0])
+        self._add(rules, points, place, worth)
+        return False
+
+    def _best(self, rules: Sequence[_Rule], points: dict[int, int]) -> tuple[int, int] | None:
+        """Return the rule and points that would raise average precision most; None where nothing does."""
+        every, hits = self._histograms()
+        best, choice = self._precision(every, hits) * (1 + _GAIN), None
+        for place, rule in enumerate(rules):
+            if place in points:
+                continue
+            for worth, precision in self._tried(rule, every, hits):
+                if precision > best:
+                    best, choice = precision, (place, worth)
+        return choice
+
+    def _tried(self, rule: _Rule, every: Counts, hits: Counts) -> Iterator[tuple[int, float]]:
+        """Give the average precision with the rule at each number of points, the middle first: it wins ties."""
+        totals = self._total[rule.rows]
+        held = np.bincount(totals, minlength=self._levels)
+        held_hits = np.bincount(totals[self._positive[rule.rows]], minlength=self._levels)
+        middle = (self._settings.most + 1) // 2
+        for worth in sorted(range(1, self._settings.most + 1), key=lambda worth: abs(worth - middle)):
+            yield worth, self._precision(_shifted(every, held, worth), _shifted(hits, held_hits, worth))
+
+    def _histograms(self) -> tuple[Counts, Counts]:
+        return (
+            np.bincount(self._total, minlength=self._levels),
+            np.bincount(self._total[self._positive], minlength=self._levels),
+        )
+
+    @staticmethod
+    def _precision(every: Counts, hits: Counts) -> float:
+        """Return the average precision of totals, the largest first, equals counted as ties."""
+        drawn, found = np.cumsum(every[::-1]), np.cumsum(hits[::-1])
+        share = np.divide(found, drawn, out=np.zeros(len(found)), where=drawn > 0)
+        return float((share * hits[::-1]).sum() / found[-1])
+
+
+def _shifted(every: Counts, held: Counts, worth: int) -> Counts:
+    """Return a histogram after the held rows moved up by `worth`."""
+    moved = every - held
+    moved[worth:] += held[:-worth]
+    return moved

@@ -19,6 +19,7 @@ __all__ = [
     "Band",
     "Bootstrap",
     "Folds",
+    "Leaks",
     "Logistic",
     "Models",
     "Points",
@@ -156,6 +157,17 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Leaks:
+    """What to do with a feature that knows the outcome too well: `refuse`, or `accept` and say so in the run."""
+
+    suspected: str = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.suspected not in ("refuse", "accept"):
+            _refuse("leaks", f"suspected is refuse or accept, not {self.suspected}")
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of training.toml that training reads."""
 
@@ -166,6 +178,7 @@ class Settings:
     logistic: Logistic
     bootstrap: Bootstrap
     bands: tuple[Band, ...]
+    leaks: Leaks = Leaks()
 
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> Settings:
@@ -186,6 +199,7 @@ class Settings:
             logistic=_section(Logistic, "logistic", training.get("logistic", {})),
             bootstrap=_section(Bootstrap, "bootstrap", training.get("bootstrap", {})),
             bands=bands,
+            leaks=_section(Leaks, "leaks", training.get("leaks", {})),
         )
 
     def band_of(self, score: float) -> Band:

@@ -414,6 +414,8 @@ def main() -> None:
         if not stops:
             raise
         code = _STOPPED
+    # What is done is done: a Ctrl-C while Python tidies up changes nothing any more.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if code == _STOPPED:
         _refuse("stopped before the end; what was there before is unchanged.", "Run it again.", code)
     sys.exit(code)

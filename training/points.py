@@ -11,7 +11,7 @@ the rows the rule applies to: no row is sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,7 +31,11 @@ _SURE = 2.0
 _GAIN = 1e-4
 """The least relative rise in average precision that is worth a rule or a change."""
 
-_ROUNDS = 4
+_POOL = 160
+"""The most rules that are tried: those with the largest z scores."""
+
+_ROUNDS = 2
+"""How often every chosen rule may be exchanged."""
 
 Counts = NDArray[np.int64]
 
@@ -40,11 +44,9 @@ def points_list(
     features: NDArray[np.float32], labels: NDArray[np.int8], directions: Sequence[int], settings: Points
 ) -> list[Stump]:
     """Return at most `settings.rules` rules, most points first; raise DataError where no rule raises anything."""
-    rules = [
-        _Rule(rule, np.flatnonzero(rule.applies(features[:, rule.feature])))
-        for rule in _allowed(candidates(features, _STEPS), directions)
-    ]
-    rules = [rule for rule in rules if _z(rule, labels) > _SURE]
+    rules = [_Rule.of(rule, features, labels) for rule in _allowed(candidates(features, _STEPS), directions)]
+    sure = {place: z for place, rule in enumerate(rules) if (z := _z(rule, labels)) > _SURE}
+    rules = [rules[place] for place in sorted(sorted(sure, key=lambda place: -sure[place])[:_POOL])]
     if not rules:
         raise DataError(
             "no feature raises the likelihood of the outcome, so there is no points list to compare with.",
@@ -60,8 +62,16 @@ def points_list(
 
 @dataclass(frozen=True)
 class _Rule:
+    """A rule, the rows it applies to, and those of them that are positive."""
+
     stump: Stump
     rows: NDArray[np.int64]
+    hits: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, stump: Stump, features: NDArray[np.float32], labels: NDArray[np.int8]) -> _Rule:
+        rows = np.flatnonzero(stump.applies(features[:, stump.feature]))
+        return cls(stump, rows, rows[labels[rows] == 1])
 
 
 def _allowed(rules: Sequence[Stump], directions: Sequence[int]) -> list[Stump]:
@@ -81,7 +91,7 @@ def _tidy(threshold: float) -> float:
 
 def _z(rule: _Rule, labels: NDArray[np.int8]) -> float:
     """Return the z score of the rule's log odds ratio (Haldane's correction)."""
-    hits = float((labels[rule.rows] == 1).sum())
+    hits = float(len(rule.hits))
     positives = float((labels == 1).sum())
     a, b = hits + 0.5, len(rule.rows) - hits + 0.5
     c, d = positives - hits + 0.5, len(labels) - positives - (len(rule.rows) - hits) + 0.5
@@ -134,25 +144,22 @@ class _Fit:
         return False
 
     def _best(self, rules: Sequence[_Rule], points: dict[int, int]) -> tuple[int, int] | None:
-        """Return the rule and points that would raise average precision most; None where nothing does."""
-        every, hits = self._histograms()
-        best, choice = self._precision(every, hits) * (1 + _GAIN), None
-        for place, rule in enumerate(rules):
-            if place in points:
-                continue
-            for worth, precision in self._tried(rule, every, hits):
-                if precision > best:
-                    best, choice = precision, (place, worth)
-        return choice
+        """Return the rule and points that would raise average precision most; None where nothing does.
 
-    def _tried(self, rule: _Rule, every: Counts, hits: Counts) -> Iterator[tuple[int, float]]:
-        """Give the average precision with the rule at each number of points, the middle first: it wins ties."""
-        totals = self._total[rule.rows]
-        held = np.bincount(totals, minlength=self._levels)
-        held_hits = np.bincount(totals[self._positive[rule.rows]], minlength=self._levels)
+        All rules are tried at once: histograms are (rules, levels). The middle number of points wins ties.
+        """
+        every, hits = self._histograms()
+        held = np.stack([np.bincount(self._total[rule.rows], minlength=self._levels) for rule in rules])
+        held_hits = np.stack([np.bincount(self._total[rule.hits], minlength=self._levels) for rule in rules])
+        best, choice = self._precision(every, hits) * (1 + _GAIN), None
         middle = (self._settings.most + 1) // 2
         for worth in sorted(range(1, self._settings.most + 1), key=lambda worth: abs(worth - middle)):
-            yield worth, self._precision(_shifted(every, held, worth), _shifted(hits, held_hits, worth))
+            precision = self._precision(_shifted(every, held, worth), _shifted(hits, held_hits, worth))
+            precision[list(points)] = 0.0
+            place = int(precision.argmax())
+            if precision[place] > best:
+                best, choice = precision[place], (place, worth)
+        return choice
 
     def _histograms(self) -> tuple[Counts, Counts]:
         return (
@@ -161,15 +168,15 @@ class _Fit:
         )
 
     @staticmethod
-    def _precision(every: Counts, hits: Counts) -> float:
-        """Return the average precision of totals, the largest first, equals counted as ties."""
-        drawn, found = np.cumsum(every[::-1]), np.cumsum(hits[::-1])
-        share = np.divide(found, drawn, out=np.zeros(len(found)), where=drawn > 0)
-        return float((share * hits[::-1]).sum() / found[-1])
+    def _precision(every: Counts, hits: Counts) -> NDArray[np.float64]:
+        """Return the average precision of totals, the largest first, equals counted as ties; shape (...,)."""
+        drawn, found = np.cumsum(every[..., ::-1], axis=-1), np.cumsum(hits[..., ::-1], axis=-1)
+        share = np.divide(found, drawn, out=np.zeros(found.shape), where=drawn > 0)
+        return np.asarray((share * hits[..., ::-1]).sum(axis=-1) / found[..., -1])
 
 
 def _shifted(every: Counts, held: Counts, worth: int) -> Counts:
     """Return a histogram after the held rows moved up by `worth`."""
     moved = every - held
-    moved[worth:] += held[:-worth]
+    moved[..., worth:] += held[..., :-worth]
     return moved

@@ -27,7 +27,8 @@ import features.commands
 import serving.commands
 import training.commands
 from charter.contracts.files import pointed, read_json, writer_lock
-from charter.errors import BlockedError, SoonerError, UsageError
+from charter.disk import is_full
+from charter.errors import BlockedError, DataError, SoonerError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 from charter.log import FileLog
 from charter.policy import Policy
@@ -409,11 +410,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, stop)
     try:
         code = _answer()
-    except Exception:
-        # A library may turn Ctrl-C into an error of its own, as DuckDB does.
-        if not stops:
+    except Exception as error:
+        # A library may turn Ctrl-C into an error of its own, as DuckDB does; each says its own way that a disk is full.
+        if stops:
+            code = _STOPPED
+        elif is_full(error):
+            sentence = "there is no room left on the disk; what was there before is unchanged."
+            code = _refuse(sentence, "Make room, then run it again.", DataError.exit_code)
+        else:
             raise
-        code = _STOPPED
     # What is done is done: a Ctrl-C while Python tidies up changes nothing any more.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if code == _STOPPED:

@@ -229,7 +229,7 @@ def test_a_charter_that_is_not_understood_allows_nothing(
         (("pulll",), ("pulll",)),
         (("rank", "--as-of", "2026-13-01"), ("2026-13-01",)),
         (("build", "--as-of", "tomorrow"), ("tomorrow",)),
-        (("synth", "--households", "many"), ("many",)),
+        (("synth", "--households", "many"), ("--households", "integer")),
         (("synth", "--households", "3"), ("too small",)),
         (("pull", "--programme", "early_hlp"), ("early_hlp", "early_help")),
         (("pull", "--council", "nowhere"), ("nowhere",)),

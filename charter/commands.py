@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from charter import suspensions
+from charter import scenarios, suspensions
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, pointed, read_json, write_json, writer_lock
 from charter.errors import BlockedError, CharterError, DataError, ReferredError, SignOffError, UsageError
@@ -66,7 +66,14 @@ def decide_run(invocation: Invocation, run: str = "") -> dict[str, Any]:
         for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
         if path.parent.name != folder.name
     ]
-    decision = decide_on(findings, policy, day, findings_sha256=file_digest(folder / "findings.json"), earlier=earlier)
+    decision = decide_on(
+        findings,
+        policy,
+        day,
+        findings_sha256=file_digest(folder / "findings.json"),
+        earlier=earlier,
+        red_lines=scenarios.of_council(invocation.council.folder, policy),
+    )
     check_document("decision", decision)
     write_json(folder / "decision.json", decision)
     return decision

@@ -77,11 +77,14 @@ def decide(
     *,
     findings_sha256: str = "0" * 64,
     earlier: Sequence[Mapping[str, Any]] = (),
+    red_lines: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the decision document (contract `decision`) on a findings document (contract `findings`).
 
     `today` decides which waivers still hold and when enough data is due; `earlier` are decisions on earlier runs of
-    the programme. Deny by default: findings made under another charter, and a gate without a finding, block.
+    the programme; `red_lines` the residents' cases with the answers they got (`scenarios.answered`). Deny by default:
+    findings made under another charter, a gate without a finding, a case that came out otherwise than the panel
+    expects, and fewer cases than the charter asks for, all block.
     """
     answers: list[_Answer] = []
     for gate in policy.gates:
@@ -90,28 +93,50 @@ def decide(
     open_answers = [answer for answer in answers if answer.waiver is None]
     failed = [answer for answer in open_answers if answer.verdict == "fail"]
     unsure = [answer for answer in open_answers if answer.verdict == "insufficient"]
-    decision = "block" if edited or failed else "refer" if unsure else "pass"
+    crossed = _crossed(red_lines, policy)
+    decision = "block" if edited or crossed or failed else "refer" if unsure else "pass"
     return {
         "schema_version": 1,
         "programme": findings["programme"],
         "run": findings["run"],
         "decision": decision,
-        "sentence": _summary(decision, edited, failed, unsure, answers),
+        "sentence": _summary(decision, edited, crossed, failed, unsure, answers),
         "charter_sha256": policy.sha256,
         "findings_sha256": findings_sha256,
         "decided_on": today.isoformat(),
         "synthetic": bool(findings.get("synthetic", False)),
         "verdicts": [answer.as_document() for answer in answers],
+        "red_lines": list(red_lines),
     }
 
 
+def _crossed(red_lines: Sequence[Mapping[str, Any]], policy: Policy) -> str:
+    """Say which residents' case came out otherwise than expected, or that there are too few; empty where all held."""
+    broken = [line for line in red_lines if not line["held"]]
+    if broken:
+        named = "; ".join(f"{line['story']} Expected {line['expected']}, is {line['answer']}" for line in broken)
+        return f"a case that residents were shown comes out otherwise: {named}."
+    if len(red_lines) < policy.scenarios_at_least:
+        return (
+            f"scenarios.toml has {len(red_lines)} of the {policy.scenarios_at_least} residents' cases that the charter"
+            " asks for."
+        )
+    return ""
+
+
 def _summary(
-    decision: str, edited: bool, failed: Sequence[_Answer], unsure: Sequence[_Answer], answers: Sequence[_Answer]
+    decision: str,
+    edited: bool,
+    crossed: str,
+    failed: Sequence[_Answer],
+    unsure: Sequence[_Answer],
+    answers: Sequence[_Answer],
 ) -> str:
     if edited:
         return "Blocked: the charter was edited after the audit, so its findings answer other questions."
     if decision == "block":
-        return f"Blocked: {' '.join(answer.sentence for answer in failed)}"
+        said = [crossed] if crossed else []
+        return f"Blocked: {' '.join([*said, *(answer.sentence for answer in failed)])}"
     waived = sum(answer.waiver is not None for answer in answers)
     but = f" {waived} waived by the charter." if waived else ""
     if decision == "refer":

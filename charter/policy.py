@@ -165,6 +165,7 @@ class Policy:
     gates: tuple[Gate, ...]
     roles: tuple[Role, ...]
     waivers: tuple[Waiver, ...]
+    scenarios_at_least: int = 0
 
     @classmethod
     def load(cls, path: Path, today: date | None = None) -> Policy:
@@ -315,6 +316,7 @@ def _read(raw: dict[str, Any], sha256: str) -> Policy:
         gates=gates,
         roles=roles,
         waivers=tuple(_waiver(row, gates, roles) for row in top.tables("waiver")),
+        scenarios_at_least=top.take("scenarios_at_least", int, default=0),
     )
     audit.done()
     top.done()

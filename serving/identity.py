@@ -1,17 +1,7 @@
 """Who is acting: a person, in one role, for certain teams. Nobody is let in by default.
 
-    role               worklist  decide  manage  board  log  score by features
-    front_door             x        x
-    lead_practitioner      x        x
-    team_manager           x        x       x
-    partner            (status only)
-    analyst                                                       x
-    board                                           x
-    sro, cdo                                        x            (and suspend)
-    dpo                                             x     x      (and suspend)
-    resident_desk, operator
-
-An identity acts within its own teams; an empty set of teams is none, not all.
+Which role may do what is one table for all rooms, `charter/acts.py`. An identity acts within its own teams; an empty
+set of teams is none, not all.
 """
 
 from __future__ import annotations
@@ -19,41 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from charter.acts import ACTS, ROLES
 from charter.errors import CharterError
 
 __all__ = ["ACTS", "CHARTER_ROLES", "ROLES", "Identity", "require"]
-
-ROLES: Mapping[str, str] = {
-    "front_door": "Front door",
-    "lead_practitioner": "Lead practitioner",
-    "team_manager": "Team manager",
-    "partner": "Partner",
-    "analyst": "Analyst",
-    "board": "Governance board",
-    "sro": "Senior responsible owner",
-    "cdo": "Chief data officer",
-    "dpo": "Data protection officer or auditor",
-    "resident_desk": "Resident desk",
-    "operator": "Operator",
-}
-"""Every role there is, and what it is called on pages."""
-
-_WORKERS = frozenset({"front_door", "lead_practitioner", "team_manager"})
-ACTS: Mapping[str, frozenset[str]] = {
-    "worklist.read": _WORKERS,
-    "referral.read": _WORKERS,
-    "referral.decide": _WORKERS,
-    "score.listed": _WORKERS,
-    "score.features": frozenset({"analyst"}),
-    "manager.read": frozenset({"team_manager"}),
-    "list.refresh": frozenset({"team_manager"}),
-    "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
-    "suspend": frozenset({"sro", "cdo", "dpo"}),
-    "log.read": frozenset({"dpo"}),
-    "metrics.read": frozenset({"operator"}),
-}
-"""Which roles may do what; an act that is not here is nobody's."""
-
 
 CHARTER_ROLES: Mapping[str, str] = {
     "sro": "senior_responsible_owner",

@@ -12,6 +12,7 @@ from charter.contracts.files import file_digest, point, read_json, write_json, w
 from charter.gate import decide
 from charter.invocation import Invocation
 from charter.register import Register
+from charter.scenarios import of_council
 from charter.signoffs import today
 from fairness_reports.audit.alternatives import contributions, without
 from fairness_reports.audit.disparities import Side
@@ -45,7 +46,13 @@ def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[st
         pack = Pack(
             council=invocation.council.name,
             findings=document,
-            decision=decide(document, audited.policy, today(invocation), earlier=_earlier(invocation, folder)),
+            decision=decide(
+                document,
+                audited.policy,
+                today(invocation),
+                earlier=_earlier(invocation, folder),
+                red_lines=of_council(invocation.council.folder, audited.policy),
+            ),
             metrics=read_json(audited.run / "metrics.json"),
             definition=audited.matrix.definition,
             policy=audited.policy,

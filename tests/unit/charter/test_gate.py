@@ -20,6 +20,7 @@ from fairness_reports.audit.intervals import newcombe, score_ratio, wilson
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(Path(shipped_council() / "charter.toml"), TODAY)
+LINE = {"id": "one", "story": "The police ask.", "expected": "refused", "answer": "refused", "held": True}
 REACHED = Gate(
     id="reached",
     question="Does every group get onto a list as often as others?",
@@ -99,6 +100,7 @@ def findings(*rows: Any, **changes: Any) -> Any:
 def decided(*rows: Any, gates: tuple[Gate, ...] = (REACHED,), **options: Any) -> Any:
     policy = policy_of(*gates, waivers=options.pop("waivers", ()))
     changes = options.pop("changes", {})
+    options.setdefault("red_lines", [LINE] * CHARTER.scenarios_at_least)
     decision = decide(findings(*rows, **changes), policy, TODAY, **options)
     check_document("decision", decision)
     return decision
@@ -343,3 +345,18 @@ def test_every_verdict_is_one_of_three_and_the_decision_follows(many: list[tuple
     assert verdicts <= {"pass", "fail", "insufficient"}
     expected = "block" if "fail" in verdicts else "refer" if "insufficient" in verdicts else "pass"
     assert decision["decision"] == expected
+
+
+def test_a_residents_case_that_comes_out_otherwise_blocks() -> None:
+    row = finding((600, 1000, 5000, 8000))
+    assert decided(row, red_lines=[LINE] * 15)["decision"] == "pass"
+    crossed = LINE | {"answer": "allowed", "held": False}
+    decision = decided(row, red_lines=[LINE] * 15 + [crossed])
+    assert decision["decision"] == "block"
+    assert "The police ask. Expected refused, is allowed" in decision["sentence"]
+
+
+def test_fewer_cases_than_the_charter_asks_for_block() -> None:
+    decision = decided(finding((600, 1000, 5000, 8000)), red_lines=[LINE])
+    assert decision["decision"] == "block"
+    assert "has 1 of the 15" in decision["sentence"]

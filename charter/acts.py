@@ -1,0 +1,51 @@
+"""The table of who may do what: read by every page and route, and by the residents' scenarios.
+
+role               worklist  decide  manage  board  log  score by features
+front_door             x        x
+lead_practitioner      x        x
+team_manager           x        x       x
+partner            (status only)
+analyst                                                       x
+board                                           x
+sro, cdo                                        x            (and suspend)
+dpo                                             x     x      (and suspend)
+resident_desk, operator
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["ACTS", "ROLES"]
+
+ROLES: Mapping[str, str] = {
+    "front_door": "Front door",
+    "lead_practitioner": "Lead practitioner",
+    "team_manager": "Team manager",
+    "partner": "Partner",
+    "analyst": "Analyst",
+    "board": "Governance board",
+    "sro": "Senior responsible owner",
+    "cdo": "Chief data officer",
+    "dpo": "Data protection officer or auditor",
+    "resident_desk": "Resident desk",
+    "operator": "Operator",
+}
+"""Every role there is, and what it is called on pages."""
+
+_WORKERS = frozenset({"front_door", "lead_practitioner", "team_manager"})
+
+ACTS: Mapping[str, frozenset[str]] = {
+    "worklist.read": _WORKERS,
+    "referral.read": _WORKERS,
+    "referral.decide": _WORKERS,
+    "score.listed": _WORKERS,
+    "score.features": frozenset({"analyst"}),
+    "manager.read": frozenset({"team_manager"}),
+    "list.refresh": frozenset({"team_manager"}),
+    "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
+    "suspend": frozenset({"sro", "cdo", "dpo"}),
+    "log.read": frozenset({"dpo"}),
+    "metrics.read": frozenset({"operator"}),
+}
+"""Which roles may do what; an act that is not here is nobody's."""

@@ -1,0 +1,128 @@
+"""Residents' cases are asked of the rules in use: break a rule and the case turns."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from charter.acts import ACTS, ROLES
+from charter.errors import CharterError
+from charter.invocation import shipped_council
+from charter.policy import Policy
+from charter.register import Register
+from charter.scenarios import Scenario, answered, of_council, read
+
+COUNCIL = shipped_council()
+POLICY = Policy.load(COUNCIL / "charter.toml")
+REGISTER = Register.load(COUNCIL / "register.toml")
+SHIPPED = read(COUNCIL / "scenarios.toml", POLICY)
+
+
+def test_every_shipped_case_comes_out_as_residents_expect() -> None:
+    rows = of_council(COUNCIL, POLICY)
+    assert len(rows) >= POLICY.scenarios_at_least >= 15
+    assert [row["story"] for row in rows if not row["held"]] == []
+
+
+def test_some_cases_are_allowed_and_some_refused() -> None:
+    assert {one.expected for one in SHIPPED} == {True, False}
+
+
+def loosened(policy: Policy, one: Scenario) -> Policy:
+    """Return a charter that allows what this case expects to be refused, and refuses what it expects to be allowed."""
+    purpose, signal = one.purpose or "", one.signal or ""
+    allowed = dict(policy.allowed)
+    if one.signal is not None:
+        signals = set(allowed.get(purpose, frozenset()))
+        allowed[purpose] = frozenset(signals - {signal} if one.expected else signals | {signal})
+    names = policy.characteristics
+    if one.characteristic is not None:
+        names = tuple(name for name in names if name != one.characteristic)
+    return dataclasses.replace(policy, allowed=allowed, characteristics=names, prohibited_inputs=())
+
+
+@pytest.mark.parametrize("case", [one for one in SHIPPED if one.act is not None], ids=lambda one: one.id)
+def test_changing_the_table_of_acts_turns_the_case(case: Scenario) -> None:
+    role, act = case.role or "", case.act or ""
+    roles = ACTS.get(act, frozenset())
+    changed = {**ACTS, act: roles - {role} if case.expected else roles | {role}}
+    (row,) = answered((case,), POLICY, REGISTER, changed)
+    assert not row["held"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        one
+        for one in SHIPPED
+        if one.signal is not None and one.signal.split(".")[0] in {s.service for s in REGISTER.sources}
+    ],
+    ids=lambda one: one.id,
+)
+def test_changing_the_charters_list_turns_the_case_where_the_register_allows_it(case: Scenario) -> None:
+    service, purpose = (case.signal or "").split(".")[0], case.purpose or ""
+    (row,) = answered((case,), loosened(POLICY, case), REGISTER)
+    # The charter alone cannot allow what the register's basis does not: two locks.
+    assert row["held"] == (not case.expected and not REGISTER.permits(service, purpose))
+
+
+def test_not_auditing_a_characteristic_turns_the_case_about_it() -> None:
+    case = next(one for one in SHIPPED if one.id == "ethnicity_to_check_fairness")
+    (row,) = answered((case,), loosened(POLICY, case), REGISTER)
+    assert not row["held"]
+
+
+def test_a_source_that_the_register_does_not_know_is_refused() -> None:
+    one = Scenario("x", "s", False, "r", "trust", signal="library.visit", purpose="train")
+    assert not one.answer(loosened(POLICY, one), REGISTER)
+
+
+def test_every_role_of_the_table_has_a_name() -> None:
+    assert {role for roles in ACTS.values() for role in roles} <= set(ROLES)
+
+
+CASE = """
+[[scenario]]
+id = "one"
+story = "Somebody asks."
+role = "police"
+act = "worklist.read"
+expected = "refused"
+reason = "Because."
+principle = "trust"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[[scenario]]", "surprise = 1\n[[scenario]]", "key that is not known: surprise"),
+        ('id = "one"', 'id = "one"\nmood = "bad"', "key that is not known: mood"),
+        ('reason = "Because."', "", "lacks reason"),
+        ('"refused"', '"maybe"', "expects 'maybe'"),
+        ('role = "police"', "", "is not whole"),
+        ('act = "worklist.read"', 'act = "worklist.read"\npurpose = "rank"', "is not whole"),
+        ('role = "police"\nact = "worklist.read"', "", "asks nothing"),
+        (
+            'role = "police"\nact = "worklist.read"',
+            'signal = "housing.notice"\npurpose = "fun"',
+            "names no purpose",
+        ),
+        ('principle = "trust"', 'principle = "luck"', "names no principle"),
+        ('principle = "trust"\n', f'principle = "trust"\n{CASE}', "names a case twice"),
+    ],
+)
+def test_a_case_that_is_not_understood_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in CASE
+    path = tmp_path / "scenarios.toml"
+    path.write_text(CASE.replace(old, new, 1))
+    with pytest.raises(CharterError, match=re.escape(words)):
+        read(path, POLICY)
+
+
+def test_no_file_is_no_case(tmp_path: Path) -> None:
+    assert read(tmp_path / "scenarios.toml", POLICY) == ()
+    assert of_council(tmp_path, POLICY) == []

@@ -1,7 +1,7 @@
-"""The compiled inner loops: exact whole numbers, one household at a time, as-of dates as the bits of one mask.
+"""The compiled folding of tables into masks: bit k of a uint64 is as-of date k of the frame.
 
-Numba compiles them on first use and keeps the result beside this file (or in NUMBA_CACHE_DIR). All take and fill
-NumPy arrays; none allocates more than one household needs. Masks: bit k of a uint64 is as-of date k of the chunk.
+Numba compiles on first use and keeps the result beside this file (or in NUMBA_CACHE_DIR). All take and fill NumPy
+arrays. The sums themselves are in sums.py.
 """
 
 from __future__ import annotations
@@ -11,31 +11,13 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from features.engines.plan import (
-    BY_DAY,
-    BY_PERSON,
-    CARRYING,
-    COUNT,
-    LARGEST_AMOUNT,
-    LATEST,
-    MAKE,
-    NEWEST,
-    OPEN,
-    PLAIN,
-    SMALLEST,
-    TOTAL,
-)
-from features.grammar.signal import AMOUNT_SCALE
+from features.engines.plan import LARGEST, SMALLEST
 
-__all__ = ["accumulate", "cover", "fold_choices", "fold_homes", "group", "outcomes", "span_masks"]
+__all__ = [
+    "chains", "cover", "first_after", "fold_choices", "fold_homes", "group", "local_day", "shared", "span",
+    "span_masks", "visible", "weigh",
+]  # fmt: skip
 
-# Numba freezes these; a name instead of a look-up keeps the loops plain.
-_COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM = (
-    MAKE[w] for w in ("count", "any_of", "days_since", "total", "mean", "maximum")
-)
-_LATEST, _STEP, _BITS, _CHANGE = (MAKE[w] for w in ("latest", "step", "bits", "change_count"))
-_CHANGE_TOTAL, _COMPOSITION = MAKE["change_total"], MAKE["composition"]
-_SCALE = float(AMOUNT_SCALE)
 _DAY = 86_400_000_000
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
@@ -160,208 +142,60 @@ def local_day(midnights: Any, moment: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _newer(slots: Any, slot: Any, k: Any, valid: Any, known: Any, tie: Any) -> Any:
-    if valid != slots[slot, k]:
-        return valid > slots[slot, k]
-    if known != slots[slot + 1, k]:
-        return known > slots[slot + 1, k]
-    return tie >= slots[slot + 2, k]
+def visible(times: Any, valid: Any, known: Any, until: Any, first: Any, last: Any) -> None:
+    """Fill, per event, the dates `first <= k < last` at which its version is visible and its moment has come."""
+    for row in range(valid.shape[0]):
+        first[row] = first_after(times, max(valid[row], known[row]))
+        last[row] = times.shape[0] if until[row] == LARGEST else first_after(times, until[row])
 
 
 @njit(cache=True, nogil=True)
-def _plain(slots: Any, slot: Any, uses: Any, bits: Any, first: Any, last: Any, valid: Any, amount: Any) -> None:
-    carrying = amount != SMALLEST
-    for k in range(first, last):
-        if not bits >> np.uint64(k) & _ONE:
+def weigh(signal: Any, amount: Any, signals: Any) -> Any:
+    """Return the sum of the sizes of each signal's amounts, as floats that cannot overflow."""
+    total = np.zeros(signals)
+    for row in range(signal.shape[0]):
+        if amount[row] != SMALLEST:
+            total[signal[row]] += abs(float(amount[row]))
+    return total
+
+
+@njit(cache=True, nogil=True)
+def chains(person: Any, household: Any, people: Any) -> Any:
+    """Return a number per person that is the same for all who ever shared a home, or a chain of homes."""
+    root = np.arange(people)
+    tenant = np.full((household.max() + 1) if household.shape[0] else 0, -1, np.int64)
+    for row in range(person.shape[0]):
+        one, other = np.int64(person[row]), tenant[household[row]]
+        if other < 0:
+            tenant[household[row]] = one
             continue
-        if uses & (1 << COUNT):
-            slots[slot + COUNT, k] += 1
-        if uses & (1 << NEWEST) and valid > slots[slot + NEWEST, k]:
-            slots[slot + NEWEST, k] = valid
-        if carrying:
-            if uses & (1 << TOTAL):
-                slots[slot + TOTAL, k] += amount
-            if uses & (1 << CARRYING):
-                slots[slot + CARRYING, k] += 1
-            if uses & (1 << LARGEST_AMOUNT) and amount > slots[slot + LARGEST_AMOUNT, k]:
-                slots[slot + LARGEST_AMOUNT, k] = amount
+        while root[one] != one:
+            root[one] = root[root[one]]
+            one = root[one]
+        while root[other] != other:
+            root[other] = root[root[other]]
+            other = root[other]
+        root[max(one, other)] = min(one, other)
+    for p in range(people):
+        root[p] = root[root[p]]
+    return root
 
 
 @njit(cache=True, nogil=True)
-def accumulate(
-    households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, seen_mask: Any,
-    event_start: Any, events: Any, codes: Any,
-    times: Any, window_start: Any, since: Any, today: Any, midnights: Any,
-    entry_start: Any, entry: Any, payload: Any, fresh: Any, column: Any, column_seen: Any, composition: Any,
-    values: Any, seen: Any,
-) -> None:  # fmt: skip
-    """Fill `values[k, i, column]` and `seen[k, i, seen column]` for `households[i]` at the dates in its row mask.
-
-    events[e] = (valid, known, end, amount, tie), codes[e] = (signal, detail, first date, last date): the dates at
-    which the version is visible. `since[w, k]` is the value of days_since where there was nothing.
-    """
-    dates = times.shape[0]
-    slots = np.empty((fresh.shape[0], dates), np.int64)
-    for i in range(households.shape[0]):
-        household = households[i]
-        for slot in range(fresh.shape[0]):
-            slots[slot, :] = fresh[slot]
-        for m in range(member_start[household], member_start[household + 1]):
-            person, mask = member[m], member_mask[m] & row_mask[household]
-            if mask == 0:
-                continue
-            for w in range(seen_mask.shape[1]):
-                bits = mask & seen_mask[person, w]
-                if w < seen.shape[2]:
-                    for k in range(dates):
-                        seen[k, i, w] += np.uint16(bits >> np.uint64(k) & _ONE)
-            for e in range(event_start[person], event_start[person + 1]):
-                here = mask & span(np.int64(codes[e, 2]), np.int64(codes[e, 3]))
-                if here:
-                    _event(
-                        slots, here, seen_mask[person], m - member_start[household], events[e], codes[e],
-                        times, window_start, midnights, entry_start, entry, payload,
-                    )  # fmt: skip
-        for k in range(dates):
-            if row_mask[household] >> np.uint64(k) & _ONE:
-                _columns(slots, k, values[k, i], household, composition, column, since, today, midnights)
-                _blank(values[k, i], column_seen, k, member_start, member, member_mask, seen_mask, household)
-
-
-@njit(cache=True, nogil=True)
-def _event(
-    slots: Any, here: Any, seen_mask: Any, place: Any, event: Any, code: Any,
-    times: Any, window_start: Any, midnights: Any, entry_start: Any, entry: Any, payload: Any,
-) -> None:  # fmt: skip
-    valid, end, amount = event[0], event[2], event[3]
-    signal, detail, first = code[0], code[1], np.int64(code[2])
-    for e in range(entry_start[signal], entry_start[signal + 1]):
-        meaning = payload[e, detail]
-        if meaning < 0 or (entry[e, 9] and (amount == SMALLEST or amount < entry[e, 7] or amount >= entry[e, 8])):
-            continue
-        last = min(np.int64(code[3]), first_after(window_start[entry[e, 1]], valid))
-        bits = here & seen_mask[entry[e, 6]] & span(first, last)
-        if bits == 0:
-            continue
-        kind, slot = entry[e, 0], entry[e, 2]
-        if kind == PLAIN:
-            _plain(slots, slot, entry[e, 3], bits, first, last, valid, amount)
-        elif kind == OPEN:
-            _plain(slots, slot, 1 << COUNT, bits, first, min(last, first_after(times, end - 1)), valid, amount)
-        elif kind == LATEST:
-            value = np.int64(meaning) if meaning > 0 else amount
-            if value != SMALLEST:
-                _newest(slots, slot, bits, first, last, event, value)
-        else:
-            bit = np.int64(meaning) - 1
-            if entry[e, 4] == BY_PERSON:
-                bit = place
-            elif entry[e, 4] == BY_DAY:
-                bit = local_day(midnights, valid) % (entry[e, 5] * 64)
-            _mark(slots, slot, bits, first, last, bit)
-
-
-@njit(cache=True, nogil=True)
-def _newest(slots: Any, slot: Any, bits: Any, first: Any, last: Any, event: Any, value: Any) -> None:
-    valid, known, tie = event[0], event[1], event[4]
-    for k in range(first, last):
-        if bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, valid, known, tie):
-            slots[slot, k], slots[slot + 1, k] = valid, known
-            slots[slot + 2, k], slots[slot + 3, k] = tie, value
-
-
-@njit(cache=True, nogil=True)
-def _mark(slots: Any, slot: Any, bits: Any, first: Any, last: Any, bit: Any) -> None:
-    if bit < 0:
-        return
-    word, one = slot + bit // 64, np.int64(_ONE << np.uint64(bit % 64))
-    for k in range(first, last):
-        if bits >> np.uint64(k) & _ONE:
-            slots[word, k] |= one
-
-
-@njit(cache=True, nogil=True)
-def _ones(word: Any) -> Any:
-    bits = np.uint64(word)
-    bits -= bits >> np.uint64(1) & np.uint64(0x5555555555555555)
-    bits = (bits & np.uint64(0x3333333333333333)) + (bits >> np.uint64(2) & np.uint64(0x3333333333333333))
-    bits = bits + (bits >> np.uint64(4)) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64(bits * np.uint64(0x0101010101010101) >> np.uint64(56))
-
-
-@njit(cache=True, nogil=True)
-def _columns(
-    slots: Any, k: Any, row: Any, household: Any, composition: Any, column: Any, since: Any, today: Any, midnights: Any
-) -> None:
-    for c in range(column.shape[0]):
-        make, a, b = column[c, 0], column[c, 1], column[c, 2]
-        value = float(composition[household, k, a]) if make == _COMPOSITION else 0.0
-        if make in (_COUNT, _ANY):
-            value = float(slots[a, k] if make == _COUNT else slots[a, k] > 0)
-        elif make == _DAYS:
-            newest = slots[a, k]
-            value = float(since[b, k]) if newest == SMALLEST else float(today[k] - local_day(midnights, newest))
-        elif make == _TOTAL:
-            value = float(slots[a, k]) / _SCALE
-        elif make == _MEAN:
-            value = float(slots[a, k]) / (_SCALE * float(slots[b, k])) if slots[b, k] else 0.0
-        elif make == _MAXIMUM:
-            value = float(slots[a, k]) / _SCALE if slots[a, k] != SMALLEST else 0.0
-        elif make in (_LATEST, _STEP):
-            value = float(slots[a + 3, k]) / (_SCALE if make == _LATEST else 1.0)
-        elif make == _BITS:
-            ones = 0
-            for word in range(a, a + b):
-                ones += _ones(slots[word, k])
-            value = float(ones)
-        elif make in (_CHANGE, _CHANGE_TOTAL):
-            value = float(2 * slots[a, k] - slots[b, k]) / (_SCALE if make == _CHANGE_TOTAL else 1.0)
-        row[c] = value
-
-
-@njit(cache=True, nogil=True)
-def _blank(
-    row: Any, column_seen: Any, k: Any, member_start: Any, member: Any, member_mask: Any, seen_mask: Any, household: Any
-) -> None:
-    """Make every value missing of which a service saw no member."""
-    anybody = np.zeros(seen_mask.shape[1], np.bool_)
-    for m in range(member_start[household], member_start[household + 1]):
-        if member_mask[m] >> np.uint64(k) & _ONE:
-            for w in range(seen_mask.shape[1]):
-                if seen_mask[member[m], w] >> np.uint64(k) & _ONE:
-                    anybody[w] = True
-    for c in range(column_seen.shape[0]):
-        for place in range(column_seen.shape[1]):
-            if column_seen[c, place] >= 0 and not anybody[column_seen[c, place]]:
-                row[c] = np.nan
-
-
-@njit(cache=True, nogil=True)
-def outcomes(
-    households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, allowed: Any, services: Any,
-    event_start: Any, events: Any, components: Any, times: Any, ends: Any, at: Any, known_at: Any, closed: Any,
-) -> None:  # fmt: skip
-    """Fill, per date, household and component, the first event in the horizon, and the dates a choice closes.
-
-    events[e] = (valid, known), components[e] its component; `services[c]` the service of component c in `allowed`,
-    the dates at which each person's choices allow it; `ends[k]` is when the horizon from date k ends.
-    """
-    for i in range(households.shape[0]):
-        household = households[i]
-        for m in range(member_start[household], member_start[household + 1]):
-            person, mask = member[m], member_mask[m] & row_mask[household]
-            if mask == 0:
-                continue
-            for c in range(services.shape[0]):
-                closed[i, c] |= mask & ~allowed[person, services[c]]
-            for e in range(event_start[person], event_start[person + 1]):
-                valid, known, c = events[e, 0], events[e, 1], components[e]
-                first, last = first_after(ends, valid), first_after(times, valid)
-                bits = mask & allowed[person, services[c]] & span(first, last)
-                for k in range(first, last):
-                    if bits >> np.uint64(k) & _ONE and (
-                        at[k, i, c] == SMALLEST
-                        or valid < at[k, i, c]
-                        or (valid == at[k, i, c] and known < known_at[k, i, c])
-                    ):
-                        at[k, i, c], known_at[k, i, c] = valid, known
+def shared(who: Any, valid: Any, known: Any) -> Any:
+    """Return whether another row may have the same three values: never a wrong no, a rare wrong yes."""
+    size = 1024
+    while size < 4 * who.shape[0]:
+        size *= 2
+    counts = np.zeros(size, np.uint8)
+    place = np.empty(who.shape[0], np.int64)
+    for row in range(who.shape[0]):
+        mixed = np.uint64(who[row]) * np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(29)) ^ np.uint64(valid[row])) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(32)) ^ np.uint64(known[row])) * np.uint64(0x94D049BB133111EB)
+        place[row] = np.int64((mixed ^ (mixed >> np.uint64(31))) & np.uint64(size - 1))
+        counts[place[row]] = min(counts[place[row]] + 1, 2)
+    found = np.empty(who.shape[0], np.bool_)
+    for row in range(who.shape[0]):
+        found[row] = counts[place[row]] > 1
+    return found

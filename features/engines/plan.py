@@ -28,6 +28,8 @@ PLAIN, LATEST, BITS, OPEN = 0, 1, 2, 3
 COUNT, TOTAL, CARRYING, LARGEST_AMOUNT, NEWEST = 0, 1, 2, 3, 4
 # What a bit of a BITS cell stands for.
 BY_PAYLOAD, BY_PERSON, BY_DAY = 0, 1, 2
+# How a slot is carried along the dates.
+SUM, MOST, UNION, STAY = 0, 1, 2, 3
 # How a column is made.
 MAKE = {
     "count": 0,
@@ -91,7 +93,13 @@ class Plan:
     column: NDArray[np.int64]
     column_seen: NDArray[np.int32]
     columns: int
+    carry: NDArray[np.int8]
     needs_tie: tuple[str, ...]
+
+    def entries_of(self, signals: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return where the entries of each of `signals` begin and end."""
+        places = [self.signals.index(name) for name in signals]
+        return self.entry_start[places], self.entry_start[[place + 1 for place in places]]
 
     @classmethod
     def of(cls, question: Question, details: Sequence[str], most_members: int, days: int) -> Plan:
@@ -148,6 +156,7 @@ class _Compiler:
             column=np.array([[make, *numbers()] for make, numbers, _ in columns], dtype=np.int64).reshape(-1, 3),
             column_seen=np.array([seen + [-1] * (width - len(seen)) for _, _, seen in columns], dtype=np.int32),
             columns=self.features,
+            carry=np.array([how for cell in self.cells.values() for how in self._carried(cell)], dtype=np.int8),
             needs_tie=tuple(sorted(self.needs_tie)),
         )
 
@@ -156,6 +165,12 @@ class _Compiler:
         if cell.kind == PLAIN:
             return [0, 0, 0, SMALLEST, SMALLEST]
         return [SMALLEST, SMALLEST, SMALLEST, 0] if cell.kind == LATEST else [0] * cell.slots
+
+    @staticmethod
+    def _carried(cell: _Cell) -> list[int]:
+        if cell.kind == PLAIN:
+            return [SUM, SUM, SUM, MOST, MOST]
+        return [{LATEST: STAY, BITS: UNION, OPEN: SUM}[cell.kind]] * cell.slots
 
     def _index(self, found: list[Any], value: Any) -> int:
         if value not in found:
@@ -235,7 +250,10 @@ class _Compiler:
     def _entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
         starts, rows, payloads = [0], [], []
         for name in self.signals:
-            for cell, signal, seen, meaning, otherwise in self.entries[name]:
+            # Entries of one window and seen column together, so that the kernel finds their dates once.
+            for cell, signal, seen, meaning, otherwise in sorted(
+                self.entries[name], key=lambda e: (e[0].window, self.seen.index(e[2]), e[0].slot)
+            ):
                 if len(self.details) >= np.iinfo(np.int16).max:
                     raise DataError(f"{name} has too many different details.", "Group them in the register's mapping.")
                 rows.append(

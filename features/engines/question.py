@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from features.grammar import Aggregate, Composition, Definition, Period, Window
-from features.grammar.definition import seen_name
+from features.grammar import Aggregate, Composition, Definition, Expression, Period, Window
+from features.grammar.definition import Component, seen_name
 from features.permission import Permission
 
 __all__ = ["EPOCH", "Each", "Question", "microseconds"]
@@ -86,6 +86,17 @@ class Question:
             for service in feature.expression.services
         }
         return tuple(found[name] for name in self.definition.seen)
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """What is computed, in this order: the features, then the cohort's rules that must hold, and must not."""
+        features = tuple(feature.expression for feature in self.definition.features)
+        return (*features, *self.given, *self.unless)
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """The outcome's components, in order."""
+        return self.definition.outcome.components
 
     @property
     def unless(self) -> Sequence[Aggregate]:

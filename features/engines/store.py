@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.errors import DataError
-from features.engines.plan import LARGEST, SMALLEST
-from features.grammar.signal import AMOUNT_SCALE
+from features.engines.plan import LARGEST
 
 __all__ = ["Codes", "Columns", "Store"]
 
@@ -52,6 +51,7 @@ class Store:
     """A snapshot's tables, opened for one build; close it, or use it in a `with` block."""
 
     def __init__(self, tables: Path, *, threads: int = 2, entity: str = "household") -> None:
+        self.tables, self.threads = tables, threads
         self.connection = duckdb.connect(config={"threads": threads})
         self.connection.execute("SET TimeZone = 'UTC'")
         for name, columns in _EMPTY.items():
@@ -102,42 +102,16 @@ class Store:
             found.append(np.array([row[0].encode() for row in rows], dtype="S32"))
         return Codes(*found)
 
-    def details(self, signals: Sequence[str]) -> list[str]:
-        """Return the different details of `signals`, ascending; their codes are 1, 2, ..."""
-        rows = self.connection.execute(
-            "SELECT DISTINCT detail FROM events WHERE detail IS NOT NULL AND list_contains(?, signal) ORDER BY 1",
-            [list(signals)],
+    def event_ids(self, rows: NDArray[np.int64]) -> NDArray[np.bytes_]:
+        """Return the ids of the events at some places of the file, in the order of `rows`."""
+        self.connection.register("wanted", {"place": rows, "number": np.arange(len(rows))})
+        found = self.connection.execute(
+            "SELECT event_id FROM wanted JOIN read_parquet(?, file_row_number = true) ON file_row_number = place "
+            "ORDER BY number",
+            [str(self.tables / "events.parquet")],
         ).fetchall()
-        return [row[0] for row in rows]
-
-    def events(self, signals: Sequence[str], details: Sequence[str], tied: Sequence[str], until: int) -> Columns:
-        """Return the events of `signals` that were known before `until`, of coded persons, in no stated order.
-
-        `signal` is the place in `signals`, `detail` 0 where there is none or it is not in `details`. `tie` orders
-        event ids among the signals `tied`. Raises DataError where amounts could not be summed in 64 bits.
-        """
-        self._refuse_overflow(signals)
-        self._coded("asked", "signal", signals)
-        self._coded("stated", "detail", details, first=1)
-        tie = "0::BIGINT"
-        if tied:
-            self.connection.execute(
-                "CREATE OR REPLACE TEMP TABLE ties AS SELECT event_id, row_number() OVER (ORDER BY event_id) AS tie "
-                "FROM (SELECT DISTINCT event_id FROM events WHERE list_contains(?, signal))",
-                [list(tied)],
-            )
-            tie = "coalesce(ties.tie, 0)"
-        return self.columns(
-            f"""
-            SELECT person.code AS person, asked.code AS signal, coalesce(stated.code, 0) AS detail,
-                epoch_us(valid_at) AS valid, epoch_us(known_at) AS known,
-                coalesce(epoch_us(known_until), {LARGEST}) AS until, coalesce(epoch_us(end_at), {LARGEST}) AS ended,
-                coalesce((amount::DECIMAL(18, 4) * {AMOUNT_SCALE})::BIGINT, {SMALLEST}) AS amount, {tie} AS tie
-            FROM events JOIN asked USING (signal) JOIN person USING (person_id) LEFT JOIN stated USING (detail)
-            {"LEFT JOIN ties USING (event_id)" if tied else ""}
-            WHERE epoch_us(known_at) < ?""",  # built from our own words and numbers
-            [until],
-        )
+        self.connection.unregister("wanted")
+        return np.array([row[0].encode() for row in found])
 
     def _coded(self, table: str, column: str, values: Sequence[str], first: int = 0) -> None:
         self.connection.execute(
@@ -145,19 +119,6 @@ class Store:
             f"SELECT unnest(?::VARCHAR[]) AS {column}, generate_subscripts(?::VARCHAR[], 1)::INT - {1 - first} AS code",
             [list(values), list(values)],
         )
-
-    def _refuse_overflow(self, signals: Sequence[str]) -> None:
-        rows = self.connection.execute(
-            "SELECT signal, sum(abs(amount::DECIMAL(18, 4)))::DOUBLE FROM events WHERE list_contains(?, signal) "
-            "GROUP BY 1",
-            [list(signals)],
-        ).fetchall()
-        for signal, amount in rows:
-            if amount is not None and amount * AMOUNT_SCALE > LARGEST / 4:
-                raise DataError(
-                    f"the amounts of {signal} are too large to be summed exactly.",
-                    "Check the unit of its amount in the register's mapping.",
-                )
 
     def outcome_events(self, conditions: Sequence[str], now: int) -> Columns:
         """Return the standing events of the outcome; `conditions` are SQL, one per component, in order."""

@@ -1,0 +1,216 @@
+"""Rows in blocks: some hundred entities at all dates at once, from the kernel's sums to the matrix's arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import NONE, MatrixDate
+from features.engines import sums
+from features.engines.cohort import Cohort
+from features.engines.events import Events, OutcomeEvents
+from features.engines.frame import ONE, Frame
+from features.engines.members import Members
+from features.engines.plan import Plan
+from features.engines.question import Question
+from features.engines.timetable import Timetable
+from features.grammar import Composition
+
+__all__ = ["Block", "Maker", "assemble", "compose"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive rows of one as-of date: the matrix arrays of a range of entities, and who can't be told."""
+
+    date_index: int
+    entity: NDArray[np.bytes_]
+    area: NDArray[np.bytes_]
+    features: NDArray[np.float32]
+    seen: NDArray[np.uint16]
+    members: NDArray[np.uint16]
+    person: NDArray[np.bytes_]
+    person_row: NDArray[np.int32]
+    person_age: NDArray[np.float32]
+    outcome_at: NDArray[np.int64]
+    outcome_known_at: NDArray[np.int64]
+    outcome_seen: NDArray[np.bool_]
+    cannot_tell: int
+
+
+@dataclass(frozen=True)
+class Maker:
+    """All that the blocks of one frame share; `block` may be called from several threads.
+
+    `seen` and `allowed` are by person: the dates at which each seen column and each service's choices hold; `fed` by
+    outcome component; `ages` by date and person.
+    """
+
+    frame: Frame
+    plan: Plan
+    timetable: Timetable
+    members: Members
+    cohort: Cohort
+    seen: NDArray[np.uint64]
+    allowed: NDArray[np.uint64]
+    fed: NDArray[np.uint64]
+    ages: NDArray[np.int16]
+    events: Events
+    outcomes: OutcomeEvents
+    composition: NDArray[np.float64]
+
+    def block(self, entities: NDArray[np.int64]) -> list[Block]:
+        """Return one block per date for some entities."""
+        plan, dates, members = self.plan, len(self.frame.dates), self.members
+        values = np.full((dates, len(entities), len(plan.column)), np.nan, np.float32)
+        seen = np.zeros((dates, len(entities), len(self.frame.question.seen)), np.uint16)
+        events, timetable = self.events, self.timetable
+        sums.accumulate(
+            entities, members.start, members.person, members.mask, self.cohort.candidates, self.seen,
+            events.start, events.signal, events.detail, events.valid, events.known, events.amount, events.ended,
+            events.tie, events.first, events.last,
+            timetable.windows, timetable.since, timetable.today, timetable.midnights, self.frame.times,
+            *plan.entries_of(self.frame.signals), plan.entry, plan.payload, plan.fresh, plan.carry, plan.column,
+            plan.column_seen, self.composition, values, seen,
+        )  # fmt: skip
+        rows, cannot_tell = self._rows(entities, values)
+        at, known_at, labelled = self._outcomes(entities, rows)
+        return [
+            self._block(k, entities, rows[k], int(cannot_tell[k]), values[k], seen[k], at[k], known_at[k], labelled)
+            for k in range(dates)
+        ]
+
+    def _rows(
+        self, entities: NDArray[np.int64], values: NDArray[np.float32]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return (by date and entity whether it gets a row, by date how many can't be told)."""
+        bits = np.arange(len(self.frame.dates), dtype=np.uint64)[:, None]
+        candidate = (self.cohort.candidates[entities][None, :] >> bits & ONE).astype(bool)
+        unknown = (self.cohort.unknown[entities][None, :] >> bits & ONE).astype(bool)
+        rules = values[:, :, self.plan.columns :]
+        given = len(self.frame.question.given)
+        missing = np.isnan(rules)
+        holds = rules > 0
+        holds[:, :, given:] = rules[:, :, given:] == 0
+        false = (~missing & ~holds).any(axis=2)
+        unknown = unknown | missing.any(axis=2)
+        return candidate & ~false & ~unknown, (candidate & ~false & unknown).sum(axis=1)
+
+    def _outcomes(
+        self, entities: NDArray[np.int64], rows: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+        services = [self.frame.services.index(c.signal.service) for c in self.frame.question.components]
+        shape = (*rows.shape, len(services))
+        at, known_at = np.full(shape, NONE), np.full(shape, NONE)
+        closed = np.zeros(shape[1:], np.uint64)
+        sums.outcomes(
+            entities, self.members.start, self.members.person, self.members.mask, self.cohort.candidates, self.allowed,
+            np.array(services, dtype=np.int64), self.outcomes.start, self.outcomes.values, self.outcomes.component,
+            self.frame.times, self.timetable.ends, at, known_at, closed,
+        )  # fmt: skip
+        return at, known_at, self.fed[None, :] & ~closed
+
+    def _block(
+        self,
+        k: int,
+        entities: NDArray[np.int64],
+        rows: NDArray[np.bool_],
+        cannot_tell: int,
+        values: NDArray[np.float32],
+        seen: NDArray[np.uint16],
+        at: NDArray[np.int64],
+        known_at: NDArray[np.int64],
+        labelled: NDArray[np.uint64],
+    ) -> Block:
+        chosen, codes = entities[rows], self.frame.codes
+        people, owner = self._people_of(chosen, k)
+        ages = self.ages[k, people].astype(np.float32)
+        ages[ages < 0] = np.nan
+        return Block(
+            date_index=self.frame.first + k,
+            entity=(codes.people if self.frame.by_person else codes.households)[chosen],
+            area=self.cohort.areas[self.cohort.area[chosen, k]],
+            features=values[rows, : self.plan.columns],
+            seen=seen[rows],
+            members=np.bincount(owner, minlength=len(chosen)).astype(np.uint16),
+            person=codes.people[people],
+            person_row=owner.astype(np.int32),
+            person_age=ages,
+            outcome_at=at[rows],
+            outcome_known_at=known_at[rows],
+            outcome_seen=(labelled[rows] >> np.uint64(k) & ONE).astype(np.bool_),
+            cannot_tell=cannot_tell,
+        )
+
+    def _people_of(self, chosen: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the members of some entities at date k and the place of each one's entity among them."""
+        start, stop = self.members.start[chosen], self.members.start[chosen + 1]
+        owner = np.repeat(np.arange(len(chosen)), stop - start)
+        first = np.repeat(start - np.append(0, np.cumsum(stop - start)[:-1]), stop - start) if len(chosen) else start
+        place = np.arange(len(owner)) + first
+        here = (self.members.mask[place] >> np.uint64(k) & ONE).astype(bool)
+        return self.members.person[place[here]], owner[here]
+
+
+def compose(
+    compositions: Sequence[Composition], members: Members, ages: NDArray[np.int16], dates: int
+) -> NDArray[np.float64]:
+    """Return, by entity, date and composition, who lives there; NaN where no age is known that it asks."""
+    made = [_composed(composition, members, ages, dates) for composition in compositions]
+    return np.stack(made, axis=2) if made else np.zeros((1, 1, 0))
+
+
+def _composed(composition: Composition, members: Members, ages: NDArray[np.int16], dates: int) -> NDArray[np.float64]:
+    count, household = len(members.start) - 1, members.owner
+    result = np.zeros((count, dates))
+    for k in range(dates):
+        here = (members.mask >> np.uint64(k) & ONE).astype(bool)
+        age = ages[k, members.person]
+        known = here & (age >= 0)
+        if composition.word == "members":
+            result[:, k] = np.bincount(household[here], minlength=count)
+            continue
+        if composition.age is None:
+            youngest = np.full(count, np.inf)
+            np.minimum.at(youngest, household[known], age[known])
+            result[:, k] = youngest
+        else:
+            fits = known & (age >= composition.age[0]) & (age <= composition.age[1])
+            result[:, k] = np.bincount(household[fits], minlength=count)
+        result[np.bincount(household[known], minlength=count) == 0, k] = np.nan
+    return result
+
+
+def assemble(question: Question, blocks: Iterable[Block]) -> list[tuple[MatrixDate, int]]:
+    """Return the whole answer in memory: per date its arrays and how many entities can't be told. For small data."""
+    found: dict[int, list[Block]] = {k: [] for k in range(len(question.dates))}
+    for block in blocks:
+        found[block.date_index].append(block)
+    return [
+        (_joined(question, day, found[k]), sum(b.cannot_tell for b in found[k])) for k, day in enumerate(question.dates)
+    ]
+
+
+def _joined(question: Question, day: date, blocks: Sequence[Block]) -> MatrixDate:
+    definition = question.definition
+    shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "entity": ("S32", ()), "area": ("S9", ()), "features": (np.float32, (len(definition.features),)),
+        "seen": (np.uint16, (len(question.seen),)), "members": (np.uint16, ()), "person": ("S32", ()),
+        "person_row": (np.int32, ()), "person_age": (np.float32, ()),
+        "outcome_at": (np.int64, (len(definition.outcome.components),)),
+        "outcome_known_at": (np.int64, (len(definition.outcome.components),)),
+        "outcome_seen": (np.bool_, (len(definition.outcome.components),)),
+    }  # fmt: skip
+    arrays: dict[str, Any] = {name: [np.zeros((0, *shape), dtype)] for name, (dtype, shape) in shapes.items()}
+    rows = 0
+    for block in blocks:
+        for name in shapes:
+            part = getattr(block, name)
+            arrays[name].append(part + np.int32(rows) if name == "person_row" else part)
+        rows += len(block.entity)
+    return MatrixDate(day, **{name: np.concatenate(parts) for name, parts in arrays.items()})

@@ -1,0 +1,343 @@
+"""The compiled sums: one household at a time, its members' events once, all as-of dates of the frame together.
+
+An event counts at a run of dates, so a sum needs two additions however long the run is: one where it begins, one where
+it ends (`ahead`, summed along the dates at the end). Maxima and bits can't be taken back; where the run reaches the
+last row they are carried `ahead` too, else they go to each date (`slots`). Sums are 64-bit whole numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from features.engines.kernel import first_after, local_day, span
+from features.engines.plan import (
+    BY_DAY,
+    BY_PERSON,
+    CARRYING,
+    COUNT,
+    LARGEST_AMOUNT,
+    LATEST,
+    MAKE,
+    MOST,
+    NEWEST,
+    OPEN,
+    PLAIN,
+    SMALLEST,
+    SUM,
+    TOTAL,
+    UNION,
+)
+from features.grammar.signal import AMOUNT_SCALE
+
+__all__ = ["accumulate", "outcomes"]
+
+# Numba freezes these; a name instead of a look-up keeps the loops plain.
+_COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM = (
+    MAKE[w] for w in ("count", "any_of", "days_since", "total", "mean", "maximum")
+)
+_LATEST, _STEP, _BITS, _CHANGE = MAKE["latest"], MAKE["step"], MAKE["bits"], MAKE["change_count"]
+_CHANGE_TOTAL, _COMPOSITION = MAKE["change_total"], MAKE["composition"]
+_SCALE = float(AMOUNT_SCALE)
+_ONE = np.uint64(1)
+_NONE = np.uint64(0)
+# How a slot is carried along the dates.
+_SUM, _MOST, _UNION = SUM, MOST, UNION
+
+
+@njit(cache=True, nogil=True)
+def accumulate(
+    households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, seen_mask: Any,
+    event_start: Any, signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, tie: Any,
+    first: Any, last: Any, window_start: Any, since: Any, today: Any, midnights: Any, times: Any,
+    entry_from: Any, entry_to: Any, entry: Any, payload: Any, fresh: Any, carry: Any, column: Any, column_seen: Any,
+    composition: Any, values: Any, seen: Any,
+) -> None:  # fmt: skip
+    """Fill `values[k, i, column]` and `seen[k, i, seen column]` for `households[i]` at the dates in its row mask.
+
+    `first[e] <= k < last[e]` are the dates at which event e's version is visible. `since[w, k]` is the value of
+    days_since where there was nothing; `carry[slot]` how a slot is carried along the dates.
+    """
+    dates = times.shape[0]
+    slots = np.empty((fresh.shape[0], dates), np.int64)
+    ahead = np.empty((fresh.shape[0], dates + 1), np.int64)
+    made = np.empty((dates, column.shape[0]), np.float32)
+    anybody = np.empty(seen_mask.shape[1], np.uint64)
+    for i in range(households.shape[0]):
+        household = households[i]
+        rows = row_mask[household]
+        for slot in range(fresh.shape[0]):
+            slots[slot, :] = fresh[slot]
+            ahead[slot, :] = fresh[slot]
+        anybody[:] = _NONE
+        top = dates
+        while top > 0 and not rows >> np.uint64(top - 1) & _ONE:
+            top -= 1
+        for m in range(member_start[household], member_start[household + 1]):
+            person, mask = member[m], member_mask[m] & rows
+            if mask == 0:
+                continue
+            _count_seen(mask, seen_mask[person], anybody, seen, i)
+            for e in range(event_start[person], event_start[person + 1]):
+                here = mask & span(np.int64(first[e]), np.int64(last[e]))
+                if here:
+                    _event(
+                        slots, ahead, e, m - member_start[household], here, rows, top, seen_mask[person],
+                        signal, detail, valid, known, amount, ended, tie, first, last,
+                        window_start, midnights, times, entry_from, entry_to, entry, payload,
+                    )  # fmt: skip
+        _carry(slots, ahead, carry)
+        _columns(slots, made, household, composition, column, since, today, midnights)
+        _blank(made, anybody, column_seen, rows)
+        for k in range(dates):
+            if rows >> np.uint64(k) & _ONE:
+                values[k, i, :] = made[k]
+
+
+@njit(cache=True, nogil=True)
+def _event(
+    slots: Any, ahead: Any, e: Any, place: Any, here: Any, rows: Any, top: Any, watched: Any,
+    signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, tie: Any, first: Any, last: Any,
+    window_start: Any, midnights: Any, times: Any, entry_from: Any, entry_to: Any, entry: Any, payload: Any,
+) -> None:  # fmt: skip
+    """Add one event, at the dates `here`, to every cell of its signal that it concerns."""
+    size, begin = amount[e], np.int64(first[e])
+    window, watch, stop, bits = np.int64(-1), np.int64(-1), np.int64(0), _NONE
+    for n in range(entry_from[signal[e]], entry_to[signal[e]]):
+        if entry[n, 1] != window or entry[n, 6] != watch:
+            window, watch = entry[n, 1], entry[n, 6]
+            stop = min(np.int64(last[e]), _until(window_start[window], valid[e]))
+            bits = here & watched[watch] & span(begin, stop)
+        meaning = np.int64(payload[n, detail[e]])
+        if bits == _NONE or meaning < 0:
+            continue
+        if entry[n, 9] and (size == SMALLEST or size < entry[n, 7] or size >= entry[n, 8]):
+            continue
+        kind, slot = entry[n, 0], entry[n, 2]
+        if kind == PLAIN:
+            _cell(slots, ahead, slot, entry[n, 3], bits, rows, begin, stop, top, valid[e], size)
+        elif kind == OPEN:
+            end = min(stop, first_after(times, ended[e] - 1))
+            _cell(slots, ahead, slot, 1 << COUNT, bits & span(begin, end), rows, begin, end, top, valid[e], size)
+        elif kind == LATEST:
+            value = meaning if meaning > 0 else size
+            if value != SMALLEST:
+                _newest(slots, slot, bits, begin, stop, valid[e], known[e], np.int64(tie[e]), value)
+        else:
+            bit = meaning - 1
+            if entry[n, 4] == BY_PERSON:
+                bit = place
+            elif entry[n, 4] == BY_DAY:
+                bit = local_day(midnights, valid[e]) % (entry[n, 5] * 64)
+            _mark(slots, ahead, slot, bits, rows, begin, stop, top, bit)
+
+
+@njit(cache=True, nogil=True)
+def _cell(
+    slots: Any, ahead: Any, slot: Any, uses: Any, bits: Any, rows: Any, begin: Any, stop: Any, top: Any,
+    valid: Any, amount: Any,
+) -> None:  # fmt: skip
+    if bits == rows & span(begin, stop):
+        if bits:
+            _plain(slots, ahead, slot, uses, begin, stop, top, valid, amount)
+        return
+    for k in range(begin, stop):
+        if bits >> np.uint64(k) & _ONE:
+            _plain(slots, ahead, slot, uses, k, k + 1, slots.shape[1] + 1, valid, amount)
+
+
+@njit(cache=True, nogil=True)
+def _newest(
+    slots: Any, slot: Any, bits: Any, begin: Any, stop: Any, valid: Any, known: Any, tie: Any, value: Any
+) -> None:
+    for k in range(begin, stop):
+        if bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, valid, known, tie):
+            slots[slot, k], slots[slot + 1, k] = valid, known
+            slots[slot + 2, k], slots[slot + 3, k] = tie, value
+
+
+@njit(cache=True, nogil=True)
+def _mark(slots: Any, ahead: Any, slot: Any, bits: Any, rows: Any, begin: Any, stop: Any, top: Any, bit: Any) -> None:
+    if bit < 0:
+        return
+    word, one = slot + bit // 64, np.int64(_ONE << np.uint64(bit % 64))
+    if stop >= top and bits == rows & span(begin, stop):
+        ahead[word, begin] |= one
+        return
+    for k in range(begin, stop):
+        if bits >> np.uint64(k) & _ONE:
+            slots[word, k] |= one
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _until(starts: Any, moment: Any) -> Any:
+    """Return how many of ascending `starts` are not later than `moment`."""
+    if moment >= starts[starts.shape[0] - 1]:
+        return starts.shape[0]
+    return first_after(starts, moment)
+
+
+@njit(cache=True, nogil=True)
+def _count_seen(mask: Any, watched: Any, anybody: Any, seen: Any, i: Any) -> None:
+    """Count a member, at the dates of `mask`, under the seen columns whose service saw them."""
+    for w in range(anybody.shape[0]):
+        bits = mask & watched[w]
+        if bits:
+            anybody[w] |= bits
+            if w < seen.shape[2]:
+                for k in range(seen.shape[0]):
+                    seen[k, i, w] += np.uint16(bits >> np.uint64(k) & _ONE)
+
+
+@njit(cache=True, nogil=True)
+def _plain(
+    slots: Any, ahead: Any, slot: Any, uses: Any, begin: Any, stop: Any, top: Any, valid: Any, amount: Any
+) -> None:
+    """Add an event to a cell at the dates `begin <= k < stop`; no row is at `top` or later."""
+    if uses & (1 << COUNT):
+        ahead[slot + COUNT, begin] += 1
+        ahead[slot + COUNT, stop] -= 1
+    if uses & (1 << NEWEST):
+        _most(slots, ahead, slot + NEWEST, begin, stop, top, valid)
+    if amount != SMALLEST:
+        if uses & (1 << TOTAL):
+            ahead[slot + TOTAL, begin] += amount
+            ahead[slot + TOTAL, stop] -= amount
+        if uses & (1 << CARRYING):
+            ahead[slot + CARRYING, begin] += 1
+            ahead[slot + CARRYING, stop] -= 1
+        if uses & (1 << LARGEST_AMOUNT):
+            _most(slots, ahead, slot + LARGEST_AMOUNT, begin, stop, top, amount)
+
+
+@njit(cache=True, nogil=True)
+def _most(slots: Any, ahead: Any, slot: Any, begin: Any, stop: Any, top: Any, value: Any) -> None:
+    if stop >= top:
+        ahead[slot, begin] = max(ahead[slot, begin], value)
+    else:
+        for k in range(begin, stop):
+            slots[slot, k] = max(slots[slot, k], value)
+
+
+@njit(cache=True, nogil=True)
+def _newer(slots: Any, slot: Any, k: Any, valid: Any, known: Any, tie: Any) -> Any:
+    if valid != slots[slot, k]:
+        return valid > slots[slot, k]
+    if known != slots[slot + 1, k]:
+        return known > slots[slot + 1, k]
+    return tie >= slots[slot + 2, k]
+
+
+@njit(cache=True, nogil=True)
+def _carry(slots: Any, ahead: Any, carry: Any) -> None:
+    """Carry what was added once along the dates, into `slots`."""
+    for slot in range(slots.shape[0]):
+        running = ahead[slot, 0]
+        if carry[slot] == _SUM:
+            slots[slot, 0] = running
+            for k in range(1, slots.shape[1]):
+                running += ahead[slot, k]
+                slots[slot, k] = running
+        elif carry[slot] == _MOST:
+            for k in range(slots.shape[1]):
+                running = max(running, ahead[slot, k])
+                slots[slot, k] = max(slots[slot, k], running)
+        elif carry[slot] == _UNION:
+            for k in range(slots.shape[1]):
+                running |= ahead[slot, k]
+                slots[slot, k] |= running
+
+
+@njit(cache=True, nogil=True)
+def _ones(word: Any) -> Any:
+    bits = np.uint64(word)
+    bits -= bits >> np.uint64(1) & np.uint64(0x5555555555555555)
+    bits = (bits & np.uint64(0x3333333333333333)) + (bits >> np.uint64(2) & np.uint64(0x3333333333333333))
+    bits = bits + (bits >> np.uint64(4)) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64(bits * np.uint64(0x0101010101010101) >> np.uint64(56))
+
+
+@njit(cache=True, nogil=True)
+def _columns(
+    slots: Any, made: Any, household: Any, composition: Any, column: Any, since: Any, today: Any, midnights: Any
+) -> None:
+    """Make every column at every date, a column at a time."""
+    for c in range(column.shape[0]):
+        make, a, b = column[c, 0], column[c, 1], column[c, 2]
+        for k in range(made.shape[0]):
+            if make == _COUNT:
+                made[k, c] = float(slots[a, k])
+            elif make == _ANY:
+                made[k, c] = 1.0 if slots[a, k] > 0 else 0.0
+            elif make == _TOTAL:
+                made[k, c] = float(slots[a, k]) / _SCALE
+            elif make == _MEAN:
+                made[k, c] = float(slots[a, k]) / (_SCALE * float(slots[b, k])) if slots[b, k] else 0.0
+            elif make == _MAXIMUM:
+                made[k, c] = float(slots[a, k]) / _SCALE if slots[a, k] != SMALLEST else 0.0
+            elif make == _DAYS:
+                newest = slots[a, k]
+                made[k, c] = since[b, k] if newest == SMALLEST else today[k] - local_day(midnights, newest)
+            elif make == _COMPOSITION:
+                made[k, c] = composition[household, k, a]
+            else:
+                made[k, c] = _rarer(slots, k, make, a, b)
+
+
+@njit(cache=True, nogil=True)
+def _rarer(slots: Any, k: Any, make: Any, a: Any, b: Any) -> Any:
+    if make == _BITS:
+        ones = 0
+        for word in range(a, a + b):
+            ones += _ones(slots[word, k])
+        return float(ones)
+    if make in (_LATEST, _STEP):
+        return float(slots[a + 3, k]) / (_SCALE if make == _LATEST else 1.0)
+    return float(2 * slots[a, k] - slots[b, k]) / (_SCALE if make == _CHANGE_TOTAL else 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _blank(made: Any, anybody: Any, column_seen: Any, rows: Any) -> None:
+    """Make every value missing of which a service saw no member."""
+    for c in range(column_seen.shape[0]):
+        unseen = _NONE
+        for place in range(column_seen.shape[1]):
+            if column_seen[c, place] >= 0:
+                unseen |= rows & ~anybody[column_seen[c, place]]
+        if unseen:
+            for k in range(made.shape[0]):
+                if unseen >> np.uint64(k) & _ONE:
+                    made[k, c] = np.nan
+
+
+@njit(cache=True, nogil=True)
+def outcomes(
+    households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, allowed: Any, services: Any,
+    event_start: Any, events: Any, components: Any, times: Any, ends: Any, at: Any, known_at: Any, closed: Any,
+) -> None:  # fmt: skip
+    """Fill, per date, household and component, the first event in the horizon, and the dates a choice closes.
+
+    events[e] = (valid, known), components[e] its component; `services[c]` the service of component c in `allowed`,
+    the dates at which each person's choices allow it; `ends[k]` is when the horizon from date k ends.
+    """
+    for i in range(households.shape[0]):
+        household = households[i]
+        for m in range(member_start[household], member_start[household + 1]):
+            person, mask = member[m], member_mask[m] & row_mask[household]
+            if mask == 0:
+                continue
+            for c in range(services.shape[0]):
+                closed[i, c] |= mask & ~allowed[person, services[c]]
+            for e in range(event_start[person], event_start[person + 1]):
+                valid, known, c = events[e, 0], events[e, 1], components[e]
+                first, last = first_after(ends, valid), first_after(times, valid)
+                bits = mask & allowed[person, services[c]] & span(first, last)
+                for k in range(first, last):
+                    if bits >> np.uint64(k) & _ONE and (
+                        at[k, i, c] == SMALLEST
+                        or valid < at[k, i, c]
+                        or (valid == at[k, i, c] and known < known_at[k, i, c])
+                    ):
+                        at[k, i, c], known_at[k, i, c] = valid, known

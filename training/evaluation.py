@@ -66,6 +66,7 @@ def judge(
         made += _lead(model, name, draws, places[model], by.level)
         made += _parts(model, name, draws, counted[model], folds, by.level)
         made += _by_component(model, name, draws, places[model], components, by.level)
+        made += _newly_found(model, name, draws, places[model], by.level)
         made += _more_places(model, name, draws, places[model], counted[model], by.level)
     made += _paired(name, counted, by.level)
     return Judged(
@@ -93,6 +94,21 @@ def _lead(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: 
     number = draws.total(found.astype(np.float64))
     mean = np.divide(days, number, out=np.full(days.shape, np.nan), where=number > 0)
     return figures(model, name, {"lead_days": mean}, level)
+
+
+def _newly_found(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[Figure]:
+    """Return what of the list is new: households that no service was already busy with, listed and found."""
+    period = draws.period
+    listed = period.listed(place) & period.labelled
+    new = draws.total((listed & ~period.in_touch).astype(np.float64))
+    found = draws.total((listed & ~period.in_touch & period.positive).astype(np.float64))
+    every = draws.total(listed.astype(np.float64))
+    values = {
+        "newly_found": found,
+        "new_share": np.divide(new, every, out=np.full(new.shape, np.nan), where=every > 0),
+        "new_precision": np.divide(found, new, out=np.full(new.shape, np.nan), where=new > 0),
+    }
+    return figures(model, name, values, level)
 
 
 def _of_days(period: Period, days: Iterable[int]) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
 from charter.policy import Policy
+from training.coverage import coverage, share_seen
 from training.fitting import Trained, fit_all
-from training.judging import Results, judge_all
+from training.judging import SELECTION, Results, judge_all
 from training.models import words
 from training.planning import Plan, fold_document, make_plan
 from training.run import Run, keep, make_current, write_scores
@@ -106,6 +108,15 @@ def _keep(invocation: Invocation, planned: Plan, trained: Trained, results: Resu
         return keep(invocation.workspace, folder, manifest)
 
 
+def _coverage(invocation: Invocation, planned: Plan) -> list[dict[str, Any]]:
+    """Return the coverage of need at the test dates; nothing where the snapshot's tables are gone."""
+    tables = invocation.workspace.store / str(planned.data.matrix.manifest["snapshot"]) / "tables"
+    if not (tables / "events.parquet").exists():
+        return []
+    level = planned.settings.bootstrap.level
+    return [part.as_document(level) for part in coverage(planned.data, tables, planned.tested)]
+
+
 def _code_digest() -> str:
     """Return one sha256 over this room's code, so that a run made by other code has another id."""
     total = hashlib.sha256()
@@ -138,6 +149,14 @@ def _metrics(invocation: Invocation, run_id: str, planned: Plan, trained: Traine
         "figures": [{**figure.__dict__} for judged in results.periods.values() for figure in judged.figures],
         "curve": [point for judged in results.periods.values() for point in judged.curve],
         "bands": list(results.bands),
+        "replay": [
+            {"model": model, "period": SELECTION, **asdict(one), "recall": one.recall}
+            for model, replays in results.replays.items()
+            for one in replays
+        ],
+        "stability": dict(results.stability),
+        "coverage": _coverage(invocation, planned),
+        "seen": share_seen(planned.data),
         "points": words(trained.candidates["points"], matrix.definition, matrix.features)
         if "points" in trained.candidates
         else [],

@@ -22,6 +22,7 @@ from training.folds import Fold
 from training.lists import Period
 from training.planning import Plan
 from training.recommendation import Recommendation, recommend
+from training.replay import Replay, replay, stability
 from training.run import ScoredRows
 
 __all__ = ["SELECTION", "Results", "judge_all"]
@@ -29,6 +30,9 @@ __all__ = ["SELECTION", "Results", "judge_all"]
 Float = NDArray[np.float64]
 
 SELECTION = "selection"
+
+RESTS = (0, 26, 52)
+"""For how many weeks a listed household rests when the policy is replayed."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class Results:
     recommendation: Recommendation
     model: str
     bands: Sequence[Mapping[str, Any]]
+    replays: Mapping[str, Sequence[Replay]]
+    stability: Mapping[str, float | None]
 
 
 def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> Results:
@@ -81,7 +87,17 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> R
         periods[fold.name] = judge(fold.name, last, margins, likely, _numbered([fold]), components, settings.bootstrap)
         scored += _scored(period, [fold], margins, likely)
     advance()
-    return Results(periods, scalings, scored, recommendation, model, bands)
+    places = periods[SELECTION].places
+    return Results(
+        periods,
+        scalings,
+        scored,
+        recommendation,
+        model,
+        bands,
+        {name: [replay(chosen_by, place, weeks) for weeks in RESTS] for name, place in places.items()},
+        {name: stability(chosen_by, place) for name, place in places.items()},
+    )
 
 
 def _numbered(folds: Sequence[Fold]) -> dict[str, list[int]]:

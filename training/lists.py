@@ -23,6 +23,9 @@ __all__ = ["Period", "Places"]
 
 _NO_TEAM = ""
 
+_RECENT_DAYS = 91
+"""A service that acted within so many days is still in touch with the household."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -62,7 +65,8 @@ class Period:
     """The rows of some test dates, in date order: everything about them that does not depend on a model.
 
     `household` numbers the entities (the bootstrap's clusters); `group` numbers (date, team), -1 for no team;
-    `room` is each group's places; `labels` are as known by the snapshot; `components` (rows, components).
+    `room` is each group's places; `labels` are as known by the snapshot; `components` (rows, components); `in_touch`
+    says whether a service was already busy with the household.
     """
 
     days: tuple[date, ...]
@@ -76,6 +80,7 @@ class Period:
     labels: NDArray[np.int8]
     components: NDArray[np.bool_]
     lead_days: NDArray[np.float64]
+    in_touch: NDArray[np.bool_]
 
     @classmethod
     def of(cls, data: Dataset, days: Sequence[date], places: Places) -> Period:
@@ -103,6 +108,7 @@ class Period:
             labels=np.concatenate([data.labels(day, data.taken_at) for day in days]),
             components=np.concatenate([data.components(day, data.taken_at) for day in days]),
             lead_days=np.concatenate([_lead(data, day) for day in days]),
+            in_touch=np.concatenate([_in_touch(data, day) for day in days]),
         )
 
     @property
@@ -142,3 +148,16 @@ def _lead(data: Dataset, day: date) -> NDArray[np.float64]:
     first = times.min(axis=1) if times.shape[1] else np.full(len(times), np.iinfo(np.int64).max)
     start = int(data.council.midnight(day).timestamp() * 1_000_000)
     return np.where(first < np.iinfo(np.int64).max, (first - start) / 86_400_000_000, np.nan)
+
+
+def _in_touch(data: Dataset, day: date) -> NDArray[np.bool_]:
+    """Return which households a service was busy with: by its features of system response, open or newer than that."""
+    rows = data.at(day)
+    busy = np.zeros(len(rows.entity), dtype=bool)
+    for feature in data.matrix.definition["features"]:
+        word = feature["expression"].get("word")
+        if not feature["system_response"] or word not in ("open_at", "days_since"):
+            continue
+        values = np.asarray(rows.features[:, data.matrix.features.index(feature["name"])])
+        busy |= values > 0 if word == "open_at" else values < _RECENT_DAYS
+    return busy

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.errors import DataError
 from training.logistic import candidates
 from training.settings import Points
 from training.stumps import Stump
@@ -43,15 +42,12 @@ Counts = NDArray[np.int64]
 def points_list(
     features: NDArray[np.float32], labels: NDArray[np.int8], directions: Sequence[int], settings: Points
 ) -> list[Stump]:
-    """Return at most `settings.rules` rules, most points first; raise DataError where no rule raises anything."""
+    """Return at most `settings.rules` rules, most points first; none where nothing surely raises the likelihood."""
     rules = [_Rule.of(rule, features, labels) for rule in _allowed(candidates(features, _STEPS), directions)]
     sure = {place: z for place, rule in enumerate(rules) if (z := _z(rule, labels)) > _SURE}
     rules = [rules[place] for place in sorted(sorted(sure, key=lambda place: -sure[place])[:_POOL])]
     if not rules:
-        raise DataError(
-            "no feature raises the likelihood of the outcome, so there is no points list to compare with.",
-            "Look at the features' directions in definition.py and at the outcome.",
-        )
+        return []
     chosen = _Fit(labels == 1, settings).chosen(rules)
     found = [
         replace(rules[place].stump, adds=float(points), share=len(rules[place].rows) / len(labels))

@@ -98,9 +98,30 @@ def summary(metrics: Mapping[str, Any]) -> str:
     if "final" in periods:
         last = figure_of(metrics, metrics["model"], "precision", "final")
         lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
+    lines += _reach(metrics)
+    if metrics.get("suspected_leaks"):
+        names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
+        lines.append(f"Accepted although they know the outcome too well: {names}.")
     if metrics.get("left_out"):
         lines.append(f"Left out, because they never vary here: {', '.join(metrics['left_out'])}.")
     return "\n".join(lines)
+
+
+def _reach(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the figures at capacity leave out: who was already known, and who could not be listed at all."""
+    new = figure_of(metrics, metrics["model"], "new_share")
+    found = figure_of(metrics, metrics["model"], "new_precision")
+    lines = []
+    if new["estimate"] is not None and found["estimate"] is not None:
+        lines.append(
+            f"{100 * new['estimate']:.0f} of 100 listed were new: no service had acted in three months; of those,"
+            f" {100 * found['estimate']:.0f} in 100 had the outcome."
+        )
+    any_of = next((part for part in metrics.get("coverage", ()) if part["component"] == "any"), None)
+    if any_of and any_of["share"] is not None:
+        share = f"{100 * any_of['share']:.0f} of 100 people with such a need"
+        lines.append(f"{share} were in the cohort; no list could reach the others.")
+    return lines
 
 
 def _in_hundred(figure: Mapping[str, Any]) -> str:

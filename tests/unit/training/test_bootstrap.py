@@ -36,6 +36,7 @@ def period_of(seed: int = 1, households: int = 40, days: int = 3, room: int = 4)
         labels=generator.choice(np.array([-1, 0, 0, 0, 1, 1], dtype=np.int8), len(day)),
         components=np.zeros((len(day), 1), dtype=bool),
         lead_days=np.full(len(day), np.nan),
+        in_touch=np.zeros(len(day), dtype=bool),
     )
 
 

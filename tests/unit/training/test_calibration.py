@@ -33,6 +33,7 @@ def drawn(rows: int = 20_000, seed: int = 1, each: int = 1) -> tuple[np.ndarray,
         labels=outcome.astype(np.int8),
         components=np.zeros((rows, 0), dtype=bool),
         lead_days=np.full(rows, np.nan),
+        in_touch=np.zeros(rows, dtype=bool),
     )
     return margins, period
 

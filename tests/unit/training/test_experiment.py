@@ -147,10 +147,7 @@ def test_features_that_tell_nothing_are_refused_or_said_not_to_be_worth_using(
         return replace(rows, features=generator.permutation(np.array(rows.features)))
 
     said = verdict_on(make(how(households=500, edit=edit)))
-    assert any(
-        words in said
-        for words in ("no better than chance", "no feature raises the likelihood", "told from drawing lots")
-    )
+    assert any(words in said for words in ("no better than chance", "told from drawing lots"))
 
 
 def verdict_on(invocation: Invocation) -> str:

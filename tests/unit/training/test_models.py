@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from charter.contracts.matrix import Matrix
-from charter.errors import DataError, DefinitionError
+from charter.errors import DefinitionError
 from training.boosting import directions
 from training.logistic import candidates, coefficients, indicators, regression
 from training.models import Sample, fit_simple, words
@@ -66,10 +66,11 @@ def test_a_points_list_is_as_good_as_any_found_by_trying_all() -> None:
             assert average_precision_score(labels, total) <= ours * 1.02
 
 
-def test_a_points_list_of_nothing_that_helps_is_refused() -> None:
+def test_a_points_list_of_nothing_that_helps_is_empty_and_leaves_everybody_equal() -> None:
     values, labels = planted()
-    with pytest.raises(DataError, match="no feature raises the likelihood"):
-        points_list(values[:, :2], labels, [-1, 1], Points())
+    assert points_list(values[:, :2], labels, [-1, 1], Points()) == []
+    fitted = fit_simple("points", Sample(values[:, :2], labels), {}, ["a", "b"], [-1, 1], BY)
+    assert set(fitted.margins(values[:50, :2], 1)) == {0.0}
 
 
 def test_a_large_cut_is_rounded_to_what_people_can_remember() -> None:

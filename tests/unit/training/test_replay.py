@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from training.lists import Period
+from training.replay import replay, stability
+
+
+def three_months() -> Period:
+    """Return four households of a team with two places, on three lists a month apart; 0 and 3 come to need."""
+    return Period(
+        days=(date(2024, 1, 1), date(2024, 2, 1), date(2024, 3, 1)),
+        day=np.repeat(np.arange(3, dtype=np.int32), 4),
+        entity=np.tile(np.array([b"a", b"b", b"c", b"d"], dtype="S32"), 3),
+        household=np.tile(np.arange(4, dtype=np.int32), 3),
+        group=np.repeat(np.arange(3, dtype=np.int32), 4),
+        group_team=("one",) * 3,
+        group_day=np.arange(3, dtype=np.int32),
+        room=np.full(3, 2, dtype=np.int64),
+        labels=np.tile(np.array([1, 0, 0, 1], dtype=np.int8), 3),
+        components=np.zeros((12, 0), dtype=bool),
+        lead_days=np.full(12, np.nan),
+        in_touch=np.zeros(12, dtype=bool),
+    )
+
+
+PLACE = np.tile(np.array([1, 2, 3, 4]), 3)
+
+
+def test_without_a_rest_the_same_households_fill_every_list() -> None:
+    done = replay(three_months(), PLACE, rest_weeks=0)
+    assert (done.listings, done.households, done.found, done.in_need) == (6, 2, 1, 2)
+    assert done.recall == 0.5
+
+
+def test_a_rest_gives_the_places_to_the_next_ones_until_it_is_over() -> None:
+    done = replay(three_months(), PLACE, rest_weeks=5)
+    assert (done.listings, done.households, done.found) == (6, 4, 2)
+
+
+def test_places_stay_empty_where_everybody_rests() -> None:
+    done = replay(three_months(), PLACE, rest_weeks=52)
+    assert (done.listings, done.households) == (4, 4)
+
+
+def test_stability_is_the_share_that_was_on_the_list_before() -> None:
+    period = three_months()
+    assert stability(period, PLACE) == 1.0
+    changing = np.array([1, 2, 3, 4, 4, 1, 2, 3, 3, 4, 1, 2])
+    assert stability(period, changing) == 0.5
+
+
+def test_one_list_has_no_stability() -> None:
+    period = three_months()
+    one = Period(**{name: getattr(period, name) for name in Period.__dataclass_fields__} | {"days": period.days[:1]})
+    assert stability(one, PLACE) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,14 +81,15 @@ def disparities(tally: Tally, measure: Measure, draws: Floats) -> list[Disparity
     group, rest = _shares(tally, measure, draws, rest=False), _shares(tally, measure, draws, rest=True)
     enough = group.enough & rest.enough
     gap, ratio = group.share - rest.share, _over(group.share, rest.share)
-    small_gap = newcombe(group.share, group.effective, rest.share, rest.effective)
-    small_ratio = score_ratio(group.share, group.effective, rest.share, rest.effective)
+    both = (group.share, group.effective, rest.share, rest.effective)
+    small_gap, small_ratio = _where(~enough, newcombe, *both), _where(~enough, score_ratio, *both)
     gaps = _choose(enough, gap, group.draws - rest.draws, small_gap)
     ratios = _choose(enough, ratio, _over(group.draws, rest.draws), small_ratio)
     totals = tally.totals
     others = totals.sum(axis=0) - totals
-    sides = _choose(group.enough, group.share, group.draws, wilson(group.share, group.effective))
-    rests = _choose(rest.enough, rest.share, rest.draws, wilson(rest.share, rest.effective))
+    alone, others_alone = (_where(~side.enough, wilson, side.share, side.effective) for side in (group, rest))
+    sides = _choose(group.enough, group.share, group.draws, alone)
+    rests = _choose(rest.enough, rest.share, rest.draws, others_alone)
     return [
         Disparity(
             name,
@@ -120,6 +122,16 @@ def _over(above: Floats, below: Floats) -> Floats:
     """Divide; NaN where there is nobody to divide by (never 0 and never an error)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(below > 0, above / below, np.nan), dtype=np.float64)
+
+
+def _where(
+    few: NDArray[np.bool_], closed_form: Callable[..., tuple[Floats, Floats]], *of: Floats
+) -> tuple[Floats, Floats]:
+    """Return a closed form's ends where there are few people; NaN elsewhere, where nobody looks."""
+    low, high = np.full(len(few), np.nan), np.full(len(few), np.nan)
+    if few.any():
+        low[few], high[few] = closed_form(*(values[few] for values in of))
+    return low, high
 
 
 def _choose(

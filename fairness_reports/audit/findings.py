@@ -16,7 +16,7 @@ from fairness_reports.audit.measures import Measure
 from fairness_reports.audit.tally import Grouping, Tally, cells
 from fairness_reports.audit.units import Units
 
-__all__ = ["About", "compared", "figure", "finding", "measured", "whole"]
+__all__ = ["About", "compared", "figure", "finding", "measured", "tallied", "tallied_whole", "whole"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,18 @@ def measured(
 ) -> list[dict[str, Any]]:
     """Return the findings of several measures for every group of one characteristic."""
     tally = Tally.make(units.cluster, grouping, cells(units.label, units.selected))
+    return tallied(tally, measures, about, resamples=resamples, seed=seed)
+
+
+def tallied(
+    tally: Tally, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return the findings of several measures for every group of a tally; without labels, of selection alone."""
     draws = tally.draws(resamples, seed)
     return [
-        finding(about.of(measure.id), one, labelled=units.labelled)
+        finding(about.of(measure.id), one, labelled=tally.labelled)
         for measure in measures
-        if units.labelled or not measure.needs_label
+        if tally.labelled or not measure.needs_label
         for one in disparities(tally, measure, draws)
     ]
 
@@ -71,11 +78,18 @@ def whole(
 ) -> list[dict[str, Any]]:
     """Return the findings of several measures for everyone together."""
     tally = Tally.make(units.cluster, units.everyone, cells(units.label, units.selected))
+    return tallied_whole(tally, measures, about, resamples=resamples, seed=seed)
+
+
+def tallied_whole(
+    tally: Tally, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Return the findings of several measures for the one group of a tally of everyone."""
     draws = tally.draws(resamples, seed)
     return [
-        figure(about.of(measure.id), disparities(tally, measure, draws)[0].side, labelled=units.labelled)
+        figure(about.of(measure.id), disparities(tally, measure, draws)[0].side, labelled=tally.labelled)
         for measure in measures
-        if units.labelled or not measure.needs_label
+        if tally.labelled or not measure.needs_label
     ]
 
 

@@ -16,7 +16,9 @@ of drawing whole clusters, at a small part of the work.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +94,25 @@ class Tally:
             raise ArithmeticError("two different patterns of a household's counts share a signature")
         return cls(grouping.names, patterns, weight.astype(np.int64))
 
-    @property
+    @classmethod
+    def of_counted(cls, names: tuple[str, ...], clusters: Iterable[tuple[Sequence[int], int]]) -> Tally:
+        """Return a tally of clusters counted elsewhere: for each pattern the places of its rows, and how many show it.
+
+        A place is the group's number times CELLS plus the cell.
+        """
+        counted = list(clusters)
+        patterns = np.zeros((len(counted), len(names) * CELLS))
+        for number, (places, _) in enumerate(counted):
+            np.add.at(patterns[number], np.asarray(places, dtype=np.int64), 1.0)
+        weight = np.array([times for _, times in counted], dtype=np.int64)
+        return cls(names, patterns.reshape(len(counted), len(names), CELLS), weight)
+
+    @cached_property
+    def labelled(self) -> bool:
+        """Whether any row has a label: without one, only measures of selection can be taken."""
+        return bool(self.totals[:, :4].sum() > 0)
+
+    @cached_property
     def totals(self) -> NDArray[np.float64]:
         """Rows by group and cell (groups, cells)."""
         return np.asarray(np.tensordot(self.weight.astype(np.float64), self.patterns, 1))

@@ -23,6 +23,11 @@ AsOfDates = Annotated[
     list[datetime] | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="An as-of date; may be given again.")
 ]
 
+EngineName = Annotated[
+    str, typer.Option("--engine", help="engine; reference: slow, and the same; or spark: many machines, and the same.")
+]
+SparkMaster = Annotated[str, typer.Option("--master", help="Where Spark runs: local[*] or a cluster's URL.")]
+
 
 @verbs.command()
 def pull(
@@ -64,7 +69,8 @@ def build(
     snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
     as_of: AsOfDates = None,
     purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
-    engine: Annotated[str, typer.Option("--engine", help="engine, or reference: slow, and the same.")] = "engine",
+    engine: EngineName = "engine",
+    master: SparkMaster = "local[*]",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -74,7 +80,9 @@ def build(
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     days = [moment.date() for moment in as_of] if as_of else None
     with writer_lock(invocation.workspace.root):
-        folder = build_matrix(invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine)
+        folder = build_matrix(
+            invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master
+        )
     manifest = read_json(folder / "manifest.json")
     rows = sum(day["rows"] for day in manifest["as_of"].values())
     cannot_tell = sum(day["cannot_tell"] for day in manifest["as_of"].values())

@@ -7,6 +7,7 @@ charter is another matrix. The pointer `current` names the newest one made for t
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -138,14 +139,17 @@ def build(
     snapshot: str | None = None,
     as_of: Sequence[date] | None = None,
     engine: str = "engine",
+    master: str = "local[*]",
 ) -> Path:
     """Build the matrix for `purpose` at the programme's dates (or `as_of`) and return its folder.
+
+    `engine` is engine, reference or spark, which runs on the Spark cluster `master` and says the same in every cell.
 
     Does nothing where it is already there. Moves `current` only for the purpose train at the programme's own dates.
     Raises UsageError for an unknown engine; see `question_of` for what is refused.
     """
-    if engine not in ("engine", "reference"):
-        raise UsageError(f"there is no engine {engine!r}.", "Use engine or reference.")
+    if engine not in ("engine", "reference", "spark"):
+        raise UsageError(f"there is no engine {engine!r}.", "Use engine, reference or spark.")
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
     question, rules = question_of(invocation, opened, purpose, as_of)
     name = _id(question, opened, rules, engine)
@@ -153,7 +157,7 @@ def build(
     if not (folder / "manifest.json").exists():
         invocation.workspace.matrix.mkdir(parents=True, exist_ok=True)
         with new_folder(folder) as beside:
-            written = _write(invocation, question, opened, engine, beside)
+            written = _write(invocation, question, opened, engine, beside, master)
             manifest = _manifest(question, opened, rules, engine, name) | written
             check_document("matrix", manifest)
             write_json(beside / "definition.json", question.definition.document(question.permission.units))
@@ -211,10 +215,14 @@ def _manifest(
     }
 
 
-def _write(invocation: Invocation, question: Question, snapshot: Snapshot, engine: str, folder: Path) -> dict[str, Any]:
+def _write(
+    invocation: Invocation, question: Question, snapshot: Snapshot, engine: str, folder: Path, master: str
+) -> dict[str, Any]:
     """Write every date's arrays below `folder` and return what only a built matrix can say of itself."""
     if engine == "reference":
         lag, cannot_tell = _write_reference(invocation, question, snapshot, folder)
+    elif engine == "spark":
+        lag, cannot_tell = _write_spark(invocation, question, snapshot, folder, master)
     else:
         lag, cannot_tell = _write_engine(invocation, question, snapshot, folder)
     return {
@@ -277,6 +285,24 @@ def _write_engine(
             writers[block.date_index].append(block)
             cannot_tell[block.date_index] += block.cannot_tell
             advance()
+    return lag, cannot_tell
+
+
+def _write_spark(
+    invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path, master: str
+) -> tuple[float, list[int]]:
+    from features.engines import spark
+
+    running = spark.session(master)
+    tables, rows = str(snapshot.tables.resolve()), (folder / "rows").resolve()
+    with invocation.progress("Building the matrix on Spark", 3) as advance:
+        cannot_tell = spark.write(running, question, tables, str(rows))
+        advance()
+        spark.collect(running, question, str(rows), folder)
+        shutil.rmtree(rows)
+        advance()
+        lag = spark.reporting_lag_days(running, question, tables)
+        advance()
     return lag, cannot_tell
 
 

@@ -1,0 +1,438 @@
+"""Beyond one machine: the same engine on each bucket of households, handed out and gathered by Apache Spark.
+
+    tables     Parquet on any file system that Spark reaches
+    buckets    a household (or person) belongs to the bucket of its id's hash; every row about somebody who ever lived
+               in a bucket's households goes there, so a child of two homes may go to two
+    engine     `mapInArrow` hands a worker one bucket after another; it runs `Engine` on it as on a whole snapshot
+    rows       Parquet by as-of date, on any file system; `collect` brings them home as a matrix's arrays
+
+A household's answer rests on its members' rows and on five facts about whole tables: the feeds, when coverage was first
+known, when households were, and (for a service without feeds) its first events. The last three reach every bucket as
+rows about nobody: a person and a household whose id is empty, who live nowhere.
+
+What is sent to workers is a reference to `answer` and the question as JSON text: no object of ours is pickled, and a
+worker needs `sooner[train]` installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import MatrixDate
+from charter.errors import UsageError
+from features.engines.question import Each, Question, microseconds
+from features.grammar import Definition, Period, Signal
+from features.permission import Permission
+
+__all__ = ["answer", "collect", "reporting_lag_days", "session", "write"]
+
+NOBODY = ""
+"""The id of the person and the household that stand for facts about whole tables."""
+
+_TIMES = ("valid_at", "end_at", "known_at", "known_until", "start", "end", "covers_from", "covers_to", "received_at")
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "events": ("event_id", "person_id", "signal", "valid_at", "end_at", "known_at", "known_until", "amount", "detail"),
+    "people": ("person_id", "birth_date", "death_date"),
+    "residence": ("person_id", "household_id", "start", "end", "known_at", "known_until"),
+    "households": ("household_id", "kind", "area", "start", "end", "known_at"),
+    "permission": (
+        "person_id", "service", "purpose", "kind", "status", "start", "end", "decided_by", "known_at", "known_until",
+    ),
+    "feeds": ("service", "covers_from", "covers_to", "received_at"),
+    "coverage": ("person_id", "service", "start", "end", "known_at"),
+}  # fmt: skip
+_NAMES = tuple(_COLUMNS)
+_ROWS = (
+    "as_of date, entity string, area string, features array<float>, seen array<int>, members int, "
+    "person array<string>, person_age array<float>, outcome_at array<bigint>, outcome_known_at array<bigint>, "
+    "outcome_seen array<boolean>, cannot_tell bigint"
+)
+"""A row of the answer; one without an entity only counts whose cohort rules could not be evaluated."""
+
+PEOPLE_PER_BUCKET = 25_000
+"""About how many people one bucket holds: the fixed cost of an engine is small beside them, its memory too."""
+
+
+def session(master: str = "local[*]") -> Any:
+    """Return a Spark session on `master` ("local[2]", "spark://...", "yarn").
+
+    Raises UsageError where PySpark or Java is missing.
+    """
+    try:
+        builder = import_module("pyspark.sql").SparkSession.builder
+        failed = import_module("pyspark.errors").PySparkRuntimeError
+    except ModuleNotFoundError as missing:
+        raise UsageError(
+            "PySpark is not installed here.", 'Install it: pip install "sooner[spark]"; it needs Java 17 or newer.'
+        ) from missing
+    settings = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "50000",
+        # Rows arrive date by date, again and again; one open file per date saves a sort of the whole answer.
+        "spark.sql.maxConcurrentOutputFileWriters": "128",
+    }
+    if master.startswith("local"):
+        settings |= {
+            "spark.ui.enabled": "false",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.memory": "4g",
+        }
+        # Workers on this machine are this very Python; Spark's own setting for it is read too late.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = builder.master(master).appName("sooner")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    try:
+        return builder.getOrCreate()
+    except failed as why:
+        raise UsageError("Spark did not start.", "Install Java 17 or newer, or check --master.") from why
+
+
+def write(spark: Any, question: Question, tables: str, out: str, *, buckets: int | None = None) -> list[int]:
+    """Answer `question` from the tables below the URL `tables` into Parquet at the URL `out`.
+
+    Returns, by date, how many entities can't be told. `buckets` is by default one per 25,000 people. Rows are as
+    `charter.contracts.matrix` describes them: lists in the order of the definition, times in microseconds.
+    """
+    functions = import_module("pyspark.sql.functions")
+    observation = import_module("pyspark.sql").Observation("cohort")
+    found = _tables(spark, tables)
+    many = buckets or max(
+        int(spark.sparkContext.defaultParallelism), -(-found["residence"].count() // PEOPLE_PER_BUCKET)
+    )
+    handed = (
+        _bucketed(spark, question, found, many)
+        .repartition(many, "bucket")
+        .sortWithinPartitions("bucket", "table", "person_id")
+    )
+    rows = handed.mapInArrow(partial(answer, _text(question)), _ROWS)
+    days = [day.isoformat() for day in question.dates]
+    counted = [
+        functions.sum(functions.when(functions.col("as_of") == functions.lit(day).cast("date"), rows["cannot_tell"]))
+        for day in days
+    ]
+    observed = rows.observe(observation, *[one.alias(day) for one, day in zip(counted, days, strict=True)])
+    kept = observed.filter(functions.col("entity").isNotNull()).drop("cannot_tell")
+    kept.write.partitionBy("as_of").mode("overwrite").parquet(out)
+    return [int(observation.get[day] or 0) for day in days]
+
+
+def collect(spark: Any, question: Question, out: str, folder: Path) -> None:
+    """Write the rows at the URL `out` as a matrix's arrays, one folder per date below `folder`."""
+    functions = import_module("pyspark.sql.functions")
+    rows = spark.read.schema(_ROWS.rsplit(",", 1)[0]).parquet(out)
+    for day in question.dates:
+        table = rows.filter(functions.col("as_of") == functions.lit(day)).drop("as_of").toArrow().sort_by("entity")
+        _arrays(question, day, table).write(folder / f"as_of={day.isoformat()}")
+
+
+def reporting_lag_days(spark: Any, question: Question, tables: str) -> float:
+    """Return the 95th percentile (nearest rank) of known minus valid of the outcome's first versions, in days."""
+    functions = import_module("pyspark.sql.functions")
+    events = _tables(spark, tables)["events"]
+    wanted = functions.lit(False)
+    for component in question.definition.outcome.components:
+        wanted = wanted | _picked(functions, component.signal, question.permission.signals)
+    known, valid = (functions.unix_micros(functions.col(name).cast("timestamp")) for name in ("known_at", "valid_at"))
+    lags = (
+        events.filter(wanted & (known <= microseconds(question.taken_at)))
+        .groupBy("event_id")
+        .agg(functions.min_by(known - valid, known).alias("lag"))
+        .groupBy("lag")
+        .count()
+        .orderBy("lag")
+        .collect()
+    )
+    if not lags:
+        return 0.0
+    reached = np.cumsum([row["count"] for row in lags])
+    place = int(np.searchsorted(reached, (95 * reached[-1] + 99) // 100))
+    return float(lags[place]["lag"]) / 86_400_000_000
+
+
+def _picked(functions: Any, signal: Signal, usable: frozenset[str]) -> Any:
+    """Return the condition that picks a signal's events, or none of them where it may not be used."""
+    if signal.name not in usable:
+        return functions.lit(False)
+    chosen = functions.col("signal") == signal.name
+    if signal.details:
+        chosen = chosen & functions.col("detail").isin(list(signal.details))
+    if signal.at_least is not None:
+        chosen = chosen & (functions.col("amount") >= signal.at_least)
+    if signal.below is not None:
+        chosen = chosen & (functions.col("amount") < signal.below)
+    return chosen
+
+
+# What is handed to the workers.
+
+
+def _tables(spark: Any, tables: str) -> dict[str, Any]:
+    """Open every table that is there, with its canonical columns and types; one that is not is empty."""
+    functions = import_module("pyspark.sql.functions")
+    absent = import_module("pyspark.errors").AnalysisException
+    found = {}
+    for name, columns in _COLUMNS.items():
+        try:
+            table = spark.read.parquet(f"{tables.rstrip('/')}/{name}.parquet")
+        except absent as why:
+            if why.getCondition() != "PATH_NOT_FOUND":
+                raise
+            table = spark.createDataFrame([], ", ".join(f"`{column}` string" for column in columns))
+        found[name] = table.select(*[_typed(functions, column) for column in columns])
+    return found
+
+
+def _typed(functions: Any, column: str) -> Any:
+    kind = "timestamp_ntz" if column in _TIMES else "date" if column.endswith("_date") else "string"
+    if column == "amount":
+        kind = "decimal(18,4)"
+    return functions.col(f"`{column}`").cast(kind).alias(column)
+
+
+def _bucketed(spark: Any, question: Question, found: Mapping[str, Any], buckets: int) -> Any:
+    """Return all rows of all tables with the bucket they belong to and their table's place in `_NAMES`."""
+    functions = import_module("pyspark.sql.functions")
+    every = spark.range(buckets).withColumnRenamed("id", "bucket")
+
+    def bucket(column: str) -> Any:
+        return functions.pmod(functions.xxhash64(column), functions.lit(buckets)).alias("bucket")
+
+    events = found["events"]
+    if question.definition.entity == "person":
+        parts = {
+            name: found[name].select("*", bucket("person_id"))
+            for name in ("events", "people", "residence", "permission", "coverage")
+        }
+        homes = parts["residence"].select("household_id", "bucket").distinct()
+        parts["households"] = found["households"].join(homes, "household_id")
+    else:
+        events = events.filter(functions.col("signal").isin(sorted(_signals(question))))
+        parts = {name: found[name].select("*", bucket("household_id")) for name in ("residence", "households")}
+        lived = parts["residence"].select("person_id", "bucket").distinct()
+        parts |= {name: found[name].join(lived, "person_id") for name in ("people", "permission", "coverage")}
+        parts["events"] = events.join(lived, "person_id")
+    parts["feeds"] = found["feeds"].crossJoin(every)
+    whole = None
+    for name, rows in [*parts.items(), *((n, rows.crossJoin(every)) for n, rows in _facts(question, found, spark))]:
+        typed = rows.withColumn("table", functions.lit(_NAMES.index(name)).cast("tinyint"))
+        whole = typed if whole is None else whole.unionByName(typed, allowMissingColumns=True)
+    return whole
+
+
+def _signals(question: Question) -> set[str]:
+    """Return every signal whose events say anything about a household's row."""
+    definition = question.definition
+    rules = [*(feature.expression for feature in definition.features), *question.given, *question.unless]
+    names = {signal.name for rule in rules for signal in rule.signals}
+    names |= {component.signal.name for component in definition.outcome.components}
+    return names | ({question.each.signal} if question.each else set())
+
+
+def _facts(question: Question, found: Mapping[str, Any], spark: Any) -> list[tuple[str, Any]]:
+    """Return rows about nobody that say what is true of whole tables."""
+    functions = import_module("pyspark.sql.functions")
+    nobody, kind, known = functions.lit(NOBODY), functions.lit("home"), functions.col("known_at")
+    covered = found["coverage"].groupBy("service").agg(functions.min("known_at").alias("known_at"))
+    housed = found["households"].agg(functions.min("known_at").alias("known_at")).filter(known.isNotNull())
+    dead = spark.createDataFrame(
+        [(NOBODY, None, date(1900, 1, 1))], "person_id string, birth_date date, death_date date"
+    )
+    facts = [
+        ("people", dead),
+        ("coverage", covered.select(nobody.alias("person_id"), "service", known.alias("start"), "known_at")),
+        (
+            "households",
+            housed.select(nobody.alias("household_id"), kind.alias("kind"), known.alias("start"), "known_at"),
+        ),
+    ]  # fmt: skip
+    fed = {row["service"] for row in found["feeds"].select("service").distinct().collect()}
+    if unfed := sorted(_services(question) - fed):
+        facts.append(("events", _first_events(question, found["events"], unfed)))
+    return facts
+
+
+def _services(question: Question) -> set[str]:
+    """Return every service whose feed a row depends on."""
+    named = _signals(question) | set(question.definition.signals)
+    return {name.split(".")[0] for name in named} | {rule.service for rule in question.definition.cohort.known_to}
+
+
+def _first_events(question: Question, events: Any, services: Sequence[str]) -> Any:
+    """Return, as events about nobody, the first event of each service by each date: when it went live."""
+    functions = import_module("pyspark.sql.functions")
+    known = functions.unix_micros(functions.col("known_at").cast("timestamp"))
+    both = functions.struct("valid_at", "known_at", "signal")
+    firsts = [functions.min(functions.when(known < microseconds(moment), both)) for moment in question.midnights]
+    service = functions.substring_index("signal", ".", 1).alias("service")
+    found = (
+        events.filter(service.isin(list(services)))
+        .groupBy(service)
+        .agg(functions.array(*firsts, functions.min(both)).alias("firsts"))
+    )
+    each = found.select(functions.explode("firsts").alias("one")).filter(functions.col("one").isNotNull())
+    nobody = functions.lit(NOBODY)
+    return each.select("one.*").distinct().select("*", nobody.alias("person_id"), nobody.alias("event_id"))
+
+
+def _text(question: Question) -> str:
+    """Return the question as JSON text."""
+    permission, each = question.permission, question.each
+    return json.dumps(
+        {
+            "definition": question.definition.document(permission.units),
+            "dates": [day.isoformat() for day in question.dates],
+            "zone": str(question.zone),
+            "taken_at": question.taken_at.isoformat(),
+            "purpose": permission.purpose,
+            "signals": sorted(permission.signals),
+            "consent": sorted(permission.consent),
+            "lag": dict(permission.lag),
+            "each": [each.signal, each.after.document()] if each else None,
+        }
+    )
+
+
+def _question(text: str) -> Question:
+    """Return the question that `_text` wrote, without units and titles, which no number depends on."""
+    asked = json.loads(text)
+    each = asked["each"]
+    return Question(
+        Definition.of(asked["definition"]),
+        tuple(date.fromisoformat(day) for day in asked["dates"]),
+        ZoneInfo(asked["zone"]),
+        datetime.fromisoformat(asked["taken_at"]).astimezone(UTC),
+        Permission(asked["purpose"], frozenset(asked["signals"]), frozenset(asked["consent"]), asked["lag"], {}, {}),
+        Each(each[0], Period.of(each[1])) if each else None,
+    )
+
+
+# What a worker does.
+
+
+def answer(text: str, batches: Iterator[Any]) -> Iterator[Any]:
+    """Answer the question in `text` from Arrow batches sorted by (bucket, table); give batches of rows."""
+    from features.engines.engine import Engine
+
+    question = _question(text)
+    for tables in _buckets(batches):
+        with TemporaryDirectory() as folder:
+            _leave(tables, Path(folder))
+            for block in Engine(question, Path(folder), threads=1).blocks():
+                yield from _rows(question.dates[block.date_index], block)
+
+
+def _buckets(batches: Iterator[Any]) -> Iterator[dict[str, list[Any]]]:
+    """Give the pieces of every table, one bucket after another."""
+    found: dict[str, list[Any]] = {}
+    current = -1
+    for batch in batches:
+        bucket, table = batch.column("bucket").to_numpy(), batch.column("table").to_numpy()
+        ends = [*(np.flatnonzero((np.diff(bucket) != 0) | (np.diff(table) != 0)) + 1), batch.num_rows]
+        first = 0
+        for end in ends if batch.num_rows else ():
+            if bucket[first] != current and found:
+                yield found
+                found = {}
+            current = int(bucket[first])
+            found.setdefault(_NAMES[table[first]], []).append(batch.slice(first, end - first))
+            first = end
+    if found:
+        yield found
+
+
+def _leave(tables: Mapping[str, Sequence[Any]], folder: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for name, pieces in tables.items():
+        whole = pa.Table.from_batches(pieces).select(list(_COLUMNS[name]))
+        pq.write_table(whole, folder / f"{name}.parquet", row_group_size=122_880, compression="none")
+
+
+def _rows(day: date, block: Any) -> Iterator[Any]:
+    """Give a block's rows, and how many of its entities can't be told as a row without an entity."""
+    import pyarrow as pa
+
+    count = len(block.entity)
+    owners = pa.array(np.append(0, np.cumsum(np.bincount(block.person_row, minlength=count))), pa.int32())
+    names = [field.split(" ")[0] for field in _ROWS.split(", ")]
+    columns = [
+        pa.array([day] * count, pa.date32()),
+        _texts(block.entity),
+        _texts(block.area),
+        _lists(block.features),
+        _lists(block.seen.astype(np.int32)),
+        pa.array(block.members.astype(np.int32)),
+        pa.ListArray.from_arrays(owners, _texts(block.person)),
+        pa.ListArray.from_arrays(owners, pa.array(block.person_age)),
+        _lists(block.outcome_at),
+        _lists(block.outcome_known_at),
+        _lists(block.outcome_seen),
+        pa.nulls(count, pa.int64()),
+    ]
+    if count:
+        yield pa.RecordBatch.from_arrays(columns, names)
+    if block.cannot_tell:
+        untold = [pa.nulls(1, column.type) for column in columns]
+        untold[0], untold[-1] = pa.array([day], pa.date32()), pa.array([block.cannot_tell], pa.int64())
+        yield pa.RecordBatch.from_arrays(untold, names)
+
+
+def _texts(values: NDArray[np.bytes_]) -> Any:
+    import pyarrow as pa
+
+    return pa.array(values.tolist(), pa.binary()).cast(pa.string())
+
+
+def _lists(values: NDArray[Any]) -> Any:
+    import pyarrow as pa
+
+    rows, width = values.shape
+    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(values.ravel()))
+
+
+# What comes home.
+
+
+def _arrays(question: Question, day: date, table: Any) -> MatrixDate:
+    """Return the arrays of one date from its rows, sorted by entity."""
+    components = len(question.definition.outcome.components)
+    people = table["person"].combine_chunks()
+    sizes = np.diff(people.offsets.to_numpy()) if len(people) else np.zeros(0, np.int64)
+
+    def wide(name: str, width: int, kind: Any) -> NDArray[Any]:
+        flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(flat, dtype=kind).reshape(-1, width)
+
+    def texts(column: Any, kind: str) -> NDArray[Any]:
+        return np.array([text.encode() for text in column.to_pylist()], dtype=kind)
+
+    return MatrixDate(
+        day,
+        entity=texts(table["entity"], "S32"),
+        area=texts(table["area"], "S9"),
+        features=wide("features", len(question.definition.features), np.float32),
+        seen=wide("seen", len(question.seen), np.uint16),
+        members=table["members"].to_numpy().astype(np.uint16),
+        person=texts(people.flatten(), "S32"),
+        person_row=np.repeat(np.arange(len(sizes)), sizes).astype(np.int32),
+        person_age=table["person_age"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32),
+        outcome_at=wide("outcome_at", components, np.int64),
+        outcome_known_at=wide("outcome_known_at", components, np.int64),
+        outcome_seen=wide("outcome_seen", components, np.bool_),
+    )

@@ -109,6 +109,10 @@ def rank(
         False
     ),
     team: Annotated[str, typer.Option("--print", help="Print this team's list on paper, numbered and logged.")] = "",
+    engine: Annotated[str, typer.Option("--engine", help="engine, or spark: many machines, the same list.")] = "engine",
+    master: Annotated[
+        str, typer.Option("--master", help="Where Spark runs: local[*] or a cluster's URL.")
+    ] = "local[*]",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -120,16 +124,42 @@ def rank(
         print(printed(invocation, team))
         return
     with writer_lock(invocation.workspace.root):
-        result = _rank(invocation, as_of.date() if as_of else None, refresh=refresh)
+        day = as_of.date() if as_of else None
+        result = _rank(invocation, day, refresh=refresh, engine=engine, master=master)
     invocation.report(result.document(), result.sentence())
 
 
-def _rank(invocation: Invocation, as_of: date | None = None, *, refresh: bool = False) -> Any:
+def _rank(
+    invocation: Invocation,
+    as_of: date | None = None,
+    *,
+    refresh: bool = False,
+    engine: str = "engine",
+    master: str = "local[*]",
+) -> Any:
     from features.matrix import build
     from serving.worklist import rank as issue
 
     day = as_of or _taken_on(invocation)
-    return issue(invocation, build(invocation, purpose="rank", as_of=[day]), day, refresh=refresh)
+    matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
+    if engine != "spark":
+        return issue(invocation, matrix, day, refresh=refresh)
+    return issue(invocation, matrix, day, refresh=refresh, score=_scored_on(master))
+
+
+def _scored_on(master: str) -> Any:
+    """Return what scores one date of a matrix on a Spark cluster: the same bundle, the same numbers."""
+    from functools import partial
+
+    from features.engines.spark import map_rows, session
+    from serving.places import check_fits, margins_of
+
+    def score(bundle: Any, matrix: Any, at: Any) -> Any:
+        check_fits(bundle, matrix)
+        rows = matrix.folder / f"as_of={at.as_of.isoformat()}" / "features.npy"
+        return map_rows(session(master), rows, partial(margins_of, str(bundle.folder.resolve())))
+
+    return score
 
 
 def _taken_on(invocation: Invocation) -> date:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from charter.ranking import order, rank_within
 from serving.bundle import Bundle
 from serving.store import IssuedList
 
-__all__ = ["Place", "places_of", "scored", "teams_of"]
+__all__ = ["Place", "check_fits", "margins_of", "places_of", "scored", "teams_of"]
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,18 @@ class Place:
 
 
 def scored(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64]:
-    """Return the margin of each row of one as-of date.
+    """Return the margin of each row of one as-of date; raise DataError where the model doesn't fit the matrix."""
+    check_fits(bundle, matrix)
+    return bundle.model.margins(np.asarray(at.features, dtype=np.float32))
 
-    Raises DataError unless the matrix was built for ranking, with the definition and features of the model.
-    """
+
+def margins_of(bundle: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the margins of some rows by the bundle in the folder `bundle`: for a process that has only its path."""
+    return Bundle.open(Path(bundle)).model.margins(rows)
+
+
+def check_fits(bundle: Bundle, matrix: Matrix) -> None:
+    """Raise DataError unless the matrix was built for ranking, with the definition and features of the model."""
     if matrix.manifest.get("purpose") != "rank":
         raise DataError(
             f"the matrix {matrix.manifest['id']} was built for {matrix.manifest.get('purpose', 'no stated purpose')}, "
@@ -44,7 +53,6 @@ def scored(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64
             f"the matrix {matrix.manifest['id']} has another definition than the model in use.",
             "Train and promote with the new definition, or go back to the old one.",
         )
-    return bundle.model.margins(np.asarray(at.features, dtype=np.float32))
 
 
 def teams_of(council: Council, at: MatrixDate) -> NDArray[np.str_]:

@@ -9,13 +9,14 @@ caught up by the next, and a clock change moves no date.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charter.contracts import SCHEMA_VERSION, table
 from charter.contracts.files import file_digest, point, write_json, write_text
@@ -85,9 +86,11 @@ def rank(
     *,
     refresh: bool = False,
     now: datetime | None = None,
+    score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = scored,
 ) -> RankResult:
     """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
 
+    `score` gives the margin of each row: here, or on a cluster.
     With `refresh` a manager asks for a new list before the last one ends. Raises BlockedError where the programme is
     suspended, DataError where no model is promoted, the matrix doesn't fit it, or no team offers any help.
     """
@@ -103,7 +106,7 @@ def rank(
     require_running(workspace, feeds=feeds_of(bundle.manifest), models=models)
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
-    margins = scored(bundle, matrix, at)
+    margins = score(bundle, matrix, at)
     engine = connect(database_url(workspace))
     migrate(engine)
     store = Store(engine, chain="rank")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib import import_module
@@ -37,7 +37,7 @@ from features.engines.question import Each, Question, microseconds
 from features.grammar import Definition, Period, Signal
 from features.permission import Permission
 
-__all__ = ["answer", "collect", "reporting_lag_days", "session", "write"]
+__all__ = ["answer", "collect", "map_rows", "reporting_lag_days", "session", "write"]
 
 NOBODY = ""
 """The id of the person and the household that stand for facts about whole tables."""
@@ -64,6 +64,9 @@ _ROWS = (
 
 PEOPLE_PER_BUCKET = 25_000
 """About how many people one bucket holds: the fixed cost of an engine is small beside them, its memory too."""
+
+_AT_ONCE = 25_000
+"""How many rows of an array one piece of work has."""
 
 
 def session(master: str = "local[*]") -> Any:
@@ -176,6 +179,32 @@ def _picked(functions: Any, signal: Signal, usable: frozenset[str]) -> Any:
     if signal.below is not None:
         chosen = chosen & (functions.col("amount") < signal.below)
     return chosen
+
+
+def map_rows(
+    spark: Any, file: Path, function: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return `function` of the rows of the array in `file`, one number each, made in pieces by Spark's workers.
+
+    They read the array where it lies, so it must be on a file system that all of them see. `function` is sent by its
+    name with plain arguments and must say of a row the same whatever rows are beside it.
+    """
+    many = max(1, -(-len(np.load(file, mmap_mode="r", allow_pickle=False)) // _AT_ONCE))
+    pieces = spark.range(0, many, 1, many).mapInArrow(
+        partial(_some_rows, str(file.resolve()), function), "row bigint, value double"
+    )
+    return np.asarray(pieces.toArrow().sort_by("row")["value"].to_numpy(), dtype=np.float64)
+
+
+def _some_rows(file: str, function: Callable[[Any], Any], pieces: Iterator[Any]) -> Iterator[Any]:
+    import pyarrow as pa
+
+    rows = np.load(file, mmap_mode="r", allow_pickle=False)
+    for batch in pieces:
+        for piece in batch.column("id").to_pylist():
+            part = np.asarray(rows[piece * _AT_ONCE : (piece + 1) * _AT_ONCE])
+            places = np.arange(len(part), dtype=np.int64) + piece * _AT_ONCE
+            yield pa.RecordBatch.from_arrays([pa.array(places), pa.array(function(part))], ["row", "value"])
 
 
 # What is handed to the workers.

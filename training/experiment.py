@@ -29,6 +29,7 @@ from training.judging import SELECTION, Results, judge_all
 from training.models import words
 from training.planning import Plan, fold_document, make_plan
 from training.run import Run, keep, make_current, write_scores
+from training.threads import one_thread
 
 __all__ = ["train"]
 
@@ -42,7 +43,7 @@ def train(invocation: Invocation) -> Run:
 
     policy = Policy.load(invocation.council.folder / "charter.toml")
     planned = make_plan(invocation)
-    with Tracking.started(invocation.workspace) as tracking:
+    with one_thread(), Tracking.started(invocation.workspace) as tracking:
         models = planned.settings.models.in_order
         steps = 2 + len(planned.folds) * len(models) + len(models)
         with invocation.progress("Training", steps) as advance:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError, WithdrawnError
@@ -11,6 +12,7 @@ from training.fitting import fit_candidate
 from training.planning import make_plan
 from training.run import Run
 from training.settings import Settings
+from training.threads import one_thread
 
 __all__ = ["retrain"]
 
@@ -28,6 +30,11 @@ def retrain(invocation: Invocation, run: Run) -> bytes:
             f"run {run.id} was trained on the matrix {run.manifest['matrix']}, which was withdrawn or cleared since.",
             "The run's own record still stands; to train on what is permitted now: `sooner build`, `sooner train`.",
         )
+    with one_thread():
+        return _again(invocation, run, folder)
+
+
+def _again(invocation: Invocation, run: Run, folder: Path) -> bytes:
     planned = make_plan(invocation, Matrix.open(folder), Settings.of(run.manifest["settings"]))
     text = (fit_candidate(planned, str(run.manifest["model"])).text or "").encode()
     if hashlib.sha256(text).hexdigest() != run.manifest["outputs"]["model.lgb"]:

@@ -71,6 +71,7 @@ def build(
     purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
     engine: EngineName = "engine",
     master: SparkMaster = "local[*]",
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would be made, and make nothing.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,6 +80,15 @@ def build(
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     days = [moment.date() for moment in as_of] if as_of else None
+    if plan:
+        from features.estimate import estimate
+        from features.matrix import Snapshot, question_of
+
+        opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+        question, _ = question_of(invocation, opened, purpose, days)
+        found = estimate(question, opened.tables)
+        invocation.report(found.document(), found.text())
+        return
     with writer_lock(invocation.workspace.root):
         folder = build_matrix(
             invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master

@@ -1,20 +1,19 @@
 """`sooner build`: the matrix of a programme at its as-of dates, from one snapshot, for one purpose.
 
 A matrix's id is a digest of everything it depends on, so building twice does nothing, and another purpose, date or
-charter is another matrix. The pointer `current` names the newest one made for training.
+charter is another matrix. A date whose rows an earlier matrix holds already is linked from there, not made again. The
+pointer `current` names the newest one made for training.
 """
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,7 @@ from charter.contracts.files import (
     write_json,
     write_text,
 )
-from charter.contracts.matrix import MatrixDate
-from charter.errors import DataError, DefinitionError, UsageError
+from charter.errors import DefinitionError, UsageError
 from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.programme import Programme
@@ -40,6 +38,7 @@ from features.engines.question import Each, Question
 from features.grammar import Definition, Period
 from features.permission import Permission
 from features.register import as_html, as_markdown
+from features.writer import DateWriter
 
 __all__ = ["Snapshot", "as_of_dates", "build", "question_of"]
 
@@ -221,23 +220,17 @@ def _write(
 ) -> dict[str, Any]:
     """Write every date's arrays below `folder` and return what only a built matrix can say of itself."""
     if engine == "reference":
-        lag, cannot_tell = _write_reference(invocation, question, snapshot, folder)
+        lag, said = _write_reference(invocation, question, snapshot, folder)
     elif engine == "spark":
-        lag, cannot_tell = _write_spark(invocation, question, snapshot, folder, master)
+        lag, said = _write_spark(invocation, question, snapshot, folder, master)
     else:
-        lag, cannot_tell = _write_engine(invocation, question, snapshot, folder)
-    return {
-        "reporting_lag_days": lag,
-        "freshness": _freshness(snapshot),
-        "as_of": {
-            day.isoformat(): {
-                "rows": len(np.load(_date_folder(folder, day) / "entity.npy", mmap_mode="r")),
-                "cannot_tell": cannot_tell[k],
-                "sha256": folder_digest(_date_folder(folder, day)),
-            }
-            for k, day in enumerate(question.dates)
-        },
-    }
+        lag, said = _write_engine(invocation, question, snapshot, folder)
+    dates = {}
+    for day, own in zip(question.dates, said, strict=True):
+        arrays = _date_folder(folder, day)
+        rows = len(np.load(arrays / "entity.npy", mmap_mode="r"))
+        dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **own}
+    return {"reporting_lag_days": lag, "freshness": _freshness(snapshot), "as_of": dates}
 
 
 def _date_folder(folder: Path, day: date) -> Path:
@@ -259,39 +252,72 @@ def _freshness(snapshot: Snapshot) -> dict[str, str]:
 
 def _write_reference(
     invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path
-) -> tuple[float, list[int]]:
+) -> tuple[float, list[dict[str, Any]]]:
     from features.engines.reference import Reference
     from features.engines.rows import Tables
 
-    reference, cannot_tell = Reference(question, Tables.read(snapshot.tables)), []
+    reference, said = Reference(question, Tables.read(snapshot.tables)), []
     with invocation.progress("Building the matrix, row by row", len(question.dates)) as advance:
         for day in question.dates:
             answer = reference.answer(day)
             answer.rows.write(_date_folder(folder, day))
-            cannot_tell.append(answer.cannot_tell)
+            said.append({"cannot_tell": answer.cannot_tell})
             advance()
-    return reference.reporting_lag_days, cannot_tell
+    return reference.reporting_lag_days, said
 
 
 def _write_engine(
     invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path
-) -> tuple[float, list[int]]:
+) -> tuple[float, list[dict[str, Any]]]:
     from features.engines.engine import Engine
 
-    engine, cannot_tell = Engine(question, snapshot.tables), [0] * len(question.dates)
+    engine, made = Engine(question, snapshot.tables), _Made.of(invocation.workspace.matrix)
     lag = engine.reporting_lag_days
     with invocation.progress("Building the matrix") as advance, ExitStack() as stack:
-        writers = [stack.enter_context(_DateWriter(_date_folder(folder, day), question)) for day in question.dates]
-        for block in engine.blocks():
+        writers = [stack.enter_context(DateWriter(_date_folder(folder, day), question)) for day in question.dates]
+        for block in engine.blocks(made.entities):
             writers[block.date_index].append(block)
-            cannot_tell[block.date_index] += block.cannot_tell
             advance()
-    return lag, cannot_tell
+        for day, writer in zip(question.dates, writers, strict=True):
+            writer.keep(made.folders.get(engine.keys[day]))
+    said = []
+    for day, writer in zip(question.dates, writers, strict=True):
+        key = engine.keys[day]
+        told = made.cannot_tell.get(key, writer.cannot_tell)
+        said.append({"cannot_tell": told, "key": key})
+    return lag, said
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Dates of this programme's matrices that are there, by the key of what their rows depend on.
+
+    There is no other cache: what is forgotten with its matrix can't be used again.
+    """
+
+    folders: Mapping[str, Path]
+    cannot_tell: Mapping[str, int]
+
+    @classmethod
+    def of(cls, matrices: Path) -> _Made:
+        """Look through the matrices in a folder."""
+        folders, cannot_tell = {}, {}
+        for manifest in sorted(matrices.glob("*/manifest.json")):
+            for day, said in read_json(manifest)["as_of"].items():
+                if "key" in said:
+                    folders[said["key"]] = manifest.parent / f"as_of={day}"
+                    cannot_tell[said["key"]] = said["cannot_tell"]
+        return cls(folders, cannot_tell)
+
+    def entities(self, key: str) -> NDArray[np.bytes_] | None:
+        """Return the entities of a date's rows where the same rows have been made before."""
+        folder = self.folders.get(key)
+        return None if folder is None else np.load(folder / "entity.npy", mmap_mode="r", allow_pickle=False)
 
 
 def _write_spark(
     invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path, master: str
-) -> tuple[float, list[int]]:
+) -> tuple[float, list[dict[str, Any]]]:
     from features.engines import spark
 
     running = spark.session(master)
@@ -304,71 +330,4 @@ def _write_spark(
         advance()
         lag = spark.reporting_lag_days(running, question, tables)
         advance()
-    return lag, cannot_tell
-
-
-class _DateWriter:
-    """Writes the arrays of one as-of date as blocks of rows arrive, so that memory holds a block and not a matrix."""
-
-    def __init__(self, folder: Path, question: Question) -> None:
-        folder.mkdir(parents=True)
-        components = len(question.definition.outcome.components)
-        widths = {
-            "features": len(question.definition.features),
-            "seen": len(question.seen),
-            **dict.fromkeys(("outcome_at", "outcome_known_at", "outcome_seen"), components),
-        }
-        self.rows = 0
-        self.files = {
-            name: _ArrayFile(folder / f"{name}.npy", _TYPES[name], widths.get(name)) for name in MatrixDate.ARRAYS
-        }
-
-    def append(self, block: Any) -> None:
-        """Add a block's rows."""
-        for name, file in self.files.items():
-            part = getattr(block, name)
-            file.append(part + np.int32(self.rows) if name == "person_row" else part)
-        self.rows += len(block.entity)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for file in self.files.values():
-            file.close()
-
-
-_TYPES = {
-    "entity": "S32", "area": "S9", "features": "<f4", "seen": "<u2", "members": "<u2", "person": "S32",
-    "person_row": "<i4", "person_age": "<f4", "outcome_at": "<i8", "outcome_known_at": "<i8", "outcome_seen": "|b1",
-}  # fmt: skip
-_HEADER = 128
-
-
-class _ArrayFile:
-    """A `.npy` file that grows by rows; its header is written last, when the number of rows is known."""
-
-    def __init__(self, path: Path, dtype: str, width: int | None) -> None:
-        self.path, self.dtype, self.width, self.rows = path, np.dtype(dtype), width, 0
-        self.handle = path.open("wb")
-        self.handle.write(bytes(_HEADER))
-
-    def append(self, part: NDArray[Any]) -> None:
-        """Add rows of the array."""
-        self.handle.write(np.ascontiguousarray(part, dtype=self.dtype).data.cast("B") if part.size else b"")
-        self.rows += len(part)
-
-    def close(self) -> None:
-        """Write the header and close the file."""
-        header = io.BytesIO()
-        shape = (self.rows,) if self.width is None else (self.rows, self.width)
-        np.lib.format.write_array_header_1_0(
-            header, {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
-        )
-        if len(header.getvalue()) != _HEADER:
-            raise DataError(f"{self.path.name} has a header of another size.", "Use the NumPy of constraints.txt.")
-        self.handle.seek(0)
-        self.handle.write(header.getvalue())
-        self.handle.close()
+    return lag, [{"cannot_tell": count} for count in cannot_tell]

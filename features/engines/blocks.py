@@ -21,7 +21,7 @@ from features.engines.question import Question
 from features.engines.timetable import Timetable
 from features.grammar import Composition
 
-__all__ = ["Block", "Maker", "assemble", "compose"]
+__all__ = ["Block", "Maker", "OutcomeBlock", "assemble", "compose"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,16 @@ class Block:
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
     cannot_tell: int
+
+
+@dataclass(frozen=True)
+class OutcomeBlock:
+    """The outcomes of consecutive rows that were made before."""
+
+    date_index: int
+    outcome_at: NDArray[np.int64]
+    outcome_known_at: NDArray[np.int64]
+    outcome_seen: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -64,14 +74,28 @@ class Maker:
     outcomes: OutcomeEvents
     composition: NDArray[np.float64]
 
-    def block(self, entities: NDArray[np.int64]) -> list[Block]:
-        """Return one block per date for some entities."""
+    def candidates_at(self, places: Sequence[int]) -> NDArray[np.int64]:
+        """Return the entities that may get a row at any of the frame's dates at `places`."""
+        return np.flatnonzero(self.cohort.candidates & _bits(places))
+
+    def outcome_block(self, k: int, entities: NDArray[np.bytes_]) -> OutcomeBlock:
+        """Return the outcomes at date k of those entities that are of this maker's range, in their order."""
+        ids = self.frame.codes.people if self.frame.by_person else self.frame.codes.households
+        place = np.searchsorted(ids, entities)
+        place[place == len(ids)] = 0
+        mine = place[ids[place] == entities] if len(ids) else place[:0]
+        at, known_at, labelled = self._outcomes(mine, np.full(len(ids), _bits([k])))
+        return OutcomeBlock(self.frame.first + k, at[k], known_at[k], (labelled >> np.uint64(k) & ONE).astype(np.bool_))
+
+    def block(self, entities: NDArray[np.int64], places: Sequence[int]) -> list[Block]:
+        """Return one block for each of the frame's dates at `places`, for some entities."""
+        wanted = self.cohort.candidates & _bits(places)
         plan, dates, members = self.plan, len(self.frame.dates), self.members
         values = np.full((dates, len(entities), len(plan.column)), np.nan, np.float32)
         seen = np.zeros((dates, len(entities), len(self.frame.question.seen)), np.uint16)
         events, timetable = self.events, self.timetable
         sums.accumulate(
-            entities, members.start, members.person, members.mask, self.cohort.candidates, self.seen,
+            entities, members.start, members.person, members.mask, wanted, self.seen,
             events.start, events.signal, events.detail, events.valid, events.known, events.amount, events.ended,
             events.tie, events.first, events.last,
             timetable.windows, timetable.since, timetable.today, timetable.midnights, self.frame.times,
@@ -79,10 +103,10 @@ class Maker:
             plan.column_seen, self.composition, values, seen,
         )  # fmt: skip
         rows, cannot_tell = self._rows(entities, values)
-        at, known_at, labelled = self._outcomes(entities, rows)
+        at, known_at, labelled = self._outcomes(entities, wanted)
         return [
             self._block(k, entities, rows[k], int(cannot_tell[k]), values[k], seen[k], at[k], known_at[k], labelled)
-            for k in range(dates)
+            for k in places
         ]
 
     def _rows(
@@ -102,14 +126,15 @@ class Maker:
         return candidate & ~false & ~unknown, (candidate & ~false & unknown).sum(axis=1)
 
     def _outcomes(
-        self, entities: NDArray[np.int64], rows: NDArray[np.bool_]
+        self, entities: NDArray[np.int64], wanted: NDArray[np.uint64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+        """Return (by date, entity and component when it came and was known; by entity and component the dates seen)."""
         services = [self.frame.services.index(c.signal.service) for c in self.frame.question.components]
-        shape = (*rows.shape, len(services))
+        shape = (len(self.frame.dates), len(entities), len(services))
         at, known_at = np.full(shape, NONE), np.full(shape, NONE)
         closed = np.zeros(shape[1:], np.uint64)
         sums.outcomes(
-            entities, self.members.start, self.members.person, self.members.mask, self.cohort.candidates, self.allowed,
+            entities, self.members.start, self.members.person, self.members.mask, wanted, self.allowed,
             np.array(services, dtype=np.int64), self.outcomes.start, self.outcomes.values, self.outcomes.component,
             self.frame.times, self.timetable.ends, at, known_at, closed,
         )  # fmt: skip
@@ -157,6 +182,10 @@ class Maker:
         return self.members.person[place[here]], owner[here]
 
 
+def _bits(places: Sequence[int]) -> np.uint64:
+    return np.uint64(sum(1 << k for k in places))
+
+
 def compose(
     compositions: Sequence[Composition], members: Members, ages: NDArray[np.int16], dates: int
 ) -> NDArray[np.float64]:
@@ -186,10 +215,12 @@ def _composed(composition: Composition, members: Members, ages: NDArray[np.int16
     return result
 
 
-def assemble(question: Question, blocks: Iterable[Block]) -> list[tuple[MatrixDate, int]]:
+def assemble(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list[tuple[MatrixDate, int]]:
     """Return the whole answer in memory: per date its arrays and how many entities can't be told. For small data."""
     found: dict[int, list[Block]] = {k: [] for k in range(len(question.dates))}
     for block in blocks:
+        if isinstance(block, OutcomeBlock):
+            raise TypeError("these blocks hold outcomes alone")
         found[block.date_index].append(block)
     return [
         (_joined(question, day, found[k]), sum(b.cannot_tell for b in found[k])) for k, day in enumerate(question.dates)

@@ -12,16 +12,19 @@ It must agree with the reference engine in every cell; tests draw tables and def
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from features.engines.blocks import Block, Maker, assemble, compose
+from features.engines.blocks import Block, Maker, OutcomeBlock, assemble, compose
 from features.engines.choices import choices
 from features.engines.cohort import cohort_of
+from features.engines.digest import Tally, keys_of, tally
 from features.engines.events import Events, outcome_conditions, read_events, read_outcomes
 from features.engines.feeds import Feeds
 from features.engines.frame import CHUNK, Frame
@@ -31,48 +34,93 @@ from features.engines.question import Question, microseconds
 from features.engines.store import Store
 from features.engines.timetable import Timetable, midnights_of
 
-__all__ = ["ENGINE_VERSION", "Block", "Engine", "assemble"]
+__all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble"]
 
 ENGINE_VERSION = 1
 """Raised whenever a change to this engine could change any byte of a matrix."""
 
 _BLOCK = 1024
+_EVENTS_AT_ONCE = 40_000_000
+
+Earlier = Callable[[str], NDArray[np.bytes_] | None]
+"""Given a date's key: the entities of the rows made for that key before, or None."""
 
 
 class Engine:
-    """Answers a question from a snapshot's tables."""
+    """Answers a question from a snapshot's tables.
 
-    def __init__(self, question: Question, tables: Path, *, threads: int = 2) -> None:
+    Households are taken in `ranges` (by default as many as keep memory below a few gigabytes), one after the other:
+    a household's rows depend on its members alone.
+    """
+
+    def __init__(self, question: Question, tables: Path, *, threads: int = 2, ranges: int | None = None) -> None:
         self.question, self.threads = question, threads
         self.store = Store(tables, threads=threads, entity=question.definition.entity)
-        self.codes = self.store.codes()
+        self.ranges = ranges or max(1, -(-self.store.event_rows // _EVENTS_AT_ONCE))
         named = {s.name for rule in question.expressions for s in rule.signals}
         self.signals = tuple(sorted(named & question.permission.signals))
+        self.keys: dict[date, str] = {}
+        """By date what its rows depend on; complete when `blocks` has ended."""
 
-    def blocks(self) -> Iterator[Block]:
-        """Give the rows of all dates, in blocks: ascending entities within each date."""
+    def blocks(self, earlier: Earlier | None = None) -> Iterator[Block | OutcomeBlock]:
+        """Give the rows of all dates, in blocks: ascending entities within each date.
+
+        Where `earlier` gives the entities of a date whose key it knows, only that date's outcomes are made.
+        """
         with self.store:
-            events = read_events(self.question, self.store, self.signals, self.codes.people)
-            for first in range(0, len(self.question.dates), CHUNK):
-                yield from self._chunk(first, events)
+            kept: dict[int, NDArray[np.bytes_]] = {}
+            if earlier and self.ranges > 1:
+                for _ in self._makers():
+                    pass
+                kept = self._kept(earlier)
+            for maker in self._makers():
+                if earlier and self.ranges == 1:
+                    kept = self._kept(earlier)
+                yield from self._rows(maker, kept)
 
     @cached_property
     def reporting_lag_days(self) -> float:
         """The 95th percentile of known minus valid of the outcome's events, in days; ask before `blocks` ends."""
         return self.store.reporting_lag(outcome_conditions(self.question), microseconds(self.question.taken_at))
 
-    def _chunk(self, first: int, events: Events) -> Iterator[Block]:
-        dates = self.question.dates[first : first + CHUNK]
-        maker = self._maker(Frame(self.question, self.store, self.codes, self.signals, dates, first), events)
-        rows = np.flatnonzero(maker.cohort.candidates)
+    def candidates(self) -> Iterator[Maker]:
+        """Give, by range and frame of dates, the masks alone, without any event: for plans. Closes the store."""
+        with self.store:
+            yield from self._makers(events=False)
+
+    def _makers(self, *, events: bool = True) -> Iterator[Maker]:
+        """Give a maker per range of households and frame of dates; `keys` is complete after the last."""
+        tallies: dict[int, Tally] = {}
+        for part in range(self.ranges):
+            codes = self.store.take(part, self.ranges)
+            signals = self.signals if events else ()
+            read = read_events(self.question, self.store, signals, codes.people)
+            for first in range(0, len(self.question.dates), CHUNK):
+                dates = self.question.dates[first : first + CHUNK]
+                maker = self._maker(Frame(self.question, self.store, codes, self.signals, dates, first), read)
+                tallies[first] = tallies.get(first, np.uint64(0)) + tally(maker)
+                self.keys.update(zip(dates, keys_of(maker, tallies[first], ENGINE_VERSION), strict=True))
+                yield maker
+
+    def _kept(self, earlier: Earlier) -> dict[int, NDArray[np.bytes_]]:
+        found = {k: earlier(self.keys[day]) for k, day in enumerate(self.question.dates) if day in self.keys}
+        return {k: entities for k, entities in found.items() if entities is not None}
+
+    def _rows(self, maker: Maker, kept: Mapping[int, NDArray[np.bytes_]]) -> Iterator[Block | OutcomeBlock]:
+        frame = maker.frame
+        places = [k for k in range(len(frame.dates)) if frame.first + k not in kept]
+        rows = maker.candidates_at(places)
         with ThreadPoolExecutor(self.threads) as pool:
             waiting: list[Future[list[Block]]] = []
             for piece in range(0, len(rows), _BLOCK):
-                waiting.append(pool.submit(maker.block, rows[piece : piece + _BLOCK]))
+                waiting.append(pool.submit(maker.block, rows[piece : piece + _BLOCK], places))
                 if len(waiting) > 2 * self.threads:
                     yield from waiting.pop(0).result()
             for future in waiting:
                 yield from future.result()
+        for k in range(len(frame.dates)):
+            if frame.first + k in kept:
+                yield maker.outcome_block(k, kept[frame.first + k])
 
     def _maker(self, frame: Frame, events: Events) -> Maker:
         allowed, kept_out = choices(frame)
@@ -93,6 +141,6 @@ class Engine:
             fed=feeds.horizon_fed(),
             ages=ages,
             events=events.at(frame),
-            outcomes=read_outcomes(self.question, self.store, len(self.codes.people)),
+            outcomes=read_outcomes(self.question, self.store, len(frame.codes.people)),
             composition=compose(plan.compositions, members, ages, len(frame.dates)),
         )

@@ -31,9 +31,9 @@ __all__ = ["Events", "OutcomeEvents", "outcome_conditions", "read_events", "read
 class Events:
     """Person p's events are rows `start[p]:start[p + 1]`; `details` are the texts of the detail codes 1, 2, ...
 
-    Times are microseconds, amounts ten-thousandths. `ended` is read only where something asks what is open, `tie`
-    only where something asks for the latest: else they are empty. `first` and `last` are filled for a frame: the
-    dates at which the version is visible and its moment has come.
+    Times are microseconds, amounts ten-thousandths. `ended` is read only where something asks what is open; `tie` and
+    `ident`, a digest of the event's id, only where something asks for the latest: else they are empty. `first` and
+    `last` are filled for a frame: the dates at which the version is visible and its moment has come.
     """
 
     start: NDArray[np.int64]
@@ -45,6 +45,7 @@ class Events:
     amount: NDArray[np.int64]
     ended: NDArray[np.int64]
     tie: NDArray[np.int32]
+    ident: NDArray[np.uint64]
     details: tuple[str, ...]
     first: NDArray[np.uint8]
     last: NDArray[np.uint8]
@@ -77,13 +78,19 @@ class _Asked:
     people: NDArray[np.bytes_]
     signals: dict[str, int]
     detailed: NDArray[np.bool_]
+    tied: NDArray[np.bool_]
     before: int
     ended: bool
 
     @property
     def columns(self) -> list[str]:
         names = ["person_id", "signal", "valid_at", "known_at", "known_until", "amount"]
-        return names + ["end_at"] * self.ended + ["detail"] * bool(self.detailed.any())
+        return (
+            names
+            + ["end_at"] * self.ended
+            + ["event_id"] * bool(self.tied.any())
+            + ["detail"] * bool(self.detailed.any())
+        )
 
 
 def read_events(question: Question, store: Store, signals: Sequence[str], people: NDArray[np.bytes_]) -> Events:
@@ -97,7 +104,9 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     detailed = np.array([_reads_details(question, name) for name in signals])
     opened = any(getattr(rule, "word", "") == "open_at" for rule in rules)
     until = microseconds(question.midnights[-1])
-    asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, until, opened)
+    latest = {s.name for rule in rules if getattr(rule, "word", "") == "latest" for s in rule.signals}
+    tied = np.array([name in latest for name in signals])
+    asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, until, opened)
     columns, details = _read(path, asked, store.threads)
     _refuse_overflow(signals, columns)
     person = columns.pop("person")
@@ -107,19 +116,17 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     else:
         start = np.searchsorted(person, np.arange(len(people) + 1)).astype(np.int64)
     row = columns.pop("row")
-    latest = sorted({s.name for rule in rules if getattr(rule, "word", "") == "latest" for s in rule.signals})
     tie = np.zeros(0, np.int32)
-    if latest:
-        tied = np.isin(columns["signal"], [asked.signals[name] for name in latest if name in asked.signals])
-        tie = _ties(store, start, columns, row, tied)
+    if tied.any():
+        tie = _ties(store, start, columns, row, tied[columns["signal"]])
     none = np.zeros(0, np.uint8)
     return Events(start=start, **columns, tie=tie, details=details, first=none, last=none)
 
 
 def _no_events(people: int) -> Events:
     long, short, byte = np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.uint8)
-    start = np.zeros(people + 1, np.int64)
-    return Events(start, short, short, long, long, long, long, long, np.zeros(0, np.int32), (), byte, byte)
+    start, ident = np.zeros(people + 1, np.int64), np.zeros(0, np.uint64)
+    return Events(start, short, short, long, long, long, long, long, np.zeros(0, np.int32), ident, (), byte, byte)
 
 
 def _reads_details(question: Question, name: str) -> bool:
@@ -136,9 +143,10 @@ def _read(path: Path, asked: _Asked, threads: int) -> tuple[dict[str, NDArray[An
 
     metadata = pq.read_metadata(path)
     rows = metadata.num_rows
-    types = {"person": np.int32, "signal": np.int16, "detail": np.int16, "row": np.int64}
-    names = ("person", "signal", "detail", "valid", "known", "until", "amount", "ended", "row")
-    whole = {name: np.empty(rows, types.get(name, np.int64)) for name in names if name != "ended" or asked.ended}
+    types = {"person": np.int32, "signal": np.int16, "detail": np.int16, "ident": np.uint64}
+    names = ["person", "signal", "detail", "valid", "known", "until", "amount", "row"]
+    names += ["ended"] * asked.ended + ["ident"] * bool(asked.tied.any())
+    whole = {name: np.empty(rows, types.get(name, np.int64)) for name in names}
     codes: dict[str, int] = {}
     count = 0
     firsts = np.cumsum([0] + [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)])
@@ -159,7 +167,7 @@ def _read(path: Path, asked: _Asked, threads: int) -> tuple[dict[str, NDArray[An
     ascending = np.array([0, *(details.index(text) + 1 for text in codes)], dtype=np.int16)
     found = {name: values[:count] for name, values in whole.items()}
     found["detail"] = ascending[found["detail"]]
-    return {"ended": np.zeros(0, np.int64)} | found, details
+    return {"ended": np.zeros(0, np.int64), "ident": np.zeros(0, np.uint64)} | found, details
 
 
 def _row_group(
@@ -190,6 +198,8 @@ def _row_group(
     }
     if asked.ended:
         part["ended"] = _moments(table.column("end_at"), LARGEST)
+    if asked.tied.any():
+        part["ident"] = _digests(table.column("event_id"))
     if not keep.all():
         part = {name: values[keep] for name, values in part.items()}
     if "detail" not in asked.columns:
@@ -213,6 +223,18 @@ def _texts(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
         column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
     texts = np.array([text.encode() for text in column.dictionary.to_pylist()], dtype="S")
     return column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), texts
+
+
+def _digests(column: Any) -> NDArray[np.uint64]:
+    """Return a 64-bit digest of each text."""
+    import pyarrow as pa
+
+    column = column.cast(pa.string()).combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # an empty one stays chunked
+        return np.zeros(0, np.uint64)
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return np.asarray(kernel.digests(ends, np.frombuffer(data or b"", np.uint8)))
 
 
 def _moments(column: Any, otherwise: int) -> NDArray[np.int64]:

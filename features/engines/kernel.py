@@ -14,7 +14,7 @@ from numba import njit
 from features.engines.plan import LARGEST, SMALLEST
 
 __all__ = [
-    "chains", "cover", "first_after", "fold_choices", "fold_homes", "group", "local_day", "shared", "span",
+    "chains", "cover", "digests", "first_after", "fold_choices", "fold_homes", "group", "local_day", "shared", "span",
     "span_masks", "visible", "weigh",
 ]  # fmt: skip
 
@@ -23,7 +23,7 @@ _ONE = np.uint64(1)
 _NONE = np.uint64(0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def first_after(times: Any, moment: Any) -> Any:
     """Return the index of the first of ascending `times` that is later than `moment`."""
     low, high = 0, times.shape[0]
@@ -36,7 +36,7 @@ def first_after(times: Any, moment: Any) -> Any:
     return low
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def span(first: Any, last: Any) -> Any:
     """Return the mask with the bits `first <= k < last`."""
     if first >= last:
@@ -45,7 +45,7 @@ def span(first: Any, last: Any) -> Any:
     return mask << np.uint64(first)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def span_masks(times: Any, known_at: Any, known_until: Any, start: Any, end: Any, masks: Any) -> None:
     """Fill, per row, the dates at which its version is visible and its half-open interval [start, end) holds."""
     for row in range(known_at.shape[0]):
@@ -54,7 +54,7 @@ def span_masks(times: Any, known_at: Any, known_until: Any, start: Any, end: Any
         masks[row] = span(first, last)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def group(key: Any, groups: Any) -> Any:
     """Return (starts, order): the rows of key g are `order[starts[g]:starts[g + 1]]`, in their old order."""
     starts = np.zeros(groups + 1, np.int64)
@@ -70,7 +70,7 @@ def group(key: Any, groups: Any) -> Any:
     return starts, order
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fold_choices(
     person: Any, service: Any, kind: Any, key: Any, forbids: Any, mask: Any, denied: Any, consented: Any
 ) -> None:
@@ -97,7 +97,7 @@ def fold_choices(
                 denied[p, s] |= running
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def fold_homes(household: Any, kind: Any, area: Any, mask: Any, kinds: Any, areas: Any) -> None:
     """Fold rows of `households`, ordered by (household, start, known_at), into the kind and area at each date."""
     for row in range(household.shape[0]):
@@ -107,7 +107,7 @@ def fold_homes(household: Any, kind: Any, area: Any, mask: Any, kinds: Any, area
                 areas[household[row], k] = area[row]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def cover(
     starts: Any, ends: Any, first: Any, group_start: Any, group_person: Any, needs: Any, times: Any, masks: Any
 ) -> None:
@@ -130,7 +130,7 @@ def cover(
                         masks[group_person[g], w] |= _ONE << np.uint64(k)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def local_day(midnights: Any, moment: Any) -> Any:
     """Return the index of the calendar day of `moment`; `midnights[d]` is when day d begins, one more at the end."""
     day = min(max((moment - midnights[0]) // _DAY, 0), midnights.shape[0] - 2)
@@ -141,7 +141,7 @@ def local_day(midnights: Any, moment: Any) -> Any:
     return day
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def visible(times: Any, valid: Any, known: Any, until: Any, first: Any, last: Any) -> None:
     """Fill, per event, the dates `first <= k < last` at which its version is visible and its moment has come."""
     for row in range(valid.shape[0]):
@@ -149,7 +149,7 @@ def visible(times: Any, valid: Any, known: Any, until: Any, first: Any, last: An
         last[row] = times.shape[0] if until[row] == LARGEST else first_after(times, until[row])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def weigh(signal: Any, amount: Any, signals: Any) -> Any:
     """Return the sum of the sizes of each signal's amounts, as floats that cannot overflow."""
     total = np.zeros(signals)
@@ -159,7 +159,7 @@ def weigh(signal: Any, amount: Any, signals: Any) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def chains(person: Any, household: Any, people: Any) -> Any:
     """Return a number per person that is the same for all who ever shared a home, or a chain of homes."""
     root = np.arange(people)
@@ -181,7 +181,7 @@ def chains(person: Any, household: Any, people: Any) -> Any:
     return root
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def shared(who: Any, valid: Any, known: Any) -> Any:
     """Return whether another row may have the same three values: never a wrong no, a rare wrong yes."""
     size = 1024
@@ -198,4 +198,16 @@ def shared(who: Any, valid: Any, known: Any) -> Any:
     found = np.empty(who.shape[0], np.bool_)
     for row in range(who.shape[0]):
         found[row] = counts[place[row]] > 1
+    return found
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def digests(ends: Any, data: Any) -> Any:
+    """Return a 64-bit digest of each text `data[ends[n]:ends[n + 1]]`: FNV-1a, then mixed."""
+    found = np.empty(ends.shape[0] - 1, np.uint64)
+    for n in range(found.shape[0]):
+        state = np.uint64(0xCBF29CE484222325)
+        for place in range(ends[n], ends[n + 1]):
+            state = (state ^ np.uint64(data[place])) * np.uint64(0x100000001B3)
+        found[n] = (state ^ (state >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
     return found

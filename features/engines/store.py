@@ -77,15 +77,39 @@ class Store:
         return {name: np.ma.getdata(values) for name, values in found.items()}
 
     def _make_codes(self, entity: str) -> None:
+        self.entity = entity
         people = "SELECT person_id FROM residence"
         if entity == "person":
             people += " UNION SELECT person_id FROM events"
-        self.connection.execute(f"""
-            CREATE TEMP TABLE person AS SELECT person_id, (row_number() OVER (ORDER BY person_id) - 1)::INT AS code
-            FROM (SELECT DISTINCT person_id FROM ({people}))""")  # built from our own words
-        self.connection.execute("""
-            CREATE TEMP TABLE home AS SELECT household_id, (row_number() OVER (ORDER BY household_id) - 1)::INT AS code
-            FROM (SELECT DISTINCT household_id FROM residence)""")
+        for table, column, ids in (("whole_person", "person_id", people), ("whole_home", "household_id", "residence")):
+            source = f"({ids})" if ids.startswith("SELECT") else ids
+            self.connection.execute(f"""
+                CREATE TEMP TABLE {table} AS SELECT {column}, row_number() OVER (ORDER BY {column}) - 1 AS place,
+                    count(*) OVER () AS whole FROM (SELECT DISTINCT {column} FROM {source})""")  # our own words
+
+    @property
+    def event_rows(self) -> int:
+        """How many rows the table `events` has."""
+        return int(self.connection.execute("SELECT count(*) FROM events").fetchall()[0][0])
+
+    def take(self, part: int, parts: int) -> Codes:
+        """Code the entities of one of `parts` equal ranges of ids, and the people they may concern; return the ids.
+
+        Everything read from now on is about them alone, save what is asked of a whole table.
+        """
+        slice_of = f"WHERE place * {parts} // whole = {part}"
+        home, person = ("", slice_of) if self.entity == "person" else (slice_of, "")
+        if not person and parts > 1:
+            person = (
+                "WHERE person_id IN (SELECT person_id FROM residence JOIN whole_home USING (household_id) "
+                f"{slice_of.replace('place', 'whole_home.place')})"
+            )
+        for table, column, where in (("home", "household_id", home), ("person", "person_id", person)):
+            self.connection.execute(f"""
+                CREATE OR REPLACE TEMP TABLE {table} AS
+                SELECT {column}, (row_number() OVER (ORDER BY {column}) - 1)::INT AS code
+                FROM whole_{table} {where if parts > 1 else ""}""")  # our own words and numbers
+        return self.codes()
 
     def codes(self) -> Codes:
         """Return the ids behind the codes; raise DataError for one that is longer than the matrix holds (32 bytes)."""

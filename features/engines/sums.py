@@ -47,7 +47,7 @@ _NONE = np.uint64(0)
 _SUM, _MOST, _UNION = SUM, MOST, UNION
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def accumulate(
     households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, seen_mask: Any,
     event_start: Any, signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, tie: Any,
@@ -96,22 +96,24 @@ def accumulate(
                 values[k, i, :] = made[k]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _event(
     slots: Any, ahead: Any, e: Any, place: Any, here: Any, rows: Any, top: Any, watched: Any,
     signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, tie: Any, first: Any, last: Any,
     window_start: Any, midnights: Any, times: Any, entry_from: Any, entry_to: Any, entry: Any, payload: Any,
 ) -> None:  # fmt: skip
     """Add one event, at the dates `here`, to every cell of its signal that it concerns."""
-    size, begin = amount[e], np.int64(first[e])
+    size, begin, said = amount[e], np.int64(first[e]), detail[e]
     window, watch, stop, bits = np.int64(-1), np.int64(-1), np.int64(0), _NONE
     for n in range(entry_from[signal[e]], entry_to[signal[e]]):
         if entry[n, 1] != window or entry[n, 6] != watch:
             window, watch = entry[n, 1], entry[n, 6]
             stop = min(np.int64(last[e]), _until(window_start[window], valid[e]))
             bits = here & watched[watch] & span(begin, stop)
-        meaning = np.int64(payload[n, detail[e]])
-        if bits == _NONE or meaning < 0:
+        if bits == _NONE:
+            continue
+        meaning = np.int64(payload[n, said])
+        if meaning < 0:
             continue
         if entry[n, 9] and (size == SMALLEST or size < entry[n, 7] or size >= entry[n, 8]):
             continue
@@ -134,7 +136,7 @@ def _event(
             _mark(slots, ahead, slot, bits, rows, begin, stop, top, bit)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _cell(
     slots: Any, ahead: Any, slot: Any, uses: Any, bits: Any, rows: Any, begin: Any, stop: Any, top: Any,
     valid: Any, amount: Any,
@@ -148,7 +150,7 @@ def _cell(
             _plain(slots, ahead, slot, uses, k, k + 1, slots.shape[1] + 1, valid, amount)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _newest(
     slots: Any, slot: Any, bits: Any, begin: Any, stop: Any, valid: Any, known: Any, tie: Any, value: Any
 ) -> None:
@@ -158,7 +160,7 @@ def _newest(
             slots[slot + 2, k], slots[slot + 3, k] = tie, value
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _mark(slots: Any, ahead: Any, slot: Any, bits: Any, rows: Any, begin: Any, stop: Any, top: Any, bit: Any) -> None:
     if bit < 0:
         return
@@ -171,15 +173,17 @@ def _mark(slots: Any, ahead: Any, slot: Any, bits: Any, rows: Any, begin: Any, s
             slots[word, k] |= one
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _until(starts: Any, moment: Any) -> Any:
     """Return how many of ascending `starts` are not later than `moment`."""
+    if moment < starts[0]:
+        return 0
     if moment >= starts[starts.shape[0] - 1]:
         return starts.shape[0]
     return first_after(starts, moment)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _count_seen(mask: Any, watched: Any, anybody: Any, seen: Any, i: Any) -> None:
     """Count a member, at the dates of `mask`, under the seen columns whose service saw them."""
     for w in range(anybody.shape[0]):
@@ -191,7 +195,7 @@ def _count_seen(mask: Any, watched: Any, anybody: Any, seen: Any, i: Any) -> Non
                     seen[k, i, w] += np.uint16(bits >> np.uint64(k) & _ONE)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _plain(
     slots: Any, ahead: Any, slot: Any, uses: Any, begin: Any, stop: Any, top: Any, valid: Any, amount: Any
 ) -> None:
@@ -212,7 +216,7 @@ def _plain(
             _most(slots, ahead, slot + LARGEST_AMOUNT, begin, stop, top, amount)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _most(slots: Any, ahead: Any, slot: Any, begin: Any, stop: Any, top: Any, value: Any) -> None:
     if stop >= top:
         ahead[slot, begin] = max(ahead[slot, begin], value)
@@ -221,7 +225,7 @@ def _most(slots: Any, ahead: Any, slot: Any, begin: Any, stop: Any, top: Any, va
             slots[slot, k] = max(slots[slot, k], value)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _newer(slots: Any, slot: Any, k: Any, valid: Any, known: Any, tie: Any) -> Any:
     if valid != slots[slot, k]:
         return valid > slots[slot, k]
@@ -230,7 +234,7 @@ def _newer(slots: Any, slot: Any, k: Any, valid: Any, known: Any, tie: Any) -> A
     return tie >= slots[slot + 2, k]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _carry(slots: Any, ahead: Any, carry: Any) -> None:
     """Carry what was added once along the dates, into `slots`."""
     for slot in range(slots.shape[0]):
@@ -250,7 +254,7 @@ def _carry(slots: Any, ahead: Any, carry: Any) -> None:
                 slots[slot, k] |= running
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _ones(word: Any) -> Any:
     bits = np.uint64(word)
     bits -= bits >> np.uint64(1) & np.uint64(0x5555555555555555)
@@ -259,7 +263,7 @@ def _ones(word: Any) -> Any:
     return np.int64(bits * np.uint64(0x0101010101010101) >> np.uint64(56))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _columns(
     slots: Any, made: Any, household: Any, composition: Any, column: Any, since: Any, today: Any, midnights: Any
 ) -> None:
@@ -286,7 +290,7 @@ def _columns(
                 made[k, c] = _rarer(slots, k, make, a, b)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _rarer(slots: Any, k: Any, make: Any, a: Any, b: Any) -> Any:
     if make == _BITS:
         ones = 0
@@ -298,7 +302,7 @@ def _rarer(slots: Any, k: Any, make: Any, a: Any, b: Any) -> Any:
     return float(2 * slots[a, k] - slots[b, k]) / (_SCALE if make == _CHANGE_TOTAL else 1.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _blank(made: Any, anybody: Any, column_seen: Any, rows: Any) -> None:
     """Make every value missing of which a service saw no member."""
     for c in range(column_seen.shape[0]):
@@ -312,7 +316,7 @@ def _blank(made: Any, anybody: Any, column_seen: Any, rows: Any) -> None:
                     made[k, c] = np.nan
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def outcomes(
     households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, allowed: Any, services: Any,
     event_start: Any, events: Any, components: Any, times: Any, ends: Any, at: Any, known_at: Any, closed: Any,

@@ -16,6 +16,7 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import CharterError, DefinitionError, UsageError
 from charter.invocation import Invocation, shipped_council
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
+from features.forget import forget
 from features.grammar import Definition, Period
 from features.matrix import as_of_dates, build
 
@@ -139,6 +140,53 @@ def test_a_new_snapshot_leaves_the_old_matrix(open_council: Callable[[], Invocat
     second = build(open_council(), as_of=[date(2024, 3, 1)])
     assert second != first
     assert build(open_council(), as_of=[date(2024, 3, 1)], snapshot="one") == first
+
+
+def arrays_of(folder: Path, day: str) -> dict[str, bytes]:
+    return {name: (folder / f"as_of={day}" / f"{name}.npy").read_bytes() for name in MatrixDate.ARRAYS}
+
+
+def test_a_new_month_costs_one_date(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
+    days = [date(2024, 3, 1), date(2024, 4, 1)]
+    first = build(open_council(), as_of=days)
+    tables = small_borough()
+    moment = datetime(2024, 5, 20, tzinfo=UTC)
+    person = tables.people[3].person_id
+    news = Event("news", person, "homelessness.duty_owed", moment, moment + timedelta(days=1))
+    workspace = tmp_path / "workspace"
+    leave_snapshot(workspace, replace(tables, events=(*tables.events, news)), "two")
+    second = build(open_council(), as_of=[*days, date(2024, 6, 1)])
+    shutil.rmtree(workspace / "matrix" / "early_help" / first.name)
+    kept = {day: arrays_of(second, str(day)) for day in (*days, date(2024, 6, 1))}
+    links = {day: (second / f"as_of={day}" / "features.npy").stat().st_nlink for day in ("2024-03-01", "2024-06-01")}
+    assert links == {"2024-03-01": 1, "2024-06-01": 1}, "its old matrix is gone"
+    shutil.rmtree(second)
+    again = build(open_council(), as_of=[*days, date(2024, 6, 1)])
+    assert again == second
+    assert {day: arrays_of(again, str(day)) for day in kept} == kept
+
+
+def test_dates_that_nothing_changed_are_the_same_files(open_council: Callable[[], Invocation]) -> None:
+    first = build(open_council(), as_of=[date(2024, 3, 1)])
+    second = build(open_council(), as_of=[date(2024, 3, 1), date(2024, 4, 1)])
+    for name in MatrixDate.ARRAYS:
+        one, other = (folder / "as_of=2024-03-01" / f"{name}.npy" for folder in (first, second))
+        assert one.read_bytes() == other.read_bytes()
+        assert one.samefile(other) == (not name.startswith("outcome")), "outcomes become known later"
+    told = [Matrix.open(folder).manifest["as_of"]["2024-03-01"] for folder in (first, second)]
+    assert told[0] == told[1]
+
+
+def test_what_is_forgotten_is_not_used_again(open_council: Callable[[], Invocation]) -> None:
+    invocation = open_council()
+    first = build(invocation, as_of=[date(2024, 3, 1)])
+    second = build(invocation, as_of=[date(2024, 3, 1), date(2024, 4, 1)])
+    person = Matrix.open(first).at(date(2024, 3, 1)).person[0].decode()
+    assert forget([person], invocation.workspace) == 2
+    assert not first.exists()
+    assert not second.exists()
+    third = build(invocation, as_of=[date(2024, 3, 1)])
+    assert (third / "as_of=2024-03-01" / "features.npy").stat().st_nlink == 1
 
 
 def test_what_the_charter_does_not_allow_is_refused(open_council: Callable[[], Invocation]) -> None:

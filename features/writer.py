@@ -1,0 +1,97 @@
+"""The arrays of one as-of date on disk, written as blocks of rows arrive: memory holds a block and not a matrix."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import MatrixDate
+from charter.errors import DataError
+from features.engines.question import Question
+
+__all__ = ["DateWriter"]
+
+
+class DateWriter:
+    """Writes the arrays of one as-of date; use it in a `with` block."""
+
+    def __init__(self, folder: Path, question: Question) -> None:
+        folder.mkdir(parents=True)
+        components = len(question.definition.outcome.components)
+        widths = {
+            "features": len(question.definition.features),
+            "seen": len(question.seen),
+            **dict.fromkeys(("outcome_at", "outcome_known_at", "outcome_seen"), components),
+        }
+        self.folder, self.rows, self.cannot_tell = folder, 0, 0
+        self.files = {
+            name: _ArrayFile(folder / f"{name}.npy", _TYPES[name], widths.get(name)) for name in MatrixDate.ARRAYS
+        }
+
+    def append(self, block: Any) -> None:
+        """Add a block's rows, or their outcomes alone."""
+        for name, file in self.files.items():
+            part = getattr(block, name, None)
+            if part is not None:
+                file.append(part + np.int32(self.rows) if name == "person_row" else part)
+        self.rows += len(block.outcome_seen)
+        self.cannot_tell += getattr(block, "cannot_tell", 0)
+
+    def keep(self, before: Path | None) -> None:
+        """Take the arrays that were not made again from the folder of a date with the same rows."""
+        for name, file in self.files.items():
+            if before is not None and file.rows < self.rows:
+                file.close()
+                file.path.unlink()
+                # A link costs nothing; files of a matrix are never written to again.
+                file.path.hardlink_to(before / f"{name}.npy")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self.files.values():
+            file.close()
+
+
+_TYPES = {
+    "entity": "S32", "area": "S9", "features": "<f4", "seen": "<u2", "members": "<u2", "person": "S32",
+    "person_row": "<i4", "person_age": "<f4", "outcome_at": "<i8", "outcome_known_at": "<i8", "outcome_seen": "|b1",
+}  # fmt: skip
+_HEADER = 128
+
+
+class _ArrayFile:
+    """A `.npy` file that grows by rows; its header is written last, when the number of rows is known."""
+
+    def __init__(self, path: Path, dtype: str, width: int | None) -> None:
+        self.path, self.dtype, self.width, self.rows = path, np.dtype(dtype), width, 0
+        self.handle = path.open("wb")
+        self.handle.write(bytes(_HEADER))
+
+    def append(self, part: NDArray[Any]) -> None:
+        """Add rows of the array."""
+        self.handle.write(np.ascontiguousarray(part, dtype=self.dtype).data.cast("B") if part.size else b"")
+        self.rows += len(part)
+
+    def close(self) -> None:
+        """Write the header and close the file; closing again does nothing."""
+        if self.handle.closed:
+            return
+        header = io.BytesIO()
+        shape = (self.rows,) if self.width is None else (self.rows, self.width)
+        np.lib.format.write_array_header_1_0(
+            header, {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
+        )
+        if len(header.getvalue()) != _HEADER:
+            raise DataError(f"{self.path.name} has a header of another size.", "Use the NumPy of constraints.txt.")
+        self.handle.seek(0)
+        self.handle.write(header.getvalue())
+        self.handle.close()

@@ -33,18 +33,18 @@ pytestmark = [
 ]
 
 SECONDS: Mapping[str, float] = {
-    "synth": 2.5,
-    "pull": 4.0,
-    "link": 7.0,
-    "build": 4.0,
-    "train": 12.0,
-    "audit": 9.0,
+    "synth": 0.8,
+    "pull": 1.2,
+    "link": 1.2,
+    "build": 0.8,
+    "train": 5.0,
+    "audit": 5.0,
     "decide": 0.1,
     "sign charter": 0.05,
     "sign decision": 0.05,
-    "promote": 3.0,
-    "rank": 4.0,
-    "resident": 2.0,
+    "promote": 1.0,
+    "rank": 0.8,
+    "resident": 0.8,
 }
 """About how much processor time each verb works for once it holds the writer's lock: until then it writes nothing."""
 

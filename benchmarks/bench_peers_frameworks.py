@@ -20,8 +20,8 @@ def run() -> list[Row]:
     return [
         _contest(
             "triage 6", "triage", (), ten, 10.0,
-            "knowledge date only: no versions, choices, coverage, dated membership or different details; 128 columns and "
-            "their imputation flags; loading and indexing not counted; CPU includes the whole database server",
+            "knowledge date only: no versions, choices, coverage, dated membership or different details; 128 columns "
+            "and their imputation flags; loading and indexing not counted; CPU includes the whole database server",
         ),
         _contest(
             "timeseriesflattener, our time rule", "timeseriesflattener", ("--our-rule",), ten, 8.0,

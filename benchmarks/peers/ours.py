@@ -6,6 +6,7 @@ home. Compiled code is compiled before the clock starts; `--compile` counts it i
 
 from __future__ import annotations
 
+import io
 import json
 import resource
 import sys
@@ -20,7 +21,9 @@ from benchmarks import borough_at_scale
 from benchmarks.definition import as_of_dates
 from features.engines.engine import Engine
 from features.engines.question import Question
-from features.matrix import _ArrayFile
+
+_HEADER = 128
+"""Bytes of a `.npy` header, written last, when the number of rows is known."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -50,14 +53,24 @@ def _build(question: Question, tables: Path, out: Path | None) -> None:
     width = len(question.definition.features)
     entities: dict[int, list[np.ndarray]] = {k: [] for k in range(len(question.dates))}
     with ExitStack() as stack:
-        files = [_ArrayFile(out / f"{day}.features.npy", "<f4", width) for day in question.dates]
+        files = [stack.enter_context((out / f"{day}.features.npy").open("wb")) for day in question.dates]
         for file in files:
-            stack.callback(file.close)
+            file.write(bytes(_HEADER))
         for block in Engine(question, tables).blocks():
-            files[block.date_index].append(block.features)
+            files[block.date_index].write(np.ascontiguousarray(block.features, "<f4").data.cast("B"))
             entities[block.date_index].append(block.entity)
+        for k, file in enumerate(files):
+            rows = sum(len(part) for part in entities[k])
+            file.seek(0)
+            file.write(_header(rows, width))
     for k, day in enumerate(question.dates):
         np.save(out / f"{day}.entity.npy", np.concatenate(entities[k]))
+
+
+def _header(rows: int, width: int) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (rows, width)})
+    return header.getvalue()
 
 
 if __name__ == "__main__":

@@ -120,8 +120,9 @@ def ten_million_rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         for rows in (ROWS // 10, ROWS):
             path = Path(folder) / f"{rows}.csv"
-            duckdb.execute("SELECT setseed(0.5)")
-            duckdb.sql(
+            connection = duckdb.connect()
+            connection.execute("SELECT setseed(0.5)").fetchall()
+            connection.sql(
                 "SELECT i // 3 AS home, ['a','b','c','d'][1 + (random() * 4)::INT % 4] AS part,"
                 " random() AS score, (random() < 0.1)::INT AS happened FROM range($rows) AS t(i)",
                 params={"rows": rows},

@@ -20,6 +20,7 @@ from charter.contracts.files import point, read_json
 from charter.errors import CharterError, DataError, UsageError
 from charter.gate import decide
 from charter.ranking import order, select
+from charter.scenarios import of_council
 from fairness_reports.audit.programme import Audited, findings_of, gather
 from fairness_reports.audit.protected import characteristics
 from fairness_reports.audit.tally import UNKNOWN
@@ -205,8 +206,9 @@ def test_less_recorded_need_is_found_out_by_the_independent_outcome(worlds: Call
     assert ("recorded_per_independent", "Black") in failed
 
 
-def test_the_fair_world_is_not_blocked(audited: Audited, document: dict[str, Any]) -> None:
-    assert decide(document, audited.policy, TODAY)["decision"] != "block"
+def test_the_fair_world_is_not_blocked(audited: Audited, document: dict[str, Any], shared_world: Any) -> None:
+    red_lines = of_council(shared_world.council, audited.policy)
+    assert decide(document, audited.policy, TODAY, red_lines=red_lines)["decision"] == "refer"
 
 
 @pytest.mark.parametrize("what", ["charter", "register", "delivery", "years", "none"])

@@ -453,6 +453,11 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if code == _STOPPED:
         _refuse("stopped before the end; what was there before is unchanged.", "Run it again.", code)
+        # Where the interrupt came through an exec of text (a library being imported), Python remembers it and dies of
+        # the signal instead of leaving with our code; so leave at once.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)
 
 

@@ -52,11 +52,12 @@ missed_visit = signal("health_visiting.missed_appointment")
 development = signal("health_visiting.development_concern")
 
 COHORT = Cohort(
-    "Households with a child under 18, resident six months, with no child in need plan open",
+    "Households with a child under 18, resident six months, with no assessment or child in need plan open",
     entity="household",
     with_age=(0, 17),
     resident=months(6),
-    unless=[open_at(child_in_need)],
+    # Whoever is being assessed or helped already has a worker: a list that names them tells nobody anything.
+    unless=[open_at(child_in_need), open_at(assessment)],
 )
 
 OUTCOME = Outcome(

@@ -34,7 +34,7 @@ UNKNOWN = -1
 _DRAWN_AT_ONCE = 20_000_000
 
 _MANY_ALIKE = 8
-"""Clusters a pattern from which on one multinomial draw over patterns is quicker than drawing clusters."""
+"""Clusters of one pattern beyond which the pattern is drawn at once rather than cluster by cluster."""
 
 
 @dataclass(frozen=True)
@@ -126,30 +126,35 @@ class Tally:
         flat = self.patterns.reshape(kinds, len(self.names) * CELLS)
         drawn = np.zeros((resamples, flat.shape[1]))
         rng = np.random.default_rng(seed)
-        held = kinds if self._alike else int(self.weight.sum())
-        at_once = max(1, _DRAWN_AT_ONCE // max(held, 1))
+        rare = int(self.weight[self.weight <= _MANY_ALIKE].sum())
+        at_once = max(1, _DRAWN_AT_ONCE // max(kinds + rare, 1))
         for start in range(0, resamples if kinds else 0, at_once):
             count = min(at_once, resamples - start)
             times = self._times(rng, count)
             drawn[start : start + count] = times @ flat
         return drawn.reshape(resamples, len(self.names), CELLS)
 
-    @property
-    def _alike(self) -> bool:
-        """Whether so many clusters share a pattern that one draw over patterns is the quicker way."""
-        return int(self.weight.sum()) > _MANY_ALIKE * self.weight.size
-
     def _times(self, rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
-        """Return how often each pattern is drawn in each resample (resamples, patterns)."""
+        """Return how often each pattern is drawn in each resample (resamples, patterns).
+
+        Patterns of many clusters are drawn at once, as a multinomial, together with how many draws go to all rare
+        ones; the clusters of rare patterns are then drawn one by one. The result is distributed as one multinomial
+        over all patterns, at a fraction of its cost, which is one binomial a pattern and resample.
+        """
         clusters, kinds = int(self.weight.sum()), self.weight.size
-        if self._alike:
-            return np.asarray(rng.multinomial(clusters, self.weight / clusters, size=resamples), dtype=np.float64)
-        # Few clusters a pattern: drawing them one by one is the same draw, and quicker than a binomial a pattern.
-        of_cluster = np.repeat(np.arange(kinds), self.weight)
-        drawn = of_cluster[rng.integers(0, clusters, (resamples, clusters), dtype=np.uint32)]
-        drawn += np.arange(resamples)[:, None] * kinds
-        counted = np.bincount(drawn.ravel(), minlength=resamples * kinds)
-        return counted.reshape(resamples, kinds).astype(np.float64)
+        common = np.flatnonzero(self.weight > _MANY_ALIKE)
+        rare = np.flatnonzero(self.weight <= _MANY_ALIKE)
+        of_rare = np.repeat(rare, self.weight[rare])
+        shares = np.r_[self.weight[common], len(of_rare)] / clusters
+        drawn = rng.multinomial(clusters, shares, size=resamples)
+        times = np.zeros((resamples, kinds))
+        times[:, common] = drawn[:, :-1]
+        if len(of_rare):
+            left = drawn[:, -1]
+            chosen = of_rare[rng.integers(0, len(of_rare), int(left.sum()), dtype=np.uint32)]
+            place = np.repeat(np.arange(resamples) * kinds, left) + chosen
+            times += np.bincount(place, minlength=resamples * kinds).reshape(resamples, kinds)
+        return times
 
     def clusters(self, below: NDArray[np.float64], *, rest: bool) -> NDArray[np.int64]:
         """Return how many clusters have anybody in the cells `below`, by group (or among everyone else)."""

@@ -108,13 +108,14 @@ def slow_draws(
     return found
 
 
-def test_many_clusters_of_one_pattern_are_drawn_at_once_with_the_same_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("many", [0, 10**9], ids=["all at once", "one by one"])
+def test_however_patterns_are_drawn_the_spread_is_the_same(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     tally = Tally.make(*rows_of(3, 3000))
-    one_by_one = tally.draws(8_000, 1)
-    monkeypatch.setattr("fairness_reports.audit.tally._MANY_ALIKE", 0)
-    at_once = tally.draws(8_000, 1)
-    assert at_once.std(axis=0) == pytest.approx(one_by_one.std(axis=0), rel=0.05)
-    assert at_once.mean(axis=0) == pytest.approx(one_by_one.mean(axis=0), rel=0.05)
+    mixed = tally.draws(8_000, 1)
+    monkeypatch.setattr("fairness_reports.audit.tally._MANY_ALIKE", many)
+    other = tally.draws(8_000, 1)
+    assert other.std(axis=0) == pytest.approx(mixed.std(axis=0), rel=0.05)
+    assert other.mean(axis=0) == pytest.approx(mixed.mean(axis=0), rel=0.05)
 
 
 def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:
@@ -144,8 +145,11 @@ def test_nobody_at_all_is_counted_as_nobody() -> None:
     assert only.side.interval is None
 
 
-def test_several_batches_of_draws_are_one_series(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_batches_of_draws_are_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     tally = Tally.make(*rows_of(6, 200))
-    whole = tally.draws(30, 3)
-    monkeypatch.setattr("fairness_reports.audit.tally._DRAWN_AT_ONCE", 200 * 7)
-    assert np.array_equal(tally.draws(30, 3), whole)
+    whole = tally.draws(3_000, 3)
+    monkeypatch.setattr("fairness_reports.audit.tally._DRAWN_AT_ONCE", 20_000)
+    batched = tally.draws(3_000, 3)
+    assert batched.shape == whole.shape
+    assert np.array_equal(batched, tally.draws(3_000, 3))
+    assert batched.std(axis=0) == pytest.approx(whole.std(axis=0), rel=0.1)

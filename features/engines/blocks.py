@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import NONE, MatrixDate
-from features.engines import sums
+from features.engines import horizon, sums
 from features.engines.cohort import Cohort
 from features.engines.events import Events, OutcomeEvents
 from features.engines.frame import ONE, Frame
@@ -99,7 +99,7 @@ class Maker:
             events.start, events.signal, events.detail, events.valid, events.known, events.amount, events.ended,
             events.tie, events.first, events.last,
             timetable.windows, timetable.since, timetable.today, timetable.midnights, self.frame.times,
-            *plan.entries_of(self.frame.signals), plan.entry, plan.payload, plan.fresh, plan.carry, plan.column,
+            *plan.entries_of(self.frame.signals, timetable.windows[:, 0]), plan.fresh, plan.carry, plan.column,
             plan.column_seen, self.composition, values, seen,
         )  # fmt: skip
         rows, cannot_tell = self._rows(entities, values)
@@ -133,7 +133,7 @@ class Maker:
         shape = (len(self.frame.dates), len(entities), len(services))
         at, known_at = np.full(shape, NONE), np.full(shape, NONE)
         closed = np.zeros(shape[1:], np.uint64)
-        sums.outcomes(
+        horizon.outcomes(
             entities, self.members.start, self.members.person, self.members.mask, wanted, self.allowed,
             np.array(services, dtype=np.int64), self.outcomes.start, self.outcomes.values, self.outcomes.component,
             self.frame.times, self.timetable.ends, at, known_at, closed,

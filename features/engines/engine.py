@@ -4,7 +4,7 @@
     2  masks       membership, choices, coverage and visibility become one bit per as-of date, 64 dates at a time
                    (frame.py; members.py, choices.py, feeds.py, cohort.py)
     3  blocks      for a block of households the kernel walks members and their events once, for all dates
-                   (events.py, plan.py, timetable.py, sums.py)
+                   (events.py, plan.py, timetable.py, sums.py, horizon.py)
     4  rows        cohort rules pick the rows; features, seen counts and outcomes go to one writer per date (blocks.py)
 
 It must agree with the reference engine in every cell; tests draw tables and definitions to show that it does.

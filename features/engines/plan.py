@@ -96,10 +96,23 @@ class Plan:
     carry: NDArray[np.int8]
     needs_tie: tuple[str, ...]
 
-    def entries_of(self, signals: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return where the entries of each of `signals` begin and end."""
+    def entries_of(
+        self, signals: Sequence[str], starts: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int16]]:
+        """Return where the entries of each of `signals` begin and end, the entries, and their payloads.
+
+        Those of a signal are ordered by when their window starts (`starts`, by window), so that the kernel can leave
+        off at the first window that an event is too old for; entries of one window and seen column are together.
+        """
         places = [self.signals.index(name) for name in signals]
-        return self.entry_start[places], self.entry_start[[place + 1 for place in places]]
+        ranges = [range(self.entry_start[place], self.entry_start[place + 1]) for place in places]
+        order = [
+            n
+            for own in ranges
+            for n in sorted(own, key=lambda n: (starts[self.entry[n, 1]], *self.entry[n, [1, 6, 2]]))
+        ]
+        ends = np.cumsum([0, *(len(own) for own in ranges)])
+        return ends[:-1], ends[1:], self.entry[order], self.payload[order]
 
     @classmethod
     def of(cls, question: Question, details: Sequence[str], most_members: int, days: int) -> Plan:
@@ -250,10 +263,7 @@ class _Compiler:
     def _entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
         starts, rows, payloads = [0], [], []
         for name in self.signals:
-            # Entries of one window and seen column together, so that the kernel finds their dates once.
-            for cell, signal, seen, meaning, otherwise in sorted(
-                self.entries[name], key=lambda e: (e[0].window, self.seen.index(e[2]), e[0].slot)
-            ):
+            for cell, signal, seen, meaning, otherwise in self.entries[name]:
                 if len(self.details) >= np.iinfo(np.int16).max:
                     raise DataError(f"{name} has too many different details.", "Group them in the register's mapping.")
                 rows.append(

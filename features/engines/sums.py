@@ -14,7 +14,7 @@ from numba import njit
 
 from features.engines.kernel import first_after, local_day, span
 from features.engines.plan import (
-    BY_DAY,
+    BY_PAYLOAD,
     BY_PERSON,
     CARRYING,
     COUNT,
@@ -32,7 +32,7 @@ from features.engines.plan import (
 )
 from features.grammar.signal import AMOUNT_SCALE
 
-__all__ = ["accumulate", "outcomes"]
+__all__ = ["accumulate"]
 
 # Numba freezes these; a name instead of a look-up keeps the loops plain.
 _COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM = (
@@ -108,6 +108,8 @@ def _event(
     for n in range(entry_from[signal[e]], entry_to[signal[e]]):
         if entry[n, 1] != window or entry[n, 6] != watch:
             window, watch = entry[n, 1], entry[n, 6]
+            if valid[e] < window_start[window, 0]:
+                break  # entries are ordered by where their window starts: the rest start later still
             stop = min(np.int64(last[e]), _until(window_start[window], valid[e]))
             bits = here & watched[watch] & span(begin, stop)
         if bits == _NONE:
@@ -129,10 +131,8 @@ def _event(
                 _newest(slots, slot, bits, begin, stop, valid[e], known[e], np.int64(tie[e]), value)
         else:
             bit = meaning - 1
-            if entry[n, 4] == BY_PERSON:
-                bit = place
-            elif entry[n, 4] == BY_DAY:
-                bit = local_day(midnights, valid[e]) % (entry[n, 5] * 64)
+            if entry[n, 4] != BY_PAYLOAD:
+                bit = place if entry[n, 4] == BY_PERSON else local_day(midnights, valid[e]) % (entry[n, 5] * 64)
             _mark(slots, ahead, slot, bits, rows, begin, stop, top, bit)
 
 
@@ -145,9 +145,12 @@ def _cell(
         if bits:
             _plain(slots, ahead, slot, uses, begin, stop, top, valid, amount)
         return
-    for k in range(begin, stop):
-        if bits >> np.uint64(k) & _ONE:
-            _plain(slots, ahead, slot, uses, k, k + 1, slots.shape[1] + 1, valid, amount)
+    k = begin
+    while k < stop:
+        end = _run(bits, rows, k, stop)
+        if end > k:
+            _plain(slots, ahead, slot, uses, k, end, top, valid, amount)
+        k = max(end, k + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -165,12 +168,25 @@ def _mark(slots: Any, ahead: Any, slot: Any, bits: Any, rows: Any, begin: Any, s
     if bit < 0:
         return
     word, one = slot + bit // 64, np.int64(_ONE << np.uint64(bit % 64))
-    if stop >= top and bits == rows & span(begin, stop):
-        ahead[word, begin] |= one
-        return
-    for k in range(begin, stop):
-        if bits >> np.uint64(k) & _ONE:
-            slots[word, k] |= one
+    k = begin
+    while k < stop:
+        end = stop if bits == rows & span(k, stop) else _run(bits, rows, k, stop)
+        if end >= top and end > k:
+            ahead[word, k] |= one
+        else:
+            for at in range(k, end):
+                slots[word, at] |= one
+        k = max(end, k + 1)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _run(bits: Any, rows: Any, k: Any, stop: Any) -> Any:
+    """Return where the run of `bits` from k on ends, k where there is none; dates without a row don't end it."""
+    if not bits >> np.uint64(k) & _ONE:
+        return k
+    while k < stop and (bits >> np.uint64(k) & _ONE or not rows >> np.uint64(k) & _ONE):
+        k += 1
+    return k
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -314,34 +330,3 @@ def _blank(made: Any, anybody: Any, column_seen: Any, rows: Any) -> None:
             for k in range(made.shape[0]):
                 if unseen >> np.uint64(k) & _ONE:
                     made[k, c] = np.nan
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def outcomes(
-    households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, allowed: Any, services: Any,
-    event_start: Any, events: Any, components: Any, times: Any, ends: Any, at: Any, known_at: Any, closed: Any,
-) -> None:  # fmt: skip
-    """Fill, per date, household and component, the first event in the horizon, and the dates a choice closes.
-
-    events[e] = (valid, known), components[e] its component; `services[c]` the service of component c in `allowed`,
-    the dates at which each person's choices allow it; `ends[k]` is when the horizon from date k ends.
-    """
-    for i in range(households.shape[0]):
-        household = households[i]
-        for m in range(member_start[household], member_start[household + 1]):
-            person, mask = member[m], member_mask[m] & row_mask[household]
-            if mask == 0:
-                continue
-            for c in range(services.shape[0]):
-                closed[i, c] |= mask & ~allowed[person, services[c]]
-            for e in range(event_start[person], event_start[person + 1]):
-                valid, known, c = events[e, 0], events[e, 1], components[e]
-                first, last = first_after(ends, valid), first_after(times, valid)
-                bits = mask & allowed[person, services[c]] & span(first, last)
-                for k in range(first, last):
-                    if bits >> np.uint64(k) & _ONE and (
-                        at[k, i, c] == SMALLEST
-                        or valid < at[k, i, c]
-                        or (valid == at[k, i, c] and known < known_at[k, i, c])
-                    ):
-                        at[k, i, c], known_at[k, i, c] = valid, known

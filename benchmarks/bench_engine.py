@@ -1,0 +1,135 @@
+"""The engine's own figures: against a scan of the same columns, as the work grows, in memory, warm, and word by word.
+
+Each figure is the median of three; contenders take turns, so that a busy minute hits both. Every run is a process of
+its own, once more than counted: the first compiles, and its time is told apart. CPU seconds are those of all threads.
+
+    python -m benchmarks.bench_engine DEFINITION HOUSEHOLDS EVENTS DATES RUNS      one process, as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from tempfile import mkdtemp
+from typing import Any
+
+from benchmarks.borough_at_scale import EVENTS, HOUSEHOLDS, WORKSPACE, make, question
+from benchmarks.results import Row
+
+REPEATS = 3
+Run = dict[str, float]
+
+
+def scan(tables: Path) -> Run:
+    """Let DuckDB read the event columns that the engine reads, and do the least with each."""
+    import duckdb
+
+    began, cpu = time.perf_counter(), time.process_time()
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(
+            "SELECT max(person_id), max(signal), max(detail), max(valid_at), max(known_at), max(known_until), "
+            "sum(amount) FROM read_parquet(?)",
+            [str(tables / "events.parquet")],
+        ).fetchall()
+    return {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu}
+
+
+def build(definition: str, tables: Path, dates: int) -> Run:
+    """Make the matrix from Parquet to float32 arrays on disk, as `sooner build` does."""
+    from features.engines.engine import Engine
+    from features.writer import DateWriter
+
+    asked = question(dates, import_module(f"benchmarks.{definition}").DEFINITION)
+    folder = Path(mkdtemp(dir=WORKSPACE))
+    began, cpu, rows = time.perf_counter(), time.process_time(), 0
+    engine = Engine(asked, tables)
+    with ExitStack() as stack:
+        writers = [stack.enter_context(DateWriter(folder / str(day), asked)) for day in asked.dates]
+        for block in engine.blocks():
+            writers[block.date_index].append(block)
+            rows += len(block.outcome_seen)
+    found = {"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu, "rows": float(rows)}
+    shutil.rmtree(folder)
+    return found
+
+
+def alone(definition: str, households: int, events: int, dates: int, runs: int) -> list[Run]:
+    """Run in a process of its own `runs` times, the first cold; `definition` may be scan."""
+    make(households, events)
+    arguments = [definition, str(households), str(events), str(dates), str(runs)]
+    command = [sys.executable, "-m", "benchmarks.bench_engine", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    return list(json.loads(done.stdout))
+
+
+def turns(*contenders: Callable[[], Run]) -> list[Run]:
+    """Run the contenders in turn, three times; return the medians of each."""
+    found: list[list[Run]] = [[] for _ in contenders]
+    for _ in range(REPEATS):
+        for place, contender in enumerate(contenders):
+            found[place].append(contender())
+    return [{name: median(run[name] for run in runs) for name in runs[0]} for runs in found]
+
+
+def _warm(definition: str, households: int, events: int, dates: int) -> Callable[[], Run]:
+    return lambda: alone(definition, households, events, dates, 2)[-1]
+
+
+def run() -> list[Row]:
+    """Measure, the quickest figures first."""
+    small = 10_000
+    warm, words = turns(_warm("definition", small, 2_000_000, 6), _warm("every_word", small, 2_000_000, 6))
+    columns = {n: len(import_module(f"benchmarks.{n}").FEATURES) for n in ("definition", "every_word")}
+    per_cell = [r["wall"] / r["rows"] / columns[n] for r, n in ((warm, "definition"), (words, "every_word"))]
+    per_cpu = [r["cpu"] / r["rows"] / columns[n] for r, n in ((warm, "definition"), (words, "every_word"))]
+    whole, read, few, short = turns(
+        _warm("definition", HOUSEHOLDS, EVENTS, 24),
+        _warm("scan", HOUSEHOLDS, EVENTS, 24),
+        _warm("definition", HOUSEHOLDS, EVENTS // 5, 24),
+        _warm("definition", HOUSEHOLDS, EVENTS, 6),
+    )
+    return [
+        _row("engine/2M events x 6 dates, warm, s", warm["wall"], "s", 2, {"cpu_s": warm["cpu"]}),
+        _row(
+            "engine/every word, a value against a value of the first definition",
+            per_cell[1] / per_cell[0], "x", 2, {"by_cpu": per_cpu[1] / per_cpu[0], "columns": columns["every_word"]},
+        ),
+        _row(
+            "engine/Parquet to matrix against a DuckDB scan of the same columns",
+            whole["wall"] / read["wall"], "x", 15,
+            {
+                "engine_s": whole["wall"], "engine_cpu_s": whole["cpu"], "scan_s": read["wall"],
+                "scan_cpu_s": read["cpu"], "by_cpu": whole["cpu"] / read["cpu"], "rows": whole["rows"],
+            },
+        ),
+        _row("engine/events x5 cost", whole["wall"] / few["wall"], "x", 3, {"by_cpu": whole["cpu"] / few["cpu"]}),
+        _row("engine/dates x4 cost", whole["wall"] / short["wall"], "x", 3, {"by_cpu": whole["cpu"] / short["cpu"]}),
+        _row("engine/peak memory", whole["peak"], "GiB", 4, {}),
+    ]  # fmt: skip
+
+
+def _row(name: str, figure: float, unit: str, limit: float, peers: dict[str, Any]) -> Row:
+    peers = {key: round(float(value), 3) for key, value in peers.items()}
+    note = f"{HOUSEHOLDS:,} households, {EVENTS:,} events, 24 dates, 176 columns unless the name says otherwise"
+    return Row(name, round(figure, 3), unit, f"{limit:g} {unit} or less", figure <= limit, peers, note)
+
+
+def _main(definition: str, households: str, events: str, dates: str, runs: str) -> None:
+    tables, found = make(int(households), int(events)), []
+    for _ in range(int(runs)):
+        found.append(scan(tables) if definition == "scan" else build(definition, tables, int(dates)))
+        found[-1]["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

@@ -25,7 +25,7 @@ from typing import Any
 
 from charter.policy import MEASURES, NOT_SHARES, Gate, Policy, Waiver
 
-__all__ = ["decide"]
+__all__ = ["decide", "visible_gap"]
 
 _Z = NormalDist().inv_cdf(0.975)
 # A gap seen four times in five: its distance from the limit in standard errors.
@@ -299,6 +299,14 @@ def _households(side: Mapping[str, Any]) -> int:
     """How many clusters the figure rests on; rows where the table has no clusters."""
     clusters = side.get("clusters")
     return int(side.get("n") or 0) if clusters is None else int(clusters)
+
+
+def visible_gap(gate: Gate, finding: Mapping[str, Any]) -> float | None:
+    """Return the smallest true gap of a group that would fail four times in five, at this finding's precision.
+
+    A ratio or a difference, as the gate asks; None where the finding has no interval to tell by.
+    """
+    return _gap(gate, finding[gate.statistic], finding[f"{gate.statistic}_interval"])[0]
 
 
 def _gap(gate: Gate, value: float | None, interval: Sequence[float | None] | None) -> tuple[float | None, float]:

@@ -38,6 +38,7 @@ def audit(
     capacity: Annotated[int | None, typer.Option("--capacity", help="Selected: so many of the largest.")] = None,
     selected: Annotated[str | None, typer.Option("--selected", help="Selected: where this column is 1.")] = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Before training: the gaps that an audit could see.")] = False,
 ) -> None:
     """Measure how a run, or any scored table, treats each group: findings.json and the board pack."""
     if scores is not None:
@@ -50,6 +51,13 @@ def audit(
             print(json.dumps(document, indent=1))
         elif not quiet:
             print(told(document))
+        return
+    if plan:
+        from fairness_reports.audit import plan as planning
+
+        invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+        rows = planning.plan(invocation)
+        invocation.report({"plan": rows}, planning.told(rows))
         return
     from fairness_reports.audit.run import audit as audit_run
     from fairness_reports.publish.summary import told

@@ -28,7 +28,17 @@ from fairness_reports.audit.tables import connect
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from features.grammar.period import Period
 
-__all__ = ["People", "Scores", "grouping", "horizon_end", "microseconds", "of_programme", "teams_of"]
+__all__ = [
+    "People",
+    "Scores",
+    "grouping",
+    "horizon_end",
+    "mature_dates",
+    "microseconds",
+    "of_programme",
+    "outcome_of",
+    "teams_of",
+]
 
 _NO_TEAM = ""
 
@@ -108,6 +118,13 @@ def microseconds(moment: datetime) -> int:
     return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
 
 
+def mature_dates(matrix: Matrix, council: Council) -> list[date]:
+    """Return the matrix's dates whose horizon and reporting lag were over when its snapshot was taken, ascending."""
+    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
+    lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
+    return [day for day in matrix.dates if horizon_end(matrix.definition, council, day) + lag <= taken]
+
+
 def horizon_end(definition: Mapping[str, Any], council: Council, as_of: date) -> datetime:
     """Return the end of the outcome's horizon in UTC: calendar units, at local midnight."""
     horizon = definition["outcome"]["horizon"]
@@ -182,7 +199,7 @@ def _at(
     person_row = np.asarray(rows.person_row)
     chosen = np.flatnonzero((scored[person_row] >= 0) & _audited(rows, matrix, policy))
     of = person_row[chosen]
-    label, components, lead = _outcome(matrix, rows, council)
+    label, components, lead = outcome_of(matrix, rows, council)
     return {
         "as_of": np.full(len(chosen), np.datetime64(rows.as_of, "D")),
         "entity": np.asarray(rows.entity)[of],
@@ -211,7 +228,7 @@ def teams_of(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[n
     return np.array([team.id if team else _NO_TEAM for team in found] or [_NO_TEAM])[row]
 
 
-def _outcome(
+def outcome_of(
     matrix: Matrix, rows: MatrixDate, council: Council
 ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
     """Return label, components and lead time of each row, as known when the snapshot was taken.

@@ -19,6 +19,8 @@ export MLFLOW_ALLOW_PICKLE_DESERIALIZATION := false
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 export BENTOML_DO_NOT_TRACK := True
 export UV_LINK_MODE ?= copy
+# The certificates that the machine trusts, as pip uses them: many councils are behind a proxy of their own.
+export UV_SYSTEM_CERTS ?= true
 
 help: ## list what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

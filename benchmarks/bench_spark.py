@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import borough_at_scale
 from benchmarks.results import Row
 
-_SIZE, _DATES, _RUNS = (11_000, 2_000_000), 6, 3
+_SIZE, _DATES, _RUNS = (3_000, 500_000), 6, 3
 
 
 def run() -> list[Row]:

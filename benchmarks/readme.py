@@ -81,7 +81,8 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> str:
         'font-family="Arial, Helvetica, sans-serif" font-size="14">',
         "<title>How many times as long as ours each peer takes</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
-        '<text x="10" y="24" font-weight="bold" fill="#0b0c0c">Times as long as ours (a line marks the goal)</text>',
+        '<text x="10" y="24" font-weight="bold" fill="#0b0c0c">'
+        "Times as long as ours, on a logarithmic scale; a line marks the goal</text>",
     ]
     for place, row in enumerate(bars):
         top = 40 + 34 * place
@@ -93,7 +94,8 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> str:
             f'fill="{"#1d70b8" if row["met"] else "#b58840"}"/>',
             f'<line x1="{across(goal):.0f}" x2="{across(goal):.0f}" y1="{top - 3}" y2="{top + 27}" stroke="#0b0c0c" '
             'stroke-width="2"/>',
-            f'<text x="{across(row["figure"]) + 8:.0f}" y="{top + 17}" fill="#0b0c0c">{_number(row["figure"])}</text>',
+            f'<text x="{max(across(row["figure"]), across(goal)) + 8:.0f}" y="{top + 17}" fill="#0b0c0c">'
+            f"{_number(row['figure'])}</text>",
         ]
     return "\n".join([*parts, "</svg>", ""])
 

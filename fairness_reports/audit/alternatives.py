@@ -52,7 +52,9 @@ def contributions(model: Path, matrix: Matrix, people: People) -> Contributions:
     for number in range(first, len(listing.days)):
         at = matrix.at(listing.days[number])
         place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
-        values.append(np.asarray(booster.predict(np.asarray(at.features)[place], pred_contrib=True))[:, :-1])
+        values.append(
+            np.asarray(booster.predict(np.asarray(at.features)[place], pred_contrib=True, num_threads=1))[:, :-1]
+        )
     return Contributions(rows, np.concatenate(values), tuple(matrix.features))
 
 

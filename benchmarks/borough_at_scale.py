@@ -117,6 +117,7 @@ def _write(folder: Path, households: int, events: int, rng: np.random.Generator)
     _table(
         folder, "coverage", person_id=person.take(pa.array(pupils)), service=pa.array(["education"] * len(pupils)),
         start=_times(since), end=_times(np.full(len(pupils), _NEVER)), known_at=_times(since),
+        known_until=_times(np.full(len(pupils), _NEVER)),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from features.engines.timetable import Timetable, midnights_of
 
 __all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble"]
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised whenever a change to this engine could change any byte of a matrix."""
 
 _BLOCK = 1024

@@ -71,11 +71,12 @@ class Feeds:
         masks = np.zeros((len(frame.codes.people), len(windows)), np.uint64)
         rows = frame.store.coverage(service)
         first = np.searchsorted(frame.times, rows["known"], side="right")
+        last = np.searchsorted(frame.times, rows["until"], side="right")
         known_from = int(first.min(initial=len(frame.times)))
         known = rows["person"] >= 0
         persons, starts = np.unique(rows["person"][known], return_index=True)
         kernel.cover(
-            rows["start"][known], rows["ended"][known], first[known],
+            rows["start"][known], rows["ended"][known], first[known], last[known],
             np.append(starts, known.sum()), persons,
             np.array([[SMALLEST if b is None else b for b in row] for row in begins], dtype=np.int64),
             frame.times, masks,

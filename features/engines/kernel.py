@@ -109,18 +109,26 @@ def fold_homes(household: Any, kind: Any, area: Any, mask: Any, kinds: Any, area
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def cover(
-    starts: Any, ends: Any, first: Any, group_start: Any, group_person: Any, needs: Any, times: Any, masks: Any
+    starts: Any,
+    ends: Any,
+    first: Any,
+    last: Any,
+    group_start: Any,
+    group_person: Any,
+    needs: Any,
+    times: Any,
+    masks: Any,
 ) -> None:
     """Fill, per person, the dates at which their known coverage of one service holds each whole window.
 
-    Rows of group g are ordered by start and visible from date `first`; `needs[w, k]` is when window w starts.
+    Rows of group g are ordered by start and visible at the dates `first <= k < last`; `needs[w, k]` is when window w starts.
     """
     for g in range(group_person.shape[0]):
         for k in range(times.shape[0]):
             for w in range(needs.shape[0]):
                 begin, reached = SMALLEST, SMALLEST
                 for row in range(group_start[g], group_start[g + 1]):
-                    if first[row] > k:
+                    if not first[row] <= k < last[row]:
                         continue
                     if begin == SMALLEST or starts[row] > reached:
                         begin, reached = starts[row], ends[row]

@@ -277,9 +277,8 @@ class Reference:
         known = [c for c in self.tables.coverage if c.service == service and c.known_at < t]
         if not known:
             return True
-        spans = merged(
-            [(c.start, c.end or datetime.max.replace(tzinfo=t.tzinfo)) for c in known if c.person_id == person_id]
-        )
+        theirs = [c for c in known if c.person_id == person_id and visible(c.known_at, c.known_until, t)]
+        spans = merged([(c.start, c.end or datetime.max.replace(tzinfo=t.tzinfo)) for c in theirs])
         return any(begin <= stretch[0] and stretch[1] <= end for begin, end in spans)
 
     def seen_members(self, entity: str, service: str, window: Window, day: date) -> list[str]:

@@ -83,6 +83,7 @@ class Coverage:
     start: datetime
     known_at: datetime
     end: datetime | None = None
+    known_until: datetime | None = None
 
 
 @dataclass(frozen=True)

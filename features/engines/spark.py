@@ -52,7 +52,7 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
         "person_id", "service", "purpose", "kind", "status", "start", "end", "decided_by", "known_at", "known_until",
     ),
     "feeds": ("service", "covers_from", "covers_to", "received_at"),
-    "coverage": ("person_id", "service", "start", "end", "known_at"),
+    "coverage": ("person_id", "service", "start", "end", "known_at", "known_until"),
 }  # fmt: skip
 _NAMES = tuple(_COLUMNS)
 _ROWS = (

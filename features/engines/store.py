@@ -35,7 +35,8 @@ _EMPTY = {
     "permission": "person_id VARCHAR, service VARCHAR, purpose VARCHAR, kind VARCHAR, status VARCHAR, "
     "start TIMESTAMP, \"end\" TIMESTAMP, decided_by VARCHAR, known_at TIMESTAMP, known_until TIMESTAMP",
     "feeds": "service VARCHAR, covers_from TIMESTAMP, covers_to TIMESTAMP, received_at TIMESTAMP",
-    "coverage": "person_id VARCHAR, service VARCHAR, start TIMESTAMP, \"end\" TIMESTAMP, known_at TIMESTAMP",
+    "coverage": "person_id VARCHAR, service VARCHAR, start TIMESTAMP, \"end\" TIMESTAMP, known_at TIMESTAMP, "
+    "known_until TIMESTAMP",
 }  # fmt: skip
 
 
@@ -229,7 +230,8 @@ class Store:
         return self.columns(
             f"""
             SELECT coalesce(person.code, -1) AS person, epoch_us(start) AS start,
-                coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known
+                coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known,
+                coalesce(epoch_us(known_until), {LARGEST}) AS until
             FROM coverage LEFT JOIN person USING (person_id) WHERE service = ?
             ORDER BY person, start""",  # numbers
             [service],

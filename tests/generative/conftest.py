@@ -108,6 +108,19 @@ def some_day(rng: np.random.Generator, first: datetime = LONG_AGO) -> datetime:
     return moment + timedelta(hours=int(rng.integers(0, 24)) * int(rng.random() < 0.3))
 
 
+def made_coverage(rng: np.random.Generator, names: list[str]) -> Iterator[Coverage]:
+    """Pupils, of whom some left the roll, as was known from the start or only later."""
+    for name in names:
+        if rng.random() < 0.3:
+            continue
+        start = LONG_AGO if rng.random() < 0.7 else some_day(rng)
+        left = some_day(rng, start) if rng.random() < 0.3 else None
+        told = some_day(rng, left) if left and rng.random() < 0.5 else None
+        yield Coverage(name, "school", start, start, None if told else left, told)
+        if told:
+            yield Coverage(name, "school", start, told, left)
+
+
 def made_events(rng: np.random.Generator, names: list[str]) -> Iterator[Event]:
     """Give events, one in ten of them corrected, a few withdrawn as errors."""
     for n in range(len(names) * 25):
@@ -187,12 +200,7 @@ def made_world(seed: int, people: int = 60, entity: str = "household") -> World:
             Feed("duty", LONG_AGO, TAKEN, TAKEN),
             Feed("clinic", datetime(2021, 6, 1, tzinfo=UTC), TAKEN, TAKEN),
         ),
-        coverage=tuple(
-            Coverage(name, "school", start, start, some_day(rng, start) if rng.random() < 0.2 else None)
-            for name in names
-            if rng.random() < 0.7
-            for start in [LONG_AGO if rng.random() < 0.7 else some_day(rng)]
-        ),
+        coverage=tuple(made_coverage(rng, names)),
     )
     permission = Permission("train", frozenset(KINDS), frozenset({"clinic"}), {"school": 30, "clinic": 5}, {}, {})
     question = Question(every_word(entity, seed % 3 == 0), DATES, ZoneInfo("Europe/London"), TAKEN, permission)

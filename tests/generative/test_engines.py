@@ -162,6 +162,7 @@ def covers() -> st.SearchStrategy[Coverage]:
         start=begin,
         known_at=begin,
         end=maybe(moments()),
+        known_until=maybe(moments()),
     )
 
 

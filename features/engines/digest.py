@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +30,23 @@ def tally(maker: Maker) -> Tally:
     """Return what the rows of a frame's dates depend on, summed over its entities."""
     frame, events = maker.frame, maker.events
     ids = frame.codes.people if frame.by_person else frame.codes.households
-    found = np.zeros((len(frame.dates), 2), np.uint64)
-    tallies.add(
+    arguments = (
         maker.members.start, maker.members.person, maker.members.mask, maker.cohort.candidates, maker.cohort.unknown,
         _numbers(ids), _numbers(frame.codes.people), _numbers(maker.cohort.areas)[maker.cohort.area], maker.ages,
         maker.seen, _texts([f"{service} {window.document()}" for service, window in maker.plan.seen]),
         events.start, events.signal, events.detail, events.valid, events.known, events.amount, events.ended,
-        events.ident, events.first, events.last, _texts(frame.signals), _texts(("", *events.details)), found,
+        events.ident, events.first, events.last, _texts(frame.signals), _texts(("", *events.details)),
     )  # fmt: skip
-    return found
+    count, threads = len(maker.members.start) - 1, frame.store.threads
+    parts = np.zeros((threads, len(frame.dates), 2), np.uint64)
+    with ThreadPoolExecutor(threads) as pool:
+        work = [
+            pool.submit(tallies.add, *arguments, count * n // threads, count * (n + 1) // threads, parts[n])
+            for n in range(threads)
+        ]
+        for piece in work:
+            piece.result()
+    return np.asarray(parts.sum(axis=0, dtype=np.uint64))
 
 
 def keys_of(maker: Maker, found: Tally, version: int) -> list[str]:

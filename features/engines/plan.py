@@ -3,6 +3,9 @@
 Following one feature through: `count(absence, last=months(6))` and `total(absence, last=months(6))` read the same
 events over the same window, so they share one *cell* with a slot for each. The signal `absence` gets one *entry* that
 points at the cell. After all events of a household, each *column* reads its slots and makes one float32.
+
+A slot is a row of numbers, one per date. A sum's slot holds what begins and ends at each date. Maxima and bits can't be
+taken back, so theirs is two rows: what holds at a date, and what holds from a date on.
 """
 
 from __future__ import annotations
@@ -23,13 +26,16 @@ __all__ = ["LARGEST", "MAKE", "SMALLEST", "Plan"]
 
 SMALLEST, LARGEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
-# What a cell keeps, and (for PLAIN) in which of its slots.
+# What a cell keeps; a PLAIN one up to five things, each in a slot of its own.
 PLAIN, LATEST, BITS, OPEN = 0, 1, 2, 3
 COUNT, TOTAL, CARRYING, LARGEST_AMOUNT, NEWEST = 0, 1, 2, 3, 4
+_KEPT = 5
+# The columns of an entry; the slots of a PLAIN cell, -1 where it has none, follow from SLOT on.
+KIND, WINDOW, SEEN, LIMITED, AT_LEAST, BELOW, BY, WORDS, SLOT = range(9)
 # What a bit of a BITS cell stands for.
 BY_PAYLOAD, BY_PERSON, BY_DAY = 0, 1, 2
-# How a slot is carried along the dates.
-SUM, MOST, UNION, STAY = 0, 1, 2, 3
+# How a row is carried along the dates: AHEAD is the second row of a MOST or UNION before it.
+SUM, MOST, UNION, STAY, AHEAD = 0, 1, 2, 3, 4
 # How a column is made.
 MAKE = {
     "count": 0,
@@ -64,11 +70,7 @@ class _Cell:
     by: int = BY_PAYLOAD
     words: int = 0
     uses: set[int] = field(default_factory=set)
-    slot: int = -1
-
-    @property
-    def slots(self) -> int:
-        return {PLAIN: 5, LATEST: 4, BITS: self.words, OPEN: 1}[self.kind]
+    slots: list[int] = field(default_factory=lambda: [-1] * _KEPT)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Plan:
 
     Entries are grouped by signal: those of signal s are `entry_start[s]:entry_start[s + 1]`. `payload[e, d]` says what
     the detail of code d means to entry e: -1 not allowed, 0 nothing more, above 0 a bit or a step (from 1).
-    `windows` and `seen` are distinct; `column_seen` lists the seen columns whose members a column needs.
+    `windows` and `seen` are distinct; `column_seen` lists the seen columns whose members a column needs. `fresh` is
+    what each row of the slots starts from, `carry` how it is carried.
     """
 
     signals: tuple[str, ...]
@@ -85,7 +88,6 @@ class Plan:
     windows: tuple[Window, ...]
     seen: tuple[tuple[str, Window], ...]
     compositions: tuple[Composition, ...]
-    slots: int
     fresh: NDArray[np.int64]
     entry_start: NDArray[np.int32]
     entry: NDArray[np.int64]
@@ -109,7 +111,7 @@ class Plan:
         order = [
             n
             for own in ranges
-            for n in sorted(own, key=lambda n: (starts[self.entry[n, 1]], *self.entry[n, [1, 6, 2]]))
+            for n in sorted(own, key=lambda n: (starts[self.entry[n, WINDOW]], *self.entry[n, [WINDOW, SEEN]]))
         ]
         ends = np.cumsum([0, *(len(own) for own in ranges)])
         return ends[:-1], ends[1:], self.entry[order], self.payload[order]
@@ -147,12 +149,8 @@ class _Compiler:
 
     def plan(self) -> Plan:
         columns = [self._column(expression) for expression in self.expressions]
-        slot = 0
-        fresh: list[int] = []
-        for cell in self.cells.values():
-            cell.slot = slot
-            slot += cell.slots
-            fresh += self._fresh(cell)
+        rows = [row for cell in self.cells.values() for row in self._rows(cell)]
+        self._place(rows)
         entry_start, entry, payload = self._entries()
         width = max([len(seen) for _, _, seen in columns] + [1])
         return Plan(
@@ -161,29 +159,38 @@ class _Compiler:
             windows=tuple(self.windows),
             seen=tuple(self.seen),
             compositions=tuple(self.compositions),
-            slots=slot,
-            fresh=np.array(fresh, dtype=np.int64),
+            fresh=np.array([fresh for *_, fresh in rows], dtype=np.int64),
             entry_start=entry_start,
             entry=entry,
             payload=payload,
             column=np.array([[make, *numbers()] for make, numbers, _ in columns], dtype=np.int64).reshape(-1, 3),
             column_seen=np.array([seen + [-1] * (width - len(seen)) for _, _, seen in columns], dtype=np.int32),
             columns=self.features,
-            carry=np.array([how for cell in self.cells.values() for how in self._carried(cell)], dtype=np.int8),
+            carry=np.array([how for *_, how, _ in rows], dtype=np.int8),
             needs_tie=tuple(sorted(self.needs_tie)),
         )
 
     @staticmethod
-    def _fresh(cell: _Cell) -> list[int]:
+    def _rows(cell: _Cell) -> list[tuple[_Cell, int, int, int]]:
+        """Return the rows of a cell's slots: the cell, which slot begins there or -1, how it is carried, from what."""
+        most, ahead = [(MOST, SMALLEST), (AHEAD, SMALLEST)], [(UNION, 0), (AHEAD, 0)]
         if cell.kind == PLAIN:
-            return [0, 0, 0, SMALLEST, SMALLEST]
-        return [SMALLEST, SMALLEST, SMALLEST, 0] if cell.kind == LATEST else [0] * cell.slots
+            kept = [(use, most if use in (LARGEST_AMOUNT, NEWEST) else [(SUM, 0)]) for use in sorted(cell.uses)]
+        elif cell.kind == LATEST:
+            kept = [(0, [(STAY, SMALLEST)] * 3 + [(STAY, 0)])]
+        else:
+            kept = [(0, ahead * cell.words if cell.kind == BITS else [(SUM, 0)])]
+        return [
+            (cell, use if place == 0 else -1, how, fresh)
+            for use, rows in kept
+            for place, (how, fresh) in enumerate(rows)
+        ]
 
     @staticmethod
-    def _carried(cell: _Cell) -> list[int]:
-        if cell.kind == PLAIN:
-            return [SUM, SUM, SUM, MOST, MOST]
-        return [{LATEST: STAY, BITS: UNION, OPEN: SUM}[cell.kind]] * cell.slots
+    def _place(rows: Sequence[tuple[_Cell, int, int, int]]) -> None:
+        for row, (cell, use, _, _) in enumerate(rows):
+            if use >= 0:
+                cell.slots[use] = row
 
     def _index(self, found: list[Any], value: Any) -> int:
         if value not in found:
@@ -245,20 +252,20 @@ class _Compiler:
             slot = COUNT if expression.of.word == "count" else TOTAL
             recent.uses.add(slot)
             whole.uses.add(slot)
-            return MAKE[f"change_{expression.of.word}"], lambda: (recent.slot + slot, whole.slot + slot), seen
+            return MAKE[f"change_{expression.of.word}"], lambda: (recent.slots[slot], whole.slots[slot]), seen
         cell = self._cell(expression, expression.reach)
         if cell.kind == BITS:
-            return MAKE["bits"], lambda: (cell.slot, cell.words), seen
+            return MAKE["bits"], lambda: (cell.slots[0], cell.words), seen
         if cell.kind == LATEST:
-            return MAKE["step" if expression.steps else "latest"], lambda: (cell.slot, 0), seen
+            return MAKE["step" if expression.steps else "latest"], lambda: (cell.slots[0], 0), seen
         if cell.kind == OPEN:
-            return MAKE["count"], lambda: (cell.slot, 0), seen
+            return MAKE["count"], lambda: (cell.slots[0], 0), seen
         used = _SLOTS[expression.word]
         cell.uses |= set(used)
         window = self._index(self.windows, expression.window)
         if expression.word == "days_since":
-            return MAKE["days_since"], lambda: (cell.slot + used[0], window), seen
-        return MAKE[expression.word], lambda: (cell.slot + used[0], cell.slot + used[-1]), seen
+            return MAKE["days_since"], lambda: (cell.slots[used[0]], window), seen
+        return MAKE[expression.word], lambda: (cell.slots[used[0]], cell.slots[used[-1]]), seen
 
     def _entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
         starts, rows, payloads = [0], [], []
@@ -270,21 +277,20 @@ class _Compiler:
                     [
                         cell.kind,
                         cell.window,
-                        cell.slot,
-                        sum(1 << use for use in cell.uses),
-                        cell.by,
-                        cell.words,
                         self.seen.index(seen),
+                        signal.at_least is not None or signal.below is not None,
                         SMALLEST if signal.at_least is None else scaled(signal.at_least),
                         LARGEST if signal.below is None else scaled(signal.below),
-                        signal.at_least is not None or signal.below is not None,
+                        cell.by,
+                        cell.words,
+                        *cell.slots,
                     ]
                 )
                 payloads.append(self._payload(signal, meaning, otherwise))
             starts.append(len(rows))
         return (
             np.array(starts, dtype=np.int32),
-            np.array(rows, dtype=np.int64).reshape(-1, 10),
+            np.array(rows, dtype=np.int64).reshape(-1, SLOT + _KEPT),
             np.array(payloads, dtype=np.int16).reshape(-1, len(self.details) + 1),
         )
 

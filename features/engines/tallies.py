@@ -27,12 +27,15 @@ def add(
     member_start: Any, member: Any, member_mask: Any, row_mask: Any, unknown: Any,
     entity_id: Any, person_id: Any, area_id: Any, ages: Any, seen_mask: Any, seen_id: Any,
     event_start: Any, signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, ident: Any,
-    first: Any, last: Any, signal_id: Any, detail_id: Any, tally: Any,
+    first: Any, last: Any, signal_id: Any, detail_id: Any, begin: Any, end: Any, tally: Any,
 ) -> None:  # fmt: skip
-    """Add to `tally[k]` what the candidates of each date, their members and those's visible events are."""
+    """Add to `tally[k]` what the entities `begin <= h < end` that are candidates at date k are made of.
+
+    That is their members and those members' visible events.
+    """
     dates = tally.shape[0]
     history = np.empty((dates + 1, 2), np.uint64)
-    for household in range(member_start.shape[0] - 1):
+    for household in range(begin, end):
         rows = row_mask[household]
         if rows == _NONE:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,10 @@ class Offer:
 
 @dataclass(frozen=True)
 class Team:
-    """A team, the wards it serves, and the dates between which it does (half-open)."""
+    """A team, the wards it serves, and the dates between which it does (half-open).
+
+    `lead` is the role that answers for its cases; `programmes` are those it has lists of, none named: all.
+    """
 
     id: str
     title: str
@@ -58,6 +61,8 @@ class Team:
     start: date
     end: date | None
     offers: tuple[Offer, ...]
+    lead: str = ""
+    programmes: tuple[str, ...] = ()
 
     @property
     def places(self) -> int:
@@ -102,6 +107,16 @@ class Council:
                 f"council.toml names no known time zone: {raw['time_zone']!r}.", 'Write one like "Europe/London".'
             ) from None
 
+    def serving(self, programme: str) -> Council:
+        """Return the council with the teams of one programme alone; raise DataError where it has none."""
+        teams = tuple(team for team in self.teams if not team.programmes or programme in team.programmes)
+        if self.teams and not teams:
+            raise DataError(
+                f"no team of {self.name} has lists of the programme {programme}.",
+                "Name it in `programmes` of a [[team]] in council.toml, or leave that key out of one.",
+            )
+        return replace(self, teams=teams)
+
     @property
     def programmes(self) -> tuple[str, ...]:
         """The names of the council's programmes: its folders that hold a `definition.py`."""
@@ -134,6 +149,8 @@ def _team(row: Mapping[str, Any]) -> Team:
         row["start"],
         row.get("end"),
         offers,
+        row.get("lead", ""),
+        tuple(row.get("programmes", ())),
     )
 
 

@@ -51,7 +51,7 @@ class Invocation:
     def open(
         cls, council: Path, programme: str, workspace: Path, as_json: bool = False, quiet: bool = False
     ) -> Invocation:
-        """Load the council and choose the programme; raise UsageError for one it does not have.
+        """Load the council with the programme's teams; raise UsageError for a programme it does not have.
 
         The default folder `council` falls back to the shipped one, so that `sooner demo` works anywhere.
         """
@@ -64,7 +64,7 @@ class Invocation:
         chosen = programme or names[0]
         if chosen not in names:
             raise UsageError(f"{council} has no programme {chosen!r}.", f"Choose one of: {', '.join(names)}.")
-        return cls(loaded, chosen, Workspace(workspace, chosen), as_json, quiet)
+        return cls(loaded.serving(chosen), chosen, Workspace(workspace, chosen), as_json, quiet)
 
     @property
     def programme_folder(self) -> Path:

@@ -160,6 +160,7 @@ class Policy:
     characteristics: tuple[str, ...]
     characteristic_titles: Mapping[str, str]
     audited_ages: tuple[int, int]
+    ages_by_programme: Mapping[str, tuple[int, int]]
     not_recorded: str
     independent_outcome: str | None
     gates: tuple[Gate, ...]
@@ -186,6 +187,10 @@ class Policy:
     def allows(self, signal: str, purpose: str) -> bool:
         """Whether the charter's list names `signal` (`service.kind`) for `purpose`, and nothing prohibits it."""
         return signal in self.allowed.get(purpose, frozenset()) and self.prohibits(signal) is None
+
+    def ages_of(self, programme: str) -> tuple[int, int]:
+        """Return the ages of the people whom a programme's audit counts, both inclusive."""
+        return self.ages_by_programme.get(programme, self.audited_ages)
 
     @property
     def prohibited(self) -> tuple[str, ...]:
@@ -310,7 +315,8 @@ def _read(raw: dict[str, Any], sha256: str) -> Policy:
         age_as_composition=top.take("age_as_composition", bool),
         characteristics=ids,
         characteristic_titles={one.id: one.title for one in characteristics},
-        audited_ages=_ages(audit),
+        audited_ages=_ages(audit.take("ages", list)),
+        ages_by_programme=_ages_by_programme(audit),
         not_recorded=audit.take("not_recorded", str),
         independent_outcome=audit.take("independent_outcome", str, default=None),
         gates=gates,
@@ -376,13 +382,21 @@ def _characteristic(row: _Table) -> Characteristic:
     return one
 
 
-def _ages(audit: _Table) -> tuple[int, int]:
-    ages = audit.take("ages", list)
-    if len(ages) != 2 or not all(type(age) is int for age in ages) or not 0 <= ages[0] <= ages[1]:
+def _ages(ages: Any) -> tuple[int, int]:
+    if (
+        not isinstance(ages, list)
+        or len(ages) != 2
+        or not all(type(age) is int for age in ages)
+        or not 0 <= ages[0] <= ages[1]
+    ):
         raise CharterError(
             f"charter.toml: the audited ages are {ages}, not a youngest and an oldest age.", "Write ages = [0, 17]."
         )
     return ages[0], ages[1]
+
+
+def _ages_by_programme(audit: _Table) -> dict[str, tuple[int, int]]:
+    return {programme: _ages(ages) for programme, ages in audit.take("programme_ages", dict, default={}).items()}
 
 
 def _gate(row: _Table, characteristics: tuple[str, ...]) -> Gate:

@@ -11,6 +11,7 @@ import typer
 
 from charter.contracts import document_names, table, table_names
 from charter.contracts.files import write_text
+from charter.council import Council
 
 FOLDER = Path(__file__).parent
 NOTICE = "<!-- Made by `make docs`; edit the code it describes instead. -->\n\n"
@@ -71,6 +72,11 @@ def spec() -> str:
     return NOTICE + "\n".join(part.read_text(encoding="utf-8") for part in parts)
 
 
+def shipped_programmes() -> tuple[str, ...]:
+    """Return the programmes of the shipped council."""
+    return Council.load(FOLDER.parent / "council").programmes
+
+
 def features_register(programme: str) -> str:
     """Return a shipped programme's register of features in English."""
     from charter.policy import Policy
@@ -89,9 +95,8 @@ def pages() -> Mapping[str, str]:
     return {
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
-        "reference/early_help.md": features_register("early_help"),
         "reference/spec.md": spec(),
-    }
+    } | {f"reference/{name}.md": features_register(name) for name in shipped_programmes()}
 
 
 def main() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import pointed, read_json
-from charter.council import Team
+from charter.council import Council, Team
 from charter.invocation import Invocation
 from charter.key import Key
 from charter.programme import Programme
@@ -19,11 +19,12 @@ from charter.vault import Identity as Person
 from charter.vault import Vault
 from serving.actions import Exporter
 from serving.database import connect, database_url, migrate
+from serving.elsewhere import Sought, sought
 from serving.identity import Identity
 from serving.seal import read
 from serving.session import Sessions
 from serving.settings import Settings
-from serving.store import IssuedList, Referral, Store
+from serving.store import IssuedList, Referral, Store, now_text
 from serving.suspension import Suspension, feeds_of, suspensions
 
 __all__ = ["Desk"]
@@ -81,6 +82,14 @@ class Desk:
     def team(self, team_id: str) -> Team | None:
         """Return the council's team of that id, or None."""
         return next((team for team in self.invocation.council.teams if team.id == team_id), None)
+
+    @cached_property
+    def _all_teams(self) -> Sequence[Team]:
+        return Council.load(self.invocation.council.folder).teams
+
+    def sought(self) -> Mapping[str, tuple[Sought, ...]]:
+        """Return, by household, the other programmes' teams that would have listed it too."""
+        return sought(self.store, self.programme, now_text(), self._all_teams)
 
     def silent(self, team: str | None = None, bundle: str | None = None) -> str:
         """Return why no list is shown now, in one sentence, or ''."""

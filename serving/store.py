@@ -220,6 +220,13 @@ class Store:
         newest = self.lists(programme, team)
         return newest[0] if newest else None
 
+    def running_elsewhere(self, programme: str, moment: str) -> list[IssuedList]:
+        """Return the lists of every other programme that still hold at `moment` (UTC, ISO 8601)."""
+        wanted = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
+        with reading(self._engine) as connection:
+            rows = connection.execute(wanted.order_by(lists.c.programme, lists.c.id)).all()
+        return [_issued_list(row) for row in rows]
+
     # Referrals
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:

@@ -1,7 +1,8 @@
 """Worklists: who each team is asked to think about first, within its places and the help it can offer.
 
     score every row  ->  leave out who was contacted lately  ->  the published order  ->  cut at the team's capacity
-    ->  seal a record of each referral  ->  file all lists in one transaction  ->  write issued.csv and list.json
+    ->  give way to another programme's list (elsewhere.py)  ->  seal a record of each referral
+    ->  file all lists in one transaction  ->  write issued.csv and list.json
 
 A list is keyed by team and local date and fixed for `[list] days`: ranking twice changes nothing, a missed night is
 caught up by the next, and a clock change moves no date.
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from charter.programme import Programme
 from serving.actions import csv_text, export
 from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
+from serving.elsewhere import give_way, held
 from serving.places import Place, places_of, scored, teams_of
 from serving.sealed import records
 from serving.settings import Settings
@@ -112,7 +115,8 @@ def rank(
     store = Store(engine, chain="rank")
     try:
         headers, kept = _headers(invocation, store, settings, capacity, bundle, matrix, at, refresh, moment)
-        places = places_of(council, at, margins, headers)
+        elsewhere = held(store, invocation.programme, now_text(moment))
+        headers, places = give_way(headers, at.entity, elsewhere, partial(places_of, council, at, margins))
         with invocation.progress("Explaining each referral", total=len(places)) as step:
             made = records(bundle, matrix, at, margins, places, council.time_zone)
             step(len(made))

@@ -215,7 +215,7 @@ def _at(
 
 def _audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
     """Whether each person is of the audited ages; of a programme about persons, those of unknown age count too."""
-    youngest, oldest = policy.audited_ages
+    youngest, oldest = policy.ages_of(matrix.definition["programme"])
     age = np.asarray(rows.person_age)
     inside = (age >= youngest) & (age < oldest + 1)
     return inside | np.isnan(age) if matrix.definition["entity"] == "person" else inside

@@ -113,6 +113,7 @@ def render(pack: Pack) -> str:
         proxies=proxies(rows, names, pack.policy.characteristic_titles),
         services=services(rows),
         responses=[responses(rows, name, pack.policy.characteristic_titles[name]) for name in _known(rows, pack)],
+        ages=pack.policy.ages_of(pack.findings["programme"]),
         cohort=pack.definition["cohort"]["title"],
         outcome=pack.definition["outcome"]["title"],
         register=[

@@ -258,7 +258,8 @@ class _Pages:
         held = {referral.id: self.desk.record(referral) for referral in shown}
         persons = self.desk.people(identity, held, "worklist")
         manifest = self.desk.manifest(header.bundle)
-        rows = [row(r, held[r.id], manifest, self.desk.settings, persons) for r in shown]
+        also = self.desk.sought()
+        rows = [row(r, held[r.id], manifest, self.desk.settings, persons, also) for r in shown]
         status, need = request.query_params.get("status", ""), request.query_params.get("need", "")
         return self.page(
             request,
@@ -309,7 +310,9 @@ class _Pages:
             manifest=manifest,
             title=f"Case {reference(referral)}",
             team=team,
-            case=case(referral, record, manifest, self.desk.settings, persons, decisions, self.desk.day),
+            case=case(
+                referral, record, manifest, self.desk.settings, persons, decisions, self.desk.day, self.desk.sought()
+            ),
             choices=self.desk.settings.choices,
             ask_own_view=self.desk.asks_own_view(identity, referral),
             own_views=_OWN_VIEWS,

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 
 from charter.vault import Identity as Person
 from features.grammar.words import value_text
+from serving.elsewhere import Sought
 from serving.settings import Settings
 from serving.store import Decision, IssuedList, Referral
 
@@ -69,6 +71,7 @@ class Row:
     workers: tuple[str, ...]
     data_to: str
     unseen: tuple[str, ...]
+    also: tuple[Sought, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,9 @@ def row(
     manifest: Mapping[str, Any],
     settings: Settings,
     persons: Mapping[str, Person],
+    sought: Mapping[str, tuple[Sought, ...]] = MappingProxyType({}),
 ) -> Row:
-    """Return one line of a worklist."""
+    """Return one line of a worklist; `sought` says by household which other teams would have listed it."""
     why = record["reasons"]["for"]
     ages = [person["age"] for person in record["people"] if person["age"] is not None]
     seeing = record["reasons"]["seeing"]
@@ -130,6 +134,7 @@ def row(
         workers=tuple(one.source for one in _involvements(record, manifest) if one.status == "Open now"),
         data_to=day_words(min(dates)) if dates else "",
         unseen=tuple(one["source"] for one in seeing if one["state"] in ("not seen", "late")),
+        also=sought.get(referral.entity, ()),
     )
 
 
@@ -141,6 +146,7 @@ def case(
     persons: Mapping[str, Person],
     decisions: Sequence[Decision],
     local_day: Any,
+    sought: Mapping[str, tuple[Sought, ...]] = MappingProxyType({}),
 ) -> Case:
     """Return all that a case page says; `local_day` gives the local date of a stored moment."""
     title, meaning = _band(referral, manifest)
@@ -148,7 +154,7 @@ def case(
     addresses = [persons[p["person"]].address for p in record["people"] if p["person"] in persons]
     common = Counter(address for address in addresses if address).most_common(1)
     return Case(
-        row=row(referral, record, manifest, settings, persons),
+        row=row(referral, record, manifest, settings, persons, sought),
         band_title=title,
         band_meaning=meaning,
         why=tuple(reasons["for"]),

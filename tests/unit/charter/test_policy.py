@@ -35,7 +35,8 @@ def test_the_shipped_charter_is_understood() -> None:
     policy = Policy.load(SHIPPED, TODAY)
     assert len(policy.principles) == 8
     assert policy.characteristics == ("ethnicity", "sex", "disability")
-    assert policy.audited_ages == (0, 17)
+    assert policy.audited_ages == policy.ages_of("early_help") == (0, 17)
+    assert policy.ages_of("homelessness") == (16, 120)
     assert policy.example
     assert re.fullmatch("[0-9a-f]{64}", policy.sha256)
     assert {gate.harm for gate in policy.gates} == {"missed help", "unwanted contact"}

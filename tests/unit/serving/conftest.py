@@ -233,7 +233,7 @@ def make_council(folder: Path, edit: Callable[[str], str] = lambda text: text) -
     (folder / "council.toml").write_text(edit((ROOT / "council" / "council.toml").read_text(encoding="utf-8")))
     for name in ("training.toml", "worklist.toml"):
         shutil.copy(ROOT / "council" / "early_help" / name, programme / name)
-    return Council.load(folder)
+    return Council.load(folder).serving("early_help")
 
 
 def make_world(folder: Path, rows: int = 400, **council: Any) -> World:

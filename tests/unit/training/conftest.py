@@ -47,7 +47,7 @@ def as_of_dates(every: int) -> list[date]:
 
 def make_matrix(workspace: Workspace, made: Made) -> Matrix:
     """Write a matrix of early help's definition under the workspace and make it current."""
-    council = Council.load(shipped_council())
+    council = Council.load(shipped_council()).serving("early_help")
     definition = Definition.load(shipped_council() / "early_help" / "definition.py").document()
     names = [feature["name"] for feature in definition["features"]]
     components = [component["name"] for component in definition["outcome"]["components"]]
@@ -159,7 +159,7 @@ def quick_council(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def council() -> Council:
-    return Council.load(shipped_council())
+    return Council.load(shipped_council()).serving("early_help")
 
 
 @pytest.fixture

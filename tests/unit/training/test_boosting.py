@@ -19,7 +19,7 @@ SMALL = Trees(trees=20, rows_per_leaf=20, seed=3)
 def data(shared_matrix: Matrix) -> Dataset:
     from charter.invocation import shipped_council
 
-    return Dataset.open(shared_matrix, Council.load(shipped_council()))
+    return Dataset.open(shared_matrix, Council.load(shipped_council()).serving("early_help"))
 
 
 def dates_of(data: Dataset, number: int = 6) -> list[MatrixDate]:

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from charter.contracts.files import read_json
 from charter.errors import SoonerError
+from serving.bundle import NOT_ENOUGH
 from serving.casework import demo
 from serving.desk import Desk
 from serving.guard import CURRENT
@@ -239,7 +240,11 @@ def _document(referral: Referral, record: Mapping[str, Any], desk: Desk) -> dict
         "status": referral.status,
         "version": referral.version,
         "as_of": record["as_of"],
-        "need": {"band": referral.band, "title": band.get("title", ""), "meaning": band.get("meaning", "")},
+        "need": {
+            "band": referral.band,
+            "title": band.get("title", ""),
+            "meaning": band.get("meaning", "") if referral.band else NOT_ENOUGH,
+        },
         "margin": record["margin"],
         "base": reasons["base"],
         "unseen": reasons["unseen"],

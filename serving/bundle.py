@@ -21,14 +21,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.abstention import Sight
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, file_digest, new_folder, point, pointed, read_json, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from charter.invocation import Invocation
-from serving.scoring import Model
+from serving.scoring import Band, Model
 
-__all__ = ["Bundle", "bundle", "self_test"]
+__all__ = ["NOT_ENOUGH", "Bundle", "bundle", "self_test"]
+
+NOT_ENOUGH = "Not enough is visible to say how likely a need is."
+"""What is said in place of a band's meaning."""
 
 CHECK_SEED = 20260928
 CHECK_ROWS = 64
@@ -86,6 +90,17 @@ class Bundle:
             self.manifest["bands"],
         )
 
+    @cached_property
+    def sight(self) -> Sight | None:
+        """Whose likelihood is said; None for a release made before there was a rule, which says everybody's."""
+        return Sight.read(self.manifest["abstention"]) if "abstention" in self.manifest else None
+
+    def bands(self, rows: NDArray[np.float32], margins: NDArray[np.float64]) -> list[Band | None]:
+        """Return the band of each of `rows` (n, features), None where not enough is visible to say."""
+        likelihoods = self.model.likelihoods(margins).tolist()
+        enough = self.sight.enough(rows).tolist() if self.sight else [True] * len(rows)
+        return [self.model.band(one) if seen else None for one, seen in zip(likelihoods, enough, strict=True)]
+
 
 def bundle(
     invocation: Invocation, release_folder: Path, services: Mapping[str, Mapping[str, Any]], *, activate: bool = True
@@ -128,8 +143,9 @@ def bundle(
         "decision": release.get("decision", {}),
         "synthetic": release["synthetic"],
     }
-    if "charter_sha256" in release:
-        manifest["charter_sha256"] = release["charter_sha256"]
+    for name in ("charter_sha256", "abstention"):
+        if name in release:
+            manifest[name] = release[name]
     manifest["id"] = _id(manifest)
     check_document("bundle", manifest)
     folder: Path = invocation.workspace.bundle / manifest["id"]

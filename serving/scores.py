@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.errors import CharterError, UsageError
-from serving.bundle import Bundle
+from serving.bundle import NOT_ENOUGH, Bundle
 from serving.desk import Desk
 from serving.identity import Identity, require
 
@@ -73,16 +73,16 @@ def _number(value: float | None) -> float:
 def _scores(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]:
     margins = bundle.model.margins(values)
     contributions, base = bundle.model.contributions(values)
-    likelihoods = bundle.model.likelihoods(margins)
+    bands = bundle.bands(values, margins)
     found = []
     for number, margin in enumerate(margins.tolist()):
-        band = bundle.model.band(float(likelihoods[number]))
+        band = bands[number]
         found.append(
             {
                 "margin": margin,
                 "base": float(base[number]),
-                "band": band.id,
-                "meaning": band.meaning,
+                "band": band.id if band else "",
+                "meaning": band.meaning if band else NOT_ENOUGH,
                 "contributions": {
                     name: value
                     for name, value in zip(bundle.features, contributions[number].tolist(), strict=True)

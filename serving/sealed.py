@@ -52,13 +52,14 @@ def records(
     values = np.asarray(at.features[rows], dtype=np.float32)
     contributions, base = bundle.model.contributions(values)
     likelihoods = bundle.model.likelihoods(margins[rows])
+    bands = bundle.bands(values, margins[rows])
     people = _people(at, rows)
     made = []
     for number, place in enumerate(places):
         record = _record(bundle, matrix, at, place, time_zone) | {
             "margin": float(margins[place.row]),
             "likelihood": float(likelihoods[number]),
-            "band": bundle.model.band(float(likelihoods[number])).id,
+            "band": band.id if (band := bands[number]) else "",
             "values": [None if math.isnan(value) else value for value in values[number].tolist()],
             "contributions": contributions[number].tolist(),
             "people": people[number],

@@ -90,14 +90,16 @@ def moved_to(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> Platt:
     return Platt(scaling.slope, intercept, scaling.rows, scaling.positives)
 
 
-def slope_and_intercept(draws: Draws, score: Float, level: float) -> Mapping[str, tuple[float, float, float]]:
-    """Return the calibration slope, and the intercept at slope 1, each with its interval.
+def slope_and_intercept(
+    draws: Draws, score: Float, level: float, inside: NDArray[np.bool_] | None = None
+) -> Mapping[str, tuple[float, float, float]]:
+    """Return the calibration slope, and the intercept at slope 1, each with its interval; of the rows `inside` alone.
 
     Logistic regression of the outcome on the log odds of the likelihood (Cox 1958); intervals from the sandwich
     variance with households as clusters. A slope of 1 and an intercept of 0 are perfect.
     """
     period = draws.period
-    rows = np.flatnonzero(period.labelled)
+    rows = np.flatnonzero(period.labelled if inside is None else period.labelled & inside)
     clipped = np.clip(score[rows], 1e-9, 1 - 1e-9)
     odds = np.log(clipped / (1 - clipped))
     outcome = period.positive[rows].astype(np.float64)

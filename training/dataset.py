@@ -68,6 +68,17 @@ class Dataset:
         """Return the mapped arrays of one as-of date."""
         return self._dates[as_of]
 
+    @cached_property
+    def _extremes(self) -> dict[date, tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        return {}
+
+    def extremes(self, as_of: date) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the lowest and highest value of each feature at one as-of date; NaN where it is never seen there."""
+        if as_of not in self._extremes:
+            values = np.asarray(self.at(as_of).features)
+            self._extremes[as_of] = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        return self._extremes[as_of]
+
     def __iter__(self) -> Iterator[MatrixDate]:
         return (self._dates[day] for day in self.dates)
 

@@ -23,6 +23,7 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
 from charter.policy import Policy
+from training.abstention import sight
 from training.coverage import coverage, share_seen
 from training.fitting import Trained, fit_all
 from training.judging import SELECTION, Results, judge_all
@@ -104,6 +105,7 @@ def _keep(invocation: Invocation, planned: Plan, trained: Trained, results: Resu
             "model": results.model,
             "baseline": "points" if "points" in trained.candidates else None,
             "calibration": {name: scaling.as_document() for name, scaling in results.scalings.items()},
+            "abstention": sight(planned, planned.learned).as_document(),
             "trained_on": [day.isoformat() for day in planned.learned],
         }
         return keep(invocation.workspace, folder, manifest)
@@ -150,6 +152,8 @@ def _metrics(invocation: Invocation, run_id: str, planned: Plan, trained: Traine
         "figures": [{**figure.__dict__} for judged in results.periods.values() for figure in judged.figures],
         "curve": [point for judged in results.periods.values() for point in judged.curve],
         "bands": list(results.bands),
+        "calibration": list(results.calibration),
+        "abstention": dict(results.abstention),
         "replay": [
             {"model": model, "period": SELECTION, **asdict(one), "recall": one.recall}
             for model, replays in results.replays.items()

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.abstention import abstained, enough_seen
 from training.bootstrap import Draws
 from training.calibration import Platt, band_rates, fit_platt, moved_to, refuse_backwards
 from training.dataset import MISSING
 from training.evaluation import Judged, judge
 from training.fitting import Trained
 from training.folds import Fold
+from training.groups import calibration_by_group
 from training.lists import Period
 from training.planning import Plan
 from training.recommendation import Recommendation, recommend
@@ -47,6 +49,8 @@ class Results:
     bands: Sequence[Mapping[str, Any]]
     replays: Mapping[str, Sequence[Replay]]
     stability: Mapping[str, float | None]
+    calibration: Sequence[Mapping[str, Any]]
+    abstention: Mapping[str, Any]
 
 
 def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> Results:
@@ -70,13 +74,9 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> R
     recommendation = recommend(periods[SELECTION].precision, settings.bootstrap.level)
     model = recommendation.model if settings.models.release == "recommended" else settings.models.release
     refuse_backwards(model, scalings[model])
-    bands = band_rates(
-        draws,
-        scores[model],
-        chosen_by.listed(periods[SELECTION].places[model]),
-        settings.bands,
-        settings.bootstrap.level,
-    )
+    level = settings.bootstrap.level
+    listed, enough = chosen_by.listed(periods[SELECTION].places[model]), enough_seen(planned, selecting)
+    bands = band_rates(draws, scores[model], listed & enough, settings.bands, level)
     advance()
     scored = _scored(chosen_by, selecting, pooled, scores)
     for fold in final:
@@ -97,6 +97,8 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> R
         bands,
         {name: [replay(chosen_by, place, weeks) for weeks in RESTS] for name, place in places.items()},
         {name: stability(chosen_by, place) for name, place in places.items()},
+        calibration_by_group(data, draws, scores[model], level),
+        abstained(draws, enough, listed, level),
     )
 
 

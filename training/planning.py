@@ -95,8 +95,8 @@ def _suspected(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...
 
 def _unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:
     """Return the features that never vary, or refuse them, as [models] unchanging says."""
-    lowest = np.fmin.reduce([np.fmin.reduce(rows.features, axis=0) for rows in data])
-    highest = np.fmax.reduce([np.fmax.reduce(rows.features, axis=0) for rows in data])
+    lowest = np.fmin.reduce([data.extremes(day)[0] for day in data.dates])
+    highest = np.fmax.reduce([data.extremes(day)[1] for day in data.dates])
     names = np.array(data.matrix.features)
     never_seen, constant = names[np.isnan(highest)].tolist(), names[highest == lowest].tolist()
     if len(never_seen) + len(constant) < len(names) and settings.models.unchanging == "leave_out":

@@ -154,6 +154,8 @@ def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> d
         "versions": manifest.get("versions", {}),
         "commit": _commit_of(run),
     }
+    if "abstention" in manifest:
+        content["abstention"] = manifest["abstention"]
     if manifest.get("baseline"):
         content["baseline"] = {
             "model": manifest["baseline"],

@@ -16,6 +16,7 @@ from charter.errors import DefinitionError
 __all__ = [
     "MODELS",
     "RELEASABLE",
+    "Abstention",
     "Band",
     "Bootstrap",
     "Folds",
@@ -157,6 +158,22 @@ class Band:
 
 
 @dataclass(frozen=True)
+class Abstention:
+    """Whose likelihood is not said (charter/abstention.py).
+
+    Rows with a larger share than `not_seen` of their features without a value, or with more than `outside` values
+    beyond what any row learned from had.
+    """
+
+    not_seen: float = 0.5
+    outside: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.not_seen <= 1 or self.outside < 0:
+            _refuse("abstention", "not_seen lies between 0 and 1, outside is 0 or more")
+
+
+@dataclass(frozen=True)
 class Leaks:
     """What to do with a feature that knows the outcome too well: `refuse`, or `accept` and say so in the run."""
 
@@ -179,6 +196,7 @@ class Settings:
     bootstrap: Bootstrap
     bands: tuple[Band, ...]
     leaks: Leaks = Leaks()
+    abstention: Abstention = Abstention()
 
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> Settings:
@@ -200,6 +218,7 @@ class Settings:
             bootstrap=_section(Bootstrap, "bootstrap", training.get("bootstrap", {})),
             bands=bands,
             leaks=_section(Leaks, "leaks", training.get("leaks", {})),
+            abstention=_section(Abstention, "abstention", training.get("abstention", {})),
         )
 
     def band_of(self, score: float) -> Band:

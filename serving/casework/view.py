@@ -30,6 +30,11 @@ STATUS: Mapping[str, str] = {
 }
 """What each state of a referral is called; never by colour alone."""
 
+_NOT_ENOUGH = (
+    "Not enough is visible to say",
+    "Too little of this household is seen, or it is unlike any that the model learned from. Its place rests on what is"
+    " seen; no likelihood is given.",
+)
 _FIRST = 5
 _ALIKE = 0.85
 
@@ -212,6 +217,8 @@ def _members(record: Mapping[str, Any], persons: Mapping[str, Person]) -> tuple[
 
 
 def _band(referral: Referral, manifest: Mapping[str, Any]) -> tuple[str, str]:
+    if not referral.band:
+        return _NOT_ENOUGH
     band = next((one for one in manifest.get("bands", ()) if one["id"] == referral.band), None)
     return (band["title"], band["meaning"]) if band else ("", "")
 

@@ -6,14 +6,12 @@ expired, 15 referred to the board.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,13 +22,13 @@ import borough.commands
 import charter.commands
 import fairness_reports.commands
 import features.commands
+import residents
 import serving.commands
 import training.commands
 from charter.contracts.files import pointed, read_json, writer_lock
 from charter.disk import is_full
 from charter.errors import BlockedError, DataError, SoonerError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.log import FileLog
 from charter.policy import Policy
 from charter.register import Register
 from charter.signoffs import today
@@ -54,6 +52,7 @@ app = typer.Typer(
 )
 for room in (borough, features, training, fairness_reports, charter, serving):
     app.registered_commands += room.commands.verbs.registered_commands
+app.registered_commands += residents.verbs.registered_commands
 
 _STOPPED = 130
 """The exit code of a command that was stopped by Ctrl-C, as in every shell."""
@@ -198,65 +197,6 @@ def reproduce(
         print(record.decode())
     else:
         invocation.report({}, f"{referral}: the same {len(record):,} bytes, from snapshot {snapshot}.")
-
-
-Through = Annotated[str, typer.Option("--through", help="The service whose reference names the person.")]
-Reference = Annotated[
-    str, typer.Option("--reference", help="That service's reference; asked for if left out.", prompt="Reference")
-]
-
-
-@app.command()
-def resident(
-    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict or erase.")],
-    through: Through,
-    reference: Reference,
-    service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
-    purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; all of them by default.")] = "*",
-    role: Annotated[str, typer.Option("--role", help="The role that acts, for the log.")] = "resident_desk",
-    reason: Annotated[str, typer.Option("--reason", help="Why, for the log.")] = "a resident asked",
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Use a resident's rights: show what is held, object, withdraw, restrict, erase; each leaves a certificate."""
-    import fairness_reports.forget
-    import serving.forget
-    import training.erasure
-    from features.identity.rights import ask
-    from features.identity.rights import show as show_held
-
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    log = FileLog(invocation.workspace.log)
-
-    def record(entry: Mapping[str, object]) -> None:
-        log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
-
-    if right == "show":
-        shown = show_held(invocation, through=through, reference=reference, role=role, reason=reason, log=record)
-        invocation.report(shown, json.dumps(shown, indent=1, default=str))
-        return
-    with writer_lock(invocation.workspace.root):
-        record({"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose})
-        rooms = (training.erasure.forget, fairness_reports.forget.forget, serving.forget.forget)
-        certificate = ask(
-            invocation,
-            right,
-            through=through,
-            reference=reference,
-            service=service,
-            purpose=purpose,
-            forgetting=rooms,
-        )
-    removed = sum(sum(rows.values()) for rows in certificate.rows_removed.values())
-    invocation.report(
-        asdict(certificate),
-        f"Certificate {certificate.request}: {right}, service {service}, purpose {purpose}, filed "
-        f"{certificate.filed_at}. {removed:,} rows removed from {len(certificate.rows_removed)} snapshots and "
-        f"{certificate.matrices_dropped} matrices dropped. Run `sooner build` and `sooner rank` again.",
-    )
 
 
 @contextmanager

@@ -10,6 +10,9 @@ board                                           x
 sro, cdo                                        x            (and suspend)
 dpo                                             x     x      (and suspend)
 resident_desk, operator
+
+The resident desk and the data protection officer file residents' requests; the officer alone releases what is held of
+somebody, or overrules an objection. Partners may ask whether somebody lives at an address (serving.residence).
 """
 
 from __future__ import annotations
@@ -47,5 +50,9 @@ ACTS: Mapping[str, frozenset[str]] = {
     "suspend": frozenset({"sro", "cdo", "dpo"}),
     "log.read": frozenset({"dpo"}),
     "metrics.read": frozenset({"operator"}),
+    "rights.file": frozenset({"resident_desk", "dpo"}),
+    "export.release": frozenset({"dpo"}),
+    "objection.overrule": frozenset({"dpo"}),
+    "residence.check": frozenset({"partner", "front_door", "resident_desk"}),
 }
 """Which roles may do what; an act that is not here is nobody's."""

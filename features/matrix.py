@@ -34,6 +34,7 @@ from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.programme import Programme
 from charter.register import Register
+from charter.rights import require_carried_out
 from features.engines.question import Each, Question
 from features.grammar import Definition, Period
 from features.permission import Permission
@@ -145,8 +146,10 @@ def build(
     `engine` is engine, reference or spark, which runs on the Spark cluster `master` and says the same in every cell.
 
     Does nothing where it is already there. Moves `current` only for the purpose train at the programme's own dates.
-    Raises UsageError for an unknown engine; see `question_of` for what is refused.
+    Raises UsageError for an unknown engine, CharterError while a resident's request is not carried out on the store;
+    see `question_of` for what else is refused.
     """
+    require_carried_out(invocation.workspace)
     if engine not in ("engine", "reference", "spark"):
         raise UsageError(f"there is no engine {engine!r}.", "Use engine, reference or spark.")
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from charter.contracts.files import pointed, read_json
 from charter.errors import BlockedError, DataError
 from charter.invocation import Invocation
+from charter.key import Key
+from charter.rights import require_carried_out
+from charter.vault import Vault
 from serving.suspension import require_running
 
 __all__ = ["command", "environment"]
@@ -17,8 +20,14 @@ __all__ = ["command", "environment"]
 def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
     """Return the environment the service reads.
 
-    Raises DataError where no bundle was promoted. The demonstration's sign-in opens for made-up data alone.
+    Raises DataError where no bundle was promoted; CharterError while a resident's request is not carried out on what
+    is here, or with another key than the vault was sealed with. The demonstration's sign-in opens for made-up data
+    alone.
     """
+    require_carried_out(invocation.workspace)
+    key = Key.load(invocation.council, invocation.workspace)
+    if invocation.workspace.vault.is_dir():
+        Vault.open(invocation.workspace.vault, key)
     folder = pointed(invocation.workspace.bundle)
     if folder is None:
         raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")

@@ -26,11 +26,12 @@ from charter.invocation import Invocation
 from charter.key import Key
 from charter.policy import Policy
 from charter.register import Register
+from charter.rights import read
 from charter.vault import Vault
-from features.identity.choices import forbids_all, forbids_service, leave_out, said_by_reference
+from features.identity.choices import forbids_all, forbids_service, lapse, leave_out, said_by_reference
 from features.identity.evidence import gather
 from features.identity.identities import best_identities
-from features.identity.ledger import choices, read
+from features.identity.ledger import choices
 from features.identity.parameters import Parameters
 from features.identity.people import Linkage, link_people
 from features.identity.swap import swap_folder
@@ -84,6 +85,7 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
     with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
         gather(database, vault, snapshot, register)
         _load_choices(database, snapshot, choices(read(workspace), taken_at))
+        lapse(database, "choices", "select ref, birth_date from evidence", register, council.time_zone.key)
         said = said_by_reference(database, "choices")
         left_out = leave_out(database, register, said, taken_at)
         done()
@@ -97,6 +99,7 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
         _keep_people(database, people, unused, linkage)
         done()
         make_tables(database, snapshot / "records", register, policy.characteristics, parameters, taken_at)
+        lapse(database, "permission", "select person_id, birth_date from people", register, council.time_zone.key)
         done()
         with new_folder(snapshot / f"tables-{made_from}") as beside:
             for name in (*TABLES, "links"):
@@ -177,10 +180,11 @@ def _load_choices(database: duckdb.DuckDBPyConnection, snapshot: Path, filed: Se
     records = literal(str(snapshot / "records" / "permission.parquet"))
     database.execute(f"create table choices as select {columns} from read_parquet({records})")
     for one in filed:
-        row = (one.person_id, one.service, one.purpose, one.kind, one.status, one.start, one.known_at)
+        said = (one.person_id, one.service, one.purpose, one.kind, one.status, one.start, one.known_at, one.decided_by)
         database.execute(
-            "insert into choices (ref, service, purpose, kind, status, start, known_at) values (?, ?, ?, ?, ?, ?, ?)",
-            row,
+            "insert into choices (ref, service, purpose, kind, status, start, known_at, decided_by) "
+            "values (?, ?, ?, ?, ?, ?, ?, ?)",
+            said,
         )
 
 

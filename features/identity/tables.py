@@ -17,6 +17,7 @@ from charter.register import Register
 from features.identity.homes import settle_residence
 from features.identity.parameters import Parameters
 from features.intake.database import literal, quoted
+from features.permission import ALL, Choice, denied
 
 __all__ = ["NOT_RECORDED", "TABLES", "fill_protected", "make_tables", "write_table"]
 
@@ -55,13 +56,15 @@ def make_tables(
     _households(database, records)
     _permission(database)
     _coverage(database, records)
-    fill_protected(database, records, register, characteristics, "select distinct person_id from person_of")
+    fill_protected(database, records, register, characteristics, "select distinct person_id from person_of", taken_at)
     database.execute(f"insert into feeds by name select * from {_parquet(records, 'feeds')}")
     for name in TABLES:
         if (records / f"canonical_{name}.parquet").exists():
             database.execute(f"insert into {name} by name select * from {_parquet(records, 'canonical_' + name)}")
     _complete_people(database)
     _complete_feeds(database, taken_at)
+    _permission_of_given(database)
+    _withhold(database, register, taken_at)
 
 
 def _parquet(records: Path, name: str) -> str:
@@ -125,6 +128,27 @@ def _permission(database: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _permission_of_given(database: duckdb.DuckDBPyConnection) -> None:
+    """Add the choices filed for people whom a canonical delivery names by ids of its own."""
+    database.execute(
+        """
+        insert into permission by name
+        select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at, c."end", c.decided_by,
+               c.known_until
+        from choices c join people p on p.person_id = c.ref where c.ref not in (select ref from person_said)
+        """
+    )
+
+
+def _withhold(database: duckdb.DuckDBPyConnection, register: Register, taken_at: datetime) -> None:
+    """Say "not recorded" of those in canonical deliveries who opted out of equality monitoring."""
+    _find_declined(database, register, taken_at)
+    database.execute(
+        f"update protected set value = {literal(NOT_RECORDED)} "
+        f"where person_id in (select person_id from declined where service = {literal(ALL)})"
+    )
+
+
 def _coverage(database: duckdb.DuckDBPyConnection, records: Path) -> None:
     database.execute(
         f"""
@@ -148,12 +172,15 @@ def fill_protected(
     register: Register,
     characteristics: Sequence[str],
     people: str,
+    taken_at: datetime,
 ) -> None:
     """Add to `protected`, for each person of the query `people`, what most services say, the newest of equals.
 
     Only of services whose basis covers equality monitoring, and where that is consent, of people who gave it; whoever
-    declined it, or of whom nobody recorded it, is in the group "not recorded".
+    opted out of it at `taken_at`, or of whom nobody recorded it, is in the group "not recorded".
     """
+    _find_declined(database, register, taken_at)
+    now = literal(taken_at.isoformat(sep=" "))
     consent = ", ".join(
         literal(source.service) for source in register.sources if register.consent_based(source.service)
     )
@@ -164,20 +191,17 @@ def fill_protected(
     database.execute(
         f"""
         insert into protected by name
-        with declined as (
-            select distinct person_id from permission
-            where purpose = 'equality_monitoring' and kind <> 'consent' and status <> 'overruled'
-              and known_until is null and "end" is null
-        ),
-        agreed as (
+        with agreed as (
             select person_id, service from permission
-            where purpose in ('equality_monitoring', '*') and kind = 'consent' and known_until is null and "end" is null
+            where purpose in ('equality_monitoring', '*') and kind = 'consent' and known_until is null
+              and ("end" is null or "end" > {now}::timestamp)
         ),
         said as (
             select p.person_id, s.characteristic, s.value, min(s.known_at) as known_at, count(*) as services,
                    max(s.known_at) as newest
             from {_parquet(records, "protected")} s join person_of p using (ref)
-            where s.service in ({allowed or "''"}) and p.person_id not in (select person_id from declined)
+            where s.service in ({allowed or "''"})
+              and (p.person_id, s.service) not in (select person_id, service from declined)
               and (s.service not in ({consent or "''"})
                    or exists (select 1 from agreed a where a.person_id = p.person_id and a.service in (s.service, '*')))
             group by p.person_id, s.characteristic, s.value
@@ -189,6 +213,26 @@ def fill_protected(
         from ({people}) cross join (values {wanted}) as w(characteristic)
         left join said using (person_id, characteristic)
         """
+    )
+
+
+def _find_declined(database: duckdb.DuckDBPyConnection, register: Register, taken_at: datetime) -> None:
+    """Make the table `declined`: whose choices forbid equality monitoring at `taken_at`, by service and for all."""
+    columns = 'person_id, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
+    said: dict[str, list[Choice]] = {}
+    for row in database.execute(f"select {columns} from permission where kind <> 'consent' order by all").fetchall():
+        said.setdefault(row[0], []).append(Choice(*row))
+    services = [ALL, *(source.service for source in register.sources)]
+    declined = [
+        (person, service)
+        for person, choices in said.items()
+        for service in services
+        if denied(choices, service, "equality_monitoring", taken_at)
+    ]
+    database.execute(
+        "create or replace temp table declined as select unnest($1::varchar[]) as person_id, "
+        "unnest($2::varchar[]) as service",
+        [[person for person, _ in declined], [service for _, service in declined]],
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,9 +14,12 @@ import pytest
 from charter.contracts.files import file_digest, point, read_json, writer_lock
 from charter.errors import CharterError, DataError, UsageError
 from charter.key import Key
+from charter.rights import read, require_carried_out
 from charter.vault import Vault
-from features.identity.ledger import read
-from features.identity.rights import Certificate, ask, replay, show
+from features.identity.held import show
+from features.identity.rights import Certificate, ask, overrule, replay
+from features.matrix import build
+from serving.serve import environment
 
 KEY = Key(bytes.fromhex("5a" * 32))
 TABLES = ("events", "people", "protected", "residence", "permission", "coverage")
@@ -192,6 +197,51 @@ def test_matrices_that_held_the_person_are_dropped_and_others_stay(borough_town)
     point(matrices, "with")
     assert request(borough_town, "object", number).matrices_dropped == 1
     assert sorted(path.name for path in matrices.iterdir()) == ["without"]
+
+
+def status_now(town, person: str) -> list[tuple[str, str, str | None]]:
+    return query(
+        town, f"select kind, status, decided_by from permission where person_id = '{person}' and service = 'education' "
+        "order by start, known_at"
+    )  # fmt: skip
+
+
+def test_a_named_role_may_overrule_an_objection_and_nobody_a_withdrawal(borough_town) -> None:
+    number, person = pupil(borough_town)
+    objected = request(borough_town, "object", number, service="education", purpose="rank")
+    before = query(borough_town, f"select * from events where person_id = '{person}' order by all")
+    with writer_lock(borough_town.workspace), pytest.raises(CharterError, match="may not overrule"):
+        overrule(borough_town.invocation, objected.request, role="team_manager")
+    later = datetime.now(UTC) + timedelta(days=1)
+    with writer_lock(borough_town.workspace):
+        certificate = overrule(borough_town.invocation, objected.request, role="dpo", now=later)
+    assert certificate.people == (person,)
+    assert sum(sum(rows.values()) for rows in certificate.rows_removed.values()) == 0
+    assert status_now(borough_town, person) == [("objection", "received", None), ("objection", "overruled", "dpo")]
+    assert query(borough_town, f"select * from events where person_id = '{person}' order by all") == before
+    withdrawn = request(borough_town, "withdraw", number, service="education")
+    with writer_lock(borough_town.workspace), pytest.raises(CharterError, match="nobody can overrule"):
+        overrule(borough_town.invocation, withdrawn.request, role="dpo")
+
+
+def test_a_restored_workspace_is_brought_in_line_before_anything_is_made_of_it(borough_town, tmp_path) -> None:
+    number, person = pupil(borough_town)
+    backup = tmp_path / "backup"
+    shutil.copytree(borough_town.workspace, backup, symlinks=True)
+    request(borough_town, "erase", number)
+    after = others(borough_town, person)
+    shutil.rmtree(borough_town.workspace)
+    backup.rename(borough_town.workspace)
+    assert query(borough_town, f"select count(*) from events where person_id = '{person}'") != [(0,)]
+    with pytest.raises(CharterError, match="were not carried out"):
+        build(borough_town.invocation, purpose="rank", as_of=[date(2026, 1, 1)])
+    with pytest.raises(CharterError, match="were not carried out"):
+        environment(borough_town.invocation)
+    with writer_lock(borough_town.workspace):
+        assert len(replay(borough_town.invocation)) == 1
+    assert query(borough_town, f"select count(*) from events where person_id = '{person}'") == [(0,)]
+    assert others(borough_town, person) == after
+    require_carried_out(borough_town.invocation.workspace)
 
 
 def test_showing_needs_a_reason_and_is_logged_before_anything_is_shown(borough_town) -> None:

@@ -1,0 +1,159 @@
+"""The rights ledger: what residents asked of the council, kept apart from all data and replayed on everything.
+
+One request per line, appended and never changed, in two places: `rights.jsonl` in the workspace, and a copy outside it
+(`$SOONER_RIGHTS`, by default `WORKSPACE.rights.jsonl` beside the workspace), so that a workspace restored from an old
+backup learns what was asked since. It holds pseudonyms alone: of the reference that the resident gave and of every
+reference that was theirs when they asked. Each snapshot has a line in its `tombstones.jsonl` for every request that was
+carried out on it; nothing is built, ranked or served while one is outstanding.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.files import content_id
+from charter.contracts.workspace import Workspace
+from charter.errors import CharterError, DataError
+
+__all__ = [
+    "ACTIONS",
+    "BY",
+    "Request",
+    "append",
+    "carried_out",
+    "kept_apart",
+    "ledger_file",
+    "outstanding",
+    "read",
+    "require_carried_out",
+    "tombstones",
+]
+
+ACTIONS = {"object": "objection", "withdraw": "refusal", "restrict": "restriction", "erase": "objection"}
+"""What a resident may ask for that removes data or keeps it unused, and the kind of choice that it leaves in force."""
+
+BY = ("self", "parent", "carer")
+"""Who asks: the person themself, either parent, or another who may speak for them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request. `through` is the service of the reference given; `service` and `purpose` are what it is about.
+
+    `by` says who asked. A request that overrules another `answers` its id and was `decided_by` a role.
+    """
+
+    action: str
+    filed_at: str
+    through: str
+    ref: str
+    refs: tuple[str, ...]
+    service: str
+    purpose: str
+    by: str = BY[0]
+    answers: str = ""
+    decided_by: str = ""
+
+    @property
+    def id(self) -> str:
+        """The id that tombstones name the request by; what a request does not say is no part of it."""
+        later = {"by": BY[0], "answers": "", "decided_by": ""}
+        return content_id({name: value for name, value in asdict(self).items() if later.get(name) != value})
+
+    @property
+    def clears(self) -> bool:
+        """Whether records are removed: not where data is only to be kept unused, or for one purpose of several."""
+        return self.action == "erase" or (self.action in ("object", "withdraw") and self.purpose == "*")
+
+
+def ledger_file(workspace: Workspace) -> Path:
+    """Return where the workspace's own copy of the ledger is."""
+    return workspace.root / "rights.jsonl"
+
+
+def kept_apart(workspace: Workspace) -> Path:
+    """Return where the copy outside the workspace is."""
+    named = os.environ.get("SOONER_RIGHTS")
+    root = workspace.root.resolve()
+    return Path(named) if named else root.with_name(f"{root.name}.rights.jsonl")
+
+
+def read(workspace: Workspace) -> tuple[Request, ...]:
+    """Return every request ever filed, in either copy, oldest first; raise DataError for a line that is not one."""
+    requests = {
+        request.id: request for path in (kept_apart(workspace), ledger_file(workspace)) for request in _read(path)
+    }
+    return tuple(sorted(requests.values(), key=lambda request: (request.filed_at, request.id)))
+
+
+def _read(path: Path) -> list[Request]:
+    if not path.exists():
+        return []
+    requests = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            raw = json.loads(line)
+            requests.append(Request(**{**raw, "refs": tuple(raw["refs"])}))
+        except (ValueError, TypeError, KeyError):
+            raise DataError(
+                f"line {number} of {path.name} is not a request.",
+                "Restore the ledger from its backup: without it no right can be honoured.",
+            ) from None
+    return requests
+
+
+def append(workspace: Workspace, request: Request) -> None:
+    """Add one request to both copies of the ledger, each on disk before this returns."""
+    line = json.dumps(asdict(request), sort_keys=True, separators=(",", ":")) + "\n"
+    for path in (kept_apart(workspace), ledger_file(workspace)):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise DataError(
+                f"the rights ledger {path.name} can't be written: {error.strerror}; nothing was done.",
+                "Name a file that you may write in $SOONER_RIGHTS, then file the request again.",
+            ) from None
+        try:
+            os.write(handle, line.encode())
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def tombstones(snapshot: Path) -> list[Mapping[str, Any]]:
+    """Return what was carried out on a snapshot: request, kind, service, purpose, time, people, rows removed."""
+    path = snapshot / "tombstones.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def carried_out(snapshot: Path) -> frozenset[str]:
+    """Return the ids of the requests that were carried out on a snapshot."""
+    return frozenset(str(line["request"]) for line in tombstones(snapshot))
+
+
+def outstanding(workspace: Workspace) -> tuple[Request, ...]:
+    """Return the requests that some snapshot has not honoured yet: those filed since a backup that was restored."""
+    requests = [request for request in read(workspace) if request.action in (*ACTIONS, "overrule")]
+    if not requests:
+        return ()
+    done = [carried_out(path.parent) for path in workspace.store.glob("*/manifest.json")]
+    return tuple(request for request in requests if any(request.id not in one for one in done))
+
+
+def require_carried_out(workspace: Workspace) -> None:
+    """Raise CharterError while a resident's request has not been carried out on what is here."""
+    waiting = outstanding(workspace)
+    if waiting:
+        raise CharterError(
+            f"{len(waiting)} of the residents' requests were not carried out on this data, which may be a restored "
+            "copy: nothing is built, ranked or served from it.",
+            "Run `sooner replay`.",
+        )

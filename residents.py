@@ -1,0 +1,183 @@
+"""The resident desk's verbs: they put the rooms in order where a resident uses a right, as `sooner` does elsewhere.
+
+resident RIGHT    show, object, withdraw, restrict, erase
+overrule          a named role ends an objection or restriction
+ask-again         whose parents' permission has lapsed
+replay            honour what was asked since a backup was made
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from charter.acts import ACTS
+from charter.contracts.files import writer_lock
+from charter.errors import CharterError
+from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.log import FileLog
+
+__all__ = ["verbs"]
+
+verbs = typer.Typer(help="Residents' rights, as the desk files them.")
+
+COUNCIL = Path("council")
+WORKSPACE = Path("workspace")
+Through = Annotated[str, typer.Option("--through", help="The service whose reference names the person.")]
+Reference = Annotated[
+    str, typer.Option("--reference", help="That service's reference; asked for if left out.", prompt="Reference")
+]
+RoleName = Annotated[str, typer.Option("--role", help="The role that acts, for the log.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
+
+
+@verbs.command()
+def resident(
+    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict or erase.")],
+    through: Through,
+    reference: Reference,
+    service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
+    purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; all of them by default.")] = "*",
+    by: Annotated[str, typer.Option("--by", help="Who asks: self, parent or carer.")] = "self",
+    role: RoleName = "resident_desk",
+    reason: Reason = "a resident asked",
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Use a resident's rights: show what is held, object, withdraw, restrict, erase; each leaves a certificate."""
+    from features.identity.held import show
+    from features.identity.rights import ask
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    require("rights.file", role)
+    log = _Log(invocation, role)
+    if right == "show":
+        shown = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
+        invocation.report(shown, json.dumps(shown, indent=1, default=str))
+        return
+    with writer_lock(invocation.workspace.root):
+        log.record({"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose})
+        certificate = ask(
+            invocation,
+            right,
+            through=through,
+            reference=reference,
+            service=service,
+            purpose=purpose,
+            by=by,
+            rooms=rooms(),
+        )
+    invocation.report(asdict(certificate), _in_words(certificate))
+
+
+@verbs.command()
+def overrule(
+    request: Annotated[str, typer.Argument(help="The objection or restriction, by its certificate's id.")],
+    role: RoleName,
+    reason: Reason,
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Decide, in a role that may, that an objection or restriction does not stand; the next delivery counts again."""
+    from features.identity.rights import overrule as decide
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    with writer_lock(invocation.workspace.root):
+        certificate = decide(invocation, request, role=role, rooms=rooms())
+        _Log(invocation, role).record({"action": "overrule", "reason": reason, "request": request})
+    invocation.report(asdict(certificate), _in_words(certificate))
+
+
+@verbs.command()
+def replay(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
+    from features.identity.rights import replay as carry_out
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    with writer_lock(invocation.workspace.root):
+        done = carry_out(invocation, rooms())
+        _Log(invocation, "operator").record({"action": "replay", "requests": sorted(done)})
+    invocation.report(
+        {"carried_out": [asdict(certificate) for certificate in done.values()]},
+        f"{len(done)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
+        if done
+        else "Every request was carried out already.",
+    )
+
+
+@verbs.command("ask-again")
+def ask_again(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """List whose parents' permission lapsed when their own voice began to count, so that they are asked themselves."""
+    from features.identity.held import lapsed
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    found = lapsed(invocation)
+    invocation.report(
+        {"ask_again": found},
+        "\n".join([*(f"{one['person_id']}  {one['service']}  since {one['since']}" for one in found),
+                   f"{len(found)} people to ask again."]),
+    )  # fmt: skip
+
+
+class _Log:
+    """The command's chain of the audit log, in one role."""
+
+    def __init__(self, invocation: Invocation, role: str) -> None:
+        self._log, self._role = FileLog(invocation.workspace.log), role
+
+    def record(self, entry: Mapping[str, object]) -> None:
+        """Write one entry."""
+        self._log.append(actor="command", role=self._role, action=str(entry["action"]), detail={**entry})
+
+
+def require(act: str, role: str) -> None:
+    """Raise CharterError where the role may not do the act."""
+    if role not in ACTS[act]:
+        raise CharterError(f"the role {role!r} may not do {act}.", f"These roles may: {', '.join(sorted(ACTS[act]))}.")
+
+
+def rooms() -> tuple[Any, ...]:
+    """Return the rooms that forget, each with the purposes it holds people for."""
+    import fairness_reports.forget
+    import serving.forget
+    import training.erasure
+    from features.identity.rights import Room
+
+    return (
+        Room(training.erasure.forget, ("link", "train", "shadow", "evaluate")),
+        Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
+        Room(serving.forget.forget, ("link", "shadow", "rank", "display")),
+    )
+
+
+def _in_words(certificate: Any) -> str:
+    removed = sum(sum(rows.values()) for rows in certificate.rows_removed.values())
+    return (
+        f"Certificate {certificate.request}: {certificate.action}, service {certificate.service}, "
+        f"purpose {certificate.purpose}, filed {certificate.filed_at}. {removed:,} rows removed from "
+        f"{len(certificate.rows_removed)} snapshots and {certificate.matrices_dropped} matrices dropped. "
+        "Run `sooner build` and `sooner rank` again."
+    )

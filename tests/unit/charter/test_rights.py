@@ -1,0 +1,78 @@
+"""The rights ledger: kept in two places, so that a restored workspace learns what was asked since its backup."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from charter.contracts.workspace import Workspace
+from charter.errors import CharterError, DataError
+from charter.rights import Request, append, kept_apart, ledger_file, outstanding, read, require_carried_out
+
+ASKED = Request("object", "2026-01-01T10:00:00+00:00", "housing", "a" * 32, ("a" * 32,), "*", "*")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    snapshot = tmp_path / "workspace/store/2025-12-31-0123456789abcdef"
+    snapshot.mkdir(parents=True)
+    (snapshot / "manifest.json").write_text("{}", encoding="utf-8")
+    return Workspace(tmp_path / "workspace", "help")
+
+
+def carry_out(workspace: Workspace, *requests: Request) -> None:
+    (snapshot,) = (path for path in workspace.store.iterdir() if path.is_dir())
+    lines = [json.dumps({"request": request.id, "people": []}) for request in requests]
+    (snapshot / "tombstones.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def test_a_request_is_on_disk_in_both_places(workspace: Workspace) -> None:
+    append(workspace, ASKED)
+    assert not kept_apart(workspace).is_relative_to(workspace.root)
+    assert kept_apart(workspace).read_bytes() == ledger_file(workspace).read_bytes()
+    assert kept_apart(workspace).stat().st_mode & 0o077 == 0
+    assert read(workspace) == (ASKED,)
+
+
+def test_either_copy_alone_is_enough_and_both_are_one_history(workspace: Workspace) -> None:
+    append(workspace, ASKED)
+    ledger_file(workspace).unlink()
+    later = Request("erase", "2026-02-01T10:00:00+00:00", "housing", "b" * 32, ("b" * 32,), "*", "*")
+    append(workspace, later)
+    assert read(workspace) == (ASKED, later)
+    kept_apart(workspace).unlink()
+    assert read(workspace) == (later,)
+
+
+def test_the_copy_apart_may_be_named(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOONER_RIGHTS", str(tmp_path / "elsewhere/rights.jsonl"))
+    append(workspace, ASKED)
+    assert (tmp_path / "elsewhere/rights.jsonl").exists()
+    assert read(workspace) == (ASKED,)
+
+
+def test_a_ledger_that_cannot_be_written_files_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOONER_RIGHTS", str(workspace.root / "store"))
+    with pytest.raises(DataError, match="can't be written"):
+        append(workspace, ASKED)
+    assert not ledger_file(workspace).exists()
+
+
+def test_a_restored_copy_is_not_used_until_what_was_asked_since_is_carried_out(workspace: Workspace) -> None:
+    require_carried_out(workspace)
+    append(workspace, ASKED)
+    assert outstanding(workspace) == (ASKED,)
+    with pytest.raises(CharterError, match="1 of the residents' requests") as refused:
+        require_carried_out(workspace)
+    assert "sooner replay" in refused.value.next_step
+    carry_out(workspace, ASKED)
+    require_carried_out(workspace)
+
+
+def test_what_a_request_does_not_say_is_no_part_of_its_id() -> None:
+    """So that a ledger written before `by` was asked still matches its tombstones."""
+    told = {name: getattr(ASKED, name) for name in ("action", "filed_at", "through", "ref", "refs", "service")}
+    assert Request(**told, purpose="*").id == ASKED.id
+    assert Request(**told, purpose="*", by="parent").id != ASKED.id

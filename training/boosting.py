@@ -64,7 +64,7 @@ def _binning(settings: Trees) -> dict[str, Any]:
 
 
 class BinnedRows:
-    """All rows of some as-of dates, binned once; `fit` trains on any labelled subset of them."""
+    """All rows of some as-of dates, binned once; any labelled subset of them can be learned from, by any settings."""
 
     def __init__(self, dates: Sequence[MatrixDate], earliest: Sequence[date], matrix: Matrix, settings: Trees) -> None:
         self._settings = settings
@@ -83,14 +83,20 @@ class BinnedRows:
             everything, label=np.zeros(self._rows), reference=edges, feature_name=names, params=binning
         ).construct()
 
-    def fit(self, labels: NDArray[np.int8], trees: int | None = None) -> str:
+    def fit(self, labels: NDArray[np.int8], settings: Trees | None = None) -> str:
         """Return the native text of a model of the rows whose label is 0 or 1; shape of `labels` (rows,)."""
+        return self.learn(self.labelled(labels), settings)
+
+    def labelled(self, labels: NDArray[np.int8]) -> lgb.Dataset:
+        """Return the rows whose label is 0 or 1, which `learn` may learn from any number of times."""
         labelled = np.flatnonzero(labels >= 0)
         chosen = self._binned.subset(labelled.tolist()) if len(labelled) < self._rows else self._binned
-        chosen.construct().set_label(labels[labelled].astype(np.float32))
-        model = lgb.train(
-            parameters(self._settings, self._constraints), chosen, num_boost_round=trees or self._settings.trees
-        )
+        return chosen.construct().set_label(labels[labelled].astype(np.float32))
+
+    def learn(self, rows: lgb.Dataset, settings: Trees | None = None) -> str:
+        """Return the native text of a model of `rows`; `settings` may differ from ours in all but the binning."""
+        used = settings or self._settings
+        model = lgb.train(parameters(used, self._constraints), rows, num_boost_round=used.trees)
         return model.model_to_string()
 
 

@@ -26,6 +26,9 @@ def train(
     programme: ProgrammeName = "",
     workspace: WorkspaceDir = Path("workspace"),
     plan: Annotated[bool, typer.Option("--plan", help="Print the folds and stop.")] = False,
+    search: Annotated[
+        bool, typer.Option("--search", help="Search LightGBM's settings first, within the budget of [search].")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -42,7 +45,7 @@ def train(
     from training.experiment import train as train_programme
 
     with writer_lock(invocation.workspace.root):
-        run = train_programme(invocation)
+        run = train_programme(invocation, search)
     invocation.report(
         {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline(run.metrics)},
         summary(run.metrics),

@@ -1,6 +1,7 @@
 """One training run from matrix to figures: folds x models, then the candidate. `sooner train` calls `train`.
 
     1  folds        temporal, with the embargo (folds.py)
+       search       with `--search`: LightGBM's settings, on the selection folds (search.py)
     2  fits         every model on every fold's training rows; each scores its fold's test dates once
     3  calibration  on pooled out-of-time margins, cross-fitted over the selection folds
     4  judgement    figures at capacity on the selection periods, and on the final period once
@@ -14,7 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,20 +27,22 @@ from charter.invocation import Invocation
 from charter.policy import Policy
 from training.abstention import sight
 from training.coverage import coverage, share_seen
-from training.fitting import Trained, fit_all
+from training.fitting import Bins, Trained, fit_all
 from training.judging import SELECTION, Results, judge_all
 from training.models import words
 from training.planning import Plan, fold_document, make_plan
 from training.run import Run, keep, make_current, write_scores
+from training.search import Found, search
 from training.threads import one_thread
 
 __all__ = ["train"]
 
 
-def train(invocation: Invocation) -> Run:
+def train(invocation: Invocation, searching: bool = False) -> Run:
     """Train, judge and keep one run, record it in MLflow, make it the newest, and return it.
 
-    The caller holds the workspace's writer lock.
+    `searching`: LightGBM's settings are searched first, within the budget of `[search]`. The caller holds the
+    workspace's writer lock.
     """
     from training.tracking import Tracking
 
@@ -46,30 +50,61 @@ def train(invocation: Invocation) -> Run:
     planned = make_plan(invocation)
     with one_thread(), Tracking.started(invocation.workspace) as tracking:
         models = planned.settings.models.in_order
+        bins = Bins.of(planned)
+        found = _searched(invocation, planned, bins) if searching else None
+        if found:
+            planned = replace(planned, settings=replace(planned.settings, lightgbm=found.chosen))
         steps = 2 + len(planned.folds) * len(models) + len(models)
         with invocation.progress("Training", steps) as advance:
-            trained = fit_all(planned, advance)
+            trained = fit_all(planned, bins, advance, found.by_fold if found else None)
             judged = judge_all(planned, trained, advance)
-            run = _keep(invocation, planned, trained, judged, policy.sha256)
+            run = _keep(invocation, planned, trained, judged, found, policy.sha256)
         with invocation.progress("Recording in MLflow"):
-            tracking.record(run, planned, trained, judged)
+            tracking.record(run, planned, trained, judged, found)
         make_current(invocation.workspace, run)
     return run
 
 
-def _keep(invocation: Invocation, planned: Plan, trained: Trained, results: Results, charter_sha256: str) -> Run:
+def _searched(invocation: Invocation, planned: Plan, bins: Bins) -> Found:
+    """Search, in a file named by everything but the budget: a larger budget goes on with the trials there are."""
+    settings = planned.settings.as_document()
+    budget = {"trials", "minutes"}
+    tried = {key: value for key, value in settings["search"].items() if key not in budget}
+    named = content_id(
+        {"inputs": _inputs(invocation, planned, but=("training.toml",)), "settings": settings | {"search": tried}}
+    )
+    by = planned.settings.search
+    with invocation.progress(f"Searching ({by.trials} trials, {by.minutes:g} minutes)", by.trials) as advance:
+        return search(planned, bins, invocation.workspace.search / f"{named}.db", advance)
+
+
+def _inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
+    """Return the sha256 of each file that goes into a run, and of this room's code."""
+    matrix = planned.data.matrix.folder
+    files = {
+        "matrix/manifest.json": matrix / "manifest.json",
+        "matrix/definition.json": matrix / "definition.json",
+        "council.toml": invocation.council.folder / "council.toml",
+        "training.toml": invocation.programme_folder / "training.toml",
+        "worklist.toml": invocation.programme_folder / "worklist.toml",
+    }
+    return {name: file_digest(path) for name, path in files.items() if name not in but} | {"code": _code_digest()}
+
+
+def _keep(
+    invocation: Invocation,
+    planned: Plan,
+    trained: Trained,
+    results: Results,
+    found: Found | None,
+    charter_sha256: str,
+) -> Run:
     """Write the run's folder, named by what went in."""
     matrix = planned.data.matrix
-    inputs = {
-        "matrix/manifest.json": file_digest(matrix.folder / "manifest.json"),
-        "matrix/definition.json": file_digest(matrix.folder / "definition.json"),
-        "council.toml": file_digest(invocation.council.folder / "council.toml"),
-        "training.toml": file_digest(invocation.programme_folder / "training.toml"),
-        "worklist.toml": file_digest(invocation.programme_folder / "worklist.toml"),
-        "code": _code_digest(),
-    }
+    inputs = _inputs(invocation, planned)
     versions = {name: version(name) for name in ("lightgbm", "numpy", "scikit-learn", "scipy")}
-    run_id = content_id({"inputs": inputs, "charter": charter_sha256, "versions": versions})
+    named = {"inputs": inputs, "charter": charter_sha256, "versions": versions}
+    run_id = content_id(named | ({"search": found.as_document()} if found else {}))
     final = invocation.workspace.scores / run_id
     names = matrix.features
     candidate = trained.candidates[results.model]
@@ -83,7 +118,8 @@ def _keep(invocation: Invocation, planned: Plan, trained: Trained, results: Resu
         if "points" in trained.candidates:
             write_text(folder / "baseline.lgb", trained.candidates["points"].text or "")
         write_scores(folder / "scores.parquet", results.scored)
-        write_json(folder / "metrics.json", _metrics(invocation, run_id, planned, trained, results))
+        metrics = _metrics(invocation, run_id, planned, trained, results)
+        write_json(folder / "metrics.json", metrics | ({"search": found.as_document()} if found else {}))
         outputs = {
             path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()
         }

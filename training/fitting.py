@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
 import numpy as np
@@ -13,9 +13,9 @@ from training.boosting import BinnedRows, directions
 from training.dataset import MISSING
 from training.models import Fitted, fit_simple, sample_of
 from training.planning import Plan
-from training.settings import RELEASABLE
+from training.settings import RELEASABLE, Trees
 
-__all__ = ["Trained", "fit_all", "fit_candidate"]
+__all__ = ["Bins", "Trained", "fit_all", "fit_candidate"]
 
 Float = NDArray[np.float64]
 
@@ -29,17 +29,45 @@ class Trained:
     margins: Mapping[str, Mapping[str, Float]]
 
 
-def fit_all(planned: Plan, advance: Callable[[], None]) -> Trained:
-    """Fit every model on every fold, score each fold's test dates once, and fit the candidates."""
+@dataclass(frozen=True)
+class Bins:
+    """All dates that anything learns from, and their rows, binned once with the earliest training fold's edges."""
+
+    dates: tuple[date, ...]
+    rows: BinnedRows
+
+    @classmethod
+    def of(cls, planned: Plan) -> Bins:
+        """Bin the rows of a plan."""
+        data = planned.data
+        dates = sorted({day for fold in planned.folds for day in fold.train} | set(planned.learned))
+        rows = [data.at(day) for day in dates]
+        return cls(tuple(dates), BinnedRows(rows, planned.folds[0].train, data.matrix, planned.settings.lightgbm))
+
+    def everywhere(self, planned: Plan, labels: Mapping[date, NDArray[np.int8]]) -> NDArray[np.int8]:
+        """Return the label of every binned row; rows of a date that `labels` lacks have none. Shape (rows,)."""
+        data = planned.data
+        none = {
+            day: np.full(len(data.at(day).entity), MISSING, dtype=np.int8) for day in self.dates if day not in labels
+        }
+        return np.concatenate([labels[day] if day in labels else none[day] for day in self.dates])
+
+
+def fit_all(
+    planned: Plan, bins: Bins, advance: Callable[[], None], trees: Mapping[str, Trees] | None = None
+) -> Trained:
+    """Fit every model on every fold, score each fold's test dates once, and fit the candidates.
+
+    `trees` gives LightGBM's settings for a fold by its name; those of the plan where it has none.
+    """
     settings, data = planned.settings, planned.data
-    dates, bins = _binned(planned)
-    advance()
+    by_name = trees or {}
     by_fold: dict[str, dict[str, Fitted]] = {}
     margins: dict[str, dict[str, Float]] = {name: {} for name in settings.models.in_order}
     for fold in planned.folds:
         labels = {day: data.labels(day, fold.cut) for day in fold.train}
         by_fold[fold.name] = {}
-        for name, fitted in _fit(planned, labels, dates, bins, settings.models.in_order):
+        for name, fitted in _fit(planned, labels, bins, settings.models.in_order, by_name.get(fold.name)):
             by_fold[fold.name][name] = fitted
             margins[name][fold.name] = np.concatenate(
                 [fitted.margins(data.at(day).features, settings.lightgbm.threads) for day in fold.test]
@@ -47,7 +75,7 @@ def fit_all(planned: Plan, advance: Callable[[], None]) -> Trained:
             advance()
     candidates = {}
     releasable = [name for name in settings.models.in_order if name in RELEASABLE]
-    for name, fitted in _fit(planned, _newest_labels(planned), dates, bins, releasable):
+    for name, fitted in _fit(planned, _newest_labels(planned), bins, releasable):
         candidates[name] = fitted
         advance()
     return Trained(by_fold, candidates, margins)
@@ -55,16 +83,7 @@ def fit_all(planned: Plan, advance: Callable[[], None]) -> Trained:
 
 def fit_candidate(planned: Plan, name: str) -> Fitted:
     """Fit one candidate alone, exactly as `fit_all` does."""
-    dates, bins = _binned(planned)
-    return _fit(planned, _newest_labels(planned), dates, bins, [name])[0][1]
-
-
-def _binned(planned: Plan) -> tuple[list[date], BinnedRows]:
-    """Return all dates that anything learns from, and their rows, binned with the earliest fold's edges."""
-    data = planned.data
-    dates = sorted({day for fold in planned.folds for day in fold.train} | set(planned.learned))
-    rows = [data.at(day) for day in dates]
-    return dates, BinnedRows(rows, planned.folds[0].train, data.matrix, planned.settings.lightgbm)
+    return _fit(planned, _newest_labels(planned), Bins.of(planned), [name])[0][1]
 
 
 def _newest_labels(planned: Plan) -> dict[date, NDArray[np.int8]]:
@@ -74,9 +93,9 @@ def _newest_labels(planned: Plan) -> dict[date, NDArray[np.int8]]:
 def _fit(
     planned: Plan,
     labels: Mapping[date, NDArray[np.int8]],
-    dates: Sequence[date],
-    bins: BinnedRows,
+    bins: Bins,
     names: Sequence[str],
+    trees: Trees | None = None,
 ) -> list[tuple[str, Fitted]]:
     """Fit the named models on the labelled rows of some dates; all other dates' rows have no label here."""
     settings, data = planned.settings, planned.data
@@ -86,8 +105,9 @@ def _fit(
     sample = sample_of(data, labels, settings)
     for name in names:
         if name == "lightgbm":
-            everywhere = [labels.get(day, np.full(len(data.at(day).entity), MISSING, dtype=np.int8)) for day in dates]
-            fitted.append((name, Fitted(name, bins.fit(np.concatenate(everywhere)))))
+            used = trees or settings.lightgbm
+            text = bins.rows.fit(bins.everywhere(planned, labels), used)
+            fitted.append((name, Fitted(name, text, params=asdict(used))))
         else:
             fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))
     return fitted

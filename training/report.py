@@ -98,6 +98,8 @@ def summary(metrics: Mapping[str, Any]) -> str:
     if "final" in periods:
         last = figure_of(metrics, metrics["model"], "precision", "final")
         lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
+    if "search" in metrics:
+        lines.append(str(metrics["search"]["sentence"]))
     lines += _reach(metrics)
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])

@@ -24,6 +24,7 @@ __all__ = [
     "Logistic",
     "Models",
     "Points",
+    "Search",
     "Settings",
     "Trees",
 ]
@@ -99,6 +100,38 @@ class Trees:
             _refuse("lightgbm", "trees, threads and rows_per_leaf are at least 1, leaves at least 2")
         if not (0 < self.feature_share <= 1 and 0 < self.row_share <= 1 and self.learning_rate > 0 and self.l2 >= 0):
             _refuse("lightgbm", "shares lie in (0, 1], learning_rate is above 0, l2 is not negative")
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search over LightGBM's settings: its budget, whichever ends first, and from where to where each one is tried.
+
+    `minutes` counts the trials' own time, over all starts of one search; the trial that is under way is finished.
+    """
+
+    trials: int = 20
+    minutes: float = 30.0
+    seed: int = 1
+    trees: tuple[int, int] = (50, 400)
+    learning_rate: tuple[float, float] = (0.02, 0.2)
+    leaves: tuple[int, int] = (4, 31)
+    rows_per_leaf: tuple[int, int] = (20, 400)
+    l2: tuple[float, float] = (0.5, 50.0)
+    feature_share: tuple[float, float] = (0.3, 1.0)
+    row_share: tuple[float, float] = (0.5, 1.0)
+
+    def __post_init__(self) -> None:
+        if self.trials < 1 or self.minutes <= 0:
+            _refuse("search", "trials is at least 1 and minutes above 0")
+        for name, ends in self.ranges.items():
+            if len(ends) != 2 or not 0 < ends[0] <= ends[1]:
+                _refuse("search", f"{name} is [from, to], both above 0, ascending")
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The range of each setting of [lightgbm] that is searched."""
+        searched = {field.name for field in fields(self)} & {field.name for field in fields(Trees)} - {"seed"}
+        return {name: getattr(self, name) for name in sorted(searched)}
 
 
 @dataclass(frozen=True)
@@ -197,6 +230,7 @@ class Settings:
     bands: tuple[Band, ...]
     leaks: Leaks = Leaks()
     abstention: Abstention = Abstention()
+    search: Search = Search()
 
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> Settings:
@@ -219,6 +253,7 @@ class Settings:
             bands=bands,
             leaks=_section(Leaks, "leaks", training.get("leaks", {})),
             abstention=_section(Abstention, "abstention", training.get("abstention", {})),
+            search=_section(Search, "search", training.get("search", {})),
         )
 
     def band_of(self, score: float) -> Band:

@@ -1,4 +1,4 @@
-"""One training run in MLflow: an experiment per programme, one parent run, a child per fold and model.
+"""One training run in MLflow: an experiment per programme, one parent run, a child per fold and model and per trial.
 
 The store is `MLFLOW_TRACKING_URI` if set, else the workspace's own SQLite file; under `mlflow run` the parent is the
 run that MLflow started. What is recorded: parameters, figures by fold, digests of the matrix, definition, settings and
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from training.fitting import Trained
     from training.judging import Results
     from training.planning import Plan
+    from training.search import Found
 
 __all__ = ["CANDIDATE", "CHAMPION", "Registry", "Tracking", "tracking_uri"]
 
@@ -88,7 +89,7 @@ class Tracking:
         with _mlflow(uri), ThreadPoolExecutor(max_workers=1) as pool:
             yield cls(workspace, uri, pool.submit(_experiment, uri, workspace))
 
-    def record(self, run: Run, planned: Plan, trained: Trained, results: Results) -> None:
+    def record(self, run: Run, planned: Plan, trained: Trained, results: Results, found: Found | None = None) -> None:
         """Record the run: parent, children, the candidate's model version, and `tracking.json` beside the run."""
         import mlflow
 
@@ -98,6 +99,8 @@ class Tracking:
         try:
             _parent(client, parent, run, planned, results)
             _children(client, experiment, parent, planned, trained, results)
+            if found:
+                _trials(client, experiment, parent, found)
             version = _register(client, parent, run)
         except BaseException:
             client.set_terminated(parent, "FAILED")
@@ -229,6 +232,29 @@ def _children(
                 if figure.measure in _HEADLINES
             ]
     client.log_batch(parent, metrics=lines)
+
+
+def _trials(client: MlflowClient, experiment: str, parent: str, found: Found) -> None:
+    """Record one child run for each trial of a search: its settings, and its precision with the fold as step."""
+    from mlflow.entities import Metric, Param
+
+    now = _milliseconds()
+    for trial in found.trials:
+        tags = {
+            "mlflow.parentRunId": parent,
+            "sooner.trial": str(trial.number),
+            "sooner.state": "pruned" if trial.pruned else "finished",
+            "sooner.best": str(trial is found.best).lower(),
+        }
+        child = client.create_run(experiment, run_name=f"trial {trial.number}", tags=tags).info.run_id
+        by_fold = [Metric("precision", value, now, step) for step, value in enumerate(trial.precision)]
+        whole = [Metric("mean_precision", trial.mean(), now, 0), Metric("seconds", trial.seconds, now, 0)]
+        client.log_batch(
+            child,
+            metrics=by_fold + whole,
+            params=[Param(name, str(value)) for name, value in sorted(trial.settings.items())],
+        )
+        client.set_terminated(child, "KILLED" if trial.pruned else "FINISHED")
 
 
 def _register(client: MlflowClient, parent: str, run: Run) -> str:

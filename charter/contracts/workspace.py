@@ -58,6 +58,11 @@ class Workspace:
         return self.root / "matrix" / self.programme
 
     @property
+    def search(self) -> Path:
+        """`search/PROGRAMME/ID.db`: the trials of a search over a model's settings, so that it can go on; no rows."""
+        return self.root / "search" / self.programme
+
+    @property
     def scores(self) -> Path:
         """`scores/PROGRAMME/RUN/`: scores.parquet, metrics.json, model.lgb, manifest.json; and `current`."""
         return self.root / "scores" / self.programme

@@ -7,7 +7,7 @@ from charter.invocation import Invocation
 from serving.casework.view import day_words, list_words, row
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.suspension import require_running
+from serving.suspension import feeds_of, require_running
 
 __all__ = ["printed"]
 
@@ -30,11 +30,12 @@ def printed(invocation: Invocation, team_id: str) -> str:
         if team is None or header is None:
             known = ", ".join(one.id for one in invocation.council.teams)
             raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {known}; or run `sooner rank`.")
-        require_running(invocation.workspace, team=team_id)
+        manifest = desk.manifest(header.bundle)
+        models = [str(manifest.get(name, "")) for name in ("id", "release")]
+        require_running(invocation.workspace, team=team_id, feeds=feeds_of(manifest), models=models)
         if desk.expired(header):
             raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
         who = Identity("command", "operator", frozenset({team_id}))
-        manifest = desk.manifest(header.bundle)
         standing = [one for one in desk.store.referrals(desk.programme, header.id) if not one.removed]
         held = {one.id: desk.record(one) for one in standing}
         persons = desk.people(who, held, "printed list")

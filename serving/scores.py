@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.errors import CharterError, UsageError
+from charter.errors import BlockedError, CharterError, UsageError
 from serving.bundle import NOT_ENOUGH, Bundle
 from serving.desk import Desk
 from serving.identity import Identity, require
@@ -40,15 +40,19 @@ def of_rows(
 def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str, Any]:
     """Return scores of referrals on current lists of the caller's own teams, from their sealed values.
 
-    Raises CharterError for one that is not on such a list: nobody is scored out of curiosity.
+    Raises CharterError for one that is not on such a list: nobody is scored out of curiosity; BlockedError while its
+    team, or anything its list was made with, is suspended.
     """
     by_bundle: dict[str, list[tuple[str, Sequence[float | None]]]] = {}
     for referral_id in ids:
         referral = desk.store.referral(referral_id)
         current = desk.store.current_list(desk.programme, referral.team) if referral else None
-        if referral is None or current is None or current.id != referral.list or referral.removed:
+        listed = referral is not None and current is not None and current.id == referral.list
+        if referral is None or not listed or referral.programme != desk.programme or referral.removed:
             raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")
         require(identity, "score.listed", referral.team)
+        if silent := desk.silent(referral.team, referral.bundle):
+            raise BlockedError(silent, "")
         by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral)["values"]))
     found: dict[str, dict[str, Any]] = {}
     for name, rows in by_bundle.items():

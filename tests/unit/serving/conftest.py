@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -14,6 +16,9 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
 
 from charter.contracts.files import file_digest, point, write_json
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
@@ -40,6 +45,7 @@ from serving.bundle import bundle
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)
+SERVER = os.environ.get("SOONER_TEST_POSTGRES", "postgresql+psycopg://127.0.0.1:5432/test")
 TEAMS = ("north", "east", "south", "west")
 
 ABSENCE = signal("education.unauthorised_absence")
@@ -256,3 +262,27 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
     return make_world(tmp_path)
+
+
+def postgres() -> str:
+    """Return the URL of a PostgreSQL server, or skip with what brings one."""
+    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'sooner[postgres]'")
+    try:
+        with create_engine(SERVER, poolclass=NullPool).connect():
+            return SERVER
+    except DatabaseError:
+        pytest.skip("needs a PostgreSQL server: name one in SOONER_TEST_POSTGRES")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give an empty database of each kind; a schema of its own in PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'casework.db'}"
+        return
+    server, schema = postgres(), f"sooner_{uuid.uuid4().hex[:12]}"
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    yield f"{server}?options=-csearch_path%3D{schema}"
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))

@@ -34,8 +34,9 @@ def test_a_list_that_ended_or_is_suspended_or_unknown_is_not_printed(world: Worl
     with pytest.raises(UsageError, match="has ended"):
         printed(world.invocation, "north")
     world.workspace.suspensions.mkdir()
-    (world.workspace.suspensions / "s.json").write_text('{"what": "team", "name": "north"}')
-    with pytest.raises(BlockedError):
-        printed(world.invocation, "north")
+    for what, name in (("team", "north"), ("feed", "education"), ("model", "release1"), ("all", "")):
+        (world.workspace.suspensions / "s.json").write_text(f'{{"what": "{what}", "name": "{name}"}}')
+        with pytest.raises(BlockedError):
+            printed(world.invocation, "north")
     with pytest.raises(UsageError, match="Choose one of: north"):
         printed(world.invocation, "nowhere")

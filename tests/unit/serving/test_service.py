@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -19,68 +13,18 @@ import pytest
 from charter.errors import DataError
 from serving.bundle import bundle
 from serving.serve import environment
-from serving.worklist import rank
-from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World, make_world, rows_of, train, write_release
+from tests.unit.serving.conftest import SERVICES, World, rows_of, train, write_release
+from tests.unit.serving.served import Served, serving
 
 LEAD = "demo-north-lead_practitioner"
 NAME = "Quillfeather"
 
 
-@dataclass(frozen=True)
-class Served:
-    """A running service: its address, its log and the world behind it."""
-
-    address: str
-    log: Path
-    world: World
-
-    def token(self, who: str) -> dict[str, str]:
-        answer = httpx.post(f"{self.address}/v1/session", json={"who": who})
-        assert answer.status_code == 200, answer.text
-        return {"authorization": f"Bearer {answer.json()['token']}"}
-
-    def listed(self, token: dict[str, str]) -> list[str]:
-        answer = httpx.get(f"{self.address}/v1/worklists/north", headers=token)
-        return [one["id"] for one in answer.json()["referrals"]]
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Serve a small world with two workers until the tests of this module are over."""
-    folder = tmp_path_factory.mktemp("served")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SOONER_KEY", "5f" * 32)
-        patch.delenv("SOONER_DATABASE", raising=False)
-        world = make_world(folder)
-        (world.invocation.programme_folder / "definition.py").write_text("")
-        rank(world.invocation, world.matrix, AS_OF)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-c", "from serving.commands import verbs; verbs()", "serve", "--workers", "2",
-                   "--council", str(world.invocation.council.folder), "--workspace", str(world.workspace.root),
-                   "--port", str(port)]  # fmt: skip
-        log = folder / "serve.log"
-        with log.open("w") as handle:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=handle, stderr=handle, env=dict(os.environ))
-        try:
-            served = Served(f"http://127.0.0.1:{port}", log, world)
-            _wait(served, process)
-            yield served
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
-
-
-def _wait(served: Served, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert process.poll() is None, served.log.read_text()
-        try:
-            if httpx.get(f"{served.address}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(served.log.read_text())
+    with serving(tmp_path_factory.mktemp("served")) as running:
+        yield running
 
 
 def score(served: Served, token: dict[str, str], **body: object) -> httpx.Response:
@@ -156,16 +100,23 @@ def test_bentomls_own_pages_are_not_left_open(served: Served) -> None:
     assert httpx.get(f"{served.address}/readyz").status_code == 200
 
 
-def test_a_suspension_stops_scoring_at_once_in_every_worker(served: Served) -> None:
+@pytest.mark.parametrize(
+    ("what", "name"), [("all", ""), ("programme", "early_help"), ("team", "north"), ("feed", "education")]
+)
+def test_a_suspension_is_effective_on_every_worker_within_a_second(served: Served, what: str, name: str) -> None:
+    """Connections of their own spread over both workers; whatever is asked a second after the file is there is 409."""
     token = served.token(LEAD)
     ids = served.listed(token)
     folder = served.world.workspace.suspensions
     folder.mkdir(exist_ok=True)
-    (folder / "s.json").write_text('{"what": "programme", "name": "early_help"}')
+    (folder / "s.json").write_text(json.dumps({"what": what, "name": name}))
     try:
-        answers = [score(served, token, referrals=ids) for _ in range(8)]
+        time.sleep(1)
+        ways = ["/v1/worklists/north", f"/v1/referrals/{ids[0]}"]
+        answers = [httpx.get(served.address + way, headers=token) for way in ways * 8]
+        answers += [score(served, token, referrals=ids) for _ in range(8)]
         assert {answer.status_code for answer in answers} == {409}
-        assert "suspended" in answers[0].json()["detail"]
+        assert "suspended" in answers[-1].json()["detail"]
         assert httpx.get(f"{served.address}/readyz").status_code == 200
     finally:
         (folder / "s.json").unlink()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, delete, insert, text, update
+from sqlalchemy import Engine, delete, insert, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
-from sqlalchemy.pool import NullPool
 
 from charter.errors import DataError, UsageError
 from charter.key import Key
@@ -24,31 +21,6 @@ from tests.unit.serving.conftest import World
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
 KEY = b"k" * 32
-SERVER = os.environ.get("SOONER_TEST_POSTGRES", "postgresql+psycopg://127.0.0.1:5432/test")
-
-
-def postgres() -> str:
-    """Return the URL of a PostgreSQL server, or skip with what brings one."""
-    pytest.importorskip("psycopg", reason="needs psycopg: pip install 'sooner[postgres]'")
-    try:
-        with create_engine(SERVER, poolclass=NullPool).connect():
-            return SERVER
-    except DatabaseError:
-        pytest.skip("needs a PostgreSQL server: name one in SOONER_TEST_POSTGRES")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Give an empty database of each kind; a schema of its own in PostgreSQL."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'casework.db'}"
-        return
-    server, schema = postgres(), f"sooner_{uuid.uuid4().hex[:12]}"
-    with create_engine(server, poolclass=NullPool).begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    yield f"{server}?options=-csearch_path%3D{schema}"
-    with create_engine(server, poolclass=NullPool).begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""The real service in processes of its own: started by the real command, asked over the network, stopped cleanly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from charter.key import Key
+from serving.identity import Identity
+from serving.session import Sessions
+from serving.worklist import rank
+from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
+
+__all__ = ["Served", "serving"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running service: its address, its log and the world behind it."""
+
+    address: str
+    log: Path
+    world: World
+
+    def token(self, who: str) -> dict[str, str]:
+        """Sign in to the API as one of the demonstration's people; return the header."""
+        answer = httpx.post(f"{self.address}/v1/session", json={"who": who})
+        assert answer.status_code == 200, answer.text
+        return {"authorization": f"Bearer {answer.json()['token']}"}
+
+    def reviewer(self, user: str) -> dict[str, str]:
+        """Return the header of a lead practitioner of all teams, sealed as a sign-in seals it."""
+        key = Key.load(self.world.invocation.council, self.world.workspace)
+        identity = Identity(user, "lead_practitioner", frozenset(TEAMS))
+        return {"authorization": f"Bearer {Sessions(key.derive('sessions')).begin(identity)}"}
+
+    def listed(self, token: dict[str, str], team: str = "north") -> list[str]:
+        """Return the ids of a team's list."""
+        answer = httpx.get(f"{self.address}/v1/worklists/{team}", headers=token)
+        return [one["id"] for one in answer.json()["referrals"]]
+
+
+@contextmanager
+def serving(folder: Path, database: str = "", workers: int = 2) -> Iterator[Served]:
+    """Serve a small world below `folder` until the block ends; `database` instead of SQLite in the workspace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOONER_KEY", "5f" * 32)
+        patch.delenv("SOONER_DATABASE", raising=False)
+        if database:
+            patch.setenv("SOONER_DATABASE", database)
+        world = make_world(folder)
+        (world.invocation.programme_folder / "definition.py").write_text("")
+        rank(world.invocation, world.matrix, AS_OF)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-c", "from serving.commands import verbs; verbs()", "serve",
+                   "--workers", str(workers), "--council", str(world.invocation.council.folder),
+                   "--workspace", str(world.workspace.root), "--port", str(port)]  # fmt: skip
+        log = folder / "serve.log"
+        with log.open("w") as handle:
+            process = subprocess.Popen(command, cwd=ROOT, stdout=handle, stderr=handle, env=dict(os.environ))
+        try:
+            served = Served(f"http://127.0.0.1:{port}", log, world)
+            _wait(served, process)
+            yield served
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+def _wait(served: Served, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, served.log.read_text()
+        try:
+            if httpx.get(f"{served.address}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    pytest.fail(served.log.read_text())

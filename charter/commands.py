@@ -1,4 +1,4 @@
-"""The rules' verbs: decide, sign, suspend."""
+"""The rules' verbs: decide, sign, suspend, rotate."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from charter.contracts.files import file_digest, pointed, read_json, write_json,
 from charter.errors import BlockedError, CharterError, DataError, ReferredError, SignOffError, UsageError
 from charter.gate import decide as decide_on
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.key import Key, made_in
 from charter.log import FileLog
 from charter.policy import Policy
 from charter.signature import read_signature
 from charter.signoffs import SignOff, add, expiry, statement, today
+from charter.vault import rotate as rotate_vault
 
-__all__ = ["decide", "sign", "suspend", "verbs"]
+__all__ = ["decide", "rotate", "sign", "suspend", "verbs"]
 
 verbs = typer.Typer(help="The rules: policy, gate, sign-offs and the kill switch.")
 
@@ -216,6 +218,35 @@ def suspend(
     invocation.report(
         {"suspension": path.stem, "what": what, "name": chosen},
         f"{what} {chosen} is suspended ({path.stem}): no ranking is shown until two roles resume it.",
+    )
+
+
+@verbs.command("rotate")
+def rotate(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    new_key_file: Annotated[
+        Path | None, typer.Option("--new-key-file", help="Let another key file open the vault; made if it isn't there.")
+    ] = None,
+) -> None:
+    """Seal everything in the vault anew with a fresh data key; the old key file may be replaced by another."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    place = invocation.workspace
+    if not place.vault.is_dir():
+        raise DataError(f"there is no vault in {place.root.name}/.", "Run `sooner pull` first.")
+    with writer_lock(place.root):
+        key = Key.load(invocation.council, place)
+        other = None if new_key_file is None else made_in(new_key_file, invocation.council, place)
+        records = rotate_vault(place.vault, key, other)
+        _log(invocation).append(
+            actor="command", role="operator", action="rotate", detail={"records": records, "new_key": other is not None}
+        )
+    opens = "The same key opens it." if new_key_file is None else "From now on name the new file in $SOONER_KEY_FILE."
+    invocation.report(
+        {"records": records, "new_key": other is not None}, f"{records:,} records were sealed anew. {opens}"
     )
 
 

@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from charter.contracts.workspace import Workspace
 from charter.council import Council
+from charter.envelope import kept, unseal, wrapping_key
 from charter.errors import CharterError, UsageError
 
-__all__ = ["SEPARATOR", "Key", "key_file"]
+__all__ = ["SEPARATOR", "Key", "key_file", "made_in"]
 
 SEPARATOR = "\x1f"
 _BLOCK = 64
@@ -42,31 +43,30 @@ def key_file(council: Council) -> Path:
 
 @dataclass(frozen=True)
 class Key:
-    """The master key; it is not shown by repr, and only keys derived from it are ever used."""
+    """The master key; it is not shown by repr, and only keys derived from it are ever used.
+
+    `file_key` is what the key file holds: the master itself until the vault is given another (charter.envelope).
+    """
 
     master: bytes = field(repr=False)
+    file_key: bytes = field(repr=False, default=b"")
 
     @classmethod
     def load(cls, council: Council, workspace: Workspace) -> Key:
         """Return the council's key, made on first use.
 
-        Raises UsageError for a key that is not 64 hexadecimal digits, CharterError for a file inside the workspace
-        or one that others can read.
+        Raises UsageError for a key that is not 64 hexadecimal digits, CharterError for a file beside the data (in the
+        workspace or the council's folder), one that others can read, or another key than the vault was sealed with.
         """
         given = os.environ.get("SOONER_KEY")
-        if given is not None:
-            return cls(_parse(given, "$SOONER_KEY"))
-        path = key_file(council)
-        if path.resolve().is_relative_to(workspace.root.resolve()):
-            raise CharterError(
-                "the key file is inside the workspace, beside the data it seals.",
-                "Name a file elsewhere in $SOONER_KEY_FILE.",
-            )
-        if not path.exists():
-            _make(path)
-        if path.stat().st_mode & 0o077:
-            raise CharterError("the key file can be read by others.", f"Type `chmod 600` with its path ({path.name}).")
-        return cls(_parse(path.read_text(encoding="ascii", errors="replace"), "the key file"))
+        file_key = made_in(key_file(council), council, workspace) if given is None else _parse(given, "$SOONER_KEY")
+        root = kept(workspace.vault, "root")
+        return cls(unseal(wrapping_key(file_key), "root", root) if root else file_key, file_key)
+
+    @property
+    def wrapping(self) -> bytes:
+        """The 32 byte key that seals the vault's own keys."""
+        return wrapping_key(self.file_key or self.master)
 
     def derive(self, purpose: str) -> bytes:
         """Return the 32 byte key of one purpose."""
@@ -90,6 +90,21 @@ class Key:
         """Return `pseudonym` for one purpose, its key derived once: for many of them."""
         derived = self.derive(purpose)
         return lambda *parts: hmac.digest(derived, SEPARATOR.join(parts).encode(), "sha256").hex()[:32]
+
+
+def made_in(path: Path, council: Council, workspace: Workspace) -> bytes:
+    """Return the key in the file `path`, which is made where there is none; refused as `Key.load` says."""
+    for folder, what in ((workspace.root, "workspace"), (council.folder, "council's folder")):
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise CharterError(
+                f"the key file is inside the {what}, beside the data it seals.",
+                "Name a file elsewhere in $SOONER_KEY_FILE.",
+            )
+    if not path.exists():
+        _make(path)
+    if path.stat().st_mode & 0o077:
+        raise CharterError("the key file can be read by others.", f"Type `chmod 600` with its path ({path.name}).")
+    return _parse(path.read_text(encoding="ascii", errors="replace"), "the key file")
 
 
 def _parse(text: str, where: str) -> bytes:

@@ -1,10 +1,12 @@
 """The vault: who people are, sealed and kept apart from everything that is analysed.
 
-One SQLite file whose every value is sealed with AES-256-GCM under a key derived from the council's (charter.key). The
-name of what is sealed is authenticated with it, so that a row can't be moved to another person. It holds
+One SQLite file whose every value is sealed with AES-256-GCM under a data key that the council's key opens
+(charter.envelope). The name of what is sealed is authenticated with it, so that a row can't be moved to another person.
+It holds
 
     identities   person pseudonym -> name, birth date, address, safe contact; one sealed row each
     sets         the identity rows of a snapshot as `pull` read them, for `link` alone
+    papers       what the resident desk files in people's own words: corrections, drafts of exports, challenges
 
 `identify` is the one way back from a pseudonym to a person: it needs a role and a reason, and writes them to the log
 before it returns anything. What SQLite deletes it also overwrites.
@@ -22,25 +24,24 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from charter.contracts.files import new_file
+from charter.envelope import VAULT_FILE, kept, seal, unseal, wrapping_key
 from charter.errors import CharterError, DataError
 from charter.key import Key
 
-__all__ = ["Identity", "Log", "Vault"]
+__all__ = ["Identity", "Log", "Vault", "rotate"]
 
 Log = Callable[[Mapping[str, object]], object]
 """Takes one entry: action, role, reason, subjects (pseudonyms) and how many."""
 
-_NONCE = 12
 _CHECK = b"sooner vault"
-_FILE = "vault.db"
 _SCHEMA = """
 create table if not exists meta (name text primary key, sealed blob not null);
 create table if not exists identities (person_id text primary key, sealed blob not null) without rowid;
 create table if not exists sets (snapshot text not null, name text not null, sealed blob not null,
                                  primary key (snapshot, name));
+create table if not exists papers (kind text not null, id text not null, sealed blob not null,
+                                   primary key (kind, id)) without rowid;
 """
 
 
@@ -57,15 +58,21 @@ class Identity:
 class Vault:
     """An open vault; use `Vault.open`."""
 
-    def __init__(self, path: Path, cipher: AESGCM) -> None:
-        self._path = path
-        self._cipher = cipher
+    def __init__(self, folder: Path, key: Key) -> None:
+        self._path = folder / VAULT_FILE
+        self._key = key
+        self._data = self._data_key()
+
+    def _data_key(self) -> bytes:
+        """Return the key that seals the records, as it is now: another process may have rotated it."""
+        sealed = kept(self._path.parent, "data")
+        return unseal(self._key.wrapping, "data", sealed) if sealed else self._key.derive("vault")
 
     @classmethod
     def open(cls, folder: Path, key: Key) -> Vault:
         """Open (or begin) the vault in `folder`; raise CharterError for another key than it was sealed with."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        vault = cls(folder / _FILE, AESGCM(key.derive("vault")))
+        vault = cls(folder, key)
         with vault._connect() as connection:
             connection.executescript(_SCHEMA)
             row = connection.execute("select sealed from meta where name = 'check'").fetchone()
@@ -73,7 +80,7 @@ class Vault:
                 connection.execute("insert into meta values ('check', ?)", (vault._seal("check", _CHECK),))
             else:
                 vault._unseal("check", row[0])
-        (folder / _FILE).chmod(0o600)
+        (folder / VAULT_FILE).chmod(0o600)
         return vault
 
     @contextmanager
@@ -93,17 +100,17 @@ class Vault:
             ) from None
 
     def _seal(self, name: str, value: bytes) -> bytes:
-        nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, value, name.encode())
+        return seal(self._data, name, value)
 
     def _unseal(self, name: str, sealed: bytes) -> bytes:
         try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
-        except InvalidTag:
-            raise CharterError(
-                "the vault was sealed with another key, or has been altered.",
-                "Give the key it was sealed with in $SOONER_KEY or $SOONER_KEY_FILE.",
-            ) from None
+            return unseal(self._data, name, sealed)
+        except CharterError:
+            now = self._data_key()
+            if now == self._data:
+                raise
+            self._data = now
+            return unseal(now, name, sealed)
 
     def put_sets(self, snapshot: str, sets: Mapping[str, bytes]) -> None:
         """Seal the named byte strings of one snapshot, replacing any of the same name."""
@@ -151,6 +158,25 @@ class Vault:
                 for person_id in person_ids
             )
 
+    def file_paper(self, kind: str, paper_id: str, value: bytes) -> None:
+        """Seal one paper of a kind, replacing any of the same id."""
+        with self._connect() as connection:
+            connection.execute(
+                "insert or replace into papers values (?, ?, ?)",
+                (kind, paper_id, self._seal(f"paper/{kind}/{paper_id}", value)),
+            )
+
+    def papers(self, kind: str) -> Mapping[str, bytes]:
+        """Return every paper of a kind, by id."""
+        with self._connect() as connection:
+            rows = connection.execute("select id, sealed from papers where kind = ? order by id", (kind,)).fetchall()
+        return {paper_id: self._unseal(f"paper/{kind}/{paper_id}", sealed) for paper_id, sealed in rows}
+
+    def drop_papers(self, kind: str, paper_ids: Iterable[str]) -> None:
+        """Forget papers of a kind."""
+        with self._connect() as connection:
+            connection.executemany("delete from papers where kind = ? and id = ?", [(kind, one) for one in paper_ids])
+
     def identify(self, person_ids: Iterable[str], *, role: str, reason: str, log: Log) -> Mapping[str, Identity]:
         """Return who the pseudonyms are, after writing who asked and why to `log`; unknown ones are left out.
 
@@ -173,6 +199,56 @@ class Vault:
                 )
             }
         return {person_id: _decode(self._unseal(person_id, sealed)) for person_id, sealed in found.items()}
+
+
+def rotate(folder: Path, key: Key, file_key: bytes | None = None) -> int:
+    """Seal everything in the vault with a new data key, opened by `key`'s own file or by `file_key`; return how much.
+
+    The new vault is written beside and renamed: a kill leaves the old one, opened by the old key, or the new one. The
+    writer lock is the caller's.
+    """
+    vault = Vault.open(folder, key)
+    wrapping = wrapping_key(file_key) if file_key else key.wrapping
+    data = os.urandom(32)
+    with new_file(folder / VAULT_FILE) as beside:
+        beside.touch(mode=0o600)
+        fresh = sqlite3.connect(beside)
+        try:
+            fresh.executescript(_SCHEMA)
+            with fresh:
+                number = sum(_sealed_anew(vault, fresh, table, data) for table in _NAMES)
+                fresh.executemany(
+                    "insert into meta values (?, ?)",
+                    [
+                        ("check", seal(data, "check", _CHECK)),
+                        ("data", seal(wrapping, "data", data)),
+                        ("root", seal(wrapping, "root", key.master)),
+                    ],
+                )
+        finally:
+            fresh.close()
+    return number
+
+
+_NAMES: Mapping[str, Callable[..., str]] = {
+    "identities": lambda person_id: person_id,
+    "sets": lambda snapshot, name: f"set/{snapshot}/{name}",
+    "papers": lambda kind, paper_id: f"paper/{kind}/{paper_id}",
+}
+"""By table: the name that a row is sealed under, from its key."""
+
+
+def _sealed_anew(vault: Vault, fresh: sqlite3.Connection, table: str, data: bytes) -> int:
+    """Copy a table's rows into the new vault, each sealed anew; return how many there were."""
+    number = 0
+    with vault._connect() as connection:
+        for *named, sealed in connection.execute(f"select * from {table}"):  # noqa: S608  # our own table's name
+            name = _NAMES[table](*named)
+            marks = ", ".join("?" * (len(named) + 1))
+            row = (*named, seal(data, name, vault._unseal(name, sealed)))
+            fresh.execute(f"insert into {table} values ({marks})", row)  # noqa: S608  # as above
+            number += 1
+    return number
 
 
 def _encode(identity: Identity) -> bytes:

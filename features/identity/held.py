@@ -51,7 +51,11 @@ def opened(snapshot: Path) -> duckdb.DuckDBPyConnection:
 
 
 def whose(invocation: Invocation, key: Key, through: str, reference: str) -> Person:
-    """Return the person of a service's reference; raise DataError where nobody is known under it."""
+    """Return the person of a service's reference.
+
+    Raises DataError where nobody is known under it, CharterError for another key than the vault was sealed with.
+    """
+    Vault.open(invocation.workspace.vault, key)
     register = Register.load(invocation.council.folder / "register.toml")
     ref = reference_of(key, register, through, reference)
     snapshot = invocation.workspace.snapshot()

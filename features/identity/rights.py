@@ -94,7 +94,9 @@ def ask(
         raise UsageError(f"{by!r} says nothing of who asks.", f"Choose one of: {', '.join(BY)}.")
     if service != ALL:
         register.source(service)
-    ref = reference_of(Key.load(council, workspace), register, through, reference)
+    key = Key.load(council, workspace)
+    Vault.open(workspace.vault, key)  # Another key would find nobody: better to say that it is another.
+    ref = reference_of(key, register, through, reference)
     refs = references_of(workspace, ref, service)
     request = Request(action, _text(now), through, ref, refs, service, purpose, by)
     append(workspace, request)

@@ -194,7 +194,8 @@ class _Pages:
         message, next_step = (error.message, error.next_step) if isinstance(error, SoonerError) else ("", "")
         link = request.url.path.rsplit("/", 1)[0] if isinstance(error, ConflictError) else ""
         return await run_in_threadpool(
-            self.page, request, "message.html", status, title="Nothing was saved", message=message,
+            self.page, request, "message.html", status,
+            title="Nothing was saved" if request.method == "POST" else "This page can’t be shown", message=message,
             next_step=next_step, link=link, link_words="Open the case again",
         )  # fmt: skip
 

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_sooner
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -140,6 +140,16 @@ def test_the_vault_is_sealed(demo_workspace: Path, secrets: tuple[set[str], set[
     for path in files:
         for text in texts(path):
             assert len(named_in(text, *secrets)) == 0, path.name
+
+
+@pytest.mark.parametrize(
+    "verb", [["serve"], ["resident", "show", "--through", "housing", "--reference", "x"], ["rotate"]]
+)
+def test_another_key_is_said_in_one_sentence(demo_workspace: Path, verb: list[str]) -> None:
+    ran = run_sooner(*verb, "--workspace", str(demo_workspace), env={"SOONER_KEY": "a5" * 32})
+    assert ran.code == 12
+    assert "the vault was sealed with another key" in ran.err
+    assert ran.err.count("\n") == 2
 
 
 @pytest.fixture

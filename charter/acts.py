@@ -48,6 +48,7 @@ ACTS: Mapping[str, frozenset[str]] = {
     "list.refresh": frozenset({"team_manager"}),
     "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
     "suspend": frozenset({"sro", "cdo", "dpo"}),
+    "link.review": frozenset({"front_door", "resident_desk", "dpo"}),
     "log.read": frozenset({"dpo"}),
     "metrics.read": frozenset({"operator"}),
     "rights.file": frozenset({"resident_desk", "dpo"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 
 from charter.contracts.files import read_json, writer_lock
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.log import FileLog
 
 __all__ = ["verbs"]
 
@@ -117,6 +119,17 @@ def link(
     council: CouncilDir = _COUNCIL,
     programme: ProgrammeName = "",
     workspace: WorkspaceDir = _WORKSPACE,
+    review: Annotated[
+        bool, typer.Option("--review", help="List pairs too close to call, and take what a role says of them.")
+    ] = False,
+    of: Annotated[str, typer.Option("--of", help="Review the links of this person instead (a pseudonym).")] = "",
+    say: Annotated[
+        list[str] | None,
+        typer.Option("--decide", help="PAIR=same, PAIR=different or PAIR=cannot_tell; may be given again."),
+    ] = None,
+    role: Annotated[str, typer.Option("--role", help="The role that reviews: names are shown to it, and logged.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why it reviews, for the log.")] = "",
+    top: Annotated[int, typer.Option("--top", help="How many pairs to list, the likeliest first.")] = 20,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -126,13 +139,49 @@ def link(
     from features.identity.link import link as link_snapshot
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    if (review or of) and not say:
+        _review(invocation, of, role, reason, top)
+        return
     with writer_lock(invocation.workspace.root):
+        if say:
+            from features.identity.review import decide
+
+            decide(invocation, say, role=role, reason=reason, log=_log(invocation, role))
         result = link_snapshot(invocation)
     made = "Linked" if result.made else "Already linked"
     invocation.report(
         asdict(result),
         f"{made} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
-        f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked.",
+        f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked. "
+        f"{result.for_review:,} pairs are too close to call: `sooner link --review`.",
+    )
+
+
+def _log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], object]:
+    log = FileLog(invocation.workspace.log)
+    return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
+
+
+def _review(invocation: Invocation, of: str, role: str, reason: str, top: int) -> None:
+    """Print pairs side by side: without a role no more than why they are close; as JSON never who they are."""
+    from features.identity.review import pairs_of, shown, undecided
+
+    found = pairs_of(invocation.workspace, of) if of else undecided(invocation.workspace)
+    listed = found[:top]
+    if invocation.as_json:
+        invocation.report({"pairs": len(found), "listed": [one.document() for one in listed]}, "")
+        return
+    sides = shown(invocation, listed, role=role, reason=reason, log=_log(invocation, role)) if role and listed else None
+    for place, one in enumerate(listed):
+        weight = "" if one.weight is None else f" ({one.weight:.1f} bits)"
+        lines = [f"{one.name}{weight}: {one.evidence}"]
+        for side, services in enumerate(one.services):
+            lines += [f"  {'AB'[side]}  {line}" for line in (sides[place][side] if sides else [", ".join(services)])]
+        invocation.report({}, "\n".join(lines))
+    invocation.report(
+        {},
+        f"{len(found):,} pairs, {len(listed):,} listed. "
+        "Say of each: `sooner link --decide PAIR=same` (or different, cannot_tell) `--role ROLE --reason WHY`.",
     )
 
 

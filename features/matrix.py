@@ -43,6 +43,9 @@ from features.writer import DateWriter
 
 __all__ = ["Snapshot", "as_of_dates", "build", "question_of"]
 
+_NOT_READ = ("protected", "review", "linkage")
+"""Tables that no feature reads, so that no matrix depends on them."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -66,7 +69,7 @@ class Snapshot:
             manifest["snapshot"],
             datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC),
             manifest["synthetic"],
-            {path.stem: stated.get(path.stem) or file_digest(path) for path in found if path.stem != "protected"},
+            {path.stem: stated.get(path.stem) or file_digest(path) for path in found if path.stem not in _NOT_READ},
         )
 
     @property

@@ -43,6 +43,11 @@ class Workspace:
         return self.root / "vault"
 
     @property
+    def judgements(self) -> Path:
+        """What people said of pairs of records (`sooner link --review`): pseudonyms and roles alone."""
+        return self.root / "link_judgements.jsonl"
+
+    @property
     def tracking_uri(self) -> str:
         """MLflow's own store for this workspace."""
         return f"sqlite:///{(self.root / 'mlflow.db').resolve()}"

@@ -2,6 +2,8 @@
 
     store/SNAPSHOT/tables/     events people protected residence households permission feeds coverage (contracts)
                                links.parquet: which reference is whom, why and how surely (pseudonyms)
+                               review.parquet: pairs too close to call, for a person (features.identity.review)
+                               linkage.parquet: of a fictional borough, how right each person's links are
 
 What the tables are made from names their folder (`tables-HASH`, which `tables` points at), so linking the same twice
 does nothing, and a kill leaves the old tables or the new. `store/current` moves last.
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,12 +30,16 @@ from charter.policy import Policy
 from charter.register import Register
 from charter.rights import read
 from charter.vault import Vault
+from features.identity.accuracy import keep_accuracy, load_truth
 from features.identity.choices import forbids_all, forbids_service, lapse, leave_out, said_by_reference
 from features.identity.evidence import gather
 from features.identity.identities import best_identities
+from features.identity.judgements import read as read_judgements
+from features.identity.judgements import standing
 from features.identity.ledger import choices
 from features.identity.parameters import Parameters
 from features.identity.people import Linkage, link_people
+from features.identity.review import keep_review
 from features.identity.swap import swap_folder
 from features.identity.tables import TABLES, make_tables, write_table
 from features.intake.database import connect, literal
@@ -57,9 +63,10 @@ class LinkResult:
     for_review: int
 
 
-def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
+def link(invocation: Invocation, *, threads: int | None = None, parameters: Parameters | None = None) -> LinkResult:
     """Link the newest pulled snapshot and return what was found. The writer lock is the caller's.
 
+    `parameters`: others than the shipped ones, to see how much hangs on them.
     Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
     """
     workspace, council = invocation.workspace, invocation.council
@@ -68,7 +75,8 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
         raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
     register = Register.load(council.folder / "register.toml")
     policy = Policy.load(council.folder / "charter.toml")
-    parameters = Parameters.load()
+    parameters = parameters or Parameters.load()
+    judgements = tuple(standing(read_judgements(workspace)).values())
     key = Key.load(council, workspace)
     manifest = read_json(snapshot / "manifest.json")
     if manifest["key_id"] != key.id:
@@ -76,7 +84,15 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
             f"the snapshot {snapshot.name} was made with another key.",
             "Give the same key in $SOONER_KEY or $SOONER_KEY_FILE.",
         )
-    made_from = content_id([manifest["inputs"], register.sha256, list(policy.characteristics), parameters.sha256])
+    made_from = content_id(
+        [
+            manifest["inputs"],
+            register.sha256,
+            list(policy.characteristics),
+            parameters.sha256,
+            [asdict(one) for one in judgements],
+        ]
+    )
     if manifest.get("linkage", {}).get("made_from") == made_from:
         point(workspace.store, snapshot.name)
         return _result(snapshot, manifest, made=False)
@@ -89,7 +105,7 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
         said = said_by_reference(database, "choices")
         left_out = leave_out(database, register, said, taken_at)
         done()
-        linkage = link_people(database, register, parameters)
+        linkage = link_people(database, register, parameters, judgements)
         people = _people(linkage, _people_before(workspace.store, manifest), key)
         objecting = {people[ref] for ref, of in said.items() if ref in people and forbids_all(of, taken_at)}
         services = dict(database.execute("select ref, service from refs").fetchall())
@@ -100,13 +116,20 @@ def link(invocation: Invocation, *, threads: int | None = None) -> LinkResult:
         done()
         make_tables(database, snapshot / "records", register, policy.characteristics, parameters, taken_at)
         lapse(database, "permission", "select person_id, birth_date from people", register, council.time_zone.key)
+        keep_review(database, linkage.review)
+        written = [*TABLES, "links", "review"]
+        truth = workspace.extracts / "truth" / "references.parquet"
+        if manifest["synthetic"] and truth.exists():
+            load_truth(database, key, truth)
+            keep_accuracy(database)
+            written.append("linkage")
         done()
         with new_folder(snapshot / f"tables-{made_from}") as beside:
-            for name in (*TABLES, "links"):
+            for name in written:
                 write_table(database, name, beside / f"{name}.parquet")
         vault.replace(best_identities(database, vault, snapshot))
         manifest |= {
-            "tables": _described(database, snapshot / f"tables-{made_from}"),
+            "tables": _described(database, snapshot / f"tables-{made_from}", written),
             "linkage": {
                 "made_from": made_from,
                 "parameters": parameters.version,
@@ -215,9 +238,11 @@ def _keep_people(
     database.unregister("links_arrow")
 
 
-def _described(database: duckdb.DuckDBPyConnection, folder: Path) -> Mapping[str, Mapping[str, Any]]:
+def _described(
+    database: duckdb.DuckDBPyConnection, folder: Path, names: Sequence[str]
+) -> Mapping[str, Mapping[str, Any]]:
     described = {}
-    for name in (*TABLES, "links"):
+    for name in names:
         rows = database.execute(f"select count(*) from {name}").fetchall()[0][0]
         described[name] = {"rows": rows, "sha256": file_digest(folder / f"{name}.parquet")}
     return described

@@ -1,10 +1,12 @@
 """Which references are one person: lawful exact keys, then exact name and date of birth, then Splink for the rest.
 
-    1 key            a key that services share by law (register: `shared_key`) is the same
-    2 name and date  folded forename, surname and date of birth are all the same
-    3 splink         Splink 5's Fellegi-Sunter score with the fixed parameters, from `threshold` bits on
+    1 judged         a person said so (features.identity.judgements)
+    2 key            a key that services share by law (register: `shared_key`) is the same
+    3 name and date  folded forename, surname and date of birth are all the same
+    4 splink         Splink 5's Fellegi-Sunter score with the fixed parameters, from `threshold` bits on
 
-Links are made strongest first, each only if it keeps every rule: two references of a service that gives each person
+Two references that a person judged different are never in one group, whatever joins them. Other links are made
+strongest first, each only if it keeps every rule: two references of a service that gives each person
 one reference are never one person (so twins stay two), nor are records whose forenames have nothing in common (so
 relatives at one address stay apart), nor those whose dates of birth contradict each other beyond a slip. Ties are
 broken by the references, so the same records always make the same people, on any number of threads.
@@ -12,7 +14,7 @@ broken by the references, so the same records always make the same people, on an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
 
@@ -20,11 +22,12 @@ import duckdb
 import pyarrow as pa
 
 from charter.register import Register
+from features.identity.judgements import DIFFERENT, SAME, Judgement
 from features.identity.parameters import Parameters
 from features.identity.scores import score_pairs
 from features.intake.database import literal
 
-__all__ = ["Link", "Linkage", "link_people"]
+__all__ = ["Link", "Linkage", "Pair", "link_people"]
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,17 @@ class Link:
     evidence: str
 
 
+Pair = tuple[str, str, float, str]
+"""Two references, the weight in bits, and the evidence in words."""
+
+
 @dataclass(frozen=True)
 class Linkage:
     """Each reference's person (by a representative reference), the link that put it there; pairs left for review."""
 
     representative: Mapping[str, str]
     links: Mapping[str, Link]
-    review: Sequence[tuple[str, str, float, str]]
+    review: Sequence[Pair]
 
 
 _Born = tuple[str, date | None, date | None]
@@ -59,6 +66,7 @@ class _Groups:
         self._own = {ref: {service} & one_each for ref, service in services.items()}
         self._births: dict[str, set[date]] = {ref: set() for ref in services}
         self._born_by: dict[str, date] = {}
+        self._apart: dict[str, set[str]] = {}
         for ref, birth_date, born_by in born:
             if birth_date is not None:
                 self._births[ref].add(birth_date)
@@ -74,12 +82,23 @@ class _Groups:
             self._parent[ref], ref = root, self._parent[ref]
         return root
 
-    def join(self, one: str, other: str) -> bool:
-        """Join the groups of two references unless something contradicts it; return whether they were joined."""
+    def keep_apart(self, one: str, other: str) -> None:
+        """Never let the two references, nor what either is joined with, be one group."""
+        self._apart.setdefault(self.find(one), set()).add(other)
+        self._apart.setdefault(self.find(other), set()).add(one)
+
+    def join(self, one: str, other: str, *, judged: bool = False) -> bool:
+        """Join the groups of two references unless something contradicts it; return whether they were joined.
+
+        What a person judged to be one person, only another judgement contradicts.
+        """
         first, second = sorted((self.find(one), self.find(other)))
-        if first == second or self._own[first] & self._own[second] or self._births_contradict(first, second):
+        if first == second or any(self.find(ref) == second for ref in self._apart.get(first, ())):
+            return False
+        if not judged and (self._own[first] & self._own[second] or self._births_contradict(first, second)):
             return False
         self._parent[second] = first
+        self._apart.setdefault(first, set()).update(self._apart.pop(second, ()))
         self._own[first] |= self._own.pop(second)
         self._births[first] |= self._births.pop(second)
         limits = [limit for limit in (self._born_by.get(first), self._born_by.pop(second, None)) if limit is not None]
@@ -107,25 +126,48 @@ def _slip(one: date, other: date) -> bool:
     return len(apart) <= 1
 
 
-def link_people(database: duckdb.DuckDBPyConnection, register: Register, parameters: Parameters) -> Linkage:
-    """Link the references of the table `evidence`; see the module for the rules."""
+def link_people(
+    database: duckdb.DuckDBPyConnection,
+    register: Register,
+    parameters: Parameters,
+    judgements: Collection[Judgement] = (),
+) -> Linkage:
+    """Link the references of the table `evidence`; see the module for the rules. Of judgements, those that stand."""
     services: Mapping[str, str] = dict(database.execute("select ref, service from refs order by ref").fetchall())
     one_each = frozenset(source.service for source in register.sources if source.one_reference_each)
     born: Sequence[_Born] = database.execute("select ref, birth_date, born_by from evidence").fetchall()
     groups = _Groups(services, one_each, born)
     links = {ref: Link(ref, None, "alone", None, "") for ref in services}
+    judged = sorted(one.pair for one in judgements if one.says == SAME and services.keys() >= set(one.pair))
+    for judgement in judgements:
+        if judgement.says == DIFFERENT and services.keys() >= set(judgement.pair):
+            groups.keep_apart(*judgement.pair)
+    for one, other in judged:
+        if groups.join(one, other, judged=True):
+            links[other] = Link(other, one, "judged", None, "a person said they are one")
     for method, edges in (("key", _same_key(database)), ("name and date", _same_name_and_date(database, one_each))):
         for one, other in edges:
             if groups.join(one, other):
                 links[other] = Link(other, one, method, None, method)
     _keep_nodes(database, groups, services)
-    review: list[tuple[str, str, float, str]] = []
+    review: list[Pair] = []
     for one, other, weight, evidence in score_pairs(database, parameters):
         if weight < parameters.threshold:
             review.append((one, other, weight, evidence))
         elif groups.join(one, other):
             links[other] = Link(other, one, "splink", weight, evidence)
-    return Linkage({ref: groups.find(ref) for ref in services}, links, review)
+    said = {one.pair for one in judgements}
+    return Linkage({ref: groups.find(ref) for ref in services}, links, _undecided(review, groups, said))
+
+
+def _undecided(review: Sequence[Pair], groups: _Groups, said: Set[tuple[str, str]]) -> Sequence[Pair]:
+    """Return the strongest pair of each two groups that nothing joined and of which nobody has said anything."""
+    found: dict[tuple[str, str], Pair] = {}
+    for pair in review:
+        first, second = sorted((groups.find(pair[0]), groups.find(pair[1])))
+        if first != second and pair[:2] not in said:
+            found.setdefault((first, second), pair)
+    return tuple(found.values())
 
 
 def _same_key(database: duckdb.DuckDBPyConnection) -> Sequence[tuple[str, str]]:

@@ -29,6 +29,7 @@ _ALWAYS = "timestamp '1900-01-01'"
 _SORTED_BY: Mapping[str, str] = {
     "events": "person_id, valid_at, known_at, event_id",
     "links": "person_id, service, ref",
+    "review": "weight desc, one, other",
 }
 _SQL_TYPES: Mapping[str, str] = {
     "string": "varchar",

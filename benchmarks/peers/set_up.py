@@ -2,7 +2,8 @@
 
 Each peer has its own versions (`NAME/requirements.txt`, the whole environment pinned), so none can disturb another or
 ours. Packages come from wherever pip is told to look; the pins name no registry. Installed without resolving, because
-Triage 6 names packages that its feature generator never imports (PyTorch among them).
+Triage 6 names packages that its feature generator never imports (PyTorch among them). `core` is Sooner itself with its
+core dependencies alone, as a server has it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ _IMPORTS = {
     "triage": "from triage.component.architect.feature_generators import FeatureGenerator",
     "timeseriesflattener": "import timeseriesflattener",
     "featuretools": "import featuretools",
+    "core": "import serving.service",
 }
 
 
@@ -25,7 +27,10 @@ def make(name: str) -> bool:
     folder = _FOLDER / ".venvs" / name
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-    pins = _FOLDER / name / "requirements.txt"
+    root = _FOLDER.parents[1]
+    pins = ["--no-deps", "-r", str(_FOLDER / name / "requirements.txt")]
+    if name == "core":
+        pins = ["-c", str(root / "constraints.txt"), str(root)]
     install = [
         str(python),
         "-m",
@@ -33,9 +38,7 @@ def make(name: str) -> bool:
         "install",
         "--quiet",
         "--disable-pip-version-check",
-        "--no-deps",
-        "-r",
-        str(pins),
+        *pins,
     ]
     if subprocess.run(install, check=False).returncode:
         return False

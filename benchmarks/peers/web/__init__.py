@@ -1,0 +1,1 @@
+"""The least that a web framework needs to answer what ours does."""

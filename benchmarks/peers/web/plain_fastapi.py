@@ -1,0 +1,47 @@
+"""The least that could answer `/v1/score`: plain FastAPI on uvicorn, with our own function and the same audit write.
+
+It checks no host, session, role or suspension, and adds no security headers: what ours costs beyond it is all that.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+from charter.invocation import Invocation
+from serving.bundle import Bundle
+from serving.desk import Desk
+from serving.identity import Identity
+from serving.scores import of_rows
+
+_DESK = Desk.open(
+    Invocation.open(Path(os.environ["SOONER_COUNCIL"]), "early_help", Path(os.environ["SOONER_WORKSPACE"]), quiet=True),
+    demo=True,
+    chain="plain",
+)
+_BUNDLE = Bundle.current(_DESK.invocation.workspace)
+_ANALYST = Identity("demo-analyst", "analyst", frozenset())
+
+app = FastAPI()
+
+
+class Body(BaseModel):
+    """Rows of features by name, null for not seen."""
+
+    rows: list[dict[str, float | None]]
+
+
+@app.post("/v1/score")
+def score(body: Body) -> dict[str, Any]:
+    """Return margins, bands and contributions."""
+    return of_rows(_DESK, _ANALYST, _BUNDLE, body.rows)
+
+
+@app.get("/readyz")
+def ready() -> str:
+    """Say that it answers."""
+    return "ready"

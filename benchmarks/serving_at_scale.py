@@ -1,0 +1,126 @@
+"""A workspace to serve under measurement: the demo's, with boosted trees, and a vault and log of a whole borough.
+
+    demo of 2,500 homes  ->  its release with a model of 300 trees  ->  bundle
+                         ->  a vault of 110,000 households          ->  a log of 100,000 entries
+
+$SOONER_BENCH_DEMO names a demo's workspace that is there already; it is copied, never changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+import lightgbm
+import numpy as np
+from sqlalchemy import insert
+
+from charter.contracts.files import file_digest, read_json, write_json
+from charter.invocation import Invocation
+from charter.log import follow
+from charter.vault import Identity as Person
+from charter.vault import Vault
+from serving.bundle import bundle
+from serving.database import connect, database_url, writing
+from serving.desk import Desk
+from serving.tables import audit
+
+__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "make", "rows"]
+
+KEY = "5a" * 32
+HOUSEHOLDS, PEOPLE_EACH, ENTRIES = 110_000, 2.5, 100_000
+TREES, LEAVES, FEATURE_ROWS = 300, 31, 200
+_ROOT = Path(__file__).resolve().parents[1]
+_FOLDER = Path(__file__).parent / "workspace" / "serving"
+
+
+def make() -> Invocation:
+    """Return the workspace, made once."""
+    os.environ["SOONER_KEY"] = KEY
+    if not (_FOLDER / "made").exists():
+        shutil.rmtree(_FOLDER, ignore_errors=True)
+        _demo(_FOLDER)
+        invocation = _open()
+        _promote_trees(invocation)
+        _fill(invocation)
+        (_FOLDER / "made").write_text("")
+    return _open()
+
+
+def rows(features: int, number: int = FEATURE_ROWS) -> np.ndarray:
+    """Return seeded rows of features, (number, features) float32, one value in five not seen."""
+    numbers = np.random.default_rng(7)
+    made = np.round(numbers.exponential(5.0, (number, features))).astype(np.float32)
+    made[numbers.random(made.shape) < 0.2] = np.nan
+    return made
+
+
+def _open() -> Invocation:
+    return Invocation.open(_ROOT / "council", "early_help", _FOLDER, quiet=True)
+
+
+def _demo(folder: Path) -> None:
+    there = os.environ.get("SOONER_BENCH_DEMO")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if there:
+        shutil.copytree(there, folder, ignore=shutil.ignore_patterns("extracts", "mlartifacts"))
+        return
+    words = ["demo", "--no-serve", "--households", "2500", "--seed", "1", "--workspace", str(folder)]
+    subprocess.run([sys.executable, "-m", "sooner", *words], check=True, cwd=_ROOT)
+
+
+def _promote_trees(invocation: Invocation) -> None:
+    releases = invocation.workspace.release
+    old = releases / (releases / "current").read_text().strip()
+    new = shutil.copytree(old, releases / "bench")
+    manifest = read_json(new / "manifest.json")
+    width = len(manifest["features"])
+    values = rows(width, 20_000)
+    numbers = np.random.default_rng(1)
+    pull = np.nan_to_num(values[:, :8]).sum(axis=1) / 10 - 6
+    label = (numbers.random(len(pull)) < 1 / (1 + np.exp(-pull))).astype(int)
+    settings = {"objective": "binary", "num_leaves": LEAVES, "num_threads": 1, "deterministic": True, "verbose": -1}
+    model = lightgbm.train(settings, lightgbm.Dataset(values, label), TREES)
+    (new / "model.lgb").write_text(model.model_to_string(), encoding="utf-8")
+    (new / "check.npz").unlink(missing_ok=True)
+    write_json(new / "manifest.json", {**manifest, "id": "bench", "model_sha256": file_digest(new / "model.lgb")})
+    desk = Desk.open(invocation, demo=True)
+    services = desk.manifest()["services"]
+    desk.close()
+    bundle(invocation, new, services)
+
+
+def _fill(invocation: Invocation) -> None:
+    """Add people of other households to the vault, and entries of other days to the log."""
+    desk = Desk.open(invocation, demo=True)
+    vault = Vault.open(invocation.workspace.vault, desk.key)
+    listed = [
+        person["person"]
+        for header in desk.store.lists(desk.programme)
+        for referral in desk.store.referrals(desk.programme, header.id)
+        for person in desk.record(referral)["people"]
+    ]
+    known = vault.identify(listed, role="operator", reason="benchmark", log=list)
+    others = {
+        f"{number:032x}": Person(f"Person {number}", date(2000, 1, 1), f"{number % HOUSEHOLDS} Elm Lane", "")
+        for number in range(int(HOUSEHOLDS * PEOPLE_EACH))
+    }
+    vault.replace({**others, **known})
+    desk.close()
+    _log(invocation)
+
+
+def _log(invocation: Invocation) -> None:
+    last, lines = None, []
+    for number in range(ENTRIES):
+        who, about = f"worker-{number % 40}", f"{number // 20:032x}"
+        last = follow(last, chain="other-days", actor=who, role="lead_practitioner", action="referral.viewed",
+                      subject=about, purpose="display", detail={})  # fmt: skip
+        lines.append({**asdict(last), "detail": "{}"})
+    with writing(connect(database_url(invocation.workspace))) as connection:
+        connection.execute(insert(audit), lines)

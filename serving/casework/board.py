@@ -1,0 +1,109 @@
+"""The board's pages: what is in use, why it was let in, and how to stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from charter import suspensions
+from charter.contracts.files import read_json
+from charter.policy import Policy
+from charter.signoffs import today
+from serving.casework.pages import Pages
+from serving.identity import CHARTER_ROLES, Identity
+
+__all__ = ["Board"]
+
+_NOTE = 500
+
+
+class Board(Pages):
+    """The board's pages."""
+
+    def board(self, request: Request) -> Response:
+        """Show what is in use, why it was let in, and how to stop it."""
+        identity = self.allow(request, "board.read")
+        self.desk.store.log(identity, "board.viewed", purpose="display")
+        manifest = self.desk.manifest()
+        facts = [
+            ("Programme", self.desk.programme.replace("_", " ")),
+            ("What it looks for", manifest.get("outcome", {}).get("title", "")),
+            ("Whom it looks at", manifest.get("cohort", "")),
+            ("Model", manifest.get("model", "none yet")),
+            ("Bundle", manifest.get("id", "none yet")),
+            ("Charter signed (sha256)", manifest.get("charter_sha256", "")[:16]),
+        ]
+        return self.page(
+            request,
+            "board.html",
+            title="For the board",
+            facts=[(key, value) for key, value in facts if value],
+            decision=manifest.get("decision", {}).get("sentence", ""),
+            suspended=self._suspensions(identity),
+            may_suspend=identity.may("suspend"),
+            pack=self.desk.board_pack is not None,
+            lists=self.desk.store.lists(self.desk.programme)[:20],
+        )
+
+    def _suspensions(self, identity: Identity) -> list[Mapping[str, Any]]:
+        """Return what is suspended, by file, and whether this person's role may still ask to resume it."""
+        role = CHARTER_ROLES.get(identity.role, "")
+        found: list[Mapping[str, Any]] = []
+        for path in sorted(self.desk.invocation.workspace.suspensions.glob("*.json")):
+            one = read_json(path)
+            asked = list(one.get("resumed_by", ()))
+            found.append({**one, "id": path.stem, "asked": asked, "mine": bool(role) and role not in asked})
+        return found
+
+    async def suspend(self, request: Request) -> Response:
+        """Stop every list of the programme, alone and at once."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._suspend, request, fields)
+
+    def _suspend(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity = self.allow(request, "suspend")
+        what = "all" if fields.get("what") == "all" else "programme"
+        path = suspensions.suspend(
+            self.desk.invocation.workspace, self._policy(), what=what,
+            name=self.desk.programme if what == "programme" else "", role=CHARTER_ROLES[identity.role],
+            reason=fields.get("reason", "").strip()[:_NOTE],
+        )  # fmt: skip
+        self.desk.store.log(identity, "suspended", subject=path.stem, detail={"what": what})
+        return RedirectResponse("/board", status_code=303)
+
+    async def resume(self, request: Request) -> Response:
+        """Ask to start again; it does when a second role has asked too."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._resume, request, fields)
+
+    def _resume(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity = self.allow(request, "suspend")
+        name = fields.get("suspension", "")
+        if not name.isalnum():
+            raise HTTPException(404)
+        role = CHARTER_ROLES[identity.role]
+        done = suspensions.resume(self.desk.invocation.workspace, self._policy(), suspension=name, role=role)
+        self.desk.store.log(identity, "resumed" if done else "resume.asked", subject=name)
+        return RedirectResponse("/board", status_code=303)
+
+    def _policy(self) -> Policy:
+        invocation = self.desk.invocation
+        return Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+
+    def board_pack(self, request: Request) -> Response:
+        """Show the newest audit's report as it is: a page of its own, without scripts."""
+        identity = self.allow(request, "board.read")
+        path = self.desk.board_pack
+        if path is None:
+            raise HTTPException(404)
+        self.desk.store.log(identity, "board.pack_read", subject=path.parent.name, purpose="display")
+        response = HTMLResponse(path.read_text(encoding="utf-8"))
+        response.headers["content-security-policy"] = (
+            "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+        )
+        return response

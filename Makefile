@@ -38,6 +38,7 @@ endef
 
 DEMO := .[train,link,report]
 DEV := .[dev]
+DEEP := .[dev,deep]
 
 .venv/.demo: pyproject.toml constraints.txt
 	@echo "Installing Sooner into .venv (once) ..."
@@ -47,6 +48,10 @@ DEV := .[dev]
 	@echo "Installing Sooner and its tests' needs into .venv (once) ..."
 	$(call install,$(DEV))
 	@touch .venv/.demo
+
+.venv/.deep: .venv/.dev
+	@echo "Installing what the long tests need besides (once) ..."
+	$(call install,$(DEEP))
 
 demo: .venv/.demo ## a fictional borough from extracts to worklist, then serve on 127.0.0.1:3000 (SERVE=0, UNFAIR=signals|labels|both)
 	@$(BIN)/sooner demo --workspace $(WORKSPACE) --households $(HOUSEHOLDS) --seed $(SEED) \
@@ -61,8 +66,9 @@ check: .venv/.dev ## formatting, lint, types, imports, and documents that lag be
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python docs --check
+	@$(BIN)/python -m benchmarks.readme --check
 
-deep: .venv/.dev ## long fuzzing, fault drills and simulations (ONLY=name runs one)
+deep: .venv/.deep ## long fuzzing, fault drills and simulations (ONLY=name runs one)
 	@$(BIN)/python -m pytest -m deep $(if $(ONLY),-k $(ONLY))
 
 bench: .venv/.dev ## benchmarks, each beside its peers, into benchmarks/results.json (ONLY=name runs one)

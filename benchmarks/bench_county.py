@@ -13,8 +13,8 @@ def run() -> list[Row]:
     """Make the whole matrix once, in a process of its own: it is the peak that counts, and it does not vary."""
     (once,) = alone("definition", _HOUSEHOLDS, EVENTS, _DATES, 1)
     note = (
-        f"{_HOUSEHOLDS:,} households, {EVENTS:,} events, {_DATES} dates, 176 columns: {once['rows']:,.0f} rows written; "
-        "one run"
+        f"{_HOUSEHOLDS:,} households, {EVENTS:,} events, {_DATES} dates, 176 columns, "
+        f"{once['rows']:,.0f} rows written; one run"
     )
     sides = {"wall_s": round(once["wall"], 1), "cpu_s": round(once["cpu"], 1)}
     return [

@@ -24,6 +24,7 @@ from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council import Council
 from charter.errors import DataError
 from features.grammar.period import Period
+from training.offers import NO_OFFERS, Offers
 
 __all__ = ["MISSING", "Dataset"]
 
@@ -38,6 +39,8 @@ class Dataset:
     matrix: Matrix
     council: Council
     taken_at: datetime
+    offers: Offers = NO_OFFERS
+    leave_out_treated: bool = False
 
     @classmethod
     def open(cls, matrix: Matrix, council: Council) -> Dataset:
@@ -102,6 +105,18 @@ class Dataset:
         positive = self.components(as_of, cut)
         seen = np.asarray(self.at(as_of).outcome_seen).all(axis=1)
         return np.where(positive.any(axis=1), 1, np.where(seen, 0, MISSING)).astype(np.int8)
+
+    def treated(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
+        """Return which rows of `as_of` were offered help within their horizon, as known at `cut`; shape (rows,)."""
+        start, end = (microseconds(moment) for moment in (self.council.midnight(as_of), self.horizon_end(as_of)))
+        return self.offers.treated(self.at(as_of).entity, start, end, microseconds(cut))
+
+    def lessons(self, as_of: date, cut: datetime) -> NDArray[np.int8]:
+        """Return the labels to learn from at `cut`: those of treated rows too, or MISSING for them, as was chosen."""
+        labels = self.labels(as_of, cut)
+        if self.leave_out_treated and len(self.offers):
+            labels[self.treated(as_of, cut)] = MISSING
+        return labels
 
     def components(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
         """Return which component of the outcome each row had, as known at `cut`; shape (rows, components)."""

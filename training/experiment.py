@@ -21,6 +21,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
@@ -28,12 +30,14 @@ from charter.policy import Policy
 from training.abstention import sight
 from training.coverage import coverage, share_seen
 from training.fitting import Bins, Trained, fit_all
+from training.grouped import grouped
 from training.judging import SELECTION, Results, judge_all
 from training.models import words
 from training.planning import Plan, fold_document, make_plan
 from training.run import Run, keep, make_current, write_scores
 from training.search import Found, search
 from training.threads import one_thread
+from training.treatment import treatment
 
 __all__ = ["train"]
 
@@ -58,7 +62,8 @@ def train(invocation: Invocation, searching: bool = False) -> Run:
         with invocation.progress("Training", steps) as advance:
             trained = fit_all(planned, bins, advance, found.by_fold if found else None)
             judged = judge_all(planned, trained, advance)
-            run = _keep(invocation, planned, trained, judged, found, policy.sha256)
+            extra = _diagnosed(planned, bins, trained, judged, found)
+            run = _keep(invocation, planned, trained, judged, extra, policy.sha256)
         with invocation.progress("Recording in MLflow"):
             tracking.record(run, planned, trained, judged, found)
         make_current(invocation.workspace, run)
@@ -78,6 +83,19 @@ def _searched(invocation: Invocation, planned: Plan, bins: Bins) -> Found:
         return search(planned, bins, invocation.workspace.search / f"{named}.db", advance)
 
 
+def _diagnosed(planned: Plan, bins: Bins, trained: Trained, results: Results, found: Found | None) -> dict[str, Any]:
+    """Return what is measured of the released model alone: treated households, strangers, and the search."""
+    folds, model, trees = planned.selecting, results.model, found.by_fold if found else {}
+    margins = trained.margins[model]
+    whole = np.concatenate([margins[fold.name] for fold in folds])
+    newest = folds[-1]
+    made: dict[str, Any] = {"treated": treatment(planned, bins, folds, results.draws, model, whole, trees)}
+    strangers = grouped(planned, bins, newest, model, margins[newest.name], trees.get(newest.name))
+    if strangers:
+        made["grouped"] = strangers
+    return made | ({"search": found.as_document()} if found else {})
+
+
 def _inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
     """Return the sha256 of each file that goes into a run, and of this room's code."""
     matrix = planned.data.matrix.folder
@@ -88,7 +106,10 @@ def _inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) ->
         "training.toml": invocation.programme_folder / "training.toml",
         "worklist.toml": invocation.programme_folder / "worklist.toml",
     }
-    return {name: file_digest(path) for name, path in files.items() if name not in but} | {"code": _code_digest()}
+    return {name: file_digest(path) for name, path in files.items() if name not in but} | {
+        "offers": planned.data.offers.sha256,
+        "code": _code_digest(),
+    }
 
 
 def _keep(
@@ -96,7 +117,7 @@ def _keep(
     planned: Plan,
     trained: Trained,
     results: Results,
-    found: Found | None,
+    extra: dict[str, Any],
     charter_sha256: str,
 ) -> Run:
     """Write the run's folder, named by what went in."""
@@ -104,7 +125,7 @@ def _keep(
     inputs = _inputs(invocation, planned)
     versions = {name: version(name) for name in ("lightgbm", "numpy", "scikit-learn", "scipy")}
     named = {"inputs": inputs, "charter": charter_sha256, "versions": versions}
-    run_id = content_id(named | ({"search": found.as_document()} if found else {}))
+    run_id = content_id(named | {"search": extra["search"]} if "search" in extra else named)
     final = invocation.workspace.scores / run_id
     names = matrix.features
     candidate = trained.candidates[results.model]
@@ -119,7 +140,7 @@ def _keep(
             write_text(folder / "baseline.lgb", trained.candidates["points"].text or "")
         write_scores(folder / "scores.parquet", results.scored)
         metrics = _metrics(invocation, run_id, planned, trained, results)
-        write_json(folder / "metrics.json", metrics | ({"search": found.as_document()} if found else {}))
+        write_json(folder / "metrics.json", metrics | extra)
         outputs = {
             path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()
         }

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from training.boosting import BinnedRows, directions
 from training.dataset import MISSING
+from training.folds import Fold
 from training.models import Fitted, fit_simple, sample_of
 from training.planning import Plan
 from training.settings import RELEASABLE, Trees
 
-__all__ = ["Bins", "Trained", "fit_all", "fit_candidate"]
+__all__ = ["Bins", "Trained", "fit_all", "fit_candidate", "fit_one", "lessons", "out_of_time"]
 
 Float = NDArray[np.float64]
 
@@ -60,18 +61,17 @@ def fit_all(
 
     `trees` gives LightGBM's settings for a fold by its name; those of the plan where it has none.
     """
-    settings, data = planned.settings, planned.data
+    settings = planned.settings
     by_name = trees or {}
     by_fold: dict[str, dict[str, Fitted]] = {}
     margins: dict[str, dict[str, Float]] = {name: {} for name in settings.models.in_order}
     for fold in planned.folds:
-        labels = {day: data.labels(day, fold.cut) for day in fold.train}
         by_fold[fold.name] = {}
-        for name, fitted in _fit(planned, labels, bins, settings.models.in_order, by_name.get(fold.name)):
+        for name, fitted in _fit(
+            planned, lessons(planned, fold), bins, settings.models.in_order, by_name.get(fold.name)
+        ):
             by_fold[fold.name][name] = fitted
-            margins[name][fold.name] = np.concatenate(
-                [fitted.margins(data.at(day).features, settings.lightgbm.threads) for day in fold.test]
-            )
+            margins[name][fold.name] = out_of_time(planned, fold, fitted)
             advance()
     candidates = {}
     releasable = [name for name in settings.models.in_order if name in RELEASABLE]
@@ -81,13 +81,31 @@ def fit_all(
     return Trained(by_fold, candidates, margins)
 
 
+def lessons(planned: Plan, fold: Fold) -> dict[date, NDArray[np.int8]]:
+    """Return the labels that a fold learns from, by date."""
+    return {day: planned.data.lessons(day, fold.cut) for day in fold.train}
+
+
+def out_of_time(planned: Plan, fold: Fold, fitted: Fitted) -> Float:
+    """Return a model's margins of a fold's test rows, in date order; shape (rows,)."""
+    threads = planned.settings.lightgbm.threads
+    return np.concatenate([fitted.margins(planned.data.at(day).features, threads) for day in fold.test])
+
+
+def fit_one(
+    planned: Plan, bins: Bins, labels: Mapping[date, NDArray[np.int8]], name: str, trees: Trees | None = None
+) -> Fitted:
+    """Fit one model on the labelled rows of some dates."""
+    return _fit(planned, labels, bins, [name], trees)[0][1]
+
+
 def fit_candidate(planned: Plan, name: str) -> Fitted:
     """Fit one candidate alone, exactly as `fit_all` does."""
-    return _fit(planned, _newest_labels(planned), Bins.of(planned), [name])[0][1]
+    return fit_one(planned, Bins.of(planned), _newest_labels(planned), name)
 
 
 def _newest_labels(planned: Plan) -> dict[date, NDArray[np.int8]]:
-    return {day: planned.data.labels(day, planned.data.taken_at) for day in planned.learned}
+    return {day: planned.data.lessons(day, planned.data.taken_at) for day in planned.learned}
 
 
 def _fit(

@@ -101,7 +101,7 @@ def _fold(data: Dataset, name: str, test: tuple[date, ...]) -> Fold:
 
 def count(data: Dataset, fold: Fold) -> FoldCount:
     """Count a fold's rows; raise DataError for one that has no positive, or nothing but positives."""
-    train = np.concatenate([data.labels(day, fold.cut) for day in fold.train])
+    train = np.concatenate([data.lessons(day, fold.cut) for day in fold.train])
     test = np.concatenate([data.labels(day, data.taken_at) for day in fold.test])
     for part, labels in (("trains", train), ("tests", test)):
         _refuse_one_class(fold, part, labels[labels != MISSING])

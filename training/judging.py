@@ -39,8 +39,12 @@ RESTS = (0, 26, 52)
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured: the periods' judgements, the scalings and scores, and the recommendation."""
+    """What was measured: the periods' judgements, the scalings and scores, and the recommendation.
 
+    `draws` are the resamples of the selection periods, for figures that are made later.
+    """
+
+    draws: Draws
     periods: Mapping[str, Judged]
     scalings: Mapping[str, Platt]
     scored: Sequence[ScoredRows]
@@ -56,7 +60,7 @@ class Results:
 def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> Results:
     """Return everything measured; raise DataError where the model to release orders households backwards."""
     settings, data = planned.settings, planned.data
-    selecting = [fold for fold in planned.folds if not fold.final] or planned.folds
+    selecting = planned.selecting
     final = [fold for fold in planned.folds if fold.final and fold not in selecting]
     chosen_by = Period.of(data, [day for fold in selecting for day in fold.test], planned.places)
     fold_days = _numbered(selecting)
@@ -89,6 +93,7 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> R
     advance()
     places = periods[SELECTION].places
     return Results(
+        draws,
         periods,
         scalings,
         scored,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,7 @@ from training.folds import Fold, FoldCount, count, plan
 from training.leaks import Leak, suspects
 from training.lists import Places
 from training.models import sample_of
+from training.offers import Offers
 from training.settings import Settings
 
 __all__ = ["Plan", "fold_document", "make_plan"]
@@ -44,6 +45,11 @@ class Plan:
         return [day for fold in self.folds for day in fold.test]
 
     @property
+    def selecting(self) -> list[Fold]:
+        """The folds that choose a model: all but the final one, which stands in where it is the only one."""
+        return [fold for fold in self.folds if not fold.final] or self.folds
+
+    @property
     def learned(self) -> list[date]:
         """All dates that the candidate may learn from."""
         return self.data.mature_dates(self.data.taken_at)
@@ -61,6 +67,11 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Se
     programme = Programme.load(invocation.programme_folder)
     settings = settings or Settings.of(programme.training)
     data = Dataset.open(matrix, invocation.council)
+    data = replace(
+        data,
+        offers=Offers.read(invocation.workspace.worklist / "actions.csv", data.taken_at),
+        leave_out_treated=settings.offers.treated == "leave_out",
+    )
     folds = plan(data, settings.folds)
     tested = [day for fold in folds for day in fold.test]
     capacity = {day: programme.capacity(invocation.council, day) for day in tested}
@@ -80,7 +91,7 @@ def _newest(invocation: Invocation) -> Matrix:
 
 def _suspected(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...]:
     """Return the features that know the outcome too well on a fold's training rows, or refuse them."""
-    sample = sample_of(data, {day: data.labels(day, fold.cut) for day in fold.train}, settings)
+    sample = sample_of(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
     found = tuple(suspects(sample, data.matrix.features))
     if found and settings.leaks.suspected == "refuse":
         more = f" (and {len(found) - 1} more features)" if len(found) > 1 else ""

@@ -100,6 +100,7 @@ def summary(metrics: Mapping[str, Any]) -> str:
         lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
     if "search" in metrics:
         lines.append(str(metrics["search"]["sentence"]))
+    lines += _beyond(metrics)
     lines += _reach(metrics)
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
@@ -107,6 +108,27 @@ def summary(metrics: Mapping[str, Any]) -> str:
     if metrics.get("left_out"):
         lines.append(f"Left out, because they never vary here: {', '.join(metrics['left_out'])}.")
     return "\n".join(lines)
+
+
+def _beyond(metrics: Mapping[str, Any]) -> list[str]:
+    """Return how the model does on households it never met, and what help that was offered means for its figures."""
+    lines = []
+    strangers = {figure["measure"]: figure for figure in metrics.get("grouped", {}).get("figures", ())}
+    if strangers:
+        lines.append(
+            f"On households none of whose people it learned from, {_in_hundred(strangers['precision_disjoint'])} of 100"
+            f" listed had the outcome; as trained, {_in_hundred(strangers['precision_temporal'])} (newest fold)."
+        )
+    treated = metrics.get("treated", {})
+    if treated.get("training_rows") or treated.get("test_rows"):
+        figures = {figure["measure"]: figure for figure in treated["figures"]}
+        other = figures.get("precision_with_the_other_choice")
+        told = f"; the other choice would list {_in_hundred(other)} of 100 with the outcome" if other else ""
+        lines.append(
+            f"{treated['training_rows']:,} training rows and {treated['test_rows']:,} test rows were offered help"
+            f" within their horizon (treated: {treated['choice']}){told}."
+        )
+    return lines
 
 
 def _reach(metrics: Mapping[str, Any]) -> list[str]:

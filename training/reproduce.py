@@ -36,6 +36,11 @@ def retrain(invocation: Invocation, run: Run) -> bytes:
 
 def _again(invocation: Invocation, run: Run, folder: Path) -> bytes:
     planned = make_plan(invocation, Matrix.open(folder), Settings.of(run.manifest["settings"]))
+    if run.manifest["inputs"].get("offers", planned.data.offers.sha256) != planned.data.offers.sha256:
+        raise WithdrawnError(
+            f"run {run.id} knew of offers of help that were withdrawn or corrected since.",
+            "The run's own record still stands; to train on what is known now: `sooner train`.",
+        )
     text = (fit_candidate(planned, str(run.manifest["model"])).text or "").encode()
     if hashlib.sha256(text).hexdigest() != run.manifest["outputs"]["model.lgb"]:
         raise DataError(

@@ -25,7 +25,7 @@ import lightgbm as lgb
 import numpy as np
 
 from training.boosting import predict
-from training.fitting import Bins
+from training.fitting import Bins, lessons
 from training.folds import Fold
 from training.lists import Period
 from training.planning import Plan
@@ -131,8 +131,7 @@ class _Judge:
 
     @classmethod
     def of(cls, planned: Plan, bins: Bins, fold: Fold) -> _Judge:
-        labels = {day: planned.data.labels(day, fold.cut) for day in fold.train}
-        rows = bins.rows.labelled(bins.everywhere(planned, labels))
+        rows = bins.rows.labelled(bins.everywhere(planned, lessons(planned, fold)))
         return cls(fold, rows, Period.of(planned.data, fold.test, planned.places))
 
     def precision(self, planned: Plan, bins: Bins, settings: Trees) -> float:
@@ -146,7 +145,7 @@ class _Judge:
 def search(planned: Plan, bins: Bins, path: Path, advance: Callable[[int], None]) -> Found:
     """Search within the budget of `[search]`, going on with the trials in `path`; `advance` is told of each trial."""
     by, stated = planned.settings.search, planned.settings.lightgbm
-    folds = [fold for fold in planned.folds if not fold.final] or planned.folds
+    folds = planned.selecting
     with _study(path) as study:
         _let_go_of_killed(study)
         done = _finished(study)

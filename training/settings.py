@@ -26,6 +26,7 @@ __all__ = [
     "Points",
     "Search",
     "Settings",
+    "Treatment",
     "Trees",
 ]
 
@@ -40,14 +41,18 @@ RELEASABLE = ("points", "logistic", "lightgbm")
 class Folds:
     """How the labelled as-of dates are divided, counted in dates from the newest backwards.
 
-    `count` selection folds of `dates` test dates each, then `final` dates scored once by a fold of their own.
+    `count` selection folds of `dates` test dates each, then `final` dates scored once by a fold of their own. As a
+    diagnostic, the newest selection fold's households are also parted into `grouped` groups (0: not at all).
     """
 
     count: int = 4
     dates: int = 3
     final: int = 3
+    grouped: int = 5
 
     def __post_init__(self) -> None:
+        if self.grouped < 0 or self.grouped == 1:
+            _refuse("folds", "grouped is 0 for no such figure, or 2 and more groups")
         if self.count < 0 or self.dates < 1 or self.final < 0 or self.count + self.final == 0:
             _refuse("folds", "count and final may not be negative or both 0, and dates is at least 1")
 
@@ -132,6 +137,17 @@ class Search:
         """The range of each setting of [lightgbm] that is searched."""
         searched = {field.name for field in fields(self)} & {field.name for field in fields(Trees)} - {"seed"}
         return {name: getattr(self, name) for name in sorted(searched)}
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What training does with rows of households that were offered help: `keep` them, or `leave_out`."""
+
+    treated: str = "keep"
+
+    def __post_init__(self) -> None:
+        if self.treated not in ("keep", "leave_out"):
+            _refuse("offers", f"treated is keep or leave_out, not {self.treated}")
 
 
 @dataclass(frozen=True)
@@ -231,6 +247,7 @@ class Settings:
     leaks: Leaks = Leaks()
     abstention: Abstention = Abstention()
     search: Search = Search()
+    offers: Treatment = Treatment()
 
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> Settings:
@@ -254,6 +271,7 @@ class Settings:
             leaks=_section(Leaks, "leaks", training.get("leaks", {})),
             abstention=_section(Abstention, "abstention", training.get("abstention", {})),
             search=_section(Search, "search", training.get("search", {})),
+            offers=_section(Treatment, "offers", training.get("offers", {})),
         )
 
     def band_of(self, score: float) -> Band:

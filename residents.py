@@ -9,6 +9,7 @@ replay            honour what was asked since a backup was made
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ import typer
 
 from charter.acts import ACTS
 from charter.contracts.files import writer_lock
-from charter.errors import CharterError
+from charter.errors import CharterError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 from charter.log import FileLog
 
@@ -34,16 +35,20 @@ Reference = Annotated[
 ]
 RoleName = Annotated[str, typer.Option("--role", help="The role that acts, for the log.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
+Says = Annotated[
+    Path | None, typer.Option("--says", help="What they say, as a JSON file; - for standard input. Never in options.")
+]
 
 
 @verbs.command()
 def resident(
-    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict or erase.")],
+    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict, erase or rectify.")],
     through: Through,
     reference: Reference,
     service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
     purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; all of them by default.")] = "*",
     by: Annotated[str, typer.Option("--by", help="Who asks: self, parent or carer.")] = "self",
+    says: Says = None,
     role: RoleName = "resident_desk",
     reason: Reason = "a resident asked",
     council: CouncilDir = COUNCIL,
@@ -52,13 +57,16 @@ def resident(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Use a resident's rights: show what is held, object, withdraw, restrict, erase; each leaves a certificate."""
+    """Use a resident's rights over what is held; each leaves a certificate."""
     from features.identity.held import show
     from features.identity.rights import ask
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     require("rights.file", role)
     log = _Log(invocation, role)
+    if right == "rectify":
+        _rectify(invocation, through, reference, says, by, log)
+        return
     if right == "show":
         shown = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
         invocation.report(shown, json.dumps(shown, indent=1, default=str))
@@ -76,6 +84,35 @@ def resident(
             rooms=rooms(),
         )
     invocation.report(asdict(certificate), _in_words(certificate))
+
+
+def _rectify(invocation: Invocation, through: str, reference: str, says: Path | None, by: str, log: _Log) -> None:
+    from features.identity.link import link
+    from features.identity.rectify import rectify
+
+    said = _read(says)
+    with writer_lock(invocation.workspace.root):
+        certificate = rectify(invocation, through=through, reference=reference, said=said, by=by)
+        log.record({"action": "resident rectify", "request": certificate.request, "what": sorted(said)})
+        link(invocation)
+    invocation.report(
+        asdict(certificate) | {"corrected": sorted(said)},
+        f"Certificate {certificate.request}: corrected {', '.join(sorted(said))}, filed {certificate.filed_at}. "
+        "The old version is closed and kept. Run `sooner build` and `sooner rank` again.",
+    )
+
+
+def _read(says: Path | None) -> dict[str, Any]:
+    """Return the JSON object that a resident's words were written down as."""
+    if says is None:
+        raise UsageError("it is not said what is wrong.", "Add --says FILE, or --says - and type it.")
+    try:
+        said = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise UsageError("what was said is not a JSON object.", 'Write it like {"surname": "Marsh"}.')
+    return said
 
 
 @verbs.command()

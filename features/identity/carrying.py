@@ -22,6 +22,7 @@ from charter.policy import Policy
 from charter.register import Register
 from charter.rights import Request
 from charter.vault import Vault
+from features.identity.corrections import PAPER, address_claims, filed_in
 from features.identity.homes import settle_residence
 from features.identity.parameters import Parameters
 from features.identity.swap import swap_folder
@@ -33,6 +34,10 @@ __all__ = ["Carrying"]
 
 _CLEARED = ("events", "addresses", "coverage", "protected")
 """The records that a request clears; choices stay, so that they are honoured, and identities until erasure."""
+
+
+PAPERS = (PAPER, "export", "challenge")
+"""What the desk files in people's own words; each paper names the references of whom it is about."""
 
 
 class Carrying:
@@ -83,7 +88,11 @@ class Carrying:
                 removed[f"records/canonical_{name}"] = _rewrite(database, path, test)
 
     def _clear_identities(self, database: duckdb.DuckDBPyConnection, removed: dict[str, int]) -> None:
-        """Take the person's rows out of the vault's sealed set of this snapshot."""
+        """Take the person's rows out of the vault's sealed set of this snapshot, and what the desk filed for them."""
+        asked = set(self._request.refs)
+        for kind in PAPERS:
+            mine = [one for one, paper in self._vault.papers(kind).items() if asked & set(json.loads(paper)["refs"])]
+            self._vault.drop_papers(kind, mine)
         if self._snapshot.name not in self._vault.snapshots():
             return
         held = pq.read_table(BytesIO(self._vault.get_set(self._snapshot.name, "people")))
@@ -165,10 +174,11 @@ class Carrying:
 
     def _settle_again(self, database: duckdb.DuckDBPyConnection) -> None:
         """Settle where the person lived without the claims of the service that was cleared."""
-        addresses = literal(str(self._snapshot / "records" / "addresses.parquet"))
+        path = literal(str(self._snapshot / "records" / "addresses.parquet"))
+        addresses = address_claims(database, f"read_parquet({path})", filed_in(self._vault))
         database.execute("create table all_residence as select * from residence")
         claims = (
-            f"(select l.person_id, a.* from read_parquet({addresses}) a join person_of l using (ref) "
+            f"(select l.person_id, a.* from {addresses} a join person_of l using (ref) "
             "where l.person_id in (select id from linked))"
         )
         settle_residence(database, claims, Parameters.load().home_order)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from charter.contracts.files import read_json
 from charter.register import Register
 from charter.vault import Vault
+from features.identity.corrections import correct_people, filed_in
 from features.intake.database import literal
 
 __all__ = ["gather"]
@@ -27,8 +28,9 @@ _ANYWHERE = "events", "addresses", "coverage", "protected"
 
 
 def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, register: Register) -> None:
-    """Make the tables `said_people` (as read), `refs` (every reference and its service) and `evidence` (one per ref).
+    """Make the tables `said_people` (as read, put right by what residents said), `refs` and `evidence` (one per ref).
 
+    refs: every reference and its service.
     evidence: ref, service, forename, forename_forms (what it may stand for), surname, birth_date, sex, homes (all known
     pseudonyms), came and gone (weeks in which they came to a home, and those within which somebody who left one comes
     to another), born_by (the latest day of birth that the service's youngest age leaves), shared_key. Of several values
@@ -38,6 +40,7 @@ def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, re
     database.register("said_people_arrow", said)
     database.execute("create table said_people as select * from said_people_arrow")
     database.unregister("said_people_arrow")
+    correct_people(database, filed_in(vault))
     records = snapshot / "records"
     anywhere = " union ".join(
         f"select ref, service from read_parquet({literal(str(records / f'{name}.parquet'))})" for name in _ANYWHERE

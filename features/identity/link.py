@@ -32,6 +32,7 @@ from charter.rights import read
 from charter.vault import Vault
 from features.identity.accuracy import keep_accuracy, load_truth
 from features.identity.choices import forbids_all, forbids_service, lapse, leave_out, said_by_reference
+from features.identity.corrections import digest_of, filed_in
 from features.identity.evidence import gather
 from features.identity.identities import best_identities
 from features.identity.judgements import read as read_judgements
@@ -84,6 +85,8 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
             f"the snapshot {snapshot.name} was made with another key.",
             "Give the same key in $SOONER_KEY or $SOONER_KEY_FILE.",
         )
+    vault = Vault.open(workspace.vault, key)
+    corrections = filed_in(vault)
     made_from = content_id(
         [
             manifest["inputs"],
@@ -91,12 +94,12 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
             list(policy.characteristics),
             parameters.sha256,
             [asdict(one) for one in judgements],
+            *digest_of(corrections),
         ]
     )
     if manifest.get("linkage", {}).get("made_from") == made_from:
         point(workspace.store, snapshot.name)
         return _result(snapshot, manifest, made=False)
-    vault = Vault.open(workspace.vault, key)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
         gather(database, vault, snapshot, register)
@@ -114,7 +117,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
         }
         _keep_people(database, people, unused, linkage)
         done()
-        make_tables(database, snapshot / "records", register, policy.characteristics, parameters, taken_at)
+        make_tables(database, snapshot / "records", register, policy.characteristics, parameters, taken_at, corrections)
         lapse(database, "permission", "select person_id, birth_date from people", register, council.time_zone.key)
         keep_review(database, linkage.review)
         written = [*TABLES, "links", "review"]

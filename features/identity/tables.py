@@ -14,6 +14,7 @@ import duckdb
 
 from charter.contracts import table
 from charter.register import Register
+from features.identity.corrections import Correction, address_claims, correct_events
 from features.identity.homes import settle_residence
 from features.identity.parameters import Parameters
 from features.intake.database import literal, quoted
@@ -46,14 +47,18 @@ def make_tables(
     characteristics: Sequence[str],
     parameters: Parameters,
     taken_at: datetime,
+    corrections: Sequence[Correction] = (),
 ) -> None:
-    """Make every table of TABLES in the connection; `taken_at` is naive UTC, as all times in tables are."""
+    """Make every table of TABLES in the connection, put right by `corrections`.
+
+    `taken_at` is naive UTC, as all times in tables are.
+    """
     for name in TABLES:
         columns = ", ".join(f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in table(name).columns)
         database.execute(f"create or replace table {name} ({columns})")
     _events(database, records)
     _people(database)
-    _residence(database, records, parameters)
+    _residence(database, records, parameters, corrections)
     _households(database, records)
     _permission(database)
     _coverage(database, records)
@@ -62,6 +67,7 @@ def make_tables(
     for name in TABLES:
         if (records / f"canonical_{name}.parquet").exists():
             database.execute(f"insert into {name} by name select * from {_parquet(records, 'canonical_' + name)}")
+    correct_events(database, corrections)
     _complete_people(database)
     _complete_feeds(database, taken_at)
     _permission_of_given(database)
@@ -98,8 +104,11 @@ def _people(database: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _residence(database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters) -> None:
-    claims = f"(select p.person_id, a.* from {_parquet(records, 'addresses')} a join person_of p using (ref))"
+def _residence(
+    database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters, corrections: Sequence[Correction]
+) -> None:
+    addresses = address_claims(database, _parquet(records, "addresses"), corrections)
+    claims = f"(select p.person_id, a.* from {addresses} a join person_of p using (ref))"
     settle_residence(database, claims, parameters.home_order)
 
 

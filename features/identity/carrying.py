@@ -36,6 +36,12 @@ _CLEARED = ("events", "addresses", "coverage", "protected")
 """The records that a request clears; choices stay, so that they are honoured, and identities until erasure."""
 
 
+_BESIDE: Mapping[str, str] = {
+    "review": "one in (select id from asked) or other in (select id from asked)",
+    "linkage": "person_id in (select id from them)",
+}
+"""Tables that linking leaves beside the others, with the test of the rows that a request clears."""
+
 PAPERS = (PAPER, "export", "challenge")
 """What the desk files in people's own words; each paper names the references of whom it is about."""
 
@@ -108,7 +114,8 @@ class Carrying:
         self, database: duckdb.DuckDBPyConnection, removed: dict[str, int], choices: Sequence[Choice]
     ) -> None:
         tables = self._snapshot / "tables"
-        for name in (*TABLES, "links"):
+        written = [*TABLES, "links", *(name for name in _BESIDE if (tables / f"{name}.parquet").exists())]
+        for name in written:
             database.execute(
                 f"create table {name} as select * from read_parquet({literal(str(tables / f'{name}.parquet'))})"
             )
@@ -120,18 +127,21 @@ class Carrying:
             _file(database, choice)
         if self._clears:
             self._clear_tables(database)
+        for name, test in _BESIDE.items():
+            if name in written and self._clears:
+                database.execute(f"delete from {name} where {test}")
         for name in TABLES:
             removed[name] = max(before[name] - _one(database, f"select count(*) from {name}"), 0)
         version = f"tables-{content_id([(tables).resolve().name, self._request.id])}"
         with new_folder(self._snapshot / version) as beside:
-            for name in (*TABLES, "links"):
+            for name in written:
                 write_table(database, name, beside / f"{name}.parquet")
         manifest["tables"] = {
             name: {
                 "rows": _one(database, f"select count(*) from {name}"),
                 "sha256": file_digest(self._snapshot / version / f"{name}.parquet"),
             }
-            for name in (*TABLES, "links")
+            for name in written
         }
         swap_folder(tables, version)
         write_json(self._snapshot / "manifest.json", manifest)

@@ -32,6 +32,7 @@ from charter.rights import ACTIONS, BY, Request, append, carried_out, read
 from charter.vault import Vault
 from features.forget import forget
 from features.identity.carrying import Carrying
+from features.identity.judgements import drop
 from features.identity.ledger import choices_of, overruled
 from features.intake.database import literal
 from features.permission import ALL
@@ -209,6 +210,8 @@ def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, C
             rows[snapshot.name] = carried.out(choices_of(request, by_id, _taken_at(snapshot)))
             people |= carried.people
         if rows:
+            if request.action == "erase":
+                drop(workspace, frozenset(request.refs))
             for room in rooms:
                 if room.concerned(request):
                     room.forget(people, workspace)

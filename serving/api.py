@@ -176,6 +176,8 @@ class Endpoints:
         if isinstance(found, Response):
             return found
         identity, referral = found
+        if body.disposition != "stepped_up":
+            self.desk.require_practice(identity, referral.bundle)
         choice = self.desk.settings.choice(body.disposition)
         if choice is None:
             known = ", ".join(one.id for one in self.desk.settings.choices)

@@ -12,6 +12,7 @@ from typing import Any
 
 from charter.contracts.files import pointed, read_json
 from charter.council import Council, Team
+from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.key import Key
 from charter.programme import Programme
@@ -21,6 +22,7 @@ from serving.actions import Exporter
 from serving.database import connect, database_url, migrate
 from serving.elsewhere import Sought, sought
 from serving.identity import Identity
+from serving.practice import PASSED, Practice
 from serving.seal import read
 from serving.session import Sessions
 from serving.settings import Settings
@@ -73,6 +75,25 @@ class Desk:
         """The vault, or None where the data never held a name (sources that hand over pseudonyms)."""
         folder = self.invocation.workspace.vault
         return Vault.open(folder, self.key) if folder.is_dir() else None
+
+    @cached_property
+    def practice(self) -> Practice:
+        """The council's practice cases."""
+        return Practice.load(self.invocation.council.folder)
+
+    def practised_until(self, identity: Identity) -> date | None:
+        """Return the local date until which somebody's practice holds, or None where it ended or never was."""
+        passed = self.store.last_done(identity, PASSED)
+        end = datetime.fromisoformat(passed) + self.practice.valid if passed else None
+        return self.day(end.isoformat()) if end is not None and datetime.now(UTC) < end else None
+
+    def require_practice(self, identity: Identity, bundle: str) -> None:
+        """Raise CharterError unless this person practised within the time, or all data here is made up."""
+        if self.manifest(bundle).get("synthetic") is not True and self.practised_until(identity) is None:
+            raise CharterError(
+                "you have not practised on the made-up cases, or too long ago.",
+                "Open Practice and find the cases that the list has wrong. Stepping up never waits for it.",
+            )
 
     @property
     def programme(self) -> str:

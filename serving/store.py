@@ -482,6 +482,12 @@ class Store:
         """Whether a reviewer said that they know this family, so that somebody else must decide."""
         return self._said(identity, "conflict.declared", referral_id) is not None
 
+    def last_done(self, identity: Identity, action: str) -> str | None:
+        """Return when a person last did `action` (UTC, ISO 8601), or None."""
+        wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
+        with reading(self._engine) as connection:
+            return connection.execute(wanted).scalar()
+
     def _said(self, identity: Identity, action: str, referral_id: str) -> Mapping[str, Any] | None:
         wanted = (
             select(audit.c.detail)

@@ -23,6 +23,7 @@ from serving.casework.board import Board
 from serving.casework.cases import Cases
 from serving.casework.manager import Manager
 from serving.casework.pages import Pages
+from serving.casework.practice import PracticePage
 from serving.casework.signing_in import SignIn
 from serving.desk import Desk
 
@@ -33,7 +34,8 @@ _ASSETS = Path(__file__).parent / "assets"
 
 def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the app; `desk` gives the process's desk at the first request, `extra` routes (the API's) come first."""
-    pages, door, cases, manager, board = Pages(desk), SignIn(desk), Cases(desk), Manager(desk), Board(desk)
+    pages, door, cases, practice = Pages(desk), SignIn(desk), Cases(desk), PracticePage(desk)
+    manager, board = Manager(desk), Board(desk)
     return Starlette(
         routes=[
             *extra,
@@ -48,6 +50,8 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/cases/{referral}/step-up", cases.step_up, methods=["POST"]),
             Route("/cases/{referral}/own-view", cases.own_view, methods=["POST"]),
             Route("/cases/{referral}/conflict", cases.conflict, methods=["POST"]),
+            Route("/practice", practice.practice, methods=["GET"]),
+            Route("/practice", practice.answered, methods=["POST"]),
             Route("/manager", manager.manager),
             Route("/board", board.board),
             Route("/board/pack", board.board_pack),

@@ -120,6 +120,8 @@ class Cases(Pages):
 
     def _decide(self, request: Request, fields: Mapping[str, str]) -> Response:
         identity, referral, team = self.referral(request, "referral.decide")
+        if fields.get("disposition") != "stepped_up":
+            self.desk.require_practice(identity, referral.bundle)
         error, href = self._wanting(fields)
         if error:
             return self._case_page(request, identity, referral, team, error=error, error_href=href, form=fields)

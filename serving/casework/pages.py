@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from charter.council import Team
-from charter.errors import SoonerError
+from charter.errors import CharterError, SoonerError
 from serving.casework.view import day_words
 from serving.desk import Desk
 from serving.identity import ROLES, Identity
@@ -78,6 +78,8 @@ class Pages:
         identity = session.identity
         teams = self.desk.invocation.council.teams
         links = [(t.title, f"/worklists/{t.id}") for t in teams if identity.may("worklist.read", t.id)]
+        if identity.may("referral.decide"):
+            links.append(("Practice", "/practice"))
         if identity.may("manager.read"):
             links.append(("Managing the lists", "/manager"))
         if identity.may("board.read"):
@@ -152,7 +154,7 @@ class Pages:
 
     async def failed(self, request: Request, error: Exception) -> Response:
         """Answer one of our own errors in its own words."""
-        status = 409 if isinstance(error, ConflictError) else 400
+        status = 409 if isinstance(error, ConflictError) else 403 if isinstance(error, CharterError) else 400
         message, next_step = (error.message, error.next_step) if isinstance(error, SoonerError) else ("", "")
         link = request.url.path.rsplit("/", 1)[0] if isinstance(error, ConflictError) else ""
         return await run_in_threadpool(

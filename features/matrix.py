@@ -35,6 +35,7 @@ from charter.policy import Policy
 from charter.programme import Programme
 from charter.register import Register
 from charter.rights import require_carried_out
+from features.certainty import write_uncertain
 from features.engines.question import Each, Question
 from features.grammar import Definition, Period
 from features.permission import Permission
@@ -236,6 +237,8 @@ def _write(
         arrays = _date_folder(folder, day)
         rows = len(np.load(arrays / "entity.npy", mmap_mode="r"))
         dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **own}
+    members = (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in question.dates)
+    write_uncertain(snapshot.tables, folder, members)
     return {"reporting_lag_days": lag, "freshness": _freshness(snapshot), "as_of": dates}
 
 

@@ -8,7 +8,7 @@ margin; the sum of all of them, of what was not seen and of the base is the marg
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,7 +24,10 @@ _SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class Reason:
-    """One sentence and what it rests on; `contribution` is in the margin's units (log-odds)."""
+    """One sentence and what it rests on; `contribution` is in the margin's units (log-odds).
+
+    `uncertain`: some of the records are with this household by a link that is likely but not certain.
+    """
 
     text: str
     because: str
@@ -35,6 +38,7 @@ class Reason:
     signals: tuple[str, ...]
     contribution: float
     about_service: bool
+    uncertain: bool
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,13 @@ def reasons(
     freshness: Mapping[str, str],
     as_of: date,
     time_zone: ZoneInfo,
+    uncertain: Collection[str] = (),
 ) -> Reasons:
     """Return the reasons of one row.
 
     `manifest` is the bundle's; `values` and `contributions` (features,) in its order, NaN for not seen; `seen` how many
-    members were seen by the name of the seen column; `freshness` the end of the newest data by service, ISO 8601 UTC.
+    members were seen by the name of the seen column; `freshness` the end of the newest data by service, ISO 8601 UTC;
+    `uncertain` the services of which some records are this household's by an uncertain link.
     """
     ends = {service: _local(moment, time_zone) for service, moment in freshness.items()}
     found = []
@@ -94,7 +100,8 @@ def reasons(
         if math.isnan(value):
             unseen += contribution
         else:
-            found.append(_reason(manifest, feature, sentence(feature, value, as_of), contribution, seen, members, ends))
+            text = sentence(feature, value, as_of)
+            found.append(_reason(manifest, feature, text, contribution, seen, members, ends, uncertain))
     told = [reason for reason in found if abs(reason.contribution) > _SMALLEST]
     return Reasons(
         for_=tuple(sorted((r for r in told if r.contribution > 0), key=_strongest_first)),
@@ -149,6 +156,7 @@ def _reason(
     seen: Mapping[str, int],
     members: int,
     ends: Mapping[str, date],
+    uncertain: Collection[str],
 ) -> Reason:
     services = feature["services"]
     titles = [manifest["services"].get(name, {}).get("title", name.replace("_", " ")) for name in services]
@@ -163,6 +171,7 @@ def _reason(
         signals=tuple(feature["signals"]),
         contribution=contribution,
         about_service=bool(feature["system_response"]),
+        uncertain=any(name in uncertain for name in services),
     )
 
 

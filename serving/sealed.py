@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ def records(
     likelihoods = bundle.model.likelihoods(margins[rows])
     bands = bundle.bands(values, margins[rows])
     people = _people(at, rows)
+    uncertain = matrix.uncertain()
     made = []
     for number, place in enumerate(places):
         record = _record(bundle, matrix, at, place, time_zone) | {
@@ -71,6 +72,7 @@ def records(
                 seen=dict(zip(matrix.manifest["seen"], at.seen[place.row].tolist(), strict=True)),
                 members=int(at.members[place.row]),
                 freshness=matrix.manifest.get("freshness", {}),
+                uncertain=_services(uncertain, people[number]),
                 as_of=at.as_of,
                 time_zone=time_zone,
             ).document(),
@@ -118,6 +120,12 @@ def _people(at: MatrixDate, rows: NDArray[np.int64]) -> list[list[dict[str, Any]
         pairs = sorted(zip(names, ages, strict=True), key=lambda pair: (pair[1] is None, pair[1] or 0, pair[0]))
         found.append([{"person": name, "age": age} for name, age in pairs])
     return found
+
+
+def _services(uncertain: Collection[tuple[str, str]], people: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the services of which some of these people's records rest on an uncertain link."""
+    names = {person["person"] for person in people}
+    return frozenset(service for person, service in uncertain if person in names)
 
 
 def _referral(record: Mapping[str, Any]) -> Referral:

@@ -3,6 +3,7 @@
     matrix/PROGRAMME/ID/
       manifest.json          contract `matrix`
       definition.json        contract `definition`
+      uncertain.csv          person_id,service: whose records of which service are there by an uncertain link
       as_of=2025-03-01/
         entity.npy           (rows,)             bytes `S32`: household or person pseudonym, ascending
         area.npy             (rows,)             bytes `S9`: LSOA 2021, empty where unknown
@@ -104,6 +105,14 @@ class Matrix:
     def dates(self) -> list[date]:
         """The as-of dates, ascending."""
         return sorted(date.fromisoformat(day) for day in self.manifest["as_of"])
+
+    def uncertain(self) -> frozenset[tuple[str, str]]:
+        """Return (person, service) where that service's records may be somebody else's: the link is uncertain."""
+        path = self.folder / "uncertain.csv"
+        if not path.exists():
+            return frozenset()
+        lines = path.read_text(encoding="utf-8").splitlines()[1:]
+        return frozenset((person, service) for person, _, service in (line.partition(",") for line in lines))
 
     def at(self, as_of: date) -> MatrixDate:
         """Map the arrays of one as-of date; raise DataError if the matrix has no such date."""

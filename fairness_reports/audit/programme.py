@@ -24,6 +24,7 @@ from charter.register import Register
 from fairness_reports.audit.alternatives import at_other_capacities
 from fairness_reports.audit.findings import About, compared, measured, whole
 from fairness_reports.audit.independent import Independent, independent_outcome
+from fairness_reports.audit.linkage import linkage
 from fairness_reports.audit.means import averages
 from fairness_reports.audit.measures import MEASURES
 from fairness_reports.audit.oracle import confirm
@@ -52,6 +53,7 @@ class Audited:
     people: People
     groups: Mapping[str, Grouping]
     independent: Independent
+    linked: Sequence[dict[str, Any]]
     inputs: Mapping[str, str]
 
     @property
@@ -100,6 +102,7 @@ def gather(invocation: Invocation, run: str | None = None) -> Audited:
         people=people,
         groups={name: grouping(values, people, policy.not_recorded) for name, values in recorded.items()},
         independent=independent_outcome(people, matrix, tables, invocation.council, policy, register),
+        linked=linkage(tables, recorded, policy.not_recorded, manifest["model"]),
         inputs={
             "scores.parquet": file_digest(folder / "scores.parquet"),
             "matrix/manifest.json": file_digest(matrix.folder / "manifest.json"),
@@ -121,6 +124,7 @@ def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     rows += _components(audited, audited.groups)
     rows += _pairs(audited)
     rows += at_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
+    rows += audited.linked
     document = {
         "schema_version": SCHEMA_VERSION,
         "snapshot": audited.matrix.manifest["snapshot"],
@@ -276,6 +280,8 @@ def _notes(audited: Audited) -> list[str]:
             f"Whether needs are recorded alike for every group is judged by {audited.independent.signal}, which others"
             " recorded; a group that those others see less would not be found out."
         )
+    if not audited.linked:
+        notes.append("How right the links between records are cannot be seen: nobody knows the truth of real records.")
     unknown = float((audited.people.label == UNKNOWN).mean())
     if unknown:
         notes.append(f"The outcome of {100 * unknown:.1f} % of the audited people's dates is not known.")

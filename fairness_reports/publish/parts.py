@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fairness_reports.audit.linkage import MEASURES as LINKED
 from fairness_reports.audit.proxies import TOGETHER
 from fairness_reports.publish.words import UNKNOWN, between, number, share
 
-__all__ = ["capacities", "proxies", "responses", "services"]
+__all__ = ["capacities", "linked", "proxies", "responses", "services"]
 
 Row = Mapping[str, Any]
 
@@ -48,6 +49,21 @@ def ratio(row: Row | None) -> str:
     if row is None or row["ratio"] is None:
         return UNKNOWN
     return f"{number(row['ratio'])} ({between(row['ratio_interval'], number)})"
+
+
+def linked(rows: Sequence[Row], titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return everyone and each group with the share of links that are right, of those found, and how many people."""
+    by = {(row["characteristic"], row["group"], row["measure"]): row for row in rows}
+    groups = list(dict.fromkeys((row["characteristic"], row["group"]) for row in rows if row["measure"] == LINKED[0]))
+    return [
+        {
+            "group": "Everyone" if name is None else f"{titles[name]}: {group}",
+            "cells": [share(by[name, group, measure]["estimate"]) for measure in LINKED],
+            "recall_interval": between(by[name, group, LINKED[1]]["interval"], share),
+            "people": f"{by[name, group, LINKED[1]]['n']:,}",
+        }
+        for name, group in groups
+    ]
 
 
 def proxies(rows: Sequence[Row], names: Mapping[str, str], titles: Mapping[str, str]) -> list[dict[str, str]]:

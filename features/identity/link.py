@@ -228,6 +228,7 @@ def _keep_people(
             "other_ref": pa.array([one.other for one in found], pa.string()),
             "weight": pa.array([one.weight for one in found], pa.float64()),
             "evidence": pa.array([one.evidence for one in found], pa.string()),
+            "certain": pa.array([ref not in linkage.uncertain for ref in refs], pa.bool_()),
         }
     )
     database.register("links_arrow", links)
@@ -236,7 +237,7 @@ def _keep_people(
     database.execute("create table person_of as select * from person_said where ref not in (select ref from unused)")
     database.execute(
         "create table links as select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, "
-        "l.ref not in (select ref from unused) as used from links_arrow l join refs r using (ref)"
+        "l.certain, l.ref not in (select ref from unused) as used from links_arrow l join refs r using (ref)"
     )
     database.unregister("links_arrow")
 

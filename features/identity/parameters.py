@@ -34,6 +34,7 @@ class Parameters:
     sha256: str
     partners: float
     threshold: float
+    certain: float
     review: float
     levels: Mapping[str, tuple[Level, ...]]
     home_order: tuple[str, ...]
@@ -61,6 +62,7 @@ class Parameters:
             hashlib.sha256(path.read_bytes()).hexdigest(),
             float(raw["partners"]),
             float(raw["threshold"]),
+            float(raw["certain"]),
             float(raw["review"]),
             levels,
             tuple(raw["homes"]["order"]),

@@ -47,10 +47,15 @@ Pair = tuple[str, str, float, str]
 
 @dataclass(frozen=True)
 class Linkage:
-    """Each reference's person (by a representative reference), the link that put it there; pairs left for review."""
+    """Each reference's person (by a representative reference), the link that put it there; pairs left for review.
+
+    `uncertain`: the references that are with their person by a link of less than `certain` bits: of the two sides that
+    it joined, the one with fewer references.
+    """
 
     representative: Mapping[str, str]
     links: Mapping[str, Link]
+    uncertain: Set[str]
     review: Sequence[Pair]
 
 
@@ -67,6 +72,7 @@ class _Groups:
         self._births: dict[str, set[date]] = {ref: set() for ref in services}
         self._born_by: dict[str, date] = {}
         self._apart: dict[str, set[str]] = {}
+        self._members = {ref: [ref] for ref in services}
         for ref, birth_date, born_by in born:
             if birth_date is not None:
                 self._births[ref].add(birth_date)
@@ -87,6 +93,11 @@ class _Groups:
         self._apart.setdefault(self.find(one), set()).add(other)
         self._apart.setdefault(self.find(other), set()).add(one)
 
+    def smaller(self, one: str, other: str) -> Sequence[str]:
+        """Return the references of whichever of the two groups has fewer; of equals, the later one's."""
+        first, second = sorted((self.find(one), self.find(other)))
+        return min(tuple(self._members[second]), tuple(self._members[first]), key=len)
+
     def join(self, one: str, other: str, *, judged: bool = False) -> bool:
         """Join the groups of two references unless something contradicts it; return whether they were joined.
 
@@ -98,6 +109,7 @@ class _Groups:
         if not judged and (self._own[first] & self._own[second] or self._births_contradict(first, second)):
             return False
         self._parent[second] = first
+        self._members[first] += self._members.pop(second)
         self._apart.setdefault(first, set()).update(self._apart.pop(second, ()))
         self._own[first] |= self._own.pop(second)
         self._births[first] |= self._births.pop(second)
@@ -151,13 +163,17 @@ def link_people(
                 links[other] = Link(other, one, method, None, method)
     _keep_nodes(database, groups, services)
     review: list[Pair] = []
+    uncertain: set[str] = set()
     for one, other, weight, evidence in score_pairs(database, parameters):
         if weight < parameters.threshold:
             review.append((one, other, weight, evidence))
-        elif groups.join(one, other):
+            continue
+        side = groups.smaller(one, other) if weight < parameters.certain else ()
+        if groups.join(one, other):
             links[other] = Link(other, one, "splink", weight, evidence)
+            uncertain.update(side)
     said = {one.pair for one in judgements}
-    return Linkage({ref: groups.find(ref) for ref in services}, links, _undecided(review, groups, said))
+    return Linkage({ref: groups.find(ref) for ref in services}, links, uncertain, _undecided(review, groups, said))
 
 
 def _undecided(review: Sequence[Pair], groups: _Groups, said: Set[tuple[str, str]]) -> Sequence[Pair]:

@@ -103,6 +103,27 @@ def test_a_case_page_tells_for_against_unseen_and_what_the_list_is_not(client: C
         assert "Step up now" in page
 
 
+def test_a_case_page_says_when_a_reason_rests_on_an_uncertain_link(
+    world: World, request: pytest.FixtureRequest
+) -> None:
+    doubtful = {person.decode() for person, row in zip(world.arrays["person"], world.arrays["person_row"], strict=True)
+                if row % 2}  # fmt: skip
+    lines = ["person_id,service", *(f"{person},housing" for person in sorted(doubtful))]
+    (world.matrix / "uncertain.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    desk: Desk = request.getfixturevalue("desk")
+    client = Client(guarded(desk))
+    client.sign_in(LEAD)
+    told = []
+    for referral in desk.store.referrals("early_help", "north-2026-09-28"):
+        record = json.loads(referral.sealed)
+        ours = any(person["person"] in doubtful for person in record["people"])
+        why = [*record["reasons"]["for"], *record["reasons"]["against"]]
+        assert ours == any(reason["uncertain"] for reason in why)
+        assert ours == ("They are likely, not certain, to be theirs" in client.get(f"/cases/{referral.id}").text)
+        told.append(ours)
+    assert set(told) == {True, False}
+
+
 def test_no_page_holds_a_column_name_a_score_or_the_word_for_insurers(client: Client, desk: Desk) -> None:
     client.sign_in(LEAD)
     names = [feature["name"] for feature in desk.manifest()["features"]]

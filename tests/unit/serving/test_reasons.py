@@ -64,6 +64,25 @@ def test_reasons_unseen_and_base_sum_to_the_margin(world: World) -> None:
         assert abs(math.fsum([*parts, found.unseen, found.base]) - margin) < 1e-6
 
 
+def test_a_reason_says_when_records_of_its_service_are_there_by_an_uncertain_link(world: World) -> None:
+    made, arrays = Bundle.current(world.workspace), rows_of(24, 1)
+    contributions, base = made.model.contributions(arrays["features"])
+    common = {
+        "seen": dict(zip(SEEN, arrays["seen"][0].tolist(), strict=True)),
+        "members": int(arrays["members"][0]),
+        "freshness": FRESH,
+        "as_of": AS_OF,
+        "time_zone": LONDON,
+    }
+    row = (made.manifest, arrays["features"][0].tolist(), contributions[0].tolist(), float(base[0]))
+    certain, doubtful = reasons(*row, **common), reasons(*row, **common, uncertain={"housing"})
+    assert not any(one.uncertain for one in (*certain.for_, *certain.against))
+    told = {one.service: one.uncertain for one in (*doubtful.for_, *doubtful.against) if " and " not in one.source}
+    assert told.pop("housing")
+    assert told
+    assert not any(told.values())
+
+
 def test_a_missing_value_is_never_a_reason_and_is_said(world: World) -> None:
     hidden = 0
     for found, values, _ in all_reasons(world, 23, 1000):

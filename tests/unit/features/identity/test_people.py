@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from charter.errors import DataError
 from charter.key import Key
 from charter.register import Register, Source
 from features.identity import parameters
+from features.identity.judgements import Judgement
 from features.identity.parameters import Parameters
-from features.identity.people import link_people
+from features.identity.people import Linkage, link_people
 from features.intake.database import connect
 
 SHIPPED = Path(parameters.__file__).with_name("parameters.toml")
@@ -83,6 +85,12 @@ def database() -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def linked(database: duckdb.DuckDBPyConnection, judgements: Collection[Judgement] = ()) -> Linkage:
+    """Link what the database holds with the shipped parameters."""
+    database.execute("create or replace table refs as select ref, service from evidence")
+    return link_people(database, REGISTER, Parameters.load(), judgements)
+
+
 def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> list[int]:
     """Link the records among the strangers; return each one's person as the place of the first record of theirs."""
     for place, record in enumerate(records):
@@ -121,8 +129,7 @@ def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> 
                 ],
             ],
         )
-    database.execute("create table refs as select ref, service from evidence")
-    linkage = link_people(database, REGISTER, Parameters.load())
+    linkage = linked(database)
     found = [linkage.representative[f"r{place}"] for place in range(len(records))]
     return [found.index(person) for person in found]
 
@@ -211,6 +218,43 @@ def test_namesakes_elsewhere_stay_apart(database) -> None:
 
 def test_one_service_s_two_references_of_one_name_and_date_are_two_people(database) -> None:
     assert people(database, record("school", "ottoline", BORN), record("school", "ottoline", BORN)) == [0, 1]
+
+
+def test_nothing_is_merged_unasked_below_the_threshold(database) -> None:
+    """A slip, a changed surname and no home in common: a person is asked, and what they say is done."""
+    assert people(
+        database, record("school", "ottoline", BORN), record("care", "otoline", BORN, surname="marchbanks", homes=[])
+    ) == [0, 1]
+    linkage, parameters = linked(database), Parameters.load()
+    asked = [pair for pair in linkage.review if set(pair[:2]) == {"r0", "r1"}]
+    assert len(asked) == 1
+    assert parameters.review <= asked[0][2] < parameters.threshold
+    assert all(one.weight >= parameters.threshold for one in linkage.links.values() if one.method == "splink")
+    same = linked(database, [Judgement("r0", "r1", "same", "dpo", "2026-01-01")])
+    assert same.representative["r1"] == "r0"
+    assert same.links["r1"].method == "judged"
+    assert not any(set(pair[:2]) == {"r0", "r1"} for pair in same.review)
+    unsure = linked(database, [Judgement("r0", "r1", "cannot_tell", "dpo", "2026-01-01")])
+    assert unsure.representative["r1"] == "r1"
+    assert not any(set(pair[:2]) == {"r0", "r1"} for pair in unsure.review)
+
+
+def test_different_beats_every_link_and_whatever_would_join_them_through_a_third(database) -> None:
+    records = [record(service, "ottoline", BORN) for service in ("school", "care", "tax")]
+    assert people(database, *records) == [0, 0, 0]
+    apart = linked(database, [Judgement("r0", "r1", "different", "dpo", "2026-01-01")])
+    assert apart.representative["r0"] != apart.representative["r1"]
+    assert apart.representative["r2"] in (apart.representative["r0"], apart.representative["r1"])
+
+
+def test_a_merge_just_over_the_threshold_is_uncertain_on_its_smaller_side(database) -> None:
+    records = [record("school", "ottoline", BORN), record("tax", "ottoline", BORN)]
+    moved = record("care", "ottoline", None, homes=[], surname="quillfeather")
+    assert people(database, *records, moved) == [0, 0, 0]
+    linkage = linked(database)
+    assert Parameters.load().threshold <= linkage.links["r2"].weight < Parameters.load().certain
+    assert linkage.uncertain >= {"r2"}
+    assert not linkage.uncertain & {"r0", "r1"}
 
 
 def test_parameters_that_do_not_add_up_are_refused(tmp_path) -> None:

@@ -86,6 +86,7 @@ def decide(
     findings made under another charter, a gate without a finding, a case that came out otherwise than the panel
     expects, and fewer cases than the charter asks for, all block.
     """
+    policy = policy.of(findings["programme"])
     answers: list[_Answer] = []
     for gate in policy.gates:
         answers.extend(_answers(gate, findings, policy, today, earlier))

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -134,13 +134,17 @@ class Role:
 
 @dataclass(frozen=True)
 class Waiver:
-    """A gate's verdict that the board accepts for now; it is part of the charter, so it is signed with it."""
+    """A gate's verdict that the board accepts for now; it is part of the charter, so it is signed with it.
+
+    One that names a programme holds for that programme alone.
+    """
 
     gate: str
     group: str
     role: str
     reason: str
     expires: date
+    programme: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,10 @@ class Policy:
     def allows(self, signal: str, purpose: str) -> bool:
         """Whether the charter's list names `signal` (`service.kind`) for `purpose`, and nothing prohibits it."""
         return signal in self.allowed.get(purpose, frozenset()) and self.prohibits(signal) is None
+
+    def of(self, programme: str) -> Policy:
+        """Return the policy without the waivers that name another programme."""
+        return replace(self, waivers=tuple(one for one in self.waivers if one.programme in ("", programme)))
 
     def ages_of(self, programme: str) -> tuple[int, int]:
         """Return the ages of the people whom a programme's audit counts, both inclusive."""
@@ -452,6 +460,7 @@ def _waiver(row: _Table, gates: tuple[Gate, ...], roles: tuple[Role, ...]) -> Wa
         role=row.one_of("role", [role.id for role in roles]),
         reason=row.take("reason", str),
         expires=row.take("expires", date),
+        programme=row.take("programme", str, default=""),
     )
     row.done()
     if len(waiver.reason.split()) < 5:

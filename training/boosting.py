@@ -63,6 +63,11 @@ def _binning(settings: Trees) -> dict[str, Any]:
     }
 
 
+def _gains(features: int, without: Sequence[int]) -> dict[str, Any]:
+    left_out = set(without)
+    return {"feature_contri": [0.0 if column in left_out else 1.0 for column in range(features)]} if left_out else {}
+
+
 class BinnedRows:
     """All rows of some as-of dates, binned once; any labelled subset of them can be learned from, by any settings."""
 
@@ -93,10 +98,14 @@ class BinnedRows:
         chosen = self._binned.subset(labelled.tolist()) if len(labelled) < self._rows else self._binned
         return chosen.construct().set_label(labels[labelled].astype(np.float32))
 
-    def learn(self, rows: lgb.Dataset, settings: Trees | None = None) -> str:
-        """Return the native text of a model of `rows`; `settings` may differ from ours in all but the binning."""
+    def learn(self, rows: lgb.Dataset, settings: Trees | None = None, without: Sequence[int] = ()) -> str:
+        """Return the native text of a model of `rows`; `settings` may differ from ours in all but the binning.
+
+        The columns `without` are never split on: their gains count for nothing.
+        """
         used = settings or self._settings
-        model = lgb.train(parameters(used, self._constraints), rows, num_boost_round=used.trees)
+        chosen = parameters(used, self._constraints) | _gains(len(self._constraints), without)
+        model = lgb.train(chosen, rows, num_boost_round=used.trees)
         return model.model_to_string()
 
 

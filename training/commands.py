@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from charter.contracts.files import writer_lock
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+
+if TYPE_CHECKING:
+    from training.run import Run
 
 __all__ = ["verbs"]
 
@@ -29,12 +33,15 @@ def train(
     search: Annotated[
         bool, typer.Option("--search", help="Search LightGBM's settings first, within the budget of [search].")
     ] = False,
+    studies: Annotated[
+        bool, typer.Option("--studies", help="Train again without system responses and without each service.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
     from training.planning import fold_document, make_plan
-    from training.report import fold_table, summary
+    from training.report import fold_table, study_table, summary
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     if plan:
@@ -46,10 +53,22 @@ def train(
 
     with writer_lock(invocation.workspace.root):
         run = train_programme(invocation, search)
+        studied = _study(invocation, run) if studies else None
     invocation.report(
-        {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline(run.metrics)},
-        summary(run.metrics),
+        {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline(run.metrics)}
+        | ({"studies": studied["studies"]} if studied else {}),
+        "\n\n".join([summary(run.metrics), *([study_table(studied)] if studied else [])]),
     )
+
+
+def _study(invocation: Invocation, run: Run) -> Mapping[str, Any]:
+    from training import page, studies
+    from training.tracking import attach
+
+    document = studies.study(invocation, run)
+    page.write(run)
+    attach(invocation.workspace, run, studies.FILE, page.FILE)
+    return document
 
 
 def _headline(metrics: object) -> dict[str, object]:

@@ -27,6 +27,7 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
 from charter.policy import Policy
+from training import page
 from training.abstention import sight
 from training.coverage import coverage, share_seen
 from training.fitting import Bins, Trained, fit_all
@@ -64,6 +65,7 @@ def train(invocation: Invocation, searching: bool = False) -> Run:
             judged = judge_all(planned, trained, advance)
             extra = _diagnosed(planned, bins, trained, judged, found)
             run = _keep(invocation, planned, trained, judged, extra, policy.sha256)
+            page.write(run)
         with invocation.progress("Recording in MLflow"):
             tracking.record(run, planned, trained, judged, found)
         make_current(invocation.workspace, run)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from training.planning import Plan
     from training.search import Found
 
-__all__ = ["CANDIDATE", "CHAMPION", "Registry", "Tracking", "tracking_uri"]
+__all__ = ["CANDIDATE", "CHAMPION", "Registry", "Tracking", "attach", "tracking_uri"]
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 
@@ -43,6 +43,20 @@ _HEADLINES = ("precision", "recall", "found", "missed", "listed", "false_positiv
 def tracking_uri(workspace: Workspace) -> str:
     """Return the MLflow store in use: the one MLFLOW_TRACKING_URI names, or the workspace's own."""
     return os.environ.get("MLFLOW_TRACKING_URI") or workspace.tracking_uri
+
+
+def attach(workspace: Workspace, run: Run, *names: str) -> None:
+    """Add files of a run's folder to its run in MLflow, as artifacts; a run that is not in the store is left alone."""
+    recorded = run.folder / "tracking.json"
+    if not recorded.exists():
+        return
+    parent = read_json(recorded)["run"]
+    with _mlflow(tracking_uri(workspace)):
+        import mlflow
+
+        client = mlflow.MlflowClient()
+        for name in names:
+            client.log_artifact(parent, str(run.folder / name))
 
 
 @contextmanager
@@ -182,6 +196,20 @@ def _parent(client: MlflowClient, parent: str, run: Run, planned: Plan, results:
         name = "matrix.json" if path.name == "manifest.json" else path.name
         client.log_dict(parent, read_json(path), name)
     client.log_dict(parent, dict(manifest), "run.json")
+    client.log_artifact(parent, str(run.folder / "report.html"))
+    client.log_text(parent, _register_in_english(planned), "register.md")
+
+
+def _register_in_english(planned: Plan) -> str:
+    """Return what each feature is, where it comes from and why it is asked, for who reads MLflow alone."""
+    from charter.policy import Policy
+    from charter.register import Register
+    from features.grammar.definition import Definition
+    from features.register import as_markdown
+
+    folder = planned.data.council.folder
+    definition = Definition.of(planned.data.matrix.definition)
+    return as_markdown(definition, Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml"))
 
 
 def _measured(results: Results, chosen: str) -> list[Any]:

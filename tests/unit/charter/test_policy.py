@@ -146,8 +146,12 @@ def test_a_charter_that_nobody_signs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_table_where_a_list_should_be_is_refused(edited: Callable[[str, str], Path]) -> None:
+    path = edited('title = "Data', 'waiver = [1]\ntitle = "Data')
+    path.write_text(
+        re.sub(r"^\[\[waiver\]\].*?^example = true\n", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
+    )
     with pytest.raises(CharterError, match="is not a table"):
-        Policy.load(edited('title = "Data', 'waiver = [1]\ntitle = "Data'), TODAY)
+        Policy.load(path, TODAY)
 
 
 WAIVER = """
@@ -163,7 +167,7 @@ expires = 2026-12-01
 
 def test_a_waiver_is_part_of_the_charter_and_needs_a_reason(edited: Callable[[str, str], Path]) -> None:
     policy = Policy.load(edited("[audit]", WAIVER.format(reason="A new school feed begins in December.")), TODAY)
-    (waiver,) = policy.waivers
+    waiver = next(one for one in policy.waivers if one.gate == "missed_help_sex")
     assert (waiver.gate, waiver.group, waiver.expires) == ("missed_help_sex", "female", date(2026, 12, 1))
     with pytest.raises(CharterError, match="no reason that a resident could read"):
         Policy.load(edited("[audit]", WAIVER.format(reason="because")), TODAY)
@@ -175,3 +179,9 @@ def test_roles_are_found_by_id() -> None:
     assert [role.id for role in policy.signers("decision")] == ["senior_responsible_owner", "chief_data_officer"]
     with pytest.raises(CharterError, match="knows no role 'mayor'"):
         policy.role("mayor")
+
+
+def test_a_waiver_that_names_a_programme_holds_for_no_other() -> None:
+    policy = Policy.load(SHIPPED, TODAY)
+    assert [one.programme for one in policy.of("homelessness").waivers] == ["homelessness"]
+    assert policy.of("early_help").waivers == ()

@@ -68,6 +68,19 @@ def test_the_parent_holds_settings_figures_digests_and_versions(tracked) -> None
     assert data.dataset.digest == manifest["inputs"]["matrix/manifest.json"][:36]
 
 
+def test_the_parent_holds_the_definition_the_register_in_english_and_the_page(tracked) -> None:  # type: ignore[no-untyped-def]
+    client, runs, workspace = tracked
+    (parent,) = parents(runs)
+    names = {one.path for one in client.list_artifacts(parent.info.run_id)}
+    assert {"definition.json", "matrix.json", "metrics.json", "run.json", "register.md", "report.html"} <= names
+    folder = Path(client.download_artifacts(parent.info.run_id, "report.html")).parent
+    assert (folder / "report.html").read_bytes() == (
+        Run.open(_workspace(workspace)).folder / "report.html"
+    ).read_bytes()
+    register = (folder / "register.md").read_text(encoding="utf-8")
+    assert "Attendance often falls before other services notice anything." in register
+
+
 def _workspace(root: Path):  # type: ignore[no-untyped-def]  # a helper
     from charter.contracts.workspace import Workspace
 

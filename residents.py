@@ -21,6 +21,7 @@ from charter.acts import ACTS
 from charter.contracts.files import writer_lock
 from charter.errors import CharterError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.key import Key
 from charter.log import FileLog
 
 __all__ = ["verbs"]
@@ -42,7 +43,7 @@ Says = Annotated[
 
 @verbs.command()
 def resident(
-    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict, erase or rectify.")],
+    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict, erase, rectify or export.")],
     through: Through,
     reference: Reference,
     service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
@@ -64,6 +65,9 @@ def resident(
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     require("rights.file", role)
     log = _Log(invocation, role)
+    if right == "export":
+        _export(invocation, through, reference, by, role, reason, log)
+        return
     if right == "rectify":
         _rectify(invocation, through, reference, says, by, log)
         return
@@ -99,6 +103,71 @@ def _rectify(invocation: Invocation, through: str, reference: str, says: Path | 
         asdict(certificate) | {"corrected": sorted(said)},
         f"Certificate {certificate.request}: corrected {', '.join(sorted(said))}, filed {certificate.filed_at}. "
         "The old version is closed and kept. Run `sooner build` and `sooner rank` again.",
+    )
+
+
+def _export(invocation: Invocation, through: str, reference: str, by: str, role: str, reason: str, log: _Log) -> None:
+    from features.identity.export import draft
+    from features.identity.held import whose
+    from serving.held import held
+
+    key = Key.load(invocation.council, invocation.workspace)
+    person = whose(invocation, key, through, reference)
+    with writer_lock(invocation.workspace.root):
+        request = draft(
+            invocation,
+            through=through,
+            reference=reference,
+            elsewhere=held([person.person_id], invocation.workspace),
+            by=by,
+            role=role,
+            reason=reason,
+            log=log.record,
+        )
+        log.record({"action": "resident export", "request": request.id})
+    invocation.report(
+        {"draft": request.id, "filed_at": request.filed_at},
+        f"Draft {request.id} is sealed in the vault; nobody has read it. The data protection officer checks who asks, "
+        f"third parties and serious harm, then types `sooner hand-over {request.id} --to FOLDER`.",
+    )
+
+
+@verbs.command("hand-over")
+def hand_over(
+    draft: Annotated[str, typer.Argument(help="The draft, by its id.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to write it to, outside the workspace.")],
+    role: RoleName,
+    identity_checked: Annotated[bool, typer.Option("--identity-checked", help="It is they who ask.")] = False,
+    third_parties_checked: Annotated[
+        bool, typer.Option("--third-parties-checked", help="It tells of nobody else.")
+    ] = False,
+    serious_harm_checked: Annotated[
+        bool, typer.Option("--serious-harm-checked", help="Reading it would seriously harm nobody.")
+    ] = False,
+    leave_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", help="A service that a check found must be left out.")
+    ] = None,
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Release a resident's export, as a page and as JSON, once an officer has checked it."""
+    from features.identity.export import CHECKS
+    from features.identity.export import hand_over as release
+
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    require("export.release", role)
+    made = (identity_checked, third_parties_checked, serious_harm_checked)
+    checked = [check for check, done in zip(CHECKS, made, strict=True) if done]
+    with writer_lock(invocation.workspace.root):
+        released = release(invocation, draft, to=to, checked=checked, leave_out=leave_out or ())
+        _Log(invocation, role).record({"action": "export released", **released, "checked": checked})
+    invocation.report(
+        {**released, "folder": str(to)},
+        f"Export {draft} is in {to}/ ({', '.join(released['files'])}; digest {released['digest']}). The draft is gone: "
+        "keep no other copy than the resident's.",
     )
 
 

@@ -65,3 +65,11 @@ def test_people_have_needs_and_likelihoods() -> None:
         if "vendor" in path.parts or "static" in path.parts:
             continue
         assert not banned.search(path.read_text(encoding="utf-8")), path
+
+
+def test_each_decision_has_a_number_of_its_own_and_says_it() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert len(set(numbers)) == len(numbers), [n for n in numbers if numbers.count(n) > 1]
+    for page, number in zip(pages, numbers, strict=True):
+        assert re.match(rf"# 0*{int(number)}[.:] ", page.read_text(encoding="utf-8")), page

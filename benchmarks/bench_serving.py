@@ -19,7 +19,7 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,8 @@ def _running(command: Sequence[str], port: int, ready: str, **more: str) -> Iter
     """Run a server until the block ends; give its process and the seconds until it was ready."""
     began = time.perf_counter()
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log, env={**os.environ, **more})
+        process = subprocess.Popen(command, cwd=_ROOT, stdout=log, stderr=log, env={**os.environ, **more},
+                                   start_new_session=True)  # fmt: skip
         try:
             while True:
                 if process.poll() is not None or time.perf_counter() - began > 180:
@@ -105,8 +106,13 @@ def _running(command: Sequence[str], port: int, ready: str, **more: str) -> Iter
                     time.sleep(0.02)
             yield process.pid, time.perf_counter() - began
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
+            # The whole group: MLflow's own command leaves its server running.
+            os.killpg(process.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
 
 
 def _serve(invocation: Invocation, port: int, python: str = sys.executable) -> list[str]:
@@ -156,8 +162,9 @@ def scores(invocation: Invocation) -> list[Row]:
         with_mlflow = importlib.util.find_spec("mlflow") is not None
         if with_mlflow:
             stack.enter_context(_mlflow(bundle, ports[2], stack))
+            # MLflow refuses null: a column of Python's None is no number to it. What was not seen is sent as 0.
             values = json.loads(one)["rows"][0]
-            frame = {"dataframe_split": {"columns": list(values), "data": [list(values.values())]}}
+            frame = {"dataframe_split": {"columns": list(values), "data": [[v or 0.0 for v in values.values()]]}}
             ways.append(Way(_connect(ports[2]), "POST", "/invocations", json.dumps(frame), json_kind))
         found = turns(ways, _ONE)
         many = _body(bundle, serving_at_scale.FEATURE_ROWS)

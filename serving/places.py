@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from charter.ranking import order, rank_within
 from serving.bundle import Bundle
 from serving.store import IssuedList
 
-__all__ = ["Place", "check_fits", "margins_of", "places_of", "scored", "teams_of"]
+__all__ = ["Place", "below_of", "check_fits", "margins_of", "places_of", "scored", "teams_of"]
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,29 @@ def places_of(
 
     A row that its list leaves out (`excluded`) takes no place: the next one moves up.
     """
+    return [place for place in _ordered(council, at, margins, headers) if place.rank <= place.header.capacity]
+
+
+def below_of(
+    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList], number: int
+) -> list[Place]:
+    """Return `number` places of each list drawn by lot from just below its line, for a second look; none is listed.
+
+    Drawn from as many households below the line as there are places above it, by the lot of their names: the same each
+    time it is drawn.
+    """
+    below: dict[str, list[tuple[bytes, int, Place]]] = {team: [] for team in headers}
+    for place in _ordered(council, at, margins, headers):
+        if place.header.capacity < place.rank <= 2 * place.header.capacity:
+            lot = f"{place.header.programme}/{place.header.id}/{at.entity[place.row].decode()}"
+            below[place.header.team].append((hashlib.sha256(lot.encode()).digest(), place.rank, place))
+    return [place for found in below.values() for _, _, place in sorted(found, key=lambda one: one[:2])[:number]]
+
+
+def _ordered(
+    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList]
+) -> list[Place]:
+    """Return everybody whom the lists don't leave out, by team and rank, to twice each team's capacity."""
     teams = teams_of(council, at)
     names = at.entity
     left_out = np.array(
@@ -86,6 +110,6 @@ def places_of(
     places = [
         Place(int(row), headers[str(teams[row])], int(rank), "ranked")
         for row, rank in zip(rows.tolist(), within.tolist(), strict=True)
-        if rank <= headers[str(teams[row])].capacity
+        if rank <= 2 * headers[str(teams[row])].capacity
     ]
     return sorted(places, key=lambda place: (place.header.team, place.rank))

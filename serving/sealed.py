@@ -29,6 +29,7 @@ from serving.places import Place, places_of, scored
 from serving.reasons import reasons
 from serving.seal import canonical, digest, read, referral_id
 from serving.store import IssuedList, Referral, Store
+from serving.tables import BELOW
 
 __all__ = ["origin", "records", "reproduce"]
 
@@ -145,6 +146,7 @@ def _referral(record: Mapping[str, Any]) -> Referral:
         bundle=record["bundle"],
         sealed=sealed,
         digest=digest(sealed),
+        status="new" if record["rank"] <= record["capacity"] else BELOW,
     )
 
 

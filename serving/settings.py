@@ -13,10 +13,24 @@ from typing import Any
 from charter.errors import DefinitionError
 from serving.tables import DISPOSITIONS
 
-__all__ = ["Choice", "Need", "Settings"]
+__all__ = ["SECOND_LOOKS", "Choice", "Need", "Settings"]
+
+SECOND_LOOKS = ("agreed", "overridden", "below")
+"""What a manager looks at again: agreed with the list, decided against it, and households just below its line."""
 
 _SECTIONS = frozenset(
-    {"capacity", "list", "cooling_off", "exploration", "own_view", "decision", "reason", "need", "example"}
+    {
+        "capacity",
+        "list",
+        "cooling_off",
+        "exploration",
+        "own_view",
+        "second_look",
+        "decision",
+        "reason",
+        "need",
+        "example",
+    }
 )
 
 
@@ -59,6 +73,7 @@ class Settings:
     cooling_off: Mapping[str, int]
     exploration_share: float
     own_view_one_in: int
+    second_look: Mapping[str, int]
     choices: tuple[Choice, ...]
     needs: tuple[Need, ...]
 
@@ -85,6 +100,7 @@ class Settings:
             cooling_off=_cooling_off(worklist.get("cooling_off", {})),
             exploration_share=share,
             own_view_one_in=one_in,
+            second_look=_second_look(worklist.get("second_look", {})),
             choices=_choices(worklist.get("decision", ()), worklist.get("reason", {})),
             needs=tuple(Need(row["title"], tuple(row["signals"])) for row in worklist.get("need", ())),
         )
@@ -110,6 +126,13 @@ def _cooling_off(raw: Mapping[str, Any]) -> dict[str, int]:
         if name not in DISPOSITIONS or not isinstance(weeks, int) or not 0 <= weeks <= 520:
             _refuse("cooling_off", f"{name} = {weeks!r}: it takes weeks (0 to 520) by {', '.join(DISPOSITIONS)}")
     return dict(raw)
+
+
+def _second_look(raw: Mapping[str, Any]) -> dict[str, int]:
+    for name, number in raw.items():
+        if name not in SECOND_LOOKS or not isinstance(number, int) or not 0 <= number <= 20:
+            _refuse("second_look", f"{name} = {number!r}: it takes 0 to 20 of {', '.join(SECOND_LOOKS)}")
+    return {name: raw.get(name, 0) for name in SECOND_LOOKS}
 
 
 def _choices(rows: Any, words: Mapping[str, str]) -> tuple[Choice, ...]:

@@ -16,14 +16,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from charter.errors import SoonerError, UsageError
 from charter.log import Anchor, Entry, anchor, follow, verify
 from serving.database import reading, writing
 from serving.identity import Identity
-from serving.tables import DISPOSITIONS, anchors, audit, decisions, lists, members, referrals
+from serving.tables import BELOW, DISPOSITIONS, anchors, audit, decisions, lists, members, referrals
 
 __all__ = ["ConflictError", "Decision", "IssuedList", "Referral", "Store", "now_text"]
 
@@ -189,7 +189,11 @@ class Store:
                     action="list.issued",
                     subject=f"{header.programme}/{header.id}",
                     purpose="rank",
-                    detail={"referrals": len(rows), "bundle": header.bundle, "matrix": header.matrix},
+                    detail={
+                        "referrals": sum(r.status != BELOW for r, _ in rows),
+                        "bundle": header.bundle,
+                        "matrix": header.matrix,
+                    },
                 )
                 new += 1
         return new
@@ -231,14 +235,22 @@ class Store:
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
         """Return the referrals of a list in their order, those removed since among them."""
-        wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id)
+        return self._listed(programme, list_id, referrals.c.status != BELOW)
+
+    def below(self, programme: str, list_id: str) -> list[Referral]:
+        """Return what was kept of households just below the line of a list, for a second look alone."""
+        return self._listed(programme, list_id, referrals.c.status == BELOW)
+
+    def _listed(self, programme: str, list_id: str, which: ColumnElement[bool]) -> list[Referral]:
+        wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, which)
         with reading(self._engine) as connection:
             return [Referral(**row._mapping) for row in connection.execute(wanted.order_by(referrals.c.rank))]
 
     def referral(self, referral_id: str) -> Referral | None:
         """Return one referral, or None."""
         with reading(self._engine) as connection:
-            row = connection.execute(select(referrals).where(referrals.c.id == referral_id)).one_or_none()
+            wanted = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
+            row = connection.execute(wanted).one_or_none()
         return Referral(**row._mapping) if row is not None else None
 
     def members(self, referral_id: str) -> tuple[str, ...]:
@@ -248,34 +260,41 @@ class Store:
             return tuple(connection.execute(wanted).scalars())
 
     def remove(self, persons: Iterable[str], why: str, actor: str) -> int:
-        """Take every referral of these people off its list; the sealed record stays. Return how many were removed."""
+        """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
+
+        What was only kept for a second look was never issued, so it is deleted.
+        """
         wanted = sorted(set(persons))
         if not wanted:
             return 0
+        removed = 0
         with self._acting() as act:
-            rows = act.connection.execute(
-                select(referrals.c.id)
+            found = act.connection.execute(
+                select(referrals.c.id, referrals.c.status)
                 .join(members, members.c.referral == referrals.c.id)
                 .where(members.c.person.in_(wanted), referrals.c.removed == "")
                 .distinct()
                 .order_by(referrals.c.id)
-            ).scalars()
-            removed = list(rows)
-            for referral_id in removed:
-                act.connection.execute(
-                    update(referrals)
-                    .where(referrals.c.id == referral_id)
-                    .values(removed=why, version=referrals.c.version + 1)
-                )
+            ).all()
+            for row in found:
+                mine = referrals.c.id == row.id
+                if row.status == BELOW:
+                    act.connection.execute(delete(members).where(members.c.referral == row.id))
+                    act.connection.execute(delete(referrals).where(mine))
+                else:
+                    act.connection.execute(
+                        update(referrals).where(mine).values(removed=why, version=referrals.c.version + 1)
+                    )
+                    removed += 1
                 act.log(
                     actor=actor,
                     role="system",
-                    action="referral.removed",
-                    subject=referral_id,
+                    action="second_look.deleted" if row.status == BELOW else "referral.removed",
+                    subject=row.id,
                     purpose="rank",
                     detail={"why": why},
                 )
-        return len(removed)
+        return removed
 
     # Decisions
 
@@ -338,6 +357,7 @@ class Store:
                 referrals.c.id == decision.referral,
                 referrals.c.version == decision.version,
                 referrals.c.removed == "",
+                referrals.c.status != BELOW,
             )
             .values(status=decision.disposition, version=decision.version + 1)
         )
@@ -432,7 +452,7 @@ class Store:
             select(referrals.c.team, referrals.c.status, func.count())
             .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
             .join(newest, and_(newest.c.team == lists.c.team, newest.c.as_of == lists.c.as_of))
-            .where(referrals.c.programme == programme, referrals.c.removed == "")
+            .where(referrals.c.programme == programme, referrals.c.removed == "", referrals.c.status != BELOW)
             .group_by(referrals.c.team, referrals.c.status)
         )
         found: dict[str, dict[str, int]] = {}
@@ -445,7 +465,8 @@ class Store:
 
     def touched(self, **by: str) -> list[Referral]:
         """Return the referrals whose columns have these values (bundle=..., snapshot=..., entity=...), in order."""
-        wanted = select(referrals).order_by(referrals.c.programme, referrals.c.list, referrals.c.rank)
+        wanted = select(referrals).where(referrals.c.status != BELOW)
+        wanted = wanted.order_by(referrals.c.programme, referrals.c.list, referrals.c.rank)
         for column, value in by.items():
             wanted = wanted.where(referrals.c[column] == value)
         with reading(self._engine) as connection:
@@ -498,6 +519,16 @@ class Store:
             detail = connection.execute(wanted).scalars().first()
         found: Mapping[str, Any] | None = json.loads(detail) if detail else None
         return found
+
+    def second_looks(self, referral_ids: Sequence[str]) -> dict[str, str]:
+        """Return the view that a manager gave of each case at a second look, the newest of each."""
+        wanted = (
+            select(audit.c.subject, audit.c.detail)
+            .where(audit.c.action == "second_look.given", audit.c.subject.in_(list(referral_ids)))
+            .order_by(audit.c.at)
+        )
+        with reading(self._engine) as connection:
+            return {row.subject: str(json.loads(row.detail)["view"]) for row in connection.execute(wanted)}
 
     def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
         """Return how many reviewers said that they know the family, by referral."""

@@ -27,7 +27,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["DISPOSITIONS", "anchors", "audit", "decisions", "lists", "members", "metadata", "referrals"]
+__all__ = ["BELOW", "DISPOSITIONS", "anchors", "audit", "decisions", "lists", "members", "metadata", "referrals"]
+
+BELOW = "below"
+"""The status of a household just below the line: kept for a second look, on no list, and never decided on."""
 
 DISPOSITIONS = (
     "taken_up",

@@ -30,7 +30,7 @@ from serving.actions import csv_text, export
 from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.elsewhere import give_way, held
-from serving.places import Place, places_of, scored, teams_of
+from serving.places import Place, below_of, places_of, scored, teams_of
 from serving.sealed import records
 from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store, now_text
@@ -117,6 +117,7 @@ def rank(
         headers, kept = _headers(invocation, store, settings, capacity, bundle, matrix, at, refresh, moment)
         elsewhere = held(store, invocation.programme, now_text(moment))
         headers, places = give_way(headers, at.entity, elsewhere, partial(places_of, council, at, margins))
+        places += below_of(council, at, margins, headers, settings.second_look["below"])
         with invocation.progress("Explaining each referral", total=len(places)) as step:
             made = records(bundle, matrix, at, margins, places, council.time_zone)
             step(len(made))

@@ -53,6 +53,8 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/practice", practice.practice, methods=["GET"]),
             Route("/practice", practice.answered, methods=["POST"]),
             Route("/manager", manager.manager),
+            Route("/manager/second-look/{referral}", manager.second_look, methods=["GET"]),
+            Route("/manager/second-look/{referral}", manager.looked, methods=["POST"]),
             Route("/board", board.board),
             Route("/board/pack", board.board_pack),
             Route("/board/suspend", board.suspend, methods=["POST"]),

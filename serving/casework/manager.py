@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from charter.council import Team
 from serving.casework.pages import Pages
+from serving.casework.second_look import VIEWS, Look, looks, tally
 from serving.casework.view import STATUS, list_words, reference
+from serving.identity import Identity
 from serving.store import IssuedList
 
 __all__ = ["Manager"]
+
+
+_KINDS = {
+    "agreed": "Where the list was agreed with",
+    "overridden": "Where it was not",
+    "below": "Just below the line",
+}
 
 
 class Manager(Pages):
@@ -29,10 +40,11 @@ class Manager(Pages):
             if identity.may("manager.read", team.id)
         ]
         self.desk.store.log(identity, "manager.viewed", purpose="display")
-        return self.page(request, "manager.html", title="Managing the lists", teams=teams)
+        return self.page(request, "manager.html", title="Managing the lists", teams=teams, kinds=_KINDS)
 
     def _team_figures(self, team: Team, counts: Mapping[str, int]) -> Mapping[str, Any]:
         header = self.desk.store.current_list(self.desk.programme, team.id)
+        sample = self._looks(team.id) if header else []
         return {
             "team": team,
             "header": header,
@@ -40,19 +52,10 @@ class Manager(Pages):
             "waiting": counts.get("new", 0) + counts.get("deferred", 0),
             "decided": [(STATUS[s], n) for s, n in sorted(counts.items()) if s not in ("new", "deferred")],
             "left_out": len(header.excluded) if header else 0,
-            "sample": self._second_look(header) if header else [],
+            "sample": sample,
+            "tally": tally(sample),
             "conflicts": self._conflicts(header) if header else [],
         }
-
-    def _second_look(self, header: IssuedList) -> list[tuple[str, str]]:
-        """Return up to four decided cases, drawn by the lottery of their ids; which were agreed is not said."""
-        decided = [
-            referral
-            for referral in self.desk.store.referrals(self.desk.programme, header.id)
-            if referral.status not in ("new", "deferred")
-        ]
-        drawn = sorted(decided, key=lambda referral: referral.digest)[:4]
-        return [(referral.id, f"Case {reference(referral)}") for referral in drawn]
 
     def _conflicts(self, header: IssuedList) -> list[tuple[str, str]]:
         """Return the cases that wait for somebody who doesn't know the family."""
@@ -63,3 +66,53 @@ class Manager(Pages):
         }
         known = self.desk.store.conflicts(list(waiting))
         return [(one, f"Case {reference(waiting[one])}") for one in sorted(known)]
+
+    def _looks(self, team: str) -> list[Look]:
+        return looks(self.desk.store, self.desk.programme, team, self.desk.settings.second_look)
+
+    def _look(self, request: Request) -> tuple[Identity, Team, Look]:
+        """Return who asks, and the case of the sample that is asked for; refuse any other."""
+        identity = self.allow(request, "manager.read")
+        for team in self.desk.invocation.council.teams:
+            if identity.may("manager.read", team.id) and self.desk.store.lists(self.desk.programme, team.id):
+                for look in self._looks(team.id):
+                    if look.referral.id == request.path_params["referral"]:
+                        self.running(team.id, look.referral.bundle)
+                        return identity, team, look
+        raise HTTPException(404)
+
+    def second_look(self, request: Request) -> Response:
+        """Show one case of the sample without names, place, or what was decided."""
+        identity, team, look = self._look(request)
+        self.desk.store.log(identity, "second_look.viewed", subject=look.referral.id, purpose="evaluate")
+        record = self.desk.record(look.referral)
+        return self.page(
+            request,
+            "second_look.html",
+            title=f"Second look: {look.words}",
+            team=team,
+            look=look,
+            ages=[person["age"] for person in record["people"]],
+            reasons=record["reasons"],
+            as_of=record["as_of"],
+            views=VIEWS,
+        )
+
+    async def looked(self, request: Request) -> Response:
+        """Record what the manager would do, then go on to the next."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._looked, request, fields)
+
+    def _looked(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity, team, look = self._look(request)
+        view = fields.get("view", "")
+        if view not in VIEWS:
+            return RedirectResponse(f"/manager/second-look/{look.referral.id}", status_code=303)
+        if not look.view:
+            detail = {"view": view, "kind": look.kind}
+            self.desk.store.log(
+                identity, "second_look.given", subject=look.referral.id, purpose="evaluate", detail=detail
+            )
+        following = next((one for one in self._looks(team.id) if not one.view), None)
+        target = f"/manager/second-look/{following.referral.id}" if following else "/manager"
+        return RedirectResponse(target, status_code=303)

@@ -1,0 +1,69 @@
+"""A manager's second look: cases drawn by lot each month, judged blind, then held beside what was decided.
+
+    agreed        taken up, or help was offered       drawn from the month's decided cases
+    overridden    decided against the list
+    below         just below the line                  records kept when the list was made (serving.places)
+
+Until all of a team's cases are judged, nothing says which is of which kind; no page of it shows a name, place or rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from serving.casework.view import reference
+from serving.settings import SECOND_LOOKS
+from serving.store import Referral, Store
+
+__all__ = ["VIEWS", "Look", "looks", "tally"]
+
+VIEWS = {
+    "offer": "I would offer help",
+    "wait": "I would not contact this household now",
+    "unsure": "I can’t tell from this",
+}
+_AGREED = frozenset({"taken_up", "family_said_no", "stepped_up"})
+_OVERRIDDEN = frozenset({"set_aside", "already_supported", "wrong_data"})
+
+
+@dataclass(frozen=True)
+class Look:
+    """One case of the sample; `view` is the manager's, or ''."""
+
+    referral: Referral
+    kind: str
+    view: str
+
+    @property
+    def words(self) -> str:
+        """What it is called."""
+        return f"Case {reference(self.referral)}"
+
+
+def looks(store: Store, programme: str, team: str, numbers: Mapping[str, int]) -> list[Look]:
+    """Return a team's sample of the month of its newest list, in an order that says nothing of its kinds."""
+    lists = store.lists(programme, team)
+    month = [one for one in lists if one.as_of[:7] == lists[0].as_of[:7]]
+    decided = [one for header in month for one in store.referrals(programme, header.id) if not one.removed]
+    kinds = {
+        "agreed": [one for one in decided if one.status in _AGREED],
+        "overridden": [one for one in decided if one.status in _OVERRIDDEN],
+        "below": [one for header in month for one in store.below(programme, header.id) if not one.removed],
+    }
+    drawn = [(one, kind) for kind in SECOND_LOOKS for one in sorted(kinds[kind], key=_lot)[: numbers[kind]]]
+    views = store.second_looks([one.id for one, _ in drawn])
+    return sorted((Look(one, kind, views.get(one.id, "")) for one, kind in drawn), key=lambda look: _lot(look.referral))
+
+
+def tally(sample: Sequence[Look]) -> list[tuple[str, int, int]]:
+    """Return of each kind how many were judged and for how many help would be offered; nothing before all are."""
+    if not sample or any(not look.view for look in sample):
+        return []
+    kinds = {kind: [look for look in sample if look.kind == kind] for kind in SECOND_LOOKS}
+    return [(kind, len(found), sum(look.view == "offer" for look in found)) for kind, found in kinds.items() if found]
+
+
+def _lot(referral: Referral) -> bytes:
+    return hashlib.sha256(f"second look {referral.id}".encode()).digest()

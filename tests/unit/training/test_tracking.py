@@ -73,12 +73,12 @@ def test_the_parent_holds_the_definition_the_register_in_english_and_the_page(tr
     (parent,) = parents(runs)
     names = {one.path for one in client.list_artifacts(parent.info.run_id)}
     assert {"definition.json", "matrix.json", "metrics.json", "run.json", "register.md", "report.html"} <= names
-    folder = Path(client.download_artifacts(parent.info.run_id, "report.html")).parent
-    assert (folder / "report.html").read_bytes() == (
-        Run.open(_workspace(workspace)).folder / "report.html"
-    ).read_bytes()
-    register = (folder / "register.md").read_text(encoding="utf-8")
-    assert "Attendance often falls before other services notice anything." in register
+    page, register = (
+        Path(client.download_artifacts(parent.info.run_id, name)) for name in ("report.html", "register.md")
+    )
+    own = Run.open(_workspace(workspace)).folder
+    assert page.read_bytes() == (own / "report.html").read_bytes()
+    assert "Attendance often falls before other services notice anything." in register.read_text(encoding="utf-8")
 
 
 def _workspace(root: Path):  # type: ignore[no-untyped-def]  # a helper

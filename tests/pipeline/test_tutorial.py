@@ -1,0 +1,53 @@
+"""The tutorial's notebook does what it says, from top to bottom, on a real workspace."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charter.contracts.files import folder_digest, pointed
+from charter.contracts.workspace import Workspace
+
+pytestmark = [
+    pytest.mark.xdist_group("demo"),
+    # Jupyter's own: where it looks for its files, and the event loop it makes.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "tutorial" / "two_features.ipynb"
+
+
+def outputs(cell: Any) -> str:
+    return "".join(str(part.get("data", {}).get("text/plain", part.get("text", ""))) for part in cell["outputs"])
+
+
+def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    early_help = Workspace(own_workspace, "early_help")
+    before = folder_digest(early_help.scores), pointed(early_help.matrix)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    made = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(own_workspace.parent)}}
+    ).execute()
+    said = "\n".join(outputs(cell) for cell in made["cells"] if cell["cell_type"] == "code")
+    assert "recommended" in said
+    assert "absences_6m" in said
+    assert "lightgbm" in said
+    assert "metrics.precision" in said
+    assert (folder_digest(early_help.scores), pointed(early_help.matrix)) == before
+    assert pointed(Workspace(own_workspace, "two_features").scores) is not None
+
+
+def test_the_notebook_takes_about_fifteen_lines_and_holds_no_results() -> None:
+    import nbformat
+
+    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4)["cells"] if cell["cell_type"] == "code"]
+    statements = [one for cell in cells for one in ast.parse(cell["source"]).body]
+    assert len([one for one in statements if not isinstance(one, ast.Import | ast.ImportFrom)]) <= 15
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)

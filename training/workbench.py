@@ -1,0 +1,148 @@
+"""What a data scientist does in a notebook, in a few lines (docs/tutorial/two_features.ipynb).
+
+    bench = Workbench.open("workspace")                    a workspace that was pulled and linked
+    mine = bench.define("two_features", Feature(...), ...) the same cohort, outcome, teams and dates, other features
+    X, y, folds = mine.data()                              for anything that follows scikit-learn's conventions
+    run = mine.train()                                     Sooner's own models, judged at the teams' places
+    mine.compare(run)                                      a row a model
+
+The charter and the register decide here as everywhere: a feature they don't allow is refused. A programme made here has
+a matrix, scores and an experiment of its own; nothing of the programmes it borrows from is changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.files import new_folder, write_text, writer_lock
+from charter.contracts.matrix import Matrix
+from charter.contracts.workspace import Workspace
+from charter.errors import UsageError
+from charter.invocation import Invocation
+from features.grammar import Definition, Feature
+from features.matrix import build
+from training.dataset import MISSING
+from training.experiment import train
+from training.planning import make_plan
+from training.report import figure_of
+from training.run import Run
+from training.tracking import tracking_uri
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]  # it ships no types
+
+__all__ = ["Workbench"]
+
+_MEASURES = ("precision", "recall", "missed", "false_positives_per_found", "auroc")
+
+_DEFINITION = '''"""Made in a notebook from {base}'s cohort and outcome."""
+
+from features.grammar import Definition
+
+_READ = Definition.of({document})
+COHORT, OUTCOME, FEATURES = _READ.cohort, _READ.outcome, list(_READ.features)
+'''
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """One programme in one workspace."""
+
+    invocation: Invocation
+
+    @classmethod
+    def open(cls, workspace: str | Path, programme: str = "", council: str | Path = "council") -> Workbench:
+        """Open a programme (the only or first one) of a council (the shipped one) in a workspace."""
+        return cls(Invocation.open(Path(council), programme, Path(workspace), quiet=True))
+
+    def define(self, name: str, *features: Feature) -> Workbench:
+        """Return a programme `name` with these features and this programme's cohort, outcome, teams and settings.
+
+        It is left in the workspace's `councils/NAME/`, a council's folder like any other. Raises UsageError for the
+        name of a programme that the council has, DefinitionError for features that do not fit.
+        """
+        base, council = self.invocation.programme, self.invocation.council
+        if name in council.programmes:
+            raise UsageError(f"the council has a programme {name} already.", "Choose another name for yours.")
+        old = Definition.load(self.invocation.programme_folder / "definition.py")
+        definition = Definition(name, old.cohort, old.outcome, features)
+        folder = self.invocation.workspace.root / "councils" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        with new_folder(folder) as beside:
+            for path in sorted(council.folder.glob("*.toml")):
+                shutil.copy(path, beside / path.name)
+            shutil.copytree(self.invocation.programme_folder, beside / name)
+            written = _DEFINITION.format(base=base, document=repr(definition.document()))
+            write_text(beside / name / "definition.py", written)
+        workspace = Workspace(self.invocation.workspace.root, name)
+        made = replace(self.invocation, council=replace(council, folder=folder), programme=name, workspace=workspace)
+        return Workbench(made)
+
+    def matrix(self) -> Matrix:
+        """Build the programme's matrix, or find it where it was built before."""
+        return Matrix.open(build(self.invocation))
+
+    def data(self) -> tuple[pd.DataFrame, NDArray[np.int8], list[tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+        """Return (X, y, folds) for scikit-learn: `cross_val_score(model, X, y, cv=folds)`.
+
+        X (rows, features) of every row whose label is known, indexed by as-of date; NaN is not seen. y (rows,) is 0
+        or 1. `folds` are the selection folds as row numbers (train, test), with the embargo between them; the final
+        period is in none of them.
+        """
+        import pandas as pd
+
+        planned = make_plan(self.invocation, self.matrix())
+        data, made, labels, days = planned.data, [], [], []
+        for day in planned.learned:
+            label = data.labels(day, data.taken_at)
+            known = label != MISSING
+            made.append(np.asarray(data.at(day).features)[known])
+            labels.append(label[known])
+            days += [day] * int(known.sum())
+        rows = pd.DataFrame(np.concatenate(made), columns=data.matrix.features, index=pd.Index(days, name="as_of"))
+        when = _days(days)
+        folds = [
+            (np.flatnonzero(np.isin(when, _days(fold.train))), np.flatnonzero(np.isin(when, _days(fold.test))))
+            for fold in planned.folds
+            if not fold.final
+        ]
+        return rows, np.concatenate(labels), folds
+
+    def train(self) -> Run:
+        """Build and train as `sooner train` does, with one run in MLflow, and return it."""
+        with writer_lock(self.invocation.workspace.root):
+            self.matrix()
+            return train(self.invocation)
+
+    def compare(self, run: Run) -> pd.DataFrame:
+        """Return a row for each model, simplest first: figures over the selection periods, at the teams' places."""
+        import pandas as pd
+
+        metrics = run.metrics
+        rows = {
+            name: {measure: figure_of(metrics, name, measure)["estimate"] for measure in _MEASURES}
+            for name in metrics["models"]
+        }
+        return pd.DataFrame.from_dict(rows, orient="index")
+
+    def model(self, run: Run, name: str = "lightgbm") -> lgb.Booster:
+        """Return a run's candidate model of that name."""
+        return lgb.Booster(model_str=run.text(f"models/{name}.lgb"))
+
+    @property
+    def tracking_uri(self) -> str:
+        """The MLflow store in use; the experiment has the programme's name."""
+        return tracking_uri(self.invocation.workspace)
+
+
+def _days(days: Sequence[date]) -> NDArray[np.datetime64]:
+    return np.array(days, dtype="datetime64[D]")

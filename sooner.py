@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,10 +25,12 @@ import features.commands
 import residents
 import serving.commands
 import training.commands
+from charter.assessments import require_assessments
 from charter.contracts.files import pointed, read_json, writer_lock
 from charter.disk import is_full
 from charter.errors import BlockedError, DataError, SoonerError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.live import in_shadow
 from charter.policy import Policy
 from charter.register import Register
 from charter.signoffs import today
@@ -68,14 +70,24 @@ def promote(
     programme: ProgrammeName = "",
     workspace: WorkspaceDir = WORKSPACE,
     rollback: Annotated[bool, typer.Option("--rollback", help="Serve the release before this one again.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Through the second gate: let its lists be seen.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Make the newest audited model the champion and bundle it for serving; refuse without decision and sign-offs."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    if live:
+        with writer_lock(invocation.workspace.root):
+            release, until = charter.commands.go_live(invocation)
+        told = f"Lists of {release} may be seen until {until}; before then the next decision is due."
+        invocation.report({"release": release, "until": until.isoformat()}, told)
+        return
     with writer_lock(invocation.workspace.root):
         made = _promote(invocation, rollback=rollback)
-    invocation.report({"bundle": made.name, "folder": str(made)}, f"{made} is what serving reads now.")
+    invocation.report(
+        {"bundle": made.name, "folder": str(made)},
+        f"{made} is what lists are made with now; nobody is shown one before `sooner promote --live`.",
+    )
 
 
 def _promote(invocation: Invocation, *, rollback: bool = False) -> Path:
@@ -135,15 +147,27 @@ def _rank(
     refresh: bool = False,
     engine: str = "engine",
     master: str = "local[*]",
+    now: datetime | None = None,
 ) -> Any:
     from features.matrix import build
     from serving.worklist import rank as issue
 
     day = as_of or _taken_on(invocation)
+    _may_shadow(invocation)
     matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
     if engine != "spark":
-        return issue(invocation, matrix, day, refresh=refresh)
-    return issue(invocation, matrix, day, refresh=refresh, score=_scored_on(master))
+        return issue(invocation, matrix, day, refresh=refresh, now=now)
+    return issue(invocation, matrix, day, refresh=refresh, now=now, score=_scored_on(master))
+
+
+def _may_shadow(invocation: Invocation) -> None:
+    """Refuse to make lists in shadow of real data before the assessments that the charter asks for."""
+    release = pointed(invocation.workspace.release)
+    if release is None or not in_shadow(invocation.workspace, release.name, today(invocation)):
+        return
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    synthetic = bool(read_json(release / "manifest.json")["synthetic"])
+    require_assessments(policy.assessments, "shadow", synthetic=synthetic)
 
 
 def _scored_on(master: str) -> Any:
@@ -309,7 +333,10 @@ def demo(
         if decision["decision"] == "block":
             raise BlockedError(decision["sentence"], f"Read {_pack(invocation)}.")
         _sign(invocation, "decision")
-        result = _issue(invocation)
+        with _step(invocation, "promote"):
+            _promote(invocation)
+        with _step(invocation, "shadow"):
+            result = _live_through_shadow(invocation)
     places = _places(invocation)
     seconds = time.perf_counter() - began
     told = "\n".join(f"  {what:<11} {where}" for what, where in places.items())
@@ -321,6 +348,29 @@ def demo(
         serving.commands.serve(council=council, programme=programme, workspace=workspace)
 
 
+def _live_through_shadow(invocation: Invocation) -> Any:
+    """Play the shadow weeks up to today: lists that nobody sees, the second gate, `demo` sign-offs; then today's.
+
+    A demo's lists are few: of the first day, the middle and the end, a week ago, rather than of each week.
+    """
+    from fairness_reports.publish.live import audit_live
+
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    last = _taken_on(invocation)
+    weeks = policy.live.shadow_weeks
+    for before in (weeks, weeks // 2, 0):
+        day = last - timedelta(weeks=before + 1)
+        _rank(invocation, day, now=invocation.council.midnight(day))
+    audit_live(invocation)
+    decision = charter.commands.decide_run(invocation, live=True)
+    invocation.say(f"The second gate: {decision['decision']}. {decision['sentence']}")
+    if decision["decision"] == "block":
+        raise BlockedError(decision["sentence"], "Nobody is shown a list. Read findings.json in the audit's live/.")
+    _sign(invocation, "decision", live=True)
+    charter.commands.go_live(invocation)
+    return _rank(invocation)
+
+
 def _refuse_real_data(invocation: Invocation) -> None:
     newest = pointed(invocation.workspace.store)
     if newest is not None and not read_json(newest / "manifest.json")["synthetic"]:
@@ -329,11 +379,11 @@ def _refuse_real_data(invocation: Invocation) -> None:
         )
 
 
-def _sign(invocation: Invocation, what: str) -> None:
+def _sign(invocation: Invocation, what: str, *, live: bool = False) -> None:
     """Sign `what` as each role that must, marked `demo`: that opens synthetic data and nothing else."""
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
     for role in policy.signers(what):
-        charter.commands.sign_as(invocation, role.id, what, demo=True)
+        charter.commands.sign_as(invocation, role.id, what, demo=True, live=live)
 
 
 def _pack(invocation: Invocation) -> Path:

@@ -16,10 +16,11 @@ from charter.errors import BlockedError, CharterError, DataError, ReferredError,
 from charter.gate import decide as decide_on
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 from charter.key import Key, made_in
+from charter.live import open_live
 from charter.log import FileLog
 from charter.policy import Policy
 from charter.signature import read_signature
-from charter.signoffs import SignOff, add, expiry, statement, today
+from charter.signoffs import SignOff, add, expiry, read, require, statement, today
 from charter.vault import rotate as rotate_vault
 
 __all__ = ["decide", "rotate", "sign", "suspend", "verbs"]
@@ -29,6 +30,7 @@ verbs = typer.Typer(help="The rules: policy, gate, sign-offs and the kill switch
 COUNCIL = Path("council")
 WORKSPACE = Path("workspace")
 Run = Annotated[str, typer.Option("--run", help="The audited run; the newest by default.")]
+OfLive = Annotated[bool, typer.Option("--live", help="The second gate: of what the current release issued.")]
 RoleName = Annotated[str, typer.Option("--role", help="A role that the charter names.")]
 
 
@@ -40,25 +42,30 @@ def decide(
     as_json: AsJson = False,
     quiet: Quiet = False,
     run: Run = "",
+    live: OfLive = False,
 ) -> None:
     """Ask the charter's questions of the audit's findings: pass, refer (exit 15) or block (exit 13)."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
-        decision = decide_run(invocation, run)
+        decision = decide_run(invocation, run, live=live)
     if as_json or decision["decision"] == "pass":
         invocation.report(decision, decision["sentence"])
-    report = f"audit/{invocation.programme}/{decision['run']}/report.html"
+    report = f"audit/{invocation.programme}/{decision['run']}/{'live/' if live else ''}report.html"
     if decision["decision"] == "block":
         raise BlockedError(decision["sentence"], f"Read {report}; then change the model, not the gate.")
     if decision["decision"] == "refer":
         raise ReferredError(
-            decision["sentence"], f"The board reads {report}, then: `sooner sign --what decision --role ROLE`."
+            decision["sentence"],
+            f"The board reads {report}, then: `sooner sign --what decision{' --live' if live else ''} --role ROLE`.",
         )
 
 
-def decide_run(invocation: Invocation, run: str = "") -> dict[str, Any]:
-    """Decide on one run (the newest audited by default), leave `decision.json` beside its findings, and return it."""
-    folder = _audited(invocation, run)
+def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> dict[str, Any]:
+    """Decide on one run (the newest audited by default), leave `decision.json` beside its findings, and return it.
+
+    With `live`, on what the current release issued; where that is blocked, the programme is suspended at once.
+    """
+    folder = _audited(invocation, run, live=live)
     findings = read_json(folder / "findings.json")
     check_document("findings", findings)
     day = today(invocation)
@@ -66,7 +73,7 @@ def decide_run(invocation: Invocation, run: str = "") -> dict[str, Any]:
     earlier = [
         read_json(path)
         for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
-        if path.parent.name != folder.name
+        if path.parent != folder and not live
     ]
     decision = decide_on(
         findings,
@@ -78,6 +85,9 @@ def decide_run(invocation: Invocation, run: str = "") -> dict[str, Any]:
     )
     check_document("decision", decision)
     write_json(folder / "decision.json", decision)
+    if live and decision["decision"] == "block":
+        path = suspensions.breach(invocation.workspace, decision["sentence"])
+        _log(invocation).append(actor="command", role=suspensions.GATE, action="suspend", subject=path.stem)
     return decision
 
 
@@ -98,12 +108,13 @@ def sign(
     until: Annotated[
         datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The day that the signed line names.")
     ] = None,
+    live: OfLive = False,
 ) -> None:
     """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     last = until.date() if until else None
     with writer_lock(invocation.workspace.root):
-        signoff = sign_as(invocation, role, what, demo=demo, run=run, signature=signature, until=last)
+        signoff = sign_as(invocation, role, what, demo=demo, run=run, signature=signature, until=last, live=live)
     invocation.report(
         {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
         f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
@@ -119,9 +130,11 @@ def sign_as(
     run: str = "",
     signature: Path | None = None,
     until: date | None = None,
+    live: bool = False,
 ) -> SignOff:
     """Record a role's sign-off of the charter or of a run's decision, and return it.
 
+    With `live`, of the second gate's decision; made before outcomes are known, it ends when they will be.
     `signature` is a file with the role's signature of the line that `charter.signoffs.statement` gives for `until`; a
     `demo` needs none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
     demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and
@@ -135,11 +148,11 @@ def sign_as(
     if what not in signing.signs:
         able = ", ".join(one.id for one in policy.signers(what))
         raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
-    longest = expiry(signing, day)
+    path, sha256, ends = _signed_thing(invocation, what, run, demo=demo, live=live)
+    longest = min(expiry(signing, day), ends or date.max)
     expires = until or longest
     if not day < expires <= longest:
         raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
-    path, sha256 = _signed_thing(invocation, what, run, demo=demo)
     signoff = SignOff(role, what, sha256, datetime.now(UTC), expires, "demo")
     if not demo:
         signoff = _signed(signoff, policy, signature)
@@ -150,19 +163,23 @@ def sign_as(
     return signoff
 
 
-def _signed_thing(invocation: Invocation, what: str, run: str, *, demo: bool) -> tuple[Path, str]:
-    """Return where the sign-off belongs, and the sha256 it is of."""
+def _signed_thing(
+    invocation: Invocation, what: str, run: str, *, demo: bool, live: bool
+) -> tuple[Path, str, date | None]:
+    """Return where the sign-off belongs, the sha256 it is of, and the day on which the next decision is due."""
     if what == "charter":
         charter = invocation.council.folder / "charter.toml"
         council = invocation.council.folder / "signoffs.toml"
-        return invocation.workspace.signoffs if demo else council, file_digest(charter)
-    folder = _audited(invocation, run)
+        return invocation.workspace.signoffs if demo else council, file_digest(charter), None
+    folder = _audited(invocation, run, live=live)
     decision = folder / "decision.json"
     if not decision.exists():
         raise DataError(f"there is no decision on run {folder.name} to sign.", "Run `sooner decide`.")
-    if read_json(decision)["decision"] == "block":
+    document = read_json(decision)
+    if document["decision"] == "block":
         raise BlockedError("a blocked decision cannot be accepted.", "Only another model, or another charter, can.")
-    return folder / "signoffs.toml", file_digest(decision)
+    due = document.get("next_decision_by")
+    return folder / "signoffs.toml", file_digest(decision), date.fromisoformat(due) if due else None
 
 
 def _signed(signoff: SignOff, policy: Policy, signature: Path | None) -> SignOff:
@@ -250,11 +267,42 @@ def rotate(
     )
 
 
-def _audited(invocation: Invocation, run: str) -> Path:
+def go_live(invocation: Invocation) -> tuple[str, date]:
+    """Open the second gate for the current release; return it and the day on which the next decision is due.
+
+    Raises what `charter.signoffs.require` raises, and DataError where another model was promoted since the audit.
+    """
+    folder = _issued(invocation)
+    release = read_json((pointed(invocation.workspace.release) or folder) / "manifest.json")
+    decision = require(invocation, folder, synthetic=bool(release["synthetic"]), live=True)
+    if read_json(folder / "findings.json")["inputs"].get("model.lgb") != release["model_sha256"]:
+        raise DataError("another model was promoted since this audit.", "Run `sooner audit --live` again.")
+    sha256 = file_digest(folder / "decision.json")
+    until = min(one.expires for one in read(folder / "signoffs.toml") if one.sha256 == sha256)
+    open_live(invocation.workspace, release["id"], decision, sha256, until)
+    _log(invocation).append(actor="command", role="", action="go live", subject=release["id"])
+    return str(release["id"]), until
+
+
+def _audited(invocation: Invocation, run: str, *, live: bool = False) -> Path:
     audit = invocation.workspace.audit
+    if live:
+        return _issued(invocation)
     folder = audit / run if run else pointed(audit)
     if folder is None or not (folder / "findings.json").exists():
         raise DataError(f"there is no audit{f' of run {run}' if run else ''} to decide on.", "Run `sooner audit`.")
+    return folder
+
+
+def _issued(invocation: Invocation) -> Path:
+    """Return the folder of the audit of what the current release issued."""
+    release = pointed(invocation.workspace.release)
+    if release is None:
+        raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
+    run = str(read_json(release / "manifest.json")["run"])
+    folder = invocation.workspace.audit / run / "live"
+    if not (folder / "findings.json").exists():
+        raise DataError("what the release issued has not been audited.", "Run `sooner audit --live`.")
     return folder
 
 

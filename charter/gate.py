@@ -4,6 +4,7 @@
       fail                     the whole interval is beyond the limit, or a figure's whole interval beyond its bound
       pass                     the whole intervals are within limit and bound, among enough households
       insufficient             anything else: also too few households, and a finding that has no interval
+    at its stage               of the tested past; of lists that nobody has seen; of lists whose outcomes are known
     the decision               block if anything fails or is missing, else refer if anything is insufficient, else pass
 
 Within one gate several groups are asked about, and one in forty fair ones would fail by chance: failing follows Holm's
@@ -31,6 +32,8 @@ _Z = NormalDist().inv_cdf(0.975)
 # A gap seen four times in five: its distance from the limit in standard errors.
 _POWER = _Z + NormalDist().inv_cdf(0.8)
 _LONGEST_DAYS = 3653
+# What is asked at each stage: once outcomes are known, everything that could be asked without them is asked again.
+_ASKED = {"test": ("test",), "shadow": ("shadow",), "live": ("shadow", "live")}
 
 
 @dataclass(frozen=True)
@@ -84,17 +87,19 @@ def decide(
     `today` decides which waivers still hold and when enough data is due; `earlier` are decisions on earlier runs of
     the programme; `red_lines` the residents' cases with the answers they got (`scenarios.answered`). Deny by default:
     findings made under another charter, a gate without a finding, a case that came out otherwise than the panel
-    expects, and fewer cases than the charter asks for, all block.
+    expects, and fewer cases than the charter asks for, all block; so do findings of fewer weeks in shadow than the
+    charter asks for, and a drift of who is selected.
     """
     policy = policy.of(findings["programme"])
+    stage = str(findings.get("stage", "test"))
     answers: list[_Answer] = []
-    for gate in policy.gates:
+    for gate in policy.asked(*_ASKED[stage]):
         answers.extend(_answers(gate, findings, policy, today, earlier))
     edited = findings.get("charter_sha256") != policy.sha256
     open_answers = [answer for answer in answers if answer.waiver is None]
     failed = [answer for answer in open_answers if answer.verdict == "fail"]
     unsure = [answer for answer in open_answers if answer.verdict == "insufficient"]
-    crossed = _crossed(red_lines, policy)
+    crossed = " ".join(filter(None, (_crossed(red_lines, policy), _too_soon(findings, policy), _drifted(findings))))
     decision = "block" if edited or crossed or failed else "refer" if unsure else "pass"
     return {
         "schema_version": 1,
@@ -105,6 +110,8 @@ def decide(
         "charter_sha256": policy.sha256,
         "findings_sha256": findings_sha256,
         "decided_on": today.isoformat(),
+        "stage": stage,
+        "next_decision_by": (findings.get("period") or {}).get("outcomes_due") if stage == "shadow" else None,
         "synthetic": bool(findings.get("synthetic", False)),
         "verdicts": [answer.as_document() for answer in answers],
         "red_lines": list(red_lines),
@@ -123,6 +130,23 @@ def _crossed(red_lines: Sequence[Mapping[str, Any]], policy: Policy) -> str:
             " asks for."
         )
     return ""
+
+
+def _too_soon(findings: Mapping[str, Any], policy: Policy) -> str:
+    """Say that the shadow period has been too short; empty where it is over, or this is no question of going live."""
+    if findings.get("stage", "test") == "test":
+        return ""
+    days = int((findings.get("period") or {}).get("days", 0))
+    if days >= 7 * policy.live.shadow_weeks:
+        return ""
+    return f"lists were in shadow for {days // 7} of the {policy.live.shadow_weeks} weeks that the charter asks for."
+
+
+def _drifted(findings: Mapping[str, Any]) -> str:
+    """Say whose selection drifted; other drifts are told in the report and refer to nobody's treatment."""
+    alarms = [one for one in findings.get("drift", ()) if one["alarm"] and one["about"] == "selection"]
+    named = "; ".join(f"{one['title']} since {one['alarm']}" for one in alarms)
+    return f"who is selected has drifted from what was tested: {named}." if named else ""
 
 
 def _summary(

@@ -7,7 +7,9 @@
     ├── audit        the characteristics and ages that every audit measures
     ├── gates        questions whose answers let a model go live or not
     ├── waivers      answers the board accepts for now: by which role, why, until when
-    └── roles        who signs the charter and a decision, for how long, and who may suspend
+    ├── roles        who signs the charter and a decision, for how long, and who may suspend
+    ├── live         how long nobody sees a list, and how often watching may cry wolf
+    └── assessments  what must be begun or signed before real data is used
 
 A key that is not known here, a purpose or measure that does not exist, and a review that is overdue are all
 CharterError (exit 12): a policy that is not understood allows nothing.
@@ -16,14 +18,17 @@ CharterError (exit 12): a policy that is not understood allows nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from charter.assessments import Assessment, read_assessment
 from charter.council import read_toml
 from charter.errors import CharterError
+from charter.live import Live, read_live
+from charter.reading import Table
 from charter.signature import public_key
 
 __all__ = [
@@ -31,6 +36,7 @@ __all__ = [
     "MEASURES",
     "NOT_SHARES",
     "PURPOSES",
+    "STAGES",
     "Characteristic",
     "Gate",
     "Policy",
@@ -45,6 +51,9 @@ PURPOSES = ("link", "train", "shadow", "rank", "display", "evaluate", "equality_
 
 HARMS = ("missed help", "unwanted contact")
 
+STAGES = ("test", "shadow", "live")
+"""When a gate is asked: of the past, of lists that nobody has seen, and of lists whose outcomes are known."""
+
 MEASURES: Mapping[str, str] = {
     "selection_rate": "the share on a worklist",
     "recall": "the share of those with a later need who were on a worklist",
@@ -57,6 +66,9 @@ MEASURES: Mapping[str, str] = {
     "recorded_given_independent": "the share with a recorded need among those with an independent sign of one",
     "recall_of_independent": "the share on a worklist among those with an independent sign of need",
     "seen": "the share of people whom a service could see",
+    "kept": "the share of those on a worklist who were on the next one too",
+    "overridden": "the share of those on a worklist whom a worker or reviewer would not have offered help",
+    "listed_of_reviewed": "the share on a worklist among those whom a reviewer, not knowing it, would have helped",
 }
 """The measures a gate may ask about, in plain words."""
 
@@ -98,7 +110,8 @@ class Gate:
     With `statistic = "ratio"` the limit is the group's figure divided by everyone else's: below 1 it must be at
     least that, above 1 at most. With "difference" it is the group's minus everyone else's: negative, at least;
     positive, at most. `floor` (or `ceiling`) bounds the figures themselves, so that making everyone else worse off
-    closes a gap but not the gate. Fewer people with the outcome than `minimum_positives` is never an answer.
+    closes a gap but not the gate. Fewer people with the outcome than `minimum_positives` is never an answer. `stages`
+    says when it is asked.
     """
 
     id: str
@@ -110,6 +123,7 @@ class Gate:
     limit: float
     bound: float
     minimum_positives: int
+    stages: tuple[str, ...] = ("test",)
 
     @property
     def at_least(self) -> bool:
@@ -171,6 +185,8 @@ class Policy:
     roles: tuple[Role, ...]
     waivers: tuple[Waiver, ...]
     scenarios_at_least: int = 0
+    live: Live = field(default_factory=Live)
+    assessments: tuple[Assessment, ...] = ()
 
     @classmethod
     def load(cls, path: Path, today: date | None = None) -> Policy:
@@ -226,81 +242,17 @@ class Policy:
             f"the charter knows no role {role_id!r}.", f"Choose one of: {', '.join(role.id for role in self.roles)}."
         )
 
+    def asked(self, *stages: str) -> tuple[Gate, ...]:
+        """Return the gates that are asked at any of these stages."""
+        return tuple(gate for gate in self.gates if set(stages) & set(gate.stages))
+
     def signers(self, what: str) -> tuple[Role, ...]:
         """Return the roles that must sign `what`: "charter" or "decision"."""
         return tuple(role for role in self.roles if what in role.signs)
 
 
-class _Table:
-    """A TOML table being read: each key is taken once, and one that nobody took is an error."""
-
-    def __init__(self, where: str, raw: Any) -> None:
-        if not isinstance(raw, dict):
-            raise CharterError(f"charter.toml: {where} is not a table.", "Write it as in Sooner's own charter.toml.")
-        self.where = where
-        self.left: dict[str, Any] = dict(raw)
-
-    def take(self, key: str, kind: type | tuple[type, ...], *, default: Any = ...) -> Any:
-        """Return and remove the value of `key`; raise CharterError where it is missing or of another type."""
-        if key not in self.left:
-            if default is not ...:
-                return default
-            raise CharterError(f"charter.toml: {self.where} lacks {key!r}.", "Add it, as in Sooner's own charter.toml.")
-        value = self.left.pop(key)
-        # A TOML boolean is a Python int; a number written as true is a mistake, not a 1.
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise CharterError(
-                f"charter.toml: {key!r} of {self.where} is {value!r}, which is not of the right type.",
-                "Write it as in Sooner's own charter.toml.",
-            )
-        return value
-
-    def number(self, key: str, *, default: Any = ...) -> Any:
-        """Return and remove a number as a float."""
-        value = self.take(key, (int, float), default=default)
-        return value if value is None else float(value)
-
-    def words(self, key: str, *, default: Any = ...) -> tuple[str, ...]:
-        """Return and remove a list of texts."""
-        values = self.take(key, list, default=default)
-        if not all(isinstance(value, str) for value in values):
-            raise CharterError(f"charter.toml: {key!r} of {self.where} is not a list of texts.", "Quote each of them.")
-        return tuple(values)
-
-    def tables(self, key: str) -> list[_Table]:
-        """Return and remove an array of tables; none is an empty list."""
-        return [
-            _Table(f"[[{key}]] number {number}", row)
-            for number, row in enumerate(self.take(key, list, default=[]), start=1)
-        ]
-
-    def table(self, key: str) -> _Table:
-        """Return and remove a table."""
-        return _Table(f"[{key}]", self.take(key, dict))
-
-    def one_of(self, key: str, choices: Iterable[str]) -> str:
-        """Return and remove a text that must be one of `choices`."""
-        value: str = self.take(key, str)
-        known = tuple(choices)
-        if value not in known:
-            raise CharterError(
-                f"charter.toml: {key!r} of {self.where} is {value!r}, which is not known.",
-                f"Choose one of: {', '.join(known)}.",
-            )
-        return value
-
-    def done(self) -> None:
-        """Raise CharterError if any key is left: a rule that nobody reads would be a rule that nobody keeps."""
-        self.left.pop("example", None)
-        if self.left:
-            raise CharterError(
-                f"charter.toml: {self.where} has a key that is not known: {', '.join(sorted(self.left))}.",
-                "Correct its spelling or remove it: what Sooner does not understand it does not allow.",
-            )
-
-
 def _read(raw: dict[str, Any], sha256: str) -> Policy:
-    top = _Table("the top level", raw)
+    top = Table("the top level", raw)
     example = bool(raw.get("example", False))
     audit = top.table("audit")
     characteristics = tuple(_characteristic(row) for row in audit.tables("characteristic"))
@@ -331,6 +283,8 @@ def _read(raw: dict[str, Any], sha256: str) -> Policy:
         roles=roles,
         waivers=tuple(_waiver(row, gates, roles) for row in top.tables("waiver")),
         scenarios_at_least=top.take("scenarios_at_least", int, default=0),
+        live=read_live(top.table("live")) if "live" in top.left else Live(),
+        assessments=tuple(read_assessment(row, PURPOSES) for row in top.tables("assessment")),
     )
     audit.done()
     top.done()
@@ -354,13 +308,13 @@ def _whole(policy: Policy) -> None:
             raise CharterError(f"charter.toml names no role that signs a {what}.", f'Add signs = ["{what}"] to a role.')
 
 
-def _principle(row: _Table) -> Principle:
+def _principle(row: Table) -> Principle:
     one = Principle(row.take("id", str), row.take("title", str), row.take("means", str))
     row.done()
     return one
 
 
-def _allow(row: _Table, allowed: dict[str, set[str]]) -> None:
+def _allow(row: Table, allowed: dict[str, set[str]]) -> None:
     purposes, signals = row.words("purposes"), row.words("signals")
     row.done()
     for purpose in purposes:
@@ -378,13 +332,13 @@ def _allow(row: _Table, allowed: dict[str, set[str]]) -> None:
             )
 
 
-def _prohibited(row: _Table) -> Prohibited:
+def _prohibited(row: Table) -> Prohibited:
     one = Prohibited(row.take("id", str), row.take("title", str), row.words("words"), row.take("why", str))
     row.done()
     return one
 
 
-def _characteristic(row: _Table) -> Characteristic:
+def _characteristic(row: Table) -> Characteristic:
     one = Characteristic(row.take("id", str), row.take("title", str))
     row.done()
     return one
@@ -403,11 +357,11 @@ def _ages(ages: Any) -> tuple[int, int]:
     return ages[0], ages[1]
 
 
-def _ages_by_programme(audit: _Table) -> dict[str, tuple[int, int]]:
+def _ages_by_programme(audit: Table) -> dict[str, tuple[int, int]]:
     return {programme: _ages(ages) for programme, ages in audit.take("programme_ages", dict, default={}).items()}
 
 
-def _gate(row: _Table, characteristics: tuple[str, ...]) -> Gate:
+def _gate(row: Table, characteristics: tuple[str, ...]) -> Gate:
     statistic = row.one_of("statistic", ("ratio", "difference"))
     limit = row.number("limit")
     neutral = 1.0 if statistic == "ratio" else 0.0
@@ -426,12 +380,19 @@ def _gate(row: _Table, characteristics: tuple[str, ...]) -> Gate:
         limit=limit,
         bound=row.number("floor" if limit < neutral else "ceiling"),
         minimum_positives=row.take("minimum_positives", int),
+        stages=row.words("stages", default=["test"]),
     )
+    unknown = set(gate.stages) - set(STAGES)
+    if unknown or not gate.stages:
+        raise CharterError(
+            f"charter.toml: the gate {gate.id} is asked at {', '.join(sorted(unknown)) or 'no stage'}.",
+            f"Choose from: {', '.join(STAGES)}.",
+        )
     row.done()
     return gate
 
 
-def _role(row: _Table) -> Role:
+def _role(row: Table) -> Role:
     signs = row.words("signs")
     unknown = set(signs) - {"charter", "decision"}
     if unknown:
@@ -453,7 +414,7 @@ def _role(row: _Table) -> Role:
     return role
 
 
-def _waiver(row: _Table, gates: tuple[Gate, ...], roles: tuple[Role, ...]) -> Waiver:
+def _waiver(row: Table, gates: tuple[Gate, ...], roles: tuple[Role, ...]) -> Waiver:
     waiver = Waiver(
         gate=row.one_of("gate", [gate.id for gate in gates]),
         group=row.take("group", str),

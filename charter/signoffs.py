@@ -2,7 +2,7 @@
 
     council/signoffs.toml              of the charter
     workspace/signoffs.toml            of the charter, for a demo: the council's own folder is never edited by one
-    audit/PROGRAMME/RUN/signoffs.toml  of that run's decision.json
+    audit/PROGRAMME/RUN/signoffs.toml  of that run's decision.json; `live/signoffs.toml` of the second gate's
 
 A sign-off is of bytes. An edit of one letter is another charter, or another decision, and nobody signed it. Kinds:
 `demo` was typed at a command line and proves nothing about who typed it, so it opens synthetic data alone; `signed`
@@ -201,9 +201,9 @@ def _require(
 
 
 def require(
-    invocation: Invocation, audit_folder: Path, *, synthetic: bool, day: date | None = None
+    invocation: Invocation, audit_folder: Path, *, synthetic: bool, day: date | None = None, live: bool = False
 ) -> Mapping[str, Any]:
-    """Return the decision of an audit if a model may be promoted on it.
+    """Return the decision of an audit if a model may be promoted on it; of what was issued, with `live`.
 
     Raises DataError where there is no decision or it is not of these findings, BlockedError where it is block,
     SignOffError where the charter was edited since or a sign-off is missing, expired or a demo's on real data, and
@@ -216,6 +216,8 @@ def require(
         raise DataError(f"there is no decision on run {audit_folder.name}.", "Run `sooner decide`.")
     decision: Mapping[str, Any] = read_json(path)
     check_document("decision", decision)
+    if (decision.get("stage", "test") != "test") != live:
+        raise DataError(f"the decision in {audit_folder.name} is not of this gate.", _AGAIN)
     if decision["findings_sha256"] != file_digest(audit_folder / "findings.json"):
         raise DataError(
             "findings.json was edited after the decision on it.", "Run `sooner audit`, then `sooner decide`."

@@ -1,7 +1,8 @@
 """The kill switch: one file in `suspended/` for each thing that is suspended, so that it works with databases down.
 
-Any one role that the charter lets suspend does so alone and at once. Resuming takes two different ones; the first is
-written into the file, the second moves it to `suspended/resumed/`.
+Any one role that the charter lets suspend does so alone and at once; so does the second gate, when what was issued
+breaks the charter's limits. Resuming takes two different roles; the first is written into the file, the second moves
+it to `suspended/resumed/`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, UsageError
 from charter.policy import Policy
 
-__all__ = ["KINDS", "resume", "suspend"]
+__all__ = ["GATE", "KINDS", "breach", "resume", "suspend"]
 
 KINDS = ("all", "programme", "team", "feed", "model")
+
+GATE = "gate"
+"""Who suspends on a breach: no role, but the charter itself, by `sooner decide --live`."""
 
 
 def suspend(
@@ -32,6 +36,22 @@ def suspend(
     if not reason.strip():
         raise UsageError("a suspension needs a reason that others can read later.", "Add --reason.")
     _may(policy, role)
+    return _write(workspace, what, name, role, reason, now)
+
+
+def breach(workspace: Workspace, reason: str, now: datetime | None = None) -> Path:
+    """Suspend the programme because the second gate failed; return the file that does it.
+
+    Once is enough: where a breach suspends it already, that file stays as it is.
+    """
+    for path in sorted(workspace.suspensions.glob("*.json")):
+        before = read_json(path)
+        if (before.get("what"), before.get("name"), before.get("role")) == ("programme", workspace.programme, GATE):
+            return path
+    return _write(workspace, "programme", workspace.programme, GATE, reason, now)
+
+
+def _write(workspace: Workspace, what: str, name: str, role: str, reason: str, now: datetime | None) -> Path:
     at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     document = {"what": what, "name": name, "role": role, "reason": reason, "at": at, "resumed_by": []}
     path = workspace.suspensions / f"{content_id(document)}.json"

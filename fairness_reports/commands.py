@@ -38,6 +38,7 @@ def audit(
     capacity: Annotated[int | None, typer.Option("--capacity", help="Selected: so many of the largest.")] = None,
     selected: Annotated[str | None, typer.Option("--selected", help="Selected: where this column is 1.")] = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="What the current release issued, and what came of it.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Before training: the gaps that an audit could see.")] = False,
 ) -> None:
     """Measure how a run, or any scored table, treats each group: findings.json and the board pack."""
@@ -58,6 +59,14 @@ def audit(
         invocation = Invocation.open(council, programme, workspace, as_json, quiet)
         rows = planning.plan(invocation)
         invocation.report({"plan": rows}, planning.told(rows))
+        return
+    if live:
+        from fairness_reports.publish.live import audit_live
+
+        invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+        with writer_lock(invocation.workspace.root):
+            page, document = audit_live(invocation)
+        invocation.report(document, f"What was issued is audited: {page}. Next: `sooner decide --live`.")
         return
     from fairness_reports.audit.run import audit as audit_run
     from fairness_reports.publish.summary import told

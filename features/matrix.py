@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.assessments import require_assessments
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import (
     content_id,
@@ -158,6 +159,9 @@ def build(
         raise UsageError(f"there is no engine {engine!r}.", "Use engine, reference or spark.")
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
     question, rules = question_of(invocation, opened, purpose, as_of)
+    if purpose in ("train", "shadow"):
+        policy = Policy.load(invocation.council.folder / "charter.toml")
+        require_assessments(policy.assessments, purpose, synthetic=opened.synthetic)
     name = _id(question, opened, rules, engine)
     folder = invocation.workspace.matrix / name
     if not (folder / "manifest.json").exists():

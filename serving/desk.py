@@ -15,6 +15,7 @@ from charter.council import Council, Team
 from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.key import Key
+from charter.live import in_shadow
 from charter.programme import Programme
 from charter.vault import Identity as Person
 from charter.vault import Vault
@@ -117,7 +118,10 @@ class Desk:
         stopped = self.suspended(team, bundle)
         if stopped is not None:
             return "This list is suspended: nothing is ranked or shown until two roles resume it."
-        return "" if self.settings.shown else "This list is in shadow: it is made to be measured, and shown to nobody."
+        if not self.settings.shown:
+            return "This list is in shadow: it is made to be measured, and shown to nobody."
+        today = datetime.now(self.invocation.council.time_zone).date()
+        return in_shadow(self.invocation.workspace, str(self.manifest(bundle).get("release", "")), today)
 
     def suspended(self, team: str | None = None, bundle: str | None = None) -> Suspension | None:
         """Return what stops this programme, team or bundle now, or None. Read from files at each request."""

@@ -74,7 +74,10 @@ class Workspace:
 
     @property
     def audit(self) -> Path:
-        """`audit/PROGRAMME/RUN/`: findings.json, decision.json, signoffs.toml, report.html; and `current`."""
+        """`audit/PROGRAMME/RUN/`: findings.json, decision.json, signoffs.toml, report.html; and `current`.
+
+        `live/` in it has the same of what that run's release issued.
+        """
         return self.root / "audit" / self.programme
 
     @property
@@ -86,6 +89,11 @@ class Workspace:
     def bundle(self) -> Path:
         """`bundle/PROGRAMME/ID/`: what serving needs and nothing else; and `current`."""
         return self.root / "bundle" / self.programme
+
+    @property
+    def live(self) -> Path:
+        """`live/PROGRAMME/RELEASE.json`: that the second gate opened for a release, and until when."""
+        return self.root / "live" / self.programme
 
     @property
     def worklist(self) -> Path:

@@ -37,6 +37,7 @@ __all__ = [
     "microseconds",
     "of_programme",
     "outcome_of",
+    "seen_shares",
     "teams_of",
 ]
 
@@ -209,7 +210,7 @@ def _at(
         "components": components[of],
         "lead_days": lead[of],
         "age": np.asarray(rows.person_age)[chosen],
-        "seen": {service: share[of] for service, share in _seen(matrix, rows).items()},
+        "seen": {service: share[of] for service, share in seen_shares(matrix, rows).items()},
     }
 
 
@@ -250,7 +251,7 @@ def outcome_of(
     return label, had, lead
 
 
-def _seen(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.float64]]:
+def seen_shares(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.float64]]:
     """Return by service the share of each household's members seen, averaged over the service's windows."""
     columns: dict[str, list[int]] = {}
     for number, name in enumerate(matrix.manifest["seen"]):

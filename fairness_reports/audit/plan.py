@@ -54,7 +54,7 @@ def plan(invocation: Invocation) -> list[dict[str, Any]]:
     recorded = characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
     units = Units(people.cluster, people.selected, people.label)
     rows = []
-    for gate in policy.gates:
+    for gate in policy.asked("test"):
         if gate.measure not in MEASURES:
             continue
         groups = grouping(recorded[gate.characteristic], people, policy.not_recorded)

@@ -34,7 +34,7 @@ from fairness_reports.audit.ranking_quality import aucs
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from fairness_reports.audit.units import Units
 
-__all__ = ["RESAMPLES", "SEED", "Audited", "findings_of", "gather"]
+__all__ = ["RESAMPLES", "SEED", "Audited", "findings_of", "gather", "heading", "of_characteristic"]
 
 RESAMPLES = 1000
 SEED = 20260928
@@ -116,16 +116,25 @@ def gather(invocation: Invocation, run: str | None = None) -> Audited:
 def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
     """Return the findings document (contract `findings`) of one run."""
     people, units = audited.people, audited.units
+    if not units.labelled:
+        raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
     about = About("", None, audited.model, AT)
     rows = whole(units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
     rows += _components(audited, {"": units.everyone})
     for name, groups in audited.groups.items():
-        rows += _of_characteristic(audited, name, groups)
+        rows += of_characteristic(audited, name, groups)
     rows += _components(audited, audited.groups)
     rows += _pairs(audited)
     rows += at_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
     rows += audited.linked
-    document = {
+    document = heading(audited, made_at) | {"period": _period(people.dates), "findings": rows}
+    check_document("findings", document)
+    return document
+
+
+def heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
+    """Return what a findings document says of itself: everything but the period and the findings."""
+    return {
         "schema_version": SCHEMA_VERSION,
         "snapshot": audited.matrix.manifest["snapshot"],
         "inputs": dict(audited.inputs),
@@ -137,15 +146,12 @@ def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, 
         "matrix": audited.matrix.manifest["id"],
         "charter_sha256": audited.policy.sha256,
         "synthetic": bool(audited.matrix.manifest["synthetic"]),
-        "period": _period(people.dates),
         "notes": _notes(audited),
-        "findings": rows,
     }
-    check_document("findings", document)
-    return document
 
 
-def _of_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+def of_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+    """Return every measure of every group of one characteristic, beside everyone else, at the teams' places."""
     people, units = audited.people, audited.units
     about = About("", name, audited.model, AT)
     rows = measured(units, groups, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
@@ -289,6 +295,4 @@ def _notes(audited: Audited) -> list[str]:
         if audited.policy.not_recorded in groups.names:
             share = float((groups.code == groups.names.index(audited.policy.not_recorded)).mean())
             notes.append(f"{audited.policy.characteristic_titles[name]} is not recorded for {100 * share:.1f} %.")
-    if not audited.units.labelled:
-        raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
     return notes

@@ -16,7 +16,7 @@ from fairness_reports.publish.figures import Bar, Dot, bars, dots
 from fairness_reports.publish.parts import capacities, linked, proxies, responses, services
 from fairness_reports.publish.words import UNKNOWN, between, hundred, number, share, signed
 
-__all__ = ["FEWEST", "Pack", "few", "render"]
+__all__ = ["ANSWERS", "FEWEST", "Pack", "few", "gate_table", "render", "shown"]
 
 ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
 VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Too little data to tell"}
@@ -92,7 +92,7 @@ def render(pack: Pack) -> str:
         policy=pack.policy,
         decision=pack.decision,
         answer=ANSWERS[pack.decision["decision"]],
-        gates=[_gate(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.gates],
+        gates=[gate_table(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
         recommendation=pack.metrics["recommendation"]["sentence"],
         precision_figure=_precision(pack),
         performance=_performance(pack),
@@ -150,7 +150,8 @@ def shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, **hidden, "rest": rest}
 
 
-def _gate(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def gate_table(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one gate's question with its answer for every group, in words."""
     by_id = {row["id"]: row for row in rows}
     say = number if gate.measure in NOT_SHARES else share
     mine = [verdict for verdict in verdicts if verdict["gate"] == gate.id]
@@ -314,7 +315,7 @@ def _characteristic(
 
 
 def _gate_of(policy: Policy, measure: str, characteristic: str) -> Gate | None:
-    for gate in policy.gates:
+    for gate in policy.asked("test"):
         if (gate.measure, gate.characteristic) == (measure, characteristic):
             return gate
     return None

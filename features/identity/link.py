@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from charter.assessments import require_assessments
 from charter.contracts import check_document
 from charter.contracts.files import content_id, file_digest, new_folder, point, read_json, write_json
 from charter.errors import CharterError, DataError
@@ -78,6 +79,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
     policy = Policy.load(council.folder / "charter.toml")
     parameters = parameters or Parameters.load()
     judgements = tuple(standing(read_judgements(workspace)).values())
+    require_assessments(policy.assessments, "link", synthetic=bool(read_json(snapshot / "manifest.json")["synthetic"]))
     key = Key.load(council, workspace)
     manifest = read_json(snapshot / "manifest.json")
     if manifest["key_id"] != key.id:

@@ -25,6 +25,7 @@ from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
 from charter.council import Council
 from charter.invocation import Invocation
+from charter.live import open_live
 from features.grammar import (
     Cohort,
     Definition,
@@ -214,6 +215,8 @@ def write_release(workspace: Workspace, booster: lightgbm.Booster, name: str = "
         },
     )  # fmt: skip
     point(workspace.release, name)
+    # As the second gate leaves it where it opened, so that pages may show the lists.
+    open_live(workspace, name, {"run": "r1", "stage": "shadow"}, "0" * 64, date.max)
     return folder
 
 

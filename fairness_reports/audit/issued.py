@@ -1,0 +1,109 @@
+"""What a release issued and what people made of it: lists, decisions on them, and blind reviews.
+
+worklist/PROGRAMME/DATE/issued.csv, list.json   who was on which list, and by which bundle
+worklist/PROGRAMME/actions.csv                  what workers decided
+worklist/PROGRAMME/reviews.csv                  whom reviewers would help, who did not know who was listed
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import table
+from charter.contracts.files import file_digest, read_json
+from charter.contracts.workspace import Workspace
+from charter.errors import DataError
+
+__all__ = ["Issued", "issued_by"]
+
+_DECLINED = frozenset({"set_aside", "wrong_data"})
+"""Decisions against the list: the worker found no need of an offer, or the records were not this household's."""
+
+_ACTED = frozenset({"taken_up", "stepped_up"})
+
+Key = tuple[date, bytes]
+
+
+@dataclass(frozen=True)
+class Issued:
+    """By as-of date and household: what was listed, decided on, and said by reviewers.
+
+    `acted` is True where help was offered, False where the worker decided against the list; `reviewed` is True where a
+    reviewer would have offered help. Nothing decided, or another decision, is in neither.
+    """
+
+    dates: tuple[date, ...]
+    listed: frozenset[Key]
+    acted: Mapping[Key, bool]
+    reviewed: Mapping[Key, bool]
+    inputs: Mapping[str, str]
+
+    def among(
+        self, keys: frozenset[Key] | Mapping[Key, bool], as_of: NDArray[np.datetime64], entity: NDArray[np.bytes_]
+    ) -> NDArray[np.bool_]:
+        """Say of each row (rows,) whether its date and household are among `keys`."""
+        inside = np.zeros(len(entity), dtype=np.bool_)
+        for day in np.unique(as_of):
+            names = np.array([name for at, name in keys if at == day.astype(date)] or [b""])
+            here = as_of == day
+            inside[here] = np.isin(entity[here], names)
+        return inside
+
+
+def issued_by(workspace: Workspace, release: str) -> Issued:
+    """Return everything that the lists of `release` hold; raise DataError where there is none."""
+    listed: set[Key] = set()
+    of_list: dict[str, date] = {}
+    inputs: dict[str, str] = {}
+    for path in sorted(workspace.worklist.glob("*/list.json")):
+        mine = {
+            str(one["id"]): date.fromisoformat(one["as_of"])
+            for one in read_json(path)["lists"]
+            if _release_of(workspace, str(one["bundle"])) == release
+        }
+        if not mine:
+            continue
+        of_list |= mine
+        rows = path.parent / "issued.csv"
+        inputs[f"{path.parent.name}/issued.csv"] = file_digest(rows)
+        listed |= {(mine[row["list"]], row["entity"].encode()) for row in _rows(rows, "issued") if row["list"] in mine}
+    if not of_list:
+        raise DataError("the current release has issued no list to audit.", "Run `sooner rank`.")
+    acted: dict[Key, bool] = {}
+    reviewed: dict[Key, bool] = {}
+    for name, found in (("actions", acted), ("reviews", reviewed)):
+        path = workspace.worklist / f"{name}.csv"
+        if not path.exists():
+            continue
+        inputs[path.name] = file_digest(path)
+        for row in _rows(path, name):
+            day = of_list.get(row["list"])
+            said = row.get("disposition") or row.get("view")
+            if day is None or said not in _DECLINED | _ACTED | {"help", "no_help"}:
+                continue
+            # The last word counts: rows are in the order in which they were said.
+            found[(day, row["entity"].encode())] = said in _ACTED | {"help"}
+    return Issued(tuple(sorted(set(of_list.values()))), frozenset(listed), acted, reviewed, inputs)
+
+
+def _release_of(workspace: Workspace, bundle: str) -> str:
+    path = workspace.bundle / bundle / "manifest.json"
+    return str(read_json(path)["release"]) if path.exists() else ""
+
+
+def _rows(path: Path, contract: str) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = set(table(contract).names) - set(reader.fieldnames or ())
+        if missing:
+            raise DataError(
+                f"{path.name} has no column {', '.join(sorted(missing))}.", f"Write it by the contract `{contract}`."
+            )
+        yield from reader

@@ -1,0 +1,142 @@
+"""Going live is denied by default, and so is using real data before it was thought through."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from charter.assessments import Assessment, require_assessments
+from charter.contracts.files import read_json
+from charter.contracts.workspace import Workspace
+from charter.errors import CharterError, SignOffError
+from charter.gate import decide
+from charter.invocation import shipped_council
+from charter.live import in_shadow, open_live
+from charter.policy import Policy
+from charter.suspensions import GATE, breach, resume
+
+TODAY = date(2026, 9, 28)
+CHARTER = Policy.load(shipped_council() / "charter.toml", TODAY)
+DECISION = {"run": "r1", "stage": "shadow"}
+
+
+def test_a_release_is_in_shadow_until_it_is_opened_and_after_it_ends(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, "early_help")
+    assert "shown to nobody" in in_shadow(workspace, "one", TODAY)
+    open_live(workspace, "one", DECISION, "0" * 64, date(2027, 1, 1))
+    assert in_shadow(workspace, "one", TODAY) == ""
+    assert "in shadow again" in in_shadow(workspace, "one", date(2027, 1, 1))
+    assert in_shadow(workspace, "two", TODAY)
+    assert in_shadow(workspace, "", TODAY)
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    text = (shipped_council() / "charter.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "charter.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("shadow_weeks = 8", "shadow_weeks = 0", "nobody has watched"),
+        ("false_alarms_a_year = 0.05", "false_alarms_a_year = 1.0", "nobody has watched"),
+        ('stages = ["shadow"]', 'stages = ["never"]', "asked at never"),
+        ('stages = ["shadow"]', "stages = []", "asked at no stage"),
+        ('before = ["link", "train", "shadow"]', 'before = ["lunch"]', "does not exist"),
+        ('state = "not begun"', 'state = "nearly"', "not known"),
+    ],
+)
+def test_a_charter_that_would_show_unwatched_lists_is_refused(tmp_path: Path, old: str, new: str, words: str) -> None:
+    with pytest.raises(CharterError, match=words):
+        Policy.load(edited(tmp_path, old, new), TODAY)
+
+
+EQUALITY, PROTECTION = CHARTER.assessments
+
+
+def state(one: Assessment, name: str) -> Assessment:
+    return dataclasses.replace(one, state=name, reference="minute 4")
+
+
+def test_made_up_data_needs_no_assessment() -> None:
+    require_assessments((), "train", synthetic=True)
+
+
+@pytest.mark.parametrize("purpose", ["link", "train", "shadow"])
+def test_real_data_waits_for_both_assessments(purpose: str) -> None:
+    require_assessments((state(EQUALITY, "begun"), state(PROTECTION, "signed")), purpose, synthetic=False)
+    for bad in (
+        (),
+        (EQUALITY, PROTECTION),
+        (state(EQUALITY, "begun"), state(PROTECTION, "begun")),
+        (state(EQUALITY, "not begun"), state(PROTECTION, "signed")),
+        (state(EQUALITY, "begun"), dataclasses.replace(PROTECTION, state="signed", reference=" ")),
+        (state(EQUALITY, "begun"),),
+    ):
+        with pytest.raises(SignOffError, match=f"to {purpose} yet"):
+            require_assessments(bad, purpose, synthetic=False)
+
+
+def live_findings(**changes: object) -> dict[str, object]:
+    return {
+        "programme": "early_help",
+        "run": "r1",
+        "model": "lightgbm",
+        "charter_sha256": CHARTER.sha256,
+        "stage": "shadow",
+        "period": {"first": "2026-08-03", "last": "2026-09-28", "days": 56, "outcomes_due": "2027-09-01"},
+        "findings": [],
+        "drift": [],
+        **changes,
+    }
+
+
+def ungated(stage: str) -> Policy:
+    gates = tuple(gate for gate in CHARTER.gates if stage not in gate.stages)
+    return dataclasses.replace(CHARTER, gates=gates, scenarios_at_least=0)
+
+
+def test_eight_weeks_in_shadow_are_enough_and_seven_are_not() -> None:
+    enough = decide(live_findings(), ungated("shadow"), TODAY)
+    assert (enough["decision"], enough["next_decision_by"]) == ("pass", "2027-09-01")
+    few = decide(live_findings(period={"first": "", "last": "", "days": 49}), ungated("shadow"), TODAY)
+    assert few["decision"] == "block"
+    assert "7 of the 8 weeks" in few["sentence"]
+
+
+def test_each_stage_asks_its_own_questions() -> None:
+    def asked(stage: str) -> set[str]:
+        found = decide(live_findings(stage=stage), CHARTER, TODAY)
+        assert found["decision"] == "block"
+        return {one["gate"] for one in found["verdicts"]}
+
+    assert asked("test") == {gate.id for gate in CHARTER.asked("test")}
+    assert asked("shadow") == {gate.id for gate in CHARTER.asked("shadow")}
+    assert asked("live") == asked("shadow") | {gate.id for gate in CHARTER.asked("live")}
+
+
+def test_a_drift_of_selection_blocks_and_another_does_not() -> None:
+    def drift(about: str) -> list[dict[str, object]]:
+        return [{"title": "Asian among the newly listed", "about": about, "alarm": "2026-09-21"}]
+
+    assert decide(live_findings(drift=drift("input")), ungated("shadow"), TODAY)["decision"] == "pass"
+    blocked = decide(live_findings(drift=drift("selection")), ungated("shadow"), TODAY)
+    assert blocked["decision"] == "block"
+    assert "Asian among the newly listed since 2026-09-21" in blocked["sentence"]
+
+
+def test_a_breach_suspends_once_and_two_roles_resume(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, "early_help")
+    path = breach(workspace, "a gap")
+    assert breach(workspace, "a gap again") == path
+    assert read_json(path)["role"] == GATE
+    with pytest.raises(CharterError):
+        resume(workspace, CHARTER, suspension=path.stem, role=GATE)
+    assert not resume(workspace, CHARTER, suspension=path.stem, role="chief_data_officer")
+    assert resume(workspace, CHARTER, suspension=path.stem, role="data_protection_officer")

@@ -1,0 +1,78 @@
+"""Watching for drift: intervals that hold at every moment, alarms that are rare, and changes that are found."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from fairness_reports.audit.drift import Series, sequence, watched
+
+START = date(2026, 1, 5)
+ALARMS = 0.05
+
+
+def year(rng: np.random.Generator, mean: float, size: int, *, after: float | None = None, week: int = 0) -> Series:
+    """Return a year of weekly lists of `size` households; from `week` on with the mean `after`."""
+    means = [mean if after is None or number < week else after for number in range(52)]
+    values = [(START + timedelta(weeks=i), (rng.random(size) < one).astype(float)) for i, one in enumerate(means)]
+    return Series("a series", "selection", mean, 0.0, values)
+
+
+def test_a_sequence_holds_the_mean_and_narrows() -> None:
+    values = (np.random.default_rng(1).random(3000) < 0.3).astype(float)
+    low, high = sequence(values, 0.05)
+    assert (low <= 0.3).all()
+    assert (high >= 0.3).all()
+    assert (np.diff(low) >= 0).all()
+    assert (np.diff(high) <= 0).all()
+    assert high[-1] - low[-1] < 0.12 < high[20] - low[20]
+
+
+def test_what_never_varies_is_soon_sure() -> None:
+    low, high = sequence(np.ones(500), 0.05)
+    assert low[-1] > 0.95
+    assert high[-1] == 1.0
+
+
+def test_a_large_change_is_found_and_a_tolerated_one_is_not() -> None:
+    rng = np.random.default_rng(2)
+    changed = year(rng, 0.3, 30, after=0.6, week=20)
+    tolerant = Series("b", "input", 0.3, 0.4, changed.values)
+    found, quiet = watched([changed, tolerant], ALARMS)
+    assert found["alarm"] is not None
+    assert date.fromisoformat(found["alarm"]) >= START + timedelta(weeks=20)
+    assert quiet["alarm"] is None
+    assert quiet["interval"] is not None
+
+
+def test_nothing_to_watch_is_no_alarm() -> None:
+    (found,) = watched([Series("nobody", "coverage", 0.5, 0.05, [(START, np.zeros(0))])], ALARMS)
+    assert (found["n"], found["interval"], found["alarm"], found["mean"]) == (0, None, None, None)
+
+
+@pytest.mark.deep
+def test_false_alarms_stay_within_five_in_a_hundred_years_over_all_series() -> None:
+    rng = np.random.default_rng(3)
+    years, wolves = 300, 0
+    for _ in range(years):
+        found = watched([year(rng, mean, 12) for mean in (0.05, 0.2, 0.5, 0.9)], ALARMS)
+        wolves += any(one["alarm"] for one in found)
+    assert binomtest(wolves, years, ALARMS, alternative="greater").pvalue > 0.001, wolves
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(("after", "weeks"), [(0.30, 40), (0.40, 10), (0.60, 4)])
+def test_the_median_delay_to_find_a_planted_drift(after: float, weeks: int) -> None:
+    """One of forty series, thirty households a week, drifts from 0.2 at week 13."""
+    rng = np.random.default_rng(4)
+    delays = []
+    for _ in range(60):
+        drifting = year(rng, 0.2, 30, after=after, week=13)
+        found = watched([drifting, *[Series("quiet", "input", 0.5, 0.5, [(START, np.zeros(0))])] * 39], ALARMS)[0]
+        alarm = found["alarm"]
+        delays.append((date.fromisoformat(alarm) - START).days / 7 - 13 if alarm else np.inf)
+    print(f"drift from 0.2 to {after}: median delay {np.median(delays):g} weeks")
+    assert np.median(delays) <= weeks

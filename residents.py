@@ -43,7 +43,7 @@ Says = Annotated[
 
 @verbs.command()
 def resident(
-    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict, erase, rectify or export.")],
+    right: Annotated[str, typer.Argument(help="show, object, withdraw, restrict, erase, rectify, export, challenge.")],
     through: Through,
     reference: Reference,
     service: Annotated[str, typer.Option("--service", help="The service it is about; all of them by default.")] = "*",
@@ -67,6 +67,9 @@ def resident(
     log = _Log(invocation, role)
     if right == "export":
         _export(invocation, through, reference, by, role, reason, log)
+        return
+    if right == "challenge":
+        _challenge(invocation, through, reference, says, by, role)
         return
     if right == "rectify":
         _rectify(invocation, through, reference, says, by, log)
@@ -103,6 +106,32 @@ def _rectify(invocation: Invocation, through: str, reference: str, says: Path | 
         asdict(certificate) | {"corrected": sorted(said)},
         f"Certificate {certificate.request}: corrected {', '.join(sorted(said))}, filed {certificate.filed_at}. "
         "The old version is closed and kept. Run `sooner build` and `sooner rank` again.",
+    )
+
+
+def _challenge(invocation: Invocation, through: str, reference: str, says: Path | None, by: str, role: str) -> None:
+    from features.identity.held import whose
+    from features.identity.rights import references_of
+    from serving.challenges import file
+
+    said = _read(says)
+    key = Key.load(invocation.council, invocation.workspace)
+    person = whose(invocation, key, through, reference)
+    refs = references_of(invocation.workspace, person.ref, "*")
+    with writer_lock(invocation.workspace.root):
+        made = file(
+            invocation,
+            person.person_id,
+            refs,
+            about=str(said.get("about", "other")),
+            words=str(said.get("words", "")),
+            by=by,
+            role=role,
+        )
+    ids = ", ".join(one.id for one in made)
+    invocation.report(
+        {"challenges": [one.id for one in made], "filed_at": made[0].filed_at},
+        f"Certificate {ids}: challenged, filed {made[0].filed_at}. The reviewer sees it on the case; a person answers.",
     )
 
 

@@ -103,6 +103,7 @@ def _promote(invocation: Invocation, *, rollback: bool = False) -> Path:
             "contact": source.contact,
             "promised_lag_days": source.promised_lag_days,
             "display": source.display,
+            "confidential": source.confidential_from_household,
             "signals": {signal.name: signal.title for signal in source.signals},
         }
         for source in register.sources

@@ -66,10 +66,11 @@ def held(person_ids: Collection[str], workspace: Workspace) -> Mapping[str, _Row
             }
             for row in found
         ]  # fmt: skip
+        subjects = {*ids, *(row.list for row in found), *(f"{row.programme}/{row.list}" for row in found)}
         seen = [
             _line(entry.at, entry.role, entry.action, entry.purpose)
             for entry in entries
-            if entry.subject in ids or set(ids) & set(json.loads(entry.detail).get("referrals", ()))
+            if _about(entry.subject, entry.detail, subjects)
         ]
     people = set(person_ids)
     seen += [
@@ -78,6 +79,12 @@ def held(person_ids: Collection[str], workspace: Workspace) -> Mapping[str, _Row
         if entry.subject in people or people & set(entry.detail.get("subjects", ()))
     ]
     return {"lists": lists_of, "seen_by": sorted(seen, key=lambda line: line["at"])}
+
+
+def _about(subject: str, detail: str, subjects: Collection[str]) -> bool:
+    """Whether a line of the log is about one of the subjects: the referral, its list, or one of several referrals."""
+    several = json.loads(detail).get("referrals")
+    return subject in subjects or (isinstance(several, list) and bool(set(several) & set(subjects)))
 
 
 def _line(at: str, role: str, action: str, purpose: str) -> dict[str, Any]:

@@ -12,10 +12,13 @@ the young person's own voice counts there.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
@@ -207,11 +210,25 @@ def hand_over(
         raise DataError(f"there is no draft {export}.", "Make one: `sooner resident export`.")
     document = _without(json.loads(paper)["document"], leave_out)
     as_json = json.dumps(document, indent=1, ensure_ascii=False)
-    page = Environment(loader=PackageLoader("features.identity"), autoescape=True).get_template("export.html")
+    pages = Environment(loader=PackageLoader("features.identity"), autoescape=True)
+    pages.filters["said"] = partial(_said, zone=invocation.council.time_zone)
+    page = pages.get_template("export.html")
     for name, text in zip(_FILES, (as_json, page.render(**document)), strict=True):
         write_text(to / name, text)
     vault.drop_papers(PAPER, [export])
     return {"export": export, "digest": content_id(document), "left_out": sorted(leave_out), "files": list(_FILES)}
+
+
+def _said(value: Any, zone: ZoneInfo) -> str:
+    """Return a value for the page: a time (UTC in the document) as the council's clock says it, a number plainly."""
+    if value is None:
+        return ""
+    text = str(value)
+    if re.match(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:", text):
+        moment = datetime.fromisoformat(text)
+        local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(zone)
+        return f"{local:%d %B %Y}" if (local.hour, local.minute) == (0, 0) else f"{local:%d %B %Y, %H:%M}"
+    return re.sub(r"\.0000$|(?<=\.\d\d)00$", "", text) if re.fullmatch(r"-?\d+\.\d{4}", text) else text
 
 
 def _without(document: dict[str, Any], services: Collection[str]) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/cases/{referral}/decision", cases.decide, methods=["POST"]),
             Route("/cases/{referral}/step-up", cases.step_up, methods=["POST"]),
             Route("/cases/{referral}/own-view", cases.own_view, methods=["POST"]),
+            Route("/cases/{referral}/challenge", cases.challenge, methods=["POST"]),
             Route("/cases/{referral}/conflict", cases.conflict, methods=["POST"]),
             Route("/practice", practice.practice, methods=["GET"]),
             Route("/practice", practice.answered, methods=["POST"]),

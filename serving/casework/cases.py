@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from charter.council import Team
 from serving.casework.pages import Pages
 from serving.casework.view import STATUS, case, list_words, reference, row
+from serving.challenges import OUTCOMES, answer, challenges_of
 from serving.identity import Identity
 from serving.store import Referral
 
@@ -100,6 +101,8 @@ class Cases(Pages):
             case=case(
                 referral, record, manifest, self.desk.settings, persons, decisions, self.desk.day, self.desk.sought()
             ),
+            challenges=challenges_of(self.desk.vault, [referral.id]),
+            outcomes=list(OUTCOMES.items()),
             choices=self.desk.settings.choices,
             ask_own_view=self.desk.asks_own_view(identity, referral),
             own_views=_OWN_VIEWS,
@@ -187,6 +190,19 @@ class Cases(Pages):
         view = fields.get("view", "")
         if view in {known for known, _ in _OWN_VIEWS} and self.desk.store.own_view(identity, referral.id) is None:
             self.desk.store.log(identity, "own_view.given", subject=referral.id, purpose="rank", detail={"view": view})
+        return RedirectResponse(f"/cases/{referral.id}", status_code=303)
+
+    async def challenge(self, request: Request) -> Response:
+        """Answer what the household says against the referral."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._challenge, request, fields)
+
+    def _challenge(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity, referral, _ = self.referral(request, "referral.decide")
+        answer(
+            self.desk.vault, self.desk.store, identity, referral.id, fields.get("challenge", ""),
+            outcome=fields.get("outcome", ""), words=fields.get("answer", ""),
+        )  # fmt: skip
         return RedirectResponse(f"/cases/{referral.id}", status_code=303)
 
     async def conflict(self, request: Request) -> Response:

@@ -56,6 +56,7 @@ class Involvement:
     contact: str
     status: str
     data_to: str
+    confidential: bool
 
 
 @dataclass(frozen=True)
@@ -132,11 +133,13 @@ def row(
         youngest=_age(min(ages)) if ages else "not known",
         people=record["members"],
         need=_need(why, settings),
-        why_now=_why_now(why),
+        why_now=_why_now([one for one in why if not _confidential(one["signals"], manifest)]),
         band=_band(referral, manifest)[0],
         status=referral.status,
         status_title=STATUS[referral.status],
-        workers=tuple(one.source for one in _involvements(record, manifest) if one.status == "Open now"),
+        workers=tuple(
+            one.source for one in _involvements(record, manifest) if one.status == "Open now" and not one.confidential
+        ),
         data_to=day_words(min(dates)) if dates else "",
         unseen=tuple(one["source"] for one in seeing if one["state"] in ("not seen", "late")),
         also=sought.get(referral.entity, ()),
@@ -162,8 +165,8 @@ def case(
         row=row(referral, record, manifest, settings, persons, sought),
         band_title=title,
         band_meaning=meaning,
-        why=tuple(reasons["for"]),
-        strengths=tuple(reasons["against"]),
+        why=_marked(reasons["for"], manifest),
+        strengths=_marked(reasons["against"], manifest),
         seeing=tuple(reasons["seeing"]),
         members=_members(record, persons),
         address=common[0][0] if common else "",
@@ -235,6 +238,16 @@ def _need(why: Sequence[Mapping[str, Any]], settings: Settings) -> str:
     return "; ".join(needs) or "No one need stands out"
 
 
+def _confidential(signals: Sequence[str], manifest: Mapping[str, Any]) -> bool:
+    """Whether a reason rests on a service whose records nobody else in the household may hear of (register)."""
+    services = manifest.get("services", {})
+    return any(services.get(signal.split(".")[0], {}).get("confidential", False) for signal in signals)
+
+
+def _marked(reasons: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({**one, "confidential": _confidential(one["signals"], manifest)} for one in reasons)
+
+
 def _why_now(why: Sequence[Mapping[str, Any]]) -> str:
     """Return the strongest reason about the family, or else about a service's own action, in its words."""
     about_family = [reason for reason in why if not reason["about_service"] and reason["signals"]]
@@ -254,7 +267,9 @@ def _involvements(record: Mapping[str, Any], manifest: Mapping[str, Any]) -> tup
             for feature, value in zip(manifest["features"], values, strict=True)
             if one["service"] in feature["services"] and value is not None
         ]
-        found.append(Involvement(one["source"], one["contact"], _status(mine, one["state"]), day_words(one["data_to"])))
+        status, until = _status(mine, one["state"]), day_words(one["data_to"])
+        hidden = bool(service.get("confidential", False))
+        found.append(Involvement(one["source"], one["contact"], status, until, hidden))
     return tuple(found)
 
 

@@ -65,11 +65,13 @@ count = 4
 dates = 2
 final = 0
 [lightgbm]
-trees = 150
+trees = 75
 leaves = 8
 [search]
 trials = {TRIALS}
 minutes = 600
+trees = [50, 100]
+leaves = [4, 12]
 {_COMMON}"""
 
 

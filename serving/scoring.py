@@ -4,8 +4,8 @@
     contribution    what each feature adds to the margin (TreeSHAP, Lundberg et al. 2020); with the base they sum to it
     likelihood      calibrated margin (Platt), between 0 and 1: bands alone come from it
 
-Always one thread: for single cases several threads only wait for each other (50 times slower), and one thread gives
-the same bits everywhere.
+One thread for single cases, where several only wait for each other (50 times slower); all of them for whole lists. Each
+row is summed by one thread, so the bits are the same everywhere.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from numpy.typing import NDArray
 from charter.errors import DataError
 
 __all__ = ["Band", "Model"]
+
+
+_MANY = 256
+"""From so many rows on it pays to share them out."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,9 @@ class Model:
         if not len(rows):
             return np.empty(0)
         return np.asarray(
-            self.booster.predict(self._checked(rows), raw_score=True, num_threads=1, validate_features=False)
+            self.booster.predict(
+                self._checked(rows), raw_score=True, num_threads=_threads(rows), validate_features=False
+            )
         )
 
     def contributions(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -87,7 +93,9 @@ class Model:
         if not len(rows):
             return np.empty((0, len(self.features))), np.empty(0)
         explained = np.asarray(
-            self.booster.predict(self._checked(rows), pred_contrib=True, num_threads=1, validate_features=False)
+            self.booster.predict(
+                self._checked(rows), pred_contrib=True, num_threads=_threads(rows), validate_features=False
+            )
         )
         return explained[:, :-1], explained[:, -1]
 
@@ -108,3 +116,7 @@ class Model:
                 "Build the matrix again with the definition that the model was trained with.",
             )
         return np.ascontiguousarray(rows)
+
+
+def _threads(rows: NDArray[np.float32]) -> int:
+    return 1 if len(rows) < _MANY else 0

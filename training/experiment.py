@@ -30,6 +30,7 @@ from charter.policy import Policy
 from training import page
 from training.abstention import sight
 from training.coverage import coverage, share_seen
+from training.final import FinalPeriod
 from training.fitting import Bins, Trained, fit_all
 from training.grouped import grouped
 from training.judging import SELECTION, Results, judge_all
@@ -59,13 +60,16 @@ def train(invocation: Invocation, searching: bool = False) -> Run:
         found = _searched(invocation, planned, bins) if searching else None
         if found:
             planned = replace(planned, settings=replace(planned.settings, lightgbm=found.chosen))
+        named = _named(invocation, planned, found, policy.sha256)
+        final = FinalPeriod.of(invocation.workspace, planned, content_id(named))
         steps = 2 + len(planned.folds) * len(models) + len(models)
         with invocation.progress("Training", steps) as advance:
             trained = fit_all(planned, bins, advance, found.by_fold if found else None)
-            judged = judge_all(planned, trained, advance)
-            extra = _diagnosed(planned, bins, trained, judged, found)
-            run = _keep(invocation, planned, trained, judged, extra, policy.sha256)
+            judged = judge_all(planned, trained, advance, final.judged)
+            extra = _diagnosed(planned, bins, trained, judged, found) | {"final": final.as_document()}
+            run = _keep(invocation, planned, trained, judged, extra, named)
             page.write(run)
+        final.record(invocation.workspace, planned)
         with invocation.progress("Recording in MLflow"):
             tracking.record(run, planned, trained, judged, found)
         make_current(invocation.workspace, run)
@@ -98,6 +102,13 @@ def _diagnosed(planned: Plan, bins: Bins, trained: Trained, results: Results, fo
     return made | ({"search": found.as_document()} if found else {})
 
 
+def _named(invocation: Invocation, planned: Plan, found: Found | None, charter_sha256: str) -> dict[str, Any]:
+    """Return what goes into a run and names it: files, charter, libraries, and what a search found."""
+    versions = {name: version(name) for name in ("lightgbm", "numpy", "scikit-learn", "scipy")}
+    named = {"inputs": _inputs(invocation, planned), "charter": charter_sha256, "versions": versions}
+    return named | ({"search": found.as_document()} if found else {})
+
+
 def _inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
     """Return the sha256 of each file that goes into a run, and of this room's code."""
     matrix = planned.data.matrix.folder
@@ -120,14 +131,10 @@ def _keep(
     trained: Trained,
     results: Results,
     extra: dict[str, Any],
-    charter_sha256: str,
+    named: dict[str, Any],
 ) -> Run:
     """Write the run's folder, named by what went in."""
-    matrix = planned.data.matrix
-    inputs = _inputs(invocation, planned)
-    versions = {name: version(name) for name in ("lightgbm", "numpy", "scikit-learn", "scipy")}
-    named = {"inputs": inputs, "charter": charter_sha256, "versions": versions}
-    run_id = content_id(named | {"search": extra["search"]} if "search" in extra else named)
+    matrix, run_id = planned.data.matrix, content_id(named)
     final = invocation.workspace.scores / run_id
     names = matrix.features
     candidate = trained.candidates[results.model]
@@ -154,10 +161,10 @@ def _keep(
             "synthetic": matrix.manifest["synthetic"],
             "matrix": matrix.manifest["id"],
             "definition": matrix.manifest["definition"],
-            "charter_sha256": charter_sha256,
-            "inputs": inputs,
+            "charter_sha256": named["charter"],
+            "inputs": named["inputs"],
             "outputs": outputs,
-            "versions": versions,
+            "versions": named["versions"],
             "settings": planned.settings.as_document(),
             "features": names,
             "seen": list(matrix.manifest["seen"]),

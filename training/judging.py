@@ -57,11 +57,14 @@ class Results:
     abstention: Mapping[str, Any]
 
 
-def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None]) -> Results:
-    """Return everything measured; raise DataError where the model to release orders households backwards."""
+def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None], look: bool = True) -> Results:
+    """Return everything measured; raise DataError where the model to release orders households backwards.
+
+    The final period has figures and scores only if this run may `look` (final.py).
+    """
     settings, data = planned.settings, planned.data
     selecting = planned.selecting
-    final = [fold for fold in planned.folds if fold.final and fold not in selecting]
+    final = [fold for fold in planned.folds if look and fold.final and fold not in selecting]
     chosen_by = Period.of(data, [day for fold in selecting for day in fold.test], planned.places)
     fold_days = _numbered(selecting)
     scalings, own = {}, {}

@@ -100,6 +100,11 @@ def summary(metrics: Mapping[str, Any]) -> str:
         lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
     if "search" in metrics:
         lines.append(str(metrics["search"]["sentence"]))
+    elif metrics.get("final", {}).get("taken_by"):
+        lines.append(
+            f"The final period was looked at before, by run {metrics['final']['taken_by']}; it is scored once, so this"
+            " run has no figures of it. New as-of dates make a new one."
+        )
     lines += _beyond(metrics)
     lines += _reach(metrics)
     if metrics.get("suspected_leaks"):

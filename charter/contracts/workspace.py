@@ -73,6 +73,11 @@ class Workspace:
         return self.root / "scores" / self.programme
 
     @property
+    def looks(self) -> Path:
+        """`scores/PROGRAMME/final.json`: which run tested on which dates first; the final period is looked at once."""
+        return self.scores / "final.json"
+
+    @property
     def audit(self) -> Path:
         """`audit/PROGRAMME/RUN/`: findings.json, decision.json, signoffs.toml, report.html; and `current`.
 

@@ -23,6 +23,7 @@ from training.boosting import predict
 from training.dataset import Dataset
 from training.experiment import train
 from training.planning import make_plan
+from training.report import summary
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -40,7 +41,7 @@ def test_a_run_keeps_its_contracts_and_every_digest(trained: Invocation) -> None
     run = run_of(trained)
     check_document("metrics", run.metrics)
     left = {path.relative_to(run.folder).as_posix() for path in run.folder.rglob("*") if path.is_file()}
-    assert left - {"manifest.json", "tracking.json"} == set(run.manifest["outputs"])
+    assert left - {"manifest.json", "tracking.json", "report.html"} == set(run.manifest["outputs"])
     for name, digest in run.manifest["outputs"].items():
         assert file_digest(run.folder / name) == digest
     assert run.text() == run.text(f"models/{run.manifest['model']}.lgb")
@@ -233,3 +234,25 @@ def test_labels_of_the_candidate_stop_at_the_snapshot(trained: Invocation) -> No
     assert all(data.matures(day) <= data.taken_at for day in planned.learned)
     assert run_of(trained).manifest["trained_on"] == [day.isoformat() for day in planned.learned]
     assert json.loads((run_of(trained).folder / "manifest.json").read_text())["synthetic"] is True
+
+
+def test_the_final_period_is_looked_at_by_the_first_run_alone(trained: Invocation, tmp_path: Path) -> None:
+    first = run_of(trained)
+    assert first.metrics["final"] == {
+        "dates": [day.isoformat() for day in make_plan(trained).folds[-1].test],
+        "judged": True,
+        "taken_by": None,
+    }
+    council = tmp_path / "council"
+    shutil.copytree(trained.council.folder, council)
+    training = council / "early_help" / "training.toml"
+    training.write_text(training.read_text().replace("learning_rate = 0.05", "learning_rate = 0.06"))
+    other = train(Invocation.open(council, "early_help", trained.workspace.root, quiet=True))
+    assert other.id != first.id
+    assert other.metrics["final"] == first.metrics["final"] | {"judged": False, "taken_by": first.id}
+    assert {figure["period"] for figure in other.metrics["figures"]} == {"selection"}
+    scores = pq.read_table(other.folder / "scores.parquet")
+    assert "final" not in set(pc.unique(scores["fold"]).to_pylist())
+    assert "looked at before" in summary(other.metrics)
+    shutil.rmtree(first.folder)
+    assert train(trained).manifest["outputs"] == first.manifest["outputs"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 _IMPORTS = {
+    "aequitas": "from aequitas.group import Group",
     "tables": "import duckdb, pandas, polars",
     "triage": "from triage.component.architect.feature_generators import FeatureGenerator",
     "timeseriesflattener": "import timeseriesflattener",

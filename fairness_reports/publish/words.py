@@ -8,6 +8,8 @@ __all__ = ["UNKNOWN", "between", "hundred", "number", "share", "signed"]
 
 UNKNOWN = "–"
 
+_WHOLE = 100
+
 
 def share(value: float | None) -> str:
     """Return a share as a percentage with one decimal place."""
@@ -20,8 +22,10 @@ def hundred(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a figure with two decimal places."""
-    return UNKNOWN if value is None else f"{value:.2f}"
+    """Return a figure with two decimal places; from a hundred on whole, for nobody can read more."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.2f}"
 
 
 def signed(value: float | None) -> str:

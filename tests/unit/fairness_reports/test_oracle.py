@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,8 @@ from fairness_reports.audit.oracle import TOLERANCE, confirm, figures
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from fairness_reports.audit.units import Units
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[3]
+DATA = ROOT.parent / "shared" / "data"
 
 pytestmark = pytest.mark.filterwarnings(
     # fairlearn 0.15 still calls pandas functions that pandas 3 warns will change.
@@ -66,6 +69,47 @@ def test_the_other_rates_equal_scikit_learns_through_metricframe() -> None:
             assert abs(frame[row["measure"]][row["group"]] - row["estimate"]) <= TOLERANCE
         if row["measure"] == "false_discovery_rate":
             assert abs(1 - frame["precision"][row["group"]] - row["estimate"]) <= TOLERANCE
+
+
+AEQUITAS = ROOT / "benchmarks" / "peers" / ".venvs" / "aequitas" / "bin" / "python"
+
+
+@pytest.mark.skipif(not AEQUITAS.exists(), reason="`python -m benchmarks.peers.set_up aequitas` makes its environment")
+def test_every_rate_equals_aequitas(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    label, selected = rng.integers(0, 2, 3000).astype(np.int8), rng.random(3000) < 0.3
+    groups = Grouping.of(rng.choice(["x", "y", "z"], 3000, p=[0.7, 0.25, 0.05]).astype(str))
+    table = tmp_path / "table.csv"
+    names = np.asarray(groups.names)[groups.code]
+    lines = [f"{int(s)},{y},{name}" for s, y, name in zip(selected, label, names, strict=True)]
+    table.write_text("\n".join(["score,label_value,group", *lines]) + "\n", encoding="utf-8")
+    told = subprocess.run(
+        [str(AEQUITAS), str(ROOT / "benchmarks" / "peers" / "aequitas" / "crosstabs.py"), str(table)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    theirs = json.loads(told.stdout)
+    units = Units(np.arange(3000), selected, label)
+    found = measured(units, groups, MEASURES.values(), About("", "g", "m", "c"), resamples=20, seed=1)
+    assert {row["measure"] for row in found} == set(_AEQUITAS)
+    for row in found:
+        assert abs(theirs[row["group"]][_AEQUITAS[row["measure"]]] - row["estimate"]) <= TOLERANCE, row["measure"]
+
+
+_AEQUITAS = {
+    "selection_rate": "pprev",
+    "base_rate": "prev",
+    "recall": "tpr",
+    "false_negative_rate": "fnr",
+    "false_positive_rate": "fpr",
+    "true_negative_rate": "tnr",
+    "precision": "precision",
+    "false_discovery_rate": "fdr",
+    "false_omission_rate": "for",
+    "negative_predictive_value": "npv",
+    "accuracy": "accuracy",
+}
 
 
 def test_figures_that_differ_from_fairlearns_stop_the_audit() -> None:

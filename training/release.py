@@ -150,7 +150,16 @@ def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> d
                 figure for figure in metrics["figures"] if figure["model"] == model and figure["part"] == "all"
             ],
         },
-        "decision": {"decision": decision["decision"], "sentence": decision["sentence"]},
+        "decision": {
+            "decision": decision["decision"],
+            "sentence": decision["sentence"],
+            # Shown on every worklist: what the board let through, who answers for it, and until when.
+            "waivers": [
+                {"question": one["question"], "group": one["group"], **one["waiver"]}
+                for one in decision["verdicts"]
+                if one.get("waiver")
+            ],
+        },
         "versions": manifest.get("versions", {}),
         "commit": _commit_of(run),
     }

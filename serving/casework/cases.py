@@ -66,6 +66,7 @@ class Cases(Pages):
             needs=[one.title for one in self.desk.settings.needs],
             chosen_status=status,
             chosen_need=need,
+            waivers=manifest.get("decision", {}).get("waivers", []),
             bands=[one for one in manifest.get("bands", ()) if any(r.band == one["id"] for r in shown)],
         )
 

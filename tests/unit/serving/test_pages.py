@@ -12,12 +12,13 @@ import pytest
 
 from charter.vault import Identity as Person
 from charter.vault import Vault
+from serving.bundle import bundle
 from serving.desk import Desk
 from serving.forget import forget
 from serving.settings import Settings
 from serving.worklist import rank
 from tests.unit.serving.client import BASE, Client, guarded
-from tests.unit.serving.conftest import AS_OF, ROOT, World
+from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 
 LEAD = "demo-north-lead_practitioner"
 
@@ -284,6 +285,40 @@ def test_a_note_never_reaches_the_log(client: Client, desk: Desk) -> None:
     client.sign_in(LEAD)
     assert decide(client, first_case(desk), disposition="deferred", reason="deferred:capacity", note="Zebra") == 303
     assert "Zebra" not in json.dumps([entry.__dict__ for entry in desk.store.entries()], default=str)
+
+
+def test_a_waiver_is_on_every_worklist(world: World) -> None:
+    waived = {
+        "question": "Do girls and boys get onto a list equally often?",
+        "group": "girls",
+        "role": "board",
+        "reason": "Two more months of data are due before anybody can tell.",
+        "expires": "2027-01-31",
+    }
+    manifest = json.loads((world.release / "manifest.json").read_text())
+    manifest["decision"] = {"decision": "refer", "waivers": [waived]}
+    (world.release / "manifest.json").write_text(json.dumps(manifest))
+    bundle(world.invocation, world.release, SERVICES)
+    rank(world.invocation, world.matrix, AS_OF)
+    desk = Desk.open(world.invocation, demo=True)
+    try:
+        client = Client(guarded(desk))
+        client.sign_in(LEAD)
+        text = client.get("/worklists/north").text
+    finally:
+        desk.close()
+    assert "What the board let through for now" in text
+    assert "Waived until 2027-01-31 by the board: Two more months of data" in text
+
+
+def test_nobody_is_shown_a_list_before_the_second_gate_opens(client: Client, desk: Desk, world: World) -> None:
+    client.sign_in(LEAD)
+    assert client.get("/worklists/north").status_code == 200
+    (world.workspace.live / "release1.json").unlink()
+    answer = client.get("/worklists/north")
+    assert answer.status_code == 409
+    assert "until the second gate opens" in answer.text
+    assert client.get(f"/cases/{first_case(desk)}").status_code == 409
 
 
 def test_while_suspended_no_list_or_case_is_shown(client: Client, desk: Desk, world: World) -> None:

@@ -38,6 +38,7 @@ class Parameters:
     review: float
     levels: Mapping[str, tuple[Level, ...]]
     home_order: tuple[str, ...]
+    inactive_months: int
 
     def prior(self, references: int) -> float:
         """Return the chance that two of so many references picked at random are one person; at most 1 in 10,000."""
@@ -66,4 +67,5 @@ class Parameters:
             float(raw["review"]),
             levels,
             tuple(raw["homes"]["order"]),
+            int(raw["inactive_months"]),
         )

@@ -16,7 +16,7 @@ from splink import DuckDBAPI, Linker, block_on
 
 from features.identity.parameters import Parameters
 
-__all__ = ["condition", "score_pairs"]
+__all__ = ["condition", "score_pairs", "settings"]
 
 _NULL: Mapping[str, str] = {
     "forename": "forename_l is null or forename_r is null",
@@ -79,7 +79,8 @@ def _comparison(name: str, parameters: Parameters) -> dict[str, Any]:
     return {"output_column_name": name, "comparison_levels": levels}
 
 
-def _settings(parameters: Parameters, references: int) -> dict[str, Any]:
+def settings(parameters: Parameters, references: int) -> dict[str, Any]:
+    """Return Splink's settings for so many references: blocking, comparisons and every number fixed."""
     return {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": parameters.prior(references),
@@ -96,7 +97,7 @@ def score_pairs(database: duckdb.DuckDBPyConnection, parameters: Parameters) -> 
     Reads the table `nodes`. Weights are rounded to 1e-6, ties ordered by reference: the same on any number of threads.
     """
     references = database.execute("select count(*) from evidence").fetchall()[0][0]
-    linker = Linker(DuckDBAPI(database).register("nodes"), _settings(parameters, references), log_level=None)
+    linker = Linker(DuckDBAPI(database).register("nodes"), settings(parameters, references), log_level=None)
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
     words = ", ".join(_in_words(name, parameters) for name in parameters.levels)
     found = database.execute(

@@ -1,6 +1,6 @@
 """The canonical tables of a linked snapshot, made of its records and of who is whom.
 
-Reads the tables `person_of` and `person_said` (ref, person_id), `choices`, `said_people` and the snapshot's records;
+Reads the tables `links`, `person_of` and `person_said` (ref, person_id), `choices`, `said_people` and the records;
 makes one table per contract, and `links`. Rows of canonical sources join them as they are.
 """
 
@@ -14,6 +14,7 @@ import duckdb
 
 from charter.contracts import table
 from charter.register import Register
+from features.identity.activity import keep_active_spans
 from features.identity.corrections import Correction, address_claims, correct_events
 from features.identity.homes import settle_residence
 from features.identity.parameters import Parameters
@@ -56,7 +57,7 @@ def make_tables(
     for name in TABLES:
         columns = ", ".join(f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in table(name).columns)
         database.execute(f"create or replace table {name} ({columns})")
-    _events(database, records)
+    _events(database, records, parameters)
     _people(database)
     _residence(database, records, parameters, corrections)
     _households(database, records)
@@ -78,10 +79,20 @@ def _parquet(records: Path, name: str) -> str:
     return f"read_parquet({literal(str(records / f'{name}.parquet'))})"
 
 
-def _events(database: duckdb.DuckDBPyConnection, records: Path) -> None:
+def _events(database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters) -> None:
+    """Fill `events`: each version for as long as its reference's link is active."""
+    keep_active_spans(database, records, parameters.inactive_months)
     database.execute(
-        "insert into events by name select e.id as event_id, p.person_id, e.signal, e.valid_at, e.end_at, e.known_at, "
-        f"e.known_until, e.amount, e.detail from {_parquet(records, 'events')} e join person_of p using (ref)"
+        f"""
+        insert into events by name
+        select e.id as event_id, p.person_id, e.signal, e.valid_at, e.end_at, greatest(e.known_at, a.since) as known_at,
+               nullif(least(coalesce(e.known_until, 'infinity'::timestamp), coalesce(a.until, 'infinity'::timestamp)),
+                      'infinity'::timestamp) as known_until,
+               e.amount, e.detail
+        from {_parquet(records, "events")} e join person_of p using (ref) join active a using (ref)
+        where e.known_at < coalesce(a.until, 'infinity'::timestamp)
+          and a.since < coalesce(e.known_until, 'infinity'::timestamp)
+        """
     )
 
 

@@ -1,0 +1,181 @@
+"""The linkage of a borough: how right, for whom, and its time and memory beside plain Splink with the same model.
+
+The borough of 110,000 homes (about 250,000 people at a time) is made, pulled and linked; the truth beside its extracts
+judges. Plain Splink scores every reference with the same settings and clusters at the same threshold; ours first joins
+what is exactly the same, keeps the rules that Splink has no words for, and scores the rest. Both start from the same
+evidence, each in a process of its own.
+
+    python -m benchmarks linkage              the whole work
+    python -m benchmarks.bench_linkage 20000  so many homes, printed and not recorded
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.results import Row
+from borough.synth import make
+from charter.contracts.files import writer_lock
+from charter.contracts.workspace import Workspace
+from charter.council import Council
+from charter.invocation import Invocation
+from charter.key import Key
+from features.identity.accuracy import Accuracy, accuracy, load_truth
+from features.identity.link import link
+from features.intake.database import connect
+from features.intake.snapshot import pull
+
+HOUSEHOLDS = 110_000
+SEED = 1
+KEY = "5a" * 32
+"""A key of the benchmark's own: its borough is fictional."""
+GROUPS = ("ethnicity", "sex")
+FEWEST = 1000
+"""Pairs below which a group's recall says little."""
+
+
+def workspace(households: int) -> Invocation:
+    """Return the borough's workspace, made and pulled first if it isn't there."""
+    os.environ.setdefault("SOONER_KEY", KEY)
+    root = Path(__file__).parent / "workspace" / f"linkage_{households}_{SEED}"
+    council = Council.load(Path(__file__).parents[1] / "council")
+    invocation = Invocation(council, "early_help", Workspace(root, "early_help"), quiet=True)
+    if not root.exists():
+        make(root / "extracts", council, households, SEED)
+    with writer_lock(root):
+        pull(invocation)
+    return invocation
+
+
+def judged(invocation: Invocation) -> tuple[Accuracy, Accuracy, Mapping[str, Accuracy]]:
+    """Return how right all links are, exact matching alone, and each group's links."""
+    files, truth = invocation.workspace, invocation.workspace.extracts / "truth"
+    links = files.snapshot() / "tables" / "links.parquet"
+    key = Key.load(invocation.council, files)
+    with connect(key) as database:
+        load_truth(database, key, truth / "references.parquet")
+        database.read_parquet(str(truth / "people.parquet")).create_view("real_people")
+        database.read_parquet(str(links)).create_view("linked")
+        database.execute(
+            "create or replace table truth as select t.*, p.ethnicity, p.sex from truth t "
+            "join real_people p using (person)"
+        )
+        exact = files.root / "exact.parquet"
+        database.sql(
+            "select ref, if(method in ('key', 'name and date'), other_ref, ref) as person_id from linked"
+        ).write_parquet(str(exact))
+        groups: dict[str, Accuracy] = {}
+        for group in GROUPS:
+            groups |= accuracy(database, links, group)
+        return accuracy(database, links)["all"], accuracy(database, exact)["all"], groups
+
+
+_GATHERED = """
+import resource, sys, time
+from pathlib import Path
+from benchmarks.bench_linkage import workspace
+from charter.key import Key
+from charter.register import Register
+from charter.vault import Vault
+from features.identity.evidence import gather
+from features.identity.parameters import Parameters
+from features.intake.database import connect
+
+invocation = workspace(int(sys.argv[1]))
+files = invocation.workspace
+register, key = Register.load(invocation.council.folder / "register.toml"), Key.load(invocation.council, files)
+database, parameters = connect(key), Parameters.load()
+gather(database, Vault.open(files.vault, key), files.snapshot(), register)
+began = time.perf_counter()
+"""
+_OURS = """
+from features.identity.people import link_people
+link_people(database, register, parameters)
+"""
+_PLAIN = """
+from splink import DuckDBAPI, Linker
+from features.identity.scores import settings
+database.execute("create table everybody as select * rename (ref as unique_id) from evidence")
+references = database.execute("select count(*) from evidence").fetchall()[0][0]
+linker = Linker(DuckDBAPI(database).register("everybody"), settings(parameters, references), log_level=None)
+scored = linker.inference.predict(threshold_match_weight=parameters.review)
+linker.clustering.cluster_pairwise_predictions_at_threshold(scored, threshold_match_weight=parameters.threshold)
+"""
+_MEASURED = """
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def measured(work: str, households: int) -> tuple[float, float]:
+    """Run one contender on the gathered evidence in a process of its own; return seconds and peak MiB."""
+    code = _GATHERED + work + _MEASURED
+    done = subprocess.run([sys.executable, "-c", code, str(households)], check=True, capture_output=True, text=True)
+    seconds, memory = done.stdout.split()[-2:]
+    return float(seconds), float(memory)
+
+
+def rows_of(households: int) -> list[Row]:
+    """Link the borough and measure it."""
+    invocation = workspace(households)
+    began = time.perf_counter()
+    with writer_lock(invocation.workspace.root):
+        result = link(invocation)
+    whole = time.perf_counter() - began
+    overall, exact, groups = judged(invocation)
+    recalls = {name: one.recall for name, one in groups.items() if one.true >= FEWEST}
+    gap = 100 * (max(recalls.values()) - min(recalls.values()))
+    ours, plain = measured(_OURS, households), measured(_PLAIN, households)
+    size = f"{households:,} homes, {result.references:,} references, {overall.true:,} pairs"
+    return [
+        Row(
+            "linkage: pairwise F1",
+            round(overall.f1, 4),
+            "",
+            "0.97 or more, where exact matching alone recalls 0.85 at most",
+            overall.f1 >= 0.97 and exact.recall <= 0.85,
+            {"exact matching alone, recall": round(exact.recall, 4), "exact matching alone, F1": round(exact.f1, 4)},
+            f"{size}; precision {overall.precision:.4f}, recall {overall.recall:.4f}",
+        ),
+        Row(
+            "linkage: the worst group's recall under the best",
+            round(gap, 2),
+            "points",
+            "2 or less",
+            gap <= 2,
+            {name: round(recall, 4) for name, recall in recalls.items()},
+            f"groups of {FEWEST:,} pairs or more",
+        ),
+        Row(
+            "linkage: time against plain Splink with the same model",
+            round(ours[0] / plain[0], 2),
+            "times",
+            "1.3 or less",
+            ours[0] <= 1.3 * plain[0],
+            {"ours, s": round(ours[0], 1), "plain Splink, s": round(plain[0], 1)},
+            f"{size}; `sooner link` whole{', with the tables' if result.made else ' (done before)'}: {whole:.0f} s",
+        ),
+        Row(
+            "linkage: peak memory against plain Splink with the same model",
+            round(ours[1] / plain[1], 2),
+            "times",
+            None,
+            None,
+            {"ours, MiB": round(ours[1]), "plain Splink, MiB": round(plain[1])},
+            "both with the evidence in memory: it may not spill to disk",
+        ),
+    ]
+
+
+def run() -> list[Row]:
+    """Measure all of it."""
+    return rows_of(HOUSEHOLDS)
+
+
+if __name__ == "__main__":
+    for row in rows_of(int(sys.argv[1])):
+        print(f"{row.name}: {row.figure:g} {row.unit} ({row.goal}) {dict(row.peers)} {row.note}")

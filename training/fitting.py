@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +36,20 @@ class Bins:
     """All dates that anything learns from, and their rows, binned once with the earliest training fold's edges."""
 
     dates: tuple[date, ...]
-    rows: BinnedRows
+    planned: Plan
 
     @classmethod
     def of(cls, planned: Plan) -> Bins:
-        """Bin the rows of a plan."""
-        data = planned.data
+        """Take the dates of a plan; its rows are binned when something first learns from them."""
         dates = sorted({day for fold in planned.folds for day in fold.train} | set(planned.learned))
-        rows = [data.at(day) for day in dates]
-        return cls(tuple(dates), BinnedRows(rows, planned.folds[0].train, data.matrix, planned.settings.lightgbm))
+        return cls(tuple(dates), planned)
+
+    @cached_property
+    def rows(self) -> BinnedRows:
+        """The binned rows of all dates."""
+        data = self.planned.data
+        rows = [data.at(day) for day in self.dates]
+        return BinnedRows(rows, self.planned.folds[0].train, data.matrix, self.planned.settings.lightgbm)
 
     def everywhere(self, planned: Plan, labels: Mapping[date, NDArray[np.int8]]) -> NDArray[np.int8]:
         """Return the label of every binned row; rows of a date that `labels` lacks have none. Shape (rows,)."""
@@ -124,7 +130,12 @@ def _fit(
     for name in names:
         if name == "lightgbm":
             used = trees or settings.lightgbm
-            text = bins.rows.fit(bins.everywhere(planned, labels), used)
+            if used.dask:
+                from training.distributed import learn
+
+                text = learn(matrix, labels, used)
+            else:
+                text = bins.rows.fit(bins.everywhere(planned, labels), used)
             fitted.append((name, Fitted(name, text, params=asdict(used))))
         else:
             fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))

@@ -87,7 +87,10 @@ class Models:
 
 @dataclass(frozen=True)
 class Trees:
-    """LightGBM's settings, by plain names; `boosting.py` says which LightGBM parameter each one is."""
+    """LightGBM's settings, by plain names; `boosting.py` says which LightGBM parameter each one is.
+
+    `dask` is empty for this machine alone, else where its workers are (`distributed.py`).
+    """
 
     trees: int = 150
     learning_rate: float = 0.05
@@ -99,6 +102,7 @@ class Trees:
     bins: int = 255
     seed: int = 1
     threads: int = 2
+    dask: str = ""
 
     def __post_init__(self) -> None:
         if self.trees < 1 or self.leaves < 2 or self.threads < 1 or self.rows_per_leaf < 1:

@@ -46,7 +46,17 @@ __all__ = [
     "Waiver",
 ]
 
-PURPOSES = ("link", "train", "shadow", "rank", "display", "evaluate", "equality_monitoring", "area_statistics")
+PURPOSES = (
+    "link",
+    "train",
+    "shadow",
+    "rank",
+    "display",
+    "evaluate",
+    "equality_monitoring",
+    "area_statistics",
+    "residence_check",
+)
 """Every purpose there is, one per stage (design: permission)."""
 
 HARMS = ("missed help", "unwanted contact")

@@ -8,6 +8,7 @@
       [[source.signal]]               the kinds of event it records, named `service.kind`
       [[source.file]]                 for csv and parquet: each file with its STRICT columns
         [[source.file.record]]        how its rows become canonical rows: DuckDB SQL expressions over the columns
+    [[check]]                         a question that other services may ask: purpose, who asks, why they may
 
 Read by every room that asks "may this service be used for that purpose?"; only `pull` reads the files' mappings.
 """
@@ -25,7 +26,7 @@ from charter.council import read_toml
 from charter.errors import CharterError, DataError
 from charter.policy import PURPOSES
 
-__all__ = ["RECORD_FIELDS", "ExtractFile", "Record", "Register", "Signal", "Source"]
+__all__ = ["RECORD_FIELDS", "Check", "ExtractFile", "Record", "Register", "Signal", "Source"]
 
 _CONSENT = "consent"
 _FORMATS = ("canonical", "csv", "parquet")
@@ -143,27 +144,44 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A question that other services may ask under a purpose of its own: which of them, and why they may."""
+
+    purpose: str
+    title: str
+    asked_by: tuple[str, ...]
+    basis: str
+    conditions: tuple[str, ...]
+    gateway: str
+    example: bool
+
+
+@dataclass(frozen=True)
 class Register:
     """The register as read; `sha256` is that of the file."""
 
     sources: tuple[Source, ...]
     sha256: str
+    checks: tuple[Check, ...] = ()
 
     @classmethod
     def load(cls, path: Path) -> Register:
         """Read `register.toml`; raise UsageError, DataError (a row that breaks its form) or CharterError (no basis)."""
         raw = read_toml(path)
-        unknown = set(raw) - {"source", "example"}
+        unknown = set(raw) - {"source", "check", "example"}
         if unknown:
             raise DataError(
-                f"{path.name} has an unknown key {sorted(unknown)[0]!r}.", "A register holds [[source]] rows only."
+                f"{path.name} has an unknown key {sorted(unknown)[0]!r}.",
+                "A register holds [[source]] and [[check]] rows only.",
             )
         sources = tuple(_source(row) for row in raw.get("source", ()))
         if not sources:
             raise DataError(f"{path.name} names no source.", "Add a [[source]] row for each delivery.")
         _refuse_twice("source", (source.service for source in sources))
         _refuse_twice("signal", (signal.name for source in sources for signal in source.signals))
-        return cls(sources, hashlib.sha256(path.read_bytes()).hexdigest())
+        checks = tuple(_check(row) for row in raw.get("check", ()))
+        _refuse_twice("check", (check.purpose for check in checks))
+        return cls(sources, hashlib.sha256(path.read_bytes()).hexdigest(), checks)
 
     @cached_property
     def _by_service(self) -> Mapping[str, Source]:
@@ -195,6 +213,16 @@ class Register:
         """All declared signals, in the register's order."""
         return tuple(self._by_signal.values())
 
+    def check(self, purpose: str) -> Check:
+        """Return the check of a purpose; raise CharterError where the register has none."""
+        for check in self.checks:
+            if check.purpose == purpose:
+                return check
+        raise CharterError(
+            f"the register has no check for the purpose {purpose}.",
+            "Agree it and add a [[check]] row to register.toml.",
+        )
+
     def permits(self, service: str, purpose: str) -> bool:
         """Whether the lawful basis of `service` covers `purpose`; an unknown service or purpose is not permitted."""
         return service in self._by_service and purpose in self._by_service[service].purposes
@@ -206,7 +234,8 @@ class Register:
     @property
     def examples(self) -> tuple[str, ...]:
         """The services whose row is still the shipped example: real data is refused while there is one."""
-        return tuple(source.service for source in self.sources if source.example)
+        marked = [source.service for source in self.sources if source.example]
+        return (*marked, *(check.purpose for check in self.checks if check.example))
 
 
 def _refuse_twice(what: str, names: Iterable[str]) -> None:
@@ -311,6 +340,27 @@ def _source(row: Mapping[str, Any]) -> Source:
         datetimes=_typed(row.get("datetimes", "%Y-%m-%dT%H:%M:%SZ"), "datetimes", where, str),
         delivery=_typed(row.get("delivery", {}), "delivery", where, dict),
         tolerance=_tolerance(row.get("tolerance", {}), where),
+    )
+
+
+def _check(row: Mapping[str, Any]) -> Check:
+    purpose = _require(row, "purpose", "a [[check]]", str)
+    where = f"check {purpose!r}"
+    _refuse_unknown(row, Check.__dataclass_fields__, where)
+    _one_of(purpose, PURPOSES, "purpose", where)
+    basis = row.get("basis", "")
+    if not isinstance(basis, str) or not basis.strip():
+        raise CharterError(
+            f"the register gives no lawful basis for the {where}.", "Write `basis = ...`, or remove the check."
+        )
+    return Check(
+        purpose,
+        _require(row, "title", where, str),
+        tuple(_require(row, "asked_by", where, list)),
+        basis.strip(),
+        tuple(row.get("conditions", ())),
+        row.get("gateway", ""),
+        _typed(row.get("example", False), "example", where, bool),
     )
 
 

@@ -6,6 +6,7 @@ It holds
 
     identities   person pseudonym -> name, birth date, address, safe contact; one sealed row each
     sets         the identity rows of a snapshot as `pull` read them, for `link` alone
+    residents    for the minimal residence check (charter.residence): a pseudonym -> homes that may be told
     papers       what the resident desk files in people's own words: corrections, drafts of exports, challenges
 
 `identify` is the one way back from a pseudonym to a person: it needs a role and a reason, and writes them to the log
@@ -35,11 +36,15 @@ Log = Callable[[Mapping[str, object]], object]
 """Takes one entry: action, role, reason, subjects (pseudonyms) and how many."""
 
 _CHECK = b"sooner vault"
+_DECOY = "0" * 32
+"""The token of the row of the residence check that stands for everybody who isn't there."""
+
 _SCHEMA = """
 create table if not exists meta (name text primary key, sealed blob not null);
 create table if not exists identities (person_id text primary key, sealed blob not null) without rowid;
 create table if not exists sets (snapshot text not null, name text not null, sealed blob not null,
                                  primary key (snapshot, name));
+create table if not exists residents (token text primary key, sealed blob not null) without rowid;
 create table if not exists papers (kind text not null, id text not null, sealed blob not null,
                                    primary key (kind, id)) without rowid;
 """
@@ -158,6 +163,35 @@ class Vault:
                 for person_id in person_ids
             )
 
+    def replace_residents(self, rows: Mapping[str, bytes]) -> None:
+        """Make `rows`, by token, all that the residence check can answer from, and a decoy for whoever isn't there."""
+        kept_rows = {_DECOY: b'{"people": [], "homes": []}', **rows}
+        sealed = [(token, self._seal(f"resident/{token}", value)) for token, value in kept_rows.items()]
+        with self._connect() as connection:
+            connection.execute("delete from residents")
+            connection.executemany("insert into residents values (?, ?)", sealed)
+
+    def forget_residents(self, person_ids: Iterable[str]) -> None:
+        """Let the residence check tell nothing of these people from now on."""
+        people = set(person_ids)
+        with self._connect() as connection:
+            rows = connection.execute("select token, sealed from residents").fetchall()
+            gone = [
+                (token,)
+                for token, sealed in rows
+                if people & set(json.loads(self._unseal(f"resident/{token}", sealed))["people"])
+            ]
+            connection.executemany("delete from residents where token = ?", gone)
+
+    def resident(self, token: str) -> bytes | None:
+        """Return a token's row, or the decoy's where there is none, with the same work; None without an index."""
+        with self._connect() as connection:
+            row = connection.execute(
+                "select token, sealed from residents where token in (?1, ?2) order by token = ?1 desc limit 1",
+                (token, _DECOY),
+            ).fetchone()
+        return self._unseal(f"resident/{row[0]}", row[1]) if row else None
+
     def file_paper(self, kind: str, paper_id: str, value: bytes) -> None:
         """Seal one paper of a kind, replacing any of the same id."""
         with self._connect() as connection:
@@ -233,6 +267,7 @@ def rotate(folder: Path, key: Key, file_key: bytes | None = None) -> int:
 _NAMES: Mapping[str, Callable[..., str]] = {
     "identities": lambda person_id: person_id,
     "sets": lambda snapshot, name: f"set/{snapshot}/{name}",
+    "residents": lambda token: f"resident/{token}",
     "papers": lambda kind, paper_id: f"paper/{kind}/{paper_id}",
 }
 """By table: the name that a row is sealed under, from its key."""

@@ -4,6 +4,7 @@
     GET  /v1/worklists/{team}                 a team's newest list (?after=RANK&limit=N)
     GET  /v1/referrals/{id}                   one referral: reasons, what was not seen, band, versions
     POST /v1/referrals/{id}/decisions         decide, with an Idempotency-Key
+    POST /v1/residence-checks                 is this person resident at this address? (serving.residence)
     GET  /v1/openapi.json                     the contract of all of it, `/v1/score` among it
 
 No answer holds a name or address: a case system knows people by its own keys. Who may ask is `serving.identity`.
@@ -23,6 +24,7 @@ from starlette.routing import Route
 
 from charter.contracts.files import read_json
 from charter.errors import SoonerError
+from charter.residence import Question
 from serving.bundle import NOT_ENOUGH
 from serving.casework import demo
 from serving.desk import Desk
@@ -30,9 +32,10 @@ from serving.guard import CURRENT
 from serving.identity import Identity, require
 from serving.problem import misfit, of_error, problem
 from serving.reasons import by_service
+from serving.residence import check
 from serving.store import IssuedList, Referral
 
-__all__ = ["DecisionBody", "Endpoints", "routes"]
+__all__ = ["DecisionBody", "Endpoints", "ResidenceBody", "routes"]
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _MOST = 200
@@ -51,6 +54,18 @@ class DecisionBody(BaseModel):
     safe_to_contact_checked: bool = False
 
 
+class ResidenceBody(BaseModel):
+    """Whom a service asks about, and where; none of it is kept."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    forename: str = Field(min_length=1, max_length=100)
+    surname: str = Field(min_length=1, max_length=100)
+    birth_date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+    uprn: str = Field(pattern=r"^\d{1,12}$")
+    asked_by: str = Field(min_length=1, max_length=64)
+
+
 class _SessionBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
 
@@ -65,6 +80,7 @@ def routes(desk: Callable[[], Desk]) -> list[Route]:
         Route("/v1/openapi.json", endpoints.openapi),
         Route("/v1/worklists/{team}", endpoints.worklist),
         Route("/v1/referrals/{referral}", endpoints.referral),
+        Route("/v1/residence-checks", endpoints.residence, methods=["POST"]),
         Route("/v1/referrals/{referral}/decisions", endpoints.decide, methods=["POST"]),
     ]
 
@@ -93,6 +109,16 @@ class Endpoints:
             return problem(403, "The demonstration knows no such person.", "GET /sign-in lists them.")
         await run_in_threadpool(desk.store.log, person.identity, "session.begun", purpose="display")
         return JSONResponse({"token": desk.sessions.begin(person.identity), "token_type": "bearer"})
+
+    async def residence(self, request: Request) -> Response:
+        """Answer whether somebody lives at an address: yes, no or can't tell, and nothing else."""
+        body = await _body(request, ResidenceBody)
+        if isinstance(body, Response):
+            return body
+        return await run_in_threadpool(self._answer, lambda _: self._residence(body), request)
+
+    def _residence(self, body: ResidenceBody) -> Response:
+        return JSONResponse({"answer": check(self.desk, _identity(), Question.read(body.model_dump()))})
 
     def openapi(self, request: Request) -> Response:  # noqa: ARG002  # a route's handler takes the request
         """Return the contract."""

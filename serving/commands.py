@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -43,6 +44,41 @@ def serve(
     )
     sys.stdout.flush()
     os.execve(sys.executable, command(host, port), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
+
+
+@verbs.command("check-residence")
+def check_residence(
+    says: Annotated[
+        Path, typer.Option("--says", help="The question as a JSON file; - for standard input. Never in options.")
+    ],
+    role: Annotated[str, typer.Option("--role", help="The role that asks.")] = "resident_desk",
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say whether a person is resident at an address: yes, no or can't tell, and nothing else; logged.
+
+    The question: {"forename": ..., "surname": ..., "birth_date": "1980-02-01", "uprn": ..., "asked_by": a service}.
+    """
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    from charter.residence import Question
+    from serving.desk import Desk
+    from serving.identity import Identity
+    from serving.residence import check
+
+    try:
+        said = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
+    except ValueError:
+        said = None
+    question = Question.read(said if isinstance(said, dict) else {})
+    desk = Desk.open(invocation, demo=False, chain="command")
+    try:
+        answered = check(desk, Identity("command", role, frozenset()), question)
+    finally:
+        desk.store.close()
+    invocation.report({"answer": answered}, answered)
 
 
 @verbs.command("trace")

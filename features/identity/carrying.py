@@ -20,6 +20,7 @@ from charter.council import Council
 from charter.key import Key
 from charter.policy import Policy
 from charter.register import Register
+from charter.residence import PURPOSE
 from charter.rights import Request
 from charter.vault import Vault
 from features.identity.corrections import PAPER, address_claims, filed_in
@@ -145,6 +146,8 @@ class Carrying:
         }
         swap_folder(tables, version)
         write_json(self._snapshot / "manifest.json", manifest)
+        if self._request.purpose in (ALL, PURPOSE):
+            self._vault.forget_residents(self.people)
         if self._request.action == "erase" and self._request.service == ALL:
             self._vault.forget(self.people)
 

@@ -41,6 +41,7 @@ from features.identity.judgements import standing
 from features.identity.ledger import choices
 from features.identity.parameters import Parameters
 from features.identity.people import Linkage, link_people
+from features.identity.residents import residents
 from features.identity.review import keep_review
 from features.identity.swap import swap_folder
 from features.identity.tables import TABLES, make_tables, write_table
@@ -133,6 +134,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
             for name in written:
                 write_table(database, name, beside / f"{name}.parquet")
         vault.replace(best_identities(database, vault, snapshot))
+        vault.replace_residents(residents(database, key, register, taken_at))
         manifest |= {
             "tables": _described(database, snapshot / f"tables-{made_from}", written),
             "linkage": {

@@ -119,6 +119,7 @@ def _residence(
     database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters, corrections: Sequence[Correction]
 ) -> None:
     addresses = address_claims(database, _parquet(records, "addresses"), corrections)
+    database.execute(f"create or replace temp view address_claims as select * from {addresses}")
     claims = f"(select p.person_id, a.* from {addresses} a join person_of p using (ref))"
     settle_residence(database, claims, parameters.home_order)
 

@@ -75,6 +75,10 @@ class Draws:
     def total(self, value: Float) -> Float:
         """Return the total of a value over the rows, for the sample and each resample. Shape (1 + resamples,)."""
         by_household = np.bincount(self.period.household, weights=value, minlength=self.period.households)
+        return self.of_households(by_household.astype(np.float64))
+
+    def of_households(self, by_household: Float) -> Float:
+        """Return the total of a value over the households (households,), for the sample and each resample."""
         totals = [part @ by_household.astype(np.float32) for part in self._parts]
         # The resamples are summed in float32, which is enough for an interval; the estimate itself is exact.
         return np.concatenate([[by_household.sum()], np.concatenate(totals)[1:].astype(np.float64)])
@@ -96,30 +100,37 @@ class Draws:
         place: NDArray[np.int64],
         room: NDArray[np.int64] | None = None,
         outcome: NDArray[np.bool_] | None = None,
+        part: NDArray[np.int64] | None = None,
     ) -> Counts:
         """Return who was listed and found, by date and team, with the cut made again in each resample.
 
         `place` (rows,) is each row's place within its date and team (Period.places). `room` overrides each group's
-        places, and `outcome` (rows,) the label: one component of it, say.
+        places, and `outcome` (rows,) the label: one component of it, say. With `part` (rows,), each row's number from
+        0, counts are by those parts instead: areas, say.
         """
         limit = self.period.room if room is None else room
         positive = self.period.positive if outcome is None else outcome
         deepest = int(limit.max(initial=0)) * 2 + 20
         while True:
-            counts, short = self._taken(_by_place(self.period, place, deepest), limit, positive)
+            counts, short = self._taken(_by_place(self.period, place, deepest), limit, positive, part)
             if not short:
                 return counts
             deepest *= 2
 
     def _taken(
-        self, rows: NDArray[np.int64], limit: NDArray[np.int64], outcome: NDArray[np.bool_]
+        self,
+        rows: NDArray[np.int64],
+        limit: NDArray[np.int64],
+        outcome: NDArray[np.bool_],
+        part: NDArray[np.int64] | None,
     ) -> tuple[Counts, bool]:
         """Take places down each group's rows; also say whether a resample ran out of rows that another depth has."""
         there = rows >= 0
         household = self.period.household[rows]
         labelled = (self.period.labelled[rows] & there).astype(np.float64)
         positive = (outcome[rows] & self.period.labelled[rows] & there).astype(np.float64)
-        listed = np.empty((len(self.times), len(rows)))
+        member = None if part is None else np.eye(int(part.max()) + 1)[part[rows].ravel()]
+        listed = np.empty((len(self.times), len(rows) if member is None else member.shape[1]))
         found = np.empty_like(listed)
         short = False
         step = max(1, _CHUNK // max(1, rows.size))
@@ -127,8 +138,12 @@ class Draws:
             drawn = self.times[start : start + step][:, household] * there
             until = np.cumsum(drawn, axis=2, dtype=np.int32)
             taken = np.clip(limit[:, None] - (until - drawn), 0, drawn)
-            listed[start : start + step] = np.einsum("rgp,gp->rg", taken, labelled)
-            found[start : start + step] = np.einsum("rgp,gp->rg", taken, positive)
+            if member is None:
+                listed[start : start + step] = np.einsum("rgp,gp->rg", taken, labelled)
+                found[start : start + step] = np.einsum("rgp,gp->rg", taken, positive)
+            else:
+                listed[start : start + step] = (taken * labelled).reshape(len(taken), -1) @ member
+                found[start : start + step] = (taken * positive).reshape(len(taken), -1) @ member
             short |= bool(((until[:, :, -1:].squeeze(2) < limit) & there[:, -1]).any()) if rows.size else False
         return Counts(listed, found), short
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training import metrics
-from training.bootstrap import Counts, Draws
+from training.bootstrap import Counts, Draws, interval
 from training.calibration import slope_and_intercept
 from training.lists import Period
 from training.metrics import Figure, figures
-from training.settings import Bootstrap
+from training.settings import RELEASABLE, Bootstrap
 
 __all__ = ["Judged", "judge"]
 
@@ -68,10 +68,17 @@ def judge(
         made += _by_component(model, name, draws, places[model], components, by.level)
         made += _newly_found(model, name, draws, places[model], by.level)
         made += _more_places(model, name, draws, places[model], counted[model], by.level)
+        made.append(Figure(model, name, "places_by_lot", _by_lot(period, margin, places[model]), None, None))
+        if model in RELEASABLE:
+            made += _by_area(model, name, draws, places[model], by.level)
     made += _paired(name, counted, by.level)
     return Judged(
         made,
-        [point for model, place in places.items() for point in _curve(model, name, period, place)],
+        [
+            point
+            for model, place in places.items()
+            for point in _curve(model, name, draws.first(by.ranking_resamples), place, by.level)
+        ],
         {
             model: [counts.within(_of_days(period, days)).precision() for days in folds.values()]
             for model, counts in counted.items()
@@ -152,6 +159,36 @@ def _by_component(
     return made
 
 
+def _by_area(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[Figure]:
+    """Return who is listed, found and missed in each area: a list is a team's, and an area can go without."""
+    period = draws.period
+    areas, part = np.unique(period.area, return_inverse=True)
+    counts = draws.at_capacity(place, part=part.astype(np.int64))
+    made: list[Figure] = []
+    for number, area in enumerate(areas):
+        only = np.arange(len(areas)) == number
+        positives = draws.total((period.positive & (part == number)).astype(np.float64))
+        labelled = draws.total((period.labelled & (part == number)).astype(np.float64))
+        values = metrics.at_capacity(counts.within(only), positives, labelled)
+        kept = {measure: values[measure] for measure in ("listed", "found", "missed", "precision", "recall")}
+        made += figures(model, name, kept, level, f"area {bytes(area).decode() or 'not recorded'}")
+    return made
+
+
+def _by_lot(period: Period, margins: Float, place: NDArray[np.int64]) -> float:
+    """Return how many places went to households whose equals by margin got none: the lottery decided."""
+    drawn = 0
+    for group, room in enumerate(period.room):
+        rows = np.flatnonzero(period.group == group)
+        last = rows[place[rows] == room]
+        if not len(last):
+            continue
+        equal = rows[margins[rows] == margins[last[0]]]
+        if (place[equal] > room).any():
+            drawn += int((place[equal] <= room).sum())
+    return float(drawn)
+
+
 def _more_places(
     model: str, name: str, draws: Draws, place: NDArray[np.int64], counts: Counts, level: float
 ) -> list[Figure]:
@@ -185,26 +222,36 @@ def _paired(name: str, counted: Mapping[str, Counts], level: float) -> list[Figu
     return made
 
 
-def _curve(model: str, name: str, period: Period, place: NDArray[np.int64]) -> list[dict[str, Any]]:
-    """Return precision, recall, missed and false alarms over capacity, without intervals: the shape of the choice."""
+def _curve(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[dict[str, Any]]:
+    """Return precision, recall, missed and false alarms over capacity; intervals for what could be released."""
+    period = draws.period
     positives = int(period.positive.sum())
+    drawn = draws.total(period.positive.astype(np.float64))
     room = np.where(period.group >= 0, period.room[period.group] if len(period.room) else 0, 0)
     points = []
     for times in CURVE:
         listed = (place >= 1) & (place <= np.floor(room * times)) & period.labelled
         found = int((listed & period.positive).sum())
         number = int(listed.sum())
-        points.append(
-            {
-                "model": model,
-                "period": name,
-                "times_capacity": times,
-                "listed": number,
-                "found": found,
-                "missed": positives - found,
-                "false_alarms": number - found,
-                "precision": found / number if number else None,
-                "recall": found / positives if positives else None,
-            }
-        )
+        point = {
+            "model": model,
+            "period": name,
+            "times_capacity": times,
+            "listed": number,
+            "found": found,
+            "missed": positives - found,
+            "false_alarms": number - found,
+            "precision": found / number if number else None,
+            "recall": found / positives if positives else None,
+        }
+        if model in RELEASABLE:
+            counts = draws.at_capacity(place, np.floor(period.room * times).astype(np.int64))
+            point |= _ends("precision", counts.precision(), level)
+            point |= _ends("recall", counts.found.sum(axis=1) / np.maximum(drawn, 1), level)
+        points.append(point)
     return points
+
+
+def _ends(measure: str, values: Float, level: float) -> dict[str, float | None]:
+    low, high = interval(values[1:], level)
+    return {f"{measure}_low": low, f"{measure}_high": high}

@@ -103,11 +103,19 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None], look
         recommendation,
         model,
         bands,
-        {name: [replay(chosen_by, place, weeks) for weeks in RESTS] for name, place in places.items()},
+        {name: _replayed(draws, place, level) for name, place in places.items()},
         {name: stability(chosen_by, place) for name, place in places.items()},
         calibration_by_group(data, draws, scores[model], level),
         abstained(draws, enough, listed, level),
     )
+
+
+def _replayed(draws: Draws, place: NDArray[np.int64], level: float) -> list[Replay]:
+    """Return the lists of each date in turn for each rest, and the lists of every week of the year."""
+    period = draws.period
+    each_date = [replay(period, place, weeks, draws=draws, level=level) for weeks in RESTS]
+    every_week = replay(period, place, RESTS[1], weekly=True, pass_over_busy=True, draws=draws, level=level)
+    return [*each_date, every_week]
 
 
 def _numbered(folds: Sequence[Fold]) -> dict[str, list[int]]:

@@ -81,6 +81,7 @@ class Period:
     components: NDArray[np.bool_]
     lead_days: NDArray[np.float64]
     in_touch: NDArray[np.bool_]
+    area: NDArray[np.bytes_]
 
     @classmethod
     def of(cls, data: Dataset, days: Sequence[date], places: Places) -> Period:
@@ -109,6 +110,7 @@ class Period:
             components=np.concatenate([data.components(day, data.taken_at) for day in days]),
             lead_days=np.concatenate([_lead(data, day) for day in days]),
             in_touch=np.concatenate([_in_touch(data, day) for day in days]),
+            area=np.concatenate([np.asarray(part.area) for part in rows]),
         )
 
     @property

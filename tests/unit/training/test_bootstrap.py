@@ -14,6 +14,7 @@ from charter.council import Council
 from charter.errors import DataError
 from training.bootstrap import Draws, interval
 from training.dataset import Dataset
+from training.evaluation import _by_lot
 from training.lists import Period, Places
 from training.metrics import Order, at_capacity, of_likelihood, of_order
 
@@ -37,6 +38,7 @@ def period_of(seed: int = 1, households: int = 40, days: int = 3, room: int = 4)
         components=np.zeros((len(day), 1), dtype=bool),
         lead_days=np.full(len(day), np.nan),
         in_touch=np.zeros(len(day), dtype=bool),
+        area=np.zeros(len(day), dtype="S9"),
     )
 
 
@@ -203,3 +205,27 @@ def test_every_area_belongs_to_its_team(shared_matrix: Matrix, council: Council)
     serving = council.teams_by_area(day)
     for area, team in zip(data.at(day).area[:200], places.teams[day], strict=False):
         assert serving[bytes(area).decode()].id == team
+
+
+def test_counts_by_area_are_those_of_the_same_lists_taken_apart() -> None:
+    """In every resample the areas add up to the teams, and an area's count is what a slow reading gives."""
+    period = period_of(seed=4)
+    generator = np.random.default_rng(4)
+    part = generator.integers(0, 5, len(period.day))
+    place = period.places(generator.normal(size=len(period.day)))
+    draws = Draws.of(period, 50, 1)
+    by_area, by_team = draws.at_capacity(place, part=part), draws.at_capacity(place)
+    assert np.allclose(by_area.listed.sum(axis=1), by_team.listed.sum(axis=1))
+    assert np.allclose(by_area.found.sum(axis=1), by_team.found.sum(axis=1))
+    listed = period.listed(place) & period.labelled
+    for area in range(5):
+        assert by_area.listed[0, area] == (listed & (part == area)).sum()
+        assert by_area.found[0, area] == (listed & period.positive & (part == area)).sum()
+
+
+def test_places_by_lot_are_those_whose_equals_got_none() -> None:
+    period = period_of(seed=5, room=3)
+    lots = np.zeros(len(period.day))
+    assert _by_lot(period, lots, period.places(lots)) == 3 * len(period.room)
+    clear = np.random.default_rng(5).normal(size=len(period.day))
+    assert _by_lot(period, clear, period.places(clear)) == 0

@@ -34,6 +34,7 @@ def drawn(rows: int = 20_000, seed: int = 1, each: int = 1) -> tuple[np.ndarray,
         components=np.zeros((rows, 0), dtype=bool),
         lead_days=np.full(rows, np.nan),
         in_touch=np.zeros(rows, dtype=bool),
+        area=np.zeros(rows, dtype="S9"),
     )
     return margins, period
 

@@ -23,7 +23,7 @@ from training.boosting import predict
 from training.dataset import Dataset
 from training.experiment import train
 from training.planning import make_plan
-from training.report import summary
+from training.report import figure_of, summary
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -97,7 +97,7 @@ def test_every_figure_has_an_estimate_inside_its_interval(trained: Invocation) -
     figures = run_of(trained).metrics["figures"]
     assert {figure["period"] for figure in figures} == {"selection", "final"}
     parts = {figure["part"].split()[0] for figure in figures}
-    assert parts == {"all", "fold", "team", "component", "5"}
+    assert parts == {"all", "fold", "team", "area", "component", "5"}
     told = [figure for figure in figures if figure["low"] is not None and figure["estimate"] is not None]
     assert len(told) > 0.8 * len(figures)
     for figure in told:
@@ -136,6 +136,23 @@ def test_the_curve_finds_more_with_more_places_and_meets_the_figures_at_capacity
             == (model, "selection", "all", "found")
         )
         assert at_one["found"] == found
+        for point in points:
+            if "precision_low" in point and point["precision_low"] is not None:
+                assert point["precision_low"] <= point["precision_high"]
+                assert point["recall_low"] <= point["recall"] <= point["recall_high"]
+
+
+def test_the_areas_figures_add_up_to_the_borough(trained: Invocation) -> None:
+    figures = run_of(trained).metrics["figures"]
+    for measure in ("listed", "found", "missed"):
+        by_area = [
+            figure["estimate"]
+            for figure in figures
+            if (figure["model"], figure["period"], figure["measure"]) == ("points", "selection", measure)
+            and figure["part"].startswith("area ")
+        ]
+        assert len(by_area) > 5
+        assert sum(by_area) == figure_of(run_of(trained).metrics, "points", measure)["estimate"]
 
 
 @pytest.mark.parametrize("seed", [1, 6])

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
+from training.bootstrap import Draws
 from training.lists import Period
 from training.replay import replay, stability
 
@@ -23,6 +25,7 @@ def three_months() -> Period:
         components=np.zeros((12, 0), dtype=bool),
         lead_days=np.full(12, np.nan),
         in_touch=np.zeros(12, dtype=bool),
+        area=np.zeros(12, dtype="S9"),
     )
 
 
@@ -56,3 +59,31 @@ def test_one_list_has_no_stability() -> None:
     period = three_months()
     one = Period(**{name: getattr(period, name) for name in Period.__dataclass_fields__} | {"days": period.days[:1]})
     assert stability(one, PLACE) is None
+
+
+def test_over_the_year_there_is_a_list_every_week_and_who_is_open_to_a_service_takes_no_place() -> None:
+    """Two places a week, a rest of a year: in January's four or five weeks everybody is listed once."""
+    period = three_months()
+    done = replay(period, PLACE, rest_weeks=52, weekly=True)
+    assert (done.listings, done.households, done.found) == (4, 4, 2)
+    busy = replace(period, in_touch=np.tile(np.array([True, False, False, False]), 3))
+    passed = replay(busy, PLACE, rest_weeks=52, weekly=True, pass_over_busy=True)
+    assert (passed.listings, passed.households, passed.found) == (3, 3, 1)
+
+
+def test_a_household_is_found_only_if_its_outcome_had_not_come_before_its_list() -> None:
+    """With one place and a rest, the fourth household's turn comes in the fourth week, three weeks on."""
+    period = replace(three_months(), room=np.ones(3, dtype=np.int64))
+    for lead, found in ((22.0, True), (20.0, False)):
+        early = replace(period, lead_days=np.full(12, lead))
+        first_list_of_each = replay(early, PLACE, rest_weeks=52, weekly=True)
+        assert first_list_of_each.households == 4
+        assert first_list_of_each.found == 1 + found
+
+
+def test_the_share_found_has_an_interval_over_households() -> None:
+    period = three_months()
+    done = replay(period, PLACE, rest_weeks=5, draws=Draws.of(period, 300, 1))
+    assert done.low is not None
+    assert done.high is not None
+    assert 0 <= done.low <= done.found / done.households <= done.high <= 1

@@ -5,7 +5,7 @@ front_door             x        x
 lead_practitioner      x        x
 team_manager           x        x       x
 partner            (status only)
-analyst                                                       x
+analyst            (figures of all alone)                     x
 board                                           x
 sro, cdo                                        x            (and suspend)
 dpo                                             x     x      (and suspend)
@@ -46,6 +46,7 @@ ACTS: Mapping[str, frozenset[str]] = {
     "score.features": frozenset({"analyst"}),
     "manager.read": frozenset({"team_manager"}),
     "list.refresh": frozenset({"team_manager"}),
+    "analyst.read": frozenset({"analyst"}),
     "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
     "suspend": frozenset({"sro", "cdo", "dpo"}),
     "link.review": frozenset({"front_door", "resident_desk", "dpo"}),

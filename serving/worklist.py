@@ -26,6 +26,7 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council import Council, Team
 from charter.invocation import Invocation
 from charter.programme import Programme
+from serving import health
 from serving.actions import csv_text, export
 from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
@@ -124,6 +125,7 @@ def rank(
         issued = [(header, _of_list(header, places, made)) for header in headers.values()]
         store.issue(issued, actor="sooner")
         folder = _leave(invocation, store, as_of, [*headers.values(), *kept])
+        health.leave(folder, bundle, matrix, at, margins)
         return RankResult(
             as_of=as_of,
             folder=folder,

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from charter.errors import SoonerError
+from serving.casework.analyst import Analyst
 from serving.casework.board import Board
 from serving.casework.cases import Cases
 from serving.casework.manager import Manager
@@ -56,6 +57,7 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/manager", manager.manager),
             Route("/manager/second-look/{referral}", manager.second_look, methods=["GET"]),
             Route("/manager/second-look/{referral}", manager.looked, methods=["POST"]),
+            Route("/analyst", Analyst(desk).analyst),
             Route("/board", board.board),
             Route("/board/pack", board.board_pack),
             Route("/board/suspend", board.suspend, methods=["POST"]),

@@ -82,6 +82,8 @@ class Pages:
             links.append(("Practice", "/practice"))
         if identity.may("manager.read"):
             links.append(("Managing the lists", "/manager"))
+        if identity.may("analyst.read"):
+            links.append(("For analysts", "/analyst"))
         if identity.may("board.read"):
             links.append(("For the board", "/board"))
         return [{"text": text, "href": href, "active": request.url.path == href} for text, href in links]

@@ -13,18 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError
 
-__all__ = ["connect", "database_url", "migrate", "reading", "writing"]
+__all__ = ["connect", "database_url", "form", "migrate", "reading", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_005_001
@@ -87,23 +83,20 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest form; raise DataError where it can't be reached or is of a newer Sooner."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    known = sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("versions/[0-9]*.py"))
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            at = MigrationContext.configure(connection).get_current_revision()
-            if at == head:
+            at = form(connection)
+            if at == known[-1]:
                 return
-            if at is not None and at not in {script.revision for script in _scripts(config)}:
+            if at is not None and at not in known:
                 raise DataError(
-                    f"the casework database is of a newer Sooner (its form is {at}, this one knows {head}).",
+                    f"the casework database is of a newer Sooner (its form is {at}, this one knows {known[-1]}).",
                     "Install the newer Sooner, or name another database with SOONER_DATABASE.",
                 )
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            _upgrade(connection)
     except OperationalError as error:
         raise DataError(
             f"the casework database can't be opened ({type(error.orig).__name__}).",
@@ -111,5 +104,20 @@ def migrate(engine: Engine) -> None:
         ) from None
 
 
-def _scripts(config: Config) -> list[Any]:
-    return list(ScriptDirectory.from_config(config).walk_revisions())
+def form(connection: Connection) -> str | None:
+    """Return which form the database has (the number of its newest migration), or None where it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return str(found) if found is not None else None
+
+
+def _upgrade(connection: Connection) -> None:
+    # Here and not above: a worker that starts on a database of the newest form needs no Alembic, which loads slowly.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

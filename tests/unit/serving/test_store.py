@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +19,7 @@ from serving.identity import Identity
 from serving.seal import digest
 from serving.store import ConflictError, IssuedList, Referral, Store, now_text
 from serving.tables import audit, decisions, lists, metadata
-from tests.unit.serving.conftest import World
+from tests.unit.serving.conftest import ROOT, World
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
 KEY = b"k" * 32
@@ -189,6 +191,17 @@ def test_migrating_twice_changes_nothing_and_makes_what_the_code_expects(engine:
     with writing(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_worker_on_a_database_of_the_newest_form_loads_no_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'c.db'}"
+    migrate(connect(url))
+    code = (
+        f"from serving.database import connect, migrate; import sys; migrate(connect({url!r}));"
+        "print('alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_database_of_a_newer_sooner_is_refused(engine: Engine) -> None:

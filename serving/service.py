@@ -21,9 +21,11 @@ from typing import Any
 
 import bentoml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
 
 from charter.errors import BlockedError, CharterError, SoonerError, UsageError
 from charter.invocation import Invocation
+from serving import metrics
 from serving.api import routes
 from serving.casework.app import build
 from serving.desk import Desk
@@ -72,7 +74,7 @@ class _Refused(bentoml.exceptions.BentoMLException):
         self.error_code = status
 
 
-_web = build(_desk, [*routes(_desk)])
+_web = build(_desk, [*routes(_desk), *metrics.routes(_desk)])
 
 
 @bentoml.service(
@@ -97,7 +99,7 @@ class Sooner:
         self._live = Live(self._desk.invocation.workspace)
 
     async def __is_ready__(self) -> bool:
-        return self._live.bundle is not None
+        return self._live.bundle is not None and await run_in_threadpool(self._desk.store.answers)
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML leaves its decorators untyped
     def close(self) -> None:

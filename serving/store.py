@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from charter.errors import SoonerError, UsageError
 from charter.log import Anchor, Entry, anchor, follow, verify
@@ -164,6 +164,14 @@ class Store:
                 act = _Act(connection, self._chain, self._last, self._key)
                 yield act
             self._last = act.last
+
+    def answers(self) -> bool:
+        """Whether the database can be read now."""
+        try:
+            with reading(self._engine) as connection:
+                return connection.execute(select(lists.c.id).limit(1)).all() is not None
+        except OperationalError:
+            return False
 
     # Lists
 

@@ -18,6 +18,7 @@ import pytest
 
 from charter.key import Key
 from serving.identity import Identity
+from serving.serve import environment
 from serving.session import Sessions
 from serving.worklist import rank
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
@@ -52,8 +53,11 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, database: str = "", workers: int = 2) -> Iterator[Served]:
-    """Serve a small world below `folder` until the block ends; `database` instead of SQLite in the workspace."""
+def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "") -> Iterator[Served]:
+    """Serve a small world below `folder` until the block ends; `database` instead of SQLite in the workspace.
+
+    `bento` names a built Bento to serve, with BentoML's own command, instead of the code here.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOONER_KEY", "5f" * 32)
         patch.delenv("SOONER_DATABASE", raising=False)
@@ -68,9 +72,13 @@ def serving(folder: Path, database: str = "", workers: int = 2) -> Iterator[Serv
         command = [sys.executable, "-c", "from serving.commands import verbs; verbs()", "serve",
                    "--workers", str(workers), "--council", str(world.invocation.council.folder),
                    "--workspace", str(world.workspace.root), "--port", str(port)]  # fmt: skip
+        settings, cwd = dict(os.environ), ROOT
+        if bento:
+            command = [sys.executable, "-m", "bentoml", "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
+            settings, cwd = {**os.environ, **environment(world.invocation, workers=workers)}, folder
         log = folder / "serve.log"
         with log.open("w") as handle:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=handle, stderr=handle, env=dict(os.environ))
+            process = subprocess.Popen(command, cwd=cwd, stdout=handle, stderr=handle, env=settings)
         try:
             served = Served(f"http://127.0.0.1:{port}", log, world)
             _wait(served, process)

@@ -39,6 +39,9 @@ def audit(
     selected: Annotated[str | None, typer.Option("--selected", help="Selected: where this column is 1.")] = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
     live: Annotated[bool, typer.Option("--live", help="What the current release issued, and what came of it.")] = False,
+    compare: Annotated[
+        str, typer.Option("--compare", help="Ways to make gaps smaller, by this characteristic, with their cost.")
+    ] = "",
     plan: Annotated[bool, typer.Option("--plan", help="Before training: the gaps that an audit could see.")] = False,
 ) -> None:
     """Measure how a run, or any scored table, treats each group: findings.json and the board pack."""
@@ -59,6 +62,14 @@ def audit(
         invocation = Invocation.open(council, programme, workspace, as_json, quiet)
         rows = planning.plan(invocation)
         invocation.report({"plan": rows}, planning.told(rows))
+        return
+    if compare:
+        from fairness_reports.publish.comparison import compared
+
+        invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+        with writer_lock(invocation.workspace.root):
+            page, document = compared(invocation, compare, run or None)
+        invocation.report(document, f"The comparison is {page}; to use one of them is the board's recorded decision.")
         return
     if live:
         from fairness_reports.publish.live import audit_live

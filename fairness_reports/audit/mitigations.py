@@ -1,0 +1,194 @@
+"""Ways to make a gap smaller, each beside the plain model, with what it costs: to compare and never to hide.
+
+    plain           a small LightGBM model, trained as all below are
+    reweighed       each row weighs what it would if group and later need had nothing to do with each other
+                    (Kamiran and Calders, Knowledge and Information Systems 2012, 33:1-33)
+    reduction       fairlearn's exponentiated gradient under equal true positive rates
+                    (Agarwal et al., ICML 2018); rows are ordered by the mixture's chance of choosing them
+    by area         the plain order, with each team's places shared among its areas by their households
+    by coverage     the same, shared between households that most services can see and those that few can
+
+A household's group is used to train the second and third, never to rank: a row's margin comes from its data alone. No
+way is a default; to use one is a decision that the board records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.council import Council
+from charter.errors import DataError, UsageError
+from fairness_reports.audit.findings import About, measured, whole
+from fairness_reports.audit.listing import Listing
+from fairness_reports.audit.measures import MEASURES
+from fairness_reports.audit.people import horizon_end, outcome_of
+from fairness_reports.audit.programme import RESAMPLES, SEED, Audited
+from fairness_reports.audit.tally import UNKNOWN
+from fairness_reports.audit.units import Units
+
+__all__ = ["WAYS", "compare"]
+
+WAYS = ("plain", "reweighed", "reduction", "by area", "by coverage")
+
+_ROWS = 20_000
+"""Rows to learn from, drawn; the reduction trains one model for each of its rounds."""
+
+_ROUNDS = 8
+_MODEL: dict[str, Any] = {
+    "n_estimators": 60,
+    "num_leaves": 8,
+    "min_child_samples": 40,
+    "learning_rate": 0.1,
+    "n_jobs": 1,
+    "random_state": SEED,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbosity": -1,
+}
+
+Floats = NDArray[np.float64]
+
+
+def compare(audited: Audited, council: Council, characteristic: str) -> list[dict[str, Any]]:
+    """Return precision, recall and gaps at capacity of every way, by one characteristic; `at` names the way.
+
+    Learns from the dates whose outcomes were known before the first tested one. Raises DataError where there is none,
+    UsageError for a characteristic that the charter does not audit.
+    """
+    if characteristic not in audited.groups:
+        raise UsageError(f"the charter audits no {characteristic!r}.", f"Choose from: {', '.join(audited.groups)}.")
+    groups = _group_of_households(audited, characteristic)
+    data, label, group = _learnt(audited, council, groups)
+    listing = audited.people.listing
+    tested = np.concatenate([_features(audited, number) for number in range(len(listing.days))])
+    plain = _fitted(data, label, None).predict(tested, raw_score=True)
+    margins = {
+        "plain": plain,
+        "reweighed": _fitted(data, label, _weights(group, label)).predict(tested, raw_score=True),
+        "reduction": _reduced(data, label, group, tested),
+    }
+    listed = {name: listing.select(np.asarray(margin, dtype=np.float64)) for name, margin in margins.items()}
+    shared = replace(listing, margin=np.asarray(plain, dtype=np.float64))
+    listed["by area"] = _allotted(shared, _areas(audited))
+    listed["by coverage"] = _allotted(shared, _coverage(audited))
+    rows: list[dict[str, Any]] = []
+    for way in WAYS:
+        people = audited.people
+        units = Units(people.cluster, listed[way][people.listed_as], people.label)
+        about = About("", None, "comparison", f"capacity, {way}")
+        main = [MEASURES[name] for name in ("precision", "recall", "selection_rate")]
+        rows += whole(units, main, about, resamples=RESAMPLES, seed=SEED)
+        gaps = [MEASURES[name] for name in ("recall", "false_positive_rate", "selection_rate")]
+        by = about.about(characteristic, None)
+        rows += measured(units, audited.groups[characteristic], gaps, by, resamples=RESAMPLES, seed=SEED)
+    return rows
+
+
+def _group_of_households(audited: Audited, characteristic: str) -> Mapping[bytes, int]:
+    """Return each household's group: that of its first audited person, for training alone."""
+    names, first = np.unique(audited.people.entity, return_index=True)
+    codes = audited.groups[characteristic].code[first]
+    return dict(zip(names.tolist(), codes.tolist(), strict=True))
+
+
+def _learnt(
+    audited: Audited, council: Council, groups: Mapping[bytes, int]
+) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.int64]]:
+    matrix = audited.matrix
+    lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
+    cut = council.midnight(audited.people.listing.days[0])
+    days = [day for day in matrix.dates if horizon_end(matrix.definition, council, day) + lag <= cut]
+    if not days:
+        raise DataError("no date's outcomes were known before the first tested one.", "Build earlier dates.")
+    parts = []
+    for day in days:
+        rows = matrix.at(day)
+        label = outcome_of(matrix, rows, council)[0]
+        group = np.array([groups.get(name, -1) for name in np.asarray(rows.entity).tolist()], dtype=np.int64)
+        known = np.flatnonzero((label != UNKNOWN) & (group >= 0))
+        parts.append((np.asarray(rows.features)[known], label[known], group[known]))
+    data, label, group = (np.concatenate(part) for part in zip(*parts, strict=True))
+    drawn = np.random.default_rng(SEED).permutation(len(label))[:_ROWS]
+    return data[drawn], label[drawn], group[drawn]
+
+
+def _features(audited: Audited, number: int) -> NDArray[np.float32]:
+    listing = audited.people.listing
+    at = audited.matrix.at(listing.days[number])
+    place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
+    return np.asarray(at.features)[place]
+
+
+def _fitted(data: NDArray[np.float32], label: NDArray[np.int8], weights: Floats | None) -> lgb.LGBMClassifier:
+    return lgb.LGBMClassifier(**_MODEL).fit(data, label, sample_weight=weights)
+
+
+def _weights(group: NDArray[np.int64], label: NDArray[np.int8]) -> Floats:
+    """Return the chance of each row's group times that of its label, over the chance of both together."""
+    weights = np.ones(len(label))
+    for code in np.unique(group):
+        for value in (0, 1):
+            both = (group == code) & (label == value)
+            if both.any():
+                weights[both] = (group == code).mean() * (label == value).mean() / both.mean()
+    return weights
+
+
+def _reduced(
+    data: NDArray[np.float32], label: NDArray[np.int8], group: NDArray[np.int64], tested: NDArray[np.float32]
+) -> Floats:
+    """Return the chance that the reduction's mixture of models would choose each tested row."""
+    from fairlearn.reductions import ExponentiatedGradient, TruePositiveRateParity  # type: ignore[import-untyped]
+
+    mitigator = ExponentiatedGradient(lgb.LGBMClassifier(**_MODEL), TruePositiveRateParity(), max_iter=_ROUNDS)
+    mitigator.fit(data, label, sensitive_features=group)
+    # Each model of the mixture chooses or not; their own chances, mixed the same way, also order what all leave out.
+    used = [(weight, model) for weight, model in zip(mitigator.weights_, mitigator.predictors_, strict=True) if weight]
+    return np.asarray(sum(weight * model.predict_proba(tested)[:, 1] for weight, model in used), dtype=np.float64)
+
+
+def _areas(audited: Audited) -> NDArray[np.str_]:
+    listing = audited.people.listing
+    parts = []
+    for number, day in enumerate(listing.days):
+        at = audited.matrix.at(day)
+        place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
+        parts.append(np.asarray(at.area)[place].astype(str))
+    return np.concatenate(parts)
+
+
+def _coverage(audited: Audited) -> NDArray[np.str_]:
+    """Say of each scored household whether more than half of what services could see of it is seen."""
+    listing = audited.people.listing
+    parts = []
+    for number, day in enumerate(listing.days):
+        at = audited.matrix.at(day)
+        place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
+        members = np.maximum(np.asarray(at.members, dtype=np.float64), 1.0)[place]
+        share = np.asarray(at.seen)[place].mean(axis=1) / members
+        parts.append(np.where(share > np.median(share), "seen by most", "seen by few"))
+    return np.concatenate(parts)
+
+
+def _allotted(listing: Listing, stratum: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Share each team's places at each date among its strata by their households, the largest remainders first."""
+    team = np.char.add(np.char.add(listing.team.astype(str), "|"), stratum)
+    room = np.zeros(len(team), dtype=np.int64)
+    for number in range(len(listing.days)):
+        here = listing.day == number
+        for name in np.unique(listing.team[here]):
+            mine = np.flatnonzero(here & (listing.team == name))
+            strata, place, counts = np.unique(stratum[mine], return_inverse=True, return_counts=True)
+            exact = counts / counts.sum() * listing.room[mine[0]]
+            places = np.floor(exact).astype(np.int64)
+            rest = int(listing.room[mine[0]] - places.sum())
+            places[np.argsort(-(exact - places), kind="stable")[:rest]] += 1
+            room[mine] = places[place] if len(strata) else 0
+    return replace(listing, team=team, room=room).select()

@@ -1,0 +1,80 @@
+"""The page that compares ways to make a gap smaller: `compare.html`, each beside the plain model with its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from charter.contracts import check_document
+from charter.contracts.files import write_json, write_text
+from charter.invocation import Invocation
+from fairness_reports.audit.mitigations import WAYS, compare
+from fairness_reports.audit.programme import gather, heading
+from fairness_reports.publish.report import shown
+from fairness_reports.publish.words import UNKNOWN, between, number, share
+
+__all__ = ["compared"]
+
+_TITLES = {
+    "plain": "The plain model",
+    "reweighed": "Reweighed: group and later need made independent in training",
+    "reduction": "Reduction: trained for equal shares reached",
+    "by area": "Plain order, places shared by area",
+    "by coverage": "Plain order, places shared by how much services see",
+}
+
+
+def compared(invocation: Invocation, characteristic: str, run: str | None = None) -> tuple[Path, dict[str, Any]]:
+    """Compare every way by one characteristic; leave `compare.json` and `compare.html` beside the audit, return both.
+
+    Raises what `gather` raises.
+    """
+    with invocation.progress("Comparing ways to make the gap smaller"):
+        audited = gather(invocation, run)
+        document = heading(audited) | {"findings": compare(audited, invocation.council, characteristic)}
+    check_document("findings", document)
+    folder = invocation.workspace.audit / audited.run.name
+    write_json(folder / "compare.json", document)
+    title = audited.policy.characteristic_titles[characteristic]
+    write_text(folder / "compare.html", _page(invocation.council.name, title, document))
+    return folder / "compare.html", document
+
+
+def _page(council: str, title: str, document: Mapping[str, Any]) -> str:
+    environment = Environment(
+        loader=PackageLoader("fairness_reports.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
+    rows = [shown(row) for row in document["findings"]]
+    groups = list(dict.fromkeys(row["group"] for row in rows if row["group"] is not None))
+    by = {(row["at"], row["measure"], row["group"]): row for row in rows}
+    plain = by["capacity, plain", "precision", None]["estimate"]
+    table = []
+    for way in WAYS:
+        at = f"capacity, {way}"
+        precision, recall = by[at, "precision", None], by[at, "recall", None]
+        estimate = precision["estimate"]
+        cost = UNKNOWN if None in (estimate, plain) or way == "plain" else f"{100 * (estimate - plain):+.1f} points"
+        gaps = [by[at, "recall", group] for group in groups]
+        table.append(
+            {
+                "title": _TITLES[way],
+                "precision": f"{share(estimate)} ({between(precision['interval'], share)})",
+                "cost": cost,
+                "recall": share(recall["estimate"]),
+                "gaps": [f"{number(one['ratio'])} ({between(one['ratio_interval'], number)})" for one in gaps],
+            }
+        )
+    return environment.get_template("compare.html").render(
+        css=Markup(css),  # noqa: S704 - our own stylesheet
+        council=council,
+        title=title,
+        findings=document,
+        groups=groups,
+        rows=table,
+    )

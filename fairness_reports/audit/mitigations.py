@@ -123,7 +123,7 @@ def _features(audited: Audited, number: int) -> NDArray[np.float32]:
     listing = audited.people.listing
     at = audited.matrix.at(listing.days[number])
     place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
-    return np.asarray(at.features)[place]
+    return np.asarray(np.asarray(at.features)[place], dtype=np.float32)
 
 
 def _fitted(data: NDArray[np.float32], label: NDArray[np.int8], weights: Floats | None) -> lgb.LGBMClassifier:

@@ -18,6 +18,7 @@ from fairness_reports.audit.alternatives import contributions, without
 from fairness_reports.audit.disparities import Side
 from fairness_reports.audit.explanations import Explained, explain
 from fairness_reports.audit.findings import About, figure
+from fairness_reports.audit.minimisation import added
 from fairness_reports.audit.programme import AT, RESAMPLES, SEED, Audited, findings_of, gather
 from fairness_reports.audit.proxies import proxies
 from fairness_reports.publish.pictures import beeswarm
@@ -72,7 +73,8 @@ def _what_it_rests_on(invocation: Invocation, audited: Audited) -> list[dict[str
     register = Register.load(invocation.council.folder / "register.toml")
     rests = contributions(audited.run / "model.lgb", audited.matrix, audited.people)
     definition = audited.matrix.definition
-    return found + without(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)
+    found += without(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)
+    return found + added(audited.run, register, about)
 
 
 def _earlier(invocation: Invocation, folder: Path) -> list[Mapping[str, Any]]:

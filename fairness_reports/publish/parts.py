@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fairness_reports.audit.linkage import MEASURES as LINKED
+from fairness_reports.audit.minimisation import ADDED
 from fairness_reports.audit.proxies import TOGETHER
 from fairness_reports.publish.words import UNKNOWN, between, number, share
 
-__all__ = ["capacities", "linked", "proxies", "responses", "services"]
+__all__ = ["adds", "capacities", "linked", "proxies", "responses", "services"]
 
 Row = Mapping[str, Any]
 
@@ -108,6 +109,32 @@ def services(rows: Sequence[Row]) -> list[dict[str, str]]:
             }
         )
     return table
+
+
+def adds(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """Return what each service's data adds when the model is trained without it; the most intrusive first."""
+    found = [row for row in rows if row["measure"] == ADDED]
+    found.sort(key=lambda row: (-_intrudes(row), row["component"]))
+    return [
+        {
+            "name": str(row["component"]).replace("_", " ").capitalize(),
+            "intrudes": str(_intrudes(row) or UNKNOWN),
+            "adds": _more(row["estimate"]),
+            "interval": between(row["interval"], _more),
+            "shown": "yes" if row["interval"] and (row["interval"][0] or 0) > 0 else "cannot be shown",
+        }
+        for row in found
+    ]
+
+
+def _intrudes(row: Row) -> int:
+    told = str(row.get("note", "")).removeprefix("intrusiveness ").removesuffix(" of 5")
+    return int(told) if told.isdigit() else 0
+
+
+def _more(value: float | None) -> str:
+    """Return a difference of shares as more, or fewer, of 100."""
+    return UNKNOWN if value is None else f"{100 * value:+.1f}"
 
 
 def responses(rows: Sequence[Row], characteristic: str, title: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
 from fairness_reports.audit.measures import MEASURES as COUNTED
 from fairness_reports.publish.figures import Bar, Dot, bars, dots
-from fairness_reports.publish.parts import capacities, linked, proxies, responses, services
+from fairness_reports.publish.parts import adds, capacities, linked, proxies, responses, services
 from fairness_reports.publish.words import UNKNOWN, between, hundred, number, share, signed
 
 __all__ = ["ANSWERS", "FEWEST", "Pack", "few", "gate_table", "render", "shown"]
@@ -112,6 +112,7 @@ def render(pack: Pack) -> str:
         else [],
         proxies=proxies(rows, names, pack.policy.characteristic_titles),
         services=services(rows),
+        adds=adds(rows),
         linked=linked(rows, pack.policy.characteristic_titles),
         responses=[responses(rows, name, pack.policy.characteristic_titles[name]) for name in _known(rows, pack)],
         ages=pack.policy.ages_of(pack.findings["programme"]),

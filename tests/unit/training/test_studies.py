@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import lightgbm as lgb
 import numpy as np
 import pytest
 
-from charter.contracts.files import file_digest
+from charter.contracts.files import file_digest, write_json
 from charter.contracts.matrix import Matrix
+from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.register import Register
+from fairness_reports.audit.findings import About
+from fairness_reports.audit.minimisation import added
+from fairness_reports.publish.parts import adds
 from training.boosting import BinnedRows
 from training.dataset import Dataset
 from training.run import Run
@@ -30,7 +38,7 @@ def test_a_column_left_out_is_never_split_on(shared_matrix: Matrix, council) -> 
     labels = np.concatenate([data.labels(day, data.taken_at) for day in days])
     whole = lgb.Booster(model_str=bins.fit(labels)).feature_importance()
     most = np.argsort(-whole)[:3].tolist()
-    without = lgb.Booster(model_str=bins.fit(labels, without=most)).feature_importance()
+    without = lgb.Booster(model_str=bins.learn(bins.labelled(labels), without=most)).feature_importance()
     assert (whole[most] > 0).all()
     assert (without[most] == 0).all()
     assert without.sum() > 0
@@ -54,10 +62,10 @@ def test_a_study_says_what_each_part_adds_with_a_paired_interval(trained: Invoca
     assert whole["left_out"] == "nothing"
     assert not whole["adds"]
     for one in others:
-        for measure, adds in one["adds"].items():
+        for measure, gain in one["adds"].items():
             expected = whole["figures"][measure]["estimate"] - one["figures"][measure]["estimate"]
-            assert adds["estimate"] == pytest.approx(expected)
-            assert adds["low"] <= adds["high"]
+            assert gain["estimate"] == pytest.approx(expected)
+            assert gain["low"] <= gain["high"]
     flags = {part["component"]: part["system_response"] for part in whole["components"]}
     assert flags == {
         "homelessness.duty_owed": False,
@@ -75,3 +83,24 @@ def test_a_study_says_what_each_part_adds_with_a_paired_interval(trained: Invoca
     )
     assert whole["figures"]["precision"]["estimate"] == pytest.approx(own)
     assert {row["service"] for row in document["seen"]} == {"all"}
+    the_audit_reads_it(trained, run, document)
+
+
+def the_audit_reads_it(trained: Invocation, run: Run, document: Mapping[str, Any]) -> None:
+    """Check that the audit's findings on minimisation are the studies' own, the most intrusive data first."""
+    register = Register.load(trained.council.folder / "register.toml")
+    rows = added(run.folder, register, About("", None, "lightgbm", "capacity"))
+    by_part = {
+        one["service"] or one["left_out"]: one["adds"]["precision"] for one in document["studies"] if one["adds"]
+    }
+    assert {row["component"]: row["estimate"] for row in rows} == {
+        part: found["estimate"] for part, found in by_part.items()
+    }
+    assert all(row["interval"] == [by_part[row["component"]][end] for end in ("low", "high")] for row in rows)
+    told = adds(rows)
+    intrusive = [int(row["intrudes"]) for row in told if row["intrudes"].isdigit()]
+    assert intrusive == sorted(intrusive, reverse=True)
+    assert {row["shown"] for row in told} <= {"yes", "cannot be shown"}
+    write_json(run.folder / "manifest.json", dict(run.manifest) | {"trained_on": []})
+    with pytest.raises(DataError, match=r"studies.json is not of this run"):
+        added(run.folder, register, About("", None, "lightgbm", "capacity"))

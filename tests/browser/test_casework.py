@@ -157,6 +157,47 @@ def test_a_manager_sees_figures_of_the_team(page: Page) -> None:
     photograph(page, "manager")
 
 
+def test_a_manager_judges_a_case_blind(page: Page) -> None:
+    sign_in(page, f"{NORTH}: team manager")
+    page.get_by_role("link", name="Managing the lists").click()
+    page.locator('a[href^="/manager/second-look/"]').first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Second look")
+    expect(page.get_by_role("heading", name="What would you do?")).to_be_visible()
+    assert findings(page) == []
+    photograph(page, "second-look")
+    page.get_by_label("I can’t tell from this").check()
+    page.get_by_role("button", name="Save and go on").click()
+    page.goto("/manager")
+    expect(page.locator("main")).to_contain_text("judged")
+
+
+def test_a_worker_practises_and_passes(page: Page) -> None:
+    sign_in_as_worker(page)
+    page.get_by_role("link", name="Practice").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Practice")
+    assert findings(page) == []
+    photograph(page, "practice")
+    page.get_by_role("button", name="See what was right").click()
+    expect(page.get_by_role("alert")).to_contain_text("Answer every case")
+    wrong = {"A father and a baby in Castle Rise", "A mother and a daughter in Harbour", "A young mother in Mill Lane"}
+    for card in page.locator(".sooner-card").all():
+        title = card.get_by_role("heading", level=2).inner_text().partition(". ")[2]
+        answer = "The list has this case wrong" if title in wrong else "The list tells it as it is"
+        card.get_by_label(answer).check()
+    page.get_by_role("button", name="See what was right").click()
+    expect(page.get_by_role("status")).to_contain_text("That is enough to decide on real lists until")
+    assert findings(page) == []
+    photograph(page, "practice-passed")
+
+
+def test_an_analyst_sees_figures_of_all(page: Page) -> None:
+    sign_in(page, "Analyst")
+    expect(page.get_by_role("heading", level=1)).to_have_text("For analysts")
+    assert page.locator("tbody tr").count() > 3
+    assert findings(page) == []
+    photograph(page, "analyst")
+
+
 def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
     sign_in(page, "Member of the governance board")
     expect(page.get_by_role("heading", level=1)).to_have_text("For the board")

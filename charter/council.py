@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from charter.errors import DataError, UsageError
 
-__all__ = ["Area", "Council", "Offer", "Team", "read_toml"]
+__all__ = ["Area", "Council", "Cover", "Offer", "Team", "read_toml"]
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -48,10 +48,20 @@ class Offer:
 
 
 @dataclass(frozen=True)
+class Cover:
+    """Another team, by its id, whose people stand in between two dates (half-open)."""
+
+    by: str
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
 class Team:
     """A team, the wards it serves, and the dates between which it does (half-open).
 
-    `lead` is the role that answers for its cases; `programmes` are those it has lists of, none named: all.
+    `lead` is the role that answers for its cases; `programmes` are those it has lists of, none named: all; `cover`
+    says who stands in and when.
     """
 
     id: str
@@ -63,6 +73,7 @@ class Team:
     offers: tuple[Offer, ...]
     lead: str = ""
     programmes: tuple[str, ...] = ()
+    cover: tuple[Cover, ...] = ()
 
     @property
     def places(self) -> int:
@@ -126,6 +137,16 @@ class Council:
         """Return 00:00 of `day` in the council's time zone, as UTC: what an as-of date means."""
         return datetime.combine(day, time.min, self.time_zone).astimezone(UTC)
 
+    def covering(self, teams: frozenset[str], day: date) -> frozenset[str]:
+        """Return `teams` (ids) and those that they stand in for on `day`; cover is not handed on."""
+        covered = {
+            team.id
+            for team in self.teams
+            for cover in team.cover
+            if cover.by in teams and cover.start <= day < cover.end
+        }
+        return teams | covered
+
     def teams_by_area(self, day: date) -> Mapping[str, Team]:
         """Return the team that serves each area on `day`; a council with one team and no areas serves all with it."""
         by_ward = {ward: team for team in self.teams if team.serves(day) for ward in team.wards}
@@ -151,7 +172,18 @@ def _team(row: Mapping[str, Any]) -> Team:
         offers,
         row.get("lead", ""),
         tuple(row.get("programmes", ())),
+        tuple(_cover(row["id"], one) for one in row.get("cover", ())),
     )
+
+
+def _cover(team: str, row: Mapping[str, Any]) -> Cover:
+    cover = Cover(row["by"], row["start"], row["end"])
+    if cover.by == team or not cover.start < cover.end:
+        raise DataError(
+            f"council.toml: cover of {team} by {cover.by} from {cover.start} to {cover.end} covers nothing.",
+            "Name another team, and an end after its start.",
+        )
+    return cover
 
 
 def _has_example(value: Any) -> bool:

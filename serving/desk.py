@@ -59,7 +59,11 @@ class Desk:
     @cached_property
     def sessions(self) -> Sessions:
         """The sessions that all workers of this council share."""
-        return Sessions(self.key.derive("sessions"))
+        council = self.invocation.council
+        return Sessions(
+            self.key.derive("sessions"),
+            lambda teams: council.covering(teams, datetime.now(council.time_zone).date()),
+        )
 
     @cached_property
     def exporter(self) -> Exporter:

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -33,10 +34,16 @@ class Session:
 
 
 class Sessions:
-    """Makes and reads tokens; `secret` is 32 bytes that all workers share."""
+    """Makes and reads tokens; `secret` is 32 bytes that all workers share.
 
-    def __init__(self, secret: bytes) -> None:
+    A token holds a person's own teams; `covering` gives those they act for now, cover included, at each reading.
+    """
+
+    def __init__(
+        self, secret: bytes, covering: Callable[[frozenset[str]], frozenset[str]] = lambda teams: teams
+    ) -> None:
         self._secret = secret
+        self._covering = covering
         self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"session" + secret).digest()))
 
     def begin(self, identity: Identity) -> str:
@@ -53,7 +60,7 @@ class Sessions:
         """Return the session of a token, or None where it is not ours, was altered or has ended."""
         try:
             claims = json.loads(self._fernet.decrypt(token.encode(), ttl=HOURS * 3600))
-            identity = Identity(claims["user"], claims["role"], frozenset(claims["teams"]))
+            identity = Identity(claims["user"], claims["role"], self._covering(frozenset(claims["teams"])))
         except (InvalidToken, ValueError, KeyError, CharterError):
             return None
         form = hmac.new(self._secret, f"form{claims['id']}".encode(), hashlib.sha256).hexdigest()

@@ -150,6 +150,7 @@ def quick_council(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("trees = 150", "trees = 25"),
         ("\nresamples = 1000", "\nresamples = 200"),
         ("ranking_resamples = 200", "ranking_resamples = 100"),
+        ("threads = 2", "threads = 1"),
     ):
         assert was in text
         text = text.replace(was, now)

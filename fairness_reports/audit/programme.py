@@ -275,8 +275,13 @@ def _period(dates: Sequence[date]) -> dict[str, Any]:
 
 
 def _notes(audited: Audited) -> list[str]:
-    """Say what the audit could not see."""
+    """Say what the audit could not see, and first of all what training was told to overlook."""
     notes = [
+        f"The feature {leak['feature']} knows the outcome too well: it {leak['sign']}. Training was told to accept it,"
+        " so every figure here may rest on what nobody knew at the time."
+        for leak in read_json(audited.run / "metrics.json").get("suspected_leaks", ())
+    ]
+    notes += [
         "A need that no service recorded is not counted as a need: measures against recorded needs cannot show it."
     ]
     if audited.independent.label is None:

@@ -148,7 +148,7 @@ class _Need:
         now = max(place for place, when in enumerate(self.days) if when <= day)
         after = [place for place, when in enumerate(self.days) if day <= when < end]
         parts = []
-        for values in (self.z[now], np.nanmean(self.z[after], axis=0) if after else self.z[now]):
+        for values in (self.z[now], _mean_of(self.z[after]) if after else self.z[now]):
             of_person = np.where(units[:, None] >= 0, values[units], np.nan)
             total = np.zeros((len(rows.entity), len(_DOMAINS)))
             seen = np.zeros((len(rows.entity), 1))
@@ -159,3 +159,10 @@ class _Need:
             parts += [mean, np.exp(np.minimum(mean, 3.2))]
         children = np.bincount(household, np.asarray(rows.person_age) < 18, len(rows.entity))
         return np.column_stack([*parts, np.asarray(rows.members), children])
+
+
+def _mean_of(quarters: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return each unit's mean over the quarters it lived through; NaN for none. Shape (units, domains)."""
+    lived = (~np.isnan(quarters)).sum(axis=0)
+    total = np.nansum(quarters, axis=0)
+    return np.divide(total, lived, out=np.full_like(total, np.nan), where=lived > 0)

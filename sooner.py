@@ -153,6 +153,10 @@ def _rank(
     from features.matrix import build
     from serving.worklist import rank as issue
 
+    if gone := withdrawn_since(invocation.workspace):
+        invocation.say(
+            f"The model in use learned from {gone:,} rows that were withdrawn since: train and promote anew."
+        )
     day = as_of or _taken_on(invocation)
     _may_shadow(invocation)
     matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import pointed
+from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
+from charter.rights import outstanding, withdrawn_since
 
 __all__ = ["Check", "examine"]
 
@@ -71,7 +73,19 @@ def _workspace(invocation: Invocation) -> tuple[Check, ...]:
         ("worklist", invocation.workspace.worklist, "sooner rank"),
     )
     found = ((title, pointed(folder), command) for title, folder, command in steps)
-    return tuple(
+    made = tuple(
         Check(f"{title} of {invocation.programme}", here is not None, here.name if here else command)
         for title, here, command in found
+    )
+    return (*made, *_rights(invocation.workspace))
+
+
+def _rights(workspace: Workspace) -> tuple[Check, ...]:
+    """Say whether residents' requests were carried out here, and whether the model in use rests on what has gone."""
+    waiting, gone = len(outstanding(workspace)), withdrawn_since(workspace)
+    asked = f"{waiting} wait: sooner replay" if waiting else "none waits"
+    learned = f"{gone} rows went since: sooner build, train and promote" if gone else "nothing went since"
+    return (
+        Check("residents' requests carried out", not waiting, asked),
+        Check("model without withdrawn rows", not gone, learned),
     )

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import content_id
+from charter.contracts.files import content_id, pointed, read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
 
@@ -32,6 +32,7 @@ __all__ = [
     "read",
     "require_carried_out",
     "tombstones",
+    "withdrawn_since",
 ]
 
 ACTIONS = {"object": "objection", "withdraw": "refusal", "restrict": "restriction", "erase": "objection"}
@@ -157,3 +158,13 @@ def require_carried_out(workspace: Workspace) -> None:
             "copy: nothing is built, ranked or served from it.",
             "Run `sooner replay`.",
         )
+
+
+def withdrawn_since(workspace: Workspace) -> int:
+    """Return how many rows were withdrawn since the model in use learned from them; 0 where none is in use."""
+    bundle = pointed(workspace.bundle)
+    if bundle is None:
+        return 0
+    release = workspace.release / str(read_json(bundle / "manifest.json")["release"]) / "manifest.json"
+    run = workspace.scores / str(read_json(release)["run"]) / "manifest.json" if release.exists() else release
+    return int(read_json(run).get("withdrawn_rows", 0)) if run.exists() else 0

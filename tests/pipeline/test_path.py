@@ -123,12 +123,35 @@ def test_a_referral_is_reproduced_after_new_data_and_named_as_withdrawn_after_a_
 
     service, reference = known_reference(workspace, json.loads(before.out))
     named = ("--through", service, "--reference", reference)
+    exported(named, where, referral, own_workspace)
+    assert run_sooner("doctor", *where).out.count("nothing went since") == 1
     ran = run_sooner("resident", "withdraw", *named, "--service", service, *where)
     assert ran.code == 0, ran.err
+    assert "rows went since" in run_sooner("doctor", *where).out
     gone = run_sooner("reproduce", referral, *where)
     assert gone.code == 12, (gone.out, gone.err)
     assert "withdraw" in gone.err
     assert service in gone.err
+
+
+def exported(named: tuple[str, ...], where: tuple[str, ...], referral: str, workspace: Path) -> None:
+    """Let the resident ask for what is held of them, and an officer hand it over."""
+    made = run_sooner("resident", "export", *named, *where, "--json")
+    assert made.code == 0, made.err
+    draft, folder = json.loads(made.out)["draft"], workspace.parent / "handed"
+    hand_over = ("hand-over", draft, "--to", str(folder), *where)
+    checks = ("--identity-checked", "--third-parties-checked", "--serious-harm-checked")
+    assert run_sooner(*hand_over, "--role", "resident_desk", *checks).code == 12
+    assert run_sooner(*hand_over, "--role", "dpo", *checks[:2]).code == 12
+    done = run_sooner(*hand_over, "--role", "dpo", *checks)
+    assert done.code == 0, done.err
+    document = json.loads((folder / "your-data.json").read_text(encoding="utf-8"))
+    assert referral in {one["referral"] for one in document["lists"]}
+    assert "list.issued" in {one["action"] for one in document["seen_by"]}
+    assert document["matrices"]
+    name = document["identity"]["name"]
+    assert name in (folder / "your-data.html").read_text(encoding="utf-8")
+    assert name not in made.out + done.out
 
 
 def known_reference(workspace: Workspace, record: dict[str, Any]) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Nobody is named outside the vault: every file of a finished workspace, and what serving logs, is searched.
 
-What is looked for comes from the extracts: forename beside surname, address lines, postcodes, UPRNs, UPNs and every
-service's own references. Parquet, arrays and databases are read as what they are, compressed text is unpacked.
+What is looked for comes from the extracts, as the register maps them: forename beside surname, address lines,
+postcodes, UPRNs, UPNs, keys that services share, and every service's own references. Parquet, arrays and databases are
+read as what they are, compressed text is unpacked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from charter.register import Register
 from tests.conftest import ROOT, run_sooner
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -31,30 +34,59 @@ pytestmark = pytest.mark.xdist_group("demo")
 SEALED = {"vault", "extracts"}
 """What may hold names: the vault, encrypted; and the fictional borough's deliveries themselves."""
 
-NAMES = ("forename", "surname")
-TOLD = re.compile(r"(_ref|_id|^uprn|^upn|^nhs_number|^address|^postcode|^reference)$")
-"""Columns of extracts whose values name a person or a home."""
+TELLING = ("reference", "uprn", "shared_key", "postcode", "address", "safe_contact")
+"""What of a record tells who or where somebody is, besides the name: the register says which columns hold it."""
+
+Secrets = tuple[set[str], set[tuple[str, str]]]
 
 
-def services(extracts: Path) -> Iterator[tuple[Path, list[dict[str, str]]]]:
-    for path in sorted(extracts.glob("*/*.csv")):
-        if path.parent.name != "truth":
-            with path.open(newline="", encoding="utf-8") as handle:
-                yield path, list(csv.DictReader(handle))
+@dataclass(frozen=True)
+class Told:
+    """A file of the borough's extracts: its rows, the columns that identify, and the pairs of columns that name."""
+
+    path: Path
+    rows: list[dict[str, str]]
+    marks: frozenset[str]
+    names: frozenset[tuple[str, str]]
+
+
+def services(extracts: Path) -> Iterator[Told]:
+    """Give every file of every service, CSV and Parquet, as the register maps it."""
+    for source in Register.load(ROOT / "council/register.toml").sources:
+        for file in source.files:
+            path = extracts / source.folder / file.name
+            records = [record.fields for record in file.records]
+            said = " ".join(fields[name] for fields in records for name in TELLING if name in fields)
+            keys = {*file.key, *(name for name in file.columns if name.endswith(("_ref", "_id")))}
+            marks = {*keys, *(name for name in file.columns if re.search(rf"\b{name}\b", said))}
+            names = {
+                (fields["forename"], fields["surname"]) for fields in records if {"forename", "surname"} <= set(fields)
+            }
+            yield Told(path, rows_of(path), frozenset(marks), frozenset(names))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".parquet":
+        rows = pq.read_table(path).to_pylist()
+        return [{name: "" if value is None else str(value) for name, value in row.items()} for row in rows]
+    with path.open(newline="", encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
 
 
 @pytest.fixture(scope="module")
-def secrets(demo_workspace: Path) -> tuple[set[str], set[tuple[str, str]]]:
+def secrets(demo_workspace: Path) -> Secrets:
     """Return the identifiers and address lines of the borough, and the pairs of names, in lower case."""
     marks: set[str] = set()
     pairs: set[tuple[str, str]] = set()
-    for _, rows in services(demo_workspace / "extracts"):
-        columns = [name for name in rows[0] if TOLD.search(name)] if rows else []
-        marks.update(row[name].strip().lower() for row in rows for name in columns)
-        if rows and set(NAMES) <= set(rows[0]):
-            pairs.update((row["forename"].strip().lower(), row["surname"].strip().lower()) for row in rows)
+    kinds: set[str] = set()
+    for told in services(demo_workspace / "extracts"):
+        kinds |= told.marks
+        marks.update(row[name].strip().lower() for row in told.rows for name in told.marks)
+        for one, other in told.names:
+            pairs.update((row[one].strip().lower(), row[other].strip().lower()) for row in told.rows)
     marks = {" ".join(words_of(mark)) for mark in marks if len(mark) >= 6 and any(map(str.isdigit, mark))}
     pairs = {pair for pair in pairs if all(pair)}
+    assert {"uprn", "upn", "ypid", "postcode", "address", "mother_ref", "patient_ref", "reference"} <= kinds
     assert len(marks) > 10_000
     assert max(mark.count(" ") for mark in marks) < LONGEST
     assert len(pairs) > 2_000
@@ -102,26 +134,22 @@ def named_in(text: str, marks: set[str], pairs: set[tuple[str, str]]) -> set[str
     return found
 
 
-def test_the_search_finds_what_it_looks_for(
-    demo_workspace: Path, secrets: tuple[set[str], set[tuple[str, str]]]
-) -> None:
+def test_the_search_finds_what_it_looks_for(demo_workspace: Path, secrets: Secrets) -> None:
     """Guard against a search that finds nothing because it looks for nothing."""
     marks, pairs = secrets
     searched = 0
-    for path, rows in services(demo_workspace / "extracts"):
-        if rows and set(NAMES) <= set(rows[0]):
-            row = next(row for row in rows if row["forename"] and row["surname"])
-            assert named_in(f"Dear {row['surname'].upper()}, {row['forename']}!", marks, pairs), path
+    for told in services(demo_workspace / "extracts"):
+        for one, other in told.names:
+            row = next(row for row in told.rows if row[one] and row[other])
+            assert named_in(f"Dear {row[other].upper()}, {row[one]}!", marks, pairs), told.path
             searched += 1
-            for name in ("address", "uprn", "postcode"):
-                if row.get(name):
-                    assert named_in(f'"{row[name]}"', marks, pairs), (path, name)
+            for name in told.marks:
+                if len(row[name]) >= 6 and any(map(str.isdigit, row[name])):
+                    assert named_in(f'"{row[name]}"', marks, pairs), (told.path, name)
     assert searched >= 5
 
 
-def test_no_file_outside_the_vault_names_anybody(
-    demo_workspace: Path, secrets: tuple[set[str], set[tuple[str, str]]]
-) -> None:
+def test_no_file_outside_the_vault_names_anybody(demo_workspace: Path, secrets: Secrets) -> None:
     kinds = set()
     for path in sorted(demo_workspace.rglob("*")):
         if not path.is_file() or path.relative_to(demo_workspace).parts[0] in SEALED:
@@ -134,7 +162,7 @@ def test_no_file_outside_the_vault_names_anybody(
     assert {".parquet", ".npy", ".json", ".html", ".csv"} <= kinds
 
 
-def test_the_vault_is_sealed(demo_workspace: Path, secrets: tuple[set[str], set[tuple[str, str]]]) -> None:
+def test_the_vault_is_sealed(demo_workspace: Path, secrets: Secrets) -> None:
     files = [path for path in (demo_workspace / "vault").rglob("*") if path.is_file()]
     assert files
     for path in files:
@@ -179,7 +207,7 @@ def served(own_workspace: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_what_serving_logs_and_files_names_nobody(
-    served: tuple[str, Path], own_workspace: Path, secrets: tuple[set[str], set[tuple[str, str]]]
+    served: tuple[str, Path], own_workspace: Path, secrets: Secrets
 ) -> None:
     address, log = served
     shown: set[str] = set()

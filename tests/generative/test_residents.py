@@ -1,0 +1,250 @@
+"""Any resident, any right, any service: theirs goes, what is others' stays, and the score says what is missing.
+
+One small borough; each example is one more request of one more resident on it, with all checked before and after.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from borough.synth import make
+from charter.contracts.files import writer_lock
+from charter.contracts.matrix import Matrix
+from charter.contracts.workspace import Workspace
+from charter.council import Council
+from charter.errors import DataError
+from charter.invocation import Invocation
+from charter.register import Register
+from features.identity.link import link
+from features.identity.rights import Certificate, ask, overrule
+from features.intake.snapshot import pull
+from features.matrix import build
+from tests.conftest import ROOT
+
+DAY = date(2026, 9, 1)
+TABLES = ("events", "people", "protected", "residence", "permission", "coverage", "links")
+
+
+@dataclass
+class Borough:
+    """The borough as it is now, and its matrix at DAY."""
+
+    invocation: Invocation
+    residents: Sequence[tuple[str, str]]
+    matrix: Path
+    moments: Iterator[int] = field(default_factory=count)
+    checked: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def tables(self) -> Path:
+        return self.invocation.workspace.snapshot() / "tables"
+
+    def query(self, sql: str) -> list[tuple]:
+        with duckdb.connect() as database:
+            for name in TABLES:
+                database.execute(f"create view {name} as select * from read_parquet('{self.tables / name}.parquet')")
+            return database.execute(sql).fetchall()
+
+    def rows(self) -> dict[str, list[tuple]]:
+        """Return whose each row of each table is, and a hash of what it says."""
+        return {name: self.query(f"select person_id, hash(t) from {name} t order by all") for name in TABLES}
+
+    def built(self) -> Path:
+        with writer_lock(self.invocation.workspace.root):
+            return build(self.invocation, purpose="rank", as_of=[DAY])
+
+    def later(self) -> datetime:
+        """Return a moment after all that was asked so far."""
+        return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(hours=next(self.moments))
+
+
+def references(council: Council, extracts: Path) -> list[tuple[str, str]]:
+    """Return every reference by which a service's extract names a person."""
+    found = set()
+    for source in Register.load(council.folder / "register.toml").sources:
+        for file in source.files:
+            columns = {record.fields["reference"] for record in file.records if record.kind == "person"}
+            for column in columns & set(file.columns):
+                path = extracts / source.folder / file.name
+                said = f"read_csv('{path}', all_varchar = true)" if path.suffix == ".csv" else f"'{path}'"
+                rows = duckdb.sql(f"select distinct {column} from {said} where {column} is not null").fetchall()
+                found |= {(source.service, str(row[0])) for row in rows}
+    return sorted(found)
+
+
+@pytest.fixture(scope="module")
+def borough(tmp_path_factory: pytest.TempPathFactory) -> Borough:
+    workspace = tmp_path_factory.mktemp("residents") / "workspace"
+    council = Council.load(ROOT / "council")
+    make(workspace / "extracts", council, 300, 5)
+    invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
+    with writer_lock(workspace):
+        pull(invocation)
+        link(invocation)
+    made = Borough(invocation, references(council, workspace / "extracts"), workspace)
+    made.matrix = made.built()
+    return made
+
+
+def texts(path: Path) -> set[str]:
+    """Return every text that a file of tables or arrays holds."""
+    if path.suffix == ".npy":
+        array = np.load(path, allow_pickle=False)
+        return set(np.unique(array).astype(str).tolist()) if array.dtype.kind in "SU" else set()
+    found: set[str] = set()
+    for column in pq.read_table(path).columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            found.update(text for text in column.unique().to_pylist() if text)
+    return found
+
+
+def files_holding(workspace: Path, ids: set[str]) -> list[Path]:
+    """Return the files outside extracts and vault that hold any of the ids."""
+    found = []
+    for path in workspace.rglob("*"):
+        if not path.is_file() or path.relative_to(workspace).parts[0] in ("extracts", "vault"):
+            continue
+        if path.suffix in (".parquet", ".npy"):
+            held = bool(ids & texts(path))
+        else:
+            content = path.read_bytes()
+            held = any(one.encode() in content for one in ids)
+        if held:
+            found.append(path)
+    return found
+
+
+def values(matrix: Path) -> dict[str, tuple[bytes, dict[str, int], int, frozenset[str]]]:
+    """Return each household's features (bytes), how many members each seen column saw, members, and who they are."""
+    opened = Matrix.open(matrix)
+    rows = opened.at(DAY)
+    people: dict[int, set[str]] = {}
+    for row, person in zip(rows.person_row.tolist(), rows.person.tolist(), strict=True):
+        people.setdefault(row, set()).add(person.decode())
+    return {
+        entity.decode(): (
+            np.asarray(rows.features[number]).tobytes(),
+            dict(zip(opened.manifest["seen"], np.asarray(rows.seen[number]).tolist(), strict=True)),
+            int(rows.members[number]),
+            frozenset(people.get(number, ())),
+        )
+        for number, entity in enumerate(rows.entity)
+    }
+
+
+def others(rows: list[tuple], person: str) -> list[tuple]:
+    return [row for row in rows if row[0] != person]
+
+
+def of_service(seen: dict[str, int], service: str) -> dict[str, int]:
+    return {name: number for name, number in seen.items() if service == "*" or name.startswith(service)}
+
+
+def exercise(borough: Borough, number: int, action: str, everything: bool, purpose: str) -> None:
+    """Let one resident use one right, and check everything."""
+    through, reference = borough.residents[number % len(borough.residents)]
+    service = "*" if everything else through
+    register = Register.load(borough.invocation.council.folder / "register.toml")
+    before_matrix = values(borough.matrix)
+    before = {row[0]: row for row in borough.query("select event_id, person_id, signal from events")}
+    rows_before = borough.rows()
+    try:
+        with writer_lock(borough.invocation.workspace.root):
+            done: Certificate = ask(
+                borough.invocation, action, through=through, reference=reference, service=service, purpose=purpose,
+                now=borough.later(),
+            )  # fmt: skip
+    except DataError:
+        # Erased by an earlier example, or never linked because the family did not consent: nobody is known here.
+        return
+    (person,) = done.people or ("",)
+    after_matrix_folder = borough.built()
+    after_matrix = values(after_matrix_folder)
+    # Nobody else's rows changed.
+    assert {name: others(rows, person) for name, rows in borough.rows().items()} == {
+        name: others(rows, person) for name, rows in rows_before.items()
+    }
+    # No file holds a row of it.
+    clears = action == "erase" or (action in ("object", "withdraw") and purpose == "*")
+    gone = {
+        event
+        for event, whose, signal in before.values()
+        if whose == person and (service == "*" or signal.startswith(f"{service}."))
+    }
+    if clears and gone:
+        assert files_holding(borough.invocation.workspace.root, gone) == []
+        borough.checked["cleared"] += 1
+    # Every value of other households is what it was.
+    for entity, (features, seen, members, people) in before_matrix.items():
+        if person not in people:
+            assert after_matrix[entity] == (features, seen, members, people)
+    # And the score says what is missing.
+    stopped = purpose in ("*", "rank")
+    consent = register.consent_based(through)
+    for entity, (_, seen, members, people) in before_matrix.items():
+        if person in people and entity in after_matrix and stopped and not consent:
+            _, seen_now, members_now, people_now = after_matrix[entity]
+            if person in people_now and service != "*":
+                for name, number_seen in of_service(seen, service).items():
+                    assert seen_now[name] <= number_seen
+                    assert number_seen < members or seen_now[name] < members_now, name
+                    borough.checked["missing"] += number_seen > seen_now[name]
+            if service == "*":
+                assert person not in people_now
+    borough.matrix = after_matrix_folder
+    if action == "object" and purpose == "rank":
+        _overruled(borough, done, before_matrix)
+
+
+def _overruled(borough: Borough, done: Certificate, before: dict[str, tuple]) -> None:
+    """Let a named role decide that an objection to one purpose does not stand: everything is as it was."""
+    with writer_lock(borough.invocation.workspace.root):
+        overrule(borough.invocation, done.request, role="dpo", now=borough.later())
+    borough.matrix = borough.built()
+    assert values(borough.matrix) == before
+    borough.checked["overruled"] += 1
+
+
+REQUESTS = {
+    "number": st.integers(0, 100_000),
+    "action": st.sampled_from(["withdraw", "object", "restrict", "erase"]),
+    "everything": st.booleans(),
+    "purpose": st.sampled_from(["*", "*", "rank"]),
+}
+
+
+def ask_many(borough: Borough, requests: int) -> None:
+    """Let as many residents ask something, one after the other; see that what was looked for was there to be found."""
+
+    @settings(
+        derandomize=True, database=None, deadline=None, phases=[Phase.generate], max_examples=requests,
+        suppress_health_check=[HealthCheck.too_slow],
+    )  # fmt: skip
+    @given(**REQUESTS)
+    def each(number: int, action: str, everything: bool, purpose: str) -> None:
+        exercise(borough, number, action, everything, purpose)
+
+    each()
+    assert min(borough.checked["cleared"], borough.checked["missing"], borough.checked["overruled"]) > 0
+
+
+def test_what_a_resident_withdraws_goes_and_nothing_of_anybody_else(borough: Borough) -> None:
+    ask_many(borough, 15)
+
+
+@pytest.mark.deep
+def test_a_thousand_residents(borough: Borough) -> None:
+    ask_many(borough, 1000)

@@ -33,6 +33,7 @@ from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Qu
 from charter.live import in_shadow
 from charter.policy import Policy
 from charter.register import Register
+from charter.rights import withdrawn_since
 from charter.signoffs import today
 
 __all__ = ["app", "main"]

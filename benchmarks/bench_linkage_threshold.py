@@ -1,8 +1,8 @@
 """How much of a worklist hangs on where linkage draws its line: the same model on links made at 3, 4, 6 and 10 bits.
 
 A borough of 3,000 homes is taken through `sooner demo`; then its records are linked again at each threshold, the matrix
-of the list's date is built again, and the promoted model orders the households of each team anew. Four bits is what is
-shipped: what is said is the share of its list that the other lists hold too.
+of the list's date is built again, and the promoted model orders the households of each team anew. What is said is the
+share of the list at the shipped threshold that the other lists hold too.
 
     python -m benchmarks linkage_threshold
 """
@@ -18,6 +18,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from benchmarks.results import Row
@@ -32,7 +33,7 @@ from serving.bundle import Bundle
 from serving.places import scored, teams_of
 
 HOUSEHOLDS = 3000
-SHIPPED, OTHERS = 4.0, (3.0, 6.0, 10.0)
+SHIPPED, OTHERS = Parameters.load().threshold, (3.0, 4.0, 6.0, 10.0)
 FOLDER = Path(__file__).parent / "workspace"
 KEY = "5a" * 32
 """A key of the benchmark's own: its borough is fictional."""
@@ -40,9 +41,10 @@ KEY = "5a" * 32
 
 @dataclass(frozen=True)
 class Order:
-    """The margin of every household at one threshold, who is on a list, and how many people there are."""
+    """The margin and the features of every household at one threshold, who is on a list, and how many people there are."""
 
     margins: dict[bytes, float]
+    values: dict[bytes, NDArray[np.float32]]
     listed: frozenset[bytes]
     people: int
 
@@ -73,7 +75,13 @@ def order(invocation: Invocation, bits: float, day: date) -> Order:
     places = Programme.load(invocation.programme_folder).capacity(invocation.council, day)
     teams, best = teams_of(invocation.council, at), np.lexsort((at.entity, -margins))
     listed = {name for team in places for name in at.entity[best[teams[best] == team][: places[team]]].tolist()}
-    return Order(dict(zip(at.entity.tolist(), margins.tolist(), strict=True)), frozenset(listed), result.people)
+    names = at.entity.tolist()
+    return Order(
+        dict(zip(names, margins.tolist(), strict=True)),
+        dict(zip(names, np.array(at.features), strict=True)),
+        frozenset(listed),
+        result.people,
+    )
 
 
 def run() -> list[Row]:
@@ -87,11 +95,13 @@ def run() -> list[Row]:
         raise RuntimeError("the demo left no worklist")
     day = date.fromisoformat(folder.name)
     shipped = order(invocation, SHIPPED, day)
+    model = Bundle.current(invocation.workspace).manifest["model"]
     rows = []
     for bits in OTHERS:
         other = order(invocation, bits, day)
         both = sorted(shipped.margins.keys() & other.margins.keys())
         moved = sum(shipped.margins[name] != other.margins[name] for name in both)
+        alike = [np.isclose(shipped.values[name], other.values[name], equal_nan=True).all() for name in both]
         ranks = spearmanr([shipped.margins[name] for name in both], [other.margins[name] for name in both])
         stays = len(shipped.listed & other.listed) / len(shipped.listed)
         rows.append(
@@ -103,10 +113,11 @@ def run() -> list[Row]:
                 None,
                 {
                     "rank correlation of all households": round(float(ranks.statistic), 5),
-                    "households whose margin moved": moved,
+                    "households with another margin": moved,
+                    "households with another value": len(both) - int(np.sum(alike)),
                     "people": other.people,
                 },
-                f"{len(shipped.listed)} places, {len(both):,} households, {shipped.people:,} people",
+                f"promoted model: {model}; {len(shipped.listed)} places, {len(both):,} households, {shipped.people:,} people",
             )
         )
     shutil.rmtree(own)

@@ -18,6 +18,7 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.key import Key
 from features.commands import verbs
 from features.identity.judgements import drop, read
+from features.identity.parameters import Parameters
 from features.identity.review import decide, pairs_of, shown, undecided
 from features.matrix import build
 from tests.unit.features.conftest import Town
@@ -180,8 +181,9 @@ def test_judgements_of_whoever_is_erased_are_dropped(town: Town) -> None:
 
 def test_names_are_shown_side_by_side_once_the_log_has_who_asked(borough_town: Town) -> None:
     found = undecided(borough_town.invocation.workspace)
+    parameters = Parameters.load()
     assert len(found) > 20
-    assert all(0 <= one.weight < 4 for one in found)
+    assert all(parameters.review <= one.weight < parameters.threshold for one in found)
     entries: list[Mapping[str, object]] = []
     sides = shown(borough_town.invocation, found[:5], role="dpo", reason="a review", log=entries.append)
     assert [entry["action"] for entry in entries] == ["identify"]

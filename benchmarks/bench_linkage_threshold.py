@@ -41,7 +41,7 @@ KEY = "5a" * 32
 
 @dataclass(frozen=True)
 class Order:
-    """The margin and the features of every household at one threshold, who is on a list, and how many people there are."""
+    """Every household's margin and features at one threshold, who is on a list, and how many people there are."""
 
     margins: dict[bytes, float]
     values: dict[bytes, NDArray[np.float32]]
@@ -117,7 +117,7 @@ def run() -> list[Row]:
                     "households with another value": len(both) - int(np.sum(alike)),
                     "people": other.people,
                 },
-                f"promoted model: {model}; {len(shipped.listed)} places, {len(both):,} households, {shipped.people:,} people",
+                f"model: {model}; {len(shipped.listed)} places, {len(both):,} households, {shipped.people:,} people",
             )
         )
     shutil.rmtree(own)

@@ -21,11 +21,11 @@ from fairness_reports.publish.words import UNKNOWN, between, number, share
 __all__ = ["compared"]
 
 _TITLES = {
-    "plain": "The plain model",
-    "reweighed": "Reweighed: group and later need made independent in training",
-    "reduction": "Reduction: trained for equal shares reached",
-    "by area": "Plain order, places shared by area",
-    "by coverage": "Plain order, places shared by how much services see",
+    "plain": "A small model, trained as those below",
+    "reweighed": "Rows weigh as if group and later need had nothing to do with each other",
+    "reduction": "Trained so that equal shares of later need are reached",
+    "by area": "The plain order; each team's places shared among its areas",
+    "by coverage": "The plain order; places shared by how much services see",
 }
 
 
@@ -63,6 +63,7 @@ def _page(council: str, title: str, document: Mapping[str, Any]) -> str:
         gaps = [by[at, "recall", group] for group in groups]
         table.append(
             {
+                "name": way.capitalize(),
                 "title": _TITLES[way],
                 "precision": f"{share(estimate)} ({between(precision['interval'], share)})",
                 "cost": cost,

@@ -17,10 +17,12 @@ from charter.signoffs import today
 from fairness_reports.audit.alternatives import contributions, without
 from fairness_reports.audit.disparities import Side
 from fairness_reports.audit.explanations import Explained, explain
-from fairness_reports.audit.findings import About, figure
+from fairness_reports.audit.findings import About, compared, figure
+from fairness_reports.audit.means import averages
 from fairness_reports.audit.minimisation import added
 from fairness_reports.audit.programme import AT, RESAMPLES, SEED, Audited, findings_of, gather
-from fairness_reports.audit.proxies import proxies
+from fairness_reports.audit.proxies import TOGETHER, proxies
+from fairness_reports.audit.tally import Grouping
 from fairness_reports.publish.pictures import beeswarm
 from fairness_reports.publish.report import Pack, render
 
@@ -104,6 +106,24 @@ def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]
                 for measure, values in (("contribution_weight", weights), ("contribution_lean", leans)):
                     value = float(values[i]) if n else None
                     rows.append(_contribution(of_group.of(measure).part(feature), value, n, households))
+    return rows + _gaps(audited, explained)
+
+
+def _gaps(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+    """Return how much of each group's gap in score each feature makes: they add up to the gap of the mean margins.
+
+    A group's mean contribution minus everyone else's, over the uniform sample; `TOGETHER` is the gap itself.
+    """
+    drawn = explained.drawn
+    cluster, values = explained.cluster[drawn], explained.values[drawn]
+    one = np.ones(len(cluster))
+    rows: list[dict[str, Any]] = []
+    for name, groups in audited.groups.items():
+        part = Grouping(groups.code[explained.rows][drawn], groups.names)
+        about = About("score_gap", name, audited.model, AT, note="of a drawn sample of people's dates")
+        rows += compared(about.part(TOGETHER), averages(cluster, part, values.sum(axis=1), one))
+        for number, feature in enumerate(explained.features):
+            rows += compared(about.part(feature), averages(cluster, part, values[:, number], one))
     return rows
 
 

@@ -79,8 +79,31 @@ def proxies(rows: Sequence[Row], names: Mapping[str, str], titles: Mapping[str, 
         alone = [row for row in mine if row["component"] != TOGETHER and row["estimate"] is not None]
         alone.sort(key=lambda row: -abs(row["estimate"] - 0.5))
         told = "; ".join(f"{names.get(row['component'], row['component'])} {_area(row)}" for row in alone[:_TELLING])
-        table.append({"group": f"{titles[characteristic]}: {group}", "together": _area(together), "alone": told})
+        table.append(
+            {
+                "group": f"{titles[characteristic]}: {group}",
+                "together": _area(together),
+                "alone": told,
+                "gap": _gap(rows, characteristic, group, names),
+            }
+        )
     return table
+
+
+def _gap(rows: Sequence[Row], characteristic: str, group: str, names: Mapping[str, str]) -> str:
+    """Return the gap of a group's mean score in log-odds, and the pieces of data that make most of it."""
+    mine = [
+        row
+        for row in rows
+        if (row["measure"], row["characteristic"], row["group"]) == ("score_gap", characteristic, group)
+        and row["difference"] is not None
+    ]
+    whole = next((row for row in mine if row["component"] == TOGETHER), None)
+    if whole is None:
+        return UNKNOWN
+    parts = sorted((row for row in mine if row is not whole), key=lambda row: -abs(row["difference"]))
+    told = "; ".join(f"{names.get(row['component'], row['component'])} {row['difference']:+.2f}" for row in parts[:3])
+    return f"{whole['difference']:+.2f} ({between(whole['difference_interval'], number)}): {told}"
 
 
 def _area(row: Row) -> str:

@@ -142,6 +142,19 @@ def test_contributions_are_lightgbms_own(audited: tuple[Any, Path, dict[str, Any
     assert list(weights.values()) == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def test_the_gap_in_score_is_the_sum_of_what_each_feature_makes_of_it(
+    audited: tuple[Any, Path, dict[str, Any]],
+) -> None:
+    _, folder, document = audited
+    rows = [row for row in document["findings"] if row["measure"] == "score_gap" and row["group"] == "Black"]
+    by = {row["component"]: row["difference"] for row in rows}
+    whole = by.pop("all features together")
+    assert sum(by.values()) == pytest.approx(whole, abs=1e-9)
+    # Less of this group's contact was recorded, so its scores are lower.
+    assert whole < -0.1
+    assert "Gap in score" in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_small_groups_are_topped_up_and_the_sample_is_seeded(audited: tuple[Any, Path, dict[str, Any]]) -> None:
     gathered = gather(audited[0].invocation)
     parts = (gathered.run / "model.lgb", gathered.matrix, gathered.people, gathered.groups)

@@ -1,4 +1,4 @@
-"""Serving's verbs: serve, trace, verify-log. `rank`, `promote` and `reproduce` are put in order by `sooner`."""
+"""Serving's verbs: serve, trace, upgrade, verify-log. `sooner` puts `rank`, `promote` and `reproduce` in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from charter.errors import UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 
-__all__ = ["serve", "trace", "verbs", "verify_log"]
+__all__ = ["serve", "trace", "upgrade", "verbs", "verify_log"]
 
 verbs = typer.Typer(help="Who to visit first, and why: the service, its log, and whom a fault touched.")
 
@@ -104,6 +104,29 @@ def trace(
     invocation.report(
         {"touched": [one.document() for one in touched], "count": len(touched)},
         "\n".join([*(one.sentence for one in touched), f"{len(touched)} referrals were touched."]),
+    )
+
+
+@verbs.command("upgrade")
+def upgrade(
+    council: CouncilDir = COUNCIL,
+    programme: ProgrammeName = "",
+    workspace: WorkspaceDir = WORKSPACE,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would change.")] = False,
+) -> None:
+    """Bring the casework database to the newest form, after a backup; check that charter, register and bundle read."""
+    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    from serving.upgrade import planned, upgraded
+
+    steps = planned(invocation)
+    backup = None if plan else upgraded(invocation)
+    lines = [step.sentence for step in steps]
+    if backup is not None:
+        lines.append(f"The database before is kept in {backup}.")
+    invocation.report(
+        {"steps": [step.document() for step in steps], "backup": str(backup) if backup else None}, "\n".join(lines)
     )
 
 

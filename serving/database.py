@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError
 
-__all__ = ["connect", "database_url", "form", "migrate", "reading", "writing"]
+__all__ = ["connect", "database_url", "form", "forms", "migrate", "reading", "writing"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_005_001
@@ -83,7 +83,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 def migrate(engine: Engine) -> None:
     """Bring the database to the newest form; raise DataError where it can't be reached or is of a newer Sooner."""
-    known = sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("versions/[0-9]*.py"))
+    known = forms()
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
@@ -102,6 +102,11 @@ def migrate(engine: Engine) -> None:
             f"the casework database can't be opened ({type(error.orig).__name__}).",
             "Check that it runs and that SOONER_DATABASE names it, or unset it to use the workspace's own.",
         ) from None
+
+
+def forms() -> list[str]:
+    """Return the forms that this Sooner knows, oldest first."""
+    return sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
 def form(connection: Connection) -> str | None:

@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from starlette.routing import Route
 
 from charter.vault import Identity as Person
 from charter.vault import Vault
 from serving.bundle import bundle
+from serving.casework.app import build
 from serving.desk import Desk
 from serving.forget import forget
 from serving.settings import Settings
@@ -140,6 +142,26 @@ def test_no_page_holds_a_column_name_a_score_or_the_word_for_insurers(client: Cl
     for referral in desk.store.referrals("early_help", "north-2026-09-28"):
         assert not any(f"{referral.margin:.2f}" in page for page in pages)
         assert not any(referral.entity in page for page in pages)
+
+
+def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Client, desk: Desk) -> None:
+    """Every page there is: the app's own routes, so that a new page is asked too."""
+    below = desk.store.below("early_help", "north-2026-09-28")[0].id
+    paths = {
+        route.path.replace("{team}", "north").replace("{referral}", below if "second" in route.path else case)
+        for route in build(lambda: desk).routes
+        for case in [first_case(desk)]
+        if isinstance(route, Route) and "GET" in (route.methods or ())
+    }
+    opened = set()
+    for role in ("north-lead_practitioner", "north-team_manager", "front_door", "board", "sro", "dpo", "analyst"):
+        client.sign_in(f"demo-{role}")
+        for path in paths:
+            answer = client.get(path)
+            assert not re.search(r"\brisk", answer.text, re.IGNORECASE), path
+            if answer.status_code == 200:
+                opened.add(path)
+    assert opened == paths - {"/", "/board/pack"}, "each is somebody's; there is no board pack here"
 
 
 def test_each_role_sees_its_own_teams_alone(client: Client, desk: Desk) -> None:

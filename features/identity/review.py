@@ -91,7 +91,8 @@ def _open(snapshot: Path) -> duckdb.DuckDBPyConnection:
         path = snapshot / "tables" / f"{name}.parquet"
         if not path.exists():
             raise DataError(
-                "the list of pairs was cleared with a resident's request.", "Run `sooner pull` and `sooner link` first."
+                f"the snapshot {snapshot.name} was linked before pairs were kept for review.",
+                "Link a new snapshot: `sooner pull`, then `sooner link`.",
             )
         database.execute(f"create view {name} as select * from read_parquet({literal(str(path))}) {where}")
     return database

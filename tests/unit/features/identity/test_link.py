@@ -12,6 +12,7 @@ import pytest
 from charter.contracts import table
 from charter.contracts.files import file_digest, read_json
 from charter.key import Key
+from charter.vault import Vault
 from features.identity.accuracy import accuracy, load_truth
 from features.identity.tables import TABLES
 from features.intake.database import connect
@@ -182,3 +183,23 @@ def test_sex_is_read_as_each_service_writes_it(borough_once: Path) -> None:
         ).fetchall()
     assert len(rows) >= 4
     assert all(share > 0.99 for _, share in rows)
+
+
+def test_the_address_of_a_protected_home_is_given_to_nobody(borough_once: Path) -> None:
+    living = (
+        "select distinct person_id from residence join households using (household_id) where kind {} 'protected' "
+        'and residence."end" is null and residence.known_until is null'
+    )
+    hidden = {row[0] for row in query(borough_once, living.format("="))}
+    shown = {row[0] for row in query(borough_once, living.format("<>"))} - hidden
+    vault = Vault.open(borough_once / "vault", Key(bytes.fromhex("5a" * 32)))
+    found = vault.identify(hidden | shown, role="dpo", reason="a test", log=[].append)
+    assert hidden
+    assert {found[person].address for person in hidden} == {"Protected address: ask the safeguarding lead."}
+    assert sum(bool(found[person].address) for person in shown if person in found) > 1000
+
+
+def test_somebody_of_whom_no_service_knows_a_home_is_a_person_all_the_same(borough_once: Path) -> None:
+    nowhere = "from people where person_id not in (select person_id from residence)"
+    assert query(borough_once, f"select count(*) {nowhere}")[0][0] > 0
+    assert query(borough_once, f"select count(*) from events where person_id in (select person_id {nowhere})")[0][0] > 0

@@ -57,4 +57,10 @@ def linkage(
         groups = Grouping.of(np.array([values.get(one.encode(), not_recorded) for one in found["person_id"]]))
         for measure in MEASURES:
             rows += compared(About(measure, name, model, AT), averages(person, groups, *sums[measure]))
-    return rows
+    return [_bounded(row) for row in rows]
+
+
+def _bounded(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a finding whose interval ends at 0 and 1, as shares do: a linearised one may reach beyond."""
+    ends = row["interval"]
+    return row | {"interval": None if ends is None else [max(ends[0], 0.0), min(ends[1], 1.0)]}

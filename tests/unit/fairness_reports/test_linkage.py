@@ -35,6 +35,7 @@ def test_each_group_has_its_own_figures_beside_everyone_else_s(tables: Path) -> 
     assert found["not recorded", "linkage_recall"]["n"] == 19
     assert found["A", "linkage_recall"]["difference"] == pytest.approx(0.5)
     assert found["B", "linkage_recall"]["interval"] is None
+    assert all(0 <= end <= 1 for row in rows for end in row["interval"] or ())
 
 
 def test_nothing_is_said_where_nobody_knows_the_truth(tmp_path: Path) -> None:

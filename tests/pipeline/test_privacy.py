@@ -57,7 +57,7 @@ def services(extracts: Path) -> Iterator[Told]:
             path = extracts / source.folder / file.name
             records = [record.fields for record in file.records]
             said = " ".join(fields[name] for fields in records for name in TELLING if name in fields)
-            keys = {*file.key, *(name for name in file.columns if name.endswith(("_ref", "_id")))}
+            keys = {name for name in file.columns if name.endswith(("_ref", "_id"))}
             marks = {*keys, *(name for name in file.columns if re.search(rf"\b{name}\b", said))}
             names = {
                 (fields["forename"], fields["surname"]) for fields in records if {"forename", "surname"} <= set(fields)

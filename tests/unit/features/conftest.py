@@ -157,6 +157,7 @@ def town(tmp_path: Path) -> Town:
     (council / "council.toml").write_text('name = "Test"\ntime_zone = "Europe/London"\n', encoding="utf-8")
     (council / "register.toml").write_text(REGISTER, encoding="utf-8")
     charter = CHARTER.read_text(encoding="utf-8").replace("example = true", "example = false")
+    charter = charter.replace('state = "not begun"', 'state = "signed"\nreference = "a minute of the board"')
     charter = charter.replace('"housing.notice",', '"housing.notice", "housing.arrears",', 1)
     (council / "charter.toml").write_text(charter, encoding="utf-8")
     made = Town(council, tmp_path / "workspace")

@@ -274,24 +274,32 @@ def _ties(
     row: NDArray[np.int64],
     tied: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
-    """Return the place of each event's id among those of the same moments that a household could share; else 0.
+    """Return the place of each event's id among those of the same moments that an entity could share; else 0.
 
-    Only where two events of people who ever shared a home, or a chain of homes, became valid and known at the very
-    same times can an event's id decide which is the latest, so only those ids are read.
+    Only where two events of people who ever shared a home became valid and known at the very same times can an event's
+    id decide which is the latest, so only those ids are read.
     """
-    stays = store.residence()
-    chain = kernel.chains(stays["person"], stays["household"], len(start) - 1)
-    who = np.repeat(chain, np.diff(start))
+    people = len(start) - 1
+    home_start, home = _homes(store, people)
     places = np.flatnonzero(tied)
-    shared = kernel.shared(who[places], columns["valid"][places], columns["known"][places])
-    places = places[shared]
+    who = np.repeat(np.arange(people, dtype=np.int32), np.diff(start))[places]
+    places = places[kernel.shared(who, home_start, home, columns["valid"][places], columns["known"][places])]
     tie = np.zeros(len(tied), np.int32)
     if not len(places):
         return tie
     ids = store.event_ids(row[places])
-    order = np.lexsort((ids, columns["known"][places], columns["valid"][places], who[places]))
-    tie[places[order]] = _ranks(*(values[places][order] for values in (who, columns["valid"], columns["known"])))
+    order = np.lexsort((ids, columns["known"][places], columns["valid"][places]))
+    tie[places[order]] = _ranks(*(columns[name][places][order] for name in ("valid", "known")))
     return tie
+
+
+def _homes(store: Store, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each person's homes start, and the homes; for rows about persons each is a home of their own."""
+    if store.entity == "person":
+        return np.arange(people + 1), np.arange(people)
+    stays = store.residence()
+    person, home = np.unique(np.stack([stays["person"], stays["household"]]).astype(np.int64), axis=1)
+    return np.searchsorted(person, np.arange(people + 1)), home
 
 
 def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ from numba import njit
 from features.engines.plan import LARGEST, SMALLEST
 
 __all__ = [
-    "chains", "cover", "digests", "first_after", "fold_choices", "fold_homes", "group", "local_day", "shared", "span",
+    "cover", "digests", "first_after", "fold_choices", "fold_homes", "group", "local_day", "shared", "span",
     "span_masks", "visible", "weigh",
 ]  # fmt: skip
 
@@ -165,45 +165,33 @@ def weigh(signal: Any, amount: Any, signals: Any) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def chains(person: Any, household: Any, people: Any) -> Any:
-    """Return a number per person that is the same for all who ever shared a home, or a chain of homes."""
-    root = np.arange(people)
-    tenant = np.full((household.max() + 1) if household.shape[0] else 0, -1, np.int64)
-    for row in range(person.shape[0]):
-        one, other = np.int64(person[row]), tenant[household[row]]
-        if other < 0:
-            tenant[household[row]] = one
-            continue
-        while root[one] != one:
-            root[one] = root[root[one]]
-            one = root[one]
-        while root[other] != other:
-            root[other] = root[root[other]]
-            other = root[other]
-        root[max(one, other)] = min(one, other)
-    for p in range(people):
-        root[p] = root[root[p]]
-    return root
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _hashed(home: Any, valid: Any, known: Any) -> Any:
+    mixed = np.uint64(home) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(29)) ^ np.uint64(valid)) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(32)) ^ np.uint64(known)) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shared(who: Any, valid: Any, known: Any) -> Any:
-    """Return whether another row may have the same three values: never a wrong no, a rare wrong yes."""
+def shared(who: Any, home_start: Any, home: Any, valid: Any, known: Any) -> Any:
+    """Return whether another row, of anybody who ever lived in the same home, may have the same two moments.
+
+    Person p lived in `home[home_start[p]:home_start[p + 1]]`. Never a wrong no, a rare wrong yes.
+    """
     size = 1024
     while size < 4 * who.shape[0]:
         size *= 2
     counts = np.zeros(size, np.uint8)
-    place = np.empty(who.shape[0], np.int64)
+    last = np.uint64(size - 1)
     for row in range(who.shape[0]):
-        mixed = np.uint64(who[row]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(29)) ^ np.uint64(valid[row])) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(32)) ^ np.uint64(known[row])) * np.uint64(0x94D049BB133111EB)
-        place[row] = np.int64((mixed ^ (mixed >> np.uint64(31))) & np.uint64(size - 1))
-        counts[place[row]] = min(counts[place[row]] + 1, 2)
-    found = np.empty(who.shape[0], np.bool_)
+        for place in range(home_start[who[row]], home_start[who[row] + 1]):
+            n = np.int64(_hashed(home[place], valid[row], known[row]) & last)
+            counts[n] = min(counts[n] + 1, 2)
+    found = np.zeros(who.shape[0], np.bool_)
     for row in range(who.shape[0]):
-        found[row] = counts[place[row]] > 1
+        for place in range(home_start[who[row]], home_start[who[row] + 1]):
+            found[row] |= counts[np.int64(_hashed(home[place], valid[row], known[row]) & last)] > 1
     return found
 
 

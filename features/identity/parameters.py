@@ -28,7 +28,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Levels by comparison (best first), partners (references of one person) and thresholds in bits of match weight."""
+    """Levels by comparison (best first), partners (references of one person) and thresholds in bits of match weight.
+
+    `apart` names the traits (forename, birth_date) whose contradiction keeps two records apart, whatever they share.
+    """
 
     version: str
     sha256: str
@@ -36,6 +39,7 @@ class Parameters:
     threshold: float
     certain: float
     review: float
+    apart: frozenset[str]
     levels: Mapping[str, tuple[Level, ...]]
     home_order: tuple[str, ...]
     inactive_months: int
@@ -65,6 +69,7 @@ class Parameters:
             float(raw["threshold"]),
             float(raw["certain"]),
             float(raw["review"]),
+            frozenset(raw["apart"]),
             levels,
             tuple(raw["homes"]["order"]),
             int(raw["inactive_months"]),

@@ -66,9 +66,12 @@ _Born = tuple[str, date | None, date | None]
 class _Groups:
     """Disjoint groups of references, joined only where nothing that is said of both contradicts it."""
 
-    def __init__(self, services: Mapping[str, str], one_each: frozenset[str], born: Sequence[_Born]) -> None:
+    def __init__(
+        self, services: Mapping[str, str], one_each: frozenset[str], born: Sequence[_Born], apart: frozenset[str]
+    ) -> None:
         self._parent = {ref: ref for ref in services}
         self._own = {ref: {service} & one_each for ref, service in services.items()}
+        self._births_apart = "birth_date" in apart
         self._births: dict[str, set[date]] = {ref: set() for ref in services}
         self._born_by: dict[str, date] = {}
         self._apart: dict[str, set[str]] = {}
@@ -121,7 +124,7 @@ class _Groups:
     def _births_contradict(self, first: str, second: str) -> bool:
         """Whether two dates of birth differ by more than a slip, or one is too late for a service's youngest age."""
         births, others = self._births[first], self._births[second]
-        if any(not _slip(one, other) for one in births for other in others):
+        if self._births_apart and any(not _slip(one, other) for one in births for other in others):
             return True
         limits = [limit for limit in (self._born_by.get(first), self._born_by.get(second)) if limit is not None]
         return bool(limits) and any(birth.year > min(limits).year + 1 for birth in births | others)
@@ -148,7 +151,7 @@ def link_people(
     services: Mapping[str, str] = dict(database.execute("select ref, service from refs order by ref").fetchall())
     one_each = frozenset(source.service for source in register.sources if source.one_reference_each)
     born: Sequence[_Born] = database.execute("select ref, birth_date, born_by from evidence").fetchall()
-    groups = _Groups(services, one_each, born)
+    groups = _Groups(services, one_each, born, parameters.apart)
     links = {ref: Link(ref, None, "alone", None, "") for ref in services}
     judged = sorted(one.pair for one in judgements if one.says == SAME and services.keys() >= set(one.pair))
     for judgement in judgements:

@@ -1,9 +1,10 @@
 """How likely two records are one person: Splink 5 on DuckDB, with fixed parameters, prediction only.
 
 Candidate pairs share a date of birth; or a home and the beginning of a forename or surname; or a surname and the
-first letter of a forename. Pairs whose forenames have nothing in common are left out: relatives at one address share
-all the rest. The weight is the sum over comparisons of log2(m/u) plus that of the prior, with names that are rare
-among the records counting for more (term frequencies).
+first letter of a forename. Pairs whose forenames have nothing in common are left out, because relatives at one address
+share all the rest, unless the parameters let them be: then a home alone makes a candidate. The weight is the sum over
+comparisons of log2(m/u) plus that of the prior, with names that are rare among the records counting for more (term
+frequencies).
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ _CONDITIONS: Mapping[tuple[str, str], str] = {
     ("sex", "same"): "sex_l = sex_r",
 }
 _RARE_COUNTS_MORE = ("forename", "surname")
-_BLOCKS = (
-    block_on("birth_date"),
+_BLOCKS = (block_on("birth_date"), block_on("surname", "substr(forename, 1, 1)"))
+_AT_HOME = (
     block_on("homes", "substr(forename, 1, 1)", arrays_to_explode=["homes"]),
     block_on("homes", "substr(surname, 1, 2)", arrays_to_explode=["homes"]),
-    block_on("surname", "substr(forename, 1, 1)"),
 )
+_AT_HOME_ALONE = (block_on("homes", arrays_to_explode=["homes"]),)
 
 
 def condition(comparison: str, level: str | None) -> str:
@@ -85,7 +86,10 @@ def settings(parameters: Parameters, references: int) -> dict[str, Any]:
         "link_type": "dedupe_only",
         "probability_two_random_records_match": parameters.prior(references),
         "comparisons": [_comparison(name, parameters) for name in parameters.levels],
-        "blocking_rules_to_generate_predictions": list(_BLOCKS),
+        "blocking_rules_to_generate_predictions": [
+            *_BLOCKS,
+            *(_AT_HOME if "forename" in parameters.apart else _AT_HOME_ALONE),
+        ],
         "retain_matching_columns": True,
         "retain_intermediate_calculation_columns": False,
     }
@@ -99,12 +103,13 @@ def score_pairs(database: duckdb.DuckDBPyConnection, parameters: Parameters) -> 
     references = database.execute("select count(*) from evidence").fetchall()[0][0]
     linker = Linker(DuckDBAPI(database).register("nodes"), settings(parameters, references), log_level=None)
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
+    apart = "where gamma_forename <> 0" if "forename" in parameters.apart else ""
     words = ", ".join(_in_words(name, parameters) for name in parameters.levels)
     found = database.execute(
         f"""
         select least(unique_id_l, unique_id_r) as one, greatest(unique_id_l, unique_id_r) as other,
                round(match_weight, 6) as weight, concat_ws('; ', {words}) as evidence
-        from {scored.physical_name} where gamma_forename <> 0 order by weight desc, one, other
+        from {scored.physical_name} {apart} order by weight desc, one, other
         """
     ).fetchall()
     linker.table_management.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]  # Splink's

@@ -226,6 +226,7 @@ def test_a_verb_that_is_stopped_leaves_the_old_or_the_new_and_runs_again(own_wor
     assert second_week(own_workspace, signals(seed=1, each=1), QUICK) >= 2
 
 
+@pytest.mark.deep
 def test_a_verb_whose_disk_fills_leaves_the_old_and_runs_again(own_workspace: Path) -> None:
     next_delivery(own_workspace / "extracts")
     assert second_week(own_workspace, full_disk(seed=1, each=1), QUICK) >= 1

@@ -1,8 +1,8 @@
 """The engine's own figures on the whole work: against a scan of the same columns, as the work grows, in memory.
 
 Each figure is the median of three; contenders take turns, so that a busy minute hits both. Every run is a process of
-its own, once more than counted, so that nothing is compiled or read from a cold disk while the clock runs; compiling has
-a row of its own. CPU seconds are those of all threads.
+its own, once more than counted, so that nothing is compiled or read from a cold disk while the clock runs; compiling
+has a row of its own. CPU seconds are those of all threads.
 
     python -m benchmarks.bench_engine DEFINITION HOUSEHOLDS EVENTS DATES RUNS      one process, as JSON
 """

@@ -21,7 +21,7 @@ from features.engines.frame import Frame
 from features.engines.plan import LARGEST, SMALLEST
 from features.engines.question import Question, microseconds
 from features.engines.store import Store
-from features.grammar import Signal
+from features.grammar import Expression, Signal
 from features.grammar.signal import AMOUNT_SCALE, scaled
 
 __all__ = ["Events", "OutcomeEvents", "outcome_conditions", "read_events", "read_outcomes"]
@@ -104,8 +104,8 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     detailed = np.array([_reads_details(question, name) for name in signals])
     opened = any(getattr(rule, "word", "") == "open_at" for rule in rules)
     until = microseconds(question.midnights[-1])
-    latest = {s.name for rule in rules if getattr(rule, "word", "") == "latest" for s in rule.signals}
-    tied = np.array([name in latest for name in signals])
+    contest = _contests(rules, signals)
+    tied = contest >= 0
     asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, until, opened)
     columns, details = _read(path, asked, store.threads)
     _refuse_overflow(signals, columns)
@@ -118,7 +118,7 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     row = columns.pop("row")
     tie = np.zeros(0, np.int32)
     if tied.any():
-        tie = _ties(store, start, columns, row, tied[columns["signal"]])
+        tie = _ties(store, start, columns, row, contest)
     none = np.zeros(0, np.uint8)
     return Events(start=start, **columns, tie=tie, details=details, first=none, last=none)
 
@@ -267,39 +267,50 @@ def _refuse_overflow(signals: Sequence[str], columns: dict[str, NDArray[Any]]) -
             )
 
 
+def _contests(rules: Sequence[Expression], signals: Sequence[str]) -> NDArray[np.int64]:
+    """Return, by signal, which contest for the latest it is in, -1 for none; signals asked of together share one."""
+    contest = np.full(len(signals), -1)
+    for number, rule in enumerate(rules):
+        if getattr(rule, "word", "") == "latest":
+            names = {signal.name for signal in rule.signals}
+            places = [place for place, name in enumerate(signals) if name in names]
+            joined = contest[places]
+            contest[np.isin(contest, joined[joined >= 0])] = number
+            contest[places] = number
+    return contest
+
+
 def _ties(
     store: Store,
     start: NDArray[np.int64],
     columns: dict[str, NDArray[Any]],
     row: NDArray[np.int64],
-    tied: NDArray[np.bool_],
+    contest: NDArray[np.int64],
 ) -> NDArray[np.int32]:
-    """Return the place of each event's id among those of the same moments that an entity could share; else 0.
+    """Return the place of each event's id among those of the same moments that it may have to beat; else 0.
 
-    Only where two events of people who ever shared a home became valid and known at the very same times can an event's
-    id decide which is the latest, so only those ids are read.
+    Only where two events of one contest, of people who ever shared a home, became valid and known at the very same
+    times can an event's id decide which is the latest, so only those ids are read.
     """
-    people = len(start) - 1
-    home_start, home = _homes(store, people)
-    places = np.flatnonzero(tied)
-    who = np.repeat(np.arange(people, dtype=np.int32), np.diff(start))[places]
-    places = places[kernel.shared(who, home_start, home, columns["valid"][places], columns["known"][places])]
-    tie = np.zeros(len(tied), np.int32)
+    home_start, person = _residents(store, len(start) - 1)
+    valid, known = columns["valid"], columns["known"]
+    places = np.flatnonzero(kernel.shared(home_start, person, start, columns["signal"], contest, valid, known))
+    tie = np.zeros(len(valid), np.int32)
     if not len(places):
         return tie
-    ids = store.event_ids(row[places])
-    order = np.lexsort((ids, columns["known"][places], columns["valid"][places]))
-    tie[places[order]] = _ranks(*(columns[name][places][order] for name in ("valid", "known")))
+    order = np.lexsort((store.event_ids(row[places]), known[places], valid[places]))
+    tie[places[order]] = _ranks(known[places][order], valid[places][order])
     return tie
 
 
-def _homes(store: Store, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each person's homes start, and the homes; for rows about persons each is a home of their own."""
+def _residents(store: Store, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each home's people start, and the people who ever lived there; of persons each is a home alone."""
     if store.entity == "person":
         return np.arange(people + 1), np.arange(people)
     stays = store.residence()
-    person, home = np.unique(np.stack([stays["person"], stays["household"]]).astype(np.int64), axis=1)
-    return np.searchsorted(person, np.arange(people + 1)), home
+    pairs = np.unique(stays["household"].astype(np.int64) * (people + 1) + stays["person"])
+    home, person = np.divmod(pairs, people + 1)
+    return np.searchsorted(home, np.arange(home.max(initial=-1) + 2)), person
 
 
 def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:

@@ -166,32 +166,41 @@ def weigh(signal: Any, amount: Any, signals: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _hashed(home: Any, valid: Any, known: Any) -> Any:
-    mixed = np.uint64(home) * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(29)) ^ np.uint64(valid)) * np.uint64(0xBF58476D1CE4E5B9)
+def _hashed(contest: Any, valid: Any, known: Any) -> Any:
+    mixed = (np.uint64(valid) ^ np.uint64(contest)) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(32)) ^ np.uint64(known)) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shared(who: Any, home_start: Any, home: Any, valid: Any, known: Any) -> Any:
-    """Return whether another row, of anybody who ever lived in the same home, may have the same two moments.
+def shared(home_start: Any, person: Any, event_start: Any, signal: Any, contest: Any, valid: Any, known: Any) -> Any:
+    """Return whether another event of the same contest and moments, of anybody of the same home, may be there.
 
-    Person p lived in `home[home_start[p]:home_start[p + 1]]`. Never a wrong no, a rare wrong yes.
+    `person[home_start[h]:home_start[h + 1]]` ever lived in home h; `contest[s]` is what signal s competes in, -1 for
+    nothing. Never a wrong no, a rare wrong yes. One home at a time, so that the counts stay in the nearest cache.
     """
-    size = 1024
-    while size < 4 * who.shape[0]:
-        size *= 2
-    counts = np.zeros(size, np.uint8)
-    last = np.uint64(size - 1)
-    for row in range(who.shape[0]):
-        for place in range(home_start[who[row]], home_start[who[row] + 1]):
-            n = np.int64(_hashed(home[place], valid[row], known[row]) & last)
-            counts[n] = min(counts[n] + 1, 2)
-    found = np.zeros(who.shape[0], np.bool_)
-    for row in range(who.shape[0]):
-        for place in range(home_start[who[row]], home_start[who[row] + 1]):
-            found[row] |= counts[np.int64(_hashed(home[place], valid[row], known[row]) & last)] > 1
+    found = np.zeros(valid.shape[0], np.bool_)
+    counts = np.zeros(1024, np.uint8)
+    for home in range(home_start.shape[0] - 1):
+        total = 0
+        for place in range(home_start[home], home_start[home + 1]):
+            total += event_start[person[place] + 1] - event_start[person[place]]
+        size = 64
+        while size < 4 * total:
+            size *= 2
+        if size > counts.shape[0]:
+            counts = np.zeros(size, np.uint8)
+        counts[:size] = 0
+        last = np.uint64(size - 1)
+        for place in range(home_start[home], home_start[home + 1]):
+            for e in range(event_start[person[place]], event_start[person[place] + 1]):
+                if contest[signal[e]] >= 0:
+                    n = np.int64(_hashed(contest[signal[e]], valid[e], known[e]) & last)
+                    counts[n] = min(counts[n] + 1, 2)
+        for place in range(home_start[home], home_start[home + 1]):
+            for e in range(event_start[person[place]], event_start[person[place] + 1]):
+                if contest[signal[e]] >= 0:
+                    found[e] |= counts[np.int64(_hashed(contest[signal[e]], valid[e], known[e]) & last)] > 1
     return found
 
 

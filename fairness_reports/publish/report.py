@@ -85,7 +85,6 @@ def render(pack: Pack) -> str:
         css=Markup(css),  # noqa: S704 - our own stylesheet
         title=f"{pack.council}, {pack.findings['programme']}",
         council=pack.council,
-        programme=pack.findings["programme"].replace("_", " ").capitalize(),
         made_on=str(pack.findings["made_at"])[:10],
         model=MODELS.get(pack.findings["model"], pack.findings["model"]),
         findings=pack.findings,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,6 +105,7 @@ def _promote(invocation: Invocation, *, rollback: bool = False) -> Path:
             "contact": source.contact,
             "promised_lag_days": source.promised_lag_days,
             "display": source.display,
+            "details_to": sorted(source.details_to),
             "confidential": source.confidential_from_household,
             "signals": {signal.name: signal.title for signal in source.signals},
         }
@@ -152,6 +154,7 @@ def _rank(
     now: datetime | None = None,
 ) -> Any:
     from features.matrix import build
+    from features.timeline import timelines
     from serving.worklist import rank as issue
 
     if gone := withdrawn_since(invocation.workspace):
@@ -161,9 +164,10 @@ def _rank(
     day = as_of or _taken_on(invocation)
     _may_shadow(invocation)
     matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
+    timeline = partial(timelines, invocation)
     if engine != "spark":
-        return issue(invocation, matrix, day, refresh=refresh, now=now)
-    return issue(invocation, matrix, day, refresh=refresh, now=now, score=_scored_on(master))
+        return issue(invocation, matrix, day, refresh=refresh, now=now, timeline=timeline)
+    return issue(invocation, matrix, day, refresh=refresh, now=now, timeline=timeline, score=_scored_on(master))
 
 
 def _may_shadow(invocation: Invocation) -> None:
@@ -178,8 +182,6 @@ def _may_shadow(invocation: Invocation) -> None:
 
 def _scored_on(master: str) -> Any:
     """Return what scores one date of a matrix on a Spark cluster: the same bundle, the same numbers."""
-    from functools import partial
-
     from features.engines.spark import map_rows, session
     from serving.places import check_fits, margins_of
 
@@ -208,6 +210,7 @@ def reproduce(
 ) -> None:
     """Make a past referral or model again: the same bytes, or exit 12 naming what was withdrawn since."""
     from features.matrix import build
+    from features.timeline import timelines
     from serving.sealed import origin
     from serving.sealed import reproduce as again
 
@@ -222,7 +225,8 @@ def reproduce(
             invocation.report({"run": referral, "same": True, "bytes": len(model)}, told)
             return
         snapshot, day = origin(invocation, referral)
-        record = again(invocation, referral, build(invocation, purpose="rank", snapshot=snapshot, as_of=[day]))
+        matrix = build(invocation, purpose="rank", snapshot=snapshot, as_of=[day])
+        record = again(invocation, referral, matrix, partial(timelines, invocation))
     if as_json:
         print(record.decode())
     else:

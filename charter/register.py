@@ -16,12 +16,13 @@ Read by every room that asks "may this service be used for that purpose?"; only 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from charter.acts import ROLES
 from charter.council import read_toml
 from charter.errors import CharterError, DataError
 from charter.policy import PURPOSES
@@ -107,6 +108,7 @@ class Source:
     """One delivery of one service; days and years are whole numbers, `intrusiveness` is 1 (least) to 5.
 
     `one_reference_each`: no two references of the service are the same person, so that twins stay two.
+    `details_to`: the roles that are shown each record's kind and day; others, only that there was something in a month.
     `youngest_age`: nobody is younger when the service last says they live somewhere (tenants, the liable).
     `dates` and `datetimes` are the strptime formats of its CSV files; datetimes are UTC, dates the council's days.
     """
@@ -129,6 +131,7 @@ class Source:
     youngest_age: int
     intrusiveness: int
     display: bool
+    details_to: frozenset[str]
     example: bool
     signals: tuple[Signal, ...]
     files: tuple[ExtractFile, ...]
@@ -282,6 +285,7 @@ _SOURCE_KEYS = frozenset(
         "youngest_age",
         "intrusiveness",
         "display",
+        "details_to",
         "example",
         "signal",
         "file",
@@ -333,6 +337,7 @@ def _source(row: Mapping[str, Any]) -> Source:
         one_reference_each=_typed(row.get("one_reference_each", False), "one_reference_each", where, bool),
         intrusiveness=intrusiveness,
         display=_typed(row.get("display", True), "display", where, bool),
+        details_to=_roles(row.get("details_to", []), where),
         example=_typed(row.get("example", False), "example", where, bool),
         signals=tuple(_signal(signal, service) for signal in row.get("signal", ())),
         files=tuple(_file(file, where) for file in row.get("file", ())),
@@ -341,6 +346,15 @@ def _source(row: Mapping[str, Any]) -> Source:
         delivery=_typed(row.get("delivery", {}), "delivery", where, dict),
         tolerance=_tolerance(row.get("tolerance", {}), where),
     )
+
+
+def _roles(names: Sequence[str], where: str) -> frozenset[str]:
+    unknown = sorted(set(names) - set(ROLES))
+    if unknown:
+        raise DataError(
+            f"register.toml: details_to of {where} names no role: {unknown[0]!r}.", f"Choose from: {', '.join(ROLES)}."
+        )
+    return frozenset(names)
 
 
 def _check(row: Mapping[str, Any]) -> Check:

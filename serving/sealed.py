@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,10 @@ from serving.seal import canonical, digest, read, referral_id
 from serving.store import IssuedList, Referral, Store
 from serving.tables import BELOW
 
-__all__ = ["origin", "records", "reproduce"]
+__all__ = ["Timelines", "origin", "records", "reproduce"]
+
+Timelines = Callable[[str, date, int, Sequence[Sequence[str]]], Sequence[Sequence[Mapping[str, Any]]]]
+"""What services recorded of households: of a snapshot, before a date, in so many months, by household's people."""
 
 _VERSION = 1
 _KINDS = {"withdraw": "withdrawal", "object": "objection", "restrict": "restriction", "erase": "erasure"}
@@ -44,10 +47,14 @@ def records(
     margins: NDArray[np.float64],
     places: Sequence[Place],
     time_zone: ZoneInfo,
+    *,
+    timeline: Timelines | None = None,
+    months: int = 0,
 ) -> list[tuple[Referral, tuple[str, ...]]]:
     """Return the referrals of `places` with their sealed records, and each one's people (pseudonyms), in order.
 
-    `margins` (rows,) of the whole date; contributions are made for these places alone.
+    `margins` (rows,) of the whole date; contributions are made for these places alone. With `timeline` a record keeps
+    what services recorded in `months` before the date.
     """
     rows = np.array([place.row for place in places], dtype=np.int64)
     values = np.asarray(at.features[rows], dtype=np.float32)
@@ -56,6 +63,10 @@ def records(
     bands = bundle.bands(values, margins[rows])
     people = _people(at, rows)
     uncertain = matrix.uncertain()
+    recorded = None
+    if timeline is not None:
+        names = [[one["person"] for one in household] for household in people]
+        recorded = timeline(str(matrix.manifest["snapshot"]), at.as_of, months, names)
     made = []
     for number, place in enumerate(places):
         record = _record(bundle, matrix, at, place, time_zone) | {
@@ -78,6 +89,8 @@ def records(
                 time_zone=time_zone,
             ).document(),
         }
+        if recorded is not None:
+            record["timeline"] = {"months": months, "entries": [dict(entry) for entry in recorded[number]]}
         made.append((_referral(record), tuple(person["person"] for person in people[number])))
     return made
 
@@ -156,8 +169,10 @@ def origin(invocation: Invocation, referral: str) -> tuple[str, date]:
     return stored.snapshot, date.fromisoformat(header.as_of)
 
 
-def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> bytes:
+def reproduce(invocation: Invocation, referral: str, matrix_folder: Path, timeline: Timelines | None = None) -> bytes:
     """Make a referral's record again from `matrix_folder` (its snapshot's matrix, built again) and return its bytes.
+
+    `timeline` gives again what services recorded, for a record that holds it.
 
     Raises UsageError for an unknown referral, WithdrawnError (exit 12) naming what was withdrawn since where the
     record can't be made any more, DataError where it comes out differently for no such reason.
@@ -176,7 +191,11 @@ def reproduce(invocation: Invocation, referral: str, matrix_folder: Path) -> byt
     margins = scored(bundle, matrix, at)
     places = places_of(invocation.council, at, margins, {header.team: header})
     mine = [place for place in places if at.entity[place.row].decode() == stored.entity]
-    again = records(bundle, matrix, at, margins, mine, ZoneInfo(sealed["time_zone"]))
+    kept = sealed.get("timeline")
+    again = records(
+        bundle, matrix, at, margins, mine, ZoneInfo(sealed["time_zone"]), timeline=timeline if kept else None,
+        months=kept["months"] if kept else 0,
+    )  # fmt: skip
     if again and again[0][0].sealed == stored.sealed:
         return again[0][0].sealed
     if withdrawn:

@@ -26,6 +26,7 @@ _SECTIONS = frozenset(
         "exploration",
         "own_view",
         "second_look",
+        "timeline",
         "decision",
         "reason",
         "need",
@@ -70,6 +71,7 @@ class Settings:
     title: str
     basis: str
     shown: bool
+    timeline_months: int
     cooling_off: Mapping[str, int]
     exploration_share: float
     own_view_one_in: int
@@ -89,6 +91,9 @@ class Settings:
         days = int(section.get("days", 7))
         if not 1 <= days <= 92:
             _refuse("list", "days lies between 1 and 92")
+        months = int(worklist.get("timeline", {}).get("months", 12))
+        if not 1 <= months <= 60:
+            _refuse("timeline", "months lies between 1 and 60")
         one_in = int(worklist.get("own_view", {}).get("one_in", 0))
         if one_in < 0:
             _refuse("own_view", "one_in is 0 or more")
@@ -97,6 +102,7 @@ class Settings:
             title=str(section.get("title", "Households to think about first")),
             basis=str(section.get("basis", "")),
             shown=bool(section.get("shown", True)),
+            timeline_months=months,
             cooling_off=_cooling_off(worklist.get("cooling_off", {})),
             exploration_share=share,
             own_view_one_in=one_in,

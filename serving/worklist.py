@@ -32,7 +32,7 @@ from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.elsewhere import give_way, held
 from serving.places import Place, below_of, places_of, scored, teams_of
-from serving.sealed import records
+from serving.sealed import Timelines, records
 from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store, now_text
 from serving.suspension import feeds_of, require_running, suspensions
@@ -91,10 +91,11 @@ def rank(
     refresh: bool = False,
     now: datetime | None = None,
     score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = scored,
+    timeline: Timelines | None = None,
 ) -> RankResult:
     """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
 
-    `score` gives the margin of each row: here, or on a cluster.
+    `score` gives the margin of each row: here, or on a cluster; `timeline` what services recorded of the households.
     With `refresh` a manager asks for a new list before the last one ends. Raises BlockedError where the programme is
     suspended, DataError where no model is promoted, the matrix doesn't fit it, or no team offers any help.
     """
@@ -120,7 +121,10 @@ def rank(
         headers, places = give_way(headers, at.entity, elsewhere, partial(places_of, council, at, margins))
         places += below_of(council, at, margins, headers, settings.second_look["below"])
         with invocation.progress("Explaining each referral", total=len(places)) as step:
-            made = records(bundle, matrix, at, margins, places, council.time_zone)
+            made = records(
+                bundle, matrix, at, margins, places, council.time_zone, timeline=timeline,
+                months=settings.timeline_months,
+            )  # fmt: skip
             step(len(made))
         issued = [(header, _of_list(header, places, made)) for header in headers.values()]
         store.issue(issued, actor="sooner")

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from charter.council import Team
 from serving.casework.pages import Pages
+from serving.casework.timeline import timeline
 from serving.casework.view import STATUS, case, list_words, reference, row
 from serving.challenges import OUTCOMES, answer, challenges_of
 from serving.identity import Identity
@@ -102,6 +103,8 @@ class Cases(Pages):
             case=case(
                 referral, record, manifest, self.desk.settings, persons, decisions, self.desk.day, self.desk.sought()
             ),
+            timeline=timeline(record, manifest, identity.role),
+            timeline_months=record.get("timeline", {}).get("months", 0),
             challenges=challenges_of(self.desk.vault, [referral.id]),
             outcomes=list(OUTCOMES.items()),
             choices=self.desk.settings.choices,

@@ -1,0 +1,123 @@
+"""What services recorded of households, as the case page may show it: signal and days, never an amount or a detail.
+
+known at the as-of date  ->  charter, register and choice allow `display`, then and now  ->  of no feed whose
+register row forbids display or is confidential from the household
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from charter.invocation import Invocation
+from charter.policy import Policy
+from charter.register import Register
+from features.grammar import months
+from features.matrix import Snapshot
+from features.permission import Choice, Permission, permitted
+
+__all__ = ["timelines"]
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+
+
+def timelines(
+    invocation: Invocation, snapshot: str, as_of: date, window: int, households: Sequence[Sequence[str]]
+) -> list[list[dict[str, str | None]]]:
+    """Return for each of `households` (its people's ids) what services recorded in `window` months before `as_of`.
+
+    Each entry has `service`, `signal`, `day` and `until` (local dates in ISO 8601; `until` is None for what happened on
+    one day and '' for what is still open), newest first. What began earlier and was open in the window counts too.
+    """
+    opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
+    folder, council = invocation.council.folder, invocation.council
+    register = Register.load(folder / "register.toml")
+    allowed = Permission.of(Policy.load(folder / "charter.toml"), register, "display")
+    shown = {one.service for one in register.sources if one.display and not one.confidential_from_household}
+    signals = sorted(name for name in allowed.signals if name.split(".")[0] in shown)
+    at = council.midnight(as_of)
+    rows = _events(
+        opened.tables, households, signals, [name for name in signals if register.signal(name).interval],
+        _microseconds(council.midnight(months(window).before(as_of))), _microseconds(at),
+    )  # fmt: skip
+    choices = _choices(opened.tables, sorted({person for people in households for person in people}))
+    found: list[list[dict[str, str | None]]] = [[] for _ in households]
+    for number, person, signal, valid, ended, interval in rows:
+        service = signal.split(".")[0]
+        if not all(
+            permitted(choices.get(person, []), service, "display", moment, consent_based=service in allowed.consent)
+            for moment in (at, opened.taken_at)
+        ):
+            continue
+        days = [_moment(one).astimezone(council.time_zone).date().isoformat() if one else "" for one in (valid, ended)]
+        found[number].append(
+            {"service": service, "signal": signal, "day": days[0], "until": days[1] if interval else None}
+        )
+    return found
+
+
+def _events(
+    tables: Path,
+    households: Sequence[Sequence[str]],
+    signals: Sequence[str],
+    intervals: Sequence[str],
+    start: int,
+    t: int,
+) -> list[tuple[Any, ...]]:
+    """Return number, person, signal, begin, end (microseconds, 0 for none yet) and whether it is an interval."""
+    path = tables / "events.parquet"
+    if not path.exists():
+        return []
+    members = [(number, person) for number, people in enumerate(households) for person in people]
+    with duckdb.connect() as database:
+        database.register(
+            "members", pa.table({"number": [n for n, _ in members], "person_id": [p for _, p in members]})
+        )
+        return database.execute(
+            """
+            SELECT number, person_id, signal, epoch_us(valid_at) AS valid,
+                CASE WHEN epoch_us(end_at) < $t THEN epoch_us(end_at) ELSE 0 END AS ended,
+                list_contains($intervals, signal) AS interval
+            FROM read_parquet($path) JOIN members USING (person_id)
+            WHERE list_contains($signals, signal) AND epoch_us(valid_at) < $t AND epoch_us(known_at) < $t
+                AND (known_until IS NULL OR epoch_us(known_until) >= $t)
+                AND (epoch_us(valid_at) >= $start OR (interval AND (end_at IS NULL OR epoch_us(end_at) >= $start)))
+            ORDER BY number, valid DESC, signal, ended DESC, person_id, event_id""",
+            {"path": str(path), "signals": list(signals), "intervals": list(intervals), "start": start, "t": t},
+        ).fetchall()
+
+
+def _choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
+    """Return the choices of some people, by person."""
+    path = tables / "permission.parquet"
+    found: dict[str, list[Choice]] = {}
+    if not path.exists():
+        return found
+    with duckdb.connect() as database:
+        database.register("members", pa.table({"person_id": list(people)}))
+        rows = database.execute(
+            'SELECT person_id, service, purpose, kind, status, epoch_us(start), epoch_us("end"), decided_by, '
+            "epoch_us(known_at), epoch_us(known_until) FROM read_parquet(?) SEMI JOIN members USING (person_id)",
+            [str(path)],
+        ).fetchall()
+    for person, service, purpose, kind, status, start, end, decided_by, known_at, known_until in rows:
+        found.setdefault(person, []).append(
+            Choice(
+                person, service, purpose, kind, status, _moment(start), _moment(end) if end is not None else None,
+                decided_by, _moment(known_at), _moment(known_until) if known_until is not None else None,
+            )
+        )  # fmt: skip
+    return found
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

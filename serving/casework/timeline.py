@@ -1,0 +1,78 @@
+"""The case page's timeline: which service recorded something in which month, and what where the role may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from serving.casework.view import day_words
+
+__all__ = ["Month", "Recorded", "timeline"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What one service recorded in one month; `details` is empty for a role that is only told of something."""
+
+    service: str
+    details: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of a timeline, such as September 2026."""
+
+    title: str
+    recorded: tuple[Recorded, ...]
+
+
+def timeline(record: Mapping[str, Any], manifest: Mapping[str, Any], role: str) -> tuple[Month, ...] | None:
+    """Return what services recorded, newest month first, as `role` may see it; None where the list kept no timeline.
+
+    A service that the register doesn't display, or that is confidential from the household, is never on it.
+    """
+    kept = record.get("timeline")
+    if kept is None:
+        return None
+    services = {
+        name: service
+        for name, service in manifest.get("services", {}).items()
+        if service.get("display", False) and not service.get("confidential", False)
+    }
+    found: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
+    for entry in kept["entries"]:
+        if entry["service"] in services:
+            day = date.fromisoformat(entry["day"])
+            of_service = found.setdefault(f"{day:%B %Y}", {}).setdefault(entry["service"], {})
+            of_service.setdefault((entry["signal"], _until(entry)), []).append(day)
+    return tuple(
+        Month(
+            month,
+            tuple(
+                Recorded(services[name]["title"], _details(services[name], signals, role))
+                for name, signals in sorted(by_service.items(), key=lambda pair: str(services[pair[0]]["title"]))
+            ),
+        )
+        for month, by_service in found.items()
+    )
+
+
+def _until(entry: Mapping[str, Any]) -> str:
+    """Say until when an interval lasted; '' for what happened on one day."""
+    if entry["until"] is None:
+        return ""
+    return f"until {day_words(entry['until'])}" if entry["until"] else "open on the list’s date"
+
+
+def _details(service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], role: str) -> tuple[str, ...]:
+    if role not in service.get("details_to", ()):
+        return ()
+    said = []
+    for (signal, until), days in signals.items():
+        distinct = sorted(set(days))
+        when = f"on {day_words(distinct[0])}" if len(distinct) == 1 else f"on {len(distinct)} days"
+        title = str(service.get("signals", {}).get(signal, "Something recorded"))
+        said.append(f"{title}: {when}{f', {until}' if until else ''}")
+    return tuple(said)

@@ -45,6 +45,7 @@ ACTS: Mapping[str, frozenset[str]] = {
     "score.listed": _WORKERS,
     "score.features": frozenset({"analyst"}),
     "manager.read": frozenset({"team_manager"}),
+    "referral.transfer": frozenset({"team_manager"}),
     "list.refresh": frozenset({"team_manager"}),
     "analyst.read": frozenset({"analyst"}),
     "board.read": frozenset({"board", "sro", "cdo", "dpo"}),

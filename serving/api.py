@@ -1,7 +1,7 @@
 """The JSON API beside the score route: lists, referrals and decisions, for a council's own case system.
 
     POST /v1/session                          the demonstration's bearer token
-    GET  /v1/worklists/{team}                 a team's newest list (?after=RANK&limit=N)
+    GET  /v1/worklists/{team}                 a team's newest list (?after=HOW_MANY&limit=N)
     GET  /v1/referrals/{id}                   one referral: reasons, what was not seen, band, versions
     POST /v1/referrals/{id}/decisions         decide, with an Idempotency-Key
     POST /v1/residence-checks                 is this person resident at this address? (serving.residence)
@@ -33,7 +33,7 @@ from serving.identity import Identity, require
 from serving.problem import misfit, of_error, problem
 from serving.reasons import by_service
 from serving.residence import check
-from serving.store import IssuedList, Referral
+from serving.store import IssuedList, Referral, now_text
 
 __all__ = ["DecisionBody", "Endpoints", "ResidenceBody", "routes"]
 
@@ -153,26 +153,27 @@ class Endpoints:
         identity = require(_identity(), "worklist.read", team)
         after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "50")
         if not (after.isdigit() and limit.isdigit() and 1 <= int(limit) <= _MOST):
-            return problem(400, f"after is a rank and limit lies between 1 and {_MOST}.")
+            return problem(400, f"after is how many to skip and limit lies between 1 and {_MOST}.")
         header = self.desk.store.current_list(self.desk.programme, team)
         if header is None:
             return problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
         if silent := self.desk.silent(team, header.bundle):
             return _silent(silent)
-        found = self.desk.store.referrals(self.desk.programme, header.id)
-        standing = [referral for referral in found if not referral.removed and referral.rank > int(after)]
-        page = standing[: int(limit)]
+        known = self.desk.store.families_known(identity)
+        found = self.desk.store.worked(header, now_text())
+        standing = [one for one in found if not one.removed and one.id not in known]
+        page = standing[int(after) : int(after) + int(limit)]
         self.desk.store.log(
             identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}
         )
-        rest = len(standing) > len(page)
+        end = int(after) + len(page)
         return JSONResponse(
             _header(header)
             | {
                 "referrals": [
                     {"id": r.id, "rank": r.rank, "band": r.band, "status": r.status, "version": r.version} for r in page
                 ],
-                "next": f"/v1/worklists/{team}?after={page[-1].rank}&limit={limit}" if rest and page else None,
+                "next": f"/v1/worklists/{team}?after={end}&limit={limit}" if end < len(standing) else None,
             }
         )
 

@@ -120,6 +120,20 @@ class AuditLog:
         """Whether a reviewer said that they know this family, so that somebody else must decide."""
         return self._said(identity, "conflict.declared", referral_id) is not None
 
+    def families_known(self, identity: Identity) -> frozenset[str]:
+        """Return the referrals of the families that a reviewer said they know."""
+        wanted = select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == identity.user)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(wanted).scalars())
+
+    def refresh_asked(self, programme: str, list_id: str) -> str | None:
+        """Return when a manager asked for a new list before this one ends (UTC, ISO 8601), or None."""
+        wanted = select(func.min(audit.c.at)).where(
+            audit.c.action == "refresh.asked", audit.c.subject == f"{programme}/{list_id}"
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(wanted).scalar()
+
     def last_done(self, identity: Identity, action: str) -> str | None:
         """Return when a person last did `action` (UTC, ISO 8601), or None."""
         wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)

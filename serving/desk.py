@@ -113,6 +113,12 @@ class Desk:
     def _all_teams(self) -> Sequence[Team]:
         return Council.load(self.invocation.council.folder).teams
 
+    def others(self, team: Team) -> list[Team]:
+        """Return the other teams to which a case can be moved today: those that serve and have help to offer."""
+        today = datetime.now(self.invocation.council.time_zone).date()
+        teams = self.invocation.council.teams
+        return [one for one in teams if one.id != team.id and one.serves(today) and one.places > 0]
+
     def sought(self) -> Mapping[str, tuple[Sought, ...]]:
         """Return, by household, the other programmes' teams that would have listed it too."""
         return sought(self.store, self.programme, now_text(), self._all_teams)

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 
 from serving.audit_log import AuditLog
 from serving.database import reading
-from serving.issued import IssuedList, Referral
+from serving.identity import Identity
+from serving.issued import ConflictError, IssuedList, Referral
 from serving.tables import BELOW, lists, members, referrals
 
 __all__ = ["Lists"]
@@ -87,6 +88,57 @@ class Lists(AuditLog):
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
         """Return the referrals of a list in their order, those removed since among them."""
         return self._listed(programme, list_id, referrals.c.status != BELOW)
+
+    def worked(self, header: IssuedList, moment: str) -> list[Referral]:
+        """Return what a list's team works on at `moment`: its own in their order, then what other teams moved to it.
+
+        What the team moved to another is there no more; what was moved here stays until its own list ends.
+        """
+        mine = self.referrals(header.programme, header.id)
+        wanted = (
+            select(referrals)
+            .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
+            .where(
+                referrals.c.programme == header.programme,
+                referrals.c.team == header.team,
+                lists.c.team != header.team,
+                lists.c.expires_at > moment,
+                referrals.c.status != BELOW,
+            )
+        )
+        with reading(self._engine) as connection:
+            moved = connection.execute(wanted.order_by(referrals.c.list, referrals.c.rank)).all()
+        return [one for one in mine if one.team == header.team] + [Referral(**row._mapping) for row in moved]
+
+    def transfer(self, identity: Identity, referral: Referral, team: str, reason: str) -> None:
+        """Move a case to another team, with its log entry; the issued list stays as it was issued.
+
+        Raises ConflictError where the case changed since `referral` was read.
+        """
+        with self._acting() as act:
+            changed = act.connection.execute(
+                update(referrals)
+                .where(
+                    referrals.c.id == referral.id,
+                    referrals.c.version == referral.version,
+                    referrals.c.removed == "",
+                    referrals.c.status != BELOW,
+                )
+                .values(team=team, version=referral.version + 1)
+            )
+            if changed.rowcount != 1:
+                raise ConflictError(
+                    "Somebody else changed this case since you opened it, so it was not moved.",
+                    "Open the case again and see what changed.",
+                )
+            act.log(
+                actor=identity.user,
+                role=identity.role,
+                action="referral.transferred",
+                subject=referral.id,
+                purpose="rank",
+                detail={"from": referral.team, "to": team, "reason": reason},
+            )
 
     def below(self, programme: str, list_id: str) -> list[Referral]:
         """Return what was kept of households just below the line of a list, for a second look alone."""

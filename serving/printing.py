@@ -7,6 +7,7 @@ from charter.invocation import Invocation
 from serving.casework.view import day_words, list_words, row
 from serving.desk import Desk
 from serving.identity import Identity
+from serving.store import now_text
 from serving.suspension import feeds_of, require_running
 
 __all__ = ["printed"]
@@ -36,7 +37,7 @@ def printed(invocation: Invocation, team_id: str) -> str:
         if desk.expired(header):
             raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
         who = Identity("command", "operator", frozenset({team_id}))
-        standing = [one for one in desk.store.referrals(desk.programme, header.id) if not one.removed]
+        standing = [one for one in desk.store.worked(header, now_text()) if not one.removed]
         held = {one.id: desk.record(one) for one in standing}
         persons = desk.people(who, held, "printed list")
         copy = desk.store.log(

@@ -96,8 +96,9 @@ def rank(
     """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
 
     `score` gives the margin of each row: here, or on a cluster; `timeline` what services recorded of the households.
-    With `refresh` a manager asks for a new list before the last one ends. Raises BlockedError where the programme is
-    suspended, DataError where no model is promoted, the matrix doesn't fit it, or no team offers any help.
+    With `refresh`, or where a team's manager asked on their page, there is a new list before the last one ends. Raises
+    BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, or
+    no team offers any help.
     """
     moment = now or datetime.now(UTC)
     workspace, council = invocation.workspace, invocation.council
@@ -189,7 +190,8 @@ def _still_fixed(store: Store, programme: str, team: str, as_of: date, days: int
     """Return the list that is still fixed on `as_of`; a refresh lets go of one of an earlier day."""
     for issued in store.lists(programme, team):
         day = date.fromisoformat(issued.as_of)
-        if day == as_of or (not refresh and day < as_of < day + timedelta(days=days)):
+        fresh = refresh or store.refresh_asked(programme, issued.id) is not None
+        if day == as_of or (not fresh and day < as_of < day + timedelta(days=days)):
             return issued
     return None
 
@@ -260,7 +262,7 @@ def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[
             "list": referral.list,
             "as_of": header.as_of,
             "entity": referral.entity,
-            "team": referral.team,
+            "team": header.team,
             "rank": referral.rank,
             "margin": repr(referral.margin),
             "band": referral.band,

@@ -16,15 +16,23 @@ from serving.casework.timeline import timeline
 from serving.casework.view import STATUS, case, list_words, reference, row
 from serving.challenges import OUTCOMES, answer, challenges_of
 from serving.identity import Identity
-from serving.store import Referral
+from serving.store import ConflictError, Referral, now_text
 
-__all__ = ["Cases"]
+__all__ = ["TRANSFERS", "Cases"]
 
 _OWN_VIEWS = (
     ("offer", "I would offer help"),
     ("wait", "I would not contact this household now"),
     ("unsure", "I can’t tell without the reasons"),
 )
+TRANSFERS = {
+    "moved_home": "The household lives, or will live, in their wards",
+    "known_to_team": "We all know this family",
+    "other_help": "Their help fits better",
+    "cover": "They stand in for us",
+}
+"""Why a case may be moved to another team."""
+
 _NOTE = 500
 
 
@@ -42,13 +50,13 @@ class Cases(Pages):
         if header is None:
             return self.page(request, "worklist.html", title="Worklist", heading=self.desk.settings.title, team=team,
                              header=None)  # fmt: skip
-        referrals = self.desk.store.referrals(self.desk.programme, header.id)
-        shown = [referral for referral in referrals if not referral.removed]
+        known = self.desk.store.families_known(identity)
+        shown = [one for one in self.desk.store.worked(header, now_text()) if not one.removed and one.id not in known]
         held = {referral.id: self.desk.record(referral) for referral in shown}
         persons = self.desk.people(identity, held, "worklist")
         manifest = self.desk.manifest(header.bundle)
         also = self.desk.sought()
-        rows = [row(r, held[r.id], manifest, self.desk.settings, persons, also) for r in shown]
+        rows = [row(r, held[r.id], self.desk.manifest(r.bundle), self.desk.settings, persons, also) for r in shown]
         status, need = request.query_params.get("status", ""), request.query_params.get("need", "")
         return self.page(
             request,
@@ -62,6 +70,8 @@ class Cases(Pages):
             list_words=list_words(header, self.desk.day),
             expired=self.desk.expired(header),
             rows=rows,
+            conflicts=self.desk.store.conflicts([one.id for one in shown]),
+            moved={one.id: self._title(record["team"]) for one in shown if (record := held[one.id])["team"] != team.id},
             shown=[one for one in rows if status in ("", one.status) and (not need or need in one.need)],
             statuses=list(STATUS.items()),
             needs=[one.title for one in self.desk.settings.needs],
@@ -70,6 +80,10 @@ class Cases(Pages):
             waivers=manifest.get("decision", {}).get("waivers", []),
             bands=[one for one in manifest.get("bands", ()) if any(r.band == one["id"] for r in shown)],
         )
+
+    def _title(self, team_id: str) -> str:
+        team = self.desk.team(team_id)
+        return team.title if team else team_id.replace("_", " ")
 
     def case(self, request: Request) -> Response:
         """Show one case."""
@@ -112,6 +126,10 @@ class Cases(Pages):
             own_views=_OWN_VIEWS,
             one_in=self.desk.settings.own_view_one_in,
             key=secrets.token_hex(16),
+            waits=bool(self.desk.store.conflicts([referral.id])) and not decisions,
+            moved="" if record["team"] == team.id else self._title(record["team"]),
+            others=self.desk.others(team) if identity.may("referral.transfer", team.id) else [],
+            transfers=TRANSFERS,
             error=error,
             error_href=error_href,
             form={"disposition": "", "reason": "", "note": "", "reference": "", "safe": "", **(form or {})},
@@ -217,4 +235,23 @@ class Cases(Pages):
     def _conflict(self, request: Request) -> Response:
         identity, referral, team = self.referral(request, "referral.decide")
         self.desk.store.log(identity, "conflict.declared", subject=referral.id, purpose="rank")
+        return RedirectResponse(f"/worklists/{team.id}", status_code=303)
+
+    async def transfer(self, request: Request) -> Response:
+        """Move the case to another team."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._transfer, request, fields)
+
+    def _transfer(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity, referral, team = self.referral(request, "referral.transfer")
+        to, why = fields.get("team", ""), fields.get("why", "")
+        if to not in {one.id for one in self.desk.others(team)} or why not in TRANSFERS:
+            error = "Choose the team and why the case moves."
+            return self._case_page(request, identity, referral, team, error=error, error_href="#to-team")
+        if fields.get("version") != str(referral.version):
+            raise ConflictError(
+                "Somebody else changed this case since you opened it, so it was not moved.",
+                "Open the case again and see what changed.",
+            )
+        self.desk.store.transfer(identity, referral, to, why)
         return RedirectResponse(f"/worklists/{team.id}", status_code=303)

@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from charter.council import Team
 from serving.casework.pages import Pages
 from serving.casework.second_look import VIEWS, Look, looks, tally
-from serving.casework.view import STATUS, list_words, reference
+from serving.casework.view import STATUS, day_words, list_words, reference
 from serving.identity import Identity
-from serving.store import IssuedList
+from serving.store import IssuedList, now_text
 
 __all__ = ["Manager"]
 
@@ -35,14 +35,14 @@ class Manager(Pages):
         identity = self.allow(request, "manager.read")
         counts = self.desk.store.counts(self.desk.programme)
         teams = [
-            self._team_figures(team, counts.get(team.id, {}))
+            self._team_figures(team, counts.get(team.id, {}), identity)
             for team in self.desk.invocation.council.teams
             if identity.may("manager.read", team.id)
         ]
         self.desk.store.log(identity, "manager.viewed", purpose="display")
         return self.page(request, "manager.html", title="Managing the lists", teams=teams, kinds=_KINDS)
 
-    def _team_figures(self, team: Team, counts: Mapping[str, int]) -> Mapping[str, Any]:
+    def _team_figures(self, team: Team, counts: Mapping[str, int], identity: Identity) -> Mapping[str, Any]:
         header = self.desk.store.current_list(self.desk.programme, team.id)
         sample = self._looks(team.id) if header else []
         return {
@@ -54,15 +54,37 @@ class Manager(Pages):
             "left_out": len(header.excluded) if header else 0,
             "sample": sample,
             "tally": tally(sample),
-            "conflicts": self._conflicts(header) if header else [],
+            "conflicts": self._conflicts(header, identity) if header else [],
+            "asked": self._asked(header) if header else "",
         }
 
-    def _conflicts(self, header: IssuedList) -> list[tuple[str, str]]:
-        """Return the cases that wait for somebody who doesn't know the family."""
+    def _asked(self, header: IssuedList) -> str:
+        """Return the day on which a new list was asked for, in words, or ''."""
+        asked = self.desk.store.refresh_asked(self.desk.programme, header.id)
+        return day_words(self.desk.day(asked)) if asked else ""
+
+    async def refresh(self, request: Request) -> Response:
+        """Ask for a new list before this one ends; the next ranking makes it."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._refresh, request, fields)
+
+    def _refresh(self, request: Request, fields: Mapping[str, str]) -> Response:
+        team = fields.get("team", "")
+        identity = self.allow(request, "list.refresh", team)
+        header = self.desk.store.current_list(self.desk.programme, team)
+        if header is None:
+            raise HTTPException(404)
+        if self.desk.store.refresh_asked(self.desk.programme, header.id) is None:
+            self.desk.store.log(identity, "refresh.asked", subject=f"{self.desk.programme}/{header.id}", purpose="rank")
+        return RedirectResponse("/manager", status_code=303)
+
+    def _conflicts(self, header: IssuedList, identity: Identity) -> list[tuple[str, str]]:
+        """Return the cases that wait for somebody who doesn't know the family, unless this manager does too."""
+        own = self.desk.store.families_known(identity)
         waiting = {
             referral.id: referral
-            for referral in self.desk.store.referrals(self.desk.programme, header.id)
-            if referral.status in ("new", "deferred") and not referral.removed
+            for referral in self.desk.store.worked(header, now_text())
+            if referral.status in ("new", "deferred") and not referral.removed and referral.id not in own
         }
         known = self.desk.store.conflicts(list(waiting))
         return [(one, f"Case {reference(waiting[one])}") for one in sorted(known)]

@@ -234,6 +234,14 @@ class World:
     def workspace(self) -> Workspace:
         return self.invocation.workspace
 
+    def matrix_at(self, day: date) -> Path:
+        """Leave the same households' matrix of another date, and return its folder."""
+        folder = write_matrix(self.workspace.matrix / f"matrix-{day}", self.arrays)
+        (folder / f"as_of={AS_OF}").rename(folder / f"as_of={day}")
+        text = (folder / "manifest.json").read_text(encoding="utf-8")
+        (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), day.isoformat()), encoding="utf-8")
+        return folder
+
 
 def make_council(folder: Path, edit: Callable[[str], str] = lambda text: text) -> Council:
     """Copy the shipped council with the early help programme's settings; `edit` changes council.toml."""

@@ -13,7 +13,7 @@ from serving.actions import export
 from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.identity import Identity
-from serving.store import Store
+from serving.store import Store, now_text
 from serving.worklist import rank
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 
@@ -59,14 +59,9 @@ def test_ranking_twice_changes_nothing(world: World) -> None:
 def test_a_list_is_fixed_for_the_week_whatever_the_clocks_do(world: World) -> None:
     """Clocks go back on 25 October 2026; the day that has 25 hours is still one local date."""
     day = date(2026, 10, 25)
-    for later in (day, day + timedelta(days=1), day + timedelta(days=6), day + timedelta(days=7)):
-        folder = world.workspace.matrix / f"matrix-{later}"
-        write_matrix(folder, world.arrays)
-        (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
-        text = (folder / "manifest.json").read_text(encoding="utf-8")
-        (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
-    days = (day, day, day + timedelta(days=1), day + timedelta(days=6), day + timedelta(days=7))
-    results = [rank(world.invocation, world.workspace.matrix / f"matrix-{later}", later) for later in days]
+    days = [day + timedelta(days=later) for later in (0, 1, 6, 7)]
+    made = {one: world.matrix_at(one) for one in days}
+    results = [rank(world.invocation, made[one], one) for one in (day, *days)]
     issued = [[one.list for one in result.lists] for result in results]
     assert issued[0] == issued[1] == issued[2] == issued[3] == [f"{team}-2026-10-25" for team in sorted(TEAMS)]
     assert issued[4] == [f"{team}-2026-11-01" for team in sorted(TEAMS)]
@@ -95,12 +90,7 @@ def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
     decided = datetime(2026, 9, 29, 9, tzinfo=UTC)
     store.decide(WORKER, refused.id, version=1, disposition="family_said_no", reason="declined_now", at=decided)
     later = AS_OF + timedelta(days=14)
-    folder = world.workspace.matrix / "matrix-later"
-    write_matrix(folder, world.arrays)
-    (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
-    text = (folder / "manifest.json").read_text(encoding="utf-8")
-    (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
-    second = rank(world.invocation, folder, later)
+    second = rank(world.invocation, world.matrix_at(later), later)
     assert first.lists[1].left_out == 0
     north = next(one for one in second.lists if one.team == "north")
     assert north.left_out == 1
@@ -135,3 +125,21 @@ def test_nothing_is_ranked_while_suspended(world: World) -> None:
     (world.workspace.suspensions / "1.json").write_text("half a fi")
     with pytest.raises(BlockedError):
         rank(world.invocation, world.matrix, AS_OF)
+
+
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
+def test_a_missed_night_is_caught_up_and_a_clock_change_moves_no_date(world: World, day: date) -> None:
+    """Clocks change on both days. The night on which the list ended is missed; the next one catches up, once."""
+    first, missed, late = day - timedelta(days=7), day, day + timedelta(days=1)
+    made = {one: world.matrix_at(one) for one in (first, late, late + timedelta(days=1))}
+    midnight = world.invocation.council.midnight
+    issued = rank(world.invocation, made[first], first, now=midnight(first) + timedelta(hours=2))
+    assert {one.expires_at for one in issued.lists} == {now_text(midnight(missed))}
+    caught = [rank(world.invocation, made[late], late, now=midnight(late) + timedelta(hours=h)) for h in (0, 2)]
+    assert [one.new for one in caught[0].lists] == [True] * 4
+    assert [one.new for one in caught[1].lists] == [False] * 4
+    assert {one.list for one in caught[1].lists} == {f"{team}-{late}" for team in TEAMS}
+    assert {one.expires_at for one in caught[1].lists} == {now_text(midnight(late + timedelta(days=7)))}
+    after = rank(world.invocation, made[late + timedelta(days=1)], late + timedelta(days=1))
+    assert [one.new for one in after.lists] == [False] * 4
+    assert len(store_of(world).lists("early_help")) == 8

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -139,14 +140,11 @@ def link(
     from features.identity.link import link as link_snapshot
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    if (review or of) and not say:
-        _review(invocation, of, role, reason, top)
+    if (review or of) and not say and not _review(invocation, of, role, reason, top):
         return
     with writer_lock(invocation.workspace.root):
         if say:
-            from features.identity.review import decide
-
-            decide(invocation, say, role=role, reason=reason, log=_log(invocation, role))
+            _decide(invocation, say, role, reason)
         result = link_snapshot(invocation)
     made = "Linked" if result.made else "Already linked"
     invocation.report(
@@ -162,27 +160,61 @@ def _log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], 
     return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
 
 
-def _review(invocation: Invocation, of: str, role: str, reason: str, top: int) -> None:
-    """Print pairs side by side: without a role no more than why they are close; as JSON never who they are."""
+def _decide(invocation: Invocation, said: Sequence[str], role: str, reason: str) -> None:
+    """File what a role says of pairs. The writer lock is the caller's."""
+    from features.identity.review import decide
+
+    decide(invocation, said, role=role, reason=reason, log=_log(invocation, role))
+
+
+def _review(invocation: Invocation, of: str, role: str, reason: str, top: int) -> bool:
+    """Print pairs side by side: without a role no more than why they are close; as JSON never who they are.
+
+    A role at a terminal is asked about each pair as it is shown. Return whether anything was said of one.
+    """
     from features.identity.review import pairs_of, shown, undecided
 
     found = pairs_of(invocation.workspace, of) if of else undecided(invocation.workspace)
     listed = found[:top]
     if invocation.as_json:
         invocation.report({"pairs": len(found), "listed": [one.document() for one in listed]}, "")
-        return
+        return False
     sides = shown(invocation, listed, role=role, reason=reason, log=_log(invocation, role)) if role and listed else None
+    asks, said = sides is not None and sys.stdin.isatty(), 0
     for place, one in enumerate(listed):
         weight = "" if one.weight is None else f" ({one.weight:.1f} bits)"
         lines = [f"{one.name}{weight}: {one.evidence}"]
         for side, services in enumerate(one.services):
             lines += [f"  {'AB'[side]}  {line}" for line in (sides[place][side] if sides else [", ".join(services)])]
         invocation.report({}, "\n".join(lines))
+        answer = _answer() if asks else ""
+        if answer == _STOP:
+            break
+        if answer:
+            with writer_lock(invocation.workspace.root):
+                _decide(invocation, [f"{one.name}={answer}"], role, reason)
+            said += 1
+    if asks:
+        invocation.report({}, f"{len(found):,} pairs, {said:,} decided." + (" Linking again." if said else ""))
+        return said > 0
     invocation.report(
         {},
         f"{len(found):,} pairs, {len(listed):,} listed. "
         "Say of each: `sooner link --decide PAIR=same` (or different, cannot_tell) `--role ROLE --reason WHY`.",
     )
+    return False
+
+
+_STOP = "stop"
+_ANSWERS: Mapping[str, str] = {"s": "same", "d": "different", "c": "cannot_tell", "n": "", "q": _STOP}
+
+
+def _answer() -> str:
+    """Ask what the reviewer says of the pair on the screen: a saying, nothing for the next pair, or to stop."""
+    asked = "One person? s same, d different, c cannot tell; n next pair, q stop"
+    while (key := typer.prompt(asked, default="n", show_default=False).strip().lower()[:1]) not in _ANSWERS:
+        typer.echo("Type one of s, d, c, n or q, then Enter.")
+    return _ANSWERS[key]
 
 
 @verbs.command()

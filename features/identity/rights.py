@@ -196,14 +196,15 @@ def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, C
     vault = Vault.open(workspace.vault, key)
     by_id = {request.id: request for request in requests}
     lifted = overruled(requests)
+    honoured = {snapshot: carried_out(snapshot) for snapshot in _snapshots(workspace)}
     certificates: dict[str, Certificate] = {}
     for request in requests:
         if request.action not in (*ACTIONS, "overrule"):
             continue
         rows: dict[str, Mapping[str, int]] = {}
         people: set[str] = set()
-        for snapshot in _snapshots(workspace):
-            if request.id in carried_out(snapshot):
+        for snapshot, done in honoured.items():
+            if request.id in done:
                 continue
             clears = request.clears and request.id not in lifted
             carried = Carrying(snapshot, request, key, vault, council, clears=clears)

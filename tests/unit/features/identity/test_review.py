@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -126,6 +130,25 @@ def test_two_who_are_judged_the_same_are_one_until_it_is_taken_back(town: Town) 
     assert len(set(links(town))) == 1
     said(town, "different")
     assert links(town) == before
+
+
+def test_at_a_terminal_a_reviewer_is_asked_about_each_pair(town: Town) -> None:
+    housing(town, "Ada").pull()
+    town.link()
+    assert people(town) == 1
+    words = ["link", "--of", links(town)[0], "--role", "resident_desk", "--reason", "they rang"]
+    places = ["--council", str(town.council), "--workspace", str(town.invocation.workspace.root)]
+    keyboard, terminal = pty.openpty()
+    os.write(keyboard, b"x\nd\n")
+    told = subprocess.run(
+        [sys.executable, "-m", "sooner", *words, *places], stdin=terminal, capture_output=True, text=True, check=True
+    )
+    os.close(keyboard)
+    os.close(terminal)
+    assert "Type one of s, d, c, n or q" in told.stdout
+    assert "1 pairs, 1 decided. Linking again." in told.stdout
+    assert people(town) == 2
+    assert [(one.says, one.role) for one in read(town.invocation.workspace)] == [("different", "resident_desk")]
 
 
 def test_a_judgement_holds_in_every_later_snapshot(town: Town) -> None:

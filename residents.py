@@ -23,6 +23,7 @@ from charter.errors import CharterError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 from charter.key import Key
 from charter.log import FileLog
+from charter.vault import Vault
 
 __all__ = ["verbs"]
 
@@ -138,16 +139,18 @@ def _challenge(invocation: Invocation, through: str, reference: str, says: Path 
 def _export(invocation: Invocation, through: str, reference: str, by: str, role: str, reason: str, log: _Log) -> None:
     from features.identity.export import draft
     from features.identity.held import whose
+    from features.identity.residents import tokens_of
     from serving.held import held
 
     key = Key.load(invocation.council, invocation.workspace)
     person = whose(invocation, key, through, reference)
+    checks = tokens_of(Vault.open(invocation.workspace.vault, key), key, person.snapshot, person.person_id)
     with writer_lock(invocation.workspace.root):
         request = draft(
             invocation,
             through=through,
             reference=reference,
-            elsewhere=held([person.person_id], invocation.workspace),
+            elsewhere=held([person.person_id], invocation.workspace, checks=checks),
             by=by,
             role=role,
             reason=reason,

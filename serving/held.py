@@ -22,10 +22,11 @@ __all__ = ["held"]
 _Rows = list[dict[str, Any]]
 
 
-def held(person_ids: Collection[str], workspace: Workspace) -> Mapping[str, _Rows]:
+def held(person_ids: Collection[str], workspace: Workspace, *, checks: Collection[str] = ()) -> Mapping[str, _Rows]:
     """Return `lists` (each referral of the people's household, with its decisions) and `seen_by`, oldest first.
 
-    `seen_by` is every line of the audit logs about these people or about a referral of theirs.
+    `seen_by` is every line of the audit logs about these people, about a referral of theirs, or about one of `checks`:
+    the pseudonyms by which a residence check may have asked about them.
     """
     lists_of: _Rows = []
     seen: _Rows = []
@@ -66,7 +67,7 @@ def held(person_ids: Collection[str], workspace: Workspace) -> Mapping[str, _Row
             }
             for row in found
         ]  # fmt: skip
-        subjects = {*ids, *(row.list for row in found), *(f"{row.programme}/{row.list}" for row in found)}
+        subjects = {*ids, *checks, *(row.list for row in found), *(f"{row.programme}/{row.list}" for row in found)}
         seen = [
             _line(entry.at, entry.role, entry.action, entry.purpose)
             for entry in entries

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
+from io import BytesIO
+from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from charter.key import Key
 from charter.register import Register
 from charter.residence import PURPOSE, index_row, residents_token
+from charter.vault import Vault
 from features.intake.database import literal
 from features.permission import ALL, Choice, denied
 
-__all__ = ["residents"]
+__all__ = ["residents", "tokens_of"]
 
 
 def residents(
@@ -41,6 +46,25 @@ def residents(
         token: index_row(of, homes.get(next(iter(of)), ()) if len(of) == 1 else ())
         for token, of in people.items()
     }
+
+
+def tokens_of(vault: Vault, key: Key, snapshot: Path, person_id: str) -> frozenset[str]:
+    """Return the tokens by which a person may have been asked about, under any name that a service said.
+
+    None that somebody else of the same name and birth date shares: a line about it may be about them.
+    """
+    tables = {name: literal(str(snapshot / "tables" / f"{name}.parquet")) for name in ("links", "people")}
+    with duckdb.connect() as database:
+        database.register("said_people", pq.read_table(BytesIO(vault.get_set(snapshot.name, "people"))))
+        rows = database.execute(
+            "select distinct s.forename, s.surname, p.birth_date from said_people s "
+            f"join read_parquet({tables['links']}) using (ref) join read_parquet({tables['people']}) p "
+            "using (person_id) where person_id = ? and s.forename is not null and s.surname is not null "
+            "and p.birth_date is not null",
+            [person_id],
+        ).fetchall()
+    tokens = {residents_token(key, *row) for row in rows}
+    return frozenset(one for one in tokens if len(json.loads(vault.resident(one) or index_row((), ()))["people"]) < 2)
 
 
 def _homes(database: duckdb.DuckDBPyConnection, register: Register, taken_at: datetime) -> Mapping[str, set[str]]:

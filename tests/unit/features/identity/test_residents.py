@@ -13,8 +13,11 @@ from charter.errors import CharterError, UsageError
 from charter.register import Register
 from charter.residence import CANNOT_TELL, NO, YES, Question, answer
 from charter.vault import Vault
+from features.identity.held import whose
+from features.identity.residents import tokens_of
 from features.identity.rights import ask
 from serving.desk import Desk
+from serving.held import held
 from serving.identity import Identity
 from tests.conftest import ROOT
 from tests.unit.serving.client import BASE, Client, guarded
@@ -111,6 +114,18 @@ def test_the_service_answers_one_word_logs_it_and_keeps_no_name(homes, desk: Des
             held = path.read_bytes().lower()
             assert b"omarsh" not in held, path
             assert b"nemo" not in held, path
+
+
+def test_an_export_says_that_somebody_was_asked_about(homes, desk: Desk) -> None:
+    partner = token(desk, "partner")
+    for asked in (ADA, {**ADA, "uprn": "300"}, DEE):
+        Client(guarded(desk)).send("POST", "/v1/residence-checks", json=asked, headers=partner)
+    vault, files = Vault.open(homes.invocation.workspace.vault, desk.key), homes.invocation.workspace
+    for reference, times in (("H1", 2), ("H4", 1), ("H2", 0)):
+        person = whose(homes.invocation, desk.key, "housing", reference)
+        checks = tokens_of(vault, desk.key, person.snapshot, person.person_id)
+        seen = held([person.person_id], files, checks=checks)["seen_by"]
+        assert [(one["role"], one["action"]) for one in seen] == [("partner", "residence.checked")] * times
 
 
 @pytest.mark.parametrize("role", ["analyst", "board", "operator", "lead_practitioner"])

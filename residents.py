@@ -247,16 +247,18 @@ def replay(
 ) -> None:
     """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
     from features.identity.rights import replay as carry_out
+    from serving.forget import catch_up
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
         done = carry_out(invocation, rooms())
-        _Log(invocation, "operator").record({"action": "replay", "requests": sorted(done)})
+        off = catch_up(invocation.workspace)
+        _Log(invocation, "operator").record({"action": "replay", "requests": sorted(done), "taken_off": off})
+    told = f"{len(done)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
+    lists = f" {off} referrals that an older casework database listed again were taken off." if off else ""
     invocation.report(
-        {"carried_out": [asdict(certificate) for certificate in done.values()]},
-        f"{len(done)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
-        if done
-        else "Every request was carried out already.",
+        {"carried_out": [asdict(certificate) for certificate in done.values()], "taken_off": off},
+        (told if done else "Every request was carried out already.") + lists,
     )
 
 
@@ -307,7 +309,7 @@ def rooms() -> tuple[Any, ...]:
     return (
         Room(training.erasure.forget, ("link", "train", "shadow", "evaluate")),
         Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
-        Room(serving.forget.forget, ("link", "shadow", "rank", "display")),
+        Room(serving.forget.forget, serving.forget.PURPOSES),
     )
 
 

@@ -1,14 +1,28 @@
-"""Serving's part of an erasure, objection or withdrawal: off every list at once; what was issued stays sealed."""
+"""Serving's part of an erasure, objection or withdrawal: off every list at once; what was issued stays sealed.
+
+A casework database that is restored from a backup alone knows nothing of what was asked since: the ledger and the
+snapshots' tombstones do, so it is told again (`catch_up`) before anything is served from it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 
 from charter.contracts.workspace import Workspace
+from charter.errors import CharterError
+from charter.rights import ACTIONS, read, tombstones
 from serving.database import connect, database_url, migrate
+from serving.issued import now_text
 from serving.store import Store
 
-__all__ = ["forget"]
+__all__ = ["PURPOSES", "catch_up", "forget", "require_caught_up"]
+
+PURPOSES = ("link", "shadow", "rank", "display")
+"""What lists are made and shown for: a request about one of these takes the household off."""
+
+_WHY = "withdrawn"
 
 
 def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
@@ -17,12 +31,54 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
     The sealed record of what the worker saw is kept under case retention for complaints and the data protection
     officer alone (design: what issued stays); no page or list shows it any more.
     """
+    with _opened(workspace) as store:
+        return store.remove(person_ids, _WHY, actor="sooner") if store else 0
+
+
+def catch_up(workspace: Workspace) -> int:
+    """Take off what was issued before a request that is carried out, if it stands again; return how many there were."""
+    with _opened(workspace) as store:
+        if store is None:
+            return 0
+        asked = _carried_out(workspace)
+        return sum(store.remove(people, _WHY, actor="sooner", before=filed) for people, filed in asked)
+
+
+def require_caught_up(workspace: Workspace) -> None:
+    """Raise CharterError while a referral stands that a resident's request had taken off its list."""
+    with _opened(workspace) as store:
+        if store and any(store.still_listed(people, filed) for people, filed in _carried_out(workspace)):
+            raise CharterError(
+                "the casework database lists households that a resident's request had taken off, so it may be a "
+                "restored copy: nothing is served from it.",
+                "Run `sooner replay`.",
+            )
+
+
+def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
+    """Yield whom each request that stands was about, and when it was filed."""
+    requests = read(workspace)
+    overruled = {request.answers for request in requests if request.action == "overrule"}
+    about: dict[str, set[str]] = {}
+    for path in workspace.store.glob("*/manifest.json"):
+        for line in tombstones(path.parent):
+            about.setdefault(str(line["request"]), set()).update(line["people"])
+    for request in requests:
+        concerned = request.action in ACTIONS and request.purpose in ("*", *PURPOSES) and request.id not in overruled
+        if concerned and about.get(request.id):
+            yield frozenset(about[request.id]), now_text(datetime.fromisoformat(request.filed_at))
+
+
+@contextmanager
+def _opened(workspace: Workspace) -> Iterator[Store | None]:
+    """Open the casework store; None where nothing was issued yet."""
     if not workspace.casework.exists() and database_url(workspace).startswith("sqlite"):
-        return 0
+        yield None
+        return
     engine = connect(database_url(workspace))
     migrate(engine)
     store = Store(engine, chain="command")
     try:
-        return store.remove(person_ids, "withdrawn", actor="sooner")
+        yield store
     finally:
         store.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
 
 from serving.audit_log import AuditLog
 from serving.database import reading
@@ -162,23 +162,20 @@ class Lists(AuditLog):
         with reading(self._engine) as connection:
             return tuple(connection.execute(wanted).scalars())
 
-    def remove(self, persons: Iterable[str], why: str, actor: str) -> int:
+    def still_listed(self, persons: Iterable[str], before: str) -> bool:
+        """Whether a referral of these people, issued before a moment (text, as the database keeps it), stands."""
+        with reading(self._engine) as connection:
+            return connection.execute(_standing(persons, before).limit(1)).first() is not None
+
+    def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "") -> int:
         """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
 
-        What was only kept for a second look was never issued, so it is deleted.
+        What was only kept for a second look was never issued, so it is deleted. With `before`, only what was issued
+        before that moment (text, as the database keeps it).
         """
-        wanted = sorted(set(persons))
-        if not wanted:
-            return 0
         removed = 0
         with self._acting() as act:
-            found = act.connection.execute(
-                select(referrals.c.id, referrals.c.status)
-                .join(members, members.c.referral == referrals.c.id)
-                .where(members.c.person.in_(wanted), referrals.c.removed == "")
-                .distinct()
-                .order_by(referrals.c.id)
-            ).all()
+            found = act.connection.execute(_standing(persons, before).order_by(referrals.c.id)).all()
             for row in found:
                 mine = referrals.c.id == row.id
                 if row.status == BELOW:
@@ -232,3 +229,17 @@ class Lists(AuditLog):
 
 def _issued_list(row: Row[Any]) -> IssuedList:
     return IssuedList(**{**row._mapping, "excluded": json.loads(row.excluded)})
+
+
+def _standing(persons: Iterable[str], before: str) -> Select[Any]:
+    """Select id and status of the referrals of these people that stand, of those issued before a moment if any."""
+    wanted = (
+        select(referrals.c.id, referrals.c.status)
+        .join(members, members.c.referral == referrals.c.id)
+        .where(members.c.person.in_(sorted(set(persons))), referrals.c.removed == "")
+        .distinct()
+    )
+    if not before:
+        return wanted
+    of_list = (lists.c.programme == referrals.c.programme) & (lists.c.id == referrals.c.list)
+    return wanted.join(lists, of_list).where(lists.c.issued_at < before)

@@ -12,6 +12,7 @@ from charter.invocation import Invocation
 from charter.key import Key
 from charter.rights import require_carried_out
 from charter.vault import Vault
+from serving.forget import require_caught_up
 from serving.suspension import require_running
 
 __all__ = ["command", "environment"]
@@ -25,6 +26,7 @@ def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str
     alone.
     """
     require_carried_out(invocation.workspace)
+    require_caught_up(invocation.workspace)
     key = Key.load(invocation.council, invocation.workspace)
     if invocation.workspace.vault.is_dir():
         Vault.open(invocation.workspace.vault, key)

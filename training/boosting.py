@@ -1,8 +1,9 @@
 """Boosted trees by LightGBM: features binned once and shared by all folds, trained the same way twice.
 
 How it works. The bin edges come from the earliest training fold, the only one whose features every other fold may
-know about. All rows are binned with those edges straight from the memory-mapped matrix, a fold is a subset of the
-binned rows, and its labels are set for its own cut. The raw matrix is never copied.
+know about (a seeded sample of its rows, as LightGBM takes one too). All rows are binned with those edges straight from
+the memory-mapped matrix, in batches whose pages are given back at once. A fold is a subset of the binned rows, and its
+labels are set for its own cut. So memory holds bins of one byte, and never the matrix.
 
 Every feature with a stated direction is constrained to it. Nothing is reweighted for imbalance: that would spoil the
 likelihoods, and ranking does not need it. Not seen is NaN, and each split learns where those rows go.
@@ -22,6 +23,11 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from training.settings import Trees
 
 __all__ = ["BinnedRows", "directions", "parameters", "predict"]
+
+_EDGE_ROWS = 200_000
+"""So many rows tell where bins end: LightGBM's own number."""
+
+_BATCH = 1 << 16
 
 
 def directions(definition: Mapping[str, Any], features: Sequence[str]) -> list[int]:
@@ -68,6 +74,23 @@ def _gains(features: int, without: Sequence[int]) -> dict[str, Any]:
     return {"feature_contri": [0.0 if column in left_out else 1.0 for column in range(features)]} if left_out else {}
 
 
+class _Batches(lgb.Sequence):
+    """One date's rows, handed to LightGBM in batches."""
+
+    batch_size = _BATCH
+
+    def __init__(self, rows: MatrixDate) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows.entity)
+
+    def __getitem__(self, where: int | slice | list[int]) -> NDArray[np.float32]:
+        batch = np.array(self._rows.features[where])
+        self._rows.let_go()
+        return batch
+
+
 class BinnedRows:
     """All rows of some as-of dates, binned once; any labelled subset of them can be learned from, by any settings."""
 
@@ -75,17 +98,20 @@ class BinnedRows:
         self._settings = settings
         self._rows = sum(len(rows.entity) for rows in dates)
         self._constraints = directions(matrix.definition, matrix.features)
-        names = matrix.features
-        first = [np.asarray(rows.features) for rows in dates if rows.as_of in set(earliest)]
-        late = _unchanging(first) & ~_unchanging([np.asarray(rows.features) for rows in dates])
-        binning = _binning(settings)
+        names, binning = matrix.features, _binning(settings)
+        first = [rows for rows in dates if rows.as_of in set(earliest)]
+        sample = _sample(first, settings.seed)
+        late = _unchanging(first) & ~_unchanging(dates)
         if late.any():
-            first = [_borrowed(first, late, [np.asarray(rows.features) for rows in dates])]
+            _borrow(sample, late, dates)
             binning["enable_bundle"] = False
-        edges = lgb.Dataset(first, feature_name=names, params=binning, free_raw_data=True).construct()
-        everything = [np.asarray(rows.features) for rows in dates]
+        edges = lgb.Dataset(sample, feature_name=names, params=binning, free_raw_data=True).construct()
         self._binned = lgb.Dataset(
-            everything, label=np.zeros(self._rows), reference=edges, feature_name=names, params=binning
+            [_Batches(rows) for rows in dates],
+            label=np.zeros(self._rows),
+            reference=edges,
+            feature_name=names,
+            params=binning,
         ).construct()
 
     def fit(self, labels: NDArray[np.int8], settings: Trees | None = None) -> str:
@@ -116,23 +142,33 @@ def predict(text: str, features: NDArray[np.float32], threads: int) -> NDArray[n
     return np.asarray(margins, dtype=np.float64)
 
 
-def _unchanging(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.bool_]:
-    """Return which columns never vary over the parts: constant, or never seen."""
-    lowest = np.fmin.reduce([np.fmin.reduce(part, axis=0) for part in parts])
-    highest = np.fmax.reduce([np.fmax.reduce(part, axis=0) for part in parts])
-    return np.asarray(~(highest > lowest))
+def _sample(dates: Sequence[MatrixDate], seed: int) -> NDArray[np.float32]:
+    """Return the rows of some dates that edges are found on: all, or a seeded sample of them; (rows, features)."""
+    numbers = [len(rows.entity) for rows in dates]
+    total = sum(numbers)
+    chosen = np.arange(total)
+    if total > _EDGE_ROWS:
+        chosen = np.sort(np.random.default_rng(seed).choice(total, _EDGE_ROWS, replace=False))
+    parts = []
+    for rows, start, number in zip(dates, np.cumsum([0, *numbers]), numbers, strict=False):
+        parts.append(np.array(rows.features[chosen[(chosen >= start) & (chosen < start + number)] - start]))
+        rows.let_go()
+    return np.concatenate(parts)
 
 
-def _borrowed(
-    first: Sequence[NDArray[np.float32]], late: NDArray[np.bool_], everything: Sequence[NDArray[np.float32]]
-) -> NDArray[np.float32]:
-    """Return the earliest rows, with the columns that do not vary there taken from the first date at which they do.
+def _unchanging(dates: Sequence[MatrixDate]) -> NDArray[np.bool_]:
+    """Return which columns never vary over the dates: constant, or never seen."""
+    ends = [rows.extremes() for rows in dates]
+    return np.asarray(~(np.fmax.reduce([high for _, high in ends]) > np.fmin.reduce([low for low, _ in ends])))
+
+
+def _borrow(sample: NDArray[np.float32], late: NDArray[np.bool_], dates: Sequence[MatrixDate]) -> None:
+    """Fill the columns of the earliest rows that do not vary there from the first date at which they do.
 
     A feed that starts later has no edges in the earliest fold. Columns are binned one by one, so borrowing a column
     of a later date gives it edges without touching the others (bundles of columns are switched off for it).
     """
-    rows = np.concatenate(first)
+    varying = [(rows, ~_unchanging([rows])) for rows in dates]
     for column in np.flatnonzero(late):
-        part = next(part for part in everything if not _unchanging([part[:, column : column + 1]])[0])
-        rows[:, column] = np.resize(part[:, column], len(rows))
-    return rows
+        part = next(rows for rows, varies in varying if varies[column])
+        sample[:, column] = np.resize(part.features[:, column], len(sample))

@@ -30,6 +30,9 @@ Float = NDArray[np.float64]
 _CHUNK = 50_000_000
 """Cells of one chunk of work: bounds memory at 400 MB whatever the number of households."""
 
+_FEW = 0.3
+"""Below this share of households that count at all, picking them out costs less than summing over everybody."""
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -79,17 +82,21 @@ class Draws:
 
     def of_households(self, by_household: Float) -> Float:
         """Return the total of a value over the households (households,), for the sample and each resample."""
-        totals = [part @ by_household.astype(np.float32) for part in self._parts]
+        some = np.flatnonzero(by_household)
+        few = len(some) < _FEW * len(by_household)
+        values = (by_household[some] if few else by_household).astype(np.float32)
+        totals = [part @ values for part in self._parts(some if few else None)]
         # The resamples are summed in float32, which is enough for an interval; the estimate itself is exact.
         return np.concatenate([[by_household.sum()], np.concatenate(totals)[1:].astype(np.float64)])
 
-    @property
-    def _parts(self) -> Iterable[NDArray[np.float32]]:
-        """The draws as float32 in parts of bounded size; where one part holds them all, it is kept."""
-        step = max(1, _CHUNK // max(1, self.period.households))
-        if step >= len(self.times):
+    def _parts(self, households: NDArray[np.int64] | None) -> Iterable[NDArray[np.float32]]:
+        """Return the draws (of some households) as float32 in parts of bounded size; all in one part are kept."""
+        wide = self.period.households if households is None else len(households)
+        step = max(1, _CHUNK // max(1, wide))
+        if households is None and step >= len(self.times):
             return [self._whole]
-        return (self.times[start : start + step].astype(np.float32) for start in range(0, len(self.times), step))
+        parts = (self.times[start : start + step] for start in range(0, len(self.times), step))
+        return ((part if households is None else part[:, households]).astype(np.float32) for part in parts)
 
     @cached_property
     def _whole(self) -> NDArray[np.float32]:

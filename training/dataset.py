@@ -78,8 +78,7 @@ class Dataset:
     def extremes(self, as_of: date) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and highest value of each feature at one as-of date; NaN where it is never seen there."""
         if as_of not in self._extremes:
-            values = np.asarray(self.at(as_of).features)
-            self._extremes[as_of] = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+            self._extremes[as_of] = self.at(as_of).extremes()
         return self._extremes[as_of]
 
     def __iter__(self) -> Iterator[MatrixDate]:

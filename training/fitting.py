@@ -126,7 +126,7 @@ def _fit(
     matrix = data.matrix
     fitted = []
     stated = directions(matrix.definition, matrix.features)
-    sample = sample_of(data, labels, settings)
+    sample = sample_of(data, labels, settings) if set(names) - {"lightgbm"} else None
     for name in names:
         if name == "lightgbm":
             used = trees or settings.lightgbm
@@ -137,6 +137,6 @@ def _fit(
             else:
                 text = bins.rows.fit(bins.everywhere(planned, labels), used)
             fitted.append((name, Fitted(name, text, params=asdict(used))))
-        else:
+        elif sample:
             fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))
     return fitted

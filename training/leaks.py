@@ -14,10 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from training.logistic import candidates, indicators
-from training.models import Sample, auroc_of
+from training.logistic import candidates
+from training.models import Parted, Sample
 
 __all__ = ["Leak", "suspects"]
 
@@ -38,16 +36,14 @@ class Leak:
 def suspects(sample: Sample, names: Sequence[str]) -> list[Leak]:
     """Return the features that know the outcome too well on labelled rows."""
     found: dict[str, str] = {}
-    for column, name in enumerate(names):
-        area = max(auroc_of(sample, [(column, sign)]) for sign in (1, -1))
+    parted = [Parted.of(sample, column) for column in range(len(names))]
+    for name, values in zip(names, parted, strict=True):
+        area = max(values.aurocs())
         if area > _ORDER:
             found[name] = f"alone orders {100 * area:.1f} of 100 pairs rightly"
-    rules = candidates(sample.features, _STEPS)
-    held = indicators(rules, sample.features)
-    rows = held.T @ np.ones(len(sample.labels))
-    positive = held.T @ (sample.labels == 1).astype(np.float64)
-    for rule, number, hits in zip(rules, rows, positive, strict=True):
+    for rule in candidates(sample.features, _STEPS):
+        number, hits = parted[rule.feature].held(rule.threshold, rule.at_least)
         if number >= _HOUSEHOLDS and hits / number >= _CERTAIN:
-            sign = f"at {rule.threshold:g} or more, {hits:.0f} of {number:.0f} rows had the outcome"
-            found.setdefault(names[rule.feature], sign)
+            step = f"at {rule.threshold:g} or more" if rule.at_least else f"below {rule.threshold:g}"
+            found.setdefault(names[rule.feature], f"{step}, {hits} of {number} rows had the outcome")
     return [Leak(name, sign) for name, sign in found.items()]

@@ -34,22 +34,27 @@ def candidates(features: NDArray[np.float32], steps: int) -> list[Stump]:
     """
     found = []
     for column in range(features.shape[1]):
-        values = features[:, column]
-        seen = values[~np.isnan(values)]
+        values = np.sort(features[:, column])
+        seen = values[: len(values) - int(np.isnan(values).sum())]  # NaN is sorted to the end
         for threshold, at_least in _cuts(seen, steps):
-            share = float((values >= threshold if at_least else values < threshold).mean())
+            below = int(np.searchsorted(seen, np.float32(threshold)))
+            share = float(len(seen) - below if at_least else below) / len(values)
             if _RAREST <= share <= 1 - _RAREST:
                 found.append(Stump(column, threshold, at_least, 0.0, share))
     return found
 
 
 def _cuts(seen: NDArray[np.float32], steps: int) -> list[tuple[float, bool]]:
-    """Return (cut, at least) pairs: the first splits the commonest value off, each next one halves what lies beyond."""
+    """Return (cut, at least) pairs: the first splits the commonest value off, each next one halves what lies beyond.
+
+    `seen` (rows,) is ascending.
+    """
     if not seen.size:
         return []
-    values, counts = np.unique(seen, return_counts=True)
-    common = values[counts.argmax()]
-    above, under = seen[seen > common], seen[seen < common]
+    starts = np.flatnonzero(np.r_[True, seen[1:] != seen[:-1]])
+    values, counts = seen[starts], np.diff(np.r_[starts, seen.size])
+    common = int(counts.argmax())
+    above, under = seen[starts[common] + counts[common] :], seen[: starts[common]]
     halves = np.power(0.5, np.arange(steps), dtype=np.float64)
     cuts = [(float(cut), True) for cut in np.unique(_quantiles(above, 1 - halves))]
     # "Below" excludes its cut, so the cut under the commonest value is the next larger value that occurs.
@@ -58,24 +63,33 @@ def _cuts(seen: NDArray[np.float32], steps: int) -> list[tuple[float, bool]]:
 
 
 def _quantiles(values: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float32]:
-    return np.asarray(np.quantile(values, at, method="inverted_cdf")) if values.size else values
+    """Return quantiles of ascending values: of those that occur, the first with such a share up to it."""
+    places = np.ceil(at * values.size).astype(np.int64) - 1
+    return values[np.maximum(places, 0)] if values.size else values
 
 
 def indicators(rules: Sequence[Stump], features: NDArray[np.float32]) -> Any:
-    """Return 1.0 where each rule applies to each row, as a sparse matrix (rows, rules): most households have little."""
+    """Return 1.0 where each rule applies to each row, as sparse rows (rows, rules): most households have little."""
     places = [np.flatnonzero(rule.applies(features[:, rule.feature])) for rule in rules]
     starts = np.concatenate([[0], np.cumsum([len(place) for place in places])])
     rows = np.concatenate([np.zeros(0, dtype=np.int64), *places])
-    return sparse.csc_matrix((np.ones(len(rows)), rows, starts), shape=(len(features), len(rules)))
+    return sparse.csc_matrix((np.ones(len(rows)), rows, starts), shape=(len(features), len(rules))).tocsr()
 
 
 def coefficients(
-    held: Any, labels: NDArray[np.int8], l2: float, tolerance: float = _FINE
+    held: Any,
+    labels: NDArray[np.int8],
+    l2: float,
+    tolerance: float = _FINE,
+    start: tuple[NDArray[np.float64], float] | None = None,
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the ridge logistic regression's weight of each column, and its intercept."""
+    """Return the ridge logistic regression's weight of each column, and its intercept, sought from `start` on."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it ships no types
 
-    model = LogisticRegression(C=1.0 / l2, solver="lbfgs", max_iter=1000, tol=tolerance).fit(held.tocsr(), labels)
+    model = LogisticRegression(C=1.0 / l2, solver="lbfgs", max_iter=1000, tol=tolerance, warm_start=True)
+    if start:
+        model.coef_, model.intercept_ = start[0][None, :], np.array([start[1]])
+    model.fit(held, labels)
     return model.coef_[0], float(model.intercept_[0])
 
 
@@ -85,13 +99,14 @@ def regression(
     """Return the fitted rules and the intercept. `features` (rows, features), `labels` (rows,) 0 or 1."""
     rules = candidates(features, settings.steps)
     held = indicators(rules, features)
+    found = None
     for tolerance in (_ROUGH, _FINE):
         while True:
-            weights, intercept = coefficients(held, labels, settings.l2, tolerance)
+            found = weights, intercept = coefficients(held, labels, settings.l2, tolerance, found)
             upward = np.array([1 if rule.at_least else -1 for rule in rules])
             against = np.array([directions[rule.feature] for rule in rules]) * upward * weights < 0
             if not against.any():
                 break
-            held = held[:, ~against]
+            held, found = held[:, ~against], (weights[~against], intercept)
             rules = [rule for rule, dropped in zip(rules, against, strict=True) if not dropped]
     return [replace(rule, adds=float(weight)) for rule, weight in zip(rules, weights, strict=True)], intercept

@@ -24,12 +24,11 @@ from charter.errors import DefinitionError
 from training.boosting import predict
 from training.dataset import MISSING, Dataset
 from training.logistic import regression
-from training.metrics import Order
 from training.points import points_list
 from training.settings import Settings
 from training.stumps import Stump, model_text
 
-__all__ = ["Fitted", "Sample", "auroc_of", "fit_simple", "sample_of", "words"]
+__all__ = ["Fitted", "Parted", "Sample", "fit_simple", "sample_of", "words"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +41,22 @@ class Sample:
 
 def sample_of(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
     """Copy the labelled rows, or a seeded sample of them, for the models that need them in memory."""
-    rows = sum(int((label != MISSING).sum()) for label in labels.values())
-    share = min(1.0, settings.logistic.rows / max(rows, 1))
+    known = sum(int((label != MISSING).sum()) for label in labels.values())
+    share = min(1.0, settings.logistic.rows / max(known, 1))
     generator = np.random.default_rng(settings.lightgbm.seed)
-    features, chosen = [], []
-    for day, label in labels.items():
-        picked = np.flatnonzero((label != MISSING) & (generator.random(len(label)) < share))
-        features.append(data.at(day).features[picked])
-        chosen.append(label[picked])
-    return Sample(np.concatenate(features), np.concatenate(chosen))
+    picked = {
+        day: np.flatnonzero((label != MISSING) & (generator.random(len(label)) < share))
+        for day, label in labels.items()
+    }
+    # Column by column: every model that needs a sample looks at one feature at a time.
+    total = sum(len(rows) for rows in picked.values())
+    features = np.empty((total, len(data.matrix.features)), dtype=np.float32, order="F")
+    start = 0
+    for day, rows in picked.items():
+        features[start : start + len(rows)] = data.at(day).features[rows]
+        data.at(day).let_go()
+        start += len(rows)
+    return Sample(features, np.concatenate([labels[day][rows] for day, rows in picked.items()]))
 
 
 @dataclass(frozen=True)
@@ -127,16 +133,46 @@ def _best_feature(sample: Sample, stated: Sequence[int], names: Sequence[str]) -
     """Choose the feature and sign with the largest AUROC on the training rows; not seen comes last."""
     best = (-1.0, 0, 1)
     for column, direction in enumerate(stated):
+        area = dict(zip((1, -1), Parted.of(sample, column).aurocs(), strict=True))
         for sign in (direction,) if direction else (1, -1):
-            best = max(best, (auroc_of(sample, [(column, sign)]), column, sign))
+            best = max(best, (area[sign], column, sign))
     return _ordered_by("one_feature", [(best[1], best[2])], sample, feature=names[best[1]])
 
 
-def auroc_of(sample: Sample, columns: Sequence[tuple[int, int]]) -> float:
-    """Return the AUROC of ordering rows by the largest of some signed columns; not seen comes last, NaN: one class."""
-    margins = _ordered_by("", columns, sample).margins(sample.features, threads=1)
-    order = np.argsort(-margins, kind="stable")
-    return Order.of(margins[order], sample.labels[order] == 1).areas(np.ones(len(margins), dtype=np.uint8))[1]
+@dataclass(frozen=True)
+class Parted:
+    """One feature's values in ascending order, of rows with the outcome and of those without; `unseen` numbers each."""
+
+    positive: NDArray[np.float32]
+    negative: NDArray[np.float32]
+    unseen: tuple[int, int]
+
+    @classmethod
+    def of(cls, sample: Sample, column: int) -> Parted:
+        """Part and sort one column of a sample."""
+        values = sample.features[:, column]
+        both = [np.sort(values[sample.labels == label]) for label in (1, 0)]
+        seen = [part[: len(part) - int(np.isnan(part).sum())] for part in both]  # NaN is sorted to the end
+        return cls(seen[0], seen[1], (len(both[0]) - len(seen[0]), len(both[1]) - len(seen[1])))
+
+    def aurocs(self) -> tuple[float, float]:
+        """Return the AUROC of rising and of falling values; who is not seen comes last, NaN: one class."""
+        pairs = (len(self.positive) + self.unseen[0]) * (len(self.negative) + self.unseen[1])
+        if not pairs:
+            return np.nan, np.nan
+        below = np.searchsorted(self.negative, self.positive, side="left").sum(dtype=np.float64)
+        until = np.searchsorted(self.negative, self.positive, side="right").sum(dtype=np.float64)
+        above = float(below + until) / 2
+        seen = len(self.positive) * len(self.negative)
+        unseen = len(self.positive) * self.unseen[1] + self.unseen[0] * self.unseen[1] / 2
+        return (above + unseen) / pairs, (seen - above + unseen) / pairs
+
+    def held(self, threshold: float, at_least: bool) -> tuple[int, int]:
+        """Return how many rows, and how many with the outcome, are at least, or else below, a threshold."""
+        cut = [int(np.searchsorted(part, np.float32(threshold))) for part in (self.positive, self.negative)]
+        if at_least:
+            cut = [len(self.positive) - cut[0], len(self.negative) - cut[1]]
+        return cut[0] + cut[1], cut[0]
 
 
 def words(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[str]) -> list[str]:

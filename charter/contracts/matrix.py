@@ -22,6 +22,7 @@ Needs numpy alone, so that serving can read it. Nothing here is pickled.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -77,6 +78,21 @@ class MatrixDate:
         folder.mkdir(parents=True, exist_ok=True)
         for name in self.ARRAYS:
             np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    def extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the lowest and the highest value of each feature, (features,); NaN where it is never seen here."""
+        values = np.asarray(self.features)
+        found = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        self.let_go()
+        return found
+
+    def let_go(self) -> None:
+        """Give the mapped pages of the features back; reading them again maps them again.
+
+        A pass over every date would else hold the whole matrix in memory by its end.
+        """
+        if isinstance(self.features, np.memmap):
+            self.features._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # not in numpy's stubs
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,9 @@ def make_matrix(workspace: Workspace, made: Made) -> Matrix:
         length = council.midnight(horizon.after(day)) - midnight
         chance = 1 / (1 + np.exp(-(made.base + 1.2 * need)))
         happens = generator.random((made.households, len(components))) < chance[:, None] / len(components)
-        at = midnight + generator.random((made.households, len(components))) * length
-        known = at + np.array(timedelta(days=1)) * generator.integers(0, 25, at.shape)
+        start, lasts = int(midnight.timestamp()) * 1_000_000, length // timedelta(microseconds=1)
+        at = start + (generator.random((made.households, len(components))) * lasts).astype(np.int64)
+        known = at + 86_400_000_000 * generator.integers(0, 25, at.shape)
         folders[day.isoformat()] = MatrixDate(
             as_of=day,
             entity=entity[here],
@@ -82,17 +83,13 @@ def make_matrix(workspace: Workspace, made: Made) -> Matrix:
             person=np.repeat(entity[here], 3),
             person_row=np.repeat(np.arange(here.sum(), dtype=np.int32), 3),
             person_age=np.tile(np.array([3, 9, 36], dtype=np.float32), int(here.sum())),
-            outcome_at=np.where(happens, _microseconds(at), NONE)[here],
-            outcome_known_at=np.where(happens, _microseconds(known), NONE)[here],
+            outcome_at=np.where(happens, at, NONE)[here],
+            outcome_known_at=np.where(happens, known, NONE)[here],
             outcome_seen=np.ones((int(here.sum()), len(components)), dtype=bool),
         )
         if made.edit:
             folders[day.isoformat()] = made.edit(folders[day.isoformat()])
     return _write(workspace, definition, folders, made, names, components, manifest)
-
-
-def _microseconds(moments: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
-    return np.vectorize(lambda moment: int(moment.timestamp() * 1_000_000), otypes=[np.int64])(moments)
 
 
 def _write(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
@@ -111,3 +112,34 @@ def test_reordered_columns_would_score_otherwise(data: Dataset) -> None:
     rows = np.asarray(data.at(data.dates[0]).features)
     assert not np.array_equal(predict(text, rows, 1), predict(text, np.ascontiguousarray(rows[:, ::-1]), 1))
     assert f"feature_names={' '.join(data.matrix.features)}\n" in text
+
+
+def test_a_sample_finds_the_edges_and_the_same_sample_twice(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above so many rows a seeded sample tells where bins end; every row is still learned from."""
+    whole = BinnedRows(dates_of(data), data.dates[:6], data.matrix, SMALL).fit(labels_of(data))
+    monkeypatch.setattr("training.boosting._EDGE_ROWS", 900)
+    twice = [BinnedRows(dates_of(data), data.dates[:6], data.matrix, SMALL).fit(labels_of(data)) for _ in range(2)]
+    assert twice[0] == twice[1]
+    rows = np.asarray(data.at(data.dates[-1]).features)
+    assert np.corrcoef(predict(twice[0], rows, 1), predict(whole, rows, 1))[0, 1] > 0.95
+
+
+def test_binning_gives_the_matrix_back_as_it_goes(data: Dataset) -> None:
+    """A matrix may be larger than memory: when its rows are binned, none of its pages is still held."""
+    dates = dates_of(data)
+    assert np.asarray(dates[0].features).sum() != 0
+    assert held(data, dates) > 0
+    BinnedRows(dates, data.dates[:3], data.matrix, SMALL)
+    assert held(data, dates) == 0
+
+
+def held(data: Dataset, dates: list[MatrixDate]) -> int:
+    """Return how many KiB of the dates' feature files this process holds, by the kernel's account."""
+    names = {f"{data.matrix.folder}/as_of={rows.as_of}/features.npy" for rows in dates}
+    found, ours = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
+        if " " in line and "-" in line.split(" ", 1)[0]:
+            ours = line.split(maxsplit=5)[-1] in names
+        elif ours and line.startswith("Rss:"):
+            found += int(line.split()[1])
+    return found

@@ -229,3 +229,12 @@ def test_places_by_lot_are_those_whose_equals_got_none() -> None:
     assert _by_lot(period, lots, period.places(lots)) == 3 * len(period.room)
     clear = np.random.default_rng(5).normal(size=len(period.day))
     assert _by_lot(period, clear, period.places(clear)) == 0
+
+
+@pytest.mark.parametrize("few", [2, 11, 40])
+def test_a_total_is_the_sum_over_the_drawn_households_however_few_count(few: int) -> None:
+    period = period_of()
+    draws = Draws.of(period, 50, seed=3)
+    value = np.where(period.household < few, np.arange(len(period.household)), 0.0)
+    expected = [(times[period.household] * value).sum() for times in draws.times.astype(np.float64)]
+    assert draws.total(value) == pytest.approx(expected, rel=1e-5)

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
 from charter.errors import DefinitionError
 from training.boosting import directions
 from training.logistic import candidates, coefficients, indicators, regression
-from training.models import Sample, fit_simple, words
+from training.models import Parted, Sample, fit_simple, words
 from training.points import points_list
 from training.settings import Band, Bootstrap, Folds, Logistic, Models, Points, Settings, Trees
 from training.stumps import margins
@@ -168,3 +168,23 @@ def test_points_are_said_in_words(shared_matrix: Matrix) -> None:
     said = words(fitted, shared_matrix.definition, shared_matrix.features)
     assert len(said) == len(fitted.rules)
     assert all(" points: " in sentence for sentence in said)
+
+
+def test_the_area_of_one_feature_is_scikit_learns_both_ways_and_who_is_not_seen_comes_last() -> None:
+    values, labels = planted()
+    for column in range(values.shape[1]):
+        seen = np.isnan(values[:, column])
+        up = np.where(seen, -1.0, values[:, column])
+        down = np.where(seen, -99.0, -values[:, column])
+        expected = (roc_auc_score(labels, up), roc_auc_score(labels, down))
+        assert Parted.of(Sample(values, labels), column).aurocs() == pytest.approx(expected, abs=1e-12)
+    assert np.isnan(Parted.of(Sample(values, np.zeros(len(values), dtype=np.int8)), 0).aurocs()).all()
+
+
+def test_rows_beyond_a_step_are_counted_as_the_rule_applies() -> None:
+    values, labels = planted()
+    for rule in candidates(values, 4):
+        rows = rule.applies(values[:, rule.feature])
+        counted = Parted.of(Sample(values, labels), rule.feature).held(rule.threshold, rule.at_least)
+        assert counted == (rows.sum(), (rows & (labels == 1)).sum())
+        assert rule.share == pytest.approx(rows.mean())

@@ -35,6 +35,7 @@ from charter.live import in_shadow
 from charter.policy import Policy
 from charter.register import Register
 from charter.rights import withdrawn_since
+from charter.signing import sign_as
 from charter.signoffs import today
 
 __all__ = ["app", "main"]
@@ -393,7 +394,7 @@ def _sign(invocation: Invocation, what: str, *, live: bool = False) -> None:
     """Sign `what` as each role that must, marked `demo`: that opens synthetic data and nothing else."""
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
     for role in policy.signers(what):
-        charter.commands.sign_as(invocation, role.id, what, demo=True, live=live)
+        sign_as(invocation, role.id, what, demo=True, live=live)
 
 
 def _pack(invocation: Invocation) -> Path:

@@ -49,6 +49,7 @@ ACTS: Mapping[str, frozenset[str]] = {
     "list.refresh": frozenset({"team_manager"}),
     "analyst.read": frozenset({"analyst"}),
     "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
+    "decision.sign": frozenset({"sro", "cdo", "dpo"}),
     "suspend": frozenset({"sro", "cdo", "dpo"}),
     "link.review": frozenset({"front_door", "resident_desk", "dpo"}),
     "log.read": frozenset({"dpo"}),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +11,15 @@ import typer
 from charter import scenarios, suspensions
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, pointed, read_json, write_json, writer_lock
-from charter.errors import BlockedError, CharterError, DataError, ReferredError, SignOffError, UsageError
+from charter.errors import BlockedError, DataError, ReferredError
 from charter.gate import decide as decide_on
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
 from charter.key import Key, made_in
 from charter.live import open_live
 from charter.log import FileLog
 from charter.policy import Policy
-from charter.signature import read_signature
-from charter.signoffs import SignOff, add, expiry, read, require, statement, today
+from charter.signing import audited, issued, sign_as
+from charter.signoffs import read, require, today
 from charter.vault import rotate as rotate_vault
 
 __all__ = ["decide", "rotate", "sign", "suspend", "verbs"]
@@ -65,7 +64,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
 
     With `live`, on what the current release issued; where that is blocked, the programme is suspended at once.
     """
-    folder = _audited(invocation, run, live=live)
+    folder = audited(invocation, run, live=live)
     findings = read_json(folder / "findings.json")
     check_document("findings", findings)
     day = today(invocation)
@@ -119,92 +118,6 @@ def sign(
         {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
         f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
     )
-
-
-def sign_as(
-    invocation: Invocation,
-    role: str,
-    what: str,
-    *,
-    demo: bool,
-    run: str = "",
-    signature: Path | None = None,
-    until: date | None = None,
-    live: bool = False,
-) -> SignOff:
-    """Record a role's sign-off of the charter or of a run's decision, and return it.
-
-    With `live`, of the second gate's decision; made before outcomes are known, it ends when they will be.
-    `signature` is a file with the role's signature of the line that `charter.signoffs.statement` gives for `until`; a
-    `demo` needs none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
-    demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and
-    SignOffError for a signature that is not of this line by its key.
-    """
-    if what not in {"charter", "decision"}:
-        raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
-    day = today(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", day)
-    signing = policy.role(role)
-    if what not in signing.signs:
-        able = ", ".join(one.id for one in policy.signers(what))
-        raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
-    path, sha256, ends = _signed_thing(invocation, what, run, demo=demo, live=live)
-    longest = min(expiry(signing, day), ends or date.max)
-    expires = until or longest
-    if not day < expires <= longest:
-        raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
-    signoff = SignOff(role, what, sha256, datetime.now(UTC), expires, "demo")
-    if not demo:
-        signoff = _signed(signoff, policy, signature)
-    add(path, signoff)
-    _log(invocation).append(
-        actor="command", role=role, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
-    )
-    return signoff
-
-
-def _signed_thing(
-    invocation: Invocation, what: str, run: str, *, demo: bool, live: bool
-) -> tuple[Path, str, date | None]:
-    """Return where the sign-off belongs, the sha256 it is of, and the day on which the next decision is due."""
-    if what == "charter":
-        charter = invocation.council.folder / "charter.toml"
-        council = invocation.council.folder / "signoffs.toml"
-        return invocation.workspace.signoffs if demo else council, file_digest(charter), None
-    folder = _audited(invocation, run, live=live)
-    decision = folder / "decision.json"
-    if not decision.exists():
-        raise DataError(f"there is no decision on run {folder.name} to sign.", "Run `sooner decide`.")
-    document = read_json(decision)
-    if document["decision"] == "block":
-        raise BlockedError("a blocked decision cannot be accepted.", "Only another model, or another charter, can.")
-    due = document.get("next_decision_by")
-    return folder / "signoffs.toml", file_digest(decision), date.fromisoformat(due) if due else None
-
-
-def _signed(signoff: SignOff, policy: Policy, signature: Path | None) -> SignOff:
-    """Return the sign-off with its signature, checked against the key that the charter lists for the role."""
-    said = statement(signoff.role, signoff.what, signoff.sha256, signoff.expires)
-    how = (
-        f"Sign the line '{said}' (without a line end) with the key of {signoff.role} and add "
-        f"--until {signoff.expires} --signature FILE."
-    )
-    if signature is None:
-        raise UsageError(
-            "whoever types a command has not shown who they are, so a typed sign-off counts as a demo's.",
-            f"{how} Or add --demo to sign for synthetic data.",
-        )
-    if not policy.role(signoff.role).public_key:
-        raise CharterError(
-            f"the charter lists no public_key for {signoff.role}, so nothing can be signed with it.",
-            "Let the board add the role's public key to charter.toml; that is another charter, to be signed again.",
-        )
-    signed = replace(signoff, kind="signed", signature=read_signature(signature))
-    if not signed.proved(policy):
-        raise SignOffError(
-            f"{signature.name} is not a signature of this {signoff.what} by the key of {signoff.role}.", how
-        )
-    return signed
 
 
 @verbs.command("suspend")
@@ -272,7 +185,7 @@ def go_live(invocation: Invocation) -> tuple[str, date]:
 
     Raises what `charter.signoffs.require` raises, and DataError where another model was promoted since the audit.
     """
-    folder = _issued(invocation)
+    folder = issued(invocation)
     release = read_json((pointed(invocation.workspace.release) or folder) / "manifest.json")
     decision = require(invocation, folder, synthetic=bool(release["synthetic"]), live=True)
     if read_json(folder / "findings.json")["inputs"].get("model.lgb") != release["model_sha256"]:
@@ -282,28 +195,6 @@ def go_live(invocation: Invocation) -> tuple[str, date]:
     open_live(invocation.workspace, release["id"], decision, sha256, until)
     _log(invocation).append(actor="command", role="", action="go live", subject=release["id"])
     return str(release["id"]), until
-
-
-def _audited(invocation: Invocation, run: str, *, live: bool = False) -> Path:
-    audit = invocation.workspace.audit
-    if live:
-        return _issued(invocation)
-    folder = audit / run if run else pointed(audit)
-    if folder is None or not (folder / "findings.json").exists():
-        raise DataError(f"there is no audit{f' of run {run}' if run else ''} to decide on.", "Run `sooner audit`.")
-    return folder
-
-
-def _issued(invocation: Invocation) -> Path:
-    """Return the folder of the audit of what the current release issued."""
-    release = pointed(invocation.workspace.release)
-    if release is None:
-        raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
-    run = str(read_json(release / "manifest.json")["run"])
-    folder = invocation.workspace.audit / run / "live"
-    if not (folder / "findings.json").exists():
-        raise DataError("what the release issued has not been audited.", "Run `sooner audit --live`.")
-    return folder
 
 
 def _log(invocation: Invocation) -> FileLog:

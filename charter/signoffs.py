@@ -27,6 +27,7 @@ from charter.council import read_toml
 from charter.errors import BlockedError, DataError, ReferredError, SignOffError
 from charter.invocation import Invocation
 from charter.policy import Policy, Role
+from charter.refusals import refusals
 from charter.signature import is_signed
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "require_decision",
     "statement",
     "today",
+    "withdraw",
 ]
 
 KINDS = ("demo", "signed")
@@ -120,8 +122,20 @@ def add(path: Path, signoff: SignOff) -> None:
     kept = [
         one for one in read(path) if (one.role, one.what, one.sha256) != (signoff.role, signoff.what, signoff.sha256)
     ]
+    _write(path, [*kept, signoff])
+
+
+def withdraw(path: Path, role: str, sha256: str) -> None:
+    """Take a role's sign-offs of one sha256 out of a signoffs.toml."""
+    rows = read(path)
+    kept = [one for one in rows if (one.role, one.sha256) != (role, sha256)]
+    if len(kept) < len(rows):
+        _write(path, kept)
+
+
+def _write(path: Path, signoffs: Sequence[SignOff]) -> None:
     lines = ["# Made by `sooner sign`. A row accepts exactly the bytes that have this sha256."]
-    for one in [*kept, signoff]:
+    for one in signoffs:
         lines += [
             "",
             "[[signoff]]",
@@ -229,6 +243,11 @@ def require(
     require_charter(policy, charter_signoffs(invocation), when, synthetic=synthetic)
     accepted = read(audit_folder / "signoffs.toml")
     sha256 = file_digest(path)
+    if said := refusals(audit_folder, sha256):
+        raise SignOffError(
+            f"{policy.role(said[0].role).title} refused this decision: {said[0].reason}",
+            "Change the model, or let the role sign after all.",
+        )
     if decision["decision"] == "refer" and missing("decision", sha256, policy, accepted, when, synthetic=synthetic):
         raise ReferredError(
             decision["sentence"],

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import pointed, read_json
@@ -195,10 +194,3 @@ class Desk:
     def day(self, moment: str) -> date:
         """Return the local date of a moment (UTC, ISO 8601)."""
         return datetime.fromisoformat(moment).astimezone(self.invocation.council.time_zone).date()
-
-    @property
-    def board_pack(self) -> Path | None:
-        """The newest audit's report, where there is one."""
-        folder = pointed(self.invocation.workspace.audit)
-        path = folder / "report.html" if folder else None
-        return path if path is not None and path.exists() else None

@@ -5,7 +5,8 @@ by team.
 
     pages.py        what all share        signing_in.py  sign in and out
     cases.py        a worker's pages      manager.py     a manager's
-    board.py        the board's           analyst.py     an analyst's       practice.py  everybody's
+    board.py        the board's           signing_off.py its decisions
+    analyst.py     an analyst's       practice.py  everybody's
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from serving.casework.manager import Manager
 from serving.casework.pages import Pages
 from serving.casework.practice import PracticePage
 from serving.casework.signing_in import SignIn
+from serving.casework.signing_off import SigningOff
 from serving.desk import Desk
 
 __all__ = ["build"]
@@ -61,7 +63,8 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/manager/second-look/{referral}", manager.looked, methods=["POST"]),
             Route("/analyst", Analyst(desk).analyst),
             Route("/board", board.board),
-            Route("/board/pack", board.board_pack),
+            Route("/board/packs/{stage}", board.board_pack),
+            Route("/board/decisions/{stage}", SigningOff(desk).sign, methods=["POST"]),
             Route("/board/suspend", board.suspend, methods=["POST"]),
             Route("/board/resume", board.resume, methods=["POST"]),
         ],

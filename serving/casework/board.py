@@ -11,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from charter import suspensions
-from charter.contracts.files import read_json
+from charter.contracts.files import file_digest, read_json
 from charter.policy import Policy
 from charter.signoffs import today
 from serving.casework.pages import Pages
+from serving.casework.signing_off import STAGES, gates, pack_of
 from serving.identity import CHARTER_ROLES, Identity
 
 __all__ = ["Board"]
@@ -44,9 +45,11 @@ class Board(Pages):
             title="For the board",
             facts=[(key, value) for key, value in facts if value],
             decision=manifest.get("decision", {}).get("sentence", ""),
+            gates=gates(self.desk.invocation.workspace, self.desk.invocation.council.folder),
+            mine=CHARTER_ROLES.get(identity.role, "") if identity.may("decision.sign") else "",
+            demo=self.desk.demo,
             suspended=self._suspensions(identity),
             may_suspend=identity.may("suspend"),
-            pack=self.desk.board_pack is not None,
             lists=self.desk.store.lists(self.desk.programme)[:20],
         )
 
@@ -96,12 +99,15 @@ class Board(Pages):
         return Policy.load(invocation.council.folder / "charter.toml", today(invocation))
 
     def board_pack(self, request: Request) -> Response:
-        """Show the newest audit's report as it is: a page of its own, without scripts."""
+        """Show a gate's report as it is: a page of its own, without scripts."""
         identity = self.allow(request, "board.read")
-        path = self.desk.board_pack
+        stage = request.path_params["stage"]
+        path = pack_of(self.desk.invocation.workspace, stage) if stage in STAGES else None
         if path is None:
             raise HTTPException(404)
-        self.desk.store.log(identity, "board.pack_read", subject=path.parent.name, purpose="display")
+        self.desk.store.log(
+            identity, "board.pack_read", subject=file_digest(path), purpose="display", detail={"stage": stage}
+        )
         response = HTMLResponse(path.read_text(encoding="utf-8"))
         response.headers["content-security-policy"] = (
             "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"

@@ -65,7 +65,12 @@ def test_a_worker_reads_the_list_and_a_case(page: Page) -> None:
     photograph(page, "worklist")
     open_case(page, 0)
     headings = ["Why this household may need help", "Strengths, and what speaks against it"]
-    headings += ["What could and could not be seen", "Who is already involved", "What this list is not"]
+    headings += [
+        "What services recorded, month by month",
+        "What could and could not be seen",
+        "Who is already involved",
+        "What this list is not",
+    ]
     for heading in headings:
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
     assert page.locator(".sooner-reason").count() > 2
@@ -203,8 +208,62 @@ def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("For the board")
     assert findings(page) == []
     photograph(page, "board")
-    page.get_by_role("link", name="Read the board pack").click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    for gate in ("of the gate", "of the second gate"):
+        page.goto("/board")
+        page.get_by_role("link", name=f"Read the pack {gate}").first.click()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_a_role_refuses_and_accepts_a_decision_by_keyboard_and_without_javascript(page: Page, served: str) -> None:
+    assert page.context.browser is not None
+    plain = page.context.browser.new_context(base_url=served, java_script_enabled=False).new_page()
+    sign_in(plain, "Senior responsible owner")
+    gate = plain.locator('form[action="/board/decisions/live"]')
+    gate.get_by_label("Why not?").focus()
+    plain.keyboard.type("Blind reviews are missing.")
+    plain.keyboard.press("Tab")
+    plain.keyboard.press("Enter")
+    expect(plain.locator("main")).to_contain_text("Refused on")
+    expect(plain.locator("main")).to_contain_text("Blind reviews are missing.")
+    plain.get_by_label("I have read the pack").last.focus()
+    plain.keyboard.press("Space")
+    plain.keyboard.press("Tab")
+    plain.keyboard.press("Enter")
+    expect(plain.locator("main")).not_to_contain_text("Blind reviews are missing.")
+    expect(plain.locator("main")).to_contain_text("typed in a demonstration")
+    plain.context.close()
+    sign_in(page, "Senior responsible owner")
+    assert findings(page) == []
+    photograph(page, "sign-off")
+
+
+def test_a_manager_moves_a_case_and_asks_for_a_new_list(page: Page) -> None:
+    sign_in(page, f"{NORTH}: team manager")
+    page.goto("/worklists/north")
+    page.locator(".sooner-card a").nth(5).click()
+    household = page.get_by_role("heading", level=1).inner_text()
+    assert findings(page) == []
+    page.get_by_label("Team").select_option(label="South family help team")
+    page.get_by_label("Why").select_option(label="Their help fits better")
+    page.get_by_role("button", name="Move the case").click()
+    sign_in(page, "South family help team: lead practitioner")
+    expect(page.locator("main")).to_contain_text("Moved here from North family help team")
+    expect(page.locator("main")).to_contain_text(household)
+    sign_in(page, f"{NORTH}: team manager")
+    page.goto("/manager")
+    page.get_by_role("button", name="Ask for a new list").click()
+    expect(page.locator("main")).to_contain_text("The next ranking of a later day makes it")
+
+
+def test_whoever_knows_the_family_does_not_see_the_case_any_more(page: Page) -> None:
+    sign_in_as_worker(page)
+    before = page.locator(".sooner-card").count()
+    open_case(page, before - 1)
+    page.get_by_role("button", name="I know this family").click()
+    expect(page.locator(".sooner-card")).to_have_count(before - 1)
+    sign_in(page, "Front door, all teams")
+    expect(page.locator("main")).to_contain_text("Waits for you: a colleague knows this family")
+    assert findings(page) == []
 
 
 def test_one_role_stops_every_list_and_two_start_them_again(page: Page) -> None:

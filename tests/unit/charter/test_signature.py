@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from charter.commands import sign_as
 from charter.errors import CharterError, DataError, SignOffError, SoonerError, UsageError
 from charter.invocation import Invocation, shipped_council
 from charter.policy import Policy
 from charter.signature import is_signed, public_key, read_signature
+from charter.signing import sign_as
 from charter.signoffs import add, charter_signoffs, missing, read, statement, today
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from charter.commands import decide_run, sign_as
+from charter.commands import decide_run
 from charter.contracts.files import file_digest, point, read_json, write_json
 from charter.errors import (
     BlockedError,
@@ -24,6 +24,7 @@ from charter.errors import (
 from charter.invocation import Invocation, shipped_council
 from charter.log import FileLog, verify
 from charter.policy import Policy
+from charter.signing import sign_as
 from charter.signoffs import SignOff, add, charter_signoffs, expiry, missing, read, require, today
 
 ROLES = ("senior_responsible_owner", "data_protection_officer", "residents_panel")

@@ -55,7 +55,7 @@ def decide(client: Client, case: str, **fields: str) -> int:
 
 
 def test_nobody_is_let_in_by_default(client: Client, desk: Desk) -> None:
-    for path in ("/", "/worklists/north", f"/cases/{first_case(desk)}", "/manager", "/board", "/board/pack"):
+    for path in ("/", "/worklists/north", f"/cases/{first_case(desk)}", "/manager", "/board", "/board/packs/test"):
         answer = client.get(path)
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in"), path
 
@@ -161,7 +161,7 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
             assert not re.search(r"\brisk", answer.text, re.IGNORECASE), path
             if answer.status_code == 200:
                 opened.add(path)
-    assert opened == paths - {"/", "/board/pack"}, "each is somebody's; there is no board pack here"
+    assert opened == paths - {"/", "/board/packs/{stage}"}, "each is somebody's; there is no board pack here"
 
 
 def test_each_role_sees_its_own_teams_alone(client: Client, desk: Desk) -> None:
@@ -400,8 +400,8 @@ def test_the_board_reads_its_pack_without_scripts(client: Client, world: World) 
     (run / "report.html").write_text("<!doctype html><title>Pack</title><h1>Pack</h1>")
     (world.workspace.audit / "current").write_text("run1\n")
     client.sign_in("demo-board")
-    assert "/board/pack" in client.get("/board").text
-    answer = client.get("/board/pack")
+    assert client.get("/board").status_code == 200
+    answer = client.get("/board/packs/test")
     assert "<h1>Pack</h1>" in answer.text
     assert "sandbox" in answer.headers["content-security-policy"]
 

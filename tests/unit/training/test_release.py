@@ -11,7 +11,6 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from charter.commands import sign_as
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, pointed, read_json, write_json
 from charter.errors import (
@@ -24,6 +23,7 @@ from charter.errors import (
     WithdrawnError,
 )
 from charter.invocation import Invocation
+from charter.signing import sign_as
 from training.experiment import train
 from training.release import check_rows, release, rollback
 from training.run import Run

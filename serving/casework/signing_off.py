@@ -1,0 +1,152 @@
+"""The board's decisions: each gate's answer with its pack, who signed or refused it, and a form for whoever must.
+
+Who signs here typed it in the demonstration, so it counts as `demo`: for made-up data alone. On real data a role signs
+with its own key (`sooner sign`), and the page says how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from charter.contracts.files import file_digest, pointed, read_json, writer_lock
+from charter.contracts.workspace import Workspace
+from charter.errors import CharterError, DataError, UsageError
+from charter.policy import Policy
+from charter.refusals import refusals
+from charter.signing import refuse_as, sign_as
+from charter.signoffs import read
+from serving.casework.pages import Pages
+from serving.casework.view import day_words
+from serving.identity import CHARTER_ROLES
+from serving.store import ConflictError
+
+__all__ = ["STAGES", "Gate", "Signer", "SigningOff", "gates", "pack_of"]
+
+STAGES: Mapping[str, str] = {"test": "The gate", "live": "The second gate: of what was issued"}
+_NOTE = 500
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A role that must sign a decision, and what it has said of it."""
+
+    role: str
+    title: str
+    said: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One gate's decision, as the board is shown it; `open` where it can be signed."""
+
+    stage: str
+    title: str
+    answer: str
+    sentence: str
+    sha256: str
+    pack: bool
+    open: bool
+    signers: tuple[Signer, ...]
+
+
+def _folder(workspace: Workspace, stage: str) -> Path | None:
+    """Return the folder of the newest audit, or of the audit of what the current release issued."""
+    if stage == "test":
+        return pointed(workspace.audit)
+    release = pointed(workspace.release)
+    return workspace.audit / str(read_json(release / "manifest.json")["run"]) / "live" if release else None
+
+
+def pack_of(workspace: Workspace, stage: str) -> Path | None:
+    """Return a gate's board pack, or None where there is none."""
+    folder = _folder(workspace, stage)
+    path = folder / "report.html" if folder else None
+    return path if path is not None and path.exists() else None
+
+
+def gates(workspace: Workspace, council: Path) -> tuple[Gate, ...]:
+    """Return what each gate decided last, with what every role that signs it has said."""
+    found = []
+    for stage, title in STAGES.items():
+        folder = _folder(workspace, stage)
+        if folder is None or not (folder / "decision.json").exists():
+            continue
+        policy = Policy.load(council / "charter.toml")
+        decision, sha256 = read_json(folder / "decision.json"), file_digest(folder / "decision.json")
+        found.append(
+            Gate(
+                stage,
+                title,
+                {"pass": "Passed", "refer": "Referred to the board", "block": "Blocked"}[decision["decision"]],
+                decision["sentence"],
+                sha256,
+                (folder / "report.html").exists(),
+                decision["decision"] != "block",
+                tuple(_signer(folder, sha256, role.id, role.title) for role in policy.signers("decision")),
+            )
+        )
+    return tuple(found)
+
+
+def _signer(folder: Path, sha256: str, role: str, title: str) -> Signer:
+    for refusal in refusals(folder, sha256):
+        if refusal.role == role:
+            return Signer(role, title, f"Refused on {day_words(refusal.at)}: {refusal.reason}")
+    for one in read(folder / "signoffs.toml"):
+        if (one.role, one.sha256) == (role, sha256):
+            kind = "typed in a demonstration" if one.kind == "demo" else "signed with the role’s key"
+            return Signer(role, title, f"Accepted until {day_words(one.expires)}, {kind}")
+    return Signer(role, title, "")
+
+
+class SigningOff(Pages):
+    """Accepting or refusing a decision on the board's page."""
+
+    async def sign(self, request: Request) -> Response:
+        """Accept or refuse a decision in one's own role."""
+        fields = await self.form(request)
+        return await run_in_threadpool(self._sign, request, fields)
+
+    def _sign(self, request: Request, fields: Mapping[str, str]) -> Response:
+        identity = self.allow(request, "decision.sign")
+        stage, says = request.path_params["stage"], fields.get("says", "")
+        if stage not in STAGES or says not in ("accept", "refuse"):
+            raise HTTPException(404)
+        if not self.desk.demo:
+            raise CharterError(
+                "on real data a sign-off is made with the role's own key, not on a page.",
+                "Type `sooner sign --what decision --role ROLE`: it says which line to sign.",
+            )
+        if says == "accept" and fields.get("read") != "yes":
+            raise UsageError("A decision is accepted by whoever has read its pack.", "Read the pack, then say so.")
+        invocation, role = self.desk.invocation, CHARTER_ROLES[identity.role]
+        with writer_lock(invocation.workspace.root):
+            self._same(stage, fields.get("decision", ""))
+            if says == "accept":
+                sign_as(invocation, role, "decision", demo=True, live=stage == "live", actor=identity.user)
+            else:
+                reason = fields.get("reason", "")[:_NOTE]
+                refuse_as(invocation, role, reason, live=stage == "live", actor=identity.user)
+            self.desk.store.log(
+                identity, "decision.accepted" if says == "accept" else "decision.refused",
+                subject=fields["decision"], detail={"stage": stage},
+            )  # fmt: skip
+        return RedirectResponse(f"/board#{stage}", status_code=303)
+
+    def _same(self, stage: str, sha256: str) -> None:
+        """Raise ConflictError unless the decision is still the one that the page showed."""
+        folder = _folder(self.desk.invocation.workspace, stage)
+        if folder is None or not (folder / "decision.json").exists():
+            raise DataError("there is no decision to sign.", "Run `sooner decide`.")
+        if file_digest(folder / "decision.json") != sha256:
+            raise ConflictError(
+                "There is a newer decision than the one you read, so nothing was signed.",
+                "Open the board's page again and read the new pack.",
+            )

@@ -1,0 +1,127 @@
+"""Signing on the board's page: the very bytes that were read, by the roles that must; a refusal stops a promotion."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from charter.contracts.files import file_digest, point, write_json
+from charter.errors import ReferredError, SignOffError
+from charter.policy import Policy
+from charter.signing import sign_as
+from charter.signoffs import read, require
+from serving.desk import Desk
+from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.conftest import ROOT, World
+
+PATH = "/board/decisions/test"
+
+
+@pytest.fixture
+def audit(world: World) -> Path:
+    """Leave an audit whose decision refers to the board, as `sooner decide` does, with the charter signed."""
+    council = world.invocation.council.folder
+    shutil.copy(ROOT / "council" / "charter.toml", council / "charter.toml")
+    policy = Policy.load(council / "charter.toml")
+    folder = world.workspace.audit / "run1"
+    write_json(folder / "findings.json", {"findings": []})
+    (folder / "report.html").write_text("<!doctype html><title>Pack</title><h1>Pack</h1>", encoding="utf-8")
+    write_json(
+        folder / "decision.json",
+        {
+            "schema_version": 1, "programme": "early_help", "run": "run1", "decision": "refer",
+            "sentence": "Too little data to say.", "charter_sha256": policy.sha256,
+            "findings_sha256": file_digest(folder / "findings.json"), "decided_at": "2026-09-28T09:00:00+00:00",
+            "verdicts": [],
+        },
+    )  # fmt: skip
+    point(world.workspace.audit, "run1")
+    for role in policy.signers("charter"):
+        sign_as(world.invocation, role.id, "charter", demo=True)
+    return folder
+
+
+@pytest.fixture
+def desk(world: World, audit: Path) -> Desk:
+    assert audit.exists()
+    return Desk.open(world.invocation, demo=True)
+
+
+def says(client: Client, answer: str, **fields: str) -> int:
+    hidden = client.form_of("/board", PATH)
+    return client.post(PATH, {**hidden, "says": answer, **fields}).status_code
+
+
+def as_(desk: Desk, who: str) -> Client:
+    client = Client(guarded(desk))
+    client.sign_in(who)
+    return client
+
+
+def test_two_roles_accept_on_the_page_and_the_door_opens(world: World, desk: Desk, audit: Path) -> None:
+    with pytest.raises(ReferredError):
+        require(world.invocation, audit, synthetic=True)
+    sro, cdo = as_(desk, "demo-sro"), as_(desk, "demo-cdo")
+    assert says(sro, "accept") == 400
+    assert says(sro, "accept", read="yes") == 303
+    assert "typed in a demonstration" in sro.get("/board").text
+    assert says(cdo, "accept", read="yes") == 303
+    assert require(world.invocation, audit, synthetic=True)["decision"] == "refer"
+    with pytest.raises(SignOffError):
+        require(world.invocation, audit, synthetic=False)
+    assert {one.kind for one in read(audit / "signoffs.toml")} == {"demo"}
+    signed = [entry for entry in desk.store.entries() if entry.action == "decision.accepted"]
+    assert [entry.role for entry in signed] == ["sro", "cdo"]
+    assert {entry.subject for entry in signed} == {file_digest(audit / "decision.json")}
+
+
+def test_a_refusal_ends_the_roles_own_sign_off_and_stops_a_promotion(world: World, desk: Desk, audit: Path) -> None:
+    sro, cdo = as_(desk, "demo-sro"), as_(desk, "demo-cdo")
+    for client in (sro, cdo):
+        assert says(client, "accept", read="yes") == 303
+    assert says(sro, "refuse") == 400
+    assert says(sro, "refuse", reason="The hospital feed is half empty.") == 303
+    assert "The hospital feed is half empty." in cdo.get("/board").text
+    with pytest.raises(SignOffError, match="The hospital feed is half empty"):
+        require(world.invocation, audit, synthetic=True)
+    assert [one.role for one in read(audit / "signoffs.toml")] == ["chief_data_officer"]
+    assert says(sro, "accept", read="yes") == 303
+    assert require(world.invocation, audit, synthetic=True)["run"] == "run1"
+
+
+def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, audit: Path) -> None:
+    sro = as_(desk, "demo-sro")
+    hidden = sro.form_of("/board", PATH)
+    path = audit / "decision.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("Too little", "Much too little"), encoding="utf-8")
+    assert sro.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 409
+    assert read(audit / "signoffs.toml") == ()
+
+
+def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) -> None:
+    sro = as_(desk, "demo-sro")
+    hidden = sro.form_of("/board", PATH)
+    path = audit / "decision.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"refer"', '"block"'), encoding="utf-8")
+    assert f'action="{PATH}"' not in sro.get("/board").text
+    forged = {**hidden, "decision": file_digest(path), "says": "accept", "read": "yes"}
+    assert sro.post(PATH, forged).status_code == 400
+    assert read(audit / "signoffs.toml") == ()
+
+
+def test_only_roles_that_sign_are_asked_and_on_real_data_none_on_a_page(desk: Desk) -> None:
+    for who in ("demo-board", "demo-dpo"):
+        page = as_(desk, who).get("/board").text
+        assert "Too little data to say." in page
+        assert f'action="{PATH}"' not in page
+    sro = as_(desk, "demo-sro")
+    hidden = sro.form_of("/board", PATH)
+    closed = Client(guarded(replace(desk, demo=False)))
+    closed.cookies = sro.cookies
+    assert "sooner sign --what decision" in closed.get("/board").text
+    assert closed.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403
+    worker = as_(desk, "demo-north-lead_practitioner")
+    assert worker.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403

@@ -197,6 +197,8 @@ class Policy:
     scenarios_at_least: int = 0
     live: Live = field(default_factory=Live)
     assessments: tuple[Assessment, ...] = ()
+    largest_lot: float = 0.0
+    """The largest share of a list's places that may be drawn by lot for a desk review; 0: exploration is off."""
 
     @classmethod
     def load(cls, path: Path, today: date | None = None) -> Policy:
@@ -295,6 +297,7 @@ def _read(raw: dict[str, Any], sha256: str) -> Policy:
         scenarios_at_least=top.take("scenarios_at_least", int, default=0),
         live=read_live(top.table("live")) if "live" in top.left else Live(),
         assessments=tuple(read_assessment(row, PURPOSES) for row in top.tables("assessment")),
+        largest_lot=_exploration(top.table("exploration")) if "exploration" in top.left else 0.0,
     )
     audit.done()
     top.done()
@@ -316,6 +319,17 @@ def _whole(policy: Policy) -> None:
     for what in ("charter", "decision"):
         if not policy.signers(what):
             raise CharterError(f"charter.toml names no role that signs a {what}.", f'Add signs = ["{what}"] to a role.')
+
+
+def _exploration(row: Table) -> float:
+    share: float = row.number("largest_share")
+    row.done()
+    if not 0 <= share <= 0.25:
+        raise CharterError(
+            "charter.toml: [exploration] lets a lottery take more than a quarter of a list.",
+            "Write largest_share between 0 and 0.25; without the table exploration is off.",
+        )
+    return share
 
 
 def _principle(row: Table) -> Principle:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,16 @@ __all__ = ["Place", "below_of", "check_fits", "margins_of", "places_of", "scored
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row of the matrix ended up: its list, its place in it from 1, and how it came to be there."""
+    """Where a row of the matrix ended up: its list, its place in it from 1, and how it came to be there.
+
+    `inclusion` is the probability with which it came to have a place: 1 by rank, less by lot.
+    """
 
     row: int
     header: IssuedList
     rank: int
     arm: str
+    inclusion: float = 1.0
 
 
 def scored(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64]:
@@ -65,29 +70,61 @@ def teams_of(council: Council, at: MatrixDate) -> NDArray[np.str_]:
 
 
 def places_of(
-    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList]
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    headers: Mapping[str, IssuedList],
+    share: float = 0.0,
 ) -> list[Place]:
     """Return the places on the lists `headers` (by team), by team and rank.
 
-    A row that its list leaves out (`excluded`) takes no place: the next one moves up.
+    A row that its list leaves out (`excluded`) takes no place: the next one moves up. The last `share` of the places
+    (rounded down) are drawn by lot from as many households below them as the team has places.
     """
-    return [place for place in _ordered(council, at, margins, headers) if place.rank <= place.header.capacity]
+    places: list[Place] = []
+    for _, found in groupby(_ordered(council, at, margins, headers), key=lambda place: place.header.team):
+        mine = list(found)
+        header = mine[0].header
+        drawn = int(share * header.capacity)
+        line = header.capacity - drawn
+        pool = sorted((place for place in mine if line < place.rank <= line + header.capacity), key=_lot(at))
+        inclusion = min(1.0, drawn / len(pool)) if pool else 1.0
+        places += [place for place in mine if place.rank <= line]
+        places += [
+            Place(place.row, header, line + number, "random", inclusion)
+            for number, place in enumerate(pool[:drawn], start=1)
+        ]
+    return places
+
+
+def _lot(at: MatrixDate) -> Callable[[Place], tuple[bytes, int]]:
+    """Return the lot of a place: by the names of its list and household, the same each time it is drawn."""
+
+    def lot(place: Place) -> tuple[bytes, int]:
+        name = f"{place.header.programme}/{place.header.id}/{at.entity[place.row].decode()}"
+        return hashlib.sha256(name.encode()).digest(), place.rank
+
+    return lot
 
 
 def below_of(
-    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList], number: int
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    headers: Mapping[str, IssuedList],
+    number: int,
+    taken: Collection[int] = (),
 ) -> list[Place]:
     """Return `number` places of each list drawn by lot from just below its line, for a second look; none is listed.
 
     Drawn from as many households below the line as there are places above it, by the lot of their names: the same each
-    time it is drawn.
+    time it is drawn. The rows `taken` have a place already.
     """
-    below: dict[str, list[tuple[bytes, int, Place]]] = {team: [] for team in headers}
+    below: dict[str, list[Place]] = {team: [] for team in headers}
     for place in _ordered(council, at, margins, headers):
-        if place.header.capacity < place.rank <= 2 * place.header.capacity:
-            lot = f"{place.header.programme}/{place.header.id}/{at.entity[place.row].decode()}"
-            below[place.header.team].append((hashlib.sha256(lot.encode()).digest(), place.rank, place))
-    return [place for found in below.values() for _, _, place in sorted(found, key=lambda one: one[:2])[:number]]
+        if place.header.capacity < place.rank <= 2 * place.header.capacity and place.row not in taken:
+            below[place.header.team].append(place)
+    return [place for found in below.values() for place in sorted(found, key=_lot(at))[:number]]
 
 
 def _ordered(

@@ -50,11 +50,13 @@ def records(
     *,
     timeline: Timelines | None = None,
     months: int = 0,
+    exploration: float = 0.0,
 ) -> list[tuple[Referral, tuple[str, ...]]]:
     """Return the referrals of `places` with their sealed records, and each one's people (pseudonyms), in order.
 
     `margins` (rows,) of the whole date; contributions are made for these places alone. With `timeline` a record keeps
-    what services recorded in `months` before the date.
+    what services recorded in `months` before the date; where a share of places is drawn by lot (`exploration`), that
+    share and with which probability the household came to have a place.
     """
     rows = np.array([place.row for place in places], dtype=np.int64)
     values = np.asarray(at.features[rows], dtype=np.float32)
@@ -91,6 +93,8 @@ def records(
         }
         if recorded is not None:
             record["timeline"] = {"months": months, "entries": [dict(entry) for entry in recorded[number]]}
+        if exploration:
+            record |= {"exploration": exploration, "inclusion": place.inclusion}
         made.append((_referral(record), tuple(person["person"] for person in people[number])))
     return made
 
@@ -189,12 +193,13 @@ def reproduce(invocation: Invocation, referral: str, matrix_folder: Path, timeli
         raise _differs(stored)
     at = matrix.at(date.fromisoformat(sealed["as_of"]))
     margins = scored(bundle, matrix, at)
-    places = places_of(invocation.council, at, margins, {header.team: header})
+    share = float(sealed.get("exploration", 0.0))
+    places = places_of(invocation.council, at, margins, {header.team: header}, share)
     mine = [place for place in places if at.entity[place.row].decode() == stored.entity]
     kept = sealed.get("timeline")
     again = records(
         bundle, matrix, at, margins, mine, ZoneInfo(sealed["time_zone"]), timeline=timeline if kept else None,
-        months=kept["months"] if kept else 0,
+        months=kept["months"] if kept else 0, exploration=share,
     )  # fmt: skip
     if again and again[0][0].sealed == stored.sealed:
         return again[0][0].sealed

@@ -64,6 +64,7 @@ class Need:
 class Settings:
     """All of worklist.toml that serving reads; `cooling_off` is in weeks by disposition.
 
+    `exploration_share` of a list's places are drawn by lot for a desk review; `rank` holds it to the charter's limit.
     Lists that are not `shown` are in shadow: issued and measured, on no page and in no answer.
     """
 
@@ -86,8 +87,8 @@ class Settings:
             _refuse(name, f"is not a section; the sections are {', '.join(sorted(_SECTIONS))}")
         section = worklist.get("list", {})
         share = float(worklist.get("exploration", {}).get("share", 0.0))
-        if share != 0.0:
-            _refuse("exploration", "share must be 0.0: the charter has not turned exploration on")
+        if not 0.0 <= share <= 1.0:
+            _refuse("exploration", "share lies between 0 and what the charter allows")
         days = int(section.get("days", 7))
         if not 1 <= days <= 92:
             _refuse("list", "days lies between 1 and 92")

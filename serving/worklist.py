@@ -24,7 +24,9 @@ from charter.contracts import SCHEMA_VERSION, table
 from charter.contracts.files import file_digest, point, write_json, write_text
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council import Council, Team
+from charter.errors import CharterError
 from charter.invocation import Invocation
+from charter.policy import Policy
 from charter.programme import Programme
 from serving import health
 from serving.actions import csv_text, export
@@ -32,6 +34,7 @@ from serving.bundle import Bundle
 from serving.database import connect, database_url, migrate
 from serving.elsewhere import give_way, held
 from serving.places import Place, below_of, places_of, scored, teams_of
+from serving.seal import read
 from serving.sealed import Timelines, records
 from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store, now_text
@@ -105,6 +108,7 @@ def rank(
     require_running(workspace)
     programme = Programme.load(invocation.programme_folder)
     settings = Settings.of(programme.worklist)
+    share = _exploration(council, settings)
     stopped = {one.name for one in suspensions(workspace) if one.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = Bundle.current(workspace)
@@ -119,12 +123,14 @@ def rank(
     try:
         headers, kept = _headers(invocation, store, settings, capacity, bundle, matrix, at, refresh, moment)
         elsewhere = held(store, invocation.programme, now_text(moment))
-        headers, places = give_way(headers, at.entity, elsewhere, partial(places_of, council, at, margins))
-        places += below_of(council, at, margins, headers, settings.second_look["below"])
+        place = partial(places_of, council, at, margins, share=share)
+        headers, places = give_way(headers, at.entity, elsewhere, place)
+        taken = {one.row for one in places}
+        places += below_of(council, at, margins, headers, settings.second_look["below"], taken)
         with invocation.progress("Explaining each referral", total=len(places)) as step:
             made = records(
                 bundle, matrix, at, margins, places, council.time_zone, timeline=timeline,
-                months=settings.timeline_months,
+                months=settings.timeline_months, exploration=share,
             )  # fmt: skip
             step(len(made))
         issued = [(header, _of_list(header, places, made)) for header in headers.values()]
@@ -142,6 +148,18 @@ def rank(
         )
     finally:
         store.close()
+
+
+def _exploration(council: Council, settings: Settings) -> float:
+    """Return the share of places that is drawn by lot; raise CharterError where the charter does not allow as much."""
+    share = settings.exploration_share
+    allowed = Policy.load(council.folder / "charter.toml").largest_lot if share else 0.0
+    if share > allowed:
+        raise CharterError(
+            f"worklist.toml draws {share:g} of each list by lot, and the charter allows {allowed:g}.",
+            "Set [exploration] share = 0.0, or ask the board for [exploration] largest_share in charter.toml.",
+        )
+    return share
 
 
 def _headers(
@@ -267,6 +285,7 @@ def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[
             "margin": repr(referral.margin),
             "band": referral.band,
             "arm": referral.arm,
+            "inclusion": repr(float(read(referral).get("inclusion", 1.0))),
         }
         for header in sorted(headers, key=lambda one: one.id)
         for referral in store.referrals(header.programme, header.id)

@@ -101,7 +101,7 @@ def _release_of(workspace: Workspace, bundle: str) -> str:
 def _rows(path: Path, contract: str) -> Iterator[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
         reader = csv.DictReader(handle)
-        missing = set(table(contract).names) - set(reader.fieldnames or ())
+        missing = {one.name for one in table(contract).columns if one.required} - set(reader.fieldnames or ())
         if missing:
             raise DataError(
                 f"{path.name} has no column {', '.join(sorted(missing))}.", f"Write it by the contract `{contract}`."

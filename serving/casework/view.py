@@ -78,6 +78,7 @@ class Row:
     data_to: str
     unseen: tuple[str, ...]
     also: tuple[Sought, ...] = ()
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def row(
         data_to=day_words(min(dates)) if dates else "",
         unseen=tuple(one["source"] for one in seeing if one["state"] in ("not seen", "late")),
         also=sought.get(referral.entity, ()),
+        drawn=referral.arm == "random",
     )
 
 

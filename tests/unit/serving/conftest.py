@@ -234,6 +234,11 @@ class World:
     def workspace(self) -> Workspace:
         return self.invocation.workspace
 
+    @property
+    def at(self) -> MatrixDate:
+        """The households at the list's date."""
+        return Matrix.open(self.matrix).at(AS_OF)
+
     def matrix_at(self, day: date) -> Path:
         """Leave the same households' matrix of another date, and return its folder."""
         folder = write_matrix(self.workspace.matrix / f"matrix-{day}", self.arrays)

@@ -116,7 +116,7 @@ def upgrade(
     quiet: Quiet = False,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would change.")] = False,
 ) -> None:
-    """Bring the casework database to the newest form, after a backup; check that charter, register and bundle read."""
+    """Bring the casework database to the newest form, after copies; check that all the rest still reads and serves."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     from serving.upgrade import planned, upgraded
 
@@ -124,7 +124,7 @@ def upgrade(
     backup = None if plan else upgraded(invocation)
     lines = [step.sentence for step in steps]
     if backup is not None:
-        lines.append(f"The database before is kept in {backup}.")
+        lines.append(f"What was there before is kept in {backup}.")
     invocation.report(
         {"steps": [step.document() for step in steps], "backup": str(backup) if backup else None}, "\n".join(lines)
     )

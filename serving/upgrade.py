@@ -1,12 +1,15 @@
 """Going to a newer Sooner: what would change, and the change with a backup before it.
 
 casework database   brought to the newest form; SQLite is copied first, PostgreSQL's own tools do that
-charter, register   read as they are: what no longer reads is named before anything is changed
-bundle              opened by its contract and self-tested: bundles of the last version still serve
+charter, register   read as they are and copied: roles signed those bytes, so no program edits them. What no longer
+                    reads is named before anything is changed, and so is a new key that is not stated yet
+snapshot            read by its contract
+bundle              opened by its contract and self-tested: bundles of the last version still serve; copied
 """
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -16,7 +19,8 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-from charter.contracts.files import pointed
+from charter.contracts import check_document
+from charter.contracts.files import new_folder, pointed, read_json
 from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.register import Register
@@ -51,27 +55,46 @@ def planned(invocation: Invocation) -> tuple[Step, ...]:
     Raises what reading the charter, the register or the bundle raises, so that it is said before anything is done.
     """
     now = _form(invocation)
-    Policy.load(invocation.council.folder / "charter.toml", today(invocation))
-    Register.load(invocation.council.folder / "register.toml")
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    register = Register.load(invocation.council.folder / "register.toml")
     folder = pointed(invocation.workspace.bundle)
     if folder is not None:
         self_test(Bundle.open(folder))
+    snapshot = pointed(invocation.workspace.store)
+    if snapshot is not None:
+        check_document("snapshot", read_json(snapshot / "manifest.json"))
     was, will = (f"form {now}", f"form {forms()[-1]}") if now else ("none yet", "none yet")
-    served = f"{folder.name} serves" if folder else "none yet"
     return (
         Step("Casework database", was, will),
-        Step("Charter and register", "read", "read"),
-        Step("Bundle", served, served),
+        _same("Charter", f"version {policy.version} reads, and stays as it was signed"),
+        _same("Register", _register(register)),
+        _same("Snapshot", f"{snapshot.name} reads" if snapshot else "none yet"),
+        _same("Bundle", f"{folder.name} serves" if folder else "none yet"),
+    )
+
+
+def _same(what: str, words: str) -> Step:
+    return Step(what, words, words)
+
+
+def _register(register: Register) -> str:
+    """Say that the register reads, and for how many feeds it does not state yet who is shown details."""
+    silent = sum(source.display and not source.details_to for source in register.sources)
+    return "reads" + (
+        f"; {silent} displayed feeds name no role in details_to, so nobody sees details" if silent else ""
     )
 
 
 def upgraded(invocation: Invocation, now: datetime | None = None) -> Path | None:
-    """Bring the database to the newest form; return the copy made of it before, or None where nothing had to change."""
+    """Bring the database to the newest form; return the folder of copies made before, or None where nothing changes.
+
+    The folder has the database (SQLite), charter, register, sign-offs and the bundle in use.
+    """
     before = _form(invocation)
     if before is None or before == forms()[-1]:
         return None
     url = database_url(invocation.workspace)
-    backup = _copy(invocation, url, now or datetime.now(UTC)) if url.startswith("sqlite") else None
+    backup = _copy(invocation, url, now or datetime.now(UTC))
     engine = connect(url)
     migrate(engine)
     engine.dispose()
@@ -91,11 +114,19 @@ def _form(invocation: Invocation) -> str | None:
 
 
 def _copy(invocation: Invocation, url: str, moment: datetime) -> Path:
-    """Copy the database as it stands, writers or not, with SQLite's own backup."""
-    folder = invocation.workspace.root / "backup"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"casework-{moment:%Y%m%dT%H%M%S}.db"
-    with closing(sqlite3.connect(str(make_url(url).database))) as source, closing(sqlite3.connect(path)) as target:
-        source.backup(target)
-    path.chmod(0o600)
-    return path
+    """Copy what an upgrade rests on; the database as it stands, writers or not, with SQLite's own backup."""
+    folder: Path = invocation.workspace.root / "backup" / f"{moment:%Y%m%dT%H%M%S}"
+    with new_folder(folder) as beside:
+        beside.chmod(0o700)
+        for name in ("charter.toml", "register.toml", "signoffs.toml"):
+            if (invocation.council.folder / name).exists():
+                shutil.copy(invocation.council.folder / name, beside / name)
+        served = pointed(invocation.workspace.bundle)
+        if served is not None:
+            shutil.copytree(served, beside / "bundle" / served.name)
+        if url.startswith("sqlite"):
+            path = beside / "casework.db"
+            with closing(sqlite3.connect(str(make_url(url).database))) as now, closing(sqlite3.connect(path)) as kept:
+                now.backup(kept)
+            path.chmod(0o600)
+    return folder

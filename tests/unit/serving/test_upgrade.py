@@ -5,15 +5,20 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
+from charter.contracts.files import content_id, point, write_json
 from charter.errors import DataError
+from serving.bundle import Bundle, bundle
 from serving.database import connect, database_url, form, forms, migrate, reading, writing
+from serving.desk import Desk
 from serving.upgrade import planned, upgraded
 from serving.worklist import rank
-from tests.unit.serving.conftest import AS_OF, ROOT, World
+from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def ranked(world: World) -> World:
 
 def test_the_newest_form_needs_nothing(ranked: World) -> None:
     steps = planned(ranked.invocation)
-    assert [step.now == step.then for step in steps] == [True, True, True]
+    assert [step.now == step.then for step in steps] == [True] * 5
     assert steps[0].sentence == f"Casework database: form {forms()[-1]}."
     assert upgraded(ranked.invocation) is None
 
@@ -60,7 +65,12 @@ def test_a_database_of_a_newer_sooner_is_refused_and_its_copy_is_whole(ranked: W
     assert planned(ranked.invocation)[0].sentence == f"Casework database: form 9999 -> form {forms()[-1]}."
     with pytest.raises(DataError, match="newer Sooner"):
         upgraded(ranked.invocation)
-    (copy,) = (ranked.workspace.root / "backup").glob("casework-*.db")
+    (copy,) = (ranked.workspace.root / "backup").glob("*/casework.db")
+    council, served = ranked.invocation.council.folder, Bundle.current(ranked.workspace)
+    for name in ("charter.toml", "register.toml"):
+        assert (copy.parent / name).read_bytes() == (council / name).read_bytes()
+    assert Bundle.open(copy.parent / "bundle" / served.id).id == served.id
+    assert copy.parent.stat().st_mode & 0o077 == 0
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("SELECT count(*) FROM lists").fetchone() == (4,)
 
@@ -70,3 +80,30 @@ def test_a_bundle_that_does_not_serve_is_said_before_anything_is_done(ranked: Wo
     (folder / "model.lgb").write_text("half a model")
     with pytest.raises(DataError, match="not the one that was promoted"):
         planned(ranked.invocation)
+
+
+def test_a_bundle_of_the_first_form_still_ranks_and_serves(ranked: World) -> None:
+    """What later versions added is taken out, and the bundle is made as the first version made it."""
+    now = {"details_to": ["front_door"], "confidential": False, "signals": {}}
+    bundle(ranked.invocation, ranked.release, {name: {**one, **now} for name, one in SERVICES.items()})
+    served = Bundle.current(ranked.workspace)
+    manifest = {k: v for k, v in served.manifest.items() if k not in ("abstention", "charter_sha256", "id")}
+    first = ("title", "contact", "promised_lag_days", "display")
+    manifest["services"] = {
+        name: {key: service[key] for key in first} for name, service in served.manifest["services"].items()
+    }
+    manifest["id"] = content_id(manifest)
+    folder = ranked.workspace.bundle / manifest["id"]
+    shutil.copytree(served.folder, folder)
+    write_json(folder / "manifest.json", manifest)
+    point(ranked.workspace.bundle, manifest["id"])
+    later = AS_OF + timedelta(days=7)
+    rank(ranked.invocation, ranked.matrix_at(later), later)
+    assert planned(ranked.invocation)[4].sentence == f"Bundle: {manifest['id']} serves."
+    desk = Desk.open(ranked.invocation, demo=True)
+    client = Client(guarded(desk))
+    client.sign_in("demo-north-lead_practitioner")
+    for referral in desk.store.referrals("early_help", f"north-{later}"):
+        assert referral.bundle == manifest["id"]
+        assert client.get(f"/cases/{referral.id}").status_code == 200
+    assert client.get("/worklists/north").text.count('class="sooner-card"') == 8

@@ -142,7 +142,7 @@ class World:
         for name, column in kind.__dataclass_fields__.items():
             text = filled.get(name, "")
             if not text:
-                values[name] = None
+                values[name] = "" if name == "area" else None
             elif name in ("birth_date", "death_date"):
                 values[name] = date.fromisoformat(text)
             elif name == "amount":
@@ -214,6 +214,7 @@ def answer(world: World, question: Question, rows: MatrixDate, row: int, compone
         "value": "-" if np.isnan(value) else f"{value:g}",
         "seen": str(seen) if seen else "",
         "members": str(rows.members[row]),
+        "area": rows.area[row].decode(),
         "outcome_at": said_moment(world, int(rows.outcome_at[row, place])),
         "outcome_known_at": said_moment(world, int(rows.outcome_known_at[row, place])),
         "outcome_seen": "yes" if rows.outcome_seen[row, place] else "no",

@@ -58,7 +58,7 @@ demo: .venv/.demo ## a fictional borough from extracts to worklist, then serve o
 	  $(if $(UNFAIR),--unfair $(UNFAIR)) $(if $(filter 0,$(SERVE)),--no-serve)
 
 test: .venv/.dev check ## every check and test that should pass before a change lands
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not deep"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not deep"
 
 check: .venv/.dev ## formatting, lint, types, imports, and documents that lag behind the code
 	@$(BIN)/ruff format --check .

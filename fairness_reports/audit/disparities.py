@@ -140,8 +140,10 @@ def _choose(
     """Return the bootstrap's percentiles where there is enough, else the closed form; always around the estimate."""
     low, high = small[0].copy(), small[1].copy()
     if enough.any() and len(draws):
+        drawn = draws[:, enough]
         # A draw without anybody to divide by says nothing; where there is enough it hardly ever happens.
-        low[enough], high[enough] = np.nanpercentile(draws[:, enough], _LEVELS, axis=0)
+        percentile = np.nanpercentile if np.isnan(drawn).any() else np.percentile
+        low[enough], high[enough] = percentile(drawn, _LEVELS, axis=0)
     return np.fmin(low, estimate), np.fmax(high, estimate)
 
 

@@ -44,6 +44,14 @@ MEASURES: Mapping[str, Measure] = {
             (_TN, _FP, _FN, _TP, _UNSELECTED, _SELECTED),
             False,
         ),
+        # Where a group's outcomes are known less often, its other figures speak of fewer of its people.
+        Measure(
+            "outcome_known",
+            "Share whose outcome is known",
+            (_TN, _FP, _FN, _TP),
+            (_TN, _FP, _FN, _TP, _UNSELECTED, _SELECTED),
+            True,
+        ),
         Measure("base_rate", "Share with a later need", (_FN, _TP), (_TN, _FP, _FN, _TP), True),
         Measure("recall", "Share of later need that was on a worklist", (_TP,), (_FN, _TP), True),
         Measure("false_negative_rate", "Missed help: share of later need on no worklist", (_FN,), (_FN, _TP), True),

@@ -31,7 +31,7 @@ CELLS = 6
 UNKNOWN = -1
 """The label of a row whose outcome is not known: counted as selected or not, and in no measure that needs a label."""
 
-_DRAWN_AT_ONCE = 20_000_000
+_DRAWN_AT_ONCE = 2_000_000
 
 _MANY_ALIKE = 8
 """Clusters of one pattern beyond which the pattern is drawn at once rather than cluster by cluster."""
@@ -148,20 +148,48 @@ class Tally:
         shares = np.r_[self.weight[common], len(of_rare)] / clusters
         drawn = rng.multinomial(clusters, shares, size=resamples)
         times = np.zeros((resamples, kinds))
+        # One resample at a time stays within the processor's cache, which is several times as fast as all at once.
+        for one, left in enumerate(drawn[:, -1] if len(of_rare) else ()):
+            chosen = of_rare[rng.integers(0, len(of_rare), int(left), dtype=np.uint32)]
+            times[one] = np.bincount(chosen, minlength=kinds)
         times[:, common] = drawn[:, :-1]
-        if len(of_rare):
-            left = drawn[:, -1]
-            chosen = of_rare[rng.integers(0, len(of_rare), int(left.sum()), dtype=np.uint32)]
-            place = np.repeat(np.arange(resamples) * kinds, left) + chosen
-            times += np.bincount(place, minlength=resamples * kinds).reshape(resamples, kinds)
         return times
+
+    @cached_property
+    def _visible(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Clusters by group (and by everyone else) and by which cells they have anybody in (groups, 2^cells)."""
+        bits = 2 ** np.arange(CELLS)
+        place = np.arange(len(self.names)) * 2**CELLS
+        everyone = self.patterns.sum(axis=1, keepdims=True)
+        group, rest = (
+            np.bincount(
+                (place + (counts > 0) @ bits).ravel(),
+                np.repeat(self.weight, len(self.names)),
+                len(self.names) * 2**CELLS,
+            ).reshape(len(self.names), 2**CELLS)
+            for counts in (self.patterns, everyone - self.patterns)
+        )
+        return group, rest
+
+    @cached_property
+    def _products(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sums over clusters of one cell's count times another's, by group (and by everyone else).
+
+        Shape (groups, cells, cells). Counts are whole numbers, so that the sums are exact in any order.
+        """
+        by_group = self.patterns.transpose(1, 2, 0)
+        everyone = self.patterns.sum(axis=1)
+        weighted = everyone * self.weight[:, None]
+        group = (by_group * self.weight) @ by_group.transpose(0, 2, 1)
+        crossed = by_group @ weighted
+        rest = everyone.T @ weighted - crossed - crossed.transpose(0, 2, 1) + group
+        return group, rest
 
     def clusters(self, below: NDArray[np.float64], *, rest: bool) -> NDArray[np.int64]:
         """Return how many clusters have anybody in the cells `below`, by group (or among everyone else)."""
-        rows = self.patterns @ below
-        if rest:
-            rows = rows.sum(axis=1, keepdims=True) - rows
-        return np.asarray(self.weight @ (rows > 0), dtype=np.int64)
+        bits = int((2 ** np.arange(CELLS)) @ (below > 0))
+        counted = (np.arange(2**CELLS) & bits) > 0
+        return (self._visible[rest] @ counted).astype(np.int64)
 
     def moments(
         self, above: NDArray[np.float64], below: NDArray[np.float64], *, rest: bool
@@ -170,8 +198,5 @@ class Tally:
 
         a and b are a cluster's counts in the cells weighted by `above` and `below` (cells,).
         """
-        a, b = self.patterns @ above, self.patterns @ below
-        if rest:
-            a, b = a.sum(axis=1, keepdims=True) - a, b.sum(axis=1, keepdims=True) - b
-        weight = self.weight.astype(np.float64)
-        return weight @ (a * a), weight @ (a * b), weight @ (b * b)
+        products = self._products[rest]
+        return products @ above @ above, products @ above @ below, products @ below @ below

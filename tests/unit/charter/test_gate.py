@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import charter.gate
 from charter.contracts import check_document
-from charter.gate import decide
+from charter.gate import decide, visible_gap
 from charter.invocation import shipped_council
 from charter.policy import Gate, Policy, Waiver
 from fairness_reports.audit.intervals import newcombe, score_ratio, wilson
@@ -360,3 +363,64 @@ def test_fewer_cases_than_the_charter_asks_for_block() -> None:
     decision = decided(finding((600, 1000, 5000, 8000)), red_lines=[LINE])
     assert decision["decision"] == "block"
     assert "has 1 of the 15" in decision["sentence"]
+
+
+SHADOW = dataclasses.replace(REACHED, id="listed", measure="selection_rate", stages=("shadow",))
+WEEKS = CHARTER.live.shadow_weeks
+
+
+def in_shadow(days: int, **changes: Any) -> dict[str, Any]:
+    period = {"first": "2026-06-01", "last": "2026-08-01", "days": days, "dates": 3, "outcomes_due": "2027-09-01"}
+    return {"stage": "shadow", "period": period} | changes
+
+
+def test_lists_that_were_long_enough_in_shadow_pass_until_their_outcomes_are_known() -> None:
+    row = finding((600, 1000, 5000, 8000), measure="selection_rate")
+    decision = decided(row, gates=(SHADOW, REACHED), changes=in_shadow(7 * WEEKS))
+    assert decision["decision"] == "pass"
+    assert [verdict["gate"] for verdict in decision["verdicts"]] == ["listed"], "nobody knows the outcomes yet"
+    assert decision["next_decision_by"] == "2027-09-01"
+
+
+def test_too_short_a_shadow_blocks_however_fair() -> None:
+    row = finding((600, 1000, 5000, 8000), measure="selection_rate")
+    decision = decided(row, gates=(SHADOW,), changes=in_shadow(7 * WEEKS - 1))
+    assert decision["decision"] == "block"
+    assert f"in shadow for {WEEKS - 1} of the {WEEKS} weeks" in decision["sentence"]
+    assert decided(row, gates=(SHADOW,), changes=in_shadow(0, period=None))["decision"] == "block"
+
+
+def test_a_drift_of_who_is_listed_blocks_and_another_drift_does_not() -> None:
+    row = finding((600, 1000, 5000, 8000), measure="selection_rate")
+    drift = {"title": "Black (ethnicity) among the newly listed", "about": "selection", "reference": 0.1}
+    drift |= {"tolerance": 0.1, "mean": 0.5, "interval": [0.4, 0.6], "n": 90, "alarm": "2026-07-01"}
+
+    def with_drift(**changes: Any) -> Any:
+        return decided(row, gates=(SHADOW,), changes=in_shadow(70, drift=[drift | changes]))
+
+    blocked = with_drift()
+    assert blocked["decision"] == "block"
+    assert "Black (ethnicity) among the newly listed since 2026-07-01" in blocked["sentence"]
+    assert with_drift(about="input")["decision"] == "pass"
+    assert with_drift(alarm=None)["decision"] == "pass"
+
+
+def test_the_gap_that_would_be_seen_is_that_of_the_decision() -> None:
+    row = finding((30, 50, 500, 800))
+    (verdict,) = decided(row)["verdicts"]
+    assert visible_gap(REACHED, row) == verdict["smallest_visible_gap"]
+
+
+def test_the_examples_of_this_file_take_every_branch_of_the_gate(tmp_path: Path) -> None:
+    """Its examples alone: what random counts happen to reach is no evidence."""
+    gate = Path(charter.gate.__file__)
+    data = f"--data-file={tmp_path / 'coverage'}"
+    run = ["run", data, "--branch", f"--include={gate}", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
+    chosen = ["-k", "not every_branch and not never_opens and not every_verdict", __file__]
+    root = gate.parents[1]
+    ran = subprocess.run([sys.executable, "-m", "coverage", *run, *chosen], cwd=root, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout
+    report = ["report", data, "--show-missing", "--fail-under=100"]
+    said = subprocess.run([sys.executable, "-m", "coverage", *report], cwd=root, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout
+    assert "charter/gate.py" in said.stdout

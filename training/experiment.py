@@ -27,6 +27,7 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
 from charter.policy import Policy
+from charter.threads import one_thread
 from training import page
 from training.abstention import sight
 from training.coverage import coverage, share_seen
@@ -38,7 +39,6 @@ from training.models import words
 from training.planning import Plan, fold_document, make_plan
 from training.run import Run, keep, make_current, write_scores
 from training.search import Found, search
-from training.threads import one_thread
 from training.treatment import treatment
 
 __all__ = ["train"]

@@ -8,11 +8,11 @@ from pathlib import Path
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
+from charter.threads import one_thread
 from training.fitting import fit_candidate
 from training.planning import make_plan
 from training.run import Run
 from training.settings import Settings
-from training.threads import one_thread
 
 __all__ = ["retrain"]
 

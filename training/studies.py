@@ -24,6 +24,7 @@ from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import file_digest, write_json
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
+from charter.threads import one_thread
 from training import metrics
 from training.boosting import predict
 from training.bootstrap import Counts, Draws, interval
@@ -35,7 +36,6 @@ from training.lists import Period
 from training.planning import Plan, make_plan
 from training.run import Run
 from training.settings import Settings
-from training.threads import one_thread
 
 __all__ = ["FILE", "study"]
 

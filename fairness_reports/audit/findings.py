@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from charter.contracts.files import content_id
+from charter.threads import one_thread
 from fairness_reports.audit.disparities import Disparity, Side, disparities
 from fairness_reports.audit.measures import Measure
 from fairness_reports.audit.tally import Grouping, Tally, cells
@@ -60,6 +61,7 @@ def measured(
     return tallied(tally, measures, about, resamples=resamples, seed=seed)
 
 
+@one_thread()
 def tallied(
     tally: Tally, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
@@ -81,6 +83,7 @@ def whole(
     return tallied_whole(tally, measures, about, resamples=resamples, seed=seed)
 
 
+@one_thread()
 def tallied_whole(
     tally: Tally, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:

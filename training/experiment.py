@@ -142,9 +142,12 @@ def _keep(
         shutil.rmtree(final)
     with new_folder(final) as folder:
         (folder / "models").mkdir()
+        (folder / "folds").mkdir()
         for name, fitted in trained.candidates.items():
             write_text(folder / "models" / f"{name}.lgb", fitted.text or "")
         write_text(folder / "model.lgb", candidate.text or "")
+        for fold, fitted_of in trained.by_fold.items():
+            write_text(folder / "folds" / f"{fold}.lgb", fitted_of[results.model].text or "")
         if "points" in trained.candidates:
             write_text(folder / "baseline.lgb", trained.candidates["points"].text or "")
         write_scores(folder / "scores.parquet", results.scored)

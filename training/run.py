@@ -6,6 +6,7 @@
     model.lgb          the candidate: the model to audit, sign and release, as LightGBM native text
     baseline.lgb       the points list, for serving to fall back on
     models/NAME.lgb    each model that can be released
+    folds/FOLD.lgb     the candidate's kind as each fold learned it, for the audit to see how steady it is
 
 A run's id is made of what went in (matrix, settings, code of this room is not part of it), so the same run trained
 again gives the same id and must give the same bytes.

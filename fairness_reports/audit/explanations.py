@@ -3,6 +3,9 @@
 Values are those of shap's TreeExplainer in its tree-path-dependent mode, in the units of the margin (log-odds); they
 say what the model does, not what causes a need. A feature's weight is its mean absolute value; a group's lean is the
 mean value, which says which way the feature moved that group's scores.
+
+Weights are steady where the models that each fold learned, from other years, give the same features the same weight on
+the same people.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from charter.errors import DataError
 from fairness_reports.audit.people import People
 from fairness_reports.audit.tally import Grouping
 
-__all__ = ["SAMPLE", "Explained", "explain"]
+__all__ = ["SAMPLE", "Explained", "agreement", "explain", "weights_by_fold"]
 
 SAMPLE = 1500
 """People drawn for the overall figures; groups are topped up to PER_GROUP."""
@@ -64,8 +67,6 @@ def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Gr
 
     Raises DataError where the model's features are not the matrix's.
     """
-    import shap  # type: ignore[import-untyped]  # it ships no types
-
     booster = lgb.Booster(model_file=str(model))
     if booster.feature_name() != [name.replace(" ", "_") for name in matrix.features]:
         raise DataError("the model's features are not those of its matrix.", "Run `sooner train` again.")
@@ -81,13 +82,40 @@ def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Gr
                 chosen.update(rng.choice(inside, min(PER_GROUP, len(inside)), replace=False).tolist())
     sampled = np.array(sorted(chosen), dtype=np.int64)
     data = _features(matrix, people, sampled)
+    values = _values(booster, data)
+    return Explained(tuple(matrix.features), values, data, sampled, people.cluster[sampled], np.isin(sampled, uniform))
+
+
+def weights_by_fold(folds: Path, explained: Explained) -> dict[str, NDArray[np.float64]]:
+    """Return by fold the weight (features,) that the model learned in it gives each feature, on the uniform sample.
+
+    `folds` holds one `FOLD.lgb` a fold; empty where there is none.
+    """
+    data = explained.data[explained.drawn]
+    models = {path.stem: lgb.Booster(model_file=str(path)) for path in sorted(folds.glob("*.lgb"))}
+    return {fold: np.abs(_values(booster, data)).mean(axis=0) for fold, booster in models.items()}
+
+
+def agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return Spearman's correlation of two orders of features by weight; NaN where one of them has no order."""
+    from scipy.stats import rankdata  # type: ignore[import-untyped]  # it ships no types
+
+    first, second = (rankdata(weights) - (len(weights) + 1) / 2 for weights in (one, other))
+    spread = float(np.sqrt((first @ first) * (second @ second)))
+    return float(first @ second) / spread if spread else float("nan")
+
+
+def _values(booster: lgb.Booster, data: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the SHAP values (rows, features) of a model on rows."""
+    import shap  # type: ignore[import-untyped]  # it ships no types
+
     with warnings.catch_warnings():
         # shap says that a binary classifier's values may come as a list; they are checked for their shape below.
         warnings.filterwarnings("ignore", "LightGBM binary classifier", UserWarning)
         values = np.asarray(shap.TreeExplainer(booster).shap_values(data, check_additivity=False), dtype=np.float64)
     if values.shape != data.shape:
         raise DataError("shap gave no single value per feature of this model.", "Use the versions of constraints.txt.")
-    return Explained(tuple(matrix.features), values, data, sampled, people.cluster[sampled], np.isin(sampled, uniform))
+    return values
 
 
 def _features(matrix: Matrix, people: People, rows: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -16,14 +16,14 @@ from charter.scenarios import of_council
 from charter.signoffs import today
 from fairness_reports.audit.alternatives import contributions, without
 from fairness_reports.audit.disparities import Side
-from fairness_reports.audit.explanations import Explained, explain
+from fairness_reports.audit.explanations import Explained, agreement, explain, weights_by_fold
 from fairness_reports.audit.findings import About, compared, figure
 from fairness_reports.audit.means import averages
 from fairness_reports.audit.minimisation import added
 from fairness_reports.audit.programme import AT, RESAMPLES, SEED, Audited, findings_of, gather
 from fairness_reports.audit.proxies import TOGETHER, proxies
 from fairness_reports.audit.tally import Grouping
-from fairness_reports.publish.pictures import beeswarm
+from fairness_reports.publish.pictures import beeswarm, dependence
 from fairness_reports.publish.report import Pack, render
 
 __all__ = ["audit"]
@@ -40,7 +40,7 @@ def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[st
         explained = explain(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
         step()
         document = findings_of(audited)
-        document["findings"] += shap_findings(audited, explained)
+        document["findings"] += shap_findings(audited, explained) + steadiness(audited, explained)
         document["findings"] += _what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
         step()
@@ -61,6 +61,7 @@ def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[st
             policy=audited.policy,
             resamples=RESAMPLES,
             beeswarm=beeswarm(explained, _titles(audited)),
+            dependence=dependence(explained, _titles(audited)),
         )
         write_text(folder / "report.html", render(pack))
         point(invocation.workspace.audit, folder.name)
@@ -107,6 +108,26 @@ def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]
                     value = float(values[i]) if n else None
                     rows.append(_contribution(of_group.of(measure).part(feature), value, n, households))
     return rows + _gaps(audited, explained)
+
+
+def steadiness(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+    """Return the weight that each fold's model gives each feature, and how far its order is the released model's.
+
+    Nothing where the run kept no models of its folds.
+    """
+    drawn = int(explained.drawn.sum())
+    households = len(np.unique(explained.cluster[explained.drawn]))
+    released = explained.weight()
+    rows = []
+    for fold, weights in weights_by_fold(audited.run / "folds", explained).items():
+        about = About("fold_weight", None, audited.model, f"fold {fold}", note="of a drawn sample of people's dates")
+        rows += [
+            _contribution(about.part(feature), float(weight), drawn, households)
+            for feature, weight in zip(explained.features, weights, strict=True)
+        ]
+        same = agreement(weights, released)
+        rows.append(_contribution(about.of("fold_agreement"), None if np.isnan(same) else same, drawn, households))
+    return rows
 
 
 def _gaps(audited: Audited, explained: Explained) -> list[dict[str, Any]]:

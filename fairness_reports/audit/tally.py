@@ -33,6 +33,9 @@ UNKNOWN = -1
 
 _DRAWN_AT_ONCE = 2_000_000
 
+_CACHED = 32_000
+"""Clusters drawn one by one in one go: as many as stay within the processor's cache, which is several times as fast."""
+
 _MANY_ALIKE = 8
 """Clusters of one pattern beyond which the pattern is drawn at once rather than cluster by cluster."""
 
@@ -148,10 +151,12 @@ class Tally:
         shares = np.r_[self.weight[common], len(of_rare)] / clusters
         drawn = rng.multinomial(clusters, shares, size=resamples)
         times = np.zeros((resamples, kinds))
-        # One resample at a time stays within the processor's cache, which is several times as fast as all at once.
-        for one, left in enumerate(drawn[:, -1] if len(of_rare) else ()):
-            chosen = of_rare[rng.integers(0, len(of_rare), int(left), dtype=np.uint32)]
-            times[one] = np.bincount(chosen, minlength=kinds)
+        together = max(1, _CACHED // max(len(of_rare), kinds))
+        for start in range(0, resamples if len(of_rare) else 0, together):
+            left = drawn[start : start + together, -1]
+            chosen = of_rare[rng.integers(0, len(of_rare), int(left.sum()), dtype=np.uint32)]
+            place = np.repeat(np.arange(len(left)) * kinds, left) + chosen
+            times[start : start + together] = np.bincount(place, minlength=len(left) * kinds).reshape(-1, kinds)
         times[:, common] = drawn[:, :-1]
         return times
 
@@ -161,12 +166,11 @@ class Tally:
         bits = 2 ** np.arange(CELLS)
         place = np.arange(len(self.names)) * 2**CELLS
         everyone = self.patterns.sum(axis=1, keepdims=True)
+        weight = np.repeat(self.weight, len(self.names))
         group, rest = (
-            np.bincount(
-                (place + (counts > 0) @ bits).ravel(),
-                np.repeat(self.weight, len(self.names)),
-                len(self.names) * 2**CELLS,
-            ).reshape(len(self.names), 2**CELLS)
+            np.bincount((place + (counts > 0) @ bits).ravel(), weight, len(self.names) * 2**CELLS)
+            .astype(np.float64)
+            .reshape(len(self.names), 2**CELLS)
             for counts in (self.patterns, everyone - self.patterns)
         )
         return group, rest

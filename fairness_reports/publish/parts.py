@@ -10,7 +10,7 @@ from fairness_reports.audit.minimisation import ADDED
 from fairness_reports.audit.proxies import TOGETHER
 from fairness_reports.publish.words import UNKNOWN, between, number, share
 
-__all__ = ["adds", "capacities", "linked", "proxies", "responses", "services"]
+__all__ = ["adds", "capacities", "folds", "linked", "proxies", "responses", "services"]
 
 Row = Mapping[str, Any]
 
@@ -41,6 +41,25 @@ def capacities(rows: Sequence[Row], characteristic: str) -> dict[str, Any]:
                 "auc_interval": between(areas[group]["interval"], number) if group in areas else UNKNOWN,
             }
             for group in groups
+        ],
+    }
+
+
+def folds(rows: Sequence[Row], top: Sequence[Row], names: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return the weight of the features of `top` as each fold learned it, and how far each fold's order agrees."""
+    weights = {(row["at"], row["component"]): row["estimate"] for row in rows if row["measure"] == "fold_weight"}
+    agreed = {row["at"]: row["estimate"] for row in rows if row["measure"] == "fold_agreement"}
+    if not agreed:
+        return None
+    return {
+        "columns": [at.removeprefix("fold ") for at in agreed],
+        "agreed": [number(value) for value in agreed.values()],
+        "rows": [
+            {
+                "feature": names.get(one["component"], one["component"]),
+                "cells": [number(weights.get((at, one["component"]))) for at in agreed] + [number(one["estimate"])],
+            }
+            for one in top
         ],
     }
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fairness_reports.audit.explanations import Explained
 
-__all__ = ["beeswarm"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["beeswarm", "dependence"]
 
 _SHOWN = 12
+_PANELS = 6
+_ACROSS = 3
 
 Floats = NDArray[np.floating]
 
@@ -49,12 +56,58 @@ def beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
         axes.set_xlabel("Contribution; right: up the list")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
-        figure.tight_layout()
-        held = io.BytesIO()
-        # Without the software's name the same values make the same bytes.
-        figure.savefig(held, format="png", metadata={"Software": None})
+        return _png(figure)
     finally:
         plt.close(figure)
+
+
+def dependence(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
+    """Return the uniform sample's SHAP values against the feature's values as a PNG data address.
+
+    One panel for each of the features with the largest mean absolute value. Values that repeat are spread a little;
+    the outermost hundredth is drawn at the edge, so that no single household stands apart; rings at the left: not seen.
+    """
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    values, data = explained.values[explained.drawn], explained.data[explained.drawn].astype(np.float64)
+    weight = np.abs(values).mean(axis=0)
+    order = [column for column in np.argsort(-weight, kind="stable")[:_PANELS] if weight[column] > 0]
+    if not order:
+        return ""
+    rng = np.random.default_rng(seed)
+    rows = -(-len(order) // _ACROSS)
+    figure, grid = plt.subplots(rows, _ACROSS, figsize=(10, 2.9 * rows), dpi=110, squeeze=False)
+    try:
+        for axes in grid.flat[len(order) :]:
+            axes.remove()
+        for axes, column in zip(grid.flat, order, strict=False):
+            seen = ~np.isnan(data[:, column])
+            across = data[seen, column]
+            low, high = np.percentile(across, [1, 99]) if len(across) else (0.0, 1.0)
+            width = float(high - low) or 1.0
+            place = np.clip(across, low, high) + rng.uniform(-0.012, 0.012, len(across)) * width
+            axes.scatter(place, values[seen, column], s=7, alpha=0.45, color="#1d70b8", linewidths=0)
+            aside = low - 0.12 * width + rng.uniform(-0.012, 0.012, int((~seen).sum())) * width
+            axes.scatter(aside, values[~seen, column], s=9, facecolors="none", edgecolors="#6f777b", linewidths=0.6)
+            axes.axhline(0, color="#0b0c0c", linewidth=0.8)
+            axes.set_xlabel(textwrap.fill(titles[column], 42), fontsize=9)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(labelsize=8)
+        for axes in grid[:, 0]:
+            axes.set_ylabel("Contribution", fontsize=9)
+        return _png(figure)
+    finally:
+        plt.close(figure)
+
+
+def _png(figure: Figure) -> str:
+    figure.tight_layout()
+    held = io.BytesIO()
+    # Without the software's name the same values make the same bytes.
+    figure.savefig(held, format="png", metadata={"Software": None})
     return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
 
 

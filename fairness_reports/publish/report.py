@@ -13,7 +13,7 @@ from markupsafe import Markup
 from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
 from fairness_reports.audit.measures import MEASURES as COUNTED
 from fairness_reports.publish.figures import Bar, Dot, bars, dots
-from fairness_reports.publish.parts import adds, capacities, linked, proxies, responses, services
+from fairness_reports.publish.parts import adds, capacities, folds, linked, proxies, responses, services
 from fairness_reports.publish.words import UNKNOWN, between, hundred, number, share, signed
 
 __all__ = ["ANSWERS", "FEWEST", "Pack", "few", "gate_table", "render", "shown"]
@@ -66,6 +66,7 @@ class Pack:
     policy: Policy
     resamples: int
     beeswarm: str = ""
+    dependence: str = ""
 
 
 def render(pack: Pack) -> str:
@@ -101,6 +102,8 @@ def render(pack: Pack) -> str:
         seen=[_seen(pack.policy.characteristic_titles[name], _of(rows, "seen", name)) for name in _known(rows, pack)],
         weights=_weights(weights[:_TOP], names) if weights else "",
         sampled=f"{weights[0]['n']:,}" if weights else "",
+        folds=folds(rows, weights[:_TOP], names),
+        dependence=pack.dependence,
         beeswarm=pack.beeswarm,
         beeswarm_alt="Dots for the pieces of data that move scores most; the table of leans says the same in numbers.",
         leans=[

@@ -185,6 +185,11 @@ def _run(
     run = workspace / "scores" / "early_help" / "r1"
     run.mkdir(parents=True)
     model.save_model(run / "model.lgb")
+    # What a fold learned: of one year alone.
+    (run / "folds").mkdir()
+    for number, day in enumerate(learned):
+        rows = lgb.Dataset(features[day], labels[day].astype(float), feature_name=list(FEATURES))
+        lgb.train(options, rows, 30).save_model(run / "folds" / f"{number}.lgb")
     parts = []
     for day in tested:
         margin = model.predict(features[day], raw_score=True, num_threads=1)

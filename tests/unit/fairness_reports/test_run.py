@@ -11,13 +11,14 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
 from charter.commands import decide_run
 from charter.contracts import check_document
 from charter.contracts.files import pointed, read_json
 from charter.errors import DataError
-from fairness_reports.audit.explanations import explain
+from fairness_reports.audit.explanations import agreement, explain
 from fairness_reports.audit.programme import SEED, gather
 from fairness_reports.audit.run import audit
 from fairness_reports.commands import verbs
@@ -124,6 +125,32 @@ def test_no_pseudonym_is_in_report_or_findings(audited: tuple[Any, Path, dict[st
     text = (folder / "report.html").read_text() + (folder / "findings.json").read_text()
     names = {bytes(name).decode() for name in np.r_[people.entity[:400], people.person[:400]]}
     assert not any(name in text for name in names)
+
+
+def test_each_folds_weights_are_its_own_models(audited: tuple[Any, Path, dict[str, Any]], page: Page) -> None:
+    world, _, document = audited
+    seen = gather(world.invocation)
+    explained = explain(seen.run / "model.lgb", seen.matrix, seen.people, seen.groups, SEED)
+    by_fold = {at: value for _, at, value in _rows(document, "fold_agreement")}
+    assert set(by_fold) == {"fold 0", "fold 1"}
+    for at in by_fold:
+        booster = lgb.Booster(model_file=str(seen.run / "folds" / f"{at.removeprefix('fold ')}.lgb"))
+        own = np.abs(booster.predict(explained.data[explained.drawn], pred_contrib=True)[:, :-1]).mean(axis=0)
+        told = [value for _, fold, value in _rows(document, "fold_weight") if fold == at]
+        assert told == pytest.approx(own, abs=1e-6)
+        assert by_fold[at] == pytest.approx(spearmanr(own, explained.weight()).statistic)
+    assert "Weights as each fold learned them" in {found.get("aria-label") for _, found in page.tags}
+
+
+def _rows(document: dict[str, Any], measure: str) -> list[tuple[str | None, str, float]]:
+    return [(row["component"], row["at"], row["estimate"]) for row in document["findings"] if row["measure"] == measure]
+
+
+def test_orders_of_features_agree_with_themselves_alone() -> None:
+    weights = np.array([0.4, 0.1, 0.3, 0.0, 0.0])
+    assert agreement(weights, 10 * weights) == pytest.approx(1.0)
+    assert agreement(weights, -weights) == pytest.approx(-1.0)
+    assert np.isnan(agreement(weights, np.zeros(5)))
 
 
 def test_contributions_are_lightgbms_own(audited: tuple[Any, Path, dict[str, Any]]) -> None:

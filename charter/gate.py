@@ -24,7 +24,8 @@ from datetime import date, timedelta
 from statistics import NormalDist
 from typing import Any
 
-from charter.policy import MEASURES, NOT_SHARES, Gate, Policy, Waiver
+from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
+from charter.waivers import Waiver
 
 __all__ = ["decide", "visible_gap"]
 
@@ -183,7 +184,7 @@ def _answers(
         return [_Answer(gate, "fail", f"Nothing was found out about {gate.measure} by {gate.characteristic}.")]
     failing = _holm([_distance(gate, finding) for finding in found])
     return [
-        _waived(_answer(gate, finding, failing[i], findings, today, earlier), policy, today)
+        _waived(_qualified(_answer(gate, finding, failing[i], findings, today, earlier), policy), policy, today)
         for i, finding in enumerate(found)
     ]
 
@@ -235,6 +236,16 @@ def _answer(
     due = _due(factor, findings, today)
     seen = "" if gap is None else f" A {gate.statistic} of {gap:.2f} or worse would have been seen."
     return _Answer(gate, "insufficient", f"{said}: too few to tell.{seen}{_when(due)}", finding, gap, due)
+
+
+def _qualified(answer: _Answer, policy: Policy) -> _Answer:
+    """Make an answer insufficient where the charter says that it says nothing of the group."""
+    group = (answer.finding or {}).get("group")
+    for caveat in policy.caveats:
+        if answer.verdict != "insufficient" and (caveat.gate, caveat.group) == (answer.gate.id, group):
+            sentence = f"{answer.sentence} Of this group it says nothing: {caveat.reason}"
+            return _Answer(answer.gate, "insufficient", sentence, answer.finding)
+    return answer
 
 
 def _waived(answer: _Answer, policy: Policy, today: date) -> _Answer:

@@ -7,6 +7,7 @@
     ├── audit        the characteristics and ages that every audit measures
     ├── gates        questions whose answers let a model go live or not
     ├── waivers      answers the board accepts for now: by which role, why, until when
+    ├── caveats      answers that say nothing of a group, and why: the board's to decide every time
     ├── roles        who signs the charter and a decision, for how long, and who may suspend
     ├── live         how long nobody sees a list, and how often watching may cry wolf
     └── assessments  what must be begun or signed before real data is used
@@ -30,6 +31,7 @@ from charter.errors import CharterError
 from charter.live import Live, read_live
 from charter.reading import Table
 from charter.signature import public_key
+from charter.waivers import Caveat, Waiver, read_caveat, read_waiver
 
 __all__ = [
     "HARMS",
@@ -43,7 +45,6 @@ __all__ = [
     "Principle",
     "Prohibited",
     "Role",
-    "Waiver",
 ]
 
 PURPOSES = (
@@ -157,21 +158,6 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Waiver:
-    """A gate's verdict that the board accepts for now; it is part of the charter, so it is signed with it.
-
-    One that names a programme holds for that programme alone.
-    """
-
-    gate: str
-    group: str
-    role: str
-    reason: str
-    expires: date
-    programme: str = ""
-
-
-@dataclass(frozen=True)
 class Policy:
     """The charter as read; `sha256` is of the file's bytes, so an edit of any kind is another charter."""
 
@@ -194,6 +180,7 @@ class Policy:
     gates: tuple[Gate, ...]
     roles: tuple[Role, ...]
     waivers: tuple[Waiver, ...]
+    caveats: tuple[Caveat, ...] = ()
     scenarios_at_least: int = 0
     live: Live = field(default_factory=Live)
     assessments: tuple[Assessment, ...] = ()
@@ -221,8 +208,13 @@ class Policy:
         return signal in self.allowed.get(purpose, frozenset()) and self.prohibits(signal) is None
 
     def of(self, programme: str) -> Policy:
-        """Return the policy without the waivers that name another programme."""
-        return replace(self, waivers=tuple(one for one in self.waivers if one.programme in ("", programme)))
+        """Return the policy without the waivers and caveats that name another programme."""
+        mine = ("", programme)
+        return replace(
+            self,
+            waivers=tuple(one for one in self.waivers if one.programme in mine),
+            caveats=tuple(one for one in self.caveats if one.programme in mine),
+        )
 
     def ages_of(self, programme: str) -> tuple[int, int]:
         """Return the ages of the people whom a programme's audit counts, both inclusive."""
@@ -293,7 +285,10 @@ def _read(raw: dict[str, Any], sha256: str) -> Policy:
         independent_outcome=audit.take("independent_outcome", str, default=None),
         gates=gates,
         roles=roles,
-        waivers=tuple(_waiver(row, gates, roles) for row in top.tables("waiver")),
+        waivers=tuple(
+            read_waiver(row, [gate.id for gate in gates], [role.id for role in roles]) for row in top.tables("waiver")
+        ),
+        caveats=tuple(read_caveat(row, [gate.id for gate in gates]) for row in top.tables("caveat")),
         scenarios_at_least=top.take("scenarios_at_least", int, default=0),
         live=read_live(top.table("live")) if "live" in top.left else Live(),
         assessments=tuple(read_assessment(row, PURPOSES) for row in top.tables("assessment")),
@@ -436,21 +431,3 @@ def _role(row: Table) -> Role:
         public_key(role.public_key)
     row.done()
     return role
-
-
-def _waiver(row: Table, gates: tuple[Gate, ...], roles: tuple[Role, ...]) -> Waiver:
-    waiver = Waiver(
-        gate=row.one_of("gate", [gate.id for gate in gates]),
-        group=row.take("group", str),
-        role=row.one_of("role", [role.id for role in roles]),
-        reason=row.take("reason", str),
-        expires=row.take("expires", date),
-        programme=row.take("programme", str, default=""),
-    )
-    row.done()
-    if len(waiver.reason.split()) < 5:
-        raise CharterError(
-            f"charter.toml: the waiver of {waiver.gate} gives no reason that a resident could read.",
-            "Write why in a sentence.",
-        )
-    return waiver

@@ -18,7 +18,7 @@ from fairness_reports.audit.drift import Series
 from fairness_reports.audit.people import People, seen_shares
 from fairness_reports.audit.tally import Grouping
 
-__all__ = ["of_households", "of_selection"]
+__all__ = ["SMALL", "SMALL_SELECTION", "of_households", "of_selection"]
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +26,8 @@ _PARTS = 52
 _MOST = 200
 """Households of one list that a series looks at: enough to see in weeks, few enough to reckon in moments."""
 
-_SMALL = 0.05
-_SMALL_SELECTION = 0.10
+SMALL = 0.05
+SMALL_SELECTION = 0.10
 """Changes of a mean, and of a group's share of the newly listed, too small to call for anybody."""
 
 _HIGH = 0.8
@@ -50,7 +50,7 @@ def of_households(
             "Score among the highest fifth of those tested",
             "score",
             float((margin > cut).mean()),
-            _SMALL,
+            SMALL,
             [(day, (margins[day][parts[day]] > cut).astype(np.float64)) for day, _ in days],
         )
     ]
@@ -67,14 +67,14 @@ def of_households(
                 f"{titles.get(name, name)}: above {middle:g}",
                 "input",
                 float((values[~np.isnan(values)] > middle).mean()),
-                _SMALL,
+                SMALL,
                 [(day, _above(rows, column, middle, parts[day])) for day, rows in days],
             )
         )
     for service, share in seen_shares(tested, before).items():
         seen = [(day, np.clip(seen_shares(issued, rows).get(service, np.zeros(0)), 0, 1)) for day, rows in days]
         chosen = [(day, one[parts[day]] if len(one) else one) for day, one in seen]
-        found.append(Series(f"Share seen by {service}", "coverage", float(np.clip(share, 0, 1).mean()), _SMALL, chosen))
+        found.append(Series(f"Share seen by {service}", "coverage", float(np.clip(share, 0, 1).mean()), SMALL, chosen))
     return found
 
 
@@ -95,7 +95,7 @@ def of_selection(
                     f"{group} ({name}) among the newly listed",
                     "selection",
                     float(np.mean(values)),
-                    _SMALL_SELECTION,
+                    SMALL_SELECTION,
                     [(day, now[day]) for day in sorted(now)],
                 )
             )

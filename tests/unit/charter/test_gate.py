@@ -18,7 +18,8 @@ import charter.gate
 from charter.contracts import check_document
 from charter.gate import decide, visible_gap
 from charter.invocation import shipped_council
-from charter.policy import Gate, Policy, Waiver
+from charter.policy import Gate, Policy
+from charter.waivers import Caveat, Waiver
 from fairness_reports.audit.intervals import newcombe, score_ratio, wilson
 
 TODAY = date(2026, 9, 28)
@@ -255,6 +256,18 @@ def test_a_waiver_lets_a_failure_through_until_it_expires_and_is_shown() -> None
     assert decided(row, waivers=(expired,))["decision"] == "block"
     another = dataclasses.replace(waiver, group="B")
     assert decided(row, waivers=(another,))["decision"] == "block"
+
+
+@pytest.mark.parametrize("counts", [(50, 1000, 2000, 8000), (600, 1000, 5000, 8000)], ids=["would fail", "would pass"])
+def test_a_caveat_refers_whatever_the_figures_say_and_says_why(counts: tuple[int, int, int, int]) -> None:
+    caveat = Caveat("reached", "not recorded", "Only those who asked for help are asked for it.")
+    policy = dataclasses.replace(policy_of(REACHED), caveats=(caveat, dataclasses.replace(caveat, group="A")))
+    lines = [LINE] * CHARTER.scenarios_at_least
+    rows = [finding(counts, group="not recorded"), finding((600, 1000, 5000, 8000), group="B")]
+    decision = decide(findings(*rows), policy, TODAY, red_lines=lines)
+    assert decision["decision"] == "refer"
+    assert [one["verdict"] for one in decision["verdicts"]] == ["insufficient", "pass"]
+    assert "Of this group it says nothing: Only those who asked" in decision["verdicts"][0]["sentence"]
 
 
 def test_a_waiver_does_not_answer_for_a_finding_that_is_missing() -> None:

@@ -147,9 +147,6 @@ def test_a_charter_that_nobody_signs_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_where_a_list_should_be_is_refused(edited: Callable[[str, str], Path]) -> None:
     path = edited('title = "Data', 'waiver = [1]\ntitle = "Data')
-    path.write_text(
-        re.sub(r"^\[\[waiver\]\].*?^example = true\n", "", path.read_text(), flags=re.DOTALL | re.MULTILINE)
-    )
     with pytest.raises(CharterError, match="is not a table"):
         Policy.load(path, TODAY)
 
@@ -181,7 +178,22 @@ def test_roles_are_found_by_id() -> None:
         policy.role("mayor")
 
 
-def test_a_waiver_that_names_a_programme_holds_for_no_other() -> None:
-    policy = Policy.load(SHIPPED, TODAY)
+def test_no_waiver_is_shipped_for_only_a_board_can_accept() -> None:
+    assert Policy.load(SHIPPED, TODAY).waivers == ()
+
+
+def test_a_waiver_that_names_a_programme_holds_for_no_other(edited: Callable[[str, str], Path]) -> None:
+    waiver = WAIVER.format(reason="A new school feed begins in December.")
+    policy = Policy.load(edited("[audit]", waiver.replace("expires", 'programme = "homelessness"\nexpires')), TODAY)
     assert [one.programme for one in policy.of("homelessness").waivers] == ["homelessness"]
     assert policy.of("early_help").waivers == ()
+
+
+def test_a_caveat_that_names_a_programme_holds_for_no_other_and_needs_a_reason(
+    edited: Callable[[str, str], Path],
+) -> None:
+    policy = Policy.load(SHIPPED, TODAY)
+    assert [one.group for one in policy.of("homelessness").caveats] == ["not recorded"]
+    assert policy.of("early_help").caveats == ()
+    with pytest.raises(CharterError, match="no reason that a resident could read"):
+        Policy.load(edited('reason = "Adults are asked', 'reason = "Adults" #'), TODAY)

@@ -67,7 +67,7 @@ def read_caveat(row: Table, gates: Collection[str]) -> Caveat:
 
 
 def _reason(row: Table) -> str:
-    reason = row.take("reason", str)
+    reason: str = row.take("reason", str)
     if len(reason.split()) < 5:
         raise CharterError(
             f"charter.toml: {row.where} gives no reason that a resident could read.", "Write why in a sentence."

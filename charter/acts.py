@@ -47,6 +47,7 @@ ACTS: Mapping[str, frozenset[str]] = {
     "manager.read": frozenset({"team_manager"}),
     "referral.transfer": frozenset({"team_manager"}),
     "list.refresh": frozenset({"team_manager"}),
+    "review.give": frozenset({"lead_practitioner", "team_manager"}),
     "analyst.read": frozenset({"analyst"}),
     "board.read": frozenset({"board", "sro", "cdo", "dpo"}),
     "decision.sign": frozenset({"sro", "cdo", "dpo"}),

@@ -1,4 +1,8 @@
-"""What people decided, as the file that other rooms read: `worklist/PROGRAMME/actions.csv` (contract `actions`)."""
+"""What people decided and said, as the files that other rooms read.
+
+worklist/PROGRAMME/actions.csv   every decision (contract `actions`)
+worklist/PROGRAMME/reviews.csv   every blind view, once there is one (contract `reviews`)
+"""
 
 from __future__ import annotations
 
@@ -21,14 +25,16 @@ _EVERY = 5.0
 
 
 def export(workspace: Workspace, store: Store) -> Path:
-    """Write every decision of the programme so far, in order, and return the file."""
+    """Write every decision and blind view of the programme so far, in order; return the file of decisions."""
     path = workspace.worklist / "actions.csv"
     write_text(path, csv_text(table("actions").names, store.actions(workspace.programme)))
+    if views := store.reviews(workspace.programme):
+        write_text(workspace.worklist / "reviews.csv", csv_text(table("reviews").names, views))
     return path
 
 
 class Exporter:
-    """Keeps the file up with the decisions of a running service, at most every few seconds and when it stops."""
+    """Keeps the files up with what a running service files, at most every few seconds and when it stops."""
 
     def __init__(self, workspace: Workspace, store: Store) -> None:
         self._workspace = workspace
@@ -37,14 +43,14 @@ class Exporter:
         self._behind = False
         self._writing = threading.Lock()
 
-    def decided(self) -> None:
-        """Note that there is a new decision, and write the file if the last time is long enough ago."""
+    def changed(self) -> None:
+        """Note that there is something new, and write the files if the last time is long enough ago."""
         self._behind = True
         if time.monotonic() - self._written > _EVERY:
             self.catch_up()
 
     def catch_up(self) -> None:
-        """Write the file if there were decisions since the last time."""
+        """Write the files if there is something new since the last time."""
         with self._writing:
             if self._behind:
                 self._behind = False

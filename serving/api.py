@@ -224,7 +224,7 @@ class Endpoints:
             own_view=self.desk.store.own_view(identity, referral.id) or "",
             key=f"{identity.user}:{key}",
         )
-        self.desk.exporter.decided()
+        self.desk.exporter.changed()
         return JSONResponse(
             {
                 "referral": decision.referral,

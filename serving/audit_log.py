@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, select
 
 from charter.log import Anchor, Entry, anchor, follow, verify
 from serving.database import reading, writing
@@ -160,6 +160,25 @@ class AuditLog:
         )
         with reading(self._engine) as connection:
             return {row.subject: str(json.loads(row.detail)["view"]) for row in connection.execute(wanted)}
+
+    def blind_views(self, referral_ids: Sequence[str]) -> dict[str, str]:
+        """Return what was said of each case by somebody who did not know who was listed, the newest of each."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(self._blind().where(audit.c.subject.in_(list(referral_ids)))).all()
+        return {row.subject: str(json.loads(row.detail)["view"]) for row in rows}
+
+    @staticmethod
+    def _blind() -> Select[tuple[str, str, str]]:
+        """Select subject, detail and time of all blind views, oldest first.
+
+        Of second looks only those below the line are drawn whatever was decided, so only they count.
+        """
+        below = and_(audit.c.action == "second_look.given", audit.c.detail.contains('"kind": "below"'))
+        return (
+            select(audit.c.subject, audit.c.detail, audit.c.at)
+            .where(or_(audit.c.action == "review.given", below))
+            .order_by(audit.c.at, audit.c.chain, audit.c.number)
+        )
 
     def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
         """Return how many reviewers said that they know the family, by referral."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import asdict
 from datetime import datetime
@@ -152,6 +153,21 @@ class Decisions(AuditLog):
                 "known_at": row.decided_at,
             }
             for row in rows
+        ]
+
+    def reviews(self, programme: str) -> list[dict[str, str]]:
+        """Return the rows of contract `reviews`: each household's newest blind view, by list; unsure is no view."""
+        views = {"offer": "help", "wait": "no_help"}
+        with reading(self._engine) as connection:
+            said = {row.subject: row for row in connection.execute(self._blind())}
+            wanted = select(referrals.c.id, referrals.c.entity, referrals.c.list).where(
+                referrals.c.programme == programme, referrals.c.removed == "", referrals.c.id.in_(list(said))
+            )
+            found = {row.id: row for row in connection.execute(wanted)}
+        return [
+            {"entity": found[one].entity, "list": found[one].list, "view": views[view], "known_at": row.at}
+            for one, row in said.items()
+            if one in found and (view := str(json.loads(row.detail)["view"])) in views
         ]
 
     def last_dispositions(self, since: datetime) -> list[tuple[str, str, str]]:

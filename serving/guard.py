@@ -35,7 +35,9 @@ _LOG = logging.getLogger("sooner.access")
 _LARGEST = 1_000_000
 _SCORE_FIELDS = frozenset({"referrals", "rows"})
 _OPEN = frozenset({"livez", "readyz", "healthz", "assets"})
-_PAGES = frozenset({"", "sign-in", "sign-out", "worklists", "cases", "manager", "board", "analyst", "practice"})
+_PAGES = frozenset(
+    {"", "sign-in", "sign-out", "worklists", "cases", "manager", "board", "analyst", "practice", "reviews"}
+)
 _LOCAL = frozenset({"metrics", "docs.json"})
 _TOKENLESS = frozenset({"/v1/session", "/v1/openapi.json"})
 

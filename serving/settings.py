@@ -26,6 +26,7 @@ _SECTIONS = frozenset(
         "exploration",
         "own_view",
         "second_look",
+        "blind_review",
         "timeline",
         "decision",
         "reason",
@@ -64,6 +65,7 @@ class Need:
 class Settings:
     """All of worklist.toml that serving reads; `cooling_off` is in weeks by disposition.
 
+    `reviewed` of each list's cases are judged blind for the second gate, beside those kept below its line.
     `exploration_share` of a list's places are drawn by lot for a desk review; `rank` holds it to the charter's limit.
     Lists that are not `shown` are in shadow: issued and measured, on no page and in no answer.
     """
@@ -77,6 +79,7 @@ class Settings:
     exploration_share: float
     own_view_one_in: int
     second_look: Mapping[str, int]
+    reviewed: int
     choices: tuple[Choice, ...]
     needs: tuple[Need, ...]
 
@@ -98,6 +101,9 @@ class Settings:
         one_in = int(worklist.get("own_view", {}).get("one_in", 0))
         if one_in < 0:
             _refuse("own_view", "one_in is 0 or more")
+        reviewed = int(worklist.get("blind_review", {}).get("listed", 0))
+        if not 0 <= reviewed <= 50:
+            _refuse("blind_review", "listed lies between 0 and 50")
         settings = cls(
             days=days,
             title=str(section.get("title", "Households to think about first")),
@@ -108,6 +114,7 @@ class Settings:
             exploration_share=share,
             own_view_one_in=one_in,
             second_look=_second_look(worklist.get("second_look", {})),
+            reviewed=reviewed,
             choices=_choices(worklist.get("decision", ()), worklist.get("reason", {})),
             needs=tuple(Need(row["title"], tuple(row["signals"])) for row in worklist.get("need", ())),
         )

@@ -6,7 +6,8 @@ by team.
     pages.py        what all share        signing_in.py  sign in and out
     cases.py        a worker's pages      manager.py     a manager's
     board.py        the board's           signing_off.py its decisions
-    analyst.py     an analyst's       practice.py  everybody's
+    analyst.py      an analyst's          practice.py    everybody's
+    reviewing.py    blind reviewers'
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from serving.casework.cases import Cases
 from serving.casework.manager import Manager
 from serving.casework.pages import Pages
 from serving.casework.practice import PracticePage
+from serving.casework.reviewing import Reviewing
 from serving.casework.signing_in import SignIn
 from serving.casework.signing_off import SigningOff
 from serving.desk import Desk
@@ -38,7 +40,7 @@ _ASSETS = Path(__file__).parent / "assets"
 def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the app; `desk` gives the process's desk at the first request, `extra` routes (the API's) come first."""
     pages, door, cases, practice = Pages(desk), SignIn(desk), Cases(desk), PracticePage(desk)
-    manager, board = Manager(desk), Board(desk)
+    manager, board, reviewing = Manager(desk), Board(desk), Reviewing(desk)
     return Starlette(
         routes=[
             *extra,
@@ -61,6 +63,8 @@ def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlett
             Route("/manager/refresh", manager.refresh, methods=["POST"]),
             Route("/manager/second-look/{referral}", manager.second_look, methods=["GET"]),
             Route("/manager/second-look/{referral}", manager.looked, methods=["POST"]),
+            Route("/reviews/{team}", reviewing.review, methods=["GET"]),
+            Route("/reviews/{team}", reviewing.reviewed, methods=["POST"]),
             Route("/analyst", Analyst(desk).analyst),
             Route("/board", board.board),
             Route("/board/packs/{stage}", board.board_pack),

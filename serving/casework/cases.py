@@ -161,7 +161,7 @@ class Cases(Pages):
             reference=fields.get("reference", "").strip()[:60],
             key=fields.get("key") or None,
         )
-        self.desk.exporter.decided()
+        self.desk.exporter.changed()
         return RedirectResponse(f"/cases/{referral.id}", status_code=303)
 
     def _wanting(self, fields: Mapping[str, str]) -> tuple[str, str]:
@@ -190,7 +190,7 @@ class Cases(Pages):
             identity, referral.id, version=referral.version, disposition="stepped_up", reason=reason,
             key=fields.get("key") or None,
         )  # fmt: skip
-        self.desk.exporter.decided()
+        self.desk.exporter.changed()
         front_door = self.desk.invocation.council.contact
         return self.page(
             request,

@@ -110,10 +110,13 @@ class Manager(Pages):
         record = self.desk.record(look.referral)
         return self.page(
             request,
-            "second_look.html",
+            "blind.html",
             title=f"Second look: {look.words}",
             team=team,
-            look=look,
+            judged=look.view,
+            action=f"/manager/second-look/{look.referral.id}",
+            hidden={},
+            back={"text": "Managing the lists", "href": "/manager"},
             ages=[person["age"] for person in record["people"]],
             reasons=record["reasons"],
             as_of=record["as_of"],

@@ -80,6 +80,13 @@ class Pages:
         links = [(t.title, f"/worklists/{t.id}") for t in teams if identity.may("worklist.read", t.id)]
         if identity.may("referral.decide"):
             links.append(("Practice", "/practice"))
+        if self.desk.settings.reviewed:
+            several = sum(identity.may("review.give", t.id) for t in teams) > 1
+            links += [
+                (f"Blind review: {t.title}" if several else "Blind review", f"/reviews/{t.id}")
+                for t in teams
+                if identity.may("review.give", t.id)
+            ]
         if identity.may("manager.read"):
             links.append(("Managing the lists", "/manager"))
         if identity.may("analyst.read"):

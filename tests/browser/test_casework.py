@@ -176,6 +176,17 @@ def test_a_manager_judges_a_case_blind(page: Page) -> None:
     expect(page.locator("main")).to_contain_text("judged")
 
 
+def test_a_reviewer_judges_blind_for_the_second_gate(page: Page) -> None:
+    sign_in_as_worker(page)
+    page.get_by_role("link", name="Blind review").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Blind review: case 1 of")
+    assert findings(page) == []
+    photograph(page, "blind-review")
+    page.get_by_label("I would offer help").check()
+    page.get_by_role("button", name="Save and go on").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Blind review: case 2 of")
+
+
 def test_a_worker_practises_and_passes(page: Page) -> None:
     sign_in_as_worker(page)
     page.get_by_role("link", name="Practice").click()

@@ -1,9 +1,10 @@
 """A workspace to serve under measurement: the demo's, with boosted trees, and a vault and log of a whole borough.
 
-    demo of 2,500 homes  ->  its release with a model of 300 trees  ->  bundle
-                         ->  a vault of 110,000 households          ->  a log of 100,000 entries
+    demo of 2,500 homes  ->  its release with each of `SIZES`  ->  a bundle of each
+                         ->  a vault of 110,000 households     ->  a log of 100,000 entries
 
-$SOONER_BENCH_DEMO names a demo's workspace that is there already; it is copied, never changed.
+$SOONER_BENCH_DEMO names a demo's workspace that is there already, made with SOONER_KEY=`KEY`; it is copied, never
+changed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -20,7 +22,7 @@ import lightgbm
 import numpy as np
 from sqlalchemy import insert
 
-from charter.contracts.files import file_digest, read_json, write_json
+from charter.contracts.files import file_digest, point, read_json, write_json
 from charter.invocation import Invocation
 from charter.live import open_live
 from charter.log import follow
@@ -31,11 +33,14 @@ from serving.database import connect, database_url, writing
 from serving.desk import Desk
 from serving.tables import audit
 
-__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "make", "rows"]
+__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "make", "rows", "use"]
 
 KEY = "5a" * 32
 HOUSEHOLDS, PEOPLE_EACH, ENTRIES = 110_000, 2.5, 100_000
-TREES, LEAVES, FEATURE_ROWS = 300, 31, 200
+FEATURE_ROWS = 200
+SIZES: Mapping[str, tuple[int, int]] = {"shipped": (150, 8), "large": (300, 31)}
+"""Trees and leaves of each: what [lightgbm] of the shipped training.toml says, and nearly the most its [search] may
+take (400 trees of 31 leaves)."""
 _ROOT = Path(__file__).resolve().parents[1]
 _FOLDER = Path(__file__).parent / "workspace" / "serving"
 
@@ -47,10 +52,16 @@ def make() -> Invocation:
         shutil.rmtree(_FOLDER, ignore_errors=True)
         _demo(_FOLDER)
         invocation = _open()
-        _promote_trees(invocation)
+        for size in SIZES:
+            _promote_trees(invocation, size)
         _fill(invocation)
         (_FOLDER / "made").write_text("")
     return _open()
+
+
+def use(invocation: Invocation, size: str) -> None:
+    """Serve the trees of `size` from now on."""
+    point(invocation.workspace.bundle, (_FOLDER / size).read_text(encoding="utf-8"))
 
 
 def rows(features: int, number: int = FEATURE_ROWS) -> np.ndarray:
@@ -75,27 +86,28 @@ def _demo(folder: Path) -> None:
     subprocess.run([sys.executable, "-m", "sooner", *words], check=True, cwd=_ROOT)
 
 
-def _promote_trees(invocation: Invocation) -> None:
+def _promote_trees(invocation: Invocation, size: str) -> None:
+    trees, leaves = SIZES[size]
     releases = invocation.workspace.release
     old = releases / (releases / "current").read_text().strip()
-    new = shutil.copytree(old, releases / "bench")
+    new = shutil.copytree(old, releases / size)
     manifest = read_json(new / "manifest.json")
     width = len(manifest["features"])
     values = rows(width, 20_000)
     numbers = np.random.default_rng(1)
     pull = np.nan_to_num(values[:, :8]).sum(axis=1) / 10 - 6
     label = (numbers.random(len(pull)) < 1 / (1 + np.exp(-pull))).astype(int)
-    settings = {"objective": "binary", "num_leaves": LEAVES, "num_threads": 1, "deterministic": True, "verbose": -1}
-    model = lightgbm.train(settings, lightgbm.Dataset(values, label), TREES)
+    settings = {"objective": "binary", "num_leaves": leaves, "num_threads": 1, "deterministic": True, "verbose": -1}
+    model = lightgbm.train(settings, lightgbm.Dataset(values, label), trees)
     (new / "model.lgb").write_text(model.model_to_string(), encoding="utf-8")
     (new / "check.npz").unlink(missing_ok=True)
-    write_json(new / "manifest.json", {**manifest, "id": "bench", "model_sha256": file_digest(new / "model.lgb")})
+    write_json(new / "manifest.json", {**manifest, "id": size, "model_sha256": file_digest(new / "model.lgb")})
     desk = Desk.open(invocation, demo=True)
     services = desk.manifest()["services"]
     desk.close()
-    bundle(invocation, new, services)
+    (_FOLDER / size).write_text(bundle(invocation, new, services).name, encoding="utf-8")
     # Nobody sees these lists; the second gate is opened so that their pages can be measured.
-    open_live(invocation.workspace, "bench", {"run": manifest["run"], "stage": "live"}, "0" * 64, date.max)
+    open_live(invocation.workspace, size, {"run": manifest["run"], "stage": "live"}, "0" * 64, date.max)
 
 
 def _fill(invocation: Invocation) -> None:

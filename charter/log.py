@@ -16,7 +16,7 @@ import hmac
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,12 +51,13 @@ class Entry:
 
     def sealed(self) -> Entry:
         """Return this entry with its digest: sha256 of all other fields in canonical JSON."""
-        return Entry(**{**asdict(self), "digest": self.expected()})
+        return replace(self, digest=self.expected())
 
     def expected(self) -> str:
         """Return the digest that this entry's other fields give."""
-        fields = {name: value for name, value in asdict(self).items() if name != "digest"}
-        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        # Not `asdict`, which copies `detail` deeply: every act of the service waits for this.
+        sealed = {name: value for name, value in vars(self).items() if name != "digest"}
+        canonical = json.dumps(sealed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 

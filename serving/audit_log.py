@@ -10,7 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, select
@@ -55,7 +55,7 @@ class Act:
             purpose=purpose,
             detail=detail,
         )
-        row = {**asdict(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True)}
+        row = {**vars(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True)}
         self.connection.execute(insert(audit), row)
         if self.key and entry.number % _ANCHOR_EVERY == 1:
             _anchor(self.connection, entry, self.key)

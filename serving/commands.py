@@ -43,7 +43,7 @@ def serve(
         f"The worklists are at {address} (stop with Ctrl-C).",
     )
     sys.stdout.flush()
-    os.execve(sys.executable, command(host, port), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
+    os.execve(sys.executable, command(host, port, workers), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
 
 
 @verbs.command("check-residence")

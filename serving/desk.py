@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import pointed, read_json
@@ -142,16 +143,12 @@ class Desk:
         feeds = feeds_of(manifest)
         return next((one for one in found if one.holds(self.programme, team, feeds, models)), None)
 
-    def _manifest(self, bundle: str) -> Mapping[str, Any]:
-        path = self.invocation.workspace.bundle / bundle / "manifest.json"
-        manifest: Mapping[str, Any] = read_json(path) if path.exists() else {}
-        return manifest
-
     def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:
         """Return the manifest of a bundle, by default of the one in use; empty where there is none."""
         folder = pointed(self.invocation.workspace.bundle) if bundle is None else None
         name = bundle or (folder.name if folder else "")
-        return self._manifest(name) if name else {}
+        path = self.invocation.workspace.bundle / name / "manifest.json"
+        return _manifest(path) if name and path.exists() else {}
 
     def record(self, referral: Referral) -> Mapping[str, Any]:
         """Return a referral's sealed record; raise DataError where it was changed."""
@@ -194,3 +191,10 @@ class Desk:
     def day(self, moment: str) -> date:
         """Return the local date of a moment (UTC, ISO 8601)."""
         return datetime.fromisoformat(moment).astimezone(self.invocation.council.time_zone).date()
+
+
+@lru_cache(maxsize=8)
+def _manifest(path: Path) -> Mapping[str, Any]:
+    """Read a bundle's manifest once: its folder is named by its content, so it never changes."""
+    manifest: Mapping[str, Any] = read_json(path)
+    return manifest

@@ -1,4 +1,8 @@
-"""How the service is started: BentoML's own command, with where things are in the environment."""
+"""How the service is started: uvicorn on the ASGI application of the BentoML service, settings in the environment.
+
+BentoML's own command starts a supervisor and a worker, and each imports everything. uvicorn serves in the one process
+that it starts, and with more than one worker its supervisor imports nothing of ours (docs/decisions/0115).
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,9 @@ def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str
     }
 
 
-def command(host: str, port: int) -> list[str]:
-    """Return the command line that serves on `host` and `port`."""
-    return [sys.executable, "-m", "bentoml", "serve", "serving.service:Sooner", "--host", host, "--port", str(port)]
+def command(host: str, port: int, workers: int = 1) -> list[str]:
+    """Return the command line that serves on `host` and `port` with so many processes."""
+    listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
+    # A worker on a busy machine may take longer than the five seconds after which it would be taken for dead.
+    quiet = ["--no-access-log", "--no-server-header", "--log-level", "warning", "--timeout-worker-healthcheck", "60"]
+    return [sys.executable, "-m", "uvicorn", "--factory", "serving.service:app", *listen, *quiet]

@@ -12,8 +12,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
-
 from charter.errors import DataError
 
 __all__ = ["SCHEMA_VERSION", "Column", "TableContract", "check_document", "document_names", "table", "table_names"]
@@ -88,6 +86,9 @@ def table(name: str) -> TableContract:
 
 def check_document(name: str, document: Any) -> None:
     """Raise DataError, naming the field and the rule, unless `document` keeps the contract `name`."""
+    # Here and not above: most commands check no document, and would start a fifth later.
+    import jsonschema
+
     validator = jsonschema.Draft202012Validator(
         _schema(f"{name}.schema.json"), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )

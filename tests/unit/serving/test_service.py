@@ -68,7 +68,9 @@ def test_who_may_score_what_is_kept_to(served: Served) -> None:
     ids = served.listed(lead)
     assert score(served, {}, referrals=ids).status_code == 401
     assert score(served, analyst, referrals=ids).status_code == 403
-    assert score(served, lead, rows=[{"absences_6m": 3.0}]).status_code == 403
+    refused = score(served, lead, rows=[{"absences_6m": 3.0}])
+    assert refused.status_code == 403
+    assert "may not do score.features" in refused.json()["detail"]
     assert score(served, served.token("demo-south-lead_practitioner"), referrals=ids).status_code == 403
     assert score(served, lead, referrals=["0000000000000000"]).status_code == 403
     assert score(served, lead).status_code == 400

@@ -101,7 +101,8 @@ class BinnedRows:
         names, binning = matrix.features, _binning(settings)
         first = [rows for rows in dates if rows.as_of in set(earliest)]
         sample = _sample(first, settings.seed)
-        late = _unchanging(first) & ~_unchanging(dates)
+        ends = {rows.as_of: rows.extremes() for rows in dates}
+        late = _unchanging([ends[rows.as_of] for rows in first]) & ~_unchanging(list(ends.values()))
         if late.any():
             _borrow(sample, late, dates)
             binning["enable_bundle"] = False
@@ -156,9 +157,8 @@ def _sample(dates: Sequence[MatrixDate], seed: int) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _unchanging(dates: Sequence[MatrixDate]) -> NDArray[np.bool_]:
-    """Return which columns never vary over the dates: constant, or never seen."""
-    ends = [rows.extremes() for rows in dates]
+def _unchanging(ends: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NDArray[np.bool_]:
+    """Return which columns never vary, given their extremes at some dates: constant, or never seen."""
     return np.asarray(~(np.fmax.reduce([high for _, high in ends]) > np.fmin.reduce([low for low, _ in ends])))
 
 
@@ -168,7 +168,7 @@ def _borrow(sample: NDArray[np.float32], late: NDArray[np.bool_], dates: Sequenc
     A feed that starts later has no edges in the earliest fold. Columns are binned one by one, so borrowing a column
     of a later date gives it edges without touching the others (bundles of columns are switched off for it).
     """
-    varying = [(rows, ~_unchanging([rows])) for rows in dates]
+    varying = [(rows, ~_unchanging([rows.extremes()])) for rows in dates]
     for column in np.flatnonzero(late):
         part = next(rows for rows, varies in varying if varies[column])
         sample[:, column] = np.resize(part.features[:, column], len(sample))

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from charter.contracts.files import read_json, write_text
 from training.drawings import Dot, Series, Span, curves, dots, spans
 from training.recommendation import TITLES
-from training.report import figure_of
+from training.report import figure_of, steadiness
 from training.run import Run
 
 __all__ = ["FILE", "render", "write"]
@@ -67,6 +67,7 @@ def render(manifest: Document, metrics: Document, studied: Document | None = Non
         seen=_seen(studied["seen"] if studied else _by_service(metrics.get("seen", ()))),
         studies=_studies(studied) if studied else None,
         components_studied=_component_rows(studied) if studied else [],
+        steady=steadiness(studied.get("weekly")) if studied else "",
         share=_share,
         between=_between,
         facts={

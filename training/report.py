@@ -7,7 +7,7 @@ from typing import Any
 
 from training.recommendation import TITLES
 
-__all__ = ["figure_of", "fold_table", "headline", "study_table", "summary"]
+__all__ = ["figure_of", "fold_table", "headline", "steadiness", "study_table", "summary"]
 
 
 def fold_table(folds: Sequence[Mapping[str, Any]]) -> str:
@@ -149,7 +149,18 @@ def study_table(studied: Mapping[str, Any]) -> str:
                 _in_hundred(adds) if adds else "",
             )
         )
-    return table(rows, right=(1, 2, 3))
+    steady = steadiness(studied.get("weekly"))
+    return "\n\n".join([table(rows, right=(1, 2, 3)), *([steady] if steady else [])])
+
+
+def steadiness(weekly: Mapping[str, Any] | None) -> str:
+    """Return how many of a week's list stood on the list of the week before; empty where it was not measured."""
+    if not weekly or weekly["kept"]["estimate"] is None:
+        return ""
+    return (
+        f"From week to week {_in_hundred(weekly['kept'])} of 100 stay on the list, over the"
+        f" {len(weekly['weeks'])} weeks to {weekly['as_of'][-1]}, each list made anew."
+    )
 
 
 def _reach(metrics: Mapping[str, Any]) -> list[str]:

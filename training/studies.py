@@ -8,6 +8,8 @@ Each is fitted again on every selection fold, so it leans on what is left, and i
 same resamples: what a part of the data adds is a paired difference. The components of the outcome that are themselves
 a service's response are said so and counted apart: a model may foresee what services do next rather than a need.
 
+How steady the list is from week to week is measured here too (weekly.py), because it needs a matrix of its own.
+
 Left beside the run as `studies.json` (contract `studies`), from which the audit's minimisation reads.
 """
 
@@ -36,6 +38,7 @@ from training.lists import Period
 from training.planning import Plan, make_plan
 from training.run import Run
 from training.settings import Settings
+from training.weekly import weekly
 
 __all__ = ["FILE", "study"]
 
@@ -94,7 +97,8 @@ def study(invocation: Invocation, run: Run) -> dict[str, Any]:
     steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds)
     with one_thread(), invocation.progress("Studying the data", steps) as advance:
         judged = _judge(planned, chosen, advance)
-    document = _document(planned, run, judged)
+        steady = weekly(invocation, planned, str(run.manifest["model"]))
+    document = _document(planned, run, judged) | {"weekly": steady}
     check_document("studies", document)
     write_json(run.folder / FILE, document)
     return document

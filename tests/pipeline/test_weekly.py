@@ -1,0 +1,30 @@
+"""The list's steadiness is measured on real weeks: a matrix of its own, the released model, and lists made anew."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from charter.contracts.files import pointed
+from charter.invocation import Invocation
+from training.planning import make_plan
+from training.run import Run
+from training.weekly import WEEKS, weekly
+
+
+def test_each_weeks_list_is_made_from_what_was_known_that_week(own_workspace: Path) -> None:
+    opened = Invocation.open(Path("council"), "early_help", own_workspace, quiet=True)
+    run, newest = Run.open(opened.workspace), pointed(opened.workspace.matrix)
+    planned = make_plan(opened)
+    found = weekly(opened, planned, str(run.manifest["model"]))
+    assert found is not None
+    days = [date.fromisoformat(day) for day in found["as_of"]]
+    assert days[-1] == planned.selecting[-1].test[-1]
+    assert {after - before for before, after in pairwise(days)} == {timedelta(weeks=1)}
+    assert len(found["weeks"]) == WEEKS
+    places = sum(planned.places.by_date[days[-1]].values())
+    assert {one["listed"] for one in found["weeks"]} == {places}
+    assert 0.5 < found["kept"]["estimate"] <= 1.0
+    assert any(one["kept"] < one["listed"] for one in found["weeks"])
+    assert pointed(opened.workspace.matrix) == newest

@@ -24,7 +24,8 @@ from datetime import date, timedelta
 from statistics import NormalDist
 from typing import Any
 
-from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
+from charter.policy import Policy
+from charter.questions import MEASURES, NOT_SHARES, Gate
 from charter.waivers import Waiver
 
 __all__ = ["decide", "visible_gap"]
@@ -99,7 +100,8 @@ def decide(
     edited = findings.get("charter_sha256") != policy.sha256
     open_answers = [answer for answer in answers if answer.waiver is None]
     failed = [answer for answer in open_answers if answer.verdict == "fail"]
-    unsure = [answer for answer in open_answers if answer.verdict == "insufficient"]
+    # Two characteristics together make many small groups: what cannot be told of one informs the board.
+    unsure = [answer for answer in open_answers if answer.verdict == "insufficient" and not answer.gate.of_pair]
     crossed = " ".join(filter(None, (_crossed(red_lines, policy), _too_soon(findings, policy), _drifted(findings))))
     decision = "block" if edited or crossed or failed else "refer" if unsure else "pass"
     return {
@@ -172,7 +174,9 @@ def _summary(
             f"Referred to the board: of {len(answers)} questions about groups {len(unsure)} cannot be answered with"
             f" the data there is, and none failed.{soon}{but}"
         )
-    return f"Passed: all {len(answers)} questions about groups are answered within the charter's limits.{but}"
+    told = sum(answer.verdict != "insufficient" or not answer.gate.of_pair for answer in answers)
+    pairs = f" {len(answers) - told} about two characteristics together cannot be told." if told < len(answers) else ""
+    return f"Passed: all {told} questions about groups are answered within the charter's limits.{pairs}{but}"
 
 
 def _answers(

@@ -29,18 +29,14 @@ from charter.assessments import Assessment, read_assessment
 from charter.council import read_toml
 from charter.errors import CharterError
 from charter.live import Live, read_live
+from charter.questions import Gate, read_gate
 from charter.reading import Table
 from charter.signature import public_key
 from charter.waivers import Caveat, Waiver, read_caveat, read_waiver
 
 __all__ = [
-    "HARMS",
-    "MEASURES",
-    "NOT_SHARES",
     "PURPOSES",
-    "STAGES",
     "Characteristic",
-    "Gate",
     "Policy",
     "Principle",
     "Prohibited",
@@ -59,32 +55,6 @@ PURPOSES = (
     "residence_check",
 )
 """Every purpose there is, one per stage (design: permission)."""
-
-HARMS = ("missed help", "unwanted contact")
-
-STAGES = ("test", "shadow", "live")
-"""When a gate is asked: of the past, of lists that nobody has seen, and of lists whose outcomes are known."""
-
-MEASURES: Mapping[str, str] = {
-    "selection_rate": "the share on a worklist",
-    "recall": "the share of those with a later need who were on a worklist",
-    "false_negative_rate": "the share of those with a later need who were on no worklist",
-    "false_positive_rate": "the share of those without a later need who were on a worklist",
-    "precision": "the share of those on a worklist who had a later need",
-    "false_discovery_rate": "the share of those on a worklist who had no later need",
-    "false_omission_rate": "the share of those on no worklist who had a later need",
-    "recorded_per_independent": "the number of needs that we recorded for each independent sign of need",
-    "recorded_given_independent": "the share with a recorded need among those with an independent sign of one",
-    "recall_of_independent": "the share on a worklist among those with an independent sign of need",
-    "seen": "the share of people whom a service could see",
-    "kept": "the share of those on a worklist who were on the next one too",
-    "overridden": "the share of those on a worklist whom a worker or reviewer would not have offered help",
-    "listed_of_reviewed": "the share on a worklist among those whom a reviewer, not knowing it, would have helped",
-}
-"""The measures a gate may ask about, in plain words."""
-
-NOT_SHARES = frozenset({"recorded_per_independent"})
-"""The measures that are no share of anything and may be above 1."""
 
 
 @dataclass(frozen=True)
@@ -112,34 +82,6 @@ class Characteristic:
 
     id: str
     title: str
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One question of the board: a group against everyone else, a limit on the gap and a bound on the figure itself.
-
-    With `statistic = "ratio"` the limit is the group's figure divided by everyone else's: below 1 it must be at
-    least that, above 1 at most. With "difference" it is the group's minus everyone else's: negative, at least;
-    positive, at most. `floor` (or `ceiling`) bounds the figures themselves, so that making everyone else worse off
-    closes a gap but not the gate. Fewer people with the outcome than `minimum_positives` is never an answer. `stages`
-    says when it is asked.
-    """
-
-    id: str
-    question: str
-    harm: str
-    measure: str
-    characteristic: str
-    statistic: str
-    limit: float
-    bound: float
-    minimum_positives: int
-    stages: tuple[str, ...] = ("test",)
-
-    @property
-    def at_least(self) -> bool:
-        """Whether too little of the measure is the harm (else too much of it is)."""
-        return self.limit < (1.0 if self.statistic == "ratio" else 0.0)
 
 
 @dataclass(frozen=True)
@@ -262,7 +204,7 @@ def _read(raw: dict[str, Any], sha256: str) -> Policy:
     characteristics = tuple(_characteristic(row) for row in audit.tables("characteristic"))
     ids = tuple(one.id for one in characteristics)
     roles = tuple(_role(row) for row in top.tables("role"))
-    gates = tuple(_gate(row, ids) for row in top.tables("gate"))
+    gates = tuple(read_gate(row, ids) for row in top.tables("gate"))
     allowed: dict[str, set[str]] = {}
     for row in top.tables("allow"):
         _allow(row, allowed)
@@ -378,37 +320,6 @@ def _ages(ages: Any) -> tuple[int, int]:
 
 def _ages_by_programme(audit: Table) -> dict[str, tuple[int, int]]:
     return {programme: _ages(ages) for programme, ages in audit.take("programme_ages", dict, default={}).items()}
-
-
-def _gate(row: Table, characteristics: tuple[str, ...]) -> Gate:
-    statistic = row.one_of("statistic", ("ratio", "difference"))
-    limit = row.number("limit")
-    neutral = 1.0 if statistic == "ratio" else 0.0
-    if limit == neutral or (statistic == "ratio" and limit <= 0):
-        raise CharterError(
-            f"charter.toml: the limit of {row.where} is {limit}, which no two groups could ever be sure to keep.",
-            "Write the worst ratio below or above 1 (or difference below or above 0) that the board accepts.",
-        )
-    gate = Gate(
-        id=row.take("id", str),
-        question=row.take("question", str),
-        harm=row.one_of("harm", HARMS),
-        measure=row.one_of("measure", MEASURES),
-        characteristic=row.one_of("characteristic", characteristics),
-        statistic=statistic,
-        limit=limit,
-        bound=row.number("floor" if limit < neutral else "ceiling"),
-        minimum_positives=row.take("minimum_positives", int),
-        stages=row.words("stages", default=["test"]),
-    )
-    unknown = set(gate.stages) - set(STAGES)
-    if unknown or not gate.stages:
-        raise CharterError(
-            f"charter.toml: the gate {gate.id} is asked at {', '.join(sorted(unknown)) or 'no stage'}.",
-            f"Choose from: {', '.join(STAGES)}.",
-        )
-    row.done()
-    return gate
 
 
 def _role(row: Table) -> Role:

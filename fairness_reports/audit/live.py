@@ -44,6 +44,7 @@ from fairness_reports.audit.programme import (
     gather,
     heading,
     of_characteristic,
+    pairs_of,
 )
 from fairness_reports.audit.protected import characteristics
 from fairness_reports.audit.tally import Grouping
@@ -165,7 +166,7 @@ def _findings(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
         rows += _by(audited, name, groups, both, ACTED)
         rows += _by(audited, name, groups, helped, BLIND, reviewed)
         rows += _without_outcome(people, groups, issued, about.about(name, None))
-    return rows
+    return rows + pairs_of(audited)
 
 
 def _by(

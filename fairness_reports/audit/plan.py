@@ -22,7 +22,7 @@ from charter.programme import Programme
 from fairness_reports.audit.findings import About, measured
 from fairness_reports.audit.measures import MEASURES
 from fairness_reports.audit.people import Scores, grouping, mature_dates, of_programme, outcome_of
-from fairness_reports.audit.programme import AT, RESAMPLES, SEED
+from fairness_reports.audit.programme import AT, RESAMPLES, SEED, paired
 from fairness_reports.audit.protected import characteristics
 from fairness_reports.audit.units import Units
 
@@ -53,13 +53,16 @@ def plan(invocation: Invocation) -> list[dict[str, Any]]:
     tables = invocation.workspace.snapshot(matrix.manifest["snapshot"]) / "tables"
     recorded = characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
     units = Units(people.cluster, people.selected, people.label)
+    groups = {name: grouping(values, people, policy.not_recorded) for name, values in recorded.items()}
+    groups |= paired(groups)
     rows = []
     for gate in policy.asked("test"):
         if gate.measure not in MEASURES:
             continue
-        groups = grouping(recorded[gate.characteristic], people, policy.not_recorded)
         about = About("", gate.characteristic, "made up", AT)
-        found = measured(units, groups, [MEASURES[gate.measure]], about, resamples=RESAMPLES, seed=SEED)
+        found = measured(
+            units, groups[gate.characteristic], [MEASURES[gate.measure]], about, resamples=RESAMPLES, seed=SEED
+        )
         for one in found:
             enough = min(one["clusters"], one["rest"]["clusters"]) >= gate.minimum_positives
             rows.append(

@@ -20,6 +20,7 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.policy import Policy
 from charter.programme import Programme
+from charter.questions import PAIRED, pairs
 from charter.register import Register
 from fairness_reports.audit.alternatives import at_other_capacities
 from fairness_reports.audit.findings import About, compared, measured, whole
@@ -34,7 +35,17 @@ from fairness_reports.audit.ranking_quality import aucs
 from fairness_reports.audit.tally import UNKNOWN, Grouping
 from fairness_reports.audit.units import Units
 
-__all__ = ["RESAMPLES", "SEED", "Audited", "findings_of", "gather", "heading", "of_characteristic"]
+__all__ = [
+    "RESAMPLES",
+    "SEED",
+    "Audited",
+    "findings_of",
+    "gather",
+    "heading",
+    "of_characteristic",
+    "paired",
+    "pairs_of",
+]
 
 RESAMPLES = 1000
 SEED = 20260928
@@ -124,7 +135,7 @@ def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     for name, groups in audited.groups.items():
         rows += of_characteristic(audited, name, groups)
     rows += _components(audited, audited.groups)
-    rows += _pairs(audited)
+    rows += pairs_of(audited)
     rows += at_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
     rows += audited.linked
     document = heading(audited, made_at) | {"period": _period(people.dates), "findings": rows}
@@ -170,19 +181,27 @@ def of_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dic
     return rows + _by_independent(audited, name, groups)
 
 
-def _pairs(audited: Audited) -> list[dict[str, Any]]:
-    """Return the main measures for every pair of characteristics: they inform, and no gate asks about them."""
-    chosen = [MEASURES[name] for name in ("selection_rate", "recall", "false_positive_rate")]
+def pairs_of(audited: Audited) -> list[dict[str, Any]]:
+    """Return the main measures for every pair of characteristics: they inform, and gate where the charter asks."""
+    chosen = [MEASURES[name] for name in PAIRED]
     rows: list[dict[str, Any]] = []
-    for (one, first), (other, second) in combinations(audited.groups.items(), 2):
-        both = Grouping(
-            first.code * len(second.names) + second.code,
-            tuple(f"{a}, {b}" for a in first.names for b in second.names),
-        )
-        about = About("", f"{one} and {other}", audited.model, AT)
+    for name, both in paired(audited.groups).items():
+        about = About("", name, audited.model, AT)
         found = measured(audited.units, both, chosen, about, resamples=RESAMPLES, seed=SEED)
         rows += [row for row in found if row["n"]]
     return rows
+
+
+def paired(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
+    """Return the groups of every two characteristics together, by the pair's name."""
+    by_two = zip(pairs(list(groups)), combinations(groups.values(), 2), strict=True)
+    return {
+        name: Grouping(
+            first.code * len(second.names) + second.code,
+            tuple(f"{a}, {b}" for a in first.names for b in second.names),
+        )
+        for name, (first, second) in by_two
+    }
 
 
 def _average(

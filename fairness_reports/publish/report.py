@@ -10,7 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from charter.policy import MEASURES, NOT_SHARES, Gate, Policy
+from charter.policy import Policy
+from charter.questions import MEASURES, NOT_SHARES, Gate
 from fairness_reports.audit.measures import MEASURES as COUNTED
 from fairness_reports.publish.figures import Bar, Dot, bars, dots
 from fairness_reports.publish.parts import adds, capacities, folds, linked, proxies, responses, services

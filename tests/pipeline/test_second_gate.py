@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from charter.contracts.files import pointed, read_json
@@ -56,6 +58,41 @@ def test_too_short_a_shadow_is_blocked(own_workspace: Path) -> None:
     ran = run_sooner("decide", "--live", *where)
     assert ran.code == 13
     assert "in shadow for 0 of the 8 weeks" in " ".join(ran.err.split())
+    (suspension,) = [read_json(path) for path in workspace.suspensions.glob("*.json")]
+    assert (suspension["what"], suspension["role"]) == ("programme", "gate")
+
+
+def test_parity_in_test_and_bias_in_what_was_issued_is_stopped_and_suspended(own_workspace: Path) -> None:
+    """The lists as somebody else's hand would leave them: as many places as it takes to tell, and none for one group.
+
+    It takes the real commands some ten seconds; what it shows is what the second gate is for.
+    """
+    workspace = Workspace(own_workspace, "early_help")
+    folder = live_folder(workspace)
+    assert read_json(folder.parent / "decision.json")["decision"] != "block"
+    tables = workspace.snapshot() / "tables"
+    asian = (
+        f"SELECT household_id FROM read_parquet('{tables}/residence.parquet')"
+        f" JOIN read_parquet('{tables}/protected.parquet') USING (person_id) WHERE value = 'Asian'"
+    )
+    others = duckdb.sql(
+        f"SELECT household_id FROM read_parquet('{tables}/households.parquet')"
+        f" WHERE kind = 'home' AND household_id NOT IN ({asian}) ORDER BY md5(household_id) LIMIT 600"
+    ).fetchall()
+    for path in workspace.worklist.glob("*/issued.csv"):
+        with path.open(encoding="utf-8", newline="") as handle:
+            row = next(csv.DictReader(handle))
+        with path.open("w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, list(row))
+            writer.writeheader()
+            writer.writerows(row | {"entity": household} for (household,) in others)
+    where = ("--workspace", str(own_workspace))
+    assert run_sooner("audit", "--live", "--quiet", *where).code == 0
+    ran = run_sooner("decide", "--live", *where)
+    said = " ".join(ran.err.split())
+    assert ran.code == 13, said
+    assert "Asian (ethnicity): the share on a worklist (selection_rate) is 0.0 %" in said
+    assert "Asian (ethnicity) among the newly listed since" in said
     (suspension,) = [read_json(path) for path in workspace.suspensions.glob("*.json")]
     assert (suspension["what"], suspension["role"]) == ("programme", "gate")
 

@@ -18,7 +18,8 @@ import charter.gate
 from charter.contracts import check_document
 from charter.gate import decide, visible_gap
 from charter.invocation import shipped_council
-from charter.policy import Gate, Policy
+from charter.policy import Policy
+from charter.questions import Gate
 from charter.waivers import Caveat, Waiver
 from fairness_reports.audit.intervals import newcombe, score_ratio, wilson
 
@@ -147,6 +148,21 @@ def test_an_empty_group_is_insufficient_and_no_date_is_promised() -> None:
     assert decision["verdicts"][0]["enough_data_by"] is None
     assert "not due within ten years" in decision["verdicts"][0]["sentence"]
     assert "due for" not in decision["sentence"]
+
+
+def test_a_pair_informs_where_it_cannot_be_told_and_blocks_where_it_can() -> None:
+    both = dataclasses.replace(REACHED, id="both", characteristic="ethnicity and sex")
+
+    def of_pair(*counts: int) -> Any:
+        alone, pair = finding((600, 1000, 5000, 8000)), finding(counts, group="A, female")  # type: ignore[arg-type]
+        return decided(alone, pair | {"characteristic": "ethnicity and sex"}, gates=(REACHED, both))
+
+    unknown = of_pair(3, 5, 2000, 8000)
+    assert [one["verdict"] for one in unknown["verdicts"]] == ["pass", "insufficient"]
+    assert unknown["decision"] == "pass"
+    assert "all 1 questions" in unknown["sentence"]
+    assert "1 about two characteristics together cannot be told" in unknown["sentence"]
+    assert of_pair(50, 1000, 2000, 8000)["decision"] == "block"
 
 
 def test_rows_count_where_a_table_has_no_clusters() -> None:

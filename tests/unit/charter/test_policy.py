@@ -11,7 +11,8 @@ import pytest
 
 from charter.errors import CharterError, UsageError
 from charter.invocation import shipped_council
-from charter.policy import MEASURES, PURPOSES, Policy
+from charter.policy import PURPOSES, Policy
+from charter.questions import MEASURES
 
 SHIPPED = shipped_council() / "charter.toml"
 TODAY = date(2026, 9, 28)
@@ -197,3 +198,14 @@ def test_a_caveat_that_names_a_programme_holds_for_no_other_and_needs_a_reason(
     assert policy.of("early_help").caveats == ()
     with pytest.raises(CharterError, match="no reason that a resident could read"):
         Policy.load(edited('reason = "Adults are asked', 'reason = "Adults" #'), TODAY)
+
+
+def test_a_pair_can_be_asked_about_by_what_is_measured_of_pairs(edited: Callable[[str, str], Path]) -> None:
+    old = 'characteristic = "ethnicity"\nstatistic = "ratio"\nlimit = 0.8\nfloor = 0.02'
+    policy = Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and sex"')), TODAY)
+    assert [gate.id for gate in policy.gates if gate.of_pair] == ["missed_help_ethnicity"]
+    with pytest.raises(CharterError, match="is not known"):
+        Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and shoes"')), TODAY)
+    old = 'measure = "seen"\ncharacteristic = "ethnicity"'
+    with pytest.raises(CharterError, match="which no audit measures"):
+        Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and sex"')), TODAY)

@@ -65,6 +65,8 @@ def simulate(number: int, households: bool, simulations: int, seed: int) -> tupl
 @pytest.mark.parametrize("number", [10, 30, 100, 300, 1000, 10_000])
 def test_intervals_hold_the_truth_as_often_as_they_say(number: int, households: bool) -> None:
     held, width = simulate(number, households, 2000, seed=number + households)
+    shares = ", ".join(f"{name} {100 * counted / all_of:.1f} %" for name, (counted, all_of) in held.items())
+    print(f"{number} people {'in households' if households else 'alone'}: {shares}; width {width:.2f} of Newcombe's")
     for name, (counted, all_of) in held.items():
         assert all_of > 1900, "an interval is there nearly always"
         rejected = binomtest(counted, all_of, 0.94, alternative="less").pvalue < 0.001

@@ -154,6 +154,7 @@ def _rank(
     master: str = "local[*]",
     now: datetime | None = None,
 ) -> Any:
+    from features.departures import departures
     from features.matrix import build
     from features.timeline import timelines
     from serving.worklist import rank as issue
@@ -165,10 +166,11 @@ def _rank(
     day = as_of or _taken_on(invocation)
     _may_shadow(invocation)
     matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
-    timeline = partial(timelines, invocation)
-    if engine != "spark":
-        return issue(invocation, matrix, day, refresh=refresh, now=now, timeline=timeline)
-    return issue(invocation, matrix, day, refresh=refresh, now=now, timeline=timeline, score=_scored_on(master))
+    made = partial(
+        issue, invocation, matrix, day, refresh=refresh, now=now, timeline=partial(timelines, invocation),
+        departures=partial(departures, invocation),
+    )  # fmt: skip
+    return made(score=_scored_on(master)) if engine == "spark" else made()
 
 
 def _may_shadow(invocation: Invocation) -> None:

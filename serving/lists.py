@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -195,6 +195,31 @@ class Lists(AuditLog):
                     detail={"why": why},
                 )
         return removed
+
+    def waiting(self, header: IssuedList) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Return by household the referral that still waits on a list, and who lived there when it was listed."""
+        mine = [one for one in self.referrals(header.programme, header.id) if not one.removed]
+        return {one.entity: (one.id, self.members(one.id)) for one in mine if one.status in ("new", "deferred")}
+
+    def take_off(self, whys: Mapping[str, str], actor: str) -> None:
+        """Take referrals off their lists, by id and why; the sealed record stays."""
+        if not whys:
+            return
+        with self._acting() as act:
+            for referral, why in sorted(whys.items()):
+                act.connection.execute(
+                    update(referrals)
+                    .where(referrals.c.id == referral, referrals.c.removed == "")
+                    .values(removed=why, version=referrals.c.version + 1)
+                )
+                act.log(
+                    actor=actor,
+                    role="system",
+                    action="referral.removed",
+                    subject=referral,
+                    purpose="rank",
+                    detail={"why": why},
+                )
 
     def counts(self, programme: str) -> dict[str, dict[str, int]]:
         """Return how many referrals of each team's newest list are in each state: per team, never per worker."""

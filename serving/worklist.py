@@ -40,7 +40,10 @@ from serving.settings import Settings
 from serving.store import IssuedList, Referral, Store, now_text
 from serving.suspension import feeds_of, require_running, suspensions
 
-__all__ = ["ListSummary", "RankResult", "rank"]
+__all__ = ["Departures", "ListSummary", "RankResult", "rank"]
+
+Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
+"""Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,12 @@ def rank(
     now: datetime | None = None,
     score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = scored,
     timeline: Timelines | None = None,
+    departures: Departures | None = None,
 ) -> RankResult:
     """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
 
-    `score` gives the margin of each row: here, or on a cluster; `timeline` what services recorded of the households.
+    `score` gives the margin of each row: here, or on a cluster; `timeline` what services recorded of the households,
+    `departures` who must leave a list that is still fixed: a death, or help that is there already.
     With `refresh`, or where a team's manager asked on their page, there is a new list before the last one ends. Raises
     BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, or
     no team offers any help.
@@ -122,6 +127,8 @@ def rank(
     store = Store(engine, chain="rank")
     try:
         headers, kept = _headers(invocation, store, settings, capacity, bundle, matrix, at, refresh, moment)
+        if departures is not None:
+            _take_off(store, kept, partial(departures, str(matrix.manifest["snapshot"]), as_of))
         elsewhere = held(store, invocation.programme, now_text(moment))
         place = partial(places_of, council, at, margins, share=share)
         headers, places = give_way(headers, at.entity, elsewhere, place)
@@ -148,6 +155,15 @@ def rank(
         )
     finally:
         store.close()
+
+
+def _take_off(
+    store: Store, kept: Sequence[IssuedList], departures: Callable[[Mapping[str, Sequence[str]]], Mapping[str, str]]
+) -> None:
+    """Take whoever must leave off the lists that are still fixed; what was decided on stays as it is."""
+    waiting = {entity: one for header in kept for entity, one in store.waiting(header).items()}
+    found = departures({entity: people for entity, (_, people) in waiting.items()})
+    store.take_off({waiting[entity][0]: why for entity, why in found.items()}, actor="sooner")
 
 
 def _exploration(council: Council, settings: Settings) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -143,3 +144,26 @@ def test_a_missed_night_is_caught_up_and_a_clock_change_moves_no_date(world: Wor
     after = rank(world.invocation, made[late + timedelta(days=1)], late + timedelta(days=1))
     assert [one.new for one in after.lists] == [False] * 4
     assert len(store_of(world).lists("early_help")) == 8
+
+
+def test_a_fixed_list_loses_whoever_must_leave_at_once_and_nobody_else(world: World) -> None:
+    rank(world.invocation, world.matrix, AS_OF)
+    store = store_of(world)
+    gone, decided, *rest = store.referrals("early_help", "north-2026-09-28")
+    store.decide(WORKER, decided.id, version=1, disposition="taken_up", reason="need_confirmed")
+    asked = []
+
+    def departures(snapshot: str, as_of: date, listed: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        asked.append((snapshot, as_of, len(listed)))
+        assert listed[gone.entity] == store.members(gone.id)
+        return {gone.entity: "death"}
+
+    later = AS_OF + timedelta(days=1)
+    again = rank(world.invocation, world.matrix_at(later), later, departures=departures)
+    assert asked == [("snapshot1", later, 31)]
+    assert [one.new for one in again.lists] == [False] * 4
+    after = store.referrals("early_help", "north-2026-09-28")
+    assert [one.id for one in after if one.removed] == [gone.id]
+    assert [one.id for one in after] == [gone.id, decided.id, *(one.id for one in rest)]
+    (entry,) = [entry for entry in store.entries() if entry.action == "referral.removed"]
+    assert (entry.subject, entry.detail) == (gone.id, {"why": "death"})

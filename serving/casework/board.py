@@ -17,6 +17,7 @@ from charter.signoffs import today
 from serving.casework.pages import Pages
 from serving.casework.signing_off import STAGES, gates, pack_of
 from serving.identity import CHARTER_ROLES, Identity
+from serving.suspension import feeds_of
 
 __all__ = ["Board"]
 
@@ -50,6 +51,7 @@ class Board(Pages):
             demo=self.desk.demo,
             suspended=self._suspensions(identity),
             may_suspend=identity.may("suspend"),
+            stoppable=self._stoppable(),
             lists=self.desk.store.lists(self.desk.programme)[:20],
         )
 
@@ -63,17 +65,32 @@ class Board(Pages):
             found.append({**one, "id": path.stem, "asked": asked, "mine": bool(role) and role not in asked})
         return found
 
+    def _stoppable(self) -> list[tuple[str, str]]:
+        """Return what can be stopped, as `kind:name` and in words; the programme first."""
+        manifest, programme = self.desk.manifest(), self.desk.programme
+        services = manifest.get("services", {})
+        found = [(f"programme:{programme}", "Every list of this programme")]
+        found += [(f"team:{team.id}", f"The lists of {team.title}") for team in self.desk.invocation.council.teams]
+        found += [
+            (f"feed:{name}", f"Whatever rests on {services.get(name, {}).get('title', name)}")
+            for name in sorted(feeds_of(manifest))
+        ]
+        found += [(f"model:{manifest['id']}", "Whatever this model made")] if "id" in manifest else []
+        return [*found, ("all:", "Everything, of every programme")]
+
     async def suspend(self, request: Request) -> Response:
-        """Stop every list of the programme, alone and at once."""
+        """Stop the programme or what was chosen, alone and at once; an unknown choice stops the programme."""
         fields = await self.form(request)
         return await run_in_threadpool(self._suspend, request, fields)
 
     def _suspend(self, request: Request, fields: Mapping[str, str]) -> Response:
         identity = self.allow(request, "suspend")
-        what = "all" if fields.get("what") == "all" else "programme"
+        chosen = fields.get("what", "")
+        what, _, name = (chosen if chosen in dict(self._stoppable()) else f"programme:{self.desk.programme}").partition(
+            ":"
+        )
         path = suspensions.suspend(
-            self.desk.invocation.workspace, self._policy(), what=what,
-            name=self.desk.programme if what == "programme" else "", role=CHARTER_ROLES[identity.role],
+            self.desk.invocation.workspace, self._policy(), what=what, name=name, role=CHARTER_ROLES[identity.role],
             reason=fields.get("reason", "").strip()[:_NOTE],
         )  # fmt: skip
         self.desk.store.log(identity, "suspended", subject=path.stem, detail={"what": what})

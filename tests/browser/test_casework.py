@@ -280,7 +280,7 @@ def test_whoever_knows_the_family_does_not_see_the_case_any_more(page: Page) -> 
 def test_one_role_stops_every_list_and_two_start_them_again(page: Page) -> None:
     sign_in(page, "Senior responsible owner")
     page.get_by_label("Why stop now?").fill("A feed looks wrong.")
-    page.get_by_role("button", name="Stop every list of this programme").click()
+    page.get_by_role("button", name="Stop it now").click()
     expect(page.locator("main")).to_contain_text("A feed looks wrong.")
     assert findings(page) == []
     photograph(page, "suspended")

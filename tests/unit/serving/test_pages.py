@@ -437,7 +437,29 @@ def test_one_role_stops_every_list_and_two_start_them_again(client: Client, desk
     assert client.post("/board/resume", client.form_of("/board", "/board/resume")).status_code == 303
     assert worker.get("/worklists/north").status_code == 200
     worker.sign_in("demo-board")
-    assert "Stop every list" not in worker.get("/board").text
+    assert "Stop it now" not in worker.get("/board").text
+
+
+@pytest.mark.parametrize(
+    ("what", "stopped"),
+    [
+        ("team:north", ["north"]),
+        ("feed:housing", ["north", "south"]),
+        ("all:", ["north", "south"]),
+        ("team:atlantis", ["north", "south"]),
+    ],
+)
+def test_one_team_or_one_feed_can_be_stopped_alone(
+    desk: Desk, world: World, what: str, stopped: list[str]
+) -> None:  # fmt: skip
+    shutil.copy(ROOT / "council" / "charter.toml", world.invocation.council.folder / "charter.toml")
+    client = Client(guarded(desk))
+    client.sign_in("demo-sro")
+    hidden = client.form_of("/board", "/board/suspend")
+    client.post("/board/suspend", {**hidden, "what": what, "reason": "A feed looks wrong."})
+    client.sign_in("demo-front_door")
+    answers = {team: client.get(f"/worklists/{team}").status_code for team in ("north", "south")}
+    assert answers == {team: 409 if team in stopped else 200 for team in answers}
 
 
 def test_lists_in_shadow_are_shown_to_nobody(desk: Desk) -> None:

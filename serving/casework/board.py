@@ -86,9 +86,8 @@ class Board(Pages):
     def _suspend(self, request: Request, fields: Mapping[str, str]) -> Response:
         identity = self.allow(request, "suspend")
         chosen = fields.get("what", "")
-        what, _, name = (chosen if chosen in dict(self._stoppable()) else f"programme:{self.desk.programme}").partition(
-            ":"
-        )
+        first = self._stoppable()[0][0]
+        what, _, name = (chosen if chosen in dict(self._stoppable()) else first).partition(":")
         path = suspensions.suspend(
             self.desk.invocation.workspace, self._policy(), what=what, name=name, role=CHARTER_ROLES[identity.role],
             reason=fields.get("reason", "").strip()[:_NOTE],

@@ -56,7 +56,8 @@ class Cases(Pages):
         persons = self.desk.people(identity, held, "worklist")
         manifest = self.desk.manifest(header.bundle)
         also = self.desk.sought()
-        rows = [row(r, held[r.id], self.desk.manifest(r.bundle), self.desk.settings, persons, also) for r in shown]
+        made_by = {bundle: self.desk.manifest(bundle) for bundle in {one.bundle for one in shown}}
+        rows = [row(r, held[r.id], made_by[r.bundle], self.desk.settings, persons, also) for r in shown]
         status, need = request.query_params.get("status", ""), request.query_params.get("need", "")
         return self.page(
             request,

@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from charter.contracts.files import point
 from charter.errors import DataError
@@ -57,6 +57,23 @@ def test_an_older_form_is_copied_and_brought_up(ranked: World) -> None:
     with reading(engine) as connection:
         assert form(connection) == forms()[-1]
         assert connection.execute(text("SELECT word FROM kept")).scalar() == "before"
+
+
+def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: World) -> None:
+    """The second form has an index more: without it, and saying so, a database is of the first."""
+    engine = connect(database_url(ranked.workspace))
+    with writing(engine) as connection:
+        connection.execute(text("DROP INDEX ix_audit_action_actor"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert planned(ranked.invocation)[0].sentence == f"Casework database: form 0001 -> form {forms()[-1]}."
+    kept = upgraded(ranked.invocation)
+    assert kept is not None
+    assert (kept / "casework.db").exists()
+    with reading(engine) as connection:
+        assert form(connection) == forms()[-1]
+        assert "ix_audit_action_actor" in {one["name"] for one in inspect(connection).get_indexes("audit")}
+        assert connection.execute(text("SELECT count(*) FROM lists")).scalar() == 4
+    assert upgraded(ranked.invocation) is None
 
 
 def test_a_database_of_a_newer_sooner_is_refused_and_its_copy_is_whole(ranked: World) -> None:

@@ -21,14 +21,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from charter.errors import DataError
 
-__all__ = ["order", "rank_within", "select"]
+__all__ = ["lots", "order", "rank_within", "select"]
 
 
-def order(entity: ArrayLike, as_of: date, margin: ArrayLike) -> NDArray[np.int64]:
+def order(
+    entity: ArrayLike, as_of: date, margin: ArrayLike, drawn: NDArray[np.bytes_] | None = None
+) -> NDArray[np.int64]:
     """Return each row's place from 1 among all rows of one as-of date.
 
-    `entity` (rows,) pseudonyms, as bytes or text; `margin` (rows,) float64. Raises DataError for a margin that is not
-    a number, for an entity that occurs twice, and for lengths that differ.
+    `entity` (rows,) pseudonyms, as bytes or text; `margin` (rows,) float64; `drawn` (rows,) are the rows' `lots`, where
+    they are at hand because several models are ordered. Raises DataError for a margin that is not a number, for an
+    entity that occurs twice, and for lengths that differ.
     """
     names = _as_bytes(entity)
     margins = np.asarray(margin, dtype=np.float64)
@@ -41,15 +44,21 @@ def order(entity: ArrayLike, as_of: date, margin: ArrayLike) -> NDArray[np.int64
         raise DataError("a margin is not a finite number, so it has no place.", "Make the scores again.")
     if len(np.unique(names)) != names.size:
         raise DataError(f"an entity occurs twice on {as_of}, so places would not be unique.", "Make the scores again.")
-    # Only rows with equals need the lottery: hashing all of them would cost more than sorting.
-    _, group, size = np.unique(margins, return_inverse=True, return_counts=True)
-    lots = np.zeros(names.size, dtype="S32")
-    day = as_of.isoformat().encode()
-    for row in np.flatnonzero(size[group] > 1):
-        lots[row] = _lot(bytes(names[row]), day)
+    if drawn is None:
+        # Only rows with equals need the lottery: hashing all of them would cost more than sorting.
+        _, group, size = np.unique(margins, return_inverse=True, return_counts=True)
+        tied = size[group] > 1
+        drawn = np.zeros(names.size, dtype="S32")
+        drawn[tied] = lots(names[tied], as_of)
     places = np.empty(names.size, dtype=np.int64)
-    places[np.lexsort((lots, -margins))] = np.arange(1, names.size + 1)
+    places[np.lexsort((drawn, -margins))] = np.arange(1, names.size + 1)
     return places
+
+
+def lots(entity: ArrayLike, as_of: date) -> NDArray[np.bytes_]:
+    """Return each row's lot on one as-of date, the smallest first among equals: sha256, as bytes S32. Shape (rows,)."""
+    day = as_of.isoformat().encode()
+    return np.array([hashlib.sha256(bytes(name) + day).digest() for name in _as_bytes(entity)], dtype="S32")
 
 
 def rank_within(rank: NDArray[np.int64], team: ArrayLike) -> NDArray[np.int64]:
@@ -73,10 +82,6 @@ def select(rank: NDArray[np.int64], team: ArrayLike, capacity: Mapping[str, int]
     places = {str(name): int(capacity.get(str(name), 0)) if name else 0 for name in np.unique(teams)}
     room = np.array([places[str(name)] for name in teams], dtype=np.int64)
     return rank_within(rank, teams) <= room
-
-
-def _lot(name: bytes, day: bytes) -> bytes:
-    return hashlib.sha256(name + day).digest()
 
 
 def _as_bytes(entity: ArrayLike) -> NDArray[np.bytes_]:

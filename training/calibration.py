@@ -66,11 +66,13 @@ def fit_platt(margins: Float, labels: NDArray[np.int8]) -> Platt:
     high, low = (positives + 1) / (positives + 2), 1 / (rows - positives + 2)
     target = np.where(labels == 1, high, low)
     centre, spread = float(margins.mean()), float(margins.std())
-    standard = (margins - centre) / spread
+    # Equal margins are one row with their weights together: a points list has few different ones.
+    standard, place = np.unique((margins - centre) / spread, return_inverse=True)
+    yes, no = np.bincount(place, weights=target), np.bincount(place, weights=1 - target)
     model = LogisticRegression(C=np.inf, solver="newton-cholesky", max_iter=200, tol=1e-10).fit(
         np.concatenate([standard, standard])[:, None],
-        np.repeat([1, 0], rows),
-        sample_weight=np.concatenate([target, 1 - target]),
+        np.repeat([1, 0], len(standard)),
+        sample_weight=np.concatenate([yes, no]),
     )
     slope = float(model.coef_[0, 0]) / spread
     return Platt(slope, float(model.intercept_[0]) - slope * centre, rows, positives)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charter.council import Council
 from charter.errors import DataError
-from charter.ranking import order, rank_within
+from charter.ranking import lots, order, rank_within
 from training.dataset import MISSING, Dataset
 
 __all__ = ["Period", "Places"]
@@ -128,12 +128,18 @@ class Period:
         """Which rows had the outcome."""
         return np.asarray(self.labels == 1)
 
+    @cached_property
+    def _lots(self) -> NDArray[np.bytes_]:
+        """Each row's lot: drawn once for all models."""
+        drawn = [lots(self.entity[self.day == number], day) for number, day in enumerate(self.days)]
+        return np.concatenate(drawn) if drawn else np.zeros(0, dtype="S32")
+
     def places(self, margins: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return each row's place from 1 within its date and team; rows without a team come out 0. Shape (rows,)."""
         place = np.zeros(len(margins), dtype=np.int64)
         for number, day in enumerate(self.days):
             rows = np.flatnonzero(self.day == number)
-            among_all = order(self.entity[rows], day, margins[rows])
+            among_all = order(self.entity[rows], day, margins[rows], self._lots[rows])
             place[rows] = rank_within(among_all, self.group[rows])
         place[self.group < 0] = 0
         return place

@@ -160,13 +160,24 @@ def council() -> Council:
     return Council.load(shipped_council()).serving("early_help")
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an MLflow store without a run: migrating a new one takes longer than training so small a matrix."""
+    import mlflow
+
+    store = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{store}").search_experiments()
+    return store
+
+
 @pytest.fixture
-def make(tmp_path: Path, quick_council: Path) -> Callable[[Made], Invocation]:
+def make(tmp_path: Path, quick_council: Path, empty_store: Path) -> Callable[[Made], Invocation]:
     """Return a function that makes a workspace with a matrix of one's own."""
 
     def made(how: Made) -> Invocation:
         opened = Invocation.open(quick_council, "early_help", tmp_path / "own", quiet=True)
         make_matrix(opened.workspace, how)
+        shutil.copy(empty_store, opened.workspace.root / "mlflow.db")
         return opened
 
     return made

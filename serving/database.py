@@ -81,8 +81,12 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the database to the newest form; raise DataError where it can't be reached or is of a newer Sooner."""
+def migrate(engine: Engine, *, older: bool = False) -> None:
+    """Make the tables of an empty database; with `older`, bring one of an older form to the newest.
+
+    Raises DataError where it can't be reached or is of a newer Sooner, and, without `older`, where it is of an older
+    form: `sooner upgrade` makes copies first.
+    """
     known = forms()
     try:
         with engine.begin() as connection:
@@ -95,6 +99,11 @@ def migrate(engine: Engine) -> None:
                 raise DataError(
                     f"the casework database is of a newer Sooner (its form is {at}, this one knows {known[-1]}).",
                     "Install the newer Sooner, or name another database with SOONER_DATABASE.",
+                )
+            if at is not None and not older:
+                raise DataError(
+                    f"the casework database has the form {at} of an older Sooner (this one's is {known[-1]}).",
+                    "Stop serving, then run `sooner upgrade`: it makes copies first.",
                 )
             _upgrade(connection)
     except OperationalError as error:

@@ -96,7 +96,7 @@ def upgraded(invocation: Invocation, now: datetime | None = None) -> Path | None
     url = database_url(invocation.workspace)
     backup = _copy(invocation, url, now or datetime.now(UTC))
     engine = connect(url)
-    migrate(engine)
+    migrate(engine, older=True)
     engine.dispose()
     return backup
 

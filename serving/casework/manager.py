@@ -98,7 +98,7 @@ class Manager(Pages):
         for team in self.desk.invocation.council.teams:
             if identity.may("manager.read", team.id) and self.desk.store.lists(self.desk.programme, team.id):
                 for look in self._looks(team.id):
-                    if look.referral.id == request.path_params["referral"]:
+                    if look.id == request.path_params["look"]:
                         self.running(team.id, look.referral.bundle)
                         return identity, team, look
         raise HTTPException(404)
@@ -114,7 +114,7 @@ class Manager(Pages):
             title=f"Second look: {look.words}",
             team=team,
             judged=look.view,
-            action=f"/manager/second-look/{look.referral.id}",
+            action=f"/manager/second-look/{look.id}",
             hidden={},
             back={"text": "Managing the lists", "href": "/manager"},
             ages=[person["age"] for person in record["people"]],
@@ -132,12 +132,12 @@ class Manager(Pages):
         identity, team, look = self._look(request)
         view = fields.get("view", "")
         if view not in VIEWS:
-            return RedirectResponse(f"/manager/second-look/{look.referral.id}", status_code=303)
+            return RedirectResponse(f"/manager/second-look/{look.id}", status_code=303)
         if not look.view:
             detail = {"view": view, "kind": look.kind}
             self.desk.store.log(
                 identity, "second_look.given", subject=look.referral.id, purpose="evaluate", detail=detail
             )
         following = next((one for one in self._looks(team.id) if not one.view), None)
-        target = f"/manager/second-look/{following.referral.id}" if following else "/manager"
+        target = f"/manager/second-look/{following.id}" if following else "/manager"
         return RedirectResponse(target, status_code=303)

@@ -13,7 +13,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from serving.casework.view import reference
 from serving.settings import SECOND_LOOKS
 from serving.store import Referral, Store
 
@@ -30,16 +29,25 @@ _OVERRIDDEN = frozenset({"set_aside", "already_supported", "wrong_data"})
 
 @dataclass(frozen=True)
 class Look:
-    """One case of the sample; `view` is the manager's, or ''."""
+    """One case of the sample; `view` is the manager's, or ''.
+
+    It has a number and a name of its own: by the referral's, anybody could find it on the list.
+    """
 
     referral: Referral
     kind: str
     view: str
+    number: int
 
     @property
     def words(self) -> str:
         """What it is called."""
-        return f"Case {reference(self.referral)}"
+        return f"Case {self.number}"
+
+    @property
+    def id(self) -> str:
+        """Its name in addresses: 16 hexadecimal digits of its lot."""
+        return _lot(self.referral).hex()[:16]
 
 
 def looks(store: Store, programme: str, team: str, numbers: Mapping[str, int]) -> list[Look]:
@@ -54,7 +62,8 @@ def looks(store: Store, programme: str, team: str, numbers: Mapping[str, int]) -
     }
     drawn = [(one, kind) for kind in SECOND_LOOKS for one in sorted(kinds[kind], key=_lot)[: numbers[kind]]]
     views = store.second_looks([one.id for one, _ in drawn])
-    return sorted((Look(one, kind, views.get(one.id, "")) for one, kind in drawn), key=lambda look: _lot(look.referral))
+    mixed = sorted(drawn, key=lambda pair: _lot(pair[0]))
+    return [Look(one, kind, views.get(one.id, ""), number) for number, (one, kind) in enumerate(mixed, start=1)]
 
 
 def tally(sample: Sequence[Look]) -> list[tuple[str, int, int]]:

@@ -35,11 +35,12 @@ _NOTE = 500
 
 @dataclass(frozen=True)
 class Signer:
-    """A role that must sign a decision, and what it has said of it."""
+    """A role that must sign a decision, what it has said of it, and whether that was to accept it."""
 
     role: str
     title: str
     said: str
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ class Gate:
 
     stage: str
     title: str
-    answer: str
     sentence: str
     sha256: str
     pack: bool
@@ -84,7 +84,6 @@ def gates(workspace: Workspace, council: Path) -> tuple[Gate, ...]:
             Gate(
                 stage,
                 title,
-                {"pass": "Passed", "refer": "Referred to the board", "block": "Blocked"}[decision["decision"]],
                 decision["sentence"],
                 sha256,
                 (folder / "report.html").exists(),
@@ -102,7 +101,7 @@ def _signer(folder: Path, sha256: str, role: str, title: str) -> Signer:
     for one in read(folder / "signoffs.toml"):
         if (one.role, one.sha256) == (role, sha256):
             kind = "typed in a demonstration" if one.kind == "demo" else "signed with the role’s key"
-            return Signer(role, title, f"Accepted until {day_words(one.expires)}, {kind}")
+            return Signer(role, title, f"Accepted until {day_words(one.expires)}, {kind}", accepted=True)
     return Signer(role, title, "")
 
 

@@ -15,6 +15,7 @@ from charter.vault import Identity as Person
 from charter.vault import Vault
 from serving.bundle import bundle
 from serving.casework.app import build
+from serving.casework.second_look import looks
 from serving.desk import Desk
 from serving.forget import forget
 from serving.settings import Settings
@@ -146,9 +147,9 @@ def test_no_page_holds_a_column_name_a_score_or_the_word_for_insurers(client: Cl
 
 def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Client, desk: Desk) -> None:
     """Every page there is: the app's own routes, so that a new page is asked too."""
-    below = desk.store.below("early_help", "north-2026-09-28")[0].id
+    look = looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     paths = {
-        route.path.replace("{team}", "north").replace("{referral}", below if "second" in route.path else case)
+        route.path.replace("{team}", "north").replace("{look}", look).replace("{referral}", case)
         for route in build(lambda: desk).routes
         for case in [first_case(desk)]
         if isinstance(route, Route) and "GET" in (route.methods or ())

@@ -66,8 +66,11 @@ def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: Worl
         connection.execute(text("DROP INDEX ix_audit_action_actor"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     assert planned(ranked.invocation)[0].sentence == f"Casework database: form 0001 -> form {forms()[-1]}."
+    with pytest.raises(DataError, match="older Sooner"):
+        Desk.open(ranked.invocation, demo=True)
     kept = upgraded(ranked.invocation)
     assert kept is not None
+    assert Desk.open(ranked.invocation, demo=True).store.answers()
     assert (kept / "casework.db").exists()
     with reading(engine) as connection:
         assert form(connection) == forms()[-1]

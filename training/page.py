@@ -15,7 +15,7 @@ from markupsafe import Markup
 from charter.contracts.files import read_json, write_text
 from training.drawings import Dot, Series, Span, curves, dots, spans
 from training.recommendation import TITLES
-from training.report import figure_of, steadiness
+from training.report import figure_of, reach, steadiness
 from training.run import Run
 
 __all__ = ["FILE", "render", "write"]
@@ -53,8 +53,10 @@ def render(manifest: Document, metrics: Document, studied: Document | None = Non
         precision=_every_model(metrics, "precision", "Of those listed, the share with the outcome"),
         models=_models(metrics),
         curve=_curve(metrics, "precision", "Share of those listed with the outcome"),
-        reach=_curve(metrics, "recall", "Share of those with the outcome who are listed"),
+        found=_curve(metrics, "recall", "Share of those with the outcome who are listed"),
         more=_more(metrics),
+        in_use=reach(metrics),
+        replays=_replays(metrics),
         paired=_paired(metrics),
         periods=_parts(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
         teams=_parts(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
@@ -156,6 +158,21 @@ def _more(metrics: Document) -> dict[str, Any] | None:
     found = {name: figure_of(metrics, metrics["model"], name, part=part) for name in ("found", "precision")}
     dates = len(metrics["folds"]) and sum(1 for one in metrics["folds"] if one["fold"] != "final")
     return {"part": part, "folds": dates, **found}
+
+
+def _replays(metrics: Document) -> list[dict[str, Any]]:
+    """Return what the model's lists would have done one after the other, each household counted once."""
+    return [
+        {
+            "lists": "every week" if one["weekly"] else "at each date",
+            "rest": f"{one['rest_weeks']} weeks" if one["rest_weeks"] else "none",
+            "busy": "passed over" if one["pass_over_busy"] else "listed",
+            "share": one["found"] / one["households"] if one["households"] else None,
+        }
+        | {name: one[name] for name in ("households", "found", "in_need", "low", "high")}
+        for one in metrics.get("replay", ())
+        if one["model"] == metrics["model"]
+    ]
 
 
 def _paired(metrics: Document) -> Markup:

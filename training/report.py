@@ -7,7 +7,7 @@ from typing import Any
 
 from training.recommendation import TITLES
 
-__all__ = ["figure_of", "fold_table", "headline", "steadiness", "study_table", "summary"]
+__all__ = ["figure_of", "fold_table", "headline", "reach", "steadiness", "study_table", "summary"]
 
 
 def fold_table(folds: Sequence[Mapping[str, Any]]) -> str:
@@ -106,7 +106,7 @@ def summary(metrics: Mapping[str, Any]) -> str:
             " run has no figures of it. New as-of dates make a new one."
         )
     lines += _beyond(metrics)
-    lines += _reach(metrics)
+    lines += reach(metrics)
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
         lines.append(f"Accepted although they know the outcome too well: {names}.")
@@ -163,8 +163,8 @@ def steadiness(weekly: Mapping[str, Any] | None) -> str:
     )
 
 
-def _reach(metrics: Mapping[str, Any]) -> list[str]:
-    """Return what the figures at capacity leave out: who was already known, and who could not be listed at all."""
+def reach(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the figures at capacity leave out: who was known already, how early, and who could not be listed."""
     new = figure_of(metrics, metrics["model"], "new_share")
     found = figure_of(metrics, metrics["model"], "new_precision")
     lines = []
@@ -172,6 +172,12 @@ def _reach(metrics: Mapping[str, Any]) -> list[str]:
         lines.append(
             f"{100 * new['estimate']:.0f} of 100 listed were new: no service had acted in three months; of those,"
             f" {100 * found['estimate']:.0f} in 100 had the outcome."
+        )
+    lead = figure_of(metrics, metrics["model"], "lead_days")
+    if lead["estimate"] is not None and lead["low"] is not None:
+        lines.append(
+            f"Of those found, the outcome came {lead['estimate']:.0f} days after the list on average"
+            f" ({lead['low']:.0f} to {lead['high']:.0f})."
         )
     any_of = next((part for part in metrics.get("coverage", ()) if part["component"] == "any"), None)
     if any_of and any_of["share"] is not None:

@@ -37,6 +37,11 @@ def test_the_page_of_a_run_says_everything_in_words_and_pictures(run: Run) -> No
     for fold in run.metrics["folds"]:
         assert f"{fold['train_from']} to {fold['train_to']}" in page
     assert "With 5 more places on every list" in page
+    replayed = [one for one in run.metrics["replay"] if one["model"] == run.metrics["model"]]
+    assert [one["weekly"] for one in replayed] == [False, False, False, True]
+    for one in replayed:
+        assert f'<td class="number">{one["found"]:,}</td>' in page
+    assert "days after the list on average" in page
 
 
 def test_the_page_refers_to_nothing_outside_and_names_nobody(run: Run) -> None:

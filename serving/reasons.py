@@ -197,16 +197,17 @@ def _seeing(
         for feature, value in zip(manifest["features"], values, strict=True)
         if name in feature["services"]
     ]
-    columns = sorted({column for feature, _ in rows for column in feature["seen"]})
-    counts = [seen[column] for column in columns if column in seen]
-    least = min(counts, default=members)
+    # What another service hid of a feature that reads both is that service's to say.
+    alone = [value for feature, value in rows if feature["services"] == [name]] or [value for _, value in rows]
+    columns = {column for feature, _ in rows for column in feature["seen"] if column.split(":")[0] == name}
+    least = min((seen[column] for column in columns if column in seen), default=members)
     end = ends.get(name)
     allowed = timedelta(days=int(service.get("promised_lag_days", 0)) + 1)
-    if all(math.isnan(value) for _, value in rows):
+    if all(math.isnan(value) for value in alone):
         state, words = "not seen", "Not seen: nothing here speaks for or against"
     elif end is not None and end < as_of - allowed:
         state, words = "late", f"Late: what happened after {_day(end)} is not here yet"
-    elif any(math.isnan(value) for _, value in rows) or least < members:
+    elif any(math.isnan(value) for value in alone) or least < members:
         state, words = "partly", f"Seen for {least} of {members} {_PEOPLE}" if least < members else "Seen in part"
     else:
         state, words = "seen", "Seen"

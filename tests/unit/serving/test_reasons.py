@@ -83,6 +83,25 @@ def test_a_reason_says_when_records_of_its_service_are_there_by_an_uncertain_lin
     assert not any(told.values())
 
 
+def test_what_another_service_hides_of_a_shared_feature_is_not_said_of_this_one(world: World) -> None:
+    """Of a feature that reads housing and schools, where schools see nobody: housing is seen all the same."""
+    made, arrays = Bundle.current(world.workspace), rows_of(24, 1)
+    shared = {**made.manifest["features"][3], "services": ["education", "housing"]}
+    shared["seen"] = ["education:6_months", "housing:12_months"]
+    manifest = {**made.manifest, "features": [*made.manifest["features"][:3], shared, *made.manifest["features"][4:]]}
+    members = int(arrays["members"][0])
+    values = arrays["features"][0].tolist()
+    values[0] = values[1] = values[3] = math.nan
+    found = reasons(
+        manifest, values, [0.0] * len(values), 0.0,
+        seen={name: 0 if name.startswith("education") else members for name in SEEN}, members=members,
+        freshness=FRESH, as_of=AS_OF, time_zone=LONDON,
+    )  # fmt: skip
+    said = {one.service: (one.state, one.words) for one in found.seeing}
+    assert said["housing"] == ("seen", "Seen")
+    assert said["education"][0] == "not seen"
+
+
 def test_a_missing_value_is_never_a_reason_and_is_said(world: World) -> None:
     hidden = 0
     for found, values, _ in all_reasons(world, 23, 1000):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +33,7 @@ def of_rows(
             f"{len(unknown)} of the features sent are not features of this model.",
             f"Its features are: {', '.join(bundle.features)}.",
         )
-    values = np.array([[_number(row.get(name)) for name in bundle.features] for row in rows], dtype=np.float32)
+    values = _values([[row.get(name) for name in bundle.features] for row in rows])
     desk.store.log(identity, "score.features", subject=bundle.id, purpose="evaluate", detail={"rows": len(rows)})
     return {"bundle": bundle.id, "scores": _scores(bundle, values)}
 
@@ -57,7 +58,7 @@ def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str
     found: dict[str, dict[str, Any]] = {}
     for name, rows in by_bundle.items():
         bundle = _opened(desk.invocation.workspace.bundle / name)
-        values = np.array([[_number(value) for value in row] for _, row in rows], dtype=np.float32)
+        values = _values([row for _, row in rows])
         for (referral_id, _), score in zip(rows, _scores(bundle, values), strict=True):
             found[referral_id] = {"referral": referral_id, "bundle": name, **score}
     desk.store.log(identity, "score.listed", purpose="rank", detail={"referrals": sorted(ids)})
@@ -70,8 +71,9 @@ def _opened(folder: Path) -> Bundle:
     return Bundle.open(folder)
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _values(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float32]:
+    """Return `rows` as float32 (rows, features); None, which is not seen, as NaN."""
+    return np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=np.float32)
 
 
 def _scores(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]:

@@ -22,8 +22,9 @@ from typing import Any
 
 import bentoml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from charter.errors import BlockedError, SoonerError, UsageError
@@ -109,8 +110,9 @@ class Sooner:
     def score(self, body: ScoreBody, /) -> Any:  # a Response, which BentoML would take for a schema
         """Answer with band, margin and contributions of listed households, or (analysts) of rows of features."""
         try:
-            # A finished answer: of anything else BentoML works out the schema again at each request.
-            return JSONResponse(self._score(body))
+            # A finished answer: of anything else BentoML works out the schema again at each request. Written by
+            # pydantic, which takes a ninth of the standard library's time for numbers.
+            return Response(to_json(self._score(body)), media_type="application/json")
         except SoonerError as error:
             return of_error(error)
 

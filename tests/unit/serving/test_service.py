@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -13,7 +17,7 @@ import pytest
 from charter.errors import DataError
 from serving.bundle import bundle
 from serving.serve import environment
-from tests.unit.serving.conftest import SERVICES, World, rows_of, train, write_release
+from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
 
 LEAD = "demo-north-lead_practitioner"
@@ -55,6 +59,33 @@ def test_an_analyst_scores_rows_of_features_and_gets_trainings_numbers(served: S
     assert answer.status_code == 200, answer.text
     expected = np.asarray(train().predict(values, raw_score=True)).tolist()
     assert [one["margin"] for one in answer.json()["scores"]] == expected
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_what_the_how_to_types_is_answered_as_it_says(served: Served) -> None:
+    """Each block of the page until the residence check, typed in turn at the service that runs here."""
+    text = (ROOT / "docs" / "how-to" / "call-the-api.md").read_text(encoding="utf-8")
+    text = text.partition("## Ask whether")[0].replace("http://127.0.0.1:3000", served.address)
+    text = text.replace("curl -s ", "curl -sS --fail-with-body ").replace("python3 -c", f"{sys.executable} -c")
+    blocks = [block for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE) if "curl" in block]
+    assert len(blocks) == 5
+    token, listed, *rest = blocks
+    typed = f"{token}\n{listed}"
+    first = _typed(typed).splitlines()[-1]
+    case = json.loads(first)["referrals"][0]["id"]
+    answers = [json.loads(_typed(f"{token}\n{block}".replace("ID", case))) for block in rest]
+    referral, decided, scored = answers
+    parts = [one["contribution"] for side in ("for", "against") for group in referral[side] for one in group["reasons"]]
+    assert abs(sum(parts) + referral["unseen"] + referral["base"] - referral["margin"]) < 1e-6
+    assert decided["version"] == referral["version"] + 1
+    assert scored["scores"][0]["margin"] == referral["margin"]
+
+
+def _typed(text: str) -> str:
+    """Type it into a shell and return what it printed; fail where the shell does."""
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _manifest(served: Served) -> dict:

@@ -11,8 +11,8 @@ the same people.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from charter.errors import DataError
 from fairness_reports.audit.people import People
 from fairness_reports.audit.tally import Grouping
 
-__all__ = ["SAMPLE", "Explained", "agreement", "explain", "weights_by_fold"]
+__all__ = ["SAMPLE", "Explained", "agreement", "by_service", "explain", "weights_by_fold"]
 
 SAMPLE = 1500
 """People drawn for the overall figures; groups are topped up to PER_GROUP."""
@@ -84,6 +84,21 @@ def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Gr
     data = _features(matrix, people, sampled)
     values = _values(booster, data)
     return Explained(tuple(matrix.features), values, data, sampled, people.cluster[sampled], np.isin(sampled, uniform))
+
+
+def by_service(explained: Explained, services: Mapping[str, Sequence[str]]) -> Explained:
+    """Return the values summed by service, in alphabetical order; a feature of several services is shared alike.
+
+    `services` gives each feature's; one of none counts for none. No service has a value of its own: `data` is
+    (sampled, 0).
+    """
+    names = sorted({service for feature in explained.features for service in services.get(feature, ())})
+    share = np.zeros((len(explained.features), len(names)))
+    for row, feature in enumerate(explained.features):
+        for service in services.get(feature, ()):
+            share[row, names.index(service)] = 1 / len(services[feature])
+    nothing = np.zeros((len(explained.values), 0), dtype=np.float32)
+    return replace(explained, features=tuple(names), values=explained.values @ share, data=nothing)
 
 
 def weights_by_fold(folds: Path, explained: Explained) -> dict[str, NDArray[np.float64]]:

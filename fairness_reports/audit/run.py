@@ -16,7 +16,7 @@ from charter.scenarios import of_council
 from charter.signoffs import today
 from fairness_reports.audit.alternatives import contributions, without
 from fairness_reports.audit.disparities import Side
-from fairness_reports.audit.explanations import Explained, agreement, explain, weights_by_fold
+from fairness_reports.audit.explanations import Explained, agreement, by_service, explain, weights_by_fold
 from fairness_reports.audit.findings import About, compared, figure
 from fairness_reports.audit.means import averages
 from fairness_reports.audit.minimisation import added
@@ -91,8 +91,19 @@ def _titles(audited: Audited) -> list[str]:
 
 
 def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
-    """Return SHAP weights and leans as findings: overall, and of every group of every characteristic."""
-    about = About("contribution_weight", None, audited.model, AT, note="of a drawn sample of people's dates")
+    """Return SHAP weights and leans as findings, by feature and by service, and what makes each group's gap."""
+    services = {feature["name"]: feature["services"] for feature in audited.matrix.definition["features"]}
+    together = by_service(explained, services)
+    return (
+        _weighed(audited, explained, "contribution")
+        + _weighed(audited, together, "service_contribution")
+        + _gaps(audited, explained)
+    )
+
+
+def _weighed(audited: Audited, explained: Explained, of: str) -> list[dict[str, Any]]:
+    """Return the weight of each feature or service overall; its weight and lean in every group."""
+    about = About(f"{of}_weight", None, audited.model, AT, note="of a drawn sample of people's dates")
     drawn = int(explained.drawn.sum())
     households = len(np.unique(explained.cluster[explained.drawn]))
     rows = [
@@ -104,10 +115,10 @@ def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]
             weights, leans, n, households = explained.of_group(groups, code)
             of_group = about.about(name, group)
             for i, feature in enumerate(explained.features):
-                for measure, values in (("contribution_weight", weights), ("contribution_lean", leans)):
+                for measure, values in ((f"{of}_weight", weights), (f"{of}_lean", leans)):
                     value = float(values[i]) if n else None
                     rows.append(_contribution(of_group.of(measure).part(feature), value, n, households))
-    return rows + _gaps(audited, explained)
+    return rows
 
 
 def steadiness(audited: Audited, explained: Explained) -> list[dict[str, Any]]:

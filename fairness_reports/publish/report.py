@@ -81,6 +81,9 @@ def render(pack: Pack) -> str:
     verdicts = {verdict.get("finding"): verdict for verdict in pack.decision["verdicts"]}
     weights = [row for row in rows if row["measure"] == "contribution_weight" and row["group"] is None]
     weights.sort(key=lambda row: -(row["estimate"] or 0.0))
+    by_service = [row for row in rows if row["measure"] == "service_contribution_weight" and row["group"] is None]
+    by_service.sort(key=lambda row: -(row["estimate"] or 0.0))
+    spoken = {row["component"]: row["component"].replace("_", " ").capitalize() for row in by_service}
     return environment.get_template(
         "report.html"
     ).render(
@@ -101,18 +104,21 @@ def render(pack: Pack) -> str:
         characteristics=[_characteristic(name, pack, rows, verdicts) for name in pack.policy.characteristics],
         independent=_independent(pack, rows, verdicts),
         seen=[_seen(pack.policy.characteristic_titles[name], _of(rows, "seen", name)) for name in _known(rows, pack)],
-        weights=_weights(weights[:_TOP], names) if weights else "",
+        weights=_weights("weights", "What moves the scores most", weights[:_TOP], names) if weights else "",
+        by_service=_weights("by-service", "What moves the scores, by service", by_service, spoken) if weights else "",
         sampled=f"{weights[0]['n']:,}" if weights else "",
         folds=folds(rows, weights[:_TOP], names),
         dependence=pack.dependence,
         beeswarm=pack.beeswarm,
         beeswarm_alt="Dots for the pieces of data that move scores most; the table of leans says the same in numbers.",
         leans=[
-            _leans(pack.policy.characteristic_titles[name], _of(rows, "contribution_lean", name), weights[:_TOP], names)
-            for name in _known(rows, pack)
-        ]
-        if weights
-        else [],
+            _leans(f"{pack.policy.characteristic_titles[name]}{part}", _of(rows, measure, name), top, titles)
+            for name in (_known(rows, pack) if weights else ())
+            for part, measure, top, titles in (
+                ("", "contribution_lean", weights[:_TOP], names),
+                (", service by service", "service_contribution_lean", by_service, spoken),
+            )
+        ],
         proxies=proxies(rows, names, pack.policy.characteristic_titles),
         services=services(rows),
         adds=adds(rows),
@@ -390,9 +396,9 @@ def _seen(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _weights(rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Markup:
+def _weights(identity: str, title: str, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Markup:
     drawn = [Bar(_short(names.get(row["component"], row["component"])), row["estimate"], strong=True) for row in rows]
-    return bars("weights", "What moves the scores most", drawn, axis="Mean absolute contribution", label=440)
+    return bars(identity, title, drawn, axis="Mean absolute contribution", label=440)
 
 
 def _leans(

@@ -18,7 +18,7 @@ from charter.commands import decide_run
 from charter.contracts import check_document
 from charter.contracts.files import pointed, read_json
 from charter.errors import DataError
-from fairness_reports.audit.explanations import agreement, explain
+from fairness_reports.audit.explanations import Explained, agreement, by_service, explain
 from fairness_reports.audit.programme import SEED, gather
 from fairness_reports.audit.run import audit
 from fairness_reports.commands import verbs
@@ -140,6 +140,23 @@ def test_each_folds_weights_are_its_own_models(audited: tuple[Any, Path, dict[st
         assert told == pytest.approx(own, abs=1e-6)
         assert by_fold[at] == pytest.approx(spearmanr(own, explained.weight()).statistic)
     assert "Weights as each fold learned them" in {found.get("aria-label") for _, found in page.tags}
+
+
+def test_what_services_move_adds_up_to_what_their_data_move(audited: tuple[Any, Path, dict[str, Any]]) -> None:
+    _, _, document = audited
+    leans: dict[tuple[str, str], dict[str, float]] = {}
+    for row in document["findings"]:
+        if row["measure"].endswith("contribution_lean") and row["estimate"] is not None:
+            of_group = leans.setdefault((row["characteristic"], row["group"]), {})
+            of_group[row["measure"]] = of_group.get(row["measure"], 0.0) + row["estimate"]
+    assert len(leans) > 5
+    for of_group in leans.values():
+        assert of_group["service_contribution_lean"] == pytest.approx(of_group["contribution_lean"])
+    data = np.array([[1.0, 2.0, 4.0]])
+    none = np.zeros(1, dtype=np.int64)
+    one = Explained(("a", "b", "c"), data, data.astype(np.float32), none, none, none == 0)
+    summed = by_service(one, {"a": ["x"], "b": ["x", "y"], "c": []})
+    assert (summed.features, summed.values.tolist()) == (("x", "y"), [[2.0, 1.0]])
 
 
 def _rows(document: dict[str, Any], measure: str) -> list[tuple[str | None, str, float]]:

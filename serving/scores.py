@@ -47,7 +47,9 @@ def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str
     by_bundle: dict[str, list[tuple[str, Sequence[float | None]]]] = {}
     for referral_id in ids:
         referral = desk.store.referral(referral_id)
-        current = desk.store.current_list(desk.programme, referral.team) if referral else None
+        # The list's own team: a case may have been moved to another since.
+        header = desk.store.issued_list(referral.programme, referral.list) if referral else None
+        current = desk.store.current_list(desk.programme, header.team) if header else None
         listed = referral is not None and current is not None and current.id == referral.list
         if referral is None or not listed or referral.programme != desk.programme or referral.removed:
             raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")

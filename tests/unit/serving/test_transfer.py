@@ -7,7 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from charter.errors import CharterError
+from serving.bundle import Bundle
 from serving.desk import Desk
+from serving.scores import of_referrals
 from serving.store import ConflictError, Store
 from serving.worklist import rank
 from tests.unit.serving.client import Client, guarded
@@ -64,6 +67,23 @@ def test_a_manager_moves_a_case_and_the_issued_list_stays_as_it_was(world: World
     with (world.workspace.worklist / AS_OF.isoformat() / "issued.csv").open(encoding="utf-8") as handle:
         teams = [row["team"] for row in csv.DictReader(handle)]
     assert teams.count("north") == teams.count("south") == 8
+
+
+def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk) -> None:
+    case = first_case(desk)
+    manager, south = as_(desk, MANAGER), as_(desk, SOUTH)
+    assert move(manager, case, team="south", why="moved_home") == 303
+    bundle = Bundle.current(desk.invocation.workspace)
+    sessions = desk.sessions
+    for client, who, allowed in ((manager, MANAGER, False), (south, SOUTH, True)):
+        session = sessions.read(client.token(who)["authorization"].split()[1])
+        assert session is not None
+        if allowed:
+            (score,) = of_referrals(desk, session.identity, [case])["scores"]
+            assert (score["referral"], score["bundle"]) == (case, bundle.id)
+        else:
+            with pytest.raises(CharterError):
+                of_referrals(desk, session.identity, [case])
 
 
 def test_only_a_manager_of_the_team_moves_a_case(desk: Desk) -> None:

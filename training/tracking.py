@@ -192,11 +192,10 @@ def _parent(client: MlflowClient, parent: str, run: Run, planned: Plan, results:
     entity = data._to_mlflow_entity()  # MLflow's own log_input calls this; the client has no public way
     client.log_inputs(parent, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
     folder = planned.data.matrix.folder
-    for path in (folder / "definition.json", folder / "manifest.json", run.folder / "metrics.json"):
-        name = "matrix.json" if path.name == "manifest.json" else path.name
-        client.log_dict(parent, read_json(path), name)
+    client.log_dict(parent, read_json(folder / "manifest.json"), "matrix.json")
     client.log_dict(parent, dict(manifest), "run.json")
-    client.log_artifact(parent, str(run.folder / "report.html"))
+    for path in (folder / "definition.json", run.folder / "metrics.json", run.folder / "report.html"):
+        client.log_artifact(parent, str(path))
     client.log_text(parent, _register_in_english(planned), "register.md")
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from charter.contracts.workspace import Workspace
 from charter.council import Council
@@ -74,6 +72,9 @@ class Invocation:
     def say(self, sentence: str) -> None:
         """Tell the person something, on standard error, unless they asked for quiet."""
         if not self.quiet:
+            # Here and not above: it is a tenth of every command's start, and the service says nothing.
+            from rich.console import Console
+
             Console(stderr=True, highlight=False).print(sentence)
 
     @contextmanager
@@ -82,6 +83,9 @@ class Invocation:
 
         A bar is for a person: where standard error is not a terminal there is none.
         """
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
         console = Console(stderr=True)
         with Progress(
             TextColumn("{task.description}"),

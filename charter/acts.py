@@ -11,6 +11,9 @@ sro, cdo                                        x            (and suspend)
 dpo                                             x     x      (and suspend)
 resident_desk, operator
 
+Managers move cases to other teams and ask for a new list; lead practitioners and managers review blind; the owner and
+the chief data officer accept or refuse decisions where the charter lets them sign.
+
 The resident desk and the data protection officer file residents' requests; the officer alone releases what is held of
 somebody, or overrules an objection. Partners may ask whether somebody lives at an address (serving.residence).
 """

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -59,6 +60,7 @@ class Linkage:
     review: Sequence[Pair]
 
 
+_NOTHING: Set[Any] = frozenset()
 _Born = tuple[str, date | None, date | None]
 """A reference, its date of birth, and the latest one that the service's youngest age leaves."""
 
@@ -69,16 +71,17 @@ class _Groups:
     def __init__(
         self, services: Mapping[str, str], one_each: frozenset[str], born: Sequence[_Born], apart: frozenset[str]
     ) -> None:
+        # By a group's representative; a group of which nothing is said has no entry, as most have none.
         self._parent = {ref: ref for ref in services}
-        self._own = {ref: {service} & one_each for ref, service in services.items()}
+        self._own = {ref: {service} for ref, service in services.items() if service in one_each}
         self._births_apart = "birth_date" in apart
-        self._births: dict[str, set[date]] = {ref: set() for ref in services}
+        self._births: dict[str, set[date]] = {}
         self._born_by: dict[str, date] = {}
         self._apart: dict[str, set[str]] = {}
-        self._members = {ref: [ref] for ref in services}
+        self._joined: dict[str, list[str]] = {}
         for ref, birth_date, born_by in born:
             if birth_date is not None:
-                self._births[ref].add(birth_date)
+                self._births[ref] = {birth_date}
             if born_by is not None:
                 self._born_by[ref] = born_by
 
@@ -99,7 +102,8 @@ class _Groups:
     def smaller(self, one: str, other: str) -> Sequence[str]:
         """Return the references of whichever of the two groups has fewer; of equals, the later one's."""
         first, second = sorted((self.find(one), self.find(other)))
-        return min(tuple(self._members[second]), tuple(self._members[first]), key=len)
+        members = ((ref, *self._joined.get(ref, ())) for ref in (second, first))
+        return min(members, key=len)
 
     def join(self, one: str, other: str, *, judged: bool = False) -> bool:
         """Join the groups of two references unless something contradicts it; return whether they were joined.
@@ -109,25 +113,34 @@ class _Groups:
         first, second = sorted((self.find(one), self.find(other)))
         if first == second or any(self.find(ref) == second for ref in self._apart.get(first, ())):
             return False
-        if not judged and (self._own[first] & self._own[second] or self._births_contradict(first, second)):
+        if not judged and (self._own_contradict(first, second) or self._births_contradict(first, second)):
             return False
         self._parent[second] = first
-        self._members[first] += self._members.pop(second)
-        self._apart.setdefault(first, set()).update(self._apart.pop(second, ()))
-        self._own[first] |= self._own.pop(second)
-        self._births[first] |= self._births.pop(second)
+        self._joined.setdefault(first, []).extend((second, *self._joined.pop(second, ())))
+        for said in (self._apart, self._own, self._births):
+            _pool(said, first, second)
         limits = [limit for limit in (self._born_by.get(first), self._born_by.pop(second, None)) if limit is not None]
         if limits:
             self._born_by[first] = min(limits)
         return True
 
+    def _own_contradict(self, first: str, second: str) -> bool:
+        """Whether a service that gives each person one reference has one in both groups."""
+        return not self._own.get(first, _NOTHING).isdisjoint(self._own.get(second, _NOTHING))
+
     def _births_contradict(self, first: str, second: str) -> bool:
         """Whether two dates of birth differ by more than a slip, or one is too late for a service's youngest age."""
-        births, others = self._births[first], self._births[second]
+        births, others = self._births.get(first, _NOTHING), self._births.get(second, _NOTHING)
         if self._births_apart and any(not _slip(one, other) for one in births for other in others):
             return True
         limits = [limit for limit in (self._born_by.get(first), self._born_by.get(second)) if limit is not None]
-        return bool(limits) and any(birth.year > min(limits).year + 1 for birth in births | others)
+        return bool(limits) and any(birth.year > min(limits).year + 1 for birth in (*births, *others))
+
+
+def _pool(said: dict[str, set[Any]], first: str, second: str) -> None:
+    """Say of the first group what was said of the second."""
+    if moved := said.pop(second, None):
+        said.setdefault(first, set()).update(moved)
 
 
 def _slip(one: date, other: date) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -163,10 +164,12 @@ def council() -> Council:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an MLflow store without a run: migrating a new one takes longer than training so small a matrix."""
-    import mlflow
-
     store = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{store}").search_experiments()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's own code, of pinned versions
+        import mlflow
+
+        mlflow.MlflowClient(f"sqlite:///{store}").search_experiments()
     return store
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from charter.acts import ROLES
 from charter.council import read_toml
+from charter.entry import one_of, refuse_unknown, require, typed
 from charter.errors import CharterError, DataError
 from charter.policy import PURPOSES
 
@@ -249,22 +250,6 @@ def _refuse_twice(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _require(row: Mapping[str, Any], key: str, where: str, kind: type) -> Any:
-    if key not in row:
-        raise DataError(f"register.toml: {where} lacks {key!r}.", "Add it, as in Sooner's own council.")
-    return _typed(row[key], key, where, kind)
-
-
-def _typed(value: Any, key: str, where: str, kind: type) -> Any:
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise DataError(
-            f"register.toml: {key!r} of {where} is not {_KINDS[kind]}.", "Correct it, as in Sooner's own council."
-        )
-    return value
-
-
-_KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
-
 _SOURCE_KEYS = frozenset(
     {
         "service",
@@ -298,52 +283,52 @@ _SOURCE_KEYS = frozenset(
 
 
 def _source(row: Mapping[str, Any]) -> Source:
-    service = _require(row, "service", "a [[source]]", str)
+    service = require(row, "service", "a [[source]]", str)
     where = f"source {service!r}"
-    _refuse_unknown(row, _SOURCE_KEYS, where)
+    refuse_unknown(row, _SOURCE_KEYS, where)
     basis = row.get("basis", "")
     if not isinstance(basis, str) or not basis.strip():
         raise CharterError(
             f"the register gives no lawful basis for {service!r}.",
             "Write `basis = ...` with its conditions in register.toml, or remove the source.",
         )
-    purposes = frozenset(_require(row, "purposes", where, list))
+    purposes = frozenset(require(row, "purposes", where, list))
     if purposes - set(PURPOSES):
         raise DataError(
             f"register.toml: {where} has an unknown purpose {sorted(purposes - set(PURPOSES))[0]!r}.",
             f"Choose from: {', '.join(PURPOSES)}.",
         )
-    intrusiveness = _typed(row.get("intrusiveness", 3), "intrusiveness", where, int)
+    intrusiveness = typed(row.get("intrusiveness", 3), "intrusiveness", where, int)
     if not 1 <= intrusiveness <= 5:
         raise DataError(f"register.toml: intrusiveness of {where} is not 1 to 5.", "1 is the least intrusive.")
     return Source(
         service=service,
-        title=_require(row, "title", where, str),
+        title=require(row, "title", where, str),
         contact=row.get("contact", ""),
-        format=_one_of(row.get("format", "csv"), _FORMATS, "format", where),
+        format=one_of(row.get("format", "csv"), _FORMATS, "format", where),
         folder=row.get("folder", service),
         basis=basis.strip(),
         conditions=tuple(row.get("conditions", ())),
         gateway=row.get("gateway", ""),
         purposes=purposes,
-        arrival_lag_days=_typed(row.get("arrival_lag_days", 0), "arrival_lag_days", where, int),
-        promised_lag_days=_typed(row.get("promised_lag_days", 0), "promised_lag_days", where, int),
-        retention_years=_require(row, "retention_years", where, int),
-        confidential_from_household=_typed(
+        arrival_lag_days=typed(row.get("arrival_lag_days", 0), "arrival_lag_days", where, int),
+        promised_lag_days=typed(row.get("promised_lag_days", 0), "promised_lag_days", where, int),
+        retention_years=require(row, "retention_years", where, int),
+        confidential_from_household=typed(
             row.get("confidential_from_household", False), "confidential_from_household", where, bool
         ),
-        own_voice_age=_typed(row.get("own_voice_age", 16), "own_voice_age", where, int),
-        youngest_age=_typed(row.get("youngest_age", 0), "youngest_age", where, int),
-        one_reference_each=_typed(row.get("one_reference_each", False), "one_reference_each", where, bool),
+        own_voice_age=typed(row.get("own_voice_age", 16), "own_voice_age", where, int),
+        youngest_age=typed(row.get("youngest_age", 0), "youngest_age", where, int),
+        one_reference_each=typed(row.get("one_reference_each", False), "one_reference_each", where, bool),
         intrusiveness=intrusiveness,
-        display=_typed(row.get("display", True), "display", where, bool),
+        display=typed(row.get("display", True), "display", where, bool),
         details_to=_roles(row.get("details_to", []), where),
-        example=_typed(row.get("example", False), "example", where, bool),
+        example=typed(row.get("example", False), "example", where, bool),
         signals=tuple(_signal(signal, service) for signal in row.get("signal", ())),
         files=tuple(_file(file, where) for file in row.get("file", ())),
-        dates=_typed(row.get("dates", "%Y-%m-%d"), "dates", where, str),
-        datetimes=_typed(row.get("datetimes", "%Y-%m-%dT%H:%M:%SZ"), "datetimes", where, str),
-        delivery=_typed(row.get("delivery", {}), "delivery", where, dict),
+        dates=typed(row.get("dates", "%Y-%m-%d"), "dates", where, str),
+        datetimes=typed(row.get("datetimes", "%Y-%m-%dT%H:%M:%SZ"), "datetimes", where, str),
+        delivery=typed(row.get("delivery", {}), "delivery", where, dict),
         tolerance=_tolerance(row.get("tolerance", {}), where),
     )
 
@@ -358,10 +343,10 @@ def _roles(names: Sequence[str], where: str) -> frozenset[str]:
 
 
 def _check(row: Mapping[str, Any]) -> Check:
-    purpose = _require(row, "purpose", "a [[check]]", str)
+    purpose = require(row, "purpose", "a [[check]]", str)
     where = f"check {purpose!r}"
-    _refuse_unknown(row, Check.__dataclass_fields__, where)
-    _one_of(purpose, PURPOSES, "purpose", where)
+    refuse_unknown(row, Check.__dataclass_fields__, where)
+    one_of(purpose, PURPOSES, "purpose", where)
     basis = row.get("basis", "")
     if not isinstance(basis, str) or not basis.strip():
         raise CharterError(
@@ -369,29 +354,13 @@ def _check(row: Mapping[str, Any]) -> Check:
         )
     return Check(
         purpose,
-        _require(row, "title", where, str),
-        tuple(_require(row, "asked_by", where, list)),
+        require(row, "title", where, str),
+        tuple(require(row, "asked_by", where, list)),
         basis.strip(),
         tuple(row.get("conditions", ())),
         row.get("gateway", ""),
-        _typed(row.get("example", False), "example", where, bool),
+        typed(row.get("example", False), "example", where, bool),
     )
-
-
-def _refuse_unknown(row: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    unknown = sorted(set(row) - set(known))
-    if unknown:
-        raise DataError(
-            f"register.toml: {where} has an unknown key {unknown[0]!r}.", f"Known keys: {', '.join(sorted(known))}."
-        )
-
-
-def _one_of(value: Any, allowed: tuple[str, ...], key: str, where: str) -> str:
-    if value not in allowed:
-        raise DataError(
-            f"register.toml: {key} of {where} is {value!r}, which is not known.", f"Choose from: {', '.join(allowed)}."
-        )
-    return str(value)
 
 
 _TOLERANCE = {"bad_value": 0.02, "known_before_valid": 0.0, "duplicate_key": 0.0}
@@ -399,7 +368,7 @@ _TOLERANCE = {"bad_value": 0.02, "known_before_valid": 0.0, "duplicate_key": 0.0
 
 def _tolerance(row: Mapping[str, Any], where: str) -> Mapping[str, float]:
     """Shares of a file's rows (0 to 1) that may break each rule before the whole delivery is refused."""
-    _refuse_unknown(row, _TOLERANCE, f"tolerance of {where}")
+    refuse_unknown(row, _TOLERANCE, f"tolerance of {where}")
     shares = {name: float(row.get(name, share)) for name, share in _TOLERANCE.items()}
     for name, share in shares.items():
         if not 0 <= share < 1:
@@ -410,30 +379,30 @@ def _tolerance(row: Mapping[str, Any], where: str) -> Mapping[str, float]:
 
 
 def _signal(row: Mapping[str, Any], service: str) -> Signal:
-    name = _require(row, "name", f"a signal of {service!r}", str)
+    name = require(row, "name", f"a signal of {service!r}", str)
     full = name if "." in name else f"{service}.{name}"
     if full.split(".", 1)[0] != service:
         raise DataError(f"register.toml: the signal {full!r} is not of {service!r}.", "Name it `service.kind`.")
-    _refuse_unknown(
+    refuse_unknown(
         row, ("name", "title", "details", "unit", "system_response", "interval", "example"), f"signal {full!r}"
     )
     return Signal(
         name=full,
-        title=_require(row, "title", f"signal {full!r}", str),
+        title=require(row, "title", f"signal {full!r}", str),
         details=tuple(row.get("details", ())),
         unit=row.get("unit", ""),
-        system_response=_typed(row.get("system_response", False), "system_response", f"signal {full!r}", bool),
-        interval=_typed(row.get("interval", False), "interval", f"signal {full!r}", bool),
+        system_response=typed(row.get("system_response", False), "system_response", f"signal {full!r}", bool),
+        interval=typed(row.get("interval", False), "interval", f"signal {full!r}", bool),
     )
 
 
 def _file(row: Mapping[str, Any], where: str) -> ExtractFile:
-    name = _require(row, "name", f"a file of {where}", str)
+    name = require(row, "name", f"a file of {where}", str)
     here = f"file {name!r} of {where}"
-    _refuse_unknown(row, ("name", "columns", "key", "versions", "record", "optional", "example"), here)
-    columns = _require(row, "columns", here, dict)
+    refuse_unknown(row, ("name", "columns", "key", "versions", "record", "optional", "example"), here)
+    columns = require(row, "columns", here, dict)
     for column, kind in columns.items():
-        _one_of(kind, _TYPES, f"the type of column {column!r}", here)
+        one_of(kind, _TYPES, f"the type of column {column!r}", here)
     key, versions = tuple(row.get("key", ())), tuple(row.get("versions", ()))
     for column in (*key, *versions):
         if column not in columns:
@@ -446,16 +415,16 @@ def _file(row: Mapping[str, Any], where: str) -> ExtractFile:
         key,
         versions,
         tuple(_record(record, here) for record in row.get("record", ())),
-        _typed(row.get("optional", False), "optional", here, bool),
+        typed(row.get("optional", False), "optional", here, bool),
     )
 
 
 def _record(row: Mapping[str, Any], where: str) -> Record:
-    kind = _one_of(row.get("kind"), tuple(RECORD_FIELDS), "the kind of a record", where)
+    kind = one_of(row.get("kind"), tuple(RECORD_FIELDS), "the kind of a record", where)
     required, optional = RECORD_FIELDS[kind]
     here = f"a {kind} record of {where}"
-    _refuse_unknown(row, required | optional | {"kind", "where", "example"}, here)
+    refuse_unknown(row, required | optional | {"kind", "where", "example"}, here)
     for field in sorted(required):
-        _require(row, field, here, str)
-    fields = {field: _typed(value, field, here, str) for field, value in row.items() if field in required | optional}
-    return Record(kind, fields, _typed(row.get("where", "true"), "where", here, str))
+        require(row, field, here, str)
+    fields = {field: typed(value, field, here, str) for field, value in row.items() if field in required | optional}
+    return Record(kind, fields, typed(row.get("where", "true"), "where", here, str))

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # A key of the tests' own, so that pseudonyms, and with them every later byte, are the same on every machine.
 TEST_KEY = "5a" * 32
 os.environ.setdefault("SOONER_KEY", TEST_KEY)
+# Read when OpenMP starts: threads that wait awake take the other worker's core.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")

@@ -28,6 +28,9 @@ _DECLINED = frozenset({"set_aside", "wrong_data"})
 
 _ACTED = frozenset({"taken_up", "stepped_up"})
 
+_BY_LOT = "random"
+"""The arm of a household that was drawn by lot for a desk review: no model chose it, so no model answers for it."""
+
 Key = tuple[date, bytes]
 
 
@@ -73,7 +76,11 @@ def issued_by(workspace: Workspace, release: str) -> Issued:
         of_list |= mine
         rows = path.parent / "issued.csv"
         inputs[f"{path.parent.name}/issued.csv"] = file_digest(rows)
-        listed |= {(mine[row["list"]], row["entity"].encode()) for row in _rows(rows, "issued") if row["list"] in mine}
+        listed |= {
+            (mine[row["list"]], row["entity"].encode())
+            for row in _rows(rows, "issued")
+            if row["list"] in mine and row["arm"] != _BY_LOT
+        }
     if not of_list:
         raise DataError("the current release has issued no list to audit.", "Run `sooner rank`.")
     acted: dict[Key, bool] = {}

@@ -144,7 +144,7 @@ def of_another_kind() -> str:
     return base64.b64encode(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
-@pytest.mark.parametrize("text", ["?", "AAAA", of_another_kind()])
+@pytest.mark.parametrize("text", ["?", "AAAA", of_another_kind()], ids=["no base64", "too short", "another curve"])
 def test_a_key_of_another_kind_is_refused(text: str) -> None:
     with pytest.raises(SoonerError, match="Ed25519"):
         public_key(text)

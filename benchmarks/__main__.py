@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME]`: run every benchmark, or those whose name contains NAME.
+"""`python -m benchmarks [NAME]`: run every benchmark, the one called NAME, or those whose name contains NAME.
 
 A benchmark is a module `benchmarks/bench_*.py` with a function `run() -> list[Row]`. A figure that misses its goal is
 kept as missed; only a benchmark that cannot run at all makes this exit with 1.
@@ -16,8 +16,9 @@ FOLDER = Path(__file__).parent
 
 
 def names(wanted: str) -> list[str]:
-    """Return the benchmarks whose name contains `wanted`."""
-    return [name for path in sorted(FOLDER.glob("bench_*.py")) if wanted in (name := path.stem.removeprefix("bench_"))]
+    """Return the benchmark called `wanted`, or those whose name contains it."""
+    every = [path.stem.removeprefix("bench_") for path in sorted(FOLDER.glob("bench_*.py"))]
+    return [wanted] if wanted in every else [name for name in every if wanted in name]
 
 
 def main() -> int:

@@ -36,8 +36,8 @@ _DISTRUST = """## What to distrust
 - A hand-written query in DuckDB, polars or pandas answers these 176 columns and no others. Ours reads a definition.
 - Full-size peers run once where a run takes over three minutes; read those as plus or minus a third.
 - Triage's loading and indexing are not counted, nor is Spark's start-up.
-- The judged boroughs are small where their rows say so: with a year's outcomes of 3,000 households a model learns less
-  than its goals, which are for 110,000, ask for. `SOONER_JUDGED="110000 1100000 5"` judges whole ones.
+- The judged boroughs are as large as their rows say. The goals are for a larger one of 1.1 million households:
+  `SOONER_JUDGED="110000 1100000 5"` judges whole ones.
 """
 
 

@@ -23,7 +23,16 @@ from charter.errors import DataError
 from training.bootstrap import Draws, interval
 from training.settings import Band
 
-__all__ = ["Platt", "band_rates", "fit_platt", "moved_to", "refuse_backwards", "slope_and_intercept"]
+__all__ = [
+    "Platt",
+    "band_rates",
+    "bands_shown",
+    "broken_words",
+    "fit_platt",
+    "moved_to",
+    "refuse_backwards",
+    "slope_and_intercept",
+]
 
 Float = NDArray[np.float64]
 
@@ -173,6 +182,30 @@ def band_rates(
             }
         )
     return made
+
+
+def broken_words(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence for each band whose words did not hold on the lists that it was checked on."""
+    return [
+        f"The band {rate['title']!r} does not keep its word: {100 * rate['observed']:.0f} of 100 listed in it had the"
+        f" outcome ({100 * rate['low']:.0f} to {100 * rate['high']:.0f}), where {100 * rate['stated'][0]:.0f} to"
+        f" {100 * rate['stated'][1]:.0f} are stated. Caseworkers are shown what was observed."
+        for rate in rates
+        if rate["as_stated"] == "no"
+    ]
+
+
+def bands_shown(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the bands as people are shown them: words that did not hold give way to what was observed."""
+    return [{**rate, "meaning": _observed(rate)} if rate["as_stated"] == "no" else {**rate} for rate in rates]
+
+
+def _observed(rate: Mapping[str, Any]) -> str:
+    than = "fewer" if rate["high"] < rate["stated"][0] else "more"
+    return (
+        f"On past lists about {10 * rate['observed']:.0f} in 10 households in this band went on to have such a need:"
+        f" {than} than was expected when the bands were agreed."
+    )
 
 
 def _shares(draws: Draws, inside: NDArray[np.bool_]) -> Float:

@@ -38,6 +38,7 @@ from charter.invocation import Invocation
 from charter.signoffs import read as read_signoffs
 from charter.signoffs import require
 from training.boosting import predict
+from training.calibration import bands_shown
 from training.run import Run
 from training.tracking import Registry
 
@@ -142,7 +143,7 @@ def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> d
         "synthetic": manifest["synthetic"],
         "charter_sha256": manifest["charter_sha256"],
         "calibration": manifest["calibration"][model],
-        "bands": metrics["bands"],
+        "bands": bands_shown(metrics["bands"]),
         "metrics": {
             "recommendation": metrics["recommendation"],
             "capacity": metrics["capacity"],

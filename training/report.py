@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.calibration import broken_words
 from training.recommendation import TITLES
 
 __all__ = ["figure_of", "fold_table", "headline", "reach", "steadiness", "study_table", "summary"]
@@ -107,6 +108,7 @@ def summary(metrics: Mapping[str, Any]) -> str:
         )
     lines += _beyond(metrics)
     lines += reach(metrics)
+    lines += broken_words(metrics["bands"])
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
         lines.append(f"Accepted although they know the outcome too well: {names}.")

@@ -5,7 +5,16 @@ import pytest
 
 from charter.errors import DataError
 from training.bootstrap import Draws
-from training.calibration import Platt, band_rates, fit_platt, moved_to, refuse_backwards, slope_and_intercept
+from training.calibration import (
+    Platt,
+    band_rates,
+    bands_shown,
+    broken_words,
+    fit_platt,
+    moved_to,
+    refuse_backwards,
+    slope_and_intercept,
+)
 from training.judging import Margins, scale
 from training.lists import Period
 from training.settings import Band
@@ -136,7 +145,16 @@ def test_a_band_that_promises_too_much_is_told_apart_from_one_too_small_to_tell(
     kept = band_rates(draws, score, everyone, BANDS, 0.95)
     assert [rate["as_stated"] for rate in kept] == ["yes", "yes"]
     bold = [Band("a", "A", 0.5, (0.85, 0.95), "Nearly all."), BANDS[1]]
-    assert band_rates(draws, score, everyone, bold, 0.95)[0]["as_stated"] == "no"
+    broken = band_rates(draws, score, everyone, bold, 0.95)
+    assert broken[0]["as_stated"] == "no"
+    (said,) = broken_words(broken)
+    assert said.startswith("The band 'A' does not keep its word: ")
+    told = bands_shown(broken)
+    assert [band["meaning"] for band in told][1:] == [BANDS[1].meaning]
+    assert told[0]["meaning"].startswith(f"On past lists about {10 * broken[0]['observed']:.0f} in 10 households")
+    assert told[0]["meaning"].endswith("fewer than was expected when the bands were agreed.")
+    assert not broken_words(kept)
+    assert bands_shown(kept) == kept
     nobody = band_rates(draws, score, ~everyone, BANDS, 0.95)
     assert [rate["as_stated"] for rate in nobody] == ["insufficient", "insufficient"]
 

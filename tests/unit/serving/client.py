@@ -14,7 +14,7 @@ from serving.casework.app import build
 from serving.desk import Desk
 from serving.guard import Guard
 
-__all__ = ["BASE", "Client", "guarded"]
+__all__ = ["BASE", "Client", "guarded", "signed_in"]
 
 BASE = "http://127.0.0.1:3000"
 
@@ -62,3 +62,10 @@ class Client:
         answer = self.send("POST", "/v1/session", json={"who": who})
         assert answer.status_code == 200, answer.text
         return {"authorization": f"Bearer {answer.json()['token']}"}
+
+
+def signed_in(desk: Desk, who: str) -> Client:
+    """Return the client of a person of the demonstration, signed in."""
+    client = Client(guarded(desk))
+    client.sign_in(who)
+    return client

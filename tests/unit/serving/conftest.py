@@ -43,6 +43,8 @@ from features.grammar import (
     total,
 )
 from serving.bundle import bundle
+from serving.desk import Desk
+from serving.worklist import rank
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)
@@ -279,6 +281,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
     return make_world(tmp_path)
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    """Open a desk on the lists of AS_OF; a module that needs another has its own."""
+    rank(world.invocation, world.matrix, AS_OF)
+    return Desk.open(world.invocation, demo=True)
 
 
 def postgres() -> str:

@@ -10,17 +10,10 @@ import pytest
 
 from serving.api import routes
 from serving.desk import Desk
-from serving.worklist import rank
 from tests.unit.serving.client import Client, guarded
-from tests.unit.serving.conftest import AS_OF, World
+from tests.unit.serving.conftest import World
 
 LEAD = "demo-north-lead_practitioner"
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    rank(world.invocation, world.matrix, AS_OF)
-    return Desk.open(world.invocation, demo=True)
 
 
 @pytest.fixture

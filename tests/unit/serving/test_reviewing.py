@@ -5,32 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-import pytest
-
 from charter import suspensions
 from charter.contracts.files import read_json
 from fairness_reports.audit.issued import issued_by
 from serving.casework.reviewing import sample
 from serving.casework.view import reference
 from serving.desk import Desk
-from serving.worklist import rank
-from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.client import Client, signed_in
 from tests.unit.serving.conftest import AS_OF, World
 
 LEAD, MANAGER = "demo-north-lead_practitioner", "demo-north-team_manager"
 PATH = "/reviews/north"
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    rank(world.invocation, world.matrix, AS_OF)
-    return Desk.open(world.invocation, demo=True)
-
-
-def as_(desk: Desk, who: str) -> Client:
-    client = Client(guarded(desk))
-    client.sign_in(who)
-    return client
 
 
 def judge(client: Client, view: str, **fields: str) -> int:
@@ -42,7 +27,7 @@ def test_listed_and_unlisted_are_judged_blind_and_reach_the_second_gate(world: W
     assert header is not None
     drawn = sample(desk.store, header, desk.settings.reviewed)
     assert len(drawn) == 6
-    worker = as_(desk, LEAD)
+    worker = signed_in(desk, LEAD)
     for number, one in enumerate(drawn, start=1):
         page = worker.get(PATH).text
         assert f"Blind review: case {number} of 6" in page
@@ -64,7 +49,7 @@ def test_listed_and_unlisted_are_judged_blind_and_reach_the_second_gate(world: W
 
 
 def test_unsure_is_said_once_and_is_no_view(world: World, desk: Desk) -> None:
-    worker = as_(desk, LEAD)
+    worker = signed_in(desk, LEAD)
     assert judge(worker, "unsure") == 303
     assert "case 2 of 6" in worker.get(PATH).text
     desk.exporter.catch_up()
@@ -72,7 +57,7 @@ def test_unsure_is_said_once_and_is_no_view(world: World, desk: Desk) -> None:
 
 
 def test_a_case_that_somebody_else_judged_meanwhile_is_told(desk: Desk) -> None:
-    worker, manager = as_(desk, LEAD), as_(desk, MANAGER)
+    worker, manager = signed_in(desk, LEAD), signed_in(desk, MANAGER)
     hidden = worker.form_of(PATH, PATH)
     assert judge(manager, "wait") == 303
     assert worker.post(PATH, {**hidden, "view": "offer"}).status_code == 409
@@ -83,18 +68,18 @@ def test_a_case_that_somebody_else_judged_meanwhile_is_told(desk: Desk) -> None:
 
 def test_it_works_in_shadow_and_not_while_suspended_nor_for_other_teams(world: World, desk: Desk) -> None:
     shadow = replace(desk, settings=replace(desk.settings, shown=False))
-    worker = as_(shadow, LEAD)
+    worker = signed_in(shadow, LEAD)
     assert worker.get("/worklists/north").status_code == 409
     assert worker.get(PATH).status_code == 200
     assert not re.search(r"\brisk", worker.get(PATH).text, re.IGNORECASE)
-    assert as_(desk, "demo-south-team_manager").get(PATH).status_code == 403
-    assert as_(desk, "demo-board").get(PATH).status_code == 403
+    assert signed_in(desk, "demo-south-team_manager").get(PATH).status_code == 403
+    assert signed_in(desk, "demo-board").get(PATH).status_code == 403
     suspensions.breach(world.workspace, "The gate failed.")
     assert worker.get(PATH).status_code == 409
 
 
 def test_whoever_is_taken_off_leaves_the_reviews_too(desk: Desk) -> None:
-    worker = as_(desk, LEAD)
+    worker = signed_in(desk, LEAD)
     header = desk.store.current_list("early_help", "north")
     assert header is not None
     first = sample(desk.store, header, desk.settings.reviewed)[0]

@@ -14,7 +14,7 @@ from charter.policy import Policy
 from charter.signing import sign_as
 from charter.signoffs import read, require
 from serving.desk import Desk
-from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import ROOT, World
 
 PATH = "/board/decisions/test"
@@ -55,16 +55,10 @@ def says(client: Client, answer: str, **fields: str) -> int:
     return client.post(PATH, {**hidden, "says": answer, **fields}).status_code
 
 
-def as_(desk: Desk, who: str) -> Client:
-    client = Client(guarded(desk))
-    client.sign_in(who)
-    return client
-
-
 def test_two_roles_accept_on_the_page_and_the_door_opens(world: World, desk: Desk, audit: Path) -> None:
     with pytest.raises(ReferredError):
         require(world.invocation, audit, synthetic=True)
-    sro, cdo = as_(desk, "demo-sro"), as_(desk, "demo-cdo")
+    sro, cdo = signed_in(desk, "demo-sro"), signed_in(desk, "demo-cdo")
     assert says(sro, "accept") == 400
     assert says(sro, "accept", read="yes") == 303
     assert "typed in a demonstration" in sro.get("/board").text
@@ -79,7 +73,7 @@ def test_two_roles_accept_on_the_page_and_the_door_opens(world: World, desk: Des
 
 
 def test_a_refusal_ends_the_roles_own_sign_off_and_stops_a_promotion(world: World, desk: Desk, audit: Path) -> None:
-    sro, cdo = as_(desk, "demo-sro"), as_(desk, "demo-cdo")
+    sro, cdo = signed_in(desk, "demo-sro"), signed_in(desk, "demo-cdo")
     for client in (sro, cdo):
         assert says(client, "accept", read="yes") == 303
     assert says(sro, "refuse") == 400
@@ -93,7 +87,7 @@ def test_a_refusal_ends_the_roles_own_sign_off_and_stops_a_promotion(world: Worl
 
 
 def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, audit: Path) -> None:
-    sro = as_(desk, "demo-sro")
+    sro = signed_in(desk, "demo-sro")
     hidden = sro.form_of("/board", PATH)
     path = audit / "decision.json"
     path.write_text(path.read_text(encoding="utf-8").replace("Too little", "Much too little"), encoding="utf-8")
@@ -102,7 +96,7 @@ def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, aud
 
 
 def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) -> None:
-    sro = as_(desk, "demo-sro")
+    sro = signed_in(desk, "demo-sro")
     hidden = sro.form_of("/board", PATH)
     path = audit / "decision.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"refer"', '"block"'), encoding="utf-8")
@@ -114,14 +108,14 @@ def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) ->
 
 def test_only_roles_that_sign_are_asked_and_on_real_data_none_on_a_page(desk: Desk) -> None:
     for who in ("demo-board", "demo-dpo"):
-        page = as_(desk, who).get("/board").text
+        page = signed_in(desk, who).get("/board").text
         assert "Too little data to say." in page
         assert f'action="{PATH}"' not in page
-    sro = as_(desk, "demo-sro")
+    sro = signed_in(desk, "demo-sro")
     hidden = sro.form_of("/board", PATH)
     closed = Client(guarded(replace(desk, demo=False)))
     closed.cookies = sro.cookies
     assert "sooner sign --what decision" in closed.get("/board").text
     assert closed.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403
-    worker = as_(desk, "demo-north-lead_practitioner")
+    worker = signed_in(desk, "demo-north-lead_practitioner")
     assert worker.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403

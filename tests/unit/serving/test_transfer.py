@@ -13,23 +13,11 @@ from serving.desk import Desk
 from serving.scores import of_referrals
 from serving.store import ConflictError, Store
 from serving.worklist import rank
-from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.client import Client, signed_in
 from tests.unit.serving.conftest import AS_OF, World
 
 LEAD, MANAGER = "demo-north-lead_practitioner", "demo-north-team_manager"
 SOUTH = "demo-south-lead_practitioner"
-
-
-@pytest.fixture
-def desk(world: World) -> Desk:
-    rank(world.invocation, world.matrix, AS_OF)
-    return Desk.open(world.invocation, demo=True)
-
-
-def as_(desk: Desk, who: str) -> Client:
-    client = Client(guarded(desk))
-    client.sign_in(who)
-    return client
 
 
 def first_case(desk: Desk) -> str:
@@ -47,7 +35,7 @@ def move(client: Client, case: str, **fields: str) -> int:
 
 def test_a_manager_moves_a_case_and_the_issued_list_stays_as_it_was(world: World, desk: Desk) -> None:
     case = first_case(desk)
-    manager, south = as_(desk, MANAGER), as_(desk, SOUTH)
+    manager, south = signed_in(desk, MANAGER), signed_in(desk, SOUTH)
     assert south.get(f"/cases/{case}").status_code == 403
     assert move(manager, case, team="south") == 400
     assert move(manager, case, team="north", why="moved_home") == 400
@@ -71,7 +59,7 @@ def test_a_manager_moves_a_case_and_the_issued_list_stays_as_it_was(world: World
 
 def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk) -> None:
     case = first_case(desk)
-    manager, south = as_(desk, MANAGER), as_(desk, SOUTH)
+    manager, south = signed_in(desk, MANAGER), signed_in(desk, SOUTH)
     assert move(manager, case, team="south", why="moved_home") == 303
     bundle = Bundle.current(desk.invocation.workspace)
     sessions = desk.sessions
@@ -88,7 +76,7 @@ def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk) -> None:
 
 def test_only_a_manager_of_the_team_moves_a_case(desk: Desk) -> None:
     case = first_case(desk)
-    worker, other = as_(desk, LEAD), as_(desk, "demo-south-team_manager")
+    worker, other = signed_in(desk, LEAD), signed_in(desk, "demo-south-team_manager")
     assert "Move this case" not in worker.get(f"/cases/{case}").text
     hidden = worker.form_of(f"/cases/{case}", f"/cases/{case}/conflict")
     wanted = {"version": "1", "team": "south", "why": "moved_home"}
@@ -101,7 +89,7 @@ def test_only_a_manager_of_the_team_moves_a_case(desk: Desk) -> None:
 def test_a_case_that_changed_meanwhile_is_not_moved(desk: Desk) -> None:
     seen = desk.store.referral(first_case(desk))
     assert seen is not None
-    manager = as_(desk, MANAGER)
+    manager = signed_in(desk, MANAGER)
     assert move(manager, seen.id, team="south", why="cover", version="7") == 409
     assert move(manager, seen.id, team="south", why="cover") == 303
     identity = desk.sessions.read(manager.token(MANAGER)["authorization"].split()[1])
@@ -113,7 +101,7 @@ def test_a_case_that_changed_meanwhile_is_not_moved(desk: Desk) -> None:
 
 def test_whoever_knows_the_family_sees_it_nowhere_and_a_colleague_is_told(desk: Desk) -> None:
     case = first_case(desk)
-    worker, colleague, manager = as_(desk, LEAD), as_(desk, "demo-front_door"), as_(desk, MANAGER)
+    worker, colleague, manager = signed_in(desk, LEAD), signed_in(desk, "demo-front_door"), signed_in(desk, MANAGER)
     assert case in worker.get("/worklists/north").text
     worker.post(f"/cases/{case}/conflict", worker.form_of(f"/cases/{case}", f"/cases/{case}/conflict"))
     assert entries(desk.store, "conflict.declared") == [(LEAD, case)]
@@ -129,7 +117,7 @@ def test_whoever_knows_the_family_sees_it_nowhere_and_a_colleague_is_told(desk: 
 
 def test_a_list_stays_fixed_until_its_manager_asks_for_a_new_one(world: World, desk: Desk) -> None:
     later = AS_OF + timedelta(days=2)
-    manager = as_(desk, MANAGER)
+    manager = signed_in(desk, MANAGER)
     hidden = manager.form_of("/manager", "/manager/refresh")
     assert manager.post("/manager/refresh", {**hidden, "team": "south"}).status_code == 403
     for _ in range(2):

@@ -21,9 +21,9 @@ from charter.acts import ACTS
 from charter.contracts.files import writer_lock
 from charter.errors import CharterError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.key import Key
-from charter.log import FileLog
-from charter.vault import Vault
+from charter.vault.key import Key
+from charter.vault.log import FileLog
+from charter.vault.vault import Vault
 
 __all__ = ["verbs"]
 
@@ -60,8 +60,8 @@ def resident(
     quiet: Quiet = False,
 ) -> None:
     """Use a resident's rights over what is held; each leaves a certificate."""
-    from features.identity.held import show
-    from features.identity.rights import ask
+    from features.rights.asking import ask
+    from features.rights.held import show
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     require("rights.file", role)
@@ -95,8 +95,8 @@ def resident(
 
 
 def _rectify(invocation: Invocation, through: str, reference: str, says: Path | None, by: str, log: _Log) -> None:
-    from features.identity.link import link
-    from features.identity.rectify import rectify
+    from features.linking.link import link
+    from features.rights.rectify import rectify
 
     said = _read(says)
     with writer_lock(invocation.workspace.root):
@@ -111,9 +111,9 @@ def _rectify(invocation: Invocation, through: str, reference: str, says: Path | 
 
 
 def _challenge(invocation: Invocation, through: str, reference: str, says: Path | None, by: str, role: str) -> None:
-    from features.identity.held import whose
-    from features.identity.rights import references_of
-    from serving.challenges import file
+    from features.rights.asking import references_of
+    from features.rights.held import whose
+    from serving.store.challenges import file
 
     said = _read(says)
     key = Key.load(invocation.council, invocation.workspace)
@@ -137,10 +137,10 @@ def _challenge(invocation: Invocation, through: str, reference: str, says: Path 
 
 
 def _export(invocation: Invocation, through: str, reference: str, by: str, role: str, reason: str, log: _Log) -> None:
-    from features.identity.export import draft
-    from features.identity.held import whose
-    from features.identity.residents import tokens_of
-    from serving.held import held
+    from features.linking.residence_index import tokens_of
+    from features.rights.export import draft
+    from features.rights.held import whose
+    from serving.store.held import held
 
     key = Key.load(invocation.council, invocation.workspace)
     person = whose(invocation, key, through, reference)
@@ -186,8 +186,8 @@ def hand_over(
     quiet: Quiet = False,
 ) -> None:
     """Release a resident's export, as a page and as JSON, once an officer has checked it."""
-    from features.identity.export import CHECKS
-    from features.identity.export import hand_over as release
+    from features.rights.export import CHECKS
+    from features.rights.export import hand_over as release
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     require("export.release", role)
@@ -228,7 +228,7 @@ def overrule(
     quiet: Quiet = False,
 ) -> None:
     """Decide, in a role that may, that an objection or restriction does not stand; the next delivery counts again."""
-    from features.identity.rights import overrule as decide
+    from features.rights.asking import overrule as decide
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
@@ -246,7 +246,7 @@ def replay(
     quiet: Quiet = False,
 ) -> None:
     """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
-    from features.identity.rights import replay as carry_out
+    from features.rights.asking import replay as carry_out
     from serving.forget import catch_up
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
@@ -271,7 +271,7 @@ def ask_again(
     quiet: Quiet = False,
 ) -> None:
     """List whose parents' permission lapsed when their own voice began to count, so that they are asked themselves."""
-    from features.identity.held import lapsed
+    from features.rights.held import lapsed
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     found = lapsed(invocation)
@@ -303,11 +303,11 @@ def rooms() -> tuple[Any, ...]:
     """Return the rooms that forget, each with the purposes it holds people for."""
     import fairness_reports.forget
     import serving.forget
-    import training.erasure
-    from features.identity.rights import Room
+    import training.forget
+    from features.rights.asking import Room
 
     return (
-        Room(training.erasure.forget, ("link", "train", "shadow", "evaluate")),
+        Room(training.forget.forget, ("link", "train", "shadow", "evaluate")),
         Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
         Room(serving.forget.forget, serving.forget.PURPOSES),
     )

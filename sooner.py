@@ -26,17 +26,17 @@ import features.commands
 import residents
 import serving.commands
 import training.commands
-from charter.assessments import require_assessments
 from charter.contracts.files import pointed, read_json, writer_lock
-from charter.disk import is_full
+from charter.council.register import Register
 from charter.errors import BlockedError, DataError, SoonerError, UsageError
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.live import in_shadow
-from charter.policy import Policy
-from charter.register import Register
-from charter.rights import withdrawn_since
-from charter.signing import sign_as
-from charter.signoffs import today
+from charter.machine.disk import is_full
+from charter.rules.assessments import require_assessments
+from charter.rules.policy import Policy
+from charter.signing.acceptance import sign_as
+from charter.signing.second_gate import in_shadow
+from charter.signing.signoffs import today
+from charter.vault.rights_ledger import withdrawn_since
 
 __all__ = ["app", "main"]
 
@@ -94,9 +94,9 @@ def promote(
 
 
 def _promote(invocation: Invocation, *, rollback: bool = False) -> Path:
-    from serving.bundle import bundle
-    from training.release import release
-    from training.release import rollback as before
+    from serving.ranking.bundle import bundle
+    from training.keeping.release import release
+    from training.keeping.release import rollback as before
 
     made = before(invocation) if rollback else release(invocation)
     register = Register.load(invocation.council.folder / "register.toml")
@@ -135,7 +135,7 @@ def rank(
     """Build the matrix of one date and issue each team's worklist from it, within its capacity and offer of help."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     if team:
-        from serving.printing import printed
+        from serving.casework.printing import printed
 
         print(printed(invocation, team))
         return
@@ -154,10 +154,10 @@ def _rank(
     master: str = "local[*]",
     now: datetime | None = None,
 ) -> Any:
+    from features.build import build
     from features.departures import departures
-    from features.matrix import build
     from features.timeline import timelines
-    from serving.worklist import rank as issue
+    from serving.ranking.worklist import rank as issue
 
     if gone := withdrawn_since(invocation.workspace):
         invocation.say(
@@ -186,7 +186,7 @@ def _may_shadow(invocation: Invocation) -> None:
 def _scored_on(master: str) -> Any:
     """Return what scores one date of a matrix on a Spark cluster: the same bundle, the same numbers."""
     from features.engines.spark import map_rows, session
-    from serving.places import check_fits, margins_of
+    from serving.ranking.places import check_fits, margins_of
 
     def score(bundle: Any, matrix: Any, at: Any) -> Any:
         check_fits(bundle, matrix)
@@ -212,15 +212,15 @@ def reproduce(
     quiet: Quiet = False,
 ) -> None:
     """Make a past referral or model again: the same bytes, or exit 12 naming what was withdrawn since."""
-    from features.matrix import build
+    from features.build import build
     from features.timeline import timelines
-    from serving.sealed import origin
-    from serving.sealed import reproduce as again
+    from serving.ranking.sealed_record import origin
+    from serving.ranking.sealed_record import reproduce as again
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
         if (invocation.workspace.scores / referral).is_dir():
-            from training.reproduce import retrain
+            from training.keeping.reproduce import retrain
             from training.run import Run
 
             model = retrain(invocation, Run.open(invocation.workspace, referral))
@@ -245,8 +245,8 @@ def _step(invocation: Invocation, name: str) -> Iterator[None]:
 
 
 def _prepare(invocation: Invocation) -> None:
-    from features.identity.link import link
-    from features.intake.snapshot import pull
+    from features.linking.link import link
+    from features.pull import pull
 
     with _step(invocation, "pull"):
         pull(invocation)
@@ -256,8 +256,8 @@ def _prepare(invocation: Invocation) -> None:
 
 def _judge(invocation: Invocation) -> dict[str, Any]:
     """Build, train, audit and decide; return the decision, whatever it is."""
-    from fairness_reports.audit.run import audit
-    from features.matrix import build
+    from fairness_reports.whole_audit import audit
+    from features.build import build
     from training.experiment import train
 
     with _step(invocation, "build"):
@@ -304,7 +304,7 @@ def run(
 
 def _without_model(invocation: Invocation) -> None:
     from fairness_reports.publish.start import start
-    from features.matrix import build
+    from features.build import build
 
     day = _taken_on(invocation)
     with _step(invocation, "build"):
@@ -366,7 +366,7 @@ def _live_through_shadow(invocation: Invocation) -> Any:
 
     A demo's lists are few: of the first day, the middle and the end, a week ago, rather than of each week.
     """
-    from fairness_reports.publish.live import audit_live
+    from fairness_reports.publish.live_page import audit_live
 
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
     last = _taken_on(invocation)
@@ -422,7 +422,7 @@ def doctor(
     quiet: Quiet = False,
 ) -> None:
     """Say what is missing here and the exact command that brings it."""
-    from charter.doctor import examine
+    from charter.machine.doctor import examine
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     checks = examine(invocation)

@@ -16,10 +16,10 @@ import duckdb
 import numpy as np
 
 from benchmarks.results import Row
-from fairness_reports.audit.findings import About, measured
-from fairness_reports.audit.measures import MEASURES
-from fairness_reports.audit.tally import Grouping
-from fairness_reports.audit.units import Units
+from fairness_reports.audit.measuring.findings import About, measured
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.tally import Grouping
+from fairness_reports.audit.measuring.units import Units
 
 HOUSEHOLDS = 110_000
 RESAMPLES = 1000
@@ -159,7 +159,7 @@ def ten_million_rows() -> list[Row]:
 _AUDIT = """
 import sys
 from pathlib import Path
-from fairness_reports.audit.table import TableQuestion, audit_table
+from fairness_reports.audit.scored_table import TableQuestion, audit_table
 audit_table(TableQuestion(Path(sys.argv[1]), ("part",), score="score", label="happened", capacity=100_000))
 """
 

@@ -21,7 +21,7 @@ from benchmarks.borough_at_scale import WORKSPACE
 from benchmarks.judged_borough import JudgedBorough
 from benchmarks.results import Row
 from training.experiment import train
-from training.report import figure_of
+from training.report.terminal import figure_of
 
 HOUSEHOLDS, LARGER, SEEDS = (int(word) for word in os.environ.get("SOONER_JUDGED", "10000 40000 3").split())
 FIRST_SEED, TEACHER_SEED, POINTS_SEED = 101, 201, 151

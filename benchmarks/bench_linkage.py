@@ -23,13 +23,13 @@ from benchmarks.results import Row
 from borough.synth import make
 from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
-from charter.key import Key
-from features.identity.accuracy import Accuracy, accuracy, load_truth
-from features.identity.link import link
+from charter.vault.key import Key
 from features.intake.database import connect
-from features.intake.snapshot import pull
+from features.linking.accuracy import Accuracy, accuracy, load_truth
+from features.linking.link import link
+from features.pull import pull
 
 HOUSEHOLDS = 110_000
 SEED = 1
@@ -82,11 +82,11 @@ _GATHERED = """
 import resource, sys, time
 from pathlib import Path
 from benchmarks.bench_linkage import workspace
-from charter.key import Key
-from charter.register import Register
-from charter.vault import Vault
-from features.identity.evidence import gather
-from features.identity.parameters import Parameters
+from charter.vault.key import Key
+from charter.council.register import Register
+from charter.vault.vault import Vault
+from features.linking.evidence import gather
+from features.linking.parameters import Parameters
 from features.intake.database import connect
 
 invocation = workspace(int(sys.argv[1]))
@@ -97,12 +97,12 @@ gather(database, Vault.open(files.vault, key), files.snapshot(), register)
 began, worked = time.perf_counter(), time.process_time()
 """
 _OURS = """
-from features.identity.people import link_people
+from features.linking.people import link_people
 link_people(database, register, parameters)
 """
 _PLAIN = """
 from splink import DuckDBAPI, Linker
-from features.identity.scores import settings
+from features.linking.match_scores import settings
 database.execute("create table everybody as select * rename (ref as unique_id) from evidence")
 references = database.execute("select count(*) from evidence").fetchall()[0][0]
 linker = Linker(DuckDBAPI(database).register("everybody"), settings(parameters, references), log_level=None)

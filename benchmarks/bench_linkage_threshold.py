@@ -24,13 +24,13 @@ from scipy.stats import spearmanr
 from benchmarks.results import Row
 from charter.contracts.files import content_id, pointed, writer_lock
 from charter.contracts.matrix import Matrix
+from charter.council.programme import Programme
 from charter.invocation import Invocation, shipped_council
-from charter.programme import Programme
-from features.identity.link import link
-from features.identity.parameters import Parameters
-from features.matrix import build
-from serving.bundle import Bundle
-from serving.places import scored, teams_of
+from features.build import build
+from features.linking.link import link
+from features.linking.parameters import Parameters
+from serving.ranking.bundle import Bundle
+from serving.ranking.places import scored, teams_of
 
 HOUSEHOLDS = 3000
 SHIPPED, OTHERS = Parameters.load().threshold, (3.0, 4.0, 6.0, 10.0)

@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks import serving_at_scale
 from benchmarks.results import Row
 from charter.invocation import Invocation
-from serving.bundle import Bundle
+from serving.ranking.bundle import Bundle
 
 _ROOT = Path(__file__).resolve().parents[1]
 _CORE = Path(__file__).parent / "peers" / ".venvs" / "core"

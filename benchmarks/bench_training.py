@@ -87,7 +87,7 @@ def ours(opened: Invocation) -> dict[str, float]:
 
 def bare(opened: Invocation) -> dict[str, float]:
     """Do the fits of the fold and of the candidate with lightgbm alone."""
-    from training.planning import make_plan
+    from training.models.planning import make_plan
 
     planned = make_plan(opened)
     began, cpu = time.perf_counter(), time.process_time()
@@ -99,7 +99,7 @@ def bare(opened: Invocation) -> dict[str, float]:
 def _bare_fit(planned: Any, days: list[date], cut: Any, trees: Any) -> None:
     import lightgbm
 
-    from training.boosting import directions, parameters
+    from training.models.boosting import directions, parameters
 
     data = planned.data
     stated = directions(data.matrix.definition, data.matrix.features)
@@ -113,9 +113,9 @@ def _bare_fit(planned: Any, days: list[date], cut: Any, trees: Any) -> None:
 
 def searched(opened: Invocation) -> dict[str, Any]:
     """Search: bin once, then up to four fits a trial; return how many fits there were, and what was tried."""
-    from training.fitting import Bins
-    from training.planning import make_plan
-    from training.search import search
+    from training.models.fitting import Bins
+    from training.models.planning import make_plan
+    from training.models.search import search
 
     planned = make_plan(opened)
     path = opened.workspace.search / "benchmark.db"
@@ -135,7 +135,7 @@ def _whole(settings: Mapping[str, float]) -> dict[str, Any]:
 
 def bare_search(opened: Invocation) -> dict[str, float]:
     """Fit every setting that the search tried on every fold, each from raw arrays."""
-    from training.planning import make_plan
+    from training.models.planning import make_plan
     from training.settings import Trees
 
     planned = make_plan(opened)

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation, shipped_council
-from charter.key import Key
+from charter.vault.key import Key
 from features.grammar.period import Period as Length
-from features.identity.accuracy import load_truth
-from training.dataset import MISSING
-from training.fitting import Bins, fit_one, lessons
-from training.lists import Period
-from training.planning import Plan, make_plan
+from features.linking.accuracy import load_truth
+from training.data.dataset import MISSING
+from training.data.lists import Period
+from training.models.fitting import Bins, fit_one, lessons
+from training.models.planning import Plan, make_plan
 
 __all__ = ["JudgedBorough"]
 

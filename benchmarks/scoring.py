@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmarks.results import Row
 from charter.invocation import shipped_council
-from charter.ranking import order
+from charter.rules.tie_break import order
 from features.grammar.definition import Definition
-from serving.reasons import reasons
-from serving.scoring import Model
+from serving.ranking.reasons import reasons
+from serving.ranking.scoring import Model
 
 __all__ = ["scoring_run"]
 

@@ -24,14 +24,14 @@ from sqlalchemy import insert
 
 from charter.contracts.files import file_digest, point, read_json, write_json
 from charter.invocation import Invocation
-from charter.live import open_live
-from charter.log import follow
-from charter.vault import Identity as Person
-from charter.vault import Vault
-from serving.bundle import bundle
-from serving.database import connect, database_url, writing
+from charter.signing.second_gate import open_live
+from charter.vault.log import follow
+from charter.vault.vault import Identity as Person
+from charter.vault.vault import Vault
 from serving.desk import Desk
-from serving.tables import audit
+from serving.ranking.bundle import bundle
+from serving.store.database import connect, database_url, writing
+from serving.store.tables import audit
 
 __all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "make", "rows", "use"]
 

@@ -20,7 +20,7 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, folder_digest, new_folder, point, write_json
 from charter.contracts.matrix import NONE, MatrixDate
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation, shipped_council
 from features.grammar.period import Period
 

@@ -29,7 +29,7 @@ from borough.services import (
     youth_justice,
 )
 from borough.town import Town
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError, UsageError
 
 __all__ = ["UNFAIR", "VARIANTS", "feeds", "make"]

@@ -20,7 +20,7 @@ from borough.names import Names, Recorded
 from borough.need import Need, latent
 from borough.population import GROUPS, PRIVATE, PROTECTED, People, Population, grow
 from borough.rates import Rates
-from charter.council import Council
+from charter.council.council import Council
 
 __all__ = ["Families", "Recording", "Town"]
 

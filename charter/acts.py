@@ -15,7 +15,7 @@ Managers move cases to other teams and ask for a new list; lead practitioners an
 the chief data officer accept or refuse decisions where the charter lets them sign.
 
 The resident desk and the data protection officer file residents' requests; the officer alone releases what is held of
-somebody, or overrules an objection. Partners may ask whether somebody lives at an address (serving.residence).
+somebody, or overrules an objection. Partners may ask whether somebody lives at an address.
 """
 
 from __future__ import annotations

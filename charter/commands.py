@@ -8,19 +8,20 @@ from typing import Annotated, Any
 
 import typer
 
-from charter import scenarios, suspensions
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, pointed, read_json, write_json, writer_lock
 from charter.errors import BlockedError, DataError, ReferredError
-from charter.gate import decide as decide_on
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.key import Key, made_in
-from charter.live import open_live
-from charter.log import FileLog
-from charter.policy import Policy
-from charter.signing import audited, issued, sign_as
-from charter.signoffs import read, require, today
-from charter.vault import rotate as rotate_vault
+from charter.rules import scenarios
+from charter.rules.gate import decide as decide_on
+from charter.rules.policy import Policy
+from charter.signing import suspensions
+from charter.signing.acceptance import audited, issued, sign_as
+from charter.signing.second_gate import open_live
+from charter.signing.signoffs import read, require, today
+from charter.vault.key import Key, made_in
+from charter.vault.log import FileLog
+from charter.vault.vault import rotate as rotate_vault
 
 __all__ = ["decide", "rotate", "sign", "suspend", "verbs"]
 
@@ -183,7 +184,7 @@ def rotate(
 def go_live(invocation: Invocation) -> tuple[str, date]:
     """Open the second gate for the current release; return it and the day on which the next decision is due.
 
-    Raises what `charter.signoffs.require` raises, and DataError where another model was promoted since the audit.
+    Raises what `signoffs.require` raises, and DataError where another model was promoted since the audit.
     """
     folder = issued(invocation)
     release = read_json((pointed(invocation.workspace.release) or folder) / "manifest.json")

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import UsageError
 
 __all__ = ["AsJson", "CouncilDir", "Invocation", "ProgrammeName", "Quiet", "WorkspaceDir", "shipped_council"]

@@ -11,7 +11,7 @@ import typer
 
 from charter.contracts import document_names, table, table_names
 from charter.contracts.files import write_text
-from charter.council import Council
+from charter.council.council import Council
 
 FOLDER = Path(__file__).parent
 NOTICE = "<!-- Made by `make docs`; edit the code it describes instead. -->\n\n"
@@ -79,10 +79,10 @@ def shipped_programmes() -> tuple[str, ...]:
 
 def features_register(programme: str) -> str:
     """Return a shipped programme's register of features in English."""
-    from charter.policy import Policy
-    from charter.register import Register
+    from charter.council.register import Register
+    from charter.rules.policy import Policy
+    from features.feature_list import as_markdown
     from features.grammar import Definition
-    from features.register import as_markdown
 
     council = FOLDER.parent / "council"
     definition = Definition.load(council / programme / "definition.py")

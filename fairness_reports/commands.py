@@ -46,7 +46,7 @@ def audit(
 ) -> None:
     """Measure how a run, or any scored table, treats each group: findings.json and the board pack."""
     if scores is not None:
-        from fairness_reports.audit.table import TableQuestion, audit_table
+        from fairness_reports.audit.scored_table import TableQuestion, audit_table
         from fairness_reports.publish.summary import told
 
         question = TableQuestion(scores, tuple(group or ()), score, label, cluster, threshold, capacity, selected)
@@ -57,7 +57,7 @@ def audit(
             print(told(document))
         return
     if plan:
-        from fairness_reports.audit import plan as planning
+        from fairness_reports.audit import audit_plan as planning
 
         invocation = Invocation.open(council, programme, workspace, as_json, quiet)
         rows = planning.plan(invocation)
@@ -72,15 +72,15 @@ def audit(
         invocation.report(document, f"The comparison is {page}; to use one of them is the board's recorded decision.")
         return
     if live:
-        from fairness_reports.publish.live import audit_live
+        from fairness_reports.publish.live_page import audit_live
 
         invocation = Invocation.open(council, programme, workspace, as_json, quiet)
         with writer_lock(invocation.workspace.root):
             page, document = audit_live(invocation)
         invocation.report(document, f"What was issued is audited: {page}. Next: `sooner decide --live`.")
         return
-    from fairness_reports.audit.run import audit as audit_run
     from fairness_reports.publish.summary import told
+    from fairness_reports.whole_audit import audit as audit_run
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):

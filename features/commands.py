@@ -12,7 +12,7 @@ import typer
 
 from charter.contracts.files import read_json, writer_lock
 from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.log import FileLog
+from charter.vault.log import FileLog
 
 __all__ = ["verbs"]
 
@@ -42,7 +42,7 @@ def pull(
     quiet: Quiet = False,
 ) -> None:
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
-    from features.intake.snapshot import pull as pull_snapshot
+    from features.pull import pull as pull_snapshot
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
@@ -79,13 +79,13 @@ def build(
     quiet: Quiet = False,
 ) -> None:
     """Build the matrix: every feature of every household in the cohort, as known at each date, as permitted now."""
-    from features.matrix import build as build_matrix
+    from features.build import build as build_matrix
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     days = [moment.date() for moment in as_of] if as_of else None
     if plan:
+        from features.build import Snapshot, question_of
         from features.estimate import estimate
-        from features.matrix import Snapshot, question_of
 
         opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
         question, _ = question_of(invocation, opened, purpose, days)
@@ -137,7 +137,7 @@ def link(
     """Find which records are one person, and who lived where; leave the canonical tables."""
     from dataclasses import asdict
 
-    from features.identity.link import link as link_snapshot
+    from features.linking.link import link as link_snapshot
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     if (review or of) and not say and not _review(invocation, of, role, reason, top):
@@ -162,7 +162,7 @@ def _log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], 
 
 def _decide(invocation: Invocation, said: Sequence[str], role: str, reason: str) -> None:
     """File what a role says of pairs. The writer lock is the caller's."""
-    from features.identity.review import decide
+    from features.linking.review import decide
 
     decide(invocation, said, role=role, reason=reason, log=_log(invocation, role))
 
@@ -172,7 +172,7 @@ def _review(invocation: Invocation, of: str, role: str, reason: str, top: int) -
 
     A role at a terminal is asked about each pair as it is shown. Return whether anything was said of one.
     """
-    from features.identity.review import pairs_of, shown, undecided
+    from features.linking.review import pairs_of, shown, undecided
 
     found = pairs_of(invocation.workspace, of) if of else undecided(invocation.workspace)
     listed = found[:top]
@@ -231,8 +231,8 @@ def explain(
     quiet: Quiet = False,
 ) -> None:
     """Print the very rows behind one value, and those that were not used with why."""
+    from features.build import Snapshot, question_of
     from features.engines.explanation import explain as explain_value
-    from features.matrix import Snapshot, question_of
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))

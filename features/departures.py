@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from charter.invocation import Invocation
+from features.build import Snapshot, question_of
 from features.engines.reference import Reference
 from features.engines.rows import Tables
-from features.matrix import Snapshot, question_of
 
 __all__ = ["departures"]
 

@@ -17,8 +17,8 @@ import numpy as np
 from charter.errors import DataError
 from features.engines.blocks import Maker
 from features.engines.engine import Engine
-from features.engines.frame import ONE
 from features.engines.question import Question
+from features.engines.reading.frame import ONE
 
 __all__ = ["EVENTS_PER_SECOND", "VALUES_PER_SECOND", "Estimate", "estimate"]
 

@@ -15,7 +15,7 @@ __all__ = ["forget"]
 def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
     """Drop every matrix of every programme that holds any of `person_ids`; return how many were dropped.
 
-    Snapshots and vault are cleared by `features.identity.rights`, which knows what was asked of which service.
+    Snapshots and vault are cleared by `features.rights.asking`, which knows what was asked of which service.
     """
     wanted = np.array(sorted(person_ids), dtype="S32")
     dropped = 0

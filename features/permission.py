@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from charter.council.register import Register
 from charter.errors import CharterError, DefinitionError
-from charter.policy import Policy
-from charter.register import Register
+from charter.rules.policy import Policy
 from features.grammar import Composition, Definition
 
 __all__ = ["ALL", "Choice", "Permission", "denied", "permitted"]

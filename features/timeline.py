@@ -14,11 +14,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from charter.council.register import Register
 from charter.invocation import Invocation
-from charter.policy import Policy
-from charter.register import Register
+from charter.rules.policy import Policy
+from features.build import Snapshot
 from features.grammar import months
-from features.matrix import Snapshot
 from features.permission import Choice, Permission, permitted
 
 __all__ = ["timelines"]

@@ -34,7 +34,7 @@ def serve(
 ) -> None:
     """Serve the casework pages and the API until stopped."""
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    from serving.serve import command, environment
+    from serving.web.serve import command, environment
 
     settings = environment(invocation, workers=workers)
     address = f"http://{host}:{port}/"
@@ -63,10 +63,10 @@ def check_residence(
     The question: {"forename": ..., "surname": ..., "birth_date": "1980-02-01", "uprn": ..., "asked_by": a service}.
     """
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    from charter.residence import Question
+    from charter.vault.residence_check import Question
     from serving.desk import Desk
     from serving.identity import Identity
-    from serving.residence import check
+    from serving.web.residence_answer import check
 
     try:
         said = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))

@@ -11,23 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import pointed, read_json
-from charter.council import Council, Team
+from charter.council.council import Council, Team
+from charter.council.programme import Programme
 from charter.errors import CharterError
 from charter.invocation import Invocation
-from charter.key import Key
-from charter.live import in_shadow
-from charter.programme import Programme
-from charter.vault import Identity as Person
-from charter.vault import Vault
-from serving.actions import Exporter
-from serving.database import connect, database_url, migrate
-from serving.elsewhere import Sought, sought
+from charter.signing.second_gate import in_shadow
+from charter.vault.key import Key
+from charter.vault.vault import Identity as Person
+from charter.vault.vault import Vault
 from serving.identity import Identity
-from serving.practice import PASSED, Practice
-from serving.seal import read
+from serving.practice_cases import PASSED, Practice
+from serving.ranking.elsewhere import Sought, sought
+from serving.ranking.seal import read
 from serving.session import Sessions
 from serving.settings import Settings
-from serving.store import IssuedList, Referral, Store, now_text
+from serving.store.actions import Exporter
+from serving.store.database import connect, database_url, migrate
+from serving.store.store import IssuedList, Referral, Store, now_text
 from serving.suspension import Suspension, feeds_of, suspensions
 
 __all__ = ["Desk"]

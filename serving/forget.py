@@ -12,10 +12,10 @@ from datetime import datetime
 
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
-from charter.rights import ACTIONS, read, tombstones
-from serving.database import connect, database_url, migrate
-from serving.issued import now_text
-from serving.store import Store
+from charter.vault.rights_ledger import ACTIONS, read, tombstones
+from serving.store.database import connect, database_url, migrate
+from serving.store.issued import now_text
+from serving.store.store import Store
 
 __all__ = ["PURPOSES", "catch_up", "forget", "require_caught_up"]
 

@@ -1,7 +1,7 @@
 """What `worklist.toml` says: how long a list holds, who is left off it, what can be decided and in which words.
 
 Every key is required or has its default below; an unknown key is an error, so that a slip of the pen never quietly
-changes who is on a list. `[capacity]` is shared and read by `charter.programme`.
+changes who is on a list. `[capacity]` is shared and read by `charter.council.programme`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charter.errors import DefinitionError
-from serving.tables import DISPOSITIONS
+from serving.store.tables import DISPOSITIONS
 
 __all__ = ["SECOND_LOOKS", "Choice", "Need", "Settings"]
 

@@ -9,11 +9,11 @@ from typing import Any
 from charter.contracts.files import read_json
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.key import Key
-from charter.log import FileLog, verify
-from serving.database import connect, database_url, migrate
-from serving.seal import read
-from serving.store import Referral, Store
+from charter.vault.key import Key
+from charter.vault.log import FileLog, verify
+from serving.ranking.seal import read
+from serving.store.database import connect, database_url, migrate
+from serving.store.store import Referral, Store
 
 __all__ = ["Touched", "traced", "verified"]
 

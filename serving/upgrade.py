@@ -21,12 +21,12 @@ from sqlalchemy.engine import make_url
 
 from charter.contracts import check_document
 from charter.contracts.files import new_folder, pointed, read_json
+from charter.council.register import Register
 from charter.invocation import Invocation
-from charter.policy import Policy
-from charter.register import Register
-from charter.signoffs import today
-from serving.bundle import Bundle, self_test
-from serving.database import connect, database_url, form, forms, migrate, reading
+from charter.rules.policy import Policy
+from charter.signing.signoffs import today
+from serving.ranking.bundle import Bundle, self_test
+from serving.store.database import connect, database_url, form, forms, migrate, reading
 
 __all__ = ["Step", "planned", "upgraded"]
 

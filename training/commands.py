@@ -1,4 +1,4 @@
-"""The verb of this room: `train`; `promote` is sequenced by `sooner`, from `training.release`."""
+"""The verb of this room: `train`; `promote` is sequenced by `sooner`, from `training.keeping.release`."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
-    from training.planning import fold_document, make_plan
-    from training.report import fold_table, study_table, summary
+    from training.models.planning import fold_document, make_plan
+    from training.report.terminal import fold_table, study_table, summary
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     if plan:
@@ -62,8 +62,9 @@ def train(
 
 
 def _study(invocation: Invocation, run: Run) -> Mapping[str, Any]:
-    from training import page, studies
-    from training.tracking import attach
+    from training.judging import studies
+    from training.keeping.tracking import attach
+    from training.report import page
 
     document = studies.study(invocation, run)
     page.write(run)
@@ -72,6 +73,6 @@ def _study(invocation: Invocation, run: Run) -> Mapping[str, Any]:
 
 
 def _headline(metrics: object) -> dict[str, object]:
-    from training.report import headline
+    from training.report.terminal import headline
 
     return headline(metrics)  # type: ignore[arg-type]  # read from JSON

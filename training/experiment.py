@@ -26,20 +26,20 @@ import numpy as np
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
-from charter.policy import Policy
-from charter.threads import one_thread
-from training import page
-from training.abstention import sight
-from training.coverage import coverage, share_seen
-from training.final import FinalPeriod
-from training.fitting import Bins, Trained, fit_all
-from training.grouped import grouped
-from training.judging import SELECTION, Results, judge_all
-from training.models import words
-from training.planning import Plan, fold_document, make_plan
+from charter.machine.threads import one_thread
+from charter.rules.policy import Policy
+from training.data.coverage import coverage, share_seen
+from training.judging.final import FinalPeriod
+from training.judging.learned_range import sight
+from training.judging.periods import SELECTION, Results, judge_all
+from training.judging.treatment import treatment
+from training.judging.unseen_households import grouped
+from training.models.contenders import words
+from training.models.fitting import Bins, Trained, fit_all
+from training.models.planning import Plan, fold_document, make_plan
+from training.models.search import Found, search
+from training.report import page
 from training.run import Run, keep, make_current, write_scores
-from training.search import Found, search
-from training.treatment import treatment
 
 __all__ = ["train"]
 
@@ -50,7 +50,7 @@ def train(invocation: Invocation, searching: bool = False) -> Run:
     `searching`: LightGBM's settings are searched first, within the budget of `[search]`. The caller holds the
     workspace's writer lock.
     """
-    from training.tracking import Tracking
+    from training.keeping.tracking import Tracking
 
     policy = Policy.load(invocation.council.folder / "charter.toml")
     planned = make_plan(invocation)
@@ -190,10 +190,10 @@ def _coverage(invocation: Invocation, planned: Plan) -> list[dict[str, Any]]:
 
 
 def _code_digest() -> str:
-    """Return one sha256 over this room's code, so that a run made by other code has another id."""
-    total = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        total.update(f"{path.name}\0{file_digest(path)}\n".encode())
+    """Return one sha256 over this room's code, shelves included, so that a run made by other code has another id."""
+    total, room = hashlib.sha256(), Path(__file__).parent
+    for path in sorted(room.rglob("*.py")):
+        total.update(f"{path.relative_to(room).as_posix()}\0{file_digest(path)}\n".encode())
     return total.hexdigest()
 
 
@@ -216,7 +216,7 @@ def _metrics(invocation: Invocation, run_id: str, planned: Plan, trained: Traine
             "note": "Whole households are drawn again and the cut at capacity is made again in each resample; the"
             " intervals are conditional on the fitted models.",
         },
-        "ties": "Equal margins are ordered by a published lottery that anybody can draw again (charter/ranking.py).",
+        "ties": "Equal margins are ordered by a published lottery that anybody can draw again (rules.tie_break).",
         "folds": [fold_document(fold, counted) for fold, counted in zip(planned.folds, planned.counts, strict=True)],
         "figures": [{**figure.__dict__} for judged in results.periods.values() for figure in judged.figures],
         "curve": [point for judged in results.periods.values() for point in judged.curve],

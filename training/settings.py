@@ -212,7 +212,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Abstention:
-    """Whose likelihood is not said (charter/abstention.py).
+    """Whose likelihood is not said (charter/rules/abstention.py).
 
     Rows with a larger share than `not_seen` of their features without a value, or with more than `outside` values
     beyond what any row learned from had.

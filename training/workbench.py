@@ -28,14 +28,14 @@ from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.errors import UsageError
 from charter.invocation import Invocation
+from features.build import build
 from features.grammar import Definition, Feature
-from features.matrix import build
-from training.dataset import MISSING
+from training.data.dataset import MISSING
 from training.experiment import train
-from training.planning import make_plan
-from training.report import figure_of
+from training.keeping.tracking import tracking_uri
+from training.models.planning import make_plan
+from training.report.terminal import figure_of
 from training.run import Run
-from training.tracking import tracking_uri
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # it ships no types

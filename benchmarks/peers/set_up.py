@@ -19,7 +19,7 @@ _IMPORTS = {
     "triage": "from triage.component.architect.feature_generators import FeatureGenerator",
     "timeseriesflattener": "import timeseriesflattener",
     "featuretools": "import featuretools",
-    "core": "import serving.service",
+    "core": "import serving.web.service",
 }
 
 

@@ -127,7 +127,7 @@ class Workspace:
 
     @property
     def log(self) -> Path:
-        """The audit log of acts typed at a command line (`charter.log.FileLog`)."""
+        """The audit log of acts typed at a command line (`charter.vault.log.FileLog`)."""
         return self.root / "log.jsonl"
 
     @property

@@ -23,15 +23,15 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError, UsageError
-from fairness_reports.audit.findings import About, measured, whole
-from fairness_reports.audit.listing import Listing
-from fairness_reports.audit.measures import MEASURES
-from fairness_reports.audit.people import horizon_end, outcome_of
-from fairness_reports.audit.programme import RESAMPLES, SEED, Audited
-from fairness_reports.audit.tally import UNKNOWN
-from fairness_reports.audit.units import Units
+from fairness_reports.audit.measuring.findings import About, measured, whole
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.tally import UNKNOWN
+from fairness_reports.audit.measuring.units import Units
+from fairness_reports.audit.population.listing import Listing
+from fairness_reports.audit.population.people import horizon_end, outcome_of
+from fairness_reports.audit.run_findings import RESAMPLES, SEED, Audited
 
 __all__ = ["WAYS", "compare"]
 

@@ -24,9 +24,9 @@ from charter.contracts.files import pointed, read_json
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from charter.invocation import Invocation
-from fairness_reports.audit.intervals import newcombe, wilson
-from fairness_reports.audit.people import horizon_end
-from fairness_reports.audit.tables import connect
+from fairness_reports.audit.measuring.intervals import newcombe, wilson
+from fairness_reports.audit.population.people import horizon_end
+from fairness_reports.audit.population.reading_tables import connect
 
 __all__ = ["MINIMUM", "Issued", "trial"]
 

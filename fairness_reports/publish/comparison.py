@@ -14,9 +14,9 @@ from charter.contracts import check_document
 from charter.contracts.files import write_json, write_text
 from charter.invocation import Invocation
 from fairness_reports.audit.mitigations import WAYS, compare
-from fairness_reports.audit.programme import gather, heading
-from fairness_reports.publish.report import shown
-from fairness_reports.publish.words import UNKNOWN, between, number, share
+from fairness_reports.audit.run_findings import gather, heading
+from fairness_reports.publish.figures_in_words import UNKNOWN, between, number, share
+from fairness_reports.publish.pack import shown
 
 __all__ = ["compared"]
 

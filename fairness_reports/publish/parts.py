@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fairness_reports.audit.linkage import MEASURES as LINKED
-from fairness_reports.audit.minimisation import ADDED
-from fairness_reports.audit.proxies import TOGETHER
-from fairness_reports.publish.words import UNKNOWN, between, number, share
+from fairness_reports.audit.explaining.linkage_error import MEASURES as LINKED
+from fairness_reports.audit.explaining.minimisation import ADDED
+from fairness_reports.audit.explaining.proxies import TOGETHER
+from fairness_reports.publish.figures_in_words import UNKNOWN, between, number, share
 
 __all__ = ["adds", "capacities", "folds", "linked", "proxies", "responses", "services"]
 

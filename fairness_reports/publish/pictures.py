@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fairness_reports.audit.explanations import Explained
+from fairness_reports.audit.explaining.explanations import Explained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,12 +12,12 @@ from typing import Any
 
 from charter.contracts import check_document
 from charter.contracts.files import pointed, read_json, write_json, write_text
+from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.policy import Policy
-from charter.register import Register
-from fairness_reports.publish.report import AT_CAPACITY, MODELS, few
-from fairness_reports.publish.words import between, number, share
+from charter.rules.policy import Policy
+from fairness_reports.publish.figures_in_words import between, number, share
+from fairness_reports.publish.pack import AT_CAPACITY, MODELS, few
 
 __all__ = ["publish"]
 

@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from charter.contracts.files import write_text
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.council import read_toml
+from charter.council.council import read_toml
+from charter.council.programme import Programme
+from charter.council.register import Register
 from charter.errors import DefinitionError
 from charter.invocation import Invocation
-from charter.programme import Programme
-from charter.ranking import order, select
-from charter.register import Register
+from charter.rules.tie_break import order, select
 from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppressed
 
 __all__ = ["Point", "points_of", "start"]

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import NONE, MatrixDate
-from features.engines import horizon, sums
-from features.engines.cohort import Cohort
-from features.engines.events import Events, OutcomeEvents
-from features.engines.frame import ONE, Frame
-from features.engines.members import Members
-from features.engines.plan import Plan
+from features.engines.compiled import horizon, sums
+from features.engines.compiled.kernel_plan import Plan
 from features.engines.question import Question
-from features.engines.timetable import Timetable
+from features.engines.reading.cohort import Cohort
+from features.engines.reading.events import Events, OutcomeEvents
+from features.engines.reading.frame import ONE, Frame
+from features.engines.reading.members import Members
+from features.engines.reading.timetable import Timetable
 from features.grammar import Composition
 
 __all__ = ["Block", "Maker", "OutcomeBlock", "assemble", "compose"]

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from features.engines import tallies
 from features.engines.blocks import Maker
+from features.engines.compiled import tallies
 
 __all__ = ["Tally", "keys_of", "tally"]
 

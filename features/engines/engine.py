@@ -22,17 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.engines.blocks import Block, Maker, OutcomeBlock, assemble, compose
-from features.engines.choices import choices
-from features.engines.cohort import cohort_of
+from features.engines.compiled.kernel_plan import Plan
 from features.engines.digest import Tally, keys_of, tally
-from features.engines.events import Events, outcome_conditions, read_events, read_outcomes
-from features.engines.feeds import Feeds
-from features.engines.frame import CHUNK, Frame
-from features.engines.members import ages_of, members_of, stays_of
-from features.engines.plan import Plan
 from features.engines.question import Question, microseconds
-from features.engines.store import Store
-from features.engines.timetable import Timetable, midnights_of
+from features.engines.reading.choices import choices
+from features.engines.reading.cohort import cohort_of
+from features.engines.reading.events import Events, outcome_conditions, read_events, read_outcomes
+from features.engines.reading.feeds import Feeds
+from features.engines.reading.frame import CHUNK, Frame
+from features.engines.reading.members import ages_of, members_of, stays_of
+from features.engines.reading.store import Store
+from features.engines.reading.timetable import Timetable, midnights_of
 
 __all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 
 from charter.contracts import TableContract, table
+from charter.council.register import Source
 from charter.errors import CharterError, DataError
-from charter.register import Source
 from features.intake.database import literal, quoted
 
 __all__ = ["CANONICAL", "file_of", "read_canonical"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from charter.contracts.files import pointed, read_json
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.key import Key
-from charter.vault import Vault
+from charter.vault.key import Key
+from charter.vault.vault import Vault
 from features.intake.snapshot import newest
 
 __all__ = ["Cleaned", "clean"]

@@ -1,7 +1,7 @@
 """The DuckDB connection that reads extracts: in memory, without a word to disk, with pseudonyms as a function.
 
 Names and identifiers pass through this connection, so it never spills to disk: what doesn't fit in memory fails
-clearly instead. Pseudonyms are HMAC-SHA256 as in `charter.key`, written in SQL over DuckDB's own hash function (a test
+clearly instead. Pseudonyms are HMAC-SHA256 as in `charter.vault`, in SQL over DuckDB's own hash function (a test
 holds the two equal); the keys are variables of the connection, so they are in no query text.
 """
 
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from charter.key import SEPARATOR, Key
+from charter.vault.key import SEPARATOR, Key
 
 __all__ = ["connect", "joined", "literal", "moment", "quoted"]
 

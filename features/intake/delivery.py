@@ -9,9 +9,9 @@ from typing import Any
 
 from charter.contracts import check_document
 from charter.contracts.files import read_json
-from charter.council import Council
+from charter.council.council import Council
+from charter.council.register import Source
 from charter.errors import DataError
-from charter.register import Source
 
 __all__ = ["Delivery", "folder_of", "read_delivery"]
 

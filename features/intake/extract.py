@@ -13,8 +13,8 @@ from pathlib import Path
 
 import duckdb
 
+from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
-from charter.register import ExtractFile, Source
 from features.intake.database import literal, quoted
 from features.intake.quarantine import Quarantine
 

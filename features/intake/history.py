@@ -18,7 +18,7 @@ from pathlib import Path
 
 import duckdb
 
-from charter.register import Source
+from charter.council.register import Source
 from features.intake.database import literal, moment, quoted
 from features.intake.delivery import Delivery
 from features.intake.records import STAGED

@@ -11,10 +11,10 @@ from pathlib import Path
 import duckdb
 
 from charter.contracts.files import new_file
+from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
-from charter.register import ExtractFile, Source
 from features.intake.database import literal
-from features.intake.rules import MESSAGES, TOLERANCE_OF
+from features.intake.row_rules import MESSAGES, TOLERANCE_OF
 
 __all__ = ["Quarantine"]
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import duckdb
 
+from charter.council.register import RECORD_FIELDS, ExtractFile, Record, Register, Source
 from charter.errors import DataError
-from charter.policy import PURPOSES
-from charter.register import RECORD_FIELDS, ExtractFile, Record, Register, Source
+from charter.purposes import PURPOSES
 from features.intake.database import joined, literal, quoted
 from features.intake.extract import table_of
 from features.intake.quarantine import Quarantine

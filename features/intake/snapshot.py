@@ -1,4 +1,4 @@
-"""`pull`: every source of the register becomes one dated, immutable snapshot.
+"""`read_sources`: every source of the register becomes one dated, immutable snapshot.
 
     store/2026-09-28-0123456789abcdef/
       manifest.json       contract `snapshot`: every input with its sha256, rows and quarantined rows
@@ -28,14 +28,13 @@ import pyarrow.parquet as pq
 
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, file_digest, new_folder, read_json, write_json
-from charter.council import Council
+from charter.council.council import Council
+from charter.council.register import Register, Source
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
-from charter.key import Key
-from charter.policy import Policy
-from charter.register import Register, Source
-from charter.vault import Vault
-from features.identity.rights import replay
+from charter.rules.policy import Policy
+from charter.vault.key import Key
+from charter.vault.vault import Vault
 from features.intake.canonical import CANONICAL, file_of, read_canonical
 from features.intake.database import connect, literal, moment, quoted
 from features.intake.delivery import Delivery, folder_of, read_delivery
@@ -44,7 +43,7 @@ from features.intake.history import KEPT, create_kept, settle
 from features.intake.quarantine import Quarantine
 from features.intake.records import STAGED, create_staged, stage
 
-__all__ = ["PullResult", "newest", "pull", "room_for_writing"]
+__all__ = ["PullResult", "newest", "read_sources", "room_for_writing"]
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 """Since when a home has been where it is, if the gazetteer does not say."""
@@ -82,7 +81,7 @@ def newest(store: Path) -> Path | None:
     return found[heads[-1]] if heads else None
 
 
-def pull(
+def read_sources(
     invocation: Invocation,
     *,
     taken_at: datetime | None = None,
@@ -125,7 +124,6 @@ def pull(
         with new_folder(workspace.store / name) as folder:
             _write_records(database, folder / "records", inputs, last)
             write_json(folder / "manifest.json", manifest)
-        replay(invocation)
         return PullResult(
             name,
             True,

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.casework.pages import Pages
-from serving.health import health
+from serving.ranking.health import health
 
 __all__ = ["Analyst"]
 

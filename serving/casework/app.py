@@ -1,6 +1,6 @@
 """The casework pages as one Starlette app: each page is a GET, each act a POST that redirects; none needs JavaScript.
 
-Who is acting is settled by the guard (serving.guard); what they may do, by each page: `Pages.allow` refuses by role and
+Who is acting is settled by the guard (web.guard); what they may do, by each page: `Pages.allow` refuses by role and
 by team.
 
     pages.py        what all share        signing_in.py  sign in and out
@@ -26,7 +26,7 @@ from serving.casework.board import Board
 from serving.casework.cases import Cases
 from serving.casework.manager import Manager
 from serving.casework.pages import Pages
-from serving.casework.practice import PracticePage
+from serving.casework.practice_page import PracticePage
 from serving.casework.reviewing import Reviewing
 from serving.casework.signing_in import SignIn
 from serving.casework.signing_off import SigningOff

@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from charter import suspensions
 from charter.contracts.files import file_digest, read_json
-from charter.policy import Policy
-from charter.signoffs import today
+from charter.rules.policy import Policy
+from charter.signing import suspensions
+from charter.signing.signoffs import today
 from serving.casework.pages import Pages
 from serving.casework.signing_off import STAGES, gates, pack_of
 from serving.identity import CHARTER_ROLES, Identity

@@ -10,13 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from charter.council import Team
+from charter.council.council import Team
 from serving.casework.pages import Pages
-from serving.casework.timeline import timeline
+from serving.casework.timeline_view import timeline
 from serving.casework.view import STATUS, case, list_words, reference, row
-from serving.challenges import OUTCOMES, answer, challenges_of
 from serving.identity import Identity
-from serving.store import ConflictError, Referral, now_text
+from serving.store.challenges import OUTCOMES, answer, challenges_of
+from serving.store.store import ConflictError, Referral, now_text
 
 __all__ = ["TRANSFERS", "Cases"]
 

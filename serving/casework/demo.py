@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
-from charter.council import Team
+from charter.council.council import Team
 from serving.identity import Identity
 
 __all__ = ["DemoPerson", "people", "refusal"]

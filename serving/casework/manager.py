@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from charter.council import Team
+from charter.council.council import Team
 from serving.casework.pages import Pages
 from serving.casework.second_look import VIEWS, Look, looks, tally
 from serving.casework.view import STATUS, day_words, list_words, reference
 from serving.identity import Identity
-from serving.store import IssuedList, now_text
+from serving.store.store import IssuedList, now_text
 
 __all__ = ["Manager"]
 

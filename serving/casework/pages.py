@@ -15,13 +15,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from charter.council import Team
+from charter.council.council import Team
 from charter.errors import CharterError, SoonerError
 from serving.casework.view import day_words
 from serving.desk import Desk
 from serving.identity import ROLES, Identity
 from serving.session import Session
-from serving.store import ConflictError, Referral
+from serving.store.store import ConflictError, Referral
 
 __all__ = ["Pages"]
 

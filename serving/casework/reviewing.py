@@ -18,11 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from charter.council import Team
+from charter.council.council import Team
 from serving.casework.pages import Pages
 from serving.casework.second_look import VIEWS
 from serving.identity import Identity
-from serving.store import ConflictError, IssuedList, Referral, Store
+from serving.store.store import ConflictError, IssuedList, Referral, Store
 
 __all__ = ["Reviewing", "sample"]
 

@@ -2,7 +2,7 @@
 
     agreed        taken up, or help was offered       drawn from the month's decided cases
     overridden    decided against the list
-    below         just below the line                  records kept when the list was made (serving.places)
+    below         just below the line                  records kept when the list was made (serving.ranking.places)
 
 Until all of a team's cases are judged, nothing says which is of which kind; no page of it shows a name, place or rank.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from serving.settings import SECOND_LOOKS
-from serving.store import Referral, Store
+from serving.store.store import Referral, Store
 
 __all__ = ["VIEWS", "Look", "looks", "tally"]
 

@@ -18,14 +18,14 @@ from starlette.responses import RedirectResponse, Response
 from charter.contracts.files import file_digest, pointed, read_json, writer_lock
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
-from charter.policy import Policy
-from charter.refusals import refusals
-from charter.signing import refuse_as, sign_as
-from charter.signoffs import read
+from charter.rules.policy import Policy
+from charter.signing.acceptance import refuse_as, sign_as
+from charter.signing.refusals import refusals
+from charter.signing.signoffs import read
 from serving.casework.pages import Pages
 from serving.casework.view import day_words
 from serving.identity import CHARTER_ROLES
-from serving.store import ConflictError
+from serving.store.store import ConflictError
 
 __all__ = ["STAGES", "Gate", "Signer", "SigningOff", "gates", "pack_of"]
 

@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
-from charter.vault import Identity as Person
+from charter.vault.vault import Identity as Person
 from features.grammar.words import value_text
-from serving.elsewhere import Sought
+from serving.ranking.elsewhere import Sought
 from serving.settings import Settings
-from serving.store import Decision, IssuedList, Referral
+from serving.store.store import Decision, IssuedList, Referral
 
 __all__ = ["STATUS", "Case", "Involvement", "Member", "Row", "case", "day_words", "reference", "row"]
 

@@ -25,15 +25,15 @@ from borough.synth import make
 from charter.contracts.files import writer_lock
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
+from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.register import Register
-from features.identity.link import link
-from features.identity.review import decide
-from features.identity.rights import Certificate, ask, overrule
-from features.intake.snapshot import pull
-from features.matrix import build
+from features.build import build
+from features.linking.link import link
+from features.linking.review import decide
+from features.pull import pull
+from features.rights.asking import Certificate, ask, overrule
 from tests.conftest import ROOT
 
 DAY = date(2026, 9, 1)

@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from charter.contracts.files import file_digest, pointed, read_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
-from charter.council import Council
-from charter.key import Key
-from charter.signoffs import statement
+from charter.council.council import Council
+from charter.signing.signoffs import statement
+from charter.vault.key import Key
 from tests.conftest import ROOT, Ran, run_sooner
 
 DATA = ROOT.parent / "shared/data/oulad_aaa"

@@ -15,10 +15,10 @@ import pytest
 from charter.contracts import check_document
 from charter.contracts.files import folder_digest, pointed, read_json
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import shipped_council
-from charter.key import Key
-from serving.sealed import referral_id
+from charter.vault.key import Key
+from serving.ranking.sealed_record import referral_id
 from tests.conftest import run_sooner
 
 pytestmark = pytest.mark.xdist_group("demo")

@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charter.register import Register
+from charter.council.register import Register
 from tests.conftest import ROOT, run_sooner
 
 pytestmark = pytest.mark.xdist_group("demo")

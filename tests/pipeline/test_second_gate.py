@@ -11,7 +11,7 @@ import pytest
 
 from charter.contracts.files import pointed, read_json
 from charter.contracts.workspace import Workspace
-from charter.live import in_shadow
+from charter.signing.second_gate import in_shadow
 from tests.conftest import run_sooner
 
 

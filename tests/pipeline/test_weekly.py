@@ -8,9 +8,9 @@ from pathlib import Path
 
 from charter.contracts.files import pointed
 from charter.invocation import Invocation
-from training.planning import make_plan
+from training.judging.weekly import WEEKS, weekly
+from training.models.planning import make_plan
 from training.run import Run
-from training.weekly import WEEKS, weekly
 
 
 def test_each_weeks_list_is_made_from_what_was_known_that_week(own_workspace: Path) -> None:

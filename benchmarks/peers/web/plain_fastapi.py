@@ -13,10 +13,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from charter.invocation import Invocation
-from serving.bundle import Bundle
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.scores import of_rows
+from serving.ranking.bundle import Bundle
+from serving.web.scores import of_rows
 
 _DESK = Desk.open(
     Invocation.open(Path(os.environ["SOONER_COUNCIL"]), "early_help", Path(os.environ["SOONER_WORKSPACE"]), quiet=True),

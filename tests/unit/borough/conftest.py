@@ -9,7 +9,7 @@ import pytest
 from borough.groups import settled
 from borough.synth import make
 from borough.town import Town
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import shipped_council
 
 HOMES = 600

@@ -9,7 +9,7 @@ from borough.groups import settled
 from borough.population import GROUPS
 from borough.services import education, homelessness, social_care
 from borough.town import Town
-from charter.council import Council
+from charter.council.council import Council
 
 
 @pytest.fixture(scope="module")

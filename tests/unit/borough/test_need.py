@@ -7,7 +7,7 @@ import pytest
 
 from borough.need import DOMAINS
 from borough.town import Town
-from charter.council import Council
+from charter.council.council import Council
 
 
 def _everywhere(town: Town) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 from borough.rates import Rates
 from borough.realism import ours, table
 from borough.synth import make
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import UsageError
 
 

@@ -10,7 +10,7 @@ import pytest
 from borough.rates import Rates
 from borough.synth import make
 from charter.contracts.files import file_digest
-from charter.council import Council
+from charter.council.council import Council
 
 _SIGNALS = (
     ("housing", "arrears", "person_ref"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from borough.synth import make, steps
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, folder_digest, read_json
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import UsageError
 
 

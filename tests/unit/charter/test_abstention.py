@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from charter.abstention import Sight
+from charter.rules.abstention import Sight
 
 NAN = np.nan
 LEARNED = [np.array([[0, 5, NAN, 1], [3, 9, NAN, 1]], dtype=np.float32), np.array([[1, 7, NAN, 4]], dtype=np.float32)]

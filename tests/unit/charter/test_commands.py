@@ -13,8 +13,8 @@ from charter.commands import verbs
 from charter.contracts.files import point, write_json
 from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.invocation import Invocation, shipped_council
-from charter.policy import Policy
-from charter.questions import Gate
+from charter.rules.policy import Policy
+from charter.rules.questions import Gate
 
 
 @pytest.fixture

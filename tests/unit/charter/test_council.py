@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError
 from charter.invocation import shipped_council
 

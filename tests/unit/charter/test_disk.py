@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from charter.disk import is_full
+from charter.machine.disk import is_full
 
 
 def test_the_operating_systems_errors() -> None:

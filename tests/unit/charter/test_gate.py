@@ -14,14 +14,14 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import charter.gate
+import charter.rules.gate
 from charter.contracts import check_document
-from charter.gate import decide, visible_gap
 from charter.invocation import shipped_council
-from charter.policy import Policy
-from charter.questions import Gate
-from charter.waivers import Caveat, Waiver
-from fairness_reports.audit.intervals import newcombe, score_ratio, wilson
+from charter.rules.gate import decide, visible_gap
+from charter.rules.policy import Policy
+from charter.rules.questions import Gate
+from charter.rules.waivers import Caveat, Waiver
+from fairness_reports.audit.measuring.intervals import newcombe, score_ratio, wilson
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(Path(shipped_council() / "charter.toml"), TODAY)
@@ -442,7 +442,7 @@ def test_the_gap_that_would_be_seen_is_that_of_the_decision() -> None:
 
 def test_the_examples_of_this_file_take_every_branch_of_the_gate(tmp_path: Path) -> None:
     """Its examples alone: what random counts happen to reach is no evidence."""
-    gate = Path(charter.gate.__file__)
+    gate = Path(charter.rules.gate.__file__)
     data = f"--data-file={tmp_path / 'coverage'}"
     run = ["run", data, "--branch", f"--include={gate}", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
     chosen = ["-k", "not every_branch and not never_opens and not every_verdict", __file__]
@@ -452,4 +452,4 @@ def test_the_examples_of_this_file_take_every_branch_of_the_gate(tmp_path: Path)
     report = ["report", data, "--show-missing", "--fail-under=100"]
     said = subprocess.run([sys.executable, "-m", "coverage", *report], cwd=root, capture_output=True, text=True)
     assert said.returncode == 0, said.stdout
-    assert "charter/gate.py" in said.stdout
+    assert "charter/rules/gate.py" in said.stdout

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import CharterError, UsageError
-from charter.key import Key, key_file
+from charter.vault.key import Key, key_file
 from features.intake.database import connect
 
 ROOT = Path(__file__).resolve().parents[3]

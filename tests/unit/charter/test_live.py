@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from charter.assessments import Assessment, require_assessments
 from charter.contracts.files import read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, SignOffError
-from charter.gate import decide
 from charter.invocation import shipped_council
-from charter.live import in_shadow, open_live
-from charter.policy import Policy
-from charter.suspensions import GATE, breach, resume
+from charter.rules.assessments import Assessment, require_assessments
+from charter.rules.gate import decide
+from charter.rules.policy import Policy
+from charter.signing.second_gate import in_shadow, open_live
+from charter.signing.suspensions import GATE, breach, resume
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(shipped_council() / "charter.toml", TODAY)

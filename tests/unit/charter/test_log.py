@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from charter.errors import DataError
-from charter.log import Entry, FileLog, anchor, follow, verify
+from charter.vault.log import Entry, FileLog, anchor, follow, verify
 
 KEY = b"k" * 32
 

@@ -11,8 +11,9 @@ import pytest
 
 from charter.errors import CharterError, UsageError
 from charter.invocation import shipped_council
-from charter.policy import PURPOSES, Policy
-from charter.questions import MEASURES
+from charter.purposes import PURPOSES
+from charter.rules.policy import Policy
+from charter.rules.questions import MEASURES
 
 SHIPPED = shipped_council() / "charter.toml"
 TODAY = date(2026, 9, 28)

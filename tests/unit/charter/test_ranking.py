@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter.errors import DataError
-from charter.ranking import order, rank_within, select
+from charter.rules.tie_break import order, rank_within, select
 
 DAY = date(2026, 3, 1)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from charter.council.register import Register
 from charter.errors import CharterError, DataError, UsageError
-from charter.policy import Policy
-from charter.register import Register
+from charter.rules.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
 ROW = """

@@ -9,7 +9,7 @@ import pytest
 
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
-from charter.rights import Request, append, kept_apart, ledger_file, outstanding, read, require_carried_out
+from charter.vault.rights_ledger import Request, append, kept_apart, ledger_file, outstanding, read, require_carried_out
 
 ASKED = Request("object", "2026-01-01T10:00:00+00:00", "housing", "a" * 32, ("a" * 32,), "*", "*")
 

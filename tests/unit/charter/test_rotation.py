@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import CharterError
-from charter.key import Key
-from charter.vault import Identity, Vault, rotate
+from charter.vault.key import Key
+from charter.vault.vault import Identity, Vault, rotate
 from tests.conftest import ROOT, run_sooner
 
 OLD, NEW = bytes.fromhex("5a" * 32), bytes.fromhex("a5" * 32)
@@ -84,7 +84,8 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new(
     folder: Path, monkeypatch: pytest.MonkeyPatch, after: float
 ) -> None:
     code = (
-        "import sys; from pathlib import Path; from charter.key import Key; from charter.vault import rotate\n"
+        "import sys; from pathlib import Path; from charter.vault.key import Key; "
+        "from charter.vault.vault import rotate\n"
         f"print('go', flush=True); rotate(Path(sys.argv[1]), Key({OLD!r}), {NEW!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)

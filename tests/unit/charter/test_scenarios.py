@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from charter.acts import ACTS, ROLES
+from charter.council.register import Register
 from charter.errors import CharterError
 from charter.invocation import shipped_council
-from charter.policy import Policy
-from charter.register import Register
-from charter.scenarios import Scenario, answered, of_council, read
+from charter.rules.policy import Policy
+from charter.rules.scenarios import Scenario, answered, of_council, read
 
 COUNCIL = shipped_council()
 POLICY = Policy.load(COUNCIL / "charter.toml")

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from charter.errors import CharterError, DataError, SignOffError, SoonerError, UsageError
 from charter.invocation import Invocation, shipped_council
-from charter.policy import Policy
-from charter.signature import is_signed, public_key, read_signature
-from charter.signing import sign_as
-from charter.signoffs import add, charter_signoffs, missing, read, statement, today
+from charter.rules.policy import Policy
+from charter.signing.acceptance import sign_as
+from charter.signing.signoffs import add, charter_signoffs, missing, read, statement, today
+from charter.vault.signature import is_signed, public_key, read_signature
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)

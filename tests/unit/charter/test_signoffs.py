@@ -22,10 +22,10 @@ from charter.errors import (
     UsageError,
 )
 from charter.invocation import Invocation, shipped_council
-from charter.log import FileLog, verify
-from charter.policy import Policy
-from charter.signing import sign_as
-from charter.signoffs import SignOff, add, charter_signoffs, expiry, missing, read, require, today
+from charter.rules.policy import Policy
+from charter.signing.acceptance import sign_as
+from charter.signing.signoffs import SignOff, add, charter_signoffs, expiry, missing, read, require, today
+from charter.vault.log import FileLog, verify
 
 ROLES = ("senior_responsible_owner", "data_protection_officer", "residents_panel")
 

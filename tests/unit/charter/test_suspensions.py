@@ -10,8 +10,8 @@ from charter.contracts.files import read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, UsageError
 from charter.invocation import shipped_council
-from charter.policy import Policy
-from charter.suspensions import resume, suspend
+from charter.rules.policy import Policy
+from charter.signing.suspensions import resume, suspend
 
 POLICY = Policy.load(shipped_council() / "charter.toml")
 OWNER, OFFICER = "senior_responsible_owner", "data_protection_officer"

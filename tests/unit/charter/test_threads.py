@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from charter.threads import one_thread
+from charter.machine.threads import one_thread
 
 
 def blas_threads() -> set[int]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from charter.errors import CharterError, DataError
-from charter.key import Key
-from charter.vault import Identity, Vault
+from charter.vault.key import Key
+from charter.vault.vault import Identity, Vault
 
 KEY = Key(bytes(range(32)))
 ADA = Identity("Ada Marsh", date(1980, 2, 1), "1 High Street", "Call after six")

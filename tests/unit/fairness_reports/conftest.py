@@ -19,7 +19,7 @@ import pytest
 from charter.contracts.files import file_digest, point, write_json
 from charter.contracts.matrix import NONE, MatrixDate
 from charter.invocation import Invocation, shipped_council
-from charter.policy import Policy
+from charter.rules.policy import Policy
 
 DATES = [date(2023, 9, 1), date(2024, 1, 1), date(2024, 5, 1), date(2024, 9, 1), date(2025, 1, 1), date(2025, 5, 1)]
 TAKEN = datetime(2026, 9, 28, tzinfo=UTC)

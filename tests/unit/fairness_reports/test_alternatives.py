@@ -9,11 +9,11 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from charter.register import Register
-from fairness_reports.audit.alternatives import at_other_capacities, contributions, without
-from fairness_reports.audit.findings import About
-from fairness_reports.audit.programme import Audited, gather
-from fairness_reports.audit.proxies import TOGETHER, proxies
+from charter.council.register import Register
+from fairness_reports.audit.explaining.alternatives import at_other_capacities, contributions, without
+from fairness_reports.audit.explaining.proxies import TOGETHER, proxies
+from fairness_reports.audit.measuring.findings import About
+from fairness_reports.audit.run_findings import Audited, gather
 
 ABOUT = About("", None, "lightgbm", "capacity")
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fairness_reports.audit.disparities import disparities
-from fairness_reports.audit.intervals import newcombe
-from fairness_reports.audit.measures import MEASURES
-from fairness_reports.audit.tally import Grouping, Tally, cells
+from fairness_reports.audit.measuring.disparities import disparities
+from fairness_reports.audit.measuring.intervals import newcombe
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.tally import Grouping, Tally, cells
 
 RESAMPLES = 1000
 TOGETHER = 3

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from fairness_reports.audit.drift import Series, sequence, watched
-from fairness_reports.audit.watch import SMALL, SMALL_SELECTION
+from fairness_reports.audit.watching.drift import Series, sequence, watched
+from fairness_reports.audit.watching.watch import SMALL, SMALL_SELECTION
 
 START = date(2026, 1, 5)
 ALARMS = 0.05

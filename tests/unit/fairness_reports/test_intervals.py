@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import norm
 from scipy.stats.contingency import relative_risk
 
-from fairness_reports.audit.intervals import Z, effective, newcombe, score_ratio, wilson
+from fairness_reports.audit.measuring.intervals import Z, effective, newcombe, score_ratio, wilson
 
 
 def test_z_is_the_standard_normal_percentile() -> None:

@@ -12,7 +12,7 @@ import pytest
 from charter.contracts import table
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
-from fairness_reports.audit.issued import issued_by
+from fairness_reports.audit.population.issued_lists import issued_by
 
 ROW = {"list": "l1", "as_of": "2026-09-01", "team": "north", "rank": "1", "margin": "0.1", "inclusion": "1.0"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairness_reports.audit.linkage import linkage
+from fairness_reports.audit.explaining.linkage_error import linkage
 
 HEARD, UNHEARD = range(20), range(20, 40)
 

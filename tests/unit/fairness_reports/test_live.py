@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from charter.gate import decide
 from charter.invocation import shipped_council
-from charter.policy import Policy
-from fairness_reports.audit.findings import About, measured
-from fairness_reports.audit.measures import MEASURES
-from fairness_reports.audit.tally import UNKNOWN, Grouping
-from fairness_reports.audit.units import Units
+from charter.rules.gate import decide
+from charter.rules.policy import Policy
+from fairness_reports.audit.measuring.findings import About, measured
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
+from fairness_reports.audit.measuring.units import Units
 
 TODAY = date(2026, 9, 28)
 SHIPPED = Policy.load(shipped_council() / "charter.toml", TODAY)

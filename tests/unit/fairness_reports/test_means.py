@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fairness_reports.audit.means import averages, overall
-from fairness_reports.audit.tally import Grouping
+from fairness_reports.audit.measuring.means import averages, overall
+from fairness_reports.audit.measuring.tally import Grouping
 
 
 def test_an_average_is_the_sum_over_the_sum_with_a_bootstraps_interval() -> None:

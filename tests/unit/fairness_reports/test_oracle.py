@@ -11,11 +11,11 @@ import pytest
 from fairlearn.metrics import MetricFrame
 
 from charter.errors import DataError
-from fairness_reports.audit.findings import About, measured
-from fairness_reports.audit.measures import MEASURES
-from fairness_reports.audit.oracle import TOLERANCE, confirm, figures
-from fairness_reports.audit.tally import UNKNOWN, Grouping
-from fairness_reports.audit.units import Units
+from fairness_reports.audit.measuring.findings import About, measured
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.oracle import TOLERANCE, confirm, figures
+from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
+from fairness_reports.audit.measuring.units import Units
 
 ROOT = Path(__file__).resolve().parents[3]
 DATA = ROOT.parent / "shared" / "data"
@@ -164,7 +164,7 @@ def test_the_published_auc_of_readmission_by_race_comes_out_again() -> None:
     from sklearn.model_selection import train_test_split
     from sklearn.tree import DecisionTreeClassifier
 
-    from fairness_reports.audit.ranking_quality import auc
+    from fairness_reports.audit.measuring.ranking_quality import auc
 
     table = pd.read_csv(DATA / "diabetes_readmission" / "diabetic_fairlearn_preprocessed.csv.gz", keep_default_na=False)
     race = table["race"]

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from charter.errors import UsageError
-from fairness_reports.audit.plan import plan, told
+from fairness_reports.audit.audit_plan import plan, told
 from fairness_reports.commands import verbs
 
 

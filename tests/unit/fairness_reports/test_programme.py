@@ -18,12 +18,12 @@ import pytest
 from charter.contracts import check_document
 from charter.contracts.files import point, read_json
 from charter.errors import CharterError, DataError, UsageError
-from charter.gate import decide
-from charter.ranking import order, select
-from charter.scenarios import of_council
-from fairness_reports.audit.programme import Audited, findings_of, gather
-from fairness_reports.audit.protected import characteristics
-from fairness_reports.audit.tally import UNKNOWN
+from charter.rules.gate import decide
+from charter.rules.scenarios import of_council
+from charter.rules.tie_break import order, select
+from fairness_reports.audit.measuring.tally import UNKNOWN
+from fairness_reports.audit.population.protected import characteristics
+from fairness_reports.audit.run_findings import Audited, findings_of, gather
 
 TODAY = date(2026, 9, 28)
 

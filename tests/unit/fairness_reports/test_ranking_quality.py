@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from fairness_reports.audit.ranking_quality import auc, auc_of, aucs
-from fairness_reports.audit.tally import UNKNOWN, Grouping
+from fairness_reports.audit.measuring.ranking_quality import auc, auc_of, aucs
+from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 
 
 @settings(max_examples=60, deadline=None)

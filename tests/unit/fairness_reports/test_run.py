@@ -18,12 +18,12 @@ from charter.commands import decide_run
 from charter.contracts import check_document
 from charter.contracts.files import pointed, read_json
 from charter.errors import DataError
-from fairness_reports.audit.explanations import Explained, agreement, by_service, explain
-from fairness_reports.audit.programme import SEED, gather
-from fairness_reports.audit.run import audit
+from fairness_reports.audit.explaining.explanations import Explained, agreement, by_service, explain
+from fairness_reports.audit.run_findings import SEED, gather
 from fairness_reports.commands import verbs
 from fairness_reports.forget import forget
 from fairness_reports.publish.record import publish
+from fairness_reports.whole_audit import audit
 
 pytestmark = pytest.mark.filterwarnings(
     # fairlearn 0.15 still calls pandas functions that pandas 3 warns will change.

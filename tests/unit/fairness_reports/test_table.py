@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from charter.contracts import check_document
 from charter.errors import DataError, SoonerError, UsageError
-from fairness_reports.audit.table import TableQuestion, audit_table
+from fairness_reports.audit.scored_table import TableQuestion, audit_table
 from fairness_reports.commands import verbs
 
 LINES = 3000

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairness_reports.audit.disparities import disparities
-from fairness_reports.audit.measures import MEASURES
-from fairness_reports.audit.tally import CELLS, UNKNOWN, Grouping, Tally, cells
+from fairness_reports.audit.measuring.disparities import disparities
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.tally import CELLS, UNKNOWN, Grouping, Tally, cells
 
 
 def rows_of(seed: int, clusters: int, dates: int = 3) -> tuple[np.ndarray, Grouping, np.ndarray]:
@@ -112,7 +112,7 @@ def slow_draws(
 def test_however_patterns_are_drawn_the_spread_is_the_same(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
     tally = Tally.make(*rows_of(3, 3000))
     mixed = tally.draws(8_000, 1)
-    monkeypatch.setattr("fairness_reports.audit.tally._MANY_ALIKE", many)
+    monkeypatch.setattr("fairness_reports.audit.measuring.tally._MANY_ALIKE", many)
     other = tally.draws(8_000, 1)
     assert other.std(axis=0) == pytest.approx(mixed.std(axis=0), rel=0.05)
     assert other.mean(axis=0) == pytest.approx(mixed.mean(axis=0), rel=0.05)
@@ -148,7 +148,7 @@ def test_nobody_at_all_is_counted_as_nobody() -> None:
 def test_several_batches_of_draws_are_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     tally = Tally.make(*rows_of(6, 200))
     whole = tally.draws(3_000, 3)
-    monkeypatch.setattr("fairness_reports.audit.tally._DRAWN_AT_ONCE", 20_000)
+    monkeypatch.setattr("fairness_reports.audit.measuring.tally._DRAWN_AT_ONCE", 20_000)
     batched = tally.draws(3_000, 3)
     assert batched.shape == whole.shape
     assert np.array_equal(batched, tally.draws(3_000, 3))

@@ -13,10 +13,11 @@ import pytest
 from borough.synth import make
 from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
-from features.identity.link import LinkResult, link
-from features.intake.snapshot import PullResult, pull
+from features.intake.snapshot import PullResult
+from features.linking.link import LinkResult, link
+from features.pull import pull
 
 REGISTER = """
 [[source]]

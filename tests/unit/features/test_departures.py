@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charter.contracts.files import write_json
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
 from features.departures import departures
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables

@@ -15,10 +15,10 @@ from charter.contracts.files import pointed, write_json
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import CharterError, DefinitionError, UsageError
 from charter.invocation import Invocation, shipped_council
+from features.build import as_of_dates, build
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
 from features.forget import forget
 from features.grammar import Definition, Period
-from features.matrix import as_of_dates, build
 
 LONG_AGO = datetime(2018, 1, 1, tzinfo=UTC)
 TAKEN = datetime(2025, 9, 1, 6, tzinfo=UTC)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from charter.council.register import Register
 from charter.errors import CharterError, DefinitionError
 from charter.invocation import shipped_council
-from charter.policy import Policy
-from charter.register import Register
+from charter.rules.policy import Policy
 from features.grammar import Cohort, Definition, Feature, Outcome, age_of_youngest, any_of, count, months, signal
 from features.permission import ALL, Choice, Permission, denied, permitted
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from charter.council.register import Register
 from charter.invocation import shipped_council
-from charter.policy import Policy
-from charter.register import Register
+from charter.rules.policy import Policy
+from features.feature_list import as_html, as_markdown
 from features.grammar import Definition
-from features.register import as_html, as_markdown
 
 ROOT = Path(__file__).resolve().parents[3]
 

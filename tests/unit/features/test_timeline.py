@@ -10,7 +10,7 @@ import pytest
 
 from charter.contracts.files import write_json
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
 from features.engines.rows import Event, Tables
 from features.permission import Choice

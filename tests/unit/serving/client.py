@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from serving.api import routes
 from serving.casework.app import build
 from serving.desk import Desk
-from serving.guard import Guard
+from serving.web.api import routes
+from serving.web.guard import Guard
 
 __all__ = ["BASE", "Client", "guarded", "signed_in"]
 

@@ -23,9 +23,9 @@ from sqlalchemy.pool import NullPool
 from charter.contracts.files import file_digest, point, write_json
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
-from charter.live import open_live
+from charter.signing.second_gate import open_live
 from features.grammar import (
     Cohort,
     Definition,
@@ -42,9 +42,9 @@ from features.grammar import (
     signal,
     total,
 )
-from serving.bundle import bundle
 from serving.desk import Desk
-from serving.worklist import rank
+from serving.ranking.bundle import bundle
+from serving.ranking.worklist import rank
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)

@@ -16,11 +16,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from charter.key import Key
+from charter.vault.key import Key
 from serving.identity import Identity
-from serving.serve import environment
+from serving.ranking.worklist import rank
 from serving.session import Sessions
-from serving.worklist import rank
+from serving.web.serve import environment
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
 
 __all__ = ["Served", "serving"]

@@ -8,8 +8,8 @@ import math
 
 import pytest
 
-from serving.api import routes
 from serving.desk import Desk
+from serving.web.api import routes
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import World
 

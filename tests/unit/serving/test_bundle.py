@@ -13,9 +13,9 @@ import pytest
 
 from charter.contracts.files import file_digest, write_json
 from charter.errors import DataError
-from serving.bundle import Bundle, bundle, check_rows, self_test
-from serving.live import Live
-from serving.scoring import Model
+from serving.ranking.bundle import Bundle, bundle, check_rows, self_test
+from serving.ranking.scoring import Model
+from serving.web.bundle_in_use import Live
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
 
 
@@ -134,8 +134,9 @@ def test_serving_needs_no_training_library(tmp_path: Path) -> None:
     """The service's modules load with the core dependencies alone, even where the others are installed."""
     heavy = ("mlflow", "shap", "fairlearn", "duckdb", "numba", "splink", "training", "fairness_reports", "borough")
     code = (
-        "import os, sys; os.environ['SOONER_WORKSPACE'] = sys.argv[1]; import serving.service, serving.live, "
-        "serving.worklist, serving.sealed, serving.scores; "
+        "import os, sys; os.environ['SOONER_WORKSPACE'] = sys.argv[1]; import serving.web.service, "
+        "serving.web.bundle_in_use, "
+        "serving.ranking.worklist, serving.ranking.sealed_record, serving.web.scores; "
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     ran = subprocess.run(

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from charter.errors import DataError, UsageError
-from charter.vault import Vault
-from serving.challenges import PAPER, Challenge, file
+from charter.vault.vault import Vault
 from serving.desk import Desk
 from serving.forget import forget
-from serving.held import held
-from serving.worklist import rank
+from serving.ranking.worklist import rank
+from serving.store.challenges import PAPER, Challenge, file
+from serving.store.held import held
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, World
 

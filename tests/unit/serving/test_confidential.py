@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from serving.bundle import bundle
+from serving.casework.printing import printed
 from serving.casework.view import case, row
 from serving.desk import Desk
-from serving.printing import printed
-from serving.worklist import rank
+from serving.ranking.bundle import bundle
+from serving.ranking.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, SERVICES, World
 

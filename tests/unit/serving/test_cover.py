@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError
 from serving.desk import Desk
-from serving.worklist import rank
+from serving.ranking.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, make_council, make_world
 

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from serving.desk import Desk
-from serving.metrics import text
-from serving.worklist import rank
+from serving.ranking.worklist import rank
+from serving.web.metrics import text
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, TEAMS, World
 from tests.unit.serving.served import serving
 

@@ -11,13 +11,13 @@ import pytest
 
 from charter.contracts.files import read_json, write_json
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
-from serving.bundle import bundle
 from serving.casework.view import row
 from serving.desk import Desk
-from serving.elsewhere import LISTED
-from serving.worklist import RankResult, rank
+from serving.ranking.bundle import bundle
+from serving.ranking.elsewhere import LISTED
+from serving.ranking.worklist import RankResult, rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, TEAMS, World
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from charter.errors import CharterError
-from charter.policy import Policy
-from serving.bundle import Bundle
+from charter.rules.policy import Policy
 from serving.desk import Desk
-from serving.places import below_of, places_of
-from serving.sealed import reproduce
-from serving.worklist import rank
+from serving.ranking.bundle import Bundle
+from serving.ranking.places import below_of, places_of
+from serving.ranking.sealed_record import reproduce
+from serving.ranking.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World
 

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from charter.errors import CharterError
-from charter.rights import Request, append
-from serving.database import connect, database_url
+from charter.vault.rights_ledger import Request, append
 from serving.forget import catch_up, forget, require_caught_up
-from serving.store import Store
-from serving.worklist import rank
+from serving.ranking.worklist import rank
+from serving.store.database import connect, database_url
+from serving.store.store import Store
 from tests.unit.serving.conftest import AS_OF, World
 
 

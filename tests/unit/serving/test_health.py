@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from serving.desk import Desk
-from serving.health import drift, health
-from serving.worklist import rank
+from serving.ranking.health import drift, health
+from serving.ranking.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, World, rows_of, write_matrix
 

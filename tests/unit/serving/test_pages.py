@@ -11,15 +11,15 @@ from datetime import date
 import pytest
 from starlette.routing import Route
 
-from charter.vault import Identity as Person
-from charter.vault import Vault
-from serving.bundle import bundle
+from charter.vault.vault import Identity as Person
+from charter.vault.vault import Vault
 from serving.casework.app import build
 from serving.casework.second_look import looks
 from serving.desk import Desk
 from serving.forget import forget
+from serving.ranking.bundle import bundle
+from serving.ranking.worklist import rank
 from serving.settings import Settings
-from serving.worklist import rank
 from tests.unit.serving.client import BASE, Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from charter.errors import CharterError, DefinitionError
-from serving.bundle import bundle
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.practice import PASSED, Practice
-from serving.worklist import rank
+from serving.practice_cases import PASSED, Practice
+from serving.ranking.bundle import bundle
+from serving.ranking.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World, train, write_release
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from charter.errors import BlockedError, UsageError
+from serving.casework.printing import printed
 from serving.desk import Desk
-from serving.printing import printed
-from serving.worklist import rank
+from serving.ranking.worklist import rank
 from tests.unit.serving.conftest import AS_OF, World
 
 

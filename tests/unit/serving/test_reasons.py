@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from features.grammar import Definition
-from serving.bundle import Bundle
-from serving.reasons import Reasons, by_service, reasons, sentence
+from serving.ranking.bundle import Bundle
+from serving.ranking.reasons import Reasons, by_service, reasons, sentence
 from tests.unit.serving.conftest import AS_OF, DEFINITION, SEEN, SERVICES, World, rows_of
 
 LONDON = ZoneInfo("Europe/London")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from charter import suspensions
 from charter.contracts.files import read_json
-from fairness_reports.audit.issued import issued_by
+from charter.signing import suspensions
+from fairness_reports.audit.population.issued_lists import issued_by
 from serving.casework.reviewing import sample
 from serving.casework.view import reference
 from serving.desk import Desk

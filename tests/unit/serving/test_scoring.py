@@ -3,7 +3,7 @@ from __future__ import annotations
 import lightgbm
 import numpy as np
 
-from serving.scoring import Model
+from serving.ranking.scoring import Model
 
 
 def test_rows_score_to_the_same_bits_alone_and_among_many() -> None:

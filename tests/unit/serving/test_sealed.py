@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from charter.errors import DataError, UsageError, WithdrawnError
-from serving.database import connect, database_url, writing
-from serving.seal import canonical, digest, read
-from serving.sealed import origin, reproduce
-from serving.store import Referral, Store
-from serving.tables import referrals
-from serving.worklist import rank
+from serving.ranking.seal import canonical, digest, read
+from serving.ranking.sealed_record import origin, reproduce
+from serving.ranking.worklist import rank
+from serving.store.database import connect, database_url, writing
+from serving.store.store import Referral, Store
+from serving.store.tables import referrals
 from tests.unit.serving.conftest import AS_OF, World, rows_of, write_matrix
 
 
@@ -44,7 +44,7 @@ def test_new_data_and_a_new_model_change_no_past_referral(world: World) -> None:
     referral = issued(world)[0]
     later = rows_of(99, 400)
     write_matrix(world.workspace.matrix / "matrix-snapshot2", later, snapshot="snapshot2")
-    from serving.bundle import bundle
+    from serving.ranking.bundle import bundle
     from tests.unit.serving.conftest import SERVICES, train, write_release
 
     bundle(world.invocation, write_release(world.workspace, train(2), "release2"), SERVICES)

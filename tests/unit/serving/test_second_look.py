@@ -13,10 +13,10 @@ from serving.casework.second_look import looks
 from serving.casework.view import reference
 from serving.desk import Desk
 from serving.identity import Identity
+from serving.ranking.worklist import rank
 from serving.settings import Settings
-from serving.store import ConflictError
-from serving.tables import BELOW
-from serving.worklist import rank
+from serving.store.store import ConflictError
+from serving.store.tables import BELOW
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, TEAMS, World
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from charter.errors import DataError
-from serving.bundle import bundle
-from serving.serve import environment
+from serving.ranking.bundle import bundle
+from serving.web.serve import environment
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
 
@@ -89,7 +89,7 @@ def _typed(text: str) -> str:
 
 
 def _manifest(served: Served) -> dict:
-    from serving.bundle import Bundle
+    from serving.ranking.bundle import Bundle
 
     return dict(Bundle.current(served.world.workspace).manifest)
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from charter.contracts.files import point
-from serving.bundle import Bundle, bundle
-from serving.database import connect, database_url
-from serving.store import Store
+from serving.ranking.bundle import Bundle, bundle
+from serving.store.database import connect, database_url
+from serving.store.store import Store
 from tests.unit.serving.conftest import SERVICES, TEAMS, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
 

@@ -10,9 +10,9 @@ import pytest
 
 from charter.contracts.files import file_digest, point, write_json
 from charter.errors import ReferredError, SignOffError
-from charter.policy import Policy
-from charter.signing import sign_as
-from charter.signoffs import read, require
+from charter.rules.policy import Policy
+from charter.signing.acceptance import sign_as
+from charter.signing.signoffs import read, require
 from serving.desk import Desk
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import ROOT, World

@@ -13,12 +13,12 @@ from sqlalchemy import Engine, delete, insert, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from charter.errors import DataError, UsageError
-from charter.key import Key
-from serving.database import connect, database_url, migrate, writing
+from charter.vault.key import Key
 from serving.identity import Identity
-from serving.seal import digest
-from serving.store import ConflictError, IssuedList, Referral, Store, now_text
-from serving.tables import audit, decisions, lists, metadata
+from serving.ranking.seal import digest
+from serving.store.database import connect, database_url, migrate, writing
+from serving.store.store import ConflictError, IssuedList, Referral, Store, now_text
+from serving.store.tables import audit, decisions, lists, metadata
 from tests.unit.serving.conftest import ROOT, World
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
@@ -197,7 +197,7 @@ def test_a_worker_on_a_database_of_the_newest_form_loads_no_alembic(tmp_path: Pa
     url = f"sqlite:///{tmp_path / 'c.db'}"
     migrate(connect(url))
     code = (
-        f"from serving.database import connect, migrate; import sys; migrate(connect({url!r}));"
+        f"from serving.store.database import connect, migrate; import sys; migrate(connect({url!r}));"
         "print('alembic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

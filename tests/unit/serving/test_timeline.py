@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from serving.bundle import bundle
-from serving.casework.timeline import timeline
+from serving.casework.timeline_view import timeline
 from serving.desk import Desk
-from serving.sealed import reproduce
-from serving.worklist import rank
+from serving.ranking.bundle import bundle
+from serving.ranking.sealed_record import reproduce
+from serving.ranking.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, SERVICES, World
 

@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from charter.errors import DataError, UsageError
-from charter.log import FileLog
+from charter.vault.log import FileLog
 from serving.commands import verbs
-from serving.database import connect, database_url
 from serving.forget import forget
-from serving.store import Store
+from serving.ranking.worklist import rank
+from serving.store.database import connect, database_url
+from serving.store.store import Store
 from serving.trace import traced, verified
-from serving.worklist import rank
 from tests.unit.serving.conftest import AS_OF, World
 
 

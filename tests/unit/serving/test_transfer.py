@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 
 from charter.errors import CharterError
-from serving.bundle import Bundle
 from serving.desk import Desk
-from serving.scores import of_referrals
-from serving.store import ConflictError, Store
-from serving.worklist import rank
+from serving.ranking.bundle import Bundle
+from serving.ranking.worklist import rank
+from serving.store.store import ConflictError, Store
+from serving.web.scores import of_referrals
 from tests.unit.serving.client import Client, signed_in
 from tests.unit.serving.conftest import AS_OF, World
 

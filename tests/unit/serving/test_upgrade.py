@@ -12,11 +12,11 @@ from sqlalchemy import inspect, text
 
 from charter.contracts.files import point
 from charter.errors import DataError
-from serving.bundle import Bundle, bundle
-from serving.database import connect, database_url, form, forms, migrate, reading, writing
 from serving.desk import Desk
+from serving.ranking.bundle import Bundle, bundle
+from serving.ranking.worklist import rank
+from serving.store.database import connect, database_url, form, forms, migrate, reading, writing
 from serving.upgrade import planned, upgraded
-from serving.worklist import rank
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 

@@ -9,13 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from charter.errors import BlockedError, DataError
-from charter.ranking import order
-from serving.actions import export
-from serving.bundle import Bundle
-from serving.database import connect, database_url, migrate
+from charter.rules.tie_break import order
 from serving.identity import Identity
-from serving.store import Store, now_text
-from serving.worklist import rank
+from serving.ranking.bundle import Bundle
+from serving.ranking.worklist import rank
+from serving.store.actions import export
+from serving.store.database import connect, database_url, migrate
+from serving.store.store import Store, now_text
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))

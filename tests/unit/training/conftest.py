@@ -16,7 +16,7 @@ import pytest
 from charter.contracts.files import content_id, folder_digest, point, write_json
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation, shipped_council
 from features.grammar.definition import Definition
 from features.grammar.period import Period

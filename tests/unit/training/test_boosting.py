@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.council import Council
-from training.boosting import BinnedRows, directions, parameters, predict
-from training.dataset import Dataset
+from charter.council.council import Council
+from training.data.dataset import Dataset
+from training.models.boosting import BinnedRows, directions, parameters, predict
 from training.settings import Trees
 
 SMALL = Trees(trees=20, rows_per_leaf=20, seed=3)
@@ -117,7 +117,7 @@ def test_reordered_columns_would_score_otherwise(data: Dataset) -> None:
 def test_a_sample_finds_the_edges_and_the_same_sample_twice(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """Above so many rows a seeded sample tells where bins end; every row is still learned from."""
     whole = BinnedRows(dates_of(data), data.dates[:6], data.matrix, SMALL).fit(labels_of(data))
-    monkeypatch.setattr("training.boosting._EDGE_ROWS", 900)
+    monkeypatch.setattr("training.models.boosting._EDGE_ROWS", 900)
     twice = [BinnedRows(dates_of(data), data.dates[:6], data.matrix, SMALL).fit(labels_of(data)) for _ in range(2)]
     assert twice[0] == twice[1]
     rows = np.asarray(data.at(data.dates[-1]).features)

@@ -10,13 +10,13 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError
-from training.bootstrap import Draws, interval
-from training.dataset import Dataset
-from training.evaluation import _by_lot
-from training.lists import Period, Places
-from training.metrics import Order, at_capacity, of_likelihood, of_order
+from training.data.dataset import Dataset
+from training.data.lists import Period, Places
+from training.judging.bootstrap import Draws, interval
+from training.judging.evaluation import _by_lot
+from training.judging.metrics import Order, at_capacity, of_likelihood, of_order
 
 
 def period_of(seed: int = 1, households: int = 40, days: int = 3, room: int = 4) -> Period:

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from charter.errors import DataError
-from training.bootstrap import Draws
-from training.calibration import (
+from training.data.lists import Period
+from training.judging.bootstrap import Draws
+from training.judging.calibration import (
     Platt,
     band_rates,
     bands_shown,
@@ -15,8 +16,7 @@ from training.calibration import (
     refuse_backwards,
     slope_and_intercept,
 )
-from training.judging import Margins, scale
-from training.lists import Period
+from training.judging.periods import Margins, scale
 from training.settings import Band
 
 TRUE = Platt(0.7, -1.5, 0, 0)

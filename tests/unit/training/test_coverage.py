@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts.matrix import Matrix
-from charter.council import Council
-from training.coverage import coverage, share_seen
-from training.dataset import Dataset
+from charter.council.council import Council
+from training.data.coverage import coverage, share_seen
+from training.data.dataset import Dataset
 
 DAY = date(2024, 1, 1)
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError
 from charter.invocation import Invocation
-from training.dataset import MISSING, Dataset, microseconds
+from training.data.dataset import MISSING, Dataset, microseconds
 
 DAY = date(2022, 1, 1)
 # Horizon 12 months, reporting lag 30 days: rows of 1 January 2022 mature on 31 January 2023.

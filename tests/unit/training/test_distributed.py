@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import Matrix
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from training.boosting import BinnedRows, directions, predict
-from training.dataset import Dataset
-from training.distributed import learn
+from training.data.dataset import Dataset
 from training.experiment import train
+from training.models.boosting import BinnedRows, directions, predict
+from training.models.distributed import learn
 from training.settings import Trees
 
 # Warnings of MLflow's, Dask's and LightGBM's own code, of pinned versions.

@@ -10,7 +10,7 @@ from charter.contracts.files import file_digest
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
-from training.erasure import forget
+from training.forget import forget
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.

@@ -19,11 +19,11 @@ from charter.contracts.files import file_digest
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation, shipped_council
-from training.boosting import predict
-from training.dataset import Dataset
+from training.data.dataset import Dataset
 from training.experiment import train
-from training.planning import make_plan
-from training.report import figure_of, summary
+from training.models.boosting import predict
+from training.models.planning import make_plan
+from training.report.terminal import figure_of, summary
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
-from charter.council import Council
+from charter.council.council import Council
 from charter.errors import DataError
 from charter.invocation import Invocation
-from training.dataset import Dataset
-from training.folds import FINAL, count, plan
-from training.planning import make_plan
+from training.data.dataset import Dataset
+from training.data.folds import FINAL, count, plan
+from training.models.planning import make_plan
 from training.settings import Folds
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from charter.contracts.matrix import MatrixDate
 from charter.invocation import Invocation, shipped_council
 from features.grammar.definition import Definition
-from training.fitting import Bins, fit_one, lessons, out_of_time
-from training.grouped import _met, grouped
-from training.planning import make_plan
+from training.judging.unseen_households import _met, grouped
+from training.models.fitting import Bins, fit_one, lessons, out_of_time
+from training.models.planning import make_plan
 
 FREE = next(
     column

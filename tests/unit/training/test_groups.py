@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import Matrix
-from charter.council import Council
-from training.bootstrap import Draws
-from training.dataset import Dataset
-from training.groups import FEWEST_POSITIVES, calibration_by_group, groups_of
-from training.lists import Period, Places
+from charter.council.council import Council
+from training.data.dataset import Dataset
+from training.data.lists import Period, Places
+from training.judging.bootstrap import Draws
+from training.judging.calibration_by_group import FEWEST_POSITIVES, calibration_by_group, groups_of
 
 
 @pytest.fixture(scope="module")

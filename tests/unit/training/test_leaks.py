@@ -12,9 +12,9 @@ import pytest
 from charter.contracts.matrix import NONE, MatrixDate
 from charter.errors import DataError
 from charter.invocation import Invocation
-from training.leaks import suspects
-from training.models import Sample
-from training.planning import make_plan
+from training.models.contenders import Sample
+from training.models.leaks import suspects
+from training.models.planning import make_plan
 
 COLUMN = 7
 

@@ -10,12 +10,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
 from charter.errors import DefinitionError
-from training.boosting import directions
-from training.logistic import candidates, coefficients, indicators, regression
-from training.models import Parted, Sample, fit_simple, words
-from training.points import points_list
+from training.models.boosting import directions
+from training.models.contenders import Parted, Sample, fit_simple, words
+from training.models.logistic import candidates, coefficients, indicators, regression
+from training.models.points import points_list
+from training.models.stumps import margins
 from training.settings import Band, Bootstrap, Folds, Logistic, Models, Points, Settings, Trees
-from training.stumps import margins
 
 BY = Settings(
     Folds(), Models(), Trees(), Points(rules=6), Logistic(), Bootstrap(), (Band("a", "A", 0.0, (0.0, 1.0), "All."),)

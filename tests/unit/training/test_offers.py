@@ -16,11 +16,11 @@ from charter.contracts import table
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
-from training.dataset import MISSING, microseconds
+from training.data.dataset import MISSING, microseconds
+from training.data.offers import NO_OFFERS, Offers
 from training.experiment import train
-from training.offers import NO_OFFERS, Offers
-from training.planning import make_plan
-from training.reproduce import retrain
+from training.keeping.reproduce import retrain
+from training.models.planning import make_plan
 from training.settings import Treatment
 
 pytestmark = [

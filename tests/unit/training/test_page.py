@@ -11,8 +11,8 @@ import pytest
 from markupsafe import Markup
 
 from charter.contracts.workspace import Workspace
-from training.drawings import Dot, Series, Span, curves, dots, spans
-from training.page import FILE, render
+from training.report.drawings import Dot, Series, Span, curves, dots, spans
+from training.report.page import FILE, render
 from training.run import Run
 
 # Warnings of MLflow's own code, of pinned versions.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.recommendation import recommend
+from training.judging.recommendation import recommend
 
 LEVEL = 0.95
 

@@ -23,11 +23,11 @@ from charter.errors import (
     WithdrawnError,
 )
 from charter.invocation import Invocation
-from charter.signing import sign_as
+from charter.signing.acceptance import sign_as
 from training.experiment import train
-from training.release import check_rows, release, rollback
+from training.keeping.release import check_rows, release, rollback
+from training.keeping.tracking import CHAMPION
 from training.run import Run
-from training.tracking import CHAMPION
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
 pytestmark = [

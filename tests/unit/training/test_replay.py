@@ -5,9 +5,9 @@ from datetime import date
 
 import numpy as np
 
-from training.bootstrap import Draws
-from training.lists import Period
-from training.replay import replay, stability
+from training.data.lists import Period
+from training.judging.bootstrap import Draws
+from training.judging.replay import replay, stability
 
 
 def three_months() -> Period:

@@ -7,7 +7,7 @@ import pytest
 from charter.contracts.files import write_json
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
-from training.reproduce import retrain
+from training.keeping.reproduce import retrain
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.

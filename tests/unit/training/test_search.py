@@ -21,13 +21,13 @@ from charter.contracts.matrix import Matrix
 from charter.errors import DefinitionError
 from charter.invocation import Invocation
 from training.experiment import train
-from training.fitting import Bins
-from training.planning import Plan, make_plan
-from training.reproduce import retrain
+from training.keeping.reproduce import retrain
+from training.keeping.tracking import tracking_uri
+from training.models.fitting import Bins
+from training.models.planning import Plan, make_plan
+from training.models.search import Found, Trial, _Judge, search
 from training.run import Run
-from training.search import Found, Trial, _Judge, search
 from training.settings import Search, Trees
-from training.tracking import tracking_uri
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),

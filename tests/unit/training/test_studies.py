@@ -11,17 +11,17 @@ import pytest
 
 from charter.contracts.files import file_digest, write_json
 from charter.contracts.matrix import Matrix
+from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.register import Register
-from fairness_reports.audit.findings import About
-from fairness_reports.audit.minimisation import added
+from fairness_reports.audit.explaining.minimisation import added
+from fairness_reports.audit.measuring.findings import About
 from fairness_reports.publish.parts import adds
-from training.boosting import BinnedRows
-from training.dataset import Dataset
+from training.data.dataset import Dataset
+from training.judging.studies import FILE, parts, study
+from training.models.boosting import BinnedRows
 from training.run import Run
 from training.settings import Trees
-from training.studies import FILE, parts, study
 
 # Warnings of MLflow's own code, of pinned versions.
 pytestmark = [

@@ -4,7 +4,7 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from training.stumps import Stump, margins, model_text
+from training.models.stumps import Stump, margins, model_text
 
 NAMES = ["a", "b", "c"]
 

@@ -13,8 +13,8 @@ import pytest
 
 from charter.errors import DataError
 from charter.invocation import Invocation
+from training.keeping.tracking import CANDIDATE, CHAMPION, Registry
 from training.run import Run
-from training.tracking import CANDIDATE, CHAMPION, Registry
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
 pytestmark = [

@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from tests.unit.training.test_bootstrap import period_of
-from training.bootstrap import Draws
-from training.report import steadiness
-from training.weekly import kept_by_week, weeks_before
+from training.judging.bootstrap import Draws
+from training.judging.weekly import kept_by_week, weeks_before
+from training.report.terminal import steadiness
 
 
 def test_weeks_end_on_the_day_asked_for() -> None:

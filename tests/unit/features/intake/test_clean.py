@@ -4,8 +4,8 @@ import pytest
 
 from charter.contracts.files import writer_lock
 from charter.errors import UsageError
-from charter.key import Key
-from charter.vault import Vault
+from charter.vault.key import Key
+from charter.vault.vault import Vault
 from features.intake.clean import clean
 
 

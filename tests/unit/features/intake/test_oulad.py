@@ -10,10 +10,10 @@ import pytest
 
 from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
-from charter.council import Council
+from charter.council.council import Council
 from charter.invocation import Invocation
-from features.identity.link import link
-from features.intake.snapshot import pull
+from features.linking.link import link
+from features.pull import pull
 
 ROOT = Path(__file__).resolve().parents[4]
 DATA = ROOT.parent / "shared/data/oulad_aaa"

@@ -212,8 +212,8 @@ import sys
 from pathlib import Path
 from charter.contracts.files import writer_lock
 from charter.invocation import Invocation
-from features.identity.link import link
-from features.intake.snapshot import pull
+from features.linking.link import link
+from features.pull import pull
 invocation = Invocation.open(Path(sys.argv[1]), "", Path(sys.argv[2]), quiet=True)
 print("ready", flush=True)
 with writer_lock(invocation.workspace.root):

@@ -1,0 +1,1 @@
+"""The machine: what is missing on it, its disk, its threads."""

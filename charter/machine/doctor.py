@@ -1,0 +1,91 @@
+"""What is missing on this machine, and the exact command that brings it."""
+
+from __future__ import annotations
+
+import ctypes.util
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.files import pointed
+from charter.contracts.workspace import Workspace
+from charter.invocation import Invocation
+from charter.vault.rights_ledger import outstanding, withdrawn_since
+
+__all__ = ["Check", "examine"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked for: whether it was found, and what it is for or the command that brings it."""
+
+    title: str
+    found: bool
+    note: str
+
+    def document(self) -> dict[str, Any]:
+        """Return the check as JSON values."""
+        return asdict(self)
+
+
+EXTRAS = (
+    ("train", "training and tracking", ("duckdb", "pyarrow", "numba", "mlflow", "sklearn", "scipy")),
+    ("link", "linking records to people", ("duckdb", "pyarrow", "splink")),
+    ("report", "audit and board pack", ("duckdb", "fairlearn", "shap", "matplotlib")),
+    ("postgres", "PostgreSQL as casework database", ("psycopg",)),
+    ("pdf", "board packs as PDF", ("weasyprint",)),
+    ("spark", "more than one machine", ("pyspark",)),
+)
+PANGO = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset")
+
+
+def examine(invocation: Invocation) -> tuple[Check, ...]:
+    """Look for everything any verb can use, and for what the workspace lacks to be served."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    checks = [Check("Python 3.11 or newer", sys.version_info >= (3, 11), version)]
+    for extra, purpose, modules in EXTRAS:
+        missing = [name for name in modules if find_spec(name) is None]
+        note = f"pip install -c constraints.txt -e '.[{extra}]'" if missing else purpose
+        checks.append(Check(f"extra {extra}", not missing, note))
+    checks.append(_program("browser for tests", ("chromium", "chromium-browser"), "apt-get install chromium"))
+    checks.append(_program("Java 17 for Spark", ("java",), "apt-get install openjdk-17-jre-headless"))
+    lost = [name for name in PANGO if ctypes.util.find_library(name) is None]
+    libraries = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+    checks.append(Check("PDF libraries", not lost, libraries if lost else "board packs as PDF"))
+    return (*checks, *_workspace(invocation))
+
+
+def _program(title: str, names: tuple[str, ...], brings: str) -> Check:
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    return Check(title, found is not None, Path(found).name if found else brings)
+
+
+def _workspace(invocation: Invocation) -> tuple[Check, ...]:
+    steps = (
+        ("snapshot", invocation.workspace.store, "sooner pull, then sooner link"),
+        ("matrix", invocation.workspace.matrix, "sooner build"),
+        ("trained run", invocation.workspace.scores, "sooner train"),
+        ("audit", invocation.workspace.audit, "sooner audit"),
+        ("bundle", invocation.workspace.bundle, "sooner decide, sign and promote"),
+        ("worklist", invocation.workspace.worklist, "sooner rank"),
+    )
+    found = ((title, pointed(folder), command) for title, folder, command in steps)
+    made = tuple(
+        Check(f"{title} of {invocation.programme}", here is not None, here.name if here else command)
+        for title, here, command in found
+    )
+    return (*made, *_rights(invocation.workspace))
+
+
+def _rights(workspace: Workspace) -> tuple[Check, ...]:
+    """Say whether residents' requests were carried out here, and whether the model in use rests on what has gone."""
+    waiting, gone = len(outstanding(workspace)), withdrawn_since(workspace)
+    asked = f"{waiting} wait: sooner replay" if waiting else "none waits"
+    learned = f"{gone} rows went since: sooner build, train and promote" if gone else "nothing went since"
+    return (
+        Check("residents' requests carried out", not waiting, asked),
+        Check("model without withdrawn rows", not gone, learned),
+    )

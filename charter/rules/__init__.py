@@ -1,0 +1,1 @@
+"""What the board decided, as rules: policy, questions, waivers, the gate."""

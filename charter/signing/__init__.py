@@ -1,0 +1,1 @@
+"""Who accepted what: sign-offs, refusals, the second gate, suspensions."""

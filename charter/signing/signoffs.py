@@ -1,0 +1,257 @@
+"""Sign-offs: which role accepted which charter, or which decision, by its sha256; and the one door to promotion.
+
+    council/signoffs.toml              of the charter
+    workspace/signoffs.toml            of the charter, for a demo: the council's own folder is never edited by one
+    audit/PROGRAMME/RUN/signoffs.toml  of that run's decision.json; `live/signoffs.toml` of the second gate's
+
+A sign-off is of bytes. An edit of one letter is another charter, or another decision, and nobody signed it. Kinds:
+`demo` was typed at a command line and proves nothing about who typed it, so it opens synthetic data alone; `signed`
+carries an Ed25519 signature of its `statement` by the key whose public half the charter lists for the role, and is
+checked against it each time: a row that says `signed` and is not counts for nothing. `require` is the only way from an
+audit to a release: no decision, no champion.
+"""
+
+from __future__ import annotations
+
+import calendar
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from charter.contracts import check_document
+from charter.contracts.files import file_digest, read_json, write_text
+from charter.council.council import read_toml
+from charter.errors import BlockedError, DataError, ReferredError, SignOffError
+from charter.invocation import Invocation
+from charter.rules.policy import Policy, Role
+from charter.signing.refusals import refusals
+from charter.vault.signature import is_signed
+
+__all__ = [
+    "KINDS",
+    "SignOff",
+    "add",
+    "charter_signoffs",
+    "missing",
+    "read",
+    "require",
+    "require_charter",
+    "require_decision",
+    "statement",
+    "today",
+    "withdraw",
+]
+
+KINDS = ("demo", "signed")
+
+_AGAIN = "Run `sooner audit`, then `sooner decide`."
+
+
+@dataclass(frozen=True)
+class SignOff:
+    """One role's acceptance of one sha256, from `signed_at` until `expires` (exclusive)."""
+
+    role: str
+    what: str
+    sha256: str
+    signed_at: datetime
+    expires: date
+    kind: str
+    minute: str = ""
+    signature: str = ""
+
+    def holds(self, sha256: str, day: date, *, synthetic: bool) -> bool:
+        """Whether it accepts these very bytes on `day`; a demo one only for synthetic data."""
+        return self.sha256 == sha256 and day < self.expires and (self.kind == "signed" or synthetic)
+
+    def proved(self, policy: Policy) -> bool:
+        """Whether it is a demo's, or its signature is by the key that the charter lists for its role."""
+        key = next((role.public_key for role in policy.roles if role.id == self.role), "")
+        said = statement(self.role, self.what, self.sha256, self.expires)
+        return self.kind == "demo" or is_signed(key, said, self.signature)
+
+
+def statement(role: str, what: str, sha256: str, expires: date) -> str:
+    """Return the line that a role signs with its own key, without a line end: what it accepts, and until when."""
+    return f"{role} accepts the {what} {sha256} until {expires.isoformat()}"
+
+
+def today(invocation: Invocation) -> date:
+    """Return the current date in the council's time zone."""
+    return datetime.now(invocation.council.time_zone).date()
+
+
+def read(path: Path) -> tuple[SignOff, ...]:
+    """Read a signoffs.toml; none where the file does not exist. Raises DataError naming the row that is not one."""
+    if not path.exists():
+        return ()
+    raw = read_toml(path)
+    rows = raw.pop("signoff", [])
+    if raw:
+        raise DataError(f"{path.name} has a key that is not known: {', '.join(sorted(raw))}.", "Remove it.")
+    return tuple(_row(row, number, path) for number, row in enumerate(rows, start=1))
+
+
+def _row(row: Mapping[str, Any], number: int, path: Path) -> SignOff:
+    try:
+        (what,) = (key.removesuffix("_sha256") for key in row if key in {"charter_sha256", "decision_sha256"})
+        found = SignOff(
+            role=row["role"],
+            what=what,
+            sha256=row[f"{what}_sha256"],
+            signed_at=row["signed_at"],
+            expires=row["expires"],
+            kind=row["kind"],
+            minute=row.get("minute", ""),
+            signature=row.get("signature", ""),
+        )
+    except (KeyError, ValueError) as error:
+        raise DataError(
+            f"sign-off {number} of {path.name} is not complete: {error}.", "Remove the row and sign again."
+        ) from None
+    if found.kind not in KINDS or isinstance(found.expires, datetime) or not isinstance(found.expires, date):
+        raise DataError(f"sign-off {number} of {path.name} is not one.", "Remove the row and sign again.")
+    return found
+
+
+def add(path: Path, signoff: SignOff) -> None:
+    """Add a sign-off to a signoffs.toml; the same role's earlier ones of the same thing are replaced."""
+    kept = [
+        one for one in read(path) if (one.role, one.what, one.sha256) != (signoff.role, signoff.what, signoff.sha256)
+    ]
+    _write(path, [*kept, signoff])
+
+
+def withdraw(path: Path, role: str, sha256: str) -> None:
+    """Take a role's sign-offs of one sha256 out of a signoffs.toml."""
+    rows = read(path)
+    kept = [one for one in rows if (one.role, one.sha256) != (role, sha256)]
+    if len(kept) < len(rows):
+        _write(path, kept)
+
+
+def _write(path: Path, signoffs: Sequence[SignOff]) -> None:
+    lines = ["# Made by `sooner sign`. A row accepts exactly the bytes that have this sha256."]
+    for one in signoffs:
+        lines += [
+            "",
+            "[[signoff]]",
+            f"role = {json.dumps(one.role)}",
+            f'{one.what}_sha256 = "{one.sha256}"',
+            f"signed_at = {one.signed_at.astimezone(UTC).isoformat(timespec='seconds')}",
+            f"expires = {one.expires.isoformat()}",
+            f'kind = "{one.kind}"',
+        ]
+        lines += [f"minute = {json.dumps(one.minute, ensure_ascii=False)}"] if one.minute else []
+        lines += [f'signature = "{one.signature}"'] if one.signature else []
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def expiry(role: Role, day: date) -> date:
+    """Return when a sign-off that `role` makes on `day` ends: so many months later, on the same day or the last."""
+    year, month = divmod(day.year * 12 + day.month - 1 + role.months, 12)
+    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+
+
+def charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
+    """Return every sign-off of the charter: the council's own, and the workspace's for a demo."""
+    council = read(invocation.council.folder / "signoffs.toml")
+    # Whatever a file in the workspace says, it was made for a demo.
+    demo = tuple(one for one in read(invocation.workspace.signoffs) if one.kind == "demo")
+    return council + demo
+
+
+def missing(
+    what: str, sha256: str, policy: Policy, signoffs: Iterable[SignOff], day: date, *, synthetic: bool
+) -> tuple[Role, ...]:
+    """Return the roles that must still sign `what` ("charter" or "decision") of this sha256."""
+    held = {
+        one.role
+        for one in signoffs
+        if one.what == what and one.holds(sha256, day, synthetic=synthetic) and one.proved(policy)
+    }
+    return tuple(role for role in policy.signers(what) if role.id not in held)
+
+
+def require_charter(policy: Policy, signoffs: Sequence[SignOff], day: date, *, synthetic: bool) -> None:
+    """Raise SignOffError unless every required role has signed this very charter and none of it has expired."""
+    _require("charter", policy.sha256, policy, signoffs, day, synthetic=synthetic)
+
+
+def require_decision(sha256: str, policy: Policy, signoffs: Sequence[SignOff], day: date, *, synthetic: bool) -> None:
+    """Raise SignOffError unless every required role has signed the decision of this sha256."""
+    _require("decision", sha256, policy, signoffs, day, synthetic=synthetic)
+
+
+def _require(
+    what: str, sha256: str, policy: Policy, signoffs: Sequence[SignOff], day: date, *, synthetic: bool
+) -> None:
+    left = missing(what, sha256, policy, signoffs, day, synthetic=synthetic)
+    if not left:
+        return
+    roles = {role.id for role in left}
+    expired = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and day >= one.expires]
+    edited = [one for one in signoffs if one.role in roles and one.what == what and one.sha256 != sha256]
+    demo = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and one.kind == "demo"]
+    forged = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and not one.proved(policy)]
+    why = (
+        "a sign-off has expired"
+        if expired
+        else "the signature is not by the key that the charter lists for the role"
+        if forged
+        else "a demo sign-off counts for synthetic data alone"
+        if demo and not synthetic
+        else f"the {what} was edited after it was signed"
+        if edited
+        else "it has not been signed"
+    )
+    raise SignOffError(
+        f"the {what} lacks the sign-off of {', '.join(role.title for role in left)}: {why}.",
+        f"Let each role type `sooner sign --role {left[0].id} --what {what}`.",
+    )
+
+
+def require(
+    invocation: Invocation, audit_folder: Path, *, synthetic: bool, day: date | None = None, live: bool = False
+) -> Mapping[str, Any]:
+    """Return the decision of an audit if a model may be promoted on it; of what was issued, with `live`.
+
+    Raises DataError where there is no decision or it is not of these findings, BlockedError where it is block,
+    SignOffError where the charter was edited since or a sign-off is missing, expired or a demo's on real data, and
+    ReferredError where the board has not accepted a referral.
+    """
+    when = day or today(invocation)
+    policy = Policy.load(invocation.council.folder / "charter.toml", when)
+    path = audit_folder / "decision.json"
+    if not path.exists():
+        raise DataError(f"there is no decision on run {audit_folder.name}.", "Run `sooner decide`.")
+    decision: Mapping[str, Any] = read_json(path)
+    check_document("decision", decision)
+    if (decision.get("stage", "test") != "test") != live:
+        raise DataError(f"the decision in {audit_folder.name} is not of this gate.", _AGAIN)
+    if decision["findings_sha256"] != file_digest(audit_folder / "findings.json"):
+        raise DataError(
+            "findings.json was edited after the decision on it.", "Run `sooner audit`, then `sooner decide`."
+        )
+    if decision["charter_sha256"] != policy.sha256:
+        raise SignOffError("the charter was edited after the decision.", _AGAIN)
+    if decision["decision"] == "block":
+        raise BlockedError(decision["sentence"], "Read report.html beside the decision; then change the model.")
+    require_charter(policy, charter_signoffs(invocation), when, synthetic=synthetic)
+    accepted = read(audit_folder / "signoffs.toml")
+    sha256 = file_digest(path)
+    if said := refusals(audit_folder, sha256):
+        raise SignOffError(
+            f"{policy.role(said[0].role).title} refused this decision: {said[0].reason}",
+            "Change the model, or let the role sign after all.",
+        )
+    if decision["decision"] == "refer" and missing("decision", sha256, policy, accepted, when, synthetic=synthetic):
+        raise ReferredError(
+            decision["sentence"],
+            f"If the board accepts it: `sooner sign --what decision --role {policy.signers('decision')[0].id}`.",
+        )
+    require_decision(sha256, policy, accepted, when, synthetic=synthetic)
+    return decision

@@ -1,0 +1,1 @@
+"""Figures with intervals: tallies, measures, disparities, findings."""

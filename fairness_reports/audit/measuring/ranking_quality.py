@@ -1,0 +1,89 @@
+"""How well scores order people at all thresholds: the area under the ROC curve, with clusters, by group.
+
+The interval is Obuchowski's for clustered data (Biometrics 1997, 53:567-578): a row's placement among those of the
+other label is its influence, summed over its cluster.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairness_reports.audit.measuring.disparities import Disparity, Side
+from fairness_reports.audit.measuring.intervals import Z
+from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
+
+__all__ = ["auc", "auc_of", "aucs"]
+
+Floats = NDArray[np.float64]
+
+_FEWEST = 10
+"""Clusters with, and without, the outcome below which no interval is given."""
+
+
+def auc(label: NDArray[np.integer], score: NDArray[np.floating]) -> float:
+    """Return the chance that a row with label 1 scores above one with label 0, equals counting half.
+
+    Computed as scikit-learn does, by the trapezoid rule over the curve's corners, so that published figures come out
+    to the last digit. NaN where only one of the two labels is there.
+    """
+    order = np.argsort(score, kind="mergesort")[::-1]
+    ordered, sorted_score = np.asarray(label, dtype=np.float64)[order], np.asarray(score)[order]
+    ends = np.r_[np.flatnonzero(np.diff(sorted_score)), len(order) - 1]
+    true = np.r_[0.0, np.cumsum(ordered)[ends]]
+    false = np.r_[0.0, 1 + ends - true[1:]]
+    if true[-1] == 0 or false[-1] == 0:
+        return float("nan")
+    return float(np.trapezoid(true / true[-1], false / false[-1]))
+
+
+def auc_of(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> Side:
+    """Return the area under the curve of rows with known labels, with its clustered interval."""
+    return _side(cluster, label, score)[0]
+
+
+def aucs(cluster: NDArray[np.int64], grouping: Grouping, label: NDArray[np.int8], score: Floats) -> list[Disparity]:
+    """Return one Disparity per group: the area among its own people, beside that among everyone else."""
+    found = []
+    for code, name in enumerate(grouping.names):
+        inside = grouping.code == code
+        here, moved = _side(cluster[inside], label[inside], score[inside])
+        there, moved_there = _side(cluster[~inside], label[~inside], score[~inside])
+        difference = interval = None
+        if here.estimate is not None and there.estimate is not None:
+            difference = here.estimate - there.estimate
+            if here.interval is not None and there.interval is not None:
+                both = dict(moved)
+                for one, influence in moved_there.items():
+                    both[one] = both.get(one, 0.0) - influence
+                error = float(np.sqrt(sum(influence**2 for influence in both.values())))
+                interval = (difference - Z * error, difference + Z * error)
+        found.append(Disparity(name, here, there, difference, interval, None, None, "placements"))
+    return found
+
+
+def _side(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> tuple[Side, dict[int, float]]:
+    """Return the area with its interval, and how much each cluster moves it."""
+    known = label != UNKNOWN
+    cluster, label, score = cluster[known], label[known], score[known]
+    positive, negative = score[label == 1], score[label == 0]
+    clusters = len(np.unique(cluster))
+    if not len(positive) or not len(negative):
+        return Side(None, None, len(label), len(positive), 0, clusters), {}
+    above, below = np.sort(positive), np.sort(negative)
+    placed = np.empty(len(label))
+    mine = label == 1
+    placed[mine] = (np.searchsorted(below, positive) + np.searchsorted(below, positive, "right")) / (2 * len(below))
+    placed[~mine] = 1 - (np.searchsorted(above, negative) + np.searchsorted(above, negative, "right")) / (
+        2 * len(above)
+    )
+    area = float(placed[mine].mean())
+    influence = np.where(mine, (placed - area) / len(positive), (placed - area) / len(negative))
+    names, number = np.unique(cluster, return_inverse=True)
+    moved = np.bincount(number, influence, len(names))
+    interval = None
+    if min(len(np.unique(cluster[mine])), len(np.unique(cluster[~mine]))) >= _FEWEST:
+        error = float(np.sqrt((moved**2).sum()))
+        interval = (max(0.0, area - Z * error), min(1.0, area + Z * error))
+    side = Side(area, interval, len(label), len(positive), 0, clusters)
+    return side, dict(zip(names.tolist(), moved.tolist(), strict=True))

@@ -1,0 +1,102 @@
+"""An outcome recorded by others, to see whether our own records of need are kept alike for every group.
+
+If a group's needs are recorded less often than they arise, a model learns that the group needs less, and every
+measure against those records looks fair. A signal that other hands recorded (the charter's `independent_outcome`)
+is not touched by that: among households with it, our records should show a need equally often in every group.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import Matrix
+from charter.council.council import Council
+from charter.council.register import Register
+from charter.rules.policy import Policy
+from fairness_reports.audit.measuring.tally import UNKNOWN
+from fairness_reports.audit.population.people import People, horizon_end, microseconds
+from fairness_reports.audit.population.reading_tables import connect
+
+__all__ = ["Independent", "independent_outcome"]
+
+# Versions: what stands now. Choices: an objection counts from the day it is received until it is overruled.
+_EVENTS = """
+    SELECT person_id, epoch_us(valid_at) AS at FROM read_parquet($events) AS events
+    WHERE signal = $signal AND known_at < $now AND (known_until IS NULL OR known_until >= $now)
+    {choices}
+"""
+_CHOICES = """
+    AND person_id NOT IN (
+      SELECT person_id FROM read_parquet($permission)
+      WHERE service IN ($service, '*') AND purpose IN ('evaluate', '*')
+        AND kind IN ('refusal', 'objection', 'restriction') AND status <> 'overruled'
+        AND start <= $now AND ("end" IS NULL OR "end" > $now)
+        AND known_at < $now AND (known_until IS NULL OR known_until >= $now))
+"""
+_FEEDS = """
+    SELECT epoch_us(min(covers_from)), epoch_us(max(covers_to)) FROM read_parquet($feeds) WHERE service = $service
+"""
+
+
+@dataclass(frozen=True)
+class Independent:
+    """Who had the independent outcome within the horizon: `label` (people,) 1, 0 or UNKNOWN; or why nobody can say."""
+
+    signal: str | None
+    label: NDArray[np.int8] | None
+    why_not: str = ""
+
+
+def independent_outcome(
+    people: People, matrix: Matrix, tables: Path, council: Council, policy: Policy, register: Register
+) -> Independent:
+    """Return whether any member of each audited person's household had the charter's independent outcome.
+
+    Within the outcome's horizon from each as-of date; unknown where the feed does not cover all of it.
+    """
+    signal = policy.independent_outcome
+    if signal is None:
+        return Independent(None, None, "The charter names no outcome recorded by others.")
+    service = signal.split(".", maxsplit=1)[0]
+    if not policy.allows(signal, "evaluate") or not register.permits(service, "evaluate"):
+        return Independent(signal, None, f"The charter or the register does not allow {signal} for evaluation.")
+    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
+    connection = connect()
+    covered = connection.execute(_FEEDS, {"feeds": str(tables / "feeds.parquet"), "service": service}).fetchall()
+    covers_from, covers_to = covered[0]
+    if covers_from is None:
+        return Independent(signal, None, f"There is no delivery of {service}.")
+    permission = tables / "permission.parquet"
+    parameters = {"events": str(tables / "events.parquet"), "signal": signal, "now": taken}
+    if permission.exists():
+        parameters |= {"permission": str(permission), "service": service}
+    query = _EVENTS.format(choices=_CHOICES if permission.exists() else "")
+    found = connection.execute(query, parameters).fetchnumpy()
+    persons = np.char.encode(found["person_id"].astype(str), "utf-8") if len(found["person_id"]) else np.zeros(0, "S1")
+    moments = np.asarray(found["at"], dtype=np.int64)
+    label = np.full(len(people.entity), UNKNOWN, dtype=np.int8)
+    for day in people.dates:
+        start, end = council.midnight(day), horizon_end(matrix.definition, council, day)
+        if covers_from > microseconds(start) or covers_to < microseconds(end):
+            continue
+        here = (moments >= microseconds(start)) & (moments < microseconds(end))
+        rows = people.as_of == np.datetime64(day, "D")
+        label[rows] = _any_member(matrix, day, persons[here], people.entity[rows])
+    if not (label != UNKNOWN).any():
+        return Independent(signal, None, f"{signal} does not cover any audited year in full.")
+    return Independent(signal, label)
+
+
+def _any_member(matrix: Matrix, day: date, persons: NDArray[np.bytes_], entity: NDArray[np.bytes_]) -> NDArray[np.int8]:
+    """Whether any member, child or adult, of each household is among `persons`."""
+    rows = matrix.at(day)
+    had = np.isin(np.asarray(rows.person), persons)
+    households = np.asarray(rows.entity)
+    any_had = np.zeros(len(households), dtype=np.int8)
+    any_had[np.asarray(rows.person_row)[had]] = 1
+    return np.asarray(any_had[np.searchsorted(households, entity)], dtype=np.int8)

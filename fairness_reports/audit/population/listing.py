@@ -1,0 +1,41 @@
+"""The lists that scores would have made: who is within each team's places at each date, by the published order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.rules.tie_break import order, rank_within
+
+__all__ = ["Listing"]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every scored household at every scored date, each array (scored,): what a list is made from.
+
+    `day` indexes `days`; `team` is the id of the team of the household's area (empty: none) and `room` that team's
+    places at that date.
+    """
+
+    days: tuple[date, ...]
+    day: NDArray[np.int64]
+    entity: NDArray[np.bytes_]
+    margin: NDArray[np.float64]
+    score: NDArray[np.float64]
+    team: NDArray[np.str_]
+    room: NDArray[np.int64]
+
+    def select(self, margin: NDArray[np.float64] | None = None, times: float = 1.0) -> NDArray[np.bool_]:
+        """Return who would be listed (scored,), by these margins or others, at so many times the teams' places."""
+        by = self.margin if margin is None else margin
+        room = np.floor(self.room * times).astype(np.int64)
+        listed = np.zeros(len(self.day), dtype=np.bool_)
+        for number, day in enumerate(self.days):
+            rows = np.flatnonzero(self.day == number)
+            place = rank_within(order(self.entity[rows], day, by[rows]), self.team[rows])
+            listed[rows] = place <= room[rows]
+        return listed

@@ -1,0 +1,322 @@
+"""The audit of a training run: every measure by group at the teams' capacity, left as `findings.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from importlib.metadata import version
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import SCHEMA_VERSION, check_document
+from charter.contracts.files import content_id, file_digest, pointed, read_json
+from charter.contracts.matrix import Matrix
+from charter.council.programme import Programme
+from charter.council.register import Register
+from charter.errors import CharterError, DataError, UsageError
+from charter.invocation import Invocation
+from charter.rules.policy import Policy
+from charter.rules.questions import PAIRED, pairs
+from fairness_reports.audit.explaining.alternatives import at_other_capacities
+from fairness_reports.audit.explaining.linkage_error import linkage
+from fairness_reports.audit.measuring.findings import About, compared, measured, whole
+from fairness_reports.audit.measuring.means import averages
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.audit.measuring.oracle import confirm
+from fairness_reports.audit.measuring.ranking_quality import aucs
+from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
+from fairness_reports.audit.measuring.units import Units
+from fairness_reports.audit.population.independent import Independent, independent_outcome
+from fairness_reports.audit.population.people import People, Scores, grouping, of_programme
+from fairness_reports.audit.population.protected import characteristics
+
+__all__ = [
+    "RESAMPLES",
+    "SEED",
+    "Audited",
+    "findings_of",
+    "gather",
+    "heading",
+    "of_characteristic",
+    "paired",
+    "pairs_of",
+]
+
+RESAMPLES = 1000
+SEED = 20260928
+AT = "capacity"
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A run with everything that its audit needs, read once."""
+
+    run: Path
+    manifest: Mapping[str, Any]
+    matrix: Matrix
+    snapshot: Path
+    policy: Policy
+    people: People
+    groups: Mapping[str, Grouping]
+    independent: Independent
+    linked: Sequence[dict[str, Any]]
+    inputs: Mapping[str, str]
+
+    @property
+    def units(self) -> Units:
+        """The audited people with their household's outcome."""
+        return Units(self.people.cluster, self.people.selected, self.people.label)
+
+    @property
+    def model(self) -> str:
+        """The name of the audited model: the run's candidate for release."""
+        return str(self.manifest["model"])
+
+
+def gather(invocation: Invocation, run: str | None = None) -> Audited:
+    """Read the run (the newest where none is named), its matrix, its snapshot and the charter.
+
+    Raises UsageError where there is no run, DataError where its files do not belong together, CharterError where
+    no source may be used for equality monitoring.
+    """
+    workspace = invocation.workspace
+    folder = workspace.scores / run if run else pointed(workspace.scores)
+    if folder is None or not (folder / "manifest.json").exists():
+        raise UsageError(f"there is no training run of {invocation.programme} to audit.", "Run `sooner train`.")
+    manifest = read_json(folder / "manifest.json")
+    policy = Policy.load(invocation.council.folder / "charter.toml")
+    register = Register.load(invocation.council.folder / "register.toml")
+    if not any(register.permits(source.service, "equality_monitoring") for source in register.sources):
+        raise CharterError(
+            "no source of the register may be used for equality_monitoring, so nobody's group is known.",
+            "Add the purpose to the [[source]] whose basis allows it.",
+        )
+    matrix = Matrix.open(workspace.matrix / manifest["matrix"])
+    snapshot = workspace.snapshot(matrix.manifest["snapshot"])
+    scores = Scores.read(folder / "scores.parquet", manifest["model"])
+    programme = Programme.load(invocation.programme_folder)
+    people = of_programme(matrix, scores, invocation.council, programme, policy)
+    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
+    recorded = characteristics(snapshot / "tables", policy, taken)
+    tables = snapshot / "tables"
+    return Audited(
+        run=folder,
+        manifest=manifest,
+        matrix=matrix,
+        snapshot=snapshot,
+        policy=policy,
+        people=people,
+        groups={name: grouping(values, people, policy.not_recorded) for name, values in recorded.items()},
+        independent=independent_outcome(people, matrix, tables, invocation.council, policy, register),
+        linked=linkage(tables, recorded, policy.not_recorded, manifest["model"]),
+        inputs={
+            "scores.parquet": file_digest(folder / "scores.parquet"),
+            "matrix/manifest.json": file_digest(matrix.folder / "manifest.json"),
+            "snapshot/manifest.json": file_digest(snapshot / "manifest.json"),
+            "charter.toml": policy.sha256,
+            "register.toml": register.sha256,
+        },
+    )
+
+
+def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
+    """Return the findings document (contract `findings`) of one run."""
+    people, units = audited.people, audited.units
+    if not units.labelled:
+        raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
+    about = About("", None, audited.model, AT)
+    rows = whole(units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    rows += _components(audited, {"": units.everyone})
+    for name, groups in audited.groups.items():
+        rows += of_characteristic(audited, name, groups)
+    rows += _components(audited, audited.groups)
+    rows += pairs_of(audited)
+    rows += at_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
+    rows += audited.linked
+    document = heading(audited, made_at) | {"period": _period(people.dates), "findings": rows}
+    check_document("findings", document)
+    return document
+
+
+def heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
+    """Return what a findings document says of itself: everything but the period and the findings."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "snapshot": audited.matrix.manifest["snapshot"],
+        "inputs": dict(audited.inputs),
+        "run": audited.run.name,
+        "programme": audited.matrix.definition["programme"],
+        "made_at": (made_at or datetime.now(UTC)).isoformat(timespec="seconds"),
+        "code_version": version("sooner"),
+        "model": audited.model,
+        "matrix": audited.matrix.manifest["id"],
+        "charter_sha256": audited.policy.sha256,
+        "synthetic": bool(audited.matrix.manifest["synthetic"]),
+        "notes": _notes(audited),
+    }
+
+
+def of_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+    """Return every measure of every group of one characteristic, beside everyone else, at the teams' places."""
+    people, units = audited.people, audited.units
+    about = About("", name, audited.model, AT)
+    rows = measured(units, groups, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    confirm(rows, units, groups)
+    known = people.label != UNKNOWN
+    rows += _average(
+        people, groups, known, about.of("observed_over_expected"), (people.label == 1).astype(float), people.score
+    )
+    caught = known & (people.label == 1) & people.selected
+    rows += _average(people, groups, caught, about.of("lead_days"), people.lead_days, np.ones(len(known)))
+    for service, share in people.seen.items():
+        seen = About("seen", name, audited.model, AT, component=service)
+        rows += _average(people, groups, np.ones(len(known), dtype=np.bool_), seen, share, np.ones(len(known)))
+    ranked = About("auc", name, audited.model, "all thresholds")
+    rows += compared(ranked, aucs(people.cluster, groups, people.label, people.margin))
+    return rows + _by_independent(audited, name, groups)
+
+
+def pairs_of(audited: Audited) -> list[dict[str, Any]]:
+    """Return the main measures for every pair of characteristics: they inform, and gate where the charter asks."""
+    chosen = [MEASURES[name] for name in PAIRED]
+    rows: list[dict[str, Any]] = []
+    for name, both in paired(audited.groups).items():
+        about = About("", name, audited.model, AT)
+        found = measured(audited.units, both, chosen, about, resamples=RESAMPLES, seed=SEED)
+        rows += [row for row in found if row["n"]]
+    return rows
+
+
+def paired(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
+    """Return the groups of every two characteristics together, by the pair's name."""
+    by_two = zip(pairs(list(groups)), combinations(groups.values(), 2), strict=True)
+    return {
+        name: Grouping(
+            first.code * len(second.names) + second.code,
+            tuple(f"{a}, {b}" for a in first.names for b in second.names),
+        )
+        for name, (first, second) in by_two
+    }
+
+
+def _average(
+    people: People,
+    groups: Grouping,
+    rows: NDArray[np.bool_],
+    about: About,
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+) -> list[dict[str, Any]]:
+    """Average over the chosen rows alone; the others count for nothing on either side."""
+    return compared(about, averages(people.cluster, groups, np.where(rows, above, 0.0), np.where(rows, below, 0.0)))
+
+
+def _by_independent(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+    """Return who, with an independent sign of need, was listed and was recorded as in need; by group."""
+    label = audited.independent.label
+    if label is None:
+        return []
+    people = audited.people
+    about = About("", name, audited.model, AT, note=f"independent outcome: {audited.independent.signal}")
+    listed = measured(
+        Units(people.cluster, people.selected, label),
+        groups,
+        (MEASURES["recall"],),
+        about,
+        resamples=RESAMPLES,
+        seed=SEED,
+    )
+    # Where our own label is unknown, nothing can be said about whether the need was recorded.
+    both = np.where(people.label == UNKNOWN, UNKNOWN, label).astype(np.int8)
+    recorded = measured(
+        Units(people.cluster, people.label == 1, both),
+        groups,
+        (MEASURES["recall"],),
+        about,
+        resamples=RESAMPLES,
+        seed=SEED,
+    )
+    # Needs recorded per independent sign uses every recorded need, so it sees a smaller gap than the share above.
+    known = both != UNKNOWN
+    per_sign = _average(
+        people,
+        groups,
+        known,
+        about.of("recorded_per_independent"),
+        (people.label == 1).astype(np.float64),
+        (label == 1).astype(np.float64),
+    )
+    return (
+        [_renamed(row, "recall_of_independent") for row in listed]
+        + [_renamed(row, "recorded_given_independent") for row in recorded]
+        + per_sign
+    )
+
+
+def _renamed(row: dict[str, Any], measure: str) -> dict[str, Any]:
+    key = {name: row[name] for name in ("characteristic", "group", "model", "component", "at")} | {"measure": measure}
+    return row | {"measure": measure, "id": content_id(key)}
+
+
+def _components(audited: Audited, by: Mapping[str, Grouping]) -> list[dict[str, Any]]:
+    """Return how often each component of the outcome occurred and was on a list: components are never only summed."""
+    people = audited.people
+    rows: list[dict[str, Any]] = []
+    for number, component in enumerate(people.component_names):
+        label = np.where(people.label == UNKNOWN, UNKNOWN, people.components[:, number]).astype(np.int8)
+        units = Units(people.cluster, people.selected, label)
+        chosen = (MEASURES["base_rate"], MEASURES["recall"])
+        for name, groups in by.items():
+            about = About("", name or None, audited.model, AT, component=component)
+            rows += (
+                measured(units, groups, chosen, about, resamples=RESAMPLES, seed=SEED)
+                if name
+                else whole(units, chosen, about, resamples=RESAMPLES, seed=SEED)
+            )
+    return rows
+
+
+def _period(dates: Sequence[date]) -> dict[str, Any]:
+    """Return the audited dates and the days of new data they stand for: one step more than from first to last."""
+    span = (dates[-1] - dates[0]).days
+    step = round(span / (len(dates) - 1)) if len(dates) > 1 else 30
+    return {
+        "first": dates[0].isoformat(),
+        "last": dates[-1].isoformat(),
+        "days": span + step,
+        "dates": len(dates),
+    }
+
+
+def _notes(audited: Audited) -> list[str]:
+    """Say what the audit could not see, and first of all what training was told to overlook."""
+    notes = [
+        f"The feature {leak['feature']} knows the outcome too well: it {leak['sign']}. Training was told to accept it,"
+        " so every figure here may rest on what nobody knew at the time."
+        for leak in read_json(audited.run / "metrics.json").get("suspected_leaks", ())
+    ]
+    notes += [
+        "A need that no service recorded is not counted as a need: measures against recorded needs cannot show it."
+    ]
+    if audited.independent.label is None:
+        notes.append(f"Whether needs are recorded alike for every group cannot be seen: {audited.independent.why_not}")
+    else:
+        notes.append(
+            f"Whether needs are recorded alike for every group is judged by {audited.independent.signal}, which others"
+            " recorded; a group that those others see less would not be found out."
+        )
+    if not audited.linked:
+        notes.append("How right the links between records are cannot be seen: nobody knows the truth of real records.")
+    unknown = float((audited.people.label == UNKNOWN).mean())
+    if unknown:
+        notes.append(f"The outcome of {100 * unknown:.1f} % of the audited people's dates is not known.")
+    for name, groups in audited.groups.items():
+        if audited.policy.not_recorded in groups.names:
+            share = float((groups.code == groups.names.index(audited.policy.not_recorded)).mean())
+            notes.append(f"{audited.policy.characteristic_titles[name]} is not recorded for {100 * share:.1f} %.")
+    return notes

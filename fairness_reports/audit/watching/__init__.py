@@ -1,0 +1,1 @@
+"""What was issued, watched as it happens: the live audit and drift."""

@@ -1,0 +1,346 @@
+"""`sooner build`: the matrix of a programme at its as-of dates, from one snapshot, for one purpose.
+
+A matrix's id is a digest of everything it depends on, so building twice does nothing, and another purpose, date or
+charter is another matrix. A date whose rows an earlier matrix holds already is linked from there, not made again. The
+pointer `current` names the newest one made for training.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import SCHEMA_VERSION, check_document
+from charter.contracts.files import (
+    content_id,
+    file_digest,
+    folder_digest,
+    new_folder,
+    point,
+    read_json,
+    write_json,
+    write_text,
+)
+from charter.council.programme import Programme
+from charter.council.register import Register
+from charter.errors import DefinitionError, UsageError
+from charter.invocation import Invocation
+from charter.rules.assessments import require_assessments
+from charter.rules.policy import Policy
+from charter.vault.rights_ledger import require_carried_out
+from features.certainty import write_uncertain
+from features.engines.question import Each, Question
+from features.feature_list import as_html, as_markdown
+from features.grammar import Definition, Period
+from features.permission import Permission
+from features.writer import DateWriter
+
+__all__ = ["Snapshot", "as_of_dates", "build", "question_of"]
+
+_NOT_READ = ("protected", "review", "linkage")
+"""Tables that no feature reads, so that no matrix depends on them."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A linked snapshot: its folder, when it was taken, and the digests of its tables."""
+
+    folder: Path
+    name: str
+    taken_at: datetime
+    synthetic: bool
+    inputs: Mapping[str, str]
+
+    @classmethod
+    def open(cls, folder: Path) -> Snapshot:
+        """Open the snapshot in `folder`; raise DataError if its manifest breaks its contract."""
+        manifest = read_json(folder / "manifest.json")
+        check_document("snapshot", manifest)
+        stated = {name: table["sha256"] for name, table in manifest.get("tables", {}).items()}
+        found = sorted((folder / "tables").glob("*.parquet"))
+        return cls(
+            folder,
+            manifest["snapshot"],
+            datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC),
+            manifest["synthetic"],
+            {path.stem: stated.get(path.stem) or file_digest(path) for path in found if path.stem not in _NOT_READ},
+        )
+
+    @property
+    def tables(self) -> Path:
+        """The folder of its canonical tables."""
+        return self.folder / "tables"
+
+
+def as_of_dates(settings: Mapping[str, Any]) -> tuple[tuple[date, ...], Each | None]:
+    """Return the as-of dates that `[as_of]` of training.toml states, ascending, and whose they are.
+
+    `first`, `last` and `step = { n = 1, unit = "months" }`; or `dates = [...]`; or `dates` with
+    `each = { signal = "service.kind", after = { n = 28, unit = "days" } }`, when each entity has a row only at those of
+    the dates that are its own. Raises DefinitionError for anything else.
+    """
+    stated = dict(settings.get("as_of", {}))
+    each = stated.pop("each", None)
+    if set(stated) == {"dates"} and stated["dates"]:
+        dates = tuple(sorted(set(stated["dates"])))
+    elif set(stated) == {"first", "last", "step"} and stated["first"] <= stated["last"]:
+        dates = tuple(_steps(stated["first"], stated["last"], Period.of(stated["step"])))
+    else:
+        raise DefinitionError(
+            "[as_of] of training.toml states no dates.",
+            'Write first, last and step = { n = 1, unit = "months" }, or dates = [2025-01-01].',
+        )
+    if not all(type(day) is date for day in dates):
+        raise DefinitionError(
+            "[as_of] of training.toml holds something that is no date.", "Write 2025-01-01, unquoted."
+        )
+    return dates, Each(each["signal"], Period.of(each["after"])) if each else None
+
+
+def _steps(first: date, last: date, step: Period) -> Iterator[date]:
+    # Counted from the first date, so that the 31st stays the last day of each month.
+    number, day = 0, first
+    while day <= last:
+        yield day
+        number += 1
+        day = step.times(number).after(first)
+
+
+def question_of(
+    invocation: Invocation, snapshot: Snapshot, purpose: str, as_of: Sequence[date] | None
+) -> tuple[Question, dict[str, str]]:
+    """Return the question a programme asks of a snapshot, checked against charter and register, and their sha256.
+
+    Raises DefinitionError for a definition that breaks the grammar, CharterError for one that is not allowed.
+    """
+    folder = invocation.council.folder
+    policy, register = Policy.load(folder / "charter.toml"), Register.load(folder / "register.toml")
+    definition = Definition.load(invocation.programme_folder / "definition.py")
+    permission = Permission.of(policy, register, purpose)
+    permission.check(definition, policy, register)
+    dates, each = as_of_dates(Programme.load(invocation.programme_folder).training)
+    if as_of is not None:
+        dates = tuple(sorted(set(as_of)))
+    if not dates:
+        raise UsageError("no as-of date was given.", "Name one like --as-of 2025-01-01.")
+    if each is not None and each.signal not in permission.signals:
+        raise DefinitionError(f"[as_of] each reads {each.signal}, which may not be used.", "Name an allowed signal.")
+    question = Question(definition, dates, invocation.council.time_zone, snapshot.taken_at, permission, each)
+    return question, {"charter.toml": policy.sha256, "register.toml": register.sha256}
+
+
+def build(
+    invocation: Invocation,
+    *,
+    purpose: str = "train",
+    snapshot: str | None = None,
+    as_of: Sequence[date] | None = None,
+    engine: str = "engine",
+    master: str = "local[*]",
+) -> Path:
+    """Build the matrix for `purpose` at the programme's dates (or `as_of`) and return its folder.
+
+    `engine` is engine, reference or spark, which runs on the Spark cluster `master` and says the same in every cell.
+
+    Does nothing where it is already there. Moves `current` only for the purpose train at the programme's own dates.
+    Raises UsageError for an unknown engine, CharterError while a resident's request is not carried out on the store;
+    see `question_of` for what else is refused.
+    """
+    require_carried_out(invocation.workspace)
+    if engine not in ("engine", "reference", "spark"):
+        raise UsageError(f"there is no engine {engine!r}.", "Use engine, reference or spark.")
+    opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
+    question, rules = question_of(invocation, opened, purpose, as_of)
+    if purpose in ("train", "shadow"):
+        policy = Policy.load(invocation.council.folder / "charter.toml")
+        require_assessments(policy.assessments, purpose, synthetic=opened.synthetic)
+    name = _id(question, opened, rules, engine)
+    folder = invocation.workspace.matrix / name
+    if not (folder / "manifest.json").exists():
+        invocation.workspace.matrix.mkdir(parents=True, exist_ok=True)
+        with new_folder(folder) as beside:
+            written = _write(invocation, question, opened, engine, beside, master)
+            manifest = _manifest(question, opened, rules, engine, name) | written
+            check_document("matrix", manifest)
+            write_json(beside / "definition.json", question.definition.document(question.permission.units))
+            write_json(beside / "manifest.json", manifest)
+            write_text(beside / "register.html", _register(invocation, question))
+    if purpose == "train" and as_of is None:
+        point(invocation.workspace.matrix, name)
+    return folder
+
+
+def _register(invocation: Invocation, question: Question) -> str:
+    """Return the definition's register in English, as a page to be read beside the matrix."""
+    folder, definition = invocation.council.folder, question.definition
+    register, policy = Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml")
+    return as_html(as_markdown(definition, register, policy), definition.programme.replace("_", " "))
+
+
+def _id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
+    from features.engines.engine import ENGINE_VERSION
+
+    return content_id(
+        {
+            "definition": question.definition.hash,
+            "snapshot": snapshot.name,
+            "tables": dict(snapshot.inputs),
+            "rules": dict(rules),
+            "purpose": question.permission.purpose,
+            "dates": [day.isoformat() for day in question.dates],
+            "each": [question.each.signal, question.each.after.document()] if question.each else None,
+            "zone": str(question.zone),
+            "taken_at": snapshot.taken_at.isoformat(),
+            # Spark runs the same engine and writes the same bytes, so its matrix is that matrix.
+            "engine": ["engine" if engine == "spark" else engine, ENGINE_VERSION],
+        }
+    )
+
+
+def _manifest(
+    question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str, name: str
+) -> dict[str, Any]:
+    definition = question.definition
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "snapshot": snapshot.name,
+        "inputs": {f"{table}.parquet": sha for table, sha in snapshot.inputs.items()} | dict(rules),
+        "id": name,
+        "definition": definition.hash,
+        "taken_at": snapshot.taken_at.isoformat(),
+        "purpose": question.permission.purpose,
+        "synthetic": snapshot.synthetic,
+        "features": [feature.name for feature in definition.features],
+        "seen": list(definition.seen),
+        "components": [component.name for component in definition.outcome.components],
+        "horizon": definition.outcome.horizon.document(),
+        "engine": engine,
+    }
+
+
+def _write(
+    invocation: Invocation, question: Question, snapshot: Snapshot, engine: str, folder: Path, master: str
+) -> dict[str, Any]:
+    """Write every date's arrays below `folder` and return what only a built matrix can say of itself."""
+    if engine == "reference":
+        lag, said = _write_reference(invocation, question, snapshot, folder)
+    elif engine == "spark":
+        lag, said = _write_spark(invocation, question, snapshot, folder, master)
+    else:
+        lag, said = _write_engine(invocation, question, snapshot, folder)
+    dates = {}
+    for day, own in zip(question.dates, said, strict=True):
+        arrays = _date_folder(folder, day)
+        rows = len(np.load(arrays / "entity.npy", mmap_mode="r"))
+        dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **own}
+    members = (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in question.dates)
+    write_uncertain(snapshot.tables, folder, members)
+    return {"reporting_lag_days": lag, "freshness": _freshness(snapshot), "as_of": dates}
+
+
+def _date_folder(folder: Path, day: date) -> Path:
+    return folder / f"as_of={day.isoformat()}"
+
+
+def _freshness(snapshot: Snapshot) -> dict[str, str]:
+    import duckdb
+
+    path = snapshot.tables / "feeds.parquet"
+    if not path.exists():
+        return {}
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            "SELECT service, max(epoch_us(covers_to)) FROM read_parquet(?) GROUP BY 1 ORDER BY 1", [str(path)]
+        ).fetchall()
+    return {service: datetime.fromtimestamp(moment / 1e6, UTC).isoformat() for service, moment in rows}
+
+
+def _write_reference(
+    invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path
+) -> tuple[float, list[dict[str, Any]]]:
+    from features.engines.reference import Reference
+    from features.engines.rows import Tables
+
+    reference, said = Reference(question, Tables.read(snapshot.tables)), []
+    with invocation.progress("Building the matrix, row by row", len(question.dates)) as advance:
+        for day in question.dates:
+            answer = reference.answer(day)
+            answer.rows.write(_date_folder(folder, day))
+            said.append({"cannot_tell": answer.cannot_tell})
+            advance()
+    return reference.reporting_lag_days, said
+
+
+def _write_engine(
+    invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path
+) -> tuple[float, list[dict[str, Any]]]:
+    from features.engines.engine import Engine
+
+    engine, made = Engine(question, snapshot.tables), _Made.of(invocation.workspace.matrix)
+    lag = engine.reporting_lag_days
+    with invocation.progress("Building the matrix") as advance, ExitStack() as stack:
+        writers = [stack.enter_context(DateWriter(_date_folder(folder, day), question)) for day in question.dates]
+        for block in engine.blocks(made.entities):
+            writers[block.date_index].append(block)
+            advance()
+        for day, writer in zip(question.dates, writers, strict=True):
+            writer.keep(made.folders.get(engine.keys[day]))
+    said = []
+    for day, writer in zip(question.dates, writers, strict=True):
+        key = engine.keys[day]
+        told = made.cannot_tell.get(key, writer.cannot_tell)
+        said.append({"cannot_tell": told, "key": key})
+    return lag, said
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Dates of this programme's matrices that are there, by the key of what their rows depend on.
+
+    There is no other cache: what is forgotten with its matrix can't be used again.
+    """
+
+    folders: Mapping[str, Path]
+    cannot_tell: Mapping[str, int]
+
+    @classmethod
+    def of(cls, matrices: Path) -> _Made:
+        """Look through the matrices in a folder."""
+        folders, cannot_tell = {}, {}
+        for manifest in sorted(matrices.glob("*/manifest.json")):
+            for day, said in read_json(manifest)["as_of"].items():
+                if "key" in said:
+                    folders[said["key"]] = manifest.parent / f"as_of={day}"
+                    cannot_tell[said["key"]] = said["cannot_tell"]
+        return cls(folders, cannot_tell)
+
+    def entities(self, key: str) -> NDArray[np.bytes_] | None:
+        """Return the entities of a date's rows where the same rows have been made before."""
+        folder = self.folders.get(key)
+        return None if folder is None else np.load(folder / "entity.npy", mmap_mode="r", allow_pickle=False)
+
+
+def _write_spark(
+    invocation: Invocation, question: Question, snapshot: Snapshot, folder: Path, master: str
+) -> tuple[float, list[dict[str, Any]]]:
+    from features.engines import spark
+
+    running = spark.session(master)
+    tables, rows = str(snapshot.tables.resolve()), (folder / "rows").resolve()
+    with invocation.progress("Building the matrix on Spark", 3) as advance:
+        cannot_tell = spark.write(running, question, tables, str(rows))
+        advance()
+        spark.collect(running, question, str(rows), folder)
+        shutil.rmtree(rows)
+        advance()
+        lag = spark.reporting_lag_days(running, question, tables)
+        advance()
+    return lag, [{"cannot_tell": count} for count in cannot_tell]

@@ -1,0 +1,1 @@
+"""Compiled loops over plain arrays: what they do, sums, the look ahead, tallies."""

@@ -1,0 +1,115 @@
+"""The cohort's simple rules as dates: home, age, residence, own dates. Rules about events are the kernel's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.engines.compiled import kernel
+from features.engines.compiled.kernel_plan import LARGEST
+from features.engines.reading.frame import ALL, ONE, Frame
+from features.engines.reading.members import Members
+from features.engines.reading.store import Columns
+
+__all__ = ["Cohort", "cohort_of"]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """By entity: the dates at which no simple rule puts it out, those at which one can't be evaluated, and its area.
+
+    `area[entity, k]` is a place in `areas`.
+    """
+
+    candidates: NDArray[np.uint64]
+    unknown: NDArray[np.uint64]
+    area: NDArray[np.int32]
+    areas: NDArray[np.bytes_]
+
+
+def cohort_of(
+    frame: Frame,
+    members: Members,
+    stays: Columns,
+    stay_mask: NDArray[np.uint64],
+    allowed: NDArray[np.uint64],
+    ages: NDArray[np.int16],
+) -> Cohort:
+    """Return who the candidates are; `stays` and `stay_mask` are `residence` and when each row holds."""
+    somebody = members.any_of(members.mask)
+    other, unknown_home, area, areas = _homes(frame)
+    if frame.by_person:
+        area = _areas_of_people(frame, area, stays, stay_mask)
+    fits, unknown_age = _with_age(frame, members, ages)
+    settled = members.any_of(members.settled)
+    if frame.question.definition.cohort.resident is None:
+        settled = np.full(len(somebody), ALL)
+    candidates = somebody & ~other & (fits | unknown_age) & settled & _own_dates(frame, members, allowed)
+    return Cohort(candidates, (unknown_home | (unknown_age & ~fits)) & candidates, area, areas)
+
+
+def _homes(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32], NDArray[np.bytes_]]:
+    """Return by entity (the dates at which it is no home, and at which that is unknown), areas by household, areas."""
+    rows, areas, first_known = frame.store.homes()
+    mask = np.zeros(len(rows["household"]), np.uint64)
+    until = np.full(len(mask), LARGEST)
+    kernel.span_masks(frame.times, rows["known"], until, rows["start"], rows["ended"], mask)
+    kinds = np.full((len(frame.codes.households), len(frame.dates)), -1, np.int8)
+    codes = np.zeros(kinds.shape, np.int32)
+    kernel.fold_homes(rows["household"], rows["kind"], rows["area"], mask, kinds, codes)
+    texts = np.array([area.encode() for area in areas], dtype="S9")
+    if frame.by_person:
+        none = np.zeros(len(frame.codes.people), np.uint64)
+        return none, none, codes, texts
+    bits = ONE << np.arange(len(frame.dates), dtype=np.uint64)
+    asked = bits[None, :] * (frame.times > first_known)[None, :].astype(np.uint64)
+    other = np.bitwise_or.reduce(np.where(kinds == 0, asked, np.uint64(0)), axis=1)
+    unknown = np.bitwise_or.reduce(np.where(kinds < 0, asked, np.uint64(0)), axis=1)
+    return other, unknown, codes, texts
+
+
+def _areas_of_people(
+    frame: Frame, codes: NDArray[np.int32], stays: Columns, mask: NDArray[np.uint64]
+) -> NDArray[np.int32]:
+    """Return each person's area by date: that of their first home, by id."""
+    found = np.zeros((len(frame.codes.people), len(frame.dates)), np.int32)
+    for row in np.argsort(-stays["household"].astype(np.int64), kind="stable"):
+        for k in range(len(frame.dates)):
+            if mask[row] >> np.uint64(k) & ONE:
+                found[stays["person"][row], k] = codes[stays["household"][row], k]
+    return found
+
+
+def _with_age(frame: Frame, members: Members, ages: NDArray[np.int16]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return by entity (the dates at which somebody is of the age asked, those at which somebody's is unknown)."""
+    asked = frame.question.definition.cohort.with_age
+    if asked is None:
+        return np.full(len(members.start) - 1, ALL), np.zeros(len(members.start) - 1, np.uint64)
+    fits, unknown = np.zeros(len(members.person), np.uint64), np.zeros(len(members.person), np.uint64)
+    for k in range(len(frame.dates)):
+        age = ages[k, members.person]
+        bit = np.uint64(k)
+        fits |= ((age >= asked[0]) & (age <= asked[1])).astype(np.uint64) << bit
+        unknown |= (age < 0).astype(np.uint64) << bit
+    return members.any_of(fits & members.mask), members.any_of(unknown & members.mask)
+
+
+def _own_dates(frame: Frame, members: Members, allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return by entity its own dates, where rows are asked for at each entity's own."""
+    each = frame.question.each
+    if each is None:
+        return np.full(len(members.start) - 1, ALL)
+    place = {day: k for k, day in enumerate(frame.dates)}
+    own = np.zeros(len(frame.codes.people), np.uint64)
+    rows = frame.store.own_days(each.signal)
+    visible = np.zeros(len(rows["person"]), np.uint64)
+    kernel.span_masks(frame.times, rows["known"], rows["until"], rows["known"], np.full(len(visible), LARGEST), visible)
+    usable = each.signal in frame.question.permission.signals
+    for person, valid, mask in zip(rows["person"], rows["valid"], visible, strict=True):
+        k = place.get(each.after.after(frame.day(int(valid))))
+        if usable and k is not None:
+            own[person] |= mask & ONE << np.uint64(k)
+    own &= allowed[:, frame.services.index(each.signal.split(".")[0])]
+    return members.any_of(own[members.person] & members.mask)

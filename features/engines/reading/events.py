@@ -1,0 +1,348 @@
+"""A snapshot's events grouped by person: what features and cohort rules read, and the outcome's.
+
+Row groups of the Parquet file are decoded side by side. Texts arrive as dictionaries, so that each person, signal and
+detail is looked up once per row group and never once per row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.errors import DataError
+from features.engines.compiled import kernel
+from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
+from features.engines.question import Question, microseconds
+from features.engines.reading.frame import Frame
+from features.engines.reading.store import Store
+from features.grammar import Expression, Signal
+from features.grammar.signal import AMOUNT_SCALE, scaled
+
+__all__ = ["Events", "OutcomeEvents", "outcome_conditions", "read_events", "read_outcomes"]
+
+
+@dataclass(frozen=True)
+class Events:
+    """Person p's events are rows `start[p]:start[p + 1]`; `details` are the texts of the detail codes 1, 2, ...
+
+    Times are microseconds, amounts ten-thousandths. `ended` is read only where something asks what is open; `tie` and
+    `ident`, a digest of the event's id, only where something asks for the latest: else they are empty. `first` and
+    `last` are filled for a frame: the dates at which the version is visible and its moment has come.
+    """
+
+    start: NDArray[np.int64]
+    signal: NDArray[np.int16]
+    detail: NDArray[np.int16]
+    valid: NDArray[np.int64]
+    known: NDArray[np.int64]
+    until: NDArray[np.int64]
+    amount: NDArray[np.int64]
+    ended: NDArray[np.int64]
+    tie: NDArray[np.int32]
+    ident: NDArray[np.uint64]
+    details: tuple[str, ...]
+    first: NDArray[np.uint8]
+    last: NDArray[np.uint8]
+
+    @property
+    def earliest(self) -> int | None:
+        """The first valid_at, or None."""
+        return int(self.valid.min()) if len(self.valid) else None
+
+    def at(self, frame: Frame) -> Events:
+        """Return the events for a frame's dates."""
+        first, last = np.zeros(len(self.valid), np.uint8), np.zeros(len(self.valid), np.uint8)
+        kernel.visible(frame.times, self.valid, self.known, self.until, first, last)
+        return replace(self, first=first, last=last)
+
+
+@dataclass(frozen=True)
+class OutcomeEvents:
+    """The outcome's standing events by person: `values[e]` = (valid, known), and the component of each."""
+
+    start: NDArray[np.int64]
+    values: NDArray[np.int64]
+    component: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What to read: the codes of signals, whether each one's details are read, and columns that are not always."""
+
+    people: NDArray[np.bytes_]
+    signals: dict[str, int]
+    detailed: NDArray[np.bool_]
+    tied: NDArray[np.bool_]
+    before: int
+    ended: bool
+
+    @property
+    def columns(self) -> list[str]:
+        names = ["person_id", "signal", "valid_at", "known_at", "known_until", "amount"]
+        return (
+            names
+            + ["end_at"] * self.ended
+            + ["event_id"] * bool(self.tied.any())
+            + ["detail"] * bool(self.detailed.any())
+        )
+
+
+def read_events(question: Question, store: Store, signals: Sequence[str], people: NDArray[np.bytes_]) -> Events:
+    """Read the events of `signals` about `people` (ascending ids) that are known by the last date.
+
+    Raises DataError where amounts could not be summed in 64 bits.
+    """
+    path, rules = store.tables / "events.parquet", question.expressions
+    if not question.dates or not signals or not path.exists():
+        return _no_events(len(people))
+    detailed = np.array([_reads_details(question, name) for name in signals])
+    opened = any(getattr(rule, "word", "") == "open_at" for rule in rules)
+    until = microseconds(question.midnights[-1])
+    contest = _contests(rules, signals)
+    tied = contest >= 0
+    asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, until, opened)
+    columns, details = _read(path, asked, store.threads)
+    _refuse_overflow(signals, columns)
+    person = columns.pop("person")
+    if len(person) and (np.diff(person) < 0).any():
+        start, order = kernel.group(person, len(people))
+        columns = {name: values[order] if len(values) else values for name, values in columns.items()}
+    else:
+        start = np.searchsorted(person, np.arange(len(people) + 1)).astype(np.int64)
+    row = columns.pop("row")
+    tie = np.zeros(0, np.int32)
+    if tied.any():
+        tie = _ties(store, start, columns, row, contest)
+    none = np.zeros(0, np.uint8)
+    return Events(start=start, **columns, tie=tie, details=details, first=none, last=none)
+
+
+def _no_events(people: int) -> Events:
+    long, short, byte = np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.uint8)
+    start, ident = np.zeros(people + 1, np.int64), np.zeros(0, np.uint64)
+    return Events(start, short, short, long, long, long, long, long, np.zeros(0, np.int32), ident, (), byte, byte)
+
+
+def _reads_details(question: Question, name: str) -> bool:
+    for rule in question.expressions:
+        asked = [signal for signal in rule.signals if signal.name == name]
+        if any(signal.details for signal in asked) or (asked and getattr(rule, "of", None) == "detail"):
+            return True
+    return False
+
+
+def _read(path: Path, asked: _Asked, threads: int) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Return the columns of the events asked for, in the file's order, and the texts of the detail codes."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(path)
+    rows = metadata.num_rows
+    types = {"person": np.int32, "signal": np.int16, "detail": np.int16, "ident": np.uint64}
+    names = ["person", "signal", "detail", "valid", "known", "until", "amount", "row"]
+    names += ["ended"] * asked.ended + ["ident"] * bool(asked.tied.any())
+    whole = {name: np.empty(rows, types.get(name, np.int64)) for name in names}
+    codes: dict[str, int] = {}
+    count = 0
+    firsts = np.cumsum([0] + [metadata.row_group(n).num_rows for n in range(metadata.num_row_groups)])
+    with ThreadPoolExecutor(threads) as pool:
+        parts = pool.map(lambda n: _row_group(path, metadata, n, int(firsts[n]), asked), range(len(firsts) - 1))
+        for part, texts in parts:
+            for text in texts:
+                codes.setdefault(text, len(codes) + 1)
+            place = np.array([0, *(codes[text] for text in texts)], dtype=np.int64)
+            if len(codes) >= np.iinfo(np.int16).max:
+                raise DataError("a signal has too many different details.", "Group them in the register's mapping.")
+            part["detail"] = place[part["detail"]]
+            after = count + len(part["row"])
+            for name, values in whole.items():
+                values[count:after] = part[name]
+            count = after
+    details = tuple(sorted(codes))
+    ascending = np.array([0, *(details.index(text) + 1 for text in codes)], dtype=np.int16)
+    found = {name: values[:count] for name, values in whole.items()}
+    found["detail"] = ascending[found["detail"]]
+    return {"ended": np.zeros(0, np.int64), "ident": np.zeros(0, np.uint64)} | found, details
+
+
+def _row_group(
+    path: Path, metadata: Any, number: int, first: int, asked: _Asked
+) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """Return the asked rows of one row group; details are places in the texts returned, from 1."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, metadata=metadata, read_dictionary=["person_id", "signal", "detail"]) as file:
+        table = file.read_row_group(number, columns=asked.columns, use_threads=False)
+    who, ids = _texts(table.column("person_id"))
+    place = np.searchsorted(asked.people, ids) if len(ids) else np.zeros(0, np.int64)
+    place[place == len(asked.people)] = 0
+    place = np.where(asked.people[place] == ids, place, -1) if len(asked.people) and len(ids) else place * 0 - 1
+    what, kinds = _texts(table.column("signal"))
+    known = _moments(table.column("known_at"), LARGEST)
+    person = place[who]
+    signal = np.array([asked.signals.get(kind.decode(), -1) for kind in kinds] or [-1])[what]
+    keep = (person >= 0) & (signal >= 0) & (known < asked.before)
+    part: dict[str, NDArray[Any]] = {
+        "person": person,
+        "signal": signal,
+        "known": known,
+        "valid": _moments(table.column("valid_at"), LARGEST),
+        "until": _moments(table.column("known_until"), LARGEST),
+        "amount": _amounts(table.column("amount")),
+        "row": np.arange(first, first + len(table)),
+    }
+    if asked.ended:
+        part["ended"] = _moments(table.column("end_at"), LARGEST)
+    if asked.tied.any():
+        part["ident"] = _digests(table.column("event_id"))
+    if not keep.all():
+        part = {name: values[keep] for name, values in part.items()}
+    if "detail" not in asked.columns:
+        return part | {"detail": np.zeros(len(part["row"]), np.int64)}, []
+    said, texts = _texts(table.column("detail"))
+    said = np.where(asked.detailed[part["signal"]], said[keep] + 1, 0)
+    used = np.unique(said[said > 0])
+    codes = np.zeros(len(texts) + 1, np.int64)
+    codes[used] = np.arange(1, len(used) + 1)
+    return part | {"detail": codes[said]}, [texts[code - 1].decode() for code in used]
+
+
+def _texts(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+    """Return a text column as places (-1 is null) in its different texts."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    column = column.unify_dictionaries().combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # an empty one stays chunked
+        column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
+    texts = np.array([text.encode() for text in column.dictionary.to_pylist()], dtype="S")
+    return column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), texts
+
+
+def _digests(column: Any) -> NDArray[np.uint64]:
+    """Return a 64-bit digest of each text."""
+    import pyarrow as pa
+
+    column = column.cast(pa.string()).combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # an empty one stays chunked
+        return np.zeros(0, np.uint64)
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    return np.asarray(kernel.digests(ends, np.frombuffer(data or b"", np.uint8)))
+
+
+def _moments(column: Any, otherwise: int) -> NDArray[np.int64]:
+    """Return a column of times in microseconds, `otherwise` where there is none."""
+    import pyarrow as pa
+
+    column = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64())
+    return np.asarray(column.fill_null(otherwise).to_numpy())
+
+
+def _amounts(column: Any) -> NDArray[np.int64]:
+    """Return a column of decimals in ten-thousandths, SMALLEST where there is none: by its layout of 128 bits."""
+    import pyarrow as pa
+
+    column = column.cast(pa.decimal128(18, 4)).combine_chunks()
+    if isinstance(column, pa.ChunkedArray):  # an empty one stays chunked
+        return np.zeros(0, np.int64)
+    words = np.frombuffer(column.buffers()[1], np.int64)[2 * column.offset : 2 * (column.offset + len(column)) : 2]
+    if not column.null_count:
+        return words
+    return np.where(column.is_valid().to_numpy(zero_copy_only=False), words, SMALLEST)
+
+
+def _refuse_overflow(signals: Sequence[str], columns: dict[str, NDArray[Any]]) -> None:
+    for place, amount in enumerate(kernel.weigh(columns["signal"], columns["amount"], len(signals))):
+        if amount > LARGEST / 4:
+            raise DataError(
+                f"the amounts of {signals[place]} are too large to be summed exactly.",
+                "Check the unit of its amount in the register's mapping.",
+            )
+
+
+def _contests(rules: Sequence[Expression], signals: Sequence[str]) -> NDArray[np.int64]:
+    """Return, by signal, which contest for the latest it is in, -1 for none; signals asked of together share one."""
+    contest = np.full(len(signals), -1)
+    for number, rule in enumerate(rules):
+        if getattr(rule, "word", "") == "latest":
+            names = {signal.name for signal in rule.signals}
+            places = [place for place, name in enumerate(signals) if name in names]
+            joined = contest[places]
+            contest[np.isin(contest, joined[joined >= 0])] = number
+            contest[places] = number
+    return contest
+
+
+def _ties(
+    store: Store,
+    start: NDArray[np.int64],
+    columns: dict[str, NDArray[Any]],
+    row: NDArray[np.int64],
+    contest: NDArray[np.int64],
+) -> NDArray[np.int32]:
+    """Return the place of each event's id among those of the same moments that it may have to beat; else 0.
+
+    Only where two events of one contest, of people who ever shared a home, became valid and known at the very same
+    times can an event's id decide which is the latest, so only those ids are read.
+    """
+    home_start, person = _residents(store, len(start) - 1)
+    valid, known = columns["valid"], columns["known"]
+    places = np.flatnonzero(kernel.shared(home_start, person, start, columns["signal"], contest, valid, known))
+    tie = np.zeros(len(valid), np.int32)
+    if not len(places):
+        return tie
+    order = np.lexsort((store.event_ids(row[places]), known[places], valid[places]))
+    tie[places[order]] = _ranks(known[places][order], valid[places][order])
+    return tie
+
+
+def _residents(store: Store, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each home's people start, and the people who ever lived there; of persons each is a home alone."""
+    if store.entity == "person":
+        return np.arange(people + 1), np.arange(people)
+    stays = store.residence()
+    pairs = np.unique(stays["household"].astype(np.int64) * (people + 1) + stays["person"])
+    home, person = np.divmod(pairs, people + 1)
+    return np.searchsorted(home, np.arange(home.max(initial=-1) + 2)), person
+
+
+def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the place of each row within its run of equal keys."""
+    new = np.append(True, np.logical_or.reduce([np.diff(key) != 0 for key in keys]))
+    begin = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
+    return (np.arange(len(new)) - begin).astype(np.int32)
+
+
+def read_outcomes(question: Question, store: Store, people: int) -> OutcomeEvents:
+    """Read the outcome's events that stand now."""
+    rows = store.outcome_events(outcome_conditions(question), microseconds(question.now))
+    start, order = kernel.group(rows["person"], people)
+    values = np.stack([rows["valid"][order], rows["known"][order]], axis=1)
+    return OutcomeEvents(start, values, rows["component"][order].astype(np.int64))
+
+
+def outcome_conditions(question: Question) -> list[str]:
+    """Return one SQL condition per outcome component."""
+    return [_condition(component.signal, question.permission.signals) for component in question.components]
+
+
+def _condition(signal: Signal, usable: frozenset[str]) -> str:
+    """Return the SQL that picks a signal's events, or none of them where it may not be used."""
+    if signal.name not in usable:
+        return "false"
+    parts = [f"signal = '{signal.name}'"]
+    if signal.details:
+        quoted = ", ".join("'" + detail.replace("'", "''") + "'" for detail in signal.details)
+        parts.append(f"detail IN ({quoted})")
+    if signal.at_least is not None:
+        parts.append(f"amount::DECIMAL(18, 4) * {AMOUNT_SCALE} >= {scaled(signal.at_least)}")
+    if signal.below is not None:
+        parts.append(f"amount::DECIMAL(18, 4) * {AMOUNT_SCALE} < {scaled(signal.below)}")
+    return " AND ".join(parts)

@@ -1,0 +1,114 @@
+"""What a service could have seen: the stretches its deliveries cover, and whom it covered over a whole window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.engines.compiled import kernel
+from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
+from features.engines.question import microseconds
+from features.engines.reading.frame import Frame
+from features.grammar import Window
+
+__all__ = ["Feeds"]
+
+Spans = list[tuple[int, int]]
+
+
+class Feeds:
+    """The deliveries and the coverage of a snapshot, asked at a frame's dates."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.rows = frame.store.feeds()
+
+    def at(self, service: str, k: int) -> Spans:
+        """Return the spans of a service's feed that count at date k, as few as can be."""
+        rows = self.rows.get(service)
+        if rows is None:
+            begin = self._first_events[service][k]
+            return [(begin, int(self.frame.now[0]))] if begin < LARGEST else []
+        first = min(received for _, _, received in rows)
+        return _merged([(a, b) for a, b, received in rows if received == first or received < self.frame.times[k]])
+
+    @cached_property
+    def _first_events(self) -> dict[str, list[int]]:
+        times = [int(time) for time in self.frame.times]
+        return {s: self.frame.store.first_events(s, times) for s in self.frame.services if s not in self.rows}
+
+    def stretch(self, service: str, window: Window, k: int) -> int | None:
+        """Return when the stretch begins that a window asks a person's coverage for; None where no feed covers it."""
+        spans = self.at(service, k)
+        if not spans:
+            return None
+        lag = self.frame.question.permission.lag.get(service, 0)
+        tail = microseconds(self.frame.question.midnight(self.frame.dates[k] - timedelta(days=lag)))
+        start = self.frame.window_start(window, k)
+        begin = int(self.frame.times[k]) if window.now else spans[0][0] if start == SMALLEST else start
+        needed = spans[0][0] if window.last is None and not window.now else min(begin, tail)
+        return begin if any(a <= needed and a <= tail <= b for a, b in spans) else None
+
+    def seen(self, wanted: Sequence[tuple[str, Window]], allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return, by person and wanted (service, window), the dates at which it saw them over the whole window."""
+        masks = np.zeros((len(self.frame.codes.people), len(wanted)), np.uint64)
+        for service in sorted({service for service, _ in wanted}):
+            places = [w for w, (name, _) in enumerate(wanted) if name == service]
+            covered = self._covered(service, [wanted[w][1] for w in places])
+            masks[:, places] = covered & allowed[:, [self.frame.services.index(service)]]
+        return masks
+
+    def _covered(self, service: str, windows: Sequence[Window]) -> NDArray[np.uint64]:
+        frame = self.frame
+        begins = [[self.stretch(service, window, k) for k in range(len(frame.dates))] for window in windows]
+        fed = np.array(
+            [sum(1 << k for k, begin in enumerate(row) if begin is not None) for row in begins], dtype=np.uint64
+        )
+        masks = np.zeros((len(frame.codes.people), len(windows)), np.uint64)
+        rows = frame.store.coverage(service)
+        first = np.searchsorted(frame.times, rows["known"], side="right")
+        last = np.searchsorted(frame.times, rows["until"], side="right")
+        known_from = int(first.min(initial=len(frame.times)))
+        known = rows["person"] >= 0
+        persons, starts = np.unique(rows["person"][known], return_index=True)
+        kernel.cover(
+            rows["start"][known], rows["ended"][known], first[known], last[known],
+            np.append(starts, known.sum()), persons,
+            np.array([[SMALLEST if b is None else b for b in row] for row in begins], dtype=np.int64),
+            frame.times, masks,
+        )  # fmt: skip
+        # Before anything was known of whom the service could see, it could have seen everybody.
+        everybody = kernel.span(0, known_from)
+        return np.asarray((masks | everybody) & fed[None, :])
+
+    def horizon_fed(self) -> NDArray[np.uint64]:
+        """Return, by outcome component, the dates whose whole horizon the service's feed covers."""
+        frame, found = self.frame, []
+        for component in frame.question.definition.outcome.components:
+            spans, mask = self._whole(component.signal.service), 0
+            for k, day in enumerate(frame.dates):
+                begin, end = int(frame.times[k]), microseconds(frame.question.horizon_end(day))
+                mask |= any(a <= begin and end <= b for a, b in spans) << k
+            found.append(mask)
+        return np.array(found, dtype=np.uint64)
+
+    def _whole(self, service: str) -> Spans:
+        rows = self.rows.get(service)
+        if rows is not None:
+            return _merged([(a, b) for a, b, _ in rows])
+        begin = self.frame.store.first_events(service, [LARGEST])[0]
+        return [(begin, int(self.frame.now[0]))] if begin < LARGEST else []
+
+
+def _merged(spans: Sequence[tuple[int, int]]) -> Spans:
+    result: Spans = []
+    for begin, end in sorted(spans):
+        if result and begin <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], end))
+        else:
+            result.append((begin, end))
+    return result

@@ -1,0 +1,102 @@
+"""Who belongs to which entity at which dates, and how old they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.engines.compiled import kernel
+from features.engines.question import microseconds
+from features.engines.reading.frame import ALL, Frame
+from features.engines.reading.store import Columns
+
+__all__ = ["Members", "ages_of", "members_of", "stays_of"]
+
+
+@dataclass(frozen=True)
+class Members:
+    """Who belongs to which entity at which dates: entity h's members are rows `start[h]:start[h + 1]`, by person.
+
+    `settled` are the dates at which the member has lived there for as long as the cohort asks.
+    """
+
+    start: NDArray[np.int64]
+    person: NDArray[np.int64]
+    mask: NDArray[np.uint64]
+    settled: NDArray[np.uint64]
+
+    @property
+    def most(self) -> int:
+        """The most members that an entity has over all dates."""
+        return int(np.diff(self.start).max(initial=0))
+
+    @property
+    def owner(self) -> NDArray[np.int64]:
+        """The entity of each row."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
+
+    def any_of(self, masks: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return, by entity, the dates at which any member's mask holds."""
+        if not len(self.person):
+            return np.zeros(len(self.start) - 1, np.uint64)
+        # reduceat gives a wrong value for an empty group, so an empty row is added and empty groups are cleared.
+        folded = np.bitwise_or.reduceat(np.append(masks, np.uint64(0)), self.start[:-1])
+        return np.where(np.diff(self.start) > 0, folded, np.uint64(0)).astype(np.uint64)
+
+
+def stays_of(frame: Frame) -> tuple[Columns, NDArray[np.uint64]]:
+    """Return the rows of `residence` and the dates at which each is visible and in force."""
+    stays = frame.store.residence()
+    mask = np.zeros(len(stays["person"]), np.uint64)
+    kernel.span_masks(frame.times, stays["known"], stays["until"], stays["start"], stays["ended"], mask)
+    return stays, mask
+
+
+def members_of(
+    frame: Frame,
+    stays: Columns,
+    mask: NDArray[np.uint64],
+    kept_out: NDArray[np.uint64],
+    alive: NDArray[np.uint64],
+) -> Members:
+    """Return who belongs where, of those alive and not kept out."""
+    person, people = stays["person"].astype(np.int64), len(frame.codes.people)
+    mask = mask & ~kept_out[person] & alive[person]
+    settled = mask & _long_enough(frame, stays["start"])
+    if frame.by_person:
+        own = np.zeros(people, np.uint64)
+        np.bitwise_or.at(own, person, settled)
+        known = frame.since(np.searchsorted(frame.times, frame.store.first_known(), side="right"))
+        return Members(np.arange(people + 1), np.arange(people), known & ~kept_out & alive, own)
+    pairs, where = np.unique(stays["household"].astype(np.int64) * (people + 1) + person, return_inverse=True)
+    folded = np.zeros((2, len(pairs)), np.uint64)
+    np.bitwise_or.at(folded[0], where, mask)
+    np.bitwise_or.at(folded[1], where, settled)
+    household, person = np.divmod(pairs, people + 1)
+    start = np.searchsorted(household, np.arange(len(frame.codes.households) + 1))
+    return Members(start.astype(np.int64), person, folded[0], folded[1])
+
+
+def _long_enough(frame: Frame, start: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the dates at which a residence that began at `start` is as long as the cohort asks."""
+    period = frame.question.definition.cohort.resident
+    if period is None:
+        return np.full(len(start), ALL)
+    since = np.array([microseconds(frame.question.midnight(period.before(day))) for day in frame.dates])
+    return frame.since(np.searchsorted(since, start, side="left"))
+
+
+def ages_of(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.int16]]:
+    """Return (by person, the dates at which they live; by date and person, the age in whole years or -1)."""
+    rows = frame.store.births()
+    birth, death = rows["birth"].astype(np.int64), rows["death"].astype(np.int64)
+    alive = np.zeros(len(birth), np.uint64)
+    ages = np.full((len(frame.dates), len(birth)), -1, np.int16)
+    for k, day in enumerate(frame.dates):
+        today = day.year * 10000 + day.month * 100 + day.day
+        living = ((birth == 0) | (birth <= today)) & ((death == 0) | (death > today))
+        alive |= living.astype(np.uint64) << np.uint64(k)
+        ages[k] = np.where((birth > 0) & (birth <= today), (today - birth) // 10000, -1)
+    return alive, ages

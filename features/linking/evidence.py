@@ -1,0 +1,109 @@
+"""What services say about who people are: one line of evidence per reference, for linkage alone.
+
+Names are folded (no accents, case or marks) so that O'Neil and ONEIL are one; a short form counts as the names it may
+stand for; placeholder names say nothing. What may not be linked has been left out by then (linking_choices).
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from charter.contracts.files import read_json
+from charter.council.register import Register
+from charter.vault.vault import Vault
+from features.intake.database import literal
+from features.linking.corrections import correct_people, filed_in
+
+__all__ = ["gather"]
+
+_SHORT_FORMS = Path(__file__).with_name("short_forms.csv")
+_PLACEHOLDERS = ("baby", "babe", "infant", "twin", "unborn", "unknown", "notknown", "child", "test", "na")
+_WEEKS_TO_MOVE = 6
+"""Somebody who left one home and is said to live at another comes there within this many weeks, more often than not."""
+_ANYWHERE = "events", "addresses", "coverage", "protected"
+
+
+def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, register: Register) -> None:
+    """Make the tables `said_people` (as read, put right by what residents said), `refs` and `evidence` (one per ref).
+
+    refs: every reference and its service.
+    evidence: ref, service, forename, forename_forms (what it may stand for), surname, birth_date, sex, homes (all known
+    pseudonyms), came and gone (weeks in which they came to a home, and those within which somebody who left one comes
+    to another), born_by (the latest day of birth that the service's youngest age leaves), shared_key. Of several values
+    the newest counts.
+    """
+    said = pq.read_table(BytesIO(vault.get_set(snapshot.name, "people")))
+    database.register("said_people_arrow", said)
+    database.execute("create table said_people as select * from said_people_arrow")
+    database.unregister("said_people_arrow")
+    correct_people(database, filed_in(vault))
+    records = snapshot / "records"
+    anywhere = " union ".join(
+        f"select ref, service from read_parquet({literal(str(records / f'{name}.parquet'))})" for name in _ANYWHERE
+    )
+    database.execute(f"create table refs as select distinct ref, service from said_people union {anywhere}")
+    database.execute(
+        f"create table short_forms as select short, list(forename order by forename) as forms "
+        f"from read_csv({literal(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short"
+    )
+    youngest = ", ".join(f"{literal(source.service)}: {source.youngest_age}" for source in register.sources)
+    taken_at = str(read_json(snapshot / "manifest.json")["taken_at"])[:19]
+    placeholders = ", ".join(literal(name) for name in _PLACEHOLDERS)
+    addresses = literal(str(records / "addresses.parquet"))
+    database.execute(
+        f"""
+        create table evidence as
+        with folded as (
+            select ref, service, nullif({_folded("forename")}, '') as forename,
+                   nullif({_folded("surname")}, '') as surname, birth_date, sex, household_id, shared_key,
+                   known_at
+            from said_people
+        ),
+        homes as (
+            select ref, list(distinct household_id order by household_id) as homes from (
+                select ref, household_id from folded where household_id is not null
+                union select ref, household_id from read_parquet({addresses}))
+            group by ref
+        ),
+        moves as (
+            select ref, list_sort(list_distinct(list({_week("start")}))) as came,
+                   list_sort(list_distinct(flatten(list(range({_week('"end"')}, {_week('"end"')} + {_WEEKS_TO_MOVE})
+                   ) filter ("end" is not null)))) as gone,
+                   max(coalesce("end", {literal(taken_at)}::timestamp))
+                       - to_years(any_value(coalesce(map {{{youngest}}}[service], 0))) as born_by
+            from read_parquet({addresses}) group by ref
+        ),
+        newest as (
+            select ref, service,
+                   arg_max(forename, {_order("forename")})
+                       filter (forename is not null and forename not in ({placeholders})) as forename,
+                   arg_max(surname, {_order("surname")}) filter (surname is not null) as surname,
+                   arg_max(birth_date, {_order("birth_date")}) filter (birth_date is not null) as birth_date,
+                   max(sex) as sex, max(shared_key) as shared_key
+            from folded group by ref, service
+        )
+        select n.*, coalesce(s.forms, []::varchar[]) as forename_forms, coalesce(h.homes, []::varchar[]) as homes,
+               coalesce(m.came, []::bigint[]) as came, coalesce(m.gone, []::bigint[]) as gone,
+               if(map {{{youngest}}}[service] > 0, m.born_by::date, null) as born_by
+        from newest n left join short_forms s on s.short = n.forename left join homes h using (ref)
+        left join moves m using (ref)
+        """
+    )
+
+
+def _folded(column: str) -> str:
+    return f"regexp_replace(lower(strip_accents({column})), '[^a-z]', '', 'g')"
+
+
+def _week(column: str) -> str:
+    """Return the number of the week of a time, from 1 January 1900."""
+    return f"(date_diff('day', timestamp '1900-01-01', {column}) // 7)"
+
+
+def _order(column: str) -> str:
+    """Return what makes the newest value win, and among equally new ones always the same."""
+    return f"(coalesce(known_at, timestamp '1900-01-01'), {column})"

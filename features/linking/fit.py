@@ -1,0 +1,94 @@
+"""Fits linkage parameters apart from the data they are used on: `python -m features.linking.fit COUNCIL WORKSPACE`.
+
+Takes a pulled fictional borough with the truth beside its extracts, and prints the share of each level among pairs of
+one person's references (m) and among random pairs of two people (u), to be rounded into parameters.toml by hand.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import duckdb
+
+from charter.contracts.workspace import Workspace
+from charter.council.council import Council
+from charter.council.register import Register
+from charter.errors import DataError
+from charter.vault.key import Key
+from charter.vault.vault import Vault
+from features.intake.database import connect
+from features.intake.snapshot import newest
+from features.linking.accuracy import load_truth
+from features.linking.evidence import gather
+from features.linking.match_scores import condition
+from features.linking.parameters import Parameters
+
+__all__ = ["shares"]
+
+_RANDOM_PAIRS = 4_000_000
+
+
+def shares(database: duckdb.DuckDBPyConnection, parameters: Parameters) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return (m, u) of each (comparison, level): shares of the pairs in which both records say anything."""
+    database.execute("create or replace table told as select e.*, t.person from evidence e join truth t using (ref)")
+    database.execute(
+        "create or replace table same as select l as l, r as r from told l join told r "
+        "on l.person = r.person and l.ref < r.ref"
+    )
+    side = 2000
+    database.execute(
+        "create or replace table other as select l as l, r as r "
+        f"from (select * from told order by hash(ref) limit {side}) l "
+        f"cross join (select * from told order by hash(ref, 1) limit {_RANDOM_PAIRS // side}) r "
+        "where l.person <> r.person"
+    )
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    for comparison, levels in parameters.levels.items():
+        counts = [_count(database, pairs, comparison, [level.name for level in levels]) for pairs in ("same", "other")]
+        for place, level in enumerate(levels):
+            m, u = (of[place] / sum(of) for of in counts)
+            found[(comparison, level.name)] = (m, u)
+    return found
+
+
+def _count(database: duckdb.DuckDBPyConnection, pairs: str, comparison: str, names: list[str]) -> list[int]:
+    """Return how many pairs reach each level first, of those in which both say anything."""
+    cases = " ".join(f"when {condition(comparison, name)} then {place}" for place, name in enumerate(names))
+    flat = "select " + ", ".join(
+        f"l.{name} as {name}_l, r.{name} as {name}_r"
+        for name in ("forename", "forename_forms", "surname", "birth_date", "homes", "came", "gone", "sex")
+    )
+    rows = dict(
+        database.execute(
+            f"select level, count(*) from (select case when {condition(comparison, None)} then -1 {cases} end as level "
+            f"from ({flat} from {pairs})) where level >= 0 group by level"
+        ).fetchall()
+    )
+    return [int(rows.get(place, 0)) for place in range(len(names))]
+
+
+def main(council_folder: Path, root: Path) -> None:
+    """Print the shares of every level for the newest snapshot of the workspace."""
+    council, workspace = Council.load(council_folder), Workspace(root, "")
+    key, register, parameters = (
+        Key.load(council, workspace),
+        Register.load(council_folder / "register.toml"),
+        Parameters.load(),
+    )
+    snapshot = newest(workspace.store)
+    if snapshot is None:
+        raise DataError("there is no snapshot to fit on.", "Run `sooner synth --seed 4242`, then `sooner pull`.")
+    with connect(key) as database:
+        gather(database, Vault.open(workspace.vault, key), snapshot, register)
+        load_truth(database, key, workspace.extracts / "truth" / "references.parquet")
+        for (comparison, level), (m, u) in shares(database, parameters).items():
+            print(f"{comparison:12} {level:42} m = {m:.4f}  u = {u:.7f}")
+        pairs, records = database.execute("select (select count(*) from same), (select count(*) from told)").fetchall()[
+            0
+        ]
+        print(f"prior = {2 * pairs / records**2:.8f}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

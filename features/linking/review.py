@@ -1,0 +1,233 @@
+"""The clerical review: pairs of records too close to call, side by side, and what a named role says of them.
+
+A pair is named by the beginnings of its references' pseudonyms, `3f9c1a2b4c5d-9e01...`. Its evidence is in words and
+says nothing of whom; names, dates of birth and addresses come from the vault, for a role that may review and gives a
+reason, are logged before they are shown, and are written to no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from charter.acts import ACTS
+from charter.contracts.workspace import Workspace
+from charter.errors import CharterError, DataError, UsageError
+from charter.invocation import Invocation
+from charter.vault.key import Key
+from charter.vault.vault import Log, Vault
+from features.intake.database import literal
+from features.linking.judgements import SAYINGS, Judgement, append
+from features.linking.people import Pair
+
+__all__ = ["Candidate", "decide", "keep_review", "pairs_of", "require_reviewer", "shown", "undecided"]
+
+_SHORTEST = 12
+"""Digits of a pseudonym that name a reference: two of a million share them in fewer than one council in 500."""
+_WITHHELD = "protected address"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Two references: how likely they are one person (bits; None if not scored), on what evidence, from which services.
+
+    `services` are those of every reference that either's person has.
+    """
+
+    one: str
+    other: str
+    weight: float | None
+    evidence: str
+    services: tuple[tuple[str, ...], tuple[str, ...]]
+
+    @property
+    def name(self) -> str:
+        """What the pair is called."""
+        return f"{self.one[:_SHORTEST]}-{self.other[:_SHORTEST]}"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values: nothing that names anybody."""
+        return {
+            "pair": self.name,
+            "weight": self.weight,
+            "evidence": self.evidence,
+            "services": [list(side) for side in self.services],
+        }
+
+
+def keep_review(database: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
+    """Make the table `review` (one, other, weight, evidence)."""
+    columns: Sequence[Sequence[Any]] = list(zip(*pairs, strict=True)) or [(), (), (), ()]
+    kinds = {"one": pa.string(), "other": pa.string(), "weight": pa.float64(), "evidence": pa.string()}
+    rows = pa.table({name: pa.array(of, kind) for (name, kind), of in zip(kinds.items(), columns, strict=True)})
+    database.register("review_arrow", rows)
+    database.execute("create or replace table review as select * from review_arrow")
+    database.unregister("review_arrow")
+
+
+def require_reviewer(role: str, reason: str) -> None:
+    """Raise CharterError unless `role` may review links and says why."""
+    if role not in ACTS["link.review"]:
+        raise CharterError(
+            f"the role {role!r} may not review links.",
+            f"Give --role, one of: {', '.join(sorted(ACTS['link.review']))}.",
+        )
+    if not reason.strip():
+        raise CharterError("nobody is identified without a reason.", "Say why in --reason.")
+
+
+def _open(snapshot: Path) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the views `links` (those in use) and `review` of a linked snapshot."""
+    database = duckdb.connect()
+    for name, where in (("links", "where used"), ("review", "")):
+        path = snapshot / "tables" / f"{name}.parquet"
+        if not path.exists():
+            raise DataError(
+                f"the snapshot {snapshot.name} was linked before pairs were kept for review.",
+                "Link a new snapshot: `sooner pull`, then `sooner link`.",
+            )
+        database.execute(f"create view {name} as select * from read_parquet({literal(str(path))}) {where}")
+    return database
+
+
+def undecided(workspace: Workspace) -> Sequence[Candidate]:
+    """Return the pairs of the newest linked snapshot that lie between two and one, the likeliest first."""
+    with _open(workspace.snapshot()) as database:
+        rows = database.execute(
+            "select one, other, weight, evidence from review semi join (select ref as one from links) using (one) "
+            "semi join (select ref as other from links) using (other) order by weight desc, one, other"
+        ).fetchall()
+        return _with_services(database, rows)
+
+
+def pairs_of(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
+    """Return the links that hold one person together, so that a wrong one can be judged different.
+
+    Raises DataError for a person of whom no two records are linked.
+    """
+    with _open(workspace.snapshot()) as database:
+        rows = database.execute(
+            "select least(ref, other_ref), greatest(ref, other_ref), weight, evidence from links "
+            "where person_id = ? and other_ref is not null order by weight nulls last, ref",
+            [person_id],
+        ).fetchall()
+        if not rows:
+            raise DataError(f"no two records are linked as {person_id!r}.", "Take the pseudonym from the case page.")
+        own = dict(database.execute("select ref, service from links where person_id = ?", [person_id]).fetchall())
+        return [
+            Candidate(one, other, weight, evidence, ((own.get(one, ""),), (own.get(other, ""),)))
+            for one, other, weight, evidence in rows
+        ]
+
+
+def _with_services(database: duckdb.DuckDBPyConnection, rows: Sequence[Any]) -> Sequence[Candidate]:
+    services: Mapping[str, list[str]] = dict(
+        database.execute(
+            "with of_person as (select person_id, list(distinct service order by service) as services from links "
+            "group by person_id) select ref, services from links join of_person using (person_id) "
+            "where ref in (select one from review union select other from review)"
+        ).fetchall()
+    )
+    return [
+        Candidate(one, other, weight, evidence, (tuple(services[one]), tuple(services[other])))
+        for one, other, weight, evidence in rows
+    ]
+
+
+def decide(
+    invocation: Invocation, said: Iterable[str], *, role: str, reason: str, log: Log, now: datetime | None = None
+) -> Sequence[Judgement]:
+    """File what a role says of pairs, each as `PAIR=same`, `=different` or `=cannot_tell`; return the judgements.
+
+    Any two references of the newest linked snapshot may be judged, linked or not. All are filed or none: raises
+    CharterError for a role that may not, UsageError for what can't be read or names no two references.
+    """
+    require_reviewer(role, reason)
+    at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    with _open(invocation.workspace.snapshot()) as database:
+        judgements = [_judgement(database, text, role, at) for text in said]
+    for one in judgements:
+        log({"action": "link review", "reason": reason, "subjects": list(one.pair), "count": 2, "says": one.says})
+    append(invocation.workspace, judgements)
+    return judgements
+
+
+def _judgement(database: duckdb.DuckDBPyConnection, text: str, role: str, at: str) -> Judgement:
+    pair, _, says = text.partition("=")
+    if says not in SAYINGS or pair.count("-") != 1:
+        raise UsageError(f"{text!r} judges no pair.", f"Write PAIR=SAYING, a saying of: {', '.join(SAYINGS)}.")
+    one, other = sorted(_reference(database, part) for part in pair.split("-"))
+    if one == other:
+        raise UsageError(f"{pair!r} names one reference twice.", "Name two, as the list does.")
+    return Judgement(one, other, says, role, at)
+
+
+def _reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
+    found = database.execute("select ref from links where starts_with(ref, ?) limit 2", [beginning]).fetchall()
+    if len(beginning) < _SHORTEST or len(found) != 1:
+        raise UsageError(
+            f"{beginning!r} is the beginning of {'no' if not found else 'more than one'} reference.",
+            f"Give {_SHORTEST} digits or more of a pseudonym, as `sooner link --review` prints them.",
+        )
+    return str(found[0][0])
+
+
+def shown(
+    invocation: Invocation, candidates: Sequence[Candidate], *, role: str, reason: str, log: Log
+) -> Sequence[Sequence[Sequence[str]]]:
+    """Return for each candidate two sides, each of lines about one record: service, name, birth date, sex, home.
+
+    Read from the vault after writing role, reason and persons to `log`. A protected home's address is not given.
+    """
+    require_reviewer(role, reason)
+    workspace = invocation.workspace
+    snapshot = workspace.snapshot()
+    vault = Vault.open(workspace.vault, Key.load(invocation.council, workspace))
+    with _open(snapshot) as database:
+        refs = sorted({ref for one in candidates for ref in (one.one, one.other)})
+        database.execute("create temp table asked as select unnest($1::varchar[]) as ref", [refs])
+        whose: Mapping[str, str] = dict(
+            database.execute("select ref, person_id from links join asked using (ref)").fetchall()
+        )
+        vault.identify(whose.values(), role=role, reason=reason, log=log)
+        for name in ("people", "places"):
+            database.register(f"said_{name}", pq.read_table(BytesIO(vault.get_set(snapshot.name, name))))
+        lines: dict[str, list[str]] = {}
+        for ref, line in database.execute(_SIDE.format(withheld=literal(_WITHHELD))).fetchall():
+            lines.setdefault(ref, []).append(line)
+        sides = []
+        for one in candidates:
+            merged = whose[one.one] == whose[one.other]
+            sides.append([_own(database, ref, merged, lines) for ref in (one.one, one.other)])
+        return sides
+
+
+_SIDE = """
+    with place as (select household_id, any_value(address order by address) as address, max(kind) as kind
+                   from said_places group by household_id)
+    select distinct s.ref, concat_ws(', ', s.service, nullif(trim(concat_ws(' ', s.forename, s.surname)), ''),
+               'born ' || s.birth_date, s.sex, if(p.kind = 'protected', {withheld}, p.address)) as line
+    from said_people s left join place p using (household_id)
+    where s.ref in (select ref from links where person_id in (
+        select person_id from links join asked using (ref)))
+    order by all
+"""
+
+
+def _own(
+    database: duckdb.DuckDBPyConnection, ref: str, merged: bool, lines: Mapping[str, Sequence[str]]
+) -> Sequence[str]:
+    """Return the lines of one side: of the reference alone where both are one person now, else of the whole person."""
+    refs = [ref]
+    if not merged:
+        query = "select ref from links where person_id = (select person_id from links where ref = ?) order by ref"
+        refs = [row[0] for row in database.execute(query, [ref]).fetchall()]
+    return [line for one in refs for line in lines.get(one, ())]

@@ -1,0 +1,1 @@
+"""A resident's rights over what is held, carried out on every snapshot."""

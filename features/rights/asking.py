@@ -1,0 +1,240 @@
+"""A resident's rights over what is held: object, withdraw, restrict, erase, each carried out at once and certified.
+
+The person is found by a service and its reference, which is hashed and not kept. The request goes into the ledger
+first (rights_ledger); then every snapshot is brought in line with the ledger (`replay`), which may be repeated: what
+was carried out has a tombstone. Of the person nothing else changes, and of nobody else anything at all.
+
+    restrict                         a choice is in force; records stay, unused
+    object, withdraw for a purpose   a choice is in force for that purpose
+    object, withdraw for all         and the records of that service (or of all) are removed
+    erase                            and who they are is removed too
+    overrule                         a named role ends an objection or restriction; records come with the next delivery
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from charter.acts import ACTS
+from charter.contracts.files import read_json
+from charter.contracts.workspace import Workspace
+from charter.council.register import Register
+from charter.errors import CharterError, DataError, UsageError
+from charter.invocation import Invocation
+from charter.purposes import PURPOSES
+from charter.vault.key import Key
+from charter.vault.rights_ledger import ACTIONS, BY, Request, append, carried_out, read
+from charter.vault.vault import Vault
+from features.forget import forget
+from features.intake.database import literal
+from features.linking.choices_in_force import choices_of, overruled
+from features.linking.judgements import drop
+from features.permission import ALL
+from features.rights.carrying import Carrying
+
+__all__ = ["Certificate", "Room", "ask", "overrule", "reference_of", "references_of", "replay"]
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room's `forget`, which takes people out of what it holds, and the purposes that it holds them for."""
+
+    forget: Callable[[Iterable[str], Workspace], int]
+    purposes: Collection[str]
+
+    def concerned(self, request: Request) -> bool:
+        """Whether a request is about what the room does: lifting a choice removes nothing."""
+        return request.action != "overrule" and (request.purpose == ALL or request.purpose in self.purposes)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was done on a request: counts, ids and times alone."""
+
+    request: str
+    action: str
+    filed_at: str
+    service: str
+    purpose: str
+    people: tuple[str, ...]
+    rows_removed: Mapping[str, Mapping[str, int]]
+    matrices_dropped: int
+
+
+def ask(
+    invocation: Invocation,
+    action: str,
+    *,
+    through: str,
+    reference: str,
+    service: str = ALL,
+    purpose: str = ALL,
+    by: str = BY[0],
+    now: datetime | None = None,
+    rooms: Sequence[Room] = (),
+) -> Certificate:
+    """File a resident's request and carry it out. The writer lock is the caller's.
+
+    `rooms`: the other rooms, which forget before this one drops the matrices that say whose rows are whose.
+
+    `through` and `reference` name the person as one service knows them; `service` and `purpose` are what the request
+    is about. Raises UsageError for an unknown word, DataError where nobody is known under the reference.
+    """
+    workspace, council = invocation.workspace, invocation.council
+    register = Register.load(council.folder / "register.toml")
+    if action not in ACTIONS:
+        raise UsageError(f"{action!r} is not a right that can be used here.", f"Choose one of: {', '.join(ACTIONS)}.")
+    if purpose != ALL and purpose not in PURPOSES:
+        raise UsageError(f"{purpose!r} is not a purpose.", f"Choose one of: {', '.join(PURPOSES)}.")
+    if by not in BY:
+        raise UsageError(f"{by!r} says nothing of who asks.", f"Choose one of: {', '.join(BY)}.")
+    if service != ALL:
+        register.source(service)
+    key = Key.load(council, workspace)
+    Vault.open(workspace.vault, key)  # Another key would find nobody: better to say that it is another.
+    ref = reference_of(key, register, through, reference)
+    refs = references_of(workspace, ref, service)
+    request = Request(action, _text(now), through, ref, refs, service, purpose, by)
+    append(workspace, request)
+    return replay(invocation, rooms)[request.id]
+
+
+def overrule(
+    invocation: Invocation, request: str, *, role: str, now: datetime | None = None, rooms: Sequence[Room] = ()
+) -> Certificate:
+    """File a named role's decision that an objection or restriction does not stand, and carry it out.
+
+    A withdrawal or an erasure can't be overruled. Raises UsageError for an unknown request, CharterError for a role
+    that may not. The writer lock is the caller's.
+    """
+    workspace = invocation.workspace
+    found = next((one for one in read(workspace) if one.id == request), None)
+    if found is None:
+        raise UsageError(f"there is no request {request}.", "Take its id from its certificate.")
+    if role not in ACTS["objection.overrule"]:
+        able = ", ".join(sorted(ACTS["objection.overrule"]))
+        raise CharterError(f"the role {role!r} may not overrule a resident.", f"These roles may: {able}.")
+    if found.action not in ("object", "restrict"):
+        raise CharterError(
+            f"the request {request} is to {found.action}: nobody can overrule that.", "It stands; leave it in force."
+        )
+    answer = Request(
+        "overrule", _text(now), found.through, found.ref, found.refs, found.service, found.purpose,
+        answers=found.id, decided_by=role,
+    )  # fmt: skip
+    append(workspace, answer)
+    return replay(invocation, rooms)[answer.id]
+
+
+def _text(moment: datetime | None) -> str:
+    return (moment or datetime.now(UTC)).isoformat()
+
+
+def reference_of(key: Key, register: Register, through: str, reference: str) -> str:
+    """Return how a service's reference is known here; the people of a canonical delivery keep the id they have."""
+    source = register.source(through)
+    return reference if source.format == "canonical" else key.pseudonym("reference", source.service, reference)
+
+
+def _snapshots(workspace: Workspace) -> Sequence[Path]:
+    return sorted(path.parent for path in workspace.store.glob("*/manifest.json"))
+
+
+def references_of(workspace: Workspace, ref: str, service: str) -> tuple[str, ...]:
+    """Return the references, of the service asked about, of whoever the reference belongs to in any snapshot.
+
+    Raises DataError where nobody is known under it.
+    """
+    found: set[str] = set()
+    known = False
+    with duckdb.connect() as database:
+        for snapshot in _snapshots(workspace):
+            if not (snapshot / "tables" / "links.parquet").exists():
+                continue
+            links = _table(snapshot, "links")
+            rows = database.execute(
+                f"select ref, service from {links} where person_id in (select person_id from {links} where ref = ?)",
+                [ref],
+            ).fetchall()
+            known = known or bool(rows) or _canonical(database, snapshot, ref)
+            found |= {of for of, by in rows if service in (ALL, by)}
+    if not known:
+        raise DataError(
+            "nobody is known under that reference of that service.",
+            "Check the service and the reference; who may not be linked is not held here. Nothing was filed.",
+        )
+    return tuple(sorted(found | {ref}))
+
+
+def _table(snapshot: Path, name: str) -> str:
+    return f"read_parquet({literal(str(snapshot / 'tables' / f'{name}.parquet'))})"
+
+
+def _canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: str) -> bool:
+    """Whether a canonical delivery gave a person this id."""
+    if not (snapshot / "records" / "canonical_events.parquet").exists():
+        return False
+    found = database.execute(f"select 1 from {_table(snapshot, 'people')} where person_id = ?", [person]).fetchall()
+    return bool(found)
+
+
+def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, Certificate]:
+    """Bring every snapshot in line with the ledger; return a certificate for each request carried out just now.
+
+    Requests that already have a tombstone in a snapshot are done there. The writer lock is the caller's.
+    """
+    workspace, council = invocation.workspace, invocation.council
+    requests = read(workspace)
+    if not requests:
+        return {}
+    key = Key.load(council, workspace)
+    vault = Vault.open(workspace.vault, key)
+    by_id = {request.id: request for request in requests}
+    lifted = overruled(requests)
+    honoured = {snapshot: carried_out(snapshot) for snapshot in _snapshots(workspace)}
+    certificates: dict[str, Certificate] = {}
+    for request in requests:
+        if request.action not in (*ACTIONS, "overrule"):
+            continue
+        rows: dict[str, Mapping[str, int]] = {}
+        people: set[str] = set()
+        for snapshot, done in honoured.items():
+            if request.id in done:
+                continue
+            clears = request.clears and request.id not in lifted
+            carried = Carrying(snapshot, request, key, vault, council, clears=clears)
+            rows[snapshot.name] = carried.out(choices_of(request, by_id, _taken_at(snapshot)))
+            people |= carried.people
+        if rows:
+            if request.action == "erase":
+                drop(workspace, frozenset(request.refs))
+            for room in rooms:
+                if room.concerned(request):
+                    room.forget(people, workspace)
+            certificates[request.id] = _certificate(request, people, rows, forget(people, workspace))
+    return certificates
+
+
+def _taken_at(snapshot: Path) -> datetime:
+    taken = datetime.fromisoformat(read_json(snapshot / "manifest.json")["taken_at"])
+    return taken.astimezone(UTC).replace(tzinfo=None)
+
+
+def _certificate(
+    request: Request, people: Collection[str], rows: Mapping[str, Mapping[str, int]], dropped: int
+) -> Certificate:
+    return Certificate(
+        request.id,
+        request.action,
+        request.filed_at,
+        request.service,
+        request.purpose,
+        tuple(sorted(people)),
+        rows,
+        dropped,
+    )

@@ -1,0 +1,68 @@
+"""A list on paper, for the day the network is down: numbered, expiring, logged, and saying what it is not."""
+
+from __future__ import annotations
+
+from charter.errors import UsageError
+from charter.invocation import Invocation
+from serving.casework.view import day_words, list_words, row
+from serving.desk import Desk
+from serving.identity import Identity
+from serving.store.store import now_text
+from serving.suspension import feeds_of, require_running
+
+__all__ = ["printed"]
+
+_LIMITS = (
+    "It orders whom to think about first when places are few. You decide.",
+    "It is not evidence of harm, and not for court, enforcement or fraud work.",
+    "Households that are not listed may need help as much.",
+)
+
+
+def printed(invocation: Invocation, team_id: str) -> str:
+    """Return a team's newest list as plain text to print; the copy's number is that of its line in the audit log.
+
+    Raises UsageError for an unknown team or one without a list, BlockedError while it is suspended.
+    """
+    desk = Desk.open(invocation, demo=False, chain="print")
+    try:
+        team = desk.team(team_id)
+        header = desk.store.current_list(desk.programme, team_id) if team else None
+        if team is None or header is None:
+            known = ", ".join(one.id for one in invocation.council.teams)
+            raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {known}; or run `sooner rank`.")
+        manifest = desk.manifest(header.bundle)
+        models = [str(manifest.get(name, "")) for name in ("id", "release")]
+        require_running(invocation.workspace, team=team_id, feeds=feeds_of(manifest), models=models)
+        if desk.expired(header):
+            raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
+        who = Identity("command", "operator", frozenset({team_id}))
+        standing = [one for one in desk.store.worked(header, now_text()) if not one.removed]
+        held = {one.id: desk.record(one) for one in standing}
+        persons = desk.people(who, held, "printed list")
+        copy = desk.store.log(
+            who, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
+        )
+        until = day_words(desk.day(header.expires_at))
+        lines = [
+            f"{desk.settings.title}: {team.title}",
+            f"Copy {copy.digest[:8].upper()} of {header.id}. {list_words(header, desk.day)}.",
+            f"Destroy this copy after {until}.",
+            "",
+        ]
+        for one in standing:
+            line = row(one, held[one.id], manifest, desk.settings, persons)
+            workers = ", ".join(line.workers) or "no open work seen"
+            late = f"; not seen or late: {', '.join(line.unseen)}" if line.unseen else ""
+            lines += [
+                f"{line.rank:>3}. {line.household} ({line.reference}), youngest {line.youngest}, {line.people} people",
+                f"     {line.need}",
+                f"     Why now: {line.why_now}",
+                f"     Status: {line.status_title}. Working with them: {workers}",
+                f"     Data to {line.data_to or 'not known'}{late}",
+                "",
+            ]
+        lines += [*_LIMITS, f"Worried that somebody isn't safe? Don't wait for a list: {invocation.council.contact}"]
+        return "\n".join(lines)
+    finally:
+        desk.store.close()

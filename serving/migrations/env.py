@@ -1,9 +1,0 @@
-"""Runs migrations on the connection that `serving.database` hands over; there is no other way in."""
-
-from alembic import context
-
-from serving.tables import metadata
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
-with context.begin_transaction():
-    context.run_migrations()

@@ -1,0 +1,219 @@
+"""The bundle: a promoted model with its words, and nothing else that serving would need.
+
+    bundle/PROGRAMME/ID/
+      model.lgb        LightGBM native text, byte for byte the release's
+      manifest.json    contract `bundle`: features with their reasons, bands, calibration, services, decision
+      check.npz        rows made up from the seed `CHECK_SEED` and the margins the release gives them (no one's data)
+
+`bundle` makes it from a release and a definition; `Bundle.open` refuses one whose files are not the ones it was made
+with, and `self_test` one that does not give the check margins bit for bit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import SCHEMA_VERSION, check_document
+from charter.contracts.files import content_id, file_digest, new_folder, point, pointed, read_json, write_json
+from charter.contracts.workspace import Workspace
+from charter.errors import DataError
+from charter.invocation import Invocation
+from charter.rules.abstention import Sight
+from serving.ranking.scoring import Band, Model
+
+__all__ = ["NOT_ENOUGH", "Bundle", "bundle", "self_test"]
+
+NOT_ENOUGH = "Not enough is visible to say how likely a need is."
+"""What is said in place of a band's meaning."""
+
+CHECK_SEED = 20260928
+CHECK_ROWS = 64
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk: its manifest (contract `bundle`) and its model."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def open(cls, folder: Path) -> Bundle:
+        """Open the bundle in `folder`.
+
+        Raises DataError if its manifest breaks the contract, or its id or model is not the one the manifest names.
+        """
+        manifest = read_json(folder / "manifest.json")
+        check_document("bundle", manifest)
+        if manifest["id"] != _id(manifest):
+            raise DataError(f"the manifest of the bundle {manifest['id']} was edited.", "Promote the release again.")
+        if file_digest(folder / "model.lgb") != manifest["model_sha256"]:
+            raise DataError(
+                f"the model of the bundle {manifest['id']} is not the one that was promoted.",
+                "Promote the release again with `sooner promote`.",
+            )
+        return cls(folder, manifest)
+
+    @classmethod
+    def current(cls, workspace: Workspace) -> Bundle:
+        """Open the bundle that is served now; raise DataError where none was promoted yet."""
+        folder = pointed(workspace.bundle)
+        if folder is None:
+            raise DataError(f"no model of {workspace.programme} was promoted yet.", "Run `sooner promote`.")
+        return cls.open(folder)
+
+    @property
+    def id(self) -> str:
+        """The id: a hash of what the bundle holds."""
+        return str(self.manifest["id"])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the features, in the model's order."""
+        return tuple(feature["name"] for feature in self.manifest["features"])
+
+    @cached_property
+    def model(self) -> Model:
+        """The model, read once."""
+        return Model.read(
+            (self.folder / "model.lgb").read_text(encoding="utf-8"),
+            self.features,
+            self.manifest["calibration"],
+            self.manifest["bands"],
+        )
+
+    @cached_property
+    def sight(self) -> Sight | None:
+        """Whose likelihood is said; None for a release made before there was a rule, which says everybody's."""
+        return Sight.read(self.manifest["abstention"]) if "abstention" in self.manifest else None
+
+    def bands(self, rows: NDArray[np.float32], margins: NDArray[np.float64]) -> list[Band | None]:
+        """Return the band of each of `rows` (n, features), None where not enough is visible to say."""
+        likelihoods = self.model.likelihoods(margins).tolist()
+        enough = self.sight.enough(rows).tolist() if self.sight else [True] * len(rows)
+        return [self.model.band(one) if seen else None for one, seen in zip(likelihoods, enough, strict=True)]
+
+
+def bundle(
+    invocation: Invocation, release_folder: Path, services: Mapping[str, Mapping[str, Any]], *, activate: bool = True
+) -> Path:
+    """Make the bundle of the release in `release_folder`, test it, make it current and return its folder.
+
+    `services`: by service, at least `title`, `contact`, `promised_lag_days` and `display` (register.toml).
+    Raises DataError if the release breaks its contract, its files are not those it names, or the self-test fails:
+    then the bundle served before stays.
+    """
+    release = read_json(release_folder / "manifest.json")
+    check_document("release", release)
+    text = (release_folder / "model.lgb").read_bytes()
+    if hashlib.sha256(text).hexdigest() != release["model_sha256"]:
+        raise DataError(f"the model of the release {release['id']} was changed.", "Promote it again.")
+    definition = _definition(invocation.workspace, release_folder, release)
+    by_name = {feature["name"]: feature for feature in definition["features"]}
+    missing = [name for name in release["features"] if name not in by_name]
+    if missing:
+        raise DataError(
+            f"the definition has no feature {missing[0]}, which the release's model uses.", "Train again, then promote."
+        )
+    manifest: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "snapshot": release["snapshot"],
+        "inputs": {"release": file_digest(release_folder / "manifest.json"), "model.lgb": release["model_sha256"]},
+        "programme": release["programme"],
+        "release": release["id"],
+        "model": release["model"],
+        "model_sha256": release["model_sha256"],
+        "definition": release["definition"],
+        "entity": definition["entity"],
+        "cohort": definition["cohort"]["title"],
+        "outcome": {key: definition["outcome"][key] for key in ("title", "horizon")},
+        "features": [by_name[name] for name in release["features"]],
+        "seen": list(release.get("seen", ())),
+        "bands": release["bands"],
+        "calibration": release["calibration"],
+        "services": {name: dict(service) for name, service in sorted(services.items())},
+        "decision": release.get("decision", {}),
+        "synthetic": release["synthetic"],
+    }
+    for name in ("charter_sha256", "abstention"):
+        if name in release:
+            manifest[name] = release[name]
+    manifest["id"] = _id(manifest)
+    check_document("bundle", manifest)
+    folder: Path = invocation.workspace.bundle / manifest["id"]
+    rows = check_rows(len(manifest["features"]))
+    with new_folder(folder) as beside:
+        (beside / "model.lgb").write_bytes(text)
+        write_json(beside / "manifest.json", manifest)
+        made = Bundle.open(beside)
+        np.savez(beside / "check.npz", rows=rows, margins=made.model.margins(rows))
+    self_test(Bundle.open(folder), release_folder)
+    if activate:
+        point(invocation.workspace.bundle, manifest["id"])
+    return folder
+
+
+def check_rows(features: int) -> NDArray[np.float32]:
+    """Return made-up rows (CHECK_ROWS, features) for the self-test: seeded numbers, some of them not seen."""
+    numbers = np.random.default_rng(CHECK_SEED)
+    rows = np.round(numbers.exponential(5.0, (CHECK_ROWS, features))).astype(np.float32)
+    rows[numbers.random(rows.shape) < 0.2] = np.nan
+    return rows
+
+
+def self_test(made: Bundle, release_folder: Path | None = None) -> None:
+    """Raise DataError unless the bundle gives the margins it should, bit for bit, and explains them.
+
+    Compared are the margins stored when the bundle was made and, with `release_folder`, training's own: the model
+    file there, and `check.npz` (rows, margins) if training left one.
+    """
+    with np.load(made.folder / "check.npz", allow_pickle=False) as stored:
+        rows, margins = stored["rows"], stored["margins"]
+    _same(made, rows, margins)
+    if release_folder is not None:
+        text = (release_folder / "model.lgb").read_text(encoding="utf-8")
+        trained = Model.read(text, made.features, made.manifest["calibration"], made.manifest["bands"])
+        _same(made, rows, trained.margins(rows))
+        if (release_folder / "check.npz").exists():
+            with np.load(release_folder / "check.npz", allow_pickle=False) as left:
+                _same(made, left["rows"], left["margins"])
+    explained, base = made.model.contributions(rows)
+    if not np.allclose(explained.sum(axis=1) + base, margins, rtol=0, atol=1e-6):
+        raise DataError(
+            f"the reasons of the bundle {made.id} don't add up to its scores.", "Report this: it should not happen."
+        )
+
+
+def _same(made: Bundle, rows: NDArray[np.float32], margins: NDArray[np.float64]) -> None:
+    if made.model.margins(rows).tobytes() != np.ascontiguousarray(margins, dtype=np.float64).tobytes():
+        raise DataError(
+            f"the bundle {made.id} does not score as its release did, so it is not served.",
+            "Use the LightGBM version the model was trained with, or train again.",
+        )
+
+
+def _id(manifest: Mapping[str, Any]) -> str:
+    return content_id({key: value for key, value in manifest.items() if key != "id"})
+
+
+def _definition(workspace: Workspace, release_folder: Path, release: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the definition the model was trained with: beside the release, or else beside its matrix."""
+    places: Sequence[Path] = (release_folder, workspace.matrix / release["matrix"])
+    for place in places:
+        if (place / "definition.json").exists():
+            definition: Mapping[str, Any] = read_json(place / "definition.json")
+            check_document("definition", definition)
+            if definition["hash"] == release["definition"]:
+                return definition
+    raise DataError(
+        f"the definition {release['definition']} of the release {release['id']} is not there any more.",
+        "Build and train again, then promote.",
+    )

@@ -1,0 +1,152 @@
+"""Who is on which team's list: the published order (charter.rules.tie_break), cut at each team's capacity."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import Matrix, MatrixDate
+from charter.council.council import Council
+from charter.errors import DataError
+from charter.rules.tie_break import order, rank_within
+from serving.ranking.bundle import Bundle
+from serving.store.store import IssuedList
+
+__all__ = ["Place", "below_of", "check_fits", "margins_of", "places_of", "scored", "teams_of"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row of the matrix ended up: its list, its place in it from 1, and how it came to be there.
+
+    `inclusion` is the probability with which it came to have a place: 1 by rank, less by lot.
+    """
+
+    row: int
+    header: IssuedList
+    rank: int
+    arm: str
+    inclusion: float = 1.0
+
+
+def scored(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64]:
+    """Return the margin of each row of one as-of date; raise DataError where the model doesn't fit the matrix."""
+    check_fits(bundle, matrix)
+    return bundle.model.margins(np.asarray(at.features, dtype=np.float32))
+
+
+def margins_of(bundle: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the margins of some rows by the bundle in the folder `bundle`: for a process that has only its path."""
+    return Bundle.open(Path(bundle)).model.margins(rows)
+
+
+def check_fits(bundle: Bundle, matrix: Matrix) -> None:
+    """Raise DataError unless the matrix was built for ranking, with the definition and features of the model."""
+    if matrix.manifest.get("purpose") != "rank":
+        raise DataError(
+            f"the matrix {matrix.manifest['id']} was built for {matrix.manifest.get('purpose', 'no stated purpose')}, "
+            "and a worklist needs one built for rank.",
+            "Run `sooner rank`: it builds that matrix itself.",
+        )
+    if matrix.definition["hash"] != bundle.manifest["definition"] or tuple(matrix.features) != bundle.features:
+        raise DataError(
+            f"the matrix {matrix.manifest['id']} has another definition than the model in use.",
+            "Train and promote with the new definition, or go back to the old one.",
+        )
+
+
+def teams_of(council: Council, at: MatrixDate) -> NDArray[np.str_]:
+    """Return the id of the team that serves each row's area on the as-of date; '' where none does. Shape (rows,)."""
+    codes, where = np.unique(at.area, return_inverse=True)
+    found = [council.team_of(code.decode(), at.as_of) for code in codes.tolist()]
+    names = np.array([team.id if team else "" for team in found], dtype=np.str_)
+    return names[where] if len(names) else np.empty(0, dtype=np.str_)
+
+
+def places_of(
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    headers: Mapping[str, IssuedList],
+    share: float = 0.0,
+) -> list[Place]:
+    """Return the places on the lists `headers` (by team), by team and rank.
+
+    A row that its list leaves out (`excluded`) takes no place: the next one moves up. The last `share` of the places
+    (rounded down) are drawn by lot from as many households below them as the team has places.
+    """
+    places: list[Place] = []
+    for _, found in groupby(_ordered(council, at, margins, headers), key=lambda place: place.header.team):
+        mine = list(found)
+        header = mine[0].header
+        drawn = int(share * header.capacity)
+        line = header.capacity - drawn
+        pool = sorted((place for place in mine if line < place.rank <= line + header.capacity), key=_lot(at))
+        inclusion = min(1.0, drawn / len(pool)) if pool else 1.0
+        places += [place for place in mine if place.rank <= line]
+        places += [
+            Place(place.row, header, line + number, "random", inclusion)
+            for number, place in enumerate(pool[:drawn], start=1)
+        ]
+    return places
+
+
+def _lot(at: MatrixDate) -> Callable[[Place], tuple[bytes, int]]:
+    """Return the lot of a place: by the names of its list and household, the same each time it is drawn."""
+
+    def lot(place: Place) -> tuple[bytes, int]:
+        name = f"{place.header.programme}/{place.header.id}/{at.entity[place.row].decode()}"
+        return hashlib.sha256(name.encode()).digest(), place.rank
+
+    return lot
+
+
+def below_of(
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    headers: Mapping[str, IssuedList],
+    number: int,
+    taken: Collection[int] = (),
+) -> list[Place]:
+    """Return `number` places of each list drawn by lot from just below its line, for a second look; none is listed.
+
+    Drawn from as many households below the line as there are places above it, by the lot of their names: the same each
+    time it is drawn. The rows `taken` have a place already.
+    """
+    below: dict[str, list[Place]] = {team: [] for team in headers}
+    for place in _ordered(council, at, margins, headers):
+        if place.header.capacity < place.rank <= 2 * place.header.capacity and place.row not in taken:
+            below[place.header.team].append(place)
+    return [place for found in below.values() for place in sorted(found, key=_lot(at))[:number]]
+
+
+def _ordered(
+    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList]
+) -> list[Place]:
+    """Return everybody whom the lists don't leave out, by team and rank, to twice each team's capacity."""
+    teams = teams_of(council, at)
+    names = at.entity
+    left_out = np.array(
+        [
+            team not in headers or name.decode() in headers[team].excluded
+            for team, name in zip(teams.tolist(), names.tolist(), strict=True)
+        ],
+        dtype=bool,
+    )
+    rows = np.flatnonzero(~left_out)
+    if not rows.size:
+        return []
+    within = rank_within(order(names[rows], at.as_of, margins[rows]), teams[rows])
+    places = [
+        Place(int(row), headers[str(teams[row])], int(rank), "ranked")
+        for row, rank in zip(rows.tolist(), within.tolist(), strict=True)
+        if rank <= 2 * headers[str(teams[row])].capacity
+    ]
+    return sorted(places, key=lambda place: (place.header.team, place.rank))

@@ -1,0 +1,331 @@
+"""Worklists: who each team is asked to think about first, within its places and the help it can offer.
+
+    score every row  ->  leave out who was contacted lately  ->  the published order  ->  cut at the team's capacity
+    ->  give way to another programme's list (elsewhere.py)  ->  seal a record of each referral
+    ->  file all lists in one transaction  ->  write issued.csv and list.json
+
+A list is keyed by team and local date and fixed for `[list] days`: ranking twice changes nothing, a missed night is
+caught up by the next, and a clock change moves no date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import SCHEMA_VERSION, table
+from charter.contracts.files import file_digest, point, write_json, write_text
+from charter.contracts.matrix import Matrix, MatrixDate
+from charter.council.council import Council, Team
+from charter.council.programme import Programme
+from charter.errors import CharterError
+from charter.invocation import Invocation
+from charter.rules.policy import Policy
+from serving.ranking import health
+from serving.ranking.bundle import Bundle
+from serving.ranking.elsewhere import give_way, held
+from serving.ranking.places import Place, below_of, places_of, scored, teams_of
+from serving.ranking.seal import read
+from serving.ranking.sealed_record import Timelines, records
+from serving.settings import Settings
+from serving.store.actions import csv_text, export
+from serving.store.database import connect, database_url, migrate
+from serving.store.store import IssuedList, Referral, Store, now_text
+from serving.suspension import feeds_of, require_running, suspensions
+
+__all__ = ["Departures", "ListSummary", "RankResult", "rank"]
+
+Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
+"""Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""
+
+
+@dataclass(frozen=True)
+class ListSummary:
+    """One team's list: `referrals` of `eligible` households, at most `capacity`; `new` if it was issued just now."""
+
+    team: str
+    title: str
+    list: str
+    as_of: str
+    expires_at: str
+    capacity: int
+    eligible: int
+    referrals: int
+    left_out: int
+    new: bool
+
+
+@dataclass(frozen=True)
+class RankResult:
+    """What `rank` did; `refused` says by team why it got no list, `unserved` how many rows no team serves."""
+
+    as_of: date
+    folder: Path
+    bundle: str
+    matrix: str
+    lists: tuple[ListSummary, ...]
+    refused: Mapping[str, str]
+    unserved: int
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self) | {
+            "as_of": self.as_of.isoformat(),
+            "folder": str(self.folder),
+            "refused": dict(self.refused),
+            "lists": [asdict(one) for one in self.lists],
+        }
+
+    def sentence(self) -> str:
+        """Say it to a person."""
+        total = sum(one.referrals for one in self.lists)
+        return f"{total} referrals on {len(self.lists)} worklists as of {self.as_of}."
+
+
+def rank(
+    invocation: Invocation,
+    matrix_folder: Path,
+    as_of: date,
+    *,
+    refresh: bool = False,
+    now: datetime | None = None,
+    score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = scored,
+    timeline: Timelines | None = None,
+    departures: Departures | None = None,
+) -> RankResult:
+    """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
+
+    `score` gives the margin of each row: here, or on a cluster; `timeline` what services recorded of the households,
+    `departures` who must leave a list that is still fixed: a death, or help that is there already.
+    With `refresh`, or where a team's manager asked on their page, there is a new list before the last one ends. Raises
+    BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, or
+    no team offers any help.
+    """
+    moment = now or datetime.now(UTC)
+    workspace, council = invocation.workspace, invocation.council
+    require_running(workspace)
+    programme = Programme.load(invocation.programme_folder)
+    settings = Settings.of(programme.worklist)
+    share = _exploration(council, settings)
+    stopped = {one.name for one in suspensions(workspace) if one.kind == "team"}
+    capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
+    bundle = Bundle.current(workspace)
+    models = [bundle.id, str(bundle.manifest["release"])]
+    require_running(workspace, feeds=feeds_of(bundle.manifest), models=models)
+    matrix = Matrix.open(matrix_folder)
+    at = matrix.at(as_of)
+    margins = score(bundle, matrix, at)
+    engine = connect(database_url(workspace))
+    migrate(engine)
+    store = Store(engine, chain="rank")
+    try:
+        headers, kept = _headers(invocation, store, settings, capacity, bundle, matrix, at, refresh, moment)
+        if departures is not None:
+            _take_off(store, kept, partial(departures, str(matrix.manifest["snapshot"]), as_of))
+        elsewhere = held(store, invocation.programme, now_text(moment))
+        place = partial(places_of, council, at, margins, share=share)
+        headers, places = give_way(headers, at.entity, elsewhere, place)
+        taken = {one.row for one in places}
+        places += below_of(council, at, margins, headers, settings.second_look["below"], taken)
+        with invocation.progress("Explaining each referral", total=len(places)) as step:
+            made = records(
+                bundle, matrix, at, margins, places, council.time_zone, timeline=timeline,
+                months=settings.timeline_months, exploration=share,
+            )  # fmt: skip
+            step(len(made))
+        issued = [(header, _of_list(header, places, made)) for header in headers.values()]
+        store.issue(issued, actor="sooner")
+        folder = _leave(invocation, store, as_of, [*headers.values(), *kept])
+        health.leave(folder, bundle, matrix, at, margins)
+        return RankResult(
+            as_of=as_of,
+            folder=folder,
+            bundle=bundle.id,
+            matrix=str(matrix.manifest["id"]),
+            lists=_summaries(council, store, headers, kept),
+            refused=_refused(council, as_of, stopped),
+            unserved=int((teams_of(council, at) == "").sum()),
+        )
+    finally:
+        store.close()
+
+
+def _take_off(
+    store: Store, kept: Sequence[IssuedList], departures: Callable[[Mapping[str, Sequence[str]]], Mapping[str, str]]
+) -> None:
+    """Take whoever must leave off the lists that are still fixed; what was decided on stays as it is."""
+    waiting = {entity: one for header in kept for entity, one in store.waiting(header).items()}
+    found = departures({entity: people for entity, (_, people) in waiting.items()})
+    store.take_off({waiting[entity][0]: why for entity, why in found.items()}, actor="sooner")
+
+
+def _exploration(council: Council, settings: Settings) -> float:
+    """Return the share of places that is drawn by lot; raise CharterError where the charter does not allow as much."""
+    share = settings.exploration_share
+    allowed = Policy.load(council.folder / "charter.toml").largest_lot if share else 0.0
+    if share > allowed:
+        raise CharterError(
+            f"worklist.toml draws {share:g} of each list by lot, and the charter allows {allowed:g}.",
+            "Set [exploration] share = 0.0, or ask the board for [exploration] largest_share in charter.toml.",
+        )
+    return share
+
+
+def _headers(
+    invocation: Invocation,
+    store: Store,
+    settings: Settings,
+    capacity: Mapping[str, int],
+    bundle: Bundle,
+    matrix: Matrix,
+    at: MatrixDate,
+    refresh: bool,
+    moment: datetime,
+) -> tuple[dict[str, IssuedList], list[IssuedList]]:
+    """Return the lists to issue, by team, and those that are still fixed."""
+    council, as_of = invocation.council, at.as_of
+    excluded = _cooling_off(store, settings, council, as_of)
+    teams = teams_of(council, at)
+    names = np.array([name.decode() for name in at.entity.tolist()])
+    new: dict[str, IssuedList] = {}
+    kept: list[IssuedList] = []
+    for team in sorted(capacity):
+        fixed = _still_fixed(store, invocation.programme, team, as_of, settings.days, refresh)
+        if fixed is not None:
+            kept.append(fixed)
+            continue
+        mine = names[teams == team].tolist()
+        out = {name: excluded[name] for name in mine if name in excluded}
+        new[team] = IssuedList(
+            programme=invocation.programme,
+            id=f"{team}-{as_of.isoformat()}",
+            team=team,
+            as_of=as_of.isoformat(),
+            issued_at=now_text(moment),
+            expires_at=_expiry(council, as_of, moment, settings.days),
+            capacity=capacity[team],
+            eligible=len(mine) - len(out),
+            excluded=out,
+            snapshot=str(matrix.manifest["snapshot"]),
+            matrix=str(matrix.manifest["id"]),
+            bundle=bundle.id,
+        )
+    return new, kept
+
+
+def _still_fixed(store: Store, programme: str, team: str, as_of: date, days: int, refresh: bool) -> IssuedList | None:
+    """Return the list that is still fixed on `as_of`; a refresh lets go of one of an earlier day."""
+    for issued in store.lists(programme, team):
+        day = date.fromisoformat(issued.as_of)
+        fresh = refresh or store.refresh_asked(programme, issued.id) is not None
+        if day == as_of or (not fresh and day < as_of < day + timedelta(days=days)):
+            return issued
+    return None
+
+
+def _expiry(council: Council, as_of: date, moment: datetime, days: int) -> str:
+    """Return local midnight `days` after the list's date, or after the day it was issued where that is later."""
+    start = max(as_of, moment.astimezone(council.time_zone).date())
+    return now_text(council.midnight(start + timedelta(days=days)))
+
+
+def _cooling_off(store: Store, settings: Settings, council: Council, as_of: date) -> dict[str, str]:
+    """Return whom no list may hold on `as_of`, over all programmes, and the decision that says so."""
+    longest = max(settings.cooling_off.values(), default=0)
+    since = council.midnight(as_of - timedelta(weeks=longest))
+    until: dict[str, tuple[date, str]] = {}
+    for entity, disposition, decided_at in store.last_dispositions(since):
+        day = datetime.fromisoformat(decided_at).astimezone(council.time_zone).date()
+        end = day + timedelta(weeks=settings.cooling_off.get(disposition, 0))
+        if end > until.get(entity, (date.min, ""))[0]:
+            until[entity] = (end, disposition)
+    return {entity: disposition for entity, (end, disposition) in until.items() if end > as_of}
+
+
+def _of_list(
+    header: IssuedList, places: Sequence[Place], made: Sequence[tuple[Referral, tuple[str, ...]]]
+) -> list[tuple[Referral, tuple[str, ...]]]:
+    return [row for place, row in zip(places, made, strict=True) if place.header.id == header.id]
+
+
+def _refused(council: Council, as_of: date, stopped: Collection[str]) -> dict[str, str]:
+    """Return why each team that exists got no list."""
+    refused = {}
+    for team in council.teams:
+        if team.serves(as_of) and team.id in stopped:
+            refused[team.id] = "The team's lists are suspended."
+        elif team.serves(as_of) and team.places <= 0:
+            refused[team.id] = "No help is on offer, and a list with no help behind it is surveillance."
+    return refused
+
+
+def _summaries(
+    council: Council, store: Store, new: Mapping[str, IssuedList], kept: Sequence[IssuedList]
+) -> tuple[ListSummary, ...]:
+    titles: Mapping[str, Team] = {team.id: team for team in council.teams}
+    return tuple(
+        ListSummary(
+            team=header.team,
+            title=titles[header.team].title,
+            list=header.id,
+            as_of=header.as_of,
+            expires_at=header.expires_at,
+            capacity=header.capacity,
+            eligible=header.eligible,
+            referrals=len(store.referrals(header.programme, header.id)),
+            left_out=len(header.excluded),
+            new=header.team in new,
+        )
+        for header in sorted([*new.values(), *kept], key=lambda one: one.team)
+    )
+
+
+def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[IssuedList]) -> Path:
+    """Write `issued.csv` (contract) and `list.json` of the lists of `as_of` from the database, and point to them."""
+    workspace = invocation.workspace
+    folder = workspace.worklist / as_of.isoformat()
+    rows = [
+        {
+            "list": referral.list,
+            "as_of": header.as_of,
+            "entity": referral.entity,
+            "team": header.team,
+            "rank": referral.rank,
+            "margin": repr(referral.margin),
+            "band": referral.band,
+            "arm": referral.arm,
+            "inclusion": repr(float(read(referral).get("inclusion", 1.0))),
+        }
+        for header in sorted(headers, key=lambda one: one.id)
+        for referral in store.referrals(header.programme, header.id)
+    ]
+    write_text(folder / "issued.csv", csv_text(table("issued").names, rows))
+    bundle_folder = workspace.bundle / headers[0].bundle if headers else None
+    inputs = {"issued.csv": file_digest(folder / "issued.csv")}
+    if bundle_folder is not None and (bundle_folder / "manifest.json").exists():
+        inputs["bundle"] = file_digest(bundle_folder / "manifest.json")
+    write_json(
+        folder / "list.json",
+        {
+            "schema_version": SCHEMA_VERSION,
+            "programme": invocation.programme,
+            "as_of": as_of.isoformat(),
+            "snapshot": headers[0].snapshot if headers else "",
+            "inputs": inputs,
+            "lists": [
+                {key: value for key, value in asdict(header).items() if key != "excluded"}
+                | {"left_out": len(header.excluded)}
+                for header in sorted(headers, key=lambda one: one.id)
+            ],
+        },
+    )
+    export(workspace, store)
+    point(workspace.worklist, as_of.isoformat())
+    return folder

@@ -1,0 +1,67 @@
+"""What people decided and said, as the files that other rooms read.
+
+worklist/PROGRAMME/actions.csv   every decision (contract `actions`)
+worklist/PROGRAMME/reviews.csv   every blind view, once there is one (contract `reviews`)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from charter.contracts import table
+from charter.contracts.files import write_text
+from charter.contracts.workspace import Workspace
+from serving.store.store import Store
+
+__all__ = ["Exporter", "csv_text", "export"]
+
+_EVERY = 5.0
+
+
+def export(workspace: Workspace, store: Store) -> Path:
+    """Write every decision and blind view of the programme so far, in order; return the file of decisions."""
+    path = workspace.worklist / "actions.csv"
+    write_text(path, csv_text(table("actions").names, store.actions(workspace.programme)))
+    if views := store.reviews(workspace.programme):
+        write_text(workspace.worklist / "reviews.csv", csv_text(table("reviews").names, views))
+    return path
+
+
+class Exporter:
+    """Keeps the files up with what a running service files, at most every few seconds and when it stops."""
+
+    def __init__(self, workspace: Workspace, store: Store) -> None:
+        self._workspace = workspace
+        self._store = store
+        self._written = time.monotonic()
+        self._behind = False
+        self._writing = threading.Lock()
+
+    def changed(self) -> None:
+        """Note that there is something new, and write the files if the last time is long enough ago."""
+        self._behind = True
+        if time.monotonic() - self._written > _EVERY:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Write the files if there is something new since the last time."""
+        with self._writing:
+            if self._behind:
+                self._behind = False
+                export(self._workspace, self._store)
+                self._written = time.monotonic()
+
+
+def csv_text(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV text with a header of `names`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

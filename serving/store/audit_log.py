@@ -1,0 +1,215 @@
+"""The audit log as one process writes it: each act and its entry in one transaction, in a chain of its own.
+
+Every process writes its own chain (charter.vault.log), so that no two wait for each other; signed anchors join them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, select
+
+from charter.vault.log import Anchor, Entry, anchor, follow, verify
+from serving.identity import Identity
+from serving.store.database import reading, writing
+from serving.store.tables import anchors, audit
+
+__all__ = ["Act", "AuditLog"]
+
+_ANCHOR_EVERY = 100
+
+
+@dataclass
+class Act:
+    """One transaction, and the end of the process's chain of the log within it."""
+
+    connection: Connection
+    chain: str
+    last: Entry | None
+    key: bytes
+
+    def log(
+        self,
+        *,
+        actor: str,
+        role: str,
+        action: str,
+        subject: str,
+        purpose: str,
+        detail: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """Add an entry to the log, in this transaction."""
+        entry = follow(
+            self.last,
+            chain=self.chain,
+            actor=actor,
+            role=role,
+            action=action,
+            subject=subject,
+            purpose=purpose,
+            detail=detail,
+        )
+        row = {**vars(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True)}
+        self.connection.execute(insert(audit), row)
+        if self.key and entry.number % _ANCHOR_EVERY == 1:
+            _anchor(self.connection, entry, self.key)
+        self.last = entry
+        return entry
+
+
+def _anchor(connection: Connection, last: Entry, key: bytes) -> None:
+    signed = anchor([last], key)
+    heads = {chain: list(head) for chain, head in signed.heads.items()}
+    connection.execute(insert(anchors), {"at": signed.at, "heads": json.dumps(heads), "signature": signed.signature})
+
+
+class AuditLog:
+    """The end of the log that one process writes; safe to share between threads.
+
+    `key` signs the anchors of the log; without it none are written.
+    """
+
+    def __init__(self, engine: Engine, *, chain: str = "worker", key: bytes = b"") -> None:
+        self._engine = engine
+        self._chain = f"{chain}-{uuid.uuid4().hex[:12]}"
+        self._key = key
+        self._last: Entry | None = None
+        self._writer = threading.Lock()
+
+    @contextmanager
+    def _acting(self) -> Iterator[Act]:
+        """Give one transaction and the end of this process's chain; the chain moves on only if it is committed."""
+        with self._writer:
+            with writing(self._engine) as connection:
+                act = Act(connection, self._chain, self._last, self._key)
+                yield act
+            self._last = act.last
+
+    def log(
+        self,
+        identity: Identity,
+        action: str,
+        *,
+        subject: str = "",
+        purpose: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """Add one entry to the audit log; it is on disk when this returns."""
+        with self._acting() as act:
+            return act.log(
+                actor=identity.user,
+                role=identity.role,
+                action=action,
+                subject=subject,
+                purpose=purpose,
+                detail=detail,
+            )
+
+    def own_view(self, identity: Identity, referral_id: str) -> str | None:
+        """Return the view a reviewer gave of a case before seeing the reasons, or None."""
+        detail = self._said(identity, "own_view.given", referral_id)
+        return str(detail["view"]) if detail else None
+
+    def knows_family(self, identity: Identity, referral_id: str) -> bool:
+        """Whether a reviewer said that they know this family, so that somebody else must decide."""
+        return self._said(identity, "conflict.declared", referral_id) is not None
+
+    def families_known(self, identity: Identity) -> frozenset[str]:
+        """Return the referrals of the families that a reviewer said they know."""
+        wanted = select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == identity.user)
+        with reading(self._engine) as connection:
+            return frozenset(connection.execute(wanted).scalars())
+
+    def refresh_asked(self, programme: str, list_id: str) -> str | None:
+        """Return when a manager asked for a new list before this one ends (UTC, ISO 8601), or None."""
+        wanted = select(func.min(audit.c.at)).where(
+            audit.c.action == "refresh.asked", audit.c.subject == f"{programme}/{list_id}"
+        )
+        with reading(self._engine) as connection:
+            return connection.execute(wanted).scalar()
+
+    def last_done(self, identity: Identity, action: str) -> str | None:
+        """Return when a person last did `action` (UTC, ISO 8601), or None."""
+        wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
+        with reading(self._engine) as connection:
+            return connection.execute(wanted).scalar()
+
+    def _said(self, identity: Identity, action: str, referral_id: str) -> Mapping[str, Any] | None:
+        wanted = (
+            select(audit.c.detail)
+            .where(audit.c.action == action, audit.c.subject == referral_id, audit.c.actor == identity.user)
+            .order_by(audit.c.at)
+        )
+        with reading(self._engine) as connection:
+            detail = connection.execute(wanted).scalars().first()
+        found: Mapping[str, Any] | None = json.loads(detail) if detail else None
+        return found
+
+    def second_looks(self, referral_ids: Sequence[str]) -> dict[str, str]:
+        """Return the view that a manager gave of each case at a second look, the newest of each."""
+        wanted = (
+            select(audit.c.subject, audit.c.detail)
+            .where(audit.c.action == "second_look.given", audit.c.subject.in_(list(referral_ids)))
+            .order_by(audit.c.at)
+        )
+        with reading(self._engine) as connection:
+            return {row.subject: str(json.loads(row.detail)["view"]) for row in connection.execute(wanted)}
+
+    def blind_views(self, referral_ids: Sequence[str]) -> dict[str, str]:
+        """Return what was said of each case by somebody who did not know who was listed, the newest of each."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(self._blind().where(audit.c.subject.in_(list(referral_ids)))).all()
+        return {row.subject: str(json.loads(row.detail)["view"]) for row in rows}
+
+    @staticmethod
+    def _blind() -> Select[tuple[str, str, str]]:
+        """Select subject, detail and time of all blind views, oldest first.
+
+        Of second looks only those below the line are drawn whatever was decided, so only they count.
+        """
+        below = and_(audit.c.action == "second_look.given", audit.c.detail.contains('"kind": "below"'))
+        return (
+            select(audit.c.subject, audit.c.detail, audit.c.at)
+            .where(or_(audit.c.action == "review.given", below))
+            .order_by(audit.c.at, audit.c.chain, audit.c.number)
+        )
+
+    def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
+        """Return how many reviewers said that they know the family, by referral."""
+        wanted = (
+            select(audit.c.subject, func.count())
+            .where(audit.c.action == "conflict.declared", audit.c.subject.in_(list(referral_ids)))
+            .group_by(audit.c.subject)
+        )
+        with reading(self._engine) as connection:
+            return {row.subject: int(row[1]) for row in connection.execute(wanted)}
+
+    def close(self) -> None:
+        """Sign how far this process's chain came, and let go of the database."""
+        with self._writer:
+            if self._key and self._last is not None:
+                with writing(self._engine) as connection:
+                    _anchor(connection, self._last, self._key)
+        self._engine.dispose()
+
+    def entries(self) -> list[Entry]:
+        """Return all entries of the audit log, by chain and number."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(audit).order_by(audit.c.chain, audit.c.number)).all()
+        return [Entry(**{**row._mapping, "detail": json.loads(row.detail)}) for row in rows]
+
+    def verify_log(self) -> Mapping[str, int]:
+        """Return how many entries each chain of the log holds; raise DataError where it was tampered with."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(anchors).order_by(anchors.c.id)).all()
+        signed = [
+            Anchor(row.at, {c: (int(n), str(d)) for c, (n, d) in json.loads(row.heads).items()}, row.signature)
+            for row in rows
+        ]
+        return verify(self.entries(), signed if self._key else (), self._key)

@@ -1,0 +1,201 @@
+"""What people decided on referrals, in the casework store: each on one version of a referral, none lost or doubled."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from charter.errors import UsageError
+from serving.identity import Identity
+from serving.store.audit_log import Act, AuditLog
+from serving.store.database import reading
+from serving.store.issued import ConflictError, Decision, now_text
+from serving.store.tables import BELOW, DISPOSITIONS, decisions, referrals
+
+__all__ = ["Decisions"]
+
+
+class Decisions(AuditLog):
+    """The decisions that people made."""
+
+    def decide(
+        self,
+        identity: Identity,
+        referral_id: str,
+        *,
+        version: int,
+        disposition: str,
+        reason: str,
+        note: str = "",
+        own_view: str = "",
+        reference: str = "",
+        key: str | None = None,
+        at: datetime | None = None,
+    ) -> Decision:
+        """File a person's decision on `version` of a referral, with its log entry.
+
+        The same `key` again returns the decision already made. Raises UsageError for an unknown disposition or
+        referral, or a key used for something else; ConflictError if the referral changed since that version.
+        """
+        if disposition not in DISPOSITIONS:
+            raise UsageError(f"{disposition!r} is no decision.", f"Choose one of: {', '.join(DISPOSITIONS)}.")
+        moment = now_text(at)
+        decision = Decision(
+            referral_id,
+            version,
+            disposition,
+            reason,
+            note,
+            own_view,
+            reference,
+            identity.user,
+            identity.role,
+            moment,
+            moment if disposition == "taken_up" else None,
+        )
+        key = key or uuid.uuid4().hex
+        try:
+            with self._acting() as act:
+                before = self._by_key(act.connection, key)
+                if before is not None:
+                    return _same_decision(before, decision)
+                self._decide(act, decision, key)
+        except IntegrityError:
+            # Another worker filed it between our look and our insert: say which of the two cases it was.
+            with reading(self._engine) as connection:
+                before = self._by_key(connection, key)
+            if before is not None:
+                return _same_decision(before, decision)
+            raise _changed() from None
+        return decision
+
+    @staticmethod
+    def _decide(act: Act, decision: Decision, key: str) -> None:
+        changed = act.connection.execute(
+            update(referrals)
+            .where(
+                referrals.c.id == decision.referral,
+                referrals.c.version == decision.version,
+                referrals.c.removed == "",
+                referrals.c.status != BELOW,
+            )
+            .values(status=decision.disposition, version=decision.version + 1)
+        )
+        if changed.rowcount != 1:
+            known = act.connection.execute(
+                select(referrals.c.id).where(referrals.c.id == decision.referral)
+            ).one_or_none()
+            if known is None:
+                raise UsageError("there is no such referral.", "Go back to the worklist.")
+            raise _changed()
+        act.connection.execute(insert(decisions), {**asdict(decision), "actor_kind": "person", "key": key})
+        # The note may say anything about the family, so the log holds that there is one and not what it says.
+        act.log(
+            actor=decision.actor,
+            role=decision.role,
+            action="referral.decided",
+            subject=decision.referral,
+            purpose="rank",
+            detail={
+                "version": decision.version,
+                "disposition": decision.disposition,
+                "reason": decision.reason,
+                "note": bool(decision.note),
+            },
+        )
+
+    @staticmethod
+    def _by_key(connection: Connection, key: str) -> Decision | None:
+        row = connection.execute(select(decisions).where(decisions.c.key == key)).one_or_none()
+        return _decision(row) if row is not None else None
+
+    def decisions(self, referral_id: str | None = None, programme: str | None = None) -> list[Decision]:
+        """Return decisions in the order they were made: of one referral, or of a whole programme."""
+        wanted = select(decisions).order_by(decisions.c.id)
+        if referral_id is not None:
+            wanted = wanted.where(decisions.c.referral == referral_id)
+        if programme is not None:
+            wanted = wanted.join(referrals, referrals.c.id == decisions.c.referral).where(
+                referrals.c.programme == programme
+            )
+        with reading(self._engine) as connection:
+            return [_decision(row) for row in connection.execute(wanted)]
+
+    def actions(self, programme: str) -> list[dict[str, str]]:
+        """Return the rows of contract `actions`: what was decided on which entity of which list."""
+        wanted = (
+            select(
+                referrals.c.entity,
+                referrals.c.list,
+                decisions.c.disposition,
+                decisions.c.decided_at,
+                decisions.c.offered_at,
+            )
+            .join(referrals, referrals.c.id == decisions.c.referral)
+            .where(referrals.c.programme == programme)
+            .order_by(decisions.c.id)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(wanted).all()
+        return [
+            {
+                "entity": row.entity,
+                "list": row.list,
+                "disposition": row.disposition,
+                "decided_at": row.decided_at,
+                "offered_at": row.offered_at or "",
+                "known_at": row.decided_at,
+            }
+            for row in rows
+        ]
+
+    def reviews(self, programme: str) -> list[dict[str, str]]:
+        """Return the rows of contract `reviews`: each household's newest blind view, by list; unsure is no view."""
+        views = {"offer": "help", "wait": "no_help"}
+        with reading(self._engine) as connection:
+            said = {row.subject: row for row in connection.execute(self._blind())}
+            wanted = select(referrals.c.id, referrals.c.entity, referrals.c.list).where(
+                referrals.c.programme == programme, referrals.c.removed == "", referrals.c.id.in_(list(said))
+            )
+            found = {row.id: row for row in connection.execute(wanted)}
+        return [
+            {"entity": found[one].entity, "list": found[one].list, "view": views[view], "known_at": row.at}
+            for one, row in said.items()
+            if one in found and (view := str(json.loads(row.detail)["view"])) in views
+        ]
+
+    def last_dispositions(self, since: datetime) -> list[tuple[str, str, str]]:
+        """Return (entity, disposition, decided_at) of all decisions since a moment, over all programmes."""
+        wanted = (
+            select(referrals.c.entity, decisions.c.disposition, decisions.c.decided_at)
+            .join(referrals, referrals.c.id == decisions.c.referral)
+            .where(decisions.c.decided_at >= now_text(since))
+            .order_by(decisions.c.id)
+        )
+        with reading(self._engine) as connection:
+            return [(row.entity, row.disposition, row.decided_at) for row in connection.execute(wanted)]
+
+
+def _decision(row: Row[Any]) -> Decision:
+    kept = {name: row._mapping[name] for name in Decision.__dataclass_fields__}
+    return Decision(**kept)
+
+
+def _changed() -> ConflictError:
+    return ConflictError(
+        "Somebody else changed this case since you opened it, so your decision was not filed.",
+        "Open the case again, see what changed, and decide then.",
+    )
+
+
+def _same_decision(before: Decision, decision: Decision) -> Decision:
+    same = ("referral", "version", "disposition", "reason", "note", "actor")
+    if any(getattr(before, name) != getattr(decision, name) for name in same):
+        raise UsageError("this idempotency key was used for another decision.", "Use a new key for each decision.")
+    return before

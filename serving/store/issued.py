@@ -1,0 +1,80 @@
+"""What the casework store holds, as values: issued lists, referrals and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from charter.errors import SoonerError
+
+__all__ = ["ConflictError", "Decision", "IssuedList", "Referral", "now_text"]
+
+
+class ConflictError(SoonerError):
+    """Somebody else changed the case since it was shown."""
+
+    exit_code = 11
+
+
+@dataclass(frozen=True)
+class IssuedList:
+    """One list of one team. Times are UTC in ISO 8601; `excluded` says whom it left out and why, by entity."""
+
+    programme: str
+    id: str
+    team: str
+    as_of: str
+    issued_at: str
+    expires_at: str
+    capacity: int
+    eligible: int
+    excluded: Mapping[str, str]
+    snapshot: str
+    matrix: str
+    bundle: str
+
+
+@dataclass(frozen=True)
+class Referral:
+    """One household on a list; `sealed` is the record of what was shown (sealed_record), `digest` its sha256."""
+
+    id: str
+    programme: str
+    list: str
+    team: str
+    entity: str
+    rank: int
+    margin: float
+    band: str
+    arm: str
+    snapshot: str
+    matrix: str
+    bundle: str
+    sealed: bytes
+    digest: str
+    status: str = "new"
+    version: int = 1
+    removed: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decided on one version of a referral."""
+
+    referral: str
+    version: int
+    disposition: str
+    reason: str
+    note: str
+    own_view: str
+    reference: str
+    actor: str
+    role: str
+    decided_at: str
+    offered_at: str | None
+
+
+def now_text(moment: datetime | None = None) -> str:
+    """Return a moment (default: now) as the database keeps it: UTC in ISO 8601 with microseconds."""
+    return (moment or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")

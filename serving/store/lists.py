@@ -1,0 +1,270 @@
+"""Issued lists and their referrals in the casework store: filing, reading, taking off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
+
+from serving.identity import Identity
+from serving.store.audit_log import AuditLog
+from serving.store.database import reading
+from serving.store.issued import ConflictError, IssuedList, Referral
+from serving.store.tables import BELOW, lists, members, referrals
+
+__all__ = ["Lists"]
+
+
+class Lists(AuditLog):
+    """The lists that were issued, and the households on them."""
+
+    def issue(self, issued: Sequence[tuple[IssuedList, Sequence[tuple[Referral, Sequence[str]]]]], actor: str) -> int:
+        """File new lists with their referrals and members, all or none; return how many lists were new.
+
+        A list that is there already is left as it is.
+        """
+        new = 0
+        with self._acting() as act:
+            for header, rows in issued:
+                if self._list_row(act.connection, header.programme, header.id) is not None:
+                    continue
+                act.connection.execute(insert(lists), {**asdict(header), "excluded": json.dumps(dict(header.excluded))})
+                if rows:
+                    act.connection.execute(insert(referrals), [asdict(referral) for referral, _ in rows])
+                people = [{"referral": r.id, "person": person} for r, persons in rows for person in persons]
+                if people:
+                    act.connection.execute(insert(members), people)
+                act.log(
+                    actor=actor,
+                    role="system",
+                    action="list.issued",
+                    subject=f"{header.programme}/{header.id}",
+                    purpose="rank",
+                    detail={
+                        "referrals": sum(r.status != BELOW for r, _ in rows),
+                        "bundle": header.bundle,
+                        "matrix": header.matrix,
+                    },
+                )
+                new += 1
+        return new
+
+    @staticmethod
+    def _list_row(connection: Connection, programme: str, list_id: str) -> Row[Any] | None:
+        return connection.execute(
+            select(lists).where(lists.c.programme == programme, lists.c.id == list_id)
+        ).one_or_none()
+
+    def lists(self, programme: str, team: str | None = None) -> list[IssuedList]:
+        """Return the issued lists of a programme (of one team), newest first."""
+        wanted = select(lists).where(lists.c.programme == programme)
+        if team is not None:
+            wanted = wanted.where(lists.c.team == team)
+        with reading(self._engine) as connection:
+            rows = connection.execute(wanted.order_by(lists.c.as_of.desc(), lists.c.id)).all()
+        return [_issued_list(row) for row in rows]
+
+    def issued_list(self, programme: str, list_id: str) -> IssuedList | None:
+        """Return one list, or None."""
+        with reading(self._engine) as connection:
+            row = self._list_row(connection, programme, list_id)
+        return _issued_list(row) if row is not None else None
+
+    def current_list(self, programme: str, team: str) -> IssuedList | None:
+        """Return the team's newest list, or None."""
+        newest = self.lists(programme, team)
+        return newest[0] if newest else None
+
+    def running_elsewhere(self, programme: str, moment: str) -> list[IssuedList]:
+        """Return the lists of every other programme that still hold at `moment` (UTC, ISO 8601)."""
+        wanted = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
+        with reading(self._engine) as connection:
+            rows = connection.execute(wanted.order_by(lists.c.programme, lists.c.id)).all()
+        return [_issued_list(row) for row in rows]
+
+    def referrals(self, programme: str, list_id: str) -> list[Referral]:
+        """Return the referrals of a list in their order, those removed since among them."""
+        return self._listed(programme, list_id, referrals.c.status != BELOW)
+
+    def worked(self, header: IssuedList, moment: str) -> list[Referral]:
+        """Return what a list's team works on at `moment`: its own in their order, then what other teams moved to it.
+
+        What the team moved to another is there no more; what was moved here stays until its own list ends.
+        """
+        mine = self.referrals(header.programme, header.id)
+        wanted = (
+            select(referrals)
+            .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
+            .where(
+                referrals.c.programme == header.programme,
+                referrals.c.team == header.team,
+                lists.c.team != header.team,
+                lists.c.expires_at > moment,
+                referrals.c.status != BELOW,
+            )
+        )
+        with reading(self._engine) as connection:
+            moved = connection.execute(wanted.order_by(referrals.c.list, referrals.c.rank)).all()
+        return [one for one in mine if one.team == header.team] + [Referral(**row._mapping) for row in moved]
+
+    def transfer(self, identity: Identity, referral: Referral, team: str, reason: str) -> None:
+        """Move a case to another team, with its log entry; the issued list stays as it was issued.
+
+        Raises ConflictError where the case changed since `referral` was read.
+        """
+        with self._acting() as act:
+            changed = act.connection.execute(
+                update(referrals)
+                .where(
+                    referrals.c.id == referral.id,
+                    referrals.c.version == referral.version,
+                    referrals.c.removed == "",
+                    referrals.c.status != BELOW,
+                )
+                .values(team=team, version=referral.version + 1)
+            )
+            if changed.rowcount != 1:
+                raise ConflictError(
+                    "Somebody else changed this case since you opened it, so it was not moved.",
+                    "Open the case again and see what changed.",
+                )
+            act.log(
+                actor=identity.user,
+                role=identity.role,
+                action="referral.transferred",
+                subject=referral.id,
+                purpose="rank",
+                detail={"from": referral.team, "to": team, "reason": reason},
+            )
+
+    def below(self, programme: str, list_id: str) -> list[Referral]:
+        """Return what was kept of households just below the line of a list, for a second look alone."""
+        return self._listed(programme, list_id, referrals.c.status == BELOW)
+
+    def _listed(self, programme: str, list_id: str, which: ColumnElement[bool]) -> list[Referral]:
+        wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, which)
+        with reading(self._engine) as connection:
+            return [Referral(**row._mapping) for row in connection.execute(wanted.order_by(referrals.c.rank))]
+
+    def referral(self, referral_id: str) -> Referral | None:
+        """Return one referral, or None."""
+        with reading(self._engine) as connection:
+            wanted = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
+            row = connection.execute(wanted).one_or_none()
+        return Referral(**row._mapping) if row is not None else None
+
+    def members(self, referral_id: str) -> tuple[str, ...]:
+        """Return the pseudonyms of who lived in the household when it was referred, in order."""
+        wanted = select(members.c.person).where(members.c.referral == referral_id).order_by(members.c.person)
+        with reading(self._engine) as connection:
+            return tuple(connection.execute(wanted).scalars())
+
+    def still_listed(self, persons: Iterable[str], before: str) -> bool:
+        """Whether a referral of these people, issued before a moment (text, as the database keeps it), stands."""
+        with reading(self._engine) as connection:
+            return connection.execute(_standing(persons, before).limit(1)).first() is not None
+
+    def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "") -> int:
+        """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
+
+        What was only kept for a second look was never issued, so it is deleted. With `before`, only what was issued
+        before that moment (text, as the database keeps it).
+        """
+        removed = 0
+        with self._acting() as act:
+            found = act.connection.execute(_standing(persons, before).order_by(referrals.c.id)).all()
+            for row in found:
+                mine = referrals.c.id == row.id
+                if row.status == BELOW:
+                    act.connection.execute(delete(members).where(members.c.referral == row.id))
+                    act.connection.execute(delete(referrals).where(mine))
+                else:
+                    act.connection.execute(
+                        update(referrals).where(mine).values(removed=why, version=referrals.c.version + 1)
+                    )
+                    removed += 1
+                act.log(
+                    actor=actor,
+                    role="system",
+                    action="second_look.deleted" if row.status == BELOW else "referral.removed",
+                    subject=row.id,
+                    purpose="rank",
+                    detail={"why": why},
+                )
+        return removed
+
+    def waiting(self, header: IssuedList) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """Return by household the referral that still waits on a list, and who lived there when it was listed."""
+        mine = [one for one in self.referrals(header.programme, header.id) if not one.removed]
+        return {one.entity: (one.id, self.members(one.id)) for one in mine if one.status in ("new", "deferred")}
+
+    def take_off(self, whys: Mapping[str, str], actor: str) -> None:
+        """Take referrals off their lists, by id and why; the sealed record stays."""
+        if not whys:
+            return
+        with self._acting() as act:
+            for referral, why in sorted(whys.items()):
+                act.connection.execute(
+                    update(referrals)
+                    .where(referrals.c.id == referral, referrals.c.removed == "")
+                    .values(removed=why, version=referrals.c.version + 1)
+                )
+                act.log(
+                    actor=actor,
+                    role="system",
+                    action="referral.removed",
+                    subject=referral,
+                    purpose="rank",
+                    detail={"why": why},
+                )
+
+    def counts(self, programme: str) -> dict[str, dict[str, int]]:
+        """Return how many referrals of each team's newest list are in each state: per team, never per worker."""
+        newest = (
+            select(lists.c.team, func.max(lists.c.as_of).label("as_of"))
+            .where(lists.c.programme == programme)
+            .group_by(lists.c.team)
+            .subquery()
+        )
+        wanted = (
+            select(referrals.c.team, referrals.c.status, func.count())
+            .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
+            .join(newest, and_(newest.c.team == lists.c.team, newest.c.as_of == lists.c.as_of))
+            .where(referrals.c.programme == programme, referrals.c.removed == "", referrals.c.status != BELOW)
+            .group_by(referrals.c.team, referrals.c.status)
+        )
+        found: dict[str, dict[str, int]] = {}
+        with reading(self._engine) as connection:
+            for team, status, number in connection.execute(wanted):
+                found.setdefault(team, {})[status] = number
+        return found
+
+    def touched(self, **by: str) -> list[Referral]:
+        """Return the referrals whose columns have these values (bundle=..., snapshot=..., entity=...), in order."""
+        wanted = select(referrals).where(referrals.c.status != BELOW)
+        wanted = wanted.order_by(referrals.c.programme, referrals.c.list, referrals.c.rank)
+        for column, value in by.items():
+            wanted = wanted.where(referrals.c[column] == value)
+        with reading(self._engine) as connection:
+            return [Referral(**row._mapping) for row in connection.execute(wanted)]
+
+
+def _issued_list(row: Row[Any]) -> IssuedList:
+    return IssuedList(**{**row._mapping, "excluded": json.loads(row.excluded)})
+
+
+def _standing(persons: Iterable[str], before: str) -> Select[Any]:
+    """Select id and status of the referrals of these people that stand, of those issued before a moment if any."""
+    wanted = (
+        select(referrals.c.id, referrals.c.status)
+        .join(members, members.c.referral == referrals.c.id)
+        .where(members.c.person.in_(sorted(set(persons))), referrals.c.removed == "")
+        .distinct()
+    )
+    if not before:
+        return wanted
+    of_list = (lists.c.programme == referrals.c.programme) & (lists.c.id == referrals.c.list)
+    return wanted.join(lists, of_list).where(lists.c.issued_at < before)

@@ -1,0 +1,154 @@
+"""The tables of the casework database, as SQLAlchemy sees them; `migrations/` makes them.
+
+    lists      one issued list of one team: what it was made from and until when it holds
+    referrals  one household on a list, with the sealed record of what the worker was shown
+    members    who lived in the household when it was referred: for objections, erasure and tracing faults
+    decisions  what a person decided on a referral: one for each version of it, so that none is doubled
+    audit      the audit log (charter.vault.log): rows can be added, never changed or removed
+    anchors    signed heads of all chains of the log
+
+The system can't be the actor of a decision: `actor_kind` admits `person` alone, and the database says so.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = ["BELOW", "DISPOSITIONS", "anchors", "audit", "decisions", "lists", "members", "metadata", "referrals"]
+
+BELOW = "below"
+"""The status of a household just below the line: kept for a second look, on no list, and never decided on."""
+
+DISPOSITIONS = (
+    "taken_up",
+    "deferred",
+    "set_aside",
+    "stepped_up",
+    "wrong_data",
+    "already_supported",
+    "family_said_no",
+)
+"""What can be decided on a referral: contract `actions`."""
+
+metadata = MetaData(
+    naming_convention={
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# Times are UTC in ISO 8601 with microseconds: they sort as text and mean the same in both databases.
+lists = Table(
+    "lists",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("id", String(96), primary_key=True),
+    Column("team", String(64), nullable=False, index=True),
+    Column("as_of", String(10), nullable=False),
+    Column("issued_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("capacity", Integer, nullable=False),
+    Column("eligible", Integer, nullable=False),
+    Column("excluded", Text, nullable=False),
+    Column("snapshot", String(64), nullable=False),
+    Column("matrix", String(64), nullable=False),
+    Column("bundle", String(64), nullable=False),
+)
+
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("programme", String(64), nullable=False),
+    Column("list", String(96), nullable=False),
+    Column("team", String(64), nullable=False),
+    Column("entity", String(64), nullable=False, index=True),
+    Column("rank", Integer, nullable=False),
+    Column("margin", Double, nullable=False),
+    Column("band", String(32), nullable=False),
+    Column("arm", String(16), nullable=False),
+    Column("snapshot", String(64), nullable=False),
+    Column("matrix", String(64), nullable=False),
+    Column("bundle", String(64), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("removed", String(32), nullable=False, server_default=""),
+    ForeignKeyConstraint(["programme", "list"], ["lists.programme", "lists.id"], name="fk_referrals_list"),
+    UniqueConstraint("programme", "list", "entity"),
+    CheckConstraint("arm IN ('ranked', 'random', 'control', 'baseline')", name="arm"),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("referral", String(32), ForeignKey("referrals.id"), primary_key=True),
+    Column("person", String(64), primary_key=True, index=True),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("referral", String(32), ForeignKey("referrals.id"), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("disposition", String(32), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("own_view", String(32), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("actor_kind", String(16), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("decided_at", String(32), nullable=False, index=True),
+    Column("offered_at", String(32)),
+    Column("key", String(128), nullable=False, unique=True),
+    UniqueConstraint("referral", "version"),
+    CheckConstraint("actor_kind = 'person'", name="a_person_decides"),
+    CheckConstraint("actor <> ''", name="named_actor"),
+    CheckConstraint(f"disposition IN ({', '.join(repr(name) for name in DISPOSITIONS)})", name="disposition"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("chain", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False, index=True),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False, index=True),
+    Column("purpose", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Index("ix_audit_action_actor", "action", "actor"),
+)
+
+anchors = Table(
+    "anchors",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", String(32), nullable=False),
+    Column("heads", Text, nullable=False),
+    Column("signature", String(64), nullable=False),
+)

@@ -1,0 +1,1 @@
+"""What is served: the BentoML service, the API, the guard before both."""

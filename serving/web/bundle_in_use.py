@@ -1,0 +1,57 @@
+"""The bundle in use, swapped beside the running one: no request ever waits for a new model or meets half of one."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from charter.contracts.files import pointed
+from charter.contracts.workspace import Workspace
+from charter.errors import SoonerError
+from serving.ranking.bundle import Bundle, self_test
+
+__all__ = ["Live"]
+
+_LOG = logging.getLogger("sooner.bundle")
+_EVERY = 0.5
+
+
+class Live:
+    """Watches the pointer `bundle/current`; a new bundle is opened and tested before it takes over.
+
+    One that fails its self-test is not served: the one before stays, and the log says so once.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._bundle = Bundle.current(workspace)
+        self_test(self._bundle)
+        self._refused = ""
+        self._looked = time.monotonic()
+        self._loading = threading.Lock()
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use, after looking for a newer one at most twice a second."""
+        if time.monotonic() - self._looked > _EVERY and self._loading.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._looked = time.monotonic()
+                self._loading.release()
+        return self._bundle
+
+    def _look(self) -> None:
+        folder = pointed(self._workspace.bundle)
+        if folder is None or folder.name in (self._bundle.id, self._refused):
+            return
+        try:
+            fresh = Bundle.open(folder)
+            self_test(fresh)
+        except (SoonerError, OSError) as error:
+            self._refused = folder.name
+            _LOG.error("the bundle %s is not served, %s stays: %s", folder.name, self._bundle.id, error)
+            return
+        self._bundle = fresh
+        _LOG.info("the bundle %s is served now", fresh.id)

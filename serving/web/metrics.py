@@ -1,0 +1,60 @@
+"""`/metrics` for Prometheus, on this computer alone: is there a model, does the store answer, how old is everything.
+
+No label holds an id of a person, household, referral or worker.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from serving.desk import Desk
+from serving.ranking.health import health
+
+__all__ = ["routes", "text"]
+
+
+def routes(desk: Callable[[], Desk]) -> list[Route]:
+    """Return the route over `desk`."""
+
+    def metrics(request: Request) -> Response:  # noqa: ARG001  # a route's handler takes the request
+        return Response(text(desk()), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/metrics", metrics)]
+
+
+def text(desk: Desk) -> bytes:
+    """Return the gauges in Prometheus' text format; those that the store can't answer are left out."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, help_text: str, *labels: str) -> Gauge:
+        return Gauge(f"sooner_{name}", help_text, labels, registry=registry)
+
+    manifest = desk.manifest()
+    answers = desk.store.answers()
+    gauge("model_ready", "1 where a bundle is served").set(bool(manifest))
+    gauge("store_ready", "1 where the casework database answers").set(answers)
+    gauge("suspended", "1 where the programme is suspended").set(desk.suspended() is not None)
+    late = gauge("source_late", "1 where a source's newest data is older than it promised", "source")
+    seen = gauge("source_seen_share", "Share of the source's values that were seen at the newest list", "source")
+    found = health(desk.invocation.workspace, manifest, desk.invocation.council.time_zone) if manifest else None
+    for source in found.sources if found else ():
+        late.labels(source.title).set(source.late)
+        seen.labels(source.title).set(source.seen)
+    if answers:
+        age = gauge("list_age_seconds", "Age of a team's newest list", "team")
+        waiting = gauge("list_waiting", "Referrals of a team's newest list without a decision", "team")
+        counts = desk.store.counts(desk.programme)
+        for team in desk.invocation.council.teams:
+            header = desk.store.current_list(desk.programme, team.id)
+            if header is not None:
+                age.labels(team.id).set(time.time() - datetime.fromisoformat(header.issued_at).timestamp())
+                states = counts.get(team.id, {})
+                waiting.labels(team.id).set(states.get("new", 0) + states.get("deferred", 0))
+    return generate_latest(registry)

@@ -1,0 +1,61 @@
+"""How the service is started: uvicorn on the ASGI application of the BentoML service, settings in the environment.
+
+BentoML's own command starts a supervisor and a worker, and each imports everything. uvicorn serves in the one process
+that it starts, and with more than one worker its supervisor imports nothing of ours (docs/decisions/0115).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+from charter.contracts.files import pointed, read_json
+from charter.errors import BlockedError, DataError
+from charter.invocation import Invocation
+from charter.vault.key import Key
+from charter.vault.rights_ledger import require_carried_out
+from charter.vault.vault import Vault
+from serving.forget import require_caught_up
+from serving.suspension import require_running
+
+__all__ = ["command", "environment"]
+
+
+def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
+    """Return the environment the service reads.
+
+    Raises DataError where no bundle was promoted; CharterError while a resident's request is not carried out on what
+    is here, or with another key than the vault was sealed with. The demonstration's sign-in opens for made-up data
+    alone.
+    """
+    require_carried_out(invocation.workspace)
+    require_caught_up(invocation.workspace)
+    key = Key.load(invocation.council, invocation.workspace)
+    if invocation.workspace.vault.is_dir():
+        Vault.open(invocation.workspace.vault, key)
+    folder = pointed(invocation.workspace.bundle)
+    if folder is None:
+        raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
+    manifest = read_json(folder / "manifest.json")
+    try:
+        require_running(invocation.workspace)
+    except BlockedError as error:
+        invocation.say(f"{error.message} The pages say so.")
+    return {
+        "SOONER_COUNCIL": str(invocation.council.folder.resolve()),
+        "SOONER_PROGRAMME": invocation.programme,
+        "SOONER_WORKSPACE": str(invocation.workspace.root.resolve()),
+        "SOONER_DEMO_SIGN_IN": "1" if manifest.get("synthetic") is True else "0",
+        "SOONER_WORKERS": str(workers),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+    }
+
+
+def command(host: str, port: int, workers: int = 1) -> list[str]:
+    """Return the command line that serves on `host` and `port` with so many processes."""
+    listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
+    # A worker on a busy machine may take longer than the five seconds after which it would be taken for dead.
+    quiet = ["--no-access-log", "--no-server-header", "--log-level", "warning", "--timeout-worker-healthcheck", "60"]
+    return [sys.executable, "-m", "uvicorn", "--factory", "serving.web.service:app", *listen, *quiet]

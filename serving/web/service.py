@@ -1,0 +1,145 @@
+"""The one BentoML service: scores for tools at `/v1/score`, and the casework pages and JSON API mounted beside it.
+
+    uvicorn --factory serving.web.service:app       what `sooner serve` runs, with where things are in the environment
+    bentoml serve sooner:latest                 the same service out of a built Bento
+
+    SOONER_COUNCIL, SOONER_PROGRAMME, SOONER_WORKSPACE   as the options of every verb
+    SOONER_DEMO_SIGN_IN                                  1: the demonstration's sign-in, on this computer alone
+    SOONER_WORKERS                                       how many processes answer (1)
+    SOONER_HOSTS                                         host names to answer to beside 127.0.0.1, comma-separated
+
+BentoML's own metrics, access log and traces are off: their labels and lines would hold the ids in our addresses.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import bentoml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from charter.errors import BlockedError, SoonerError, UsageError
+from charter.invocation import Invocation
+from serving.casework.app import build
+from serving.desk import Desk
+from serving.identity import require
+from serving.web import metrics
+from serving.web.api import routes
+from serving.web.guard import CURRENT, Guard
+from serving.web.problem import of_error
+
+__all__ = ["ScoreBody", "Sooner", "app"]
+
+_MOST = 500
+
+
+@cache
+def _desk() -> Desk:
+    invocation = Invocation.open(
+        Path(os.environ.get("SOONER_COUNCIL", "council")),
+        os.environ.get("SOONER_PROGRAMME", ""),
+        Path(os.environ.get("SOONER_WORKSPACE", "workspace")),
+        quiet=True,
+    )
+    return Desk.open(invocation, demo=os.environ.get("SOONER_DEMO_SIGN_IN") == "1")
+
+
+class ScoreBody(BaseModel):
+    """Whom to score: listed households by `referrals`, or (analysts alone) `rows` of features, null for not seen."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    referrals: list[str] = Field(default_factory=list, max_length=_MOST)
+    rows: list[dict[str, float | None]] = Field(default_factory=list, max_length=_MOST)
+
+
+class _NoRefusals(logging.Filter):
+    """Keeps BentoML from writing refused requests to its log: their tracebacks name what was sent."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether `record` is anything but a refusal; the guard's own line says that there was one."""
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, ValidationError | bentoml.exceptions.BentoMLException)
+
+
+_web = build(_desk, [*routes(_desk), *metrics.routes(_desk)])
+
+
+@bentoml.service(
+    name="sooner",
+    workers=int(os.environ.get("SOONER_WORKERS", "1")),
+    threads=4,
+    http={"host": "127.0.0.1", "port": 3000},
+    traffic={"timeout": 30, "max_concurrency": 64},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    tracing={"excluded_urls": ["."]},  # every address, as a regular expression
+)
+@bentoml.asgi_app(_web, path="/")
+class Sooner:
+    """Scores with contributions from the promoted bundle, for people on current lists."""
+
+    def __init__(self) -> None:
+        # Here and not above: the supervising process imports this module too, and scores nothing.
+        from serving.web.bundle_in_use import Live
+
+        logging.getLogger("bentoml._internal.server.http_app").addFilter(_NoRefusals())
+        self._desk = _desk()
+        self._live = Live(self._desk.invocation.workspace)
+        # What was loaded until here stays: looking through all of it for garbage held requests up by 0.14 s.
+        gc.freeze()
+
+    async def __is_ready__(self) -> bool:
+        return self._live.bundle is not None and await run_in_threadpool(self._desk.store.answers)
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML leaves its decorators untyped
+    def close(self) -> None:
+        """Write the decisions that are not exported yet, and sign how far this worker's log came."""
+        self._desk.close()
+
+    @bentoml.api(route="/v1/score")  # type: ignore[untyped-decorator]  # as above
+    def score(self, body: ScoreBody, /) -> Any:  # a Response, which BentoML would take for a schema
+        """Answer with band, margin and contributions of listed households, or (analysts) of rows of features."""
+        try:
+            # A finished answer: of anything else BentoML works out the schema again at each request. Written by
+            # pydantic, which takes a ninth of the standard library's time for numbers.
+            return Response(to_json(self._score(body)), media_type="application/json")
+        except SoonerError as error:
+            return of_error(error)
+
+    def _score(self, body: ScoreBody) -> dict[str, Any]:
+        from serving.web.scores import of_referrals, of_rows
+
+        session = CURRENT.get()
+        identity = session.identity if session else None
+        if bool(body.referrals) == bool(body.rows):
+            raise UsageError("Send either referrals or rows.", "")
+        bundle = self._live.bundle
+        if silent := self._desk.silent(None, bundle.id):
+            raise BlockedError(silent, "")
+        if body.rows:
+            return of_rows(self._desk, require(identity, "score.features"), bundle, body.rows)
+        return of_referrals(self._desk, require(identity, "score.listed"), body.referrals)
+
+
+Sooner.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator makes it a service
+    Guard,
+    sessions=lambda: _desk().sessions,
+    hosts=[host for host in os.environ.get("SOONER_HOSTS", "").split(",") if host],
+)
+
+
+def app() -> ASGIApp:
+    """Return the whole of it as one ASGI application, for a server to run."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    served: ASGIApp = Sooner.to_asgi()  # type: ignore[attr-defined]  # as above
+    return served

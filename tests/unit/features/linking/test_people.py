@@ -1,0 +1,268 @@
+"""Which references are one person: the hard cases one by one, each on the real scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from charter.council.register import Register, Source
+from charter.errors import DataError
+from charter.vault.key import Key
+from features.intake.database import connect
+from features.linking import parameters
+from features.linking.judgements import Judgement
+from features.linking.parameters import Parameters
+from features.linking.people import Linkage, link_people
+
+SHIPPED = Path(parameters.__file__).with_name("parameters.toml")
+HOME, OTHER_HOME = "h" * 32, "o" * 32
+
+
+def source(service: str, *, one: bool) -> Source:
+    return Source(
+        service=service,
+        title=service,
+        contact="",
+        format="csv",
+        folder=service,
+        basis="public task",
+        conditions=(),
+        gateway="",
+        purposes=frozenset({"link"}),
+        arrival_lag_days=0,
+        promised_lag_days=0,
+        retention_years=1,
+        confidential_from_household=False,
+        own_voice_age=16,
+        one_reference_each=one,
+        youngest_age=0,
+        intrusiveness=3,
+        display=True,
+        details_to=frozenset(),
+        example=False,
+        signals=(),
+        files=(),
+        dates="%Y-%m-%d",
+        datetimes="",
+        delivery={},
+        tolerance={},
+    )
+
+
+REGISTER = Register((source("school", one=True), source("care", one=True), source("tax", one=False)), "0" * 64)
+
+
+@pytest.fixture
+def database() -> duckdb.DuckDBPyConnection:
+    """Give a town of two thousand strangers, so that names are as rare as names are."""
+    connection = connect(Key(b"k" * 32))
+    connection.execute(
+        "create table evidence (ref varchar, service varchar, forename varchar, surname varchar, birth_date date, "
+        "sex varchar, shared_key varchar, forename_forms varchar[], homes varchar[], came bigint[], gone bigint[], "
+        "born_by date)"
+    )
+    strangers = pa.table(
+        {
+            "ref": [f"x{number:05}" for number in range(2000)],
+            "forename": [
+                "abcdefghij"[n % 10] + "lmnopqrstu"[n // 10 % 10] + "aeiou"[n // 100 % 5] + "na" for n in range(2000)
+            ],
+            "surname": [
+                "bcdfghjklm"[n // 7 % 10] + "aeiou"[n % 5] + "lmnprstvwz"[n // 50 % 10] + "son" for n in range(2000)
+            ],
+            "birth_date": [date(1950 + n % 60, 1 + n % 12, 1 + n % 28) for n in range(2000)],
+        }
+    )
+    connection.register("strangers", strangers)
+    connection.execute(
+        "insert into evidence by name select *, 'tax' as service, []::varchar[] as forename_forms, "
+        "[]::varchar[] as homes, []::bigint[] as came, []::bigint[] as gone from strangers"
+    )
+    return connection
+
+
+def linked(database: duckdb.DuckDBPyConnection, judgements: Collection[Judgement] = ()) -> Linkage:
+    """Link what the database holds with the shipped parameters."""
+    database.execute("create or replace table refs as select ref, service from evidence")
+    return link_people(database, REGISTER, Parameters.load(), judgements)
+
+
+def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> list[int]:
+    """Link the records among the strangers; return each one's person as the place of the first record of theirs."""
+    for place, record in enumerate(records):
+        row = {
+            "homes": [HOME],
+            "came": [],
+            "gone": [],
+            "forename_forms": [],
+            "sex": None,
+            "shared_key": None,
+            "born_by": None,
+            "birth_date": None,
+            **record,
+        }
+        database.execute(
+            "insert into evidence (ref, service, forename, surname, birth_date, sex, shared_key, forename_forms, "
+            "homes, came, gone, born_by) values ($1, $2, $3, $4, $5, $6, $7, $8::varchar[], $9::varchar[], "
+            "$10::bigint[], $11::bigint[], $12)",
+            [
+                f"r{place}",
+                *[
+                    row[name]
+                    for name in (
+                        "service",
+                        "forename",
+                        "surname",
+                        "birth_date",
+                        "sex",
+                        "shared_key",
+                        "forename_forms",
+                        "homes",
+                        "came",
+                        "gone",
+                        "born_by",
+                    )
+                ],
+            ],
+        )
+    linkage = linked(database)
+    found = [linkage.representative[f"r{place}"] for place in range(len(records))]
+    return [found.index(person) for person in found]
+
+
+def record(service: str, forename: str | None, born: date | None, surname: str = "quillfeather", **more: object):
+    return {"service": service, "forename": forename, "surname": surname, "birth_date": born, **more}
+
+
+BORN = date(2012, 3, 4)
+
+
+def test_the_same_name_and_date_are_one_person_wherever_they_live(database) -> None:
+    assert people(
+        database, record("school", "ottoline", BORN), record("care", "ottoline", BORN, homes=[OTHER_HOME])
+    ) == [0, 0]
+
+
+def test_a_lawful_shared_key_is_enough(database) -> None:
+    one = record("school", "ottoline", BORN, shared_key="k1")
+    assert people(database, one, record("care", "o", None, surname="else", homes=[], shared_key="k1")) == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("forename", "born", "surname", "more"),
+    [
+        ("otoline", BORN, "quillfeather", {}),
+        ("tilly", BORN, "quillfeather", {"forename_forms": ["ottoline"]}),
+        ("ottoline", date(2012, 4, 3), "quillfeather", {}),
+        ("ottoline", date(2012, 3, 5), "quillfeather", {}),
+        ("ottoline", BORN, "marchbanks", {}),
+        ("ottoline", None, "quillfeather", {}),
+        (None, BORN, "quillfeather", {}),
+    ],
+    ids=[
+        "slip in the forename",
+        "short form",
+        "day and month swapped",
+        "one digit off",
+        "changed surname",
+        "no date",
+        "forename not yet given",
+    ],
+)
+def test_one_person_is_found_through(database, forename, born, surname, more) -> None:
+    assert people(database, record("school", "ottoline", BORN), record("care", forename, born, surname, **more)) == [
+        0,
+        0,
+    ]
+
+
+def test_a_move_from_one_home_to_the_other_tells_two_namesakes_apart_from_one_who_moved(database) -> None:
+    left = record("tax", "ottoline", None, gone=[100, 101, 102, 103, 104, 105])
+    came = record("tax", "ottoline", None, homes=[OTHER_HOME], came=[102])
+    assert people(database, left, came) == [0, 0]
+
+
+def test_twins_stay_two(database) -> None:
+    twins = [record(service, name, BORN) for name in ("ottoline", "ottilie") for service in ("school", "care")]
+    assert people(database, *twins) == [0, 0, 2, 2]
+
+
+def test_a_twin_known_to_one_service_is_not_the_other_twin(database) -> None:
+    assert people(database, record("school", "ottoline", BORN), record("care", "barnabas", BORN)) == [0, 1]
+
+
+def test_relatives_at_one_address_stay_apart(database) -> None:
+    family = [
+        record("tax", "ottoline", date(1980, 5, 6)),
+        record("care", "barnabas", BORN),
+        record("tax", "leopold", None),
+    ]
+    assert people(database, *family) == [0, 1, 2]
+
+
+def test_a_parent_and_child_of_one_name_stay_apart_though_a_record_without_a_date_fits_both(database) -> None:
+    parent = record("tax", "ottoline", date(1980, 5, 6))
+    child, undated = record("school", "ottoline", BORN), record("tax", "ottoline", None, born_by=date(2008, 1, 1))
+    assert people(database, parent, child, undated) == [0, 1, 0]
+
+
+def test_namesakes_elsewhere_stay_apart(database) -> None:
+    assert people(
+        database, record("school", "ottoline", BORN), record("care", "ottoline", date(2009, 9, 9), homes=[OTHER_HOME])
+    ) == [0, 1]
+
+
+def test_one_service_s_two_references_of_one_name_and_date_are_two_people(database) -> None:
+    assert people(database, record("school", "ottoline", BORN), record("school", "ottoline", BORN)) == [0, 1]
+
+
+def test_nothing_is_merged_unasked_below_the_threshold(database) -> None:
+    """A slip, a changed surname and no home in common: a person is asked, and what they say is done."""
+    assert people(
+        database, record("school", "ottoline", BORN), record("care", "otoline", BORN, surname="marchbanks", homes=[])
+    ) == [0, 1]
+    linkage, parameters = linked(database), Parameters.load()
+    asked = [pair for pair in linkage.review if set(pair[:2]) == {"r0", "r1"}]
+    assert len(asked) == 1
+    assert parameters.review <= asked[0][2] < parameters.threshold
+    assert all(one.weight >= parameters.threshold for one in linkage.links.values() if one.method == "splink")
+    same = linked(database, [Judgement("r0", "r1", "same", "dpo", "2026-01-01")])
+    assert same.representative["r1"] == "r0"
+    assert same.links["r1"].method == "judged"
+    assert not any(set(pair[:2]) == {"r0", "r1"} for pair in same.review)
+    unsure = linked(database, [Judgement("r0", "r1", "cannot_tell", "dpo", "2026-01-01")])
+    assert unsure.representative["r1"] == "r1"
+    assert not any(set(pair[:2]) == {"r0", "r1"} for pair in unsure.review)
+
+
+def test_different_beats_every_link_and_whatever_would_join_them_through_a_third(database) -> None:
+    records = [record(service, "ottoline", BORN) for service in ("school", "care", "tax")]
+    assert people(database, *records) == [0, 0, 0]
+    apart = linked(database, [Judgement("r0", "r1", "different", "dpo", "2026-01-01")])
+    assert apart.representative["r0"] != apart.representative["r1"]
+    assert apart.representative["r2"] in (apart.representative["r0"], apart.representative["r1"])
+
+
+def test_a_merge_just_over_the_threshold_is_uncertain_on_its_smaller_side(database) -> None:
+    records = [record("school", "ottoline", BORN), record("tax", "ottoline", BORN)]
+    moved = record("care", "ottoline", None, homes=[], surname="quillfeather")
+    assert people(database, *records, moved) == [0, 0, 0]
+    linkage = linked(database)
+    assert Parameters.load().threshold <= linkage.links["r2"].weight < Parameters.load().certain
+    assert linkage.uncertain >= {"r2"}
+    assert not linkage.uncertain & {"r0", "r1"}
+
+
+def test_parameters_that_do_not_add_up_are_refused(tmp_path) -> None:
+    path = tmp_path / "parameters.toml"
+    shipped = Parameters.load()
+    assert shipped.prior(70_000) == pytest.approx(0.00002)
+    text = SHIPPED.read_text(encoding="utf-8")
+    path.write_text(text.replace("m = 0.97\n", "m = 0.5\n", 1), encoding="utf-8")
+    with pytest.raises(DataError, match="the m of 'birth_date' add up to"):
+        Parameters.load(path)

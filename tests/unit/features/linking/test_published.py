@@ -1,0 +1,150 @@
+"""Linkage on files with published results: fitted to the file as the published models are, and as shipped.
+
+The shipped rules are for a council's records, where a wrong merge is worse than a missed one: records whose forenames
+have nothing in common, or whose dates of birth contradict each other by more than a slip, stay apart. These files
+garble just that, so with the shipped rules whom they join is right but fewer are found.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from charter.council.register import Register
+from charter.vault.key import Key
+from features.intake.database import connect, literal
+from features.linking.accuracy import Accuracy, accuracy
+from features.linking.fit import shares
+from features.linking.parameters import Parameters
+from features.linking.people import link_people
+from tests.unit.features.linking.test_people import source
+
+DATA = Path(__file__).resolve().parents[5] / "shared/data"
+REGISTER = Register((source("all", one=False),), "0" * 64)
+FAKE = """
+    select unique_id as ref, 'all' as service, cluster as person, first_name as forename, surname,
+           try_cast(dob as date) as birth_date, null as shared_key,
+           list_filter([lower(email)], lambda x: x is not null) as homes from {rows}
+"""
+FEBRL = """
+    select trim(rec_id) as ref, 'all' as service, split_part(rec_id, '-', 2) as person, given_name as forename, surname,
+           try_strptime(trim(date_of_birth), '%Y%m%d')::date as birth_date, nullif(trim(soc_sec_id), '') as shared_key,
+           list_filter([trim(street_number) || ' ' || trim(address_1)], lambda x: length(x) > 6) as homes from {rows}
+"""
+
+
+FAMILY = """
+    select '{service}' || "Cms Id" as ref, '{service}' as service, "First Name" as forename, "Last Name" as surname,
+           "Date Of Birth"::date as birth_date, null as shared_key, [lower(Address)] as homes
+    from read_csv({path}, header = true, all_varchar = true)
+"""
+FOLDED = "nullif(regexp_replace(lower(strip_accents({0})), '[^a-z]', '', 'g'), '') as {0}"
+
+
+def give(database: duckdb.DuckDBPyConnection) -> None:
+    """Make `evidence` and `refs` of the table `said`: names folded as `gather` folds them."""
+    database.execute(
+        f"create table evidence as select ref, service, {FOLDED.format('forename')}, {FOLDED.format('surname')}, "
+        "birth_date, null::varchar as sex, shared_key::varchar as shared_key, []::varchar[] as forename_forms, homes, "
+        "[]::bigint[] as came, []::bigint[] as gone, null::date as born_by from said"
+    )
+    database.execute("create table refs as select ref, service from evidence")
+
+
+def test_the_481_people_of_two_services_are_found_and_none_twice() -> None:
+    folder = DATA / "csc_formats/family_context_fake"
+    if not folder.exists():
+        pytest.skip("needs ../shared/data/csc_formats beside the repository")
+    register = Register((source("csc", one=True), source("education", one=True)), "0" * 64)
+    with connect(Key(b"k" * 32)) as database:
+        both = [
+            FAMILY.format(service=service, path=literal(str(folder / f"{service}.csv")))
+            for service in ("csc", "education")
+        ]
+        database.execute(f"create table said as {' union all '.join(both)}")
+        give(database)
+        linkage = link_people(database, register, Parameters.load())
+        services = dict(database.execute("select ref, service from refs").fetchall())
+        alike = database.execute(
+            "select a.ref, b.ref from evidence a join evidence b using (forename, surname, birth_date) "
+            "where a.service = 'csc' and b.service = 'education'"
+        ).fetchall()
+    groups: dict[str, list[str]] = {}
+    for ref, person in linkage.representative.items():
+        groups.setdefault(person, []).append(services[ref])
+    assert len(alike) == 481
+    assert all(linkage.representative[one] == linkage.representative[other] for one, other in alike)
+    assert all(len(of) == len(set(of)) for of in groups.values())
+    assert sum(len(of) == 2 for of in groups.values()) >= 481
+
+
+def found_in(file: str, query: str, folder: Path, threshold: float | None = None) -> Accuracy:
+    """Return how right a file's links are: as shipped, or with a model fitted to the file and nobody kept apart."""
+    if not (DATA / file).exists():
+        pytest.skip(f"needs ../shared/data/{file} beside the repository")
+    rows = f"read_csv({literal(str(DATA / file))}, header = true, all_varchar = true)"
+    with connect(Key(b"k" * 32)) as database:
+        database.execute(f"create table said as {query.format(rows=rows)}")
+        give(database)
+        database.execute("create table truth as select ref, person from said")
+        parameters = Parameters.load() if threshold is None else fitted(database, threshold)
+        linkage = link_people(database, REGISTER, parameters)
+        people = pa.table({"ref": list(linkage.representative), "person_id": list(linkage.representative.values())})
+        database.register("people", people)
+        database.execute(f"copy (select * from people) to {literal(str(folder / 'links.parquet'))} (format parquet)")
+        return accuracy(database, folder / "links.parquet")["all"]
+
+
+def fitted(database: duckdb.DuckDBPyConnection, threshold: float) -> Parameters:
+    """Return parameters fitted to the file itself, as those of the published figures are; it says nothing of sex."""
+    shipped = Parameters.load()
+    of = {name: levels for name, levels in shipped.levels.items() if name != "sex"}
+    found = shares(database, replace(shipped, levels=of))
+    levels = {
+        name: tuple(
+            replace(level, m=max(found[name, level.name][0], 1e-4), u=max(found[name, level.name][1], 1e-5))
+            for level in levels
+        )
+        for name, levels in of.items()
+    }
+    ((pairs, records),) = database.execute("select (select count(*) from same), (select count(*) from said)").fetchall()
+    return replace(
+        shipped,
+        levels=levels | {"sex": shipped.levels["sex"]},
+        partners=2 * pairs / records,
+        apart=frozenset(),
+        threshold=threshold,
+        review=threshold,
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "query", "threshold", "published"),
+    [
+        ("splink_fake_1000/fake_1000.csv", FAKE, -0.7, 0.675),
+        pytest.param("febrl/dataset3.csv", FEBRL, 1.0, 0.9862, marks=pytest.mark.deep),
+    ],
+)
+def test_fitted_to_a_published_file_it_finds_what_was_published(tmp_path, file, query, threshold, published) -> None:
+    found = found_in(file, query, tmp_path, threshold)
+    assert found.precision >= 0.99
+    assert found.recall >= published
+
+
+@pytest.mark.parametrize(
+    ("file", "query", "pairs", "recall"),
+    [
+        ("splink_fake_1000/fake_1000.csv", FAKE, 2031, 0.36),
+        ("febrl/dataset1.csv", FEBRL, 500, 0.92),
+        ("febrl/dataset3.csv", FEBRL, 6538, 0.89),
+    ],
+)
+def test_as_shipped_nearly_every_link_of_a_published_file_is_right(tmp_path, file, query, pairs, recall) -> None:
+    found = found_in(file, query, tmp_path)
+    assert found.true == pairs
+    assert found.precision >= 0.99
+    assert found.recall >= recall

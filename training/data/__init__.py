@@ -1,0 +1,1 @@
+"""What can honestly be learned from: rows, labels, folds, lists."""

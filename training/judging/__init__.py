@@ -1,0 +1,1 @@
+"""How good each is: figures at capacity, intervals, calibration, the recommendation."""

@@ -1,0 +1,1 @@
+"""What is kept of a run: MLflow, the release, and making it again."""

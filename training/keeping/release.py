@@ -1,0 +1,247 @@
+"""Training's half of `sooner promote`: from a decision that passes to a release folder, and the alias `champion`.
+
+    release/PROGRAMME/ID/
+      manifest.json    contract `release`
+      model.lgb        the model, LightGBM native text
+      baseline.lgb     the points list, for serving to fall back on
+      definition.json  the definition it was trained with
+      check.npz        `rows` made from the model's own cut points (of nobody), and the `margins` they must get
+    release/PROGRAMME/history.json   what was current, and when
+
+No decision, no champion: `charter.signing.signoffs.require` is the only door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts import SCHEMA_VERSION, check_document
+from charter.contracts.files import (
+    content_id,
+    file_digest,
+    new_folder,
+    point,
+    pointed,
+    read_json,
+    write_json,
+    write_text,
+)
+from charter.errors import DataError, UsageError
+from charter.invocation import Invocation
+from charter.signing.signoffs import read as read_signoffs
+from charter.signing.signoffs import require
+from training.judging.calibration import bands_shown
+from training.keeping.tracking import Registry
+from training.models.boosting import predict
+from training.run import Run
+
+__all__ = ["check_rows", "release", "rollback"]
+
+_CHECKED = 256
+
+
+def release(invocation: Invocation, run: str | None = None) -> Path:
+    """Release the candidate of a run (the newest), if its decision and sign-offs allow it; return the folder.
+
+    Raises what `charter.signing.signoffs.require` raises (11, 13, 14, 15), WithdrawnError (12) where rows it learned
+    from were withdrawn, DataError where files were changed. The caller holds the workspace's writer lock.
+    """
+    chosen = Run.open(invocation.workspace, run)
+    chosen.refuse_withdrawn()
+    text = chosen.text()
+    decision = _decided(invocation, chosen)
+    content = _content(invocation, chosen, decision)
+    release_id = content_id(content)
+    folder = invocation.workspace.release / release_id
+    with new_folder(folder) as beside:
+        write_text(beside / "model.lgb", text)
+        if chosen.manifest.get("baseline"):
+            write_text(beside / "baseline.lgb", chosen.text("baseline.lgb"))
+        write_text(beside / "definition.json", _definition(invocation, chosen))
+        _write_check(beside, chosen, text)
+        manifest = content | {"id": release_id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        check_document("release", manifest)
+        write_json(beside / "manifest.json", manifest)
+    Registry(invocation.workspace).champion(chosen, _tags(invocation, chosen, decision, release_id))
+    _make_current(invocation, release_id, "release")
+    return folder
+
+
+def rollback(invocation: Invocation) -> Path:
+    """Go back to the release before the current one, whose decision and sign-offs must still hold; return its folder.
+
+    Raises UsageError where there is none before, and what `release` raises.
+    """
+    history = _history(invocation)
+    current = pointed(invocation.workspace.release)
+    names = [entry["release"] for entry in history]
+    if current is None or current.name not in names:
+        raise UsageError(f"{invocation.programme} has no release to go back from.", "Run `sooner promote`.")
+    before = [name for name in names[: names.index(current.name)] if name != current.name]
+    if not before:
+        raise UsageError(
+            f"{current.name} is the first release of {invocation.programme}; there is none before it.",
+            "To show no ranking at all: `sooner suspend`.",
+        )
+    folder = invocation.workspace.release / before[-1]
+    manifest = read_json(folder / "manifest.json")
+    run = Run.open(invocation.workspace, manifest["run"])
+    decision = _decided(invocation, run)
+    if file_digest(folder / "model.lgb") != manifest["model_sha256"]:
+        raise DataError(f"model.lgb of release {folder.name} is not what was released.", "Train and promote again.")
+    Registry(invocation.workspace).champion(run, _tags(invocation, run, decision, folder.name))
+    _make_current(invocation, folder.name, "rollback")
+    return folder
+
+
+def _decided(invocation: Invocation, run: Run) -> Mapping[str, Any]:
+    """Return the decision on this very run and model, if it and its sign-offs open the door."""
+    folder = invocation.workspace.audit / run.id
+    decision = require(invocation, folder, synthetic=bool(run.manifest["synthetic"]))
+    findings = read_json(folder / "findings.json")
+    audited = findings.get("model", run.manifest["model"])
+    scores = findings["inputs"].get("scores.parquet")
+    if scores not in (None, run.manifest["outputs"]["scores.parquet"]):
+        raise DataError(f"the audit is not of run {run.id}'s scores.", "Run `sooner audit`, then `sooner decide`.")
+    if decision["run"] != run.id or decision["programme"] != invocation.programme or audited != run.manifest["model"]:
+        raise DataError(
+            f"the decision is on {audited} of run {decision['run']}; the candidate is {run.manifest['model']} of run"
+            f" {run.id}.",
+            "Run `sooner audit`, then `sooner decide`.",
+        )
+    return decision
+
+
+def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the release is made of: everything in its manifest but its id and the time."""
+    manifest, metrics = run.manifest, run.metrics
+    audit = invocation.workspace.audit / run.id
+    model = str(manifest["model"])
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "snapshot": manifest["snapshot"],
+        "inputs": {
+            "run/manifest.json": file_digest(run.folder / "manifest.json"),
+            "decision.json": file_digest(audit / "decision.json"),
+            "findings.json": decision["findings_sha256"],
+        },
+        "programme": invocation.programme,
+        "run": run.id,
+        "model": model,
+        "model_sha256": manifest["outputs"]["model.lgb"],
+        "matrix": manifest["matrix"],
+        "definition": manifest["definition"],
+        "features": manifest["features"],
+        "seen": manifest.get("seen", []),
+        "synthetic": manifest["synthetic"],
+        "charter_sha256": manifest["charter_sha256"],
+        "calibration": manifest["calibration"][model],
+        "bands": bands_shown(metrics["bands"]),
+        "metrics": {
+            "recommendation": metrics["recommendation"],
+            "capacity": metrics["capacity"],
+            "figures": [
+                figure for figure in metrics["figures"] if figure["model"] == model and figure["part"] == "all"
+            ],
+        },
+        "decision": {
+            "decision": decision["decision"],
+            "sentence": decision["sentence"],
+            # Shown on every worklist: what the board let through, who answers for it, and until when.
+            "waivers": [
+                {"question": one["question"], "group": one["group"], **one["waiver"]}
+                for one in decision["verdicts"]
+                if one.get("waiver")
+            ],
+        },
+        "versions": manifest.get("versions", {}),
+        "commit": _commit_of(run),
+    }
+    if "abstention" in manifest:
+        content["abstention"] = manifest["abstention"]
+    if manifest.get("baseline"):
+        content["baseline"] = {
+            "model": manifest["baseline"],
+            "model_sha256": manifest["outputs"]["baseline.lgb"],
+            "calibration": manifest["calibration"][manifest["baseline"]],
+            "rules": metrics.get("points", []),
+        }
+    return content
+
+
+def _commit_of(run: Run) -> str | None:
+    path = run.folder / "tracking.json"
+    commit = read_json(path).get("commit") if path.exists() else None
+    return commit if isinstance(commit, str) else None
+
+
+def _tags(invocation: Invocation, run: Run, decision: Mapping[str, Any], release_id: str) -> dict[str, str]:
+    """Return what the registry's version says of its approval: who, until when, on which decision."""
+    signed = read_signoffs(invocation.workspace.audit / run.id / "signoffs.toml")
+    tags = {
+        "sooner.release": release_id,
+        "sooner.decision": decision["decision"],
+        "sooner.decision_sha256": file_digest(invocation.workspace.audit / run.id / "decision.json"),
+        "sooner.approved_by": ", ".join(sorted(f"{one.role} ({one.kind})" for one in signed)),
+    }
+    return tags | ({"sooner.expires": min(one.expires for one in signed).isoformat()} if signed else {})
+
+
+def check_rows(text: str, seed: int = 0) -> NDArray[np.float32]:
+    """Return rows that try every side of a model's splits: cut points, their neighbours, 0 and not seen.
+
+    They are drawn from the model's text alone, so no row is, or resembles, a household. Shape (256, features).
+    """
+    model = lgb.Booster(model_str=text)
+    values: list[set[float]] = [{0.0, np.nan} for _ in range(model.num_feature())]
+    for tree in model.dump_model()["tree_info"]:
+        waiting = [tree["tree_structure"]]
+        while waiting:
+            node = waiting.pop()
+            if "split_feature" in node:
+                cut = np.float32(node["threshold"])
+                around = (cut, np.nextafter(cut, np.float32(np.inf)), np.nextafter(cut, np.float32(-np.inf)))
+                values[node["split_feature"]].update(float(value) for value in around)
+                waiting += [node["left_child"], node["right_child"]]
+    generator = np.random.default_rng(seed)
+    columns = [generator.choice(np.array(sorted(tried), dtype=np.float32), _CHECKED) for tried in values]
+    return np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
+
+
+def _definition(invocation: Invocation, run: Run) -> str:
+    path = invocation.workspace.matrix / str(run.manifest["matrix"]) / "definition.json"
+    if not path.exists() or file_digest(path) != run.manifest["inputs"]["matrix/definition.json"]:
+        raise DataError(
+            f"the definition that run {run.id} was trained with is missing or was changed.",
+            "Run `sooner build` and `sooner train` again.",
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _write_check(folder: Path, run: Run, text: str) -> None:
+    rows = check_rows(text)
+    checked = {"rows": rows, "margins": predict(text, rows, threads=1)}
+    if run.manifest.get("baseline"):
+        checked["baseline_margins"] = predict(run.text("baseline.lgb"), rows, threads=1)
+    np.savez(folder / "check.npz", **checked)  # type: ignore[arg-type]  # numpy types the names as flags of savez
+
+
+def _history(invocation: Invocation) -> list[dict[str, str]]:
+    path = invocation.workspace.release / "history.json"
+    found: list[dict[str, str]] = read_json(path) if path.exists() else []
+    return found
+
+
+def _make_current(invocation: Invocation, release_id: str, action: str) -> None:
+    entry = {"release": release_id, "action": action, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    history = _history(invocation)
+    if not history or history[-1]["release"] != release_id:
+        write_json(invocation.workspace.release / "history.json", [*history, entry])
+    point(invocation.workspace.release, release_id)

@@ -1,0 +1,1 @@
+"""What is compared: the contenders, how they are planned, searched and fitted."""

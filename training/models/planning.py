@@ -1,0 +1,142 @@
+"""What is settled before anything is trained: the matrix, the settings, the folds and their counts, the places.
+
+`sooner train --plan` prints it and stops. Everything that cannot be trained on is refused here, with its exit code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from charter.contracts.files import pointed
+from charter.contracts.matrix import Matrix
+from charter.council.programme import Programme
+from charter.errors import CharterError, DataError, UsageError
+from charter.invocation import Invocation
+from training.data.dataset import Dataset
+from training.data.folds import Fold, FoldCount, count, plan
+from training.data.lists import Places
+from training.data.offers import Offers
+from training.models.contenders import sample_of
+from training.models.leaks import Leak, suspects
+from training.settings import Settings
+
+__all__ = ["Plan", "fold_document", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is settled before anything is trained."""
+
+    data: Dataset
+    settings: Settings
+    folds: list[Fold]
+    counts: list[FoldCount]
+    places: Places
+    unchanging: tuple[str, ...]
+    suspected: tuple[Leak, ...]
+
+    @property
+    def tested(self) -> list[date]:
+        """All test dates, ascending."""
+        return [day for fold in self.folds for day in fold.test]
+
+    @property
+    def selecting(self) -> list[Fold]:
+        """The folds that choose a model: all but the final one, which stands in where it is the only one."""
+        return [fold for fold in self.folds if not fold.final] or self.folds
+
+    @property
+    def learned(self) -> list[date]:
+        """All dates that the candidate may learn from."""
+        return self.data.mature_dates(self.data.taken_at)
+
+
+def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Settings | None = None) -> Plan:
+    """Divide the dates of a matrix (the newest) as settings say (training.toml); refuse what cannot be trained on."""
+    matrix = matrix or _newest(invocation)
+    purpose = matrix.manifest.get("purpose", "train")
+    if purpose != "train":
+        raise CharterError(
+            f"the matrix {matrix.manifest['id']} was built for the purpose {purpose}, and may not be trained on.",
+            "Run `sooner build`, whose purpose is train.",
+        )
+    programme = Programme.load(invocation.programme_folder)
+    settings = settings or Settings.of(programme.training)
+    data = Dataset.open(matrix, invocation.council)
+    data = replace(
+        data,
+        offers=Offers.read(invocation.workspace.worklist / "actions.csv", data.taken_at),
+        leave_out_treated=settings.offers.treated == "leave_out",
+    )
+    folds = plan(data, settings.folds)
+    tested = [day for fold in folds for day in fold.test]
+    capacity = {day: programme.capacity(invocation.council, day) for day in tested}
+    counts = [count(data, fold) for fold in folds]
+    places = Places.of(data, tested, capacity, invocation.council)
+    return Plan(
+        data, settings, folds, counts, places, _unchanging(data, settings), _suspected(data, settings, folds[-1])
+    )
+
+
+def _newest(invocation: Invocation) -> Matrix:
+    folder = pointed(invocation.workspace.matrix)
+    if folder is None:
+        raise UsageError(f"there is no matrix of {invocation.programme} to train on.", "Run `sooner build`.")
+    return Matrix.open(folder)
+
+
+def _suspected(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...]:
+    """Return the features that know the outcome too well on a fold's training rows, or refuse them."""
+    sample = sample_of(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
+    found = tuple(suspects(sample, data.matrix.features))
+    if found and settings.leaks.suspected == "refuse":
+        more = f" (and {len(found) - 1} more features)" if len(found) > 1 else ""
+        raise DataError(
+            f"the feature {found[0].feature} knows the outcome too well{more}: it {found[0].sign}. It was probably"
+            " recorded after the outcome.",
+            'Look at when its events become known; if it is right all the same, write `suspected = "accept"` in'
+            " [leaks] of training.toml.",
+        )
+    return found
+
+
+def _unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:
+    """Return the features that never vary, or refuse them, as [models] unchanging says."""
+    lowest = np.fmin.reduce([data.extremes(day)[0] for day in data.dates])
+    highest = np.fmax.reduce([data.extremes(day)[1] for day in data.dates])
+    names = np.array(data.matrix.features)
+    never_seen, constant = names[np.isnan(highest)].tolist(), names[highest == lowest].tolist()
+    if len(never_seen) + len(constant) < len(names) and settings.models.unchanging == "leave_out":
+        return (*never_seen, *constant)
+    for found, what in ((never_seen, "is never seen"), (constant, "has the same value in every row")):
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise DataError(
+                f"the feature {found[0]}{more} {what}, so nothing can be learned from it.",
+                "Look at its feed and at the charter's allow-list, remove it from definition.py, or write"
+                ' unchanging = "leave_out" in [models] of training.toml.',
+            )
+    return ()
+
+
+def fold_document(fold: Fold, counted: FoldCount) -> dict[str, Any]:
+    """Return a fold and its counts as JSON values."""
+    return {
+        "fold": fold.name,
+        "cut": fold.cut.isoformat(),
+        "train_from": fold.train[0].isoformat(),
+        "train_to": fold.train[-1].isoformat(),
+        "embargo_days": fold.embargo_days,
+        "test_from": fold.test[0].isoformat(),
+        "test_to": fold.test[-1].isoformat(),
+        "train_rows": counted.train_rows,
+        "train_positives": counted.train_positives,
+        "train_unlabelled": counted.train_unlabelled,
+        "test_rows": counted.test_rows,
+        "test_positives": counted.test_positives,
+        "test_unlabelled": counted.test_unlabelled,
+    }

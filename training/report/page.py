@@ -1,0 +1,288 @@
+"""A training run as a page a person can read: `report.html` beside the run, and the same in MLflow.
+
+Everything on it comes from metrics.json (and studies.json, where there is one), so it can be made again at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from charter.contracts.files import read_json, write_text
+from training.judging.recommendation import TITLES
+from training.report.drawings import Dot, Series, Span, curves, dots, spans
+from training.report.terminal import figure_of, reach, steadiness
+from training.run import Run
+
+__all__ = ["FILE", "render", "write"]
+
+FILE = "report.html"
+_DRAWN = ("random", "last_contact", "points", "logistic", "lightgbm")
+_COMPONENT, _TEAM, _FOLD = "component ", "team ", "fold "
+
+Document = Mapping[str, Any]
+
+
+def write(run: Run) -> None:
+    """Write the page of a run beside it."""
+    studied = read_json(run.folder / "studies.json") if (run.folder / "studies.json").exists() else None
+    write_text(run.folder / FILE, render(run.manifest, run.metrics, studied))
+
+
+def render(manifest: Document, metrics: Document, studied: Document | None = None) -> str:
+    """Return the page of a run's manifest, figures and studies as HTML without any outside reference."""
+    environment = Environment(
+        loader=PackageLoader("training.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    model = str(metrics["model"])
+    return environment.get_template("report.html").render(
+        title=str(metrics["programme"]).replace("_", " ").capitalize(),
+        run=metrics["run"],
+        synthetic=manifest["synthetic"],
+        model=TITLES[model],
+        recommendation=metrics["recommendation"]["sentence"],
+        places=sum(metrics["capacity"]["places"].values()),
+        intervals=metrics["bootstrap"]["note"],
+        ties=metrics.get("ties", ""),
+        folds=metrics["folds"],
+        fold_picture=_folds(metrics["folds"]),
+        precision=_every_model(metrics, "precision", "Of those listed, the share with the outcome"),
+        models=_models(metrics),
+        curve=_curve(metrics, "precision", "Share of those listed with the outcome"),
+        found=_curve(metrics, "recall", "Share of those with the outcome who are listed"),
+        more=_more(metrics),
+        in_use=reach(metrics),
+        replays=_replays(metrics),
+        paired=_paired(metrics),
+        periods=_parts(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
+        teams=_parts(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
+        components=_parts(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
+        bands=metrics["bands"],
+        band_picture=_bands(metrics["bands"]),
+        groups=_groups(metrics),
+        insufficient=sum(row["answer"] == "insufficient" for row in metrics.get("calibration", ())),
+        abstained=metrics.get("abstention", {}).get("of_listed"),
+        seen=_seen(studied["seen"] if studied else _by_service(metrics.get("seen", ()))),
+        studies=_studies(studied) if studied else None,
+        components_studied=_component_rows(studied) if studied else [],
+        steady=steadiness(studied.get("weekly")) if studied else "",
+        share=_share,
+        between=_between,
+        facts={
+            "Run": metrics["run"],
+            "Snapshot": manifest["snapshot"],
+            "Matrix": manifest["matrix"],
+            "Definition": manifest["definition"],
+            "Charter": str(manifest["charter_sha256"])[:16],
+            "Resamples of households": f"{metrics['bootstrap']['resamples']:,}",
+        },
+    )
+
+
+def _share(value: float | None) -> str:
+    """Return a share in hundredths, or that it cannot be told."""
+    return "cannot be told" if value is None else f"{100 * value:.0f} %"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.0f}" if value else "0"
+
+
+def _between(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
+
+
+def _dot(label: str, figure: Document, *, strong: bool = False) -> Dot:
+    return Dot(label, figure["estimate"], figure["low"], figure["high"], strong=strong)
+
+
+def _folds(folds: Sequence[Document]) -> Markup:
+    rows = []
+    for fold in folds:
+        days = [date.fromisoformat(fold[name]) for name in ("train_from", "train_to", "test_from", "test_to")]
+        start, end, test, last = days
+        rows.append(Span(fold["fold"], [(start, end, "train"), (end, test, "embargo"), (test, last, "test")]))
+    return spans("folds", "What each fold trains on, leaves out and is tested on", rows)
+
+
+def _every_model(metrics: Document, measure: str, axis: str) -> Markup:
+    rows = [
+        _dot(TITLES[name], figure_of(metrics, name, measure), strong=name == metrics["model"])
+        for name in metrics["models"]
+    ]
+    return dots("models", "Every way of ordering households, at the teams' places", rows, axis=axis, say=_share)
+
+
+def _models(metrics: Document) -> list[dict[str, Any]]:
+    measures = ("precision", "recall", "missed", "false_positives_per_found", "auroc", "observed_over_expected")
+    return [
+        {"title": TITLES[name]} | {measure: figure_of(metrics, name, measure) for measure in measures}
+        for name in metrics["models"]
+    ]
+
+
+def _curve(metrics: Document, measure: str, up: str) -> Markup:
+    drawn = [name for name in metrics["models"] if name in _DRAWN or name == metrics["model"]]
+    places = sum(metrics["capacity"]["places"].values())
+    series = [
+        Series(
+            TITLES[name],
+            [
+                (point["times_capacity"] * places, point[measure])
+                for point in metrics["curve"]
+                if point["model"] == name and point["period"] == "selection" and point[measure] is not None
+            ],
+        )
+        for name in drawn
+    ]
+    return curves(
+        f"curve-{measure}",
+        f"{up}, over places on a list",
+        [one for one in series if one.points],
+        across="Places on a list",
+        up=up,
+        say=_share,
+        mark=(places, "the teams' places"),
+    )
+
+
+def _more(metrics: Document) -> dict[str, Any] | None:
+    """Return what five more places on each list would find: of those listed more, how many had the outcome."""
+    part = next((one["part"] for one in metrics["figures"] if one["part"].endswith("more places")), None)
+    if part is None:
+        return None
+    found = {name: figure_of(metrics, metrics["model"], name, part=part) for name in ("found", "precision")}
+    dates = len(metrics["folds"]) and sum(1 for one in metrics["folds"] if one["fold"] != "final")
+    return {"part": part, "folds": dates, **found}
+
+
+def _replays(metrics: Document) -> list[dict[str, Any]]:
+    """Return what the model's lists would have done one after the other, each household counted once."""
+    return [
+        {
+            "lists": "every week" if one["weekly"] else "at each date",
+            "rest": f"{one['rest_weeks']} weeks" if one["rest_weeks"] else "none",
+            "busy": "passed over" if one["pass_over_busy"] else "listed",
+            "share": one["found"] / one["households"] if one["households"] else None,
+        }
+        | {name: one[name] for name in ("households", "found", "in_need", "low", "high")}
+        for one in metrics.get("replay", ())
+        if one["model"] == metrics["model"]
+    ]
+
+
+def _paired(metrics: Document) -> Markup:
+    best = metrics["recommendation"]["best"]
+    rows = [
+        _dot(f"{TITLES[one['model']]} over {TITLES[one['against']]}", one, strong=one["model"] == metrics["model"])
+        for one in metrics["figures"]
+        if one["measure"] == "precision_difference"
+        and one["period"] == "selection"
+        and one["part"] == "all"
+        and one["model"] in {metrics["model"], best}
+    ]
+    title = "Differences between models, paired by household"
+    return dots(
+        "paired", title, rows, axis="More (or fewer) of 100 listed with the outcome", say=_points, mark=0.0, label=310
+    )
+
+
+def _parts(metrics: Document, kind: str, measure: str, axis: str) -> Markup:
+    rows = [
+        _dot(str(one["part"]).removeprefix(kind).rpartition(".")[2].replace("_", " "), one, strong=True)
+        for one in metrics["figures"]
+        if one["part"].startswith(kind) and (one["model"], one["measure"]) == (metrics["model"], measure)
+        if one["period"] == "selection" or kind == _FOLD
+    ]
+    return dots(kind.strip(), axis, rows, axis=axis, say=_share)
+
+
+def _bands(bands: Sequence[Document]) -> Markup:
+    rows = [
+        Dot(one["title"], one["observed"], one["low"], one["high"], (one["stated"][0], one["stated"][1]), strong=True)
+        for one in bands
+    ]
+    title = "Each band: the share its words promise (pale) and the share observed"
+    return dots("bands", title, rows, axis="Share of listed households with the outcome", say=_share)
+
+
+def _groups(metrics: Document) -> Markup | None:
+    rows = [
+        _dot(
+            f"{row['group']} ({row['positives']})", row["observed_over_expected"], strong=row["answer"] == "as expected"
+        )
+        for row in metrics.get("calibration", ())
+        if row["answer"] != "insufficient"
+    ]
+    if not rows:
+        return None
+    title = "Outcomes observed for each one expected, by team, area and how much is seen"
+    return dots("groups", title, rows, axis="Observed for each one expected", say=lambda value: f"{value:g}", mark=1.0)
+
+
+def _by_service(rows: Sequence[Document]) -> list[dict[str, Any]]:
+    """Return the share seen by service, of columns by service and window: the least of its windows."""
+    least: dict[tuple[str, str], float] = {}
+    for row in rows:
+        key = (row["as_of"], str(row["column"]).split(":", maxsplit=1)[0])
+        least[key] = min(least.get(key, 1.0), row["share"] or 0.0)
+    return [{"as_of": day, "service": service, "share": share} for (day, service), share in least.items()]
+
+
+def _seen(rows: Sequence[Document]) -> Markup | None:
+    services = sorted({row["service"] for row in rows})
+    if not services:
+        return None
+    newest = max(row["as_of"] for row in rows)
+    least = sorted(
+        services, key=lambda name: next(r["share"] or 0 for r in rows if (r["service"], r["as_of"]) == (name, newest))
+    )
+    first = min(date.fromisoformat(row["as_of"]) for row in rows)
+    series = [
+        Series(
+            name.replace("_", " "),
+            [
+                ((date.fromisoformat(row["as_of"]) - first).days / 365.25, row["share"] or 0.0)
+                for row in rows
+                if row["service"] == name
+            ],
+        )
+        for name in least[:5]
+    ]
+    return curves(
+        "seen",
+        "Share of household members whom each service could see, at each date",
+        series,
+        across=f"Years since {first}",
+        up="Share of members seen; the services that see fewest",
+        say=_share,
+    )
+
+
+def _studies(studied: Document) -> Markup:
+    rows = [
+        _dot(one["left_out"].removeprefix("service ").replace("_", " "), one["adds"]["precision"], strong=True)
+        for one in studied["studies"]
+        if one["adds"]
+    ]
+    title = "What each part of the data adds: LightGBM with it, minus LightGBM trained without it"
+    return dots("adds", title, rows, axis="More (or fewer) of 100 listed with the outcome", say=_points, mark=0.0)
+
+
+def _component_rows(studied: Document) -> list[dict[str, Any]]:
+    """Return each component's recall with everything and without system responses, side by side."""
+    by_name = {one["left_out"]: one for one in studied["studies"]}
+    without = by_name.get("system_responses")
+    return [
+        {
+            "component": part["component"].rpartition(".")[2].replace("_", " "),
+            "system_response": part["system_response"],
+            "everything": part["recall"],
+            "without": without["components"][number]["recall"] if without else None,
+        }
+        for number, part in enumerate(by_name["nothing"]["components"])
+    ]

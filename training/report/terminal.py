@@ -1,0 +1,196 @@
+"""What a person reads on the terminal: the fold table, and in a few lines how good the models are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.judging.calibration import broken_words
+from training.judging.recommendation import TITLES
+
+__all__ = ["figure_of", "fold_table", "headline", "reach", "steadiness", "study_table", "summary"]
+
+
+def fold_table(folds: Sequence[Mapping[str, Any]]) -> str:
+    """Return the folds as a table: what each trains on, the embargo, what it is tested on."""
+    rows = [("fold", "trains on", "rows", "positive", "embargo", "tested on", "rows", "positive", "no label")]
+    rows += [
+        (
+            str(fold["fold"]),
+            _span(fold["train_from"], fold["train_to"]),
+            f"{fold['train_rows']:,}",
+            f"{fold['train_positives']:,}",
+            f"{fold['embargo_days']} days",
+            _span(fold["test_from"], fold["test_to"]),
+            f"{fold['test_rows']:,}",
+            f"{fold['test_positives']:,}",
+            f"{fold['test_unlabelled']:,}",
+        )
+        for fold in folds
+    ]
+    return table(rows, right=(2, 3, 4, 6, 7, 8))
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    """Return rows as aligned text, the first as a heading; columns in `right` align to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def figure_of(
+    metrics: Mapping[str, Any], model: str, measure: str, period: str = "selection", part: str = "all"
+) -> Mapping[str, Any]:
+    """Return one figure of a model over a whole period; KeyError where it was not measured."""
+    for figure in metrics["figures"]:
+        if (figure["model"], figure["measure"], figure["period"], figure["part"], figure["against"]) == (
+            model,
+            measure,
+            period,
+            part,
+            None,
+        ):
+            found: Mapping[str, Any] = figure
+            return found
+    raise KeyError(measure)
+
+
+def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the released model's main figures, each as [estimate, low, high], and the recommendation."""
+    measures = ("precision", "recall", "missed", "false_positives_per_found", "auroc")
+    figures = {name: figure_of(metrics, metrics["model"], name) for name in measures}
+    return {
+        "recommendation": metrics["recommendation"]["sentence"],
+        **{name: [figure["estimate"], figure["low"], figure["high"]] for name, figure in figures.items()},
+    }
+
+
+def summary(metrics: Mapping[str, Any]) -> str:
+    """Return the comparison at capacity, the recommendation, and what was kept apart, for a person."""
+    periods = {figure["period"] for figure in metrics["figures"]}
+    places = sum(metrics["capacity"]["places"].values())
+    rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]
+    rows += [
+        (
+            TITLES[model],
+            _in_hundred(figure_of(metrics, model, "precision")),
+            _in_hundred(figure_of(metrics, model, "recall")),
+            _in_hundred(figure_of(metrics, model, "auroc")),
+        )
+        for model in metrics["models"]
+    ]
+    lines = [
+        f"{len(metrics['folds'])} folds, {places} places a list; 95 % intervals by resampling whole households.",
+        "",
+        table(rows, right=(1, 2, 3)),
+        "",
+        metrics["recommendation"]["sentence"],
+    ]
+    if "final" in periods:
+        last = figure_of(metrics, metrics["model"], "precision", "final")
+        lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
+    if "search" in metrics:
+        lines.append(str(metrics["search"]["sentence"]))
+    elif metrics.get("final", {}).get("taken_by"):
+        lines.append(
+            f"The final period was looked at before, by run {metrics['final']['taken_by']}; it is scored once, so this"
+            " run has no figures of it. New as-of dates make a new one."
+        )
+    lines += _beyond(metrics)
+    lines += reach(metrics)
+    lines += broken_words(metrics["bands"])
+    if metrics.get("suspected_leaks"):
+        names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
+        lines.append(f"Accepted although they know the outcome too well: {names}.")
+    if metrics.get("left_out"):
+        lines.append(f"Left out, because they never vary here: {', '.join(metrics['left_out'])}.")
+    return "\n".join(lines)
+
+
+def _beyond(metrics: Mapping[str, Any]) -> list[str]:
+    """Return how the model does on households it never met, and what help that was offered means for its figures."""
+    lines = []
+    strangers = {figure["measure"]: figure for figure in metrics.get("grouped", {}).get("figures", ())}
+    if strangers:
+        lines.append(
+            f"On households none of whose people it learned from, {_in_hundred(strangers['precision_disjoint'])} of 100"
+            f" listed had the outcome; as trained, {_in_hundred(strangers['precision_temporal'])} (newest fold)."
+        )
+    treated = metrics.get("treated", {})
+    if treated.get("training_rows") or treated.get("test_rows"):
+        figures = {figure["measure"]: figure for figure in treated["figures"]}
+        other = figures.get("precision_with_the_other_choice")
+        told = f"; the other choice would list {_in_hundred(other)} of 100 with the outcome" if other else ""
+        lines.append(
+            f"{treated['training_rows']:,} training rows and {treated['test_rows']:,} test rows were offered help"
+            f" within their horizon (treated: {treated['choice']}){told}."
+        )
+    return lines
+
+
+def study_table(studied: Mapping[str, Any]) -> str:
+    """Return what each part of the data adds at the team's places, in households found of 100 listed."""
+    rows = [("without", "features", "of 100 listed, had the outcome", "what it adds, of 100 listed")]
+    for one in studied["studies"]:
+        adds = one["adds"].get("precision")
+        rows.append(
+            (
+                one["left_out"].removeprefix("service ").replace("_", " "),
+                str(len(one["features"])),
+                _in_hundred(one["figures"]["precision"]),
+                _in_hundred(adds) if adds else "",
+            )
+        )
+    steady = steadiness(studied.get("weekly"))
+    return "\n\n".join([table(rows, right=(1, 2, 3)), *([steady] if steady else [])])
+
+
+def steadiness(weekly: Mapping[str, Any] | None) -> str:
+    """Return how many of a week's list stood on the list of the week before; empty where it was not measured."""
+    if not weekly or weekly["kept"]["estimate"] is None:
+        return ""
+    return (
+        f"From week to week {_in_hundred(weekly['kept'])} of 100 stay on the list, over the"
+        f" {len(weekly['weeks'])} weeks to {weekly['as_of'][-1]}, each list made anew."
+    )
+
+
+def reach(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what the figures at capacity leave out: who was known already, how early, and who could not be listed."""
+    new = figure_of(metrics, metrics["model"], "new_share")
+    found = figure_of(metrics, metrics["model"], "new_precision")
+    lines = []
+    if new["estimate"] is not None and found["estimate"] is not None:
+        lines.append(
+            f"{100 * new['estimate']:.0f} of 100 listed were new: no service had acted in three months; of those,"
+            f" {100 * found['estimate']:.0f} in 100 had the outcome."
+        )
+    lead = figure_of(metrics, metrics["model"], "lead_days")
+    if lead["estimate"] is not None and lead["low"] is not None:
+        lines.append(
+            f"Of those found, the outcome came {lead['estimate']:.0f} days after the list on average"
+            f" ({lead['low']:.0f} to {lead['high']:.0f})."
+        )
+    any_of = next((part for part in metrics.get("coverage", ()) if part["component"] == "any"), None)
+    if any_of and any_of["share"] is not None:
+        share = f"{100 * any_of['share']:.0f} of 100 people with such a need"
+        lines.append(f"{share} were in the cohort; no list could reach the others.")
+    return lines
+
+
+def _in_hundred(figure: Mapping[str, Any]) -> str:
+    if figure["estimate"] is None:
+        return "cannot be told"
+    if figure["low"] is None:
+        return f"{100 * figure['estimate']:.1f}"
+    return f"{100 * figure['estimate']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"

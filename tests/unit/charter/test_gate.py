@@ -446,7 +446,7 @@ def test_the_examples_of_this_file_take_every_branch_of_the_gate(tmp_path: Path)
     data = f"--data-file={tmp_path / 'coverage'}"
     run = ["run", data, "--branch", f"--include={gate}", "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"]
     chosen = ["-k", "not every_branch and not never_opens and not every_verdict", __file__]
-    root = gate.parents[1]
+    root = gate.parents[2]
     ran = subprocess.run([sys.executable, "-m", "coverage", *run, *chosen], cwd=root, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout
     report = ["report", data, "--show-missing", "--fail-under=100"]

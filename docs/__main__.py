@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from decision_index import decision_index
 
 from charter.contracts import document_names, table, table_names
 from charter.contracts.files import write_text
@@ -96,12 +97,17 @@ def pages() -> Mapping[str, str]:
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
         "reference/spec.md": spec(),
+        "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
     } | {f"reference/{name}.md": features_register(name) for name in shipped_programmes()}
 
 
 def main() -> int:
     """Write the pages, or with --check name those that lag."""
-    made = pages()
+    try:
+        made = pages()
+    except ValueError as slip:
+        print(slip, file=sys.stderr)
+        return 1
     lagging = [name for name, text in made.items() if _read(FOLDER / name) != text]
     if "--check" in sys.argv[1:]:
         for name in lagging:

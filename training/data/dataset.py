@@ -1,7 +1,7 @@
 """Rows and labels of a matrix: what could honestly have been learned by a given moment.
 
 The matrix stores when an outcome happened and when it became known, never 0/1. A label depends on the moment it is
-asked for, the cut T (design.md section 2, Label):
+asked for, the cut T (GLOSSARY.md, label):
 
     mature    as_of + horizon + reporting lag <= T. Before that a row has no label at all: it is neither a 0 (its
               horizon has not ended) nor a 1 (early positives without their negatives would flatter).

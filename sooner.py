@@ -95,10 +95,9 @@ def promote(
 
 def _promote(invocation: Invocation, *, rollback: bool = False) -> Path:
     from serving.ranking.bundle import bundle
-    from training.keeping.release import release
-    from training.keeping.release import rollback as before
+    from training.keeping.release import release_model, roll_back_release
 
-    made = before(invocation) if rollback else release(invocation)
+    made = roll_back_release(invocation) if rollback else release_model(invocation)
     register = Register.load(invocation.council.folder / "register.toml")
     services = {
         source.service: {
@@ -220,10 +219,10 @@ def reproduce(
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     with writer_lock(invocation.workspace.root):
         if (invocation.workspace.scores / referral).is_dir():
-            from training.keeping.reproduce import retrain
+            from training.keeping.reproduce import retrain_model
             from training.run import Run
 
-            model = retrain(invocation, Run.open(invocation.workspace, referral))
+            model = retrain_model(invocation, Run.open(invocation.workspace, referral))
             told = f"{referral}: the same model, {len(model):,} bytes."
             invocation.report({"run": referral, "same": True, "bytes": len(model)}, told)
             return
@@ -258,12 +257,12 @@ def _judge(invocation: Invocation) -> dict[str, Any]:
     """Build, train, audit and decide; return the decision, whatever it is."""
     from fairness_reports.whole_audit import audit
     from features.build import build
-    from training.experiment import train
+    from training.experiment import train_models
 
     with _step(invocation, "build"):
         build(invocation)
     with _step(invocation, "train"):
-        train(invocation)
+        train_models(invocation)
     with _step(invocation, "audit"):
         audit(invocation)
     with _step(invocation, "decide"):

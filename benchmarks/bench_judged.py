@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.borough_at_scale import WORKSPACE
 from benchmarks.judged_borough import JudgedBorough
 from benchmarks.results import Row
-from training.experiment import train
-from training.report.terminal import figure_of
+from training.experiment import train_models
+from training.report.terminal import find_figure
 
 HOUSEHOLDS, LARGER, SEEDS = (int(word) for word in os.environ.get("SOONER_JUDGED", "10000 40000 3").split())
 FIRST_SEED, TEACHER_SEED, POINTS_SEED = 101, 201, 151
@@ -46,19 +46,19 @@ def _judge(borough: JudgedBorough, teacher: JudgedBorough) -> dict[str, Any]:
     """Return what was measured of one borough, and print it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        metrics = train(borough.invocation).metrics
+        metrics = train_models(borough.invocation).metrics
     listed, best = borough.found(borough.by(teacher))
     oracle, oracle_listed, oracle_found = borough.oracle()
     found: dict[str, Any] = {
         "listed": listed,
-        "found": figure_of(metrics, "lightgbm", "found")["estimate"],
+        "found": find_figure(metrics, "lightgbm", "found")["estimate"],
         "attainable": best,
         "oracle_auroc": oracle,
         "oracle_share": oracle_found / oracle_listed,
-        "points_auroc": figure_of(metrics, "points", "auroc")["estimate"],
-        "lightgbm_auroc": figure_of(metrics, "lightgbm", "auroc")["estimate"],
-        "slope": figure_of(metrics, "lightgbm", "calibration_slope"),
-        "observed_over_expected": figure_of(metrics, "lightgbm", "observed_over_expected"),
+        "points_auroc": find_figure(metrics, "points", "auroc")["estimate"],
+        "lightgbm_auroc": find_figure(metrics, "lightgbm", "auroc")["estimate"],
+        "slope": find_figure(metrics, "lightgbm", "calibration_slope"),
+        "observed_over_expected": find_figure(metrics, "lightgbm", "observed_over_expected"),
         "against": {simpler: _paired(metrics, simpler) for simpler in BASELINES},
     }
     print(f"    {borough.invocation.workspace.root.name}: {found}", flush=True)
@@ -131,7 +131,7 @@ def _points(borough: JudgedBorough) -> list[Row]:
     """Return whether the points borough's points list is recommended, as it should be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        metrics = train(borough.invocation).metrics
+        metrics = train_models(borough.invocation).metrics
     advised = metrics["recommendation"]
     right = advised["model"] == "points"
     peers = {"LightGBM less the points list": _interval(_paired(metrics, "points")), "said": advised["sentence"]}

@@ -79,9 +79,9 @@ leaves = [4, 12]
 
 def ours(opened: Invocation) -> dict[str, float]:
     """Run the verb."""
-    from training.experiment import train
+    from training.experiment import train_models
 
-    train(opened)
+    train_models(opened)
     return {}
 
 
@@ -99,29 +99,29 @@ def bare(opened: Invocation) -> dict[str, float]:
 def _bare_fit(planned: Any, days: list[date], cut: Any, trees: Any) -> None:
     import lightgbm
 
-    from training.models.boosting import directions, parameters
+    from training.models.boosting import make_parameters, read_directions
 
     data = planned.data
-    stated = directions(data.matrix.definition, data.matrix.features)
+    stated = read_directions(data.matrix.definition, data.matrix.features)
     features = np.concatenate([data.at(day).features for day in days])
     labels = np.concatenate([data.labels(day, cut) for day in days])
     labelled = labels >= 0
     if not labelled.all():
         features, labels = features[labelled], labels[labelled]
-    lightgbm.train(parameters(trees, stated), lightgbm.Dataset(features, labels), num_boost_round=trees.trees)
+    lightgbm.train(make_parameters(trees, stated), lightgbm.Dataset(features, labels), num_boost_round=trees.trees)
 
 
 def searched(opened: Invocation) -> dict[str, Any]:
     """Search: bin once, then up to four fits a trial; return how many fits there were, and what was tried."""
     from training.models.fitting import Bins
     from training.models.planning import make_plan
-    from training.models.search import search
+    from training.models.search import search_settings
 
     planned = make_plan(opened)
     path = opened.workspace.search / "benchmark.db"
     path.unlink(missing_ok=True)
     began = time.perf_counter()
-    found = search(planned, Bins.of(planned), path, lambda _: None)
+    found = search_settings(planned, Bins.of(planned), path, lambda _: None)
     return {
         "seconds": time.perf_counter() - began,
         "fits": sum(len(trial.precision) for trial in found.trials),

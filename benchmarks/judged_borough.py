@@ -27,7 +27,7 @@ from features.grammar.period import Period as Length
 from features.linking.accuracy import load_truth
 from training.data.dataset import MISSING
 from training.data.lists import Period
-from training.models.fitting import Bins, fit_one, lessons
+from training.models.fitting import Bins, fit_model, gather_lessons
 from training.models.planning import Plan, make_plan
 
 __all__ = ["JudgedBorough"]
@@ -67,7 +67,7 @@ class JudgedBorough:
         bins = Bins.of(teacher.planned)
         scored = {}
         for fold, taught in zip(self.planned.selecting, teacher.planned.selecting, strict=True):
-            model = fit_one(teacher.planned, bins, lessons(teacher.planned, taught), "lightgbm")
+            model = fit_model(teacher.planned, bins, gather_lessons(teacher.planned, taught), "lightgbm")
             scored[fold.name] = np.concatenate(
                 [model.margins(self.planned.data.at(day).features, 2) for day in fold.test]
             )
@@ -94,7 +94,7 @@ class JudgedBorough:
         data = self.planned.data
         scored: dict[str, Float] = {}
         for fold in self.planned.selecting:
-            labels = np.concatenate(list(lessons(self.planned, fold).values()))
+            labels = np.concatenate(list(gather_lessons(self.planned, fold).values()))
             known = np.concatenate([need.known(self.planned, day) for day in fold.train])
             model = LogisticRegression(max_iter=500).fit(known[labels != MISSING], labels[labels != MISSING])
             scored[fold.name] = np.concatenate(

@@ -40,39 +40,39 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
-    from training.models.planning import fold_document, make_plan
-    from training.report.terminal import fold_table, study_table, summary
+    from training.models.planning import describe_fold, make_plan
+    from training.report.terminal import summarise_run, tabulate_folds, tabulate_studies
 
     invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     if plan:
         planned = make_plan(invocation)
-        folds = [fold_document(*both) for both in zip(planned.folds, planned.counts, strict=True)]
-        invocation.report({"folds": folds, "left_out": list(planned.unchanging)}, fold_table(folds))
+        folds = [describe_fold(*both) for both in zip(planned.folds, planned.counts, strict=True)]
+        invocation.report({"folds": folds, "left_out": list(planned.unchanging)}, tabulate_folds(folds))
         return
-    from training.experiment import train as train_programme
+    from training.experiment import train_models
 
     with writer_lock(invocation.workspace.root):
-        run = train_programme(invocation, search)
-        studied = _study(invocation, run) if studies else None
+        run = train_models(invocation, search)
+        studied = _study_data(invocation, run) if studies else None
     invocation.report(
-        {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline(run.metrics)}
+        {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline_figures(run.metrics)}
         | ({"studies": studied["studies"]} if studied else {}),
-        "\n\n".join([summary(run.metrics), *([study_table(studied)] if studied else [])]),
+        "\n\n".join([summarise_run(run.metrics), *([tabulate_studies(studied)] if studied else [])]),
     )
 
 
-def _study(invocation: Invocation, run: Run) -> Mapping[str, Any]:
+def _study_data(invocation: Invocation, run: Run) -> Mapping[str, Any]:
     from training.judging import studies
-    from training.keeping.tracking import attach
+    from training.keeping.tracking import attach_files
     from training.report import page
 
-    document = studies.study(invocation, run)
-    page.write(run)
-    attach(invocation.workspace, run, studies.FILE, page.FILE)
+    document = studies.study_data(invocation, run)
+    page.write_page(run)
+    attach_files(invocation.workspace, run, studies.FILE, page.FILE)
     return document
 
 
-def _headline(metrics: object) -> dict[str, object]:
-    from training.report.terminal import headline
+def _headline_figures(metrics: object) -> dict[str, object]:
+    from training.report.terminal import gather_headline
 
-    return headline(metrics)  # type: ignore[arg-type]  # read from JSON
+    return gather_headline(metrics)  # type: ignore[arg-type]  # read from JSON

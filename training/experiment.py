@@ -28,23 +28,23 @@ from charter.contracts.files import content_id, file_digest, new_folder, write_j
 from charter.invocation import Invocation
 from charter.machine.threads import one_thread
 from charter.rules.policy import Policy
-from training.data.coverage import coverage, share_seen
+from training.data.coverage import measure_coverage, measure_seen_share
 from training.judging.final import FinalPeriod
-from training.judging.learned_range import sight
-from training.judging.periods import SELECTION, Results, judge_all
-from training.judging.treatment import treatment
-from training.judging.unseen_households import grouped
-from training.models.contenders import words
-from training.models.fitting import Bins, Trained, fit_all
-from training.models.planning import Plan, fold_document, make_plan
-from training.models.search import Found, search
+from training.judging.learned_range import find_learned_range
+from training.judging.periods import SELECTION, Results, judge_periods
+from training.judging.treatment import measure_treatment
+from training.judging.unseen_households import judge_disjoint
+from training.models.contenders import word_rules
+from training.models.fitting import Bins, Trained, fit_folds
+from training.models.planning import Plan, describe_fold, make_plan
+from training.models.search import Found, search_settings
 from training.report import page
-from training.run import Run, keep, make_current, write_scores
+from training.run import Run, keep_run, make_current, write_scores
 
-__all__ = ["train"]
+__all__ = ["train_models"]
 
 
-def train(invocation: Invocation, searching: bool = False) -> Run:
+def train_models(invocation: Invocation, searching: bool = False) -> Run:
     """Train, judge and keep one run, record it in MLflow, make it the newest, and return it.
 
     `searching`: LightGBM's settings are searched first, within the budget of `[search]`. The caller holds the
@@ -57,59 +57,64 @@ def train(invocation: Invocation, searching: bool = False) -> Run:
     with one_thread(), Tracking.started(invocation.workspace) as tracking:
         models = planned.settings.models.in_order
         bins = Bins.of(planned)
-        found = _searched(invocation, planned, bins) if searching else None
-        if found:
-            planned = replace(planned, settings=replace(planned.settings, lightgbm=found.chosen))
-        named = _named(invocation, planned, found, policy.sha256)
-        final = FinalPeriod.of(invocation.workspace, planned, content_id(named))
+        search_result = _search_settings(invocation, planned, bins) if searching else None
+        if search_result:
+            planned = replace(planned, settings=replace(planned.settings, lightgbm=search_result.chosen))
+        inputs = _name_inputs(invocation, planned, search_result, policy.sha256)
+        final = FinalPeriod.of(invocation.workspace, planned, content_id(inputs))
         steps = 2 + len(planned.folds) * len(models) + len(models)
         with invocation.progress("Training", steps) as advance:
-            trained = fit_all(planned, bins, advance, found.by_fold if found else None)
-            judged = judge_all(planned, trained, advance, final.judged)
-            extra = _diagnosed(planned, bins, trained, judged, found) | {"final": final.as_document()}
-            run = _keep(invocation, planned, trained, judged, extra, named)
-            page.write(run)
+            trained = fit_folds(planned, bins, advance, search_result.by_fold if search_result else None)
+            judged = judge_periods(planned, trained, advance, final.judged)
+            extra = _diagnose_model(planned, bins, trained, judged, search_result) | {"final": final.as_document()}
+            run = _keep_run(invocation, planned, trained, judged, extra, inputs)
+            page.write_page(run)
         final.record(invocation.workspace, planned)
         with invocation.progress("Recording in MLflow"):
-            tracking.record(run, planned, trained, judged, found)
+            tracking.record(run, planned, trained, judged, search_result)
         make_current(invocation.workspace, run)
     return run
 
 
-def _searched(invocation: Invocation, planned: Plan, bins: Bins) -> Found:
+def _search_settings(invocation: Invocation, planned: Plan, bins: Bins) -> Found:
     """Search, in a file named by everything but the budget: a larger budget goes on with the trials there are."""
     settings = planned.settings.as_document()
     budget = {"trials", "minutes"}
     tried = {key: value for key, value in settings["search"].items() if key not in budget}
-    named = content_id(
-        {"inputs": _inputs(invocation, planned, but=("training.toml",)), "settings": settings | {"search": tried}}
+    study = content_id(
+        {
+            "inputs": _digest_inputs(invocation, planned, but=("training.toml",)),
+            "settings": settings | {"search": tried},
+        }
     )
     by = planned.settings.search
     with invocation.progress(f"Searching ({by.trials} trials, {by.minutes:g} minutes)", by.trials) as advance:
-        return search(planned, bins, invocation.workspace.search / f"{named}.db", advance)
+        return search_settings(planned, bins, invocation.workspace.search / f"{study}.db", advance)
 
 
-def _diagnosed(planned: Plan, bins: Bins, trained: Trained, results: Results, found: Found | None) -> dict[str, Any]:
+def _diagnose_model(
+    planned: Plan, bins: Bins, trained: Trained, results: Results, found: Found | None
+) -> dict[str, Any]:
     """Return what is measured of the released model alone: treated households, strangers, and the search."""
     folds, model, trees = planned.selecting, results.model, found.by_fold if found else {}
     margins = trained.margins[model]
     whole = np.concatenate([margins[fold.name] for fold in folds])
     newest = folds[-1]
-    made: dict[str, Any] = {"treated": treatment(planned, bins, folds, results.draws, model, whole, trees)}
-    strangers = grouped(planned, bins, newest, model, margins[newest.name], trees.get(newest.name))
+    diagnoses: dict[str, Any] = {"treated": measure_treatment(planned, bins, folds, results.draws, model, whole, trees)}
+    strangers = judge_disjoint(planned, bins, newest, model, margins[newest.name], trees.get(newest.name))
     if strangers:
-        made["grouped"] = strangers
-    return made | ({"search": found.as_document()} if found else {})
+        diagnoses["grouped"] = strangers
+    return diagnoses | ({"search": found.as_document()} if found else {})
 
 
-def _named(invocation: Invocation, planned: Plan, found: Found | None, charter_sha256: str) -> dict[str, Any]:
+def _name_inputs(invocation: Invocation, planned: Plan, found: Found | None, charter_sha256: str) -> dict[str, Any]:
     """Return what goes into a run and names it: files, charter, libraries, and what a search found."""
     versions = {name: version(name) for name in ("lightgbm", "numpy", "scikit-learn", "scipy")}
-    named = {"inputs": _inputs(invocation, planned), "charter": charter_sha256, "versions": versions}
-    return named | ({"search": found.as_document()} if found else {})
+    inputs = {"inputs": _digest_inputs(invocation, planned), "charter": charter_sha256, "versions": versions}
+    return inputs | ({"search": found.as_document()} if found else {})
 
 
-def _inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
+def _digest_inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
     """Return the sha256 of each file that goes into a run, and of this room's code."""
     matrix = planned.data.matrix.folder
     files = {
@@ -125,7 +130,7 @@ def _inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) ->
     }
 
 
-def _keep(
+def _keep_run(
     invocation: Invocation,
     planned: Plan,
     trained: Trained,
@@ -151,7 +156,7 @@ def _keep(
         if "points" in trained.candidates:
             write_text(folder / "baseline.lgb", trained.candidates["points"].text or "")
         write_scores(folder / "scores.parquet", results.scored)
-        metrics = _metrics(invocation, run_id, planned, trained, results)
+        metrics = _metrics_document(invocation, run_id, planned, trained, results)
         write_json(folder / "metrics.json", metrics | extra)
         outputs = {
             path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()
@@ -174,19 +179,19 @@ def _keep(
             "model": results.model,
             "baseline": "points" if "points" in trained.candidates else None,
             "calibration": {name: scaling.as_document() for name, scaling in results.scalings.items()},
-            "abstention": sight(planned, planned.learned).as_document(),
+            "abstention": find_learned_range(planned, planned.learned).as_document(),
             "trained_on": [day.isoformat() for day in planned.learned],
         }
-        return keep(invocation.workspace, folder, manifest)
+        return keep_run(invocation.workspace, folder, manifest)
 
 
-def _coverage(invocation: Invocation, planned: Plan) -> list[dict[str, Any]]:
+def _coverage_document(invocation: Invocation, planned: Plan) -> list[dict[str, Any]]:
     """Return the coverage of need at the test dates; nothing where the snapshot's tables are gone."""
     tables = invocation.workspace.store / str(planned.data.matrix.manifest["snapshot"]) / "tables"
     if not (tables / "events.parquet").exists():
         return []
     level = planned.settings.bootstrap.level
-    return [part.as_document(level) for part in coverage(planned.data, tables, planned.tested)]
+    return [part.as_document(level) for part in measure_coverage(planned.data, tables, planned.tested)]
 
 
 def _code_digest() -> str:
@@ -197,7 +202,9 @@ def _code_digest() -> str:
     return total.hexdigest()
 
 
-def _metrics(invocation: Invocation, run_id: str, planned: Plan, trained: Trained, results: Results) -> dict[str, Any]:
+def _metrics_document(
+    invocation: Invocation, run_id: str, planned: Plan, trained: Trained, results: Results
+) -> dict[str, Any]:
     matrix, settings = planned.data.matrix, planned.settings
     newest = planned.tested[-1]
     return {
@@ -217,21 +224,21 @@ def _metrics(invocation: Invocation, run_id: str, planned: Plan, trained: Traine
             " intervals are conditional on the fitted models.",
         },
         "ties": "Equal margins are ordered by a published lottery that anybody can draw again (rules.tie_break).",
-        "folds": [fold_document(fold, counted) for fold, counted in zip(planned.folds, planned.counts, strict=True)],
+        "folds": [describe_fold(fold, counted) for fold, counted in zip(planned.folds, planned.counts, strict=True)],
         "figures": [{**figure.__dict__} for judged in results.periods.values() for figure in judged.figures],
         "curve": [point for judged in results.periods.values() for point in judged.curve],
         "bands": list(results.bands),
         "calibration": list(results.calibration),
         "abstention": dict(results.abstention),
         "replay": [
-            {"model": model, "period": SELECTION, **asdict(one), "recall": one.recall}
+            {"model": model, "period": SELECTION, **asdict(replay), "recall": replay.recall}
             for model, replays in results.replays.items()
-            for one in replays
+            for replay in replays
         ],
         "stability": dict(results.stability),
-        "coverage": _coverage(invocation, planned),
-        "seen": share_seen(planned.data),
-        "points": words(trained.candidates["points"], matrix.definition, matrix.features)
+        "coverage": _coverage_document(invocation, planned),
+        "seen": measure_seen_share(planned.data),
+        "points": word_rules(trained.candidates["points"], matrix.definition, matrix.features)
         if "points" in trained.candidates
         else [],
         "left_out": list(planned.unchanging),

@@ -39,26 +39,26 @@ def _forget_in(run: Path, people: np.ndarray[tuple[int], np.dtype[np.bytes_]], w
     manifest = read_json(run / "manifest.json")
     scores = pq.read_table(run / "scores.parquet", schema=SCORES)
     matrix = workspace.matrix / str(manifest["matrix"])
-    known = (matrix / "manifest.json").exists() and file_digest(matrix / "manifest.json") == manifest["inputs"].get(
-        "matrix/manifest.json"
-    )
-    if known:
-        entities, rows = _theirs(Matrix.open(matrix), people)
+    same_matrix = (matrix / "manifest.json").exists() and file_digest(matrix / "manifest.json") == manifest[
+        "inputs"
+    ].get("matrix/manifest.json")
+    if same_matrix:
+        entities, rows = _their_entities(Matrix.open(matrix), people)
         theirs = pc.is_in(scores["entity"], value_set=pa.array(entities, pa.string()))
-        kept = scores.filter(pc.invert(theirs))
+        remaining = scores.filter(pc.invert(theirs))
     else:
-        kept, rows = scores.slice(0, 0), len(scores)
+        remaining, rows = scores.slice(0, 0), len(scores)
     if not rows:
         return 0
     with new_file(run / "scores.parquet") as beside:
-        pq.write_table(kept, beside, compression="zstd")
+        pq.write_table(remaining, beside, compression="zstd")
     manifest["outputs"]["scores.parquet"] = file_digest(run / "scores.parquet")
     manifest["withdrawn_rows"] = int(manifest.get("withdrawn_rows", 0)) + rows
     write_json(run / "manifest.json", manifest)
-    return len(scores) - len(kept)
+    return len(scores) - len(remaining)
 
 
-def _theirs(matrix: Matrix, people: np.ndarray[tuple[int], np.dtype[np.bytes_]]) -> tuple[list[str], int]:
+def _their_entities(matrix: Matrix, people: np.ndarray[tuple[int], np.dtype[np.bytes_]]) -> tuple[list[str], int]:
     """Return the entities that these people were members of at any as-of date, and how many rows they have."""
     entities: set[bytes] = set(people.tolist()) if matrix.definition["entity"] == "person" else set()
     for day in matrix.dates:

@@ -117,8 +117,8 @@ class Run:
     @property
     def metrics(self) -> Mapping[str, Any]:
         """The run's figures: contract `metrics`."""
-        found: Mapping[str, Any] = read_json(self.folder / "metrics.json")
-        return found
+        document: Mapping[str, Any] = read_json(self.folder / "metrics.json")
+        return document
 
     def text(self, name: str = "model.lgb") -> str:
         """Return a model's native text; raise DataError where the file is not what the run wrote."""
@@ -140,7 +140,7 @@ class Run:
             )
 
 
-def keep(workspace: Workspace, folder: Path, manifest: Mapping[str, Any]) -> Run:
+def keep_run(workspace: Workspace, folder: Path, manifest: Mapping[str, Any]) -> Run:
     """Write the manifest of a filled folder, checked against its contract."""
     check_document("run", manifest)
     write_json(folder / "manifest.json", manifest)

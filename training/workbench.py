@@ -31,10 +31,10 @@ from charter.invocation import Invocation
 from features.build import build
 from features.grammar import Definition, Feature
 from training.data.dataset import MISSING
-from training.experiment import train
-from training.keeping.tracking import tracking_uri
+from training.experiment import train_models
+from training.keeping.tracking import find_tracking_uri
 from training.models.planning import make_plan
-from training.report.terminal import figure_of
+from training.report.terminal import find_figure
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -84,8 +84,8 @@ class Workbench:
             written = _DEFINITION.format(base=base, document=repr(definition.document()))
             write_text(beside / name / "definition.py", written)
         workspace = Workspace(self.invocation.workspace.root, name)
-        made = replace(self.invocation, council=replace(council, folder=folder), programme=name, workspace=workspace)
-        return Workbench(made)
+        opened = replace(self.invocation, council=replace(council, folder=folder), programme=name, workspace=workspace)
+        return Workbench(opened)
 
     def matrix(self) -> Matrix:
         """Build the programme's matrix, or find it where it was built before."""
@@ -101,17 +101,17 @@ class Workbench:
         import pandas as pd
 
         planned = make_plan(self.invocation, self.matrix())
-        data, made, labels, days = planned.data, [], [], []
+        data, parts, labels, days = planned.data, [], [], []
         for day in planned.learned:
             label = data.labels(day, data.taken_at)
-            known = label != MISSING
-            made.append(np.asarray(data.at(day).features)[known])
-            labels.append(label[known])
-            days += [day] * int(known.sum())
-        rows = pd.DataFrame(np.concatenate(made), columns=data.matrix.features, index=pd.Index(days, name="as_of"))
-        when = _days(days)
+            has_label = label != MISSING
+            parts.append(np.asarray(data.at(day).features)[has_label])
+            labels.append(label[has_label])
+            days += [day] * int(has_label.sum())
+        rows = pd.DataFrame(np.concatenate(parts), columns=data.matrix.features, index=pd.Index(days, name="as_of"))
+        when = _as_days(days)
         folds = [
-            (np.flatnonzero(np.isin(when, _days(fold.train))), np.flatnonzero(np.isin(when, _days(fold.test))))
+            (np.flatnonzero(np.isin(when, _as_days(fold.train))), np.flatnonzero(np.isin(when, _as_days(fold.test))))
             for fold in planned.folds
             if not fold.final
         ]
@@ -121,7 +121,7 @@ class Workbench:
         """Build and train as `sooner train` does, with one run in MLflow, and return it."""
         with writer_lock(self.invocation.workspace.root):
             self.matrix()
-            return train(self.invocation)
+            return train_models(self.invocation)
 
     def compare(self, run: Run) -> pd.DataFrame:
         """Return a row for each model, simplest first: figures over the selection periods, at the teams' places."""
@@ -129,7 +129,7 @@ class Workbench:
 
         metrics = run.metrics
         rows = {
-            name: {measure: figure_of(metrics, name, measure)["estimate"] for measure in _MEASURES}
+            name: {measure: find_figure(metrics, name, measure)["estimate"] for measure in _MEASURES}
             for name in metrics["models"]
         }
         return pd.DataFrame.from_dict(rows, orient="index")
@@ -141,8 +141,8 @@ class Workbench:
     @property
     def tracking_uri(self) -> str:
         """The MLflow store in use; the experiment has the programme's name."""
-        return tracking_uri(self.invocation.workspace)
+        return find_tracking_uri(self.invocation.workspace)
 
 
-def _days(days: Sequence[date]) -> NDArray[np.datetime64]:
+def _as_days(days: Sequence[date]) -> NDArray[np.datetime64]:
     return np.array(days, dtype="datetime64[D]")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from charter.contracts.files import pointed
 from charter.invocation import Invocation
-from training.judging.weekly import WEEKS, weekly
+from training.judging.weekly import WEEKS, measure_steadiness
 from training.models.planning import make_plan
 from training.run import Run
 
@@ -17,7 +17,7 @@ def test_each_weeks_list_is_made_from_what_was_known_that_week(own_workspace: Pa
     opened = Invocation.open(Path("council"), "early_help", own_workspace, quiet=True)
     run, newest = Run.open(opened.workspace), pointed(opened.workspace.matrix)
     planned = make_plan(opened)
-    found = weekly(opened, planned, str(run.manifest["model"]))
+    found = measure_steadiness(opened, planned, str(run.manifest["model"]))
     assert found is not None
     days = [date.fromisoformat(day) for day in found["as_of"]]
     assert days[-1] == planned.selecting[-1].test[-1]

@@ -102,13 +102,13 @@ class Dataset:
         if self.matures(as_of) > cut:
             return np.full(len(self.at(as_of).entity), MISSING, dtype=np.int8)
         positive = self.components(as_of, cut)
-        seen = np.asarray(self.at(as_of).outcome_seen).all(axis=1)
-        return np.where(positive.any(axis=1), 1, np.where(seen, 0, MISSING)).astype(np.int8)
+        covered = np.asarray(self.at(as_of).outcome_seen).all(axis=1)
+        return np.where(positive.any(axis=1), 1, np.where(covered, 0, MISSING)).astype(np.int8)
 
     def treated(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
         """Return which rows of `as_of` were offered help within their horizon, as known at `cut`; shape (rows,)."""
-        start, end = (microseconds(moment) for moment in (self.council.midnight(as_of), self.horizon_end(as_of)))
-        return self.offers.treated(self.at(as_of).entity, start, end, microseconds(cut))
+        start, end = (to_microseconds(moment) for moment in (self.council.midnight(as_of), self.horizon_end(as_of)))
+        return self.offers.treated(self.at(as_of).entity, start, end, to_microseconds(cut))
 
     def lessons(self, as_of: date, cut: datetime) -> NDArray[np.int8]:
         """Return the labels to learn from at `cut`: those of treated rows too, or MISSING for them, as was chosen."""
@@ -120,12 +120,12 @@ class Dataset:
     def components(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
         """Return which component of the outcome each row had, as known at `cut`; shape (rows, components)."""
         rows = self.at(as_of)
-        known = np.asarray(rows.outcome_known_at)
-        happened = (np.asarray(rows.outcome_at) != NONE) & (known != NONE)
-        return np.asarray(happened & (known < microseconds(cut)))
+        known_at = np.asarray(rows.outcome_known_at)
+        happened = (np.asarray(rows.outcome_at) != NONE) & (known_at != NONE)
+        return np.asarray(happened & (known_at < to_microseconds(cut)))
 
 
-def microseconds(moment: datetime) -> int:
+def to_microseconds(moment: datetime) -> int:
     """Return a moment as UTC microseconds since 1970, the unit of every time in a matrix."""
     since = moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")
     return since // timedelta(microseconds=1)

@@ -21,7 +21,7 @@ from charter.errors import DataError
 from training.data.dataset import MISSING, Dataset
 from training.settings import Folds
 
-__all__ = ["FINAL", "Fold", "FoldCount", "count", "plan"]
+__all__ = ["FINAL", "Fold", "FoldCount", "count_fold", "plan_folds"]
 
 FINAL = "final"
 
@@ -59,7 +59,7 @@ class FoldCount:
     test_unlabelled: int
 
 
-def plan(data: Dataset, settings: Folds) -> list[Fold]:
+def plan_folds(data: Dataset, settings: Folds) -> list[Fold]:
     """Return the folds, oldest first, the final one last; raise DataError where the dates do not suffice."""
     labelled = data.mature_dates(data.taken_at)
     needed = settings.count * settings.dates + settings.final
@@ -69,8 +69,8 @@ def plan(data: Dataset, settings: Folds) -> list[Fold]:
             " on and at least one earlier to train on.",
             "Add earlier dates to [as_of] of training.toml and build again, or ask for fewer folds in [folds].",
         )
-    blocks = _blocks(labelled, settings)
-    folds = [_fold(data, name, test) for name, test in blocks]
+    blocks = _divide_dates(labelled, settings)
+    folds = [_make_fold(data, name, test) for name, test in blocks]
     for fold in folds:
         if not fold.train:
             raise DataError(
@@ -81,7 +81,7 @@ def plan(data: Dataset, settings: Folds) -> list[Fold]:
     return folds
 
 
-def _blocks(labelled: list[date], settings: Folds) -> list[tuple[str, tuple[date, ...]]]:
+def _divide_dates(labelled: list[date], settings: Folds) -> list[tuple[str, tuple[date, ...]]]:
     blocks: list[tuple[str, tuple[date, ...]]] = []
     end = len(labelled)
     if settings.final:
@@ -94,12 +94,12 @@ def _blocks(labelled: list[date], settings: Folds) -> list[tuple[str, tuple[date
     return blocks[::-1]
 
 
-def _fold(data: Dataset, name: str, test: tuple[date, ...]) -> Fold:
+def _make_fold(data: Dataset, name: str, test: tuple[date, ...]) -> Fold:
     cut = data.council.midnight(test[0])
     return Fold(name, cut, tuple(data.mature_dates(cut)), test)
 
 
-def count(data: Dataset, fold: Fold) -> FoldCount:
+def count_fold(data: Dataset, fold: Fold) -> FoldCount:
     """Count a fold's rows; raise DataError for one that has no positive, or nothing but positives."""
     train = np.concatenate([data.lessons(day, fold.cut) for day in fold.train])
     test = np.concatenate([data.labels(day, data.taken_at) for day in fold.test])

@@ -39,7 +39,7 @@ class Places:
         cls, data: Dataset, days: Sequence[date], capacity: Mapping[date, Mapping[str, int]], council: Council
     ) -> Places:
         """Look up the team of every row; raise DataError where a team has more places than households."""
-        teams = {day: _teams(data.at(day).area, day, council) for day in days}
+        teams = {day: _teams_of_rows(data.at(day).area, day, council) for day in days}
         for day in days:
             for team, places in capacity[day].items():
                 rows = int((teams[day] == team).sum())
@@ -52,10 +52,10 @@ class Places:
         return cls(capacity, teams)
 
 
-def _teams(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+def _teams_of_rows(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
     codes, row = np.unique(np.asarray(area), return_inverse=True)
-    found = [council.team_of(bytes(code).decode(), day) for code in codes]
-    names = np.array([team.id if team else _NO_TEAM for team in found] or [_NO_TEAM])
+    teams = [council.team_of(bytes(code).decode(), day) for code in codes]
+    names = np.array([team.id if team else _NO_TEAM for team in teams] or [_NO_TEAM])
     chosen: NDArray[np.str_] = names[row] if len(codes) else np.zeros(0, dtype="<U1")
     return chosen
 
@@ -108,7 +108,7 @@ class Period:
             room=np.array([room for _, _, room in groups], dtype=np.int64),
             labels=np.concatenate([data.labels(day, data.taken_at) for day in days]),
             components=np.concatenate([data.components(day, data.taken_at) for day in days]),
-            lead_days=np.concatenate([_lead(data, day) for day in days]),
+            lead_days=np.concatenate([_lead_days(data, day) for day in days]),
             in_touch=np.concatenate([_in_touch(data, day) for day in days]),
             area=np.concatenate([np.asarray(part.area) for part in rows]),
         )
@@ -131,8 +131,8 @@ class Period:
     @cached_property
     def _lots(self) -> NDArray[np.bytes_]:
         """Each row's lot: drawn once for all models."""
-        drawn = [lots(self.entity[self.day == number], day) for number, day in enumerate(self.days)]
-        return np.concatenate(drawn) if drawn else np.zeros(0, dtype="S32")
+        lots_by_day = [lots(self.entity[self.day == number], day) for number, day in enumerate(self.days)]
+        return np.concatenate(lots_by_day) if lots_by_day else np.zeros(0, dtype="S32")
 
     def places(self, margins: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return each row's place from 1 within its date and team; rows without a team come out 0. Shape (rows,)."""
@@ -150,7 +150,7 @@ class Period:
         return (place >= 1) & (place <= room)
 
 
-def _lead(data: Dataset, day: date) -> NDArray[np.float64]:
+def _lead_days(data: Dataset, day: date) -> NDArray[np.float64]:
     """Return days from the as-of date to the first outcome known by the snapshot; NaN where there is none."""
     times = np.where(data.components(day, data.taken_at), data.at(day).outcome_at, np.iinfo(np.int64).max)
     first = times.min(axis=1) if times.shape[1] else np.full(len(times), np.iinfo(np.int64).max)

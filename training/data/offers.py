@@ -45,13 +45,15 @@ class Offers:
         if not path.exists():
             return NO_OFFERS
         with path.open(newline="", encoding="utf-8") as handle:
-            made = [row for row in csv.DictReader(handle) if row.get("offered_at")]
-        found = sorted((_moment(row, "offered_at"), _moment(row, "known_at"), row["entity"].encode()) for row in made)
-        kept = [row for row in found if row[1] < int(before.timestamp() * 1_000_000)]
+            rows = [row for row in csv.DictReader(handle) if row.get("offered_at")]
+        times = sorted(
+            (_read_moment(row, "offered_at"), _read_moment(row, "known_at"), row["entity"].encode()) for row in rows
+        )
+        known_rows = [row for row in times if row[1] < int(before.timestamp() * 1_000_000)]
         return cls(
-            np.array([row[2] for row in kept], dtype="S32"),
-            np.array([row[0] for row in kept], dtype=np.int64),
-            np.array([row[1] for row in kept], dtype=np.int64),
+            np.array([row[2] for row in known_rows], dtype="S32"),
+            np.array([row[0] for row in known_rows], dtype=np.int64),
+            np.array([row[1] for row in known_rows], dtype=np.int64),
         )
 
     def treated(self, entity: NDArray[np.bytes_], start: int, end: int, cut: int) -> NDArray[np.bool_]:
@@ -71,7 +73,7 @@ class Offers:
 NO_OFFERS = Offers(np.zeros(0, dtype="S32"), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
-def _moment(row: dict[str, str], column: str) -> int:
+def _read_moment(row: dict[str, str], column: str) -> int:
     """Return a time of the file in UTC µs; a time without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(row[column])

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from training.data.lists import Period
 
-__all__ = ["Counts", "Draws", "interval"]
+__all__ = ["Counts", "Draws", "find_interval"]
 
 Float = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Counts:
 
     def precision(self) -> Float:
         """Return found / listed over all groups; NaN where nobody was listed. Shape (1 + resamples,)."""
-        return _divide(self.found.sum(axis=1), self.listed.sum(axis=1))
+        return _divide_counts(self.found.sum(axis=1), self.listed.sum(axis=1))
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Draws:
         size = period.households
         times = np.ones((1 + resamples, size), dtype=np.uint8)
         for resample in range(1, resamples + 1):
-            drawn = np.bincount(generator.integers(0, size, size), minlength=size)
-            times[resample] = np.minimum(drawn, np.iinfo(np.uint8).max)
+            times_drawn = np.bincount(generator.integers(0, size, size), minlength=size)
+            times[resample] = np.minimum(times_drawn, np.iinfo(np.uint8).max)
         return cls(period, times)
 
     def first(self, resamples: int) -> Draws:
@@ -137,22 +137,22 @@ class Draws:
         labelled = (self.period.labelled[rows] & there).astype(np.float64)
         positive = (outcome[rows] & self.period.labelled[rows] & there).astype(np.float64)
         member = None if part is None else np.eye(int(part.max()) + 1)[part[rows].ravel()]
-        listed = np.empty((len(self.times), len(rows) if member is None else member.shape[1]))
-        found = np.empty_like(listed)
+        numbers = np.empty((len(self.times), len(rows) if member is None else member.shape[1]))
+        hits = np.empty_like(numbers)
         short = False
         step = max(1, _CHUNK // max(1, rows.size))
         for start in range(0, len(self.times), step):
-            drawn = self.times[start : start + step][:, household] * there
-            until = np.cumsum(drawn, axis=2, dtype=np.int32)
-            taken = np.clip(limit[:, None] - (until - drawn), 0, drawn)
+            times = self.times[start : start + step][:, household] * there
+            until = np.cumsum(times, axis=2, dtype=np.int32)
+            places = np.clip(limit[:, None] - (until - times), 0, times)
             if member is None:
-                listed[start : start + step] = np.einsum("rgp,gp->rg", taken, labelled)
-                found[start : start + step] = np.einsum("rgp,gp->rg", taken, positive)
+                numbers[start : start + step] = np.einsum("rgp,gp->rg", places, labelled)
+                hits[start : start + step] = np.einsum("rgp,gp->rg", places, positive)
             else:
-                listed[start : start + step] = (taken * labelled).reshape(len(taken), -1) @ member
-                found[start : start + step] = (taken * positive).reshape(len(taken), -1) @ member
+                numbers[start : start + step] = (places * labelled).reshape(len(places), -1) @ member
+                hits[start : start + step] = (places * positive).reshape(len(places), -1) @ member
             short |= bool(((until[:, :, -1:].squeeze(2) < limit) & there[:, -1]).any()) if rows.size else False
-        return Counts(listed, found), short
+        return Counts(numbers, hits), short
 
 
 def _by_place(period: Period, place: NDArray[np.int64], deepest: int) -> NDArray[np.int64]:
@@ -163,11 +163,11 @@ def _by_place(period: Period, place: NDArray[np.int64], deepest: int) -> NDArray
     return rows
 
 
-def _divide(top: Float, bottom: Float) -> Float:
+def _divide_counts(top: Float, bottom: Float) -> Float:
     return np.asarray(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0))
 
 
-def interval(resampled: Float, level: float) -> tuple[float | None, float | None]:
+def find_interval(resampled: Float, level: float) -> tuple[float | None, float | None]:
     """Return the percentile interval of resampled values; (None, None) where too few resamples define the figure."""
     values = resampled[np.isfinite(resampled)]
     if len(values) < 0.9 * len(resampled) or not len(values):

@@ -20,18 +20,18 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq  # type: ignore[import-untyped]  # it ships no types
 
 from charter.errors import DataError
-from training.judging.bootstrap import Draws, interval
+from training.judging.bootstrap import Draws, find_interval
 from training.settings import Band
 
 __all__ = [
     "Platt",
-    "band_rates",
-    "bands_shown",
-    "broken_words",
     "fit_platt",
-    "moved_to",
+    "fit_slope_and_intercept",
+    "measure_bands",
+    "move_intercept",
     "refuse_backwards",
-    "slope_and_intercept",
+    "say_broken_bands",
+    "word_bands",
 ]
 
 Float = NDArray[np.float64]
@@ -87,7 +87,7 @@ def fit_platt(margins: Float, labels: NDArray[np.int8]) -> Platt:
     return Platt(slope, float(model.intercept_[0]) - slope * centre, rows, positives)
 
 
-def moved_to(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> Platt:
+def move_intercept(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> Platt:
     """Return the scaling with the intercept at which as many outcomes are expected on these rows as were observed."""
     rows, positives = len(labels), int((labels == 1).sum())
     share = (positives + 1) / (rows + 2)
@@ -101,7 +101,7 @@ def moved_to(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> Platt:
     return Platt(scaling.slope, intercept, scaling.rows, scaling.positives)
 
 
-def slope_and_intercept(
+def fit_slope_and_intercept(
     draws: Draws, score: Float, level: float, inside: NDArray[np.bool_] | None = None
 ) -> Mapping[str, tuple[float, float, float]]:
     """Return the calibration slope, and the intercept at slope 1, each with its interval; of the rows `inside` alone.
@@ -114,8 +114,10 @@ def slope_and_intercept(
     clipped = np.clip(score[rows], 1e-9, 1 - 1e-9)
     odds = np.log(clipped / (1 - clipped))
     outcome = period.positive[rows].astype(np.float64)
-    both = _clustered(np.column_stack([np.ones(len(rows)), odds]), outcome, np.zeros(len(rows)), period.household[rows])
-    alone = _clustered(np.ones((len(rows), 1)), outcome, odds, period.household[rows])
+    both = _fit_clustered(
+        np.column_stack([np.ones(len(rows)), odds]), outcome, np.zeros(len(rows)), period.household[rows]
+    )
+    alone = _fit_clustered(np.ones((len(rows), 1)), outcome, odds, period.household[rows])
     if both is None or alone is None:
         return {}
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -127,7 +129,9 @@ def slope_and_intercept(
     }
 
 
-def _clustered(design: Float, outcome: Float, offset: Float, cluster: NDArray[np.int32]) -> tuple[Float, Float] | None:
+def _fit_clustered(
+    design: Float, outcome: Float, offset: Float, cluster: NDArray[np.int32]
+) -> tuple[Float, Float] | None:
     """Return (coefficients, cluster-robust standard errors) of a logistic regression; None where it has none."""
     beta = np.zeros(design.shape[1])
     for _ in range(50):
@@ -148,7 +152,7 @@ def _clustered(design: Float, outcome: Float, offset: Float, cluster: NDArray[np
     return beta, np.sqrt(np.diag(bread @ (summed.T @ summed) @ bread))
 
 
-def band_rates(
+def measure_bands(
     draws: Draws, score: Float, listed: NDArray[np.bool_], bands: Sequence[Band], level: float
 ) -> list[dict[str, Any]]:
     """Return each band with the share of its listed rows that had the outcome, its interval, and their number.
@@ -161,13 +165,13 @@ def band_rates(
     period = draws.period
     lower = [band.from_score for band in bands]
     upper = [1.1, *lower[:-1]]
-    made = []
+    rates = []
     for band, low_edge, high_edge in zip(bands, lower, upper, strict=True):
         inside = (score >= low_edge) & (score < high_edge) & period.labelled & listed
-        shares = _shares(draws, inside)
-        low, high = interval(shares[1:], level)
+        shares = _shares_with_outcome(draws, inside)
+        low, high = find_interval(shares[1:], level)
         estimate = float(shares[0]) if np.isfinite(shares[0]) else None
-        made.append(
+        rates.append(
             {
                 "id": band.id,
                 "title": band.title,
@@ -181,10 +185,10 @@ def band_rates(
                 "as_stated": _as_stated(band, estimate, low, high),
             }
         )
-    return made
+    return rates
 
 
-def broken_words(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+def say_broken_bands(rates: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return a sentence for each band whose words did not hold on the lists that it was checked on."""
     return [
         f"The band {rate['title']!r} does not keep its word: {100 * rate['observed']:.0f} of 100 listed in it had the"
@@ -195,12 +199,12 @@ def broken_words(rates: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def bands_shown(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def word_bands(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the bands as people are shown them: words that did not hold give way to what was observed."""
-    return [{**rate, "meaning": _observed(rate)} if rate["as_stated"] == "no" else {**rate} for rate in rates]
+    return [{**rate, "meaning": _observed_words(rate)} if rate["as_stated"] == "no" else {**rate} for rate in rates]
 
 
-def _observed(rate: Mapping[str, Any]) -> str:
+def _observed_words(rate: Mapping[str, Any]) -> str:
     than = "fewer" if rate["high"] < rate["stated"][0] else "more"
     return (
         f"On past lists about {10 * rate['observed']:.0f} in 10 households in this band went on to have such a need:"
@@ -208,10 +212,10 @@ def _observed(rate: Mapping[str, Any]) -> str:
     )
 
 
-def _shares(draws: Draws, inside: NDArray[np.bool_]) -> Float:
+def _shares_with_outcome(draws: Draws, inside: NDArray[np.bool_]) -> Float:
     rows = draws.total(inside.astype(np.float64))
-    found = draws.total((inside & draws.period.positive).astype(np.float64))
-    return np.asarray(np.divide(found, rows, out=np.full(np.shape(rows), np.nan), where=rows > 0))
+    hits = draws.total((inside & draws.period.positive).astype(np.float64))
+    return np.asarray(np.divide(hits, rows, out=np.full(np.shape(rows), np.nan), where=rows > 0))
 
 
 def _as_stated(band: Band, observed: float | None, low: float | None, high: float | None) -> str:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from training.data.dataset import Dataset
 from training.data.lists import Period
-from training.judging.bootstrap import Draws, interval
-from training.judging.calibration import slope_and_intercept
+from training.judging.bootstrap import Draws, find_interval
+from training.judging.calibration import fit_slope_and_intercept
 
-__all__ = ["FEWEST_POSITIVES", "SEEN", "calibration_by_group", "groups_of"]
+__all__ = ["FEWEST_POSITIVES", "SEEN", "divide_groups", "measure_groups"]
 
 Float = NDArray[np.float64]
 Rows = NDArray[np.bool_]
@@ -29,55 +29,59 @@ SEEN = (("all seen", 1.0), ("most seen", 0.75), ("half seen", 0.5), ("little see
 """Groups by the share of features that have a value: each from that share up to the one before."""
 
 
-def groups_of(data: Dataset, period: Period) -> Iterator[tuple[str, str, Rows]]:
+def divide_groups(data: Dataset, period: Period) -> Iterator[tuple[str, str, Rows]]:
     """Yield (kind, name, rows) for each team, each area and each degree of being seen."""
     teams = np.array(period.group_team)
     team = np.where(period.group >= 0, teams[period.group] if len(teams) else "", "")
     area = np.concatenate([np.asarray(data.at(day).area) for day in period.days])
-    seen = np.concatenate([1.0 - np.isnan(np.asarray(data.at(day).features)).mean(axis=1) for day in period.days])
+    share_seen = np.concatenate([1.0 - np.isnan(np.asarray(data.at(day).features)).mean(axis=1) for day in period.days])
     for kind, values in (("team", team), ("area", np.char.decode(area, "ascii"))):
         for name in np.unique(values):
             yield kind, str(name) or "none", values == name
     above = np.inf
     for name, share in SEEN:
-        yield "seen", name, (seen >= share) & (seen < above)
+        yield "seen", name, (share_seen >= share) & (share_seen < above)
         above = share
 
 
-def calibration_by_group(data: Dataset, draws: Draws, score: Float, level: float) -> list[dict[str, Any]]:
+def measure_groups(data: Dataset, draws: Draws, score: Float, level: float) -> list[dict[str, Any]]:
     """Return outcomes observed for each one expected, and the calibration slope, of every group, with intervals.
 
     `answer` says what the interval of observed over expected says: "as expected" where it contains 1, "more need" or
     "less need" where it does not, and "insufficient" below FEWEST_POSITIVES.
     """
     period = draws.period
-    made = []
-    for kind, name, rows in groups_of(data, period):
+    documents = []
+    for kind, name, rows in divide_groups(data, period):
         inside = rows & period.labelled
         positives = int((inside & period.positive).sum())
         document: dict[str, Any] = {"kind": kind, "group": name, "n": int(inside.sum()), "positives": positives}
         if not document["n"]:
             continue
         if positives < FEWEST_POSITIVES:
-            made.append(document | _of(None, {}) | {"answer": "insufficient"})
+            documents.append(document | _ratio_document(None, {}) | {"answer": "insufficient"})
             continue
         observed = draws.total((inside & period.positive).astype(np.float64))
         ratio = observed / draws.total(np.where(inside, score, 0.0))
-        bounds = (float(ratio[0]), *interval(ratio[1:], level))
-        made.append(document | _of(bounds, slope_and_intercept(draws, score, level, inside)) | {"answer": _say(bounds)})
-    return made
+        bounds = (float(ratio[0]), *find_interval(ratio[1:], level))
+        documents.append(
+            document
+            | _ratio_document(bounds, fit_slope_and_intercept(draws, score, level, inside))
+            | {"answer": _answer_of(bounds)}
+        )
+    return documents
 
 
-def _of(ratio: Sequence[float | None] | None, slope: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+def _ratio_document(ratio: Sequence[float | None] | None, slope: Mapping[str, Sequence[float]]) -> dict[str, Any]:
     names = ("estimate", "low", "high")
-    found = slope.get("calibration_slope")
+    bounds = slope.get("calibration_slope")
     return {
         "observed_over_expected": dict(zip(names, ratio or (None, None, None), strict=True)),
-        "calibration_slope": dict(zip(names, found or (None, None, None), strict=True)),
+        "calibration_slope": dict(zip(names, bounds or (None, None, None), strict=True)),
     }
 
 
-def _say(bounds: Sequence[float | None]) -> str:
+def _answer_of(bounds: Sequence[float | None]) -> str:
     _, low, high = bounds
     if low is None or high is None:
         return "insufficient"

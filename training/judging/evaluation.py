@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from training.data.lists import Period
 from training.judging import metrics
-from training.judging.bootstrap import Counts, Draws, interval
-from training.judging.calibration import slope_and_intercept
-from training.judging.metrics import Figure, figures
+from training.judging.bootstrap import Counts, Draws, find_interval
+from training.judging.calibration import fit_slope_and_intercept
+from training.judging.metrics import Figure, make_figures
 from training.settings import RELEASABLE, Bootstrap
 
-__all__ = ["Judged", "judge"]
+__all__ = ["Judged", "judge_models"]
 
 Float = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Judged:
     places: dict[str, NDArray[np.int64]]
 
 
-def judge(
+def judge_models(
     name: str,
     draws: Draws,
     margins: Mapping[str, Float],
@@ -52,32 +52,32 @@ def judge(
     period = draws.period
     positives = draws.total(period.positive.astype(np.float64))
     labelled = draws.total(period.labelled.astype(np.float64))
-    made: list[Figure] = []
+    figures: list[Figure] = []
     counted: dict[str, Counts] = {}
     places: dict[str, NDArray[np.int64]] = {}
     for model, margin in margins.items():
         places[model] = period.places(margin)
         counted[model] = draws.at_capacity(places[model])
-        values = metrics.at_capacity(counted[model], positives, labelled)
-        values |= metrics.of_likelihood(draws, scores[model])
-        made += figures(model, name, values, by.level)
-        made += figures(model, name, metrics.of_order(draws.first(by.ranking_resamples), margin), by.level)
-        made += _calibration(model, name, draws, scores[model], by.level)
-        made += _lead(model, name, draws, places[model], by.level)
-        made += _parts(model, name, draws, counted[model], folds, by.level)
-        made += _by_component(model, name, draws, places[model], components, by.level)
-        made += _newly_found(model, name, draws, places[model], by.level)
-        made += _more_places(model, name, draws, places[model], counted[model], by.level)
-        made.append(Figure(model, name, "places_by_lot", _by_lot(period, margin, places[model]), None, None))
+        values = metrics.measure_at_capacity(counted[model], positives, labelled)
+        values |= metrics.measure_likelihood(draws, scores[model])
+        figures += make_figures(model, name, values, by.level)
+        figures += make_figures(model, name, metrics.measure_order(draws.first(by.ranking_resamples), margin), by.level)
+        figures += _calibration_figures(model, name, draws, scores[model], by.level)
+        figures += _lead_figures(model, name, draws, places[model], by.level)
+        figures += _part_figures(model, name, draws, counted[model], folds, by.level)
+        figures += _by_component(model, name, draws, places[model], components, by.level)
+        figures += _newly_found(model, name, draws, places[model], by.level)
+        figures += _more_places(model, name, draws, places[model], counted[model], by.level)
+        figures.append(Figure(model, name, "places_by_lot", _by_lot(period, margin, places[model]), None, None))
         if model in RELEASABLE:
-            made += _by_area(model, name, draws, places[model], by.level)
-    made += _paired(name, counted, by.level)
+            figures += _by_area(model, name, draws, places[model], by.level)
+    figures += _paired_figures(name, counted, by.level)
     return Judged(
-        made,
+        figures,
         [
             point
             for model, place in places.items()
-            for point in _curve(model, name, draws.first(by.ranking_resamples), place, by.level)
+            for point in _capacity_curve(model, name, draws.first(by.ranking_resamples), place, by.level)
         ],
         {
             model: [counts.within(_of_days(period, days)).precision() for days in folds.values()]
@@ -87,47 +87,48 @@ def judge(
     )
 
 
-def _calibration(model: str, name: str, draws: Draws, score: Float, level: float) -> list[Figure]:
+def _calibration_figures(model: str, name: str, draws: Draws, score: Float, level: float) -> list[Figure]:
     return [
-        Figure(model, name, measure, *bounds) for measure, bounds in slope_and_intercept(draws, score, level).items()
+        Figure(model, name, measure, *bounds)
+        for measure, bounds in fit_slope_and_intercept(draws, score, level).items()
     ]
 
 
-def _lead(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[Figure]:
+def _lead_figures(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[Figure]:
     """Return the mean number of days from the list to the outcome, among those found."""
     period = draws.period
-    found = period.listed(place) & period.positive & np.isfinite(period.lead_days)
-    days = draws.total(np.where(found, np.nan_to_num(period.lead_days), 0.0))
-    number = draws.total(found.astype(np.float64))
+    hits = period.listed(place) & period.positive & np.isfinite(period.lead_days)
+    days = draws.total(np.where(hits, np.nan_to_num(period.lead_days), 0.0))
+    number = draws.total(hits.astype(np.float64))
     mean = np.divide(days, number, out=np.full(days.shape, np.nan), where=number > 0)
-    return figures(model, name, {"lead_days": mean}, level)
+    return make_figures(model, name, {"lead_days": mean}, level)
 
 
 def _newly_found(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[Figure]:
     """Return what of the list is new: households that no service was already busy with, listed and found."""
     period = draws.period
-    listed = period.listed(place) & period.labelled
-    new = draws.total((listed & ~period.in_touch).astype(np.float64))
-    found = draws.total((listed & ~period.in_touch & period.positive).astype(np.float64))
-    every = draws.total(listed.astype(np.float64))
+    on_list = period.listed(place) & period.labelled
+    new = draws.total((on_list & ~period.in_touch).astype(np.float64))
+    hits = draws.total((on_list & ~period.in_touch & period.positive).astype(np.float64))
+    every = draws.total(on_list.astype(np.float64))
     values = {
-        "newly_found": found,
+        "newly_found": hits,
         "new_share": np.divide(new, every, out=np.full(new.shape, np.nan), where=every > 0),
-        "new_precision": np.divide(found, new, out=np.full(new.shape, np.nan), where=new > 0),
+        "new_precision": np.divide(hits, new, out=np.full(new.shape, np.nan), where=new > 0),
     }
-    return figures(model, name, values, level)
+    return make_figures(model, name, values, level)
 
 
 def _of_days(period: Period, days: Iterable[int]) -> NDArray[np.bool_]:
     return np.isin(period.group_day, list(days))
 
 
-def _parts(
+def _part_figures(
     model: str, name: str, draws: Draws, counts: Counts, folds: Mapping[str, Sequence[int]], level: float
 ) -> list[Figure]:
     """Return the figures at capacity of each fold and of each team."""
     period = draws.period
-    made: list[Figure] = []
+    figures: list[Figure] = []
     rows_by_part = {f"fold {fold}": np.isin(period.day, list(days)) for fold, days in folds.items()}
     groups_by_part = {f"fold {fold}": _of_days(period, days) for fold, days in folds.items()}
     teams = np.array(period.group_team)
@@ -138,9 +139,9 @@ def _parts(
     for part, rows in rows_by_part.items():
         positives = draws.total((period.positive & rows).astype(np.float64))
         labelled = draws.total((period.labelled & rows).astype(np.float64))
-        values = metrics.at_capacity(counts.within(groups_by_part[part]), positives, labelled)
-        made += figures(model, name, values, level, part)
-    return made
+        values = metrics.measure_at_capacity(counts.within(groups_by_part[part]), positives, labelled)
+        figures += make_figures(model, name, values, level, part)
+    return figures
 
 
 def _by_component(
@@ -148,15 +149,15 @@ def _by_component(
 ) -> list[Figure]:
     """Return precision and recall for each component of the outcome apart: the whole can hide one."""
     period = draws.period
-    made: list[Figure] = []
+    figures: list[Figure] = []
     for column, component in enumerate(components):
         outcome = period.components[:, column] & period.labelled
         counts = draws.at_capacity(place, outcome=outcome)
         positives = draws.total(outcome.astype(np.float64))
-        values = metrics.at_capacity(counts, positives, draws.total(period.labelled.astype(np.float64)))
-        kept = {measure: values[measure] for measure in ("found", "missed", "precision", "recall")}
-        made += figures(model, name, kept, level, f"component {component}")
-    return made
+        values = metrics.measure_at_capacity(counts, positives, draws.total(period.labelled.astype(np.float64)))
+        chosen = {measure: values[measure] for measure in ("found", "missed", "precision", "recall")}
+        figures += make_figures(model, name, chosen, level, f"component {component}")
+    return figures
 
 
 def _by_area(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[Figure]:
@@ -164,20 +165,20 @@ def _by_area(model: str, name: str, draws: Draws, place: NDArray[np.int64], leve
     period = draws.period
     areas, part = np.unique(period.area, return_inverse=True)
     counts = draws.at_capacity(place, part=part.astype(np.int64))
-    made: list[Figure] = []
+    figures: list[Figure] = []
     for number, area in enumerate(areas):
         only = np.arange(len(areas)) == number
         positives = draws.total((period.positive & (part == number)).astype(np.float64))
         labelled = draws.total((period.labelled & (part == number)).astype(np.float64))
-        values = metrics.at_capacity(counts.within(only), positives, labelled)
-        kept = {measure: values[measure] for measure in ("listed", "found", "missed", "precision", "recall")}
-        made += figures(model, name, kept, level, f"area {bytes(area).decode() or 'not recorded'}")
-    return made
+        values = metrics.measure_at_capacity(counts.within(only), positives, labelled)
+        chosen = {measure: values[measure] for measure in ("listed", "found", "missed", "precision", "recall")}
+        figures += make_figures(model, name, chosen, level, f"area {bytes(area).decode() or 'not recorded'}")
+    return figures
 
 
 def _by_lot(period: Period, margins: Float, place: NDArray[np.int64]) -> float:
     """Return how many places went to households whose equals by margin got none: the lottery decided."""
-    drawn = 0
+    number = 0
     for group, room in enumerate(period.room):
         rows = np.flatnonzero(period.group == group)
         last = rows[place[rows] == room]
@@ -185,8 +186,8 @@ def _by_lot(period: Period, margins: Float, place: NDArray[np.int64]) -> float:
             continue
         equal = rows[margins[rows] == margins[last[0]]]
         if (place[equal] > room).any():
-            drawn += int((place[equal] <= room).sum())
-    return float(drawn)
+            number += int((place[equal] <= room).sum())
+    return float(number)
 
 
 def _more_places(
@@ -200,16 +201,16 @@ def _more_places(
         for extra in range(MORE_PLACES):
             room[groups[extra % len(groups)]] += 1
     more = draws.at_capacity(place, room)
-    found = more.found.sum(axis=1) - counts.found.sum(axis=1)
-    listed = more.listed.sum(axis=1) - counts.listed.sum(axis=1)
-    share = np.divide(found, listed, out=np.full(found.shape, np.nan), where=listed > 0)
-    values = {"found": found, "listed": listed, "precision": share}
-    return figures(model, name, values, level, f"{MORE_PLACES} more places")
+    hits = more.found.sum(axis=1) - counts.found.sum(axis=1)
+    number = more.listed.sum(axis=1) - counts.listed.sum(axis=1)
+    share = np.divide(hits, number, out=np.full(hits.shape, np.nan), where=number > 0)
+    values = {"found": hits, "listed": number, "precision": share}
+    return make_figures(model, name, values, level, f"{MORE_PLACES} more places")
 
 
-def _paired(name: str, counted: Mapping[str, Counts], level: float) -> list[Figure]:
+def _paired_figures(name: str, counted: Mapping[str, Counts], level: float) -> list[Figure]:
     """Return the difference and ratio of precision between each model and every simpler one."""
-    made: list[Figure] = []
+    figures: list[Figure] = []
     models = list(counted)
     for place, model in enumerate(models):
         for simpler in models[:place]:
@@ -218,40 +219,42 @@ def _paired(name: str, counted: Mapping[str, Counts], level: float) -> list[Figu
                 "precision_difference": ours - theirs,
                 "precision_ratio": np.divide(ours, theirs, out=np.full(ours.shape, np.nan), where=theirs > 0),
             }
-            made += figures(model, name, values, level, against=simpler)
-    return made
+            figures += make_figures(model, name, values, level, against=simpler)
+    return figures
 
 
-def _curve(model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float) -> list[dict[str, Any]]:
+def _capacity_curve(
+    model: str, name: str, draws: Draws, place: NDArray[np.int64], level: float
+) -> list[dict[str, Any]]:
     """Return precision, recall, missed and false alarms over capacity; intervals for what could be released."""
     period = draws.period
     positives = int(period.positive.sum())
-    drawn = draws.total(period.positive.astype(np.float64))
+    positives_drawn = draws.total(period.positive.astype(np.float64))
     room = np.where(period.group >= 0, period.room[period.group] if len(period.room) else 0, 0)
     points = []
     for times in CURVE:
-        listed = (place >= 1) & (place <= np.floor(room * times)) & period.labelled
-        found = int((listed & period.positive).sum())
-        number = int(listed.sum())
+        on_list = (place >= 1) & (place <= np.floor(room * times)) & period.labelled
+        hits = int((on_list & period.positive).sum())
+        number = int(on_list.sum())
         point = {
             "model": model,
             "period": name,
             "times_capacity": times,
             "listed": number,
-            "found": found,
-            "missed": positives - found,
-            "false_alarms": number - found,
-            "precision": found / number if number else None,
-            "recall": found / positives if positives else None,
+            "found": hits,
+            "missed": positives - hits,
+            "false_alarms": number - hits,
+            "precision": hits / number if number else None,
+            "recall": hits / positives if positives else None,
         }
         if model in RELEASABLE:
             counts = draws.at_capacity(place, np.floor(period.room * times).astype(np.int64))
-            point |= _ends("precision", counts.precision(), level)
-            point |= _ends("recall", counts.found.sum(axis=1) / np.maximum(drawn, 1), level)
+            point |= _interval_ends("precision", counts.precision(), level)
+            point |= _interval_ends("recall", counts.found.sum(axis=1) / np.maximum(positives_drawn, 1), level)
         points.append(point)
     return points
 
 
-def _ends(measure: str, values: Float, level: float) -> dict[str, float | None]:
-    low, high = interval(values[1:], level)
+def _interval_ends(measure: str, values: Float, level: float) -> dict[str, float | None]:
+    low, high = find_interval(values[1:], level)
     return {f"{measure}_low": low, f"{measure}_high": high}

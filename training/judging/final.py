@@ -31,7 +31,7 @@ class FinalPeriod:
         """Look up whether another run tested on the final dates of this plan."""
         selecting = planned.selecting
         days = tuple(day for fold in planned.folds if fold not in selecting for day in fold.test)
-        for look in _looks(workspace):
+        for look in _read_looks(workspace):
             if look["run"] != run and set(days) & {date.fromisoformat(day) for day in look["tested"]}:
                 return cls(run, days, str(look["run"]))
         return cls(run, days, None)
@@ -43,7 +43,7 @@ class FinalPeriod:
 
     def record(self, workspace: Workspace, planned: Plan) -> None:
         """Write down that this run tested on its dates; the caller holds the workspace's writer lock."""
-        looks = _looks(workspace)
+        looks = _read_looks(workspace)
         if any(look["run"] == self.run for look in looks):
             return
         tested = planned.tested if self.judged else [day for fold in planned.selecting for day in fold.test]
@@ -60,5 +60,5 @@ class FinalPeriod:
         return {"dates": [day.isoformat() for day in self.days], "judged": self.judged, "taken_by": self.taken_by}
 
 
-def _looks(workspace: Workspace) -> list[dict[str, Any]]:
+def _read_looks(workspace: Workspace) -> list[dict[str, Any]]:
     return list(read_json(workspace.looks)) if workspace.looks.exists() else []

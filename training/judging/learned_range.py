@@ -11,43 +11,49 @@ from numpy.typing import NDArray
 
 from charter.rules.abstention import Sight
 from training.data.folds import Fold
-from training.judging.bootstrap import Draws, interval
+from training.judging.bootstrap import Draws, find_interval
 from training.models.planning import Plan
 
-__all__ = ["abstained", "enough_seen", "sight"]
+__all__ = ["find_learned_range", "mark_enough_seen", "measure_abstention"]
 
 
-def sight(planned: Plan, days: Sequence[date]) -> Sight:
+def find_learned_range(planned: Plan, days: Sequence[date]) -> Sight:
     """Return the rule with the ranges of the rows of `days`: those that a model learned from."""
     rule = planned.settings.abstention
     return Sight.of([planned.data.extremes(day) for day in days], rule.not_seen, rule.outside)
 
 
-def enough_seen(planned: Plan, folds: Sequence[Fold]) -> NDArray[np.bool_]:
+def mark_enough_seen(planned: Plan, folds: Sequence[Fold]) -> NDArray[np.bool_]:
     """Whether enough is visible of each test row, by what its own fold's model had learned from; shape (rows,)."""
     data = planned.data
     return np.concatenate(
-        [sight(planned, fold.train).enough(np.asarray(data.at(day).features)) for fold in folds for day in fold.test]
+        [
+            find_learned_range(planned, fold.train).enough(np.asarray(data.at(day).features))
+            for fold in folds
+            for day in fold.test
+        ]
     )
 
 
-def abstained(draws: Draws, enough: NDArray[np.bool_], listed: NDArray[np.bool_], level: float) -> dict[str, Any]:
+def measure_abstention(
+    draws: Draws, enough: NDArray[np.bool_], listed: NDArray[np.bool_], level: float
+) -> dict[str, Any]:
     """Return the share of all and of listed rows without a band, and how many of the latter had the outcome.
 
     `enough` and `listed` are (rows,); shares have intervals by resampling households, the lists as in the sample.
     """
     period = draws.period
-    found: dict[str, Any] = {}
+    shares: dict[str, Any] = {}
     for name, among in (("of_all", period.labelled), ("of_listed", listed & period.labelled)):
         without, every = among & ~enough, draws.total(among.astype(np.float64))
         share = draws.total(without.astype(np.float64)) / np.maximum(every, 1.0)
-        low, high = interval(share[1:], level)
+        low, high = find_interval(share[1:], level)
         positives = int((without & period.positive).sum())
-        found[name] = {
+        shares[name] = {
             "n": int(without.sum()),
             "share": float(share[0]),
             "low": low,
             "high": high,
             "had_outcome": positives,
         }
-    return found
+    return shares

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.lists import Period
-from training.judging.bootstrap import Counts, Draws, interval
+from training.judging.bootstrap import Counts, Draws, find_interval
 
-__all__ = ["Figure", "Order", "at_capacity", "figures", "of_likelihood", "of_order"]
+__all__ = ["Figure", "Order", "make_figures", "measure_at_capacity", "measure_likelihood", "measure_order"]
 
 Float = NDArray[np.float64]
 
@@ -41,47 +41,47 @@ class Figure:
     against: str | None = None
 
 
-def figures(
+def make_figures(
     model: str, period: str, values: dict[str, Float], level: float, part: str = "all", against: str | None = None
 ) -> list[Figure]:
     """Return one figure per measure from (1 + resamples,) arrays whose first value is the estimate."""
-    made = []
+    figures = []
     for measure, value in values.items():
-        low, high = interval(value[1:], level)
+        low, high = find_interval(value[1:], level)
         estimate = float(value[0]) if np.isfinite(value[0]) else None
-        made.append(Figure(model, period, measure, estimate, low, high, part, against))
-    return made
+        figures.append(Figure(model, period, measure, estimate, low, high, part, against))
+    return figures
 
 
-def at_capacity(counts: Counts, positives: Float, labelled: Float) -> dict[str, Float]:
+def measure_at_capacity(counts: Counts, positives: Float, labelled: Float) -> dict[str, Float]:
     """Return the figures at capacity; `positives` and `labelled` are totals over the period, (1 + resamples,)."""
-    listed, found = counts.listed.sum(axis=1), counts.found.sum(axis=1)
-    precision = _ratio(found, listed)
+    numbers, hits = counts.listed.sum(axis=1), counts.found.sum(axis=1)
+    precision = _ratio_of(hits, numbers)
     return {
-        "listed": listed,
-        "found": found,
-        "missed": positives - found,
+        "listed": numbers,
+        "found": hits,
+        "missed": positives - hits,
         "precision": precision,
-        "recall": _ratio(found, positives),
-        "false_positives_per_found": _ratio(listed - found, found),
-        "lift": _ratio(precision, _ratio(positives, labelled)),
+        "recall": _ratio_of(hits, positives),
+        "false_positives_per_found": _ratio_of(numbers - hits, hits),
+        "lift": _ratio_of(precision, _ratio_of(positives, labelled)),
     }
 
 
-def of_likelihood(draws: Draws, score: Float) -> dict[str, Float]:
+def measure_likelihood(draws: Draws, score: Float) -> dict[str, Float]:
     """Return the Brier score, and outcomes observed for each one expected, of calibrated likelihoods (rows,)."""
     period = draws.period
     labelled, outcome = period.labelled, period.positive.astype(np.float64)
     rows = draws.total(labelled.astype(np.float64))
     return {
-        "brier": _ratio(draws.total(np.where(labelled, (score - outcome) ** 2, 0.0)), rows),
-        "observed_over_expected": _ratio(
+        "brier": _ratio_of(draws.total(np.where(labelled, (score - outcome) ** 2, 0.0)), rows),
+        "observed_over_expected": _ratio_of(
             draws.total(np.where(labelled, outcome, 0.0)), draws.total(np.where(labelled, score, 0.0))
         ),
     }
 
 
-def of_order(draws: Draws, margins: Float) -> dict[str, Float]:
+def measure_order(draws: Draws, margins: Float) -> dict[str, Float]:
     """Return average precision and AUROC of the order of all labelled rows, ties counted as ties."""
     period: Period = draws.period
     rows = np.flatnonzero(period.labelled)
@@ -118,22 +118,29 @@ class Order:
         """Return (average precision, AUROC) of the rows weighted; NaN where only one class has weight.
 
         Average precision is the step-wise sum of precision over recall; AUROC counts a tie as a half (Mann-Whitney).
+
+            margin     9   7   7   3     two runs hold a positive: places 0 to 1, and 1 to 3
+            positive   *   *
+            weight     2   1   1   0     drawn so often: 3 positives, 1 negative
+            hits       2, 3              positives until each run's end, of 2 and 4 rows
+            average    (2/2 * 2 + 3/4 * 1) / 3 = 0.92
+            AUROC      (2 * (1 - 0 - 0/2) + 1 * (1 - 0 - 1/2)) / (3 * 1) = 0.83
         """
         until = np.concatenate([[0], np.cumsum(weight, dtype=np.int64)])
         new = np.add.reduceat(weight[self.positive].astype(np.int64), self.run) if len(self.run) else self.run
-        found = np.cumsum(new)
-        positives = int(found[-1]) if len(found) else 0
+        hits = np.cumsum(new)
+        positives = int(hits[-1]) if len(hits) else 0
         negatives = int(until[-1]) - positives
         if not positives or not negatives:
             return np.nan, np.nan
-        above = until[self.start] - (found - new)
+        above = until[self.start] - (hits - new)
         level = until[self.end] - until[self.start] - new
-        drawn = until[self.end]
-        precision = np.divide(found, drawn, out=np.zeros(len(found)), where=drawn > 0)
+        rows = until[self.end]
+        precision = np.divide(hits, rows, out=np.zeros(len(hits)), where=rows > 0)
         average = float((precision * new).sum() / positives)
         auroc = float((new * (negatives - above - level / 2)).sum() / (positives * negatives))
         return average, auroc
 
 
-def _ratio(top: Float, bottom: Float) -> Float:
+def _ratio_of(top: Float, bottom: Float) -> Float:
     return np.asarray(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=np.asarray(bottom) > 0))

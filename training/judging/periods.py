@@ -17,17 +17,17 @@ from training.data.dataset import MISSING
 from training.data.folds import Fold
 from training.data.lists import Period
 from training.judging.bootstrap import Draws
-from training.judging.calibration import Platt, band_rates, fit_platt, moved_to, refuse_backwards
-from training.judging.calibration_by_group import calibration_by_group
-from training.judging.evaluation import Judged, judge
-from training.judging.learned_range import abstained, enough_seen
-from training.judging.recommendation import Recommendation, recommend
-from training.judging.replay import Replay, replay, stability
+from training.judging.calibration import Platt, fit_platt, measure_bands, move_intercept, refuse_backwards
+from training.judging.calibration_by_group import measure_groups
+from training.judging.evaluation import Judged, judge_models
+from training.judging.learned_range import mark_enough_seen, measure_abstention
+from training.judging.recommendation import Recommendation, recommend_model
+from training.judging.replay import Replay, measure_stability, replay_policy
 from training.models.fitting import Trained
 from training.models.planning import Plan
 from training.run import ScoredRows
 
-__all__ = ["SELECTION", "Results", "judge_all"]
+__all__ = ["SELECTION", "Results", "judge_periods"]
 
 Float = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ class Results:
     abstention: Mapping[str, Any]
 
 
-def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None], look: bool = True) -> Results:
+def judge_periods(planned: Plan, trained: Trained, advance: Callable[[], None], look: bool = True) -> Results:
     """Return everything measured; raise DataError where the model to release orders households backwards.
 
     The final period has figures and scores only if this run may `look` (final.py).
@@ -66,33 +66,35 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None], look
     selecting = planned.selecting
     final = [fold for fold in planned.folds if look and fold.final and fold not in selecting]
     chosen_by = Period.of(data, [day for fold in selecting for day in fold.test], planned.places)
-    fold_days = _numbered(selecting)
-    scalings, own = {}, {}
+    fold_days = _number_days(selecting)
+    scalings, fold_scalings = {}, {}
     for name, by_fold in trained.margins.items():
-        scalings[name], own[name] = _scale_all(planned, by_fold)
+        scalings[name], fold_scalings[name] = _scale_all(planned, by_fold)
     draws = Draws.of(chosen_by, settings.bootstrap.resamples, settings.bootstrap.seed)
     scores = {
-        name: np.concatenate([own[name][fold.name].likelihood(by[fold.name]) for fold in selecting])
+        name: np.concatenate([fold_scalings[name][fold.name].likelihood(by[fold.name]) for fold in selecting])
         for name, by in trained.margins.items()
     }
     pooled = {name: np.concatenate([by[fold.name] for fold in selecting]) for name, by in trained.margins.items()}
     components = data.matrix.manifest["components"]
-    periods = {SELECTION: judge(SELECTION, draws, pooled, scores, fold_days, components, settings.bootstrap)}
-    recommendation = recommend(periods[SELECTION].precision, settings.bootstrap.level)
+    periods = {SELECTION: judge_models(SELECTION, draws, pooled, scores, fold_days, components, settings.bootstrap)}
+    recommendation = recommend_model(periods[SELECTION].precision, settings.bootstrap.level)
     model = recommendation.model if settings.models.release == "recommended" else settings.models.release
     refuse_backwards(model, scalings[model])
     level = settings.bootstrap.level
-    listed, enough = chosen_by.listed(periods[SELECTION].places[model]), enough_seen(planned, selecting)
-    bands = band_rates(draws, scores[model], listed & enough, settings.bands, level)
+    on_list, enough = chosen_by.listed(periods[SELECTION].places[model]), mark_enough_seen(planned, selecting)
+    bands = measure_bands(draws, scores[model], on_list & enough, settings.bands, level)
     advance()
-    scored = _scored(chosen_by, selecting, pooled, scores)
+    scored = _score_rows(chosen_by, selecting, pooled, scores)
     for fold in final:
         period = Period.of(data, fold.test, planned.places)
         margins = {name: by[fold.name] for name, by in trained.margins.items()}
-        likely = {name: own[name][fold.name].likelihood(margin) for name, margin in margins.items()}
+        likely = {name: fold_scalings[name][fold.name].likelihood(margin) for name, margin in margins.items()}
         last = Draws.of(period, settings.bootstrap.resamples, settings.bootstrap.seed)
-        periods[fold.name] = judge(fold.name, last, margins, likely, _numbered([fold]), components, settings.bootstrap)
-        scored += _scored(period, [fold], margins, likely)
+        periods[fold.name] = judge_models(
+            fold.name, last, margins, likely, _number_days([fold]), components, settings.bootstrap
+        )
+        scored += _score_rows(period, [fold], margins, likely)
     advance()
     places = periods[SELECTION].places
     return Results(
@@ -103,22 +105,22 @@ def judge_all(planned: Plan, trained: Trained, advance: Callable[[], None], look
         recommendation,
         model,
         bands,
-        {name: _replayed(draws, place, level) for name, place in places.items()},
-        {name: stability(chosen_by, place) for name, place in places.items()},
-        calibration_by_group(data, draws, scores[model], level),
-        abstained(draws, enough, listed, level),
+        {name: _replay_lists(draws, place, level) for name, place in places.items()},
+        {name: measure_stability(chosen_by, place) for name, place in places.items()},
+        measure_groups(data, draws, scores[model], level),
+        measure_abstention(draws, enough, on_list, level),
     )
 
 
-def _replayed(draws: Draws, place: NDArray[np.int64], level: float) -> list[Replay]:
+def _replay_lists(draws: Draws, place: NDArray[np.int64], level: float) -> list[Replay]:
     """Return the lists of each date in turn for each rest, and the lists of every week of the year."""
     period = draws.period
-    each_date = [replay(period, place, weeks, draws=draws, level=level) for weeks in RESTS]
-    every_week = replay(period, place, RESTS[1], weekly=True, pass_over_busy=True, draws=draws, level=level)
+    each_date = [replay_policy(period, place, weeks, draws=draws, level=level) for weeks in RESTS]
+    every_week = replay_policy(period, place, RESTS[1], weekly=True, pass_over_busy=True, draws=draws, level=level)
     return [*each_date, every_week]
 
 
-def _numbered(folds: Sequence[Fold]) -> dict[str, list[int]]:
+def _number_days(folds: Sequence[Fold]) -> dict[str, list[int]]:
     """Return the numbers of each fold's test dates among all of theirs."""
     numbered: dict[str, list[int]] = {}
     start = 0
@@ -136,16 +138,16 @@ class Margins:
     labels: NDArray[np.int8]
 
 
-def _labelled(planned: Plan, fold: Fold, margins: Float) -> Margins:
+def _labelled_margins(planned: Plan, fold: Fold, margins: Float) -> Margins:
     labels = np.concatenate([planned.data.labels(day, planned.data.taken_at) for day in fold.test])
     return Margins(margins[labels != MISSING], labels[labels != MISSING])
 
 
-def scale(parts: Sequence[Margins], nearest: int) -> Platt:
+def scale_margins(parts: Sequence[Margins], nearest: int) -> Platt:
     """Return the scaling whose slope is fitted on all `parts` and whose intercept is that of one of them."""
     pooled = np.concatenate([part.margins for part in parts])
     scaling = fit_platt(pooled, np.concatenate([part.labels for part in parts]))
-    return moved_to(scaling, parts[nearest].margins, parts[nearest].labels)
+    return move_intercept(scaling, parts[nearest].margins, parts[nearest].labels)
 
 
 def _scale_all(planned: Plan, by_fold: Mapping[str, Float]) -> tuple[Platt, dict[str, Platt]]:
@@ -154,26 +156,26 @@ def _scale_all(planned: Plan, by_fold: Mapping[str, Float]) -> tuple[Platt, dict
     A selection fold's comes from the other selection folds, its intercept from the one before it (the first: after
     it); the final fold's from all selection folds. A run with a single fold has no others, and says so by using it.
     """
-    parts = [_labelled(planned, fold, by_fold[fold.name]) for fold in planned.folds]
+    parts = [_labelled_margins(planned, fold, by_fold[fold.name]) for fold in planned.folds]
     selecting = [number for number, fold in enumerate(planned.folds) if not fold.final]
-    own = {}
+    by_name = {}
     for number, fold in enumerate(planned.folds):
         others = [other for other in selecting if other != number] or [number]
         nearest = max((other for other in others if other < number), default=others[0])
-        own[fold.name] = scale([parts[other] for other in others], others.index(nearest))
-    return scale(parts, len(parts) - 1), own
+        by_name[fold.name] = scale_margins([parts[other] for other in others], others.index(nearest))
+    return scale_margins(parts, len(parts) - 1), by_name
 
 
-def _scored(
+def _score_rows(
     period: Period, folds: Sequence[Fold], margins: Mapping[str, Float], scores: Mapping[str, Float]
 ) -> list[ScoredRows]:
-    made = []
+    parts = []
     for name, margin in margins.items():
-        for fold, days in _numbered(folds).items():
+        for fold, days in _number_days(folds).items():
             rows = np.isin(period.day, days)
-            made.append(
+            parts.append(
                 ScoredRows(
                     name, fold, period.entity[rows], period.days, period.day[rows], margin[rows], scores[name][rows]
                 )
             )
-    return made
+    return parts

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.judging.bootstrap import interval
+from training.judging.bootstrap import find_interval
 from training.settings import RELEASABLE
 
-__all__ = ["Recommendation", "recommend"]
+__all__ = ["Recommendation", "recommend_model"]
 
 Float = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ class Recommendation:
         return asdict(self)
 
 
-def recommend(precision: Mapping[str, Sequence[Float]], level: float) -> Recommendation:
+def recommend_model(precision: Mapping[str, Sequence[Float]], level: float) -> Recommendation:
     """Choose among models given their precision at capacity in each selection period.
 
     `precision[model][period]` is (1 + resamples,), the sample first; models run from the simplest on.
@@ -60,12 +60,12 @@ def recommend(precision: Mapping[str, Sequence[Float]], level: float) -> Recomme
     for model in candidates:
         if model == best:
             break
-        bounds = interval((mean[best] - mean[model])[1:], level)
+        bounds = find_interval((mean[best] - mean[model])[1:], level)
         if bounds[0] is None or bounds[0] <= 0:
             chosen, (low, high) = model, bounds  # type: ignore[assignment]  # (None, None) where resamples fail
             break
     difference = float(mean[best][0] - mean[chosen][0])
-    beats_lots = _beats(mean[chosen], mean.get("random"), level)
+    beats_lots = _beats_lots(mean[chosen], mean.get("random"), level)
     return Recommendation(
         chosen,
         best,
@@ -73,30 +73,30 @@ def recommend(precision: Mapping[str, Sequence[Float]], level: float) -> Recomme
         low,
         high,
         beats_lots,
-        _regret({model: np.array(precision[model])[:, 0] for model in precision}),
-        _sentence(chosen, best, mean, (low, high), beats_lots),
+        _mean_regret({model: np.array(precision[model])[:, 0] for model in precision}),
+        _say_recommendation(chosen, best, mean, (low, high), beats_lots),
     )
 
 
-def _regret(by_period: Mapping[str, Float]) -> dict[str, float]:
+def _mean_regret(by_period: Mapping[str, Float]) -> dict[str, float]:
     """Return how much precision each model gave away against each period's best, on average."""
     highest = np.nanmax(np.array(list(by_period.values())), axis=0)
     return {model: float(np.nanmean(highest - values)) for model, values in by_period.items()}
 
 
-def _beats(model: Float, lots: Float | None, level: float) -> bool:
+def _beats_lots(model: Float, lots: Float | None, level: float) -> bool:
     if lots is None:
         return True
-    low, _ = interval((model - lots)[1:], level)
+    low, _ = find_interval((model - lots)[1:], level)
     return low is not None and low > 0
 
 
-def _sentence(
+def _say_recommendation(
     chosen: str, best: str, mean: Mapping[str, Float], bounds: tuple[float | None, float | None], beats_lots: bool
 ) -> str:
-    found = f"{100 * mean[chosen][0]:.0f} of 100 listed households had the outcome"
+    result = f"{100 * mean[chosen][0]:.0f} of 100 listed households had the outcome"
     if chosen == best:
-        text = f"{_capital(TITLES[chosen])} is recommended: {found}, and no simpler model comes as close."
+        text = f"{_with_capital(TITLES[chosen])} is recommended: {result}, and no simpler model comes as close."
     else:
         gap = (
             f"95 % interval {100 * bounds[0]:+.1f} to {100 * bounds[1]:+.1f} points"
@@ -104,11 +104,11 @@ def _sentence(
             else "no interval can be given"
         )
         text = (
-            f"{_capital(TITLES[chosen])} is recommended: {found}, and the best model, {TITLES[best]}, cannot be told"
-            f" from it ({100 * (mean[best][0] - mean[chosen][0]):+.1f} points of precision; {gap})."
+            f"{_with_capital(TITLES[chosen])} is recommended: {result}, and the best model, {TITLES[best]}, cannot be"
+            f" told from it ({100 * (mean[best][0] - mean[chosen][0]):+.1f} points of precision; {gap})."
         )
     return text if beats_lots else f"{text} It cannot be told from drawing lots, so it should not be used."
 
 
-def _capital(text: str) -> str:
+def _with_capital(text: str) -> str:
     return text[0].upper() + text[1:]

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.lists import Period
-from training.judging.bootstrap import Draws, interval
+from training.judging.bootstrap import Draws, find_interval
 
-__all__ = ["Replay", "replay", "stability"]
+__all__ = ["Replay", "measure_stability", "replay_policy"]
 
 _LONG_AGO = -1_000_000
 
@@ -46,7 +46,7 @@ class Replay:
         return self.found / self.in_need if self.in_need else None
 
 
-def replay(
+def replay_policy(
     period: Period,
     place: NDArray[np.int64],
     rest_weeks: int,
@@ -60,7 +60,7 @@ def replay(
     last = np.full(period.households, _LONG_AGO)
     listed, found = np.zeros(period.households, dtype=bool), np.zeros(period.households, dtype=bool)
     listings = 0
-    for number, offset in _lists(period, weekly):
+    for number, offset in _list_offsets(period, weekly):
         today = period.days[number].toordinal() + offset
         for group in np.flatnonzero(period.group_day == number):
             rows = np.flatnonzero(period.group == group)
@@ -78,7 +78,7 @@ def replay(
     return Replay(rest_weeks, weekly, pass_over_busy, listings, int(listed.sum()), int(found.sum()), in_need, low, high)
 
 
-def _lists(period: Period, weekly: bool) -> list[tuple[int, int]]:
+def _list_offsets(period: Period, weekly: bool) -> list[tuple[int, int]]:
     """Return each list as its as-of date's number and the days since; weekly ones go on until the next date."""
     if not weekly:
         return [(number, 0) for number in range(len(period.days))]
@@ -91,13 +91,13 @@ def _share_found(
     draws: Draws, listed: NDArray[np.bool_], found: NDArray[np.bool_], level: float
 ) -> tuple[float | None, float | None]:
     number, hits = draws.of_households(listed.astype(np.float64)), draws.of_households(found.astype(np.float64))
-    return interval(np.divide(hits, number, out=np.full(number.shape, np.nan), where=number > 0)[1:], level)
+    return find_interval(np.divide(hits, number, out=np.full(number.shape, np.nan), where=number > 0)[1:], level)
 
 
-def stability(period: Period, place: NDArray[np.int64]) -> float | None:
+def measure_stability(period: Period, place: NDArray[np.int64]) -> float | None:
     """Return the share of listed households that had been on the list of the date before; None for a single date."""
-    listed = period.listed(place)
-    by_day = [set(period.household[listed & (period.day == number)].tolist()) for number in range(len(period.days))]
+    on_list = period.listed(place)
+    by_day = [set(period.household[on_list & (period.day == number)].tolist()) for number in range(len(period.days))]
     stayed = sum(len(before & after) for before, after in pairwise(by_day))
     number = sum(len(after) for after in by_day[1:])
     return stayed / number if number else None

@@ -27,20 +27,20 @@ from charter.contracts.files import file_digest, write_json
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
 from charter.machine.threads import one_thread
-from training.data.coverage import share_seen
+from training.data.coverage import measure_seen_share
 from training.data.folds import FINAL, Fold
 from training.data.lists import Period
 from training.judging import metrics
-from training.judging.bootstrap import Counts, Draws, interval
+from training.judging.bootstrap import Counts, Draws, find_interval
 from training.judging.periods import SELECTION
-from training.judging.weekly import weekly
-from training.models.boosting import predict
+from training.judging.weekly import measure_steadiness
+from training.models.boosting import predict_margins
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
 from training.run import Run
 from training.settings import Settings
 
-__all__ = ["FILE", "study"]
+__all__ = ["FILE", "study_data"]
 
 Float = NDArray[np.float64]
 
@@ -67,76 +67,78 @@ class Judged:
     components: Mapping[str, Mapping[str, Float]]
 
 
-def parts(definition: Mapping[str, Any]) -> list[Part]:
+def divide_data(definition: Mapping[str, Any]) -> list[Part]:
     """Return nothing, the system responses where there are any, and each service that a feature reads."""
     features = definition["features"]
-    responses = tuple(one["name"] for one in features if one["system_response"])
-    made = [Part("nothing", None, ())]
+    responses = tuple(feature["name"] for feature in features if feature["system_response"])
+    parts = [Part("nothing", None, ())]
     if responses:
-        made.append(Part("system_responses", None, responses))
-    for service in sorted({service for one in features for service in one["services"]}):
-        theirs = tuple(one["name"] for one in features if service in one["services"])
-        made.append(Part(f"service {service}", service, theirs))
+        parts.append(Part("system_responses", None, responses))
+    for service in sorted({service for feature in features for service in feature["services"]}):
+        theirs = tuple(feature["name"] for feature in features if service in feature["services"])
+        parts.append(Part(f"service {service}", service, theirs))
     # Without every feature there is nothing to learn from, and nothing to compare.
-    return [part for part in made if len(part.features) < len(features)]
+    return [part for part in parts if len(part.features) < len(features)]
 
 
-def responding(definition: Mapping[str, Any]) -> frozenset[str]:
+def name_responses(definition: Mapping[str, Any]) -> frozenset[str]:
     """Return the signals that the definition's features count as a service's own action."""
-    return frozenset(signal for one in definition["features"] if one["system_response"] for signal in one["signals"])
+    return frozenset(
+        signal for feature in definition["features"] if feature["system_response"] for signal in feature["signals"]
+    )
 
 
-def study(invocation: Invocation, run: Run) -> dict[str, Any]:
+def study_data(invocation: Invocation, run: Run) -> dict[str, Any]:
     """Study the data of a run, leave `studies.json` beside it and return it (contract `studies`).
 
     The run's own matrix, settings and folds are used. The caller holds the workspace's writer lock.
     """
     matrix = Matrix.open(invocation.workspace.matrix / str(run.manifest["matrix"]))
     planned = make_plan(invocation, matrix, Settings.of(run.manifest["settings"]))
-    chosen = parts(matrix.definition)
+    chosen = divide_data(matrix.definition)
     steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds)
     with one_thread(), invocation.progress("Studying the data", steps) as advance:
-        judged = _judge(planned, chosen, advance)
-        steady = weekly(invocation, planned, str(run.manifest["model"]))
-    document = _document(planned, run, judged) | {"weekly": steady}
+        judged = _judge_parts(planned, chosen, advance)
+        steady = measure_steadiness(invocation, planned, str(run.manifest["model"]))
+    document = _studies_document(planned, run, judged) | {"weekly": steady}
     check_document("studies", document)
     write_json(run.folder / FILE, document)
     return document
 
 
-def _judge(planned: Plan, chosen: Sequence[Part], advance: Callable[[], None]) -> list[Judged]:
+def _judge_parts(planned: Plan, chosen: Sequence[Part], advance: Callable[[], None]) -> list[Judged]:
     settings, data = planned.settings, planned.data
     selecting = [fold for fold in planned.folds if not fold.final] or planned.folds
     period = Period.of(data, [day for fold in selecting for day in fold.test], planned.places)
     draws = Draws.of(period, settings.bootstrap.resamples, settings.bootstrap.seed)
-    margins = _margins(planned, selecting, chosen, advance)
+    margins = _margins_without(planned, selecting, chosen, advance)
     components, ranking = data.matrix.manifest["components"], settings.bootstrap.ranking_resamples
-    return [_judged(part, draws, margins[part.name], components, ranking) for part in chosen]
+    return [_judge_part(part, draws, margins[part.name], components, ranking) for part in chosen]
 
 
-def _margins(
+def _margins_without(
     planned: Plan, folds: Sequence[Fold], chosen: Sequence[Part], advance: Callable[[], None]
 ) -> dict[str, Float]:
     """Return the out-of-time margins of the models trained without each part, over all test dates; (rows,) by part."""
     data, names = planned.data, planned.data.matrix.features
     bins = Bins.of(planned)
-    made: dict[str, list[Float]] = {part.name: [] for part in chosen}
+    margins: dict[str, list[Float]] = {part.name: [] for part in chosen}
     for fold in folds:
         rows = bins.rows.labelled(bins.everywhere(planned, {day: data.labels(day, fold.cut) for day in fold.train}))
         for part in chosen:
             text = bins.rows.learn(rows, without=[names.index(name) for name in part.features if name in names])
-            made[part.name] += [
-                predict(text, data.at(day).features, planned.settings.lightgbm.threads) for day in fold.test
+            margins[part.name] += [
+                predict_margins(text, data.at(day).features, planned.settings.lightgbm.threads) for day in fold.test
             ]
             advance()
-    return {name: np.concatenate(parts) for name, parts in made.items()}
+    return {name: np.concatenate(parts) for name, parts in margins.items()}
 
 
-def _judged(part: Part, draws: Draws, margins: Float, components: Sequence[str], ranking: int) -> Judged:
+def _judge_part(part: Part, draws: Draws, margins: Float, components: Sequence[str], ranking: int) -> Judged:
     period = draws.period
     place = period.places(margins)
     counts = draws.at_capacity(place)
-    figures = {**_at_capacity(draws, counts, period.positive), **metrics.of_order(draws.first(ranking), margins)}
+    figures = {**_at_capacity(draws, counts, period.positive), **metrics.measure_order(draws.first(ranking), margins)}
     by_component = {
         name: _at_capacity(draws, draws.at_capacity(place, outcome=outcome), outcome)
         for name, outcome in zip(components, period.components.T, strict=True)
@@ -147,15 +149,18 @@ def _judged(part: Part, draws: Draws, margins: Float, components: Sequence[str],
 def _at_capacity(draws: Draws, counts: Counts, outcome: NDArray[np.bool_]) -> dict[str, Float]:
     labelled = draws.period.labelled
     positives = draws.total((outcome & labelled).astype(np.float64))
-    found = metrics.at_capacity(counts, positives, draws.total(labelled.astype(np.float64)))
-    return {name: found[name] for name in ("precision", "recall", "found", "missed")}
+    figures = metrics.measure_at_capacity(counts, positives, draws.total(labelled.astype(np.float64)))
+    return {name: figures[name] for name in ("precision", "recall", "found", "missed")}
 
 
-def _document(planned: Plan, run: Run, judged: Sequence[Judged]) -> dict[str, Any]:
+def _studies_document(planned: Plan, run: Run, judged: Sequence[Judged]) -> dict[str, Any]:
     matrix, bootstrap = planned.data.matrix, planned.settings.bootstrap
     whole, level = judged[0], bootstrap.level
-    responses = responding(matrix.definition)
-    signals = {one["name"]: frozenset(one["signals"]) for one in matrix.definition["outcome"]["components"]}
+    responses = name_responses(matrix.definition)
+    signals = {
+        part_judged["name"]: frozenset(part_judged["signals"])
+        for part_judged in matrix.definition["outcome"]["components"]
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "run": run.id,
@@ -173,46 +178,48 @@ def _document(planned: Plan, run: Run, judged: Sequence[Judged]) -> dict[str, An
         " again; differences are paired, and conditional on the fitted models.",
         "studies": [
             {
-                "left_out": one.part.name,
-                "service": one.part.service,
-                "features": list(one.part.features),
-                "figures": _figures(one.figures, level),
-                "adds": _figures(_adds(whole, one), level) if one is not whole else {},
+                "left_out": part_judged.part.name,
+                "service": part_judged.part.service,
+                "features": list(part_judged.part.features),
+                "figures": _figure_documents(part_judged.figures, level),
+                "adds": _figure_documents(_added_figures(whole, part_judged), level)
+                if part_judged is not whole
+                else {},
                 "components": [
                     {
                         "component": name,
                         "system_response": bool(signals[name] & responses),
-                        "recall": _figure(values["recall"], level),
-                        "precision": _figure(values["precision"], level),
+                        "recall": _figure_document(values["recall"], level),
+                        "precision": _figure_document(values["precision"], level),
                     }
-                    for name, values in one.components.items()
+                    for name, values in part_judged.components.items()
                 ],
             }
-            for one in judged
+            for part_judged in judged
         ],
-        "seen": _seen(planned),
+        "seen": _seen_by_service(planned),
     }
 
 
-def _adds(whole: Judged, without: Judged) -> dict[str, Float]:
+def _added_figures(whole: Judged, without: Judged) -> dict[str, Float]:
     return {name: value - without.figures[name] for name, value in whole.figures.items()}
 
 
-def _figures(values: Mapping[str, Float], level: float) -> dict[str, Any]:
-    return {name: _figure(value, level) for name, value in values.items()}
+def _figure_documents(values: Mapping[str, Float], level: float) -> dict[str, Any]:
+    return {name: _figure_document(value, level) for name, value in values.items()}
 
 
-def _figure(value: Float, level: float) -> dict[str, float | None]:
-    low, high = interval(value[1:], level)
+def _figure_document(value: Float, level: float) -> dict[str, float | None]:
+    low, high = find_interval(value[1:], level)
     return {"estimate": float(value[0]) if np.isfinite(value[0]) else None, "low": low, "high": high}
 
 
-def _seen(planned: Plan) -> list[dict[str, Any]]:
+def _seen_by_service(planned: Plan) -> list[dict[str, Any]]:
     """Return the share of members seen by as-of date and service: old dates miss whoever chose to share later."""
     shares: dict[tuple[str, str], list[float]] = {}
-    for row in share_seen(planned.data):
+    for row in measure_seen_share(planned.data):
         service = str(row["column"]).split(":", maxsplit=1)[0]
         shares.setdefault((row["as_of"], service), []).append(row["share"] or 0.0)
     return [
-        {"as_of": day, "service": service, "share": float(np.mean(found))} for (day, service), found in shares.items()
+        {"as_of": day, "service": service, "share": float(np.mean(values))} for (day, service), values in shares.items()
     ]

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from training.data.dataset import MISSING
 from training.data.folds import Fold
 from training.judging.bootstrap import Draws
-from training.judging.metrics import figures
-from training.models.fitting import Bins, fit_one, lessons, out_of_time
+from training.judging.metrics import make_figures
+from training.models.fitting import Bins, fit_model, gather_lessons, score_out_of_time
 from training.models.planning import Plan
 from training.settings import Trees
 
-__all__ = ["treatment"]
+__all__ = ["measure_treatment"]
 
 Float = NDArray[np.float64]
 
 
-def treatment(
+def measure_treatment(
     planned: Plan,
     bins: Bins,
     folds: Sequence[Fold],
@@ -47,48 +47,50 @@ def treatment(
         for day in fold.train
     )
     treated = np.concatenate([data.treated(day, data.taken_at) for fold in folds for day in fold.test])
-    found: dict[str, Any] = {
+    document: dict[str, Any] = {
         "choice": planned.settings.offers.treated,
         "offers": len(data.offers),
         "training_rows": taught,
         "test_rows": int((treated & period.labelled).sum()),
-        "outcome_of_treated": _share(period.positive, treated & period.labelled),
-        "outcome_of_others": _share(period.positive, ~treated & period.labelled),
+        "outcome_of_treated": _outcome_share(period.positive, treated & period.labelled),
+        "outcome_of_others": _outcome_share(period.positive, ~treated & period.labelled),
         "figures": [],
     }
     if not taught and not treated.any():
-        return found
+        return document
     place = period.places(margins)
     mine = draws.at_capacity(place).precision()
-    values = {"precision": mine, "precision_among_untreated": _among(draws, place, ~treated)}
+    values = {"precision": mine, "precision_among_untreated": _precision_among(draws, place, ~treated)}
     if taught:
-        other = _otherwise(planned, bins, folds, model, trees or {})
+        other = _margins_otherwise(planned, bins, folds, model, trees or {})
         theirs = draws.at_capacity(period.places(other)).precision()
         values |= {"precision_with_the_other_choice": theirs, "precision_difference": mine - theirs}
-    found["figures"] = [
+    document["figures"] = [
         {name: getattr(figure, name) for name in ("measure", "estimate", "low", "high")}
-        for figure in figures(model, "selection", values, level)
+        for figure in make_figures(model, "selection", values, level)
     ]
-    return found
+    return document
 
 
-def _otherwise(planned: Plan, bins: Bins, folds: Sequence[Fold], model: str, trees: Mapping[str, Trees]) -> Float:
+def _margins_otherwise(
+    planned: Plan, bins: Bins, folds: Sequence[Fold], model: str, trees: Mapping[str, Trees]
+) -> Float:
     """Return the margins of the model that learned the other way."""
     other = replace(planned, data=replace(planned.data, leave_out_treated=not planned.data.leave_out_treated))
-    made = []
+    margins = []
     for fold in folds:
-        fitted = fit_one(other, bins, lessons(other, fold), model, trees.get(fold.name))
-        made.append(out_of_time(other, fold, fitted))
-    return np.concatenate(made)
+        fitted = fit_model(other, bins, gather_lessons(other, fold), model, trees.get(fold.name))
+        margins.append(score_out_of_time(other, fold, fitted))
+    return np.concatenate(margins)
 
 
-def _among(draws: Draws, place: NDArray[np.int64], rows: NDArray[np.bool_]) -> Float:
+def _precision_among(draws: Draws, place: NDArray[np.int64], rows: NDArray[np.bool_]) -> Float:
     """Return the share with the outcome of the listed rows that are among `rows`; the lists stay as they were made."""
-    listed = draws.period.listed(place) & draws.period.labelled & rows
-    number = draws.total(listed.astype(np.float64))
-    found = draws.total((listed & draws.period.positive).astype(np.float64))
-    return np.asarray(np.divide(found, number, out=np.full(number.shape, np.nan), where=number > 0))
+    on_list = draws.period.listed(place) & draws.period.labelled & rows
+    number = draws.total(on_list.astype(np.float64))
+    hits = draws.total((on_list & draws.period.positive).astype(np.float64))
+    return np.asarray(np.divide(hits, number, out=np.full(number.shape, np.nan), where=number > 0))
 
 
-def _share(positive: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float | None:
+def _outcome_share(positive: NDArray[np.bool_], rows: NDArray[np.bool_]) -> float | None:
     return float(positive[rows].mean()) if rows.any() else None

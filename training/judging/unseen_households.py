@@ -21,17 +21,17 @@ from training.data.dataset import MISSING, Dataset
 from training.data.folds import Fold
 from training.data.lists import Period
 from training.judging.bootstrap import Draws
-from training.judging.metrics import figures, of_order
-from training.models.fitting import Bins, fit_one, lessons, out_of_time
+from training.judging.metrics import make_figures, measure_order
+from training.models.fitting import Bins, fit_model, gather_lessons, score_out_of_time
 from training.models.planning import Plan
 from training.settings import Trees
 
-__all__ = ["grouped"]
+__all__ = ["judge_disjoint"]
 
 Float = NDArray[np.float64]
 
 
-def grouped(
+def judge_disjoint(
     planned: Plan, bins: Bins, fold: Fold, model: str, margins: Float, trees: Trees | None = None
 ) -> dict[str, Any] | None:
     """Return the figures of `model` on `fold` household-disjoint and as trained, with their paired difference.
@@ -41,7 +41,7 @@ def grouped(
     number, by = planned.settings.folds.grouped, planned.settings.bootstrap
     if not number:
         return None
-    apart, left_out = _apart(planned, bins, fold, model, number, trees)
+    apart, left_out = _margins_apart(planned, bins, fold, model, number, trees)
     period = Period.of(planned.data, fold.test, planned.places)
     draws = Draws.of(period, by.resamples, by.seed)
     fewer = draws.first(by.ranking_resamples)
@@ -49,9 +49,11 @@ def grouped(
     for name, scored in (("disjoint", apart), ("temporal", margins)):
         both[name] = {
             "precision": draws.at_capacity(period.places(scored)).precision(),
-            "auroc": of_order(fewer, scored)["auroc"],
+            "auroc": measure_order(fewer, scored)["auroc"],
         }
-    values = {f"{measure}_{name}": value for name, found in both.items() for measure, value in found.items()}
+    values = {
+        f"{measure}_{name}": value for name, figures_of_one in both.items() for measure, value in figures_of_one.items()
+    }
     for measure in ("precision", "auroc"):
         values[f"{measure}_difference"] = both["disjoint"][measure] - both["temporal"][measure]
     return {
@@ -61,12 +63,12 @@ def grouped(
         "rows_left_out": left_out,
         "figures": [
             {name: getattr(figure, name) for name in ("measure", "estimate", "low", "high")}
-            for figure in figures(model, fold.name, values, by.level)
+            for figure in make_figures(model, fold.name, values, by.level)
         ],
     }
 
 
-def _apart(
+def _margins_apart(
     planned: Plan, bins: Bins, fold: Fold, model: str, number: int, trees: Trees | None
 ) -> tuple[Float, list[int]]:
     """Return each test row's margin by the model that never met its people, and how many rows each model missed."""
@@ -76,30 +78,30 @@ def _apart(
     group = np.random.default_rng(planned.settings.lightgbm.seed).integers(0, number, len(names))
     margins = np.full(len(entity), np.nan)
     left_out = []
-    for held in range(number):
-        strangers = lessons(planned, fold)
-        met = _met(data, fold, names[group == held])
+    for target in range(number):
+        strangers = gather_lessons(planned, fold)
+        met = _mark_met(data, fold, names[group == target])
         for day, rows in met.items():
             strangers[day][rows] = MISSING
         left_out.append(sum(int(rows.sum()) for rows in met.values()))
-        tested = group[row] == held
-        margins[tested] = out_of_time(planned, fold, fit_one(planned, bins, strangers, model, trees))[tested]
+        tested = group[row] == target
+        margins[tested] = score_out_of_time(planned, fold, fit_model(planned, bins, strangers, model, trees))[tested]
     return margins, left_out
 
 
-def _met(data: Dataset, fold: Fold, households: NDArray[np.bytes_]) -> dict[date, NDArray[np.bool_]]:
+def _mark_met(data: Dataset, fold: Fold, households: NDArray[np.bytes_]) -> dict[date, NDArray[np.bool_]]:
     """Return, by training date, which rows share a household or a person with these test households."""
-    people = np.unique(np.concatenate([_people(data, day, households) for day in fold.test]))
-    found = {}
+    people = np.unique(np.concatenate([_people_of(data, day, households) for day in fold.test]))
+    marks = {}
     for day in fold.train:
         rows = data.at(day)
         shared = np.isin(np.asarray(rows.entity), households)
         shared[np.asarray(rows.person_row)[np.isin(np.asarray(rows.person), people)]] = True
-        found[day] = shared
-    return found
+        marks[day] = shared
+    return marks
 
 
-def _people(data: Dataset, day: date, households: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
+def _people_of(data: Dataset, day: date, households: NDArray[np.bytes_]) -> NDArray[np.bytes_]:
     """Return the people of these households on a date."""
     rows = data.at(day)
     theirs = np.isin(np.asarray(rows.entity), households)

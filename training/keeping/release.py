@@ -37,17 +37,17 @@ from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.signing.signoffs import read as read_signoffs
 from charter.signing.signoffs import require
-from training.judging.calibration import bands_shown
+from training.judging.calibration import word_bands
 from training.keeping.tracking import Registry
-from training.models.boosting import predict
+from training.models.boosting import predict_margins
 from training.run import Run
 
-__all__ = ["check_rows", "release", "rollback"]
+__all__ = ["make_check_rows", "release_model", "roll_back_release"]
 
 _CHECKED = 256
 
 
-def release(invocation: Invocation, run: str | None = None) -> Path:
+def release_model(invocation: Invocation, run: str | None = None) -> Path:
     """Release the candidate of a run (the newest), if its decision and sign-offs allow it; return the folder.
 
     Raises what `charter.signing.signoffs.require` raises (11, 13, 14, 15), WithdrawnError (12) where rows it learned
@@ -56,30 +56,30 @@ def release(invocation: Invocation, run: str | None = None) -> Path:
     chosen = Run.open(invocation.workspace, run)
     chosen.refuse_withdrawn()
     text = chosen.text()
-    decision = _decided(invocation, chosen)
-    content = _content(invocation, chosen, decision)
+    decision = _require_decision(invocation, chosen)
+    content = _release_content(invocation, chosen, decision)
     release_id = content_id(content)
     folder = invocation.workspace.release / release_id
     with new_folder(folder) as beside:
         write_text(beside / "model.lgb", text)
         if chosen.manifest.get("baseline"):
             write_text(beside / "baseline.lgb", chosen.text("baseline.lgb"))
-        write_text(beside / "definition.json", _definition(invocation, chosen))
+        write_text(beside / "definition.json", _read_definition(invocation, chosen))
         _write_check(beside, chosen, text)
         manifest = content | {"id": release_id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
         check_document("release", manifest)
         write_json(beside / "manifest.json", manifest)
-    Registry(invocation.workspace).champion(chosen, _tags(invocation, chosen, decision, release_id))
+    Registry(invocation.workspace).champion(chosen, _registry_tags(invocation, chosen, decision, release_id))
     _make_current(invocation, release_id, "release")
     return folder
 
 
-def rollback(invocation: Invocation) -> Path:
+def roll_back_release(invocation: Invocation) -> Path:
     """Go back to the release before the current one, whose decision and sign-offs must still hold; return its folder.
 
     Raises UsageError where there is none before, and what `release` raises.
     """
-    history = _history(invocation)
+    history = _read_history(invocation)
     current = pointed(invocation.workspace.release)
     names = [entry["release"] for entry in history]
     if current is None or current.name not in names:
@@ -93,15 +93,15 @@ def rollback(invocation: Invocation) -> Path:
     folder = invocation.workspace.release / before[-1]
     manifest = read_json(folder / "manifest.json")
     run = Run.open(invocation.workspace, manifest["run"])
-    decision = _decided(invocation, run)
+    decision = _require_decision(invocation, run)
     if file_digest(folder / "model.lgb") != manifest["model_sha256"]:
         raise DataError(f"model.lgb of release {folder.name} is not what was released.", "Train and promote again.")
-    Registry(invocation.workspace).champion(run, _tags(invocation, run, decision, folder.name))
+    Registry(invocation.workspace).champion(run, _registry_tags(invocation, run, decision, folder.name))
     _make_current(invocation, folder.name, "rollback")
     return folder
 
 
-def _decided(invocation: Invocation, run: Run) -> Mapping[str, Any]:
+def _require_decision(invocation: Invocation, run: Run) -> Mapping[str, Any]:
     """Return the decision on this very run and model, if it and its sign-offs open the door."""
     folder = invocation.workspace.audit / run.id
     decision = require(invocation, folder, synthetic=bool(run.manifest["synthetic"]))
@@ -119,7 +119,7 @@ def _decided(invocation: Invocation, run: Run) -> Mapping[str, Any]:
     return decision
 
 
-def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> dict[str, Any]:
+def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the release is made of: everything in its manifest but its id and the time."""
     manifest, metrics = run.manifest, run.metrics
     audit = invocation.workspace.audit / run.id
@@ -143,7 +143,7 @@ def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> d
         "synthetic": manifest["synthetic"],
         "charter_sha256": manifest["charter_sha256"],
         "calibration": manifest["calibration"][model],
-        "bands": bands_shown(metrics["bands"]),
+        "bands": word_bands(metrics["bands"]),
         "metrics": {
             "recommendation": metrics["recommendation"],
             "capacity": metrics["capacity"],
@@ -156,9 +156,9 @@ def _content(invocation: Invocation, run: Run, decision: Mapping[str, Any]) -> d
             "sentence": decision["sentence"],
             # Shown on every worklist: what the board let through, who answers for it, and until when.
             "waivers": [
-                {"question": one["question"], "group": one["group"], **one["waiver"]}
-                for one in decision["verdicts"]
-                if one.get("waiver")
+                {"question": verdict["question"], "group": verdict["group"], **verdict["waiver"]}
+                for verdict in decision["verdicts"]
+                if verdict.get("waiver")
             ],
         },
         "versions": manifest.get("versions", {}),
@@ -182,19 +182,19 @@ def _commit_of(run: Run) -> str | None:
     return commit if isinstance(commit, str) else None
 
 
-def _tags(invocation: Invocation, run: Run, decision: Mapping[str, Any], release_id: str) -> dict[str, str]:
+def _registry_tags(invocation: Invocation, run: Run, decision: Mapping[str, Any], release_id: str) -> dict[str, str]:
     """Return what the registry's version says of its approval: who, until when, on which decision."""
     signed = read_signoffs(invocation.workspace.audit / run.id / "signoffs.toml")
     tags = {
         "sooner.release": release_id,
         "sooner.decision": decision["decision"],
         "sooner.decision_sha256": file_digest(invocation.workspace.audit / run.id / "decision.json"),
-        "sooner.approved_by": ", ".join(sorted(f"{one.role} ({one.kind})" for one in signed)),
+        "sooner.approved_by": ", ".join(sorted(f"{signoff.role} ({signoff.kind})" for signoff in signed)),
     }
-    return tags | ({"sooner.expires": min(one.expires for one in signed).isoformat()} if signed else {})
+    return tags | ({"sooner.expires": min(signoff.expires for signoff in signed).isoformat()} if signed else {})
 
 
-def check_rows(text: str, seed: int = 0) -> NDArray[np.float32]:
+def make_check_rows(text: str, seed: int = 0) -> NDArray[np.float32]:
     """Return rows that try every side of a model's splits: cut points, their neighbours, 0 and not seen.
 
     They are drawn from the model's text alone, so no row is, or resembles, a household. Shape (256, features).
@@ -215,7 +215,7 @@ def check_rows(text: str, seed: int = 0) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
 
 
-def _definition(invocation: Invocation, run: Run) -> str:
+def _read_definition(invocation: Invocation, run: Run) -> str:
     path = invocation.workspace.matrix / str(run.manifest["matrix"]) / "definition.json"
     if not path.exists() or file_digest(path) != run.manifest["inputs"]["matrix/definition.json"]:
         raise DataError(
@@ -226,22 +226,22 @@ def _definition(invocation: Invocation, run: Run) -> str:
 
 
 def _write_check(folder: Path, run: Run, text: str) -> None:
-    rows = check_rows(text)
-    checked = {"rows": rows, "margins": predict(text, rows, threads=1)}
+    rows = make_check_rows(text)
+    checked = {"rows": rows, "margins": predict_margins(text, rows, threads=1)}
     if run.manifest.get("baseline"):
-        checked["baseline_margins"] = predict(run.text("baseline.lgb"), rows, threads=1)
+        checked["baseline_margins"] = predict_margins(run.text("baseline.lgb"), rows, threads=1)
     np.savez(folder / "check.npz", **checked)  # type: ignore[arg-type]  # numpy types the names as flags of savez
 
 
-def _history(invocation: Invocation) -> list[dict[str, str]]:
+def _read_history(invocation: Invocation) -> list[dict[str, str]]:
     path = invocation.workspace.release / "history.json"
-    found: list[dict[str, str]] = read_json(path) if path.exists() else []
-    return found
+    entries: list[dict[str, str]] = read_json(path) if path.exists() else []
+    return entries
 
 
 def _make_current(invocation: Invocation, release_id: str, action: str) -> None:
     entry = {"release": release_id, "action": action, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    history = _history(invocation)
+    history = _read_history(invocation)
     if not history or history[-1]["release"] != release_id:
         write_json(invocation.workspace.release / "history.json", [*history, entry])
     point(invocation.workspace.release, release_id)

@@ -14,10 +14,10 @@ from training.models.planning import make_plan
 from training.run import Run
 from training.settings import Settings
 
-__all__ = ["retrain"]
+__all__ = ["retrain_model"]
 
 
-def retrain(invocation: Invocation, run: Run) -> bytes:
+def retrain_model(invocation: Invocation, run: Run) -> bytes:
     """Return the candidate of `run` trained again, equal to its model.lgb.
 
     Raises WithdrawnError (12) where its matrix, or rows of it, were withdrawn since; DataError (11) where the bytes
@@ -31,10 +31,10 @@ def retrain(invocation: Invocation, run: Run) -> bytes:
             "The run's own record still stands; to train on what is permitted now: `sooner build`, `sooner train`.",
         )
     with one_thread():
-        return _again(invocation, run, folder)
+        return _train_again(invocation, run, folder)
 
 
-def _again(invocation: Invocation, run: Run, folder: Path) -> bytes:
+def _train_again(invocation: Invocation, run: Run, folder: Path) -> bytes:
     planned = make_plan(invocation, Matrix.open(folder), Settings.of(run.manifest["settings"]))
     if run.manifest["inputs"].get("offers", planned.data.offers.sha256) != planned.data.offers.sha256:
         raise WithdrawnError(
@@ -44,13 +44,13 @@ def _again(invocation: Invocation, run: Run, folder: Path) -> bytes:
     text = (fit_candidate(planned, str(run.manifest["model"])).text or "").encode()
     if hashlib.sha256(text).hexdigest() != run.manifest["outputs"]["model.lgb"]:
         raise DataError(
-            f"run {run.id} trained again gives another model: {_changed(run)}.",
+            f"run {run.id} trained again gives another model: {_name_changes(run)}.",
             "Check out the commit and install the versions that the run names, then try again.",
         )
     return text
 
 
-def _changed(run: Run) -> str:
+def _name_changes(run: Run) -> str:
     from importlib.metadata import version
 
     changed = [f"{name} was {was}" for name, was in run.manifest["versions"].items() if version(name) != was]

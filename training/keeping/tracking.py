@@ -33,25 +33,25 @@ if TYPE_CHECKING:
     from training.models.planning import Plan
     from training.models.search import Found
 
-__all__ = ["CANDIDATE", "CHAMPION", "Registry", "Tracking", "attach", "tracking_uri"]
+__all__ = ["CANDIDATE", "CHAMPION", "Registry", "Tracking", "attach_files", "find_tracking_uri"]
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 
 _HEADLINES = ("precision", "recall", "found", "missed", "listed", "false_positives_per_found", "lift")
 
 
-def tracking_uri(workspace: Workspace) -> str:
+def find_tracking_uri(workspace: Workspace) -> str:
     """Return the MLflow store in use: the one MLFLOW_TRACKING_URI names, or the workspace's own."""
     return os.environ.get("MLFLOW_TRACKING_URI") or workspace.tracking_uri
 
 
-def attach(workspace: Workspace, run: Run, *names: str) -> None:
+def attach_files(workspace: Workspace, run: Run, *names: str) -> None:
     """Add files of a run's folder to its run in MLflow, as artifacts; a run that is not in the store is left alone."""
     recorded = run.folder / "tracking.json"
     if not recorded.exists():
         return
     parent = read_json(recorded)["run"]
-    with _mlflow(tracking_uri(workspace)):
+    with _using_mlflow(find_tracking_uri(workspace)):
         import mlflow
 
         client = mlflow.MlflowClient()
@@ -60,7 +60,7 @@ def attach(workspace: Workspace, run: Run, *names: str) -> None:
 
 
 @contextmanager
-def _mlflow(uri: str) -> Iterator[None]:
+def _using_mlflow(uri: str) -> Iterator[None]:
     """Point MLflow at `uri`, without telemetry or chatter, and put the process back as it was."""
     ours = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -99,9 +99,9 @@ class Tracking:
     @contextmanager
     def started(cls, workspace: Workspace) -> Iterator[Tracking]:
         """Open the store in the background; on leaving, MLflow's global settings are as they were."""
-        uri = tracking_uri(workspace)
-        with _mlflow(uri), ThreadPoolExecutor(max_workers=1) as pool:
-            yield cls(workspace, uri, pool.submit(_experiment, uri, workspace))
+        uri = find_tracking_uri(workspace)
+        with _using_mlflow(uri), ThreadPoolExecutor(max_workers=1) as pool:
+            yield cls(workspace, uri, pool.submit(_open_experiment, uri, workspace))
 
     def record(self, run: Run, planned: Plan, trained: Trained, results: Results, found: Found | None = None) -> None:
         """Record the run: parent, children, the candidate's model version, and `tracking.json` beside the run."""
@@ -111,11 +111,11 @@ class Tracking:
         client = mlflow.MlflowClient()
         parent = os.environ.get("MLFLOW_RUN_ID") or client.create_run(experiment, run_name=run.id).info.run_id
         try:
-            _parent(client, parent, run, planned, results)
-            _children(client, experiment, parent, planned, trained, results)
+            _record_parent(client, parent, run, planned, results)
+            _record_children(client, experiment, parent, planned, trained, results)
             if found:
-                _trials(client, experiment, parent, found)
-            version = _register(client, parent, run)
+                _record_trials(client, experiment, parent, found)
+            version = _register_candidate(client, parent, run)
         except BaseException:
             client.set_terminated(parent, "FAILED")
             raise
@@ -126,12 +126,12 @@ class Tracking:
                 "experiment": experiment,
                 "model": self.workspace.programme,
                 "version": version,
-                "commit": _commit(),
+                "commit": _read_commit(),
             },
         )
 
 
-def _experiment(uri: str, workspace: Workspace) -> str:
+def _open_experiment(uri: str, workspace: Workspace) -> str:
     """Return the id of the programme's experiment, made on first use, or the one `mlflow run` records in.
 
     Migrates a new store. Where the store has no server to keep artifacts, they go to the workspace.
@@ -142,19 +142,21 @@ def _experiment(uri: str, workspace: Workspace) -> str:
     if "MLFLOW_RUN_ID" in os.environ:
         return str(client.get_run(os.environ["MLFLOW_RUN_ID"]).info.experiment_id)
     place = None if urlsplit(uri).scheme in ("http", "https", "databricks") else workspace.artifacts.resolve().as_uri()
-    found = client.get_experiment_by_name(workspace.programme)
-    if found is not None and found.lifecycle_stage != "active":
-        client.restore_experiment(found.experiment_id)
-    if found is not None and uri == workspace.tracking_uri and found.artifact_location != place:
+    experiment = client.get_experiment_by_name(workspace.programme)
+    if experiment is not None and experiment.lifecycle_stage != "active":
+        client.restore_experiment(experiment.experiment_id)
+    if experiment is not None and uri == workspace.tracking_uri and experiment.artifact_location != place:
         # The workspace was copied or moved, and MLflow would go on writing to where it was.
-        client.rename_experiment(found.experiment_id, f"{workspace.programme} (elsewhere, {found.experiment_id})")
-        found = None
-    if found is not None:
-        return str(found.experiment_id)
+        client.rename_experiment(
+            experiment.experiment_id, f"{workspace.programme} (elsewhere, {experiment.experiment_id})"
+        )
+        experiment = None
+    if experiment is not None:
+        return str(experiment.experiment_id)
     return str(client.create_experiment(workspace.programme, artifact_location=place))
 
 
-def _parent(client: MlflowClient, parent: str, run: Run, planned: Plan, results: Results) -> None:
+def _record_parent(client: MlflowClient, parent: str, run: Run, planned: Plan, results: Results) -> None:
     from mlflow.data.code_dataset_source import CodeDatasetSource
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.entities import DatasetInput, InputTag, Param, RunTag
@@ -174,13 +176,13 @@ def _parent(client: MlflowClient, parent: str, run: Run, planned: Plan, results:
         "sooner.matrix": manifest["matrix"],
         "sooner.definition": manifest["definition"],
         "sooner.charter_sha256": manifest["charter_sha256"],
-        "sooner.commit": _commit(),
+        "sooner.commit": _read_commit(),
         "sooner.model": manifest["model"],
         "sooner.recommendation": results.recommendation.sentence,
     } | {f"sooner.version.{name}": value for name, value in manifest["versions"].items()}
     client.log_batch(
         parent,
-        metrics=_measured(results, manifest["model"]),
+        metrics=_figures_as_metrics(results, manifest["model"]),
         params=[Param(name, str(value)) for name, value in settings.items()],
         tags=[RunTag(name, str(value)) for name, value in tags.items()],
     )
@@ -211,29 +213,29 @@ def _register_in_english(planned: Plan) -> str:
     return as_markdown(definition, Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml"))
 
 
-def _measured(results: Results, chosen: str) -> list[Any]:
+def _figures_as_metrics(results: Results, chosen: str) -> list[Any]:
     """Return every whole-period figure as a metric `period.model.measure`, and the candidate's as `measure`."""
     from mlflow.entities import Metric
 
-    now = _milliseconds()
-    made = []
+    now = _milliseconds_now()
+    metrics = []
     for judged in results.periods.values():
         for figure in judged.figures:
             if figure.part != "all" or figure.against or figure.estimate is None:
                 continue
-            made.append(Metric(f"{figure.period}.{figure.model}.{figure.measure}", figure.estimate, now, 0))
+            metrics.append(Metric(f"{figure.period}.{figure.model}.{figure.measure}", figure.estimate, now, 0))
             if figure.model == chosen and figure.period == "selection":
-                made.append(Metric(figure.measure, figure.estimate, now, 0))
-    return made
+                metrics.append(Metric(figure.measure, figure.estimate, now, 0))
+    return metrics
 
 
-def _children(
+def _record_children(
     client: MlflowClient, experiment: str, parent: str, planned: Plan, trained: Trained, results: Results
 ) -> None:
     """Record one child run for each fold and model; the parent has their headlines with the fold as step."""
     from mlflow.entities import Metric, Param
 
-    now = _milliseconds()
+    now = _milliseconds_now()
     lines = []
     for step, fold in enumerate(planned.folds):
         for model in planned.settings.models.in_order:
@@ -261,11 +263,11 @@ def _children(
     client.log_batch(parent, metrics=lines)
 
 
-def _trials(client: MlflowClient, experiment: str, parent: str, found: Found) -> None:
+def _record_trials(client: MlflowClient, experiment: str, parent: str, found: Found) -> None:
     """Record one child run for each trial of a search: its settings, and its precision with the fold as step."""
     from mlflow.entities import Metric, Param
 
-    now = _milliseconds()
+    now = _milliseconds_now()
     for trial in found.trials:
         tags = {
             "mlflow.parentRunId": parent,
@@ -284,7 +286,7 @@ def _trials(client: MlflowClient, experiment: str, parent: str, found: Found) ->
         client.set_terminated(child, "KILLED" if trial.pruned else "FINISHED")
 
 
-def _register(client: MlflowClient, parent: str, run: Run) -> str:
+def _register_candidate(client: MlflowClient, parent: str, run: Run) -> str:
     """Log the candidate as native text with its signature, and register it under the alias `candidate`."""
     import lightgbm as lgb
     import mlflow.lightgbm
@@ -308,7 +310,7 @@ def _register(client: MlflowClient, parent: str, run: Run) -> str:
         client.get_registered_model(programme)
     except MlflowException:
         client.create_registered_model(programme, description=f"The {programme} programme's models.")
-    made = client.create_model_version(
+    version = client.create_model_version(
         programme,
         logged.model_uri,
         run_id=parent,
@@ -319,11 +321,11 @@ def _register(client: MlflowClient, parent: str, run: Run) -> str:
             "sooner.model_sha256": run.manifest["outputs"]["model.lgb"],
         },
     )
-    client.set_registered_model_alias(programme, CANDIDATE, made.version)
-    return str(made.version)
+    client.set_registered_model_alias(programme, CANDIDATE, version.version)
+    return str(version.version)
 
 
-def _commit() -> str:
+def _read_commit() -> str:
     """Return the commit of the checkout this code runs from, `-dirty` if edited; `none` for an installed package."""
     from git import InvalidGitRepositoryError, NoSuchPathError, Repo
 
@@ -334,7 +336,7 @@ def _commit() -> str:
         return "none"
 
 
-def _milliseconds() -> int:
+def _milliseconds_now() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
 
 
@@ -350,22 +352,22 @@ class Registry:
         Raises DataError where the store in use does not have the version.
         """
         recorded = run.folder / "tracking.json"
-        known = json.loads(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
-        with _mlflow(tracking_uri(self.workspace)):
+        recorded_ids = json.loads(recorded.read_text(encoding="utf-8")) if recorded.exists() else {}
+        with _using_mlflow(find_tracking_uri(self.workspace)):
             import mlflow
             from mlflow.exceptions import MlflowException
 
             programme = self.workspace.programme
             client = mlflow.MlflowClient()
             try:
-                found = client.get_model_version(programme, known.get("version", "0"))
+                version = client.get_model_version(programme, recorded_ids.get("version", "0"))
             except MlflowException:
-                found = None
-            if found is None or found.tags.get("sooner.run") != run.id:
+                version = None
+            if version is None or version.tags.get("sooner.run") != run.id:
                 raise DataError(
                     f"the MLflow store in use has no model version of run {run.id}.",
                     "Set MLFLOW_TRACKING_URI as it was for `sooner train`, or train again.",
                 )
             for name, value in tags.items():
-                client.set_model_version_tag(programme, found.version, name, value)
-            client.set_registered_model_alias(programme, CHAMPION, found.version)
+                client.set_model_version_tag(programme, version.version, name, value)
+            client.set_registered_model_alias(programme, CHAMPION, version.version)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from charter.contracts.matrix import Matrix, MatrixDate
 from training.settings import Trees
 
-__all__ = ["BinnedRows", "directions", "parameters", "predict"]
+__all__ = ["BinnedRows", "make_parameters", "predict_margins", "read_directions"]
 
 _EDGE_ROWS = 200_000
 """So many rows tell where bins end: LightGBM's own number."""
@@ -30,14 +30,14 @@ _EDGE_ROWS = 200_000
 _BATCH = 1 << 16
 
 
-def directions(definition: Mapping[str, Any], features: Sequence[str]) -> list[int]:
+def read_directions(definition: Mapping[str, Any], features: Sequence[str]) -> list[int]:
     """Return each feature's monotone constraint: 1 more can only raise, -1 more can only lower, 0 free."""
     sign = {"increasing": 1, "decreasing": -1, None: 0}
     stated = {feature["name"]: sign[feature["direction"]] for feature in definition["features"]}
     return [stated[name] for name in features]
 
 
-def parameters(settings: Trees, constraints: Sequence[int]) -> dict[str, Any]:
+def make_parameters(settings: Trees, constraints: Sequence[int]) -> dict[str, Any]:
     """Return LightGBM's parameters for our settings; same data, parameters and threads give the same text."""
     return {
         "objective": "binary",
@@ -55,11 +55,11 @@ def parameters(settings: Trees, constraints: Sequence[int]) -> dict[str, Any]:
         "seed": settings.seed,
         "num_threads": settings.threads,
         "verbosity": -1,
-        **_binning(settings),
+        **_binning_parameters(settings),
     }
 
 
-def _binning(settings: Trees) -> dict[str, Any]:
+def _binning_parameters(settings: Trees) -> dict[str, Any]:
     return {
         "max_bin": settings.bins,
         "data_random_seed": settings.seed,
@@ -69,7 +69,7 @@ def _binning(settings: Trees) -> dict[str, Any]:
     }
 
 
-def _gains(features: int, without: Sequence[int]) -> dict[str, Any]:
+def _gains_without(features: int, without: Sequence[int]) -> dict[str, Any]:
     left_out = set(without)
     return {"feature_contri": [0.0 if column in left_out else 1.0 for column in range(features)]} if left_out else {}
 
@@ -97,14 +97,14 @@ class BinnedRows:
     def __init__(self, dates: Sequence[MatrixDate], earliest: Sequence[date], matrix: Matrix, settings: Trees) -> None:
         self._settings = settings
         self._rows = sum(len(rows.entity) for rows in dates)
-        self._constraints = directions(matrix.definition, matrix.features)
-        names, binning = matrix.features, _binning(settings)
+        self._constraints = read_directions(matrix.definition, matrix.features)
+        names, binning = matrix.features, _binning_parameters(settings)
         first = [rows for rows in dates if rows.as_of in set(earliest)]
-        sample = _sample(first, settings.seed)
+        sample = _sample_rows(first, settings.seed)
         ends = {rows.as_of: rows.extremes() for rows in dates}
-        late = _unchanging([ends[rows.as_of] for rows in first]) & ~_unchanging(list(ends.values()))
+        late = _mark_unchanging([ends[rows.as_of] for rows in first]) & ~_mark_unchanging(list(ends.values()))
         if late.any():
-            _borrow(sample, late, dates)
+            _borrow_columns(sample, late, dates)
             binning["enable_bundle"] = False
         edges = lgb.Dataset(sample, feature_name=names, params=binning, free_raw_data=True).construct()
         self._binned = lgb.Dataset(
@@ -131,19 +131,19 @@ class BinnedRows:
         The columns `without` are never split on: their gains count for nothing.
         """
         used = settings or self._settings
-        chosen = parameters(used, self._constraints) | _gains(len(self._constraints), without)
+        chosen = make_parameters(used, self._constraints) | _gains_without(len(self._constraints), without)
         model = lgb.train(chosen, rows, num_boost_round=used.trees)
         return model.model_to_string()
 
 
-def predict(text: str, features: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
+def predict_margins(text: str, features: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
     """Return the raw margins of rows in the matrix's column order; shape (rows,)."""
     model = lgb.Booster(model_str=text)
     margins = model.predict(np.asarray(features), raw_score=True, num_threads=threads)
     return np.asarray(margins, dtype=np.float64)
 
 
-def _sample(dates: Sequence[MatrixDate], seed: int) -> NDArray[np.float32]:
+def _sample_rows(dates: Sequence[MatrixDate], seed: int) -> NDArray[np.float32]:
     """Return the rows of some dates that edges are found on: all, or a seeded sample of them; (rows, features)."""
     numbers = [len(rows.entity) for rows in dates]
     total = sum(numbers)
@@ -157,18 +157,18 @@ def _sample(dates: Sequence[MatrixDate], seed: int) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def _unchanging(ends: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NDArray[np.bool_]:
+def _mark_unchanging(ends: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NDArray[np.bool_]:
     """Return which columns never vary, given their extremes at some dates: constant, or never seen."""
     return np.asarray(~(np.fmax.reduce([high for _, high in ends]) > np.fmin.reduce([low for low, _ in ends])))
 
 
-def _borrow(sample: NDArray[np.float32], late: NDArray[np.bool_], dates: Sequence[MatrixDate]) -> None:
+def _borrow_columns(sample: NDArray[np.float32], late: NDArray[np.bool_], dates: Sequence[MatrixDate]) -> None:
     """Fill the columns of the earliest rows that do not vary there from the first date at which they do.
 
     A feed that starts later has no edges in the earliest fold. Columns are binned one by one, so borrowing a column
     of a later date gives it edges without touching the others (bundles of columns are switched off for it).
     """
-    varying = [(rows, ~_unchanging([rows.extremes()])) for rows in dates]
+    varying = [(rows, ~_mark_unchanging([rows.extremes()])) for rows in dates]
     for column in np.flatnonzero(late):
         part = next(rows for rows, varies in varying if varies[column])
         sample[:, column] = np.resize(part.features[:, column], len(sample))

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from charter.errors import DefinitionError
 from training.data.dataset import MISSING, Dataset
-from training.models.boosting import predict
-from training.models.logistic import regression
-from training.models.points import points_list
-from training.models.stumps import Stump, model_text
+from training.models.boosting import predict_margins
+from training.models.logistic import fit_regression
+from training.models.points import fit_points
+from training.models.stumps import Stump, write_stumps
 from training.settings import Settings
 
-__all__ = ["Fitted", "Parted", "Sample", "fit_simple", "sample_of", "words"]
+__all__ = ["Fitted", "Parted", "Sample", "draw_sample", "fit_simple", "word_rules"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Sample:
     labels: NDArray[np.int8]
 
 
-def sample_of(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
+def draw_sample(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
     """Copy the labelled rows, or a seeded sample of them, for the models that need them in memory."""
-    known = sum(int((label != MISSING).sum()) for label in labels.values())
-    share = min(1.0, settings.logistic.rows / max(known, 1))
+    rows_labelled = sum(int((label != MISSING).sum()) for label in labels.values())
+    share = min(1.0, settings.logistic.rows / max(rows_labelled, 1))
     generator = np.random.default_rng(settings.lightgbm.seed)
     picked = {
         day: np.flatnonzero((label != MISSING) & (generator.random(len(label)) < share))
@@ -76,11 +76,11 @@ class Fitted:
     def margins(self, features: NDArray[np.float32], threads: int) -> NDArray[np.float64]:
         """Return the raw margin of each row; shape (rows,), finite."""
         if self.text is not None:
-            return predict(self.text, features, threads)
-        return np.fmax(_signed(features, self.columns), self.never)
+            return predict_margins(self.text, features, threads)
+        return np.fmax(_largest_signed(features, self.columns), self.never)
 
 
-def _signed(features: NDArray[np.float32], columns: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+def _largest_signed(features: NDArray[np.float32], columns: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
     """Return the largest of each row's signed values; NaN where none is seen."""
     best = np.full(len(features), np.nan if columns else 0.0)
     for column, sign in columns:
@@ -89,8 +89,8 @@ def _signed(features: NDArray[np.float32], columns: Sequence[tuple[int, int]]) -
 
 
 def _ordered_by(name: str, columns: Sequence[tuple[int, int]], sample: Sample, **params: Any) -> Fitted:
-    seen = _signed(sample.features, columns)
-    lowest = float(np.nanmin(seen)) - 1.0 if not np.isnan(seen).all() else 0.0
+    values = _largest_signed(sample.features, columns)
+    lowest = float(np.nanmin(values)) - 1.0 if not np.isnan(values).all() else 0.0
     return Fitted(name, columns=tuple(columns), never=lowest, params=params)
 
 
@@ -105,27 +105,27 @@ def fit_simple(
     if name == "one_feature":
         return _best_feature(sample, stated, names)
     if name == "points":
-        rules = points_list(sample.features, sample.labels, stated, by.points)
-        return Fitted(name, model_text(rules, names, stated), rules=tuple(rules), params={"rules": len(rules)})
-    rules, start = regression(sample.features, sample.labels, stated, by.logistic)
-    return Fitted(name, model_text(rules, names, stated, start), rules=tuple(rules), params={"steps": len(rules)})
+        rules = fit_points(sample.features, sample.labels, stated, by.points)
+        return Fitted(name, write_stumps(rules, names, stated), rules=tuple(rules), params={"rules": len(rules)})
+    rules, start = fit_regression(sample.features, sample.labels, stated, by.logistic)
+    return Fitted(name, write_stumps(rules, names, stated, start), rules=tuple(rules), params={"steps": len(rules)})
 
 
 def _days_since(definition: Mapping[str, Any], names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    found = {f["name"] for f in definition["features"] if _mentions(f["expression"], "days_since")}
-    if not found:
+    dated = {f["name"] for f in definition["features"] if _mentions_word(f["expression"], "days_since")}
+    if not dated:
         raise DefinitionError(
             "no feature of the definition counts days since anything, so nobody's last contact is known.",
             "Add a days_since feature, or leave last_contact out of [models] compare in training.toml.",
         )
-    return tuple((column, -1) for column, name in enumerate(names) if name in found)
+    return tuple((column, -1) for column, name in enumerate(names) if name in dated)
 
 
-def _mentions(expression: Any, word: str) -> bool:
+def _mentions_word(expression: Any, word: str) -> bool:
     if isinstance(expression, Mapping):
-        return any(_mentions(value, word) for value in expression.values())
+        return any(_mentions_word(value, word) for value in expression.values())
     if isinstance(expression, list):
-        return any(_mentions(value, word) for value in expression)
+        return any(_mentions_word(value, word) for value in expression)
     return bool(expression == word)
 
 
@@ -152,8 +152,8 @@ class Parted:
         """Part and sort one column of a sample."""
         values = sample.features[:, column]
         both = [np.sort(values[sample.labels == label]) for label in (1, 0)]
-        seen = [part[: len(part) - int(np.isnan(part).sum())] for part in both]  # NaN is sorted to the end
-        return cls(seen[0], seen[1], (len(both[0]) - len(seen[0]), len(both[1]) - len(seen[1])))
+        present = [part[: len(part) - int(np.isnan(part).sum())] for part in both]  # NaN is sorted to the end
+        return cls(present[0], present[1], (len(both[0]) - len(present[0]), len(both[1]) - len(present[1])))
 
     def aurocs(self) -> tuple[float, float]:
         """Return the AUROC of rising and of falling values; who is not seen comes last, NaN: one class."""
@@ -163,9 +163,9 @@ class Parted:
         below = np.searchsorted(self.negative, self.positive, side="left").sum(dtype=np.float64)
         until = np.searchsorted(self.negative, self.positive, side="right").sum(dtype=np.float64)
         above = float(below + until) / 2
-        seen = len(self.positive) * len(self.negative)
+        pairs_seen = len(self.positive) * len(self.negative)
         unseen = len(self.positive) * self.unseen[1] + self.unseen[0] * self.unseen[1] / 2
-        return (above + unseen) / pairs, (seen - above + unseen) / pairs
+        return (above + unseen) / pairs, (pairs_seen - above + unseen) / pairs
 
     def held(self, threshold: float, at_least: bool) -> tuple[int, int]:
         """Return how many rows, and how many with the outcome, are at least, or else below, a threshold."""
@@ -175,7 +175,7 @@ class Parted:
         return cut[0] + cut[1], cut[0]
 
 
-def words(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def word_rules(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Return the rules of a points list as sentences; empty for a model that has none."""
     if fitted.name != "points":
         return []

@@ -21,18 +21,18 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError, UsageError
-from training.models.boosting import directions, parameters
+from training.models.boosting import make_parameters, read_directions
 from training.settings import Trees
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["learn", "workers"]
+__all__ = ["learn_distributed", "open_workers"]
 
 _LOCAL = "local:"
 
 
-def learn(matrix: Matrix, labels: Mapping[date, NDArray[np.int8]], settings: Trees) -> str:
+def learn_distributed(matrix: Matrix, labels: Mapping[date, NDArray[np.int8]], settings: Trees) -> str:
     """Return the native text of a model of the rows whose label is 0 or 1; `labels` are (rows,) by as-of date.
 
     Raises UsageError where Dask is not installed or the scheduler does not answer, DataError where training fails.
@@ -47,7 +47,7 @@ def learn(matrix: Matrix, labels: Mapping[date, NDArray[np.int8]], settings: Tre
     columns = len(matrix.features)
     rows = [
         da.from_delayed(
-            delayed(_read)(str(matrix.folder), day.isoformat(), picked), (len(picked), columns), dtype=np.float32
+            delayed(_read_rows)(str(matrix.folder), day.isoformat(), picked), (len(picked), columns), dtype=np.float32
         )
         for day, picked in chosen.items()
         if len(picked)
@@ -57,9 +57,9 @@ def learn(matrix: Matrix, labels: Mapping[date, NDArray[np.int8]], settings: Tre
         for day, picked in chosen.items()
         if len(picked)
     ]
-    constraints = directions(matrix.definition, matrix.features)
-    how = parameters(settings, constraints) | {"monotone_constraints_method": "basic", "tree_learner": "data"}
-    with workers(settings.dask) as client:
+    constraints = read_directions(matrix.definition, matrix.features)
+    how = make_parameters(settings, constraints) | {"monotone_constraints_method": "basic", "tree_learner": "data"}
+    with open_workers(settings.dask) as client:
         model = DaskLGBMClassifier(client=client, n_estimators=settings.trees, **_for_estimator(how))
         try:
             model.fit(da.concatenate(rows), da.concatenate(outcome), feature_name=matrix.features)
@@ -70,7 +70,7 @@ def learn(matrix: Matrix, labels: Mapping[date, NDArray[np.int8]], settings: Tre
         return str(model.booster_.model_to_string())
 
 
-def _read(folder: str, day: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def _read_rows(folder: str, day: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Read some rows of one as-of date, on the worker that trains on them."""
     features = np.load(Path(folder) / f"as_of={day}" / "features.npy", mmap_mode="r", allow_pickle=False)
     return np.asarray(features[rows], dtype=np.float32)
@@ -91,7 +91,7 @@ def _for_estimator(how: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def workers(where: str) -> Iterator[Client]:
+def open_workers(where: str) -> Iterator[Client]:
     """Give a client of the workers at `where`; local ones are started, listen on loopback alone, and are stopped."""
     from distributed import Client, LocalCluster
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from training.data.dataset import MISSING
 from training.data.folds import Fold
-from training.models.boosting import BinnedRows, directions
-from training.models.contenders import Fitted, fit_simple, sample_of
+from training.models.boosting import BinnedRows, read_directions
+from training.models.contenders import Fitted, draw_sample, fit_simple
 from training.models.planning import Plan
 from training.settings import RELEASABLE, Trees
 
-__all__ = ["Bins", "Trained", "fit_all", "fit_candidate", "fit_one", "lessons", "out_of_time"]
+__all__ = ["Bins", "Trained", "fit_candidate", "fit_folds", "fit_model", "gather_lessons", "score_out_of_time"]
 
 Float = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Bins:
         return np.concatenate([labels[day] if day in labels else none[day] for day in self.dates])
 
 
-def fit_all(
+def fit_folds(
     planned: Plan, bins: Bins, advance: Callable[[], None], trees: Mapping[str, Trees] | None = None
 ) -> Trained:
     """Fit every model on every fold, score each fold's test dates once, and fit the candidates.
@@ -73,48 +73,48 @@ def fit_all(
     margins: dict[str, dict[str, Float]] = {name: {} for name in settings.models.in_order}
     for fold in planned.folds:
         by_fold[fold.name] = {}
-        for name, fitted in _fit(
-            planned, lessons(planned, fold), bins, settings.models.in_order, by_name.get(fold.name)
+        for name, fitted in _fit_models(
+            planned, gather_lessons(planned, fold), bins, settings.models.in_order, by_name.get(fold.name)
         ):
             by_fold[fold.name][name] = fitted
-            margins[name][fold.name] = out_of_time(planned, fold, fitted)
+            margins[name][fold.name] = score_out_of_time(planned, fold, fitted)
             advance()
     candidates = {}
     releasable = [name for name in settings.models.in_order if name in RELEASABLE]
-    for name, fitted in _fit(planned, _newest_labels(planned), bins, releasable):
+    for name, fitted in _fit_models(planned, _newest_labels(planned), bins, releasable):
         candidates[name] = fitted
         advance()
     return Trained(by_fold, candidates, margins)
 
 
-def lessons(planned: Plan, fold: Fold) -> dict[date, NDArray[np.int8]]:
+def gather_lessons(planned: Plan, fold: Fold) -> dict[date, NDArray[np.int8]]:
     """Return the labels that a fold learns from, by date."""
     return {day: planned.data.lessons(day, fold.cut) for day in fold.train}
 
 
-def out_of_time(planned: Plan, fold: Fold, fitted: Fitted) -> Float:
+def score_out_of_time(planned: Plan, fold: Fold, fitted: Fitted) -> Float:
     """Return a model's margins of a fold's test rows, in date order; shape (rows,)."""
     threads = planned.settings.lightgbm.threads
     return np.concatenate([fitted.margins(planned.data.at(day).features, threads) for day in fold.test])
 
 
-def fit_one(
+def fit_model(
     planned: Plan, bins: Bins, labels: Mapping[date, NDArray[np.int8]], name: str, trees: Trees | None = None
 ) -> Fitted:
     """Fit one model on the labelled rows of some dates."""
-    return _fit(planned, labels, bins, [name], trees)[0][1]
+    return _fit_models(planned, labels, bins, [name], trees)[0][1]
 
 
 def fit_candidate(planned: Plan, name: str) -> Fitted:
     """Fit one candidate alone, exactly as `fit_all` does."""
-    return fit_one(planned, Bins.of(planned), _newest_labels(planned), name)
+    return fit_model(planned, Bins.of(planned), _newest_labels(planned), name)
 
 
 def _newest_labels(planned: Plan) -> dict[date, NDArray[np.int8]]:
     return {day: planned.data.lessons(day, planned.data.taken_at) for day in planned.learned}
 
 
-def _fit(
+def _fit_models(
     planned: Plan,
     labels: Mapping[date, NDArray[np.int8]],
     bins: Bins,
@@ -125,15 +125,15 @@ def _fit(
     settings, data = planned.settings, planned.data
     matrix = data.matrix
     fitted = []
-    stated = directions(matrix.definition, matrix.features)
-    sample = sample_of(data, labels, settings) if set(names) - {"lightgbm"} else None
+    stated = read_directions(matrix.definition, matrix.features)
+    sample = draw_sample(data, labels, settings) if set(names) - {"lightgbm"} else None
     for name in names:
         if name == "lightgbm":
             used = trees or settings.lightgbm
             if used.dask:
-                from training.models.distributed import learn
+                from training.models.distributed import learn_distributed
 
-                text = learn(matrix, labels, used)
+                text = learn_distributed(matrix, labels, used)
             else:
                 text = bins.rows.fit(bins.everywhere(planned, labels), used)
             fitted.append((name, Fitted(name, text, params=asdict(used))))

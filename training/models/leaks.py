@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.models.contenders import Parted, Sample
-from training.models.logistic import candidates
+from training.models.logistic import propose_steps
 
-__all__ = ["Leak", "suspects"]
+__all__ = ["Leak", "find_suspects"]
 
 _ORDER = 0.97
 _CERTAIN = 0.98
@@ -33,17 +33,17 @@ class Leak:
     sign: str
 
 
-def suspects(sample: Sample, names: Sequence[str]) -> list[Leak]:
+def find_suspects(sample: Sample, names: Sequence[str]) -> list[Leak]:
     """Return the features that know the outcome too well on labelled rows."""
-    found: dict[str, str] = {}
+    signs: dict[str, str] = {}
     parted = [Parted.of(sample, column) for column in range(len(names))]
     for name, values in zip(names, parted, strict=True):
         area = max(values.aurocs())
         if area > _ORDER:
-            found[name] = f"alone orders {100 * area:.1f} of 100 pairs rightly"
-    for rule in candidates(sample.features, _STEPS):
+            signs[name] = f"alone orders {100 * area:.1f} of 100 pairs rightly"
+    for rule in propose_steps(sample.features, _STEPS):
         number, hits = parted[rule.feature].held(rule.threshold, rule.at_least)
         if number >= _HOUSEHOLDS and hits / number >= _CERTAIN:
             step = f"at {rule.threshold:g} or more" if rule.at_least else f"below {rule.threshold:g}"
-            found.setdefault(names[rule.feature], f"{step}, {hits} of {number} rows had the outcome")
-    return [Leak(name, sign) for name, sign in found.items()]
+            signs.setdefault(names[rule.feature], f"{step}, {hits} of {number} rows had the outcome")
+    return [Leak(name, sign) for name, sign in signs.items()]

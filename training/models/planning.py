@@ -17,14 +17,14 @@ from charter.council.programme import Programme
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
-from training.data.folds import Fold, FoldCount, count, plan
+from training.data.folds import Fold, FoldCount, count_fold, plan_folds
 from training.data.lists import Places
 from training.data.offers import Offers
-from training.models.contenders import sample_of
-from training.models.leaks import Leak, suspects
+from training.models.contenders import draw_sample
+from training.models.leaks import Leak, find_suspects
 from training.settings import Settings
 
-__all__ = ["Plan", "fold_document", "make_plan"]
+__all__ = ["Plan", "describe_fold", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Plan:
 
 def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Settings | None = None) -> Plan:
     """Divide the dates of a matrix (the newest) as settings say (training.toml); refuse what cannot be trained on."""
-    matrix = matrix or _newest(invocation)
+    matrix = matrix or _newest_matrix(invocation)
     purpose = matrix.manifest.get("purpose", "train")
     if purpose != "train":
         raise CharterError(
@@ -72,39 +72,39 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Se
         offers=Offers.read(invocation.workspace.worklist / "actions.csv", data.taken_at),
         leave_out_treated=settings.offers.treated == "leave_out",
     )
-    folds = plan(data, settings.folds)
+    folds = plan_folds(data, settings.folds)
     tested = [day for fold in folds for day in fold.test]
     capacity = {day: programme.capacity(invocation.council, day) for day in tested}
-    counts = [count(data, fold) for fold in folds]
+    counts = [count_fold(data, fold) for fold in folds]
     places = Places.of(data, tested, capacity, invocation.council)
     return Plan(
-        data, settings, folds, counts, places, _unchanging(data, settings), _suspected(data, settings, folds[-1])
+        data, settings, folds, counts, places, _find_unchanging(data, settings), _find_leaks(data, settings, folds[-1])
     )
 
 
-def _newest(invocation: Invocation) -> Matrix:
+def _newest_matrix(invocation: Invocation) -> Matrix:
     folder = pointed(invocation.workspace.matrix)
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to train on.", "Run `sooner build`.")
     return Matrix.open(folder)
 
 
-def _suspected(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...]:
+def _find_leaks(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...]:
     """Return the features that know the outcome too well on a fold's training rows, or refuse them."""
-    sample = sample_of(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
-    found = tuple(suspects(sample, data.matrix.features))
-    if found and settings.leaks.suspected == "refuse":
-        more = f" (and {len(found) - 1} more features)" if len(found) > 1 else ""
+    sample = draw_sample(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
+    leaks = tuple(find_suspects(sample, data.matrix.features))
+    if leaks and settings.leaks.suspected == "refuse":
+        more = f" (and {len(leaks) - 1} more features)" if len(leaks) > 1 else ""
         raise DataError(
-            f"the feature {found[0].feature} knows the outcome too well{more}: it {found[0].sign}. It was probably"
+            f"the feature {leaks[0].feature} knows the outcome too well{more}: it {leaks[0].sign}. It was probably"
             " recorded after the outcome.",
             'Look at when its events become known; if it is right all the same, write `suspected = "accept"` in'
             " [leaks] of training.toml.",
         )
-    return found
+    return leaks
 
 
-def _unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:
+def _find_unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:
     """Return the features that never vary, or refuse them, as [models] unchanging says."""
     lowest = np.fmin.reduce([data.extremes(day)[0] for day in data.dates])
     highest = np.fmax.reduce([data.extremes(day)[1] for day in data.dates])
@@ -112,18 +112,18 @@ def _unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:
     never_seen, constant = names[np.isnan(highest)].tolist(), names[highest == lowest].tolist()
     if len(never_seen) + len(constant) < len(names) and settings.models.unchanging == "leave_out":
         return (*never_seen, *constant)
-    for found, what in ((never_seen, "is never seen"), (constant, "has the same value in every row")):
-        if found:
-            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    for features, what in ((never_seen, "is never seen"), (constant, "has the same value in every row")):
+        if features:
+            more = f" (and {len(features) - 1} more)" if len(features) > 1 else ""
             raise DataError(
-                f"the feature {found[0]}{more} {what}, so nothing can be learned from it.",
+                f"the feature {features[0]}{more} {what}, so nothing can be learned from it.",
                 "Look at its feed and at the charter's allow-list, remove it from definition.py, or write"
                 ' unchanging = "leave_out" in [models] of training.toml.',
             )
     return ()
 
 
-def fold_document(fold: Fold, counted: FoldCount) -> dict[str, Any]:
+def describe_fold(fold: Fold, counted: FoldCount) -> dict[str, Any]:
     """Return a fold and its counts as JSON values."""
     return {
         "fold": fold.name,

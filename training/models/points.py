@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from training.models.logistic import candidates
+from training.models.logistic import propose_steps
 from training.models.stumps import Stump
 from training.settings import Points
 
-__all__ = ["points_list"]
+__all__ = ["fit_points"]
 
 _STEPS = 6
 _SURE = 2.0
@@ -39,21 +39,21 @@ _ROUNDS = 2
 Counts = NDArray[np.int64]
 
 
-def points_list(
+def fit_points(
     features: NDArray[np.float32], labels: NDArray[np.int8], directions: Sequence[int], settings: Points
 ) -> list[Stump]:
     """Return at most `settings.rules` rules, most points first; none where nothing surely raises the likelihood."""
-    rules = [_Rule.of(rule, features, labels) for rule in _allowed(candidates(features, _STEPS), directions)]
-    sure = {place: z for place, rule in enumerate(rules) if (z := _z(rule, labels)) > _SURE}
+    rules = [_Rule.of(rule, features, labels) for rule in _allowed_rules(propose_steps(features, _STEPS), directions)]
+    sure = {place: z for place, rule in enumerate(rules) if (z := _z_score(rule, labels)) > _SURE}
     rules = [rules[place] for place in sorted(sorted(sure, key=lambda place: -sure[place])[:_POOL])]
     if not rules:
         return []
     chosen = _Fit(labels == 1, settings).chosen(rules)
-    found = [
+    stumps = [
         replace(rules[place].stump, adds=float(points), share=len(rules[place].rows) / len(labels))
         for place, points in chosen.items()
     ]
-    return sorted(found, key=lambda rule: (-rule.adds, rule.feature, rule.threshold))
+    return sorted(stumps, key=lambda rule: (-rule.adds, rule.feature, rule.threshold))
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class _Rule:
         return cls(stump, rows, rows[labels[rows] == 1])
 
 
-def _allowed(rules: Sequence[Stump], directions: Sequence[int]) -> list[Stump]:
+def _allowed_rules(rules: Sequence[Stump], directions: Sequence[int]) -> list[Stump]:
     """Return the rules that may raise the likelihood by their feature's direction, with cuts people can remember."""
-    both = [replace(rule, threshold=_tidy(rule.threshold)) for rule in rules]
+    both = [replace(rule, threshold=_tidy_threshold(rule.threshold)) for rule in rules]
     both += [replace(rule, at_least=not rule.at_least, share=1 - rule.share) for rule in both]
     return [rule for rule in both if directions[rule.feature] * (1 if rule.at_least else -1) >= 0]
 
 
-def _tidy(threshold: float) -> float:
+def _tidy_threshold(threshold: float) -> float:
     """Return a threshold that people can remember: two figures, unless it is a whole number below 100."""
     if threshold <= 0 or (threshold < 100 and threshold == round(threshold)):
         return threshold
@@ -85,7 +85,7 @@ def _tidy(threshold: float) -> float:
     return float(np.floor(threshold / size) * size)
 
 
-def _z(rule: _Rule, labels: NDArray[np.int8]) -> float:
+def _z_score(rule: _Rule, labels: NDArray[np.int8]) -> float:
     """Return the z score of the rule's log odds ratio (Haldane's correction)."""
     hits = float(len(rule.hits))
     positives = float((labels == 1).sum())
@@ -145,12 +145,14 @@ class _Fit:
         All rules are tried at once: histograms are (rules, levels). The middle number of points wins ties.
         """
         every, hits = self._histograms()
-        held = np.stack([np.bincount(self._total[rule.rows], minlength=self._levels) for rule in rules])
+        applied = np.stack([np.bincount(self._total[rule.rows], minlength=self._levels) for rule in rules])
         held_hits = np.stack([np.bincount(self._total[rule.hits], minlength=self._levels) for rule in rules])
         best, choice = self._precision(every, hits) * (1 + _GAIN), None
         middle = (self._settings.most + 1) // 2
         for worth in sorted(range(1, self._settings.most + 1), key=lambda worth: abs(worth - middle)):
-            precision = self._precision(_shifted(every, held, worth), _shifted(hits, held_hits, worth))
+            precision = self._precision(
+                _shift_histogram(every, applied, worth), _shift_histogram(hits, held_hits, worth)
+            )
             precision[list(points)] = 0.0
             place = int(precision.argmax())
             if precision[place] > best:
@@ -165,13 +167,18 @@ class _Fit:
 
     @staticmethod
     def _precision(every: Counts, hits: Counts) -> NDArray[np.float64]:
-        """Return the average precision of totals, the largest first, equals counted as ties; shape (...,)."""
-        drawn, found = np.cumsum(every[..., ::-1], axis=-1), np.cumsum(hits[..., ::-1], axis=-1)
-        share = np.divide(found, drawn, out=np.zeros(found.shape), where=drawn > 0)
-        return np.asarray((share * hits[..., ::-1]).sum(axis=-1) / found[..., -1])
+        """Return the average precision of totals, the largest first, equals counted as ties; shape (...,).
+
+        total       0   1   2
+        every       5   3   2      rows with that total
+        hits        0   1   2      of them with the outcome: (2/2 * 2 + 3/5 * 1) / 3 = 0.87
+        """
+        rows, positives = np.cumsum(every[..., ::-1], axis=-1), np.cumsum(hits[..., ::-1], axis=-1)
+        share = np.divide(positives, rows, out=np.zeros(positives.shape), where=rows > 0)
+        return np.asarray((share * hits[..., ::-1]).sum(axis=-1) / positives[..., -1])
 
 
-def _shifted(every: Counts, held: Counts, worth: int) -> Counts:
+def _shift_histogram(every: Counts, held: Counts, worth: int) -> Counts:
     """Return a histogram after the held rows moved up by `worth`."""
     moved = every - held
     moved[..., worth:] += held[..., :-worth]

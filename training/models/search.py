@@ -26,15 +26,15 @@ import numpy as np
 
 from training.data.folds import Fold
 from training.data.lists import Period
-from training.models.boosting import predict
-from training.models.fitting import Bins, lessons
+from training.models.boosting import predict_margins
+from training.models.fitting import Bins, gather_lessons
 from training.models.planning import Plan
 from training.settings import Search, Trees
 
 if TYPE_CHECKING:
     import optuna
 
-__all__ = ["Found", "Trial", "search"]
+__all__ = ["Found", "Trial", "search_settings"]
 
 _WHOLE = ("trees", "leaves", "rows_per_leaf")
 _BY_SIZE = ("trees", "leaves", "rows_per_leaf", "learning_rate", "l2")
@@ -56,8 +56,8 @@ class Trial:
 
     def mean(self, without: int | None = None) -> float:
         """Return the mean precision over all folds, or over all but one."""
-        kept = [value for fold, value in enumerate(self.precision) if fold != without]
-        return float(np.mean(kept or self.precision))
+        values = [value for fold, value in enumerate(self.precision) if fold != without]
+        return float(np.mean(values or self.precision))
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Found:
     @property
     def chosen(self) -> Trees:
         """The settings of the best trial."""
-        return _with(self.stated, self.best.settings)
+        return _with_changes(self.stated, self.best.settings)
 
     @property
     def by_fold(self) -> dict[str, Trees]:
         """The settings that the other folds would have chosen, by fold."""
-        return {fold: _with(self.stated, self._best(number).settings) for number, fold in enumerate(self.folds)}
+        return {fold: _with_changes(self.stated, self._best(number).settings) for number, fold in enumerate(self.folds)}
 
     def _best(self, without: int | None = None) -> Trial:
         whole = [trial for trial in self.trials if not trial.pruned]
@@ -92,11 +92,11 @@ class Found:
         """What was searched and found, for a person."""
         pruned = sum(trial.pruned for trial in self.trials)
         first, best = self.trials[0], self.best
-        told = f"Searched {len(self.trials)} settings of LightGBM, {pruned} of them pruned."
+        counts = f"Searched {len(self.trials)} settings of LightGBM, {pruned} of them pruned."
         if best is first:
-            return f"{told} None was better than those of training.toml."
+            return f"{counts} None was better than those of training.toml."
         return (
-            f"{told} The best list {100 * best.mean():.1f} of 100 with the outcome, where those of training.toml list"
+            f"{counts} The best list {100 * best.mean():.1f} of 100 with the outcome, where those of training.toml list"
             f" {100 * first.mean():.1f}. A search flatters itself: each period's figures are of settings that the other"
             " periods chose."
         )
@@ -131,33 +131,33 @@ class _Judge:
 
     @classmethod
     def of(cls, planned: Plan, bins: Bins, fold: Fold) -> _Judge:
-        rows = bins.rows.labelled(bins.everywhere(planned, lessons(planned, fold)))
+        rows = bins.rows.labelled(bins.everywhere(planned, gather_lessons(planned, fold)))
         return cls(fold, rows, Period.of(planned.data, fold.test, planned.places))
 
     def precision(self, planned: Plan, bins: Bins, settings: Trees) -> float:
         """Return the share with the outcome of those that a model of these settings would list."""
         text = bins.rows.learn(self.rows, settings)
-        margins = [predict(text, planned.data.at(day).features, settings.threads) for day in self.fold.test]
-        listed = self.period.listed(self.period.places(np.concatenate(margins))) & self.period.labelled
-        return float(self.period.positive[listed].mean()) if listed.any() else 0.0
+        margins = [predict_margins(text, planned.data.at(day).features, settings.threads) for day in self.fold.test]
+        on_list = self.period.listed(self.period.places(np.concatenate(margins))) & self.period.labelled
+        return float(self.period.positive[on_list].mean()) if on_list.any() else 0.0
 
 
-def search(planned: Plan, bins: Bins, path: Path, advance: Callable[[int], None]) -> Found:
+def search_settings(planned: Plan, bins: Bins, path: Path, advance: Callable[[int], None]) -> Found:
     """Search within the budget of `[search]`, going on with the trials in `path`; `advance` is told of each trial."""
     by, stated = planned.settings.search, planned.settings.lightgbm
     folds = planned.selecting
-    with _study(path) as study:
+    with _open_study(path) as study:
         _let_go_of_killed(study)
-        done = _finished(study)
-        advance(len(done))
-        judges = [_Judge.of(planned, bins, fold) for fold in folds] if _goes_on(by, done) else []
-        while _goes_on(by, done):
-            trial = _suggest(study, by, stated, len(done))
-            settings = _with(stated, trial.params)
-            _run(study, trial, (judge.precision(planned, bins, settings) for judge in judges))
-            done = _finished(study)
+        trials = _finished_trials(study)
+        advance(len(trials))
+        judges = [_Judge.of(planned, bins, fold) for fold in folds] if _goes_on(by, trials) else []
+        while _goes_on(by, trials):
+            trial = _suggest_trial(study, by, stated, len(trials))
+            settings = _with_changes(stated, trial.params)
+            _run_trial(study, trial, (judge.precision(planned, bins, settings) for judge in judges))
+            trials = _finished_trials(study)
             advance(1)
-    return Found(stated, tuple(fold.name for fold in folds), tuple(done[: by.trials]))
+    return Found(stated, tuple(fold.name for fold in folds), tuple(trials[: by.trials]))
 
 
 def _goes_on(by: Search, done: Sequence[Trial]) -> bool:
@@ -165,12 +165,12 @@ def _goes_on(by: Search, done: Sequence[Trial]) -> bool:
     return not done or (len(done) < by.trials and spent < 60 * by.minutes)
 
 
-def _with(stated: Trees, changed: Mapping[str, float]) -> Trees:
+def _with_changes(stated: Trees, changed: Mapping[str, float]) -> Trees:
     return replace(stated, **{name: int(v) if name in _WHOLE else float(v) for name, v in changed.items()})  # type: ignore[arg-type]  # each by its own kind
 
 
 @contextmanager
-def _study(path: Path) -> Iterator[optuna.Study]:
+def _open_study(path: Path) -> Iterator[optuna.Study]:
     """Open the search in an SQLite file, made on first use; nothing in it is pickled."""
     import optuna
 
@@ -199,7 +199,7 @@ def _let_go_of_killed(study: optuna.Study) -> None:
         study.tell(trial.number, state=TrialState.FAIL)
 
 
-def _finished(study: optuna.Study) -> list[Trial]:
+def _finished_trials(study: optuna.Study) -> list[Trial]:
     """Return the trials that came to their end, in order, numbered from 0 whatever failed between them."""
     from optuna.trial import TrialState
 
@@ -216,7 +216,7 @@ def _finished(study: optuna.Study) -> list[Trial]:
     ]
 
 
-def _suggest(study: optuna.Study, by: Search, stated: Trees, number: int) -> optuna.Trial:
+def _suggest_trial(study: optuna.Study, by: Search, stated: Trees, number: int) -> optuna.Trial:
     """Return the next trial: the stated settings first, then what TPE makes of the finished trials and a seed."""
     import optuna
 
@@ -233,20 +233,20 @@ def _suggest(study: optuna.Study, by: Search, stated: Trees, number: int) -> opt
     return trial
 
 
-def _run(study: optuna.Study, trial: optuna.Trial, judged: Iterator[float]) -> None:
+def _run_trial(study: optuna.Study, trial: optuna.Trial, judged: Iterator[float]) -> None:
     """Judge a trial fold by fold until it is pruned or has them all, and write it down."""
     from optuna.trial import TrialState
 
-    found: list[float] = []
+    values: list[float] = []
     pruned = False
     for value in judged:
-        found.append(value)
-        trial.report(float(np.mean(found)), step=len(found))
+        values.append(value)
+        trial.report(float(np.mean(values)), step=len(values))
         pruned = trial.should_prune()
         if pruned:
             break
-    trial.set_user_attr("precision", found)
+    trial.set_user_attr("precision", values)
     if pruned:
         study.tell(trial, state=TrialState.PRUNED)
     else:
-        study.tell(trial, float(np.mean(found)))
+        study.tell(trial, float(np.mean(values)))

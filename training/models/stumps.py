@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Stump", "margins", "model_text"]
+__all__ = ["Stump", "add_stumps", "write_stumps"]
 
 _MISSING_IS_NAN = 8
 _MISSING_GOES_LEFT = 2
@@ -34,11 +34,11 @@ class Stump:
 
     def applies(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return to which of the column's values the rule applies; not to one that is not seen."""
-        held = values >= self.threshold if self.at_least else values < self.threshold
-        return held & ~np.isnan(values)
+        met_threshold = values >= self.threshold if self.at_least else values < self.threshold
+        return met_threshold & ~np.isnan(values)
 
 
-def margins(stumps: Sequence[Stump], features: NDArray[np.float32], start: float = 0.0) -> NDArray[np.float64]:
+def add_stumps(stumps: Sequence[Stump], features: NDArray[np.float32], start: float = 0.0) -> NDArray[np.float64]:
     """Return `start` plus what the rules add to each row; the slow, obvious oracle of the text. Shape (rows,)."""
     total = np.full(len(features), start)
     for stump in stumps:
@@ -46,12 +46,12 @@ def margins(stumps: Sequence[Stump], features: NDArray[np.float32], start: float
     return total
 
 
-def model_text(
+def write_stumps(
     stumps: Sequence[Stump], names: Sequence[str], directions: Sequence[int], start: float = 0.0, rows: int = 1000
 ) -> str:
     """Return LightGBM native text (v4) whose raw prediction is `start` plus the stumps; `directions` as constraints."""
     whole = [Stump(0, 0.0, True, 0.0, 0.5), *stumps] if start or not stumps else list(stumps)
-    trees = [_tree(place, stump, rows, start if place == 0 else 0.0) for place, stump in enumerate(whole)]
+    trees = [_tree_text(place, stump, rows, start if place == 0 else 0.0) for place, stump in enumerate(whole)]
     uses = {name: sum(stump.feature == column for stump in stumps) for column, name in enumerate(names)}
     head = [
         "tree",
@@ -71,14 +71,14 @@ def model_text(
     return "\n".join(head) + "\n\n" + "".join(trees) + "\n".join(tail) + "\npandas_categorical:null\n"
 
 
-def _tree(place: int, stump: Stump, rows: int, start: float) -> str:
+def _tree_text(place: int, stump: Stump, rows: int, start: float) -> str:
     # LightGBM sends `value <= threshold` left; the float just below makes that "value < threshold" without loss.
     threshold = np.nextafter(np.float64(stump.threshold), -np.inf)
     applied = min(max(round(rows * stump.share), 1), rows - 1)
-    left, right = (start, start + stump.adds) if stump.at_least else (start + stump.adds, start)
+    left_value, right = (start, start + stump.adds) if stump.at_least else (start + stump.adds, start)
     left_rows, right_rows = (rows - applied, applied) if stump.at_least else (applied, rows - applied)
     missing = _MISSING_IS_NAN | (_MISSING_GOES_LEFT if stump.at_least else 0)
-    mean = (left * left_rows + right * right_rows) / rows
+    mean = (left_value * left_rows + right * right_rows) / rows
     return "\n".join(
         [
             f"Tree={place}",
@@ -90,7 +90,7 @@ def _tree(place: int, stump: Stump, rows: int, start: float) -> str:
             f"decision_type={missing}",
             "left_child=-1",
             "right_child=-2",
-            f"leaf_value={left!r} {right!r}",
+            f"leaf_value={left_value!r} {right!r}",
             f"leaf_weight={left_rows} {right_rows}",
             f"leaf_count={left_rows} {right_rows}",
             f"internal_value={mean!r}",

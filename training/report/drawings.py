@@ -15,7 +15,7 @@ from datetime import date
 
 from markupsafe import Markup, escape
 
-__all__ = ["Dot", "Series", "Span", "curves", "dots", "spans"]
+__all__ = ["Dot", "Series", "Span", "draw_curves", "draw_dots", "draw_spans"]
 
 WIDTH = 720
 _LABEL = 210
@@ -53,7 +53,7 @@ class Span:
     stretches: Sequence[tuple[date, date, str]]
 
 
-def dots(
+def draw_dots(
     identity: str,
     title: str,
     rows: Sequence[Dot],
@@ -81,29 +81,29 @@ def dots(
     spoken = "; ".join(
         f"{row.label} {say(row.estimate) if row.estimate is not None else 'cannot be told'}" for row in rows
     )
-    parts = [_open(identity, title, f"{axis}. {spoken}.", height)]
+    parts = [_open_svg(identity, title, f"{axis}. {spoken}.", height)]
     if mark is not None:
-        parts.append(_line(x(mark), 8, x(mark), bottom, _INK, "4 3"))
+        parts.append(_draw_line(x(mark), 8, x(mark), bottom, _INK, "4 3"))
     for number, row in enumerate(rows):
         y = 22 + _ROW * number + _ROW / 2
-        parts.append(_text(label - 12, y + 5, row.label, "end", bold=row.strong))
+        parts.append(_draw_text(label - 12, y + 5, row.label, "end", bold=row.strong))
         if row.promised:
-            left, right = x(row.promised[0]), x(row.promised[1])
+            start, right = x(row.promised[0]), x(row.promised[1])
             parts.append(
-                f'<rect x="{left:.1f}" y="{y - 10:.1f}" width="{right - left:.1f}" height="20" fill="{_PALE}"/>'
+                f'<rect x="{start:.1f}" y="{y - 10:.1f}" width="{right - start:.1f}" height="20" fill="{_PALE}"/>'
             )
         if row.estimate is None:
-            parts.append(_text(x(max(low, 0.0)) + 8, y + 5, "cannot be told", "start"))
+            parts.append(_draw_text(x(max(low, 0.0)) + 8, y + 5, "cannot be told", "start"))
             continue
         if row.low is not None and row.high is not None:
-            parts.append(_line(x(row.low), y, x(row.high), y, _BLUE if row.strong else _GREY, "", 3))
+            parts.append(_draw_line(x(row.low), y, x(row.high), y, _BLUE if row.strong else _GREY, "", 3))
         parts.append(f'<circle cx="{x(row.estimate):.1f}" cy="{y:.1f}" r="6" fill="{_BLUE if row.strong else _GREY}"/>')
-    parts += _axis(x, low, high, bottom, say)
-    parts.append(_text(label + plot / 2, height - 4, axis, "middle"))
-    return _close(parts)
+    parts += _draw_axis(x, low, high, bottom, say)
+    parts.append(_draw_text(label + plot / 2, height - 4, axis, "middle"))
+    return _close_svg(parts)
 
 
-def curves(
+def draw_curves(
     identity: str,
     title: str,
     series: Sequence[Series],
@@ -114,43 +114,49 @@ def curves(
     mark: tuple[float, str] | None = None,
 ) -> Markup:
     """Draw lines on axes from 0; `mark` is an upright line with its words."""
-    points = [point for one in series for point in one.points]
+    points = [point for line in series for point in line.points]
     right = max([x for x, _ in points] or [1.0]) or 1.0
     top = max([y for _, y in points] or [1.0]) * 1.08 or 1.0
-    left, above, plot, height = 70, 22 * ((len(series) + 2) // 3) + 30, WIDTH - 100, 260
+    start, above, plot, height = 70, 22 * ((len(series) + 2) // 3) + 30, WIDTH - 100, 260
     bottom = above + height
 
     def x(value: float) -> float:
-        return left + plot * value / right
+        return start + plot * value / right
 
     def y(value: float) -> float:
         return bottom - height * value / top
 
     spoken = "; ".join(
-        f"{one.label} from {say(one.points[0][1])} to {say(one.points[-1][1])}" for one in series if one.points
+        f"{line.label} from {say(line.points[0][1])} to {say(line.points[-1][1])}" for line in series if line.points
     )
-    parts = [_open(identity, title, f"{up} over {across}. {spoken}.", bottom + 50)]
-    for number, one in enumerate(series):
+    parts = [_open_svg(identity, title, f"{up} over {across}. {spoken}.", bottom + 50)]
+    for number, line in enumerate(series):
         colour, dash = _LINES[number % len(_LINES)]
-        place = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in one.points)
+        place = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in line.points)
         parts.append(
             f'<polyline points="{place}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-dasharray="{dash}"/>'
         )
-        at, row = left + (number % 3) * 220, 18 + 22 * (number // 3)
-        parts += [_line(at, row - 5, at + 36, row - 5, colour, dash, 2.5), _text(at + 44, row, one.label, "start")]
+        at, row = start + (number % 3) * 220, 18 + 22 * (number // 3)
+        parts += [
+            _draw_line(at, row - 5, at + 36, row - 5, colour, dash, 2.5),
+            _draw_text(at + 44, row, line.label, "start"),
+        ]
     if mark is not None:
         parts += [
-            _line(x(mark[0]), above - 4, x(mark[0]), bottom, _INK, "4 3"),
-            _text(x(mark[0]) + 6, above + 8, mark[1], "start"),
+            _draw_line(x(mark[0]), above - 4, x(mark[0]), bottom, _INK, "4 3"),
+            _draw_text(x(mark[0]) + 6, above + 8, mark[1], "start"),
         ]
-    for tick in _ticks(0.0, top):
-        parts += [_line(left, y(tick), left + plot, y(tick), "#e3e5e6"), _text(left - 8, y(tick) + 5, say(tick), "end")]
-    parts += _axis(x, 0.0, right, bottom, lambda value: f"{value:g}")
-    parts += [_text(left + plot / 2, bottom + 46, across, "middle"), _text(left, above - 10, up, "start")]
-    return _close(parts)
+    for tick in _choose_ticks(0.0, top):
+        parts += [
+            _draw_line(start, y(tick), start + plot, y(tick), "#e3e5e6"),
+            _draw_text(start - 8, y(tick) + 5, say(tick), "end"),
+        ]
+    parts += _draw_axis(x, 0.0, right, bottom, lambda value: f"{value:g}")
+    parts += [_draw_text(start + plot / 2, bottom + 46, across, "middle"), _draw_text(start, above - 10, up, "start")]
+    return _close_svg(parts)
 
 
-def spans(identity: str, title: str, rows: Sequence[Span]) -> Markup:
+def draw_spans(identity: str, title: str, rows: Sequence[Span]) -> Markup:
     """Draw stretches of time: training solid, the embargo hatched by dots, tests outlined."""
     days = [day for row in rows for start, end, _ in row.stretches for day in (start, end)]
     first, last = min(days), max(days)
@@ -162,71 +168,75 @@ def spans(identity: str, title: str, rows: Sequence[Span]) -> Markup:
     spoken = "; ".join(
         f"{row.label}: " + ", ".join(f"{what} {start} to {end}" for start, end, what in row.stretches) for row in rows
     )
-    parts = [_open(identity, title, f"{spoken}.", height)]
+    parts = [_open_svg(identity, title, f"{spoken}.", height)]
     look = {"train": (_BLUE, ""), "embargo": ("none", "3 3"), "test": ("#ffffff", "")}
     at = _LABEL
     for what, words in (("train", "trains on"), ("embargo", "left out"), ("test", "tested on")):
-        parts += [_box(at, 6, 30, 14, *look[what]), _text(at + 38, 18, words, "start")]
+        parts += [_place_box(at, 6, 30, 14, *look[what]), _draw_text(at + 38, 18, words, "start")]
         at += 140
     for number, row in enumerate(rows):
         y = 34 + _ROW * number
-        parts.append(_text(_LABEL - 12, y + 16, row.label, "end"))
+        parts.append(_draw_text(_LABEL - 12, y + 16, row.label, "end"))
         parts += [
-            _box(x(start), y + 3, max(x(end) - x(start), 3), 18, *look[what]) for start, end, what in row.stretches
+            _place_box(x(start), y + 3, max(x(end) - x(start), 3), 18, *look[what])
+            for start, end, what in row.stretches
         ]
     bottom = height - 24
     for year in range(first.year + 1, last.year + 1):
         at_year = x(date(year, 1, 1))
-        parts += [_line(at_year, 30, at_year, bottom, "#b1b4b6"), _text(at_year, bottom + 18, str(year), "middle")]
-    return _close(parts)
+        parts += [
+            _draw_line(at_year, 30, at_year, bottom, "#b1b4b6"),
+            _draw_text(at_year, bottom + 18, str(year), "middle"),
+        ]
+    return _close_svg(parts)
 
 
-def _box(x: float, y: float, width: float, height: float, fill: str, dash: str) -> str:
+def _place_box(x: float, y: float, width: float, height: float, fill: str, dash: str) -> str:
     return (
         f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{height}" fill="{fill}" stroke="{_BLUE}"'
         f' stroke-width="1.5" stroke-dasharray="{dash}"/>'
     )
 
 
-def _axis(
+def _draw_axis(
     x: Callable[[float], float], low: float, high: float, bottom: float, say: Callable[[float], str]
 ) -> list[str]:
-    parts = [_line(x(low), bottom, x(high), bottom, "#b1b4b6")]
-    for tick in _ticks(low, high):
+    parts = [_draw_line(x(low), bottom, x(high), bottom, "#b1b4b6")]
+    for tick in _choose_ticks(low, high):
         parts += [
-            _line(x(tick), bottom, x(tick), bottom + 5, "#b1b4b6"),
-            _text(x(tick), bottom + 20, say(tick), "middle"),
+            _draw_line(x(tick), bottom, x(tick), bottom + 5, "#b1b4b6"),
+            _draw_text(x(tick), bottom + 20, say(tick), "middle"),
         ]
     return parts
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def _choose_ticks(low: float, high: float) -> list[float]:
     """Return four to eight round numbers from low to high."""
     span = high - low or 1.0
     steps = (float(f"{base}e{power}") for power in range(-6, 9) for base in (1, 2, 5))
-    step = next(one for one in steps if span / one <= 7)
+    step = next(value for value in steps if span / value <= 7)
     first = int(-(-low // step))
     return [round(number * step, 10) for number in range(first, int(high // step) + 1)]
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, dash: str = "", width: float = 1) -> str:
+def _draw_line(x1: float, y1: float, x2: float, y2: float, colour: str, dash: str = "", width: float = 1) -> str:
     return (
         f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"'
         f' stroke-dasharray="{dash}"/>'
     )
 
 
-def _text(x: float, y: float, words: str, anchor: str, *, bold: bool = False) -> str:
+def _draw_text(x: float, y: float, words: str, anchor: str, *, bold: bool = False) -> str:
     weight = ' font-weight="bold"' if bold else ""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{weight}>{escape(words)}</text>'
 
 
-def _open(identity: str, title: str, description: str, height: float) -> str:
+def _open_svg(identity: str, title: str, description: str, height: float) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{identity}-title {identity}-text">'
         f'<title id="{identity}-title">{escape(title)}</title><desc id="{identity}-text">{escape(description)}</desc>'
     )
 
 
-def _close(parts: Sequence[str]) -> Markup:
+def _close_svg(parts: Sequence[str]) -> Markup:
     return Markup("".join([*parts, "</svg>"]))  # noqa: S704 - every text above went through escape()

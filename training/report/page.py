@@ -14,11 +14,11 @@ from markupsafe import Markup
 
 from charter.contracts.files import read_json, write_text
 from training.judging.recommendation import TITLES
-from training.report.drawings import Dot, Series, Span, curves, dots, spans
-from training.report.terminal import figure_of, reach, steadiness
+from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
+from training.report.terminal import find_figure, say_reach, say_steadiness
 from training.run import Run
 
-__all__ = ["FILE", "render", "write"]
+__all__ = ["FILE", "render_page", "write_page"]
 
 FILE = "report.html"
 _DRAWN = ("random", "last_contact", "points", "logistic", "lightgbm")
@@ -27,13 +27,13 @@ _COMPONENT, _TEAM, _FOLD = "component ", "team ", "fold "
 Document = Mapping[str, Any]
 
 
-def write(run: Run) -> None:
+def write_page(run: Run) -> None:
     """Write the page of a run beside it."""
     studied = read_json(run.folder / "studies.json") if (run.folder / "studies.json").exists() else None
-    write_text(run.folder / FILE, render(run.manifest, run.metrics, studied))
+    write_text(run.folder / FILE, render_page(run.manifest, run.metrics, studied))
 
 
-def render(manifest: Document, metrics: Document, studied: Document | None = None) -> str:
+def render_page(manifest: Document, metrics: Document, studied: Document | None = None) -> str:
     """Return the page of a run's manifest, figures and studies as HTML without any outside reference."""
     environment = Environment(
         loader=PackageLoader("training.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -49,29 +49,29 @@ def render(manifest: Document, metrics: Document, studied: Document | None = Non
         intervals=metrics["bootstrap"]["note"],
         ties=metrics.get("ties", ""),
         folds=metrics["folds"],
-        fold_picture=_folds(metrics["folds"]),
+        fold_picture=_fold_picture(metrics["folds"]),
         precision=_every_model(metrics, "precision", "Of those listed, the share with the outcome"),
-        models=_models(metrics),
-        curve=_curve(metrics, "precision", "Share of those listed with the outcome"),
-        found=_curve(metrics, "recall", "Share of those with the outcome who are listed"),
-        more=_more(metrics),
-        in_use=reach(metrics),
-        replays=_replays(metrics),
-        paired=_paired(metrics),
-        periods=_parts(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
-        teams=_parts(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
-        components=_parts(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
+        models=_model_rows(metrics),
+        curve=_capacity_picture(metrics, "precision", "Share of those listed with the outcome"),
+        found=_capacity_picture(metrics, "recall", "Share of those with the outcome who are listed"),
+        more=_more_places(metrics),
+        in_use=say_reach(metrics),
+        replays=_replay_rows(metrics),
+        paired=_paired_picture(metrics),
+        periods=_part_picture(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
+        teams=_part_picture(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
+        components=_part_picture(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
         bands=metrics["bands"],
-        band_picture=_bands(metrics["bands"]),
-        groups=_groups(metrics),
+        band_picture=_band_picture(metrics["bands"]),
+        groups=_group_picture(metrics),
         insufficient=sum(row["answer"] == "insufficient" for row in metrics.get("calibration", ())),
         abstained=metrics.get("abstention", {}).get("of_listed"),
-        seen=_seen(studied["seen"] if studied else _by_service(metrics.get("seen", ()))),
-        studies=_studies(studied) if studied else None,
+        seen=_seen_picture(studied["seen"] if studied else _by_service(metrics.get("seen", ()))),
+        studies=_study_picture(studied) if studied else None,
         components_studied=_component_rows(studied) if studied else [],
-        steady=steadiness(studied.get("weekly")) if studied else "",
-        share=_share,
-        between=_between,
+        steady=say_steadiness(studied.get("weekly")) if studied else "",
+        share=_say_share,
+        between=_say_between,
         facts={
             "Run": metrics["run"],
             "Snapshot": manifest["snapshot"],
@@ -83,50 +83,52 @@ def render(manifest: Document, metrics: Document, studied: Document | None = Non
     )
 
 
-def _share(value: float | None) -> str:
+def _say_share(value: float | None) -> str:
     """Return a share in hundredths, or that it cannot be told."""
     return "cannot be told" if value is None else f"{100 * value:.0f} %"
 
 
-def _points(value: float) -> str:
+def _say_points(value: float) -> str:
     return f"{100 * value:+.0f}" if value else "0"
 
 
-def _between(low: float | None, high: float | None) -> str:
+def _say_between(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
-def _dot(label: str, figure: Document, *, strong: bool = False) -> Dot:
+def _dot_of(label: str, figure: Document, *, strong: bool = False) -> Dot:
     return Dot(label, figure["estimate"], figure["low"], figure["high"], strong=strong)
 
 
-def _folds(folds: Sequence[Document]) -> Markup:
+def _fold_picture(folds: Sequence[Document]) -> Markup:
     rows = []
     for fold in folds:
         days = [date.fromisoformat(fold[name]) for name in ("train_from", "train_to", "test_from", "test_to")]
         start, end, test, last = days
         rows.append(Span(fold["fold"], [(start, end, "train"), (end, test, "embargo"), (test, last, "test")]))
-    return spans("folds", "What each fold trains on, leaves out and is tested on", rows)
+    return draw_spans("folds", "What each fold trains on, leaves out and is tested on", rows)
 
 
 def _every_model(metrics: Document, measure: str, axis: str) -> Markup:
     rows = [
-        _dot(TITLES[name], figure_of(metrics, name, measure), strong=name == metrics["model"])
+        _dot_of(TITLES[name], find_figure(metrics, name, measure), strong=name == metrics["model"])
         for name in metrics["models"]
     ]
-    return dots("models", "Every way of ordering households, at the teams' places", rows, axis=axis, say=_share)
+    return draw_dots(
+        "models", "Every way of ordering households, at the teams' places", rows, axis=axis, say=_say_share
+    )
 
 
-def _models(metrics: Document) -> list[dict[str, Any]]:
+def _model_rows(metrics: Document) -> list[dict[str, Any]]:
     measures = ("precision", "recall", "missed", "false_positives_per_found", "auroc", "observed_over_expected")
     return [
-        {"title": TITLES[name]} | {measure: figure_of(metrics, name, measure) for measure in measures}
+        {"title": TITLES[name]} | {measure: find_figure(metrics, name, measure) for measure in measures}
         for name in metrics["models"]
     ]
 
 
-def _curve(metrics: Document, measure: str, up: str) -> Markup:
-    drawn = [name for name in metrics["models"] if name in _DRAWN or name == metrics["model"]]
+def _capacity_picture(metrics: Document, measure: str, up: str) -> Markup:
+    names = [name for name in metrics["models"] if name in _DRAWN or name == metrics["model"]]
     places = sum(metrics["capacity"]["places"].values())
     series = [
         Series(
@@ -137,82 +139,99 @@ def _curve(metrics: Document, measure: str, up: str) -> Markup:
                 if point["model"] == name and point["period"] == "selection" and point[measure] is not None
             ],
         )
-        for name in drawn
+        for name in names
     ]
-    return curves(
+    return draw_curves(
         f"curve-{measure}",
         f"{up}, over places on a list",
-        [one for one in series if one.points],
+        [line for line in series if line.points],
         across="Places on a list",
         up=up,
-        say=_share,
+        say=_say_share,
         mark=(places, "the teams' places"),
     )
 
 
-def _more(metrics: Document) -> dict[str, Any] | None:
+def _more_places(metrics: Document) -> dict[str, Any] | None:
     """Return what five more places on each list would find: of those listed more, how many had the outcome."""
-    part = next((one["part"] for one in metrics["figures"] if one["part"].endswith("more places")), None)
+    part = next((figure["part"] for figure in metrics["figures"] if figure["part"].endswith("more places")), None)
     if part is None:
         return None
-    found = {name: figure_of(metrics, metrics["model"], name, part=part) for name in ("found", "precision")}
-    dates = len(metrics["folds"]) and sum(1 for one in metrics["folds"] if one["fold"] != "final")
-    return {"part": part, "folds": dates, **found}
+    figures = {name: find_figure(metrics, metrics["model"], name, part=part) for name in ("found", "precision")}
+    dates = len(metrics["folds"]) and sum(1 for figure in metrics["folds"] if figure["fold"] != "final")
+    return {"part": part, "folds": dates, **figures}
 
 
-def _replays(metrics: Document) -> list[dict[str, Any]]:
+def _replay_rows(metrics: Document) -> list[dict[str, Any]]:
     """Return what the model's lists would have done one after the other, each household counted once."""
     return [
         {
-            "lists": "every week" if one["weekly"] else "at each date",
-            "rest": f"{one['rest_weeks']} weeks" if one["rest_weeks"] else "none",
-            "busy": "passed over" if one["pass_over_busy"] else "listed",
-            "share": one["found"] / one["households"] if one["households"] else None,
+            "lists": "every week" if replay["weekly"] else "at each date",
+            "rest": f"{replay['rest_weeks']} weeks" if replay["rest_weeks"] else "none",
+            "busy": "passed over" if replay["pass_over_busy"] else "listed",
+            "share": replay["found"] / replay["households"] if replay["households"] else None,
         }
-        | {name: one[name] for name in ("households", "found", "in_need", "low", "high")}
-        for one in metrics.get("replay", ())
-        if one["model"] == metrics["model"]
+        | {name: replay[name] for name in ("households", "found", "in_need", "low", "high")}
+        for replay in metrics.get("replay", ())
+        if replay["model"] == metrics["model"]
     ]
 
 
-def _paired(metrics: Document) -> Markup:
+def _paired_picture(metrics: Document) -> Markup:
     best = metrics["recommendation"]["best"]
     rows = [
-        _dot(f"{TITLES[one['model']]} over {TITLES[one['against']]}", one, strong=one["model"] == metrics["model"])
-        for one in metrics["figures"]
-        if one["measure"] == "precision_difference"
-        and one["period"] == "selection"
-        and one["part"] == "all"
-        and one["model"] in {metrics["model"], best}
+        _dot_of(
+            f"{TITLES[figure['model']]} over {TITLES[figure['against']]}",
+            figure,
+            strong=figure["model"] == metrics["model"],
+        )
+        for figure in metrics["figures"]
+        if figure["measure"] == "precision_difference"
+        and figure["period"] == "selection"
+        and figure["part"] == "all"
+        and figure["model"] in {metrics["model"], best}
     ]
     title = "Differences between models, paired by household"
-    return dots(
-        "paired", title, rows, axis="More (or fewer) of 100 listed with the outcome", say=_points, mark=0.0, label=310
+    return draw_dots(
+        "paired",
+        title,
+        rows,
+        axis="More (or fewer) of 100 listed with the outcome",
+        say=_say_points,
+        mark=0.0,
+        label=310,
     )
 
 
-def _parts(metrics: Document, kind: str, measure: str, axis: str) -> Markup:
+def _part_picture(metrics: Document, kind: str, measure: str, axis: str) -> Markup:
     rows = [
-        _dot(str(one["part"]).removeprefix(kind).rpartition(".")[2].replace("_", " "), one, strong=True)
-        for one in metrics["figures"]
-        if one["part"].startswith(kind) and (one["model"], one["measure"]) == (metrics["model"], measure)
-        if one["period"] == "selection" or kind == _FOLD
+        _dot_of(str(figure["part"]).removeprefix(kind).rpartition(".")[2].replace("_", " "), figure, strong=True)
+        for figure in metrics["figures"]
+        if figure["part"].startswith(kind) and (figure["model"], figure["measure"]) == (metrics["model"], measure)
+        if figure["period"] == "selection" or kind == _FOLD
     ]
-    return dots(kind.strip(), axis, rows, axis=axis, say=_share)
+    return draw_dots(kind.strip(), axis, rows, axis=axis, say=_say_share)
 
 
-def _bands(bands: Sequence[Document]) -> Markup:
+def _band_picture(bands: Sequence[Document]) -> Markup:
     rows = [
-        Dot(one["title"], one["observed"], one["low"], one["high"], (one["stated"][0], one["stated"][1]), strong=True)
-        for one in bands
+        Dot(
+            band["title"],
+            band["observed"],
+            band["low"],
+            band["high"],
+            (band["stated"][0], band["stated"][1]),
+            strong=True,
+        )
+        for band in bands
     ]
     title = "Each band: the share its words promise (pale) and the share observed"
-    return dots("bands", title, rows, axis="Share of listed households with the outcome", say=_share)
+    return draw_dots("bands", title, rows, axis="Share of listed households with the outcome", say=_say_share)
 
 
-def _groups(metrics: Document) -> Markup | None:
+def _group_picture(metrics: Document) -> Markup | None:
     rows = [
-        _dot(
+        _dot_of(
             f"{row['group']} ({row['positives']})", row["observed_over_expected"], strong=row["answer"] == "as expected"
         )
         for row in metrics.get("calibration", ())
@@ -221,7 +240,9 @@ def _groups(metrics: Document) -> Markup | None:
     if not rows:
         return None
     title = "Outcomes observed for each one expected, by team, area and how much is seen"
-    return dots("groups", title, rows, axis="Observed for each one expected", say=lambda value: f"{value:g}", mark=1.0)
+    return draw_dots(
+        "groups", title, rows, axis="Observed for each one expected", say=lambda value: f"{value:g}", mark=1.0
+    )
 
 
 def _by_service(rows: Sequence[Document]) -> list[dict[str, Any]]:
@@ -233,7 +254,7 @@ def _by_service(rows: Sequence[Document]) -> list[dict[str, Any]]:
     return [{"as_of": day, "service": service, "share": share} for (day, service), share in least.items()]
 
 
-def _seen(rows: Sequence[Document]) -> Markup | None:
+def _seen_picture(rows: Sequence[Document]) -> Markup | None:
     services = sorted({row["service"] for row in rows})
     if not services:
         return None
@@ -253,29 +274,31 @@ def _seen(rows: Sequence[Document]) -> Markup | None:
         )
         for name in least[:5]
     ]
-    return curves(
+    return draw_curves(
         "seen",
         "Share of household members whom each service could see, at each date",
         series,
         across=f"Years since {first}",
         up="Share of members seen; the services that see fewest",
-        say=_share,
+        say=_say_share,
     )
 
 
-def _studies(studied: Document) -> Markup:
+def _study_picture(studied: Document) -> Markup:
     rows = [
-        _dot(one["left_out"].removeprefix("service ").replace("_", " "), one["adds"]["precision"], strong=True)
-        for one in studied["studies"]
-        if one["adds"]
+        _dot_of(study["left_out"].removeprefix("service ").replace("_", " "), study["adds"]["precision"], strong=True)
+        for study in studied["studies"]
+        if study["adds"]
     ]
     title = "What each part of the data adds: LightGBM with it, minus LightGBM trained without it"
-    return dots("adds", title, rows, axis="More (or fewer) of 100 listed with the outcome", say=_points, mark=0.0)
+    return draw_dots(
+        "adds", title, rows, axis="More (or fewer) of 100 listed with the outcome", say=_say_points, mark=0.0
+    )
 
 
 def _component_rows(studied: Document) -> list[dict[str, Any]]:
     """Return each component's recall with everything and without system responses, side by side."""
-    by_name = {one["left_out"]: one for one in studied["studies"]}
+    by_name = {study["left_out"]: study for study in studied["studies"]}
     without = by_name.get("system_responses")
     return [
         {

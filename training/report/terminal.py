@@ -5,33 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.judging.calibration import broken_words
+from training.judging.calibration import say_broken_bands
 from training.judging.recommendation import TITLES
 
-__all__ = ["figure_of", "fold_table", "headline", "reach", "steadiness", "study_table", "summary"]
+__all__ = [
+    "find_figure",
+    "gather_headline",
+    "say_reach",
+    "say_steadiness",
+    "summarise_run",
+    "tabulate_folds",
+    "tabulate_studies",
+]
 
 
-def fold_table(folds: Sequence[Mapping[str, Any]]) -> str:
+def tabulate_folds(folds: Sequence[Mapping[str, Any]]) -> str:
     """Return the folds as a table: what each trains on, the embargo, what it is tested on."""
     rows = [("fold", "trains on", "rows", "positive", "embargo", "tested on", "rows", "positive", "no label")]
     rows += [
         (
             str(fold["fold"]),
-            _span(fold["train_from"], fold["train_to"]),
+            _say_span(fold["train_from"], fold["train_to"]),
             f"{fold['train_rows']:,}",
             f"{fold['train_positives']:,}",
             f"{fold['embargo_days']} days",
-            _span(fold["test_from"], fold["test_to"]),
+            _say_span(fold["test_from"], fold["test_to"]),
             f"{fold['test_rows']:,}",
             f"{fold['test_positives']:,}",
             f"{fold['test_unlabelled']:,}",
         )
         for fold in folds
     ]
-    return table(rows, right=(2, 3, 4, 6, 7, 8))
+    return align_table(rows, right=(2, 3, 4, 6, 7, 8))
 
 
-def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+def align_table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
     """Return rows as aligned text, the first as a heading; columns in `right` align to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
@@ -44,11 +52,11 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
-def _span(first: str, last: str) -> str:
+def _say_span(first: str, last: str) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def figure_of(
+def find_figure(
     metrics: Mapping[str, Any], model: str, measure: str, period: str = "selection", part: str = "all"
 ) -> Mapping[str, Any]:
     """Return one figure of a model over a whole period; KeyError where it was not measured."""
@@ -60,22 +68,22 @@ def figure_of(
             part,
             None,
         ):
-            found: Mapping[str, Any] = figure
-            return found
+            match: Mapping[str, Any] = figure
+            return match
     raise KeyError(measure)
 
 
-def headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def gather_headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the released model's main figures, each as [estimate, low, high], and the recommendation."""
     measures = ("precision", "recall", "missed", "false_positives_per_found", "auroc")
-    figures = {name: figure_of(metrics, metrics["model"], name) for name in measures}
+    figures = {name: find_figure(metrics, metrics["model"], name) for name in measures}
     return {
         "recommendation": metrics["recommendation"]["sentence"],
         **{name: [figure["estimate"], figure["low"], figure["high"]] for name, figure in figures.items()},
     }
 
 
-def summary(metrics: Mapping[str, Any]) -> str:
+def summarise_run(metrics: Mapping[str, Any]) -> str:
     """Return the comparison at capacity, the recommendation, and what was kept apart, for a person."""
     periods = {figure["period"] for figure in metrics["figures"]}
     places = sum(metrics["capacity"]["places"].values())
@@ -83,21 +91,21 @@ def summary(metrics: Mapping[str, Any]) -> str:
     rows += [
         (
             TITLES[model],
-            _in_hundred(figure_of(metrics, model, "precision")),
-            _in_hundred(figure_of(metrics, model, "recall")),
-            _in_hundred(figure_of(metrics, model, "auroc")),
+            _in_hundred(find_figure(metrics, model, "precision")),
+            _in_hundred(find_figure(metrics, model, "recall")),
+            _in_hundred(find_figure(metrics, model, "auroc")),
         )
         for model in metrics["models"]
     ]
     lines = [
         f"{len(metrics['folds'])} folds, {places} places a list; 95 % intervals by resampling whole households.",
         "",
-        table(rows, right=(1, 2, 3)),
+        align_table(rows, right=(1, 2, 3)),
         "",
         metrics["recommendation"]["sentence"],
     ]
     if "final" in periods:
-        last = figure_of(metrics, metrics["model"], "precision", "final")
+        last = find_figure(metrics, metrics["model"], "precision", "final")
         lines.append(f"In the final period, scored once: {_in_hundred(last)} of 100 listed had the outcome.")
     if "search" in metrics:
         lines.append(str(metrics["search"]["sentence"]))
@@ -106,9 +114,9 @@ def summary(metrics: Mapping[str, Any]) -> str:
             f"The final period was looked at before, by run {metrics['final']['taken_by']}; it is scored once, so this"
             " run has no figures of it. New as-of dates make a new one."
         )
-    lines += _beyond(metrics)
-    lines += reach(metrics)
-    lines += broken_words(metrics["bands"])
+    lines += _say_beyond(metrics)
+    lines += say_reach(metrics)
+    lines += say_broken_bands(metrics["bands"])
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
         lines.append(f"Accepted although they know the outcome too well: {names}.")
@@ -117,7 +125,7 @@ def summary(metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _beyond(metrics: Mapping[str, Any]) -> list[str]:
+def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:
     """Return how the model does on households it never met, and what help that was offered means for its figures."""
     lines = []
     strangers = {figure["measure"]: figure for figure in metrics.get("grouped", {}).get("figures", ())}
@@ -130,32 +138,32 @@ def _beyond(metrics: Mapping[str, Any]) -> list[str]:
     if treated.get("training_rows") or treated.get("test_rows"):
         figures = {figure["measure"]: figure for figure in treated["figures"]}
         other = figures.get("precision_with_the_other_choice")
-        told = f"; the other choice would list {_in_hundred(other)} of 100 with the outcome" if other else ""
+        addition = f"; the other choice would list {_in_hundred(other)} of 100 with the outcome" if other else ""
         lines.append(
             f"{treated['training_rows']:,} training rows and {treated['test_rows']:,} test rows were offered help"
-            f" within their horizon (treated: {treated['choice']}){told}."
+            f" within their horizon (treated: {treated['choice']}){addition}."
         )
     return lines
 
 
-def study_table(studied: Mapping[str, Any]) -> str:
+def tabulate_studies(studied: Mapping[str, Any]) -> str:
     """Return what each part of the data adds at the team's places, in households found of 100 listed."""
     rows = [("without", "features", "of 100 listed, had the outcome", "what it adds, of 100 listed")]
-    for one in studied["studies"]:
-        adds = one["adds"].get("precision")
+    for study in studied["studies"]:
+        adds = study["adds"].get("precision")
         rows.append(
             (
-                one["left_out"].removeprefix("service ").replace("_", " "),
-                str(len(one["features"])),
-                _in_hundred(one["figures"]["precision"]),
+                study["left_out"].removeprefix("service ").replace("_", " "),
+                str(len(study["features"])),
+                _in_hundred(study["figures"]["precision"]),
                 _in_hundred(adds) if adds else "",
             )
         )
-    steady = steadiness(studied.get("weekly"))
-    return "\n\n".join([table(rows, right=(1, 2, 3)), *([steady] if steady else [])])
+    steady = say_steadiness(studied.get("weekly"))
+    return "\n\n".join([align_table(rows, right=(1, 2, 3)), *([steady] if steady else [])])
 
 
-def steadiness(weekly: Mapping[str, Any] | None) -> str:
+def say_steadiness(weekly: Mapping[str, Any] | None) -> str:
     """Return how many of a week's list stood on the list of the week before; empty where it was not measured."""
     if not weekly or weekly["kept"]["estimate"] is None:
         return ""
@@ -165,17 +173,17 @@ def steadiness(weekly: Mapping[str, Any] | None) -> str:
     )
 
 
-def reach(metrics: Mapping[str, Any]) -> list[str]:
+def say_reach(metrics: Mapping[str, Any]) -> list[str]:
     """Return what the figures at capacity leave out: who was known already, how early, and who could not be listed."""
-    new = figure_of(metrics, metrics["model"], "new_share")
-    found = figure_of(metrics, metrics["model"], "new_precision")
+    new = find_figure(metrics, metrics["model"], "new_share")
+    precision = find_figure(metrics, metrics["model"], "new_precision")
     lines = []
-    if new["estimate"] is not None and found["estimate"] is not None:
+    if new["estimate"] is not None and precision["estimate"] is not None:
         lines.append(
             f"{100 * new['estimate']:.0f} of 100 listed were new: no service had acted in three months; of those,"
-            f" {100 * found['estimate']:.0f} in 100 had the outcome."
+            f" {100 * precision['estimate']:.0f} in 100 had the outcome."
         )
-    lead = figure_of(metrics, metrics["model"], "lead_days")
+    lead = find_figure(metrics, metrics["model"], "lead_days")
     if lead["estimate"] is not None and lead["low"] is not None:
         lines.append(
             f"Of those found, the outcome came {lead['estimate']:.0f} days after the list on average"

@@ -199,11 +199,11 @@ def taken_at() -> datetime:
 @pytest.fixture(scope="session")
 def trained_workspace(tmp_path_factory: pytest.TempPathFactory, shared_matrix: Matrix, quick_council: Path) -> Path:
     """Return a workspace with one training run; a test that changes it copies it first (`trained`)."""
-    from training.experiment import train
+    from training.experiment import train_models
 
     root = tmp_path_factory.mktemp("trained") / "workspace"
     shutil.copytree(shared_matrix.folder.parents[2], root)
-    train(Invocation.open(quick_council, "early_help", root, quiet=True))
+    train_models(Invocation.open(quick_council, "early_help", root, quiet=True))
     return root
 
 

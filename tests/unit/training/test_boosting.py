@@ -10,7 +10,7 @@ import pytest
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council
 from training.data.dataset import Dataset
-from training.models.boosting import BinnedRows, directions, parameters, predict
+from training.models.boosting import BinnedRows, make_parameters, predict_margins, read_directions
 from training.settings import Trees
 
 SMALL = Trees(trees=20, rows_per_leaf=20, seed=3)
@@ -53,10 +53,10 @@ def test_binning_once_and_taking_a_subset_trains_as_lightgbm_itself_does(data: D
     """With all rows in the earliest fold, ours is `lightgbm.train` on the same array, to the last bit."""
     parts, labels = dates_of(data), labels_of(data)
     ours = BinnedRows(parts, data.dates[:6], data.matrix, SMALL).fit(labels)
-    stated = directions(data.matrix.definition, data.matrix.features)
+    stated = read_directions(data.matrix.definition, data.matrix.features)
     array = np.concatenate([np.asarray(part.features) for part in parts])
     bare = lgb.train(
-        parameters(SMALL, stated),
+        make_parameters(SMALL, stated),
         lgb.Dataset(array, labels.astype(np.float32), feature_name=data.matrix.features),
         num_boost_round=SMALL.trees,
     )
@@ -76,7 +76,7 @@ def test_rows_without_a_label_are_not_learned_from(data: Dataset) -> None:
 
 def test_more_of_a_feature_with_a_direction_never_lowers_the_margin(data: Dataset) -> None:
     text = BinnedRows(dates_of(data), data.dates[:3], data.matrix, replace(SMALL, trees=60)).fit(labels_of(data))
-    stated = directions(data.matrix.definition, data.matrix.features)
+    stated = read_directions(data.matrix.definition, data.matrix.features)
     base = np.asarray(data.at(data.dates[0]).features[:50])
     checked = 0
     for column, sign in enumerate(stated):
@@ -84,7 +84,7 @@ def test_more_of_a_feature_with_a_direction_never_lowers_the_margin(data: Datase
             continue
         swept = np.repeat(base, 12, axis=0)
         swept[:, column] = np.tile(np.linspace(0, 8, 12, dtype=np.float32), len(base))
-        margins = predict(text, swept, threads=1).reshape(len(base), 12)
+        margins = predict_margins(text, swept, threads=1).reshape(len(base), 12)
         assert (np.diff(margins, axis=1) * sign >= -1e-12).all()
         checked += int((np.ptp(margins, axis=1) > 0).any())
     assert checked >= 3
@@ -110,7 +110,9 @@ def test_reordered_columns_would_score_otherwise(data: Dataset) -> None:
     """The order of the manifest is part of the model: scoring takes arrays, and a name check would not help."""
     text = BinnedRows(dates_of(data), data.dates[:3], data.matrix, SMALL).fit(labels_of(data))
     rows = np.asarray(data.at(data.dates[0]).features)
-    assert not np.array_equal(predict(text, rows, 1), predict(text, np.ascontiguousarray(rows[:, ::-1]), 1))
+    assert not np.array_equal(
+        predict_margins(text, rows, 1), predict_margins(text, np.ascontiguousarray(rows[:, ::-1]), 1)
+    )
     assert f"feature_names={' '.join(data.matrix.features)}\n" in text
 
 
@@ -121,7 +123,7 @@ def test_a_sample_finds_the_edges_and_the_same_sample_twice(data: Dataset, monke
     twice = [BinnedRows(dates_of(data), data.dates[:6], data.matrix, SMALL).fit(labels_of(data)) for _ in range(2)]
     assert twice[0] == twice[1]
     rows = np.asarray(data.at(data.dates[-1]).features)
-    assert np.corrcoef(predict(twice[0], rows, 1), predict(whole, rows, 1))[0, 1] > 0.95
+    assert np.corrcoef(predict_margins(twice[0], rows, 1), predict_margins(whole, rows, 1))[0, 1] > 0.95
 
 
 def test_binning_gives_the_matrix_back_as_it_goes(data: Dataset) -> None:

@@ -14,9 +14,9 @@ from charter.council.council import Council
 from charter.errors import DataError
 from training.data.dataset import Dataset
 from training.data.lists import Period, Places
-from training.judging.bootstrap import Draws, interval
+from training.judging.bootstrap import Draws, find_interval
 from training.judging.evaluation import _by_lot
-from training.judging.metrics import Order, at_capacity, of_likelihood, of_order
+from training.judging.metrics import Order, measure_at_capacity, measure_likelihood, measure_order
 
 
 def period_of(seed: int = 1, households: int = 40, days: int = 3, room: int = 4) -> Period:
@@ -129,7 +129,9 @@ def test_figures_of_a_list_small_enough_to_count() -> None:
     place = period.places(np.arange(12, 0, -1).astype(float))
     draws = Draws.of(period, 100, 1)
     positives, labelled = (draws.total(rows.astype(float)) for rows in (period.positive, period.labelled))
-    values = {name: value[0] for name, value in at_capacity(draws.at_capacity(place), positives, labelled).items()}
+    values = {
+        name: value[0] for name, value in measure_at_capacity(draws.at_capacity(place), positives, labelled).items()
+    }
     assert values == pytest.approx(
         {
             "listed": 3,
@@ -150,7 +152,7 @@ def vars_of(period: Period) -> dict[str, Any]:
 def test_likelihood_figures_leave_rows_without_a_label_out() -> None:
     period = period_of()
     score = np.full(len(period.labels), 0.25)
-    values = of_likelihood(Draws.of(period, 100, 1), score)
+    values = measure_likelihood(Draws.of(period, 100, 1), score)
     share = period.positive[period.labelled].mean()
     assert values["observed_over_expected"][0] == pytest.approx(share / 0.25)
     assert values["brier"][0] == pytest.approx(((0.25 - period.positive[period.labelled]) ** 2).mean())
@@ -160,7 +162,7 @@ def test_the_whole_order_is_judged_on_labelled_rows() -> None:
     period = period_of()
     margins = np.random.default_rng(3).random(len(period.labels))
     known = period.labelled
-    values = of_order(Draws.of(period, 100, 1), margins)
+    values = measure_order(Draws.of(period, 100, 1), margins)
     assert values["auroc"][0] == pytest.approx(roc_auc_score(period.positive[known], margins[known]))
     assert values["average_precision"][0] == pytest.approx(
         average_precision_score(period.positive[known], margins[known])
@@ -168,8 +170,8 @@ def test_the_whole_order_is_judged_on_labelled_rows() -> None:
 
 
 def test_an_interval_needs_most_resamples_to_define_the_figure() -> None:
-    assert interval(np.array([np.nan] * 20 + [0.5] * 80), 0.95) == (None, None)
-    low, high = interval(np.linspace(0, 1, 1001), 0.95)
+    assert find_interval(np.array([np.nan] * 20 + [0.5] * 80), 0.95) == (None, None)
+    low, high = find_interval(np.linspace(0, 1, 1001), 0.95)
     assert (low, high) == pytest.approx((0.025, 0.975))
 
 
@@ -184,7 +186,7 @@ def test_intervals_contain_the_truth_about_as_often_as_they_say() -> None:
         period = Period(**{**vars_of(period), "labels": labels})
         place = period.places(np.zeros(len(labels)))
         counts = Draws.of(period, 200, trial).at_capacity(place)
-        low, high = interval(counts.precision()[1:], 0.95)
+        low, high = find_interval(counts.precision()[1:], 0.95)
         assert low is not None
         assert high is not None
         hits += low <= need <= high

@@ -8,15 +8,15 @@ from training.data.lists import Period
 from training.judging.bootstrap import Draws
 from training.judging.calibration import (
     Platt,
-    band_rates,
-    bands_shown,
-    broken_words,
     fit_platt,
-    moved_to,
+    fit_slope_and_intercept,
+    measure_bands,
+    move_intercept,
     refuse_backwards,
-    slope_and_intercept,
+    say_broken_bands,
+    word_bands,
 )
-from training.judging.periods import Margins, scale
+from training.judging.periods import Margins, scale_margins
 from training.settings import Band
 
 TRUE = Platt(0.7, -1.5, 0, 0)
@@ -65,7 +65,7 @@ def test_a_newer_period_moves_the_intercept_and_leaves_the_slope() -> None:
     margins, period = drawn(8000)
     found = fit_platt(margins, period.labels)
     rarer = np.where(np.arange(8000) % 2 == 0, 0, period.labels).astype(np.int8)
-    moved = moved_to(found, margins, rarer)
+    moved = move_intercept(found, margins, rarer)
     assert moved.slope == found.slope
     assert moved.likelihood(margins).sum() == pytest.approx(rarer.sum(), rel=0.01)
 
@@ -78,9 +78,9 @@ def test_a_scaling_of_several_periods_expects_what_the_nearest_one_had() -> None
         parts.append(Margins(margins, np.where(kept, period.labels, 0).astype(np.int8)))
     for nearest in (0, 1):
         part = parts[nearest]
-        expected = scale(parts, nearest).likelihood(part.margins).sum()
+        expected = scale_margins(parts, nearest).likelihood(part.margins).sum()
         assert expected == pytest.approx((part.labels == 1).sum(), rel=0.01)
-    assert scale(parts, 0).slope == scale(parts, 1).slope
+    assert scale_margins(parts, 0).slope == scale_margins(parts, 1).slope
 
 
 def test_few_rows_are_held_back_from_certainty() -> None:
@@ -99,7 +99,7 @@ def test_margins_without_any_spread_give_the_overall_share() -> None:
 
 def test_true_likelihoods_have_slope_one_and_the_interval_holds_it() -> None:
     margins, period = drawn(each=4, seed=2)
-    figures = slope_and_intercept(Draws.of(period, 100, 1), TRUE.likelihood(margins), 0.95)
+    figures = fit_slope_and_intercept(Draws.of(period, 100, 1), TRUE.likelihood(margins), 0.95)
     estimate, low, high = figures["calibration_slope"]
     assert low < 1.0 < high
     assert estimate == pytest.approx(1.0, abs=0.1)
@@ -109,16 +109,18 @@ def test_true_likelihoods_have_slope_one_and_the_interval_holds_it() -> None:
 def test_overconfident_likelihoods_have_a_slope_below_one() -> None:
     margins, period = drawn()
     bold = Platt(TRUE.slope * 2, TRUE.intercept, 0, 0).likelihood(margins)
-    estimate, _, high = slope_and_intercept(Draws.of(period, 100, 1), bold, 0.95)["calibration_slope"]
+    estimate, _, high = fit_slope_and_intercept(Draws.of(period, 100, 1), bold, 0.95)["calibration_slope"]
     assert high < 1.0
     assert estimate == pytest.approx(0.5, abs=0.05)
 
 
 def test_rows_of_one_household_do_not_count_as_so_many_households() -> None:
     margins, alone = drawn(2000)
-    _, low, high = slope_and_intercept(Draws.of(alone, 100, 1), TRUE.likelihood(margins), 0.95)["calibration_slope"]
+    _, low, high = fit_slope_and_intercept(Draws.of(alone, 100, 1), TRUE.likelihood(margins), 0.95)["calibration_slope"]
     margins, four = drawn(8000, each=4)
-    _, low4, high4 = slope_and_intercept(Draws.of(four, 100, 1), TRUE.likelihood(margins), 0.95)["calibration_slope"]
+    _, low4, high4 = fit_slope_and_intercept(Draws.of(four, 100, 1), TRUE.likelihood(margins), 0.95)[
+        "calibration_slope"
+    ]
     assert (high4 - low4) == pytest.approx(high - low, rel=0.15)
 
 
@@ -130,7 +132,7 @@ def test_a_band_counts_listed_rows_alone() -> None:
     listed = np.zeros(len(margins), dtype=bool)
     listed[:500] = True
     score = TRUE.likelihood(margins)
-    rates = band_rates(Draws.of(period, 200, 1), score, listed, BANDS, 0.95)
+    rates = measure_bands(Draws.of(period, 200, 1), score, listed, BANDS, 0.95)
     assert sum(rate["n"] for rate in rates) == 500
     inside = listed & (score >= 0.5)
     assert rates[0]["observed"] == pytest.approx(period.positive[inside].mean())
@@ -142,20 +144,20 @@ def test_a_band_that_promises_too_much_is_told_apart_from_one_too_small_to_tell(
     score = TRUE.likelihood(margins)
     everyone = np.ones(len(margins), dtype=bool)
     draws = Draws.of(period, 200, 1)
-    kept = band_rates(draws, score, everyone, BANDS, 0.95)
+    kept = measure_bands(draws, score, everyone, BANDS, 0.95)
     assert [rate["as_stated"] for rate in kept] == ["yes", "yes"]
     bold = [Band("a", "A", 0.5, (0.85, 0.95), "Nearly all."), BANDS[1]]
-    broken = band_rates(draws, score, everyone, bold, 0.95)
+    broken = measure_bands(draws, score, everyone, bold, 0.95)
     assert broken[0]["as_stated"] == "no"
-    (said,) = broken_words(broken)
+    (said,) = say_broken_bands(broken)
     assert said.startswith("The band 'A' does not keep its word: ")
-    told = bands_shown(broken)
+    told = word_bands(broken)
     assert [band["meaning"] for band in told][1:] == [BANDS[1].meaning]
     assert told[0]["meaning"].startswith(f"On past lists about {10 * broken[0]['observed']:.0f} in 10 households")
     assert told[0]["meaning"].endswith("fewer than was expected when the bands were agreed.")
-    assert not broken_words(kept)
-    assert bands_shown(kept) == kept
-    nobody = band_rates(draws, score, ~everyone, BANDS, 0.95)
+    assert not say_broken_bands(kept)
+    assert word_bands(kept) == kept
+    nobody = measure_bands(draws, score, ~everyone, BANDS, 0.95)
     assert [rate["as_stated"] for rate in nobody] == ["insufficient", "insufficient"]
 
 

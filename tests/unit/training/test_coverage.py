@@ -13,7 +13,7 @@ import pytest
 
 from charter.contracts.matrix import Matrix
 from charter.council.council import Council
-from training.data.coverage import coverage, share_seen
+from training.data.coverage import measure_coverage, measure_seen_share
 from training.data.dataset import Dataset
 
 DAY = date(2024, 1, 1)
@@ -38,7 +38,7 @@ def events(folder: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 
 def counted(data: Dataset, folder: Path) -> dict[str, tuple[int, int]]:
-    return {part.component: (part.people, part.in_cohort) for part in coverage(data, folder, [DAY])}
+    return {part.component: (part.people, part.in_cohort) for part in measure_coverage(data, folder, [DAY])}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_a_component_with_details_and_amounts_counts_those_alone(data: Dataset, 
 
 def test_the_share_has_an_interval_or_none_where_nobody_had_the_outcome(data: Dataset, tmp_path: Path) -> None:
     row = {"person_id": "f" * 32, "signal": "homelessness.duty_owed", "valid_at": datetime(2024, 5, 1)}
-    parts = {part.component: part for part in coverage(data, events(tmp_path, [row]), [DAY])}
+    parts = {part.component: part for part in measure_coverage(data, events(tmp_path, [row]), [DAY])}
     told = parts["any"].as_document(0.95)
     assert (told["share"], told["low"]) == (0.0, pytest.approx(0.0))
     assert 0.7 < told["high"] < 0.9
@@ -113,6 +113,6 @@ def test_the_share_has_an_interval_or_none_where_nobody_had_the_outcome(data: Da
 
 
 def test_every_date_says_who_was_seen(data: Dataset) -> None:
-    shares = share_seen(data)
+    shares = measure_seen_share(data)
     assert [row["as_of"] for row in shares] == [day.isoformat() for day in data.dates]
     assert {row["share"] for row in shares} == {1.0}

@@ -14,7 +14,7 @@ from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council.council import Council
 from charter.errors import DataError
 from charter.invocation import Invocation
-from training.data.dataset import MISSING, Dataset, microseconds
+from training.data.dataset import MISSING, Dataset, to_microseconds
 
 DAY = date(2022, 1, 1)
 # Horizon 12 months, reporting lag 30 days: rows of 1 January 2022 mature on 31 January 2023.
@@ -25,8 +25,8 @@ EARLY, LATE = datetime(2022, 3, 1, tzinfo=UTC), datetime(2023, 6, 1, tzinfo=UTC)
 def with_outcomes(rows: MatrixDate, known: list[datetime | None], seen: list[bool]) -> MatrixDate:
     """Give every row the same outcomes: one component each, happened on 1 February 2022, known as said."""
     number = len(rows.entity)
-    at = [microseconds(datetime(2022, 2, 1, tzinfo=UTC)) if moment else NONE for moment in known]
-    told = [microseconds(moment) if moment else NONE for moment in known]
+    at = [to_microseconds(datetime(2022, 2, 1, tzinfo=UTC)) if moment else NONE for moment in known]
+    told = [to_microseconds(moment) if moment else NONE for moment in known]
     return replace(
         rows,
         outcome_at=np.tile(np.array(at, dtype=np.int64), (number, 1)),

@@ -14,9 +14,9 @@ from charter.council.council import Council
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
-from training.experiment import train
-from training.models.boosting import BinnedRows, directions, predict
-from training.models.distributed import learn
+from training.experiment import train_models
+from training.models.boosting import BinnedRows, predict_margins, read_directions
+from training.models.distributed import learn_distributed
 from training.settings import Trees
 
 # Warnings of MLflow's, Dask's and LightGBM's own code, of pinned versions.
@@ -29,12 +29,12 @@ def test_two_workers_learn_what_one_machine_learns(shared_matrix: Matrix, counci
     data = Dataset.open(shared_matrix, council)
     days = data.dates[:10]
     labels = {day: data.labels(day, data.taken_at) for day in days}
-    far = learn(shared_matrix, labels, TREES)
+    far = learn_distributed(shared_matrix, labels, TREES)
     near = BinnedRows([data.at(day) for day in days], days, shared_matrix, TREES).fit(
         np.concatenate([*labels.values()])
     )
     rows = np.asarray(data.at(data.dates[-1]).features)
-    margins = predict(far, rows, 1), predict(near, rows, 1)
+    margins = predict_margins(far, rows, 1), predict_margins(near, rows, 1)
     assert np.corrcoef(*margins)[0, 1] > 0.95
     assert lgb.Booster(model_str=far).num_trees() == 40
     assert lgb.Booster(model_str=far).feature_name() == shared_matrix.features
@@ -42,8 +42,8 @@ def test_two_workers_learn_what_one_machine_learns(shared_matrix: Matrix, counci
 
 def test_the_directions_of_the_definition_are_kept(shared_matrix: Matrix, council: Council) -> None:
     data = Dataset.open(shared_matrix, council)
-    text = learn(shared_matrix, {day: data.labels(day, data.taken_at) for day in data.dates[:6]}, TREES)
-    stated = directions(shared_matrix.definition, shared_matrix.features)
+    text = learn_distributed(shared_matrix, {day: data.labels(day, data.taken_at) for day in data.dates[:6]}, TREES)
+    stated = read_directions(shared_matrix.definition, shared_matrix.features)
     rows = np.asarray(data.at(data.dates[-1]).features)[:200].copy()
     for column, sign in enumerate(stated):
         if not sign:
@@ -52,7 +52,7 @@ def test_the_directions_of_the_definition_are_kept(shared_matrix: Matrix, counci
         more[:, column] = np.nan_to_num(rows[:, column]) + 1
         less = rows.copy()
         less[:, column] = np.nan_to_num(rows[:, column])
-        assert (sign * (predict(text, more, 1) - predict(text, less, 1)) >= -1e-9).all()
+        assert (sign * (predict_margins(text, more, 1) - predict_margins(text, less, 1)) >= -1e-9).all()
 
 
 def test_a_run_is_trained_on_two_workers_by_configuration(
@@ -65,7 +65,7 @@ def test_a_run_is_trained_on_two_workers_by_configuration(
     text = text.replace("[lightgbm]", '[lightgbm]\ndask = "local:2"').replace('"logistic", "lightgbm"]', '"lightgbm"]')
     training.write_text(text.replace('release = "recommended"', 'release = "lightgbm"'), encoding="utf-8")
     shutil.copytree(shared_matrix.folder.parents[2], root)
-    run = train(Invocation.open(council, "early_help", root, quiet=True))
+    run = train_models(Invocation.open(council, "early_help", root, quiet=True))
     assert run.manifest["settings"]["lightgbm"]["dask"] == "local:2"
     assert lgb.Booster(model_str=run.text()).num_trees() > 0
 
@@ -74,4 +74,4 @@ def test_a_scheduler_that_does_not_answer_is_said_in_a_sentence(shared_matrix: M
     data = Dataset.open(shared_matrix, council)
     day = data.dates[0]
     with pytest.raises(UsageError, match=r"no scheduler answers at tcp://127\.0\.0\.1:1"):
-        learn(shared_matrix, {day: data.labels(day, data.taken_at)}, Trees(dask="tcp://127.0.0.1:1"))
+        learn_distributed(shared_matrix, {day: data.labels(day, data.taken_at)}, Trees(dask="tcp://127.0.0.1:1"))

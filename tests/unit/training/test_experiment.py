@@ -20,10 +20,10 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation, shipped_council
 from training.data.dataset import Dataset
-from training.experiment import train
-from training.models.boosting import predict
+from training.experiment import train_models
+from training.models.boosting import predict_margins
 from training.models.planning import make_plan
-from training.report.terminal import figure_of, summary
+from training.report.terminal import find_figure, summarise_run
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -71,7 +71,7 @@ def test_a_row_scored_by_a_fold_is_not_scored_by_the_candidate(trained: Invocati
     rows = planned.data.at(day)
     scores = pq.read_table(run.folder / "scores.parquet")
     mine = scores.filter(pc.and_(pc.equal(scores["model"], "lightgbm"), pc.equal(scores["as_of"], day)))
-    candidate = predict(run.text("models/lightgbm.lgb"), np.asarray(rows.features), 1)
+    candidate = predict_margins(run.text("models/lightgbm.lgb"), np.asarray(rows.features), 1)
     assert mine["entity"].to_pylist() == [bytes(entity).decode() for entity in rows.entity]
     assert not np.allclose(mine["margin"].to_numpy(), candidate)
 
@@ -80,7 +80,7 @@ def test_the_same_inputs_give_the_same_run_and_bytes(trained: Invocation) -> Non
     run = run_of(trained)
     before = dict(run.manifest["outputs"])
     shutil.rmtree(run.folder)
-    again = train(trained)
+    again = train_models(trained)
     assert again.id == run.id
     assert again.manifest["outputs"] == before
 
@@ -90,7 +90,7 @@ def test_a_run_whose_files_were_damaged_is_made_again(trained: Invocation) -> No
     (run.folder / "model.lgb").write_text("tree\n")
     with pytest.raises(DataError, match="not what training wrote"):
         run.text()
-    assert train(trained).text().startswith("tree\nversion=v4")
+    assert train_models(trained).text().startswith("tree\nversion=v4")
 
 
 def test_every_figure_has_an_estimate_inside_its_interval(trained: Invocation) -> None:
@@ -152,7 +152,7 @@ def test_the_areas_figures_add_up_to_the_borough(trained: Invocation) -> None:
             and figure["part"].startswith("area ")
         ]
         assert len(by_area) > 5
-        assert sum(by_area) == figure_of(run_of(trained).metrics, "points", measure)["estimate"]
+        assert sum(by_area) == find_figure(run_of(trained).metrics, "points", measure)["estimate"]
 
 
 @pytest.mark.parametrize("seed", [1, 6])
@@ -171,7 +171,7 @@ def test_features_that_tell_nothing_are_refused_or_said_not_to_be_worth_using(
 def verdict_on(invocation: Invocation) -> str:
     """Return the recommendation's sentence, or the one it was refused with."""
     try:
-        return str(train(invocation).metrics["recommendation"]["sentence"])
+        return str(train_models(invocation).metrics["recommendation"]["sentence"])
     except DataError as refused:
         return refused.message
 
@@ -227,7 +227,7 @@ def test_nothing_but_features_that_never_vary_is_refused(make: Callable[[Any], I
 
 def test_training_twice_leaves_one_folder_and_the_pointer(trained: Invocation) -> None:
     run = run_of(trained)
-    train(trained)
+    train_models(trained)
     folders = [path for path in trained.workspace.scores.iterdir() if path.is_dir()]
     assert [folder.name for folder in folders] == [run.id]
     assert (trained.workspace.scores / "current").read_text() == f"{run.id}\n"
@@ -264,12 +264,12 @@ def test_the_final_period_is_looked_at_by_the_first_run_alone(trained: Invocatio
     shutil.copytree(trained.council.folder, council)
     training = council / "early_help" / "training.toml"
     training.write_text(training.read_text().replace("learning_rate = 0.05", "learning_rate = 0.06"))
-    other = train(Invocation.open(council, "early_help", trained.workspace.root, quiet=True))
+    other = train_models(Invocation.open(council, "early_help", trained.workspace.root, quiet=True))
     assert other.id != first.id
     assert other.metrics["final"] == first.metrics["final"] | {"judged": False, "taken_by": first.id}
     assert {figure["period"] for figure in other.metrics["figures"]} == {"selection"}
     scores = pq.read_table(other.folder / "scores.parquet")
     assert "final" not in set(pc.unique(scores["fold"]).to_pylist())
-    assert "looked at before" in summary(other.metrics)
+    assert "looked at before" in summarise_run(other.metrics)
     shutil.rmtree(first.folder)
-    assert train(trained).manifest["outputs"] == first.manifest["outputs"]
+    assert train_models(trained).manifest["outputs"] == first.manifest["outputs"]

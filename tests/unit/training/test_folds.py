@@ -12,14 +12,14 @@ from charter.council.council import Council
 from charter.errors import DataError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
-from training.data.folds import FINAL, count, plan
+from training.data.folds import FINAL, count_fold, plan_folds
 from training.models.planning import make_plan
 from training.settings import Folds
 
 
 def test_every_training_row_was_labelled_before_the_first_test_date(shared_matrix: Matrix, council: Council) -> None:
     data = Dataset.open(shared_matrix, council)
-    for fold in plan(data, Folds(count=4, dates=3, final=3)):
+    for fold in plan_folds(data, Folds(count=4, dates=3, final=3)):
         assert fold.cut == council.midnight(fold.test[0])
         assert all(data.matures(day) <= fold.cut for day in fold.train)
         assert fold.embargo_days >= 365 + data.lag.days
@@ -27,7 +27,7 @@ def test_every_training_row_was_labelled_before_the_first_test_date(shared_matri
 
 def test_test_periods_follow_each_other_and_the_final_one_is_last(shared_matrix: Matrix, council: Council) -> None:
     data = Dataset.open(shared_matrix, council)
-    folds = plan(data, Folds(count=4, dates=3, final=2))
+    folds = plan_folds(data, Folds(count=4, dates=3, final=2))
     tested = [day for fold in folds for day in fold.test]
     assert tested == sorted(set(tested))
     assert [fold.name for fold in folds].index(FINAL) == 4
@@ -39,19 +39,19 @@ def test_a_longer_reporting_lag_takes_rows_away_from_training(
 ) -> None:
     invocation = make(how(households=200, lag_days=150.0))
     data = Dataset.open(Matrix.open(next(invocation.workspace.matrix.glob("*/manifest.json")).parent), council)
-    for fold in plan(data, Folds(count=2, dates=2, final=2)):
+    for fold in plan_folds(data, Folds(count=2, dates=2, final=2)):
         assert fold.embargo_days >= 365 + 150
 
 
 def test_too_few_dates_are_refused_with_what_to_do(shared_matrix: Matrix, council: Council) -> None:
     with pytest.raises(DataError, match="30 as-of dates have labels") as refused:
-        plan(Dataset.open(shared_matrix, council), Folds(count=9, dates=3, final=3))
+        plan_folds(Dataset.open(shared_matrix, council), Folds(count=9, dates=3, final=3))
     assert "[as_of]" in refused.value.next_step
 
 
 def test_a_fold_with_nothing_to_train_on_is_refused(shared_matrix: Matrix, council: Council) -> None:
     with pytest.raises(DataError, match="no earlier as-of date's labels were known by then"):
-        plan(Dataset.open(shared_matrix, council), Folds(count=8, dates=3, final=3))
+        plan_folds(Dataset.open(shared_matrix, council), Folds(count=8, dates=3, final=3))
 
 
 def _without_outcomes(rows: MatrixDate) -> MatrixDate:
@@ -93,7 +93,7 @@ def test_one_fold_without_positives_is_named(make: Callable[[Any], Invocation], 
 
 def test_counts_say_what_has_no_label(shared_matrix: Matrix, council: Council) -> None:
     data = Dataset.open(shared_matrix, council)
-    (fold,) = plan(data, Folds(count=1, dates=1, final=0))
-    counted = count(data, fold)
+    (fold,) = plan_folds(data, Folds(count=1, dates=1, final=0))
+    counted = count_fold(data, fold)
     assert counted.train_rows + counted.train_unlabelled == sum(len(data.at(day).entity) for day in fold.train)
     assert 0 < counted.test_positives < counted.test_rows

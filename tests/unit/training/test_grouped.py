@@ -11,8 +11,8 @@ import numpy as np
 from charter.contracts.matrix import MatrixDate
 from charter.invocation import Invocation, shipped_council
 from features.grammar.definition import Definition
-from training.judging.unseen_households import _met, grouped
-from training.models.fitting import Bins, fit_one, lessons, out_of_time
+from training.judging.unseen_households import _mark_met, judge_disjoint
+from training.models.fitting import Bins, fit_model, gather_lessons, score_out_of_time
 from training.models.planning import make_plan
 
 FREE = next(
@@ -30,8 +30,8 @@ def figures_of(invocation: Invocation, **trees: float) -> dict[str, dict[str, An
     settings, model = planned.settings, "lightgbm"
     planned = replace(planned, settings=replace(settings, lightgbm=replace(settings.lightgbm, **trees)))  # type: ignore[arg-type]
     bins, fold = Bins.of(planned), planned.selecting[-1]
-    temporal = out_of_time(planned, fold, fit_one(planned, bins, lessons(planned, fold), model))
-    found = grouped(planned, bins, fold, model, temporal)
+    temporal = score_out_of_time(planned, fold, fit_model(planned, bins, gather_lessons(planned, fold), model))
+    found = judge_disjoint(planned, bins, fold, model, temporal)
     assert found is not None
     assert len(found["rows_left_out"]) == found["groups"] == 5
     assert all(rows > 0 for rows in found["rows_left_out"])
@@ -96,7 +96,7 @@ def test_nobody_of_the_tested_households_is_learned_from_wherever_they_lived(
     fold = planned.selecting[-1]
     home = np.asarray(planned.data.at(fold.test[0]).entity)[:1]
     people = {name for day in fold.test for row, name in members(planned.data.at(day)) if row == home[0]}
-    for day, shared in _met(planned.data, fold, home).items():
+    for day, shared in _mark_met(planned.data, fold, home).items():
         rows = planned.data.at(day)
         theirs = {row for row, name in members(rows) if row == home[0] or name in people}
         slowly = [name in theirs for name in np.asarray(rows.entity).tolist()]

@@ -13,7 +13,7 @@ from charter.contracts.matrix import NONE, MatrixDate
 from charter.errors import DataError
 from charter.invocation import Invocation
 from training.models.contenders import Sample
-from training.models.leaks import suspects
+from training.models.leaks import find_suspects
 from training.models.planning import make_plan
 
 COLUMN = 7
@@ -60,7 +60,7 @@ def test_strong_features_that_are_no_leak_pass() -> None:
     need = generator.normal(size=5000)
     labels = (generator.random(5000) < 1 / (1 + np.exp(2.5 - 2 * need))).astype(np.int8)
     values = np.column_stack([np.round(need * 3), generator.poisson(1, 5000)]).astype(np.float32)
-    assert suspects(Sample(values, labels), ["need", "noise"]) == []
+    assert find_suspects(Sample(values, labels), ["need", "noise"]) == []
 
 
 def test_a_few_rows_that_all_had_the_outcome_are_no_leak() -> None:
@@ -68,4 +68,4 @@ def test_a_few_rows_that_all_had_the_outcome_are_no_leak() -> None:
     values[:20] = 1
     labels = np.zeros(2000, dtype=np.int8)
     labels[:20] = labels[100:300] = 1
-    assert suspects(Sample(values, labels), ["rare"]) == []
+    assert find_suspects(Sample(values, labels), ["rare"]) == []

@@ -10,11 +10,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
 from charter.errors import DefinitionError
-from training.models.boosting import directions
-from training.models.contenders import Parted, Sample, fit_simple, words
-from training.models.logistic import candidates, coefficients, indicators, regression
-from training.models.points import points_list
-from training.models.stumps import margins
+from training.models.boosting import read_directions
+from training.models.contenders import Parted, Sample, fit_simple, word_rules
+from training.models.logistic import fit_coefficients, fit_regression, mark_rules, propose_steps
+from training.models.points import fit_points
+from training.models.stumps import add_stumps
 from training.settings import Band, Bootstrap, Folds, Logistic, Models, Points, Settings, Trees
 
 BY = Settings(
@@ -33,7 +33,7 @@ def planted(rows: int = 6000, seed: int = 5) -> tuple[Any, Any]:
 
 def test_a_points_list_has_few_rules_of_whole_points_that_only_add() -> None:
     values, labels = planted()
-    rules = points_list(values, labels, [0] * 6, Points(rules=4, most=5))
+    rules = fit_points(values, labels, [0] * 6, Points(rules=4, most=5))
     assert 1 <= len(rules) <= 4
     assert all(rule.adds in {1.0, 2.0, 3.0, 4.0, 5.0} for rule in rules)
     assert [rule.adds for rule in rules] == sorted((rule.adds for rule in rules), reverse=True)
@@ -41,13 +41,13 @@ def test_a_points_list_has_few_rules_of_whole_points_that_only_add() -> None:
 
 def test_a_points_list_finds_the_planted_signals_and_their_direction() -> None:
     values, labels = planted()
-    rules = points_list(values, labels, [0] * 6, Points(rules=5, most=5))
+    rules = fit_points(values, labels, [0] * 6, Points(rules=5, most=5))
     assert {(rule.feature, rule.at_least) for rule in rules} == {(0, True), (1, False)}
 
 
 def test_a_points_list_keeps_to_the_stated_directions() -> None:
     values, labels = planted()
-    rules = points_list(values, labels, [-1, 0, 0, 0, 0, 0], Points(rules=6, most=5))
+    rules = fit_points(values, labels, [-1, 0, 0, 0, 0, 0], Points(rules=6, most=5))
     assert {(rule.feature, rule.at_least) for rule in rules} == {(1, False)}
 
 
@@ -56,9 +56,9 @@ def test_a_points_list_is_as_good_as_any_found_by_trying_all() -> None:
     values, labels = planted(800, seed=8)
     values = values[:, :3]
     limits = Points(rules=2, most=3)
-    found = points_list(values, labels, [0] * 3, limits)
-    rules = [replace(rule, at_least=way) for rule in candidates(values, 6) for way in (True, False)]
-    ours = average_precision_score(labels, margins(found, values))
+    found = fit_points(values, labels, [0] * 3, limits)
+    rules = [replace(rule, at_least=way) for rule in propose_steps(values, 6) for way in (True, False)]
+    ours = average_precision_score(labels, add_stumps(found, values))
     applies = [rule.applies(values[:, rule.feature]).astype(float) for rule in rules]
     for first, second in combinations(range(len(rules)), 2):
         for points in product((1, 2, 3), repeat=2):
@@ -68,7 +68,7 @@ def test_a_points_list_is_as_good_as_any_found_by_trying_all() -> None:
 
 def test_a_points_list_of_nothing_that_helps_is_empty_and_leaves_everybody_equal() -> None:
     values, labels = planted()
-    assert points_list(values[:, :2], labels, [-1, 1], Points()) == []
+    assert fit_points(values[:, :2], labels, [-1, 1], Points()) == []
     fitted = fit_simple("points", Sample(values[:, :2], labels), {}, ["a", "b"], [-1, 1], BY)
     assert set(fitted.margins(values[:50, :2], 1)) == {0.0}
 
@@ -77,7 +77,7 @@ def test_a_large_cut_is_rounded_to_what_people_can_remember() -> None:
     generator = np.random.default_rng(2)
     owed = generator.gamma(2, 400, size=(4000, 1)).astype(np.float32)
     labels = (generator.random(4000) < np.where(owed[:, 0] > 900, 0.6, 0.05)).astype(np.int8)
-    rules = points_list(owed, labels, [1], Points())
+    rules = fit_points(owed, labels, [1], Points())
     assert any(600 <= rule.threshold <= 1100 for rule in rules)
     assert all(rule.threshold == pytest.approx(float(f"{rule.threshold:.2g}")) for rule in rules)
 
@@ -85,22 +85,22 @@ def test_a_large_cut_is_rounded_to_what_people_can_remember() -> None:
 def test_steps_lead_away_from_the_commonest_value_on_both_sides() -> None:
     """Days since something: most households stand at the end of the window, and the recent ones matter."""
     days = np.concatenate([np.full(900, 1096.0), np.arange(100.0)]).astype(np.float32)[:, None]
-    rules = candidates(days, 4)
+    rules = propose_steps(days, 4)
     assert {rule.at_least for rule in rules} == {False}
     assert sorted(rule.threshold for rule in rules) == [13.0, 25.0, 50.0, 1096.0]
 
 
 def test_the_regression_agrees_with_its_own_rules_and_the_probabilities_are_calibrated() -> None:
     values, labels = planted()
-    rules, start = regression(values, labels, [0] * 6, Logistic(l2=0.001))
-    likely = 1 / (1 + np.exp(-margins(rules, values, start)))
+    rules, start = fit_regression(values, labels, [0] * 6, Logistic(l2=0.001))
+    likely = 1 / (1 + np.exp(-add_stumps(rules, values, start)))
     assert likely.mean() == pytest.approx(labels.mean(), abs=1e-3)
     assert likely[labels == 1].mean() > 2 * likely[labels == 0].mean()
 
 
 def test_a_step_against_the_stated_direction_is_dropped() -> None:
     values, labels = planted()
-    rules, _ = regression(values, labels, [-1, 1, 1, 1, 1, 1], Logistic())
+    rules, _ = fit_regression(values, labels, [-1, 1, 1, 1, 1, 1], Logistic())
     assert all(rule.adds <= 0 for rule in rules if rule.feature == 0)
     assert all(rule.adds >= 0 for rule in rules if rule.feature != 0)
 
@@ -108,14 +108,14 @@ def test_a_step_against_the_stated_direction_is_dropped() -> None:
 def test_a_feature_that_never_varies_has_no_step() -> None:
     values, _ = planted()
     values[:, 2], values[:, 3] = 7.0, np.nan
-    assert {rule.feature for rule in candidates(values, 4)} == {0, 1, 4, 5}
+    assert {rule.feature for rule in propose_steps(values, 4)} == {0, 1, 4, 5}
 
 
 def test_the_ridge_of_the_regression_is_the_usual_one() -> None:
     """Half of l2 times the squared weights plus the negative log likelihood has its smallest value there."""
     values, labels = planted(1500)
-    held = indicators(candidates(values, 2), values)
-    weights, intercept = coefficients(held, labels, l2=10.0)
+    held = mark_rules(propose_steps(values, 2), values)
+    weights, intercept = fit_coefficients(held, labels, l2=10.0)
 
     def cost(w: Any) -> float:
         odds = held @ w + intercept
@@ -161,11 +161,11 @@ def test_the_best_single_feature_is_the_planted_one() -> None:
 
 
 def test_points_are_said_in_words(shared_matrix: Matrix) -> None:
-    stated = directions(shared_matrix.definition, shared_matrix.features)
+    stated = read_directions(shared_matrix.definition, shared_matrix.features)
     fitted = fit_simple(
         "points", sample_of(shared_matrix), shared_matrix.definition, shared_matrix.features, stated, BY
     )
-    said = words(fitted, shared_matrix.definition, shared_matrix.features)
+    said = word_rules(fitted, shared_matrix.definition, shared_matrix.features)
     assert len(said) == len(fitted.rules)
     assert all(" points: " in sentence for sentence in said)
 
@@ -183,7 +183,7 @@ def test_the_area_of_one_feature_is_scikit_learns_both_ways_and_who_is_not_seen_
 
 def test_rows_beyond_a_step_are_counted_as_the_rule_applies() -> None:
     values, labels = planted()
-    for rule in candidates(values, 4):
+    for rule in propose_steps(values, 4):
         rows = rule.applies(values[:, rule.feature])
         counted = Parted.of(Sample(values, labels), rule.feature).held(rule.threshold, rule.at_least)
         assert counted == (rows.sum(), (rows & (labels == 1)).sum())

@@ -16,10 +16,10 @@ from charter.contracts import table
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
-from training.data.dataset import MISSING, microseconds
+from training.data.dataset import MISSING, to_microseconds
 from training.data.offers import NO_OFFERS, Offers
-from training.experiment import train
-from training.keeping.reproduce import retrain
+from training.experiment import train_models
+from training.keeping.reproduce import retrain_model
 from training.models.planning import make_plan
 from training.settings import Treatment
 
@@ -69,7 +69,9 @@ def test_a_row_is_treated_if_help_was_offered_within_its_horizon_as_known_at_the
 ) -> None:
     write_actions(tmp_path / "actions.csv", [("ab", offered, known)])
     offers = Offers.read(tmp_path / "actions.csv", TAKEN_AT)
-    start, end, cut = (microseconds(datetime(*day, tzinfo=UTC)) for day in ((2022, 1, 1), (2023, 1, 1), (2023, 2, 1)))
+    start, end, cut = (
+        to_microseconds(datetime(*day, tzinfo=UTC)) for day in ((2022, 1, 1), (2023, 1, 1), (2023, 2, 1))
+    )
     assert offers.treated(np.array([b"ab", b"cd"], dtype="S32"), start, end, cut).tolist() == [treated, False]
 
 
@@ -127,7 +129,7 @@ def test_left_out_rows_teach_nothing_and_are_still_tested_on(offered: Invocation
 
 
 def test_a_run_reports_what_its_choice_does_and_is_made_again_from_the_offers_it_knew(offered: Invocation) -> None:
-    run = train(offered)
+    run = train_models(offered)
     treated = run.metrics["treated"]
     assert treated["choice"] == Treatment().treated == "keep"
     assert treated["offers"] == 80
@@ -138,8 +140,8 @@ def test_a_run_reports_what_its_choice_does_and_is_made_again_from_the_offers_it
     assert difference["estimate"] == pytest.approx(
         figures["precision"]["estimate"] - figures["precision_with_the_other_choice"]["estimate"]
     )
-    assert retrain(offered, run) == (run.folder / "model.lgb").read_bytes()
+    assert retrain_model(offered, run) == (run.folder / "model.lgb").read_bytes()
     actions = offered.workspace.worklist / "actions.csv"
     actions.write_text("".join(actions.read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(WithdrawnError, match="offers of help that were withdrawn or corrected"):
-        retrain(offered, run)
+        retrain_model(offered, run)

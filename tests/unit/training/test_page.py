@@ -11,8 +11,8 @@ import pytest
 from markupsafe import Markup
 
 from charter.contracts.workspace import Workspace
-from training.report.drawings import Dot, Series, Span, curves, dots, spans
-from training.report.page import FILE, render
+from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
+from training.report.page import FILE, render_page
 from training.run import Run
 
 # Warnings of MLflow's own code, of pinned versions.
@@ -29,7 +29,7 @@ def run(trained_workspace) -> Run:  # type: ignore[no-untyped-def]  # a path
 
 def test_the_page_of_a_run_says_everything_in_words_and_pictures(run: Run) -> None:
     page = (run.folder / FILE).read_text(encoding="utf-8")
-    assert page == render(run.manifest, run.metrics)
+    assert page == render_page(run.manifest, run.metrics)
     assert run.metrics["recommendation"]["sentence"] in page
     assert page.count("<svg") == page.count("<title id=") == page.count("<desc id=") >= 8
     for band in run.metrics["bands"]:
@@ -54,13 +54,13 @@ def test_the_page_refers_to_nothing_outside_and_names_nobody(run: Run) -> None:
 @pytest.mark.parametrize(
     ("draw", "words"),
     [
-        (lambda: dots("a", "T", [Dot("<b>", 0.5, 0.2, 0.9, (0.1, 0.4))], axis="x", say=str), ["&lt;b&gt;", "0.5"]),
-        (lambda: dots("a", "T", [Dot("none", None, None, None)], axis="x", say=str), ["cannot be told"]),
-        (lambda: dots("a", "T", [], axis="x", say=str), ["T"]),
-        (lambda: curves("a", "T", [Series("one", [(0, 0.1), (10, 0.4)])], across="places", up="share", say=str,
+        (lambda: draw_dots("a", "T", [Dot("<b>", 0.5, 0.2, 0.9, (0.1, 0.4))], axis="x", say=str), ["&lt;b&gt;", "0.5"]),
+        (lambda: draw_dots("a", "T", [Dot("none", None, None, None)], axis="x", say=str), ["cannot be told"]),
+        (lambda: draw_dots("a", "T", [], axis="x", say=str), ["T"]),
+        (lambda: draw_curves("a", "T", [Series("one", [(0, 0.1), (10, 0.4)])], across="places", up="share", say=str,
                         mark=(5, "here")), ["one", "here", "places"]),
-        (lambda: curves("a", "T", [Series("flat", [(0, 0.0)])], across="x", up="y", say=str), ["flat"]),
-        (lambda: spans("a", "T", [Span("2023-03", [(date(2020, 1, 1), date(2022, 1, 1), "train")])]),
+        (lambda: draw_curves("a", "T", [Series("flat", [(0, 0.0)])], across="x", up="y", say=str), ["flat"]),
+        (lambda: draw_spans("a", "T", [Span("2023-03", [(date(2020, 1, 1), date(2022, 1, 1), "train")])]),
          ["2023-03", "trains on", "2021"]),
     ],
 )  # fmt: skip

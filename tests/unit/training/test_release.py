@@ -24,8 +24,8 @@ from charter.errors import (
 )
 from charter.invocation import Invocation
 from charter.signing.acceptance import sign_as
-from training.experiment import train
-from training.keeping.release import check_rows, release, rollback
+from training.experiment import train_models
+from training.keeping.release import make_check_rows, release_model, roll_back_release
 from training.keeping.tracking import CHAMPION
 from training.run import Run
 
@@ -83,7 +83,7 @@ def signed(invocation: Invocation) -> None:
 def test_a_passed_and_signed_run_is_released_with_its_contract(trained: Invocation) -> None:
     decided(trained)
     signed(trained)
-    folder = release(trained)
+    folder = release_model(trained)
     run = Run.open(trained.workspace)
     manifest = read_json(folder / "manifest.json")
     check_document("release", manifest)
@@ -99,7 +99,7 @@ def test_a_passed_and_signed_run_is_released_with_its_contract(trained: Invocati
 def test_the_release_carries_the_points_list_to_fall_back_on(trained: Invocation) -> None:
     decided(trained)
     signed(trained)
-    folder = release(trained)
+    folder = release_model(trained)
     baseline = read_json(folder / "manifest.json")["baseline"]
     assert baseline["model"] == "points"
     assert baseline["model_sha256"] == file_digest(folder / "baseline.lgb")
@@ -109,12 +109,12 @@ def test_the_release_carries_the_points_list_to_fall_back_on(trained: Invocation
 def test_the_check_rows_score_as_training_said_and_belong_to_nobody(trained: Invocation) -> None:
     decided(trained)
     signed(trained)
-    folder = release(trained)
+    folder = release_model(trained)
     with np.load(folder / "check.npz", allow_pickle=False) as left:
         rows, margins = left["rows"], left["margins"]
     scored = lgb.Booster(model_file=str(folder / "model.lgb")).predict(rows, raw_score=True, num_threads=1)
     assert scored.tobytes() == margins.tobytes()
-    assert np.array_equal(rows, check_rows((folder / "model.lgb").read_text()), equal_nan=True)
+    assert np.array_equal(rows, make_check_rows((folder / "model.lgb").read_text()), equal_nan=True)
     assert len(np.unique(margins)) > 3
 
 
@@ -123,7 +123,7 @@ def test_the_registry_says_who_approved_it_until_when(trained: Invocation) -> No
 
     decided(trained)
     signed(trained)
-    folder = release(trained)
+    folder = release_model(trained)
     version = mlflow.MlflowClient(trained.workspace.tracking_uri).get_model_version_by_alias("early_help", CHAMPION)
     assert version.tags["sooner.release"] == folder.name
     assert "(demo)" in version.tags["sooner.approved_by"]
@@ -134,16 +134,16 @@ def test_the_registry_says_who_approved_it_until_when(trained: Invocation) -> No
 def test_releasing_twice_is_one_release(trained: Invocation) -> None:
     decided(trained)
     signed(trained)
-    assert release(trained) == release(trained)
+    assert release_model(trained) == release_model(trained)
     assert len(read_json(trained.workspace.release / "history.json")) == 1
 
 
 def test_a_referral_that_the_board_accepted_is_released_and_says_so(trained: Invocation) -> None:
     decided(trained, "refer")
     with pytest.raises(SoonerError):
-        release(trained)
+        release_model(trained)
     signed(trained)
-    manifest = read_json(release(trained) / "manifest.json")
+    manifest = read_json(release_model(trained) / "manifest.json")
     assert manifest["decision"]["decision"] == "refer"
 
 
@@ -156,13 +156,13 @@ def test_a_closed_door_stays_closed(trained: Invocation, decision: str, sign: bo
     if sign:
         signed(trained)
     with pytest.raises(error):
-        release(trained)
+        release_model(trained)
     assert pointed(trained.workspace.release) is None
 
 
 def test_without_a_decision_there_is_no_champion(trained: Invocation) -> None:
     with pytest.raises(DataError, match="no decision on run"):
-        release(trained)
+        release_model(trained)
 
 
 def test_demo_sign_offs_do_not_open_real_data(trained: Invocation) -> None:
@@ -171,19 +171,19 @@ def test_demo_sign_offs_do_not_open_real_data(trained: Invocation) -> None:
     decided(trained)
     signed(trained)
     with pytest.raises(SignOffError):
-        release(trained)
+        release_model(trained)
 
 
 def test_an_audit_of_other_scores_or_of_another_model_is_not_enough(trained: Invocation) -> None:
     decided(trained, findings={"inputs": {"scores.parquet": "0" * 64}})
     signed(trained)
     with pytest.raises(DataError, match="not of run"):
-        release(trained)
+        release_model(trained)
     other = "lightgbm" if Run.open(trained.workspace).manifest["model"] != "lightgbm" else "points"
     decided(trained, findings={"model": other})
     signed(trained)
     with pytest.raises(DataError, match="the candidate is"):
-        release(trained)
+        release_model(trained)
 
 
 def test_an_edited_model_is_not_released(trained: Invocation) -> None:
@@ -192,7 +192,7 @@ def test_an_edited_model_is_not_released(trained: Invocation) -> None:
     path = Run.open(trained.workspace).folder / "model.lgb"
     path.write_text(path.read_text().replace("leaf_value=", "leaf_value=9", 1))
     with pytest.raises(DataError, match="not what training wrote"):
-        release(trained)
+        release_model(trained)
 
 
 def test_a_run_whose_people_withdrew_is_not_released(trained: Invocation) -> None:
@@ -201,7 +201,7 @@ def test_a_run_whose_people_withdrew_is_not_released(trained: Invocation) -> Non
     run = Run.open(trained.workspace)
     write_json(run.folder / "manifest.json", {**run.manifest, "withdrawn_rows": 3})
     with pytest.raises(WithdrawnError, match="3 were withdrawn") as refused:
-        release(trained)
+        release_model(trained)
     assert refused.value.exit_code == 12
 
 
@@ -211,7 +211,7 @@ def second_run(invocation: Invocation) -> Run:
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("trees = 25", "trees = 26"), encoding="utf-8")
     try:
-        return train(invocation)
+        return train_models(invocation)
     finally:
         path.write_text(text, encoding="utf-8")
 
@@ -221,15 +221,15 @@ def test_rolling_back_returns_to_the_release_before(trained: Invocation) -> None
 
     decided(trained)
     signed(trained)
-    first = release(trained)
+    first = release_model(trained)
     with pytest.raises(UsageError, match="first release"):
-        rollback(trained)
+        roll_back_release(trained)
     second_run(trained)
     decided(trained)
     signed(trained)
-    second = release(trained)
+    second = release_model(trained)
     assert first != second
-    assert rollback(trained) == first
+    assert roll_back_release(trained) == first
     assert pointed(trained.workspace.release) == first
     client = mlflow.MlflowClient(trained.workspace.tracking_uri)
     champion = client.get_model_version_by_alias("early_help", CHAMPION)
@@ -241,26 +241,26 @@ def test_rolling_back_returns_to_the_release_before(trained: Invocation) -> None
 def test_rolling_back_needs_the_earlier_decision_to_hold_still(trained: Invocation) -> None:
     folder = decided(trained)
     signed(trained)
-    release(trained)
+    release_model(trained)
     second_run(trained)
     decided(trained)
     signed(trained)
-    second = release(trained)
+    second = release_model(trained)
     (folder / "signoffs.toml").unlink()
     with pytest.raises(SignOffError):
-        rollback(trained)
+        roll_back_release(trained)
     assert pointed(trained.workspace.release) == second
 
 
 def test_without_a_release_there_is_nothing_to_roll_back(trained: Invocation) -> None:
     with pytest.raises(UsageError, match="no release"):
-        rollback(trained)
+        roll_back_release(trained)
 
 
 def test_a_release_names_nobody(trained: Invocation) -> None:
     decided(trained)
     signed(trained)
-    folder = release(trained)
+    folder = release_model(trained)
     text = json.dumps(read_json(folder / "manifest.json"))
     assert "risk" not in text.lower()
     matrix = trained.workspace.matrix / read_json(folder / "manifest.json")["matrix"]

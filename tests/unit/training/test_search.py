@@ -20,12 +20,12 @@ from charter.contracts import check_document
 from charter.contracts.matrix import Matrix
 from charter.errors import DefinitionError
 from charter.invocation import Invocation
-from training.experiment import train
-from training.keeping.reproduce import retrain
-from training.keeping.tracking import tracking_uri
+from training.experiment import train_models
+from training.keeping.reproduce import retrain_model
+from training.keeping.tracking import find_tracking_uri
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
-from training.models.search import Found, Trial, _Judge, search
+from training.models.search import Found, Trial, _Judge, search_settings
 from training.run import Run
 from training.settings import Search, Trees
 
@@ -53,7 +53,7 @@ def bins(planned: Plan) -> Bins:
 
 @pytest.fixture(scope="module")
 def found(planned: Plan, bins: Bins, tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return search(planned, bins, tmp_path_factory.mktemp("whole") / "search.db", ignore)
+    return search_settings(planned, bins, tmp_path_factory.mktemp("whole") / "search.db", ignore)
 
 
 def ignore(_: int) -> None:
@@ -79,7 +79,7 @@ def test_it_keeps_to_its_trials_and_begins_with_the_stated_settings(planned: Pla
 
 
 def test_it_keeps_to_its_minutes(planned: Plan, bins: Bins, tmp_path: Path) -> None:
-    assert len(search(with_budget(planned, minutes=1e-6), bins, tmp_path / "search.db", ignore).trials) == 1
+    assert len(search_settings(with_budget(planned, minutes=1e-6), bins, tmp_path / "search.db", ignore).trials) == 1
 
 
 def test_the_final_period_takes_no_part(planned: Plan, found: Found) -> None:
@@ -97,10 +97,10 @@ def test_a_search_that_was_stopped_goes_on_as_if_nothing_had_happened(
 ) -> None:
     path = tmp_path / "search.db"
     told: list[int] = []
-    search(with_budget(planned, trials=3), bins, path, ignore)
-    assert timeless(search(planned, bins, path, told.append)) == timeless(found)
+    search_settings(with_budget(planned, trials=3), bins, path, ignore)
+    assert timeless(search_settings(planned, bins, path, told.append)) == timeless(found)
     assert told == [3] + [1] * (QUICK.trials - 3)
-    assert timeless(search(with_budget(planned, trials=4), bins, path, ignore)) == timeless(found)[:4]
+    assert timeless(search_settings(with_budget(planned, trials=4), bins, path, ignore)) == timeless(found)[:4]
 
 
 def trial(number: int, *precision: float, pruned: bool = False) -> Trial:
@@ -146,19 +146,19 @@ def test_a_run_records_its_search_and_its_model_can_be_made_again(
     invocation = Invocation.open(
         searching_council(quick_council, tmp_path), "early_help", made.workspace.root, quiet=True
     )
-    run = train(invocation, searching=True)
+    run = train_models(invocation, searching=True)
     check_document("metrics", run.metrics)
     assert len(run.metrics["search"]["trials"]) == 5
     assert run.manifest["settings"]["lightgbm"] == run.metrics["search"]["chosen"]
-    assert retrain(invocation, run) == (run.folder / "model.lgb").read_bytes()
-    assert train(invocation, searching=True).id == run.id
+    assert retrain_model(invocation, run) == (run.folder / "model.lgb").read_bytes()
+    assert train_models(invocation, searching=True).id == run.id
     _check_mlflow(invocation, run)
 
 
 def _check_mlflow(invocation: Invocation, run: Run) -> None:
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri(invocation.workspace))
+    client = MlflowClient(find_tracking_uri(invocation.workspace))
     experiment = client.get_experiment_by_name("early_help")
     parent = client.search_runs([experiment.experiment_id], f"tags.`sooner.run` = '{run.id}'")[-1].info.run_id
     trials = client.search_runs(
@@ -189,11 +189,11 @@ def test_killed_in_the_middle_it_loses_at_most_the_trial_it_was_in(
     planned = make_plan(Invocation.open(council, "early_help", workspace, quiet=True))
     told: list[int] = []
     (path,) = (workspace / "search" / "early_help").glob("*.db")
-    again = search(planned, Bins.of(planned), path, told.append)
+    again = search_settings(planned, Bins.of(planned), path, told.append)
     assert told == [ended] + [1] * (5 - ended)
     assert _trials(workspace)[0] == 5
     assert _trials(workspace)[1] <= 1
-    assert timeless(again) == timeless(search(planned, Bins.of(planned), tmp_path / "undisturbed.db", ignore))
+    assert timeless(again) == timeless(search_settings(planned, Bins.of(planned), tmp_path / "undisturbed.db", ignore))
 
 
 def _trials(workspace: Path) -> tuple[int, int]:

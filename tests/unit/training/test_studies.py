@@ -18,7 +18,7 @@ from fairness_reports.audit.explaining.minimisation import added
 from fairness_reports.audit.measuring.findings import About
 from fairness_reports.publish.parts import adds
 from training.data.dataset import Dataset
-from training.judging.studies import FILE, parts, study
+from training.judging.studies import FILE, divide_data, study_data
 from training.models.boosting import BinnedRows
 from training.run import Run
 from training.settings import Trees
@@ -45,7 +45,7 @@ def test_a_column_left_out_is_never_split_on(shared_matrix: Matrix, council) -> 
 
 
 def test_every_service_and_the_system_responses_are_left_out_in_turn(shared_matrix: Matrix) -> None:
-    made = parts(shared_matrix.definition)
+    made = divide_data(shared_matrix.definition)
     features = shared_matrix.definition["features"]
     assert [part.name for part in made[:2]] == ["nothing", "system_responses"]
     assert {part.service for part in made[2:]} == {service for one in features for service in one["services"]}
@@ -55,7 +55,7 @@ def test_every_service_and_the_system_responses_are_left_out_in_turn(shared_matr
 def test_a_study_says_what_each_part_adds_with_a_paired_interval(trained: Invocation) -> None:
     run = Run.open(trained.workspace)
     before = file_digest(run.folder / "manifest.json")
-    document = study(trained, run)
+    document = study_data(trained, run)
     assert (run.folder / FILE).exists()
     assert file_digest(run.folder / "manifest.json") == before == document["inputs"]["run/manifest.json"]
     whole, *others = document["studies"]

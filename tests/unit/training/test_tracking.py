@@ -124,11 +124,11 @@ def test_no_row_and_nobody_is_in_mlflow(tracked) -> None:  # type: ignore[no-unt
 def test_training_leaves_mlflows_settings_as_they_were(trained: Invocation, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
-    from training.experiment import train
+    from training.experiment import train_models
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before = mlflow.get_tracking_uri()
-    train(trained)
+    train_models(trained)
     assert "MLFLOW_TRACKING_URI" not in os.environ
     assert mlflow.get_tracking_uri() == before
     assert mlflow.active_run() is None
@@ -137,13 +137,13 @@ def test_training_leaves_mlflows_settings_as_they_were(trained: Invocation, monk
 def test_a_store_named_by_the_environment_is_honoured(
     trained: Invocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training.experiment import train
+    from training.experiment import train_models
 
     elsewhere = tmp_path / "elsewhere.db"
     shutil.copy(trained.workspace.root / "mlflow.db", elsewhere)
     before = (trained.workspace.root / "mlflow.db").read_bytes()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{elsewhere}")
-    train(trained)
+    train_models(trained)
     assert (trained.workspace.root / "mlflow.db").read_bytes() == before
     experiment = client_of(f"sqlite:///{elsewhere}").get_experiment_by_name("early_help")
     assert len(parents(client_of(f"sqlite:///{elsewhere}").search_runs([experiment.experiment_id]))) == 2
@@ -183,12 +183,12 @@ def test_mlflow_run_leaves_exactly_one_parent_run_in_the_store_it_names(trained:
 def test_a_workspace_that_was_copied_keeps_its_artifacts_at_home(
     trained: Invocation, trained_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training.experiment import train
+    from training.experiment import train_models
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     before = sorted((trained_workspace / "mlartifacts").rglob("*"))
     own = sorted(trained.workspace.artifacts.rglob("model.lgb"))
-    train(trained)
+    train_models(trained)
     assert sorted((trained_workspace / "mlartifacts").rglob("*")) == before
     assert len(sorted(trained.workspace.artifacts.rglob("model.lgb"))) == len(own) + 1
 

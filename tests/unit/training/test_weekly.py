@@ -9,12 +9,12 @@ import numpy as np
 
 from tests.unit.training.test_bootstrap import period_of
 from training.judging.bootstrap import Draws
-from training.judging.weekly import kept_by_week, weeks_before
-from training.report.terminal import steadiness
+from training.judging.weekly import list_weeks_before, measure_weeks_kept
+from training.report.terminal import say_steadiness
 
 
 def test_weeks_end_on_the_day_asked_for() -> None:
-    weeks = weeks_before(date(2025, 1, 1), 3)
+    weeks = list_weeks_before(date(2025, 1, 1), 3)
     assert weeks == [date(2024, 12, 11), date(2024, 12, 18), date(2024, 12, 25), date(2025, 1, 1)]
 
 
@@ -22,7 +22,7 @@ def test_who_stays_is_counted_as_sets_of_households_would_be() -> None:
     period = period_of(days=4)
     draws = Draws.of(period, 200, seed=2)
     listed = period.listed(period.places(np.random.default_rng(4).normal(size=len(period.day))))
-    found = kept_by_week(draws, listed, 0.95)
+    found = measure_weeks_kept(draws, listed, 0.95)
     weeks = [set(period.household[listed & (period.day == day)].tolist()) for day in range(4)]
     assert [(one["listed"], one["kept"]) for one in found["weeks"]] == [
         (len(after), len(before & after)) for before, after in pairwise(weeks)
@@ -36,8 +36,8 @@ def test_who_stays_is_counted_as_sets_of_households_would_be() -> None:
 def test_a_list_that_never_changes_is_kept_whole_and_one_that_nobody_measured_is_not_spoken_of() -> None:
     period = period_of(days=3)
     listed = period.listed(period.places(np.tile(np.arange(40.0), 3)))
-    found = kept_by_week(Draws.of(period, 50, seed=2), listed, 0.95)
+    found = measure_weeks_kept(Draws.of(period, 50, seed=2), listed, 0.95)
     assert found["kept"] == {"estimate": 1.0, "low": 1.0, "high": 1.0}
-    sentence = steadiness(found | {"as_of": [day.isoformat() for day in period.days]})
+    sentence = say_steadiness(found | {"as_of": [day.isoformat() for day in period.days]})
     assert "100.0 (100.0 to 100.0) of 100 stay on the list, over the 2 weeks" in sentence
-    assert steadiness(None) == ""
+    assert say_steadiness(None) == ""

@@ -1,54 +1,36 @@
-"""The rules' verbs: decide, sign, suspend, rotate."""
+"""The rules' verbs: decide, sign, suspend, resume, rotate."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charter.contracts import check_document
-from charter.contracts.files import file_digest, pointed, read_json, write_json, writer_lock
 from charter.errors import BlockedError, DataError, ReferredError
-from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.rules import scenarios
-from charter.rules.gate import decide as decide_on
-from charter.rules.policy import Policy
-from charter.signing import suspensions
-from charter.signing.acceptance import audited, issued, sign_as
-from charter.signing.second_gate import open_live
-from charter.signing.signoffs import read, require, today
-from charter.vault.key import Key, made_in
-from charter.vault.log import FileLog
-from charter.vault.vault import rotate as rotate_vault
+from charter.verbs import Verbs
 
-__all__ = ["decide", "rotate", "sign", "suspend", "verbs"]
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
 
-verbs = typer.Typer(help="The rules: policy, gate, sign-offs and the kill switch.")
+__all__ = ["verbs"]
 
-COUNCIL = Path("council")
-WORKSPACE = Path("workspace")
+verbs = Verbs("The rules: policy, gate, sign-offs and the kill switch.")
+
 Run = Annotated[str, typer.Option("--run", help="The audited run; the newest by default.")]
 OfLive = Annotated[bool, typer.Option("--live", help="The second gate: of what the current release issued.")]
 RoleName = Annotated[str, typer.Option("--role", help="A role that the charter names.")]
 
 
-@verbs.command("decide")
-def decide(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    run: Run = "",
-    live: OfLive = False,
-) -> None:
+@verbs.add("decide", under="decide", example="sooner decide --live", locks=True)
+def decide(invocation: Invocation, run: Run = "", live: OfLive = False) -> None:
     """Ask the charter's questions of the audit's findings: pass, refer (exit 15) or block (exit 13)."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    with writer_lock(invocation.workspace.root):
-        decision = decide_run(invocation, run, live=live)
-    if as_json or decision["decision"] == "pass":
+    from charter.signing.decisions import decide_run
+
+    decision = decide_run(invocation, run, live=live)
+    if invocation.as_json or decision["decision"] == "pass":
         invocation.report(decision, decision["sentence"])
     report = f"audit/{invocation.programme}/{decision['run']}/{'live/' if live else ''}report.html"
     if decision["decision"] == "block":
@@ -60,46 +42,16 @@ def decide(
         )
 
 
-def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> dict[str, Any]:
-    """Decide on one run (the newest audited by default), leave `decision.json` beside its findings, and return it.
-
-    With `live`, on what the current release issued; where that is blocked, the programme is suspended at once.
-    """
-    folder = audited(invocation, run, live=live)
-    findings = read_json(folder / "findings.json")
-    check_document("findings", findings)
-    day = today(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", day)
-    earlier = [
-        read_json(path)
-        for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
-        if path.parent != folder and not live
-    ]
-    decision = decide_on(
-        findings,
-        policy,
-        day,
-        findings_sha256=file_digest(folder / "findings.json"),
-        earlier=earlier,
-        red_lines=scenarios.of_council(invocation.council.folder, policy),
-    )
-    check_document("decision", decision)
-    write_json(folder / "decision.json", decision)
-    if live and decision["decision"] == "block":
-        path = suspensions.breach(invocation.workspace, decision["sentence"])
-        _log(invocation).append(actor="command", role=suspensions.GATE, action="suspend", subject=path.stem)
-    return decision
-
-
-@verbs.command("sign")
+@verbs.add(
+    "sign",
+    under="decide",
+    example="sooner sign --what decision --role senior_responsible_owner --signature decision.sig --until 2026-12-31",
+    locks=True,
+)
 def sign(
+    invocation: Invocation,
     role: RoleName,
     what: Annotated[str, typer.Option("--what", help="charter or decision")],
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
     run: Run = "",
     demo: Annotated[bool, typer.Option("--demo", help="A typed sign-off: it counts for synthetic data alone.")] = False,
     signature: Annotated[
@@ -111,92 +63,85 @@ def sign(
     live: OfLive = False,
 ) -> None:
     """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    from charter.signing.acceptance import sign_as
+
     last = until.date() if until else None
-    with writer_lock(invocation.workspace.root):
-        signoff = sign_as(invocation, role, what, demo=demo, run=run, signature=signature, until=last, live=live)
+    signoff = sign_as(invocation, role, what, demo=demo, run=run, signature=signature, until=last, live=live)
     invocation.report(
         {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
         f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
     )
 
 
-@verbs.command("suspend")
+@verbs.add("suspend", under="decide", example="sooner suspend --role data_protection_officer --reason 'a feed repeats'")
 def suspend(
+    invocation: Invocation,
     role: RoleName,
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
     what: Annotated[str, typer.Option("--what", help="all, programme, team, feed or model")] = "programme",
     name: Annotated[str, typer.Option("--name", help="Which one; the programme itself by default.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why; others read it later.")] = "",
-    resume: Annotated[str, typer.Option("--resume", help="The suspension to lift; two roles must.")] = "",
 ) -> None:
-    """Stop showing any ranking, at once and alone; or, as one of two roles, start again."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    """Stop showing any ranking, at once and alone; `sooner resume` starts it again."""
+    from charter.rules.policy import Policy
+    from charter.signing import suspensions
+    from charter.signing.signoffs import today
+
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
-    if resume:
-        done = suspensions.resume(invocation.workspace, policy, suspension=resume, role=role)
-        _log(invocation).append(actor="command", role=role, action="resume", subject=resume)
-        said = "It is resumed." if done else "One more role must resume it."
-        invocation.report({"suspension": resume, "resumed": done}, f"{role} asked to resume {resume}. {said}")
-        return
     chosen = name or (invocation.programme if what == "programme" else "")
     path = suspensions.suspend(invocation.workspace, policy, what=what, name=chosen, role=role, reason=reason)
-    _log(invocation).append(actor="command", role=role, action="suspend", subject=path.stem, detail={"what": what})
+    _log_act(invocation, role=role, action="suspend", subject=path.stem, detail={"what": what})
     invocation.report(
         {"suspension": path.stem, "what": what, "name": chosen},
         f"{what} {chosen} is suspended ({path.stem}): no ranking is shown until two roles resume it.",
     )
 
 
-@verbs.command("rotate")
+@verbs.add("resume", under="decide", example="sooner resume 20260302T101500-programme --role chief_data_officer")
+def resume(
+    invocation: Invocation,
+    suspension: Annotated[str, typer.Argument(help="The suspension to lift, by its id.")],
+    role: RoleName,
+) -> None:
+    """Show rankings again, as one of the two roles that a suspension needs to end."""
+    from charter.rules.policy import Policy
+    from charter.signing import suspensions
+    from charter.signing.signoffs import today
+
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    ended = suspensions.resume(invocation.workspace, policy, suspension=suspension, role=role)
+    _log_act(invocation, role=role, action="resume", subject=suspension)
+    rest = "It is resumed." if ended else "One more role must resume it."
+    invocation.report({"suspension": suspension, "resumed": ended}, f"{role} asked to resume {suspension}. {rest}")
+
+
+@verbs.add("rotate", under="look after", example="sooner rotate --new-key-file new.key")
 def rotate(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    invocation: Invocation,
     new_key_file: Annotated[
         Path | None, typer.Option("--new-key-file", help="Let another key file open the vault; made if it isn't there.")
     ] = None,
 ) -> None:
     """Seal everything in the vault anew with a fresh data key; the old key file may be replaced by another."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
+    from charter.contracts.files import writer_lock
+    from charter.vault import vault
+    from charter.vault.key import Key, made_in
+
     place = invocation.workspace
     if not place.vault.is_dir():
         raise DataError(f"there is no vault in {place.root.name}/.", "Run `sooner pull` first.")
     with writer_lock(place.root):
         key = Key.load(invocation.council, place)
         other = None if new_key_file is None else made_in(new_key_file, invocation.council, place)
-        records = rotate_vault(place.vault, key, other)
-        _log(invocation).append(
-            actor="command", role="operator", action="rotate", detail={"records": records, "new_key": other is not None}
-        )
+        records = vault.rotate(place.vault, key, other)
+        detail = {"records": records, "new_key": other is not None}
+        _log_act(invocation, role="operator", action="rotate", detail=detail)
     opens = "The same key opens it." if new_key_file is None else "From now on name the new file in $SOONER_KEY_FILE."
-    invocation.report(
-        {"records": records, "new_key": other is not None}, f"{records:,} records were sealed anew. {opens}"
-    )
+    invocation.report(detail, f"{records:,} records were sealed anew. {opens}")
 
 
-def go_live(invocation: Invocation) -> tuple[str, date]:
-    """Open the second gate for the current release; return it and the day on which the next decision is due.
+def _log_act(
+    invocation: Invocation, *, role: str, action: str, subject: str = "", detail: Mapping[str, object] | None = None
+) -> None:
+    from charter.vault.log import FileLog
 
-    Raises what `signoffs.require` raises, and DataError where another model was promoted since the audit.
-    """
-    folder = issued(invocation)
-    release = read_json((pointed(invocation.workspace.release) or folder) / "manifest.json")
-    decision = require(invocation, folder, synthetic=bool(release["synthetic"]), live=True)
-    if read_json(folder / "findings.json")["inputs"].get("model.lgb") != release["model_sha256"]:
-        raise DataError("another model was promoted since this audit.", "Run `sooner audit --live` again.")
-    sha256 = file_digest(folder / "decision.json")
-    until = min(one.expires for one in read(folder / "signoffs.toml") if one.sha256 == sha256)
-    open_live(invocation.workspace, release["id"], decision, sha256, until)
-    _log(invocation).append(actor="command", role="", action="go live", subject=release["id"])
-    return str(release["id"]), until
-
-
-def _log(invocation: Invocation) -> FileLog:
-    return FileLog(invocation.workspace.log)
+    FileLog(invocation.workspace.log).append(actor="command", role=role, action=action, subject=subject, detail=detail)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import typer
 from decision_index import decision_index
 
 from charter.contracts import document_names, table, table_names
@@ -19,26 +18,34 @@ NOTICE = "<!-- Made by `make docs`; edit the code it describes instead. -->\n\n"
 
 
 def commands() -> str:
-    """Return the reference of every verb, from the verbs themselves."""
-    import sooner
+    """Return the reference of every verb, from the verbs themselves, under the headings of `sooner --help`."""
+    from charter.verbs import HEADINGS
+    from sooner.command import list_verbs
 
-    root: Any = typer.main.get_command(sooner.app)
-    context = typer.Context(root, info_name="sooner")
     lines = [NOTICE + "# Commands\n", "Every verb also takes the options of the table at the end.\n"]
-    shared = {"--council", "--programme", "--workspace", "--json", "--quiet", "--help"}
-    for name in sorted(root.list_commands(context)):
-        command = root.get_command(context, name)
-        lines.append(f"## `sooner {name}`\n")
-        lines.append(f"{(command.help or '').strip()}\n")
-        own = [p for p in command.params if not shared & set(p.opts)]
-        lines.extend(f"- {_parameter(parameter)}" for parameter in own)
-        lines.append("")
+    for heading, title in HEADINGS.items():
+        lines.append(f"## {title}\n")
+        for verb in list_verbs():
+            if verb.heading == heading:
+                lines += _command(f"sooner {verb.name}", verb.make())
     lines.append("## Options of every verb\n\n| option | meaning |\n|---|---|")
     lines.append("| `--council DIR` | the council's folder (default `council`, else the shipped fictional borough) |")
     lines.append("| `--programme NAME` | the programme (default: the only or first one) |")
     lines.append("| `--workspace DIR` | where results are left (default `workspace`) |")
     lines.append("| `--json` | print the result as JSON |\n| `--quiet` | say nothing but errors |")
     return "\n".join(lines) + "\n"
+
+
+def _command(typed: str, command: Any) -> list[str]:
+    """Return a verb's section, with those of the verbs under its name."""
+    example = (command.epilog or "").splitlines()[-1].strip()
+    lines = [f"### `{typed}`\n", f"{(command.help or '').strip()}\n"]
+    shared = {"--council", "--programme", "--workspace", "--json", "--quiet", "--help"}
+    lines += [f"- {_parameter(parameter)}" for parameter in command.params if not shared & set(parameter.opts)]
+    lines += ["" if lines[-1].startswith("-") else None, f"Example: `{example}`\n"]
+    for name, verb in getattr(command, "commands", {}).items():
+        lines += _command(f"{typed} {name}", verb)
+    return [line for line in lines if line is not None]
 
 
 def _parameter(parameter: Any) -> str:

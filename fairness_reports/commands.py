@@ -1,36 +1,49 @@
-"""The audit's verbs: audit, publish, trial."""
+"""The audit's verbs: audit (run, table, plan, compare, live), publish, trial."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charter.contracts.files import writer_lock
-from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.verbs import Verbs
 
-__all__ = ["audit", "publish", "trial", "verbs"]
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
+    from charter.voice import Voice
 
-verbs = typer.Typer(help="Who it treats how: audits, board packs, public records, trials.")
+__all__ = ["verbs"]
 
-COUNCIL = Path("council")
-WORKSPACE = Path("workspace")
+verbs = Verbs("Who it treats how: audits, board packs, public records, trials.")
+audits = Verbs(
+    "Measure how a run, a scored table or what was issued treats each group: findings.json and the board pack.",
+    default="run",
+    example="sooner audit",
+)
+verbs.add_verbs("audit", audits, under="run")
+
 Run = Annotated[str, typer.Option("--run", help="The training run; the newest by default.")]
 
 
-@verbs.command("audit")
-def audit(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    run: Run = "",
-    scores: Annotated[
-        Path | None, typer.Option("--scores", help="Any scored table instead: CSV with a header, or Parquet.")
-    ] = None,
+@audits.add("run", example="sooner audit", locks=True)
+def audit_training_run(invocation: Invocation, run: Run = "") -> None:
+    """Measure how a training run (the newest by default) treats each group: what `sooner audit` alone does."""
+    from fairness_reports.publish.summary import told
+    from fairness_reports.whole_audit import audit
+
+    folder, document = audit(invocation, run or None)
+    invocation.report(document, f"{told(document)}\nThe board pack is {folder / 'report.html'}.")
+
+
+@audits.add(
+    "table",
+    example="sooner audit table scored.csv --score likelihood --label happened --group sex --capacity 200",
+    opens=False,
+)
+def audit_scored_table(
+    voice: Voice,
+    scores: Annotated[Path, typer.Argument(help="The scored table: CSV with a header, or Parquet.")],
     score: Annotated[str | None, typer.Option("--score", help="Its column of scores.")] = None,
     label: Annotated[str | None, typer.Option("--label", help="Its column of outcomes, 0 or 1.")] = None,
     group: Annotated[list[str] | None, typer.Option("--group", help="A column of groups; may be repeated.")] = None,
@@ -38,86 +51,63 @@ def audit(
     capacity: Annotated[int | None, typer.Option("--capacity", help="Selected: so many of the largest.")] = None,
     selected: Annotated[str | None, typer.Option("--selected", help="Selected: where this column is 1.")] = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="What the current release issued, and what came of it.")] = False,
-    compare: Annotated[
-        str, typer.Option("--compare", help="Ways to make gaps smaller, by this characteristic, with their cost.")
-    ] = "",
-    plan: Annotated[bool, typer.Option("--plan", help="Before training: the gaps that an audit could see.")] = False,
 ) -> None:
-    """Measure how a run, or any scored table, treats each group: findings.json and the board pack."""
-    if scores is not None:
-        from fairness_reports.audit.scored_table import TableQuestion, audit_table
-        from fairness_reports.publish.summary import told
-
-        question = TableQuestion(scores, tuple(group or ()), score, label, cluster, threshold, capacity, selected)
-        document = audit_table(question)
-        if as_json:
-            print(json.dumps(document, indent=1))
-        elif not quiet:
-            print(told(document))
-        return
-    if plan:
-        from fairness_reports.audit import audit_plan as planning
-
-        invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-        rows = planning.plan(invocation)
-        invocation.report({"plan": rows}, planning.told(rows))
-        return
-    if compare:
-        from fairness_reports.publish.comparison import compared
-
-        invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-        with writer_lock(invocation.workspace.root):
-            page, document = compared(invocation, compare, run or None)
-        invocation.report(document, f"The comparison is {page}; to use one of them is the board's recorded decision.")
-        return
-    if live:
-        from fairness_reports.publish.live_page import audit_live
-
-        invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-        with writer_lock(invocation.workspace.root):
-            page, document = audit_live(invocation)
-        invocation.report(document, f"What was issued is audited: {page}. Next: `sooner decide --live`.")
-        return
+    """Measure how any scored table treats each group, with none of our files: no council, no workspace."""
+    from fairness_reports.audit.scored_table import TableQuestion, audit_table
     from fairness_reports.publish.summary import told
-    from fairness_reports.whole_audit import audit as audit_run
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    with writer_lock(invocation.workspace.root):
-        folder, document = audit_run(invocation, run or None)
-    invocation.report(document, f"{told(document)}\nThe board pack is {folder / 'report.html'}.")
+    question = TableQuestion(scores, tuple(group or ()), score, label, cluster, threshold, capacity, selected)
+    document = audit_table(question)
+    voice.report(document, told(document))
 
 
-@verbs.command("publish")
-def publish(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+@audits.add("plan", example="sooner audit plan")
+def plan_audit(invocation: Invocation) -> None:
+    """Say before training which gaps an audit could see."""
+    from fairness_reports.audit import audit_plan
+
+    rows = audit_plan.plan(invocation)
+    invocation.report({"plan": rows}, audit_plan.told(rows))
+
+
+@audits.add("compare", example="sooner audit compare ethnicity", locks=True)
+def compare_mitigations(
+    invocation: Invocation,
+    characteristic: Annotated[str, typer.Argument(help="Whose gaps are to be smaller.")],
     run: Run = "",
 ) -> None:
+    """Compare ways to make a characteristic's gaps smaller, with what each costs."""
+    from fairness_reports.publish.comparison import compared
+
+    page, document = compared(invocation, characteristic, run or None)
+    invocation.report(document, f"The comparison is {page}; to use one of them is the board's recorded decision.")
+
+
+@audits.add("live", example="sooner audit live", locks=True)
+def audit_issued(invocation: Invocation) -> None:
+    """Measure what the current release issued, and what came of it."""
+    from fairness_reports.publish.live_page import audit_live
+
+    page, document = audit_live(invocation)
+    invocation.report(document, f"What was issued is audited: {page}. Next: `sooner decide --live`.")
+
+
+@verbs.add("publish", under="look", example="sooner publish", locks=True)
+def publish(invocation: Invocation, run: Run = "") -> None:
     """Write the public record of an audited run: what it is, how it treats each group, what cannot be seen."""
-    from fairness_reports.publish.record import publish as publish_record
+    from fairness_reports.publish import record
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    with writer_lock(invocation.workspace.root):
-        folder, record = publish_record(invocation, run)
-    left = len(record["left_to_write"])
-    invocation.report(record, f"{folder / 'record.md'} is written; {left} of {len(record['fields'])} fields are yours.")
+    folder, document = record.publish(invocation, run)
+    left = len(document["left_to_write"])
+    invocation.report(
+        document, f"{folder / 'record.md'} is written; {left} of {len(document['fields'])} fields are yours."
+    )
 
 
-@verbs.command("trial")
-def trial(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@verbs.add("trial", under="look", example="sooner trial --json")
+def trial(invocation: Invocation) -> None:
     """Compare later need between the arms of what was issued; or say that there is too little to tell."""
-    from fairness_reports.impact.trial import trial as compare
+    from fairness_reports.impact import trial as arms
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    found = compare(invocation)
-    invocation.report(found, found["sentence"])
+    result = arms.trial(invocation)
+    invocation.report(result, result["sentence"])

@@ -6,19 +6,19 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charter.contracts.files import read_json, writer_lock
-from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
-from charter.vault.log import FileLog
+from charter.verbs import Verbs
+
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
 
 __all__ = ["verbs"]
 
-verbs = typer.Typer(no_args_is_help=True, add_completion=False)
+verbs = Verbs("What was known, when, about whom the council may know it.")
 
-_COUNCIL, _WORKSPACE = Path("council"), Path("workspace")
 Extracts = Annotated[
     Path | None, typer.Option("--extracts", help="Where the services' deliveries lie; by default in the workspace.")
 ]
@@ -32,22 +32,13 @@ EngineName = Annotated[
 SparkMaster = Annotated[str, typer.Option("--master", help="Where Spark runs: local[*] or a cluster's URL.")]
 
 
-@verbs.command()
-def pull(
-    council: CouncilDir = _COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = _WORKSPACE,
-    extracts: Extracts = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@verbs.add("pull", under="run", example="sooner pull --extracts deliveries", locks=True)
+def pull(invocation: Invocation, extracts: Extracts = None) -> None:
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
-    from features.pull import pull as pull_snapshot
+    from features import pull as pulling
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    with writer_lock(invocation.workspace.root):
-        result = pull_snapshot(invocation, extracts=extracts)
-    made = "Pulled" if result.made else "Nothing new since"
+    result = pulling.pull(invocation, extracts=extracts)
+    beginning = "Pulled" if result.made else "Nothing new since"
     invocation.report(
         {
             "snapshot": result.snapshot,
@@ -59,41 +50,158 @@ def pull(
             "by_rule": result.by_rule,
             "by_file": result.by_file,
         },
-        f"{made} snapshot {result.snapshot}: {result.rows:,} rows of {len(result.by_file)} files, "
+        f"{beginning} snapshot {result.snapshot}: {result.rows:,} rows of {len(result.by_file)} files, "
         f"{result.quarantined:,} set apart (quarantine/{result.snapshot}.parquet).",
     )
 
 
-@verbs.command()
+links = Verbs(
+    "Find which records are one person, and review what is too close to call.", default="run", example="sooner link"
+)
+verbs.add_verbs("link", links, under="run")
+
+ReviewingRole = Annotated[str, typer.Option("--role", help="The role that reviews: names are shown to it, and logged.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why it reviews, for the log.")]
+
+
+@links.add("run", example="sooner link", locks=True)
+def link(invocation: Invocation) -> None:
+    """Find which records are one person, and who lived where: what `sooner link` alone does."""
+    _link_and_report(invocation)
+
+
+def _link_and_report(invocation: Invocation) -> None:
+    """Leave the canonical tables of the newest snapshot. The writer lock is the caller's."""
+    from dataclasses import asdict
+
+    from features.linking import link as linking
+
+    result = linking.link(invocation)
+    beginning = "Linked" if result.made else "Already linked"
+    invocation.report(
+        asdict(result),
+        f"{beginning} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
+        f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked. "
+        f"{result.for_review:,} pairs are too close to call: `sooner link review`.",
+    )
+
+
+@links.add(
+    "decide", example="sooner link decide 3f9c1a2b4c5d-9e01b7c2d3e4=same --role dpo --reason 'both seen'", locks=True
+)
+def decide_pairs(
+    invocation: Invocation,
+    sayings: Annotated[
+        list[str], typer.Argument(metavar="PAIR=SAYING...", help="PAIR=same, PAIR=different or PAIR=cannot_tell.")
+    ],
+    role: ReviewingRole = "",
+    reason: Reason = "",
+) -> None:
+    """Say in a role of pairs that are too close to call what they are, and link again."""
+    _file_sayings(invocation, sayings, role, reason)
+    _link_and_report(invocation)
+
+
+def _file_sayings(invocation: Invocation, sayings: Sequence[str], role: str, reason: str) -> None:
+    """File what a role says of pairs. The writer lock is the caller's."""
+    from features.linking import review
+
+    review.decide(invocation, sayings, role=role, reason=reason, log=_open_log(invocation, role))
+
+
+def _open_log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], object]:
+    from charter.vault.log import FileLog
+
+    log = FileLog(invocation.workspace.log)
+    return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
+
+
+@links.add("review", example="sooner link review --role dpo --reason 'weekly review' --top 10")
+def review_pairs(
+    invocation: Invocation,
+    of: Annotated[str, typer.Option("--of", help="Review the links of this person instead (a pseudonym).")] = "",
+    role: ReviewingRole = "",
+    reason: Reason = "",
+    top: Annotated[int, typer.Option("--top", help="How many pairs to list, the likeliest first.")] = 20,
+) -> None:
+    """List pairs too close to call side by side; a role at a terminal is asked about each, then they are linked again.
+
+    Without a role no more is shown than why they are close; as JSON never who they are.
+    """
+    from charter.contracts.files import writer_lock
+    from features.linking.review import pairs_of, shown, undecided
+
+    pairs = pairs_of(invocation.workspace, of) if of else undecided(invocation.workspace)
+    page = pairs[:top]
+    if invocation.as_json:
+        invocation.report({"pairs": len(pairs), "listed": [pair.document() for pair in page]}, "")
+        return
+    log = _open_log(invocation, role)
+    sides = shown(invocation, page, role=role, reason=reason, log=log) if role and page else None
+    asks, decisions = sides is not None and sys.stdin.isatty(), 0
+    for place, pair in enumerate(page):
+        weight = "" if pair.weight is None else f" ({pair.weight:.1f} bits)"
+        lines = [f"{pair.name}{weight}: {pair.evidence}"]
+        for side, services in enumerate(pair.services):
+            lines += [f"  {'AB'[side]}  {line}" for line in (sides[place][side] if sides else [", ".join(services)])]
+        invocation.report({}, "\n".join(lines))
+        answer = _ask_about_pair() if asks else ""
+        if answer == _STOP:
+            break
+        if answer:
+            with writer_lock(invocation.workspace.root):
+                _file_sayings(invocation, [f"{pair.name}={answer}"], role, reason)
+            decisions += 1
+    if not asks:
+        invocation.report(
+            {},
+            f"{len(pairs):,} pairs, {len(page):,} listed. "
+            "Say of each: `sooner link decide PAIR=same` (or different, cannot_tell) `--role ROLE --reason WHY`.",
+        )
+        return
+    invocation.report({}, f"{len(pairs):,} pairs, {decisions:,} decided." + (" Linking again." if decisions else ""))
+    if decisions:
+        with writer_lock(invocation.workspace.root):
+            _link_and_report(invocation)
+
+
+_STOP = "stop"
+_ANSWERS: Mapping[str, str] = {"s": "same", "d": "different", "c": "cannot_tell", "n": "", "q": _STOP}
+
+
+def _ask_about_pair() -> str:
+    """Ask what the reviewer says of the pair on the screen: a saying, nothing for the next pair, or to stop."""
+    question = "One person? s same, d different, c cannot tell; n next pair, q stop"
+    while (key := typer.prompt(question, default="n", show_default=False).strip().lower()[:1]) not in _ANSWERS:
+        typer.echo("Type one of s, d, c, n or q, then Enter.")
+    return _ANSWERS[key]
+
+
+@verbs.add("build", under="run", example="sooner build --as-of 2026-03-02 --purpose rank")
 def build(
-    council: CouncilDir = _COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = _WORKSPACE,
+    invocation: Invocation,
     snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
     as_of: AsOfDates = None,
     purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
     engine: EngineName = "engine",
     master: SparkMaster = "local[*]",
     plan: Annotated[bool, typer.Option("--plan", help="Say what would be made, and make nothing.")] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Build the matrix: every feature of every household in the cohort, as known at each date, as permitted now."""
-    from features.build import build as build_matrix
+    from charter.contracts.files import read_json, writer_lock
+    from features import build as building
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     days = [moment.date() for moment in as_of] if as_of else None
     if plan:
-        from features.build import Snapshot, question_of
         from features.estimate import estimate
 
-        opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
-        question, _ = question_of(invocation, opened, purpose, days)
-        found = estimate(question, opened.tables)
-        invocation.report(found.document(), found.text())
+        opened = building.Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+        question, _ = building.question_of(invocation, opened, purpose, days)
+        expected = estimate(question, opened.tables)
+        invocation.report(expected.document(), expected.text())
         return
     with writer_lock(invocation.workspace.root):
-        folder = build_matrix(
+        folder = building.build(
             invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master
         )
     manifest = read_json(folder / "manifest.json")
@@ -115,132 +223,25 @@ def build(
     )
 
 
-@verbs.command()
-def link(
-    council: CouncilDir = _COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = _WORKSPACE,
-    review: Annotated[
-        bool, typer.Option("--review", help="List pairs too close to call, and take what a role says of them.")
-    ] = False,
-    of: Annotated[str, typer.Option("--of", help="Review the links of this person instead (a pseudonym).")] = "",
-    say: Annotated[
-        list[str] | None,
-        typer.Option("--decide", help="PAIR=same, PAIR=different or PAIR=cannot_tell; may be given again."),
-    ] = None,
-    role: Annotated[str, typer.Option("--role", help="The role that reviews: names are shown to it, and logged.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why it reviews, for the log.")] = "",
-    top: Annotated[int, typer.Option("--top", help="How many pairs to list, the likeliest first.")] = 20,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Find which records are one person, and who lived where; leave the canonical tables."""
-    from dataclasses import asdict
-
-    from features.linking.link import link as link_snapshot
-
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    if (review or of) and not say and not _review(invocation, of, role, reason, top):
-        return
-    with writer_lock(invocation.workspace.root):
-        if say:
-            _decide(invocation, say, role, reason)
-        result = link_snapshot(invocation)
-    made = "Linked" if result.made else "Already linked"
-    invocation.report(
-        asdict(result),
-        f"{made} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
-        f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked. "
-        f"{result.for_review:,} pairs are too close to call: `sooner link --review`.",
-    )
-
-
-def _log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], object]:
-    log = FileLog(invocation.workspace.log)
-    return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
-
-
-def _decide(invocation: Invocation, said: Sequence[str], role: str, reason: str) -> None:
-    """File what a role says of pairs. The writer lock is the caller's."""
-    from features.linking.review import decide
-
-    decide(invocation, said, role=role, reason=reason, log=_log(invocation, role))
-
-
-def _review(invocation: Invocation, of: str, role: str, reason: str, top: int) -> bool:
-    """Print pairs side by side: without a role no more than why they are close; as JSON never who they are.
-
-    A role at a terminal is asked about each pair as it is shown. Return whether anything was said of one.
-    """
-    from features.linking.review import pairs_of, shown, undecided
-
-    found = pairs_of(invocation.workspace, of) if of else undecided(invocation.workspace)
-    listed = found[:top]
-    if invocation.as_json:
-        invocation.report({"pairs": len(found), "listed": [one.document() for one in listed]}, "")
-        return False
-    sides = shown(invocation, listed, role=role, reason=reason, log=_log(invocation, role)) if role and listed else None
-    asks, said = sides is not None and sys.stdin.isatty(), 0
-    for place, one in enumerate(listed):
-        weight = "" if one.weight is None else f" ({one.weight:.1f} bits)"
-        lines = [f"{one.name}{weight}: {one.evidence}"]
-        for side, services in enumerate(one.services):
-            lines += [f"  {'AB'[side]}  {line}" for line in (sides[place][side] if sides else [", ".join(services)])]
-        invocation.report({}, "\n".join(lines))
-        answer = _answer() if asks else ""
-        if answer == _STOP:
-            break
-        if answer:
-            with writer_lock(invocation.workspace.root):
-                _decide(invocation, [f"{one.name}={answer}"], role, reason)
-            said += 1
-    if asks:
-        invocation.report({}, f"{len(found):,} pairs, {said:,} decided." + (" Linking again." if said else ""))
-        return said > 0
-    invocation.report(
-        {},
-        f"{len(found):,} pairs, {len(listed):,} listed. "
-        "Say of each: `sooner link --decide PAIR=same` (or different, cannot_tell) `--role ROLE --reason WHY`.",
-    )
-    return False
-
-
-_STOP = "stop"
-_ANSWERS: Mapping[str, str] = {"s": "same", "d": "different", "c": "cannot_tell", "n": "", "q": _STOP}
-
-
-def _answer() -> str:
-    """Ask what the reviewer says of the pair on the screen: a saying, nothing for the next pair, or to stop."""
-    asked = "One person? s same, d different, c cannot tell; n next pair, q stop"
-    while (key := typer.prompt(asked, default="n", show_default=False).strip().lower()[:1]) not in _ANSWERS:
-        typer.echo("Type one of s, d, c, n or q, then Enter.")
-    return _ANSWERS[key]
-
-
-@verbs.command()
+@verbs.add("explain", under="look", example="sooner explain 5f1c0e7a9b3d absences_6m 2026-03-02")
 def explain(
+    invocation: Invocation,
     entity: Annotated[str, typer.Argument(help="The household's or person's pseudonym.")],
     feature: Annotated[str, typer.Argument(help="The feature's name.")],
     as_of: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The as-of date.")],
-    council: CouncilDir = _COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = _WORKSPACE,
     snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
     purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Print the very rows behind one value, and those that were not used with why."""
     from features.build import Snapshot, question_of
-    from features.engines.explanation import explain as explain_value
+    from features.engines import explanation
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
     question, _ = question_of(invocation, opened, purpose, [as_of.date()])
-    found = explain_value(question, opened.tables, entity, feature)
-    lines = [f"{found.feature.reason.format(value=found.text)} ({found.feature.name}, as of {found.as_of})"]
-    lines.append(f"Members: {len(found.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in found.seen.items()))
-    for line in found.lines:
+    value = explanation.explain(question, opened.tables, entity, feature)
+    lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
+    lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
+    for line in value.lines:
         event, day = line.event, question.day_of(line.event.valid_at)
         amount = "" if event.amount is None else f", {event.amount / 10_000:g}"
         detail = f", {event.detail}" if event.detail else ""
@@ -248,27 +249,21 @@ def explain(
             f"  {'+' if line.used else '-'} {day} {event.signal}{detail}{amount} "
             f"(known {question.day_of(event.known_at)}, person {event.person_id}): {line.why}"
         )
-    invocation.report(found.document(), "\n".join(lines))
+    invocation.report(value.document(), "\n".join(lines))
 
 
-@verbs.command()
+@verbs.add("clean", under="look after", example="sooner clean --keep 5", locks=True)
 def clean(
+    invocation: Invocation,
     keep: Annotated[int, typer.Option("--keep", help="How many of the newest snapshots stay.")] = 3,
-    council: CouncilDir = _COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = _WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Remove old snapshots, with what the vault and the quarantine hold of them."""
     from dataclasses import asdict
 
-    from features.intake.clean import clean as clean_store
+    from features.intake import clean as cleaning
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
-    with writer_lock(invocation.workspace.root):
-        cleaned = clean_store(invocation, keep=keep)
+    result = cleaning.clean(invocation, keep=keep)
     invocation.report(
-        asdict(cleaned),
-        f"{len(cleaned.removed)} snapshots removed, {len(cleaned.kept)} kept: {', '.join(cleaned.kept)}.",
+        asdict(result),
+        f"{len(result.removed)} snapshots removed, {len(result.kept)} kept: {', '.join(result.kept)}.",
     )

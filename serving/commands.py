@@ -6,34 +6,29 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from charter.errors import UsageError
-from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.verbs import Verbs
 
-__all__ = ["serve", "trace", "upgrade", "verbs", "verify_log"]
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
 
-verbs = typer.Typer(help="Who to visit first, and why: the service, its log, and whom a fault touched.")
+__all__ = ["serve", "verbs"]
 
-COUNCIL = Path("council")
-WORKSPACE = Path("workspace")
+verbs = Verbs("Who to visit first, and why: the service, its log, and whom a fault touched.")
 
 
-@verbs.command("serve")
+@verbs.add("serve", under="run", example="sooner serve --port 3000")
 def serve(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    invocation: Invocation,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 3000,
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
 ) -> None:
     """Serve the casework pages and the API until stopped."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     from serving.web.serve import command, environment
 
     settings = environment(invocation, workers=workers)
@@ -46,23 +41,28 @@ def serve(
     os.execve(sys.executable, command(host, port, workers), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
 
 
-@verbs.command("check-residence")
+@verbs.add("print-list", under="look", example="sooner print-list north")
+def print_list(invocation: Invocation, team: Annotated[str, typer.Argument(help="The team, by its id.")]) -> None:
+    """Print a team's list on paper, numbered and logged, for the day the network is down."""
+    from serving.casework.printing import printed
+
+    print(printed(invocation, team))
+
+
+@verbs.add(
+    "check-residence", under="rights", example="sooner check-residence --says question.json --role resident_desk"
+)
 def check_residence(
+    invocation: Invocation,
     says: Annotated[
         Path, typer.Option("--says", help="The question as a JSON file; - for standard input. Never in options.")
     ],
     role: Annotated[str, typer.Option("--role", help="The role that asks.")] = "resident_desk",
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Say whether a person is resident at an address: yes, no or can't tell, and nothing else; logged.
 
     The question: {"forename": ..., "surname": ..., "birth_date": "1980-02-01", "uprn": ..., "asked_by": a service}.
     """
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     from charter.vault.residence_check import Question
     from serving.desk import Desk
     from serving.identity import Identity
@@ -81,20 +81,15 @@ def check_residence(
     invocation.report({"answer": answered}, answered)
 
 
-@verbs.command("trace")
+@verbs.add("trace", under="look", example="sooner trace --feed housing")
 def trace(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    invocation: Invocation,
     feed: Annotated[str, typer.Option(help="A service whose data was at fault.")] = "",
     feature: Annotated[str, typer.Option(help="A feature that was at fault.")] = "",
     bundle: Annotated[str, typer.Option(help="A bundle that was at fault.")] = "",
     snapshot: Annotated[str, typer.Option(help="A snapshot that was at fault.")] = "",
 ) -> None:
     """Say whom a fault touched: the referrals that a feed, feature, bundle or snapshot had a part in."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     given = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
     if not any(given.values()):
         raise UsageError("a trace needs something to follow.", "Add --feed, --feature, --bundle or --snapshot.")
@@ -107,17 +102,12 @@ def trace(
     )
 
 
-@verbs.command("upgrade")
+@verbs.add("upgrade", under="look after", example="sooner upgrade --plan")
 def upgrade(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    invocation: Invocation,
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would change.")] = False,
 ) -> None:
     """Bring the casework database to the newest form, after copies; check that all the rest still reads and serves."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     from serving.upgrade import planned, upgraded
 
     steps = planned(invocation)
@@ -130,16 +120,11 @@ def upgrade(
     )
 
 
-@verbs.command("verify-log")
+@verbs.add("verify-log", under="look after", example="sooner verify-log")
 def verify_log(
-    council: CouncilDir = COUNCIL,
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = WORKSPACE,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    invocation: Invocation,
 ) -> None:
     """Check that no entry of the audit logs was edited, removed or moved; exit 11 names the first that was."""
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     from serving.trace import verified
 
     counts = verified(invocation)

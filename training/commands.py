@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charter.contracts.files import writer_lock
-from charter.invocation import AsJson, CouncilDir, Invocation, ProgrammeName, Quiet, WorkspaceDir
+from charter.verbs import Verbs
 
 if TYPE_CHECKING:
+    from charter.invocation import Invocation
     from training.run import Run
 
 __all__ = ["verbs"]
 
-verbs = typer.Typer(no_args_is_help=True)
+verbs = Verbs("Which model, and how good: folds, baselines, LightGBM, figures at capacity, MLflow.")
 
 
-@verbs.callback()
-def _room() -> None:
-    """Which model, and how good: folds, baselines, LightGBM, figures at capacity, MLflow."""
-
-
-@verbs.command()
+@verbs.add("train", under="run", example="sooner train --search")
 def train(
-    council: CouncilDir = Path("council"),
-    programme: ProgrammeName = "",
-    workspace: WorkspaceDir = Path("workspace"),
+    invocation: Invocation,
     plan: Annotated[bool, typer.Option("--plan", help="Print the folds and stop.")] = False,
     search: Annotated[
         bool, typer.Option("--search", help="Search LightGBM's settings first, within the budget of [search].")
@@ -36,19 +28,17 @@ def train(
     studies: Annotated[
         bool, typer.Option("--studies", help="Train again without system responses and without each service.")
     ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
     from training.models.planning import describe_fold, make_plan
     from training.report.terminal import summarise_run, tabulate_folds, tabulate_studies
 
-    invocation = Invocation.open(council, programme, workspace, as_json, quiet)
     if plan:
         planned = make_plan(invocation)
         folds = [describe_fold(*both) for both in zip(planned.folds, planned.counts, strict=True)]
         invocation.report({"folds": folds, "left_out": list(planned.unchanging)}, tabulate_folds(folds))
         return
+    from charter.contracts.files import writer_lock
     from training.experiment import train_models
 
     with writer_lock(invocation.workspace.root):

@@ -44,7 +44,7 @@ class Workspace:
 
     @property
     def judgements(self) -> Path:
-        """What people said of pairs of records (`sooner link --review`): pseudonyms and roles alone."""
+        """What people said of pairs of records (`sooner link review`): pseudonyms and roles alone."""
         return self.root / "link_judgements.jsonl"
 
     @property

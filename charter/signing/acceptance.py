@@ -150,5 +150,5 @@ def issued(invocation: Invocation) -> Path:
     run = str(read_json(release / "manifest.json")["run"])
     folder = invocation.workspace.audit / run / "live"
     if not (folder / "findings.json").exists():
-        raise DataError("what the release issued has not been audited.", "Run `sooner audit --live`.")
+        raise DataError("what the release issued has not been audited.", "Run `sooner audit live`.")
     return folder

@@ -1,6 +1,6 @@
 """The audit of any scored table: one CSV or Parquet file, and which of its columns are what. None of our other files.
 
-    sooner audit --scores scored.csv --score risk_score --label happened --group sex --group ethnicity --capacity 500
+    sooner audit table scored.csv --score risk_score --label happened --group sex --group ethnicity --capacity 500
 
 Selection is by `--capacity K` (the K largest scores; equals by a lottery of row numbers), `--threshold X` (scores of X
 and more) or `--selected COL` (a column of 0 and 1). Without `--label` only shares selected are measured; without

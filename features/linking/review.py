@@ -175,7 +175,7 @@ def _reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
     if len(beginning) < _SHORTEST or len(found) != 1:
         raise UsageError(
             f"{beginning!r} is the beginning of {'no' if not found else 'more than one'} reference.",
-            f"Give {_SHORTEST} digits or more of a pseudonym, as `sooner link --review` prints them.",
+            f"Give {_SHORTEST} digits or more of a pseudonym, as `sooner link review` prints them.",
         )
     return str(found[0][0])
 

@@ -15,7 +15,7 @@ def test_every_way_is_beside_the_plain_model_with_its_cost(own_workspace: Path) 
     folder = pointed(workspace.audit)
     assert folder is not None
     before = (folder / "findings.json").read_bytes()
-    ran = run_sooner("audit", "--compare", "ethnicity", "--workspace", str(own_workspace))
+    ran = run_sooner("audit", "compare", "ethnicity", "--workspace", str(own_workspace))
     assert ran.code == 0, ran.err
     rows = read_json(folder / "compare.json")["findings"]
     by = {(row["at"], row["measure"], row["group"]): row for row in rows}

@@ -115,7 +115,7 @@ def test_sign_and_suspend_say_what_they_did(options: list[str]) -> None:
     out, _ = run(["suspend", "--role", "chief_data_officer", "--reason", "A feed repeats itself.", "--json", *options])
     suspension = json.loads(out)["suspension"]
     assert json.loads(out)["name"] == "early_help"
-    out, _ = run(["suspend", "--role", "chief_data_officer", "--resume", suspension, *options])
+    out, _ = run(["resume", "--role", "chief_data_officer", suspension, *options])
     assert "One more role must" in out
-    out, _ = run(["suspend", "--role", "data_protection_officer", "--resume", suspension, *options])
+    out, _ = run(["resume", "--role", "data_protection_officer", suspension, *options])
     assert "It is resumed" in out

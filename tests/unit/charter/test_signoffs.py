@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from charter.commands import decide_run
 from charter.contracts.files import file_digest, point, read_json, write_json
 from charter.errors import (
     BlockedError,
@@ -24,6 +23,7 @@ from charter.errors import (
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
 from charter.signing.acceptance import sign_as
+from charter.signing.decisions import decide_run
 from charter.signing.signoffs import SignOff, add, charter_signoffs, expiry, missing, read, require, today
 from charter.vault.log import FileLog, verify
 

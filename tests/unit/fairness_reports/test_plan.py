@@ -34,7 +34,7 @@ def test_the_plan_is_the_same_twice_and_told_in_words(shared_world: Any) -> None
 
 def test_the_verb_prints_it(shared_world: Any) -> None:
     options = ["--council", str(shared_world.council), "--workspace", str(shared_world.workspace)]
-    done = CliRunner().invoke(verbs, ["audit", "--plan", "--json", *options])
+    done = CliRunner().invoke(verbs, ["audit", "plan", "--json", *options])
     assert done.exit_code == 0, done.exception
     assert json.loads(done.stdout)["plan"][0]["gate"] == "missed_help_ethnicity"
 

@@ -14,10 +14,10 @@ import pytest
 from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
-from charter.commands import decide_run
 from charter.contracts import check_document
 from charter.contracts.files import pointed, read_json
 from charter.errors import DataError
+from charter.signing.decisions import decide_run
 from fairness_reports.audit.explaining.explanations import Explained, agreement, by_service, explain
 from fairness_reports.audit.run_findings import SEED, gather
 from fairness_reports.commands import verbs

@@ -123,7 +123,7 @@ def test_an_empty_score_or_selection_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_verb_prints_json_or_lines(scored: Path) -> None:
-    words = ["audit", "--scores", str(scored), "--score", "score", "--label", "happened", "--group", "part"]
+    words = ["audit", "table", str(scored), "--score", "score", "--label", "happened", "--group", "part"]
     done = CliRunner().invoke(verbs, [*words, "--capacity", "300", "--json"])
     assert done.exit_code == 0
     check_document("findings", json.loads(done.stdout))

@@ -136,7 +136,7 @@ def test_at_a_terminal_a_reviewer_is_asked_about_each_pair(town: Town) -> None:
     housing(town, "Ada").pull()
     town.link()
     assert people(town) == 1
-    words = ["link", "--of", links(town)[0], "--role", "resident_desk", "--reason", "they rang"]
+    words = ["link", "review", "--of", links(town)[0], "--role", "resident_desk", "--reason", "they rang"]
     places = ["--council", str(town.council), "--workspace", str(town.invocation.workspace.root)]
     keyboard, terminal = pty.openpty()
     os.write(keyboard, b"x\nd\n")
@@ -222,7 +222,7 @@ def test_the_list_for_scripts_names_nobody_whoever_asks(borough_town: Town) -> N
     workspace = borough_town.invocation.workspace
     words = [
         "link",
-        "--review",
+        "review",
         "--workspace",
         str(workspace.root),
         "--council",

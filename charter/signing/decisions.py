@@ -1,0 +1,70 @@
+"""Deciding on an audit, and opening the second gate: what `decide` and `promote live` do, for whoever calls them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from charter.contracts import check_document
+from charter.contracts.files import file_digest, pointed, read_json, write_json
+from charter.errors import DataError
+from charter.invocation import Invocation
+from charter.rules import scenarios
+from charter.rules.gate import decide
+from charter.rules.policy import Policy
+from charter.signing import suspensions
+from charter.signing.acceptance import audited, issued
+from charter.signing.second_gate import open_live
+from charter.signing.signoffs import read, require, today
+from charter.vault.log import FileLog
+
+__all__ = ["decide_run", "go_live"]
+
+
+def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> dict[str, Any]:
+    """Decide on one run (the newest audited by default), leave `decision.json` beside its findings, and return it.
+
+    With `live`, on what the current release issued; where that is blocked, the programme is suspended at once.
+    """
+    folder = audited(invocation, run, live=live)
+    findings = read_json(folder / "findings.json")
+    check_document("findings", findings)
+    day = today(invocation)
+    policy = Policy.load(invocation.council.folder / "charter.toml", day)
+    earlier = [
+        read_json(path)
+        for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
+        if path.parent != folder and not live
+    ]
+    decision = decide(
+        findings,
+        policy,
+        day,
+        findings_sha256=file_digest(folder / "findings.json"),
+        earlier=earlier,
+        red_lines=scenarios.of_council(invocation.council.folder, policy),
+    )
+    check_document("decision", decision)
+    write_json(folder / "decision.json", decision)
+    if live and decision["decision"] == "block":
+        path = suspensions.breach(invocation.workspace, decision["sentence"])
+        log = FileLog(invocation.workspace.log)
+        log.append(actor="command", role=suspensions.GATE, action="suspend", subject=path.stem)
+    return decision
+
+
+def go_live(invocation: Invocation) -> tuple[str, date]:
+    """Open the second gate for the current release; return it and the day on which the next decision is due.
+
+    Raises what `signoffs.require` raises, and DataError where another model was promoted since the audit.
+    """
+    folder = issued(invocation)
+    release = read_json((pointed(invocation.workspace.release) or folder) / "manifest.json")
+    decision = require(invocation, folder, synthetic=bool(release["synthetic"]), live=True)
+    if read_json(folder / "findings.json")["inputs"].get("model.lgb") != release["model_sha256"]:
+        raise DataError("another model was promoted since this audit.", "Run `sooner audit live` again.")
+    sha256 = file_digest(folder / "decision.json")
+    until = min(signoff.expires for signoff in read(folder / "signoffs.toml") if signoff.sha256 == sha256)
+    open_live(invocation.workspace, release["id"], decision, sha256, until)
+    FileLog(invocation.workspace.log).append(actor="command", role="", action="go live", subject=release["id"])
+    return str(release["id"]), until

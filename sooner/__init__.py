@@ -1,0 +1,88 @@
+"""The `sooner` command: mounts each room's verbs; `run`, `demo` and `doctor` only put them in order.
+
+Exit codes: 0 done, 2 usage, 10 definition, 11 data, 12 charter or permission, 13 blocked, 14 sign-off missing or
+expired, 15 referred to the board; 130 stopped by Ctrl-C, as in every shell.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+__all__ = ["main"]
+
+# Quiet, offline and pickle-free, whoever runs it and however.
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "BENTOML_DO_NOT_TRACK": "True",
+}
+
+_STOPPED = 130
+
+
+def main() -> None:
+    """Run the command line; print one clear sentence and leave with its exit code when something is refused."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    stops: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        code = _answer(sys.argv[1:])
+    except Exception:
+        # A library may turn Ctrl-C into an error of its own, as DuckDB does.
+        if not stops:
+            raise
+        code = _STOPPED
+    # What is done is done: a Ctrl-C while Python tidies up changes nothing any more.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if code == _STOPPED:
+        _refuse("stopped before the end; what was there before is unchanged.", "Run it again.", code)
+        # Where the interrupt came through an exec of text (a library being imported), Python remembers it and dies of
+        # the signal instead of leaving with our code; so leave at once.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _answer(words: list[str]) -> int:
+    """Run the command line and return its exit code; what is refused on purpose has been said by then."""
+    # Here and not above: an interrupt while a library is imported is an interrupt of the command.
+    try:
+        import typer
+
+        from charter.errors import SoonerError, UsageError
+        from sooner.command import make_command
+        from sooner.old_spellings import respell
+
+        respelt, note = respell(words)
+        if note:
+            print(f"sooner: {note}", file=sys.stderr)
+        try:
+            code = make_command().main(respelt, prog_name="sooner", standalone_mode=False)
+        except SoonerError as error:
+            return _refuse(error.message, error.next_step, error.exit_code)
+        except typer.Abort:
+            return _STOPPED
+        except typer.TyperException as error:
+            return _refuse(
+                error.format_message(), "See `sooner --help`, or `sooner VERB --help`.", UsageError.exit_code
+            )
+    except KeyboardInterrupt:
+        return _STOPPED
+    return code if isinstance(code, int) else 0
+
+
+def _refuse(sentence: str, next_step: str, code: int) -> int:
+    print(f"sooner: {sentence}", file=sys.stderr)
+    if next_step:
+        print(f"  next: {next_step}", file=sys.stderr)
+    return code

@@ -1,0 +1,153 @@
+"""The verbs that put the rooms in order: run, demo, promote, rank, reproduce, doctor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from charter.verbs import Verbs
+
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
+
+__all__ = ["verbs"]
+
+verbs = Verbs("The whole path, and what is missing here.")
+
+AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The list's date (YYYY-MM-DD).")]
+
+
+@verbs.add("demo", under="start", example="sooner demo --households 3000 --seed 2 --no-serve")
+def demo(
+    invocation: Invocation,
+    households: Annotated[int, typer.Option(help="How many homes the borough has.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same borough.")] = 1,
+    unfair: Annotated[str, typer.Option(help="Record less of one group at equal need: signals, labels or both.")] = "",
+    variant: Annotated[str, typer.Option(help="standard, or points: a points list is as good as any model.")] = (
+        "standard"
+    ),
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop before serving.")] = False,
+) -> None:
+    """Make a fictional borough, take it from extracts to worklist with sign-offs marked `demo`, and serve it."""
+    from serving.commands import serve
+    from sooner.demo import play_demo
+
+    play_demo(invocation, households=households, seed=seed, unfair=unfair, variant=variant)
+    if not no_serve:
+        serve(invocation)
+
+
+@verbs.add("doctor", under="start", example="sooner doctor --workspace workspace")
+def doctor(invocation: Invocation) -> None:
+    """Say what is missing here and the exact command that brings it."""
+    from charter.machine.doctor import examine
+
+    checks = examine(invocation)
+    lines = [f"{'ok     ' if check.found else 'MISSING'}  {check.title:<34} {check.note}" for check in checks]
+    invocation.report({"checks": [check.document() for check in checks]}, "\n".join(lines))
+
+
+@verbs.add("run", under="run", example="sooner run --council council --workspace workspace", locks=True)
+def run(
+    invocation: Invocation,
+    no_model: Annotated[
+        bool, typer.Option("--no-model", help="The single view, the points list and the need map; where to start.")
+    ] = False,
+) -> None:
+    """Pull, link, build, train, audit, decide; where the gate passes and sign-offs are there, promote and rank."""
+    from charter.errors import BlockedError
+    from sooner.path import board_pack, issue_lists, judge_model, prepare_snapshot, start_without_model
+
+    prepare_snapshot(invocation)
+    if no_model:
+        folder = start_without_model(invocation)
+        invocation.report({"folder": str(folder)}, f"{folder}/ has the single view, the points list and the need map.")
+        return
+    decision = judge_model(invocation)
+    if decision["decision"] == "block":
+        raise BlockedError(decision["sentence"], f"Read {board_pack(invocation)}.")
+    result = issue_lists(invocation)
+    invocation.report(result.document(), result.sentence())
+
+
+promoting = Verbs(
+    "Make the newest audited model the champion and bundle it for serving; refuse without decision and sign-offs.",
+    default="candidate",
+    example="sooner promote",
+)
+verbs.add_verbs("promote", promoting, under="decide")
+
+
+@promoting.add("candidate", example="sooner promote", locks=True)
+def promote_candidate(invocation: Invocation) -> None:
+    """Make the newest audited model the champion and bundle it for serving: what `sooner promote` alone does."""
+    _promote(invocation, rollback=False)
+
+
+@promoting.add("rollback", example="sooner promote rollback", locks=True)
+def promote_rollback(invocation: Invocation) -> None:
+    """Serve the release before this one again."""
+    _promote(invocation, rollback=True)
+
+
+def _promote(invocation: Invocation, *, rollback: bool) -> None:
+    from sooner.path import promote_model
+
+    bundle = promote_model(invocation, rollback=rollback)
+    invocation.report(
+        {"bundle": bundle.name, "folder": str(bundle)},
+        f"{bundle} is what lists are made with now; nobody is shown one before `sooner promote live`.",
+    )
+
+
+@promoting.add("live", example="sooner promote live", locks=True)
+def promote_live(invocation: Invocation) -> None:
+    """Take the release through the second gate: let its lists be seen."""
+    from charter.signing.decisions import go_live
+
+    release, until = go_live(invocation)
+    invocation.report(
+        {"release": release, "until": until.isoformat()},
+        f"Lists of {release} may be seen until {until}; before then the next decision is due.",
+    )
+
+
+@verbs.add("rank", under="run", example="sooner rank --as-of 2026-03-02", locks=True)
+def rank(
+    invocation: Invocation,
+    as_of: AsOf = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="A manager asks for a new list before this one ends.")] = (
+        False
+    ),
+    engine: Annotated[str, typer.Option("--engine", help="engine, or spark: many machines, the same list.")] = "engine",
+    master: Annotated[
+        str, typer.Option("--master", help="Where Spark runs: local[*] or a cluster's URL.")
+    ] = "local[*]",
+) -> None:
+    """Build the matrix of one date and issue each team's worklist from it, within its capacity and offer of help."""
+    from sooner.path import rank_day
+
+    day = as_of.date() if as_of else None
+    result = rank_day(invocation, day, refresh=refresh, engine=engine, master=master)
+    invocation.report(result.document(), result.sentence())
+
+
+@verbs.add("reproduce", under="look", example="sooner reproduce pr4b1f8e2a9c07d35", locks=True)
+def reproduce(
+    invocation: Invocation,
+    name: Annotated[str, typer.Argument(metavar="REFERRAL", help="A referral's id, or a training run's.")],
+) -> None:
+    """Make a past referral or model again: the same bytes, or exit 12 naming what was withdrawn since."""
+    from sooner.path import reproduce_result
+
+    result, snapshot = reproduce_result(invocation, name)
+    if not snapshot:
+        invocation.report(
+            {"run": name, "same": True, "bytes": len(result)}, f"{name}: the same model, {len(result):,} bytes."
+        )
+    elif invocation.as_json:
+        print(result.decode())
+    else:
+        invocation.report({}, f"{name}: the same {len(result):,} bytes, from snapshot {snapshot}.")

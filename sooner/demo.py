@@ -1,0 +1,104 @@
+"""The demo: a fictional borough from extracts to worklist, with sign-offs marked `demo`, through both gates."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from charter.contracts.files import pointed, read_json, writer_lock
+from charter.errors import BlockedError, UsageError
+from charter.invocation import Invocation
+from charter.rules.policy import Policy
+from charter.signing.acceptance import sign_as
+from charter.signing.decisions import decide_run, go_live
+from charter.signing.signoffs import today
+from sooner.path import board_pack, judge_model, prepare_snapshot, promote_model, rank_day, snapshot_day, time_step
+
+if TYPE_CHECKING:
+    from serving.ranking.worklist import RankResult
+
+__all__ = ["play_demo"]
+
+
+def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str, variant: str) -> None:
+    """Make a borough and take it to today's worklist, then say where everything is.
+
+    Takes the writer lock itself, and lets it go before anything is served. Raises UsageError where the workspace holds
+    real data, BlockedError where a gate says block.
+    """
+    from borough.synth import make, steps
+
+    _refuse_real_data(invocation)
+    began = time.perf_counter()
+    invocation.say(f"A borough of {households:,} homes, seed {seed}, in {invocation.workspace.root}/")
+    with writer_lock(invocation.workspace.root):
+        with time_step(invocation, "synth"), invocation.progress("Making a borough", steps()) as progress:
+            make(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
+        _sign_as_all(invocation, "charter")
+        prepare_snapshot(invocation)
+        decision = judge_model(invocation)
+        invocation.say(f"The gate: {decision['decision']}. {decision['sentence']}")
+        if decision["decision"] == "block":
+            raise BlockedError(decision["sentence"], f"Read {board_pack(invocation)}.")
+        _sign_as_all(invocation, "decision")
+        with time_step(invocation, "promote"):
+            promote_model(invocation)
+        with time_step(invocation, "shadow"):
+            result = _live_through_shadow(invocation)
+    places = _list_places(invocation)
+    seconds = time.perf_counter() - began
+    lines = "\n".join(f"  {what:<11} {where}" for what, where in places.items())
+    invocation.report(
+        {"seconds": round(seconds, 1), "decision": decision["decision"], **places, **result.document()},
+        f"{result.sentence()}\nDone in {seconds:.0f} s.\n{lines}",
+    )
+
+
+def _live_through_shadow(invocation: Invocation) -> RankResult:
+    """Play the shadow weeks up to today: lists that nobody sees, the second gate, `demo` sign-offs; then today's.
+
+    A demo's lists are few: of the first day, the middle and the end, a week ago, rather than of each week.
+    """
+    from fairness_reports.publish.live_page import audit_live
+
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    last = snapshot_day(invocation)
+    weeks = policy.live.shadow_weeks
+    for before in (weeks, weeks // 2, 0):
+        day = last - timedelta(weeks=before + 1)
+        rank_day(invocation, day, now=invocation.council.midnight(day))
+    audit_live(invocation)
+    decision = decide_run(invocation, live=True)
+    invocation.say(f"The second gate: {decision['decision']}. {decision['sentence']}")
+    if decision["decision"] == "block":
+        raise BlockedError(decision["sentence"], "Nobody is shown a list. Read findings.json in the audit's live/.")
+    _sign_as_all(invocation, "decision", live=True)
+    go_live(invocation)
+    return rank_day(invocation)
+
+
+def _refuse_real_data(invocation: Invocation) -> None:
+    newest = pointed(invocation.workspace.store)
+    if newest is not None and not read_json(newest / "manifest.json")["synthetic"]:
+        raise UsageError(
+            f"{invocation.workspace.root} holds a snapshot of real data.", "Name another folder with --workspace."
+        )
+
+
+def _sign_as_all(invocation: Invocation, what: str, *, live: bool = False) -> None:
+    """Sign `what` as each role that must, marked `demo`: that opens synthetic data and nothing else."""
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    for role in policy.signers(what):
+        sign_as(invocation, role.id, what, demo=True, live=live)
+
+
+def _list_places(invocation: Invocation) -> dict[str, str]:
+    tracking = os.environ.get("MLFLOW_TRACKING_URI", invocation.workspace.tracking_uri)
+    worklist = pointed(invocation.workspace.worklist) or invocation.workspace.worklist
+    return {
+        "worklist": f"{worklist}/ and, while serving, http://127.0.0.1:3000/",
+        "board pack": str(board_pack(invocation)),
+        "MLflow": f"make ui WORKSPACE={invocation.workspace.root} (or: mlflow ui --backend-store-uri {tracking})",
+    }

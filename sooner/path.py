@@ -1,0 +1,196 @@
+"""The path from extracts to worklist: what `run`, `demo` and the single verbs put in order, room by room."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from charter.contracts.files import pointed, read_json
+from charter.council.register import Register
+from charter.invocation import Invocation
+from charter.rules.assessments import require_assessments
+from charter.rules.policy import Policy
+from charter.signing.second_gate import in_shadow
+from charter.signing.signoffs import today
+from charter.vault.rights_ledger import withdrawn_since
+
+if TYPE_CHECKING:
+    from serving.ranking.worklist import RankResult
+
+__all__ = [
+    "board_pack",
+    "issue_lists",
+    "judge_model",
+    "prepare_snapshot",
+    "promote_model",
+    "rank_day",
+    "reproduce_result",
+    "snapshot_day",
+    "start_without_model",
+    "time_step",
+]
+
+
+@contextmanager
+def time_step(invocation: Invocation, name: str) -> Iterator[None]:
+    """Say which step ended, and how long it took."""
+    began = time.perf_counter()
+    yield
+    invocation.say(f"  {name:<8} {time.perf_counter() - began:6.1f} s")
+
+
+def prepare_snapshot(invocation: Invocation) -> None:
+    """Pull what the services sent, and link it."""
+    from features.linking.link import link
+    from features.pull import pull
+
+    with time_step(invocation, "pull"):
+        pull(invocation)
+    with time_step(invocation, "link"):
+        link(invocation)
+
+
+def judge_model(invocation: Invocation) -> dict[str, Any]:
+    """Build, train, audit and decide; return the decision, whatever it is."""
+    from charter.signing.decisions import decide_run
+    from fairness_reports.whole_audit import audit
+    from features.build import build
+    from training.experiment import train_models
+
+    with time_step(invocation, "build"):
+        build(invocation)
+    with time_step(invocation, "train"):
+        train_models(invocation)
+    with time_step(invocation, "audit"):
+        audit(invocation)
+    with time_step(invocation, "decide"):
+        return decide_run(invocation)
+
+
+def issue_lists(invocation: Invocation) -> RankResult:
+    """Promote the audited model and rank the newest day that the snapshot can speak for."""
+    with time_step(invocation, "promote"):
+        promote_model(invocation)
+    with time_step(invocation, "rank"):
+        return rank_day(invocation)
+
+
+def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
+    """Release the newest audited model, or with `rollback` the release before, and return its bundle's folder."""
+    from serving.ranking.bundle import bundle
+    from training.keeping.release import release_model, roll_back_release
+
+    released = roll_back_release(invocation) if rollback else release_model(invocation)
+    register = Register.load(invocation.council.folder / "register.toml")
+    services = {
+        source.service: {
+            "title": source.title,
+            "contact": source.contact,
+            "promised_lag_days": source.promised_lag_days,
+            "display": source.display,
+            "details_to": sorted(source.details_to),
+            "confidential": source.confidential_from_household,
+            "signals": {signal.name: signal.title for signal in source.signals},
+        }
+        for source in register.sources
+    }
+    return bundle(invocation, released, services)
+
+
+def rank_day(
+    invocation: Invocation,
+    as_of: date | None = None,
+    *,
+    refresh: bool = False,
+    engine: str = "engine",
+    master: str = "local[*]",
+    now: datetime | None = None,
+) -> RankResult:
+    """Build the matrix of one day (by default the newest snapshot's) and issue each team's worklist from it."""
+    from features.build import build
+    from features.departures import departures
+    from features.timeline import timelines
+    from serving.ranking import worklist
+
+    if rows := withdrawn_since(invocation.workspace):
+        invocation.say(
+            f"The model in use learned from {rows:,} rows that were withdrawn since: train and promote anew."
+        )
+    day = as_of or snapshot_day(invocation)
+    _require_shadow_assessments(invocation)
+    matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
+    issue = partial(
+        worklist.rank, invocation, matrix, day, refresh=refresh, now=now, timeline=partial(timelines, invocation),
+        departures=partial(departures, invocation),
+    )  # fmt: skip
+    return issue(score=_scorer_on(master)) if engine == "spark" else issue()
+
+
+def _require_shadow_assessments(invocation: Invocation) -> None:
+    """Refuse to make lists in shadow of real data before the assessments that the charter asks for."""
+    release = pointed(invocation.workspace.release)
+    if release is None or not in_shadow(invocation.workspace, release.name, today(invocation)):
+        return
+    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    synthetic = bool(read_json(release / "manifest.json")["synthetic"])
+    require_assessments(policy.assessments, "shadow", synthetic=synthetic)
+
+
+def _scorer_on(master: str) -> Any:
+    """Return what scores one date of a matrix on a Spark cluster: the same bundle, the same numbers."""
+    from features.engines.spark import map_rows, session
+    from serving.ranking.places import check_fits, margins_of
+
+    def score(bundle: Any, matrix: Any, at: Any) -> Any:
+        check_fits(bundle, matrix)
+        rows = matrix.folder / f"as_of={at.as_of.isoformat()}" / "features.npy"
+        return map_rows(session(master), rows, partial(margins_of, str(bundle.folder.resolve())))
+
+    return score
+
+
+def snapshot_day(invocation: Invocation) -> date:
+    """Return the local date on which the newest linked snapshot was taken: the newest date it can speak for."""
+    manifest = read_json(invocation.workspace.snapshot() / "manifest.json")
+    return datetime.fromisoformat(manifest["taken_at"]).astimezone(invocation.council.time_zone).date()
+
+
+def reproduce_result(invocation: Invocation, name: str) -> tuple[bytes, str]:
+    """Make a referral's sealed record or a run's model again; return its bytes, and the snapshot of a record.
+
+    Raises WithdrawnError, naming what was withdrawn since, where the same bytes can't be made any more.
+    """
+    from features.build import build
+    from features.timeline import timelines
+    from serving.ranking import sealed_record
+
+    if (invocation.workspace.scores / name).is_dir():
+        from training.keeping.reproduce import retrain_model
+        from training.run import Run
+
+        return retrain_model(invocation, Run.open(invocation.workspace, name)), ""
+    snapshot, day = sealed_record.origin(invocation, name)
+    matrix = build(invocation, purpose="rank", snapshot=snapshot, as_of=[day])
+    return sealed_record.reproduce(invocation, name, matrix, partial(timelines, invocation)), snapshot
+
+
+def start_without_model(invocation: Invocation) -> Path:
+    """Leave the single view, the points list and the need map of the newest snapshot; return their folder."""
+    from fairness_reports.publish.start import start
+    from features.build import build
+
+    day = snapshot_day(invocation)
+    with time_step(invocation, "build"):
+        matrix = build(invocation, purpose="rank", as_of=[day])
+    with time_step(invocation, "start"):
+        return start(invocation, matrix, day)
+
+
+def board_pack(invocation: Invocation) -> Path:
+    """Return where the newest audit's board pack is, or would be."""
+    return (pointed(invocation.workspace.audit) or invocation.workspace.audit) / "report.html"

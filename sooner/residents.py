@@ -1,0 +1,364 @@
+"""The resident desk's verbs: they put the rooms in order where a resident uses a right.
+
+resident RIGHT    show, object, withdraw, restrict, erase, rectify, export, challenge
+hand-over         an officer releases an export
+overrule          a named role ends an objection or restriction
+ask-again         whose parents' permission has lapsed
+replay            honour what was asked since a backup was made
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charter.errors import CharterError, UsageError
+from charter.verbs import Verbs
+
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
+    from features.rights.asking import Certificate
+
+__all__ = ["verbs"]
+
+verbs = Verbs("Residents' rights, as the desk files them.")
+resident = Verbs(
+    "Use a resident's rights over what is held; each leaves a certificate.",
+    example="sooner resident show --through housing --reference T0001234",
+)
+verbs.add_verbs("resident", resident, under="rights")
+
+Through = Annotated[str, typer.Option("--through", help="The service whose reference names the person.")]
+Reference = Annotated[
+    str, typer.Option("--reference", help="That service's reference; asked for if left out.", prompt="Reference")
+]
+RoleName = Annotated[str, typer.Option("--role", help="The role that acts, for the log.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
+By = Annotated[str, typer.Option("--by", help="Who asks: self, parent or carer.")]
+Says = Annotated[
+    Path | None, typer.Option("--says", help="What they say, as a JSON file; - for standard input. Never in options.")
+]
+
+_DESK, _ASKED = "resident_desk", "a resident asked"
+
+
+@resident.add(
+    "show", under="rights", example="sooner resident show --through housing --reference T0001234 --role resident_desk"
+)
+def show_held(
+    invocation: Invocation, through: Through, reference: Reference, role: RoleName = _DESK, reason: Reason = _ASKED
+) -> None:
+    """Show what is held of a person: who they are, counts by signal, links, choices and requests."""
+    from features.rights.held import show
+
+    _require_act("rights.file", role)
+    log = _Log(invocation, role)
+    held = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
+    invocation.report(held, json.dumps(held, indent=1, default=str))
+
+
+_REQUESTS = {
+    "object": "Object to a use of what is held: it is not used any more, and for all uses it is removed.",
+    "withdraw": "Withdraw a permission: what rested on it is not used any more, and for all uses it is removed.",
+    "restrict": "Keep what is held, and use none of it.",
+    "erase": "Remove what is held, and who they are.",
+}
+
+
+def _asking_to(right: str, summary: str) -> Callable[..., None]:
+    def ask_to(
+        invocation: Invocation,
+        through: Through,
+        reference: Reference,
+        service: Annotated[str, typer.Option("--service", help="The service it is about; by default all.")] = "*",
+        purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; by default all.")] = "*",
+        by: By = "self",
+        role: RoleName = _DESK,
+        reason: Reason = _ASKED,
+    ) -> None:
+        from features.rights.asking import ask
+        from sooner.erasure import list_rooms
+
+        _require_act("rights.file", role)
+        entry = {"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose}
+        _Log(invocation, role).record(entry)
+        certificate = ask(
+            invocation,
+            right,
+            through=through,
+            reference=reference,
+            service=service,
+            purpose=purpose,
+            by=by,
+            rooms=list_rooms(),
+        )
+        invocation.report(asdict(certificate), _in_words(certificate))
+
+    ask_to.__doc__ = summary
+    return ask_to
+
+
+for _right, _summary in _REQUESTS.items():
+    resident.add(
+        _right,
+        under="rights",
+        example=f"sooner resident {_right} --through housing --reference T0001234 --purpose rank",
+        locks=True,
+    )(_asking_to(_right, _summary))
+
+
+@resident.add(
+    "rectify",
+    under="rights",
+    example="sooner resident rectify --through housing --reference T0001234 --says correction.json",
+    locks=True,
+)
+def rectify_record(
+    invocation: Invocation,
+    through: Through,
+    reference: Reference,
+    says: Says = None,
+    by: By = "self",
+    role: RoleName = _DESK,
+) -> None:
+    """Correct what a service holds of a person; the old version is closed and kept."""
+    from features.linking.link import link
+    from features.rights.rectify import rectify
+
+    _require_act("rights.file", role)
+    words = _read_words(says)
+    names = sorted(words)
+    certificate = rectify(invocation, through=through, reference=reference, said=words, by=by)
+    entry = {"action": "resident rectify", "request": certificate.request, "what": names}
+    _Log(invocation, role).record(entry)
+    link(invocation)
+    invocation.report(
+        asdict(certificate) | {"corrected": names},
+        f"Certificate {certificate.request}: corrected {', '.join(names)}, filed {certificate.filed_at}. "
+        "The old version is closed and kept. Run `sooner build` and `sooner rank` again.",
+    )
+
+
+@resident.add(
+    "export",
+    under="rights",
+    example="sooner resident export --through housing --reference T0001234 --by self",
+    locks=True,
+)
+def export_held(
+    invocation: Invocation,
+    through: Through,
+    reference: Reference,
+    by: By = "self",
+    role: RoleName = _DESK,
+    reason: Reason = _ASKED,
+) -> None:
+    """Draft all that is held of a person, sealed until an officer has checked it: `sooner hand-over`."""
+    from charter.vault.key import Key
+    from charter.vault.vault import Vault
+    from features.linking.residence_index import tokens_of
+    from features.rights.export import draft
+    from features.rights.held import whose
+    from serving.store.held import held
+
+    _require_act("rights.file", role)
+    log = _Log(invocation, role)
+    key = Key.load(invocation.council, invocation.workspace)
+    person = whose(invocation, key, through, reference)
+    checks = tokens_of(Vault.open(invocation.workspace.vault, key), key, person.snapshot, person.person_id)
+    request = draft(
+        invocation,
+        through=through,
+        reference=reference,
+        elsewhere=held([person.person_id], invocation.workspace, checks=checks),
+        by=by,
+        role=role,
+        reason=reason,
+        log=log.record,
+    )
+    log.record({"action": "resident export", "request": request.id})
+    invocation.report(
+        {"draft": request.id, "filed_at": request.filed_at},
+        f"Draft {request.id} is sealed in the vault; nobody has read it. The data protection officer checks who asks, "
+        f"third parties and serious harm, then types `sooner hand-over {request.id} --to FOLDER`.",
+    )
+
+
+@resident.add(
+    "challenge",
+    under="rights",
+    example="sooner resident challenge --through housing --reference T0001234 --says words.json",
+    locks=True,
+)
+def challenge_referral(
+    invocation: Invocation,
+    through: Through,
+    reference: Reference,
+    says: Says = None,
+    by: By = "self",
+    role: RoleName = _DESK,
+) -> None:
+    """Challenge what a list says of a person; the reviewer sees it on the case, and a person answers."""
+    from charter.vault.key import Key
+    from features.rights.asking import references_of
+    from features.rights.held import whose
+    from serving.store.challenges import file
+
+    _require_act("rights.file", role)
+    words = _read_words(says)
+    key = Key.load(invocation.council, invocation.workspace)
+    person = whose(invocation, key, through, reference)
+    challenges = file(
+        invocation,
+        person.person_id,
+        references_of(invocation.workspace, person.ref, "*"),
+        about=str(words.get("about", "other")),
+        words=str(words.get("words", "")),
+        by=by,
+        role=role,
+    )
+    ids = [challenge.id for challenge in challenges]
+    filed_at = challenges[0].filed_at
+    invocation.report(
+        {"challenges": ids, "filed_at": filed_at},
+        f"Certificate {', '.join(ids)}: challenged, filed {filed_at}. "
+        "The reviewer sees it on the case; a person answers.",
+    )
+
+
+@verbs.add(
+    "hand-over",
+    under="rights",
+    example="sooner hand-over x1f0c2d3 --to for-the-resident --role dpo --identity-checked --third-parties-checked "
+    "--serious-harm-checked",
+    locks=True,
+)
+def hand_over(
+    invocation: Invocation,
+    draft: Annotated[str, typer.Argument(help="The draft, by its id.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder to write it to, outside the workspace.")],
+    role: RoleName,
+    identity_checked: Annotated[bool, typer.Option("--identity-checked", help="It is they who ask.")] = False,
+    third_parties_checked: Annotated[
+        bool, typer.Option("--third-parties-checked", help="It tells of nobody else.")
+    ] = False,
+    serious_harm_checked: Annotated[
+        bool, typer.Option("--serious-harm-checked", help="Reading it would seriously harm nobody.")
+    ] = False,
+    leave_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", help="A service that a check found must be left out.")
+    ] = None,
+) -> None:
+    """Release a resident's export, as a page and as JSON, once an officer has checked it."""
+    from features.rights import export
+
+    _require_act("export.release", role)
+    answers = (identity_checked, third_parties_checked, serious_harm_checked)
+    checks = [check for check, answer in zip(export.CHECKS, answers, strict=True) if answer]
+    files = export.hand_over(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
+    _Log(invocation, role).record({"action": "export released", **files, "checked": checks})
+    invocation.report(
+        {**files, "folder": str(to)},
+        f"Export {draft} is in {to}/ ({', '.join(files['files'])}; digest {files['digest']}). The draft is gone: "
+        "keep no other copy than the resident's.",
+    )
+
+
+@verbs.add(
+    "overrule",
+    under="rights",
+    example="sooner overrule x1f0c2d3 --role dpo --reason 'a court order'",
+    locks=True,
+)
+def overrule_request(
+    invocation: Invocation,
+    request: Annotated[str, typer.Argument(help="The objection or restriction, by its certificate's id.")],
+    role: RoleName,
+    reason: Reason,
+) -> None:
+    """Decide, in a role that may, that an objection or restriction does not stand; the next delivery counts again."""
+    from features.rights.asking import overrule
+    from sooner.erasure import list_rooms
+
+    certificate = overrule(invocation, request, role=role, rooms=list_rooms())
+    _Log(invocation, role).record({"action": "overrule", "reason": reason, "request": request})
+    invocation.report(asdict(certificate), _in_words(certificate))
+
+
+@verbs.add("replay", under="rights", example="sooner replay --workspace restored", locks=True)
+def replay_requests(invocation: Invocation) -> None:
+    """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
+    from features.rights.asking import replay
+    from serving.forget import catch_up
+    from sooner.erasure import list_rooms
+
+    certificates = replay(invocation, list_rooms())
+    count = catch_up(invocation.workspace)
+    entry = {"action": "replay", "requests": sorted(certificates), "taken_off": count}
+    _Log(invocation, "operator").record(entry)
+    sentence = f"{len(certificates)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
+    lists = f" {count} referrals that an older casework database listed again were taken off." if count else ""
+    invocation.report(
+        {"carried_out": [asdict(certificate) for certificate in certificates.values()], "taken_off": count},
+        (sentence if certificates else "Every request was carried out already.") + lists,
+    )
+
+
+@verbs.add("ask-again", under="rights", example="sooner ask-again --json")
+def ask_again(invocation: Invocation) -> None:
+    """List whose parents' permission lapsed when their own voice began to count, so that they are asked themselves."""
+    from features.rights.held import lapsed
+
+    people = lapsed(invocation)
+    lines = [f"{person['person_id']}  {person['service']}  since {person['since']}" for person in people]
+    invocation.report({"ask_again": people}, "\n".join([*lines, f"{len(people)} people to ask again."]))
+
+
+class _Log:
+    """The command's chain of the audit log, in one role."""
+
+    def __init__(self, invocation: Invocation, role: str) -> None:
+        from charter.vault.log import FileLog
+
+        self._log, self._role = FileLog(invocation.workspace.log), role
+
+    def record(self, entry: Mapping[str, object]) -> None:
+        """Write one entry."""
+        self._log.append(actor="command", role=self._role, action=str(entry["action"]), detail={**entry})
+
+
+def _require_act(act: str, role: str) -> None:
+    """Raise CharterError where the role may not do the act."""
+    from charter.acts import ACTS
+
+    if role not in ACTS[act]:
+        raise CharterError(f"the role {role!r} may not do {act}.", f"These roles may: {', '.join(sorted(ACTS[act]))}.")
+
+
+def _read_words(says: Path | None) -> dict[str, Any]:
+    """Return the JSON object that a resident's words were written down as."""
+    if says is None:
+        raise UsageError("it is not said what is wrong.", "Add --says FILE, or --says - and type it.")
+    try:
+        words = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
+    except ValueError:
+        words = None
+    if not isinstance(words, dict):
+        raise UsageError("what was said is not a JSON object.", 'Write it like {"surname": "Marsh"}.')
+    return words
+
+
+def _in_words(certificate: Certificate) -> str:
+    removed = sum(sum(rows.values()) for rows in certificate.rows_removed.values())
+    return (
+        f"Certificate {certificate.request}: {certificate.action}, service {certificate.service}, "
+        f"purpose {certificate.purpose}, filed {certificate.filed_at}. {removed:,} rows removed from "
+        f"{len(certificate.rows_removed)} snapshots and {certificate.matrices_dropped} matrices dropped. "
+        "Run `sooner build` and `sooner rank` again."
+    )

@@ -23,6 +23,8 @@ _SECTIONS = frozenset(
         "capacity",
         "list",
         "cooling_off",
+        "leave_out",
+        "replay",
         "exploration",
         "own_view",
         "second_look",
@@ -63,7 +65,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of worklist.toml that serving reads; `cooling_off` is in weeks by disposition.
+    """All of worklist.toml that serving reads; `cooling_off` is in weeks by disposition, `with_worker` names features.
 
     `reviewed` of each list's cases are judged blind for the second gate, beside those kept below its line.
     `exploration_share` of a list's places are drawn by lot for a desk review; `rank` holds it to the charter's limit.
@@ -76,6 +78,7 @@ class Settings:
     shown: bool
     timeline_months: int
     cooling_off: Mapping[str, int]
+    with_worker: tuple[str, ...]
     exploration_share: float
     own_view_one_in: int
     second_look: Mapping[str, int]
@@ -111,6 +114,7 @@ class Settings:
             shown=bool(section.get("shown", True)),
             timeline_months=months,
             cooling_off=_cooling_off(worklist.get("cooling_off", {})),
+            with_worker=tuple(str(name) for name in worklist.get("leave_out", {}).get("with_worker", ())),
             exploration_share=share,
             own_view_one_in=one_in,
             second_look=_second_look(worklist.get("second_look", {})),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council
 from charter.errors import DataError
-from charter.rules.tie_break import order, rank_within
+from charter.rules.listing import order_lists
 from serving.ranking.bundle import Bundle
 from serving.store.store import IssuedList
 
@@ -132,21 +132,16 @@ def _ordered(
 ) -> list[Place]:
     """Return everybody whom the lists don't leave out, by team and rank, to twice each team's capacity."""
     teams = teams_of(council, at)
-    names = at.entity
     left_out = np.array(
         [
             team not in headers or name.decode() in headers[team].excluded
-            for team, name in zip(teams.tolist(), names.tolist(), strict=True)
+            for team, name in zip(teams.tolist(), at.entity.tolist(), strict=True)
         ],
         dtype=bool,
     )
-    rows = np.flatnonzero(~left_out)
-    if not rows.size:
-        return []
-    within = rank_within(order(names[rows], at.as_of, margins[rows]), teams[rows])
-    places = [
-        Place(int(row), headers[str(teams[row])], int(rank), "ranked")
-        for row, rank in zip(rows.tolist(), within.tolist(), strict=True)
-        if rank <= 2 * headers[str(teams[row])].capacity
+    capacity = {team: header.capacity for team, header in headers.items()}
+    rows, ranks = order_lists(at.entity, at.as_of, margins, teams, capacity, left_out, times=2)
+    return [
+        Place(row, headers[str(teams[row])], rank, "ranked")
+        for row, rank in zip(rows.tolist(), ranks.tolist(), strict=True)
     ]
-    return sorted(places, key=lambda place: (place.header.team, place.rank))

@@ -27,6 +27,7 @@ from charter.council.council import Council, Team
 from charter.council.programme import Programme
 from charter.errors import CharterError
 from charter.invocation import Invocation
+from charter.rules.left_out import find_resting, mark_with_worker
 from charter.rules.policy import Policy
 from serving.ranking import health
 from serving.ranking.bundle import Bundle
@@ -40,7 +41,10 @@ from serving.store.database import connect, database_url, migrate
 from serving.store.store import IssuedList, Referral, Store, now_text
 from serving.suspension import feeds_of, require_running, suspensions
 
-__all__ = ["Departures", "ListSummary", "RankResult", "rank"]
+__all__ = ["WITH_WORKER", "Departures", "ListSummary", "RankResult", "rank"]
+
+WITH_WORKER = "has a worker already"
+"""Why a list leaves out a household with an open case that `[leave_out]` of worklist.toml names."""
 
 Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
 """Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""
@@ -191,7 +195,7 @@ def _headers(
 ) -> tuple[dict[str, IssuedList], list[IssuedList]]:
     """Return the lists to issue, by team, and those that are still fixed."""
     council, as_of = invocation.council, at.as_of
-    excluded = _cooling_off(store, settings, council, as_of)
+    excluded = _with_worker(settings, matrix, at) | _cooling_off(store, settings, council, as_of)
     teams = teams_of(council, at)
     names = np.array([name.decode() for name in at.entity.tolist()])
     new: dict[str, IssuedList] = {}
@@ -240,13 +244,17 @@ def _cooling_off(store: Store, settings: Settings, council: Council, as_of: date
     """Return whom no list may hold on `as_of`, over all programmes, and the decision that says so."""
     longest = max(settings.cooling_off.values(), default=0)
     since = council.midnight(as_of - timedelta(weeks=longest))
-    until: dict[str, tuple[date, str]] = {}
-    for entity, disposition, decided_at in store.last_dispositions(since):
-        day = datetime.fromisoformat(decided_at).astimezone(council.time_zone).date()
-        end = day + timedelta(weeks=settings.cooling_off.get(disposition, 0))
-        if end > until.get(entity, (date.min, ""))[0]:
-            until[entity] = (end, disposition)
-    return {entity: disposition for entity, (end, disposition) in until.items() if end > as_of}
+    decisions = [
+        (entity, disposition, datetime.fromisoformat(decided_at).astimezone(council.time_zone).date())
+        for entity, disposition, decided_at in store.last_dispositions(since)
+    ]
+    return find_resting(decisions, settings.cooling_off, as_of)
+
+
+def _with_worker(settings: Settings, matrix: Matrix, at: MatrixDate) -> dict[str, str]:
+    """Return whom no list may hold because somebody works with them already, and that that is why."""
+    rows = mark_with_worker(at.features, matrix.features, settings.with_worker)
+    return dict.fromkeys((name.decode() for name in at.entity[rows].tolist()), WITH_WORKER)
 
 
 def _of_list(

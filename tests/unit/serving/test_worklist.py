@@ -102,6 +102,22 @@ def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
     assert actions[1].startswith(f"{refused.entity},north-2026-09-28,family_said_no,2026-09-29T09:00")
 
 
+def test_who_has_a_worker_already_is_on_no_list_where_the_council_says_so(world: World) -> None:
+    """Broken by reading no feature, or the wrong one."""
+    path = world.invocation.programme_folder / "worklist.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("with_worker = []", 'with_worker = ["early_help_open"]'), encoding="utf-8")
+    result = rank(world.invocation, world.matrix, AS_OF)
+    store = store_of(world)
+    helped = world.arrays["entity"][world.arrays["features"][:, 5] > 0]
+    assert len(helped)
+    assert [one.referrals for one in result.lists] == [8, 8, 8, 8]
+    assert sum(one.left_out for one in result.lists) == len(helped)
+    listed = {row.entity for one in result.lists for row in store.referrals("early_help", one.list)}
+    assert not listed & {name.decode() for name in helped.tolist()}
+    assert set(store.lists("early_help")[0].excluded.values()) == {"has a worker already"}
+
+
 def test_rows_that_no_team_serves_are_counted(world: World) -> None:
     world.arrays["area"][:3] = b"E09999999"
     folder = write_matrix(world.workspace.matrix / "matrix-2", world.arrays, snapshot="2")

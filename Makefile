@@ -74,8 +74,10 @@ deep: .venv/.deep ## long fuzzing, fault drills and simulations (ONLY=name runs 
 bench: .venv/.dev ## benchmarks, each beside its peers, into benchmarks/results.json (ONLY=name runs one)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
-docs: .venv/.dev ## make the generated pages of docs/ again
+docs: .venv/.dev ## make the generated pages of docs/ again, and the site of all documents in site/
 	@$(BIN)/python docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . site
+	@echo "site/index.html"
 
 ui: .venv/.demo ## MLflow's pages on 127.0.0.1:5000, for this machine only
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(abspath $(WORKSPACE))/mlflow.db

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from api_page import notebook_names
 from decision_index import decision_index
 
 from charter.contracts import document_names, table, table_names
@@ -77,7 +79,9 @@ def spec() -> str:
     """Return the specification of what a row means: the pages whose every case the tests run on both engines."""
     folder = FOLDER.parent / "tests" / "spec"
     parts = [folder / "README.md", *sorted(folder.glob("[0-9]_*.md"))]
-    return NOTICE + "\n".join(part.read_text(encoding="utf-8") for part in parts)
+    opening, *chapters = [part.read_text(encoding="utf-8") for part in parts]
+    # Each file of tests/spec is a page of its own there and a chapter here: its headings go down by one.
+    return NOTICE + "\n".join([opening, *(re.sub(r"^#", "##", chapter, flags=re.MULTILINE) for chapter in chapters)])
 
 
 def shipped_programmes() -> tuple[str, ...]:
@@ -103,6 +107,7 @@ def pages() -> Mapping[str, str]:
     return {
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
+        "reference/notebooks.md": NOTICE + notebook_names(),
         "reference/spec.md": spec(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
     } | {f"reference/{name}.md": features_register(name) for name in shipped_programmes()}

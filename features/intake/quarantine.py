@@ -51,7 +51,7 @@ class Quarantine:
             [source.service, file.name],
         ).fetchall()
         for rule, count, field, first in broken:
-            share = source.tolerance.of(TOLERANCE_OF.get(rule, "bad_value"))
+            share = source.tolerance[TOLERANCE_OF.get(rule, "bad_value")]
             if count > share * rows:
                 self.write(self._refused)
                 raise DataError(

@@ -8,9 +8,8 @@ from datetime import date
 from typing import Any
 
 from serving.casework.view import day_words
-from serving.ranking.sealed_record import RecordedEvent, Timeline
 
-__all__ = ["Month", "Recorded", "view_timeline"]
+__all__ = ["Month", "Recorded", "timeline"]
 
 
 @dataclass(frozen=True)
@@ -29,52 +28,51 @@ class Month:
     recorded: tuple[Recorded, ...]
 
 
-def view_timeline(timeline: Timeline | None, manifest: Mapping[str, Any], role: str) -> tuple[Month, ...] | None:
+def timeline(record: Mapping[str, Any], manifest: Mapping[str, Any], role: str) -> tuple[Month, ...] | None:
     """Return what services recorded, newest month first, as `role` may see it; None where the list kept no timeline.
 
     A service that the register doesn't display, or that is confidential from the household, is never on it.
     """
-    if timeline is None:
+    kept = record.get("timeline")
+    if kept is None:
         return None
     services = {
         name: service
         for name, service in manifest.get("services", {}).items()
         if service.get("display", False) and not service.get("confidential", False)
     }
-    months: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
-    for event in timeline.entries:
-        if event.service in services:
-            day = date.fromisoformat(event.day)
-            of_service = months.setdefault(f"{day:%B %Y}", {}).setdefault(event.service, {})
-            of_service.setdefault((event.signal, _until_words(event)), []).append(day)
+    found: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
+    for entry in kept["entries"]:
+        if entry["service"] in services:
+            day = date.fromisoformat(entry["day"])
+            of_service = found.setdefault(f"{day:%B %Y}", {}).setdefault(entry["service"], {})
+            of_service.setdefault((entry["signal"], _until(entry)), []).append(day)
     return tuple(
         Month(
             month,
             tuple(
-                Recorded(services[name]["title"], _detail_words(services[name], signals, role))
+                Recorded(services[name]["title"], _details(services[name], signals, role))
                 for name, signals in sorted(by_service.items(), key=lambda pair: str(services[pair[0]]["title"]))
             ),
         )
-        for month, by_service in months.items()
+        for month, by_service in found.items()
     )
 
 
-def _until_words(event: RecordedEvent) -> str:
+def _until(entry: Mapping[str, Any]) -> str:
     """Say until when an interval lasted; '' for what happened on one day."""
-    if event.until is None:
+    if entry["until"] is None:
         return ""
-    return f"until {day_words(event.until)}" if event.until else "open on the list’s date"
+    return f"until {day_words(entry['until'])}" if entry["until"] else "open on the list’s date"
 
 
-def _detail_words(
-    service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], role: str
-) -> tuple[str, ...]:
+def _details(service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], role: str) -> tuple[str, ...]:
     if role not in service.get("details_to", ()):
         return ()
-    details = []
+    said = []
     for (signal, until), days in signals.items():
         distinct = sorted(set(days))
         when = f"on {day_words(distinct[0])}" if len(distinct) == 1 else f"on {len(distinct)} days"
         title = str(service.get("signals", {}).get(signal, "Something recorded"))
-        details.append(f"{title}: {when}{f', {until}' if until else ''}")
-    return tuple(details)
+        said.append(f"{title}: {when}{f', {until}' if until else ''}")
+    return tuple(said)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -76,3 +78,68 @@ def test_a_number_is_taken_once(tmp_path: Path) -> None:
     (tmp_path / "0043-a-title.md").write_text(HEAD.replace("# 7.", "# 43."), encoding="utf-8")
     with pytest.raises(ValueError, match="number 43 twice"):
         decision_index.decision_index(tmp_path)
+
+
+ROOMS = ("charter", "features", "training", "fairness_reports", "serving", "borough")
+FOLDERS = (*ROOMS, "council", "docs", "tests", "benchmarks", "examples", r"\.github", r"\.ci")
+PATH_NAMED = re.compile(
+    rf"(?<![\w./*-])(?:{'|'.join(FOLDERS)})/[\w./-]*\w\.(?:py|md|ipynb|toml|json|yml|html|css|csv|ya?ml)\b"
+)
+MODULE_NAMED = re.compile(rf"(?<![\w./-])(?:{'|'.join(ROOMS)})(?:\.(?!toml\b)[A-Za-z_]\w*)+")
+DECISION_NAMED = re.compile(r"docs/decisions/(\d{4})\b")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    names = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, check=True)
+    return [ROOT / name for name in names.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+
+
+def pages_to_check() -> list[Path]:
+    """Return every page but the changelog, whose older lines name what there was."""
+    return [path for path in tracked("*.md") if path.name != "CHANGELOG.md"]
+
+
+def stands_in_the_code(dotted: str) -> bool:
+    """Whether `training.workbench.Workbench` is a module or folder, or a word in the module that it names."""
+    path, parts = ROOT, dotted.split(".")
+    while parts and (path / parts[0]).is_dir():
+        path /= parts.pop(0)
+    if not parts:
+        return True
+    module = path / f"{parts[0]}.py"
+    if not module.exists():
+        module = path / "__init__.py"
+    elif len(parts) == 1:
+        return True
+    else:
+        parts.pop(0)
+    return re.search(rf"\b{parts[0]}\b", module.read_text(encoding="utf-8")) is not None
+
+
+def test_every_file_that_a_page_names_exists() -> None:
+    pages = pages_to_check()
+    assert len(pages) > 70
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in pages
+        for name in PATH_NAMED.findall(page.read_text(encoding="utf-8"))
+        if not (ROOT / name).exists() and not (page.parent / name).exists()
+    ]
+    assert missing == []
+
+
+def test_every_module_that_a_page_names_is_in_the_code() -> None:
+    names = {name for page in pages_to_check() for name in MODULE_NAMED.findall(page.read_text(encoding="utf-8"))}
+    assert "training.workbench" in names
+    assert {name for name in names if not stands_in_the_code(name)} == set()
+
+
+def test_every_decision_that_the_code_names_exists() -> None:
+    numbers = {path.name[:4] for path in (ROOT / "docs" / "decisions").glob("[0-9]*.md")}
+    named = {
+        number
+        for path in tracked("*.py", "*.toml", "*.md")
+        for number in DECISION_NAMED.findall(path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert named - numbers == set()

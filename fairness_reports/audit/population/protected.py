@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from charter.rules.policy import Policy
-from fairness_reports.audit.population.reading_tables import open_connection
+from fairness_reports.audit.population.reading_tables import connect
 
-__all__ = ["read_characteristics"]
+__all__ = ["characteristics"]
 
 _OPTED_OUT = """
     SELECT DISTINCT person_id FROM read_parquet($permission)
@@ -25,27 +25,27 @@ _VALUES = """
 """
 
 
-def read_characteristics(tables: Path, policy: Policy, now: datetime) -> dict[str, Mapping[bytes, str]]:
+def characteristics(tables: Path, policy: Policy, now: datetime) -> dict[str, Mapping[bytes, str]]:
     """Return by characteristic each person's newest value known at `now` (the snapshot's `taken_at`).
 
     Whoever refused, objected or asked for restriction of monitoring is left out, and so counts as not recorded; an
     empty value does too. The characteristics are the charter's; others in the table are not read.
     """
     permission, protected = tables / "permission.parquet", tables / "protected.parquet"
-    connection = open_connection()
+    connection = connect()
     left_out: set[str] = set()
     if permission.exists():
         rows = connection.execute(_OPTED_OUT, {"permission": str(permission), "now": now}).fetchall()
         left_out = {person for (person,) in rows}
-    by_name: dict[str, Mapping[bytes, str]] = {}
+    found: dict[str, Mapping[bytes, str]] = {}
     for name in policy.characteristics:
         rows = []
         if protected.exists():
             parameters = {"protected": str(protected), "characteristic": name, "now": now}
             rows = connection.execute(_VALUES, parameters).fetchall()
-        by_name[name] = {
+        found[name] = {
             person.encode(): value.strip()
             for person, value in rows
             if value and value.strip() and person not in left_out
         }
-    return by_name
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 from charter.invocation import shipped_council
 from charter.rules.gate import decide
 from charter.rules.policy import Policy
-from fairness_reports.audit.measuring.findings import About, measure_groups
+from fairness_reports.audit.measuring.findings import About, measured
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 from fairness_reports.audit.measuring.units import Units
 
 TODAY = date(2026, 9, 28)
 SHIPPED = Policy.load(shipped_council() / "charter.toml", TODAY)
-ASKED = SHIPPED.replace(
+ASKED = dataclasses.replace(
+    SHIPPED,
     gates=tuple(one for one in SHIPPED.gates if one.id in {"missed_help_ethnicity", "listed_ethnicity"}),
     scenarios_at_least=0,
 )
@@ -34,7 +36,7 @@ def decided(stage: str, biased: bool) -> dict[str, Any]:
     label = need.astype(np.int8) if stage == "test" else np.full(len(need), UNKNOWN, dtype=np.int8)
     groups = Grouping.of(np.where(group, "Asian", "White"))
     about = About("", "ethnicity", "lightgbm", "capacity")
-    rows = measure_groups(Units(homes, selected, label), groups, MEASURES.values(), about, resamples=500, seed=1)
+    rows = measured(Units(homes, selected, label), groups, MEASURES.values(), about, resamples=500, seed=1)
     return decide(
         {
             "programme": "early_help",

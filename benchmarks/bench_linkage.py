@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.results import Row
-from borough.synth import make
+from borough.synth import make_borough
 from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
@@ -47,7 +47,7 @@ def workspace(households: int) -> Invocation:
     council = Council.load(Path(__file__).parents[1] / "council")
     invocation = Invocation(council, "early_help", Workspace(root, "early_help"), quiet=True)
     if not root.exists():
-        make(root / "extracts", council, households, SEED)
+        make_borough(root / "extracts", council, households, SEED)
     with writer_lock(root):
         pull(invocation)
     return invocation

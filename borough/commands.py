@@ -25,10 +25,12 @@ def synth(
     variant: Annotated[str, typer.Option(help="standard; or points, where a points list is enough.")] = "standard",
 ) -> None:
     """Make a fictional borough's extracts, as each service would send them."""
-    from borough.synth import make, steps
+    from borough.synth import count_steps, make_borough
 
-    with invocation.progress("Making a borough", steps()) as progress:
-        result = make(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
+    with invocation.progress("Making a borough", count_steps()) as progress:
+        result = make_borough(
+            invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress
+        )
     invocation.report(
         result,
         f"{invocation.workspace.extracts} holds the extracts of a borough of {households:,} homes and "

@@ -12,18 +12,18 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEVER", "Days", "HalfTerm", "age_on", "number", "school_year"]
+__all__ = ["NEVER", "Days", "HalfTerm", "list_half_terms", "measure_age", "number_day"]
 
 NEVER = np.int32(2**31 - 1)
 _YEAR = 365.25
 
 
-def number(day: date) -> int:
+def number_day(day: date) -> int:
     """Return a day's number."""
     return (day - date(1970, 1, 1)).days
 
 
-def age_on(birth: NDArray[np.int32], day: NDArray[np.int32] | int) -> NDArray[np.float32]:
+def measure_age(birth: NDArray[np.int32], day: NDArray[np.int32] | int) -> NDArray[np.float32]:
     """Return ages in years on `day`, negative before birth."""
     return ((np.asarray(day, dtype=np.float64) - birth) / _YEAR).astype(np.float32)
 
@@ -46,11 +46,11 @@ class HalfTerm:
 _HALF_TERMS = ((9, 3, 7), (10, 31, 7), (1, 4, 6), (2, 19, 6), (4, 13, 5), (6, 1, 7))
 
 
-def school_year(year: int) -> list[HalfTerm]:
+def list_half_terms(year: int) -> list[HalfTerm]:
     """Return the six half-terms of the school year that begins in September of `year`."""
     terms = []
     for index, (month, day, weeks) in enumerate(_HALF_TERMS):
-        first = number(date(year if month >= 9 else year + 1, month, day))
+        first = number_day(date(year if month >= 9 else year + 1, month, day))
         monday = first + (4 - first) % 7  # 1970-01-05 was a Monday: day number 4
         terms.append(HalfTerm(f"{year}-{index + 1}", monday, monday + 7 * weeks - 2))
     return terms
@@ -67,7 +67,7 @@ class Days:
         """Return the months from `first` to `last`, both on the same day of the month."""
         months = (last.year - first.year) * 12 + last.month - first.month
         starts = [
-            number(date(first.year + (first.month - 1 + step) // 12, (first.month - 1 + step) % 12 + 1, first.day))
+            number_day(date(first.year + (first.month - 1 + step) // 12, (first.month - 1 + step) % 12 + 1, first.day))
             for step in range(months + 1)
         ]
         return cls(np.array(starts, dtype=np.int32))

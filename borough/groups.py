@@ -17,31 +17,32 @@ from borough.population import GROUPS
 from borough.services import education, homelessness, social_care
 from borough.town import Recording, Town
 
-__all__ = ["settled"]
+__all__ = ["deal_groups"]
 
 _SINCE = 60
 """Outcomes and need are those from this month on: the years that models are judged by."""
 _MANY = 8
 
 
-def settled(town: Town, unfair: str) -> Town:
+def deal_groups(town: Town, unfair: str) -> Town:
     """Return the town with groups dealt out; `unfair` is empty, signals, labels or both."""
     rng = town.chance.stream("groups")
     unit_group = np.empty(town.population.units, dtype=np.int8)
-    order = _order(town)
-    unit_group[order] = _turns(rng, town.rates.shares("people", "ethnicity"), town.population.units)
+    order = _order_units(town)
+    unit_group[order] = _take_turns(rng, town.rates.shares("people", "ethnicity"), town.population.units)
     people = town.people
-    own, other = unit_group[people.unit], rng.permutation(unit_group)
-    group = np.where(rng.random(len(people)) < 0.93, own, other[rng.integers(0, len(other), len(people))])
+    of_unit, other = unit_group[people.unit], rng.permutation(unit_group)
+    group = np.where(rng.random(len(people)) < 0.93, of_unit, other[rng.integers(0, len(other), len(people))])
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
+    # Units in order 5, 2, 9 have ranks 0, 1, 2; persons are put in order by their unit's.
     # Disability, and not telling, are persons' own: they take turns along the same order, children apart from adults.
     persons = np.lexsort((rank[people.unit], people.role == 2))
     own_traits = {}
     for trait, name in (("disabled", "disability"), ("declines", "declines")):
         share = town.rates.of("people", name)
         own_traits[trait] = np.empty(len(people), dtype=bool)
-        own_traits[trait][persons] = _turns(rng, [1 - share, share], len(people)) == 1
+        own_traits[trait][persons] = _take_turns(rng, [1 - share, share], len(people)) == 1
     recording = Recording(
         unit_group == GROUPS.index(town.rates.unfair_group),
         town.rates.of("unfair", "signals_kept") if unfair in ("signals", "both") else 1.0,
@@ -53,20 +54,24 @@ def settled(town: Town, unfair: str) -> Town:
     return replace(town, population=population, recording=recording)
 
 
-def _turns(rng: np.random.Generator, shares: list[float], size: int) -> NDArray[np.int8]:
-    """Return a sequence of group indices in which each group comes at regular, slightly shaken intervals."""
+def _take_turns(rng: np.random.Generator, shares: list[float], size: int) -> NDArray[np.int8]:
+    """Return a sequence of group indices in which each group comes at regular, slightly shaken intervals.
+
+    Shares 0.5, 0.25, 0.25 of 8: four, two and two turns, at about 0.1, 0.4, 0.6, 0.9 of the way for the first 0.2 and
+    0.7, and 0.3 and 0.8 for the others: in order of these places the sequence is, say, 0 1 2 0 0 1 2 0.
+    """
     counts = np.diff(np.round(np.concatenate([[0.0], np.cumsum(shares)]) / np.sum(shares) * size)).astype(np.int64)
     group = np.repeat(np.arange(len(shares)), counts)
     place = np.concatenate([(np.arange(count) + rng.random(count)) / max(count, 1) for count in counts])
     return group[np.argsort(place, kind="stable")].astype(np.int8)
 
 
-def _order(town: Town) -> NDArray[np.int64]:
+def _order_units(town: Town) -> NDArray[np.int64]:
     """Return the units in order of their outcomes, then of whether they have children, then of their need."""
     units = town.population.units
     outcomes = np.zeros(units, dtype=np.int64)
     for service in (homelessness, education, social_care):
-        unit, month = service.happened(town)
+        unit, month = service.list_outcomes(town)
         outcomes += np.bincount(unit[month >= _SINCE], minlength=units)
     need = np.zeros(units, dtype=np.float32)
     every = np.arange(units)

@@ -27,7 +27,7 @@ _SLIPS = 5
 Ints = NDArray[np.int32]
 
 
-def _slips(rng: np.random.Generator, name: str) -> list[str]:
+def _misspell_name(rng: np.random.Generator, name: str) -> list[str]:
     """Return `_SLIPS` misspellings: a letter lost, doubled, swapped with the next, or replaced by a neighbour."""
     slips = []
     for _ in range(_SLIPS):
@@ -69,14 +69,20 @@ class Names:
         """Lay out the pools from `names.toml`."""
         lists = tomllib.loads((files("borough") / "names.toml").read_text(encoding="utf-8"))
         rng = chance.stream("names", "slips")
-        given = [*lists["female"], *lists["male"]]
+        first_names = [*lists["female"], *lists["male"]]
         families = [head + tail for tail in lists["surname"]["tails"] for head in lists["surname"]["heads"]]
         # The commonest are the first of the list, so the order is shuffled once.
         families = [families[index] for index in rng.permutation(len(families))]
         short: dict[str, str] = lists["short"]
         return cls(
-            pa.array([spelling for name in given for spelling in (name, short.get(name, name), *_slips(rng, name))]),
-            pa.array([spelling for name in families for spelling in (name, name, *_slips(rng, name))]),
+            pa.array(
+                [
+                    spelling
+                    for name in first_names
+                    for spelling in (name, short.get(name, name), *_misspell_name(rng, name))
+                ]
+            ),
+            pa.array([spelling for name in families for spelling in (name, name, *_misspell_name(rng, name))]),
             (len(lists["female"]), len(lists["male"]), len(families)),
             tuple(f"{head} {tail}" for tail in lists["street"]["tails"] for head in lists["street"]["heads"]),
         )
@@ -100,7 +106,7 @@ class Names:
         variant = np.where(first < typing, slip[0], np.where(first < typing + short, 1, 0))
         surname = np.where(rng.random(size) < 0.5, people.surname[who], people.other_surname[who])
         missing = rates.of("errors", "missing_birth") if unknown_birth is None else unknown_birth
-        birth = _misdated(rng, people.birth[who], rates.of("errors", "swapped_date"))
+        birth = _misdate_births(rng, people.birth[who], rates.of("errors", "swapped_date"))
         return Recorded(
             (people.forename[who] * self.width + variant).astype(np.int32),
             (surname * self.width + np.where(last < typing, slip[1], 0)).astype(np.int32),
@@ -108,8 +114,12 @@ class Names:
         )
 
 
-def _misdated(rng: np.random.Generator, birth: Ints, share: float) -> Ints:
-    """Swap day and month in some dates whose day could be a month; else be a year or a day out."""
+def _misdate_births(rng: np.random.Generator, birth: Ints, share: float) -> Ints:
+    """Swap day and month in some dates whose day could be a month; else be a year or a day out.
+
+    9 March 2014 is written 3 September 2014. 20 March, which cannot be swapped, and 3 March, which would stay the same,
+    are written a day or a year later.
+    """
     wrong = np.flatnonzero(rng.random(len(birth)) < share)
     if not len(wrong):
         return birth

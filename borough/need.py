@@ -18,7 +18,7 @@ from borough.chance import Chance
 from borough.population import Population
 from borough.rates import Rates
 
-__all__ = ["DOMAINS", "Need", "latent", "noise"]
+__all__ = ["DOMAINS", "Need", "draw_need", "draw_noise"]
 
 DOMAINS = ("shared", "money", "school", "family")
 _HIGHEST = 3.2
@@ -49,7 +49,7 @@ class Need:
         return np.asarray(mean / mean.std(), dtype=np.float32)
 
 
-def latent(rates: Rates, chance: Chance, population: Population, months: int, areas: int, variant: str) -> Need:
+def draw_need(rates: Rates, chance: Chance, population: Population, months: int, areas: int, variant: str) -> Need:
     """Return the need of every unit in each of the months, for the variant `standard` or `points`."""
     units = population.units
     lasting, fading = rates.of("need", "lasting"), rates.of("need", "fading")
@@ -61,42 +61,49 @@ def latent(rates: Rates, chance: Chance, population: Population, months: int, ar
         flat = np.log(points)
         return Need({domain: np.broadcast_to(flat, (months, units)) for domain in DOMAINS}, points)
     area = chance.stream("need", "area").normal(0, rates.of("homes", "area_spread"), areas).astype(np.float32)
-    shared = _series(chance.stream("need", "shared"), months, units, lasting, fading)
+    shared = _draw_series(chance.stream("need", "shared"), months, units, lasting, fading)
     shared += area[population.unit_area]
     _add_parting(shared, rates, population)
     weight = np.float32(np.sqrt(rates.of("need", "shared")))
     rest = np.float32(np.sqrt(1 - rates.of("need", "shared")))
     z = {"shared": shared}
     for domain in DOMAINS[1:]:
-        own = _series(chance.stream("need", domain), months, units, lasting, fading)
-        own *= rest
-        own += weight * shared
-        z[domain] = own
+        series = _draw_series(chance.stream("need", domain), months, units, lasting, fading)
+        series *= rest
+        series += weight * shared
+        z[domain] = series
     return Need(z, None)
 
 
-def noise(rng: np.random.Generator, rates: Rates, months: int, size: int) -> Floats:
+def draw_noise(rng: np.random.Generator, rates: Rates, months: int, size: int) -> Floats:
     """Return luck that comes, goes and lasts as need does but belongs to nobody's need, shape [month, size]."""
-    return _series(rng, months, size, rates.of("need", "lasting"), rates.of("need", "fading"))
+    return _draw_series(rng, months, size, rates.of("need", "lasting"), rates.of("need", "fading"))
 
 
-def _series(rng: np.random.Generator, months: int, units: int, lasting: float, fading: float) -> Floats:
-    """Return a lasting part plus an autoregression that starts in its own distribution, shape [month, unit]."""
+def _draw_series(rng: np.random.Generator, months: int, units: int, lasting: float, fading: float) -> Floats:
+    """Return a lasting part plus an autoregression that starts in its own distribution, shape [month, unit].
+
+    With lasting 0.4 and fading 0.8, the variance of 1 is 0.4 for good and 0.6 that comes and goes: each month keeps 0.8
+    of the last and adds noise of variance (1 - 0.64) x 0.6, so that 0.64 x 0.6 + 0.36 x 0.6 is 0.6 again.
+    """
     base = rng.standard_normal(units, dtype=np.float32)
     base *= np.float32(np.sqrt(lasting))
-    kept, step = np.float32(fading), np.float32(np.sqrt((1 - fading**2) * (1 - lasting)))
+    carry, step = np.float32(fading), np.float32(np.sqrt((1 - fading**2) * (1 - lasting)))
     z = rng.standard_normal((months, units), dtype=np.float32)
     z[0] *= np.float32(np.sqrt(1 - lasting))
     for month in range(1, months):
         z[month] *= step
-        z[month] += kept * z[month - 1]
+        z[month] += carry * z[month - 1]
     z += base
     return z
 
 
 def _add_parting(shared: Floats, rates: Rates, population: Population) -> None:
-    """Raise the need of both units for a year after parents part."""
-    old, new, when = population.parted
+    """Raise the need of both units for a year after parents part.
+
+    Unit 4 came of unit 1 and first has a whole month in the grid at month 30: months 30 to 41 of both are raised.
+    """
+    old, new, _ = population.partings
     if not len(old):
         return
     entry = population.unit_at
@@ -106,7 +113,6 @@ def _add_parting(shared: Floats, rates: Rates, population: Population) -> None:
     grid_month, grid_place = np.nonzero(np.isin(entry, new))
     order = np.argsort(-grid_month, kind="stable")
     first[entry[grid_month[order], grid_place[order]]] = grid_month[order]
-    del when
     extra = np.float32(rates.of("need", "parting"))
     for offset in range(12):
         month = first[new] + offset

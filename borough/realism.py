@@ -19,7 +19,7 @@ import duckdb
 from borough.rates import Rates
 from charter.errors import SoonerError, UsageError
 
-__all__ = ["ours", "table"]
+__all__ = ["measure_borough", "write_table"]
 
 _YEARS = 5
 _ROWS = (
@@ -61,7 +61,7 @@ create table episode as
 """
 
 
-def ours(workspace: Path) -> Mapping[str, float]:
+def measure_borough(workspace: Path) -> Mapping[str, float]:
     """Return our figures by the names of `[public]` in borough.toml; raise UsageError where there are no extracts."""
     extracts = workspace / "extracts"
     if not (extracts / "truth" / "people.parquet").exists():
@@ -81,9 +81,9 @@ def ours(workspace: Path) -> Mapping[str, float]:
     return {name: sum(float(year[place] or 0) for year in years) / _YEARS for place, (name, _) in enumerate(_ROWS)}
 
 
-def table(workspace: Path) -> str:
+def write_table(workspace: Path) -> str:
     """Return the Markdown table of our figures beside the public ones."""
-    mine, public = ours(workspace), Rates.load().tables["public"]
+    mine, public = measure_borough(workspace), Rates.load().tables["public"]
     lines = [
         f"| | ours | {' | '.join(public['areas'])} |",
         f"|---|---:|{'---:|' * len(public['areas'])}",
@@ -98,6 +98,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("Type: python -m borough.realism WORKSPACE")
     try:
-        print(table(Path(sys.argv[1])))
+        print(write_table(Path(sys.argv[1])))
     except SoonerError as error:
         sys.exit(str(error))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from borough import truth
-from borough.extract import Feed, Post
-from borough.groups import settled
+from borough.groups import deal_groups
+from borough.post import Feed, Post
 from borough.rates import Rates
 from borough.services import (
     addresses,
@@ -32,7 +32,7 @@ from borough.town import Town
 from charter.council.council import Council
 from charter.errors import DataError, UsageError
 
-__all__ = ["UNFAIR", "VARIANTS", "feeds", "make"]
+__all__ = ["UNFAIR", "VARIANTS", "list_feeds", "make_borough"]
 
 UNFAIR = ("signals", "labels", "both")
 VARIANTS = ("standard", "points")
@@ -51,7 +51,7 @@ _SERVICES = {
 }
 
 
-def feeds(rates: Rates) -> Mapping[str, Feed]:
+def list_feeds(rates: Rates) -> Mapping[str, Feed]:
     """Return what each service's delivery covers: one started late, one stopped, one has gone stale."""
     first, last = rates.first_day, rates.last_day
     whole = Feed(first, last, last)
@@ -63,7 +63,7 @@ def feeds(rates: Rates) -> Mapping[str, Feed]:
     }
 
 
-def make(
+def make_borough(
     extracts: Path,
     council: Council,
     homes: int,
@@ -75,7 +75,8 @@ def make(
     """Write the extracts of a borough with `homes` homes into `extracts`, replacing what was there when complete.
 
     `unfair` is empty or one of UNFAIR; `variant` one of VARIANTS. Returns counts. The same arguments give the same
-    bytes. Raises UsageError for arguments that make no borough. `progress` is called with 1 for each of `steps()`.
+    bytes. Raises UsageError for arguments that make no borough. `progress` is called with 1 for each of the steps that
+    `count_steps()` counts.
     """
     if homes < 100:
         raise UsageError(f"a borough of {homes} homes is too small to have every service.", "Ask for 100 or more.")
@@ -88,18 +89,18 @@ def make(
     if not council.areas:
         raise UsageError(f"{council.name} has no areas to put homes in.", "Add [[area]] rows to council.toml.")
     step = progress or (lambda _: None)
-    town = settled(Town.build(council, homes, seed, variant), unfair)
+    town = deal_groups(Town.build(council, homes, seed, variant), unfair)
     step(1)
     extracts.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".new-", dir=extracts.parent))
     try:
-        post = Post(beside, council.time_zone, feeds(town.rates))
+        post = Post(beside, council.time_zone, list_feeds(town.rates))
         for service in _SERVICES.values():
-            service.send(town, post)
+            service.send_extract(town, post)
             step(1)
         post.deliver()
-        truth.write(town, post, beside / "truth")
-        _replace(beside, extracts)
+        truth.write_truth(town, post, beside / "truth")
+        _replace_extracts(beside, extracts)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return {
@@ -113,24 +114,24 @@ def make(
     }
 
 
-def steps() -> int:
-    """Return how many steps `make` reports."""
+def count_steps() -> int:
+    """Return how many steps `make_borough` reports."""
     return len(_SERVICES) + 1
 
 
-def _replace(beside: Path, extracts: Path) -> None:
+def _replace_extracts(beside: Path, extracts: Path) -> None:
     """Put the finished folder in place, so that a kill at any moment leaves the old extracts or the new ones."""
     for path in beside.rglob("*"):
         if path.is_file():
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     if extracts.exists():
-        _exchange(beside, extracts)
+        _exchange_folders(beside, extracts)
     else:
         beside.rename(extracts)
 
 
-def _exchange(new: Path, old: Path) -> None:
+def _exchange_folders(new: Path, old: Path) -> None:
     """Swap two folders in one step of the kernel (renameat2 with RENAME_EXCHANGE); what was `old` is then `new`."""
     here, exchange = -100, 2
     libc = ctypes.CDLL(None, use_errno=True)

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from borough.chance import Chance
 from borough.days import Days
-from borough.extract import label
-from borough.months import ChildMonths, HomeMonths, child_months, home_months
+from borough.months import ChildMonths, HomeMonths, list_child_months, list_home_months
 from borough.names import Names, Recorded
-from borough.need import Need, latent
-from borough.population import GROUPS, PRIVATE, PROTECTED, People, Population, grow
+from borough.need import Need, draw_need
+from borough.population import GROUPS, PRIVATE, PROTECTED, People, Population, grow_population
+from borough.post import make_references
 from borough.rates import Rates
 from charter.council.council import Council
 
@@ -47,8 +47,8 @@ class Recording:
     def _kept(self, rng: np.random.Generator, unit: NDArray[np.integer], share: float) -> Bools:
         # The dice are thrown either way, so that the fair and the unfair borough have the same events underneath.
         thrown = rng.random(len(unit))
-        kept: Bools = ~self.unfair_unit[unit] | (thrown < share)
-        return kept
+        recorded: Bools = ~self.unfair_unit[unit] | (thrown < share)
+        return recorded
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ class Families:
         return cls((values // units).astype(np.int32), (values % units).astype(np.int32), first, count, order)
 
     def children(self, row: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return (position in `row`, row of the child-months) for every child of these family-months."""
+        """Return (position in `row`, row of the child-months) for every child of these family-months.
+
+        Family-months 0 and 1 have two children and one, whose rows of the child-months are 8, 3 and 5 (`order`), from
+        places 0 and 2 (`first`). Asked for rows 1 and 0: positions 0, 1, 1 and rows 5, 8, 3.
+        """
         count = self.count[row]
         which = np.repeat(np.arange(len(row)), count)
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -102,9 +106,9 @@ class Town:
         days = Days.between(rates.first_day, rates.last_day)
         names = Names.load(chance)
         areas = tuple(area.code for area in council.areas)
-        population = grow(rates, days, chance, homes, len(areas), names.counts)
-        need = latent(rates, chance, population, days.months, len(areas), variant)
-        children = child_months(population, days)
+        population = grow_population(rates, days, chance, homes, len(areas), names.counts)
+        need = draw_need(rates, chance, population, days.months, len(areas), variant)
+        children = list_child_months(population, days)
         return cls(
             rates,
             chance,
@@ -113,7 +117,7 @@ class Town:
             need,
             names,
             Recording(np.zeros(population.units, dtype=bool), 1.0, 1.0),
-            home_months(population, days),
+            list_home_months(population, days),
             children,
             Families.of(children, population.units),
             areas,
@@ -130,7 +134,7 @@ class Town:
     def uprns(self) -> pa.Array:
         """The UPRN of each address: twelve digits in a range that no real address uses."""
         numbers = self.chance.stream("uprns").permutation(self.population.places.addresses)
-        return label("9900", numbers.astype(np.int64) + 10_000_001, 8)
+        return make_references("9900", numbers.astype(np.int64) + 10_000_001, 8)
 
     @cached_property
     def address_lines(self) -> pa.Array:
@@ -158,14 +162,14 @@ class Town:
         block = np.arange(size) // 15
         letters = "ABDEFGHJLNPQRSTUWXYZ"
         pool = [f"{digit}{a}{b}" for digit in range(10) for a in letters for b in letters]
-        outward = label("FH", block // len(pool) + 1, 1)
+        outward = make_references("FH", block // len(pool) + 1, 1)
         return pc.binary_join_element_wise(outward, pa.array(pool).take(pa.array(block % len(pool))), " ")
 
-    def address(self, place: NDArray[np.integer], *, known: Bools | None = None) -> Mapping[str, pa.Array]:
+    def address(self, place: NDArray[np.integer], *, has_uprn: Bools | None = None) -> Mapping[str, pa.Array]:
         """Return the columns uprn, address and postcode of places; the UPRN empty where it is not `known`."""
         index = self.population.places.address[place]
         return {
-            "uprn": self.uprns.take(pa.array(index, mask=None if known is None else ~known)),
+            "uprn": self.uprns.take(pa.array(index, mask=None if has_uprn is None else ~has_uprn)),
             "address": self.address_lines.take(pa.array(index)),
             "postcode": self.postcodes.take(pa.array(index)),
         }
@@ -188,8 +192,8 @@ class Town:
         sought = np.asarray(person, dtype=np.int64) * 100_000 + np.clip(np.asarray(day) + 40_000, 0, 99_999)
         row = np.searchsorted(self._stay_keys, sought, side="right") - 1
         row = np.clip(row, 0, len(self._stay_keys) - 1)
-        found: NDArray[np.int64] = np.where(self.population.residence.who[row] < person, row + 1, row)
-        return found
+        stay_row: NDArray[np.int64] = np.where(self.population.residence.who[row] < person, row + 1, row)
+        return stay_row
 
     def place(self, person: NDArray[np.integer], day: NDArray[np.integer] | int) -> Ints:
         """Return where each person lives on a day."""

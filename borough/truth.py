@@ -9,18 +9,18 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from borough.days import NEVER
-from borough.extract import Post
 from borough.need import DOMAINS
 from borough.population import GROUPS
+from borough.post import Post
 from borough.town import Town
 
-__all__ = ["write"]
+__all__ = ["write_truth"]
 
 _EVERY = 3
 """Need is written for every third month."""
 
 
-def write(town: Town, post: Post, folder: Path) -> None:
+def write_truth(town: Town, post: Post, folder: Path) -> None:
     """Write people, residence, need and references as Parquet; `person` and `unit` are whole numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     people, spells = town.people, town.population.residence

@@ -28,14 +28,14 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
     Takes the writer lock itself, and lets it go before anything is served. Raises UsageError where the workspace holds
     real data, BlockedError where a gate says block.
     """
-    from borough.synth import make, steps
+    from borough.synth import count_steps, make_borough
 
     _refuse_real_data(invocation)
     began = time.perf_counter()
     invocation.say(f"A borough of {households:,} homes, seed {seed}, in {invocation.workspace.root}/")
     with writer_lock(invocation.workspace.root):
-        with time_step(invocation, "synth"), invocation.progress("Making a borough", steps()) as progress:
-            make(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
+        with time_step(invocation, "synth"), invocation.progress("Making a borough", count_steps()) as progress:
+            make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
         _sign_as_all(invocation, "charter")
         prepare_snapshot(invocation)
         decision = judge_model(invocation)

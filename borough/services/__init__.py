@@ -1,1 +1,1 @@
-"""One module for each service, each with `send(town, post)`: what it saw, in its own shape."""
+"""One module for each service, each with `send_extract(town, post)`: what it saw, in its own shape."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from borough.extract import Post, text_of
+from borough.post import Post, take_text
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["send_extract"]
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write the gazetteer."""
     places = town.population.places
     post.send(
@@ -18,7 +18,7 @@ def send(town: Town, post: Post) -> None:
             "uprn": town.uprns,
             "address": town.address_lines,
             "postcode": town.postcodes,
-            "lsoa21": text_of(town.areas, places.address_area()),
+            "lsoa21": take_text(town.areas, places.address_area()),
             "kind": town.protected_kind(),
         },
     )

@@ -7,16 +7,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from borough.days import NEVER
-from borough.extract import Post, again, endings, label, text_of
 from borough.population import PRIVATE
+from borough.post import Post, make_references, repeat_endings, repeat_rows, take_text
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["send_extract"]
 
 _STAGES = ("RM", "FN", "SM", "LO")
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write accounts, recovery and support; each new account makes a new reference for the same person."""
     rng = town.chance.stream("council_tax")
     people, spells = town.people, town.population.residence
@@ -26,18 +26,18 @@ def send(town: Town, post: Post) -> None:
         & (spells.end > town.days.first)
     )
     who = spells.who[rows]
-    references = label("L", rng.permutation(len(rows)) + 1, 7)
+    references = make_references("L", rng.permutation(len(rows)) + 1, 7)
     post.know("council_tax", references, who)
     stays = spells.unit[rows].astype(np.int64) * len(town.population.places.tenure) + spells.place[rows]
     account, account_of = np.unique(stays, return_inverse=True)
-    account_refs = label("7", rng.permutation(len(account)) + 1, 7)
+    account_refs = make_references("7", rng.permutation(len(account)) + 1, 7)
     unknown = town.rates.of("errors", "missing_birth_council_tax")
     spelled = town.spelled(town.names.record(rng, town.rates, people, who, unknown_birth=unknown))
     home = town.address(spells.place[rows])
     post.send(
         "council_tax",
         "accounts",
-        endings(
+        repeat_endings(
             {
                 "account_ref": account_refs.take(pa.array(account_of)),
                 "liable_ref": references,
@@ -69,6 +69,8 @@ def _send_recovery(town: Town, post: Post, rows: np.ndarray, references: pa.Arra
     debt = (rng.gamma(2.2, 160_00, len(hit)) + 60_00).astype(np.int64)
     steps, sources, days = [np.zeros(len(hit), dtype=np.int64)], [np.arange(len(hit))], [day]
     current, when = np.arange(len(hit)), day
+    # Three reminders: the first and third go on to a final notice, the third on to a summons. Steps 0 0 0, 1 1, 2 are
+    # of sources 0 1 2, 0 2, 2: each later row names the reminder that it came of.
     for stage, share in enumerate(town.rates.shares("council_tax", "escalation"), start=1):
         # Who is short of money now is likelier to go on to the next step.
         push = np.minimum(0.95, share * (0.7 + 0.3 * np.sqrt(level[hit[current]])))
@@ -79,9 +81,9 @@ def _send_recovery(town: Town, post: Post, rows: np.ndarray, references: pa.Arra
         sources.append(current)
         days.append(when)
     step, source, stage_day = np.concatenate(steps), np.concatenate(sources), np.concatenate(days)
-    kept = town.recording.signal(town.chance.stream("council_tax", "recorded"), months.unit[hit])[source]
-    kept &= stage_day < town.days.last
-    step, source, stage_day = step[kept], source[kept], stage_day[kept]
+    keep = town.recording.signal(town.chance.stream("council_tax", "recorded"), months.unit[hit])[source]
+    keep &= stage_day < town.days.last
+    step, source, stage_day = step[keep], source[keep], stage_day[keep]
     stay = town.stay(months.adult[hit][source], day[source])
     position = np.clip(np.searchsorted(rows, stay), 0, len(rows) - 1)
     liable = rows[position] == stay
@@ -90,11 +92,11 @@ def _send_recovery(town: Town, post: Post, rows: np.ndarray, references: pa.Arra
     step, source, stage_day, position = step[order], source[order], stage_day[order], position[order]
     recorded = stage_day + rng.integers(0, 4, len(step), dtype=np.int32)
     columns = {
-        "recovery_id": label("R", np.arange(len(step)) + 1, 8),
+        "recovery_id": make_references("R", np.arange(len(step)) + 1, 8),
         "account_ref": accounts.take(pa.array(position)),
         "liable_ref": references.take(pa.array(position)),
         "stage_date": stage_day,
-        "stage": text_of(_STAGES, step),
+        "stage": take_text(_STAGES, step),
         "balance": debt[source] + step * 55_00,
         "recorded_on": recorded,
         "corrected_on": np.full(len(step), NEVER),
@@ -104,7 +106,7 @@ def _send_recovery(town: Town, post: Post, rows: np.ndarray, references: pa.Arra
         "balance": (columns["balance"][wrong] * 0.5).astype(np.int64),
         "corrected_on": recorded[wrong] + rng.integers(14, 90, len(wrong), dtype=np.int32),
     }
-    post.send("council_tax", "recovery", again(columns, wrong, changes))
+    post.send("council_tax", "recovery", repeat_rows(columns, wrong, changes))
 
 
 def _send_support(town: Town, post: Post, rows: np.ndarray, references: pa.Array) -> None:
@@ -122,14 +124,14 @@ def _send_support(town: Town, post: Post, rows: np.ndarray, references: pa.Array
         np.where(early, start + rng.exponential(900, len(claims)).astype(np.int32) + 30, NEVER),
     )
     stop = np.where(stop < town.days.last, stop, NEVER).astype(np.int32)
-    kept = (start < stop) & (start < town.days.last) & (stop > town.days.first)
-    claims, start, stop = claims[kept], start[kept], stop[kept]
+    keep = (start < stop) & (start < town.days.last) & (stop > town.days.first)
+    claims, start, stop = claims[keep], start[keep], stop[keep]
     post.send(
         "council_tax",
         "support",
-        endings(
+        repeat_endings(
             {
-                "claim_ref": label("S", np.arange(len(claims)) + 1, 7),
+                "claim_ref": make_references("S", np.arange(len(claims)) + 1, 7),
                 "liable_ref": references.take(pa.array(claims)),
                 "award_from": start,
                 "award_to": stop,

@@ -6,17 +6,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from borough.days import NEVER, age_on, number
-from borough.extract import Post, endings, label, text_of
+from borough.days import NEVER, measure_age, number_day
+from borough.post import Post, make_references, repeat_endings, take_text
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["send_extract"]
 
 _ROLES = ("parent", "child", "other")
 _REASONS = ("OM", "SU", "DI", "NF")
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write family members and episodes."""
     rng = town.chance.stream("early_help")
     families = town.families
@@ -25,12 +25,12 @@ def send(town: Town, post: Post) -> None:
     rate = town.rates.of("early_help", "episode")
     hit = town.chance.happens(rng, np.minimum(rate * level, 0.3), len(families.month))
     start = town.days.within(rng, families.month[hit])
-    begun = number(post.feeds["early_help"].covers_from)
-    kept = (start >= begun) & town.recording.signal(rng, families.unit[hit])
-    hit, start = hit[kept], start[kept]
+    begun = number_day(post.feeds["early_help"].covers_from)
+    keep = (start >= begun) & town.recording.signal(rng, families.unit[hit])
+    hit, start = hit[keep], start[keep]
     order = np.argsort(start, kind="stable")
     hit, start = hit[order], start[order]
-    family_refs = label("EH", np.arange(len(hit)) + 100_001, 6)
+    family_refs = make_references("EH", np.arange(len(hit)) + 100_001, 6)
     _, first = families.children(hit)
     which, _ = families.children(hit)
     child = town.child_months.child[first[np.searchsorted(which, np.arange(len(hit)))]]
@@ -42,14 +42,14 @@ def send(town: Town, post: Post) -> None:
     post.send(
         "early_help",
         "episodes",
-        endings(
+        repeat_endings(
             {
-                "episode_ref": label("EP", np.arange(len(hit)) + 1, 6),
+                "episode_ref": make_references("EP", np.arange(len(hit)) + 1, 6),
                 "family_ref": family_refs,
                 "member_ref": member,
                 "started_on": start,
                 "ended_on": np.where(open_still, NEVER, end).astype(np.int32),
-                "end_reason": text_of(_REASONS, np.where(open_still, -1, reason)),
+                "end_reason": take_text(_REASONS, np.where(open_still, -1, reason)),
                 "recorded_on": start + rng.integers(0, 20, len(hit), dtype=np.int32),
             },
             "ended_on",
@@ -67,32 +67,32 @@ def _send_members(
     family, row = town.household(unit, day)
     who = spells.who[row]
     other = who != child[family]
-    own = np.arange(len(unit))
-    family = np.concatenate([own, family[other]])
+    episode = np.arange(len(unit))
+    family = np.concatenate([episode, family[other]])
     row = np.concatenate([town.stay(child, day), row[other]])
     who = np.concatenate([child, who[other]])
     order = np.argsort(family, kind="stable")
     family, row, who = family[order], row[order], who[order]
-    position = np.arange(len(family)) - np.searchsorted(family, own)[family]
-    kept = position < 26
-    family, row, who, position = family[kept], row[kept], who[kept], position[kept]
-    letters = text_of([chr(65 + step) for step in range(26)], position)
+    position = np.arange(len(family)) - np.searchsorted(family, episode)[family]
+    keep = position < 26
+    family, row, who, position = family[keep], row[keep], who[keep], position[keep]
+    letters = take_text([chr(65 + step) for step in range(26)], position)
     refs = pc.binary_join_element_wise(family_refs.take(pa.array(family)), letters, "-")
     post.know("early_help", refs, who)
-    age = age_on(people.birth[who], day[family])
+    age = measure_age(people.birth[who], day[family])
     role = np.select([people.role[who] < 2, age < 18], [0, 1], 2)
-    found = (rng.random(len(unit)) > 0.05)[family]
+    has_uprn = (rng.random(len(unit)) > 0.05)[family]
     post.send(
         "early_help",
         "family_members",
         {
             "member_ref": refs,
             "family_ref": family_refs.take(pa.array(family)),
-            "role": text_of(_ROLES, role),
+            "role": take_text(_ROLES, role),
             **town.spelled(town.names.record(rng, town.rates, people, who, homely=3.0)),
-            **town.address(spells.place[row], known=found),
+            **town.address(spells.place[row], has_uprn=has_uprn),
             "resident_from": np.maximum(day[family], people.birth[who]),
             "recorded_on": day[family] + rng.integers(0, 20, len(who), dtype=np.int32),
         },
     )
-    return refs.take(pa.array(np.searchsorted(family, own)))
+    return refs.take(pa.array(np.searchsorted(family, episode)))

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from borough.days import NEVER, HalfTerm, school_year
-from borough.extract import Post, again, endings, label, text_of
-from borough.services.codes import codes
+from borough.days import NEVER, HalfTerm, list_half_terms
+from borough.post import Post, make_references, repeat_endings, repeat_rows, take_text
+from borough.services.codes import read_codes
 from borough.town import Town
 
-__all__ = ["Roll", "check_letters", "happened", "roll", "send"]
+__all__ = ["Roll", "find_check_letters", "list_outcomes", "make_roll", "send_extract"]
 
 Ints = NDArray[np.int32]
 _LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
@@ -39,7 +39,7 @@ class Roll:
         return len(self.pupil)
 
 
-def roll(town: Town) -> Roll:
+def make_roll(town: Town) -> Roll:
     """Return the roll: from the September after the fourth birthday to the July after the sixteenth."""
     people = town.people
     first, last = town.presence
@@ -60,16 +60,16 @@ def _next_september(day: Ints) -> Ints:
     return (year * 12 + 8).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64).astype(np.int32)
 
 
-def check_letters(digits: NDArray[np.int64]) -> pa.Array:
+def find_check_letters(digits: NDArray[np.int64]) -> pa.Array:
     """Return the check letter of each twelve-digit number: weights 2 to 13, modulo 23 (DfE's UPN guide)."""
     total = np.zeros(len(digits), dtype=np.int64)
     for weight in range(13, 1, -1):
         total += digits % 10 * weight
         digits = digits // 10
-    return text_of(tuple(_LETTERS), total % 23)
+    return take_text(tuple(_LETTERS), total % 23)
 
 
-def _upns(pupils: Roll, school: NDArray[np.int64], began: Ints) -> pa.Array:
+def _make_upns(pupils: Roll, school: NDArray[np.int64], began: Ints) -> pa.Array:
     """Return a UPN for each pupil: a fictional authority, the school, the year it began, a serial number."""
     year = (began.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970) % 100
     group = school * 100 + year
@@ -78,20 +78,20 @@ def _upns(pupils: Roll, school: NDArray[np.int64], began: Ints) -> pa.Array:
     serial = np.empty(pupils.size, dtype=np.int64)
     serial[by_group] = np.arange(pupils.size) - starts
     digits = ((990 * 10_000 + 1000 + school) * 100 + year) * 1000 + serial
-    return pc.binary_join_element_wise(check_letters(digits), pa.array(digits).cast(pa.string()), "")
+    return pc.binary_join_element_wise(find_check_letters(digits), pa.array(digits).cast(pa.string()), "")
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write every file of the service."""
     rng = town.chance.stream("education")
-    pupils = roll(town)
+    pupils = make_roll(town)
     people, who = town.people, pupils.pupil
     schools = max(4, pupils.size // 900)
     primary = rng.integers(0, schools, pupils.size)
     secondary = schools + rng.integers(0, max(2, schools // 4), pupils.size)
     moves = people.birth[who] + int(11 * _YEAR)
     first_school = np.where(moves > pupils.start, primary, secondary)
-    upns = _upns(pupils, first_school, _next_september(people.birth[who] + int(4 * _YEAR)))
+    upns = _make_upns(pupils, first_school, _next_september(people.birth[who] + int(4 * _YEAR)))
     post.know("education", upns, who)
     disability = np.where(people.declines[who], -1, np.where(people.disabled[who], 0, 1))
     sen = np.where(people.disabled[who] & (rng.random(len(who)) < 0.5), 2, np.where(rng.random(len(who)) < 0.12, 1, 0))
@@ -101,10 +101,10 @@ def send(town: Town, post: Post) -> None:
         {
             "upn": upns,
             **town.spelled(town.names.record(rng, town.rates, people, who, unknown_birth=0.0)),
-            "sex": text_of(("F", "M"), np.where(people.female[who], 0, 1)),
-            "ethnicity": town.coded(rng, who, codes("ethnicity")),
-            "disability": text_of(("Y", "N"), disability),
-            "sen": text_of(("N", "K", "E"), sen),
+            "sex": take_text(("F", "M"), np.where(people.female[who], 0, 1)),
+            "ethnicity": town.coded(rng, who, read_codes("ethnicity")),
+            "disability": take_text(("Y", "N"), disability),
+            "sen": take_text(("N", "K", "E"), sen),
             "recorded_on": pupils.start + rng.integers(0, 30, len(who), dtype=np.int32),
         },
     )
@@ -129,10 +129,10 @@ def _send_enrolments(
     post.send(
         "education",
         "enrolments",
-        endings(
+        repeat_endings(
             {
                 "upn": upns.take(pa.array(row)),
-                "school": label("990", school + 1000, 4),
+                "school": make_references("990", school + 1000, 4),
                 "enrolled_on": start,
                 "left_on": np.where(end < town.days.last, end, NEVER).astype(np.int32),
                 "recorded_on": start + rng.integers(0, 12, len(row), dtype=np.int32),
@@ -161,7 +161,7 @@ def _send_addresses(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> Non
     post.send(
         "education",
         "addresses",
-        endings(
+        repeat_endings(
             {
                 "upn": upns.take(pa.array(pupil)),
                 **town.address(spells.place[row]),
@@ -175,9 +175,9 @@ def _send_addresses(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> Non
     )
 
 
-def _half_terms(town: Town) -> list[HalfTerm]:
+def _list_terms(town: Town) -> list[HalfTerm]:
     first = town.rates.first_day.year
-    terms = [term for year in range(first, town.rates.last_day.year + 1) for term in school_year(year)]
+    terms = [term for year in range(first, town.rates.last_day.year + 1) for term in list_half_terms(year)]
     return [term for term in terms if term.start >= town.days.first and term.end <= town.days.last]
 
 
@@ -197,9 +197,9 @@ def _spells_away(town: Town, pupils: Roll) -> tuple[NDArray[np.int64], Ints, Int
     return index[months.child[hit]], start, start + rng.integers(25, 110, len(hit), dtype=np.int32)
 
 
-def happened(town: Town) -> tuple[Ints, NDArray[np.int64]]:
+def list_outcomes(town: Town) -> tuple[Ints, NDArray[np.int64]]:
     """Return the unit and month of every spell of staying away, the cause of severe absence, recorded or not."""
-    pupils = roll(town)
+    pupils = make_roll(town)
     row, start, _ = _spells_away(town, pupils)
     return town.people.unit[pupils.pupil[row]], town.days.month_of(start)
 
@@ -211,10 +211,10 @@ def _send_attendance(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
     away = _spells_away(town, pupils)
     weeks: list[tuple[NDArray[np.integer], ...]] = []
     totals: list[tuple[NDArray[np.integer], ...]] = []
-    terms = _half_terms(town)
+    terms = _list_terms(town)
     for number, term in enumerate(terms):
         row = np.flatnonzero((pupils.start <= term.start) & (pupils.end >= term.end))
-        authorised, unauthorised, possible = _absences(town, rng, pupils, row, term, away)
+        authorised, unauthorised, possible = _draw_absences(town, rng, pupils, row, term, away)
         unit = town.people.unit[pupils.pupil[row]]
         # Where contact is not recorded alike, the same sessions are missed but pass as missed with leave.
         unheard = ~town.recording.signal(dice, unit)
@@ -235,7 +235,7 @@ def _send_attendance(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
         "half_terms",
         {
             "upn": upns.take(pa.array(row)),
-            "half_term": text_of([term.name for term in terms], which),
+            "half_term": take_text([term.name for term in terms], which),
             "started_on": start[which],
             "ended_on": end[which],
             "sessions_possible": possible,
@@ -245,7 +245,7 @@ def _send_attendance(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
     )
 
 
-def _absences(
+def _draw_absences(
     town: Town,
     rng: np.random.Generator,
     pupils: Roll,
@@ -253,7 +253,11 @@ def _absences(
     term: HalfTerm,
     away: tuple[NDArray[np.int64], Ints, Ints],
 ) -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int8]]:
-    """Return sessions missed with and without leave, [pupil, week], and the sessions possible in each week."""
+    """Return sessions missed with and without leave, [pupil, week], and the sessions possible in each week.
+
+    A pupil away without leave for 7 of 10 sessions of a week and with leave for 4 is written down with 7 and 3; in a
+    week with a bank holiday, 8 possible, with 7 and 1.
+    """
     weeks = term.weeks
     shape = (len(row), len(weeks))
     possible = np.full(len(weeks), 10, dtype=np.int8)
@@ -318,7 +322,7 @@ def _send_weeks(
         "sessions_unauthorised": np.zeros(len(late), dtype=np.int32),
         "corrected_on": recorded[late] + rng.integers(3, 30, len(late), dtype=np.int32),
     }
-    post.send("education", "attendance", again(columns, late, changes))
+    post.send("education", "attendance", repeat_rows(columns, late, changes))
 
 
 def _send_exclusions(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> None:
@@ -354,9 +358,9 @@ def _send_exclusions(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
     row, category, day, sessions = row[order], category[order], day[order], sessions[order]
     lag = np.where(category == 0, rng.integers(0, 8, len(row)), rng.gamma(1.5, 9.0, len(row))).astype(np.int32)
     columns = {
-        "exclusion_id": label("X", np.arange(len(row)) + 1, 7),
+        "exclusion_id": make_references("X", np.arange(len(row)) + 1, 7),
         "upn": upns.take(pa.array(index[months.child[rows[row]]])),
-        "category": text_of(("SUSP", "PERM"), category),
+        "category": take_text(("SUSP", "PERM"), category),
         "started_on": day,
         "sessions": sessions,
         "recorded_on": day + lag,
@@ -367,7 +371,7 @@ def _send_exclusions(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
         "sessions": np.full(len(wrong), 1, dtype=sessions.dtype),
         "corrected_on": columns["recorded_on"][wrong] + rng.integers(3, 30, len(wrong), dtype=np.int32),
     }
-    post.send("education", "exclusions", again(columns, wrong, changes))
+    post.send("education", "exclusions", repeat_rows(columns, wrong, changes))
 
 
 def _send_free_meals(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> None:
@@ -382,12 +386,12 @@ def _send_free_meals(town: Town, post: Post, pupils: Roll, upns: pa.Array) -> No
     stop = pupils.end[eligible]
     early = rng.random(len(eligible)) < 0.2
     stop = np.where(early, np.minimum(stop, start + rng.integers(200, 1500, len(eligible), dtype=np.int32)), stop)
-    kept = (start < stop) & (start < town.days.last)
-    eligible, start, stop = eligible[kept], start[kept], stop[kept]
+    keep = (start < stop) & (start < town.days.last)
+    eligible, start, stop = eligible[keep], start[keep], stop[keep]
     post.send(
         "education",
         "free_meals",
-        endings(
+        repeat_endings(
             {
                 "upn": upns.take(pa.array(eligible)),
                 "eligible_from": start,

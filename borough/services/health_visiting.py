@@ -6,13 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from borough.days import NEVER, number
-from borough.extract import Post, label, text_of
+from borough.days import NEVER, number_day
 from borough.names import Recorded
-from borough.services.codes import codes
+from borough.post import Post, make_references, take_text
+from borough.services.codes import read_codes
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["send_extract"]
 
 _KINDS = ("new_birth", "six_week", "one_year", "two_year", "clinic", "extra")
 _PLANNED = (12, 49, 365, 820)
@@ -20,11 +20,11 @@ _DOMAINS = ("communication", "motor", "personal_social", "problem_solving")
 _FIVE_YEARS = 1826
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write children, visits and concerns, up to the day the feed last covered."""
     rng = town.chance.stream("health_visiting")
     feed = post.feeds["health_visiting"]
-    opens, closes = number(feed.covers_from), number(feed.covers_to)
+    opens, closes = number_day(feed.covers_from), number_day(feed.covers_to)
     people = town.people
     first, last = town.presence
     start = np.maximum(people.birth + rng.integers(0, 10, len(people), dtype=np.int32), first)
@@ -32,13 +32,13 @@ def send(town: Town, post: Post) -> None:
     child = np.flatnonzero((people.role == 2) & (start + 10 < end) & (end > opens) & (start < closes)).astype(np.int32)
     start, end = start[child], end[child]
     order = rng.permutation(len(child))
-    refs = label("V", order + 1, 7)
+    refs = make_references("V", order + 1, 7)
     post.know("health_visiting", refs, child)
     _send_children(town, post, child, refs, start, end, closes)
     _send_visits(town, post, child, refs, start, end, (opens, closes))
 
 
-def _mothers(town: Town, child: np.ndarray) -> np.ndarray:
+def _find_mothers(town: Town, child: np.ndarray) -> np.ndarray:
     """Return the mother of each child: the woman of its unit's first two adults, or else the first adult."""
     people = town.people
     mother = np.full(town.population.units, -1, dtype=np.int64)
@@ -57,12 +57,12 @@ def _send_children(
     rng = town.chance.stream("health_visiting", "children")
     people = town.people
     recorded = town.names.record(rng, town.rates, people, child, unknown_birth=0.0)
-    mother = _mothers(town, child)
-    known, index = np.unique(mother, return_inverse=True)
-    mother_refs = label("W", rng.permutation(len(known)) + 1, 7)
-    motherless = known < 0
-    post.know("health_visiting", mother_refs.filter(pa.array(~motherless)), known[~motherless])
-    safe = np.maximum(known, 0)
+    mother = _find_mothers(town, child)
+    persons, index = np.unique(mother, return_inverse=True)
+    mother_refs = make_references("W", rng.permutation(len(persons)) + 1, 7)
+    motherless = persons < 0
+    post.know("health_visiting", mother_refs.filter(pa.array(~motherless)), persons[~motherless])
+    safe = np.maximum(persons, 0)
     written = town.names.record(rng, town.rates, people, safe)
     no_mother = pa.array(mother < 0)
     her_birth = np.where(mother < 0, NEVER, written.birth[index])
@@ -82,9 +82,9 @@ def _send_children(
             "child_ref": refs,
             **columns,
             "forename": pc.if_else(unnamed, pa.scalar("Baby"), columns["forename"]),
-            "sex": text_of(("2", "1"), np.where(people.female[child], 0, 1)),
-            "ethnicity": town.coded(rng, child, codes("ethnicity_health")),
-            "disability": text_of(("Y", "N"), disability),
+            "sex": take_text(("2", "1"), np.where(people.female[child], 0, 1)),
+            "ethnicity": town.coded(rng, child, read_codes("ethnicity_health")),
+            "disability": take_text(("Y", "N"), disability),
             "mother_ref": pc.if_else(no_mother, nothing, mother_refs.take(pa.array(index))),
             "mother_forename": pc.if_else(no_mother, nothing, hers["mother_forename"]),
             "mother_surname": pc.if_else(no_mother, nothing, hers["mother_surname"]),
@@ -128,9 +128,9 @@ def _send_visits(
         kind.append(np.full(len(hit), which))
     rows, days, kinds = np.concatenate(index), np.concatenate(day), np.concatenate(kind)
     opens, closes = window
-    kept = (days >= np.maximum(start[rows], opens)) & (days < np.minimum(end[rows], closes))
-    kept &= town.recording.signal(rng, people.unit[child][rows])
-    rows, days, kinds = rows[kept], days[kept], kinds[kept]
+    keep = (days >= np.maximum(start[rows], opens)) & (days < np.minimum(end[rows], closes))
+    keep &= town.recording.signal(rng, people.unit[child][rows])
+    rows, days, kinds = rows[keep], days[keep], kinds[keep]
     order = np.lexsort((rows, days))
     rows, days, kinds = rows[order], days[order], kinds[order]
     strength = town.need.level("family", 1.1, town.days.month_of(days), people.unit[child[rows]])
@@ -139,29 +139,29 @@ def _send_visits(
         "health_visiting",
         "visits",
         {
-            "visit_id": label("HVV", np.arange(len(rows)) + 1, 8),
+            "visit_id": make_references("HVV", np.arange(len(rows)) + 1, 8),
             "child_ref": refs.take(pa.array(rows)),
             "planned_on": days,
-            "kind": text_of(_KINDS, kinds),
-            "attended": text_of(("Y", "N"), missed.astype(np.int64)),
+            "kind": take_text(_KINDS, kinds),
+            "attended": take_text(("Y", "N"), missed.astype(np.int64)),
         },
     )
     level = town.need.level("family", 0.8, month, unit)
     rate = np.minimum(town.rates.of("health_visiting", "concern") * level, 0.3)
     hit = town.chance.happens(rng, np.where(age > 0.5, rate, 0.0).astype(np.float32), len(small))
-    seen = row_of[months.child[small[hit]]]
+    child_rows = row_of[months.child[small[hit]]]
     when = town.days.within(rng, month[hit])
-    kept = (when >= np.maximum(start[seen], opens)) & (when < np.minimum(end[seen], closes))
-    kept &= town.recording.signal(rng, unit[hit])
-    seen, when = seen[kept], when[kept]
-    order = np.lexsort((seen, when))
+    keep = (when >= np.maximum(start[child_rows], opens)) & (when < np.minimum(end[child_rows], closes))
+    keep &= town.recording.signal(rng, unit[hit])
+    child_rows, when = child_rows[keep], when[keep]
+    order = np.lexsort((child_rows, when))
     post.send(
         "health_visiting",
         "concerns",
         {
-            "concern_id": label("HVC", np.arange(len(seen)) + 1, 7),
-            "child_ref": refs.take(pa.array(seen[order])),
+            "concern_id": make_references("HVC", np.arange(len(child_rows)) + 1, 7),
+            "child_ref": refs.take(pa.array(child_rows[order])),
             "observed_on": when[order],
-            "domain": text_of(_DOMAINS, rng.integers(0, len(_DOMAINS), len(seen))),
+            "domain": take_text(_DOMAINS, rng.integers(0, len(_DOMAINS), len(child_rows))),
         },
     )

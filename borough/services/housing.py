@@ -6,19 +6,19 @@ import numpy as np
 import pyarrow as pa
 
 from borough.days import NEVER
-from borough.extract import Post, again, endings, label, text_of
-from borough.need import noise
+from borough.need import draw_noise
 from borough.population import COUNCIL, GROUPS
+from borough.post import Post, make_references, repeat_endings, repeat_rows, take_text
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["send_extract"]
 
 _STAGES = ("letter", "second_letter", "pre_notice", "notice", "court")
 _STAGE_FROM = np.array([250_00, 450_00, 800_00, 1500_00])
 _NOTICES = ("NSP", "S8", "S21")
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write tenancies, arrears and notices."""
     rng = town.chance.stream("housing")
     people, spells = town.people, town.population.residence
@@ -26,27 +26,27 @@ def send(town: Town, post: Post) -> None:
     rows = np.flatnonzero(council & (people.role[spells.who] < 2) & (spells.end > town.days.first))
     who = spells.who[rows]
     tenant, index = np.unique(who, return_inverse=True)
-    references = label("H", rng.permutation(len(tenant)) + 1, 7)
+    references = make_references("H", rng.permutation(len(tenant)) + 1, 7)
     post.know("housing", references, tenant)
     stays = spells.unit[rows].astype(np.int64) * len(town.population.places.tenure) + spells.place[rows]
     tenancy, tenancy_of = np.unique(stays, return_inverse=True)
-    tenancy_refs = label("T", rng.permutation(len(tenancy)) + 1, 7)
+    tenancy_refs = make_references("T", rng.permutation(len(tenancy)) + 1, 7)
     recorded = town.names.record(rng, town.rates, people, tenant)
     ethnicity = np.where(people.declines[tenant], -1, people.group[tenant])
-    taken = pa.array(index)
+    tenant_rows = pa.array(index)
     spelled = {
-        name: value.take(taken) if isinstance(value, pa.Array | pa.ChunkedArray) else np.asarray(value)[index]
+        name: value.take(tenant_rows) if isinstance(value, pa.Array | pa.ChunkedArray) else np.asarray(value)[index]
         for name, value in town.spelled(recorded).items()
     }
     post.send(
         "housing",
         "tenancies",
-        endings(
+        repeat_endings(
             {
                 "tenancy_ref": tenancy_refs.take(pa.array(tenancy_of)),
-                "person_ref": references.take(taken),
+                "person_ref": references.take(tenant_rows),
                 **spelled,
-                "ethnicity": text_of(GROUPS, ethnicity[index]),
+                "ethnicity": take_text(GROUPS, ethnicity[index]),
                 **town.address(spells.place[rows]),
                 "tenancy_start": spells.start[rows],
                 "tenancy_end": spells.end[rows],
@@ -65,7 +65,7 @@ def _send_arrears(
     rng = town.chance.stream("housing", "arrears")
     months = town.home_months
     rows = np.flatnonzero(town.population.places.tenure[months.place] == COUNCIL)
-    excess = _trouble(town, months.month[rows], months.place[rows], months.unit[rows])
+    excess = _measure_trouble(town, months.month[rows], months.place[rows], months.unit[rows])
     rows, excess = rows[excess > 0], excess[excess > 0]
     rows_kept = town.recording.signal(rng, months.unit[rows])
     rows, excess = rows[rows_kept], excess[rows_kept]
@@ -80,12 +80,12 @@ def _send_arrears(
     tenancy_ref = tenancy_refs.take(pa.array(np.searchsorted(tenancy, unit.astype(np.int64) * places + place)))
     person_ref = references.take(pa.array(np.searchsorted(tenant, months.adult[rows])))
     columns = {
-        "arrears_id": label("A", np.arange(len(rows)) + 1, 8),
+        "arrears_id": make_references("A", np.arange(len(rows)) + 1, 8),
         "tenancy_ref": tenancy_ref,
         "person_ref": person_ref,
         "statement_date": day,
         "balance": balance,
-        "stage": text_of(_STAGES, stage),
+        "stage": take_text(_STAGES, stage),
         "recorded_on": day + rng.integers(1, 6, len(rows), dtype=np.int32),
         "corrected_on": np.full(len(rows), NEVER),
     }
@@ -95,12 +95,12 @@ def _send_arrears(
     post.send(
         "housing",
         "arrears",
-        again(
+        repeat_rows(
             columns,
             wrong,
             {
                 "balance": paid,
-                "stage": text_of(_STAGES, np.searchsorted(_STAGE_FROM, paid, side="right")),
+                "stage": take_text(_STAGES, np.searchsorted(_STAGE_FROM, paid, side="right")),
                 "corrected_on": columns["recorded_on"][wrong] + rng.integers(10, 60, len(wrong), dtype=np.int32),
             },
         ),
@@ -112,25 +112,25 @@ def _send_arrears(
         "housing",
         "notices",
         {
-            "notice_id": label("N", np.arange(len(served)) + 1, 6),
+            "notice_id": make_references("N", np.arange(len(served)) + 1, 6),
             "tenancy_ref": tenancy_ref.take(pa.array(served)),
             "person_ref": person_ref.take(pa.array(served)),
             "served_on": served_on,
-            "notice_type": text_of(_NOTICES, kind),
+            "notice_type": take_text(_NOTICES, kind),
             "recorded_on": served_on + rng.integers(1, 8, len(served), dtype=np.int32),
             "corrected_on": np.full(len(served), NEVER),
         },
     )
 
 
-def _trouble(town: Town, month: np.ndarray, place: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def _measure_trouble(town: Town, month: np.ndarray, place: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """Return money trouble above the threshold at which rent is behind; the account has luck of its own."""
     if town.variant == "points":
         rng = town.chance.stream("housing", "points")
         behind = rng.random(len(month)) < np.minimum(0.27 * town.need.level("money", 1.0, month, unit), 0.95)
         return np.where(behind, 0.8 * rng.random(len(month)), -1.0)
     council, index = np.unique(place, return_inverse=True)
-    luck = noise(town.chance.stream("housing", "luck"), town.rates, town.days.months, len(council))
+    luck = draw_noise(town.chance.stream("housing", "luck"), town.rates, town.days.months, len(council))
     trouble = 0.80 * town.need.z["money"][month, unit] + 0.60 * luck[month, index]
     excess: np.ndarray = trouble - np.float32(town.rates.of("housing", "arrears_threshold"))
     return excess

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from borough.days import NEVER
-from borough.extract import Post, label, text_of
 from borough.population import GROUPS
+from borough.post import Post, make_references, take_text
 from borough.town import Town
 
-__all__ = ["send"]
+__all__ = ["send_extract"]
 
 _DISPOSALS = ("community_resolution", "youth_caution", "referral_order", "youth_rehabilitation_order")
 _STEPS = ("warning", "contract", "injunction")
@@ -23,7 +23,7 @@ _GROUPS = {
 }
 
 
-def send(town: Town, post: Post) -> None:
+def send_extract(town: Town, post: Post) -> None:
     """Write people, disposals and antisocial behaviour."""
     rng = town.chance.stream("youth_justice")
     months, people = town.child_months, town.people
@@ -43,28 +43,28 @@ def send(town: Town, post: Post) -> None:
     stop = post.feeds["youth_justice"].covers_to
     limit = (stop - town.rates.first_day).days + town.days.first
     for index in range(2):
-        kept = days[index] < limit - 12
-        hits[index], days[index] = hits[index][kept], days[index][kept]
-    known = np.unique(np.concatenate(hits))
+        keep = days[index] < limit - 12
+        hits[index], days[index] = hits[index][keep], days[index][keep]
+    persons = np.unique(np.concatenate(hits))
     first = np.full(len(people), NEVER, dtype=np.int32)
     for child, day in zip(hits, days, strict=True):
         np.minimum.at(first, child, day)
-    references = label("YP", rng.permutation(len(known)) + 10_001, 5)
-    post.know("youth_justice", references, known)
-    group = np.where(people.declines[known], len(GROUPS), people.group[known])
-    found = rng.random(len(known)) > 0.04
-    seen = first[known]
+    references = make_references("YP", rng.permutation(len(persons)) + 10_001, 5)
+    post.know("youth_justice", references, persons)
+    group = np.where(people.declines[persons], len(GROUPS), people.group[persons])
+    has_uprn = rng.random(len(persons)) > 0.04
+    first_day = first[persons]
     post.send(
         "youth_justice",
         "people",
         {
             "ypid": references,
-            **town.spelled(town.names.record(rng, town.rates, people, known)),
-            "sex": text_of(("Female", "Male"), np.where(people.female[known], 0, 1)),
-            "ethnicity": text_of([*(_GROUPS[name] for name in GROUPS), "Not Known"], group),
-            **town.address(town.place(known, seen), known=found),
-            "resident_from": seen,
-            "recorded_on": seen + rng.integers(0, 8, len(known), dtype=np.int32),
+            **town.spelled(town.names.record(rng, town.rates, people, persons)),
+            "sex": take_text(("Female", "Male"), np.where(people.female[persons], 0, 1)),
+            "ethnicity": take_text([*(_GROUPS[name] for name in GROUPS), "Not Known"], group),
+            **town.address(town.place(persons, first_day), has_uprn=has_uprn),
+            "resident_from": first_day,
+            "recorded_on": first_day + rng.integers(0, 8, len(persons), dtype=np.int32),
         },
     )
     for index, (name, file, day_name, choices, shares) in enumerate(
@@ -79,10 +79,10 @@ def send(town: Town, post: Post) -> None:
             "youth_justice",
             file,
             {
-                key: label(prefix, np.arange(len(child)) + 1, 6),
-                "ypid": references.take(pa.array(np.searchsorted(known, child))),
+                key: make_references(prefix, np.arange(len(child)) + 1, 6),
+                "ypid": references.take(pa.array(np.searchsorted(persons, child))),
                 day_name: day,
-                name: text_of(choices, np.searchsorted(shares, rng.random(len(child)))),
+                name: take_text(choices, np.searchsorted(shares, rng.random(len(child)))),
                 "recorded_on": day + rng.integers(1, 12, len(child), dtype=np.int32),
             },
         )

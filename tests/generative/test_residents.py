@@ -21,7 +21,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from borough.synth import make
+from borough.synth import make_borough
 from charter.contracts.files import writer_lock
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
@@ -96,7 +96,7 @@ def references(council: Council, extracts: Path) -> list[tuple[str, str]]:
 def settled(workspace: Path, seed: int) -> Borough:
     """Return a borough of 300 homes, pulled, linked and built."""
     council = Council.load(ROOT / "council")
-    make(workspace / "extracts", council, 300, seed)
+    make_borough(workspace / "extracts", council, 300, seed)
     invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
     with writer_lock(workspace):
         pull(invocation)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from borough.groups import settled
-from borough.synth import make
+from borough.groups import deal_groups
+from borough.synth import make_borough
 from borough.town import Town
 from charter.council.council import Council
 from charter.invocation import shipped_council
@@ -25,11 +25,11 @@ def fernhill() -> Council:
 def extracts(fernhill: Council, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the extracts of a small fair borough; read by all, changed by none."""
     folder = tmp_path_factory.mktemp("borough") / "extracts"
-    make(folder, fernhill, HOMES, 1)
+    make_borough(folder, fernhill, HOMES, 1)
     return folder
 
 
 @pytest.fixture(scope="session")
 def town(fernhill: Council) -> Town:
     """Return the same borough before anybody wrote anything down."""
-    return settled(Town.build(fernhill, HOMES, 1, "standard"), "")
+    return deal_groups(Town.build(fernhill, HOMES, 1, "standard"), "")

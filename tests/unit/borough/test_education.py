@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from borough.days import school_year
-from borough.services.education import check_letters, roll
+from borough.days import list_half_terms
+from borough.services.education import find_check_letters, make_roll
 from borough.town import Town
 
 LETTERS = "ABCDEFGHJKLMNPQRTUVWXYZ"
@@ -21,7 +21,7 @@ def _letter(digits: str) -> str:
 
 
 def test_a_check_letter_is_the_weighted_sum_modulo_23():
-    assert check_letters(np.array([1, 100000000000, 990100016000])).to_pylist() == [
+    assert find_check_letters(np.array([1, 100000000000, 990100016000])).to_pylist() == [
         LETTERS[13],
         LETTERS[2],
         _letter("990100016000"),
@@ -37,7 +37,7 @@ def test_every_pupil_number_is_its_own_and_valid(extracts: Path):
 
 
 def test_independent_schools_pupils_are_not_on_the_roll(town: Town):
-    pupils = roll(town)
+    pupils = make_roll(town)
     assert not town.people.independent[pupils.pupil].any()
     age = (pupils.start - town.people.birth[pupils.pupil]) / 365.25
     assert (age > 3.9).all()
@@ -45,7 +45,7 @@ def test_independent_schools_pupils_are_not_on_the_roll(town: Town):
 
 
 def test_a_school_year_has_six_half_terms_and_38_weeks_of_mondays():
-    terms = school_year(2024)
+    terms = list_half_terms(2024)
     assert [term.name for term in terms] == [f"2024-{number}" for number in range(1, 7)]
     mondays = np.concatenate([term.weeks for term in terms])
     assert len(mondays) == 38

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from borough.groups import settled
+from borough.groups import deal_groups
 from borough.population import GROUPS
 from borough.services import education, homelessness, social_care
 from borough.town import Town
@@ -14,7 +14,7 @@ from charter.council.council import Council
 
 @pytest.fixture(scope="module")
 def larger(fernhill: Council) -> Town:
-    return settled(Town.build(fernhill, 3000, 5, "standard"), "")
+    return deal_groups(Town.build(fernhill, 3000, 5, "standard"), "")
 
 
 def test_groups_have_their_shares(larger: Town):
@@ -27,7 +27,7 @@ def test_groups_have_their_shares(larger: Town):
 def test_groups_have_the_same_outcomes(larger: Town):
     total = np.zeros(larger.population.units)
     for service in (homelessness, education, social_care):
-        unit, month = service.happened(larger)
+        unit, month = service.list_outcomes(larger)
         total += np.bincount(unit[month >= 60], minlength=len(total))
     by_group = [total[larger.population.unit_group == group].mean() for group in range(len(GROUPS))]
     assert total.sum() > 300
@@ -44,7 +44,7 @@ def test_groups_have_the_same_need(larger: Town):
 def test_disability_and_not_telling_are_as_common_wherever_outcomes_happen(larger: Town, trait: str, rate: str):
     people = larger.people
     has = getattr(people, trait)
-    unit, month = social_care.happened(larger)
+    unit, month = social_care.list_outcomes(larger)
     troubled = np.isin(people.unit, unit[month >= 60]) & (people.role == 2)
     share = larger.rates.of("people", rate)
     assert has.mean() == pytest.approx(share, abs=0.002)
@@ -52,7 +52,7 @@ def test_disability_and_not_telling_are_as_common_wherever_outcomes_happen(large
 
 
 def test_an_unfair_borough_has_the_same_groups(fernhill: Council):
-    fair, unfair = (settled(Town.build(fernhill, 200, 1, "standard"), kind) for kind in ("", "both"))
+    fair, unfair = (deal_groups(Town.build(fernhill, 200, 1, "standard"), kind) for kind in ("", "both"))
     assert (fair.people.group == unfair.people.group).all()
     assert (fair.population.unit_group == unfair.population.unit_group).all()
     units = np.arange(fair.population.units)

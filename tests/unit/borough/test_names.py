@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from borough.names import _misdated
+from borough.names import _misdate_births
 from borough.population import GROUPS
 from borough.town import Town
 
@@ -63,12 +63,12 @@ def test_names_go_wrong_alike_in_every_group(extracts: Path):
 
 def test_a_date_gone_wrong_has_day_and_month_swapped_or_is_a_little_out():
     birth = np.full(4000, np.datetime64("2015-03-07").astype(int), dtype=np.int32)
-    written = _misdated(np.random.default_rng(1), birth, 0.5)
+    written = _misdate_births(np.random.default_rng(1), birth, 0.5)
     wrong = written[written != birth].astype("datetime64[D]")
     assert 0.45 < len(wrong) / len(birth) < 0.55
     assert set(wrong.astype(str)) == {"2015-07-03"}
     end = np.full(4000, np.datetime64("2015-03-27").astype(int), dtype=np.int32)
-    late = _misdated(np.random.default_rng(1), end, 0.5)
+    late = _misdate_births(np.random.default_rng(1), end, 0.5)
     assert set(late[late != end].astype("datetime64[D]").astype(str)) == {"2015-03-28", "2016-03-26"}
 
 

@@ -31,7 +31,7 @@ def test_need_lasts_in_part_and_fades_in_part(town: Town):
 
 
 def test_parting_raises_need_in_both_homes(town: Town):
-    old, new, _ = town.population.parted
+    old, new, _ = town.population.partings
     z, grid = town.need.z["shared"], town.population.unit_at
     raised = []
     for left, joined in zip(old, new, strict=True):

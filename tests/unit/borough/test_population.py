@@ -41,7 +41,7 @@ def test_some_children_live_in_two_homes_at_once(town: Town):
 
 
 def test_parents_who_part_leave_the_home_they_shared(town: Town):
-    old, new, when = town.population.parted
+    old, new, when = town.population.partings
     assert len(old) > 0
     spells, people = town.population.residence, town.people
     for left, joined, day in zip(old, new, when, strict=True):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from borough.rates import Rates
-from borough.realism import ours, table
-from borough.synth import make
+from borough.realism import measure_borough, write_table
+from borough.synth import make_borough
 from charter.council.council import Council
 from charter.errors import UsageError
 
@@ -16,7 +16,7 @@ from charter.errors import UsageError
 @pytest.fixture(scope="module")
 def workspace(fernhill: Council, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("realism")
-    make(folder / "extracts", fernhill, 3000, 1)
+    make_borough(folder / "extracts", fernhill, 3000, 1)
     return folder
 
 
@@ -33,18 +33,18 @@ def workspace(fernhill: Council, tmp_path_factory: pytest.TempPathFactory) -> Pa
 )
 def test_a_fitted_figure_is_within_the_range_of_the_public_ones(workspace: Path, name: str, tolerance: float):
     public = Rates.load().tables["public"][name]
-    assert min(public) * (1 - tolerance) < ours(workspace)[name] < max(public) * (1 + tolerance)
+    assert min(public) * (1 - tolerance) < measure_borough(workspace)[name] < max(public) * (1 + tolerance)
 
 
 def test_the_table_has_a_row_for_every_public_figure(workspace: Path):
-    text = table(workspace)
+    text = write_table(workspace)
     figures = [name for name in Rates.load().tables["public"] if name.endswith(("_10000", "_percent", "_days"))]
     assert len(text.splitlines()) - 2 == len([name for name in figures if name != "cin_ethnicity_england_percent"])
 
 
 def test_a_workspace_without_a_borough_is_refused_with_what_to_type(tmp_path: Path):
     with pytest.raises(UsageError, match="sooner synth"):
-        ours(tmp_path)
+        measure_borough(tmp_path)
 
 
 def test_every_rate_says_its_unit_and_where_it_comes_from():
@@ -61,8 +61,8 @@ def test_every_rate_says_its_unit_and_where_it_comes_from():
 def test_the_documentation_shows_the_table_of_the_default_borough(fernhill: Council, tmp_path: Path):
     page = Path(__file__).parents[3] / "docs" / "explanation" / "fictional-borough.md"
     shown = [line.split("|")[1:-1] for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    make(tmp_path / "extracts", fernhill, 10_000, 1)
-    made = [line.split("|")[1:-1] for line in table(tmp_path).splitlines()]
+    make_borough(tmp_path / "extracts", fernhill, 10_000, 1)
+    made = [line.split("|")[1:-1] for line in write_table(tmp_path).splitlines()]
     assert [(row[0], *row[2:]) for row in shown] == [(row[0], *row[2:]) for row in made]
     for documented, now in zip(shown[2:], made[2:], strict=True):
         # Another processor may round a rate the other way, and one event more or less follows.

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from borough.rates import Rates
-from borough.synth import make
+from borough.synth import make_borough
 from charter.contracts.files import file_digest
 from charter.council.council import Council
 
@@ -27,7 +27,7 @@ def borough(
     request: pytest.FixtureRequest, fernhill: Council, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
     folder = tmp_path_factory.mktemp("unfair") / "extracts"
-    make(folder, fernhill, 1500, 3, request.param)
+    make_borough(folder, fernhill, 1500, 3, request.param)
     return request.param, folder
 
 
@@ -67,7 +67,7 @@ def test_the_hospital_records_everybody_alike(borough: tuple[str, Path]):
 
 
 def test_unfair_recording_changes_neither_the_truth_nor_the_hospital(fernhill: Council, extracts: Path, tmp_path: Path):
-    make(tmp_path / "extracts", fernhill, 600, 1, "both")
+    make_borough(tmp_path / "extracts", fernhill, 600, 1, "both")
     for name in ("truth/people.parquet", "truth/need.parquet", "truth/residence.parquet", "hospital/admissions.csv"):
         assert file_digest(tmp_path / "extracts" / name) == file_digest(extracts / name)
     for name in ("social_care/contacts.csv", "social_care/cin_periods.csv", "education/half_terms.parquet"):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
 
-from borough.synth import make, steps
+from borough.synth import count_steps, make_borough
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, folder_digest, read_json
 from charter.council.council import Council
@@ -21,14 +21,14 @@ def test_the_same_seed_makes_the_same_bytes_whatever_the_threads(fernhill: Counc
     before = pa.cpu_count()
     pa.set_cpu_count(1)
     try:
-        make(tmp_path / "extracts", fernhill, 600, 1)
+        make_borough(tmp_path / "extracts", fernhill, 600, 1)
     finally:
         pa.set_cpu_count(before)
     assert folder_digest(tmp_path / "extracts") == folder_digest(extracts)
 
 
 def test_another_seed_makes_another_borough(fernhill: Council, extracts: Path, tmp_path: Path):
-    make(tmp_path / "extracts", fernhill, 600, 2)
+    make_borough(tmp_path / "extracts", fernhill, 600, 2)
     same = [
         path.relative_to(extracts)
         for path in extracts.rglob("*.*")
@@ -61,26 +61,26 @@ def test_some_feeds_started_late_stopped_or_lag(extracts: Path):
 
 def test_an_interrupt_keeps_the_old_extracts_whole_and_leaves_nothing_beside(fernhill: Council, tmp_path: Path):
     folder = tmp_path / "extracts"
-    make(folder, fernhill, 200, 1)
+    make_borough(folder, fernhill, 200, 1)
     before = folder_digest(folder)
     done = []
 
     def interrupt(step: int) -> None:
         done.append(step)
-        if len(done) == steps() - 2:
+        if len(done) == count_steps() - 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        make(folder, fernhill, 200, 2, progress=interrupt)
+        make_borough(folder, fernhill, 200, 2, progress=interrupt)
     assert folder_digest(folder) == before
     assert [path.name for path in tmp_path.iterdir()] == ["extracts"]
 
 
 def test_a_second_borough_replaces_the_first_entirely(fernhill: Council, tmp_path: Path):
     folder = tmp_path / "extracts"
-    make(folder, fernhill, 200, 1)
+    make_borough(folder, fernhill, 200, 1)
     (folder / "left over.txt").write_text("of the first")
-    make(folder, fernhill, 200, 2)
+    make_borough(folder, fernhill, 200, 2)
     assert not (folder / "left over.txt").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["extracts"]
 
@@ -98,7 +98,7 @@ def test_arguments_that_make_no_borough_are_refused_with_what_to_type(
     fernhill: Council, tmp_path: Path, homes: int, seed: int, unfair: str, variant: str, said: str
 ):
     with pytest.raises(UsageError) as error:
-        make(tmp_path / "extracts", fernhill, homes, seed, unfair, variant)
+        make_borough(tmp_path / "extracts", fernhill, homes, seed, unfair, variant)
     assert said in str(error.value)
     assert not (tmp_path / "extracts").exists()
 
@@ -145,7 +145,7 @@ from family join needs using (unit)
 
 
 def test_who_knows_the_need_could_foresee_much_but_not_all_of_it(fernhill: Council, tmp_path: Path):
-    make(tmp_path / "extracts", fernhill, 3000, 1)
+    make_borough(tmp_path / "extracts", fernhill, 3000, 1)
     with duckdb.connect() as connection:
         connection.execute(_OUTCOMES.format(tmp_path / "extracts"))
         rows = [

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from borough.synth import make
+from borough.synth import make_borough
 from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
@@ -173,7 +173,7 @@ def borough_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a small fictional borough, pulled and linked once; read by all, changed by none."""
     workspace = tmp_path_factory.mktemp("borough")
     council = Council.load(ROOT / "council")
-    make(workspace / "extracts", council, 1500, 3)
+    make_borough(workspace / "extracts", council, 1500, 3)
     invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
     with writer_lock(workspace):
         pull(invocation)

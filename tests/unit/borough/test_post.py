@@ -13,9 +13,9 @@ import pytest
 
 import borough
 from borough.days import NEVER
-from borough.extract import Post, declared, endings, label, text_of
+from borough.post import Post, make_references, read_declarations, repeat_endings, take_text
 from borough.rates import Rates
-from borough.synth import feeds
+from borough.synth import list_feeds
 from charter.contracts.files import read_json
 from charter.errors import DataError
 
@@ -118,7 +118,7 @@ def test_an_interval_is_sent_open_and_again_when_its_end_is_known():
         "award_to": np.array([100, NEVER, 100]),
         "recorded_on": np.array([10, 10, 120]),
     }
-    sent = endings(columns, "award_to", np.array([5, 5, 5]))
+    sent = repeat_endings(columns, "award_to", np.array([5, 5, 5]))
     assert sent["award_to"].tolist() == [NEVER, NEVER, 100, 100]
     assert sent["corrected_on"].tolist() == [NEVER, NEVER, NEVER, 105]
     assert sent["recorded_on"].tolist() == [10, 10, 120, 10]
@@ -130,7 +130,7 @@ def test_the_reason_of_an_ending_is_not_known_while_it_lasts():
         "end_reason": pa.array(["OM", None]),
         "recorded_on": np.array([10, 10]),
     }
-    sent = endings(columns, "ended_on", np.array([3, 3]))
+    sent = repeat_endings(columns, "ended_on", np.array([3, 3]))
     assert sent["end_reason"].to_pylist() == [None, None, "OM"]
 
 
@@ -141,8 +141,8 @@ def test_a_file_that_lacks_a_declared_column_is_refused(tmp_path: Path):
 
 
 def test_what_was_recorded_after_the_delivery_is_not_sent(extracts: Path):
-    for service, feed in feeds(Rates.load()).items():
-        for (owner, name), file in declared().items():
+    for service, feed in list_feeds(Rates.load()).items():
+        for (owner, name), file in read_declarations().items():
             if owner != service or file.recorded is None:
                 continue
             late = f"{_time(service, name, 'recorded_on')} >= '{feed.covers_to}'::timestamp"
@@ -152,5 +152,5 @@ def test_what_was_recorded_after_the_delivery_is_not_sent(extracts: Path):
 
 
 def test_references_are_padded_and_missing_text_is_empty():
-    assert label("T", np.array([7, 1234567]), 7).to_pylist() == ["T0000007", "T1234567"]
-    assert text_of(("a", "b"), np.array([1, -1, 0])).to_pylist() == ["b", None, "a"]
+    assert make_references("T", np.array([7, 1234567]), 7).to_pylist() == ["T0000007", "T1234567"]
+    assert take_text(("a", "b"), np.array([1, -1, 0])).to_pylist() == ["b", None, "a"]

@@ -24,15 +24,26 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from borough.days import NEVER, number
+from borough.days import NEVER, number_day
 from charter.contracts.files import write_json
 from charter.errors import DataError
 
-__all__ = ["Columns", "Declared", "Feed", "Post", "again", "declared", "endings", "label", "text_of", "written"]
+__all__ = [
+    "Columns",
+    "Declared",
+    "Feed",
+    "Post",
+    "make_references",
+    "read_declarations",
+    "repeat_endings",
+    "repeat_rows",
+    "take_text",
+    "write_column",
+]
 
 Columns = Mapping[str, Any]
 _SENT = "sent"
-_OLDEST, _NEWEST = number(date(1900, 1, 1)), number(date(2028, 1, 1))
+_OLDEST, _NEWEST = number_day(date(1900, 1, 1)), number_day(date(2028, 1, 1))
 
 
 @dataclass(frozen=True)
@@ -53,7 +64,7 @@ class Declared:
 
 
 @cache
-def declared() -> Mapping[tuple[str, str], Declared]:
+def read_declarations() -> Mapping[tuple[str, str], Declared]:
     """Read `extracts.toml`: every file by (service, name)."""
     raw = tomllib.loads((files("borough") / "extracts.toml").read_text(encoding="utf-8"))
     return {
@@ -94,14 +105,14 @@ class Post:
 
     def send(self, service: str, name: str, columns: Columns) -> None:
         """Write one file; raise DataError if its columns are not the declared ones."""
-        file = declared()[service, name]
+        file = read_declarations()[service, name]
         if set(columns) != {column for column, _ in file.columns}:
             raise DataError(
                 f"{service}/{file.file} does not have the columns that extracts.toml declares.",
                 "Make both say the same.",
             )
         keep = self._sent(file, columns)
-        table = pa.table({column: written(file, kind, columns[column], keep) for column, kind in file.columns})
+        table = pa.table({column: write_column(file, kind, columns[column], keep) for column, kind in file.columns})
         if file.file.endswith(".csv"):
             table = table.append_column(_SENT, pa.array(np.arange(table.num_rows, dtype=np.int32)))
             # The order of rows must not say which rows of two services are the same person.
@@ -133,9 +144,9 @@ class Post:
                 {
                     "schema_version": 1,
                     "service": service,
-                    "covers_from": _utc(feed.covers_from, 0, self.zone),
-                    "covers_to": _utc(feed.covers_to, 0, self.zone),
-                    "received_at": _utc(feed.received_on, 5, self.zone),
+                    "covers_from": _write_utc(feed.covers_from, 0, self.zone),
+                    "covers_to": _write_utc(feed.covers_to, 0, self.zone),
+                    "received_at": _write_utc(feed.received_on, 5, self.zone),
                     "synthetic": True,
                     **({"note": feed.note} if feed.note else {}),
                 },
@@ -146,20 +157,20 @@ class Post:
         feed = self.feeds.get(file.service)
         if feed is None or file.recorded is None:
             return None
-        known = np.asarray(columns["recorded_on"])
+        known_on = np.asarray(columns["recorded_on"])
         if "corrected_on" in columns:
             corrected = np.asarray(columns["corrected_on"])
-            known = np.where(corrected == NEVER, known, corrected)
+            known_on = np.where(corrected == NEVER, known_on, corrected)
         if dict(file.columns)["recorded_on"] == "datetime":
-            return np.asarray(known < number(feed.covers_to) * 86400 - 7200)
-        return np.asarray(known < number(feed.covers_to))
+            return np.asarray(known_on < number_day(feed.covers_to) * 86400 - 7200)
+        return np.asarray(known_on < number_day(feed.covers_to))
 
 
-def _utc(day: date, hour: int, zone: ZoneInfo) -> str:
+def _write_utc(day: date, hour: int, zone: ZoneInfo) -> str:
     return datetime.combine(day, time(hour), zone).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def written(file: Declared, kind: str, values: Any, keep: NDArray[np.bool_] | None) -> pa.Array:
+def write_column(file: Declared, kind: str, values: Any, keep: NDArray[np.bool_] | None) -> pa.Array:
     """Return a column as the file holds it; `values` are as the module describes."""
     if kind == "text":
         array = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, pa.string())
@@ -169,16 +180,16 @@ def written(file: Declared, kind: str, values: Any, keep: NDArray[np.bool_] | No
     if kind == "integer":
         return pa.array(numbers, pa.int32(), mask=empty)
     if kind == "decimal":
-        return _hundredths(numbers, empty)
+        return _write_hundredths(numbers, empty)
     if file.file.endswith(".parquet"):
         return pa.array(numbers.astype(np.int32), pa.int32(), mask=empty).cast(pa.date32())
     if kind == "date":
         index = pa.array(np.where(empty, 0, numbers - _OLDEST).astype(np.int32), mask=empty)
         return _day_pool(file.dates).take(index)
-    return _datetimes(numbers, empty)
+    return _write_datetimes(numbers, empty)
 
 
-def _hundredths(numbers: NDArray[Any], empty: NDArray[np.bool_]) -> pa.Array:
+def _write_hundredths(numbers: NDArray[Any], empty: NDArray[np.bool_]) -> pa.Array:
     """Return whole hundredths as text with two places."""
     whole = pa.array(np.where(empty, 0, numbers) // 100, pa.int64(), mask=empty).cast(pa.string())
     cents = pa.array([f"{cent:02d}" for cent in range(100)]).take(pa.array(np.where(empty, 0, numbers) % 100))
@@ -197,60 +208,63 @@ def _second_pool() -> pa.Array:
     return pa.array([f"T{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}Z" for s in range(86400)])
 
 
-def _datetimes(seconds: NDArray[Any], empty: NDArray[np.bool_]) -> pa.Array:
+def _write_datetimes(seconds: NDArray[Any], empty: NDArray[np.bool_]) -> pa.Array:
     """Return seconds since 1970 as ISO text in UTC."""
     safe = np.where(empty, 0, seconds)
     day = _day_pool("%Y-%m-%d").take(pa.array(safe // 86400 - _OLDEST, mask=empty))
     return pc.binary_join_element_wise(day, _second_pool().take(pa.array(safe % 86400, mask=empty)), "")
 
 
-def label(prefix: str, numbers: NDArray[np.integer], width: int) -> pa.Array:
+def make_references(prefix: str, numbers: NDArray[np.integer], width: int) -> pa.Array:
     """Return references such as T0000012: a prefix and a number padded with zeros."""
     return pc.binary_join_element_wise(
         pa.scalar(prefix), pc.utf8_lpad(pa.array(numbers.astype(np.int64)).cast(pa.string()), width, "0"), ""
     )
 
 
-def text_of(choices: list[str] | tuple[str, ...], index: NDArray[np.integer]) -> pa.Array:
+def take_text(choices: list[str] | tuple[str, ...], index: NDArray[np.integer]) -> pa.Array:
     """Return the text at each index; a negative index is an empty field."""
     return pa.array(list(choices), pa.string()).take(pa.array(index.astype(np.int32), mask=index < 0))
 
 
-def again(columns: Columns, rows: NDArray[np.integer], changes: Columns) -> Columns:
+def repeat_rows(columns: Columns, rows: NDArray[np.integer], changes: Columns) -> Columns:
     """Return the columns with `rows` sent again at the end, each with the changed values (one per such row)."""
     result: dict[str, Any] = {}
     for name, values in columns.items():
         if isinstance(values, pa.Array | pa.ChunkedArray):
             more = changes[name] if name in changes else values.take(pa.array(rows))
-            result[name] = pa.chunked_array([*_chunks(values), *_chunks(more)]).combine_chunks()
+            result[name] = pa.chunked_array([*_list_chunks(values), *_list_chunks(more)]).combine_chunks()
         else:
             result[name] = np.concatenate([values, changes[name] if name in changes else np.asarray(values)[rows]])
     return result
 
 
-def _chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+def _list_chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
     return values.chunks if isinstance(values, pa.ChunkedArray) else [values]
 
 
-def endings(columns: Columns, end: str, lag: NDArray[np.integer], *, seconds: bool = False) -> Columns:
+def repeat_endings(columns: Columns, end: str, lag: NDArray[np.integer], *, seconds: bool = False) -> Columns:
     """Send an interval twice: open when it was recorded, then again with its `end` once that is known.
 
     `lag` is the days from the end until it was recorded. A row whose end was already known is sent once.
+
+    Begun and recorded on day 100, ended on day 300, with a lag of 12: sent with no end and no correction, then again
+    with end 300, corrected on day 312. Recorded on day 320 only: sent once, with its end.
     """
     ends = np.asarray(columns[end])
     scale = 86400 if seconds else 1
     recorded = np.asarray(columns["recorded_on"])
-    known = np.where(ends == NEVER, NEVER, np.minimum(ends.astype(np.int64) + lag, 60000)) * np.where(
+    known_on = np.where(ends == NEVER, NEVER, np.minimum(ends.astype(np.int64) + lag, 60000)) * np.where(
         ends == NEVER, 1, scale
     )
-    later = np.flatnonzero((ends != NEVER) & (known > recorded))
+    later = np.flatnonzero((ends != NEVER) & (known_on > recorded))
     opened = ends.copy()
     opened[later] = NEVER
-    first = {**columns, end: opened, "corrected_on": np.full(len(ends), NEVER, dtype=known.dtype)}
+    first = {**columns, end: opened, "corrected_on": np.full(len(ends), NEVER, dtype=known_on.dtype)}
     text = {name: value for name, value in columns.items() if name == "end_reason"}
-    changes: dict[str, Any] = {end: ends[later], "corrected_on": known[later]}
+    changes: dict[str, Any] = {end: ends[later], "corrected_on": known_on[later]}
     for name, value in text.items():
         empty = np.isin(np.arange(len(ends)), later)
         first[name] = pc.if_else(pa.array(empty), pa.scalar(None, pa.string()), value)
         changes[name] = value.take(pa.array(later))
-    return again(first, later, changes)
+    return repeat_rows(first, later, changes)

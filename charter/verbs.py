@@ -190,7 +190,7 @@ def _errors_of_the_machine() -> Iterator[None]:
     """Turn what the machine could not do into a sentence; each library says in its own way that a disk is full."""
     try:
         yield
-    except SoonerError:
+    except (SoonerError, BrokenPipeError):  # typer leaves quietly where nobody reads on, as in `sooner ... | head`
         raise
     except OSError as error:
         what = f" ({Path(error.filename).name})" if error.filename else ""

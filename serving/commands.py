@@ -69,16 +69,16 @@ def check_residence(
     from serving.web.residence_answer import check
 
     try:
-        said = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
+        words = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
     except ValueError:
-        said = None
-    question = Question.read(said if isinstance(said, dict) else {})
+        words = None
+    question = Question.read(words if isinstance(words, dict) else {})
     desk = Desk.open(invocation, demo=False, chain="command")
     try:
-        answered = check(desk, Identity("command", role, frozenset()), question)
+        answer = check(desk, Identity("command", role, frozenset()), question)
     finally:
         desk.store.close()
-    invocation.report({"answer": answered}, answered)
+    invocation.report({"answer": answer}, answer)
 
 
 @verbs.add("trace", under="look", example="sooner trace --feed housing")
@@ -90,22 +90,21 @@ def trace(
     snapshot: Annotated[str, typer.Option(help="A snapshot that was at fault.")] = "",
 ) -> None:
     """Say whom a fault touched: the referrals that a feed, feature, bundle or snapshot had a part in."""
-    given = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
-    if not any(given.values()):
+    faults = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
+    if not any(faults.values()):
         raise UsageError("a trace needs something to follow.", "Add --feed, --feature, --bundle or --snapshot.")
     from serving.trace import traced
 
-    touched = traced(invocation, **given)
+    referrals = traced(invocation, **faults)
     invocation.report(
-        {"touched": [one.document() for one in touched], "count": len(touched)},
-        "\n".join([*(one.sentence for one in touched), f"{len(touched)} referrals were touched."]),
+        {"touched": [referral.document() for referral in referrals], "count": len(referrals)},
+        "\n".join([*(referral.sentence for referral in referrals), f"{len(referrals)} referrals were touched."]),
     )
 
 
 @verbs.add("upgrade", under="look after", example="sooner upgrade --plan")
 def upgrade(
-    invocation: Invocation,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would change.")] = False,
+    invocation: Invocation, plan: Annotated[bool, typer.Option("--plan", help="Only say what would change.")] = False
 ) -> None:
     """Bring the casework database to the newest form, after copies; check that all the rest still reads and serves."""
     from serving.upgrade import planned, upgraded
@@ -121,9 +120,7 @@ def upgrade(
 
 
 @verbs.add("verify-log", under="look after", example="sooner verify-log")
-def verify_log(
-    invocation: Invocation,
-) -> None:
+def verify_log(invocation: Invocation) -> None:
     """Check that no entry of the audit logs was edited, removed or moved; exit 11 names the first that was."""
     from serving.trace import verified
 

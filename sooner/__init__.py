@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -21,6 +22,8 @@ ENVIRONMENT = {
 }
 
 _STOPPED = 130
+_NOT_HERE = 11
+"""As for a full disk: the machine can't do it as it is."""
 
 
 def main() -> None:
@@ -57,6 +60,8 @@ def _answer(words: list[str]) -> int:
     """Run the command line and return its exit code; what is refused on purpose has been said by then."""
     # Here and not above: an interrupt while a library is imported is an interrupt of the command.
     try:
+        if clash := _find_clash():
+            return _refuse(*clash, code=_NOT_HERE)
         import typer
 
         from charter.errors import SoonerError, UsageError
@@ -79,6 +84,20 @@ def _answer(words: list[str]) -> int:
     except KeyboardInterrupt:
         return _STOPPED
     return code if isinstance(code, int) else 0
+
+
+def _find_clash() -> tuple[str, str] | None:
+    """Return what to say where another's package stands in for one of ours; `charter` finds all but itself."""
+    own = Path(__file__).resolve().parent.parent
+    try:
+        import charter
+    except ImportError as error:
+        sentence, _, step = str(error).partition("\n  next: ")
+        return sentence, step
+    if Path(charter.__file__).resolve().parent.parent == own:
+        return None
+    sentence = f"another distribution's `charter` ({Path(charter.__file__).parent}) comes before Sooner's own."
+    return sentence, "Install Sooner in an environment of its own (python3 -m venv), or take it off PYTHONPATH."
 
 
 def _refuse(sentence: str, next_step: str, code: int) -> int:

@@ -34,20 +34,20 @@ def train(
     from training.report.terminal import summarise_run, tabulate_folds, tabulate_studies
 
     if plan:
-        planned = make_plan(invocation)
-        folds = [describe_fold(*both) for both in zip(planned.folds, planned.counts, strict=True)]
-        invocation.report({"folds": folds, "left_out": list(planned.unchanging)}, tabulate_folds(folds))
+        folds_plan = make_plan(invocation)
+        folds = [describe_fold(*fold) for fold in zip(folds_plan.folds, folds_plan.counts, strict=True)]
+        invocation.report({"folds": folds, "left_out": list(folds_plan.unchanging)}, tabulate_folds(folds))
         return
     from charter.contracts.files import writer_lock
     from training.experiment import train_models
 
     with writer_lock(invocation.workspace.root):
         run = train_models(invocation, search)
-        studied = _study_data(invocation, run) if studies else None
+        study = _study_data(invocation, run) if studies else None
     invocation.report(
         {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline_figures(run.metrics)}
-        | ({"studies": studied["studies"]} if studied else {}),
-        "\n\n".join([summarise_run(run.metrics), *([tabulate_studies(studied)] if studied else [])]),
+        | ({"studies": study["studies"]} if study else {}),
+        "\n\n".join([summarise_run(run.metrics), *([tabulate_studies(study)] if study else [])]),
     )
 
 

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from charter.clashes import ROOMS, find_shared_names
 from charter.contracts.files import pointed
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
@@ -45,7 +46,7 @@ PANGO = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset")
 def examine(invocation: Invocation) -> tuple[Check, ...]:
     """Look for everything any verb can use, and for what the workspace lacks to be served."""
     version = ".".join(map(str, sys.version_info[:3]))
-    checks = [Check("Python 3.11 or newer", sys.version_info >= (3, 11), version)]
+    checks = [Check("Python 3.11 or newer", sys.version_info >= (3, 11), version), _names()]
     for extra, purpose, modules in EXTRAS:
         missing = [name for name in modules if find_spec(name) is None]
         note = f"pip install -c constraints.txt -e '.[{extra}]'" if missing else purpose
@@ -56,6 +57,14 @@ def examine(invocation: Invocation) -> tuple[Check, ...]:
     libraries = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
     checks.append(Check("PDF libraries", not lost, libraries if lost else "board packs as PDF"))
     return (*checks, *_workspace(invocation))
+
+
+def _names() -> Check:
+    """Look for other distributions that install a package of one of our names."""
+    clashes = find_shared_names()
+    sentences = "; ".join(f"{', '.join(names)} installs `{room}` too" for room, names in clashes.items())
+    note = f"{sentences}: install Sooner in an environment of its own (python3 -m venv)"
+    return Check("package names to itself", not clashes, note if clashes else ", ".join(ROOMS))
 
 
 def _program(title: str, names: tuple[str, ...], brings: str) -> Check:

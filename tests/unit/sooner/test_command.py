@@ -203,6 +203,12 @@ def test_a_verb_opens_its_invocation_and_holds_the_lock_only_where_it_says_so(tm
     assert "Permission denied (notes.txt)" in refused.message
 
 
+def test_where_nobody_reads_on_it_says_nothing() -> None:
+    script = f"{shlex.quote(sys.executable)} -m sooner doctor --json | (exec 0<&-; sleep 3)"
+    ran = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.stderr == ""
+
+
 def test_main_leaves_with_the_code_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     told = io.StringIO()
     monkeypatch.setattr(sys, "argv", ["sooner", "trian"])

@@ -18,12 +18,13 @@ def pull(
     taken_at: datetime | None = None,
     extracts: Path | None = None,
     threads: int | None = None,
+    confirmed: frozenset[str] = frozenset(),
 ) -> PullResult:
     """Read every source into a snapshot, carry out every request it has not honoured yet, and say what was made.
 
     Arguments and errors are those of `features.intake.snapshot.read_sources`. A pull that was killed before requests
     were carried out finishes them when it is run again, even where there is nothing new to read.
     """
-    result = read_sources(invocation, taken_at=taken_at, extracts=extracts, threads=threads)
+    result = read_sources(invocation, taken_at=taken_at, extracts=extracts, threads=threads, confirmed=confirmed)
     replay(invocation)
     return result

@@ -363,7 +363,13 @@ def _check(row: Mapping[str, Any]) -> Check:
     )
 
 
-_TOLERANCE = {"bad_value": 0.02, "known_before_valid": 0.0, "duplicate_key": 0.0}
+_TOLERANCE = {
+    "bad_value": 0.02,
+    "known_before_valid": 0.0,
+    "duplicate_key": 0.0,
+    "unknown_reference": 0.2,
+    "vanished_rows": 0.1,
+}
 
 
 def _tolerance(row: Mapping[str, Any], where: str) -> Mapping[str, float]:

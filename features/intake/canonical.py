@@ -16,6 +16,9 @@ from charter.contracts import TableContract, table
 from charter.council.register import Source
 from charter.errors import CharterError, DataError
 from features.intake.database import literal, quoted
+from features.intake.exact_casts import exact_cast, exact_number
+from features.intake.precision import not_before
+from features.intake.strict_csv import check_header, open_csv
 
 __all__ = ["CANONICAL", "file_of", "read_canonical"]
 
@@ -61,55 +64,99 @@ def read_canonical(
 
 
 def _read_table(database: duckdb.DuckDBPyConnection, contract: TableContract, path: Path, time_zone: str) -> int:
-    reader = (
-        f"read_parquet({literal(str(path))})"
-        if path.suffix == ".parquet"
-        else f"read_csv({literal(str(path))}, all_varchar = true, header = true, delim = ',', nullstr = '')"
-    )
     try:
-        found = {row[0]: row[1] for row in database.execute(f"describe select * from {reader}").fetchall()}
-    except duckdb.Error:
-        raise DataError(f"{path.name} is not a {path.suffix[1:]} file.", "Write it again.") from None
-    for name in found:
-        if name not in contract.names:
-            raise DataError(
-                f"{path.name} has an unknown column {name!r}.", f"The table has: {', '.join(contract.names)}."
-            )
-    for column in contract.columns:
-        if column.required and column.name not in found and (contract.name, column.name) not in _MAY_LACK:
-            raise DataError(f"{path.name} lacks the column {column.name!r}.", f"It is: {column.description}")
-    typed = ", ".join(
-        f"{_typed(column.name, _SQL_TYPES[column.type], found.get(column.name), time_zone)} as {quoted(column.name)}"
-        for column in contract.columns
-    )
-    raw = ", ".join(f"{quoted(name)} as {quoted('raw ' + name)}" for name in found)
-    try:
-        database.execute(
-            f"create temp table reading as select row_number() over () as _row, {typed}, {raw} from {reader}"
-        )
-    except duckdb.Error:
-        raise DataError(f"{path.name} can't be read: a row does not fit its header.", "Write it again.") from None
-    try:
+        if path.suffix == ".parquet":
+            found = _parquet_columns(database, path)
+            _check_columns(contract, path, tuple(found))
+            _create_reading(database, contract, found, f"read_parquet({literal(str(path))})", time_zone)
+        else:
+            with open_csv(path, path.name) as csv:
+                found = dict.fromkeys(csv.columns, "VARCHAR")
+                _check_columns(contract, path, csv.columns)
+                try:
+                    _create_reading(database, contract, found, csv.sql, time_zone, second_header=csv.second_header)
+                except duckdb.Error as error:
+                    raise csv.refusal(error) from None
+                repeated = database.execute("select min(_row) from reading where _header").fetchall()[0][0]
+                if repeated is not None:
+                    raise csv.repeated_header(int(repeated))
         return _check_table(database, contract, path, found)
     finally:
         database.execute("drop table if exists reading")
 
 
+def _parquet_columns(database: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, str]:
+    try:
+        described = database.execute(f"describe select * from read_parquet({literal(str(path))})").fetchall()
+    except duckdb.Error:
+        raise DataError(f"{path.name} is not a Parquet file.", "Write it again.") from None
+    return {row[0]: row[1] for row in described}
+
+
+def _check_columns(contract: TableContract, path: Path, columns: Sequence[str]) -> None:
+    check_header(path.name, columns, contract.names, f"The table has: {', '.join(contract.names)}.")
+    for column in contract.columns:
+        if column.required and column.name not in columns and (contract.name, column.name) not in _MAY_LACK:
+            raise DataError(f"{path.name} lacks the column {column.name!r}.", f"It is: {column.description}")
+
+
+def _create_reading(
+    database: duckdb.DuckDBPyConnection,
+    contract: TableContract,
+    found: Mapping[str, str],
+    reader: str,
+    time_zone: str,
+    *,
+    second_header: str = "false",
+) -> None:
+    """Create `reading`: the row's number, each column typed, and beside it as it came."""
+    typed_columns = {
+        column.name: _typed(column.name, column.type, found.get(column.name), time_zone) for column in contract.columns
+    }
+    if contract.name == "events":
+        for name in ("known_at", "end_at"):
+            if is_day := _is_written_as_day(name, found.get(name)):
+                at = not_before(typed_columns["valid_at"], typed_columns[name], time_zone)
+                typed_columns[name] = f"case when {is_day} then {at} else {typed_columns[name]} end"
+    typed = ", ".join(f"{expression} as {quoted(name)}" for name, expression in typed_columns.items())
+    raw = ", ".join(f"{quoted(name)} as {quoted('raw ' + name)}" for name in found)
+    database.execute(
+        f"create temp table reading as select row_number() over () as _row, {typed}, {raw}, "
+        f"({second_header}) as _header from {reader}"
+    )
+
+
 def _typed(name: str, kind: str, found: str | None, time_zone: str) -> str:
-    column, zone = quoted(name), literal(time_zone)
+    """Return the typed column as SQL: null where it is not of the type. Texts are trimmed: " p1 " is p1."""
+    column, zone, sql_type = quoted(name), literal(time_zone), _SQL_TYPES[kind]
     if found is None:
-        return f"null::{kind}"
-    if kind != "timestamp":
-        return f"try_cast({column} as {kind})"
+        return f"null::{sql_type}"
+    if kind == "string":
+        return f"nullif(trim({column}::varchar), '')"
+    if kind == "decimal":
+        return exact_number(f"trim({column})", kind) if found == "VARCHAR" else exact_cast(column, found, sql_type)
+    if kind != "datetime":
+        return f"try_cast({column} as {sql_type})"
     if found == "DATE":
         return f"timezone({zone}, {column}::timestamp)::timestamp"
     if found != "VARCHAR":
         return f"try_cast({column} as timestamp)"
+    text = f"trim({column})"
     return (
-        f"case when regexp_full_match({column}, '\\d{{4}}-\\d{{2}}-\\d{{2}}') "
-        f"then timezone({zone}, try_cast({column} as timestamp))::timestamp "
-        f"else try_cast({column} as timestamptz)::timestamp end"
+        f"case when {_is_day(text)} then timezone({zone}, try_cast({text} as timestamp))::timestamp "
+        f"else try_cast({text} as timestamptz)::timestamp end"
     )
+
+
+def _is_written_as_day(name: str, found: str | None) -> str:
+    """Return SQL that is true where the column holds a day without a time, or nothing where it never does."""
+    if found == "DATE":
+        return "true"
+    return _is_day(f"trim({quoted(name)})") if found == "VARCHAR" else ""
+
+
+def _is_day(text: str) -> str:
+    return f"regexp_full_match({text}, '\\d{{4}}-\\d{{2}}-\\d{{2}}')"
 
 
 def _check_table(
@@ -121,7 +168,7 @@ def _check_table(
             _refuse(
                 database,
                 path,
-                f"{quoted('raw ' + column.name)} is not null and {name} is null",
+                f"nullif(trim({quoted('raw ' + column.name)}::varchar), '') is not null and {name} is null",
                 f"the {column.name} is not a {column.type}",
                 "Correct those rows.",
             )

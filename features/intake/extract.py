@@ -6,8 +6,6 @@ row's number in the file (1 is the first after the header). Expressions of the r
 
 from __future__ import annotations
 
-import csv
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +14,9 @@ import duckdb
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from features.intake.database import literal, quoted
+from features.intake.exact_casts import NUMBERS, exact_cast, exact_number
 from features.intake.quarantine import Quarantine
+from features.intake.strict_csv import CsvTable, check_header, open_csv
 
 __all__ = ["read_file", "table_of"]
 
@@ -56,30 +56,64 @@ def read_file(
     if not path.exists():
         if file.optional:
             _create_empty(database, source, file)
+            quarantine.set_rows(source, file, 0)
             return 0
         raise DataError(
             f"the file {file.name} of {source.service!r} is missing.",
             "Ask the service for it, or remove it from register.toml.",
         )
-    found = _columns(database, source, path)
-    _check_columns(source, file, list(found))
-    reader = _reader(path, list(found))
+    where = f"{source.service}/{file.name}"
     database.execute(f"create schema if not exists {quoted(source.service)}")
-    typed = ", ".join(_typed(name, kind, found[name], source) for name, kind in file.columns.items())
-    raw = ", ".join(f"{quoted(name)} as {quoted('raw ' + name)}" for name in _checked(file, found))
-    try:
-        database.execute(
-            f"create table {table_of(source, file)} as select row_number() over () as _row, {typed}"
-            f"{', ' + raw if raw else ''} from {reader}"
-        )
-    except duckdb.Error as error:
-        raise _unreadable(source, file, error) from None
+    if path.suffix == ".parquet":
+        columns = _parquet_columns(database, where, path)
+        _check_columns(where, file, tuple(columns))
+        try:
+            _create_typed(database, source, file, columns, f"read_parquet({literal(str(path))})")
+        except duckdb.Error:
+            raise DataError(f"{where} is not a whole Parquet file.", "Ask for it again.") from None
+    else:
+        with open_csv(path, where) as table:
+            columns = dict.fromkeys(table.columns, "VARCHAR")
+            _check_columns(where, file, table.columns)
+            try:
+                _create_typed(database, source, file, columns, table.sql, second_header=table.second_header)
+            except duckdb.Error as error:
+                raise table.refusal(error) from None
+            _refuse_second_header(database, source, file, table)
     rows = _count(database, source, file)
-    _set_apart(database, source, file, found, quarantine)
-    quarantine.refuse_where_many(source, file, rows)
-    for name in _checked(file, found):
+    quarantine.set_rows(source, file, rows)
+    _set_apart(database, source, file, columns, quarantine)
+    quarantine.refuse_where_many(source, file)
+    for name in _checked(file, columns):
         database.execute(f"alter table {table_of(source, file)} drop column {quoted('raw ' + name)}")
+    database.execute(f"alter table {table_of(source, file)} drop column _header")
     return rows
+
+
+def _create_typed(
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: ExtractFile,
+    columns: Mapping[str, str],
+    reader: str,
+    *,
+    second_header: str = "false",
+) -> None:
+    """Create the file's table; beside each typed value that must be checked, the raw one."""
+    typed = ", ".join(_typed(name, kind, columns[name], source) for name, kind in file.columns.items())
+    raw = "".join(f", {quoted(name)} as {quoted('raw ' + name)}" for name in _checked(file, columns))
+    database.execute(
+        f"create table {table_of(source, file)} as select row_number() over () as _row, {typed}{raw}, "
+        f"({second_header}) as _header from {reader}"
+    )
+
+
+def _refuse_second_header(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, table: CsvTable
+) -> None:
+    row = database.execute(f"select min(_row) from {table_of(source, file)} where _header").fetchall()[0][0]
+    if row is not None:
+        raise table.repeated_header(int(row))
 
 
 def _count(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> int:
@@ -93,45 +127,23 @@ def _create_empty(database: duckdb.DuckDBPyConnection, source: Source, file: Ext
     database.execute(f"create table {table_of(source, file)} (_row bigint, {columns})")
 
 
-def _columns(database: duckdb.DuckDBPyConnection, source: Source, path: Path) -> Mapping[str, str]:
-    """Return the columns that the file really has, with their types; every CSV column is text."""
-    if path.suffix == ".parquet":
-        try:
-            described = database.execute(f"describe select * from read_parquet({literal(str(path))})").fetchall()
-        except duckdb.Error:
-            raise DataError(f"{source.service}/{path.name} is not a Parquet file.", "Ask for it again.") from None
-        return {row[0]: row[1] for row in described}
+def _parquet_columns(database: duckdb.DuckDBPyConnection, where: str, path: Path) -> Mapping[str, str]:
+    """Return the columns that a Parquet file has, with their types."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            header = next(csv.reader(handle), [])
-    except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{source.service}/{path.name} is not a CSV file in UTF-8.", "Ask for it again.") from None
-    if not header:
-        raise DataError(f"{source.service}/{path.name} is empty: it has no header.", "Ask the service for it again.")
-    if len(set(header)) != len(header):
-        raise DataError(f"{source.service}/{path.name} names a column twice.", "Ask the service to correct its header.")
-    return dict.fromkeys(header, "VARCHAR")
+        described = database.execute(f"describe select * from read_parquet({literal(str(path))})").fetchall()
+    except duckdb.Error:
+        raise DataError(f"{where} is not a Parquet file.", "Ask for it again.") from None
+    return {row[0]: row[1] for row in described}
 
 
-def _reader(path: Path, header: Sequence[str]) -> str:
-    if path.suffix == ".parquet":
-        return f"read_parquet({literal(str(path))})"
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
-    return (
-        f"read_csv({literal(str(path))}, auto_detect = false, columns = {{{columns}}}, header = true, delim = ',', "
-        "quote = '\"', escape = '\"', nullstr = '', strict_mode = true, null_padding = false)"
+def _check_columns(where: str, file: ExtractFile, columns: Sequence[str]) -> None:
+    check_header(
+        where,
+        columns,
+        tuple(file.columns),
+        "Declare it in register.toml, with the reason the council may hold it, or ask the service to leave it out.",
     )
-
-
-def _check_columns(source: Source, file: ExtractFile, found: Sequence[str]) -> None:
-    where = f"{source.service}/{file.name}"
-    unknown = [name for name in found if name not in file.columns]
-    if unknown:
-        raise DataError(
-            f"{where} has an unknown column {unknown[0]!r}.",
-            "Declare it in register.toml, with the reason the council may hold it, or ask the service to leave it out.",
-        )
-    missing = [name for name in file.columns if name not in found]
+    missing = [name for name in file.columns if name not in columns]
     if missing:
         raise DataError(
             f"{where} lacks the column {missing[0]!r}.", "Ask the service for it, or remove it from register.toml."
@@ -139,14 +151,17 @@ def _check_columns(source: Source, file: ExtractFile, found: Sequence[str]) -> N
 
 
 def _typed(name: str, kind: str, found: str, source: Source) -> str:
+    """Return the typed column as SQL: null where the value is not of the type, or where the cast would change it."""
     column = quoted(name)
     if kind == "text":
         return f"nullif(trim({column}::varchar), '') as {column}"
-    if found != "VARCHAR" or kind not in ("date", "datetime"):
-        text = f"nullif(trim({column}), '')" if found == "VARCHAR" else column
-        return f"try_cast({text} as {_SQL_TYPES[kind]}) as {column}"
-    pattern = source.dates if kind == "date" else source.datetimes
-    return f"try_strptime(nullif(trim({column}), ''), {literal(pattern)})::{_SQL_TYPES[kind]} as {column}"
+    if found != "VARCHAR":
+        return f"{exact_cast(column, found, _SQL_TYPES[kind])} as {column}"
+    text = f"nullif(trim({column}), '')"
+    if kind in ("date", "datetime"):
+        pattern = source.dates if kind == "date" else source.datetimes
+        return f"try_strptime({text}, {literal(pattern)})::{_SQL_TYPES[kind]} as {column}"
+    return f"{exact_number(text, kind) if kind in NUMBERS else f'try_cast({text} as {_SQL_TYPES[kind]})'} as {column}"
 
 
 def _checked(file: ExtractFile, found: Mapping[str, str]) -> tuple[str, ...]:
@@ -162,16 +177,20 @@ def _set_apart(
     quarantine: Quarantine,
 ) -> None:
     table = table_of(source, file)
-    tests = []
+    unreadable: dict[str, str] = {}
     for name in _checked(file, found):
         raw = quoted("raw " + name)
-        given = f"nullif(trim({raw}), '') is not null" if found[name] == "VARCHAR" else f"{raw} is not null"
-        tests.append((name, "value.type", f"{given} and {quoted(name)} is null"))
+        there = f"nullif(trim({raw}), '') is not null" if found[name] == "VARCHAR" else f"{raw} is not null"
+        unreadable[name] = f"({there} and {quoted(name)} is null)"
+    tests = [(name, "value.type", test) for name, test in unreadable.items()]
     for name, kind in file.columns.items():
         if kind in ("date", "datetime"):
             column = quoted(name)
             tests.append((name, "value.range", f"{column} < {_EARLIEST} or {column} >= {_LATEST}"))
-    tests += [(name, "key.missing", f"{quoted(name)} is null") for name in file.key]
+    # A key that is there but can't be read is `value.type`: the cause that a service can mend.
+    tests += [
+        (name, "key.missing", f"{quoted(name)} is null and not {unreadable.get(name, 'false')}") for name in file.key
+    ]
     if tests:
         bad = " union all ".join(
             f"select _row as row_number, {literal(name)} as field, {literal(rule)} as rule from {table} where {test}"
@@ -195,14 +214,4 @@ def _drop_quarantined(database: duckdb.DuckDBPyConnection, source: Source, file:
         f"delete from {table_of(source, file)} where _row in "
         "(select row_number from quarantine where service = ? and file = ?)",
         [source.service, file.name],
-    )
-
-
-def _unreadable(source: Source, file: ExtractFile, error: duckdb.Error) -> DataError:
-    """DuckDB's message quotes the line it stumbled over, which may hold a name: only the line's number is passed on."""
-    line = re.search(r"[Ll]ine:?\s*(\d+)", str(error))
-    return DataError(
-        f"{source.service}/{file.name} can't be read{f' at line {line.group(1)}' if line else ''}: a row does not have "
-        "the columns of the header, or a quotation mark is not closed.",
-        "Ask the service for a corrected file. Nothing was pulled.",
     )

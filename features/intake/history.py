@@ -6,6 +6,9 @@
     changed since the last one    the old version ends, the new begins, when this delivery was received: `changed`
     gone since the last one       ends when this delivery was received, if the delivery covers its time; else it stays
 
+Two deliveries are refused, for what they would do to that past: one received before one that was pulled already, and
+one in which more standing rows are gone than the register tolerates (a transfer that broke off), unless confirmed.
+
 So nothing is overwritten: an earlier as-of date sees what it saw. Rows whose time was settled in an earlier snapshot
 keep it.
 """
@@ -19,6 +22,7 @@ from pathlib import Path
 import duckdb
 
 from charter.council.register import Source
+from charter.errors import DataError
 from features.intake.database import literal, moment, quoted
 from features.intake.delivery import Delivery
 from features.intake.records import STAGED
@@ -52,17 +56,66 @@ def create_kept(database: duckdb.DuckDBPyConnection) -> None:
         database.execute(f"create table kept_{table} as select *, ''::varchar as known_rule from {table} limit 0")
 
 
-def settle(database: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, previous: Path | None) -> None:
+_HANDFUL = 10
+"""So many rows may always go: of a short list one family that moved is a large share."""
+
+
+def settle(
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    delivery: Delivery,
+    previous: Path | None,
+    *,
+    confirmed: bool = False,
+) -> None:
     """Move the staged rows of one source to the kept tables with their known times settled.
 
-    `previous` is the records folder of the last snapshot, or None for the first.
+    `previous` is the records folder of the last snapshot, or None for the first. Raises DataError for a delivery that
+    is older than the last one pulled, and for one that has lost more rows than `tolerance.vanished_rows` of the
+    register allows, unless `confirmed`.
     """
+    if previous is not None:
+        _refuse_older(database, source, delivery, previous)
     for table, kept in KEPT.items():
         if _load_before(database, table, kept, source, previous):
+            if not confirmed:
+                _refuse_vanished(database, table, kept, source, delivery)
             _settle_against(database, table, kept, delivery)
         else:
             _settle_first(database, table, kept, source, delivery)
         database.execute(f"delete from {table}")
+
+
+def _refuse_older(database: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, previous: Path) -> None:
+    feeds = literal(str(previous / "feeds.parquet"))
+    row = database.execute(
+        f"select max(received_at) > {moment(delivery.received_at)} from read_parquet({feeds}) where service = ?",
+        [source.service],
+    ).fetchall()[0]
+    if row[0]:
+        raise DataError(
+            f"the delivery of {source.service!r} was received before one that was pulled already.",
+            "Deliveries are pulled in the order in which they came. To bring in history, begin a new workspace with "
+            "--workspace and pull them from the oldest. Nothing was pulled.",
+        )
+
+
+def _refuse_vanished(
+    database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, source: Source, delivery: Delivery
+) -> None:
+    """Hold a delivery without so many of the rows that stood, in the time it covers: `before` is loaded by now."""
+    standing, gone = database.execute(
+        f"select count(*), count(*) filter (where id not in (select id from {table})) from before b "
+        f"where known_until is null and {_covered(kept.time, delivery)}"
+    ).fetchall()[0]
+    share = source.tolerance["vanished_rows"]
+    if gone > max(_HANDFUL, share * standing):
+        raise DataError(
+            f"the delivery of {source.service!r} lacks {gone:,} of the {standing:,} {table} that stood in the last one "
+            f"(rule rows.vanished; at most {share:.0%} may go).",
+            "Ask the service whether the transfer broke off. If they are really gone, run `sooner pull "
+            f"--confirm {source.service}`. Nothing was pulled.",
+        )
 
 
 def _load_before(

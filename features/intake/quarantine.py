@@ -25,6 +25,7 @@ class Quarantine:
     def __init__(self, database: duckdb.DuckDBPyConnection, refused: Path) -> None:
         self._database = database
         self._refused = refused
+        self._rows: dict[tuple[str, str], int] = {}
         database.execute(
             "create table quarantine (service text, file text, row_number bigint, row_ref text, field text, rule text, "
             "message text)"
@@ -43,14 +44,20 @@ class Quarantine:
         )
         return self.count(source, file) - before
 
-    def refuse_where_many(self, source: Source, file: ExtractFile, rows: int) -> None:
-        """Raise DataError, leaving the list of refused rows behind, where a rule is broken by too many of `rows`."""
+    def set_rows(self, source: Source, file: ExtractFile, rows: int) -> None:
+        """Say how many rows the file holds, bad ones included: what shares are of."""
+        self._rows[source.service, file.name] = rows
+
+    def refuse_where_many(self, source: Source, file: ExtractFile) -> None:
+        """Raise DataError, leaving the list of refused rows behind, where a rule is broken by too many of its rows."""
+        rows = self._rows[source.service, file.name]
         broken = self._database.execute(
             "select rule, count(distinct row_number), min(field), min(row_number) from quarantine "
-            "where service = ? and file = ? group by rule order by rule",
+            "where service = ? and file = ? group by rule",
             [source.service, file.name],
         ).fetchall()
-        for rule, count, field, first in broken:
+        causes = list(MESSAGES)
+        for rule, count, field, first in sorted(broken, key=lambda row: causes.index(row[0])):
             share = source.tolerance[TOLERANCE_OF.get(rule, "bad_value")]
             if count > share * rows:
                 self.write(self._refused)

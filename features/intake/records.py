@@ -26,9 +26,10 @@ from charter.errors import DataError
 from charter.purposes import PURPOSES
 from features.intake.database import joined, literal, quoted
 from features.intake.extract import table_of
+from features.intake.precision import not_before
 from features.intake.quarantine import Quarantine
 
-__all__ = ["STAGED", "create_staged", "stage"]
+__all__ = ["STAGED", "count_orphans", "create_staged", "stage"]
 
 STAGED: Mapping[str, Mapping[str, str]] = {
     "events": {
@@ -122,6 +123,10 @@ def create_staged(database: duckdb.DuckDBPyConnection) -> None:
     for name, columns in STAGED.items():
         listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
         database.execute(f"create table {name} ({listed})")
+    database.execute("create table references_of_people (service varchar, reference varchar)")
+    database.execute(
+        "create table references_of_events (service varchar, file varchar, reference varchar, rows bigint)"
+    )
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,9 @@ class _Stager:
         for field in sorted(required | optional):
             text = record.fields.get(field)
             found[field] = "null" if text is None else self._typed(source, file, record, field, text)
+        for field in ("known_at", "end_at"):
+            if record.kind == "event" and field in record.fields and self._is_day(source, file, record, field):
+                found[field] = not_before(found["valid_at"], found[field], self.time_zone)
         self._bound(source, file, record, "where", record.where)
         return found
 
@@ -157,6 +165,9 @@ class _Stager:
         if field == "amount":
             return f"({text})::decimal(18, 4)"
         return f"({text})::varchar"
+
+    def _is_day(self, source: Source, file: ExtractFile, record: Record, field: str) -> bool:
+        return self._bound(source, file, record, field, record.fields[field]) == "DATE"
 
     def _bound(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
         """Bind the expression and return its type; DuckDB's message names columns alone, as no row is read."""
@@ -226,9 +237,7 @@ def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mappin
         for (field, rule), test in tests.items()
     )
     if stager.quarantine.add(source, file, bad):
-        counted = stager.database.execute(f"select count(*) from {table_of(source, file)}").fetchall()[0]
-        rows = (int(counted[0]) if counted else 0) + stager.quarantine.count(source, file)
-        stager.quarantine.refuse_where_many(source, file, rows)
+        stager.quarantine.refuse_where_many(source, file)
         stager.database.execute(f"delete from mapped where _row in (select row_number from ({bad}))")
 
 
@@ -270,6 +279,10 @@ def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -
             ("detail", "detail.unknown"): f"f_detail is not null and len(map {{{details}}}[f_signal]) > 0 "
             f"and not list_contains(map {{{details}}}[f_signal], f_detail)",
         },
+    )
+    stager.database.execute(
+        f"insert into main.references_of_events select {literal(source.service)}, {literal(file.name)}, f_reference, "
+        "count(*) from mapped group by f_reference"
     )
     identity = joined([literal(source.service), literal(file.name), "f_signal", "f_key"])
     stager.database.execute(
@@ -365,6 +378,9 @@ def _person(stager: _Stager, source: Source, file: ExtractFile, record: Record) 
     _mapped(stager, source, file, record, key="")
     _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     stager.database.execute(
+        f"insert into main.references_of_people select distinct {literal(source.service)}, f_reference from mapped"
+    )
+    stager.database.execute(
         f"insert into main.people select distinct {literal(source.service)}, {_reference(source)}, f_forename, "
         f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home('f_uprn')}, f_shared_key, f_safe_contact, "
         "f_known_at from mapped"
@@ -397,3 +413,30 @@ _make = {
     "person": _person,
     "place": _place,
 }
+
+
+def count_orphans(database: duckdb.DuckDBPyConnection, source: Source) -> Mapping[str, tuple[int, int]]:
+    """Return, by file of the source, how many of its events' rows name nobody its person records name, and of how many.
+
+    All files of the source have been staged. A service that sends no person records is not asked: it may name people
+    by another's references. Raises DataError where more than the register's `tolerance.unknown_reference` do.
+    """
+    rows = database.execute(
+        """
+        select file, sum(rows) filter (where p.reference is null), sum(rows)
+        from references_of_events e
+        left join (select distinct reference from references_of_people where service = $1) p using (reference)
+        where e.service = $1 and exists (select 1 from references_of_people where service = $1)
+        group by file order by file
+        """,
+        [source.service],
+    ).fetchall()
+    share = source.tolerance["unknown_reference"]
+    for name, orphans, every in rows:
+        if orphans and orphans > share * every:
+            raise DataError(
+                f"{source.service}/{name}: {int(orphans):,} of {int(every):,} rows name somebody whom no person record "
+                f"of {source.service!r} knows (rule reference.unknown; at most {share:.0%} may).",
+                "Ask the service whether references lost their zeros, or came from elsewhere. Nothing was pulled.",
+            )
+    return {name: (int(orphans or 0), int(every)) for name, orphans, every in rows}

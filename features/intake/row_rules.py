@@ -18,7 +18,7 @@ MESSAGES: Mapping[str, str] = {
     "detail.unknown": "The code is not on the signal's stated list.",
     "code.unknown": "The word is not one that the contract allows.",
 }
-"""What each rule says, in words that hold no value of any row."""
+"""What each rule says, in words that hold no value of any row; a cause stands before what follows from it."""
 
 TOLERANCE_OF: Mapping[str, str] = {
     "key.duplicate": "duplicate_key",

@@ -41,7 +41,7 @@ from features.intake.delivery import Delivery, folder_of, read_delivery
 from features.intake.extract import read_file
 from features.intake.history import KEPT, create_kept, settle
 from features.intake.quarantine import Quarantine
-from features.intake.records import STAGED, create_staged, stage
+from features.intake.records import STAGED, count_orphans, create_staged, stage
 
 __all__ = ["PullResult", "newest", "read_sources", "room_for_writing"]
 
@@ -87,8 +87,11 @@ def read_sources(
     taken_at: datetime | None = None,
     extracts: Path | None = None,
     threads: int | None = None,
+    confirmed: frozenset[str] = frozenset(),
 ) -> PullResult:
     """Read every source into a snapshot and return what was made.
+
+    `confirmed` are services whose delivery may have lost more rows than the register tolerates: somebody asked them.
 
     `taken_at` is by default the largest received_at for synthetic deliveries, else now. The writer lock is the
     caller's. Raises DataError (11) for data that breaks a rule and CharterError (12) for data that may not be held;
@@ -113,7 +116,11 @@ def read_sources(
     name = f"{taken:%Y-%m-%d}-{content_id([said, taken.isoformat(), last.name if last else None])}"
     with connect(key, threads) as database, room_for_writing():
         reading = _Reading(
-            database, register, str(council.time_zone), Quarantine(database, workspace.quarantine / "refused.parquet")
+            database,
+            register,
+            str(council.time_zone),
+            Quarantine(database, workspace.quarantine / "refused.parquet"),
+            confirmed,
         )
         with invocation.progress("Reading the extracts", sum(len(one.digests) for one in inputs)) as done:
             rows = reading.read(inputs, None if last is None else last / "records", done)
@@ -241,6 +248,7 @@ class _Reading:
     register: Register
     time_zone: str
     quarantine: Quarantine
+    confirmed: frozenset[str]
 
     def read(
         self, inputs: Sequence[_Input], previous: Path | None, done: Callable[[], object]
@@ -286,11 +294,13 @@ class _Reading:
             done()
         for file in one.source.files:
             self.database.execute(f"drop table {quoted(one.source.service)}.{quoted(Path(file.name).stem)}")
-        settle(self.database, one.source, one.delivery, previous)
+        orphans = count_orphans(self.database, one.source)
+        settle(self.database, one.source, one.delivery, previous, confirmed=one.source.service in self.confirmed)
         return {
             f"{one.source.service}/{file.name}": {
                 "rows": counts[file.name],
                 "quarantined": self.quarantine.count(one.source, file),
+                "orphans": orphans.get(file.name, (0, 0))[0],
             }
             for file in one.source.files
         }
@@ -328,7 +338,8 @@ def _manifest(
                 "service": where.split("/", 1)[0],
                 "file": where.split("/", 1)[1],
                 "sha256": digests[where],
-                **count,
+                "rows": count["rows"],
+                "quarantined": count["quarantined"],
             }
             for where, count in rows.items()
             if where in digests

@@ -22,6 +22,10 @@ verbs = Verbs("What was known, when, about whom the council may know it.")
 Extracts = Annotated[
     Path | None, typer.Option("--extracts", help="Where the services' deliveries lie; by default in the workspace.")
 ]
+Confirmed = Annotated[
+    list[str] | None,
+    typer.Option("--confirm", help="A service that was asked, and whose rows are really gone; may be repeated."),
+]
 AsOfDates = Annotated[
     list[datetime] | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="An as-of date; may be given again.")
 ]
@@ -33,11 +37,14 @@ SparkMaster = Annotated[str, typer.Option("--master", help="Where Spark runs: lo
 
 
 @verbs.add("pull", under="run", example="sooner pull --extracts deliveries", locks=True)
-def pull(invocation: Invocation, extracts: Extracts = None) -> None:
+def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed = None) -> None:
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
     from features import pull as pulling
 
-    result = pulling.pull(invocation, extracts=extracts)
+    result = pulling.pull(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
+    for name, counts in result.by_file.items():
+        if counts.get("orphans"):
+            invocation.say(f"{name}: {counts['orphans']:,} of {counts['rows']:,} rows name somebody no record knows.")
     beginning = "Pulled" if result.made else "Nothing new since"
     invocation.report(
         {

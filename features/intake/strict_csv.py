@@ -75,16 +75,16 @@ class CsvTable:
         if cells:
             wanted, there = cells.groups()
             return self._at(message, f"has {there} of {wanted} cells", "Ask the service for a corrected file.")
-        if "unicode" in message:
+        if "Invalid unicode" in message:
             return self._at(
                 message,
                 f"is not {self.dialect.encoding.upper()}",
                 'Save it as "CSV UTF-8", or write how it was saved in register.toml: encoding = "windows-1252".',
             )
-        if "quote" in message:
+        if "unterminated quote" in message:
             cause = "has a quotation mark that is not closed, or that stands inside a cell without being doubled"
             return self._at(message, cause, "Ask the service for a file with cells quoted as RFC 4180 has it.")
-        if "line size" in message:
+        if "Maximum line size" in message:
             return self._at(message, f"is longer than {_LONGEST_LINE:,} characters", "Ask for a corrected file.")
         line = _line_that_ends_otherwise(Path(self.readable))
         if line:

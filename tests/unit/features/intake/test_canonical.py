@@ -119,3 +119,27 @@ def test_a_folder_without_events_is_refused(tables) -> None:
     (tables.workspace / "extracts/tables/events.csv").unlink()
     with pytest.raises(DataError, match="has no events"):
         tables.pull()
+
+
+def test_two_months_in_one_file_are_refused_by_the_line_of_the_second_header(tables) -> None:
+    tables.write("tables/events.csv", HEADER + ROW + HEADER.strip() + ",detail\n" + ROW.strip() + ",letter\n")
+    with pytest.raises(DataError, match=r"events.csv, line 3: it has 7 of 6 cells"):
+        tables.pull()
+    tables.write("tables/events.csv", HEADER + ROW + HEADER + ROW.replace("1,", "2,", 1))
+    with pytest.raises(DataError, match=r"events.csv, line 3: it repeats the header"):
+        tables.pull()
+
+
+def test_ids_are_trimmed_and_amounts_are_never_rounded(tables, rows_of) -> None:
+    tables.write("tables/events.csv", HEADER + ROW.replace("p1", " p1 ") + ROW.replace("1,", "2,", 1))
+    assert {row["person_id"] for row in linked(tables, rows_of, "events")} == {"p1"}
+    tables.write("tables/events.csv", HEADER + ROW.replace("2.5", "2.55555"))
+    with pytest.raises(DataError, match="the amount is not a decimal"):
+        tables.pull()
+
+
+def test_known_on_the_day_it_happened_is_known_when_it_happened(tables, rows_of) -> None:
+    row = "1,p1,housing.arrears,2024-07-01T10:30:00Z,2024-07-01,2.5\n"
+    tables.write("tables/events.csv", HEADER + row)
+    (event,) = linked(tables, rows_of, "events")
+    assert event["known_at"] == event["valid_at"] == datetime(2024, 7, 1, 10, 30)

@@ -12,7 +12,9 @@ from decimal import Decimal
 
 import pytest
 
+from charter.contracts.files import writer_lock
 from charter.errors import CharterError, DataError
+from features.pull import pull
 
 ARREARS = "id,person_ref,day,balance,stage,recorded,corrected\n"
 RIGHT = "A1,H1,30/06/2024,120.50,letter,02/07/2024,\n"
@@ -177,6 +179,61 @@ def test_few_bad_rows_are_set_apart_with_their_rule_and_no_value_of_theirs(town,
     assert len(row["row_ref"]) == 32
     assert not {"A9", "soon"} & {str(value) for value in row.values()}
     assert len(events(town, rows_of)) == 1
+
+
+def test_references_that_nobody_knows_are_counted_and_refused_where_they_are_many(town) -> None:
+    town.register('dates = "%d/%m/%Y"', 'dates = "%d/%m/%Y"\ntolerance = { unknown_reference = 0.5 }')
+    town.write("housing/arrears.csv", ARREARS + RIGHT + RIGHT.replace("A1,H1", "A9,001"))
+    assert town.pull().by_file["housing/arrears.csv"]["orphans"] == 1
+    town.write("housing/arrears.csv", ARREARS + RIGHT + RIGHT.replace("A1,H1", "A8,001"))
+    town.register("unknown_reference = 0.5", "unknown_reference = 0.2")
+    with pytest.raises(DataError, match=r"housing/arrears.csv: 1 of 2 rows name somebody .* reference.unknown"):
+        town.pull()
+
+
+def test_a_transfer_that_broke_off_is_held_until_somebody_has_asked(town, rows_of) -> None:
+    rows = [RIGHT.replace("A1", f"A{number}") for number in range(100)]
+    town.write("housing/arrears.csv", ARREARS + "".join(rows))
+    town.pull()
+    town.deliver("housing", "2024-10-01")
+    town.write("housing/arrears.csv", ARREARS + "".join(rows[:3]))
+    with pytest.raises(DataError, match="lacks 97 of the 100 events") as refused:
+        town.pull()
+    assert "--confirm housing" in refused.value.next_step
+    with writer_lock(town.workspace):
+        pull(town.invocation, confirmed=frozenset({"housing"}))
+    assert sum(row["known_until"] is None for row in events(town, rows_of)) == 3
+    # A tenth may go, and so may a handful of a short list.
+    town.deliver("housing", "2024-11-01")
+    town.write("housing/arrears.csv", ARREARS + rows[0])
+    town.pull()
+
+
+def test_a_delivery_older_than_the_last_one_rewrites_no_past(town) -> None:
+    town.deliver("housing", "2024-10-01")
+    town.pull()
+    town.deliver("housing", "2024-09-01")
+    with pytest.raises(DataError, match="received before one that was pulled already"):
+        town.pull()
+
+
+def test_what_is_recorded_on_the_day_it_happened_is_no_contradiction(town, rows_of) -> None:
+    town.register('day = "date"', 'day = "datetime"')
+    town.write("housing/arrears.csv", ARREARS + RIGHT.replace("30/06/2024", "2024-07-02T10:30:00Z"))
+    town.pull()
+    (event,) = events(town, rows_of)
+    assert event["known_at"] == event["valid_at"] == datetime(2024, 7, 2, 10, 30)
+    town.write("housing/arrears.csv", ARREARS + RIGHT.replace("30/06/2024", "2024-07-03T10:30:00Z"))
+    town.deliver("housing", "2024-10-01")
+    with pytest.raises(DataError, match=r"1 of 1 rows break the rule time.known_before_valid"):
+        town.pull()
+
+
+def test_a_key_that_can_not_be_read_is_told_as_such_and_not_as_missing(town) -> None:
+    town.register('key = ["id"]', 'key = ["id", "day"]')
+    town.write("housing/arrears.csv", ARREARS + RIGHT.replace("30/06/2024", "2024-06-30"))
+    with pytest.raises(DataError, match=r"1 of 1 rows break the rule value.type"):
+        town.pull()
 
 
 def test_real_data_is_refused_while_a_row_is_still_the_example(town) -> None:

@@ -11,9 +11,11 @@ and more) or `--selected COL` (a column of 0 and 1). Without `--label` only shar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,11 +29,18 @@ from charter.errors import DataError, UsageError
 from fairness_reports.audit.measuring.findings import About, tallied, tallied_whole
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import CELLS, Tally
+from features.intake.database import literal, quoted
+from features.intake.strict_csv import CsvTable, open_csv
 
 __all__ = ["TableQuestion", "audit_table"]
 
 NOT_RECORDED = "not recorded"
 
+_MISSING = frozenset({"", "nan", "null", "<na>", "#n/a", "not recorded"})
+"""What pandas, SQL and spreadsheets write where nothing is recorded. "None" is not among them: some answer it."""
+_PARQUET = frozenset({".parquet", ".pq"})
+_WORKBOOKS = frozenset({".xlsx", ".xls", ".ods"})
+_GIVE = "Give a CSV file with a header, or a Parquet file; scores as numbers."
 _WRITTEN = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 _WRITE = "Write 1 where it happened, 0 where not."
 _KINDS = 20
@@ -109,28 +118,38 @@ def _counted(question: TableQuestion, path: Path) -> list[Tally]:
     The file is read twice, once to check it and find the cut, once to count, and no row is kept: memory does not grow
     with the rows. Only clusters, and equals at the cut, need rows to be kept, in a DuckDB file at `path`.
     """
-    if not question.file.exists():
-        raise UsageError(f"{question.file} does not exist.", "Name a CSV or Parquet file with --scores.")
-    connection = duckdb.connect(str(path))
-    connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '1GB'")
-    try:
-        rows = _Rows.of(connection, question)
-        cut = rows.check()
-        rows = rows.kept() if question.cluster is not None else rows
-        tallies = rows.tallies(_selection(question, cut))
-        listed = tallies[0].totals[0, 1::2].sum()
-        if question.capacity is not None and listed > question.capacity:
-            rows = rows.kept()
-            rows.draw(question.capacity, cut)
-            tallies = rows.tallies(f"score > {cut!r} OR number IN (SELECT number FROM drawn)")
-    except duckdb.Error as error:
-        raise DataError(
-            f"{question.file.name} cannot be read: {str(error).splitlines()[0][:200]}",
-            "Give a CSV file with a header, or a Parquet file; scores as numbers.",
-        ) from None
-    finally:
-        connection.close()
+    with _opened(question.file) as table, duckdb.connect(str(path)) as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '1GB'")
+        try:
+            rows = _Rows.of(connection, question, table)
+            cut = rows.check()
+            rows = rows.kept() if question.cluster is not None else rows
+            tallies = rows.tallies(_selection(question, cut))
+            listed = tallies[0].totals[0, 1::2].sum()
+            if question.capacity is not None and listed > question.capacity:
+                rows = rows.kept()
+                rows.draw(question.capacity, cut)
+                tallies = rows.tallies(f"score > {cut!r} OR number IN (SELECT number FROM drawn)")
+        except duckdb.Error as error:
+            if table is not None:
+                raise table.refusal(error) from None
+            raise DataError(f"{question.file.name} is not a whole Parquet file.", _GIVE) from None
     return tallies
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[CsvTable | None]:
+    """Open a CSV by the strict door; a Parquet file says itself what it holds, and gives None."""
+    if not file.is_file():
+        what = "is a folder" if file.is_dir() else "does not exist"
+        raise UsageError(f"{file} {what}.", "Name a CSV or Parquet file with --scores.")
+    if file.suffix.lower() in _PARQUET:
+        yield None
+        return
+    if file.suffix.lower() in _WORKBOOKS:
+        raise DataError(f"{file.name} is a workbook, which holds more than one table.", "Save its sheet as CSV UTF-8.")
+    with open_csv(file, file.name) as table:
+        yield table
 
 
 def _selection(question: TableQuestion, cut: float) -> str:
@@ -147,24 +166,30 @@ class _Rows:
     connection: duckdb.DuckDBPyConnection
     question: TableQuestion
     source: str
+    table: CsvTable | None
 
     @classmethod
-    def of(cls, connection: duckdb.DuckDBPyConnection, question: TableQuestion) -> _Rows:
-        """Name the columns; raise DataError for one that the file does not have."""
-        path = str(question.file).replace("'", "''")
-        reader = "read_parquet" if question.file.suffix.lower() in {".parquet", ".pq"} else "read_csv"
-        described = connection.execute(f"SELECT * FROM {reader}('{path}') LIMIT 0").description
-        there = {column[0] for column in described}
+    def of(cls, connection: duckdb.DuckDBPyConnection, question: TableQuestion, table: CsvTable | None) -> _Rows:
+        """Name the columns; raise DataError for one that the file does not have, or has twice."""
+        reader = table.sql if table is not None else f"read_parquet({literal(str(question.file))})"
+        if table is not None:
+            there: Sequence[str] = table.columns
+        else:
+            there = [column[0] for column in connection.execute(f"SELECT * FROM {reader} LIMIT 0").description]
         named = ((question.score, "score"), (question.label, "label"), (question.cluster, "cluster"))
         wanted = [(column, name) for column, name in (*named, (question.selected, "chosen")) if column is not None]
         wanted += [(column, f"group{number}") for number, column in enumerate(question.groups)]
         for column, _ in wanted:
             if column not in there:
-                raise DataError(
-                    f"{question.file.name} has no column {column!r}.", f"It has: {', '.join(sorted(there))}."
-                )
-        chosen = ", ".join(f"{_typed(column, name)} AS {name}" for column, name in wanted)
-        return cls(connection, question, f"(SELECT {chosen} FROM {reader}('{path}'))")
+                near = get_close_matches(column, there, n=1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"Its first line names {len(there)} others."
+                raise DataError(f"{question.file.name} has no column {column!r}.", hint)
+        if len(set(there)) != len(there):
+            raise DataError(f"{question.file.name} names a column twice.", "Give each column a name of its own.")
+        chosen = [f"{_typed(column, name)} AS {name}" for column, name in wanted]
+        if table is not None:
+            chosen.append(f"({table.second_header}) AS repeated")
+        return cls(connection, question, f"(SELECT {', '.join(chosen)} FROM {reader})", table)
 
     def kept(self) -> _Rows:
         """Return the same as a table, in which each row has its number from 0 in the file."""
@@ -176,23 +201,30 @@ class _Rows:
     def check(self) -> float:
         """Refuse an empty table and values of the wrong kind; return the score at the cut, if there is one."""
         question = self.question
-        asked = ["count(*)", "0", "0.0", "0", "0"]
+        asked = ["count(*)", "0", "0.0", "0", "0", "0"]
         if question.selected is None:
-            asked[1] = "count(*) FILTER (score IS NULL OR isnan(score))"
+            asked[1] = "count(*) FILTER (score IS NULL OR NOT isfinite(score))"
             if question.capacity is not None and question.capacity < _HELD:
                 asked[2] = f"list_min(max(score, {question.capacity}))"
         # A column with many values is no label; telling so here keeps the counting small.
         for place, (name, column) in enumerate((("label", question.label), ("chosen", question.selected)), start=3):
             asked[place] = f"approx_count_distinct({name})" if column else "0"
+        if self.table is not None:
+            asked[5] = "count(*) FILTER (repeated)"
         facts = self.connection.execute(f"SELECT {', '.join(asked)} FROM {self.source}").fetchall()[0]
-        rows, scoreless, cut, *kinds = facts
+        rows, scoreless, cut, *kinds, headers = facts
+        if headers and self.table is not None:
+            raise self._repeated(self.table)
         if not rows:
             raise DataError(f"{question.file.name} has no rows.", "Give a table with at least one.")
         for column, number in zip((question.label, question.selected), kinds, strict=True):
             if number > _KINDS:
                 raise DataError(f"{column!r} holds neither 0 nor 1 but about {number} different values.", _WRITE)
         if scoreless:
-            raise DataError(f"{question.score!r} is empty or not a number in some row.", "Give every row a score.")
+            raise DataError(
+                f"{question.score!r} is empty, infinite or not a number in {scoreless:,} of {rows:,} rows.",
+                "Give every row a score, with a point for decimals and no sign of its unit.",
+            )
         if question.capacity is not None and question.capacity > rows:
             raise DataError(
                 f"a list of {question.capacity} from {rows} rows would choose nobody over anybody.",
@@ -202,6 +234,11 @@ class _Rows:
             top = f"SELECT score FROM {self.source} ORDER BY score DESC LIMIT {question.capacity}"
             cut = self.connection.execute(f"SELECT min(score) FROM ({top})").fetchall()[0][0]
         return float(cut or 0.0)
+
+    def _repeated(self, table: CsvTable) -> DataError:
+        numbered = f"SELECT row_number() OVER () AS row_number, ({table.second_header}) AS repeated FROM {table.sql}"
+        row = self.connection.execute(f"SELECT min(row_number) FROM ({numbered}) WHERE repeated").fetchall()[0][0]
+        return table.repeated_header(int(row))
 
     def draw(self, places: int, cut: float) -> None:
         """Draw among equals at the cut: the smallest sha256 of the row's number, so that anybody can draw it again."""
@@ -230,7 +267,7 @@ class _Rows:
         ]
         parts = [
             [
-                ([((row[3 + number] or "").strip() or NOT_RECORDED, cell)], row[2])
+                ([(_group(row[3 + number]), cell)], row[2])
                 for row, cell in zip(found, cells, strict=True)
                 if not row[3 + len(groups) + number]
             ]
@@ -248,7 +285,7 @@ class _Rows:
 
     def _by_cluster(self, selected: str, number: int) -> Tally:
         """Count the rows of each cluster, by group column `number` (-1: everyone as one group)."""
-        group = "''" if number < 0 else f"coalesce(nullif(trim(group{number}::VARCHAR), ''), '{NOT_RECORDED}')"
+        group = "''" if number < 0 else f"coalesce(trim(group{number}::VARCHAR), '')"
         label = "coalesce(label::VARCHAR, '')" if self.question.label else "''"
         row = f"concat_ws(chr(31), {group}, {label}, ({selected})::VARCHAR)"
         of_cluster = f"SELECT list_sort(list({row})) AS rows_of FROM {self.source} GROUP BY cluster"
@@ -256,9 +293,18 @@ class _Rows:
         counted = []
         for rows, times in found:
             parts = [row.split(chr(31)) for row in rows]
-            places = [(part[0], self._cell(part[1], part[2] if len(part) > 2 else None)) for part in parts]
+            places = [
+                ("" if number < 0 else _group(part[0]), self._cell(part[1], part[2] if len(part) > 2 else None))
+                for part in parts
+            ]
             counted.append((sorted(places), times))
         return _tally(counted)
+
+
+def _group(value: str | None) -> str:
+    """Return the group as it is written; what libraries write where nothing is recorded is one group, not several."""
+    written = (value or "").strip()
+    return NOT_RECORDED if written.lower() in _MISSING else written
 
 
 def _binary(value: str | None, column: str) -> int | None:
@@ -267,7 +313,7 @@ def _binary(value: str | None, column: str) -> int | None:
     if not written:
         return None
     if written not in _WRITTEN:
-        raise DataError(f"{column!r} holds {value!r}, which is neither 0 nor 1.", _WRITE)
+        raise DataError(f"{column!r} holds a value that is neither 0 nor 1.", _WRITE)
     return _WRITTEN[written]
 
 
@@ -282,5 +328,4 @@ def _tally(counted: Sequence[tuple[Sequence[tuple[str, int]], int]]) -> Tally:
 
 
 def _typed(column: str, name: str) -> str:
-    quoted = '"' + column.replace('"', '""') + '"'
-    return f"CAST({quoted} AS DOUBLE)" if name == "score" else quoted
+    return f"TRY_CAST({quoted(column)} AS DOUBLE)" if name == "score" else quoted(column)

@@ -98,14 +98,14 @@ class CsvTable:
         """Return the error that names the line of a row that repeats the header; `row` counts from 1 after it."""
         return DataError(
             f"{self.where}, line {self._line_of(row + 1)}: it repeats the header, so two files were put together.",
-            "Ask for one file with one header, or give them one after the other. Nothing was pulled.",
+            "Ask for one file with one header, or give them one after the other.",
         )
 
     def _at(self, message: str, cause: str, next_step: str) -> DataError:
         record = re.search(r"Line:\s*(\d+)", message)
         line = self._line_of(int(record.group(1))) if record else 0
         place = f"{self.where}, line {line}: it" if line else f"{self.where}: a row"
-        return DataError(f"{place} {cause}.", f"{next_step} Nothing was pulled.")
+        return DataError(f"{place} {cause}.", f"{next_step}")
 
     def _line_of(self, record: int) -> int:
         """Return the line of the file on which its `record`th row ends (the header is 1): a quoted cell may hold lines.

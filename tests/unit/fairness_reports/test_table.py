@@ -90,7 +90,7 @@ def test_equals_at_the_cut_are_drawn_by_the_published_lottery(tmp_path: Path) ->
         ({"score": "score", "capacity": 0}, UsageError, "selects nobody"),
         ({"score": "score", "capacity": LINES + 1}, DataError, "nobody over anybody"),
         ({"score": "points", "capacity": 3}, DataError, "no column 'points'"),
-        ({"score": "part", "capacity": 3}, DataError, "cannot be read"),
+        ({"score": "part", "capacity": 3}, DataError, "not a number in 3,000 of 3,000 rows"),
         ({"score": "score", "capacity": 3, "label": "home"}, DataError, "neither 0 nor 1"),
         ({"selected": "score"}, DataError, "neither 0 nor 1"),
     ],
@@ -116,10 +116,52 @@ def test_no_group_no_file_and_no_rows_are_refused(scored: Path, tmp_path: Path) 
 def test_an_empty_score_or_selection_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "gaps.csv"
     path.write_text("part,score,taken\na,1,1\nb,,\n")
-    with pytest.raises(DataError, match="empty or not a number"):
+    with pytest.raises(DataError, match="empty, infinite or not a number"):
         audit_table(TableQuestion(path, ("part",), score="score", threshold=1))
     with pytest.raises(DataError, match="empty in some row"):
         audit_table(TableQuestion(path, ("part",), selected="taken"))
+
+
+TWO_EXTRACTS = "score,label,eth\n" + "0.9,1,Z\n" * 8 + "score,label,eth,note\n" + "0.2,0,A,\n" * 8
+
+
+def test_two_extracts_put_together_lose_no_group_but_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scored.csv"
+    for text, words in (
+        (TWO_EXTRACTS, "line 10: it has 4 of 3 cells"),
+        (TWO_EXTRACTS.replace(",note", "").replace(",A,", ",A"), "line 10: it repeats the header"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=words):
+            audit_table(TableQuestion(path, ("eth",), score="score", label="label", capacity=4))
+
+
+@pytest.mark.parametrize("cluster", [None, "home"])
+def test_what_is_not_recorded_is_one_group_however_a_library_writes_it(tmp_path: Path, cluster: str | None) -> None:
+    path = tmp_path / "scored.csv"
+    groups = ["A", "A", "None", "nan", "NULL", "", " ", "<NA>", "not recorded"] * 3
+    rows = [f"{1 - number / 100},{number % 2},{group},h{number}\n" for number, group in enumerate(groups)]
+    path.write_text("score,label,eth,home\n" + "".join(rows), encoding="utf-8")
+    document = audit_table(TableQuestion(path, ("eth",), score="score", label="label", cluster=cluster, capacity=6))
+    groups_there = {row["group"] for row in document["findings"] if row["characteristic"] == "eth"}
+    assert groups_there == {"A", "None", "not recorded"}
+
+
+@pytest.mark.parametrize("score", ["inf", "45 %", "0,5", ""])
+def test_a_score_that_is_no_number_is_refused_without_being_repeated(tmp_path: Path, score: str) -> None:
+    path = tmp_path / "scored.csv"
+    path.write_text(f'score,eth\n0.1,A\n"{score}",B\n', encoding="utf-8")
+    with pytest.raises(DataError, match="not a number in 1 of 2 rows") as refused:
+        audit_table(TableQuestion(path, ("eth",), score="score", capacity=1))
+    assert not score or f"'{score}'" not in str(refused.value)
+
+
+def test_a_folder_and_a_workbook_are_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        audit_table(TableQuestion(tmp_path, ("eth",), score="score", capacity=1))
+    (tmp_path / "scored.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match="is a workbook"):
+        audit_table(TableQuestion(tmp_path / "scored.xlsx", ("eth",), score="score", capacity=1))
 
 
 def test_the_verb_prints_json_or_lines(scored: Path) -> None:

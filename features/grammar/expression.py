@@ -19,12 +19,12 @@ from charter.errors import DefinitionError
 from features.grammar.period import Period, Window, since_start
 from features.grammar.signal import Signal
 
+# The words that a definition is written in: features.grammar hands on all of these.
 __all__ = [
     "Aggregate",
     "Change",
     "Composition",
     "Expression",
-    "KnownTo",
     "active_days",
     "age_of_youngest",
     "any_of",
@@ -33,7 +33,6 @@ __all__ = [
     "count",
     "days_since",
     "distinct",
-    "expression_of",
     "known_to",
     "latest",
     "maximum",
@@ -48,22 +47,32 @@ Word = Literal[
 ]
 Column = Literal["amount", "detail", "signal", "person"]
 
-# The unit of each word's value; "amount" becomes the register's unit of the signal (such as GBP).
-_UNITS: Mapping[str, str] = {
-    "count": "events",
-    "any_of": "yes or no",
-    "days_since": "days",
-    "total": "amount",
-    "mean": "amount",
-    "maximum": "amount",
-    "latest": "amount",
-    "distinct": "different values",
-    "active_days": "days",
-    "open_at": "open",
-}
-_COLUMNS: Mapping[str, tuple[Column, ...]] = {
-    "latest": ("amount", "detail"),
-    "distinct": ("detail", "signal", "person"),
+
+@dataclass(frozen=True)
+class Meaning:
+    """What is said of a word, wherever it is used: the unit of its value and the phrase that a column begins with.
+
+    The unit "amount" becomes the register's unit of the signal (such as GBP). `{what}` in the phrase is what is looked
+    at; `reads` are the columns of an event that a word can be asked of, for those that take a choice.
+    """
+
+    unit: str
+    phrase: str
+    reads: tuple[Column, ...] = ()
+
+
+# One row a word. What it means to the last event is in both engines and in tests/spec.
+WORDS: Mapping[Word, Meaning] = {
+    "count": Meaning("events", "Number of events: {what}"),
+    "any_of": Meaning("yes or no", "Whether there was any: {what}"),
+    "days_since": Meaning("days", "Days since the newest: {what}"),
+    "total": Meaning("amount", "Total amount: {what}"),
+    "mean": Meaning("amount", "Mean amount: {what}"),
+    "maximum": Meaning("amount", "Largest amount: {what}"),
+    "latest": Meaning("amount", "Newest amount: {what}", reads=("amount", "detail")),
+    "distinct": Meaning("different values", "Number of different {column}: {what}", ("detail", "signal", "person")),
+    "active_days": Meaning("days", "Number of different days with: {what}"),
+    "open_at": Meaning("open", "Open: {what}"),
 }
 
 
@@ -82,11 +91,11 @@ class Aggregate:
     steps: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.word not in _UNITS:
-            raise DefinitionError(f"there is no word {self.word!r}.", f"Use one of: {', '.join(_UNITS)}.")
+        if self.word not in WORDS:
+            raise DefinitionError(f"there is no word {self.word!r}.", f"Use one of: {', '.join(WORDS)}.")
         self._check_signals()
-        if self.of not in _COLUMNS.get(self.word, (None,)):
-            allowed = ", ".join(_COLUMNS.get(self.word, ())) or "none"
+        if self.of not in (WORDS[self.word].reads or (None,)):
+            allowed = ", ".join(WORDS[self.word].reads) or "none"
             raise DefinitionError(f"{self.word} reads no column {self.of!r}.", f"Use one of: {allowed}.")
         if bool(self.steps) != (self.word == "latest" and self.of == "detail"):
             raise DefinitionError(
@@ -131,7 +140,7 @@ class Aggregate:
             return "step"
         if self.word == "distinct":
             return {"detail": "different kinds", "signal": "different kinds", "person": "people"}[self.of or "detail"]
-        return _UNITS[self.word]
+        return WORDS[self.word].unit
 
     def document(self) -> dict[str, Any]:
         """Return the expression as the contract `definition` writes it."""

@@ -7,23 +7,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from features.grammar.expression import Aggregate, Change, Composition, Expression, KnownTo
+from features.grammar.expression import WORDS, Aggregate, Change, Composition, Expression, KnownTo
 from features.grammar.period import Window
 from features.grammar.signal import Signal
 
 __all__ = ["describe", "describe_rule", "reason_text", "value_text"]
 
-_OPENING: Mapping[str, str] = {
-    "count": "Number of events: {what}",
-    "any_of": "Whether there was any: {what}",
-    "days_since": "Days since the newest: {what}",
-    "total": "Total amount: {what}",
-    "mean": "Mean amount: {what}",
-    "maximum": "Largest amount: {what}",
-    "latest": "Newest amount: {what}",
-    "active_days": "Number of different days with: {what}",
-    "open_at": "Open: {what}",
-}
 _DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
 
 
@@ -34,13 +23,12 @@ def describe(expression: Expression, titles: Mapping[str, str] | None = None) ->
     if isinstance(expression, Change):
         recent = describe(expression.of, titles)
         return f"Change against the {expression.of.window.last} before: {recent[0].lower()}{recent[1:]}"
-    opening = _OPENING.get(expression.word, "")
-    if expression.word == "distinct":
-        opening = f"Number of different {_DISTINCT[expression.of or 'detail']}: {{what}}"
+    phrase = WORDS[expression.word].phrase
     if expression.steps:
-        opening = f"Newest step ({', '.join(_spaced(step) for step in expression.steps)}): {{what}}"
+        phrase = f"Newest step ({', '.join(_spaced(step) for step in expression.steps)}): {{what}}"
     what = " or ".join(_signal(signal, titles or {}) for signal in expression.signals)
-    return f"{opening.format(what=what)}, {expression.window}"
+    column = _DISTINCT.get(expression.of or "", "")
+    return f"{phrase.format(what=what, column=column)}, {expression.window}"
 
 
 def describe_rule(rule: Aggregate | KnownTo, titles: Mapping[str, str] | None = None) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import MatrixDate
+from features import grammar
 from features.engines.engine import Engine, assemble
 from features.engines.question import Question
 from features.engines.rows import Coverage, Event, Feed, Household, Person, Residence, Tables
@@ -42,6 +43,7 @@ from features.grammar import (
     weeks,
     years,
 )
+from features.grammar.expression import WORDS
 from features.permission import Choice, Permission
 
 World = tuple[Question, Tables]
@@ -51,6 +53,8 @@ KINDS = ("housing.arrears", "school.absence", "clinic.visit", "care.plan", "duty
 DETAILS = ("letter", "notice", "court", None)
 
 arrears, absence, visit, plan, duty = (signal(kind) for kind in KINDS)
+# The words that take signals and a window and nothing else: one that is new is tried here and by test_engines at once.
+PLAIN_WORDS = {name: getattr(grammar, name) for name, said in WORDS.items() if not said.reads and name != "open_at"}
 EVERY_WORD = (
     count(absence, last=months(6)),
     count(absence, arrears, last=weeks(10)),
@@ -74,6 +78,7 @@ EVERY_WORD = (
     members(),
     children(0, 17),
     age_of_youngest(),
+    *(word(arrears, absence, last=months(9)) for word in PLAIN_WORDS.values()),
 )
 DATES = (
     date(2022, 3, 27),

@@ -23,18 +23,14 @@ from features.grammar import (
     Feature,
     Outcome,
     Period,
-    active_days,
     age_of_youngest,
     any_of,
     change,
     children,
     count,
-    days_since,
     distinct,
     known_to,
     latest,
-    maximum,
-    mean,
     members,
     open_at,
     signal,
@@ -42,6 +38,7 @@ from features.grammar import (
     total,
 )
 from features.permission import Choice, Permission
+from tests.generative.conftest import PLAIN_WORDS
 
 # A small world, so that what is drawn collides: three people, two homes, three services, some forty moments.
 PEOPLE = ("p1", "p2", "p3")
@@ -215,14 +212,14 @@ def rules(draw: st.DrawFn):
 @st.composite
 def expressions(draw: st.DrawFn, entity: str):
     word = draw(st.sampled_from([
-        "count", "any_of", "days_since", "total", "mean", "maximum", "latest", "steps", "detail", "signal", "person",
-        "active_days", "open_at", "change", "change_total", "members", "children", "age_of_youngest",
+        *PLAIN_WORDS, "latest", "steps", "detail", "signal", "person", "open_at", "change", "change_total",
+        "members", "children", "age_of_youngest",
     ]))  # fmt: skip
     found, window = draw(picks()), draw(windows())
-    plain = {"count": count, "any_of": any_of, "days_since": days_since, "total": total, "mean": mean,
-             "maximum": maximum, "latest": latest, "active_days": active_days}  # fmt: skip
-    if word in plain:
-        return plain[word](*found, last=window)
+    if word in PLAIN_WORDS:
+        return PLAIN_WORDS[word](*found, last=window)
+    if word == "latest":
+        return latest(*found, last=window)
     if word == "steps":
         return latest(*found, details=draw(st.permutations(["a", "b", "x"])), last=window)
     if word in ("detail", "signal", "person"):

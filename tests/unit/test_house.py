@@ -73,3 +73,16 @@ def test_each_decision_has_a_number_of_its_own_and_says_it() -> None:
     assert len(set(numbers)) == len(numbers), [n for n in numbers if numbers.count(n) > 1]
     for page, number in zip(pages, numbers, strict=True):
         assert re.match(rf"# 0*{int(number)}[.:] ", page.read_text(encoding="utf-8")), page
+
+
+def test_the_page_of_the_house_names_each_shelf_and_no_module_that_is_not_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "house.md").read_text(encoding="utf-8")
+    shelves = {
+        path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in (ROOT / room).rglob("__init__.py")
+    }
+    assert {shelf for shelf in shelves if "/" in shelf and f"`{shelf}`" not in page} - {
+        "serving/store/migrations/versions"
+    } == set()
+    modules = re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", page)
+    assert len(modules) > 10
+    assert [name for name in modules if not (ROOT / name).exists()] == []

@@ -29,11 +29,11 @@ Run = Annotated[str, typer.Option("--run", help="The training run; the newest by
 @audits.add("run", example="sooner audit", locks=True)
 def audit_training_run(invocation: Invocation, run: Run = "") -> None:
     """Measure how a training run (the newest by default) treats each group: what `sooner audit` alone does."""
-    from fairness_reports.publish.summary import told
-    from fairness_reports.whole_audit import audit
+    from fairness_reports.publish.summary import summarise_findings
+    from fairness_reports.whole_audit import audit_run
 
-    folder, document = audit(invocation, run or None)
-    invocation.report(document, f"{told(document)}\nThe board pack is {folder / 'report.html'}.")
+    folder, document = audit_run(invocation, run or None)
+    invocation.report(document, f"{summarise_findings(document)}\nThe board pack is {folder / 'report.html'}.")
 
 
 @audits.add(
@@ -54,20 +54,20 @@ def audit_scored_table(
 ) -> None:
     """Measure how any scored table treats each group, with none of our files: no council, no workspace."""
     from fairness_reports.audit.scored_table import TableQuestion, audit_table
-    from fairness_reports.publish.summary import told
+    from fairness_reports.publish.summary import summarise_findings
 
     question = TableQuestion(scores, tuple(group or ()), score, label, cluster, threshold, capacity, selected)
     document = audit_table(question)
-    voice.report(document, told(document))
+    voice.report(document, summarise_findings(document))
 
 
 @audits.add("plan", example="sooner audit plan")
 def plan_audit(invocation: Invocation) -> None:
     """Say before training which gaps an audit could see."""
-    from fairness_reports.audit import audit_plan
+    from fairness_reports.audit.audit_plan import describe_plan, plan_gaps
 
-    rows = audit_plan.plan(invocation)
-    invocation.report({"plan": rows}, audit_plan.told(rows))
+    rows = plan_gaps(invocation)
+    invocation.report({"plan": rows}, describe_plan(rows))
 
 
 @audits.add("compare", example="sooner audit compare ethnicity", locks=True)
@@ -77,37 +77,37 @@ def compare_mitigations(
     run: Run = "",
 ) -> None:
     """Compare ways to make a characteristic's gaps smaller, with what each costs."""
-    from fairness_reports.publish.comparison import compared
+    from fairness_reports.publish.comparison import write_comparison
 
-    page, document = compared(invocation, characteristic, run or None)
+    page, document = write_comparison(invocation, characteristic, run or None)
     invocation.report(document, f"The comparison is {page}; to use one of them is the board's recorded decision.")
 
 
 @audits.add("live", example="sooner audit live", locks=True)
 def audit_issued(invocation: Invocation) -> None:
     """Measure what the current release issued, and what came of it."""
-    from fairness_reports.publish.live_page import audit_live
+    from fairness_reports.publish.live_page import write_live_page
 
-    page, document = audit_live(invocation)
+    page, document = write_live_page(invocation)
     invocation.report(document, f"What was issued is audited: {page}. Next: `sooner decide --live`.")
 
 
 @verbs.add("publish", under="look", example="sooner publish", locks=True)
 def publish(invocation: Invocation, run: Run = "") -> None:
     """Write the public record of an audited run: what it is, how it treats each group, what cannot be seen."""
-    from fairness_reports.publish import record
+    from fairness_reports.publish.record import publish_record
 
-    folder, document = record.publish(invocation, run)
-    left = len(document["left_to_write"])
+    folder, document = publish_record(invocation, run)
+    prompts = len(document["left_to_write"])
     invocation.report(
-        document, f"{folder / 'record.md'} is written; {left} of {len(document['fields'])} fields are yours."
+        document, f"{folder / 'record.md'} is written; {prompts} of {len(document['fields'])} fields are yours."
     )
 
 
 @verbs.add("trial", under="look", example="sooner trial --json")
 def trial(invocation: Invocation) -> None:
     """Compare later need between the arms of what was issued; or say that there is too little to tell."""
-    from fairness_reports.impact import trial as arms
+    from fairness_reports.impact.trial import measure_trial
 
-    result = arms.trial(invocation)
+    result = measure_trial(invocation)
     invocation.report(result, result["sentence"])

@@ -14,34 +14,40 @@ from charter.invocation import Invocation
 from charter.rules.gate import decide
 from charter.rules.scenarios import of_council
 from charter.signing.signoffs import today
-from fairness_reports.audit.explaining.alternatives import contributions, without
-from fairness_reports.audit.explaining.explanations import Explained, agreement, by_service, explain, weights_by_fold
-from fairness_reports.audit.explaining.minimisation import added
-from fairness_reports.audit.explaining.proxies import TOGETHER, proxies
+from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
+from fairness_reports.audit.explaining.explanations import (
+    Explained,
+    correlate_weights,
+    explain_scores,
+    sum_by_service,
+    weigh_by_fold,
+)
+from fairness_reports.audit.explaining.minimisation import read_added_precision
+from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.disparities import Side
-from fairness_reports.audit.measuring.findings import About, compared, figure
-from fairness_reports.audit.measuring.means import averages
+from fairness_reports.audit.measuring.findings import About, list_findings, write_figure
+from fairness_reports.audit.measuring.means import average_groups
 from fairness_reports.audit.measuring.tally import Grouping
-from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, Audited, findings_of, gather
-from fairness_reports.publish.pack import Pack, render
-from fairness_reports.publish.pictures import beeswarm, dependence
+from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, Audited, gather_run, measure_run
+from fairness_reports.publish.pack import Pack, render_pack
+from fairness_reports.publish.pictures import draw_beeswarm, draw_dependence
 
-__all__ = ["audit"]
+__all__ = ["audit_run"]
 
 
-def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[str, Any]]:
+def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[str, Any]]:
     """Audit a training run (the newest where none is named); return its audit folder and the findings.
 
     The report answers the board's questions with the very function that `decide` uses, so the two never differ.
     """
     with invocation.progress("Auditing", total=4) as step:
-        audited = gather(invocation, run)
+        audited = gather_run(invocation, run)
         step()
-        explained = explain(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
+        explained = explain_scores(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
         step()
-        document = findings_of(audited)
-        document["findings"] += shap_findings(audited, explained) + steadiness(audited, explained)
-        document["findings"] += _what_it_rests_on(invocation, audited)
+        document = measure_run(audited)
+        document["findings"] += measure_contributions(audited, explained) + measure_steadiness(audited, explained)
+        document["findings"] += _measure_what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
         step()
         folder = invocation.workspace.audit / audited.run.name
@@ -53,111 +59,117 @@ def audit(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[st
                 document,
                 audited.policy,
                 today(invocation),
-                earlier=_earlier(invocation, folder),
+                earlier=_read_earlier_decisions(invocation, folder),
                 red_lines=of_council(invocation.council.folder, audited.policy),
             ),
             metrics=read_json(audited.run / "metrics.json"),
             definition=audited.matrix.definition,
             policy=audited.policy,
             resamples=RESAMPLES,
-            beeswarm=beeswarm(explained, _titles(audited)),
-            dependence=dependence(explained, _titles(audited)),
+            beeswarm=draw_beeswarm(explained, _list_titles(audited)),
+            dependence=draw_dependence(explained, _list_titles(audited)),
         )
-        write_text(folder / "report.html", render(pack))
+        write_text(folder / "report.html", render_pack(pack))
         point(invocation.workspace.audit, folder.name)
         step()
     return folder, document
 
 
-def _what_it_rests_on(invocation: Invocation, audited: Audited) -> list[dict[str, Any]]:
+def _measure_what_it_rests_on(invocation: Invocation, audited: Audited) -> list[dict[str, Any]]:
     """Return proxies of characteristics, and what the list loses without each service's data and without responses."""
     about = About("", None, audited.model, AT)
-    found = proxies(audited.matrix, audited.people, audited.groups, about, SEED)
+    rows = measure_proxies(audited.matrix, audited.people, audited.groups, about, SEED)
     register = Register.load(invocation.council.folder / "register.toml")
-    rests = contributions(audited.run / "model.lgb", audited.matrix, audited.people)
+    rests = predict_contributions(audited.run / "model.lgb", audited.matrix, audited.people)
     definition = audited.matrix.definition
-    found += without(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)
-    return found + added(audited.run, register, about)
+    rows += measure_without_data(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)
+    return rows + read_added_precision(audited.run, register, about)
 
 
-def _earlier(invocation: Invocation, folder: Path) -> list[Mapping[str, Any]]:
+def _read_earlier_decisions(invocation: Invocation, folder: Path) -> list[Mapping[str, Any]]:
     paths = sorted(invocation.workspace.audit.glob("*/decision.json"))
     return [read_json(path) for path in paths if path.parent.name != folder.name]
 
 
-def _titles(audited: Audited) -> list[str]:
+def _list_titles(audited: Audited) -> list[str]:
     by_name = {feature["name"]: feature["title"] for feature in audited.matrix.definition["features"]}
     return [by_name.get(name, name) for name in audited.matrix.features]
 
 
-def shap_findings(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+def measure_contributions(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
     """Return SHAP weights and leans as findings, by feature and by service, and what makes each group's gap."""
     services = {feature["name"]: feature["services"] for feature in audited.matrix.definition["features"]}
-    together = by_service(explained, services)
+    together = sum_by_service(explained, services)
     return (
-        _weighed(audited, explained, "contribution")
-        + _weighed(audited, together, "service_contribution")
-        + _gaps(audited, explained)
+        _weigh_parts(audited, explained, "contribution")
+        + _weigh_parts(audited, together, "service_contribution")
+        + _split_gaps(audited, explained)
     )
 
 
-def _weighed(audited: Audited, explained: Explained, of: str) -> list[dict[str, Any]]:
+def _weigh_parts(audited: Audited, explained: Explained, of: str) -> list[dict[str, Any]]:
     """Return the weight of each feature or service overall; its weight and lean in every group."""
     about = About(f"{of}_weight", None, audited.model, AT, note="of a drawn sample of people's dates")
-    drawn = int(explained.drawn.sum())
+    sample_size = int(explained.drawn.sum())
     households = len(np.unique(explained.cluster[explained.drawn]))
     rows = [
-        _contribution(about.part(feature), float(weight), drawn, households)
+        _write_contribution(about.of_component(feature), float(weight), sample_size, households)
         for feature, weight in zip(explained.features, explained.weight(), strict=True)
     ]
     for name, groups in audited.groups.items():
         for code, group in enumerate(groups.names):
             weights, leans, n, households = explained.of_group(groups, code)
-            of_group = about.about(name, group)
+            of_group = about.of_group(name, group)
             for i, feature in enumerate(explained.features):
                 for measure, values in ((f"{of}_weight", weights), (f"{of}_lean", leans)):
                     value = float(values[i]) if n else None
-                    rows.append(_contribution(of_group.of(measure).part(feature), value, n, households))
+                    rows.append(
+                        _write_contribution(of_group.of_measure(measure).of_component(feature), value, n, households)
+                    )
     return rows
 
 
-def steadiness(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+def measure_steadiness(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
     """Return the weight that each fold's model gives each feature, and how far its order is the released model's.
 
     Nothing where the run kept no models of its folds.
     """
-    drawn = int(explained.drawn.sum())
+    sample_size = int(explained.drawn.sum())
     households = len(np.unique(explained.cluster[explained.drawn]))
     released = explained.weight()
     rows = []
-    for fold, weights in weights_by_fold(audited.run / "folds", explained).items():
+    for fold, weights in weigh_by_fold(audited.run / "folds", explained).items():
         about = About("fold_weight", None, audited.model, f"fold {fold}", note="of a drawn sample of people's dates")
         rows += [
-            _contribution(about.part(feature), float(weight), drawn, households)
+            _write_contribution(about.of_component(feature), float(weight), sample_size, households)
             for feature, weight in zip(explained.features, weights, strict=True)
         ]
-        same = agreement(weights, released)
-        rows.append(_contribution(about.of("fold_agreement"), None if np.isnan(same) else same, drawn, households))
+        same = correlate_weights(weights, released)
+        rows.append(
+            _write_contribution(
+                about.of_measure("fold_agreement"), None if np.isnan(same) else same, sample_size, households
+            )
+        )
     return rows
 
 
-def _gaps(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+def _split_gaps(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
     """Return how much of each group's gap in score each feature makes: they add up to the gap of the mean margins.
 
     A group's mean contribution minus everyone else's, over the uniform sample; `TOGETHER` is the gap itself.
     """
-    drawn = explained.drawn
-    cluster, values = explained.cluster[drawn], explained.values[drawn]
-    one = np.ones(len(cluster))
+    sample = explained.drawn
+    cluster, values = explained.cluster[sample], explained.values[sample]
+    ones = np.ones(len(cluster))
     rows: list[dict[str, Any]] = []
     for name, groups in audited.groups.items():
-        part = Grouping(groups.code[explained.rows][drawn], groups.names)
+        part = Grouping(groups.code[explained.rows][sample], groups.names)
         about = About("score_gap", name, audited.model, AT, note="of a drawn sample of people's dates")
-        rows += compared(about.part(TOGETHER), averages(cluster, part, values.sum(axis=1), one))
+        rows += list_findings(about.of_component(TOGETHER), average_groups(cluster, part, values.sum(axis=1), ones))
         for number, feature in enumerate(explained.features):
-            rows += compared(about.part(feature), averages(cluster, part, values[:, number], one))
+            rows += list_findings(about.of_component(feature), average_groups(cluster, part, values[:, number], ones))
     return rows
 
 
-def _contribution(about: About, value: float | None, n: int, households: int) -> dict[str, Any]:
-    return figure(about, Side(value, None, n, 0, 0, households), labelled=False)
+def _write_contribution(about: About, value: float | None, n: int, households: int) -> dict[str, Any]:
+    return write_figure(about, Side(value, None, n, 0, 0, households), labelled=False)

@@ -61,7 +61,7 @@ def _live_through_shadow(invocation: Invocation) -> RankResult:
 
     A demo's lists are few: of the first day, the middle and the end, a week ago, rather than of each week.
     """
-    from fairness_reports.publish.live_page import audit_live
+    from fairness_reports.publish.live_page import write_live_page
 
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
     last = snapshot_day(invocation)
@@ -69,7 +69,7 @@ def _live_through_shadow(invocation: Invocation) -> RankResult:
     for before in (weeks, weeks // 2, 0):
         day = last - timedelta(weeks=before + 1)
         rank_day(invocation, day, now=invocation.council.midnight(day))
-    audit_live(invocation)
+    write_live_page(invocation)
     decision = decide_run(invocation, live=True)
     invocation.say(f"The second gate: {decision['decision']}. {decision['sentence']}")
     if decision["decision"] == "block":

@@ -58,7 +58,7 @@ def prepare_snapshot(invocation: Invocation) -> None:
 def judge_model(invocation: Invocation) -> dict[str, Any]:
     """Build, train, audit and decide; return the decision, whatever it is."""
     from charter.signing.decisions import decide_run
-    from fairness_reports.whole_audit import audit
+    from fairness_reports.whole_audit import audit_run
     from features.build import build
     from training.experiment import train_models
 
@@ -67,7 +67,7 @@ def judge_model(invocation: Invocation) -> dict[str, Any]:
     with time_step(invocation, "train"):
         train_models(invocation)
     with time_step(invocation, "audit"):
-        audit(invocation)
+        audit_run(invocation)
     with time_step(invocation, "decide"):
         return decide_run(invocation)
 
@@ -181,14 +181,14 @@ def reproduce_result(invocation: Invocation, name: str) -> tuple[bytes, str]:
 
 def start_without_model(invocation: Invocation) -> Path:
     """Leave the single view, the points list and the need map of the newest snapshot; return their folder."""
-    from fairness_reports.publish.start import start
+    from fairness_reports.publish.start import write_start
     from features.build import build
 
     day = snapshot_day(invocation)
     with time_step(invocation, "build"):
         matrix = build(invocation, purpose="rank", as_of=[day])
     with time_step(invocation, "start"):
-        return start(invocation, matrix, day)
+        return write_start(invocation, matrix, day)
 
 
 def board_pack(invocation: Invocation) -> Path:

@@ -19,14 +19,20 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.rules.gate import visible_gap
 from charter.rules.policy import Policy
-from fairness_reports.audit.measuring.findings import About, measured
+from fairness_reports.audit.measuring.findings import About, measure_groups
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.units import Units
-from fairness_reports.audit.population.people import Scores, grouping, mature_dates, of_programme, outcome_of
-from fairness_reports.audit.population.protected import characteristics
-from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, paired
+from fairness_reports.audit.population.audited_people import (
+    Scores,
+    gather_people,
+    group_people,
+    list_mature_dates,
+    read_outcomes,
+)
+from fairness_reports.audit.population.protected import read_characteristics
+from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, pair_groups
 
-__all__ = ["FEWEST", "PRECISION", "plan", "told"]
+__all__ = ["FEWEST", "PRECISION", "describe_plan", "plan_gaps"]
 
 PRECISION = 0.5
 """The share of the made-up lists that later has the need."""
@@ -35,7 +41,7 @@ FEWEST = 10
 """Households below which not even their number is told."""
 
 
-def plan(invocation: Invocation) -> list[dict[str, Any]]:
+def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
     """Return, by gate and group, the households there are and the smallest gap that would fail four times in five.
 
     Uses the newest matrix, and as many of its newest labelled dates as training.toml tests on. Raises UsageError
@@ -48,43 +54,43 @@ def plan(invocation: Invocation) -> list[dict[str, Any]]:
     matrix = Matrix.open(folder)
     policy = Policy.load(invocation.council.folder / "charter.toml")
     programme = Programme.load(invocation.programme_folder)
-    scores = _made_up(matrix, invocation, programme)
-    people = of_programme(matrix, scores, invocation.council, programme, policy)
+    scores = _make_up_scores(matrix, invocation, programme)
+    people = gather_people(matrix, scores, invocation.council, programme, policy)
     tables = invocation.workspace.snapshot(matrix.manifest["snapshot"]) / "tables"
-    recorded = characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
+    recorded = read_characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
     units = Units(people.cluster, people.selected, people.label)
-    groups = {name: grouping(values, people, policy.not_recorded) for name, values in recorded.items()}
-    groups |= paired(groups)
+    groups = {name: group_people(values, people, policy.not_recorded) for name, values in recorded.items()}
+    groups |= pair_groups(groups)
     rows = []
     for gate in policy.asked("test"):
         if gate.measure not in MEASURES:
             continue
         about = About("", gate.characteristic, "made up", AT)
-        found = measured(
+        findings = measure_groups(
             units, groups[gate.characteristic], [MEASURES[gate.measure]], about, resamples=RESAMPLES, seed=SEED
         )
-        for one in found:
-            enough = min(one["clusters"], one["rest"]["clusters"]) >= gate.minimum_positives
+        for finding in findings:
+            enough = min(finding["clusters"], finding["rest"]["clusters"]) >= gate.minimum_positives
             rows.append(
                 {
                     "gate": gate.id,
                     "measure": gate.measure,
                     "characteristic": gate.characteristic,
-                    "group": one["group"],
-                    "households": one["clusters"],
+                    "group": finding["group"],
+                    "households": finding["clusters"],
                     "statistic": gate.statistic,
                     "limit": gate.limit,
-                    "visible": visible_gap(gate, one) if enough else None,
+                    "visible": visible_gap(gate, finding) if enough else None,
                 }
             )
     return rows
 
 
-def _made_up(matrix: Matrix, invocation: Invocation, programme: Programme) -> Scores:
+def _make_up_scores(matrix: Matrix, invocation: Invocation, programme: Programme) -> Scores:
     """Return margins in a made-up order that owes nothing to any group: half of each list later has the need."""
     folds = programme.training.get("folds", {})
     wanted = int(folds.get("count", 1)) * int(folds.get("dates", 1)) + int(folds.get("final", 0))
-    days = mature_dates(matrix, invocation.council)[-wanted:]
+    days = list_mature_dates(matrix, invocation.council)[-wanted:]
     if not days:
         raise UsageError(
             "no date's outcomes are known yet, so nothing can be planned.", "Wait, or build earlier dates."
@@ -93,7 +99,7 @@ def _made_up(matrix: Matrix, invocation: Invocation, programme: Programme) -> Sc
     by_date = {}
     for day in days:
         rows = matrix.at(day)
-        label = outcome_of(matrix, rows, invocation.council)[0]
+        label = read_outcomes(matrix, rows, invocation.council)[0]
         places = sum(programme.capacity(invocation.council, day).values())
         chance = np.zeros(len(label))
         for value, part in ((1, PRECISION), (0, 1 - PRECISION)):
@@ -106,16 +112,16 @@ def _made_up(matrix: Matrix, invocation: Invocation, programme: Programme) -> Sc
     return Scores("made up", by_date)
 
 
-def told(rows: list[dict[str, Any]]) -> str:
+def describe_plan(rows: list[dict[str, Any]]) -> str:
     """Return the plan as lines for a terminal."""
     lines = []
     for row in rows:
         where = f"{row['characteristic']}: {row['group']}"
-        seen = (
+        gap = (
             f"a {row['statistic']} of {row['visible']:.2f} or worse would fail four times in five"
             if row["visible"] is not None
             else "too few households to tell anything"
         )
         households = str(row["households"]) if row["households"] >= FEWEST else f"under {FEWEST}"
-        lines.append(f"{row['gate']:<28} {where:<28} {households:>8} households; {seen}")
+        lines.append(f"{row['gate']:<28} {where:<28} {households:>8} households; {gap}")
     return "\n".join(lines)

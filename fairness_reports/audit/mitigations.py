@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 
 from charter.council.council import Council
 from charter.errors import DataError, UsageError
-from fairness_reports.audit.measuring.findings import About, measured, whole
+from fairness_reports.audit.measuring.findings import About, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.measuring.units import Units
+from fairness_reports.audit.population.audited_people import find_horizon_end, read_outcomes
 from fairness_reports.audit.population.listing import Listing
-from fairness_reports.audit.population.people import horizon_end, outcome_of
 from fairness_reports.audit.run_findings import RESAMPLES, SEED, Audited
 
-__all__ = ["WAYS", "compare"]
+__all__ = ["WAYS", "compare_mitigations"]
 
 WAYS = ("plain", "reweighed", "reduction", "by area", "by coverage")
 
@@ -56,7 +56,7 @@ _MODEL: dict[str, Any] = {
 Floats = NDArray[np.float64]
 
 
-def compare(audited: Audited, council: Council, characteristic: str) -> list[dict[str, Any]]:
+def compare_mitigations(audited: Audited, council: Council, characteristic: str) -> list[dict[str, Any]]:
     """Return precision, recall and gaps at capacity of every way, by one characteristic; `at` names the way.
 
     Learns from the dates whose outcomes were known before the first tested one. Raises DataError where there is none,
@@ -65,29 +65,29 @@ def compare(audited: Audited, council: Council, characteristic: str) -> list[dic
     if characteristic not in audited.groups:
         raise UsageError(f"the charter audits no {characteristic!r}.", f"Choose from: {', '.join(audited.groups)}.")
     groups = _group_of_households(audited, characteristic)
-    data, label, group = _learnt(audited, council, groups)
+    data, label, group = _gather_training_rows(audited, council, groups)
     listing = audited.people.listing
-    tested = np.concatenate([_features(audited, number) for number in range(len(listing.days))])
-    plain = _fitted(data, label, None).predict(tested, raw_score=True)
+    tested = np.concatenate([_read_features(audited, number) for number in range(len(listing.days))])
+    plain = _fit_model(data, label, None).predict(tested, raw_score=True)
     margins = {
         "plain": plain,
-        "reweighed": _fitted(data, label, _weights(group, label)).predict(tested, raw_score=True),
-        "reduction": _reduced(data, label, group, tested),
+        "reweighed": _fit_model(data, label, _reweigh_rows(group, label)).predict(tested, raw_score=True),
+        "reduction": _reduce_gap(data, label, group, tested),
     }
-    listed = {name: listing.select(np.asarray(margin, dtype=np.float64)) for name, margin in margins.items()}
+    lists = {name: listing.select(np.asarray(margin, dtype=np.float64)) for name, margin in margins.items()}
     shared = replace(listing, margin=np.asarray(plain, dtype=np.float64))
-    listed["by area"] = _allotted(shared, _areas(audited))
-    listed["by coverage"] = _allotted(shared, _coverage(audited))
+    lists["by area"] = _allot_places(shared, _read_areas(audited))
+    lists["by coverage"] = _allot_places(shared, _split_by_coverage(audited))
     rows: list[dict[str, Any]] = []
     for way in WAYS:
         people = audited.people
-        units = Units(people.cluster, listed[way][people.listed_as], people.label)
+        units = Units(people.cluster, lists[way][people.listed_as], people.label)
         about = About("", None, "comparison", f"capacity, {way}")
         main = [MEASURES[name] for name in ("precision", "recall", "selection_rate")]
-        rows += whole(units, main, about, resamples=RESAMPLES, seed=SEED)
+        rows += measure_everyone(units, main, about, resamples=RESAMPLES, seed=SEED)
         gaps = [MEASURES[name] for name in ("recall", "false_positive_rate", "selection_rate")]
-        by = about.about(characteristic, None)
-        rows += measured(units, audited.groups[characteristic], gaps, by, resamples=RESAMPLES, seed=SEED)
+        by = about.of_group(characteristic, None)
+        rows += measure_groups(units, audited.groups[characteristic], gaps, by, resamples=RESAMPLES, seed=SEED)
     return rows
 
 
@@ -98,39 +98,39 @@ def _group_of_households(audited: Audited, characteristic: str) -> Mapping[bytes
     return dict(zip(names.tolist(), codes.tolist(), strict=True))
 
 
-def _learnt(
+def _gather_training_rows(
     audited: Audited, council: Council, groups: Mapping[bytes, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.int8], NDArray[np.int64]]:
     matrix = audited.matrix
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
     cut = council.midnight(audited.people.listing.days[0])
-    days = [day for day in matrix.dates if horizon_end(matrix.definition, council, day) + lag <= cut]
+    days = [day for day in matrix.dates if find_horizon_end(matrix.definition, council, day) + lag <= cut]
     if not days:
         raise DataError("no date's outcomes were known before the first tested one.", "Build earlier dates.")
     parts = []
     for day in days:
         rows = matrix.at(day)
-        label = outcome_of(matrix, rows, council)[0]
+        label = read_outcomes(matrix, rows, council)[0]
         group = np.array([groups.get(name, -1) for name in np.asarray(rows.entity).tolist()], dtype=np.int64)
-        known = np.flatnonzero((label != UNKNOWN) & (group >= 0))
-        parts.append((np.asarray(rows.features)[known], label[known], group[known]))
+        usable = np.flatnonzero((label != UNKNOWN) & (group >= 0))
+        parts.append((np.asarray(rows.features)[usable], label[usable], group[usable]))
     data, label, group = (np.concatenate(part) for part in zip(*parts, strict=True))
-    drawn = np.random.default_rng(SEED).permutation(len(label))[:_ROWS]
-    return data[drawn], label[drawn], group[drawn]
+    sample = np.random.default_rng(SEED).permutation(len(label))[:_ROWS]
+    return data[sample], label[sample], group[sample]
 
 
-def _features(audited: Audited, number: int) -> NDArray[np.float32]:
+def _read_features(audited: Audited, number: int) -> NDArray[np.float32]:
     listing = audited.people.listing
     at = audited.matrix.at(listing.days[number])
     place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
     return np.asarray(np.asarray(at.features)[place], dtype=np.float32)
 
 
-def _fitted(data: NDArray[np.float32], label: NDArray[np.int8], weights: Floats | None) -> lgb.LGBMClassifier:
+def _fit_model(data: NDArray[np.float32], label: NDArray[np.int8], weights: Floats | None) -> lgb.LGBMClassifier:
     return lgb.LGBMClassifier(**_MODEL).fit(data, label, sample_weight=weights)
 
 
-def _weights(group: NDArray[np.int64], label: NDArray[np.int8]) -> Floats:
+def _reweigh_rows(group: NDArray[np.int64], label: NDArray[np.int8]) -> Floats:
     """Return the chance of each row's group times that of its label, over the chance of both together."""
     weights = np.ones(len(label))
     for code in np.unique(group):
@@ -141,7 +141,7 @@ def _weights(group: NDArray[np.int64], label: NDArray[np.int8]) -> Floats:
     return weights
 
 
-def _reduced(
+def _reduce_gap(
     data: NDArray[np.float32], label: NDArray[np.int8], group: NDArray[np.int64], tested: NDArray[np.float32]
 ) -> Floats:
     """Return the chance that the reduction's mixture of models would choose each tested row."""
@@ -154,7 +154,7 @@ def _reduced(
     return np.asarray(sum(weight * model.predict_proba(tested)[:, 1] for weight, model in used), dtype=np.float64)
 
 
-def _areas(audited: Audited) -> NDArray[np.str_]:
+def _read_areas(audited: Audited) -> NDArray[np.str_]:
     listing = audited.people.listing
     parts = []
     for number, day in enumerate(listing.days):
@@ -164,7 +164,7 @@ def _areas(audited: Audited) -> NDArray[np.str_]:
     return np.concatenate(parts)
 
 
-def _coverage(audited: Audited) -> NDArray[np.str_]:
+def _split_by_coverage(audited: Audited) -> NDArray[np.str_]:
     """Say of each scored household whether more than half of what services could see of it is seen."""
     listing = audited.people.listing
     parts = []
@@ -177,8 +177,12 @@ def _coverage(audited: Audited) -> NDArray[np.str_]:
     return np.concatenate(parts)
 
 
-def _allotted(listing: Listing, stratum: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Share each team's places at each date among its strata by their households, the largest remainders first."""
+def _allot_places(listing: Listing, stratum: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Share each team's places at each date among its strata by their households, the largest remainders first.
+
+    Five places and strata of 60, 30 and 10 households: exactly 3, 1.5 and 0.5; whole places 3, 1 and 0; the place that
+    is left goes to the second, which is first among equal remainders.
+    """
     team = np.char.add(np.char.add(listing.team.astype(str), "|"), stratum)
     room = np.zeros(len(team), dtype=np.int64)
     for number in range(len(listing.days)):

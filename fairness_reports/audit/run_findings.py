@@ -22,29 +22,29 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.rules.questions import PAIRED, pairs
-from fairness_reports.audit.explaining.alternatives import at_other_capacities
-from fairness_reports.audit.explaining.linkage_error import linkage
-from fairness_reports.audit.measuring.findings import About, compared, measured, whole
-from fairness_reports.audit.measuring.means import averages
+from fairness_reports.audit.explaining.alternatives import measure_other_capacities
+from fairness_reports.audit.explaining.linkage_error import measure_linkage
+from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
+from fairness_reports.audit.measuring.means import average_groups
 from fairness_reports.audit.measuring.measures import MEASURES
-from fairness_reports.audit.measuring.oracle import confirm
-from fairness_reports.audit.measuring.ranking_quality import aucs
+from fairness_reports.audit.measuring.oracle import confirm_findings
+from fairness_reports.audit.measuring.ranking_quality import compare_aucs
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 from fairness_reports.audit.measuring.units import Units
-from fairness_reports.audit.population.independent import Independent, independent_outcome
-from fairness_reports.audit.population.people import People, Scores, grouping, of_programme
-from fairness_reports.audit.population.protected import characteristics
+from fairness_reports.audit.population.audited_people import People, Scores, gather_people, group_people
+from fairness_reports.audit.population.independent import Independent, read_independent_outcome
+from fairness_reports.audit.population.protected import read_characteristics
 
 __all__ = [
     "RESAMPLES",
     "SEED",
     "Audited",
-    "findings_of",
-    "gather",
-    "heading",
-    "of_characteristic",
-    "paired",
-    "pairs_of",
+    "gather_run",
+    "measure_characteristic",
+    "measure_pairs",
+    "measure_run",
+    "pair_groups",
+    "write_heading",
 ]
 
 RESAMPLES = 1000
@@ -78,7 +78,7 @@ class Audited:
         return str(self.manifest["model"])
 
 
-def gather(invocation: Invocation, run: str | None = None) -> Audited:
+def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
     """Read the run (the newest where none is named), its matrix, its snapshot and the charter.
 
     Raises UsageError where there is no run, DataError where its files do not belong together, CharterError where
@@ -100,9 +100,9 @@ def gather(invocation: Invocation, run: str | None = None) -> Audited:
     snapshot = workspace.snapshot(matrix.manifest["snapshot"])
     scores = Scores.read(folder / "scores.parquet", manifest["model"])
     programme = Programme.load(invocation.programme_folder)
-    people = of_programme(matrix, scores, invocation.council, programme, policy)
-    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
-    recorded = characteristics(snapshot / "tables", policy, taken)
+    people = gather_people(matrix, scores, invocation.council, programme, policy)
+    taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
+    recorded = read_characteristics(snapshot / "tables", policy, taken_at)
     tables = snapshot / "tables"
     return Audited(
         run=folder,
@@ -111,9 +111,9 @@ def gather(invocation: Invocation, run: str | None = None) -> Audited:
         snapshot=snapshot,
         policy=policy,
         people=people,
-        groups={name: grouping(values, people, policy.not_recorded) for name, values in recorded.items()},
-        independent=independent_outcome(people, matrix, tables, invocation.council, policy, register),
-        linked=linkage(tables, recorded, policy.not_recorded, manifest["model"]),
+        groups={name: group_people(values, people, policy.not_recorded) for name, values in recorded.items()},
+        independent=read_independent_outcome(people, matrix, tables, invocation.council, policy, register),
+        linked=measure_linkage(tables, recorded, policy.not_recorded, manifest["model"]),
         inputs={
             "scores.parquet": file_digest(folder / "scores.parquet"),
             "matrix/manifest.json": file_digest(matrix.folder / "manifest.json"),
@@ -124,26 +124,26 @@ def gather(invocation: Invocation, run: str | None = None) -> Audited:
     )
 
 
-def findings_of(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
+def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
     """Return the findings document (contract `findings`) of one run."""
     people, units = audited.people, audited.units
     if not units.labelled:
         raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
     about = About("", None, audited.model, AT)
-    rows = whole(units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
-    rows += _components(audited, {"": units.everyone})
+    rows = measure_everyone(units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    rows += _measure_components(audited, {"": units.everyone})
     for name, groups in audited.groups.items():
-        rows += of_characteristic(audited, name, groups)
-    rows += _components(audited, audited.groups)
-    rows += pairs_of(audited)
-    rows += at_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
+        rows += measure_characteristic(audited, name, groups)
+    rows += _measure_components(audited, audited.groups)
+    rows += measure_pairs(audited)
+    rows += measure_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
     rows += audited.linked
-    document = heading(audited, made_at) | {"period": _period(people.dates), "findings": rows}
+    document = write_heading(audited, made_at) | {"period": _describe_period(people.dates), "findings": rows}
     check_document("findings", document)
     return document
 
 
-def heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
+def write_heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
     """Return what a findings document says of itself: everything but the period and the findings."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -157,42 +157,51 @@ def heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]
         "matrix": audited.matrix.manifest["id"],
         "charter_sha256": audited.policy.sha256,
         "synthetic": bool(audited.matrix.manifest["synthetic"]),
-        "notes": _notes(audited),
+        "notes": _write_notes(audited),
     }
 
 
-def of_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
     """Return every measure of every group of one characteristic, beside everyone else, at the teams' places."""
     people, units = audited.people, audited.units
     about = About("", name, audited.model, AT)
-    rows = measured(units, groups, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
-    confirm(rows, units, groups)
-    known = people.label != UNKNOWN
-    rows += _average(
-        people, groups, known, about.of("observed_over_expected"), (people.label == 1).astype(float), people.score
+    rows = measure_groups(units, groups, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    confirm_findings(rows, units, groups)
+    labelled = people.label != UNKNOWN
+    rows += _average_rows(
+        people,
+        groups,
+        labelled,
+        about.of_measure("observed_over_expected"),
+        (people.label == 1).astype(float),
+        people.score,
     )
-    caught = known & (people.label == 1) & people.selected
-    rows += _average(people, groups, caught, about.of("lead_days"), people.lead_days, np.ones(len(known)))
+    caught = labelled & (people.label == 1) & people.selected
+    rows += _average_rows(
+        people, groups, caught, about.of_measure("lead_days"), people.lead_days, np.ones(len(labelled))
+    )
     for service, share in people.seen.items():
-        seen = About("seen", name, audited.model, AT, component=service)
-        rows += _average(people, groups, np.ones(len(known), dtype=np.bool_), seen, share, np.ones(len(known)))
+        about_sight = About("seen", name, audited.model, AT, component=service)
+        rows += _average_rows(
+            people, groups, np.ones(len(labelled), dtype=np.bool_), about_sight, share, np.ones(len(labelled))
+        )
     ranked = About("auc", name, audited.model, "all thresholds")
-    rows += compared(ranked, aucs(people.cluster, groups, people.label, people.margin))
-    return rows + _by_independent(audited, name, groups)
+    rows += list_findings(ranked, compare_aucs(people.cluster, groups, people.label, people.margin))
+    return rows + _measure_by_independent(audited, name, groups)
 
 
-def pairs_of(audited: Audited) -> list[dict[str, Any]]:
+def measure_pairs(audited: Audited) -> list[dict[str, Any]]:
     """Return the main measures for every pair of characteristics: they inform, and gate where the charter asks."""
     chosen = [MEASURES[name] for name in PAIRED]
     rows: list[dict[str, Any]] = []
-    for name, both in paired(audited.groups).items():
+    for name, both in pair_groups(audited.groups).items():
         about = About("", name, audited.model, AT)
-        found = measured(audited.units, both, chosen, about, resamples=RESAMPLES, seed=SEED)
-        rows += [row for row in found if row["n"]]
+        findings = measure_groups(audited.units, both, chosen, about, resamples=RESAMPLES, seed=SEED)
+        rows += [row for row in findings if row["n"]]
     return rows
 
 
-def paired(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
+def pair_groups(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
     """Return the groups of every two characteristics together, by the pair's name."""
     by_two = zip(pairs(list(groups)), combinations(groups.values(), 2), strict=True)
     return {
@@ -204,7 +213,7 @@ def paired(groups: Mapping[str, Grouping]) -> dict[str, Grouping]:
     }
 
 
-def _average(
+def _average_rows(
     people: People,
     groups: Grouping,
     rows: NDArray[np.bool_],
@@ -213,17 +222,19 @@ def _average(
     below: NDArray[np.float64],
 ) -> list[dict[str, Any]]:
     """Average over the chosen rows alone; the others count for nothing on either side."""
-    return compared(about, averages(people.cluster, groups, np.where(rows, above, 0.0), np.where(rows, below, 0.0)))
+    return list_findings(
+        about, average_groups(people.cluster, groups, np.where(rows, above, 0.0), np.where(rows, below, 0.0))
+    )
 
 
-def _by_independent(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
+def _measure_by_independent(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
     """Return who, with an independent sign of need, was listed and was recorded as in need; by group."""
     label = audited.independent.label
     if label is None:
         return []
     people = audited.people
     about = About("", name, audited.model, AT, note=f"independent outcome: {audited.independent.signal}")
-    listed = measured(
+    list_recalls = measure_groups(
         Units(people.cluster, people.selected, label),
         groups,
         (MEASURES["recall"],),
@@ -233,7 +244,7 @@ def _by_independent(audited: Audited, name: str, groups: Grouping) -> list[dict[
     )
     # Where our own label is unknown, nothing can be said about whether the need was recorded.
     both = np.where(people.label == UNKNOWN, UNKNOWN, label).astype(np.int8)
-    recorded = measured(
+    recorded = measure_groups(
         Units(people.cluster, people.label == 1, both),
         groups,
         (MEASURES["recall"],),
@@ -242,28 +253,28 @@ def _by_independent(audited: Audited, name: str, groups: Grouping) -> list[dict[
         seed=SEED,
     )
     # Needs recorded per independent sign uses every recorded need, so it sees a smaller gap than the share above.
-    known = both != UNKNOWN
-    per_sign = _average(
+    labelled = both != UNKNOWN
+    per_sign = _average_rows(
         people,
         groups,
-        known,
-        about.of("recorded_per_independent"),
+        labelled,
+        about.of_measure("recorded_per_independent"),
         (people.label == 1).astype(np.float64),
         (label == 1).astype(np.float64),
     )
     return (
-        [_renamed(row, "recall_of_independent") for row in listed]
-        + [_renamed(row, "recorded_given_independent") for row in recorded]
+        [_rename_finding(row, "recall_of_independent") for row in list_recalls]
+        + [_rename_finding(row, "recorded_given_independent") for row in recorded]
         + per_sign
     )
 
 
-def _renamed(row: dict[str, Any], measure: str) -> dict[str, Any]:
+def _rename_finding(row: dict[str, Any], measure: str) -> dict[str, Any]:
     key = {name: row[name] for name in ("characteristic", "group", "model", "component", "at")} | {"measure": measure}
     return row | {"measure": measure, "id": content_id(key)}
 
 
-def _components(audited: Audited, by: Mapping[str, Grouping]) -> list[dict[str, Any]]:
+def _measure_components(audited: Audited, by: Mapping[str, Grouping]) -> list[dict[str, Any]]:
     """Return how often each component of the outcome occurred and was on a list: components are never only summed."""
     people = audited.people
     rows: list[dict[str, Any]] = []
@@ -274,14 +285,14 @@ def _components(audited: Audited, by: Mapping[str, Grouping]) -> list[dict[str, 
         for name, groups in by.items():
             about = About("", name or None, audited.model, AT, component=component)
             rows += (
-                measured(units, groups, chosen, about, resamples=RESAMPLES, seed=SEED)
+                measure_groups(units, groups, chosen, about, resamples=RESAMPLES, seed=SEED)
                 if name
-                else whole(units, chosen, about, resamples=RESAMPLES, seed=SEED)
+                else measure_everyone(units, chosen, about, resamples=RESAMPLES, seed=SEED)
             )
     return rows
 
 
-def _period(dates: Sequence[date]) -> dict[str, Any]:
+def _describe_period(dates: Sequence[date]) -> dict[str, Any]:
     """Return the audited dates and the days of new data they stand for: one step more than from first to last."""
     span = (dates[-1] - dates[0]).days
     step = round(span / (len(dates) - 1)) if len(dates) > 1 else 30
@@ -293,7 +304,7 @@ def _period(dates: Sequence[date]) -> dict[str, Any]:
     }
 
 
-def _notes(audited: Audited) -> list[str]:
+def _write_notes(audited: Audited) -> list[str]:
     """Say what the audit could not see, and first of all what training was told to overlook."""
     notes = [
         f"The feature {leak['feature']} knows the outcome too well: it {leak['sign']}. Training was told to accept it,"

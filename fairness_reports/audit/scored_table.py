@@ -26,7 +26,7 @@ import duckdb
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, file_digest
 from charter.errors import DataError, UsageError
-from fairness_reports.audit.measuring.findings import About, tallied, tallied_whole
+from fairness_reports.audit.measuring.findings import About, measure_tally, measure_whole_tally
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import CELLS, Tally
 from features.intake.database import literal, quoted
@@ -90,11 +90,11 @@ def audit_table(question: TableQuestion, *, resamples: int = 1000, seed: int = 2
     """
     model = question.score or question.selected or ""
     with TemporaryDirectory() as folder:
-        tallies = _counted(question, Path(folder) / "rows.duckdb")
+        tallies = _count_rows(question, Path(folder) / "rows.duckdb")
     about = About("", None, model, question.at)
-    found = tallied_whole(tallies[0], MEASURES.values(), about, resamples=resamples, seed=seed)
+    rows = measure_whole_tally(tallies[0], MEASURES.values(), about, resamples=resamples, seed=seed)
     for name, tally in zip(question.groups, tallies[1:], strict=True):
-        found += tallied(tally, MEASURES.values(), about.about(name, None), resamples=resamples, seed=seed)
+        rows += measure_tally(tally, MEASURES.values(), about.of_group(name, None), resamples=resamples, seed=seed)
     digest = file_digest(question.file)
     document = {
         "schema_version": SCHEMA_VERSION,
@@ -106,27 +106,27 @@ def audit_table(question: TableQuestion, *, resamples: int = 1000, seed: int = 2
         "code_version": version("sooner"),
         "model": model,
         "notes": [] if question.label else ["The table has no outcome, so only shares selected can be measured."],
-        "findings": found,
+        "findings": rows,
     }
     check_document("findings", document)
     return document
 
 
-def _counted(question: TableQuestion, path: Path) -> list[Tally]:
+def _count_rows(question: TableQuestion, path: Path) -> list[Tally]:
     """Return the tally of everyone and of each group column, counted by DuckDB.
 
     The file is read twice, once to check it and find the cut, once to count, and no row is kept: memory does not grow
     with the rows. Only clusters, and equals at the cut, need rows to be kept, in a DuckDB file at `path`.
     """
-    with _opened(question.file) as table, duckdb.connect(str(path)) as connection:
+    with _open_table(question.file) as table, duckdb.connect(str(path)) as connection:
         connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '1GB'")
         try:
             rows = _Rows.of(connection, question, table)
             cut = rows.check()
             rows = rows.kept() if question.cluster is not None else rows
-            tallies = rows.tallies(_selection(question, cut))
-            listed = tallies[0].totals[0, 1::2].sum()
-            if question.capacity is not None and listed > question.capacity:
+            tallies = rows.tallies(_write_selection(question, cut))
+            list_size = tallies[0].totals[0, 1::2].sum()
+            if question.capacity is not None and list_size > question.capacity:
                 rows = rows.kept()
                 rows.draw(question.capacity, cut)
                 tallies = rows.tallies(f"score > {cut!r} OR number IN (SELECT number FROM drawn)")
@@ -138,7 +138,7 @@ def _counted(question: TableQuestion, path: Path) -> list[Tally]:
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[CsvTable | None]:
+def _open_table(file: Path) -> Iterator[CsvTable | None]:
     """Open a CSV by the strict door; a Parquet file says itself what it holds, and gives None."""
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "does not exist"
@@ -152,7 +152,7 @@ def _opened(file: Path) -> Iterator[CsvTable | None]:
         yield table
 
 
-def _selection(question: TableQuestion, cut: float) -> str:
+def _write_selection(question: TableQuestion, cut: float) -> str:
     """Return the condition of being selected, as SQL; equals at a list's cut count as selected here."""
     if question.selected is not None:
         return "chosen"
@@ -176,8 +176,8 @@ class _Rows:
             there: Sequence[str] = table.columns
         else:
             there = [column[0] for column in connection.execute(f"SELECT * FROM {reader} LIMIT 0").description]
-        named = ((question.score, "score"), (question.label, "label"), (question.cluster, "cluster"))
-        wanted = [(column, name) for column, name in (*named, (question.selected, "chosen")) if column is not None]
+        columns = ((question.score, "score"), (question.label, "label"), (question.cluster, "cluster"))
+        wanted = [(column, name) for column, name in (*columns, (question.selected, "chosen")) if column is not None]
         wanted += [(column, f"group{number}") for number, column in enumerate(question.groups)]
         for column, _ in wanted:
             if column not in there:
@@ -186,7 +186,7 @@ class _Rows:
                 raise DataError(f"{question.file.name} has no column {column!r}.", hint)
         if len(set(there)) != len(there):
             raise DataError(f"{question.file.name} names a column twice.", "Give each column a name of its own.")
-        chosen = [f"{_typed(column, name)} AS {name}" for column, name in wanted]
+        chosen = [f"{_cast_column(column, name)} AS {name}" for column, name in wanted]
         if table is not None:
             chosen.append(f"({table.second_header}) AS repeated")
         return cls(connection, question, f"(SELECT {', '.join(chosen)} FROM {reader})", table)
@@ -201,17 +201,17 @@ class _Rows:
     def check(self) -> float:
         """Refuse an empty table and values of the wrong kind; return the score at the cut, if there is one."""
         question = self.question
-        asked = ["count(*)", "0", "0.0", "0", "0", "0"]
+        expressions = ["count(*)", "0", "0.0", "0", "0", "0"]
         if question.selected is None:
-            asked[1] = "count(*) FILTER (score IS NULL OR NOT isfinite(score))"
+            expressions[1] = "count(*) FILTER (score IS NULL OR NOT isfinite(score))"
             if question.capacity is not None and question.capacity < _HELD:
-                asked[2] = f"list_min(max(score, {question.capacity}))"
+                expressions[2] = f"list_min(max(score, {question.capacity}))"
         # A column with many values is no label; telling so here keeps the counting small.
         for place, (name, column) in enumerate((("label", question.label), ("chosen", question.selected)), start=3):
-            asked[place] = f"approx_count_distinct({name})" if column else "0"
+            expressions[place] = f"approx_count_distinct({name})" if column else "0"
         if self.table is not None:
-            asked[5] = "count(*) FILTER (repeated)"
-        facts = self.connection.execute(f"SELECT {', '.join(asked)} FROM {self.source}").fetchall()[0]
+            expressions[5] = "count(*) FILTER (repeated)"
+        facts = self.connection.execute(f"SELECT {', '.join(expressions)} FROM {self.source}").fetchall()[0]
         rows, scoreless, cut, *kinds, headers = facts
         if headers and self.table is not None:
             raise self._repeated(self.table)
@@ -252,36 +252,39 @@ class _Rows:
         """Count everyone and each group column by pattern, given the condition of being selected."""
         if self.question.cluster is not None:
             return [self._by_cluster(selected, number) for number in range(-1, len(self.question.groups))]
-        # Values are counted as they are and read afterwards: a few kinds of them instead of millions of rows.
+        # Values are counted as they are and read afterwards: a few kinds of them instead of millions of rows. With one
+        # group column the counts come back as (label, selected, rows, group, not grouped by it):
+        #     '1', 'true', 40, NULL, 1      everyone in need and selected
+        #     '1', 'true', 25, 'F ', 0      of them, those who say "F " (which is read as "F")
         groups = [f"group{number}" for number in range(len(self.question.groups))]
         values = f"{'label' if self.question.label else 'NULL'} AS label, {selected} AS selected"
         sets = ", ".join(["(label, selected)", *(f"({group}, label, selected)" for group in groups)])
-        found = self.connection.execute(
+        counts = self.connection.execute(
             f"SELECT label::VARCHAR, selected::VARCHAR, count(*), {', '.join(f'{group}::VARCHAR' for group in groups)},"
             f" {', '.join(f'grouping({group})' for group in groups)}"
             f" FROM (SELECT {', '.join(groups)}, {values} FROM {self.source}) GROUP BY GROUPING SETS ({sets})"
         ).fetchall()
-        cells = [self._cell(row[0], row[1]) for row in found]
+        cells = [self._cell(row[0], row[1]) for row in counts]
         everyone = [
-            ([("", cell)], row[2]) for row, cell in zip(found, cells, strict=True) if all(row[3 + len(groups) :])
+            ([("", cell)], row[2]) for row, cell in zip(counts, cells, strict=True) if all(row[3 + len(groups) :])
         ]
         parts = [
             [
-                ([(_group(row[3 + number]), cell)], row[2])
-                for row, cell in zip(found, cells, strict=True)
+                ([(_name_group(row[3 + number]), cell)], row[2])
+                for row, cell in zip(counts, cells, strict=True)
                 if not row[3 + len(groups) + number]
             ]
             for number in range(len(groups))
         ]
-        return [_tally(part) for part in (everyone, *parts)]
+        return [_make_tally(part) for part in (everyone, *parts)]
 
     def _cell(self, label: str | None, selected: str | None) -> int:
         """Return the cell of rows with this label and selection, as they are written in the file."""
-        listed = _binary(selected, self.question.selected or "selected")
-        if listed is None:
+        selection = _read_binary(selected, self.question.selected or "selected")
+        if selection is None:
             raise DataError(f"{self.question.selected!r} is empty in some row.", "Write 1 for selected, 0 for not.")
-        known = _binary(label, self.question.label or "label")
-        return (2 if known is None else known) * 2 + listed
+        outcome = _read_binary(label, self.question.label or "label")
+        return (2 if outcome is None else outcome) * 2 + selection
 
     def _by_cluster(self, selected: str, number: int) -> Tally:
         """Count the rows of each cluster, by group column `number` (-1: everyone as one group)."""
@@ -289,25 +292,25 @@ class _Rows:
         label = "coalesce(label::VARCHAR, '')" if self.question.label else "''"
         row = f"concat_ws(chr(31), {group}, {label}, ({selected})::VARCHAR)"
         of_cluster = f"SELECT list_sort(list({row})) AS rows_of FROM {self.source} GROUP BY cluster"
-        found = self.connection.execute(f"SELECT rows_of, count(*) FROM ({of_cluster}) GROUP BY rows_of").fetchall()
+        clusters = self.connection.execute(f"SELECT rows_of, count(*) FROM ({of_cluster}) GROUP BY rows_of").fetchall()
         counted = []
-        for rows, times in found:
+        for rows, times in clusters:
             parts = [row.split(chr(31)) for row in rows]
             places = [
-                ("" if number < 0 else _group(part[0]), self._cell(part[1], part[2] if len(part) > 2 else None))
+                ("" if number < 0 else _name_group(part[0]), self._cell(part[1], part[2] if len(part) > 2 else None))
                 for part in parts
             ]
             counted.append((sorted(places), times))
-        return _tally(counted)
+        return _make_tally(counted)
 
 
-def _group(value: str | None) -> str:
+def _name_group(value: str | None) -> str:
     """Return the group as it is written; what libraries write where nothing is recorded is one group, not several."""
     written = (value or "").strip()
     return NOT_RECORDED if written.lower() in _MISSING else written
 
 
-def _binary(value: str | None, column: str) -> int | None:
+def _read_binary(value: str | None, column: str) -> int | None:
     """Read 0 and 1, or false and true, written in any way; empty is None. Raises DataError for anything else."""
     written = (value or "").strip().lower()
     if not written:
@@ -317,7 +320,7 @@ def _binary(value: str | None, column: str) -> int | None:
     return _WRITTEN[written]
 
 
-def _tally(counted: Sequence[tuple[Sequence[tuple[str, int]], int]]) -> Tally:
+def _make_tally(counted: Sequence[tuple[Sequence[tuple[str, int]], int]]) -> Tally:
     """Return a tally of clusters counted as their rows' (group, cell) and how many clusters have just these."""
     # In a fixed order, so that the same table gives the same draws.
     ordered = sorted(counted)
@@ -327,5 +330,5 @@ def _tally(counted: Sequence[tuple[Sequence[tuple[str, int]], int]]) -> Tally:
     return Tally.of_counted(tuple(name or "everyone" for name in names), of)
 
 
-def _typed(column: str, name: str) -> str:
+def _cast_column(column: str, name: str) -> str:
     return f"TRY_CAST({quoted(column)} AS DOUBLE)" if name == "score" else quoted(column)

@@ -24,15 +24,17 @@ from charter.contracts.files import pointed, read_json
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from charter.invocation import Invocation
-from fairness_reports.audit.measuring.intervals import newcombe, wilson
-from fairness_reports.audit.population.people import horizon_end
-from fairness_reports.audit.population.reading_tables import connect
+from fairness_reports.audit.measuring.intervals import bound_difference, bound_share
+from fairness_reports.audit.population.audited_people import find_horizon_end
+from fairness_reports.audit.population.reading_tables import open_connection
 
-__all__ = ["MINIMUM", "Issued", "trial"]
+__all__ = ["MINIMUM", "Issued", "measure_trial"]
 
 MINIMUM = 30
 """Households in an arm below which its share is not an answer."""
 
+# Of a list of 6 January with a horizon of a year: whoever lived at a home that day, as known now, and had one of the
+# outcome's signals between then and 6 January next year, counts for that home, wherever the person lived by then.
 _OUTCOMES = """
     SELECT DISTINCT household_id FROM (
       SELECT household_id, person_id FROM read_parquet($residence)
@@ -53,64 +55,67 @@ class Issued:
     arm: str
 
 
-def trial(invocation: Invocation) -> dict[str, Any]:
+def measure_trial(invocation: Invocation) -> dict[str, Any]:
     """Return the outcome by arm with 95 % intervals, or "insufficient" with the day on which there is an answer.
 
     Raises DataError where nothing has been issued.
     """
-    issued = _first_places(invocation.workspace.worklist)
-    offered = _offered(invocation.workspace.worklist / "actions.csv")
+    issued = _read_first_places(invocation.workspace.worklist)
+    offered = _read_offered(invocation.workspace.worklist / "actions.csv")
     folder = pointed(invocation.workspace.matrix)
     if folder is None:
         raise DataError("there is no matrix, so the outcome is not defined.", "Run `sooner build`.")
     matrix = Matrix.open(folder)
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
     tables = invocation.workspace.snapshot() / "tables"
-    taken = datetime.fromisoformat(read_json(tables.parent / "manifest.json")["taken_at"])
-    over = {day: horizon_end(matrix.definition, invocation.council, day) + lag for day in {one.as_of for one in issued}}
-    mature = [one for one in issued if over[one.as_of] <= taken]
-    had = _with_outcome(mature, matrix, invocation, tables, taken)
-    arms = [_arm(arm, issued, mature, had, offered) for arm in sorted({one.arm for one in issued})]
+    taken_at = datetime.fromisoformat(read_json(tables.parent / "manifest.json")["taken_at"])
+    over = {
+        day: find_horizon_end(matrix.definition, invocation.council, day) + lag
+        for day in {place.as_of for place in issued}
+    }
+    mature = [place for place in issued if over[place.as_of] <= taken_at]
+    had = _find_outcomes(mature, matrix, invocation, tables, taken_at)
+    arms = [_measure_arm(arm, issued, mature, had, offered) for arm in sorted({place.arm for place in issued})]
     first = min(over.values())
     ready = [arm for arm in arms if arm["verdict"] == "measured"]
     return {
         "programme": invocation.programme,
         "verdict": "measured" if len(ready) > 1 else "insufficient",
-        "sentence": _sentence(ready, arms, first),
+        "sentence": _write_sentence(ready, arms, first),
         "answer_from": first.date().isoformat(),
         "arms": arms,
-        "comparisons": [_compare(one, other) for number, one in enumerate(ready) for other in ready[number + 1 :]],
+        "comparisons": [_compare_arms(arm, other) for number, arm in enumerate(ready) for other in ready[number + 1 :]],
     }
 
 
-def _first_places(folder: Path) -> list[Issued]:
+def _read_first_places(folder: Path) -> list[Issued]:
     rows: dict[str, Issued] = {}
     for path in sorted(folder.glob("*/issued.csv")):
         with path.open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
-                one = Issued(row["entity"], date.fromisoformat(row["as_of"]), row["arm"])
-                if one.entity not in rows or one.as_of < rows[one.entity].as_of:
-                    rows[one.entity] = one
+                place = Issued(row["entity"], date.fromisoformat(row["as_of"]), row["arm"])
+                if place.entity not in rows or place.as_of < rows[place.entity].as_of:
+                    rows[place.entity] = place
     if not rows:
         raise DataError("no list has been issued, so there is nothing to learn from.", "Run `sooner rank` first.")
     return [rows[entity] for entity in sorted(rows)]
 
 
-def _offered(path: Path) -> set[str]:
+def _read_offered(path: Path) -> set[str]:
     if not path.exists():
         return set()
     with path.open(encoding="utf-8", newline="") as handle:
         return {row["entity"] for row in csv.DictReader(handle) if row["offered_at"]}
 
 
-def _with_outcome(
-    mature: Iterable[Issued], matrix: Matrix, invocation: Invocation, tables: Path, taken: datetime
+def _find_outcomes(
+    mature: Iterable[Issued], matrix: Matrix, invocation: Invocation, tables: Path, taken_at: datetime
 ) -> set[tuple[date, str]]:
     signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
-    found: set[tuple[date, str]] = set()
-    for day in sorted({one.as_of for one in mature}):
+    outcomes: set[tuple[date, str]] = set()
+    for day in sorted({place.as_of for place in mature}):
         rows = (
-            connect()
+            open_connection()
             .execute(
                 _OUTCOMES,
                 {
@@ -118,56 +123,56 @@ def _with_outcome(
                     "events": str(tables / "events.parquet"),
                     "signals": signals,
                     "start": invocation.council.midnight(day),
-                    "end": horizon_end(matrix.definition, invocation.council, day),
-                    "now": taken,
+                    "end": find_horizon_end(matrix.definition, invocation.council, day),
+                    "now": taken_at,
                 },
             )
             .fetchall()
         )
-        found |= {(day, household) for (household,) in rows}
-    return found
+        outcomes |= {(day, household) for (household,) in rows}
+    return outcomes
 
 
-def _arm(
+def _measure_arm(
     arm: str,
     issued: Iterable[Issued],
     mature: Iterable[Issued],
     had: set[tuple[date, str]],
     offered: set[str],
 ) -> dict[str, Any]:
-    all_of, measured = [one for one in issued if one.arm == arm], [one for one in mature if one.arm == arm]
+    all_of, measured = [place for place in issued if place.arm == arm], [place for place in mature if place.arm == arm]
     row: dict[str, Any] = {
         "arm": arm,
         "households": len(all_of),
-        "offered_help": sum(one.entity in offered for one in all_of),
+        "offered_help": sum(place.entity in offered for place in all_of),
         "measured": len(measured),
         "verdict": "measured" if len(measured) >= MINIMUM else "insufficient",
         "estimate": None,
         "interval": None,
     }
     if row["verdict"] == "measured":
-        counted = sum((one.as_of, one.entity) in had for one in measured)
-        low, high = wilson(np.array([counted / len(measured)]), np.array([float(len(measured))]))
+        counted = sum((place.as_of, place.entity) in had for place in measured)
+        low, high = bound_share(np.array([counted / len(measured)]), np.array([float(len(measured))]))
         row |= {"estimate": counted / len(measured), "interval": [float(low[0]), float(high[0])]}
     return row
 
 
-def _compare(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = newcombe(
-        np.array([one["estimate"]]),
-        np.array([float(one["measured"])]),
-        np.array([other["estimate"]]),
-        np.array([float(other["measured"])]),
+def _compare_arms(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = bound_difference(
+        np.array([first["estimate"]]),
+        np.array([float(first["measured"])]),
+        np.array([second["estimate"]]),
+        np.array([float(second["measured"])]),
     )
     return {
-        "arms": [one["arm"], other["arm"]],
-        "difference": one["estimate"] - other["estimate"],
+        "arms": [first["arm"], second["arm"]],
+        "difference": first["estimate"] - second["estimate"],
         "interval": [float(low[0]), float(high[0])],
-        "by_lot": {one["arm"], other["arm"]} == {"ranked", "control"},
+        "by_lot": {first["arm"], second["arm"]} == {"ranked", "control"},
     }
 
 
-def _sentence(ready: list[dict[str, Any]], arms: list[dict[str, Any]], first: datetime) -> str:
+def _write_sentence(ready: list[dict[str, Any]], arms: list[dict[str, Any]], first: datetime) -> str:
     if len(ready) > 1:
         shares = "; ".join(
             f"{arm['arm']} {100 * arm['estimate']:.1f} % of {arm['measured']}"

@@ -13,12 +13,12 @@ from markupsafe import Markup
 from charter.contracts import check_document
 from charter.contracts.files import write_json, write_text
 from charter.invocation import Invocation
-from fairness_reports.audit.mitigations import WAYS, compare
-from fairness_reports.audit.run_findings import gather, heading
-from fairness_reports.publish.figures_in_words import UNKNOWN, between, number, share
-from fairness_reports.publish.pack import shown
+from fairness_reports.audit.mitigations import WAYS, compare_mitigations
+from fairness_reports.audit.run_findings import gather_run, write_heading
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
+from fairness_reports.publish.pack import hide_small
 
-__all__ = ["compared"]
+__all__ = ["write_comparison"]
 
 _TITLES = {
     "plain": "A small model, trained as those below",
@@ -29,28 +29,32 @@ _TITLES = {
 }
 
 
-def compared(invocation: Invocation, characteristic: str, run: str | None = None) -> tuple[Path, dict[str, Any]]:
+def write_comparison(
+    invocation: Invocation, characteristic: str, run: str | None = None
+) -> tuple[Path, dict[str, Any]]:
     """Compare every way by one characteristic; leave `compare.json` and `compare.html` beside the audit, return both.
 
     Raises what `gather` raises.
     """
     with invocation.progress("Comparing ways to make the gap smaller"):
-        audited = gather(invocation, run)
-        document = heading(audited) | {"findings": compare(audited, invocation.council, characteristic)}
+        audited = gather_run(invocation, run)
+        document = write_heading(audited) | {
+            "findings": compare_mitigations(audited, invocation.council, characteristic)
+        }
     check_document("findings", document)
     folder = invocation.workspace.audit / audited.run.name
     write_json(folder / "compare.json", document)
     title = audited.policy.characteristic_titles[characteristic]
-    write_text(folder / "compare.html", _page(invocation.council.name, title, document))
+    write_text(folder / "compare.html", _render_comparison(invocation.council.name, title, document))
     return folder / "compare.html", document
 
 
-def _page(council: str, title: str, document: Mapping[str, Any]) -> str:
+def _render_comparison(council: str, title: str, document: Mapping[str, Any]) -> str:
     environment = Environment(
         loader=PackageLoader("fairness_reports.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
-    rows = [shown(row) for row in document["findings"]]
+    rows = [hide_small(row) for row in document["findings"]]
     groups = list(dict.fromkeys(row["group"] for row in rows if row["group"] is not None))
     by = {(row["at"], row["measure"], row["group"]): row for row in rows}
     plain = by["capacity, plain", "precision", None]["estimate"]
@@ -65,10 +69,12 @@ def _page(council: str, title: str, document: Mapping[str, Any]) -> str:
             {
                 "name": way.capitalize(),
                 "title": _TITLES[way],
-                "precision": f"{share(estimate)} ({between(precision['interval'], share)})",
+                "precision": f"{say_share(estimate)} ({say_interval(precision['interval'], say_share)})",
                 "cost": cost,
-                "recall": share(recall["estimate"]),
-                "gaps": [f"{number(one['ratio'])} ({between(one['ratio_interval'], number)})" for one in gaps],
+                "recall": say_share(recall["estimate"]),
+                "gaps": [
+                    f"{say_number(gap['ratio'])} ({say_interval(gap['ratio_interval'], say_number)})" for gap in gaps
+                ],
             }
         )
     return environment.get_template("compare.html").render(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["HIDDEN", "LARGEST_HIDDEN", "suppressed"]
+__all__ = ["HIDDEN", "LARGEST_HIDDEN", "suppress_counts"]
 
 LARGEST_HIDDEN = 5
 HIDDEN = "c"
 
 
-def suppressed(counts: Mapping[str, int], *, total_shown: bool) -> dict[str, str]:
+def suppress_counts(counts: Mapping[str, int], *, total_shown: bool) -> dict[str, str]:
     """Return each count as it may be published: a number as text, or `c`."""
     hidden = {name for name, count in counts.items() if 1 <= count <= LARGEST_HIDDEN}
     if total_shown and len(hidden) == 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-__all__ = ["Bar", "Dot", "bars", "dots"]
+__all__ = ["Bar", "Dot", "draw_bars", "draw_dots"]
 
 WIDTH = 720
 _LABEL = 190
@@ -40,7 +40,7 @@ class Bar:
     strong: bool = False
 
 
-def dots(
+def draw_dots(
     identity: str, title: str, rows: Sequence[Dot], *, limit: float | None, low: float, high: float, axis: str
 ) -> Markup:
     """Draw ratios on a logarithmic axis from `low` to `high`, with 1 and the limit marked.
@@ -55,7 +55,7 @@ def dots(
         return _LABEL + plot * math.log(inside / low) / math.log(high / low)
 
     bottom = height - 40
-    parts = [_open(identity, title, f"{axis}. {_described(rows)}", height)]
+    parts = [_open_figure(identity, title, f"{axis}. {_describe_dots(rows)}", height)]
     marks = [(1.0, "equal", "#0b0c0c", "")] + ([(limit, f"limit {limit:g}", "#942514", "4 3")] if limit else [])
     for value, word, colour, dash in marks:
         anchor = "end" if value < 1 else "start" if value > 1 else "middle"
@@ -67,24 +67,24 @@ def dots(
     for number, row in enumerate(rows):
         y = _TOP + _ROW * number + _ROW / 2
         parts.append(f'<text x="{_LABEL - 12}" y="{y + 5:.1f}" text-anchor="end">{escape(row.label)}</text>')
-        parts.append(_dot(row, x, y, low, high))
-    parts.append(_ticks(x, [tick for tick in (0.1, 0.25, 0.5, 1, 2, 4, 10) if low <= tick <= high], bottom))
+        parts.append(_draw_dot(row, x, y, low, high))
+    parts.append(_draw_ticks(x, [tick for tick in (0.1, 0.25, 0.5, 1, 2, 4, 10) if low <= tick <= high], bottom))
     parts.append(f'<text x="{_LABEL + plot / 2:.1f}" y="{height - 4}" text-anchor="middle">{escape(axis)}</text></svg>')
     return Markup("".join(parts))  # noqa: S704 - every text above went through escape()
 
 
-def _dot(row: Dot, x: Callable[[float], float], y: float, low: float, high: float) -> str:
+def _draw_dot(row: Dot, x: Callable[[float], float], y: float, low: float, high: float) -> str:
     colour = _COLOURS[row.verdict]
     if row.estimate is None or row.interval is None:
         return f'<text x="{x(1.0) + 8:.1f}" y="{y + 5:.1f}" fill="#505a5f">cannot be told</text>'
-    left, right = row.interval
+    lower, upper = row.interval
     parts = [
-        f'<line x1="{x(left):.1f}" x2="{x(right):.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="3"/>'
+        f'<line x1="{x(lower):.1f}" x2="{x(upper):.1f}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="3"/>'
     ]
-    if left < low:
-        parts.append(_arrow(x(low), y, -1, colour))
-    if right > high:
-        parts.append(_arrow(x(high), y, 1, colour))
+    if lower < low:
+        parts.append(_draw_arrow(x(low), y, -1, colour))
+    if upper > high:
+        parts.append(_draw_arrow(x(high), y, 1, colour))
     at = x(row.estimate)
     if row.verdict == "fail":
         parts.append(f'<path d="M{at:.1f} {y - 8:.1f} l8 8 l-8 8 l-8 -8 z" fill="{colour}"/>')
@@ -95,11 +95,11 @@ def _dot(row: Dot, x: Callable[[float], float], y: float, low: float, high: floa
     return "".join(parts)
 
 
-def _arrow(x: float, y: float, way: int, colour: str) -> str:
+def _draw_arrow(x: float, y: float, way: int, colour: str) -> str:
     return f'<path d="M{x:.1f} {y - 6:.1f} l{8 * way} 6 l{-8 * way} 6 z" fill="{colour}"/>'
 
 
-def bars(
+def draw_bars(
     identity: str, title: str, rows: Sequence[Bar], *, axis: str, percent: bool = False, label: float = 250
 ) -> Markup:
     """Draw values from 0 as bars, with intervals where there are any; `label` is the room for their names."""
@@ -111,8 +111,8 @@ def bars(
     def x(value: float) -> float:
         return start + (plot - 70) * max(value, 0.0) / top
 
-    spoken = "; ".join(f"{row.label} {_number(row.value, percent)}" for row in rows)
-    parts = [_open(identity, title, f"{axis}. {spoken}.", height)]
+    spoken = "; ".join(f"{row.label} {_say_value(row.value, percent)}" for row in rows)
+    parts = [_open_figure(identity, title, f"{axis}. {spoken}.", height)]
     for number, row in enumerate(rows):
         y = 8 + _ROW * number
         fill = "#1d70b8" if row.strong else "#b1b4b6"
@@ -125,19 +125,19 @@ def bars(
                 f'<line x1="{x(row.interval[0]):.1f}" x2="{end:.1f}" y1="{y + 14}" y2="{y + 14}" stroke="#0b0c0c"'
                 ' stroke-width="2"/>'
             )
-        parts.append(f'<text x="{end + 8:.1f}" y="{y + 19}">{_number(row.value, percent)}</text>')
+        parts.append(f'<text x="{end + 8:.1f}" y="{y + 19}">{_say_value(row.value, percent)}</text>')
     parts.append(f'<text x="{start}" y="{height - 6}">{escape(axis)}</text></svg>')
     return Markup("".join(parts))  # noqa: S704 - every text above went through escape()
 
 
-def _open(identity: str, title: str, description: str, height: float) -> str:
+def _open_figure(identity: str, title: str, description: str, height: float) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-labelledby="{identity}-t {identity}-d">'
         f'<title id="{identity}-t">{escape(title)}</title><desc id="{identity}-d">{escape(description)}</desc>'
     )
 
 
-def _ticks(x: Callable[[float], float], values: Sequence[float], y: float) -> str:
+def _draw_ticks(x: Callable[[float], float], values: Sequence[float], y: float) -> str:
     return "".join(
         f'<line x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{y}" y2="{y + 5}" stroke="#0b0c0c"/>'
         f'<text x="{x(value):.1f}" y="{y + 18}" text-anchor="middle" class="tick">{value:g}</text>'
@@ -145,7 +145,7 @@ def _ticks(x: Callable[[float], float], values: Sequence[float], y: float) -> st
     )
 
 
-def _described(rows: Sequence[Dot]) -> str:
+def _describe_dots(rows: Sequence[Dot]) -> str:
     return " ".join(
         f"{row.label}: "
         + (
@@ -157,5 +157,5 @@ def _described(rows: Sequence[Dot]) -> str:
     )
 
 
-def _number(value: float, percent: bool) -> str:
+def _say_value(value: float, percent: bool) -> str:
     return f"{100 * value:.1f} %" if percent else f"{value:.2f}"

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-__all__ = ["UNKNOWN", "between", "hundred", "number", "share", "signed"]
+__all__ = ["UNKNOWN", "say_hundred", "say_interval", "say_number", "say_share", "say_signed"]
 
 UNKNOWN = "–"
 
 _WHOLE = 100
 
 
-def share(value: float | None) -> str:
+def say_share(value: float | None) -> str:
     """Return a share as a percentage with one decimal place."""
     return UNKNOWN if value is None else f"{100 * value:.1f} %"
 
 
-def hundred(value: float | None) -> str:
+def say_hundred(value: float | None) -> str:
     """Return a share as a whole number of 100."""
     return UNKNOWN if value is None else f"{100 * value:.0f}"
 
 
-def number(value: float | None) -> str:
+def say_number(value: float | None) -> str:
     """Return a figure with two decimal places; from a hundred on whole, for nobody can read more."""
     if value is None:
         return UNKNOWN
     return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.2f}"
 
 
-def signed(value: float | None) -> str:
+def say_signed(value: float | None) -> str:
     """Return a figure with its sign and three decimal places."""
     return UNKNOWN if value is None else f"{value:+.3f}"
 
 
-def between(interval: Sequence[float | None] | None, say: Callable[[float | None], str]) -> str:
+def say_interval(interval: Sequence[float | None] | None, say: Callable[[float | None], str]) -> str:
     """Return an interval in words; an end that the data cannot bound is "no end"."""
     if interval is None:
         return "cannot be told"

@@ -16,42 +16,42 @@ from charter.rules.gate import decide
 from charter.rules.policy import Policy
 from charter.rules.scenarios import of_council
 from charter.signing.signoffs import today
-from fairness_reports.audit.watching import live_audit as live
-from fairness_reports.publish.figures_in_words import UNKNOWN, between, number, share
-from fairness_reports.publish.pack import ANSWERS, gate_table, shown
+from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
+from fairness_reports.publish.pack import ANSWERS, hide_small, tabulate_gate
 
-__all__ = ["audit_live", "page"]
+__all__ = ["render_live_page", "write_live_page"]
 
 _STAGES = {
     "shadow": "These lists were shown to nobody, or their outcomes are not known yet: rates of error come later.",
     "live": "Outcomes of the oldest lists are known, so rates of error are asked about too.",
 }
-_WHO = {"capacity": "The lists alone", live.BLIND: "Reviewers alone", live.ACTED: "Lists and workers together"}
+_WHO = {"capacity": "The lists alone", BLIND: "Reviewers alone", ACTED: "Lists and workers together"}
 _MEASURES = ("selection_rate", "recall", "false_positive_rate", "precision")
 _ABOUT = {"input": "Data", "score": "Score", "coverage": "Who is seen", "selection": "Who is listed"}
 
 
-def audit_live(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
+def write_live_page(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     """Audit what the current release issued; return the page and the findings.
 
     The page answers the board's questions with the very function that `decide --live` uses.
     """
-    folder, document = live.audit_live(invocation)
+    folder, document = audit_issued(invocation)
     day = today(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", day)
     decision = decide(document, policy, day, red_lines=of_council(invocation.council.folder, policy))
-    write_text(folder / "report.html", page(invocation.council.name, document, decision, policy))
+    write_text(folder / "report.html", render_live_page(invocation.council.name, document, decision, policy))
     return folder / "report.html", document
 
 
-def page(council: str, findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Policy) -> str:
+def render_live_page(council: str, findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Policy) -> str:
     """Return the page as HTML without any outside reference."""
     environment = Environment(
         loader=PackageLoader("fairness_reports.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
-    rows = [shown(row) for row in findings["findings"]]
-    asked = {verdict["gate"] for verdict in decision["verdicts"]}
+    rows = [hide_small(row) for row in findings["findings"]]
+    gate_ids = {verdict["gate"] for verdict in decision["verdicts"]}
     return environment.get_template("live.html").render(
         css=Markup(css),  # noqa: S704 - our own stylesheet
         council=council,
@@ -60,34 +60,38 @@ def page(council: str, findings: Mapping[str, Any], decision: Mapping[str, Any],
         answer=ANSWERS[decision["decision"]],
         stage=_STAGES[findings["stage"]],
         weeks=policy.live.shadow_weeks,
-        gates=[gate_table(gate, rows, decision["verdicts"]) for gate in policy.gates if gate.id in asked],
-        together=_together(rows),
-        drift=[_drift(one) for one in sorted(findings["drift"], key=lambda one: (not one["alarm"], one["about"]))],
+        gates=[tabulate_gate(gate, rows, decision["verdicts"]) for gate in policy.gates if gate.id in gate_ids],
+        together=_tabulate_together(rows),
+        drift=[
+            _describe_drift(series)
+            for series in sorted(findings["drift"], key=lambda series: (not series["alarm"], series["about"]))
+        ],
         level=f"{100 * policy.live.false_alarms_a_year:g}",
     )
 
 
-def _together(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _tabulate_together(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the lists alone, people alone and both, for everyone; a measure that nobody has taken is unknown."""
     by = {(row["at"], row["measure"]): row for row in rows if row["group"] is None and row.get("component") is None}
-    found = []
+    table = []
     for at, who in _WHO.items():
         mine = [by.get((at, measure)) for measure in _MEASURES]
         cells = [
-            UNKNOWN if row is None else f"{share(row['estimate'])} ({between(row['interval'], share)})" for row in mine
+            UNKNOWN if row is None else f"{say_share(row['estimate'])} ({say_interval(row['interval'], say_share)})"
+            for row in mine
         ]
-        found.append({"who": who, "cells": cells})
-    return found
+        table.append({"who": who, "cells": cells})
+    return table
 
 
-def _drift(one: Mapping[str, Any]) -> dict[str, str]:
+def _describe_drift(series: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "about": _ABOUT[one["about"]],
-        "title": one["title"],
-        "reference": number(one["reference"]),
-        "mean": number(one["mean"]),
-        "interval": between(one["interval"], number),
-        "n": f"{one['n']:,}",
-        "alarm": f"Changed, seen on {one['alarm']}" if one["alarm"] else "No change that can be told",
-        "verdict": "fail" if one["alarm"] else "pass",
+        "about": _ABOUT[series["about"]],
+        "title": series["title"],
+        "reference": say_number(series["reference"]),
+        "mean": say_number(series["mean"]),
+        "interval": say_interval(series["interval"], say_number),
+        "n": f"{series['n']:,}",
+        "alarm": f"Changed, seen on {series['alarm']}" if series["alarm"] else "No change that can be told",
+        "verdict": "fail" if series["alarm"] else "pass",
     }

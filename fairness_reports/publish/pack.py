@@ -10,14 +10,30 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from charter.rules import questions
 from charter.rules.policy import Policy
-from charter.rules.questions import MEASURES, NOT_SHARES, Gate
-from fairness_reports.audit.measuring.measures import MEASURES as COUNTED
-from fairness_reports.publish.figures import Bar, Dot, bars, dots
-from fairness_reports.publish.figures_in_words import UNKNOWN, between, hundred, number, share, signed
-from fairness_reports.publish.parts import adds, capacities, folds, linked, proxies, responses, services
+from charter.rules.questions import NOT_SHARES, Gate
+from fairness_reports.audit.measuring.measures import MEASURES
+from fairness_reports.publish.figures import Bar, Dot, draw_bars, draw_dots
+from fairness_reports.publish.figures_in_words import (
+    UNKNOWN,
+    say_hundred,
+    say_interval,
+    say_number,
+    say_share,
+    say_signed,
+)
+from fairness_reports.publish.parts import (
+    tabulate_added,
+    tabulate_capacities,
+    tabulate_folds,
+    tabulate_linkage,
+    tabulate_proxies,
+    tabulate_responses,
+    tabulate_services,
+)
 
-__all__ = ["ANSWERS", "FEWEST", "Pack", "few", "gate_table", "render", "shown"]
+__all__ = ["ANSWERS", "FEWEST", "Pack", "hide_small", "is_small", "render_pack", "tabulate_gate"]
 
 ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
 VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Too little data to tell"}
@@ -29,7 +45,7 @@ MODELS = {
     "logistic": "Logistic regression",
     "lightgbm": "LightGBM",
 }
-_TITLES = {name: measure.title for name, measure in COUNTED.items()} | {
+_TITLES = {name: measure.title for name, measure in MEASURES.items()} | {
     "observed_over_expected": "Needs recorded per need expected",
     "lead_days": "Days of warning before the need",
     "recall_of_independent": "Share listed among those with an independent sign of need",
@@ -70,13 +86,13 @@ class Pack:
     dependence: str = ""
 
 
-def render(pack: Pack) -> str:
+def render_pack(pack: Pack) -> str:
     """Return the board pack as one HTML page without any outside reference."""
     environment = Environment(
         loader=PackageLoader("fairness_reports.publish"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
-    rows = [shown(row) for row in pack.findings["findings"]]
+    rows = [hide_small(row) for row in pack.findings["findings"]]
     names = {feature["name"]: feature["title"] for feature in pack.definition["features"]}
     verdicts = {verdict.get("finding"): verdict for verdict in pack.decision["verdicts"]}
     weights = [row for row in rows if row["measure"] == "contribution_weight" and row["group"] is None]
@@ -96,34 +112,44 @@ def render(pack: Pack) -> str:
         policy=pack.policy,
         decision=pack.decision,
         answer=ANSWERS[pack.decision["decision"]],
-        gates=[gate_table(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
+        gates=[tabulate_gate(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
         recommendation=pack.metrics["recommendation"]["sentence"],
-        precision_figure=_precision(pack),
-        performance=_performance(pack),
-        components=_components(rows),
-        characteristics=[_characteristic(name, pack, rows, verdicts) for name in pack.policy.characteristics],
-        independent=_independent(pack, rows, verdicts),
-        seen=[_seen(pack.policy.characteristic_titles[name], _of(rows, "seen", name)) for name in _known(rows, pack)],
-        weights=_weights("weights", "What moves the scores most", weights[:_TOP], names) if weights else "",
-        by_service=_weights("by-service", "What moves the scores, by service", by_service, spoken) if weights else "",
+        precision_figure=_draw_precision(pack),
+        performance=_tabulate_performance(pack),
+        components=_tabulate_components(rows),
+        characteristics=[_describe_characteristic(name, pack, rows, verdicts) for name in pack.policy.characteristics],
+        independent=_describe_independent(pack, rows, verdicts),
+        seen=[
+            _tabulate_sight(pack.policy.characteristic_titles[name], _select_rows(rows, "seen", name))
+            for name in _list_characteristics(rows, pack)
+        ],
+        weights=_draw_weights("weights", "What moves the scores most", weights[:_TOP], names) if weights else "",
+        by_service=_draw_weights("by-service", "What moves the scores, by service", by_service, spoken)
+        if weights
+        else "",
         sampled=f"{weights[0]['n']:,}" if weights else "",
-        folds=folds(rows, weights[:_TOP], names),
+        folds=tabulate_folds(rows, weights[:_TOP], names),
         dependence=pack.dependence,
         beeswarm=pack.beeswarm,
         beeswarm_alt="Dots for the pieces of data that move scores most; the table of leans says the same in numbers.",
         leans=[
-            _leans(f"{pack.policy.characteristic_titles[name]}{part}", _of(rows, measure, name), top, titles)
-            for name in (_known(rows, pack) if weights else ())
+            _tabulate_leans(
+                f"{pack.policy.characteristic_titles[name]}{part}", _select_rows(rows, measure, name), top, titles
+            )
+            for name in (_list_characteristics(rows, pack) if weights else ())
             for part, measure, top, titles in (
                 ("", "contribution_lean", weights[:_TOP], names),
                 (", service by service", "service_contribution_lean", by_service, spoken),
             )
         ],
-        proxies=proxies(rows, names, pack.policy.characteristic_titles),
-        services=services(rows),
-        adds=adds(rows),
-        linked=linked(rows, pack.policy.characteristic_titles),
-        responses=[responses(rows, name, pack.policy.characteristic_titles[name]) for name in _known(rows, pack)],
+        proxies=tabulate_proxies(rows, names, pack.policy.characteristic_titles),
+        services=tabulate_services(rows),
+        adds=tabulate_added(rows),
+        linked=tabulate_linkage(rows, pack.policy.characteristic_titles),
+        responses=[
+            tabulate_responses(rows, name, pack.policy.characteristic_titles[name])
+            for name in _list_characteristics(rows, pack)
+        ],
         ages=pack.policy.ages_of(pack.findings["programme"]),
         cohort=pack.definition["cohort"]["title"],
         outcome=pack.definition["outcome"]["title"],
@@ -137,11 +163,11 @@ def render(pack: Pack) -> str:
             for feature in pack.definition["features"]
         ],
         resamples=f"{pack.resamples:,}",
-        facts=_facts(pack),
+        facts=_list_facts(pack),
     )
 
 
-def few(row: Mapping[str, Any]) -> bool:
+def is_small(row: Mapping[str, Any]) -> bool:
     """Whether a finding compares groups, and either side rests on fewer than FEWEST households."""
     if row["group"] is None:
         return False
@@ -149,9 +175,9 @@ def few(row: Mapping[str, Any]) -> bool:
     return any((side["n"] if side.get("clusters") is None else side["clusters"]) < FEWEST for side in sides)
 
 
-def shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def hide_small(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a finding as it may be shown: without any figure where there are too few households."""
-    if not few(row):
+    if not is_small(row):
         return row
     hidden = dict.fromkeys(
         ("estimate", "interval", "difference", "difference_interval", "ratio", "ratio_interval"), None
@@ -160,10 +186,12 @@ def shown(row: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**row, **hidden, "rest": rest}
 
 
-def gate_table(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def tabulate_gate(
+    gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     """Return one gate's question with its answer for every group, in words."""
     by_id = {row["id"]: row for row in rows}
-    say = number if gate.measure in NOT_SHARES else share
+    say = say_number if gate.measure in NOT_SHARES else say_share
     mine = [verdict for verdict in verdicts if verdict["gate"] == gate.id]
     table = []
     for verdict in mine:
@@ -178,12 +206,12 @@ def gate_table(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence
                 "waiver": verdict.get("waiver"),
                 "estimate": say(row["estimate"]),
                 "rest": say(row["rest"]["estimate"]),
-                "value": number(row[gate.statistic]),
-                "interval": between(row[f"{gate.statistic}_interval"], number),
+                "value": say_number(row[gate.statistic]),
+                "interval": say_interval(row[f"{gate.statistic}_interval"], say_number),
                 "clusters": f"{row['clusters']:,}" if row["clusters"] >= FEWEST else f"under {FEWEST}",
             }
         )
-    said = [verdict["sentence"] for verdict in mine if verdict["verdict"] == "fail" or verdict["finding"] is None]
+    sentences = [verdict["sentence"] for verdict in mine if verdict["verdict"] == "fail" or verdict["finding"] is None]
     return {
         "question": gate.question,
         "harm": gate.harm,
@@ -191,31 +219,31 @@ def gate_table(gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence
         "limit": f"{gate.limit:g}",
         "bound": say(gate.bound),
         "bound_words": "and nobody's figure below" if gate.at_least else "and nobody's figure above",
-        "measure": MEASURES[gate.measure].capitalize(),
+        "measure": questions.MEASURES[gate.measure].capitalize(),
         "rows": table,
-        "lines": said,
+        "lines": sentences,
     }
 
 
-def _figure_of(metrics: Mapping[str, Any], model: str, measure: str) -> Mapping[str, Any] | None:
+def _find_figure(metrics: Mapping[str, Any], model: str, measure: str) -> Mapping[str, Any] | None:
     for figure in metrics["figures"]:
         whole = figure["part"] == "all" and figure["against"] is None and figure["period"] == "selection"
         if whole and figure["model"] == model and figure["measure"] == measure:
-            found: Mapping[str, Any] = figure
-            return found
+            match: Mapping[str, Any] = figure
+            return match
     return None
 
 
-def _precision(pack: Pack) -> Markup | str:
+def _draw_precision(pack: Pack) -> Markup | str:
     rows = []
     for model in pack.metrics["models"]:
-        figure = _figure_of(pack.metrics, model, "precision")
+        figure = _find_figure(pack.metrics, model, "precision")
         if figure is None or figure["estimate"] is None:
             continue
         ends = None if figure["low"] is None else (figure["low"], figure["high"])
         rows.append(Bar(MODELS.get(model, model), figure["estimate"], ends, strong=model == pack.findings["model"]))
     return (
-        bars(
+        draw_bars(
             "precision",
             "Precision at capacity by model",
             rows,
@@ -227,23 +255,23 @@ def _precision(pack: Pack) -> Markup | str:
     )
 
 
-def _performance(pack: Pack) -> dict[str, Any]:
+def _tabulate_performance(pack: Pack) -> dict[str, Any]:
     rows = []
     for model in pack.metrics["models"]:
         cells = []
         for measure, _, percent in _PERFORMANCE:
-            figure = _figure_of(pack.metrics, model, measure)
+            figure = _find_figure(pack.metrics, model, measure)
             if figure is None or figure["estimate"] is None:
                 cells.append(UNKNOWN)
                 continue
-            say = hundred if percent else number
+            say = say_hundred if percent else say_number
             ends = "" if figure["low"] is None else f" ({say(figure['low'])} to {say(figure['high'])})"
             cells.append(f"{say(figure['estimate'])}{ends}")
         rows.append({"model": MODELS.get(model, model), "audited": model == pack.findings["model"], "cells": cells})
     return {"columns": [title for _, title, _ in _PERFORMANCE], "rows": rows}
 
 
-def _components(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+def _tabulate_components(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     table = []
     for rate in rows:
         if rate["measure"] != "base_rate" or rate["group"] is not None or rate["component"] is None:
@@ -259,25 +287,25 @@ def _components(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         table.append(
             {
                 "name": str(rate["component"]).replace(".", ": ").replace("_", " "),
-                "rate": share(rate["estimate"]),
-                "rate_interval": between(rate["interval"], share),
-                "recall": share(recall["estimate"]),
-                "recall_interval": between(recall["interval"], share),
+                "rate": say_share(rate["estimate"]),
+                "rate_interval": say_interval(rate["interval"], say_share),
+                "recall": say_share(recall["estimate"]),
+                "recall_interval": say_interval(recall["interval"], say_share),
             }
         )
     return table
 
 
-def _of(rows: Iterable[Mapping[str, Any]], measure: str, characteristic: str) -> list[Mapping[str, Any]]:
+def _select_rows(rows: Iterable[Mapping[str, Any]], measure: str, characteristic: str) -> list[Mapping[str, Any]]:
     return [row for row in rows if row["measure"] == measure and row["characteristic"] == characteristic]
 
 
-def _known(rows: Sequence[Mapping[str, Any]], pack: Pack) -> list[str]:
+def _list_characteristics(rows: Sequence[Mapping[str, Any]], pack: Pack) -> list[str]:
     there = {row["characteristic"] for row in rows}
     return [name for name in pack.policy.characteristics if name in there]
 
 
-def _dots(
+def _draw_ratios(
     identity: str,
     title: str,
     axis: str,
@@ -285,7 +313,7 @@ def _dots(
     verdicts: Mapping[Any, Mapping[str, Any]],
     limit: float | None,
 ) -> Markup:
-    drawn = [
+    ratios = [
         Dot(
             row["group"],
             row["ratio"],
@@ -296,22 +324,24 @@ def _dots(
         )
         for row in rows
     ]
-    return dots(identity, title, drawn, limit=limit, low=0.1, high=10.0, axis=f"{axis} (1: alike)")
+    return draw_dots(identity, title, ratios, limit=limit, low=0.1, high=10.0, axis=f"{axis} (1: alike)")
 
 
-def _characteristic(
+def _describe_characteristic(
     name: str, pack: Pack, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, Mapping[str, Any]]
 ) -> dict[str, Any]:
     figures = []
     for measure, title, axis in _SHOWN:
-        chosen = [row for row in _of(rows, measure, name) if row["component"] is None and row["at"] == AT_CAPACITY]
+        chosen = [
+            row for row in _select_rows(rows, measure, name) if row["component"] is None and row["at"] == AT_CAPACITY
+        ]
         if not chosen:
             continue
-        gate = _gate_of(pack.policy, measure, name)
-        svg = _dots(f"{name}-{measure}", title, axis, chosen, verdicts, gate.limit if gate else None)
-        figures.append({"title": title, "svg": svg, "caption": _key(gate)})
-    listed = [
-        _row(row)
+        gate = _find_gate(pack.policy, measure, name)
+        svg = _draw_ratios(f"{name}-{measure}", title, axis, chosen, verdicts, gate.limit if gate else None)
+        figures.append({"title": title, "svg": svg, "caption": _say_key(gate)})
+    table = [
+        _tabulate_row(row)
         for row in rows
         if row["characteristic"] == name and row["measure"] in _TITLES and row["component"] is None
     ]
@@ -319,19 +349,19 @@ def _characteristic(
         "id": name,
         "title": pack.policy.characteristic_titles[name],
         "figures": figures,
-        "capacities": capacities(rows, name),
-        "rows": listed,
+        "capacities": tabulate_capacities(rows, name),
+        "rows": table,
     }
 
 
-def _gate_of(policy: Policy, measure: str, characteristic: str) -> Gate | None:
+def _find_gate(policy: Policy, measure: str, characteristic: str) -> Gate | None:
     for gate in policy.asked("test"):
         if (gate.measure, gate.characteristic) == (measure, characteristic):
             return gate
     return None
 
 
-def _key(gate: Gate | None) -> str:
+def _say_key(gate: Gate | None) -> str:
     if gate is None:
         return "Dots with 95 % intervals; the charter sets no limit on this measure."
     return (
@@ -340,9 +370,9 @@ def _key(gate: Gate | None) -> str:
     )
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, str]:
+def _tabulate_row(row: Mapping[str, Any]) -> dict[str, str]:
     plain = row["measure"] in {"observed_over_expected", "lead_days", "recorded_per_independent"}
-    say = number if plain else share
+    say = say_number if plain else say_share
     rest = row["rest"]["estimate"]
     gap = row["difference"]
     difference = UNKNOWN if gap is None else f"{gap:+.2f}" if plain else f"{100 * gap:+.1f} points"
@@ -350,36 +380,36 @@ def _row(row: Mapping[str, Any]) -> dict[str, str]:
         "measure": _TITLES[row["measure"]],
         "group": row["group"],
         "estimate": say(row["estimate"]),
-        "interval": between(row["interval"], say),
+        "interval": say_interval(row["interval"], say),
         "rest": say(rest),
         "difference": difference,
-        "ratio": number(row["ratio"]),
-        "ratio_interval": between(row["ratio_interval"], number),
-        "n": f"{row['n']:,}" if not few(row) else "too few",
+        "ratio": say_number(row["ratio"]),
+        "ratio_interval": say_interval(row["ratio_interval"], say_number),
+        "n": f"{row['n']:,}" if not is_small(row) else "too few",
     }
 
 
-def _independent(
+def _describe_independent(
     pack: Pack, rows: Sequence[Mapping[str, Any]], verdicts: Mapping[Any, Mapping[str, Any]]
 ) -> dict[str, Any] | None:
     figures = []
     for name in pack.policy.characteristics:
-        chosen = _of(rows, "recorded_per_independent", name)
+        chosen = _select_rows(rows, "recorded_per_independent", name)
         if not chosen:
             continue
         by = pack.policy.characteristic_titles[name].lower()
         title = f"Needs recorded for each independent sign of need: by {by}"
-        gate = _gate_of(pack.policy, "recorded_per_independent", name)
+        gate = _find_gate(pack.policy, "recorded_per_independent", name)
         limit = gate.limit if gate else None
-        svg = _dots(f"{name}-independent", title, "Ratio of the needs recorded", chosen, verdicts, limit)
-        figures.append({"title": title, "svg": svg, "caption": _key(gate)})
+        svg = _draw_ratios(f"{name}-independent", title, "Ratio of the needs recorded", chosen, verdicts, limit)
+        figures.append({"title": title, "svg": svg, "caption": _say_key(gate)})
     if not figures:
         return None
     signal = (pack.policy.independent_outcome or "").replace(".", ": ").replace("_", " ")
     return {"signal": signal, "figures": figures}
 
 
-def _seen(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _tabulate_sight(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     groups = list(dict.fromkeys(row["group"] for row in rows))
     by = {(row["component"], row["group"]): row["estimate"] for row in rows}
     services = list(dict.fromkeys(row["component"] for row in rows))
@@ -389,19 +419,21 @@ def _seen(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "rows": [
             {
                 "service": str(service).replace("_", " ").capitalize(),
-                "cells": [share(by.get((service, group))) for group in groups],
+                "cells": [say_share(by.get((service, group))) for group in groups],
             }
             for service in services
         ],
     }
 
 
-def _weights(identity: str, title: str, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Markup:
-    drawn = [Bar(_short(names.get(row["component"], row["component"])), row["estimate"], strong=True) for row in rows]
-    return bars(identity, title, drawn, axis="Mean absolute contribution", label=440)
+def _draw_weights(identity: str, title: str, rows: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Markup:
+    weight_bars = [
+        Bar(_shorten_title(names.get(row["component"], row["component"])), row["estimate"], strong=True) for row in rows
+    ]
+    return draw_bars(identity, title, weight_bars, axis="Mean absolute contribution", label=440)
 
 
-def _leans(
+def _tabulate_leans(
     title: str, rows: Sequence[Mapping[str, Any]], top: Sequence[Mapping[str, Any]], names: Mapping[str, str]
 ) -> dict[str, Any]:
     groups = list(dict.fromkeys(row["group"] for row in rows))
@@ -411,15 +443,15 @@ def _leans(
         "groups": groups,
         "rows": [
             {
-                "feature": names.get(one["component"], one["component"]),
-                "cells": [signed(by.get((one["component"], group))) for group in groups],
+                "feature": names.get(feature_row["component"], feature_row["component"]),
+                "cells": [say_signed(by.get((feature_row["component"], group))) for group in groups],
             }
-            for one in top
+            for feature_row in top
         ],
     }
 
 
-def _facts(pack: Pack) -> list[tuple[str, str]]:
+def _list_facts(pack: Pack) -> list[tuple[str, str]]:
     period = pack.findings["period"]
     return [
         ("As-of dates", f"{period['dates']}, {period['first']} to {period['last']}"),
@@ -431,5 +463,5 @@ def _facts(pack: Pack) -> list[tuple[str, str]]:
     ]
 
 
-def _short(text: str) -> str:
+def _shorten_title(text: str) -> str:
     return text if len(text) <= 62 else text[:61].rstrip() + "…"

@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fairness_reports.audit.explaining.linkage_error import MEASURES as LINKED
+from fairness_reports.audit.explaining.linkage_error import LINKAGE_MEASURES
 from fairness_reports.audit.explaining.minimisation import ADDED
 from fairness_reports.audit.explaining.proxies import TOGETHER
-from fairness_reports.publish.figures_in_words import UNKNOWN, between, number, share
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
 
-__all__ = ["adds", "capacities", "folds", "linked", "proxies", "responses", "services"]
+__all__ = [
+    "tabulate_added",
+    "tabulate_capacities",
+    "tabulate_folds",
+    "tabulate_linkage",
+    "tabulate_proxies",
+    "tabulate_responses",
+    "tabulate_services",
+]
 
 Row = Mapping[str, Any]
 
 _TELLING = 3
 
 
-def capacities(rows: Sequence[Row], characteristic: str) -> dict[str, Any]:
+def tabulate_capacities(rows: Sequence[Row], characteristic: str) -> dict[str, Any]:
     """Return by group the ratio of the share reached at each capacity, and the area under the curve."""
     chosen = [
         row
@@ -36,16 +44,16 @@ def capacities(rows: Sequence[Row], characteristic: str) -> dict[str, Any]:
         "rows": [
             {
                 "group": group,
-                "cells": [ratio(by.get((at, group))) for at in ats],
-                "auc": number(areas[group]["estimate"]) if group in areas else UNKNOWN,
-                "auc_interval": between(areas[group]["interval"], number) if group in areas else UNKNOWN,
+                "cells": [say_ratio(by.get((at, group))) for at in ats],
+                "auc": say_number(areas[group]["estimate"]) if group in areas else UNKNOWN,
+                "auc_interval": say_interval(areas[group]["interval"], say_number) if group in areas else UNKNOWN,
             }
             for group in groups
         ],
     }
 
 
-def folds(rows: Sequence[Row], top: Sequence[Row], names: Mapping[str, str]) -> dict[str, Any] | None:
+def tabulate_folds(rows: Sequence[Row], top: Sequence[Row], names: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the weight of the features of `top` as each fold learned it, and how far each fold's order agrees."""
     weights = {(row["at"], row["component"]): row["estimate"] for row in rows if row["measure"] == "fold_weight"}
     agreed = {row["at"]: row["estimate"] for row in rows if row["measure"] == "fold_agreement"}
@@ -53,63 +61,68 @@ def folds(rows: Sequence[Row], top: Sequence[Row], names: Mapping[str, str]) -> 
         return None
     return {
         "columns": [at.removeprefix("fold ") for at in agreed],
-        "agreed": [number(value) for value in agreed.values()],
+        "agreed": [say_number(value) for value in agreed.values()],
         "rows": [
             {
-                "feature": names.get(one["component"], one["component"]),
-                "cells": [number(weights.get((at, one["component"]))) for at in agreed] + [number(one["estimate"])],
+                "feature": names.get(feature_row["component"], feature_row["component"]),
+                "cells": [say_number(weights.get((at, feature_row["component"]))) for at in agreed]
+                + [say_number(feature_row["estimate"])],
             }
-            for one in top
+            for feature_row in top
         ],
     }
 
 
-def ratio(row: Row | None) -> str:
+def say_ratio(row: Row | None) -> str:
     """Return a finding's ratio with its interval."""
     if row is None or row["ratio"] is None:
         return UNKNOWN
-    return f"{number(row['ratio'])} ({between(row['ratio_interval'], number)})"
+    return f"{say_number(row['ratio'])} ({say_interval(row['ratio_interval'], say_number)})"
 
 
-def linked(rows: Sequence[Row], titles: Mapping[str, str]) -> list[dict[str, Any]]:
+def tabulate_linkage(rows: Sequence[Row], titles: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return everyone and each group with the share of links that are right, of those found, and how many people."""
     by = {(row["characteristic"], row["group"], row["measure"]): row for row in rows}
-    groups = list(dict.fromkeys((row["characteristic"], row["group"]) for row in rows if row["measure"] == LINKED[0]))
+    groups = list(
+        dict.fromkeys((row["characteristic"], row["group"]) for row in rows if row["measure"] == LINKAGE_MEASURES[0])
+    )
     return [
         {
             "group": "Everyone" if name is None else f"{titles[name]}: {group}",
-            "cells": [share(by[name, group, measure]["estimate"]) for measure in LINKED],
-            "recall_interval": between(by[name, group, LINKED[1]]["interval"], share),
-            "people": f"{by[name, group, LINKED[1]]['n']:,}",
+            "cells": [say_share(by[name, group, measure]["estimate"]) for measure in LINKAGE_MEASURES],
+            "recall_interval": say_interval(by[name, group, LINKAGE_MEASURES[1]]["interval"], say_share),
+            "people": f"{by[name, group, LINKAGE_MEASURES[1]]['n']:,}",
         }
         for name, group in groups
     ]
 
 
-def proxies(rows: Sequence[Row], names: Mapping[str, str], titles: Mapping[str, str]) -> list[dict[str, str]]:
+def tabulate_proxies(rows: Sequence[Row], names: Mapping[str, str], titles: Mapping[str, str]) -> list[dict[str, str]]:
     """Return by group how well all data together tells it apart, and the most telling pieces alone."""
-    found: dict[tuple[str, str], list[Row]] = {}
+    by_group: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         if row["measure"] == "proxy_auc":
-            found.setdefault((row["characteristic"], row["group"]), []).append(row)
+            by_group.setdefault((row["characteristic"], row["group"]), []).append(row)
     table = []
-    for (characteristic, group), mine in found.items():
+    for (characteristic, group), mine in by_group.items():
         together = next(row for row in mine if row["component"] == TOGETHER)
         alone = [row for row in mine if row["component"] != TOGETHER and row["estimate"] is not None]
         alone.sort(key=lambda row: -abs(row["estimate"] - 0.5))
-        told = "; ".join(f"{names.get(row['component'], row['component'])} {_area(row)}" for row in alone[:_TELLING])
+        pieces = "; ".join(
+            f"{names.get(row['component'], row['component'])} {_say_area(row)}" for row in alone[:_TELLING]
+        )
         table.append(
             {
                 "group": f"{titles[characteristic]}: {group}",
-                "together": _area(together),
-                "alone": told,
-                "gap": _gap(rows, characteristic, group, names),
+                "together": _say_area(together),
+                "alone": pieces,
+                "gap": _say_gap(rows, characteristic, group, names),
             }
         )
     return table
 
 
-def _gap(rows: Sequence[Row], characteristic: str, group: str, names: Mapping[str, str]) -> str:
+def _say_gap(rows: Sequence[Row], characteristic: str, group: str, names: Mapping[str, str]) -> str:
     """Return the gap of a group's mean score in log-odds, and the pieces of data that make most of it."""
     mine = [
         row
@@ -121,22 +134,22 @@ def _gap(rows: Sequence[Row], characteristic: str, group: str, names: Mapping[st
     if whole is None:
         return UNKNOWN
     parts = sorted((row for row in mine if row is not whole), key=lambda row: -abs(row["difference"]))
-    told = "; ".join(f"{names.get(row['component'], row['component'])} {row['difference']:+.2f}" for row in parts[:3])
-    return f"{whole['difference']:+.2f} ({between(whole['difference_interval'], number)}): {told}"
+    pieces = "; ".join(f"{names.get(row['component'], row['component'])} {row['difference']:+.2f}" for row in parts[:3])
+    return f"{whole['difference']:+.2f} ({say_interval(whole['difference_interval'], say_number)}): {pieces}"
 
 
-def _area(row: Row) -> str:
-    return f"{number(row['estimate'])} ({between(row['interval'], number)})"
+def _say_area(row: Row) -> str:
+    return f"{say_number(row['estimate'])} ({say_interval(row['interval'], say_number)})"
 
 
-def services(rows: Sequence[Row]) -> list[dict[str, str]]:
+def tabulate_services(rows: Sequence[Row]) -> list[dict[str, str]]:
     """Return the newest dates' list as it is, and without each service's data; the least loss first."""
-    found: dict[str, dict[str, Row]] = {}
+    lists: dict[str, dict[str, Row]] = {}
     for row in rows:
         if row["at"].startswith("capacity, newest") and row["group"] is None:
-            found.setdefault(row["at"], {})[row["measure"]] = row
+            lists.setdefault(row["at"], {})[row["measure"]] = row
     table = []
-    for at, both in found.items():
+    for at, both in lists.items():
         _, _, without = at.partition("without ")
         name = without.replace("_", " ").capitalize() if without else "Nothing left out"
         note = both["precision"].get("note", "")
@@ -144,42 +157,42 @@ def services(rows: Sequence[Row]) -> list[dict[str, str]]:
             {
                 "name": name,
                 "intrudes": note.removeprefix("intrusiveness ").removesuffix(" of 5") or UNKNOWN,
-                "precision": share(both["precision"]["estimate"]),
-                "precision_interval": between(both["precision"]["interval"], share),
-                "recall": share(both["recall"]["estimate"]),
-                "recall_interval": between(both["recall"]["interval"], share),
+                "precision": say_share(both["precision"]["estimate"]),
+                "precision_interval": say_interval(both["precision"]["interval"], say_share),
+                "recall": say_share(both["recall"]["estimate"]),
+                "recall_interval": say_interval(both["recall"]["interval"], say_share),
             }
         )
     return table
 
 
-def adds(rows: Sequence[Row]) -> list[dict[str, str]]:
+def tabulate_added(rows: Sequence[Row]) -> list[dict[str, str]]:
     """Return what each service's data adds when the model is trained without it; the most intrusive first."""
-    found = [row for row in rows if row["measure"] == ADDED]
-    found.sort(key=lambda row: (-_intrudes(row), row["component"]))
+    additions = [row for row in rows if row["measure"] == ADDED]
+    additions.sort(key=lambda row: (-_read_intrusiveness(row), row["component"]))
     return [
         {
             "name": str(row["component"]).replace("_", " ").capitalize(),
-            "intrudes": str(_intrudes(row) or UNKNOWN),
-            "adds": _more(row["estimate"]),
-            "interval": between(row["interval"], _more),
+            "intrudes": str(_read_intrusiveness(row) or UNKNOWN),
+            "adds": _say_more(row["estimate"]),
+            "interval": say_interval(row["interval"], _say_more),
             "shown": "yes" if row["interval"] and (row["interval"][0] or 0) > 0 else "cannot be shown",
         }
-        for row in found
+        for row in additions
     ]
 
 
-def _intrudes(row: Row) -> int:
-    told = str(row.get("note", "")).removeprefix("intrusiveness ").removesuffix(" of 5")
-    return int(told) if told.isdigit() else 0
+def _read_intrusiveness(row: Row) -> int:
+    words = str(row.get("note", "")).removeprefix("intrusiveness ").removesuffix(" of 5")
+    return int(words) if words.isdigit() else 0
 
 
-def _more(value: float | None) -> str:
+def _say_more(value: float | None) -> str:
     """Return a difference of shares as more, or fewer, of 100."""
     return UNKNOWN if value is None else f"{100 * value:+.1f}"
 
 
-def responses(rows: Sequence[Row], characteristic: str, title: str) -> dict[str, Any]:
+def tabulate_responses(rows: Sequence[Row], characteristic: str, title: str) -> dict[str, Any]:
     """Return by group the share reached beside everyone else, with and without what services did."""
     chosen = [
         row
@@ -193,6 +206,7 @@ def responses(rows: Sequence[Row], characteristic: str, title: str) -> dict[str,
     return {
         "title": title,
         "rows": [
-            {"group": group, "before": ratio(row), "after": ratio(after.get(group))} for group, row in before.items()
+            {"group": group, "before": say_ratio(row), "after": say_ratio(after.get(group))}
+            for group, row in before.items()
         ],
     }

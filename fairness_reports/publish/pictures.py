@@ -16,7 +16,7 @@ from fairness_reports.audit.explaining.explanations import Explained
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["beeswarm", "dependence"]
+__all__ = ["draw_beeswarm", "draw_dependence"]
 
 _SHOWN = 12
 _PANELS = 6
@@ -25,7 +25,7 @@ _ACROSS = 3
 Floats = NDArray[np.floating]
 
 
-def beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
+def draw_beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
     """Return a beeswarm of the uniform sample's SHAP values as a PNG data address.
 
     The features with the largest mean absolute value are shown, the largest on top; a dot's shade is the feature's
@@ -42,26 +42,33 @@ def beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
     figure, axes = plt.subplots(figsize=(10, 0.42 * len(order) + 1.1), dpi=110)
     try:
         for place, column in enumerate(order):
-            shades = _shade(data[:, column])
-            height = -place + _spread(values[:, column], rng)
-            seen = ~np.isnan(shades)
+            shades = _rank_shades(data[:, column])
+            height = -place + _spread_dots(values[:, column], rng)
+            visible = ~np.isnan(shades)
             axes.scatter(
-                values[seen, column], height[seen], c=shades[seen], cmap="viridis_r", vmin=0, vmax=1, s=9, linewidths=0
+                values[visible, column],
+                height[visible],
+                c=shades[visible],
+                cmap="viridis_r",
+                vmin=0,
+                vmax=1,
+                s=9,
+                linewidths=0,
             )
             axes.scatter(
-                values[~seen, column], height[~seen], facecolors="none", edgecolors="#6f777b", s=9, linewidths=0.6
+                values[~visible, column], height[~visible], facecolors="none", edgecolors="#6f777b", s=9, linewidths=0.6
             )
         axes.axvline(0, color="#0b0c0c", linewidth=0.8)
-        axes.set_yticks([-place for place in range(len(order))], [_short(titles[column]) for column in order])
+        axes.set_yticks([-place for place in range(len(order))], [_shorten_title(titles[column]) for column in order])
         axes.set_xlabel("Contribution; right: up the list")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
-        return _png(figure)
+        return _encode_png(figure)
     finally:
         plt.close(figure)
 
 
-def dependence(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
+def draw_dependence(explained: Explained, titles: Sequence[str], seed: int = 7) -> str:
     """Return the uniform sample's SHAP values against the feature's values as a PNG data address.
 
     One panel for each of the features with the largest mean absolute value. Values that repeat are spread a little;
@@ -84,43 +91,43 @@ def dependence(explained: Explained, titles: Sequence[str], seed: int = 7) -> st
         for axes in grid.flat[len(order) :]:
             axes.remove()
         for axes, column in zip(grid.flat, order, strict=False):
-            seen = ~np.isnan(data[:, column])
-            across = data[seen, column]
+            visible = ~np.isnan(data[:, column])
+            across = data[visible, column]
             low, high = np.percentile(across, [1, 99]) if len(across) else (0.0, 1.0)
             width = float(high - low) or 1.0
             place = np.clip(across, low, high) + rng.uniform(-0.012, 0.012, len(across)) * width
-            axes.scatter(place, values[seen, column], s=7, alpha=0.45, color="#1d70b8", linewidths=0)
-            aside = low - 0.12 * width + rng.uniform(-0.012, 0.012, int((~seen).sum())) * width
-            axes.scatter(aside, values[~seen, column], s=9, facecolors="none", edgecolors="#6f777b", linewidths=0.6)
+            axes.scatter(place, values[visible, column], s=7, alpha=0.45, color="#1d70b8", linewidths=0)
+            aside = low - 0.12 * width + rng.uniform(-0.012, 0.012, int((~visible).sum())) * width
+            axes.scatter(aside, values[~visible, column], s=9, facecolors="none", edgecolors="#6f777b", linewidths=0.6)
             axes.axhline(0, color="#0b0c0c", linewidth=0.8)
             axes.set_xlabel(textwrap.fill(titles[column], 42), fontsize=9)
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(labelsize=8)
         for axes in grid[:, 0]:
             axes.set_ylabel("Contribution", fontsize=9)
-        return _png(figure)
+        return _encode_png(figure)
     finally:
         plt.close(figure)
 
 
-def _png(figure: Figure) -> str:
+def _encode_png(figure: Figure) -> str:
     figure.tight_layout()
-    held = io.BytesIO()
+    buffer = io.BytesIO()
     # Without the software's name the same values make the same bytes.
-    figure.savefig(held, format="png", metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(held.getvalue()).decode()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def _shade(values: Floats) -> Floats:
+def _rank_shades(values: Floats) -> Floats:
     """Rank values from 0 to 1; NaN stays NaN."""
-    seen = values[~np.isnan(values)]
-    if not len(seen):
+    present = values[~np.isnan(values)]
+    if not len(present):
         return np.full(len(values), np.nan)
-    places = np.searchsorted(np.sort(seen), values, side="right") / len(seen)
+    places = np.searchsorted(np.sort(present), values, side="right") / len(present)
     return np.where(np.isnan(values), np.nan, places)
 
 
-def _spread(values: Floats, rng: np.random.Generator) -> Floats:
+def _spread_dots(values: Floats, rng: np.random.Generator) -> Floats:
     """Spread dots that lie close together up and down, wider where there are more of them."""
     span = float(np.ptp(values)) or 1.0
     cell = np.floor((values - values.min()) / span * 60).astype(int)
@@ -128,5 +135,5 @@ def _spread(values: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(rng.uniform(-0.4, 0.4, len(values)) * np.sqrt(crowd))
 
 
-def _short(text: str) -> str:
+def _shorten_title(text: str) -> str:
     return text if len(text) <= 60 else text[:59].rstrip() + "…"

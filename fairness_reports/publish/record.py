@@ -16,15 +16,15 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
-from fairness_reports.publish.figures_in_words import between, number, share
-from fairness_reports.publish.pack import AT_CAPACITY, MODELS, few
+from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
+from fairness_reports.publish.pack import AT_CAPACITY, MODELS, is_small
 
-__all__ = ["publish"]
+__all__ = ["publish_record"]
 
 PROMPT = "[To be written by the council]"
 
 
-def publish(invocation: Invocation, run: str = "") -> tuple[Path, dict[str, Any]]:
+def publish_record(invocation: Invocation, run: str = "") -> tuple[Path, dict[str, Any]]:
     """Write `record.json` and `record.md` of an audited run to `published/PROGRAMME/`; return folder and record.
 
     Raises DataError where the run has no audit or no decision.
@@ -39,14 +39,14 @@ def publish(invocation: Invocation, run: str = "") -> tuple[Path, dict[str, Any]
     definition = read_json(invocation.workspace.matrix / findings["matrix"] / "definition.json")
     policy = Policy.load(invocation.council.folder / "charter.toml")
     register = Register.load(invocation.council.folder / "register.toml")
-    record = _record(invocation, policy, register, definition, findings, decision)
-    made = invocation.workspace.published
-    write_json(made / "record.json", record)
-    write_text(made / "record.md", _markdown(record))
-    return made, record
+    record = _fill_record(invocation, policy, register, definition, findings, decision)
+    target = invocation.workspace.published
+    write_json(target / "record.json", record)
+    write_text(target / "record.md", _write_markdown(record))
+    return target, record
 
 
-def _record(
+def _fill_record(
     invocation: Invocation,
     policy: Policy,
     register: Register,
@@ -100,9 +100,9 @@ def _record(
         "2.4.2.4 Model input": "; ".join(feature["title"] for feature in definition["features"]),
         "2.4.2.5 Model output": "An order.",
         "2.4.2.6 Model architecture": MODELS.get(findings["model"], findings["model"]),
-        "2.4.2.7 Model performance": _performance(findings),
+        "2.4.2.7 Model performance": _say_performance(findings),
         "2.4.3 Development data, sensitive attributes": (
-            f"Never an input: {', '.join(one.title.lower() for one in policy.prohibited_inputs)}."
+            f"Never an input: {', '.join(attribute.title.lower() for attribute in policy.prohibited_inputs)}."
         ),
         "2.4.4 Operational data, legal bases": "; ".join(f"{source.title}: {source.basis}" for source in sources),
         "2.5.1 Impact assessments": PROMPT,
@@ -115,50 +115,51 @@ def _record(
         "snapshot": findings["snapshot"],
         "fields": fields,
         "left_to_write": [name for name, value in fields.items() if value == PROMPT],
-        "groups": _groups(findings),
+        "groups": _tabulate_groups(findings),
         "not_seen": list(findings.get("notes", ())),
     }
 
 
-def _performance(findings: Mapping[str, Any]) -> str:
+def _say_performance(findings: Mapping[str, Any]) -> str:
     whole = {
         row["measure"]: row
         for row in findings["findings"]
         if row["group"] is None and row.get("component") is None and row["at"] == AT_CAPACITY
     }
     return (
-        f"At the teams' capacity, people of the audited ages: precision {_figure(whole['precision'])}, recall"
-        f" {_figure(whole['recall'])}, false positive rate {_figure(whole['false_positive_rate'])}; by group below."
+        f"At the teams' capacity, people of the audited ages: precision {_say_figure(whole['precision'])},"
+        f" recall {_say_figure(whole['recall'])}, false positive rate {_say_figure(whole['false_positive_rate'])};"
+        " by group below."
     )
 
 
-def _figure(row: Mapping[str, Any]) -> str:
-    return f"{share(row['estimate'])} (95 % interval {between(row['interval'], share)})"
+def _say_figure(row: Mapping[str, Any]) -> str:
+    return f"{say_share(row['estimate'])} (95 % interval {say_interval(row['interval'], say_share)})"
 
 
-def _groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _tabulate_groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the groups' figures for publication: none of a group of fewer than ten households."""
     rows = []
     for row in findings["findings"]:
-        shown = row["measure"] in {"recall", "false_positive_rate", "selection_rate"}
-        if not shown or row["group"] is None or row.get("component") is not None or row["at"] != AT_CAPACITY:
+        is_public = row["measure"] in {"recall", "false_positive_rate", "selection_rate"}
+        if not is_public or row["group"] is None or row.get("component") is not None or row["at"] != AT_CAPACITY:
             continue
-        small = few(row)
+        small = is_small(row)
         rows.append(
             {
                 "measure": row["measure"],
                 "characteristic": row["characteristic"],
                 "group": row["group"],
-                "figure": "c" if small else share(row["estimate"]),
-                "interval": "c" if small else between(row["interval"], share),
-                "ratio": "c" if small else number(row["ratio"]),
-                "ratio_interval": "c" if small else between(row["ratio_interval"], number),
+                "figure": "c" if small else say_share(row["estimate"]),
+                "interval": "c" if small else say_interval(row["interval"], say_share),
+                "ratio": "c" if small else say_number(row["ratio"]),
+                "ratio_interval": "c" if small else say_interval(row["ratio_interval"], say_number),
             }
         )
     return rows
 
 
-def _markdown(record: Mapping[str, Any]) -> str:
+def _write_markdown(record: Mapping[str, Any]) -> str:
     lines = [f"# {record['fields']['1.1 Name']}", "", f"Record after {record['standard']}.", ""]
     for name, value in record["fields"].items():
         lines += [f"**{name}**", "", str(value), ""]

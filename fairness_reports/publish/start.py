@@ -31,9 +31,9 @@ from charter.council.register import Register
 from charter.errors import DefinitionError
 from charter.invocation import Invocation
 from charter.rules.tie_break import order, select
-from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppressed
+from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppress_counts
 
-__all__ = ["Point", "points_of", "start"]
+__all__ = ["Point", "read_points", "write_start"]
 
 
 @dataclass(frozen=True)
@@ -45,51 +45,51 @@ class Point:
     points: int
 
 
-def points_of(path: Path, features: Sequence[str]) -> tuple[Point, ...]:
+def read_points(path: Path, features: Sequence[str]) -> tuple[Point, ...]:
     """Read points.toml; raise DefinitionError for a fact that is no feature or points that are not whole."""
     rows = read_toml(path).get("point", [])
-    found = tuple(Point(row["feature"], float(row["at_least"]), row["points"]) for row in rows)
-    for one in found:
-        if one.feature not in features:
+    rules = tuple(Point(row["feature"], float(row["at_least"]), row["points"]) for row in rows)
+    for rule in rules:
+        if rule.feature not in features:
             raise DefinitionError(
-                f"points.toml gives points for {one.feature!r}, which is no feature of the definition.",
+                f"points.toml gives points for {rule.feature!r}, which is no feature of the definition.",
                 "Name one that definition.py has.",
             )
-        if type(one.points) is not int or one.points < 1:
+        if type(rule.points) is not int or rule.points < 1:
             raise DefinitionError(
-                f"points.toml gives {one.points!r} points for {one.feature}.", "Points are whole and at least 1."
+                f"points.toml gives {rule.points!r} points for {rule.feature}.", "Points are whole and at least 1."
             )
-    if not found:
+    if not rules:
         raise DefinitionError("points.toml has no [[point]].", "Add the facts that should count.")
-    return found
+    return rules
 
 
-def start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
+def write_start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
     """Write the single view, points list and need map of `day` from a matrix built for ranking; return their folder."""
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(day)
-    rules = points_of(invocation.programme_folder / "points.toml", matrix.features)
-    points = _points(at, matrix.features, rules)
-    teams = np.array([_team(invocation, code.decode(), day) for code in at.area])
+    rules = read_points(invocation.programme_folder / "points.toml", matrix.features)
+    points = _sum_points(at, matrix.features, rules)
+    teams = np.array([_find_team(invocation, code.decode(), day) for code in at.area])
     capacity = Programme.load(invocation.programme_folder).capacity(invocation.council, day)
     chosen = select(order(at.entity, day, points.astype(np.float64)), teams, capacity) & (points > 0)
     reasons = {feature["name"]: feature["reason"] for feature in matrix.definition["features"]}
-    listed = _listed(at, matrix.features, rules, reasons, points, teams, chosen)
-    need = _need(invocation, at, points)
+    list_rows = _tabulate_listed(at, matrix.features, rules, reasons, points, teams, chosen)
+    need = _tabulate_need(invocation, at, points)
     folder = invocation.workspace.root / "start" / invocation.programme / day.isoformat()
-    write_text(folder / "single_view.csv", _csv(_single_view(invocation, matrix, at, teams)))
-    write_text(folder / "points.csv", _csv(listed))
-    write_text(folder / "need_map.csv", _csv(need))
-    write_text(folder / "start.html", _page(invocation, day, rules, reasons, listed, need, len(at.entity)))
+    write_text(folder / "single_view.csv", _write_csv(_tabulate_single_view(invocation, matrix, at, teams)))
+    write_text(folder / "points.csv", _write_csv(list_rows))
+    write_text(folder / "need_map.csv", _write_csv(need))
+    write_text(folder / "start.html", _write_page(invocation, day, rules, reasons, list_rows, need, len(at.entity)))
     return folder
 
 
-def _team(invocation: Invocation, area: str, day: date) -> str:
+def _find_team(invocation: Invocation, area: str, day: date) -> str:
     team = invocation.council.team_of(area, day)
     return team.id if team else ""
 
 
-def _points(at: MatrixDate, features: Sequence[str], rules: Sequence[Point]) -> NDArray[np.int64]:
+def _sum_points(at: MatrixDate, features: Sequence[str], rules: Sequence[Point]) -> NDArray[np.int64]:
     """Return each row's points; what was not seen gives none."""
     total = np.zeros(len(at.entity), dtype=np.int64)
     for rule in rules:
@@ -98,7 +98,7 @@ def _points(at: MatrixDate, features: Sequence[str], rules: Sequence[Point]) -> 
     return total
 
 
-def _single_view(
+def _tabulate_single_view(
     invocation: Invocation, matrix: Matrix, at: MatrixDate, teams: NDArray[np.str_]
 ) -> list[Mapping[str, str]]:
     """Return a row a household: per service `yes`, `nothing recorded` or `not seen`."""
@@ -107,13 +107,13 @@ def _single_view(
         for service in feature["services"]:
             services.setdefault(service, []).append(index)
     register = Register.load(invocation.council.folder / "register.toml")
-    known = {}
+    by_service = {}
     for service, columns in sorted(services.items()):
         values = np.asarray(at.features[:, columns])
-        seen = ~np.isnan(values).all(axis=1)
+        visible = ~np.isnan(values).all(axis=1)
         recorded = (np.nan_to_num(values) != 0).any(axis=1)
-        known[register.source(service).title] = np.where(
-            recorded, "yes", np.where(seen, "nothing recorded", "not seen")
+        by_service[register.source(service).title] = np.where(
+            recorded, "yes", np.where(visible, "nothing recorded", "not seen")
         )
     return [
         {
@@ -121,13 +121,13 @@ def _single_view(
             "team": str(teams[row]),
             "area": at.area[row].decode(),
             "people": str(at.members[row]),
-            **{title: str(column[row]) for title, column in known.items()},
+            **{title: str(column[row]) for title, column in by_service.items()},
         }
         for row, name in enumerate(at.entity)
     ]
 
 
-def _listed(
+def _tabulate_listed(
     at: MatrixDate,
     features: Sequence[str],
     rules: Sequence[Point],
@@ -137,14 +137,14 @@ def _listed(
     chosen: NDArray[np.bool_],
 ) -> list[Mapping[str, str]]:
     rows = sorted(np.flatnonzero(chosen), key=lambda row: (teams[row], -points[row], at.entity[row]))
-    found: list[Mapping[str, str]] = []
+    list_rows: list[Mapping[str, str]] = []
     for row in rows:
         facts = [
             reasons[rule.feature].format(value=f"{value:g}")
             for rule in rules
             if (value := float(at.features[row, features.index(rule.feature)])) >= rule.at_least
         ]
-        found.append(
+        list_rows.append(
             {
                 "team": str(teams[row]),
                 "household": at.entity[row].decode(),
@@ -152,20 +152,21 @@ def _listed(
                 "because": "; ".join(facts),
             }
         )
-    return found
+    return list_rows
 
 
-def _need(invocation: Invocation, at: MatrixDate, points: NDArray[np.int64]) -> list[Mapping[str, str]]:
+def _tabulate_need(invocation: Invocation, at: MatrixDate, points: NDArray[np.int64]) -> list[Mapping[str, str]]:
     """Return households with points by area; no total is shown beside them."""
     counts = Counter(code.decode() for code in at.area[points > 0])
     areas = {area.code: area for area in invocation.council.areas}
-    shown = suppressed({code: counts.get(code, 0) for code in areas}, total_shown=False)
+    public_counts = suppress_counts({code: counts.get(code, 0) for code in areas}, total_shown=False)
     return [
-        {"ward": area.ward, "area": area.name, "code": code, "households": shown[code]} for code, area in areas.items()
+        {"ward": area.ward, "area": area.name, "code": code, "households": public_counts[code]}
+        for code, area in areas.items()
     ]
 
 
-def _csv(rows: Sequence[Mapping[str, str]]) -> str:
+def _write_csv(rows: Sequence[Mapping[str, str]]) -> str:
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -174,12 +175,12 @@ def _csv(rows: Sequence[Mapping[str, str]]) -> str:
     return text.getvalue()
 
 
-def _page(
+def _write_page(
     invocation: Invocation,
     day: date,
     rules: Sequence[Point],
     reasons: Mapping[str, str],
-    listed: Sequence[Mapping[str, str]],
+    list_rows: Sequence[Mapping[str, str]],
     need: Sequence[Mapping[str, str]],
     households: int,
 ) -> str:
@@ -200,19 +201,19 @@ caption {{ text-align: left; font-weight: bold }} .wide {{ overflow-x: auto }}
 <p>{html.escape(invocation.council.name)}, {day:%d %B %Y}. {households:,} households are in the cohort:
 {html.escape(str(invocation.programme).replace("_", " "))}. Nothing here was learned from data: people agreed on the
 points below, and what was not seen gives none.</p>
-<h2>The points</h2>{_table("Points for plain facts", facts)}
+<h2>The points</h2>{_write_table("Points for plain facts", facts)}
 <h2>The points list</h2>
 <p>Within each team's places. A household is shown by its reference; names are on the casework pages, for those who may
-see them.</p>{_table("Households with most points", listed)}
+see them.</p>{_write_table("Households with most points", list_rows)}
 <h2>The need map</h2>
 <p>Households with at least one point, by area. Counts of 1 to {LARGEST_HIDDEN} are shown as {HIDDEN}.</p>
-{_table("Households with points by area", need)}
+{_write_table("Households with points by area", need)}
 <p>The single view of which services know each household is in <code>single_view.csv</code> beside this page.</p>
 </main></body></html>
 """
 
 
-def _table(caption: str, rows: Sequence[Mapping[str, str]]) -> str:
+def _write_table(caption: str, rows: Sequence[Mapping[str, str]]) -> str:
     if not rows:
         return "<p>None.</p>"
     head = "".join(f'<th scope="col">{html.escape(name.capitalize())}</th>' for name in rows[0])

@@ -18,13 +18,20 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.council.register import Register
-from fairness_reports.audit.measuring.findings import About, measured, whole
+from fairness_reports.audit.measuring.findings import About, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.measuring.units import Units
-from fairness_reports.audit.population.people import People
+from fairness_reports.audit.population.audited_people import People
 
-__all__ = ["CAPACITIES", "DATES", "Contributions", "at_other_capacities", "contributions", "without"]
+__all__ = [
+    "CAPACITIES",
+    "DATES",
+    "Contributions",
+    "measure_other_capacities",
+    "measure_without_data",
+    "predict_contributions",
+]
 
 CAPACITIES = (0.5, 2.0, 4.0)
 """Times the teams' places at which the gaps are measured again."""
@@ -42,7 +49,7 @@ class Contributions:
     features: tuple[str, ...]
 
 
-def contributions(model: Path, matrix: Matrix, people: People) -> Contributions:
+def predict_contributions(model: Path, matrix: Matrix, people: People) -> Contributions:
     """Return LightGBM's own contributions for every scored household of the newest DATES dates."""
     listing = people.listing
     booster = lgb.Booster(model_file=str(model))
@@ -58,7 +65,7 @@ def contributions(model: Path, matrix: Matrix, people: People) -> Contributions:
     return Contributions(rows, np.concatenate(values), tuple(matrix.features))
 
 
-def at_other_capacities(
+def measure_other_capacities(
     people: People, groups: Mapping[str, Grouping], about: About, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return recall, false positive rate and selection rate by group at other capacities."""
@@ -66,18 +73,18 @@ def at_other_capacities(
     rows: list[dict[str, Any]] = []
     for times in CAPACITIES:
         units = Units(people.cluster, people.listing.select(times=times)[people.listed_as], people.label)
-        at = about.where(f"capacity x {times:g}")
-        rows += whole(units, chosen, at, resamples=resamples, seed=seed)
+        at = about.at_selection(f"capacity x {times:g}")
+        rows += measure_everyone(units, chosen, at, resamples=resamples, seed=seed)
         for name, grouping in groups.items():
-            rows += measured(units, grouping, chosen, at.about(name, None), resamples=resamples, seed=seed)
+            rows += measure_groups(units, grouping, chosen, at.of_group(name, None), resamples=resamples, seed=seed)
     return rows
 
 
-def without(
+def measure_without_data(
     people: People,
     definition: Mapping[str, Any],
     register: Register,
-    found: Contributions,
+    rests: Contributions,
     groups: Mapping[str, Grouping],
     about: About,
     resamples: int,
@@ -92,40 +99,44 @@ def without(
     chosen = [MEASURES["precision"], MEASURES["recall"]]
     rows: list[dict[str, Any]] = []
 
-    def made(leave: Callable[[Mapping[str, Any]], bool]) -> Units:
-        return _again(people, found, {one["name"] for one in features if leave(one)})
+    def make_list(leave: Callable[[Mapping[str, Any]], bool]) -> Units:
+        return _list_without(people, rests, {feature["name"] for feature in features if leave(feature)})
 
     whole_list = f"capacity, newest {DATES} dates"
-    rows += whole(made(lambda _: False), chosen, about.where(whole_list), resamples=resamples, seed=seed)
-    for service in sorted({service for one in features for service in one["services"]}):
+    rows += measure_everyone(
+        make_list(lambda _: False), chosen, about.at_selection(whole_list), resamples=resamples, seed=seed
+    )
+    for service in sorted({service for feature in features for service in feature["services"]}):
         at = f"{whole_list}, without {service}"
-        units = made(lambda one, service=service: service in one["services"])  # type: ignore[misc]  # bound now
+        units = make_list(lambda feature, name=service: name in feature["services"])  # type: ignore[misc]  # bound now
         intrusive = f"intrusiveness {register.source(service).intrusiveness} of 5"
-        rows += whole(units, chosen, about.where(at).noted(intrusive), resamples=resamples, seed=seed)
+        rows += measure_everyone(
+            units, chosen, about.at_selection(at).with_note(intrusive), resamples=resamples, seed=seed
+        )
     responses = f"{whole_list}, without system responses"
-    unmade, plain = made(lambda one: one["system_response"]), made(lambda _: False)
-    rows += whole(unmade, chosen, about.where(responses), resamples=resamples, seed=seed)
+    unmade, plain = make_list(lambda feature: feature["system_response"]), make_list(lambda _: False)
+    rows += measure_everyone(unmade, chosen, about.at_selection(responses), resamples=resamples, seed=seed)
     for name, grouping in groups.items():
         for at, units in ((whole_list, plain), (responses, unmade)):
-            part = Grouping(grouping.code[_newest(people)], grouping.names)
-            by = about.where(at).about(name, None)
-            rows += measured(units, part, [MEASURES["recall"]], by, resamples=resamples, seed=seed)
+            part = Grouping(grouping.code[_mark_newest(people)], grouping.names)
+            by = about.at_selection(at).of_group(name, None)
+            rows += measure_groups(units, part, [MEASURES["recall"]], by, resamples=resamples, seed=seed)
     return rows
 
 
-def _newest(people: People) -> NDArray[np.bool_]:
+def _mark_newest(people: People) -> NDArray[np.bool_]:
     listing = people.listing
     return np.asarray(listing.day[people.listed_as] >= max(0, len(listing.days) - DATES))
 
 
-def _again(people: People, found: Contributions, left_out: Iterable[str]) -> Units:
+def _list_without(people: People, rests: Contributions, left_out: Iterable[str]) -> Units:
     """Make the newest dates' lists again with the contributions of some features taken out of the margin."""
     names = set(left_out)
-    columns = [number for number, feature in enumerate(found.features) if feature in names]
+    columns = [number for number, feature in enumerate(rests.features) if feature in names]
     margin = people.listing.margin.copy()
     # The audited margins are those of the folds' models, the contributions those of the candidate: lists are compared
     # that the candidate makes both times.
-    margin[found.rows] = found.values.sum(axis=1) - found.values[:, columns].sum(axis=1)
-    listed = people.listing.select(margin)[people.listed_as]
-    inside = _newest(people)
-    return Units(people.cluster[inside], listed[inside], people.label[inside])
+    margin[rests.rows] = rests.values.sum(axis=1) - rests.values[:, columns].sum(axis=1)
+    selected = people.listing.select(margin)[people.listed_as]
+    inside = _mark_newest(people)
+    return Units(people.cluster[inside], selected[inside], people.label[inside])

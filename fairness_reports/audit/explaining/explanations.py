@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from fairness_reports.audit.measuring.tally import Grouping
-from fairness_reports.audit.population.people import People
+from fairness_reports.audit.population.audited_people import People
 
-__all__ = ["SAMPLE", "Explained", "agreement", "by_service", "explain", "weights_by_fold"]
+__all__ = ["SAMPLE", "Explained", "correlate_weights", "explain_scores", "sum_by_service", "weigh_by_fold"]
 
 SAMPLE = 1500
 """People drawn for the overall figures; groups are topped up to PER_GROUP."""
@@ -62,7 +62,7 @@ class Explained:
         return np.abs(values).mean(axis=0), values.mean(axis=0), int(inside.sum()), households
 
 
-def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Grouping], seed: int) -> Explained:
+def explain_scores(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Grouping], seed: int) -> Explained:
     """Explain the model on a sample of the audited people.
 
     Raises DataError where the model's features are not the matrix's.
@@ -81,12 +81,12 @@ def explain(model: Path, matrix: Matrix, people: People, groups: Mapping[str, Gr
             if there < PER_GROUP:
                 chosen.update(rng.choice(inside, min(PER_GROUP, len(inside)), replace=False).tolist())
     sampled = np.array(sorted(chosen), dtype=np.int64)
-    data = _features(matrix, people, sampled)
-    values = _values(booster, data)
+    data = _read_features(matrix, people, sampled)
+    values = _predict_contributions(booster, data)
     return Explained(tuple(matrix.features), values, data, sampled, people.cluster[sampled], np.isin(sampled, uniform))
 
 
-def by_service(explained: Explained, services: Mapping[str, Sequence[str]]) -> Explained:
+def sum_by_service(explained: Explained, services: Mapping[str, Sequence[str]]) -> Explained:
     """Return the values summed by service, in alphabetical order; a feature of several services is shared alike.
 
     `services` gives each feature's; one of none counts for none. No service has a value of its own: `data` is
@@ -101,26 +101,26 @@ def by_service(explained: Explained, services: Mapping[str, Sequence[str]]) -> E
     return replace(explained, features=tuple(names), values=explained.values @ share, data=nothing)
 
 
-def weights_by_fold(folds: Path, explained: Explained) -> dict[str, NDArray[np.float64]]:
+def weigh_by_fold(folds: Path, explained: Explained) -> dict[str, NDArray[np.float64]]:
     """Return by fold the weight (features,) that the model learned in it gives each feature, on the uniform sample.
 
     `folds` holds one `FOLD.lgb` a fold; empty where there is none.
     """
     data = explained.data[explained.drawn]
     models = {path.stem: lgb.Booster(model_file=str(path)) for path in sorted(folds.glob("*.lgb"))}
-    return {fold: np.abs(_values(booster, data)).mean(axis=0) for fold, booster in models.items()}
+    return {fold: np.abs(_predict_contributions(booster, data)).mean(axis=0) for fold, booster in models.items()}
 
 
-def agreement(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def correlate_weights(weights_here: NDArray[np.float64], weights_there: NDArray[np.float64]) -> float:
     """Return Spearman's correlation of two orders of features by weight; NaN where one of them has no order."""
     from scipy.stats import rankdata  # type: ignore[import-untyped]  # it ships no types
 
-    first, second = (rankdata(weights) - (len(weights) + 1) / 2 for weights in (one, other))
+    first, second = (rankdata(order) - (len(order) + 1) / 2 for order in (weights_here, weights_there))
     spread = float(np.sqrt((first @ first) * (second @ second)))
     return float(first @ second) / spread if spread else float("nan")
 
 
-def _values(booster: lgb.Booster, data: NDArray[np.float32]) -> NDArray[np.float64]:
+def _predict_contributions(booster: lgb.Booster, data: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the SHAP values (rows, features) of a model on rows."""
     import shap  # type: ignore[import-untyped]  # it ships no types
 
@@ -133,12 +133,12 @@ def _values(booster: lgb.Booster, data: NDArray[np.float32]) -> NDArray[np.float
     return values
 
 
-def _features(matrix: Matrix, people: People, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    found = np.empty((len(rows), len(matrix.features)), dtype=np.float32)
+def _read_features(matrix: Matrix, people: People, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    features = np.empty((len(rows), len(matrix.features)), dtype=np.float32)
     days = people.as_of[rows]
     for day in np.unique(days):
         here = np.flatnonzero(days == day)
         at = matrix.at(day.astype(date))
         place = np.searchsorted(np.asarray(at.entity), people.entity[rows[here]])
-        found[here] = np.asarray(at.features)[place]
-    return found
+        features[here] = np.asarray(at.features)[place]
+    return features

@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from fairness_reports.audit.measuring.findings import About, compared, figure
-from fairness_reports.audit.measuring.means import averages, overall
+from fairness_reports.audit.measuring.findings import About, list_findings, write_figure
+from fairness_reports.audit.measuring.means import average_everyone, average_groups
 from fairness_reports.audit.measuring.tally import Grouping
-from fairness_reports.audit.population.reading_tables import connect
+from fairness_reports.audit.population.reading_tables import open_connection
 
-__all__ = ["MEASURES", "linkage"]
+__all__ = ["LINKAGE_MEASURES", "measure_linkage"]
 
-MEASURES = ("linkage_precision", "linkage_recall", "linkage_f1")
+LINKAGE_MEASURES = ("linkage_precision", "linkage_recall", "linkage_f1")
 """Shares of pairs of records: of those linked, the right ones; of those there are, the linked ones; and their mean."""
 
 AT = "all links"
 
 
-def linkage(
+def measure_linkage(
     tables: Path, recorded: Mapping[str, Mapping[bytes, str]], not_recorded: str, model: str
 ) -> list[dict[str, Any]]:
     """Return the findings of MEASURES for everyone and for every group, or none where nobody knows the truth.
@@ -35,15 +35,15 @@ def linkage(
     path = tables / "linkage.parquet"
     if not path.exists():
         return []
-    found = (
-        connect()
+    counts = (
+        open_connection()
         .execute(
             'SELECT person_id, wrong, "true", "right" FROM read_parquet($path) ORDER BY person_id',
             {"path": str(path)},
         )
         .fetchnumpy()
     )
-    wrong, true, right = (np.asarray(found[name], dtype=np.float64) for name in ("wrong", "true", "right"))
+    wrong, true, right = (np.asarray(counts[name], dtype=np.float64) for name in ("wrong", "true", "right"))
     sums = {
         "linkage_precision": (right, right + wrong),
         "linkage_recall": (right, true),
@@ -51,16 +51,19 @@ def linkage(
     }
     person = np.arange(len(true), dtype=np.int64)
     rows = [
-        figure(About(measure, None, model, AT), overall(person, *sums[measure]), labelled=False) for measure in MEASURES
+        write_figure(About(measure, None, model, AT), average_everyone(person, *sums[measure]), labelled=False)
+        for measure in LINKAGE_MEASURES
     ]
     for name, values in recorded.items():
-        groups = Grouping.of(np.array([values.get(one.encode(), not_recorded) for one in found["person_id"]]))
-        for measure in MEASURES:
-            rows += compared(About(measure, name, model, AT), averages(person, groups, *sums[measure]))
-    return [_bounded(row) for row in rows]
+        groups = Grouping.of(
+            np.array([values.get(person_id.encode(), not_recorded) for person_id in counts["person_id"]])
+        )
+        for measure in LINKAGE_MEASURES:
+            rows += list_findings(About(measure, name, model, AT), average_groups(person, groups, *sums[measure]))
+    return [_clip_interval(row) for row in rows]
 
 
-def _bounded(row: dict[str, Any]) -> dict[str, Any]:
+def _clip_interval(row: dict[str, Any]) -> dict[str, Any]:
     """Return a finding whose interval ends at 0 and 1, as shares do: a linearised one may reach beyond."""
     ends = row["interval"]
     return row | {"interval": None if ends is None else [max(ends[0], 0.0), min(ends[1], 1.0)]}

@@ -14,16 +14,16 @@ from charter.contracts.files import file_digest, read_json
 from charter.council.register import Register
 from charter.errors import DataError
 from fairness_reports.audit.measuring.disparities import Side
-from fairness_reports.audit.measuring.findings import About, figure
+from fairness_reports.audit.measuring.findings import About, write_figure
 
-__all__ = ["ADDED", "FILE", "added"]
+__all__ = ["ADDED", "FILE", "read_added_precision"]
 
 FILE = "studies.json"
 ADDED = "precision_added"
 """The measure: the share of the list with a later need, with the data minus without it."""
 
 
-def added(run: Path, register: Register, about: About) -> list[dict[str, Any]]:
+def read_added_precision(run: Path, register: Register, about: About) -> list[dict[str, Any]]:
     """Return one finding for each service left out and one for system responses; none where nothing was studied.
 
     `note` is how intrusive the register says the service's data is, 1 to 5; `n` and `positives` count the test rows
@@ -36,15 +36,16 @@ def added(run: Path, register: Register, about: About) -> list[dict[str, Any]]:
     check_document("studies", document)
     if document["inputs"]["run/manifest.json"] != file_digest(run / "manifest.json"):
         raise DataError(f"{FILE} is not of this run.", "Run `sooner train --studies` again.")
-    whole = next(one for one in document["studies"] if one["left_out"] == "nothing")["figures"]
+    whole = next(study for study in document["studies"] if study["left_out"] == "nothing")["figures"]
     needs = round((whole["found"]["estimate"] or 0.0) + (whole["missed"]["estimate"] or 0.0))
+    about = about.of_measure(ADDED).at_selection("trained again")
     rows = []
-    for one in document["studies"]:
-        if not one["adds"]:
+    for study in document["studies"]:
+        if not study["adds"]:
             continue
-        found, service = one["adds"]["precision"], one["service"]
-        interval = None if found["low"] is None else (found["low"], found["high"])
+        effect, service = study["adds"]["precision"], study["service"]
+        interval = None if effect["low"] is None else (effect["low"], effect["high"])
         note = f"intrusiveness {register.source(service).intrusiveness} of 5" if service else "what services did"
-        of = about.of(ADDED).where("trained again").part(service or "system_responses").noted(note)
-        rows.append(figure(of, Side(found["estimate"], interval, needs, needs, 0, 0)))
+        of_part = about.of_component(service or "system_responses").with_note(note)
+        rows.append(write_figure(of_part, Side(effect["estimate"], interval, needs, needs, 0, 0)))
     return rows

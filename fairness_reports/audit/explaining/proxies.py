@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
-from fairness_reports.audit.measuring.findings import About, figure
-from fairness_reports.audit.measuring.ranking_quality import auc_of
+from fairness_reports.audit.measuring.findings import About, write_figure
+from fairness_reports.audit.measuring.ranking_quality import bound_auc
 from fairness_reports.audit.measuring.tally import Grouping
-from fairness_reports.audit.population.people import People
+from fairness_reports.audit.population.audited_people import People
 
-__all__ = ["TOGETHER", "proxies"]
+__all__ = ["TOGETHER", "measure_proxies"]
 
 TOGETHER = "all features together"
 FOLDS = 3
@@ -42,7 +42,7 @@ _MODEL = {
 _TREES = 40
 
 
-def proxies(
+def measure_proxies(
     matrix: Matrix, people: People, groups: Mapping[str, Grouping], about: About, seed: int
 ) -> list[dict[str, Any]]:
     """Return findings `proxy_auc`: of every group by all features together and by each feature alone."""
@@ -52,38 +52,38 @@ def proxies(
     place = np.searchsorted(np.asarray(at.entity), people.entity[rows])
     data = np.asarray(at.features)[place]
     cluster = people.cluster[rows]
-    fold = _folds(cluster, seed)
-    found = []
+    fold = _deal_folds(cluster, seed)
+    findings = []
     for name, grouping in groups.items():
         for code, group in enumerate(grouping.names):
             member = (grouping.code[rows] == code).astype(np.int8)
-            fewest = min(len(np.unique(cluster[member == one])) for one in (0, 1))
+            fewest = min(len(np.unique(cluster[member == side])) for side in (0, 1))
             if fewest < _FEWEST:
                 continue
-            told = _told(data, member, fold, seed)
-            of_group = about.of("proxy_auc").about(name, group)
-            found.append(figure(of_group.part(TOGETHER), auc_of(cluster, member, told)))
+            margins = _predict_members(data, member, fold, seed)
+            of_group = about.of_measure("proxy_auc").of_group(name, group)
+            findings.append(write_figure(of_group.of_component(TOGETHER), bound_auc(cluster, member, margins)))
             for number, feature in enumerate(matrix.features):
                 # What was not seen is a value of its own here: being seen at all may tell a group apart.
                 value = np.nan_to_num(data[:, number].astype(np.float64), nan=-1.0)
-                found.append(figure(of_group.part(feature), auc_of(cluster, member, value)))
-    return found
+                findings.append(write_figure(of_group.of_component(feature), bound_auc(cluster, member, value)))
+    return findings
 
 
-def _folds(cluster: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _deal_folds(cluster: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Deal households, never people, into folds."""
     names, number = np.unique(cluster, return_inverse=True)
     return np.asarray(np.random.default_rng(seed).permutation(len(names))[number] % FOLDS, dtype=np.int64)
 
 
-def _told(
+def _predict_members(
     data: NDArray[np.float32], member: NDArray[np.int8], fold: NDArray[np.int64], seed: int
 ) -> NDArray[np.float64]:
     """Return each row's margin from a model that never saw its household."""
-    told = np.zeros(len(member))
+    margins = np.zeros(len(member))
     for number in range(FOLDS):
         inside = fold == number
         learn = lgb.Dataset(data[~inside], member[~inside].astype(np.float64), free_raw_data=True)
         model = lgb.train(_MODEL | {"seed": seed}, learn, _TREES)
-        told[inside] = model.predict(data[inside], raw_score=True, num_threads=1)
-    return told
+        margins[inside] = model.predict(data[inside], raw_score=True, num_threads=1)
+    return margins

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fairness_reports.audit.measuring.intervals import effective, newcombe, score_ratio, wilson
+from fairness_reports.audit.measuring.intervals import bound_difference, bound_ratio, bound_share, count_effective
 from fairness_reports.audit.measuring.measures import Measure
 from fairness_reports.audit.measuring.tally import Tally
 
-__all__ = ["ENOUGH", "Disparity", "Side", "disparities"]
+__all__ = ["ENOUGH", "Disparity", "Side", "measure_disparities"]
 
 Floats = NDArray[np.float64]
 
@@ -73,58 +73,62 @@ class _Shares:
         return np.nan_to_num(np.minimum(on, off), nan=0.0) >= ENOUGH
 
 
-def disparities(tally: Tally, measure: Measure, draws: Floats) -> list[Disparity]:
+def measure_disparities(tally: Tally, measure: Measure, draws: Floats) -> list[Disparity]:
     """Return one Disparity per group of the tally, in its order.
 
     `draws` (resamples, groups, cells) are the tally's own, so that all measures share them.
+
+    A recall of 30 among 100 people in need beside 200 among 400 has 30 counted and 70 not: on both sides over ENOUGH,
+    so the difference -0.2 and the ratio 0.6 get the bootstrap's percentiles. 10 among 100 has 10 counted only: then
+    both sides' closed forms are used, for one side's draws alone would be no better than its fewest people.
     """
-    group, rest = _shares(tally, measure, draws, rest=False), _shares(tally, measure, draws, rest=True)
+    group, rest = _sum_shares(tally, measure, draws, rest=False), _sum_shares(tally, measure, draws, rest=True)
     enough = group.enough & rest.enough
-    gap, ratio = group.share - rest.share, _over(group.share, rest.share)
+    gap, ratio = group.share - rest.share, _divide(group.share, rest.share)
     both = (group.share, group.effective, rest.share, rest.effective)
-    small_gap, small_ratio = _where(~enough, newcombe, *both), _where(~enough, score_ratio, *both)
-    gaps = _choose(enough, gap, group.draws - rest.draws, small_gap)
-    ratios = _choose(enough, ratio, _over(group.draws, rest.draws), small_ratio)
+    small_gap, small_ratio = _bound_few(~enough, bound_difference, *both), _bound_few(~enough, bound_ratio, *both)
+    gaps = _choose_ends(enough, gap, group.draws - rest.draws, small_gap)
+    ratios = _choose_ends(enough, ratio, _divide(group.draws, rest.draws), small_ratio)
     totals = tally.totals
     others = totals.sum(axis=0) - totals
-    alone, others_alone = (_where(~side.enough, wilson, side.share, side.effective) for side in (group, rest))
-    sides = _choose(group.enough, group.share, group.draws, alone)
-    rests = _choose(rest.enough, rest.share, rest.draws, others_alone)
+    alone, others_alone = (_bound_few(~side.enough, bound_share, side.share, side.effective) for side in (group, rest))
+    sides = _choose_ends(group.enough, group.share, group.draws, alone)
+    rests = _choose_ends(rest.enough, rest.share, rest.draws, others_alone)
     return [
         Disparity(
             name,
-            _side(group, i, sides, totals[i], int(group.clusters[i])),
-            _side(rest, i, rests, others[i], int(rest.clusters[i])),
-            _number(gap[i]),
-            _pair(gaps, i),
-            _number(ratio[i]),
-            _pair(ratios, i),
+            _make_side(group, i, sides, totals[i], int(group.clusters[i])),
+            _make_side(rest, i, rests, others[i], int(rest.clusters[i])),
+            _read_number(gap[i]),
+            _read_ends(gaps, i),
+            _read_number(ratio[i]),
+            _read_ends(ratios, i),
             "bootstrap" if enough[i] else "small",
         )
         for i, name in enumerate(tally.names)
     ]
 
 
-def _shares(tally: Tally, measure: Measure, draws: Floats, *, rest: bool) -> _Shares:
+def _sum_shares(tally: Tally, measure: Measure, draws: Floats, *, rest: bool) -> _Shares:
     above, below = measure.above, measure.below
     counted, among = tally.totals @ above, tally.totals @ below
-    drawn, drawn_among = draws @ above, draws @ below
+    counted_draws, among_draws = draws @ above, draws @ below
     if rest:
         counted, among = counted.sum() - counted, among.sum() - among
-        drawn = drawn.sum(axis=1, keepdims=True) - drawn
-        drawn_among = drawn_among.sum(axis=1, keepdims=True) - drawn_among
-    share = _over(counted, among)
-    people = effective(share, among, *tally.moments(above, below, rest=rest))
-    return _Shares(counted, among, share, people, _over(drawn, drawn_among), tally.clusters(below, rest=rest))
+        counted_draws = counted_draws.sum(axis=1, keepdims=True) - counted_draws
+        among_draws = among_draws.sum(axis=1, keepdims=True) - among_draws
+    share = _divide(counted, among)
+    people = count_effective(share, among, *tally.moments(above, below, rest=rest))
+    return _Shares(counted, among, share, people, _divide(counted_draws, among_draws), tally.clusters(below, rest=rest))
 
 
-def _over(above: Floats, below: Floats) -> Floats:
+def _divide(above: Floats, below: Floats) -> Floats:
     """Divide; NaN where there is nobody to divide by (never 0 and never an error)."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(below > 0, above / below, np.nan), dtype=np.float64)
 
 
-def _where(
+def _bound_few(
     few: NDArray[np.bool_], closed_form: Callable[..., tuple[Floats, Floats]], *of: Floats
 ) -> tuple[Floats, Floats]:
     """Return a closed form's ends where there are few people; NaN elsewhere, where nobody looks."""
@@ -134,23 +138,23 @@ def _where(
     return low, high
 
 
-def _choose(
+def _choose_ends(
     enough: NDArray[np.bool_], estimate: Floats, draws: Floats, small: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
     """Return the bootstrap's percentiles where there is enough, else the closed form; always around the estimate."""
     low, high = small[0].copy(), small[1].copy()
     if enough.any() and len(draws):
-        drawn = draws[:, enough]
+        usable_draws = draws[:, enough]
         # A draw without anybody to divide by says nothing; where there is enough it hardly ever happens.
-        percentile = np.nanpercentile if np.isnan(drawn).any() else np.percentile
-        low[enough], high[enough] = percentile(drawn, _LEVELS, axis=0)
+        percentile = np.nanpercentile if np.isnan(usable_draws).any() else np.percentile
+        low[enough], high[enough] = percentile(usable_draws, _LEVELS, axis=0)
     return np.fmin(low, estimate), np.fmax(high, estimate)
 
 
-def _side(shares: _Shares, i: int, ends: tuple[Floats, Floats], totals: Floats, clusters: int) -> Side:
+def _make_side(shares: _Shares, i: int, ends: tuple[Floats, Floats], totals: Floats, clusters: int) -> Side:
     return Side(
-        _number(shares.share[i]),
-        _pair(ends, i),
+        _read_number(shares.share[i]),
+        _read_ends(ends, i),
         round(float(shares.among[i])),
         round(float(totals[2] + totals[3])),
         round(float(totals[1] + totals[3] + totals[5])),
@@ -158,10 +162,10 @@ def _side(shares: _Shares, i: int, ends: tuple[Floats, Floats], totals: Floats, 
     )
 
 
-def _number(value: float) -> float | None:
+def _read_number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _pair(ends: tuple[Floats, Floats], i: int) -> tuple[float, float] | None:
+def _read_ends(ends: tuple[Floats, Floats], i: int) -> tuple[float, float] | None:
     low, high = float(ends[0][i]), float(ends[1][i])
     return None if np.isnan(low) or np.isnan(high) else (low, high)

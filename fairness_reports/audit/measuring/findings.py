@@ -12,12 +12,21 @@ from typing import Any
 
 from charter.contracts.files import content_id
 from charter.machine.threads import one_thread
-from fairness_reports.audit.measuring.disparities import Disparity, Side, disparities
+from fairness_reports.audit.measuring.disparities import Disparity, Side, measure_disparities
 from fairness_reports.audit.measuring.measures import Measure
-from fairness_reports.audit.measuring.tally import Grouping, Tally, cells
+from fairness_reports.audit.measuring.tally import Grouping, Tally, number_cells
 from fairness_reports.audit.measuring.units import Units
 
-__all__ = ["About", "compared", "figure", "finding", "measured", "tallied", "tallied_whole", "whole"]
+__all__ = [
+    "About",
+    "list_findings",
+    "measure_everyone",
+    "measure_groups",
+    "measure_tally",
+    "measure_whole_tally",
+    "write_figure",
+    "write_finding",
+]
 
 
 @dataclass(frozen=True)
@@ -32,92 +41,94 @@ class About:
     note: str = ""
     group: str | None = None
 
-    def of(self, measure: str) -> About:
+    def of_measure(self, measure: str) -> About:
         """Return the same about another measure."""
         return replace(self, measure=measure)
 
-    def about(self, characteristic: str | None, group: str | None) -> About:
+    def of_group(self, characteristic: str | None, group: str | None) -> About:
         """Return the same about another characteristic and group."""
         return replace(self, characteristic=characteristic, group=group)
 
-    def part(self, component: str) -> About:
+    def of_component(self, component: str) -> About:
         """Return the same about one part: a component of the outcome, a service, a feature."""
         return replace(self, component=component)
 
-    def where(self, at: str) -> About:
+    def at_selection(self, at: str) -> About:
         """Return the same at another selection."""
         return replace(self, at=at)
 
-    def noted(self, note: str) -> About:
+    def with_note(self, note: str) -> About:
         """Return the same with a remark."""
         return replace(self, note=note)
 
 
-def measured(
+def measure_groups(
     units: Units, grouping: Grouping, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return the findings of several measures for every group of one characteristic."""
-    tally = Tally.make(units.cluster, grouping, cells(units.label, units.selected))
-    return tallied(tally, measures, about, resamples=resamples, seed=seed)
+    tally = Tally.make(units.cluster, grouping, number_cells(units.label, units.selected))
+    return measure_tally(tally, measures, about, resamples=resamples, seed=seed)
 
 
 @one_thread()
-def tallied(
+def measure_tally(
     tally: Tally, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return the findings of several measures for every group of a tally; without labels, of selection alone."""
     draws = tally.draws(resamples, seed)
     return [
-        finding(about.of(measure.id), one, labelled=tally.labelled)
+        write_finding(about.of_measure(measure.id), disparity, labelled=tally.labelled)
         for measure in measures
         if tally.labelled or not measure.needs_label
-        for one in disparities(tally, measure, draws)
+        for disparity in measure_disparities(tally, measure, draws)
     ]
 
 
-def whole(
+def measure_everyone(
     units: Units, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return the findings of several measures for everyone together."""
-    tally = Tally.make(units.cluster, units.everyone, cells(units.label, units.selected))
-    return tallied_whole(tally, measures, about, resamples=resamples, seed=seed)
+    tally = Tally.make(units.cluster, units.everyone, number_cells(units.label, units.selected))
+    return measure_whole_tally(tally, measures, about, resamples=resamples, seed=seed)
 
 
 @one_thread()
-def tallied_whole(
+def measure_whole_tally(
     tally: Tally, measures: Iterable[Measure], about: About, *, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return the findings of several measures for the one group of a tally of everyone."""
     draws = tally.draws(resamples, seed)
     return [
-        figure(about.of(measure.id), disparities(tally, measure, draws)[0].side, labelled=tally.labelled)
+        write_figure(
+            about.of_measure(measure.id), measure_disparities(tally, measure, draws)[0].side, labelled=tally.labelled
+        )
         for measure in measures
         if tally.labelled or not measure.needs_label
     ]
 
 
-def compared(about: About, found: Iterable[Disparity]) -> list[dict[str, Any]]:
+def list_findings(about: About, disparities: Iterable[Disparity]) -> list[dict[str, Any]]:
     """Return findings of comparisons made elsewhere (averages)."""
-    return [finding(about, one, labelled=False) for one in found]
+    return [write_finding(about, disparity, labelled=False) for disparity in disparities]
 
 
-def finding(about: About, one: Disparity, *, labelled: bool) -> dict[str, Any]:
+def write_finding(about: About, disparity: Disparity, *, labelled: bool) -> dict[str, Any]:
     """Return one group's row: both sides, the gap as difference and ratio, and every interval."""
-    row = figure(about.about(about.characteristic, one.group), one.side, labelled=labelled)
+    row = write_figure(about.of_group(about.characteristic, disparity.group), disparity.side, labelled=labelled)
     row["rest"] = {
-        "estimate": one.rest.estimate,
-        "interval": _ends(one.rest.interval),
-        "n": one.rest.n,
-        "positives": one.rest.positives if labelled else None,
-        "clusters": one.rest.clusters,
+        "estimate": disparity.rest.estimate,
+        "interval": _write_ends(disparity.rest.interval),
+        "n": disparity.rest.n,
+        "positives": disparity.rest.positives if labelled else None,
+        "clusters": disparity.rest.clusters,
     }
-    row["difference"], row["difference_interval"] = one.difference, _ends(one.difference_interval)
-    row["ratio"], row["ratio_interval"] = one.ratio, _ends(one.ratio_interval)
-    row["method"] = one.method
+    row["difference"], row["difference_interval"] = disparity.difference, _write_ends(disparity.difference_interval)
+    row["ratio"], row["ratio_interval"] = disparity.ratio, _write_ends(disparity.ratio_interval)
+    row["method"] = disparity.method
     return row
 
 
-def figure(about: About, side: Side, *, labelled: bool = True) -> dict[str, Any]:
+def write_figure(about: About, side: Side, *, labelled: bool = True) -> dict[str, Any]:
     """Return a row that compares nobody: one figure with its interval."""
     key: Mapping[str, Any] = {
         "measure": about.measure,
@@ -131,7 +142,7 @@ def figure(about: About, side: Side, *, labelled: bool = True) -> dict[str, Any]
         "id": content_id(key),
         **key,
         "estimate": side.estimate,
-        "interval": _ends(side.interval),
+        "interval": _write_ends(side.interval),
         "n": side.n,
         "positives": side.positives if labelled else None,
         "selected": side.selected,
@@ -142,6 +153,6 @@ def figure(about: About, side: Side, *, labelled: bool = True) -> dict[str, Any]
     return row
 
 
-def _ends(interval: tuple[float, float] | None) -> list[float | None] | None:
+def _write_ends(interval: tuple[float, float] | None) -> list[float | None] | None:
     """Write an interval as JSON: an unbounded end is null, for JSON has no infinity."""
     return None if interval is None else [None if math.isinf(end) else end for end in interval]

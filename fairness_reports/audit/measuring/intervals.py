@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Z", "effective", "newcombe", "score_ratio", "wilson"]
+__all__ = ["Z", "bound_difference", "bound_ratio", "bound_share", "count_effective"]
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ Z = 1.959963984540054
 """The standard normal's 97.5th percentile."""
 
 
-def wilson(share: Floats, n: Floats, z: float | Floats = Z) -> tuple[Floats, Floats]:
+def bound_share(share: Floats, n: Floats, z: float | Floats = Z) -> tuple[Floats, Floats]:
     """Return Wilson's interval of a share (0 to 1) seen among `n` (effective, need not be whole) people."""
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
@@ -32,10 +32,12 @@ def wilson(share: Floats, n: Floats, z: float | Floats = Z) -> tuple[Floats, Flo
     return np.minimum(np.clip(middle - half, 0, 1), share), np.maximum(np.clip(middle + half, 0, 1), share)
 
 
-def newcombe(share: Floats, n: Floats, other: Floats, other_n: Floats, z: float | Floats = Z) -> tuple[Floats, Floats]:
+def bound_difference(
+    share: Floats, n: Floats, other: Floats, other_n: Floats, z: float | Floats = Z
+) -> tuple[Floats, Floats]:
     """Return Newcombe's method 10 interval of `share - other`."""
-    low, high = wilson(share, n, z)
-    other_low, other_high = wilson(other, other_n, z)
+    low, high = bound_share(share, n, z)
+    other_low, other_high = bound_share(other, other_n, z)
     gap = share - other
     return (
         gap - np.sqrt((share - low) ** 2 + (other_high - other) ** 2),
@@ -43,12 +45,14 @@ def newcombe(share: Floats, n: Floats, other: Floats, other_n: Floats, z: float 
     )
 
 
-def score_ratio(
+def bound_ratio(
     share: Floats, n: Floats, other: Floats, other_n: Floats, z: float | Floats = Z
 ) -> tuple[Floats, Floats]:
     """Return Miettinen and Nurminen's score interval of `share / other`.
 
     0 at the lower end where nobody in the group counts, infinity at the upper where nobody else does; NaN where both.
+    5 of 50 beside 20 of 100: the ratio 0.5 has statistic 0 and the ratio 1 statistic -1.54; it is 1.96 at 0.20 and
+    -1.96 at 1.19, the interval's ends.
     """
     share, n, other, other_n = (np.asarray(x, dtype=np.float64) for x in (share, n, other, other_n))
     # The statistic falls as the ratio grows: bisect on its logarithm, which 80 halvings settle to the last bits.
@@ -56,10 +60,10 @@ def score_ratio(
     low_up, high_up = low.copy(), high.copy()
     for _ in range(80):
         middle = (low + high) / 2
-        above = _score(share, n, other, other_n, np.exp(middle)) > z
+        above = _score_ratio(share, n, other, other_n, np.exp(middle)) > z
         low, high = np.where(above, middle, low), np.where(above, high, middle)
         middle = (low_up + high_up) / 2
-        above = _score(share, n, other, other_n, np.exp(middle)) > -z
+        above = _score_ratio(share, n, other, other_n, np.exp(middle)) > -z
         low_up, high_up = np.where(above, middle, low_up), np.where(above, high_up, middle)
     lower = np.where(share == 0, 0.0, np.exp(low))
     upper = np.where(other == 0, np.inf, np.exp(high_up))
@@ -67,7 +71,7 @@ def score_ratio(
     return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
 
 
-def _score(share: Floats, n: Floats, other: Floats, other_n: Floats, ratio: Floats) -> Floats:
+def _score_ratio(share: Floats, n: Floats, other: Floats, other_n: Floats, ratio: Floats) -> Floats:
     """Return the score statistic of `share = ratio * other`, with the shares most likely under it."""
     count, other_count = share * n, other * other_n
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -84,15 +88,16 @@ def _score(share: Floats, n: Floats, other: Floats, other_n: Floats, ratio: Floa
     return statistic
 
 
-def effective(share: Floats, n: Floats, squared: Floats, crossed: Floats, sizes: Floats) -> Floats:
+def count_effective(share: Floats, n: Floats, squared: Floats, crossed: Floats, sizes: Floats) -> Floats:
     """Return the effective number of people: `n` divided by the design effect of the clusters (Kish).
 
     Of the clusters' counts a (counted) and b (all): `squared` is the sum of a^2, `crossed` of a*b, `sizes` of b^2.
-    Where a share is 0 or 1 the clusters cannot be seen to agree, so they are taken to agree fully.
+    Where a share is 0 or 1 the clusters cannot be seen to agree, so they are taken to agree fully. Four households of
+    two, two of them wholly counted and two not at all: eight people say as much as four.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         largest = sizes / n
         between = (squared - 2 * share * crossed + share**2 * sizes) / n**2
-        seen = between / (share * (1 - share) / n)
-        design = np.where((share > 0) & (share < 1), np.clip(seen, 1.0, np.maximum(largest, 1.0) * 4), largest)
+        design_effect = between / (share * (1 - share) / n)
+        design = np.where((share > 0) & (share < 1), np.clip(design_effect, 1.0, np.maximum(largest, 1.0) * 4), largest)
     return np.asarray(n / np.maximum(design, 1.0), dtype=np.float64)

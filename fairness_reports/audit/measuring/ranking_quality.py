@@ -13,7 +13,7 @@ from fairness_reports.audit.measuring.disparities import Disparity, Side
 from fairness_reports.audit.measuring.intervals import Z
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 
-__all__ = ["auc", "auc_of", "aucs"]
+__all__ = ["bound_auc", "compare_aucs", "measure_auc"]
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ _FEWEST = 10
 """Clusters with, and without, the outcome below which no interval is given."""
 
 
-def auc(label: NDArray[np.integer], score: NDArray[np.floating]) -> float:
+def measure_auc(label: NDArray[np.integer], score: NDArray[np.floating]) -> float:
     """Return the chance that a row with label 1 scores above one with label 0, equals counting half.
 
     Computed as scikit-learn does, by the trapezoid rule over the curve's corners, so that published figures come out
@@ -37,35 +37,41 @@ def auc(label: NDArray[np.integer], score: NDArray[np.floating]) -> float:
     return float(np.trapezoid(true / true[-1], false / false[-1]))
 
 
-def auc_of(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> Side:
+def bound_auc(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> Side:
     """Return the area under the curve of rows with known labels, with its clustered interval."""
-    return _side(cluster, label, score)[0]
+    return _place_rows(cluster, label, score)[0]
 
 
-def aucs(cluster: NDArray[np.int64], grouping: Grouping, label: NDArray[np.int8], score: Floats) -> list[Disparity]:
+def compare_aucs(
+    cluster: NDArray[np.int64], grouping: Grouping, label: NDArray[np.int8], score: Floats
+) -> list[Disparity]:
     """Return one Disparity per group: the area among its own people, beside that among everyone else."""
-    found = []
+    comparisons = []
     for code, name in enumerate(grouping.names):
         inside = grouping.code == code
-        here, moved = _side(cluster[inside], label[inside], score[inside])
-        there, moved_there = _side(cluster[~inside], label[~inside], score[~inside])
+        here, moved = _place_rows(cluster[inside], label[inside], score[inside])
+        there, moved_there = _place_rows(cluster[~inside], label[~inside], score[~inside])
         difference = interval = None
         if here.estimate is not None and there.estimate is not None:
             difference = here.estimate - there.estimate
             if here.interval is not None and there.interval is not None:
                 both = dict(moved)
-                for one, influence in moved_there.items():
-                    both[one] = both.get(one, 0.0) - influence
+                for cluster_id, influence in moved_there.items():
+                    both[cluster_id] = both.get(cluster_id, 0.0) - influence
                 error = float(np.sqrt(sum(influence**2 for influence in both.values())))
                 interval = (difference - Z * error, difference + Z * error)
-        found.append(Disparity(name, here, there, difference, interval, None, None, "placements"))
-    return found
+        comparisons.append(Disparity(name, here, there, difference, interval, None, None, "placements"))
+    return comparisons
 
 
-def _side(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> tuple[Side, dict[int, float]]:
-    """Return the area with its interval, and how much each cluster moves it."""
-    known = label != UNKNOWN
-    cluster, label, score = cluster[known], label[known], score[known]
+def _place_rows(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> tuple[Side, dict[int, float]]:
+    """Return the area with its interval, and how much each cluster moves it.
+
+    Scores 3 and 1 with the outcome, 2 and 0 without: 3 is placed above both others (1), 1 above one of two (0.5), so
+    the area is 0.75; 2 is placed below one of two (0.5), 0 below both (1), which has the same mean.
+    """
+    labelled = label != UNKNOWN
+    cluster, label, score = cluster[labelled], label[labelled], score[labelled]
     positive, negative = score[label == 1], score[label == 0]
     clusters = len(np.unique(cluster))
     if not len(positive) or not len(negative):

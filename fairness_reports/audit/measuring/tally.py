@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "cells"]
+__all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "number_cells"]
 
 CELLS = 6
 """How many cells a row can fall into."""
@@ -54,10 +54,10 @@ class Grouping:
         return cls(code.astype(np.int64), tuple(str(name) for name in names))
 
 
-def cells(label: NDArray[np.int8], selected: NDArray[np.bool_]) -> NDArray[np.int64]:
+def number_cells(label: NDArray[np.int8], selected: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return each row's cell (0 to 5) from its label (1, 0 or UNKNOWN) and whether it was selected."""
-    known = np.where(label == UNKNOWN, 2, label).astype(np.int64)
-    return known * 2 + selected.astype(np.int64)
+    outcome = np.where(label == UNKNOWN, 2, label).astype(np.int64)
+    return outcome * 2 + selected.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,21 @@ class Tally:
         """Count rows by cluster, group and cell; clusters of one pattern are kept together.
 
         `cluster` (rows,) whole numbers of any values.
+
+        Households 8, 3 and 5 have two, two and one rows; of groups a and b, in cells 0 to 5:
+
+            household  8     3     5     3     8
+            group, cell a, 0  a, 1  b, 3  a, 0  a, 1
+            place       0     1     9     0     1      group x 6 + cell
+
+        Households 3 and 8 have the same places, so there are two patterns: {0, 1} of weight 2 and {9} of weight 1.
         """
         groups = len(grouping.names)
         place = grouping.code * CELLS + cell
         if not cluster.size:
             return cls(grouping.names, np.zeros((0, groups, CELLS)), np.zeros(0, np.int64))
         by_cluster = np.argsort(cluster, kind="stable")
+        # Households 3, 3, 5, 8, 8 with places 1, 0, 9, 0, 1; they start at rows 0, 2 and 3.
         ordered, place = cluster[by_cluster], place[by_cluster]
         starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
         # The sum of one random 64-bit number per cell is the same for the same multiset of cells in any order, and
@@ -87,6 +96,7 @@ class Tally:
         signature = np.add.reduceat(marks[place], starts)
         _, first, weight = np.unique(signature, return_index=True, return_counts=True)
         ends = np.r_[starts[1:], ordered.size]
+        # One household stands for each pattern: household 3, rows 0 and 1, and household 5, row 2.
         sizes = ends[first] - starts[first]
         rows = np.repeat(starts[first] - np.r_[0, np.cumsum(sizes)[:-1]], sizes) + np.arange(sizes.sum())
         of_pattern = np.repeat(np.arange(first.size), sizes)
@@ -127,15 +137,15 @@ class Tally:
         """
         kinds = self.weight.size
         flat = self.patterns.reshape(kinds, len(self.names) * CELLS)
-        drawn = np.zeros((resamples, flat.shape[1]))
+        totals = np.zeros((resamples, flat.shape[1]))
         rng = np.random.default_rng(seed)
         rare = int(self.weight[self.weight <= _MANY_ALIKE].sum())
         at_once = max(1, _DRAWN_AT_ONCE // max(kinds + rare, 1))
         for start in range(0, resamples if kinds else 0, at_once):
             count = min(at_once, resamples - start)
             times = self._times(rng, count)
-            drawn[start : start + count] = times @ flat
-        return drawn.reshape(resamples, len(self.names), CELLS)
+            totals[start : start + count] = times @ flat
+        return totals.reshape(resamples, len(self.names), CELLS)
 
     def _times(self, rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
         """Return how often each pattern is drawn in each resample (resamples, patterns).
@@ -143,21 +153,24 @@ class Tally:
         Patterns of many clusters are drawn at once, as a multinomial, together with how many draws go to all rare
         ones; the clusters of rare patterns are then drawn one by one. The result is distributed as one multinomial
         over all patterns, at a fraction of its cost, which is one binomial a pattern and resample.
+
+        Patterns of weights 1000, 1 and 2: the multinomial of 1003 draws over (1000, 3) / 1003 gives, say, 1001 and 2;
+        the two rare draws choose among clusters of patterns 1, 2, 2 and find, say, 2 and 1: times 1001, 1, 1.
         """
         clusters, kinds = int(self.weight.sum()), self.weight.size
         common = np.flatnonzero(self.weight > _MANY_ALIKE)
         rare = np.flatnonzero(self.weight <= _MANY_ALIKE)
         of_rare = np.repeat(rare, self.weight[rare])
         shares = np.r_[self.weight[common], len(of_rare)] / clusters
-        drawn = rng.multinomial(clusters, shares, size=resamples)
+        draws = rng.multinomial(clusters, shares, size=resamples)
         times = np.zeros((resamples, kinds))
         together = max(1, _CACHED // max(len(of_rare), kinds))
         for start in range(0, resamples if len(of_rare) else 0, together):
-            left = drawn[start : start + together, -1]
-            chosen = of_rare[rng.integers(0, len(of_rare), int(left.sum()), dtype=np.uint32)]
-            place = np.repeat(np.arange(len(left)) * kinds, left) + chosen
-            times[start : start + together] = np.bincount(place, minlength=len(left) * kinds).reshape(-1, kinds)
-        times[:, common] = drawn[:, :-1]
+            rare_draws = draws[start : start + together, -1]
+            chosen = of_rare[rng.integers(0, len(of_rare), int(rare_draws.sum()), dtype=np.uint32)]
+            place = np.repeat(np.arange(len(rare_draws)) * kinds, rare_draws) + chosen
+            times[start : start + together] = np.bincount(place, minlength=len(rare_draws) * kinds).reshape(-1, kinds)
+        times[:, common] = draws[:, :-1]
         return times
 
     @cached_property

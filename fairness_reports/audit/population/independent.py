@@ -19,10 +19,10 @@ from charter.council.council import Council
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.tally import UNKNOWN
-from fairness_reports.audit.population.people import People, horizon_end, microseconds
-from fairness_reports.audit.population.reading_tables import connect
+from fairness_reports.audit.population.audited_people import People, count_microseconds, find_horizon_end
+from fairness_reports.audit.population.reading_tables import open_connection
 
-__all__ = ["Independent", "independent_outcome"]
+__all__ = ["Independent", "read_independent_outcome"]
 
 # Versions: what stands now. Choices: an objection counts from the day it is received until it is overruled.
 _EVENTS = """
@@ -52,7 +52,7 @@ class Independent:
     why_not: str = ""
 
 
-def independent_outcome(
+def read_independent_outcome(
     people: People, matrix: Matrix, tables: Path, council: Council, policy: Policy, register: Register
 ) -> Independent:
     """Return whether any member of each audited person's household had the charter's independent outcome.
@@ -65,26 +65,30 @@ def independent_outcome(
     service = signal.split(".", maxsplit=1)[0]
     if not policy.allows(signal, "evaluate") or not register.permits(service, "evaluate"):
         return Independent(signal, None, f"The charter or the register does not allow {signal} for evaluation.")
-    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
-    connection = connect()
+    taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
+    connection = open_connection()
     covered = connection.execute(_FEEDS, {"feeds": str(tables / "feeds.parquet"), "service": service}).fetchall()
     covers_from, covers_to = covered[0]
     if covers_from is None:
         return Independent(signal, None, f"There is no delivery of {service}.")
     permission = tables / "permission.parquet"
-    parameters = {"events": str(tables / "events.parquet"), "signal": signal, "now": taken}
+    parameters = {"events": str(tables / "events.parquet"), "signal": signal, "now": taken_at}
     if permission.exists():
         parameters |= {"permission": str(permission), "service": service}
     query = _EVENTS.format(choices=_CHOICES if permission.exists() else "")
-    found = connection.execute(query, parameters).fetchnumpy()
-    persons = np.char.encode(found["person_id"].astype(str), "utf-8") if len(found["person_id"]) else np.zeros(0, "S1")
-    moments = np.asarray(found["at"], dtype=np.int64)
+    events = connection.execute(query, parameters).fetchnumpy()
+    persons = (
+        np.char.encode(events["person_id"].astype(str), "utf-8") if len(events["person_id"]) else np.zeros(0, "S1")
+    )
+    moments = np.asarray(events["at"], dtype=np.int64)
     label = np.full(len(people.entity), UNKNOWN, dtype=np.int8)
+    # A horizon from 1 January 2024 to 1 January 2025 and a feed that covers 2023 to 2024: all of that date's people are
+    # labelled, 1 where any member of the household had the signal in 2024; those of 1 July 2024 stay unknown.
     for day in people.dates:
-        start, end = council.midnight(day), horizon_end(matrix.definition, council, day)
-        if covers_from > microseconds(start) or covers_to < microseconds(end):
+        start, end = council.midnight(day), find_horizon_end(matrix.definition, council, day)
+        if covers_from > count_microseconds(start) or covers_to < count_microseconds(end):
             continue
-        here = (moments >= microseconds(start)) & (moments < microseconds(end))
+        here = (moments >= count_microseconds(start)) & (moments < count_microseconds(end))
         rows = people.as_of == np.datetime64(day, "D")
         label[rows] = _any_member(matrix, day, persons[here], people.entity[rows])
     if not (label != UNKNOWN).any():

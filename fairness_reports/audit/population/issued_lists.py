@@ -21,7 +21,7 @@ from charter.contracts.files import file_digest, read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 
-__all__ = ["Issued", "issued_by"]
+__all__ = ["Issued", "read_issued_lists"]
 
 _DECLINED = frozenset({"set_aside", "wrong_data"})
 """Decisions against the list: the worker found no need of an offer, or the records were not this household's."""
@@ -60,44 +60,44 @@ class Issued:
         return inside
 
 
-def issued_by(workspace: Workspace, release: str) -> Issued:
+def read_issued_lists(workspace: Workspace, release: str) -> Issued:
     """Return everything that the lists of `release` hold; raise DataError where there is none."""
-    listed: set[Key] = set()
+    places: set[Key] = set()
     of_list: dict[str, date] = {}
     inputs: dict[str, str] = {}
     for path in sorted(workspace.worklist.glob("*/list.json")):
         mine = {
-            str(one["id"]): date.fromisoformat(one["as_of"])
-            for one in read_json(path)["lists"]
-            if _release_of(workspace, str(one["bundle"])) == release
+            str(entry["id"]): date.fromisoformat(entry["as_of"])
+            for entry in read_json(path)["lists"]
+            if _release_of(workspace, str(entry["bundle"])) == release
         }
         if not mine:
             continue
         of_list |= mine
         rows = path.parent / "issued.csv"
         inputs[f"{path.parent.name}/issued.csv"] = file_digest(rows)
-        listed |= {
+        places |= {
             (mine[row["list"]], row["entity"].encode())
-            for row in _rows(rows, "issued")
+            for row in _read_rows(rows, "issued")
             if row["list"] in mine and row["arm"] != _BY_LOT
         }
     if not of_list:
         raise DataError("the current release has issued no list to audit.", "Run `sooner rank`.")
     acted: dict[Key, bool] = {}
     reviewed: dict[Key, bool] = {}
-    for name, found in (("actions", acted), ("reviews", reviewed)):
+    for name, answers in (("actions", acted), ("reviews", reviewed)):
         path = workspace.worklist / f"{name}.csv"
         if not path.exists():
             continue
         inputs[path.name] = file_digest(path)
-        for row in _rows(path, name):
+        for row in _read_rows(path, name):
             day = of_list.get(row["list"])
-            said = row.get("disposition") or row.get("view")
-            if day is None or said not in _DECLINED | _ACTED | {"help", "no_help"}:
+            answer = row.get("disposition") or row.get("view")
+            if day is None or answer not in _DECLINED | _ACTED | {"help", "no_help"}:
                 continue
             # The last word counts: rows are in the order in which they were said.
-            found[(day, row["entity"].encode())] = said in _ACTED | {"help"}
-    return Issued(tuple(sorted(set(of_list.values()))), frozenset(listed), acted, reviewed, inputs)
+            answers[(day, row["entity"].encode())] = answer in _ACTED | {"help"}
+    return Issued(tuple(sorted(set(of_list.values()))), frozenset(places), acted, reviewed, inputs)
 
 
 def _release_of(workspace: Workspace, bundle: str) -> str:
@@ -105,10 +105,10 @@ def _release_of(workspace: Workspace, bundle: str) -> str:
     return str(read_json(path)["release"]) if path.exists() else ""
 
 
-def _rows(path: Path, contract: str) -> Iterator[dict[str, str]]:
+def _read_rows(path: Path, contract: str) -> Iterator[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
         reader = csv.DictReader(handle)
-        missing = {one.name for one in table(contract).columns if one.required} - set(reader.fieldnames or ())
+        missing = {column.name for column in table(contract).columns if column.required} - set(reader.fieldnames or ())
         if missing:
             raise DataError(
                 f"{path.name} has no column {', '.join(sorted(missing))}.", f"Write it by the contract `{contract}`."

@@ -33,9 +33,9 @@ class Listing:
         """Return who would be listed (scored,), by these margins or others, at so many times the teams' places."""
         by = self.margin if margin is None else margin
         room = np.floor(self.room * times).astype(np.int64)
-        listed = np.zeros(len(self.day), dtype=np.bool_)
+        selected = np.zeros(len(self.day), dtype=np.bool_)
         for number, day in enumerate(self.days):
             rows = np.flatnonzero(self.day == number)
             place = rank_within(order(self.entity[rows], day, by[rows]), self.team[rows])
-            listed[rows] = place <= room[rows]
-        return listed
+            selected[rows] = place <= room[rows]
+        return selected

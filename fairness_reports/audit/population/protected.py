@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from charter.rules.policy import Policy
-from fairness_reports.audit.population.reading_tables import connect
+from fairness_reports.audit.population.reading_tables import open_connection
 
-__all__ = ["characteristics"]
+__all__ = ["read_characteristics"]
 
 _OPTED_OUT = """
     SELECT DISTINCT person_id FROM read_parquet($permission)
@@ -25,27 +25,27 @@ _VALUES = """
 """
 
 
-def characteristics(tables: Path, policy: Policy, now: datetime) -> dict[str, Mapping[bytes, str]]:
+def read_characteristics(tables: Path, policy: Policy, now: datetime) -> dict[str, Mapping[bytes, str]]:
     """Return by characteristic each person's newest value known at `now` (the snapshot's `taken_at`).
 
     Whoever refused, objected or asked for restriction of monitoring is left out, and so counts as not recorded; an
     empty value does too. The characteristics are the charter's; others in the table are not read.
     """
     permission, protected = tables / "permission.parquet", tables / "protected.parquet"
-    connection = connect()
+    connection = open_connection()
     left_out: set[str] = set()
     if permission.exists():
         rows = connection.execute(_OPTED_OUT, {"permission": str(permission), "now": now}).fetchall()
         left_out = {person for (person,) in rows}
-    found: dict[str, Mapping[bytes, str]] = {}
+    by_name: dict[str, Mapping[bytes, str]] = {}
     for name in policy.characteristics:
         rows = []
         if protected.exists():
             parameters = {"protected": str(protected), "characteristic": name, "now": now}
             rows = connection.execute(_VALUES, parameters).fetchall()
-        found[name] = {
+        by_name[name] = {
             person.encode(): value.strip()
             for person, value in rows
             if value and value.strip() and person not in left_out
         }
-    return found
+    return by_name

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import duckdb
 
-__all__ = ["connect"]
+__all__ = ["open_connection"]
 
 
-def connect() -> duckdb.DuckDBPyConnection:
+def open_connection() -> duckdb.DuckDBPyConnection:
     """Return an in-memory connection whose time zone is UTC, so that no comparison depends on the machine's."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QUARTER", "Series", "sequence", "watched"]
+__all__ = ["QUARTER", "Series", "bound_sequence", "watch_series"]
 
 Floats = NDArray[np.float64]
 
@@ -51,36 +51,37 @@ class Series:
     values: Sequence[tuple[date, Floats]]
 
 
-def watched(series: Iterable[Series], false_alarms_a_year: float) -> list[dict[str, Any]]:
+def watch_series(series: Iterable[Series], false_alarms_a_year: float) -> list[dict[str, Any]]:
     """Return each series with its newest interval, and the list at which it left its reference, if it did.
 
     `false_alarms_a_year` is for all of them together.
     """
-    found = list(series)
-    level = false_alarms_a_year / max(len(found) * _QUARTERS, 1)
-    return [_watch(one, level) for one in found]
+    streams = list(series)
+    level = false_alarms_a_year / max(len(streams) * _QUARTERS, 1)
+    return [_watch_alone(stream, level) for stream in streams]
 
 
-def _watch(one: Series, level: float) -> dict[str, Any]:
+def _watch_alone(stream: Series, level: float) -> dict[str, Any]:
     alarm, ends, n, mean = None, None, 0, None
-    for quarter in _quarters(one.values):
+    for quarter in _cut_quarters(stream.values):
         values = np.concatenate([part for _, part in quarter])
         if not len(values):
             continue
-        low, high = sequence(values, level)
+        low, high = bound_sequence(values, level)
         lists = np.cumsum([len(part) for _, part in quarter])
         for (day, _), upto in zip(quarter, lists, strict=True):
             beyond = upto and (
-                low[upto - 1] > one.reference + one.tolerance or high[upto - 1] < one.reference - one.tolerance
+                low[upto - 1] > stream.reference + stream.tolerance
+                or high[upto - 1] < stream.reference - stream.tolerance
             )
             if beyond and alarm is None:
                 alarm = day
         ends, n, mean = [float(low[-1]), float(high[-1])], len(values), float(values.mean())
     return {
-        "title": one.title,
-        "about": one.about,
-        "reference": one.reference,
-        "tolerance": one.tolerance,
+        "title": stream.title,
+        "about": stream.about,
+        "reference": stream.reference,
+        "tolerance": stream.tolerance,
         "mean": mean,
         "interval": ends,
         "n": n,
@@ -88,7 +89,7 @@ def _watch(one: Series, level: float) -> dict[str, Any]:
     }
 
 
-def _quarters(values: Sequence[tuple[date, Floats]]) -> list[list[tuple[date, Floats]]]:
+def _cut_quarters(values: Sequence[tuple[date, Floats]]) -> list[list[tuple[date, Floats]]]:
     """Cut the lists into quarters, counted from the first."""
     parts: dict[int, list[tuple[date, Floats]]] = {}
     for day, part in values:
@@ -96,12 +97,16 @@ def _quarters(values: Sequence[tuple[date, Floats]]) -> list[list[tuple[date, Fl
     return [parts[number] for number in sorted(parts)]
 
 
-def sequence(values: Floats, level: float) -> tuple[Floats, Floats]:
+def bound_sequence(values: Floats, level: float) -> tuple[Floats, Floats]:
     """Return the lower and upper ends (values,) of a confidence sequence of the mean of `values`, each in [0, 1].
 
     The chance that any of the intervals ever misses the mean is at most `level`. Of every mean a gambler would have
     won against by the factor 2 / level, nothing more is believed; bets follow the spread seen before each value, as in
     the paper's equation 26.
+
+    Values 1, 1, 0 have running means (0.5 + sum) / (n + 1) of 0.75, 0.83 and 0.63 and spreads of 0.16, 0.11 and 0.18;
+    a bet on a value uses the spread before it: 0.25 at first, then 0.16 and 0.11. Against a mean of 0.1 the bet "it is
+    more" wins on the two ones and loses on the nought.
     """
     n = np.arange(1, len(values) + 1)
     mean = (0.5 + np.cumsum(values)) / (n + 1)
@@ -113,9 +118,9 @@ def sequence(values: Floats, level: float) -> tuple[Floats, Floats]:
     down = np.cumsum(np.log1p(-np.minimum(bet, _MOST / (1 - _MEANS)) * away), axis=0)
     # Each side stakes half, so either wins against a mean where it alone has made 2 / level of its stake. What was once
     # not believed is not believed again.
-    kept = np.maximum.accumulate(np.maximum(up, down), axis=0) < np.log(2 / level)
-    believed = kept.any(axis=1)
-    low = np.where(believed, _MEANS[kept.argmax(axis=1)], 1.0)
-    high = np.where(believed, _MEANS[len(_MEANS) - 1 - kept[:, ::-1].argmax(axis=1)], 0.0)
+    believable = np.maximum.accumulate(np.maximum(up, down), axis=0) < np.log(2 / level)
+    believed = believable.any(axis=1)
+    low = np.where(believed, _MEANS[believable.argmax(axis=1)], 1.0)
+    high = np.where(believed, _MEANS[len(_MEANS) - 1 - believable[:, ::-1].argmax(axis=1)], 0.0)
     step = _MEANS[1] - _MEANS[0]
     return np.clip(low - step, 0, 1), np.clip(high + step, 0, 1)

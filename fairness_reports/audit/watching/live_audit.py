@@ -28,31 +28,37 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
-from fairness_reports.audit.explaining.linkage_error import linkage
-from fairness_reports.audit.measuring.findings import About, compared, measured, whole
-from fairness_reports.audit.measuring.means import averages
+from fairness_reports.audit.explaining.linkage_error import measure_linkage
+from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
+from fairness_reports.audit.measuring.means import average_groups
 from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.measuring.units import Units
-from fairness_reports.audit.population.independent import independent_outcome
-from fairness_reports.audit.population.issued_lists import Issued, issued_by
-from fairness_reports.audit.population.people import People, Scores, grouping, horizon_end, of_programme
-from fairness_reports.audit.population.protected import characteristics
+from fairness_reports.audit.population.audited_people import (
+    People,
+    Scores,
+    find_horizon_end,
+    gather_people,
+    group_people,
+)
+from fairness_reports.audit.population.independent import read_independent_outcome
+from fairness_reports.audit.population.issued_lists import Issued, read_issued_lists
+from fairness_reports.audit.population.protected import read_characteristics
 from fairness_reports.audit.run_findings import (
     AT,
     RESAMPLES,
     SEED,
     Audited,
-    gather,
-    heading,
-    of_characteristic,
-    pairs_of,
+    gather_run,
+    measure_characteristic,
+    measure_pairs,
+    write_heading,
 )
-from fairness_reports.audit.watching.drift import watched
-from fairness_reports.audit.watching.watch import of_households, of_selection
+from fairness_reports.audit.watching.drift import watch_series
+from fairness_reports.audit.watching.watch import make_household_series, make_selection_series
 from features.build import build
 
-__all__ = ["ACTED", "BLIND", "audit_live"]
+__all__ = ["ACTED", "BLIND", "audit_issued"]
 
 ACTED = "acted on"
 BLIND = "blind review"
@@ -64,7 +70,7 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 
-def audit_live(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
+def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     """Audit what the current release issued; leave findings.json in its run's `live/` and return both.
 
     Raises DataError where nothing was released or issued.
@@ -75,40 +81,40 @@ def audit_live(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
         raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
     release = read_json(folder / "manifest.json")
     with invocation.progress("Auditing what was issued", total=4) as step:
-        issued = issued_by(workspace, release["id"])
+        issued = read_issued_lists(workspace, release["id"])
         matrix = Matrix.open(build(invocation, purpose="evaluate", as_of=issued.dates))
         step()
         booster = lgb.Booster(model_file=str(folder / "model.lgb"))
-        margins = {day: _margins(booster, release["features"], matrix, day) for day in issued.dates}
-        audited = _gather(invocation, release, matrix, margins, issued)
+        margins = {day: _predict_margins(booster, release["features"], matrix, day) for day in issued.dates}
+        audited = _gather_issued(invocation, release, matrix, margins, issued)
         step()
-        document = heading(audited) | {
+        document = write_heading(audited) | {
             "stage": "live" if audited.units.labelled else "shadow",
-            "findings": _findings(audited, issued),
-            "period": _period(invocation, matrix, issued),
+            "findings": _measure_issued(audited, issued),
+            "period": _describe_period(invocation, matrix, issued),
         }
         step()
-        tested = gather(invocation, release["run"])
-        before = _margins(booster, release["features"], tested.matrix, tested.matrix.dates[-1])
+        tested = gather_run(invocation, release["run"])
+        before = _predict_margins(booster, release["features"], tested.matrix, tested.matrix.dates[-1])
         titles = {feature["name"]: feature["title"] for feature in matrix.definition["features"]}
-        series = of_households(tested.matrix, before, matrix, margins, titles)
-        series += of_selection(tested.people, tested.groups, audited.people, audited.groups, _FEWEST)
-        document["drift"] = watched(series, audited.policy.live.false_alarms_a_year)
+        series = make_household_series(tested.matrix, before, matrix, margins, titles)
+        series += make_selection_series(tested.people, tested.groups, audited.people, audited.groups, _FEWEST)
+        document["drift"] = watch_series(series, audited.policy.live.false_alarms_a_year)
         check_document("findings", document)
-        left = workspace.audit / release["run"] / "live"
-        write_json(left / "findings.json", document)
+        target = workspace.audit / release["run"] / "live"
+        write_json(target / "findings.json", document)
         step()
-    return left, document
+    return target, document
 
 
-def _margins(booster: lgb.Booster, features: list[str], matrix: Matrix, day: date) -> Floats:
+def _predict_margins(booster: lgb.Booster, features: list[str], matrix: Matrix, day: date) -> Floats:
     """Return the release's margin of every row of one date."""
     columns = [matrix.features.index(name) for name in features]
     rows = np.asarray(matrix.at(day).features)[:, columns]
     return np.asarray(booster.predict(rows, raw_score=True, num_threads=1), dtype=np.float64)
 
 
-def _gather(
+def _gather_issued(
     invocation: Invocation,
     release: Mapping[str, Any],
     matrix: Matrix,
@@ -127,10 +133,10 @@ def _gather(
         },
     )
     programme = Programme.load(invocation.programme_folder)
-    people = of_programme(matrix, scores, invocation.council, programme, policy)
+    people = gather_people(matrix, scores, invocation.council, programme, policy)
     people = replace(people, selected=issued.among(issued.listed, people.as_of, people.entity))
-    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
-    recorded = characteristics(snapshot / "tables", policy, taken)
+    taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
+    recorded = read_characteristics(snapshot / "tables", policy, taken_at)
     return Audited(
         run=invocation.workspace.scores / release["run"],
         manifest={"model": release["model"]},
@@ -138,9 +144,9 @@ def _gather(
         snapshot=snapshot,
         policy=policy,
         people=people,
-        groups={name: grouping(values, people, policy.not_recorded) for name, values in recorded.items()},
-        independent=independent_outcome(people, matrix, snapshot / "tables", invocation.council, policy, register),
-        linked=linkage(snapshot / "tables", recorded, policy.not_recorded, str(release["model"])),
+        groups={name: group_people(values, people, policy.not_recorded) for name, values in recorded.items()},
+        independent=read_independent_outcome(people, matrix, snapshot / "tables", invocation.council, policy, register),
+        linked=measure_linkage(snapshot / "tables", recorded, policy.not_recorded, str(release["model"])),
         inputs={
             **issued.inputs,
             "model.lgb": str(release["model_sha256"]),
@@ -151,25 +157,29 @@ def _gather(
     )
 
 
-def _findings(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
+def _measure_issued(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
     people = audited.people
     about = About("", None, audited.model, AT)
-    rows = whole(audited.units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
-    acted = issued.among({key: True for key, done in issued.acted.items() if done}, people.as_of, people.entity)
+    rows = measure_everyone(audited.units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    acted = issued.among(
+        {key: True for key, was_offered in issued.acted.items() if was_offered}, people.as_of, people.entity
+    )
     reviewed = issued.among(issued.reviewed, people.as_of, people.entity)
-    helped = issued.among({key: True for key, said in issued.reviewed.items() if said}, people.as_of, people.entity)
+    helped = issued.among(
+        {key: True for key, would_help in issued.reviewed.items() if would_help}, people.as_of, people.entity
+    )
     both = people.selected & acted
-    rows += _by(audited, "", audited.units.everyone, both, ACTED)
-    rows += _by(audited, "", audited.units.everyone, helped, BLIND, reviewed)
+    rows += _measure_selection(audited, "", audited.units.everyone, both, ACTED)
+    rows += _measure_selection(audited, "", audited.units.everyone, helped, BLIND, reviewed)
     for name, groups in audited.groups.items():
-        rows += of_characteristic(audited, name, groups)
-        rows += _by(audited, name, groups, both, ACTED)
-        rows += _by(audited, name, groups, helped, BLIND, reviewed)
-        rows += _without_outcome(people, groups, issued, about.about(name, None))
-    return rows + pairs_of(audited)
+        rows += measure_characteristic(audited, name, groups)
+        rows += _measure_selection(audited, name, groups, both, ACTED)
+        rows += _measure_selection(audited, name, groups, helped, BLIND, reviewed)
+        rows += _measure_unlabelled(people, groups, issued, about.of_group(name, None))
+    return rows + measure_pairs(audited)
 
 
-def _by(
+def _measure_selection(
     audited: Audited, name: str, groups: Grouping, selected: Bools, at: str, among: Bools | None = None
 ) -> list[dict[str, Any]]:
     """Return the main measures with another selection, among some rows; none where there are none."""
@@ -178,52 +188,54 @@ def _by(
     if not (selected & chosen).any():
         return []
     units = Units(people.cluster[chosen], selected[chosen], people.label[chosen])
-    main = [MEASURES[one] for one in ("selection_rate", "recall", "false_positive_rate", "precision")]
+    main = [MEASURES[measure] for measure in ("selection_rate", "recall", "false_positive_rate", "precision")]
     about = About("", name or None, audited.model, at)
     if not name:
-        return whole(units, main, about, resamples=RESAMPLES, seed=SEED)
+        return measure_everyone(units, main, about, resamples=RESAMPLES, seed=SEED)
     part = Grouping(groups.code[chosen], groups.names)
-    return measured(units, part, main, about, resamples=RESAMPLES, seed=SEED)
+    return measure_groups(units, part, main, about, resamples=RESAMPLES, seed=SEED)
 
 
-def _without_outcome(people: People, groups: Grouping, issued: Issued, about: About) -> list[dict[str, Any]]:
+def _measure_unlabelled(people: People, groups: Grouping, issued: Issued, about: About) -> list[dict[str, Any]]:
     """Return sight, stability, overrides and agreement with blind reviews by group; figures of nobody are null."""
-    declined = {key for book in (issued.acted, issued.reviewed) for key, done in book.items() if not done}
+    declined = {key for book in (issued.acted, issued.reviewed) for key, agrees in book.items() if not agrees}
     judged = issued.among(frozenset({*issued.acted, *issued.reviewed}), people.as_of, people.entity) & people.selected
     against = issued.among(frozenset(declined), people.as_of, people.entity)
-    helped = frozenset(key for key, said in issued.reviewed.items() if said)
+    helped = frozenset(key for key, would_help in issued.reviewed.items() if would_help)
     wanted = issued.among(helped, people.as_of, people.entity)
-    again, next_one = _next(people, issued)
-    seen = np.mean(list(people.seen.values()), axis=0) if people.seen else np.zeros(len(judged))
+    again, next_one = _find_next(people, issued)
+    sight = np.mean(list(people.seen.values()), axis=0) if people.seen else np.zeros(len(judged))
     everybody = np.ones(len(judged), dtype=np.bool_)
-    found = []
+    findings = []
     for measure, rows, value in (
-        ("seen", everybody, seen),
+        ("seen", everybody, sight),
         ("kept", people.selected & next_one, again.astype(np.float64)),
         ("overridden", judged, against.astype(np.float64)),
         ("listed_of_reviewed", wanted, people.selected.astype(np.float64)),
     ):
         counted = rows.astype(np.float64)
-        found += compared(about.of(measure), averages(people.cluster, groups, value * counted, counted))
-    return found
+        findings += list_findings(
+            about.of_measure(measure), average_groups(people.cluster, groups, value * counted, counted)
+        )
+    return findings
 
 
-def _next(people: People, issued: Issued) -> tuple[Bools, Bools]:
+def _find_next(people: People, issued: Issued) -> tuple[Bools, Bools]:
     """Say of each row whether its household is on the next issued list, and whether there was one for it."""
     again, there = np.zeros(len(people.entity), dtype=np.bool_), np.zeros(len(people.entity), dtype=np.bool_)
     for day, later in zip(issued.dates, issued.dates[1:], strict=False):
         rows, after = people.as_of == np.datetime64(day, "D"), people.as_of == np.datetime64(later, "D")
-        listed = people.entity[after & people.selected]
-        again[rows] = np.isin(people.entity[rows], listed)
+        next_list = people.entity[after & people.selected]
+        again[rows] = np.isin(people.entity[rows], next_list)
         there[rows] = np.isin(people.entity[rows], people.entity[after])
     return again, there
 
 
-def _period(invocation: Invocation, matrix: Matrix, issued: Issued) -> dict[str, Any]:
+def _describe_period(invocation: Invocation, matrix: Matrix, issued: Issued) -> dict[str, Any]:
     """Return the dates of the lists, the days from first to last, and when the first has known outcomes."""
     first, last = issued.dates[0], issued.dates[-1]
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
-    due = horizon_end(matrix.definition, invocation.council, first) + lag
+    due = find_horizon_end(matrix.definition, invocation.council, first) + lag
     return {
         "first": first.isoformat(),
         "last": last.isoformat(),

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix, MatrixDate
 from fairness_reports.audit.measuring.tally import Grouping
-from fairness_reports.audit.population.people import People, seen_shares
+from fairness_reports.audit.population.audited_people import People, measure_sight
 from fairness_reports.audit.watching.drift import Series
 
-__all__ = ["SMALL", "SMALL_SELECTION", "of_households", "of_selection"]
+__all__ = ["SMALL", "SMALL_SELECTION", "make_household_series", "make_selection_series"]
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ _HIGH = 0.8
 """The score's series asks whether a household is above this part of those tested."""
 
 
-def of_households(
+def make_household_series(
     tested: Matrix, margin: Floats, issued: Matrix, margins: Mapping[date, Floats], titles: Mapping[str, str]
 ) -> list[Series]:
     """Return the series of data, score and sight.
@@ -43,9 +43,9 @@ def of_households(
     """
     before = tested.at(tested.dates[-1])
     days = [(day, issued.at(day)) for day in issued.dates]
-    parts = {day: _part(np.asarray(rows.entity), day) for day, rows in days}
+    parts = {day: _choose_part(np.asarray(rows.entity), day) for day, rows in days}
     cut = float(np.quantile(margin, _HIGH))
-    found = [
+    series = [
         Series(
             "Score among the highest fifth of those tested",
             "score",
@@ -62,35 +62,35 @@ def of_households(
             continue
         middle = float(np.nanmedian(values))
         column = issued.features.index(name)
-        found.append(
+        series.append(
             Series(
                 f"{titles.get(name, name)}: above {middle:g}",
                 "input",
                 float((values[~np.isnan(values)] > middle).mean()),
                 SMALL,
-                [(day, _above(rows, column, middle, parts[day])) for day, rows in days],
+                [(day, _mark_above(rows, column, middle, parts[day])) for day, rows in days],
             )
         )
-    for service, share in seen_shares(tested, before).items():
-        seen = [(day, np.clip(seen_shares(issued, rows).get(service, np.zeros(0)), 0, 1)) for day, rows in days]
-        chosen = [(day, one[parts[day]] if len(one) else one) for day, one in seen]
-        found.append(Series(f"Share seen by {service}", "coverage", float(np.clip(share, 0, 1).mean()), SMALL, chosen))
-    return found
+    for service, share in measure_sight(tested, before).items():
+        sight = [(day, np.clip(measure_sight(issued, rows).get(service, np.zeros(0)), 0, 1)) for day, rows in days]
+        chosen = [(day, shares[parts[day]] if len(shares) else shares) for day, shares in sight]
+        series.append(Series(f"Share seen by {service}", "coverage", float(np.clip(share, 0, 1).mean()), SMALL, chosen))
+    return series
 
 
-def of_selection(
+def make_selection_series(
     tested: People, before: Mapping[str, Grouping], issued: People, groups: Mapping[str, Grouping], fewest: int
 ) -> list[Series]:
     """Return by group its share of the people of newly listed households; groups of fewer than `fewest` tested none."""
-    found = []
+    series = []
     for name, grouping in before.items():
         for code, group in enumerate(grouping.names):
-            share = _shares(tested, grouping.code == code)
+            share = _share_inside(tested, grouping.code == code)
             values = [value for day in share for value in share[day].tolist()]
             if len(values) < fewest or group not in groups[name].names:
                 continue
-            now = _shares(issued, groups[name].code == groups[name].names.index(group))
-            found.append(
+            now = _share_inside(issued, groups[name].code == groups[name].names.index(group))
+            series.append(
                 Series(
                     f"{group} ({name}) among the newly listed",
                     "selection",
@@ -99,30 +99,30 @@ def of_selection(
                     [(day, now[day]) for day in sorted(now)],
                 )
             )
-    return found
+    return series
 
 
-def _part(entity: NDArray[np.bytes_], day: date) -> NDArray[np.int64]:
+def _choose_part(entity: NDArray[np.bytes_], day: date) -> NDArray[np.int64]:
     """Return the rows of the households whose week it is: by the end of their pseudonym, which is a hash."""
     ends = np.array([int(name[-6:], 16) for name in entity.tolist()], dtype=np.int64)
     mine = np.flatnonzero(ends % _PARTS == (day.toordinal() // 7) % _PARTS)
     return np.asarray(mine[np.argsort(ends[mine], kind="stable")][:_MOST], dtype=np.int64)
 
 
-def _above(rows: MatrixDate, column: int, middle: float, part: NDArray[np.int64]) -> Floats:
+def _mark_above(rows: MatrixDate, column: int, middle: float, part: NDArray[np.int64]) -> Floats:
     values = np.asarray(rows.features)[part, column]
     return np.asarray(values[~np.isnan(values)] > middle, dtype=np.float64)
 
 
-def _shares(people: People, inside: NDArray[np.bool_]) -> dict[date, Floats]:
+def _share_inside(people: People, inside: NDArray[np.bool_]) -> dict[date, Floats]:
     """Return by date the share of each newly listed household's audited people who are inside."""
-    known: set[int] = set()
-    found: dict[date, Floats] = {}
+    earlier: set[int] = set()
+    by_date: dict[date, Floats] = {}
     for day in people.dates:
         rows = np.flatnonzero((people.as_of == np.datetime64(day, "D")) & people.selected)
         homes, number = np.unique(people.cluster[rows], return_inverse=True)
-        new = np.array([home not in known for home in homes.tolist()], dtype=np.bool_)
+        new = np.array([home not in earlier for home in homes.tolist()], dtype=np.bool_)
         share = np.bincount(number, inside[rows], len(homes)) / np.maximum(np.bincount(number, minlength=len(homes)), 1)
-        found[day] = np.asarray(share[new] if len(homes) else share, dtype=np.float64)
-        known.update(homes.tolist())
-    return found
+        by_date[day] = np.asarray(share[new] if len(homes) else share, dtype=np.float64)
+        earlier.update(homes.tolist())
+    return by_date

@@ -21,7 +21,7 @@ from charter.rules.gate import decide, visible_gap
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.waivers import Caveat, Waiver
-from fairness_reports.audit.measuring.intervals import newcombe, score_ratio, wilson
+from fairness_reports.audit.measuring.intervals import bound_difference, bound_ratio, bound_share
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(Path(shipped_council() / "charter.toml"), TODAY)
@@ -55,10 +55,10 @@ def finding(counts: tuple[int, int, int, int], group: str = "A", measure: str = 
         p, q = counted / n, other / m
         ratio = p / q
     ends = {
-        "interval": wilson(p, n),
-        "rest": wilson(q, m),
-        "difference_interval": newcombe(p, n, q, m),
-        "ratio_interval": score_ratio(p, n, q, m),
+        "interval": bound_share(p, n),
+        "rest": bound_share(q, m),
+        "difference_interval": bound_difference(p, n, q, m),
+        "ratio_interval": bound_ratio(p, n, q, m),
     }
     listed = {name: _ends(low[0], high[0]) for name, (low, high) in ends.items()}
     return {

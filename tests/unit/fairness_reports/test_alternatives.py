@@ -10,17 +10,21 @@ import numpy as np
 import pytest
 
 from charter.council.register import Register
-from fairness_reports.audit.explaining.alternatives import at_other_capacities, contributions, without
-from fairness_reports.audit.explaining.proxies import TOGETHER, proxies
+from fairness_reports.audit.explaining.alternatives import (
+    measure_other_capacities,
+    measure_without_data,
+    predict_contributions,
+)
+from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.findings import About
-from fairness_reports.audit.run_findings import Audited, gather
+from fairness_reports.audit.run_findings import Audited, gather_run
 
 ABOUT = About("", None, "lightgbm", "capacity")
 
 
 @pytest.fixture(scope="module")
 def audited(shared_world: Any) -> Audited:
-    return gather(shared_world.invocation)
+    return gather_run(shared_world.invocation)
 
 
 def test_the_listing_selects_as_the_audit_did(audited: Audited) -> None:
@@ -42,7 +46,7 @@ def test_a_household_that_no_team_serves_is_never_listed(audited: Audited) -> No
 
 
 def test_more_places_reach_more(audited: Audited) -> None:
-    rows = at_other_capacities(audited.people, audited.groups, ABOUT, 100, 1)
+    rows = measure_other_capacities(audited.people, audited.groups, ABOUT, 100, 1)
     whole = {row["at"]: row["estimate"] for row in rows if row["measure"] == "recall" and row["group"] is None}
     assert list(whole) == ["capacity x 0.5", "capacity x 2", "capacity x 4"]
     assert whole["capacity x 0.5"] < whole["capacity x 2"] < whole["capacity x 4"]
@@ -51,7 +55,7 @@ def test_more_places_reach_more(audited: Audited) -> None:
 
 def test_contributions_sum_to_the_candidates_margin(audited: Audited) -> None:
     model = audited.run / "model.lgb"
-    found = contributions(model, audited.matrix, audited.people)
+    found = predict_contributions(model, audited.matrix, audited.people)
     listing = audited.people.listing
     assert len(found.rows) == int((listing.day >= len(listing.days) - 3).sum())
     booster = lgb.Booster(model_file=str(model))
@@ -65,8 +69,10 @@ def test_contributions_sum_to_the_candidates_margin(audited: Audited) -> None:
 
 def test_taking_out_what_matters_costs_precision_and_naming_intrusiveness(audited: Audited, shared_world: Any) -> None:
     register = Register.load(shared_world.council / "register.toml")
-    found = contributions(audited.run / "model.lgb", audited.matrix, audited.people)
-    rows = without(audited.people, audited.matrix.definition, register, found, audited.groups, ABOUT, 100, 1)
+    found = predict_contributions(audited.run / "model.lgb", audited.matrix, audited.people)
+    rows = measure_without_data(
+        audited.people, audited.matrix.definition, register, found, audited.groups, ABOUT, 100, 1
+    )
     precision = {row["at"]: row for row in rows if row["measure"] == "precision" and row["group"] is None}
     plain = precision["capacity, newest 3 dates"]["estimate"]
     assert precision["capacity, newest 3 dates, without education"]["estimate"] < plain
@@ -77,7 +83,7 @@ def test_taking_out_what_matters_costs_precision_and_naming_intrusiveness(audite
 
 
 def test_in_the_fair_world_nothing_tells_groups_apart(audited: Audited) -> None:
-    rows = proxies(audited.matrix, audited.people, audited.groups, ABOUT, 1)
+    rows = measure_proxies(audited.matrix, audited.people, audited.groups, ABOUT, 1)
     for row in rows:
         if row["component"] == TOGETHER:
             assert row["interval"][0] < 0.55
@@ -87,8 +93,12 @@ def test_in_the_fair_world_nothing_tells_groups_apart(audited: Audited) -> None:
 
 def test_a_planted_proxy_is_named(worlds: Callable[..., Any]) -> None:
     world = worlds(signals=0.1)
-    audited = gather(world.invocation)
-    rows = [row for row in proxies(audited.matrix, audited.people, audited.groups, ABOUT, 1) if row["group"] == "Black"]
+    audited = gather_run(world.invocation)
+    rows = [
+        row
+        for row in measure_proxies(audited.matrix, audited.people, audited.groups, ABOUT, 1)
+        if row["group"] == "Black"
+    ]
     together = next(row for row in rows if row["component"] == TOGETHER)
     assert together["interval"][0] > 0.6
     alone = {row["component"]: row["estimate"] for row in rows if row["component"] != TOGETHER}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fairness_reports.audit.measuring.disparities import disparities
-from fairness_reports.audit.measuring.intervals import newcombe
+from fairness_reports.audit.measuring.disparities import measure_disparities
+from fairness_reports.audit.measuring.intervals import bound_difference
 from fairness_reports.audit.measuring.measures import MEASURES
-from fairness_reports.audit.measuring.tally import Grouping, Tally, cells
+from fairness_reports.audit.measuring.tally import Grouping, Tally, number_cells
 
 RESAMPLES = 1000
 TOGETHER = 3
@@ -38,9 +38,9 @@ def simulate(number: int, households: bool, simulations: int, seed: int) -> tupl
         tally = Tally.make(
             np.r_[home, other_home + len(home)],
             Grouping(np.r_[np.zeros(len(home), int), np.ones(len(other_home), int)], ("group", "rest")),
-            cells(np.ones(len(home) + len(other_home), dtype=np.int8), np.r_[reached, others]),
+            number_cells(np.ones(len(home) + len(other_home), dtype=np.int8), np.r_[reached, others]),
         )
-        found = disparities(tally, MEASURES["recall"], tally.draws(RESAMPLES, number_of_simulation))[0]
+        found = measure_disparities(tally, MEASURES["recall"], tally.draws(RESAMPLES, number_of_simulation))[0]
         for name, interval, truth in (
             ("share", found.side.interval, p),
             ("difference", found.difference_interval, p - q),
@@ -49,7 +49,7 @@ def simulate(number: int, households: bool, simulations: int, seed: int) -> tupl
             if interval is not None:
                 held[name][0] += interval[0] <= truth <= interval[1]
                 held[name][1] += 1
-        low, high = newcombe(
+        low, high = bound_difference(
             np.array([reached.mean()]),
             np.array([float(len(reached))]),
             np.array([others.mean()]),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from fairness_reports.audit.watching.drift import Series, sequence, watched
+from fairness_reports.audit.watching.drift import Series, bound_sequence, watch_series
 from fairness_reports.audit.watching.watch import SMALL, SMALL_SELECTION
 
 START = date(2026, 1, 5)
@@ -24,7 +24,7 @@ def year(rng: np.random.Generator, mean: float, size: int, *, after: float | Non
 
 def test_a_sequence_holds_the_mean_and_narrows() -> None:
     values = (np.random.default_rng(1).random(3000) < 0.3).astype(float)
-    low, high = sequence(values, 0.05)
+    low, high = bound_sequence(values, 0.05)
     assert (low <= 0.3).all()
     assert (high >= 0.3).all()
     assert (np.diff(low) >= 0).all()
@@ -33,7 +33,7 @@ def test_a_sequence_holds_the_mean_and_narrows() -> None:
 
 
 def test_what_never_varies_is_soon_sure() -> None:
-    low, high = sequence(np.ones(500), 0.05)
+    low, high = bound_sequence(np.ones(500), 0.05)
     assert low[-1] > 0.95
     assert high[-1] == 1.0
 
@@ -42,7 +42,7 @@ def test_a_large_change_is_found_and_a_tolerated_one_is_not() -> None:
     rng = np.random.default_rng(2)
     changed = year(rng, 0.3, 30, after=0.6, week=20)
     tolerant = Series("b", "input", 0.3, 0.4, changed.values)
-    found, quiet = watched([changed, tolerant], ALARMS)
+    found, quiet = watch_series([changed, tolerant], ALARMS)
     assert found["alarm"] is not None
     assert date.fromisoformat(found["alarm"]) >= START + timedelta(weeks=20)
     assert quiet["alarm"] is None
@@ -50,7 +50,7 @@ def test_a_large_change_is_found_and_a_tolerated_one_is_not() -> None:
 
 
 def test_nothing_to_watch_is_no_alarm() -> None:
-    (found,) = watched([Series("nobody", "coverage", 0.5, 0.05, [(START, np.zeros(0))])], ALARMS)
+    (found,) = watch_series([Series("nobody", "coverage", 0.5, 0.05, [(START, np.zeros(0))])], ALARMS)
     assert (found["n"], found["interval"], found["alarm"], found["mean"]) == (0, None, None, None)
 
 
@@ -93,7 +93,7 @@ def test_false_alarms_stay_within_five_in_a_hundred_years_over_all_series() -> N
     rng = np.random.default_rng(3)
     years, wolves = 150, 0
     for _ in range(years):
-        found = watched(fair_year(rng), ALARMS)
+        found = watch_series(fair_year(rng), ALARMS)
         assert {one["about"] for one in found} == {"score", "input", "coverage", "selection"}
         wolves += any(one["alarm"] for one in found)
     print(f"{wolves} of {years} fair years with a false alarm, {len(found)} series of all kinds together")
@@ -105,7 +105,7 @@ def test_false_alarms_of_series_without_any_tolerance_stay_within_five_in_a_hund
     rng = np.random.default_rng(3)
     years, wolves = 300, 0
     for _ in range(years):
-        found = watched([year(rng, mean, 12) for mean in (0.05, 0.2, 0.5, 0.9)], ALARMS)
+        found = watch_series([year(rng, mean, 12) for mean in (0.05, 0.2, 0.5, 0.9)], ALARMS)
         wolves += any(one["alarm"] for one in found)
     print(f"{wolves} of {years} fair years with a false alarm, 4 series without tolerance")
     assert binomtest(wolves, years, ALARMS, alternative="greater").pvalue > 0.001, wolves
@@ -119,7 +119,7 @@ def test_the_median_delay_to_find_a_planted_drift(after: float, weeks: int) -> N
     delays = []
     for _ in range(60):
         drifting = year(rng, 0.2, 30, after=after, week=13)
-        found = watched([drifting, *[Series("quiet", "input", 0.5, 0.5, [(START, np.zeros(0))])] * 39], ALARMS)[0]
+        found = watch_series([drifting, *[Series("quiet", "input", 0.5, 0.5, [(START, np.zeros(0))])] * 39], ALARMS)[0]
         alarm = found["alarm"]
         delays.append((date.fromisoformat(alarm) - START).days / 7 - 13 if alarm else np.inf)
     print(f"drift from 0.2 to {after}: median delay {np.median(delays):g} weeks")

@@ -12,7 +12,7 @@ import pytest
 from charter.contracts import table
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
-from fairness_reports.audit.population.issued_lists import issued_by
+from fairness_reports.audit.population.issued_lists import read_issued_lists
 
 ROW = {"list": "l1", "as_of": "2026-09-01", "team": "north", "rank": "1", "margin": "0.1", "inclusion": "1.0"}
 
@@ -37,9 +37,9 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_model_does_not_answer_for_what_was_drawn_by_lot(workspace: Workspace) -> None:
     day = date(2026, 9, 1)
-    assert issued_by(workspace, "one").listed == {(day, b"a"), (day, b"b")}
+    assert read_issued_lists(workspace, "one").listed == {(day, b"a"), (day, b"b")}
 
 
 def test_a_release_that_issued_nothing_has_nothing_to_audit(workspace: Workspace) -> None:
     with pytest.raises(DataError, match="has issued no list"):
-        issued_by(workspace, "another")
+        read_issued_lists(workspace, "another")

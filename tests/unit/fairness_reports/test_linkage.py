@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from fairness_reports.audit.explaining.linkage_error import linkage
+from fairness_reports.audit.explaining.linkage_error import measure_linkage
 
 HEARD, UNHEARD = range(20), range(20, 40)
 
@@ -25,7 +25,7 @@ def tables(tmp_path: Path) -> Path:
 
 def test_each_group_has_its_own_figures_beside_everyone_else_s(tables: Path) -> None:
     recorded = {"ethnicity": {f"p{n:02}".encode(): "A" for n in HEARD} | {b"p20": "B"}}
-    rows = linkage(tables, recorded, "not recorded", "m")
+    rows = measure_linkage(tables, recorded, "not recorded", "m")
     found = {(row["group"], row["measure"]): row for row in rows}
     assert found[None, "linkage_recall"]["estimate"] == pytest.approx((20 * 6 + 20 * 3) / 240)
     assert found[None, "linkage_precision"]["estimate"] == pytest.approx(180 / 200)
@@ -39,4 +39,4 @@ def test_each_group_has_its_own_figures_beside_everyone_else_s(tables: Path) -> 
 
 
 def test_nothing_is_said_where_nobody_knows_the_truth(tmp_path: Path) -> None:
-    assert linkage(tmp_path, {"ethnicity": {}}, "not recorded", "m") == []
+    assert measure_linkage(tmp_path, {"ethnicity": {}}, "not recorded", "m") == []

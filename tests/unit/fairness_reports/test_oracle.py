@@ -11,9 +11,9 @@ import pytest
 from fairlearn.metrics import MetricFrame
 
 from charter.errors import DataError
-from fairness_reports.audit.measuring.findings import About, measured
+from fairness_reports.audit.measuring.findings import About, measure_groups
 from fairness_reports.audit.measuring.measures import MEASURES
-from fairness_reports.audit.measuring.oracle import TOLERANCE, confirm, figures
+from fairness_reports.audit.measuring.oracle import TOLERANCE, confirm_findings, measure_with_fairlearn
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 from fairness_reports.audit.measuring.units import Units
 
@@ -37,8 +37,8 @@ def units_of(seed: int, rows: int = 4000) -> tuple[Units, Grouping]:
 
 def test_every_rate_equals_fairlearns() -> None:
     units, groups = units_of(1)
-    found = measured(units, groups, MEASURES.values(), About("", "g", "m", "capacity"), resamples=50, seed=1)
-    theirs = figures(units, groups)
+    found = measure_groups(units, groups, MEASURES.values(), About("", "g", "m", "capacity"), resamples=50, seed=1)
+    theirs = measure_with_fairlearn(units, groups)
     assert set(theirs) == {
         "selection_rate",
         "base_rate",
@@ -63,7 +63,7 @@ def test_the_other_rates_equal_scikit_learns_through_metricframe() -> None:
         y_pred=units.selected[known].astype(int),
         sensitive_features=np.asarray(groups.names)[groups.code[known]],
     ).by_group
-    found = measured(units, groups, MEASURES.values(), About("", "g", "m", "capacity"), resamples=50, seed=1)
+    found = measure_groups(units, groups, MEASURES.values(), About("", "g", "m", "capacity"), resamples=50, seed=1)
     for row in found:
         if row["measure"] in frame.columns:
             assert abs(frame[row["measure"]][row["group"]] - row["estimate"]) <= TOLERANCE
@@ -91,7 +91,7 @@ def test_every_rate_equals_aequitas(tmp_path: Path) -> None:
     )
     theirs = json.loads(told.stdout)
     units = Units(np.arange(3000), selected, label)
-    found = measured(
+    found = measure_groups(
         units, groups, [MEASURES[name] for name in _AEQUITAS], About("", "g", "m", "c"), resamples=20, seed=1
     )
     # Aequitas takes every outcome as known.
@@ -117,19 +117,19 @@ _AEQUITAS = {
 
 def test_figures_that_differ_from_fairlearns_stop_the_audit() -> None:
     units, groups = units_of(3)
-    found = measured(units, groups, MEASURES.values(), About("", "g", "m", "capacity"), resamples=20, seed=1)
-    confirm(found, units, groups)
+    found = measure_groups(units, groups, MEASURES.values(), About("", "g", "m", "capacity"), resamples=20, seed=1)
+    confirm_findings(found, units, groups)
     found[0]["estimate"] += 1e-9
     with pytest.raises(DataError, match="fairlearn's"):
-        confirm(found, units, groups)
+        confirm_findings(found, units, groups)
 
 
 def test_a_group_without_positives_has_no_recall_whatever_scikit_learn_says() -> None:
     units, groups = units_of(4)
     label = np.where((groups.code == 2) & (units.label == 1), 0, units.label).astype(np.int8)
     none = Units(units.cluster, units.selected, label)
-    found = measured(none, groups, (MEASURES["recall"],), About("", "g", "m", "capacity"), resamples=20, seed=1)
-    confirm(found, none, groups)
+    found = measure_groups(none, groups, (MEASURES["recall"],), About("", "g", "m", "capacity"), resamples=20, seed=1)
+    confirm_findings(found, none, groups)
     assert [row["estimate"] for row in found if row["group"] == "z"] == [None]
 
 
@@ -138,7 +138,9 @@ def test_intervals_are_near_fairlearns_own_bootstrap_where_rows_do_not_repeat() 
 
     units, groups = units_of(5, rows=3000)
     alone = Units(np.arange(3000), units.selected, units.label)
-    found = measured(alone, groups, (MEASURES["selection_rate"],), About("", "g", "m", "c"), resamples=4000, seed=1)
+    found = measure_groups(
+        alone, groups, (MEASURES["selection_rate"],), About("", "g", "m", "c"), resamples=4000, seed=1
+    )
     frame = MetricFrame(
         metrics=selection_rate,
         y_true=units.selected.astype(int),
@@ -164,7 +166,7 @@ def test_the_published_auc_of_readmission_by_race_comes_out_again() -> None:
     from sklearn.model_selection import train_test_split
     from sklearn.tree import DecisionTreeClassifier
 
-    from fairness_reports.audit.measuring.ranking_quality import auc
+    from fairness_reports.audit.measuring.ranking_quality import measure_auc
 
     table = pd.read_csv(DATA / "diabetes_readmission" / "diabetic_fairlearn_preprocessed.csv.gz", keep_default_na=False)
     race = table["race"]
@@ -174,7 +176,7 @@ def test_the_published_auc_of_readmission_by_race_comes_out_again() -> None:
     )
     model = DecisionTreeClassifier(min_samples_leaf=20, max_depth=6, random_state=123).fit(train_x, train_y)
     score = model.predict_proba(test_x)[:, 1]
-    assert auc(test_y.to_numpy(), score) == 0.6233978091832989 == roc_auc_score(test_y, score)
+    assert measure_auc(test_y.to_numpy(), score) == 0.6233978091832989 == roc_auc_score(test_y, score)
     published = {
         "AfricanAmerican": 0.625157,
         "Asian": 0.732735,
@@ -185,7 +187,7 @@ def test_the_published_auc_of_readmission_by_race_comes_out_again() -> None:
     }
     for name, expected in published.items():
         inside = (test_race == name).to_numpy()
-        assert round(auc(test_y.to_numpy()[inside], score[inside]), 6) == expected
+        assert round(measure_auc(test_y.to_numpy()[inside], score[inside]), 6) == expected
 
 
 @pytest.mark.skipif(not (DATA / "student_performance").exists(), reason="../shared/data/student_performance is absent")
@@ -212,7 +214,7 @@ def test_the_published_rates_of_student_performance_come_out_again(subject: str)
     told = model.predict(test.iloc[:, :-1]) == 0
     units = Units(np.arange(len(test)), told, (test.iloc[:, -1].to_numpy() == 0).astype(np.int8))
     groups = Grouping.of(np.where(test["sex"].to_numpy() == 0, "F", "M"))
-    found = measured(units, groups, MEASURES.values(), About("", "sex", "m", "0.5"), resamples=20, seed=1)
+    found = measure_groups(units, groups, MEASURES.values(), About("", "sex", "m", "0.5"), resamples=20, seed=1)
     by = {(row["measure"], row["group"]): row["estimate"] for row in found}
     counted = {(row["measure"], row["group"]): row["n"] for row in found}
     published = pd.read_csv(DATA / "student_performance" / "published_logistic_regression.csv", index_col="dataset")

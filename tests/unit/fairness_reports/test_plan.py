@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from charter.errors import UsageError
-from fairness_reports.audit.audit_plan import plan, told
+from fairness_reports.audit.audit_plan import describe_plan, plan_gaps
 from fairness_reports.commands import verbs
 
 
 def test_larger_groups_show_smaller_gaps(shared_world: Any) -> None:
-    rows = {(row["gate"], row["group"]): row for row in plan(shared_world.invocation)}
+    rows = {(row["gate"], row["group"]): row for row in plan_gaps(shared_world.invocation)}
     white, mixed = (rows["missed_help_ethnicity", group] for group in ("White", "Mixed"))
     assert white["households"] > mixed["households"]
     assert 0 < mixed["visible"] < white["visible"] < 0.8
@@ -24,9 +24,9 @@ def test_larger_groups_show_smaller_gaps(shared_world: Any) -> None:
 
 
 def test_the_plan_is_the_same_twice_and_told_in_words(shared_world: Any) -> None:
-    rows = plan(shared_world.invocation)
-    assert rows == plan(shared_world.invocation)
-    lines = told(rows)
+    rows = plan_gaps(shared_world.invocation)
+    assert rows == plan_gaps(shared_world.invocation)
+    lines = describe_plan(rows)
     assert "would fail four times in five" in lines
     assert "too few households to tell anything" in lines
     assert "under 10 households" in lines
@@ -44,7 +44,7 @@ def test_without_a_matrix_or_known_outcomes_nothing_is_planned(worlds: Callable[
     manifest = world.workspace / "matrix" / "early_help" / "m1" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"taken_at": "2024-01-01T00:00:00+00:00"}))
     with pytest.raises(UsageError, match="outcomes are known yet"):
-        plan(world.invocation)
+        plan_gaps(world.invocation)
     (world.workspace / "matrix" / "early_help" / "current").unlink()
     with pytest.raises(UsageError, match="no matrix"):
-        plan(world.invocation)
+        plan_gaps(world.invocation)

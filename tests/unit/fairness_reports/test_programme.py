@@ -22,20 +22,20 @@ from charter.rules.gate import decide
 from charter.rules.scenarios import of_council
 from charter.rules.tie_break import order, select
 from fairness_reports.audit.measuring.tally import UNKNOWN
-from fairness_reports.audit.population.protected import characteristics
-from fairness_reports.audit.run_findings import Audited, findings_of, gather
+from fairness_reports.audit.population.protected import read_characteristics
+from fairness_reports.audit.run_findings import Audited, gather_run, measure_run
 
 TODAY = date(2026, 9, 28)
 
 
 @pytest.fixture(scope="module")
 def audited(shared_world: Any) -> Audited:
-    return gather(shared_world.invocation)
+    return gather_run(shared_world.invocation)
 
 
 @pytest.fixture(scope="module")
 def document(audited: Audited) -> dict[str, Any]:
-    return findings_of(audited)
+    return measure_run(audited)
 
 
 def test_people_of_the_audited_ages_carry_their_household(audited: Audited) -> None:
@@ -85,7 +85,7 @@ def test_a_date_whose_year_is_not_over_has_no_labels(worlds: Callable[..., Any])
     manifest = world.workspace / "matrix" / "early_help" / "m1" / "manifest.json"
     edited = json.loads(manifest.read_text()) | {"taken_at": "2025-10-01T00:00:00+00:00"}
     manifest.write_text(json.dumps(edited))
-    people = gather(world.invocation).people
+    people = gather_run(world.invocation).people
     for day in people.dates:
         labels = people.label[people.as_of == np.datetime64(day, "D")]
         over = day <= date(2024, 9, 1)
@@ -115,7 +115,7 @@ def test_whoever_objected_to_monitoring_is_not_recorded(worlds: Callable[..., An
     tables = world.workspace / "store" / "s1" / "tables"
     policy = world.policy
     now = datetime(2026, 9, 28, tzinfo=UTC)
-    before = characteristics(tables, policy, now)
+    before = read_characteristics(tables, policy, now)
     objector, overruled, later, elsewhere = (name.decode() for name in list(before["ethnicity"])[:4])
     rows = [
         (objector, "*", "equality_monitoring", "objection", "received", "2026-01-01", "2026-01-01"),
@@ -130,7 +130,7 @@ def test_whoever_objected_to_monitoring_is_not_recorded(worlds: Callable[..., An
         columns[name] = pa.array([datetime.fromisoformat(day + "T00:00:00+00:00") for day in columns[name]], moment)
     nothing = pa.nulls(len(rows), moment)
     pq.write_table(pa.table(columns | {"end": nothing, "known_until": nothing}), tables / "permission.parquet")
-    after = characteristics(tables, policy, now)
+    after = read_characteristics(tables, policy, now)
     for name in policy.characteristics:
         assert set(before[name]) - set(after[name]) <= {objector.encode()}
     assert objector.encode() not in after["ethnicity"]
@@ -140,7 +140,7 @@ def test_whoever_objected_to_monitoring_is_not_recorded(worlds: Callable[..., An
 def test_nobody_has_a_group_where_no_table_says_so(worlds: Callable[..., Any]) -> None:
     world = worlds(households=300)
     (world.workspace / "store" / "s1" / "tables" / "protected.parquet").unlink()
-    groups = gather(world.invocation).groups
+    groups = gather_run(world.invocation).groups
     assert all(grouping.names == ("not recorded",) for grouping in groups.values())
 
 
@@ -149,16 +149,16 @@ def test_a_register_that_allows_no_monitoring_stops_the_audit(worlds: Callable[.
     register = world.council / "register.toml"
     register.write_text(register.read_text().replace('"equality_monitoring"', '"evaluate"'))
     with pytest.raises(CharterError, match="equality_monitoring"):
-        gather(world.invocation)
+        gather_run(world.invocation)
 
 
 def test_without_a_run_there_is_nothing_to_audit(worlds: Callable[..., Any]) -> None:
     world = worlds(households=300)
     with pytest.raises(UsageError, match="no training run"):
-        gather(world.invocation, "r9")
+        gather_run(world.invocation, "r9")
     shutil.rmtree(world.workspace / "scores")
     with pytest.raises(UsageError, match="sooner train"):
-        gather(world.invocation)
+        gather_run(world.invocation)
 
 
 def test_scores_of_households_that_the_matrix_lacks_are_refused(worlds: Callable[..., Any]) -> None:
@@ -168,7 +168,7 @@ def test_scores_of_households_that_the_matrix_lacks_are_refused(worlds: Callable
     others = pc.replace_substring(table["entity"], "0", "1")
     pq.write_table(table.set_column(0, "entity", others), path)
     with pytest.raises(DataError, match="not in the matrix"):
-        gather(world.invocation)
+        gather_run(world.invocation)
 
 
 def test_scores_of_another_model_or_twice_or_none_are_refused(worlds: Callable[..., Any]) -> None:
@@ -177,22 +177,22 @@ def test_scores_of_another_model_or_twice_or_none_are_refused(worlds: Callable[.
     manifest = read_json(run / "manifest.json")
     (run / "manifest.json").write_text(json.dumps(manifest | {"model": "logistic"}))
     with pytest.raises(DataError, match="no scores of the model 'logistic'"):
-        gather(world.invocation)
+        gather_run(world.invocation)
     (run / "manifest.json").write_text(json.dumps(manifest))
     path = run / "scores.parquet"
     table = pq.read_table(path)
     pq.write_table(pa.concat_tables([table, table]), path)
     with pytest.raises(DataError, match="an entity twice"):
-        gather(world.invocation)
+        gather_run(world.invocation)
     path.unlink()
     with pytest.raises(DataError, match="is missing"):
-        gather(world.invocation)
+        gather_run(world.invocation)
 
 
 def test_less_recorded_contact_at_equal_need_blocks(worlds: Callable[..., Any]) -> None:
     world = worlds(signals=0.15)
-    audited = gather(world.invocation)
-    decision = decide(findings_of(audited), audited.policy, TODAY)
+    audited = gather_run(world.invocation)
+    decision = decide(measure_run(audited), audited.policy, TODAY)
     assert decision["decision"] == "block"
     failed = {(v["measure"], v["group"]) for v in decision["verdicts"] if v["verdict"] == "fail"}
     assert ("recall", "Black") in failed
@@ -200,8 +200,8 @@ def test_less_recorded_contact_at_equal_need_blocks(worlds: Callable[..., Any]) 
 
 def test_less_recorded_need_is_found_out_by_the_independent_outcome(worlds: Callable[..., Any]) -> None:
     world = worlds(labels=0.25)
-    audited = gather(world.invocation)
-    decision = decide(findings_of(audited), audited.policy, TODAY)
+    audited = gather_run(world.invocation)
+    decision = decide(measure_run(audited), audited.policy, TODAY)
     failed = {(v["measure"], v["group"]) for v in decision["verdicts"] if v["verdict"] == "fail"}
     assert ("recorded_per_independent", "Black") in failed
 
@@ -230,9 +230,9 @@ def test_where_the_independent_outcome_cannot_be_seen_the_pack_says_so(worlds: C
         ended = pa.array([datetime(2017, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"))
         kept = feeds.slice(0, 0) if what == "delivery" else feeds.set_column(2, "covers_to", ended)
         pq.write_table(kept, path)
-    audited = gather(world.invocation)
+    audited = gather_run(world.invocation)
     assert audited.independent.label is None
-    found = findings_of(audited)
+    found = measure_run(audited)
     assert any("cannot be seen" in note for note in found["notes"])
     decision = decide(found, audited.policy, TODAY)
     assert decision["decision"] == "block"
@@ -244,7 +244,7 @@ def test_a_snapshot_before_any_audited_year_is_over_gives_no_audit(worlds: Calla
     manifest = world.workspace / "matrix" / "early_help" / "m1" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"taken_at": "2024-10-01T00:00:00+00:00"}))
     with pytest.raises(DataError, match="no audited person has a known outcome"):
-        findings_of(gather(world.invocation))
+        measure_run(gather_run(world.invocation))
 
 
 def test_an_unlinked_snapshot_is_not_audited(worlds: Callable[..., Any]) -> None:
@@ -252,4 +252,4 @@ def test_an_unlinked_snapshot_is_not_audited(worlds: Callable[..., Any]) -> None
     shutil.rmtree(world.workspace / "store" / "s1" / "tables")
     point(world.workspace / "store", "s1")
     with pytest.raises(DataError, match="no linked snapshot"):
-        gather(world.invocation)
+        gather_run(world.invocation)

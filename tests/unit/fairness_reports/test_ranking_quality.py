@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from fairness_reports.audit.measuring.ranking_quality import auc, auc_of, aucs
+from fairness_reports.audit.measuring.ranking_quality import bound_auc, compare_aucs, measure_auc
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 
 
@@ -18,12 +18,12 @@ def test_the_area_is_scikit_learns_ties_and_all(rows: list[tuple[int, int]]) -> 
     label = np.array([row[0] for row in rows], dtype=np.int8)
     score = np.array([float(row[1]) for row in rows])
     if len(set(label.tolist())) == 1:
-        assert np.isnan(auc(label, score))
-        assert auc_of(np.arange(len(label)), label, score).estimate is None
+        assert np.isnan(measure_auc(label, score))
+        assert bound_auc(np.arange(len(label)), label, score).estimate is None
         return
     expected = roc_auc_score(label, score)
-    assert auc(label, score) == pytest.approx(expected, abs=1e-12)
-    assert auc_of(np.arange(len(label)), label, score).estimate == pytest.approx(expected, abs=1e-12)
+    assert measure_auc(label, score) == pytest.approx(expected, abs=1e-12)
+    assert bound_auc(np.arange(len(label)), label, score).estimate == pytest.approx(expected, abs=1e-12)
 
 
 def test_intervals_are_those_of_drawing_households() -> None:
@@ -33,7 +33,7 @@ def test_intervals_are_those_of_drawing_households() -> None:
     need = rng.normal(size=homes)[cluster]
     label = (need + rng.normal(size=len(cluster)) > 1).astype(np.int8)
     score = need + rng.normal(size=len(cluster))
-    found = auc_of(cluster, label, score)
+    found = bound_auc(cluster, label, score)
     assert found.interval is not None
     drawn = []
     for _ in range(1500):
@@ -49,7 +49,7 @@ def test_groups_are_compared_and_unknown_labels_left_out() -> None:
     label = rng.integers(0, 2, 2000).astype(np.int8)
     score = label * (1.5 - group.code) + rng.normal(size=2000)
     label[::50] = UNKNOWN
-    a, b = aucs(np.arange(2000), group, label, score)
+    a, b = compare_aucs(np.arange(2000), group, label, score)
     assert a.difference == pytest.approx(a.side.estimate - a.rest.estimate)
     assert a.difference_interval[0] > 0
     assert b.difference == pytest.approx(-a.difference)
@@ -60,11 +60,11 @@ def test_groups_are_compared_and_unknown_labels_left_out() -> None:
 def test_few_households_have_a_figure_and_no_interval() -> None:
     group = Grouping(np.array([0] * 6 + [1] * 40), ("few", "many"))
     label = np.tile([0, 1], 23).astype(np.int8)
-    few, _ = aucs(np.arange(46), group, label, np.arange(46.0))
+    few, _ = compare_aucs(np.arange(46), group, label, np.arange(46.0))
     assert few.side.estimate is not None
     assert few.side.interval is None
     assert few.difference_interval is None
     nobody = Grouping(np.zeros(4, dtype=np.int64), ("all",))
-    (only,) = aucs(np.arange(4), nobody, np.array([0, 1, 0, 1], dtype=np.int8), np.arange(4.0))
+    (only,) = compare_aucs(np.arange(4), nobody, np.array([0, 1, 0, 1], dtype=np.int8), np.arange(4.0))
     assert only.rest.estimate is None
     assert only.difference is None

@@ -18,12 +18,12 @@ from charter.contracts import check_document
 from charter.contracts.files import pointed, read_json
 from charter.errors import DataError
 from charter.signing.decisions import decide_run
-from fairness_reports.audit.explaining.explanations import Explained, agreement, by_service, explain
-from fairness_reports.audit.run_findings import SEED, gather
+from fairness_reports.audit.explaining.explanations import Explained, correlate_weights, explain_scores, sum_by_service
+from fairness_reports.audit.run_findings import SEED, gather_run
 from fairness_reports.commands import verbs
 from fairness_reports.forget import forget
-from fairness_reports.publish.record import publish
-from fairness_reports.whole_audit import audit
+from fairness_reports.publish.record import publish_record
+from fairness_reports.whole_audit import audit_run
 
 pytestmark = pytest.mark.filterwarnings(
     # fairlearn 0.15 still calls pandas functions that pandas 3 warns will change.
@@ -62,7 +62,7 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory: pytest.TempPathFactory, make: Callable[..., Any]) -> tuple[Any, Path, dict[str, Any]]:
     world = make(tmp_path_factory.mktemp("audited"), seed=4, signals=0.2)
-    folder, document = audit(world.invocation)
+    folder, document = audit_run(world.invocation)
     return world, folder, document
 
 
@@ -121,7 +121,7 @@ def test_every_picture_has_words(page: Page) -> None:
 
 def test_no_pseudonym_is_in_report_or_findings(audited: tuple[Any, Path, dict[str, Any]]) -> None:
     world, folder, _ = audited
-    people = gather(world.invocation).people
+    people = gather_run(world.invocation).people
     text = (folder / "report.html").read_text() + (folder / "findings.json").read_text()
     names = {bytes(name).decode() for name in np.r_[people.entity[:400], people.person[:400]]}
     assert not any(name in text for name in names)
@@ -129,8 +129,8 @@ def test_no_pseudonym_is_in_report_or_findings(audited: tuple[Any, Path, dict[st
 
 def test_each_folds_weights_are_its_own_models(audited: tuple[Any, Path, dict[str, Any]], page: Page) -> None:
     world, _, document = audited
-    seen = gather(world.invocation)
-    explained = explain(seen.run / "model.lgb", seen.matrix, seen.people, seen.groups, SEED)
+    seen = gather_run(world.invocation)
+    explained = explain_scores(seen.run / "model.lgb", seen.matrix, seen.people, seen.groups, SEED)
     by_fold = {at: value for _, at, value in _rows(document, "fold_agreement")}
     assert set(by_fold) == {"fold 0", "fold 1"}
     for at in by_fold:
@@ -155,7 +155,7 @@ def test_what_services_move_adds_up_to_what_their_data_move(audited: tuple[Any, 
     data = np.array([[1.0, 2.0, 4.0]])
     none = np.zeros(1, dtype=np.int64)
     one = Explained(("a", "b", "c"), data, data.astype(np.float32), none, none, none == 0)
-    summed = by_service(one, {"a": ["x"], "b": ["x", "y"], "c": []})
+    summed = sum_by_service(one, {"a": ["x"], "b": ["x", "y"], "c": []})
     assert (summed.features, summed.values.tolist()) == (("x", "y"), [[2.0, 1.0]])
 
 
@@ -165,15 +165,15 @@ def _rows(document: dict[str, Any], measure: str) -> list[tuple[str | None, str,
 
 def test_orders_of_features_agree_with_themselves_alone() -> None:
     weights = np.array([0.4, 0.1, 0.3, 0.0, 0.0])
-    assert agreement(weights, 10 * weights) == pytest.approx(1.0)
-    assert agreement(weights, -weights) == pytest.approx(-1.0)
-    assert np.isnan(agreement(weights, np.zeros(5)))
+    assert correlate_weights(weights, 10 * weights) == pytest.approx(1.0)
+    assert correlate_weights(weights, -weights) == pytest.approx(-1.0)
+    assert np.isnan(correlate_weights(weights, np.zeros(5)))
 
 
 def test_contributions_are_lightgbms_own(audited: tuple[Any, Path, dict[str, Any]]) -> None:
     world, _, document = audited
-    gathered = gather(world.invocation)
-    explained = explain(gathered.run / "model.lgb", gathered.matrix, gathered.people, gathered.groups, SEED)
+    gathered = gather_run(world.invocation)
+    explained = explain_scores(gathered.run / "model.lgb", gathered.matrix, gathered.people, gathered.groups, SEED)
     booster = lgb.Booster(model_file=str(gathered.run / "model.lgb"))
     own = booster.predict(explained.data, pred_contrib=True, num_threads=1)
     assert np.abs(explained.values - own[:, :-1]).max() < 1e-6
@@ -200,9 +200,9 @@ def test_the_gap_in_score_is_the_sum_of_what_each_feature_makes_of_it(
 
 
 def test_small_groups_are_topped_up_and_the_sample_is_seeded(audited: tuple[Any, Path, dict[str, Any]]) -> None:
-    gathered = gather(audited[0].invocation)
+    gathered = gather_run(audited[0].invocation)
     parts = (gathered.run / "model.lgb", gathered.matrix, gathered.people, gathered.groups)
-    one, two = explain(*parts, SEED), explain(*parts, SEED)
+    one, two = explain_scores(*parts, SEED), explain_scores(*parts, SEED)
     assert np.array_equal(one.rows, two.rows)
     grouping = gathered.groups["ethnicity"]
     smallest = int(np.argmin(np.bincount(grouping.code)))
@@ -213,15 +213,15 @@ def test_small_groups_are_topped_up_and_the_sample_is_seeded(audited: tuple[Any,
 
 
 def test_a_model_of_other_features_is_refused(audited: tuple[Any, Path, dict[str, Any]], tmp_path: Path) -> None:
-    gathered = gather(audited[0].invocation)
+    gathered = gather_run(audited[0].invocation)
     text = (gathered.run / "model.lgb").read_text().replace("absences_6m", "absences_7m")
     (tmp_path / "model.lgb").write_text(text)
     with pytest.raises(DataError, match="not those of its matrix"):
-        explain(tmp_path / "model.lgb", gathered.matrix, gathered.people, gathered.groups, SEED)
+        explain_scores(tmp_path / "model.lgb", gathered.matrix, gathered.people, gathered.groups, SEED)
 
 
 def test_the_same_inputs_make_the_same_findings(audited: tuple[Any, Path, dict[str, Any]]) -> None:
-    _, again = audit(audited[0].invocation)
+    _, again = audit_run(audited[0].invocation)
     assert again["findings"] == audited[2]["findings"]
 
 
@@ -230,7 +230,7 @@ def test_the_public_record_hides_small_groups_and_counts_what_is_left(
 ) -> None:
     world, _, document = audited
     decide_run(world.invocation)
-    made, record = publish(world.invocation)
+    made, record = publish_record(world.invocation)
     assert record["left_to_write"] == [name for name, value in record["fields"].items() if value.startswith("[To be")]
     assert len(record["left_to_write"]) < 0.3 * len(record["fields"])
     small = {
@@ -252,7 +252,7 @@ def test_the_public_record_hides_small_groups_and_counts_what_is_left(
 
 def test_an_undecided_run_is_not_published(worlds: Callable[..., Any]) -> None:
     with pytest.raises(DataError, match="no decided audit"):
-        publish(worlds(households=200).invocation)
+        publish_record(worlds(households=200).invocation)
 
 
 def test_the_verbs_say_where_things_are(audited: tuple[Any, Path, dict[str, Any]]) -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fairness_reports.audit.measuring.disparities import disparities
+from fairness_reports.audit.measuring.disparities import measure_disparities
 from fairness_reports.audit.measuring.measures import MEASURES
-from fairness_reports.audit.measuring.tally import CELLS, UNKNOWN, Grouping, Tally, cells
+from fairness_reports.audit.measuring.tally import CELLS, UNKNOWN, Grouping, Tally, number_cells
 
 
 def rows_of(seed: int, clusters: int, dates: int = 3) -> tuple[np.ndarray, Grouping, np.ndarray]:
@@ -23,12 +23,12 @@ def rows_of(seed: int, clusters: int, dates: int = 3) -> tuple[np.ndarray, Group
     label = (need + rng.normal(size=len(of)) > 1.2).astype(np.int8)
     label[rng.random(len(of)) < 0.05] = UNKNOWN
     selected = need + rng.normal(size=len(of)) * 0.5 - 0.4 * (group.code == 1) > 1.0
-    return cluster, group, cells(label, selected)
+    return cluster, group, number_cells(label, selected)
 
 
 def test_cells_are_numbered_as_documented() -> None:
     label = np.array([0, 0, 1, 1, UNKNOWN, UNKNOWN], dtype=np.int8)
-    assert cells(label, np.array([False, True] * 3)).tolist() == [0, 1, 2, 3, 4, 5]
+    assert number_cells(label, np.array([False, True] * 3)).tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @settings(max_examples=50, deadline=None)
@@ -121,7 +121,7 @@ def test_however_patterns_are_drawn_the_spread_is_the_same(monkeypatch: pytest.M
 def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:
     cluster, group, cell = rows_of(4, 60)
     tally = Tally.make(cluster, group, np.where(group.code == 2, 0, cell))
-    by_group = {one.group: one for one in disparities(tally, MEASURES["recall"], tally.draws(200, 1))}
+    by_group = {one.group: one for one in measure_disparities(tally, MEASURES["recall"], tally.draws(200, 1))}
     assert by_group["a"].method == "small"
     assert by_group["c"].side.estimate is None
     assert by_group["c"].ratio is None
@@ -131,7 +131,7 @@ def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:
 def test_one_group_alone_has_nobody_to_be_compared_with() -> None:
     cluster, _, cell = rows_of(5, 100)
     tally = Tally.make(cluster, Grouping(np.zeros(len(cluster), dtype=np.int64), ("all",)), cell)
-    (only,) = disparities(tally, MEASURES["recall"], tally.draws(200, 1))
+    (only,) = measure_disparities(tally, MEASURES["recall"], tally.draws(200, 1))
     assert only.side.estimate is not None
     assert only.rest.estimate is None
     assert only.ratio is None
@@ -141,7 +141,7 @@ def test_nobody_at_all_is_counted_as_nobody() -> None:
     empty = np.zeros(0, dtype=np.int64)
     tally = Tally.make(empty, Grouping(empty, ("a",)), empty)
     assert tally.totals.tolist() == [[0] * CELLS]
-    (only,) = disparities(tally, MEASURES["recall"], tally.draws(10, 1))
+    (only,) = measure_disparities(tally, MEASURES["recall"], tally.draws(10, 1))
     assert only.side.interval is None
 
 

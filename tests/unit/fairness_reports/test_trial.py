@@ -15,7 +15,7 @@ import pytest
 
 from charter.contracts import table
 from charter.errors import DataError
-from fairness_reports.impact.trial import trial
+from fairness_reports.impact.trial import measure_trial
 
 DAY = date(2024, 9, 1)
 MOMENT = pa.timestamp("us", "UTC")
@@ -73,7 +73,7 @@ def test_arms_are_compared_as_they_were_assigned(world: Any) -> None:
     shuffled = rng.permutation(160)
     issue(world, [households[i] for i in shuffled], [arms[i] for i in shuffled])
     happen(world, households, need)
-    found = trial(world.invocation)
+    found = measure_trial(world.invocation)
     by_arm = {arm["arm"]: arm for arm in found["arms"]}
     assert found["verdict"] == "measured"
     assert by_arm["ranked"]["estimate"] == 0.2
@@ -90,7 +90,7 @@ def test_a_household_counts_once_by_its_first_list(world: Any) -> None:
     issue(world, households, ["ranked"] * 40 + ["random"] * 40)
     issue(world, households, ["random"] * 40 + ["ranked"] * 40, as_of=DAY + timedelta(days=7))
     happen(world, households, set(households[:10]))
-    by_arm = {arm["arm"]: arm for arm in trial(world.invocation)["arms"]}
+    by_arm = {arm["arm"]: arm for arm in measure_trial(world.invocation)["arms"]}
     assert by_arm["ranked"]["estimate"] == 0.25
     assert by_arm["random"]["estimate"] == 0.0
 
@@ -99,7 +99,7 @@ def test_a_year_that_is_not_over_is_insufficient_and_says_until_when(world: Any)
     households = [f"h{i:03d}" for i in range(80)]
     issue(world, households, ["ranked"] * 40 + ["control"] * 40, as_of=date(2026, 9, 28))
     happen(world, households, set())
-    found = trial(world.invocation)
+    found = measure_trial(world.invocation)
     assert found["verdict"] == "insufficient"
     assert found["answer_from"] == "2027-10-17"
     assert "2027-10-17" in found["sentence"]
@@ -110,7 +110,7 @@ def test_too_few_in_an_arm_is_insufficient(world: Any) -> None:
     households = [f"h{i:03d}" for i in range(60)]
     issue(world, households, ["ranked"] * 55 + ["control"] * 5)
     happen(world, households, set(households))
-    found = trial(world.invocation)
+    found = measure_trial(world.invocation)
     assert found["verdict"] == "insufficient"
     assert found["comparisons"] == []
 
@@ -126,13 +126,13 @@ def test_offers_of_help_are_counted(world: Any) -> None:
         row = {"list": "n", "disposition": "taken_up", "decided_at": "2024-09-03", "known_at": "2024-09-03"}
         writer.writerow(row | {"entity": "h000", "offered_at": "2024-09-05"})
         writer.writerow(row | {"entity": "h001", "offered_at": ""})
-    assert trial(world.invocation)["arms"][0]["offered_help"] == 1
+    assert measure_trial(world.invocation)["arms"][0]["offered_help"] == 1
 
 
 def test_without_lists_or_a_matrix_there_is_nothing_to_compare(world: Any) -> None:
     with pytest.raises(DataError, match="no list has been issued"):
-        trial(world.invocation)
+        measure_trial(world.invocation)
     issue(world, ["h1"], ["ranked"])
     (world.workspace / "matrix" / "early_help" / "current").unlink()
     with pytest.raises(DataError, match="no matrix"):
-        trial(world.invocation)
+        measure_trial(world.invocation)

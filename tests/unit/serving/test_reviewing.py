@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from charter.contracts.files import read_json
 from charter.signing import suspensions
-from fairness_reports.audit.population.issued_lists import issued_by
+from fairness_reports.audit.population.issued_lists import read_issued_lists
 from serving.casework.reviewing import sample
 from serving.casework.view import reference
 from serving.desk import Desk
@@ -37,7 +37,7 @@ def test_listed_and_unlisted_are_judged_blind_and_reach_the_second_gate(world: W
     assert "Nothing is left to judge" in worker.get(PATH).text
     desk.exporter.catch_up()
     release = read_json(world.release / "manifest.json")["id"]
-    found = issued_by(world.workspace, release)
+    found = read_issued_lists(world.workspace, release)
     assert found.reviewed == {
         (AS_OF, one.entity.encode()): bool(number % 2) for number, one in enumerate(drawn, start=1)
     }

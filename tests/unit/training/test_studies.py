@@ -14,9 +14,9 @@ from charter.contracts.matrix import Matrix
 from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from fairness_reports.audit.explaining.minimisation import added
+from fairness_reports.audit.explaining.minimisation import read_added_precision
 from fairness_reports.audit.measuring.findings import About
-from fairness_reports.publish.parts import adds
+from fairness_reports.publish.parts import tabulate_added
 from training.data.dataset import Dataset
 from training.judging.studies import FILE, divide_data, study_data
 from training.models.boosting import BinnedRows
@@ -89,7 +89,7 @@ def test_a_study_says_what_each_part_adds_with_a_paired_interval(trained: Invoca
 def the_audit_reads_it(trained: Invocation, run: Run, document: Mapping[str, Any]) -> None:
     """Check that the audit's findings on minimisation are the studies' own, the most intrusive data first."""
     register = Register.load(trained.council.folder / "register.toml")
-    rows = added(run.folder, register, About("", None, "lightgbm", "capacity"))
+    rows = read_added_precision(run.folder, register, About("", None, "lightgbm", "capacity"))
     by_part = {
         one["service"] or one["left_out"]: one["adds"]["precision"] for one in document["studies"] if one["adds"]
     }
@@ -97,10 +97,10 @@ def the_audit_reads_it(trained: Invocation, run: Run, document: Mapping[str, Any
         part: found["estimate"] for part, found in by_part.items()
     }
     assert all(row["interval"] == [by_part[row["component"]][end] for end in ("low", "high")] for row in rows)
-    told = adds(rows)
+    told = tabulate_added(rows)
     intrusive = [int(row["intrudes"]) for row in told if row["intrudes"].isdigit()]
     assert intrusive == sorted(intrusive, reverse=True)
     assert {row["shown"] for row in told} <= {"yes", "cannot be shown"}
     write_json(run.folder / "manifest.json", dict(run.manifest) | {"trained_on": []})
     with pytest.raises(DataError, match=r"studies.json is not of this run"):
-        added(run.folder, register, About("", None, "lightgbm", "capacity"))
+        read_added_precision(run.folder, register, About("", None, "lightgbm", "capacity"))

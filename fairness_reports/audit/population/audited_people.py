@@ -25,20 +25,20 @@ from charter.errors import DataError
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 from fairness_reports.audit.population.listing import Listing
-from fairness_reports.audit.population.reading_tables import connect
+from fairness_reports.audit.population.reading_tables import open_connection
 from features.grammar.period import Period
 
 __all__ = [
     "People",
     "Scores",
-    "grouping",
-    "horizon_end",
-    "mature_dates",
-    "microseconds",
-    "of_programme",
-    "outcome_of",
-    "seen_shares",
-    "teams_of",
+    "assign_teams",
+    "count_microseconds",
+    "find_horizon_end",
+    "gather_people",
+    "group_people",
+    "list_mature_dates",
+    "measure_sight",
+    "read_outcomes",
 ]
 
 _NO_TEAM = ""
@@ -57,7 +57,7 @@ class Scores:
         if not path.exists():
             raise DataError(f"{path.name} is missing from {path.parent.name}/.", "Run `sooner train`.")
         rows = (
-            connect()
+            open_connection()
             .execute(
                 "SELECT entity, as_of::DATE AS as_of, margin::DOUBLE AS margin, score::DOUBLE AS score"
                 " FROM read_parquet($path) WHERE model = $model ORDER BY as_of, entity",
@@ -114,34 +114,34 @@ class People:
         return [day.astype(date) for day in np.unique(self.as_of)]
 
 
-def microseconds(moment: datetime) -> int:
+def count_microseconds(moment: datetime) -> int:
     """Return a moment as UTC microseconds since 1970."""
     return (moment - datetime.fromisoformat("1970-01-01T00:00:00+00:00")) // timedelta(microseconds=1)
 
 
-def mature_dates(matrix: Matrix, council: Council) -> list[date]:
+def list_mature_dates(matrix: Matrix, council: Council) -> list[date]:
     """Return the matrix's dates whose horizon and reporting lag were over when its snapshot was taken, ascending."""
-    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
+    taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
-    return [day for day in matrix.dates if horizon_end(matrix.definition, council, day) + lag <= taken]
+    return [day for day in matrix.dates if find_horizon_end(matrix.definition, council, day) + lag <= taken_at]
 
 
-def horizon_end(definition: Mapping[str, Any], council: Council, as_of: date) -> datetime:
+def find_horizon_end(definition: Mapping[str, Any], council: Council, as_of: date) -> datetime:
     """Return the end of the outcome's horizon in UTC: calendar units, at local midnight."""
     horizon = definition["outcome"]["horizon"]
     return council.midnight(Period(horizon["n"], horizon["unit"]).after(as_of))
 
 
-def of_programme(matrix: Matrix, scores: Scores, council: Council, programme: Programme, policy: Policy) -> People:
+def gather_people(matrix: Matrix, scores: Scores, council: Council, programme: Programme, policy: Policy) -> People:
     """Gather the audited people of every scored date; raise DataError where a scored household is not in the matrix."""
     days = sorted(scores.by_date)
-    places = [_place(matrix.at(day), scores, day) for day in days]
-    listing = _listing(matrix, scores, days, places, council, programme)
+    places = [_find_rows(matrix.at(day), scores, day) for day in days]
+    listing = _gather_listing(matrix, scores, days, places, council, programme)
     selected = listing.select()
     first = np.cumsum([0, *(len(place) for place in places)])
     parts = []
     for number, day in enumerate(days):
-        parts.append(_at(matrix, matrix.at(day), places[number], int(first[number]), council, policy))
+        parts.append(_gather_date(matrix, matrix.at(day), places[number], int(first[number]), council, policy))
     pooled = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "seen"}
     at = pooled["listed_as"]
     return People(
@@ -155,7 +155,7 @@ def of_programme(matrix: Matrix, scores: Scores, council: Council, programme: Pr
     )
 
 
-def _place(rows: MatrixDate, scores: Scores, day: date) -> NDArray[np.int64]:
+def _find_rows(rows: MatrixDate, scores: Scores, day: date) -> NDArray[np.int64]:
     """Return the row of the matrix of each scored household."""
     names, _, _ = scores.by_date[day]
     entity = np.asarray(rows.entity)
@@ -165,7 +165,7 @@ def _place(rows: MatrixDate, scores: Scores, day: date) -> NDArray[np.int64]:
     return np.asarray(place, dtype=np.int64)
 
 
-def _listing(
+def _gather_listing(
     matrix: Matrix,
     scores: Scores,
     days: Sequence[date],
@@ -174,7 +174,8 @@ def _listing(
     programme: Programme,
 ) -> Listing:
     teams = [
-        teams_of(np.asarray(matrix.at(day).area)[place], day, council) for day, place in zip(days, places, strict=True)
+        assign_teams(np.asarray(matrix.at(day).area)[place], day, council)
+        for day, place in zip(days, places, strict=True)
     ]
     rooms = []
     for day, team in zip(days, teams, strict=True):
@@ -191,16 +192,21 @@ def _listing(
     )
 
 
-def _at(
+def _gather_date(
     matrix: Matrix, rows: MatrixDate, place: NDArray[np.int64], first: int, council: Council, policy: Policy
 ) -> dict[str, Any]:
-    """Return the audited people of one date; `place` are the scored rows, the first of them number `first` of all."""
+    """Return the audited people of one date; `place` are the scored rows, the first of them number `first` of all.
+
+    Households 0, 1 and 2 of the matrix, of which 0 and 2 are scored and are rows 10 and 11 of the listing; four people
+    live in 0, 0, 1 and 2 and are of audited ages: `scored` is 10, -1, 11; people 0, 1 and 3 are audited, of households
+    0, 0 and 2, listed as 10, 10 and 11.
+    """
     scored = np.full(len(rows.entity), -1, dtype=np.int64)
     scored[place] = np.arange(len(place)) + first
     person_row = np.asarray(rows.person_row)
-    chosen = np.flatnonzero((scored[person_row] >= 0) & _audited(rows, matrix, policy))
+    chosen = np.flatnonzero((scored[person_row] >= 0) & _mark_audited(rows, matrix, policy))
     of = person_row[chosen]
-    label, components, lead = outcome_of(matrix, rows, council)
+    label, components, lead = read_outcomes(matrix, rows, council)
     return {
         "as_of": np.full(len(chosen), np.datetime64(rows.as_of, "D")),
         "entity": np.asarray(rows.entity)[of],
@@ -210,11 +216,11 @@ def _at(
         "components": components[of],
         "lead_days": lead[of],
         "age": np.asarray(rows.person_age)[chosen],
-        "seen": {service: share[of] for service, share in seen_shares(matrix, rows).items()},
+        "seen": {service: share[of] for service, share in measure_sight(matrix, rows).items()},
     }
 
 
-def _audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
+def _mark_audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
     """Whether each person is of the audited ages; of a programme about persons, those of unknown age count too."""
     youngest, oldest = policy.ages_of(matrix.definition["programme"])
     age = np.asarray(rows.person_age)
@@ -222,47 +228,48 @@ def _audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.boo
     return inside | np.isnan(age) if matrix.definition["entity"] == "person" else inside
 
 
-def teams_of(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+def assign_teams(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
     """Return the id of the team that serves each row's area on `day`; empty where none does (rows,)."""
     codes, row = np.unique(area, return_inverse=True)
-    found = [council.team_of(bytes(code).decode(), day) for code in codes]
-    return np.array([team.id if team else _NO_TEAM for team in found] or [_NO_TEAM])[row]
+    teams = [council.team_of(bytes(code).decode(), day) for code in codes]
+    return np.array([team.id if team else _NO_TEAM for team in teams] or [_NO_TEAM])[row]
 
 
-def outcome_of(
+def read_outcomes(
     matrix: Matrix, rows: MatrixDate, council: Council
 ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
     """Return label, components and lead time of each row, as known when the snapshot was taken.
 
     A date whose horizon and reporting lag were not over by then has no labels at all: its early outcomes without the
-    later ones would flatter.
+    later ones would flatter. Of two components as of 1 January, one that happened on 10 February and the other not: the
+    label is 1, the components True and False, the lead time 40 days; with neither, and one not seen, it is UNKNOWN.
     """
-    taken = datetime.fromisoformat(matrix.manifest["taken_at"])
+    taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
-    at, known = np.asarray(rows.outcome_at), np.asarray(rows.outcome_known_at)
-    had = (at != NONE) & (known != NONE) & (known < microseconds(taken))
-    seen = np.asarray(rows.outcome_seen).all(axis=1)
-    label = np.where(had.any(axis=1), 1, np.where(seen, 0, UNKNOWN)).astype(np.int8)
-    if horizon_end(matrix.definition, council, rows.as_of) + lag > taken:
+    at, known_at = np.asarray(rows.outcome_at), np.asarray(rows.outcome_known_at)
+    had = (at != NONE) & (known_at != NONE) & (known_at < count_microseconds(taken_at))
+    visible = np.asarray(rows.outcome_seen).all(axis=1)
+    label = np.where(had.any(axis=1), 1, np.where(visible, 0, UNKNOWN)).astype(np.int8)
+    if find_horizon_end(matrix.definition, council, rows.as_of) + lag > taken_at:
         label[:] = UNKNOWN
     first = np.where(had, at, np.iinfo(np.int64).max).min(axis=1)
-    start = microseconds(council.midnight(rows.as_of))
+    start = count_microseconds(council.midnight(rows.as_of))
     lead = np.where(had.any(axis=1), (first - start) / 86_400_000_000, np.nan)
     return label, had, lead
 
 
-def seen_shares(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.float64]]:
+def measure_sight(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.float64]]:
     """Return by service the share of each household's members seen, averaged over the service's windows."""
     columns: dict[str, list[int]] = {}
     for number, name in enumerate(matrix.manifest["seen"]):
         columns.setdefault(str(name).split(":", maxsplit=1)[0], []).append(number)
     members = np.maximum(np.asarray(rows.members, dtype=np.float64), 1.0)
-    seen = np.asarray(rows.seen)
-    return {service: seen[:, chosen].mean(axis=1) / members for service, chosen in columns.items()}
+    sight = np.asarray(rows.seen)
+    return {service: sight[:, chosen].mean(axis=1) / members for service, chosen in columns.items()}
 
 
-def grouping(values: Mapping[bytes, str], people: People, not_recorded: str) -> Grouping:
+def group_people(values: Mapping[bytes, str], people: People, not_recorded: str) -> Grouping:
     """Group people by a characteristic's recorded values; whoever has none is in the group `not_recorded`."""
     persons, row = np.unique(people.person, return_inverse=True)
-    named = np.array([values.get(bytes(one), not_recorded) for one in persons] or [not_recorded])
-    return Grouping.of(named[row] if len(persons) else named[:0])
+    groups = np.array([values.get(bytes(person), not_recorded) for person in persons] or [not_recorded])
+    return Grouping.of(groups[row] if len(persons) else groups[:0])

@@ -30,7 +30,7 @@ from features.build import build
 from features.linking.link import link
 from features.linking.parameters import Parameters
 from serving.ranking.bundle import Bundle
-from serving.ranking.places import scored, teams_of
+from serving.ranking.places import find_teams, score_rows
 
 HOUSEHOLDS = 3000
 SHIPPED, OTHERS = Parameters.load().threshold, (3.0, 4.0, 6.0, 10.0)
@@ -71,9 +71,9 @@ def order(invocation: Invocation, bits: float, day: date) -> Order:
         result = link(invocation, parameters=at_threshold(bits))
         matrix = Matrix.open(build(invocation, purpose="rank", as_of=[day]))
     at = matrix.at(day)
-    margins = scored(Bundle.current(invocation.workspace), matrix, at)
+    margins = score_rows(Bundle.current(invocation.workspace), matrix, at)
     places = Programme.load(invocation.programme_folder).capacity(invocation.council, day)
-    teams, best = teams_of(invocation.council, at), np.lexsort((at.entity, -margins))
+    teams, best = find_teams(invocation.council, at), np.lexsort((at.entity, -margins))
     listed = {name for team in places for name in at.entity[best[teams[best] == team][: places[team]]].tolist()}
     names = at.entity.tolist()
     return Order(

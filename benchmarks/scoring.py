@@ -19,7 +19,7 @@ from benchmarks.results import Row
 from charter.invocation import shipped_council
 from charter.rules.tie_break import order
 from features.grammar.definition import Definition
-from serving.ranking.reasons import reasons
+from serving.ranking.reasons import ExplainedRow, explain_row
 from serving.ranking.scoring import Model
 
 __all__ = ["scoring_run"]
@@ -49,17 +49,10 @@ def scoring_run() -> Row:
         first = np.flatnonzero(order(entity, _AS_OF, margins) <= LISTED)
         contributions, base = model.contributions(rows[first])
         for number, row in enumerate(first):
-            reasons(
-                manifest,
-                rows[row].tolist(),
-                contributions[number].tolist(),
-                float(base[number]),
-                seen={},
-                members=2,
-                freshness={},
-                as_of=_AS_OF,
-                time_zone=ZoneInfo("Europe/London"),
+            explained = ExplainedRow(
+                rows[row].tolist(), contributions[number].tolist(), float(base[number]), seen={}, members=2
             )
+            explain_row(manifest, explained, {}, _AS_OF, ZoneInfo("Europe/London"))
 
     def bare() -> None:
         booster = lightgbm.Booster(model_str=text)

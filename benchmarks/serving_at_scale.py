@@ -29,7 +29,7 @@ from charter.vault.log import follow
 from charter.vault.vault import Identity as Person
 from charter.vault.vault import Vault
 from serving.desk import Desk
-from serving.ranking.bundle import bundle
+from serving.ranking.bundle import make_bundle
 from serving.store.database import connect, database_url, writing
 from serving.store.tables import audit
 
@@ -105,7 +105,7 @@ def _promote_trees(invocation: Invocation, size: str) -> None:
     desk = Desk.open(invocation, demo=True)
     services = desk.manifest()["services"]
     desk.close()
-    (_FOLDER / size).write_text(bundle(invocation, new, services).name, encoding="utf-8")
+    (_FOLDER / size).write_text(make_bundle(invocation, new, services).name, encoding="utf-8")
     # Nobody sees these lists; the second gate is opened so that their pages can be measured.
     open_live(invocation.workspace, size, {"run": manifest["run"], "stage": "live"}, "0" * 64, date.max)
 

@@ -21,14 +21,14 @@ from charter.vault.vault import Identity as Person
 from charter.vault.vault import Vault
 from serving.identity import Identity
 from serving.practice_cases import PASSED, Practice
-from serving.ranking.elsewhere import Sought, sought
-from serving.ranking.seal import read
+from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
+from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.session import Sessions
 from serving.settings import Settings
 from serving.store.actions import Exporter
 from serving.store.database import connect, database_url, migrate
 from serving.store.store import IssuedList, Referral, Store, now_text
-from serving.suspension import Suspension, feeds_of, suspensions
+from serving.suspension import Suspension, bundle_feeds, read_suspensions
 
 __all__ = ["Desk"]
 
@@ -119,9 +119,9 @@ class Desk:
         teams = self.invocation.council.teams
         return [one for one in teams if one.id != team.id and one.serves(today) and one.places > 0]
 
-    def sought(self) -> Mapping[str, tuple[Sought, ...]]:
+    def seeking_teams(self) -> Mapping[str, tuple[SeekingTeam, ...]]:
         """Return, by household, the other programmes' teams that would have listed it too."""
-        return sought(self.store, self.programme, now_text(), self._all_teams)
+        return find_seeking_teams(self.store, self.programme, now_text(), self._all_teams)
 
     def silent(self, team: str | None = None, bundle: str | None = None) -> str:
         """Return why no list is shown now, in one sentence, or ''."""
@@ -135,13 +135,13 @@ class Desk:
 
     def suspended(self, team: str | None = None, bundle: str | None = None) -> Suspension | None:
         """Return what stops this programme, team or bundle now, or None. Read from files at each request."""
-        found = suspensions(self.invocation.workspace)
-        if not found:
+        suspensions = read_suspensions(self.invocation.workspace)
+        if not suspensions:
             return None
         manifest = self.manifest(bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
-        feeds = feeds_of(manifest)
-        return next((one for one in found if one.holds(self.programme, team, feeds, models)), None)
+        feeds = bundle_feeds(manifest)
+        return next((held for held in suspensions if held.holds(self.programme, team, feeds, models)), None)
 
     def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:
         """Return the manifest of a bundle, by default of the one in use; empty where there is none."""
@@ -150,24 +150,22 @@ class Desk:
         path = self.invocation.workspace.bundle / name / "manifest.json"
         return _manifest(path) if name and path.exists() else {}
 
-    def record(self, referral: Referral) -> Mapping[str, Any]:
+    def record(self, referral: Referral) -> SealedRecord:
         """Return a referral's sealed record; raise DataError where it was changed."""
-        return read(referral)
+        return read_record(referral)
 
     def expired(self, header: IssuedList) -> bool:
         """Whether a list has ended."""
         return datetime.now(UTC) >= datetime.fromisoformat(header.expires_at)
 
-    def people(
-        self, identity: Identity, referrals: Mapping[str, Mapping[str, Any]], reason: str
-    ) -> Mapping[str, Person]:
+    def people(self, identity: Identity, referrals: Mapping[str, SealedRecord], reason: str) -> Mapping[str, Person]:
         """Return who lives in the households of `referrals` (records by id), after one line in the log.
 
         Empty where the data never held a name.
         """
         if self.vault is None:
             return {}
-        persons = [person["person"] for record in referrals.values() for person in record["people"]]
+        persons = [person for record in referrals.values() for person in record.person_ids]
 
         def log(entry: Mapping[str, object]) -> None:
             self.store.log(

@@ -14,7 +14,7 @@ from typing import Any
 from charter.contracts.workspace import Workspace
 from charter.errors import BlockedError
 
-__all__ = ["Suspension", "feeds_of", "require_running", "suspensions"]
+__all__ = ["Suspension", "bundle_feeds", "read_suspensions", "require_running"]
 
 _KINDS = ("all", "programme", "team", "feed", "model")
 
@@ -38,25 +38,25 @@ class Suspension:
         )
 
 
-def feeds_of(manifest: Mapping[str, Any]) -> frozenset[str]:
+def bundle_feeds(manifest: Mapping[str, Any]) -> frozenset[str]:
     """Return the services that a bundle's model reads."""
     return frozenset(service for feature in manifest.get("features", ()) for service in feature["services"])
 
 
-def suspensions(workspace: Workspace) -> tuple[Suspension, ...]:
+def read_suspensions(workspace: Workspace) -> tuple[Suspension, ...]:
     """Return what is suspended now, in the order of the files' names."""
     if not workspace.suspensions.is_dir():
         return ()
-    return tuple(_read(path.read_bytes()) for path in sorted(workspace.suspensions.glob("*.json")))
+    return tuple(_read_suspension(path.read_bytes()) for path in sorted(workspace.suspensions.glob("*.json")))
 
 
 def require_running(
     workspace: Workspace, *, team: str | None = None, feeds: Iterable[str] = (), models: Iterable[str] = ()
 ) -> None:
     """Raise BlockedError where a suspension holds for this programme, team, feeds or model."""
-    used, ids = frozenset(feeds), frozenset(models)
-    for suspension in suspensions(workspace):
-        if suspension.holds(workspace.programme, team, used, ids):
+    services, ids = frozenset(feeds), frozenset(models)
+    for suspension in read_suspensions(workspace):
+        if suspension.holds(workspace.programme, team, services, ids):
             name = f" {suspension.name}" if suspension.name else ""
             raise BlockedError(
                 f"{suspension.kind}{name} is suspended, so no worklist is made or shown.",
@@ -64,7 +64,7 @@ def require_running(
             )
 
 
-def _read(raw: bytes) -> Suspension:
+def _read_suspension(raw: bytes) -> Suspension:
     try:
         document = json.loads(raw)
         kind, name = str(document["what"]), str(document.get("name", ""))

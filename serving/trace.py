@@ -11,7 +11,7 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.log import FileLog, verify
-from serving.ranking.seal import read
+from serving.ranking.sealed_record import read_record
 from serving.store.database import connect, database_url, migrate
 from serving.store.store import Referral, Store
 
@@ -67,8 +67,8 @@ def traced(
             if (not feed or feed in one["services"]) and (not feature or one["name"] == feature)
         ]
         known = known or bool(places)
-        record = read(referral)
-        parts = [record["contributions"][place] for place in places if record["values"][place] is not None]
+        record = read_record(referral)
+        parts = [record.contributions[place] for place in places if record.values[place] is not None]
         if any(parts):
             touched.append(_touched(referral, sum(parts)))
     if found and not known:

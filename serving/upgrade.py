@@ -25,7 +25,7 @@ from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.signing.signoffs import today
-from serving.ranking.bundle import Bundle, self_test
+from serving.ranking.bundle import Bundle, verify_bundle
 from serving.store.database import connect, database_url, form, forms, migrate, reading
 
 __all__ = ["Step", "planned", "upgraded"]
@@ -59,7 +59,7 @@ def planned(invocation: Invocation) -> tuple[Step, ...]:
     register = Register.load(invocation.council.folder / "register.toml")
     folder = pointed(invocation.workspace.bundle)
     if folder is not None:
-        self_test(Bundle.open(folder))
+        verify_bundle(Bundle.open(folder))
     snapshot = pointed(invocation.workspace.store)
     if snapshot is not None:
         check_document("snapshot", read_json(snapshot / "manifest.json"))

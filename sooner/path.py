@@ -82,7 +82,7 @@ def issue_lists(invocation: Invocation) -> RankResult:
 
 def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
     """Release the newest audited model, or with `rollback` the release before, and return its bundle's folder."""
-    from serving.ranking.bundle import bundle
+    from serving.ranking.bundle import make_bundle
     from training.keeping.release import release_model, roll_back_release
 
     released = roll_back_release(invocation) if rollback else release_model(invocation)
@@ -99,7 +99,7 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
         }
         for source in register.sources
     }
-    return bundle(invocation, released, services)
+    return make_bundle(invocation, released, services)
 
 
 def rank_day(
@@ -115,7 +115,7 @@ def rank_day(
     from features.build import build
     from features.departures import departures
     from features.timeline import timelines
-    from serving.ranking import worklist
+    from serving.ranking.worklist import rank_households
 
     if rows := withdrawn_since(invocation.workspace):
         invocation.say(
@@ -125,7 +125,7 @@ def rank_day(
     _require_shadow_assessments(invocation)
     matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
     issue = partial(
-        worklist.rank, invocation, matrix, day, refresh=refresh, now=now, timeline=partial(timelines, invocation),
+        rank_households, invocation, matrix, day, refresh=refresh, now=now, timelines=partial(timelines, invocation),
         departures=partial(departures, invocation),
     )  # fmt: skip
     return issue(score=_scorer_on(master)) if engine == "spark" else issue()
@@ -144,12 +144,12 @@ def _require_shadow_assessments(invocation: Invocation) -> None:
 def _scorer_on(master: str) -> Any:
     """Return what scores one date of a matrix on a Spark cluster: the same bundle, the same numbers."""
     from features.engines.spark import map_rows, session
-    from serving.ranking.places import check_fits, margins_of
+    from serving.ranking.places import check_fits, score_in_folder
 
     def score(bundle: Any, matrix: Any, at: Any) -> Any:
         check_fits(bundle, matrix)
         rows = matrix.folder / f"as_of={at.as_of.isoformat()}" / "features.npy"
-        return map_rows(session(master), rows, partial(margins_of, str(bundle.folder.resolve())))
+        return map_rows(session(master), rows, partial(score_in_folder, str(bundle.folder.resolve())))
 
     return score
 
@@ -167,16 +167,16 @@ def reproduce_result(invocation: Invocation, name: str) -> tuple[bytes, str]:
     """
     from features.build import build
     from features.timeline import timelines
-    from serving.ranking import sealed_record
+    from serving.ranking.reproduction import find_origin, reproduce_record
 
     if (invocation.workspace.scores / name).is_dir():
         from training.keeping.reproduce import retrain_model
         from training.run import Run
 
         return retrain_model(invocation, Run.open(invocation.workspace, name)), ""
-    snapshot, day = sealed_record.origin(invocation, name)
+    snapshot, day = find_origin(invocation, name)
     matrix = build(invocation, purpose="rank", snapshot=snapshot, as_of=[day])
-    return sealed_record.reproduce(invocation, name, matrix, partial(timelines, invocation)), snapshot
+    return reproduce_record(invocation, name, matrix, partial(timelines, invocation)), snapshot
 
 
 def start_without_model(invocation: Invocation) -> Path:

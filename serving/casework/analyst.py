@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from serving.casework.pages import Pages
-from serving.ranking.health import health
+from serving.ranking.health import read_health
 
 __all__ = ["Analyst"]
 
@@ -20,7 +20,7 @@ class Analyst(Pages):
         self.desk.store.log(identity, "analyst.viewed", purpose="evaluate")
         manifest = self.desk.manifest()
         invocation = self.desk.invocation
-        found = health(invocation.workspace, manifest, invocation.council.time_zone) if manifest else None
+        found = read_health(invocation.workspace, manifest, invocation.council.time_zone) if manifest else None
         return self.page(
             request, "analyst.html", title="For analysts", health=found, model=manifest.get("model", "none yet"),
             bundle=manifest.get("id", ""),

@@ -17,7 +17,7 @@ from charter.signing.signoffs import today
 from serving.casework.pages import Pages
 from serving.casework.signing_off import STAGES, gates, pack_of
 from serving.identity import CHARTER_ROLES, Identity
-from serving.suspension import feeds_of
+from serving.suspension import bundle_feeds
 
 __all__ = ["Board"]
 
@@ -73,7 +73,7 @@ class Board(Pages):
         found += [(f"team:{team.id}", f"The lists of {team.title}") for team in self.desk.invocation.council.teams]
         found += [
             (f"feed:{name}", f"Whatever rests on {services.get(name, {}).get('title', name)}")
-            for name in sorted(feeds_of(manifest))
+            for name in sorted(bundle_feeds(manifest))
         ]
         found += [(f"model:{manifest['id']}", "Whatever this model made")] if "id" in manifest else []
         return [*found, ("all:", "Everything, of every programme")]

@@ -12,8 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from charter.council.council import Team
 from serving.casework.pages import Pages
-from serving.casework.timeline_view import timeline
-from serving.casework.view import STATUS, case, list_words, reference, row
+from serving.casework.timeline_view import view_timeline
+from serving.casework.view import STATUS, CaseFile, list_words, make_reference, view_case, view_row
 from serving.identity import Identity
 from serving.store.challenges import OUTCOMES, answer, challenges_of
 from serving.store.store import ConflictError, Referral, now_text
@@ -55,9 +55,11 @@ class Cases(Pages):
         held = {referral.id: self.desk.record(referral) for referral in shown}
         persons = self.desk.people(identity, held, "worklist")
         manifest = self.desk.manifest(header.bundle)
-        also = self.desk.sought()
-        made_by = {bundle: self.desk.manifest(bundle) for bundle in {one.bundle for one in shown}}
-        rows = [row(r, held[r.id], made_by[r.bundle], self.desk.settings, persons, also) for r in shown]
+        seeking = self.desk.seeking_teams()
+        manifests = {bundle: self.desk.manifest(bundle) for bundle in {one.bundle for one in shown}}
+        rows = [
+            view_row(CaseFile(r, held[r.id], manifests[r.bundle], persons, seeking), self.desk.settings) for r in shown
+        ]
         status, need = request.query_params.get("status", ""), request.query_params.get("need", "")
         return self.page(
             request,
@@ -72,7 +74,7 @@ class Cases(Pages):
             expired=self.desk.expired(header),
             rows=rows,
             conflicts=self.desk.store.conflicts([one.id for one in shown]),
-            moved={one.id: self._title(record["team"]) for one in shown if (record := held[one.id])["team"] != team.id},
+            moved={one.id: self._title(held[one.id].team) for one in shown if held[one.id].team != team.id},
             shown=[one for one in rows if status in ("", one.status) and (not need or need in one.need)],
             statuses=list(STATUS.items()),
             needs=[one.title for one in self.desk.settings.needs],
@@ -108,18 +110,17 @@ class Cases(Pages):
         self.desk.store.log(identity, "referral.viewed", subject=referral.id, purpose="display")
         manifest = self.desk.manifest(referral.bundle)
         decisions = self.desk.store.decisions(referral.id)
+        file = CaseFile(referral, record, manifest, persons, self.desk.seeking_teams())
         return self.page(
             request,
             "case.html",
             400 if error else 200,
             manifest=manifest,
-            title=f"Case {reference(referral)}",
+            title=f"Case {make_reference(referral)}",
             team=team,
-            case=case(
-                referral, record, manifest, self.desk.settings, persons, decisions, self.desk.day, self.desk.sought()
-            ),
-            timeline=timeline(record, manifest, identity.role),
-            timeline_months=record.get("timeline", {}).get("months", 0),
+            case=view_case(file, self.desk.settings, decisions, self.desk.day),
+            timeline=view_timeline(record.timeline, manifest, identity.role),
+            timeline_months=record.timeline.months if record.timeline else 0,
             challenges=challenges_of(self.desk.vault, [referral.id]),
             outcomes=list(OUTCOMES.items()),
             choices=self.desk.settings.choices,
@@ -128,13 +129,13 @@ class Cases(Pages):
             one_in=self.desk.settings.own_view_one_in,
             key=secrets.token_hex(16),
             waits=bool(self.desk.store.conflicts([referral.id])) and not decisions,
-            moved="" if record["team"] == team.id else self._title(record["team"]),
+            moved="" if record.team == team.id else self._title(record.team),
             others=self.desk.others(team) if identity.may("referral.transfer", team.id) else [],
             transfers=TRANSFERS,
             error=error,
             error_href=error_href,
             form={"disposition": "", "reason": "", "note": "", "reference": "", "safe": "", **(form or {})},
-            as_of=record["as_of"],
+            as_of=record.as_of,
             case_bundle=referral.bundle,
             snapshot=referral.snapshot,
         )

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from charter.council.council import Team
 from serving.casework.pages import Pages
 from serving.casework.second_look import VIEWS, Look, looks, tally
-from serving.casework.view import STATUS, day_words, list_words, reference
+from serving.casework.view import STATUS, day_words, list_words, make_reference
 from serving.identity import Identity
 from serving.store.store import IssuedList, now_text
 
@@ -87,7 +87,7 @@ class Manager(Pages):
             if referral.status in ("new", "deferred") and not referral.removed and referral.id not in own
         }
         known = self.desk.store.conflicts(list(waiting))
-        return [(one, f"Case {reference(waiting[one])}") for one in sorted(known)]
+        return [(one, f"Case {make_reference(waiting[one])}") for one in sorted(known)]
 
     def _looks(self, team: str) -> list[Look]:
         return looks(self.desk.store, self.desk.programme, team, self.desk.settings.second_look)
@@ -117,9 +117,9 @@ class Manager(Pages):
             action=f"/manager/second-look/{look.id}",
             hidden={},
             back={"text": "Managing the lists", "href": "/manager"},
-            ages=[person["age"] for person in record["people"]],
-            reasons=record["reasons"],
-            as_of=record["as_of"],
+            ages=[person.age for person in record.people],
+            reasons=record.reasons,
+            as_of=record.as_of,
             views=VIEWS,
         )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from serving.casework.view import day_words, list_words, row
+from serving.casework.view import CaseFile, day_words, list_words, view_row
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.store.store import now_text
-from serving.suspension import feeds_of, require_running
+from serving.suspension import bundle_feeds, require_running
 
 __all__ = ["printed"]
 
@@ -33,7 +33,7 @@ def printed(invocation: Invocation, team_id: str) -> str:
             raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {known}; or run `sooner rank`.")
         manifest = desk.manifest(header.bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
-        require_running(invocation.workspace, team=team_id, feeds=feeds_of(manifest), models=models)
+        require_running(invocation.workspace, team=team_id, feeds=bundle_feeds(manifest), models=models)
         if desk.expired(header):
             raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
         who = Identity("command", "operator", frozenset({team_id}))
@@ -51,7 +51,7 @@ def printed(invocation: Invocation, team_id: str) -> str:
             "",
         ]
         for one in standing:
-            line = row(one, held[one.id], manifest, desk.settings, persons)
+            line = view_row(CaseFile(one, held[one.id], manifest, persons), desk.settings)
             workers = ", ".join(line.workers) or "no open work seen"
             late = f"; not seen or late: {', '.join(line.unseen)}" if line.unseen else ""
             lines += [

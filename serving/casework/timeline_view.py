@@ -8,8 +8,9 @@ from datetime import date
 from typing import Any
 
 from serving.casework.view import day_words
+from serving.ranking.sealed_record import RecordedEvent, Timeline
 
-__all__ = ["Month", "Recorded", "timeline"]
+__all__ = ["Month", "Recorded", "view_timeline"]
 
 
 @dataclass(frozen=True)
@@ -28,51 +29,52 @@ class Month:
     recorded: tuple[Recorded, ...]
 
 
-def timeline(record: Mapping[str, Any], manifest: Mapping[str, Any], role: str) -> tuple[Month, ...] | None:
+def view_timeline(timeline: Timeline | None, manifest: Mapping[str, Any], role: str) -> tuple[Month, ...] | None:
     """Return what services recorded, newest month first, as `role` may see it; None where the list kept no timeline.
 
     A service that the register doesn't display, or that is confidential from the household, is never on it.
     """
-    kept = record.get("timeline")
-    if kept is None:
+    if timeline is None:
         return None
     services = {
         name: service
         for name, service in manifest.get("services", {}).items()
         if service.get("display", False) and not service.get("confidential", False)
     }
-    found: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
-    for entry in kept["entries"]:
-        if entry["service"] in services:
-            day = date.fromisoformat(entry["day"])
-            of_service = found.setdefault(f"{day:%B %Y}", {}).setdefault(entry["service"], {})
-            of_service.setdefault((entry["signal"], _until(entry)), []).append(day)
+    months: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
+    for event in timeline.entries:
+        if event.service in services:
+            day = date.fromisoformat(event.day)
+            of_service = months.setdefault(f"{day:%B %Y}", {}).setdefault(event.service, {})
+            of_service.setdefault((event.signal, _until_words(event)), []).append(day)
     return tuple(
         Month(
             month,
             tuple(
-                Recorded(services[name]["title"], _details(services[name], signals, role))
+                Recorded(services[name]["title"], _detail_words(services[name], signals, role))
                 for name, signals in sorted(by_service.items(), key=lambda pair: str(services[pair[0]]["title"]))
             ),
         )
-        for month, by_service in found.items()
+        for month, by_service in months.items()
     )
 
 
-def _until(entry: Mapping[str, Any]) -> str:
+def _until_words(event: RecordedEvent) -> str:
     """Say until when an interval lasted; '' for what happened on one day."""
-    if entry["until"] is None:
+    if event.until is None:
         return ""
-    return f"until {day_words(entry['until'])}" if entry["until"] else "open on the list’s date"
+    return f"until {day_words(event.until)}" if event.until else "open on the list’s date"
 
 
-def _details(service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], role: str) -> tuple[str, ...]:
+def _detail_words(
+    service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], role: str
+) -> tuple[str, ...]:
     if role not in service.get("details_to", ()):
         return ()
-    said = []
+    details = []
     for (signal, until), days in signals.items():
         distinct = sorted(set(days))
         when = f"on {day_words(distinct[0])}" if len(distinct) == 1 else f"on {len(distinct)} days"
         title = str(service.get("signals", {}).get(signal, "Something recorded"))
-        said.append(f"{title}: {when}{f', {until}' if until else ''}")
-    return tuple(said)
+        details.append(f"{title}: {when}{f', {until}' if until else ''}")
+    return tuple(details)

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
-from types import MappingProxyType
 from typing import Any
 
 from charter.vault.vault import Identity as Person
 from features.grammar.words import value_text
-from serving.ranking.elsewhere import Sought
+from serving.ranking.elsewhere import SeekingTeam
+from serving.ranking.reasons import Reason, Seeing
+from serving.ranking.sealed_record import SealedRecord
 from serving.settings import Settings
 from serving.store.store import Decision, IssuedList, Referral
 
-__all__ = ["STATUS", "Case", "Involvement", "Member", "Row", "case", "day_words", "reference", "row"]
+__all__ = [
+    "STATUS",
+    "CaseFile",
+    "CaseReason",
+    "CaseView",
+    "DecisionLine",
+    "Involvement",
+    "Member",
+    "Row",
+    "day_words",
+    "list_words",
+    "make_reference",
+    "view_case",
+    "view_row",
+]
 
 STATUS: Mapping[str, str] = {
     "new": "New",
@@ -40,6 +55,26 @@ _ALIKE = 0.85
 
 
 @dataclass(frozen=True)
+class CaseFile:
+    """What a page is made from: the referral, its sealed record, the manifest of its bundle, and who people are.
+
+    `persons` holds, by pseudonym, whom this reader may see by name; `seeking` the other programmes' teams that would
+    have listed the household too, by household.
+    """
+
+    referral: Referral
+    record: SealedRecord
+    manifest: Mapping[str, Any]
+    persons: Mapping[str, Person] = field(default_factory=dict)
+    seeking: Mapping[str, tuple[SeekingTeam, ...]] = field(default_factory=dict)
+
+    @property
+    def identified(self) -> tuple[Person, ...]:
+        """Those of its people whom this reader may see by name."""
+        return tuple(self.persons[person] for person in self.record.person_ids if person in self.persons)
+
+
+@dataclass(frozen=True)
 class Member:
     """Someone who lives in the household."""
 
@@ -60,6 +95,24 @@ class Involvement:
 
 
 @dataclass(frozen=True)
+class CaseReason:
+    """A reason as a case page says it; `confidential` from everybody else in the household."""
+
+    reason: Reason
+    confidential: bool
+
+
+@dataclass(frozen=True)
+class DecisionLine:
+    """A decision as a case page says it: what was decided, why and on which day, in words."""
+
+    decision: Decision
+    title: str
+    because: str
+    day: str
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of a worklist."""
 
@@ -77,30 +130,30 @@ class Row:
     workers: tuple[str, ...]
     data_to: str
     unseen: tuple[str, ...]
-    also: tuple[Sought, ...] = ()
+    also: tuple[SeekingTeam, ...] = ()
     drawn: bool = False
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseView:
     """All that a case page says."""
 
     row: Row
     band_title: str
     band_meaning: str
-    why: tuple[Mapping[str, Any], ...]
-    strengths: tuple[Mapping[str, Any], ...]
-    seeing: tuple[Mapping[str, Any], ...]
+    why: tuple[CaseReason, ...]
+    strengths: tuple[CaseReason, ...]
+    seeing: tuple[Seeing, ...]
     members: tuple[Member, ...]
     address: str
     involvements: tuple[Involvement, ...]
-    decisions: tuple[tuple[Decision, str, str, str], ...]
+    decisions: tuple[DecisionLine, ...]
     version: int
 
     first = _FIRST
 
 
-def reference(referral: Referral) -> str:
+def make_reference(referral: Referral) -> str:
     """Return a short reference that can be said on the telephone: eight letters of the referral's id."""
     return f"{referral.id[:4]}-{referral.id[4:8]}".upper()
 
@@ -109,130 +162,121 @@ def day_words(day: date | str) -> str:
     """Return a day as people write it: 28 September 2026; '' for none."""
     if not day:
         return ""
-    found = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-    return f"{found.day} {found:%B %Y}"
+    moment = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+    return f"{moment.day} {moment:%B %Y}"
 
 
-def row(
-    referral: Referral,
-    record: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    settings: Settings,
-    persons: Mapping[str, Person],
-    sought: Mapping[str, tuple[Sought, ...]] = MappingProxyType({}),
-) -> Row:
-    """Return one line of a worklist; `sought` says by household which other teams would have listed it."""
-    why = record["reasons"]["for"]
-    ages = [person["age"] for person in record["people"] if person["age"] is not None]
-    seeing = record["reasons"]["seeing"]
-    dates = [one["data_to"] for one in seeing if one["data_to"] and one["state"] in ("seen", "partly")]
+def list_words(header: IssuedList, local_day: Callable[[str], date]) -> str:
+    """Say when a list was made and until when it holds; `local_day` gives the local date of a stored moment."""
+    start, end = day_words(local_day(header.issued_at)), day_words(local_day(header.expires_at))
+    return f"Made on {start} from what was known on {day_words(header.as_of)}; it holds until {end}"
+
+
+def view_row(file: CaseFile, settings: Settings) -> Row:
+    """Return one line of a worklist."""
+    referral, record, manifest = file.referral, file.record, file.manifest
+    reasons = record.reasons
+    ages = [person.age for person in record.people if person.age is not None]
+    dates = [service.data_to for service in reasons.seeing if service.data_to and service.state in ("seen", "partly")]
+    involvements = _view_involvements(record, manifest)
     return Row(
         id=referral.id,
-        reference=reference(referral),
-        household=_household(record, persons),
+        reference=make_reference(referral),
+        household=_name_household(file),
         rank=referral.rank,
-        youngest=_age(min(ages)) if ages else "not known",
-        people=record["members"],
-        need=_need(why, settings),
-        why_now=_why_now([one for one in why if not _confidential(one["signals"], manifest)]),
-        band=_band(referral, manifest)[0],
+        youngest=_age_words(min(ages)) if ages else "not known",
+        people=record.members,
+        need=_need_words(reasons.for_, settings),
+        why_now=_why_now([reason for reason in reasons.for_ if not _is_confidential(reason, manifest)]),
+        band=_band_words(referral, manifest)[0],
         status=referral.status,
         status_title=STATUS[referral.status],
         workers=tuple(
-            one.source for one in _involvements(record, manifest) if one.status == "Open now" and not one.confidential
+            service.source for service in involvements if service.status == "Open now" and not service.confidential
         ),
         data_to=day_words(min(dates)) if dates else "",
-        unseen=tuple(one["source"] for one in seeing if one["state"] in ("not seen", "late")),
-        also=sought.get(referral.entity, ()),
+        unseen=tuple(service.source for service in reasons.seeing if service.state in ("not seen", "late")),
+        also=file.seeking.get(referral.entity, ()),
         drawn=referral.arm == "random",
     )
 
 
-def case(
-    referral: Referral,
-    record: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    settings: Settings,
-    persons: Mapping[str, Person],
-    decisions: Sequence[Decision],
-    local_day: Any,
-    sought: Mapping[str, tuple[Sought, ...]] = MappingProxyType({}),
-) -> Case:
+def view_case(
+    file: CaseFile, settings: Settings, decisions: Sequence[Decision], local_day: Callable[[str], date]
+) -> CaseView:
     """Return all that a case page says; `local_day` gives the local date of a stored moment."""
-    title, meaning = _band(referral, manifest)
-    reasons = record["reasons"]
-    addresses = [persons[p["person"]].address for p in record["people"] if p["person"] in persons]
-    common = Counter(address for address in addresses if address).most_common(1)
-    return Case(
-        row=row(referral, record, manifest, settings, persons, sought),
+    title, meaning = _band_words(file.referral, file.manifest)
+    reasons = file.record.reasons
+    addresses = Counter(person.address for person in file.identified if person.address).most_common(1)
+    return CaseView(
+        row=view_row(file, settings),
         band_title=title,
         band_meaning=meaning,
-        why=_marked(reasons["for"], manifest),
-        strengths=_marked(reasons["against"], manifest),
-        seeing=tuple(reasons["seeing"]),
-        members=_members(record, persons),
-        address=common[0][0] if common else "",
-        involvements=_involvements(record, manifest),
+        why=tuple(CaseReason(reason, _is_confidential(reason, file.manifest)) for reason in reasons.for_),
+        strengths=tuple(CaseReason(reason, _is_confidential(reason, file.manifest)) for reason in reasons.against),
+        seeing=reasons.seeing,
+        members=_view_members(file),
+        address=addresses[0][0] if addresses else "",
+        involvements=_view_involvements(file.record, file.manifest),
         decisions=tuple(
-            (one, STATUS[one.disposition], settings.reason(one.reason), day_words(local_day(one.decided_at)))
-            for one in decisions
+            DecisionLine(
+                decision,
+                STATUS[decision.disposition],
+                settings.reason(decision.reason),
+                day_words(local_day(decision.decided_at)),
+            )
+            for decision in decisions
         ),
-        version=referral.version,
+        version=file.referral.version,
     )
 
 
-def list_words(header: IssuedList, local_day: Any) -> str:
-    """Say when a list was made and until when it holds."""
-    made, until = day_words(local_day(header.issued_at)), day_words(local_day(header.expires_at))
-    return f"Made on {made} from what was known on {day_words(header.as_of)}; it holds until {until}"
-
-
-def _household(record: Mapping[str, Any], persons: Mapping[str, Person]) -> str:
+def _name_household(file: CaseFile) -> str:
     """Return what a household is called: its one or two commonest surnames, misspellings of the first left out."""
-    names = [_name(persons[p["person"]].name) for p in record["people"] if p["person"] in persons]
+    names = [_write_name(person.name) for person in file.identified]
     surnames = Counter(name.split()[-1] for name in names if name)
-    called: list[str] = []
+    distinct: list[str] = []
     for surname, _ in surnames.most_common():
-        if len(called) < 2 and not get_close_matches(surname, called, n=1, cutoff=_ALIKE):
-            called.append(surname)
-    return f"{' and '.join(called)} household" if called else "Household"
+        if len(distinct) < 2 and not get_close_matches(surname, distinct, n=1, cutoff=_ALIKE):
+            distinct.append(surname)
+    return f"{' and '.join(distinct)} household" if distinct else "Household"
 
 
-def _name(name: str) -> str:
+def _write_name(name: str) -> str:
     """Return a name as it is written in a sentence: some services send capitals alone."""
     return name.title() if name.isupper() else name
 
 
-def _age(years: int) -> str:
+def _age_words(years: int) -> str:
     return "under 1" if years == 0 else str(years)
 
 
-def _members(record: Mapping[str, Any], persons: Mapping[str, Person]) -> tuple[Member, ...]:
-    found = []
-    for one in record["people"]:
-        person = persons.get(one["person"])
-        found.append(
+def _view_members(file: CaseFile) -> tuple[Member, ...]:
+    members = []
+    for listed in file.record.people:
+        person = file.persons.get(listed.person)
+        members.append(
             Member(
-                name=_name(person.name) if person and person.name else "Name not known",
-                age=_age(one["age"]) if one["age"] is not None else "not known",
+                name=_write_name(person.name) if person and person.name else "Name not known",
+                age=_age_words(listed.age) if listed.age is not None else "not known",
                 safe_contact=person.safe_contact if person else "",
             )
         )
-    return tuple(found)
+    return tuple(members)
 
 
-def _band(referral: Referral, manifest: Mapping[str, Any]) -> tuple[str, str]:
+def _band_words(referral: Referral, manifest: Mapping[str, Any]) -> tuple[str, str]:
     if not referral.band:
         return _NOT_ENOUGH
-    band = next((one for one in manifest.get("bands", ()) if one["id"] == referral.band), None)
+    band = next((band for band in manifest.get("bands", ()) if band["id"] == referral.band), None)
     return (band["title"], band["meaning"]) if band else ("", "")
 
 
-def _need(why: Sequence[Mapping[str, Any]], settings: Settings) -> str:
+def _need_words(reasons: Sequence[Reason], settings: Settings) -> str:
     """Return what the strongest reasons speak for: at most two needs."""
     needs: list[str] = []
-    for reason in why:
-        need = settings.need(tuple(reason["signals"]))
+    for reason in reasons:
+        need = settings.need(reason.signals)
         if need and need not in needs:
             needs.append(need)
         if len(needs) == 2:
@@ -240,42 +284,37 @@ def _need(why: Sequence[Mapping[str, Any]], settings: Settings) -> str:
     return "; ".join(needs) or "No one need stands out"
 
 
-def _confidential(signals: Sequence[str], manifest: Mapping[str, Any]) -> bool:
+def _is_confidential(reason: Reason, manifest: Mapping[str, Any]) -> bool:
     """Whether a reason rests on a service whose records nobody else in the household may hear of (register)."""
     services = manifest.get("services", {})
-    return any(services.get(signal.split(".")[0], {}).get("confidential", False) for signal in signals)
+    return any(services.get(signal.split(".")[0], {}).get("confidential", False) for signal in reason.signals)
 
 
-def _marked(reasons: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-    return tuple({**one, "confidential": _confidential(one["signals"], manifest)} for one in reasons)
-
-
-def _why_now(why: Sequence[Mapping[str, Any]]) -> str:
+def _why_now(reasons: Sequence[Reason]) -> str:
     """Return the strongest reason about the family, or else about a service's own action, in its words."""
-    about_family = [reason for reason in why if not reason["about_service"] and reason["signals"]]
-    first = next(iter([*about_family, *why]), None)
-    return str(first["text"]) if first else "Nothing stands out"
+    about_family = [reason for reason in reasons if not reason.about_service and reason.signals]
+    first = next(iter([*about_family, *reasons]), None)
+    return first.text if first else "Nothing stands out"
 
 
-def _involvements(record: Mapping[str, Any], manifest: Mapping[str, Any]) -> tuple[Involvement, ...]:
-    values = record["values"]
-    found = []
-    for one in record["reasons"]["seeing"]:
-        service = manifest.get("services", {}).get(one["service"], {})
+def _view_involvements(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[Involvement, ...]:
+    involvements = []
+    for seeing in record.reasons.seeing:
+        service = manifest.get("services", {}).get(seeing.service, {})
         if not service.get("display", False):
             continue
-        mine = [
+        visible = [
             (feature, value)
-            for feature, value in zip(manifest["features"], values, strict=True)
-            if one["service"] in feature["services"] and value is not None
+            for feature, value in zip(manifest["features"], record.values, strict=True)
+            if seeing.service in feature["services"] and value is not None
         ]
-        status, until = _status(mine, one["state"]), day_words(one["data_to"])
-        hidden = bool(service.get("confidential", False))
-        found.append(Involvement(one["source"], one["contact"], status, until, hidden))
-    return tuple(found)
+        status, until = _status_words(visible, seeing.state), day_words(seeing.data_to)
+        confidential = bool(service.get("confidential", False))
+        involvements.append(Involvement(seeing.source, seeing.contact, status, until, confidential))
+    return tuple(involvements)
 
 
-def _status(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> str:
+def _status_words(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> str:
     """Say what a service has to do with the household: whether help is open, or anything at all was recorded."""
     if state == "not seen":
         return "Not seen"
@@ -283,8 +322,8 @@ def _status(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> 
     working = [value for feature, value in features if feature["system_response"] and _word(feature) == "open_at"]
     if any(value > 0 for value in working):
         return "Open now"
-    said = {value_text(feature, value) for feature, value in features if _word(feature) != "change"}
-    return "Something recorded" if said - {"0", "£0", "no", "none"} else "Nothing recorded"
+    texts = {value_text(feature, value) for feature, value in features if _word(feature) != "change"}
+    return "Something recorded" if texts - {"0", "£0", "no", "none"} else "Nothing recorded"
 
 
 def _word(feature: Mapping[str, Any]) -> str:

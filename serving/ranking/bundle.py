@@ -5,8 +5,8 @@
       manifest.json    contract `bundle`: features with their reasons, bands, calibration, services, decision
       check.npz        rows made up from the seed `CHECK_SEED` and the margins the release gives them (no one's data)
 
-`bundle` makes it from a release and a definition; `Bundle.open` refuses one whose files are not the ones it was made
-with, and `self_test` one that does not give the check margins bit for bit.
+`make_bundle` makes it from a release and a definition; `Bundle.open` refuses one whose files are not the ones it was
+made with, and `verify_bundle` one that does not give the check margins bit for bit.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from charter.invocation import Invocation
 from charter.rules.abstention import Sight
 from serving.ranking.scoring import Band, Model
 
-__all__ = ["NOT_ENOUGH", "Bundle", "bundle", "self_test"]
+__all__ = ["NOT_ENOUGH", "Bundle", "make_bundle", "verify_bundle"]
 
 NOT_ENOUGH = "Not enough is visible to say how likely a need is."
 """What is said in place of a band's meaning."""
@@ -53,7 +53,7 @@ class Bundle:
         """
         manifest = read_json(folder / "manifest.json")
         check_document("bundle", manifest)
-        if manifest["id"] != _id(manifest):
+        if manifest["id"] != _make_id(manifest):
             raise DataError(f"the manifest of the bundle {manifest['id']} was edited.", "Promote the release again.")
         if file_digest(folder / "model.lgb") != manifest["model_sha256"]:
             raise DataError(
@@ -99,10 +99,12 @@ class Bundle:
         """Return the band of each of `rows` (n, features), None where not enough is visible to say."""
         likelihoods = self.model.likelihoods(margins).tolist()
         enough = self.sight.enough(rows).tolist() if self.sight else [True] * len(rows)
-        return [self.model.band(one) if seen else None for one, seen in zip(likelihoods, enough, strict=True)]
+        return [
+            self.model.band(likelihood) if sure else None for likelihood, sure in zip(likelihoods, enough, strict=True)
+        ]
 
 
-def bundle(
+def make_bundle(
     invocation: Invocation, release_folder: Path, services: Mapping[str, Mapping[str, Any]], *, activate: bool = True
 ) -> Path:
     """Make the bundle of the release in `release_folder`, test it, make it current and return its folder.
@@ -116,7 +118,7 @@ def bundle(
     text = (release_folder / "model.lgb").read_bytes()
     if hashlib.sha256(text).hexdigest() != release["model_sha256"]:
         raise DataError(f"the model of the release {release['id']} was changed.", "Promote it again.")
-    definition = _definition(invocation.workspace, release_folder, release)
+    definition = _find_definition(invocation.workspace, release_folder, release)
     by_name = {feature["name"]: feature for feature in definition["features"]}
     missing = [name for name in release["features"] if name not in by_name]
     if missing:
@@ -146,22 +148,21 @@ def bundle(
     for name in ("charter_sha256", "abstention"):
         if name in release:
             manifest[name] = release[name]
-    manifest["id"] = _id(manifest)
+    manifest["id"] = _make_id(manifest)
     check_document("bundle", manifest)
     folder: Path = invocation.workspace.bundle / manifest["id"]
-    rows = check_rows(len(manifest["features"]))
+    rows = make_check_rows(len(manifest["features"]))
     with new_folder(folder) as beside:
         (beside / "model.lgb").write_bytes(text)
         write_json(beside / "manifest.json", manifest)
-        made = Bundle.open(beside)
-        np.savez(beside / "check.npz", rows=rows, margins=made.model.margins(rows))
-    self_test(Bundle.open(folder), release_folder)
+        np.savez(beside / "check.npz", rows=rows, margins=Bundle.open(beside).model.margins(rows))
+    verify_bundle(Bundle.open(folder), release_folder)
     if activate:
         point(invocation.workspace.bundle, manifest["id"])
     return folder
 
 
-def check_rows(features: int) -> NDArray[np.float32]:
+def make_check_rows(features: int) -> NDArray[np.float32]:
     """Return made-up rows (CHECK_ROWS, features) for the self-test: seeded numbers, some of them not seen."""
     numbers = np.random.default_rng(CHECK_SEED)
     rows = np.round(numbers.exponential(5.0, (CHECK_ROWS, features))).astype(np.float32)
@@ -169,42 +170,42 @@ def check_rows(features: int) -> NDArray[np.float32]:
     return rows
 
 
-def self_test(made: Bundle, release_folder: Path | None = None) -> None:
+def verify_bundle(bundle: Bundle, release_folder: Path | None = None) -> None:
     """Raise DataError unless the bundle gives the margins it should, bit for bit, and explains them.
 
     Compared are the margins stored when the bundle was made and, with `release_folder`, training's own: the model
     file there, and `check.npz` (rows, margins) if training left one.
     """
-    with np.load(made.folder / "check.npz", allow_pickle=False) as stored:
+    with np.load(bundle.folder / "check.npz", allow_pickle=False) as stored:
         rows, margins = stored["rows"], stored["margins"]
-    _same(made, rows, margins)
+    _require_margins(bundle, rows, margins)
     if release_folder is not None:
         text = (release_folder / "model.lgb").read_text(encoding="utf-8")
-        trained = Model.read(text, made.features, made.manifest["calibration"], made.manifest["bands"])
-        _same(made, rows, trained.margins(rows))
+        trained = Model.read(text, bundle.features, bundle.manifest["calibration"], bundle.manifest["bands"])
+        _require_margins(bundle, rows, trained.margins(rows))
         if (release_folder / "check.npz").exists():
-            with np.load(release_folder / "check.npz", allow_pickle=False) as left:
-                _same(made, left["rows"], left["margins"])
-    explained, base = made.model.contributions(rows)
+            with np.load(release_folder / "check.npz", allow_pickle=False) as training:
+                _require_margins(bundle, training["rows"], training["margins"])
+    explained, base = bundle.model.contributions(rows)
     if not np.allclose(explained.sum(axis=1) + base, margins, rtol=0, atol=1e-6):
         raise DataError(
-            f"the reasons of the bundle {made.id} don't add up to its scores.", "Report this: it should not happen."
+            f"the reasons of the bundle {bundle.id} don't add up to its scores.", "Report this: it should not happen."
         )
 
 
-def _same(made: Bundle, rows: NDArray[np.float32], margins: NDArray[np.float64]) -> None:
-    if made.model.margins(rows).tobytes() != np.ascontiguousarray(margins, dtype=np.float64).tobytes():
+def _require_margins(bundle: Bundle, rows: NDArray[np.float32], margins: NDArray[np.float64]) -> None:
+    if bundle.model.margins(rows).tobytes() != np.ascontiguousarray(margins, dtype=np.float64).tobytes():
         raise DataError(
-            f"the bundle {made.id} does not score as its release did, so it is not served.",
+            f"the bundle {bundle.id} does not score as its release did, so it is not served.",
             "Use the LightGBM version the model was trained with, or train again.",
         )
 
 
-def _id(manifest: Mapping[str, Any]) -> str:
+def _make_id(manifest: Mapping[str, Any]) -> str:
     return content_id({key: value for key, value in manifest.items() if key != "id"})
 
 
-def _definition(workspace: Workspace, release_folder: Path, release: Mapping[str, Any]) -> Mapping[str, Any]:
+def _find_definition(workspace: Workspace, release_folder: Path, release: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the definition the model was trained with: beside the release, or else beside its matrix."""
     places: Sequence[Path] = (release_folder, workspace.matrix / release["matrix"])
     for place in places:

@@ -17,14 +17,14 @@ from charter.council.council import Team
 from serving.ranking.places import Place
 from serving.store.store import IssuedList, Store
 
-__all__ = ["LISTED", "Sought", "give_way", "held", "sought"]
+__all__ = ["LISTED", "SeekingTeam", "find_listed_elsewhere", "find_seeking_teams", "give_way"]
 
 LISTED = "on another list"
 """Why a list leaves a household out that another programme's list holds."""
 
 
 @dataclass(frozen=True)
-class Sought:
+class SeekingTeam:
     """Another team that would have listed a household, and the role that answers for its cases."""
 
     title: str
@@ -32,7 +32,7 @@ class Sought:
     contact: str
 
 
-def held(store: Store, programme: str, moment: str) -> frozenset[str]:
+def find_listed_elsewhere(store: Store, programme: str, moment: str) -> frozenset[str]:
     """Return the households on other programmes' lists that still hold at `moment` (UTC, ISO 8601)."""
     return frozenset(
         referral.entity
@@ -46,7 +46,7 @@ def give_way(
     headers: Mapping[str, IssuedList],
     entity: NDArray[np.bytes_],
     elsewhere: frozenset[str],
-    place: Callable[[Mapping[str, IssuedList]], list[Place]],
+    fill: Callable[[Mapping[str, IssuedList]], list[Place]],
 ) -> tuple[dict[str, IssuedList], list[Place]]:
     """Return lists and their places without households that are listed `elsewhere`; the next ones move up.
 
@@ -54,12 +54,12 @@ def give_way(
     """
     lists = dict(headers)
     while True:
-        places = place(lists)
+        places = fill(lists)
         clashing: dict[str, dict[str, str]] = {}
-        for one in places:
-            name = entity[one.row].decode()
+        for place in places:
+            name = entity[place.row].decode()
             if name in elsewhere:
-                clashing.setdefault(one.header.team, {})[name] = LISTED
+                clashing.setdefault(place.header.team, {})[name] = LISTED
         if not clashing:
             return lists, places
         for team, names in clashing.items():
@@ -67,13 +67,16 @@ def give_way(
             lists[team] = replace(header, excluded={**header.excluded, **names}, eligible=header.eligible - len(names))
 
 
-def sought(store: Store, programme: str, moment: str, teams: Sequence[Team]) -> Mapping[str, tuple[Sought, ...]]:
+def find_seeking_teams(
+    store: Store, programme: str, moment: str, teams: Sequence[Team]
+) -> Mapping[str, tuple[SeekingTeam, ...]]:
     """Return, by household, the teams of other programmes whose running lists left it out because it is listed here."""
     by_id = {team.id: team for team in teams}
-    found: dict[str, tuple[Sought, ...]] = {}
+    seeking: dict[str, tuple[SeekingTeam, ...]] = {}
     for header in store.running_elsewhere(programme, moment):
         team = by_id.get(header.team)
         for entity, why in header.excluded.items():
             if why == LISTED and team is not None:
-                found[entity] = (*found.get(entity, ()), Sought(team.title, team.lead or "team manager", team.contact))
-    return found
+                another = SeekingTeam(team.title, team.lead or "team manager", team.contact)
+                seeking[entity] = (*seeking.get(entity, ()), another)
+    return seeking

@@ -20,11 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.files import read_json, write_json
-from charter.contracts.matrix import Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
-from serving.ranking.bundle import Bundle
+from serving.ranking.places import ScoredDate
 
-__all__ = ["Health", "Source", "drift", "health", "leave"]
+__all__ = ["Health", "SourceHealth", "measure_drift", "read_health", "write_health"]
 
 _FILE = "health.json"
 _TENTHS = 10
@@ -32,7 +31,7 @@ _LEAST = 1e-4
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceHealth:
     """One service: when its newest data ends, whether that is later than it promised, and the share of rows seen."""
 
     title: str
@@ -52,7 +51,7 @@ class Health:
     rows: int
     cannot_tell: int
     drift: float
-    sources: tuple[Source, ...]
+    sources: tuple[SourceHealth, ...]
 
     @property
     def words(self) -> str:
@@ -64,15 +63,20 @@ class Health:
         return "Some of it changed" if self.drift <= 0.25 else "Much of it changed: look for the cause"
 
 
-def leave(folder: Path, bundle: Bundle, matrix: Matrix, at: MatrixDate, margins: NDArray[np.float64]) -> None:
+def write_health(folder: Path, scored: ScoredDate) -> None:
     """Write the figures of one as-of date into `folder`: shares, ends of data, and how many margins lie in each tenth.
 
     The tenths are those of the oldest list of the same bundle beside `folder`, or its own where it is the first.
     """
-    first = next((one for one in _all(folder.parent, bundle.id) if one["as_of"] < at.as_of.isoformat()), None)
-    edges = np.array(first["edges"]) if first else _edges(margins)
+    bundle, matrix, at, margins = scored.bundle, scored.matrix, scored.at, scored.margins
+    earlier = (
+        figures for figures in _read_figures(folder.parent, bundle.id) if figures["as_of"] < at.as_of.isoformat()
+    )
+    first = next(earlier, None)
+    edges = np.array(first["edges"]) if first else _find_edges(margins)
     shares = 1 - np.isnan(np.asarray(at.features)).mean(axis=0) if len(margins) else np.zeros(len(bundle.features))
     counts, _ = np.histogram(margins, bins=np.concatenate(([-np.inf], edges, [np.inf])))
+    features = bundle.manifest["features"]
     document = {
         "as_of": at.as_of.isoformat(),
         "bundle": bundle.id,
@@ -82,22 +86,22 @@ def leave(folder: Path, bundle: Bundle, matrix: Matrix, at: MatrixDate, margins:
         "counts": counts.tolist(),
         "freshness": dict(matrix.manifest.get("freshness", {})),
         "seen": {
-            name: float(np.mean([shares[n] for n, one in enumerate(bundle.manifest["features"])
-                                 if name in one["services"]]))
-            for name in sorted({name for one in bundle.manifest["features"] for name in one["services"]})
+            name: float(np.mean([share for share, feature in zip(shares, features, strict=True)
+                                 if name in feature["services"]]))
+            for name in sorted({name for feature in features for name in feature["services"]})
         },
     }  # fmt: skip
     write_json(folder / _FILE, document)
 
 
-def health(workspace: Workspace, manifest: Mapping[str, Any], time_zone: ZoneInfo) -> Health | None:
+def read_health(workspace: Workspace, manifest: Mapping[str, Any], time_zone: ZoneInfo) -> Health | None:
     """Return the figures of the newest list that the bundle of `manifest` made, or None where there is none."""
-    found = _all(workspace.worklist, str(manifest.get("id", "")))
-    if not found:
+    figures = _read_figures(workspace.worklist, str(manifest.get("id", "")))
+    if not figures:
         return None
-    oldest, newest = found[0], found[-1]
+    oldest, newest = figures[0], figures[-1]
     sources = tuple(
-        _source(service, newest, oldest, name, time_zone)
+        _judge_source(service, newest, oldest, name, time_zone)
         for name, service in sorted(manifest["services"].items())
         if name in newest["seen"]
     )
@@ -106,31 +110,31 @@ def health(workspace: Workspace, manifest: Mapping[str, Any], time_zone: ZoneInf
         oldest["as_of"],
         newest["rows"],
         newest["cannot_tell"],
-        drift(np.array(oldest["counts"]), np.array(newest["counts"])),
+        measure_drift(np.array(oldest["counts"]), np.array(newest["counts"])),
         sources,
     )
 
 
-def drift(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
+def measure_drift(before: NDArray[np.int64], now: NDArray[np.int64]) -> float:
     """Return the population stability index of two counts over the same bins, 0 where they have the same shares."""
     was, is_ = (np.maximum(counts / max(counts.sum(), 1), _LEAST) for counts in (before, now))
     return float(((is_ - was) * np.log(is_ / was)).sum())
 
 
-def _edges(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+def _find_edges(margins: NDArray[np.float64]) -> NDArray[np.float64]:
     if not len(margins):
         return np.empty(0)
     return np.unique(np.quantile(margins, np.arange(1, _TENTHS) / _TENTHS))
 
 
-def _source(
+def _judge_source(
     service: Mapping[str, Any], newest: Mapping[str, Any], oldest: Mapping[str, Any], name: str, time_zone: ZoneInfo
-) -> Source:
+) -> SourceHealth:
     moment = newest["freshness"].get(name)
     end = datetime.fromisoformat(moment).astimezone(time_zone).date() if moment else None
     promised = int(service.get("promised_lag_days", 0))
     late = end is None or end < date.fromisoformat(newest["as_of"]) - timedelta(days=promised + 1)
-    return Source(
+    return SourceHealth(
         str(service.get("title", name.replace("_", " "))),
         end.isoformat() if end else "",
         promised,
@@ -140,7 +144,8 @@ def _source(
     )
 
 
-def _all(worklist: Path, bundle: str) -> list[dict[str, Any]]:
+def _read_figures(worklist: Path, bundle: str) -> list[dict[str, Any]]:
     """Return the figures of all lists of one bundle, oldest first."""
-    found = [read_json(path) for path in sorted(worklist.glob(f"*/{_FILE}"))]
-    return sorted((one for one in found if one["bundle"] == bundle), key=lambda one: str(one["as_of"]))
+    documents = [read_json(path) for path in sorted(worklist.glob(f"*/{_FILE}"))]
+    of_bundle = (document for document in documents if document["bundle"] == bundle)
+    return sorted(of_bundle, key=lambda document: str(document["as_of"]))

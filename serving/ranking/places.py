@@ -18,7 +18,16 @@ from charter.rules.listing import order_lists
 from serving.ranking.bundle import Bundle
 from serving.store.store import IssuedList
 
-__all__ = ["Place", "below_of", "check_fits", "margins_of", "places_of", "scored", "teams_of"]
+__all__ = [
+    "Place",
+    "ScoredDate",
+    "check_fits",
+    "draw_below",
+    "fill_places",
+    "find_teams",
+    "score_in_folder",
+    "score_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -35,13 +44,23 @@ class Place:
     inclusion: float = 1.0
 
 
-def scored(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class ScoredDate:
+    """One as-of date of a matrix and the margin (rows,) that a bundle's model gives each of its rows."""
+
+    bundle: Bundle
+    matrix: Matrix
+    at: MatrixDate
+    margins: NDArray[np.float64]
+
+
+def score_rows(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> NDArray[np.float64]:
     """Return the margin of each row of one as-of date; raise DataError where the model doesn't fit the matrix."""
     check_fits(bundle, matrix)
     return bundle.model.margins(np.asarray(at.features, dtype=np.float32))
 
 
-def margins_of(bundle: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def score_in_folder(bundle: str, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the margins of some rows by the bundle in the folder `bundle`: for a process that has only its path."""
     return Bundle.open(Path(bundle)).model.margins(rows)
 
@@ -61,15 +80,15 @@ def check_fits(bundle: Bundle, matrix: Matrix) -> None:
         )
 
 
-def teams_of(council: Council, at: MatrixDate) -> NDArray[np.str_]:
+def find_teams(council: Council, at: MatrixDate) -> NDArray[np.str_]:
     """Return the id of the team that serves each row's area on the as-of date; '' where none does. Shape (rows,)."""
     codes, where = np.unique(at.area, return_inverse=True)
-    found = [council.team_of(code.decode(), at.as_of) for code in codes.tolist()]
-    names = np.array([team.id if team else "" for team in found], dtype=np.str_)
+    teams = [council.team_of(code.decode(), at.as_of) for code in codes.tolist()]
+    names = np.array([team.id if team else "" for team in teams], dtype=np.str_)
     return names[where] if len(names) else np.empty(0, dtype=np.str_)
 
 
-def places_of(
+def fill_places(
     council: Council,
     at: MatrixDate,
     margins: NDArray[np.float64],
@@ -82,17 +101,17 @@ def places_of(
     (rounded down) are drawn by lot from as many households below them as the team has places.
     """
     places: list[Place] = []
-    for _, found in groupby(_ordered(council, at, margins, headers), key=lambda place: place.header.team):
-        mine = list(found)
-        header = mine[0].header
-        drawn = int(share * header.capacity)
-        line = header.capacity - drawn
-        pool = sorted((place for place in mine if line < place.rank <= line + header.capacity), key=_lot(at))
-        inclusion = min(1.0, drawn / len(pool)) if pool else 1.0
-        places += [place for place in mine if place.rank <= line]
+    for _, ordered in groupby(_order_rows(council, at, margins, headers), key=lambda place: place.header.team):
+        candidates = list(ordered)
+        header = candidates[0].header
+        lots = int(share * header.capacity)
+        line = header.capacity - lots
+        pool = sorted((place for place in candidates if line < place.rank <= line + header.capacity), key=_lot(at))
+        inclusion = min(1.0, lots / len(pool)) if pool else 1.0
+        places += [place for place in candidates if place.rank <= line]
         places += [
             Place(place.row, header, line + number, "random", inclusion)
-            for number, place in enumerate(pool[:drawn], start=1)
+            for number, place in enumerate(pool[:lots], start=1)
         ]
     return places
 
@@ -107,31 +126,31 @@ def _lot(at: MatrixDate) -> Callable[[Place], tuple[bytes, int]]:
     return lot
 
 
-def below_of(
+def draw_below(
     council: Council,
     at: MatrixDate,
     margins: NDArray[np.float64],
     headers: Mapping[str, IssuedList],
     number: int,
-    taken: Collection[int] = (),
+    occupied: Collection[int] = (),
 ) -> list[Place]:
     """Return `number` places of each list drawn by lot from just below its line, for a second look; none is listed.
 
     Drawn from as many households below the line as there are places above it, by the lot of their names: the same each
-    time it is drawn. The rows `taken` have a place already.
+    time it is drawn. The rows `occupied` have a place already.
     """
     below: dict[str, list[Place]] = {team: [] for team in headers}
-    for place in _ordered(council, at, margins, headers):
-        if place.header.capacity < place.rank <= 2 * place.header.capacity and place.row not in taken:
+    for place in _order_rows(council, at, margins, headers):
+        if place.header.capacity < place.rank <= 2 * place.header.capacity and place.row not in occupied:
             below[place.header.team].append(place)
-    return [place for found in below.values() for place in sorted(found, key=_lot(at))[:number]]
+    return [place for candidates in below.values() for place in sorted(candidates, key=_lot(at))[:number]]
 
 
-def _ordered(
+def _order_rows(
     council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList]
 ) -> list[Place]:
     """Return everybody whom the lists don't leave out, by team and rank, to twice each team's capacity."""
-    teams = teams_of(council, at)
+    teams = find_teams(council, at)
     left_out = np.array(
         [
             team not in headers or name.decode() in headers[team].excluded

@@ -11,12 +11,23 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
+
+from pydantic import Field
 
 from features.grammar.words import value_text
 
-__all__ = ["Reason", "Reasons", "Seeing", "by_service", "reasons", "sentence"]
+__all__ = [
+    "ExplainedRow",
+    "Reason",
+    "ReasonGroup",
+    "Reasons",
+    "Seeing",
+    "explain_row",
+    "group_by_source",
+    "write_sentence",
+]
 
 _PEOPLE = "people"
 _SMALLEST = 1e-9
@@ -38,7 +49,11 @@ class Reason:
     signals: tuple[str, ...]
     contribution: float
     about_service: bool
-    uncertain: bool
+    uncertain: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values, for the sealed record and the API."""
+        return asdict(self) | {"signals": list(self.signals)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ class Seeing:
 class Reasons:
     """All reasons of one referral, strongest first; `unseen` is what missing values add to the margin together."""
 
-    for_: tuple[Reason, ...]
+    for_: Annotated[tuple[Reason, ...], Field(alias="for")]
     against: tuple[Reason, ...]
     seeing: tuple[Seeing, ...]
     base: float
@@ -66,78 +81,98 @@ class Reasons:
     def document(self) -> dict[str, Any]:
         """Return them as JSON values, for the sealed record and the API."""
         return {
-            "for": [asdict(reason) | {"signals": list(reason.signals)} for reason in self.for_],
-            "against": [asdict(reason) | {"signals": list(reason.signals)} for reason in self.against],
-            "seeing": [asdict(one) for one in self.seeing],
+            "for": [reason.document() for reason in self.for_],
+            "against": [reason.document() for reason in self.against],
+            "seeing": [asdict(service) for service in self.seeing],
             "base": self.base,
             "unseen": self.unseen,
         }
 
 
-def reasons(
-    manifest: Mapping[str, Any],
-    values: Sequence[float],
-    contributions: Sequence[float],
-    base: float,
-    *,
-    seen: Mapping[str, int],
-    members: int,
-    freshness: Mapping[str, str],
-    as_of: date,
-    time_zone: ZoneInfo,
-    uncertain: Collection[str] = (),
-) -> Reasons:
-    """Return the reasons of one row.
+@dataclass(frozen=True)
+class ReasonGroup:
+    """The reasons that one source gives, strongest first, and what they add to the margin together."""
 
-    `manifest` is the bundle's; `values` and `contributions` (features,) in its order, NaN for not seen; `seen` how many
-    members were seen by the name of the seen column; `freshness` the end of the newest data by service, ISO 8601 UTC;
-    `uncertain` the services of which some records are this household's by an uncertain link.
+    source: str
+    contribution: float
+    reasons: tuple[Reason, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values, for the API."""
+        return {
+            "source": self.source,
+            "contribution": self.contribution,
+            "reasons": [reason.document() for reason in self.reasons],
+        }
+
+
+@dataclass(frozen=True)
+class ExplainedRow:
+    """One household's row as it is put into words. `values` and `contributions` (features,), NaN for not seen.
+
+    `seen` is how many of its `members` were seen, by the name of the seen column; `uncertain` the services of which
+    some records are this household's by an uncertain link.
     """
-    ends = {service: _local(moment, time_zone) for service, moment in freshness.items()}
-    found = []
+
+    values: Sequence[float]
+    contributions: Sequence[float]
+    base: float
+    seen: Mapping[str, int]
+    members: int
+    uncertain: Collection[str] = ()
+
+
+def explain_row(
+    manifest: Mapping[str, Any], row: ExplainedRow, freshness: Mapping[str, str], as_of: date, time_zone: ZoneInfo
+) -> Reasons:
+    """Return the reasons of one row, in the order of the features of `manifest` (the bundle's).
+
+    `freshness` is the end of the newest data by service (UTC, ISO 8601).
+    """
+    ends = {service: _local_day(moment, time_zone) for service, moment in freshness.items()}
+    visible = []
     unseen = 0.0
-    for feature, value, contribution in zip(manifest["features"], values, contributions, strict=True):
+    for feature, value, contribution in zip(manifest["features"], row.values, row.contributions, strict=True):
         if math.isnan(value):
             unseen += contribution
-        else:
-            text = sentence(feature, value, as_of)
-            found.append(_reason(manifest, feature, text, contribution, seen, members, ends, uncertain))
-    told = [reason for reason in found if abs(reason.contribution) > _SMALLEST]
+        elif abs(contribution) > _SMALLEST:
+            text = write_sentence(feature, value, as_of)
+            visible.append(_explain_feature(manifest, feature, text, contribution, row, ends))
     return Reasons(
-        for_=tuple(sorted((r for r in told if r.contribution > 0), key=_strongest_first)),
-        against=tuple(sorted((r for r in told if r.contribution < 0), key=_strongest_first)),
+        for_=tuple(sorted((reason for reason in visible if reason.contribution > 0), key=_strongest_first)),
+        against=tuple(sorted((reason for reason in visible if reason.contribution < 0), key=_strongest_first)),
         seeing=tuple(
-            _seeing(name, service, manifest, values, seen, members, ends, as_of)
-            for name, service in sorted(manifest["services"].items())
+            _explain_sight(name, manifest, row, ends, as_of)
+            for name in sorted(manifest["services"])
             if any(name in feature["services"] for feature in manifest["features"])
         ),
-        base=base,
+        base=row.base,
         unseen=unseen,
     )
 
 
-def by_service(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return reasons (JSON values) grouped by source, the strongest source first, with each group's sum."""
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for reason in found:
-        groups.setdefault(str(reason["source"]), []).append(reason)
+def group_by_source(reasons: Sequence[Reason]) -> list[ReasonGroup]:
+    """Return reasons grouped by source, the strongest source first."""
+    groups: dict[str, list[Reason]] = {}
+    for reason in reasons:
+        groups.setdefault(reason.source, []).append(reason)
     summed = [
-        {"source": source, "contribution": math.fsum(r["contribution"] for r in rows), "reasons": list(rows)}
+        ReasonGroup(source, math.fsum(reason.contribution for reason in rows), tuple(rows))
         for source, rows in groups.items()
     ]
-    return sorted(summed, key=lambda group: (-abs(group["contribution"]), group["source"]))
+    return sorted(summed, key=lambda group: (-abs(group.contribution), group.source))
 
 
-def sentence(feature: Mapping[str, Any], value: float, as_of: date) -> str:
+def write_sentence(feature: Mapping[str, Any], value: float, as_of: date) -> str:
     """Return the feature's reason with `value` in it, in the grammar's words; "more" or "fewer" for a change."""
     unit, word = feature["unit"], feature["expression"]["word"]
     if word == "change":
-        said = "no change" if value == 0 else f"{value_text(feature, abs(value), as_of)} {_more(unit, value)}"
+        amount = "no change" if value == 0 else f"{value_text(feature, abs(value), as_of)} {_more(unit, value)}"
     elif value == 0 and word not in ("any_of", "age_of_youngest", "days_since"):
-        said = "none"
+        amount = "none"
     else:
-        said = value_text(feature, value, as_of)
-    text = str(feature["reason"]).format(value=said)
+        amount = value_text(feature, value, as_of)
+    text = str(feature["reason"]).format(value=amount)
     text = text.replace("none ", "no ", 1) if feature["reason"].startswith("{value} ") else text
     return f"{text[:1].upper()}{text[1:]}"
 
@@ -148,15 +183,13 @@ def _more(unit: str, value: float) -> str:
     return "less" if unit == "GBP" else "fewer"
 
 
-def _reason(
+def _explain_feature(
     manifest: Mapping[str, Any],
     feature: Mapping[str, Any],
     text: str,
     contribution: float,
-    seen: Mapping[str, int],
-    members: int,
+    row: ExplainedRow,
     ends: Mapping[str, date],
-    uncertain: Collection[str],
 ) -> Reason:
     services = feature["services"]
     titles = [manifest["services"].get(name, {}).get("title", name.replace("_", " ")) for name in services]
@@ -167,48 +200,44 @@ def _reason(
         service=services[0] if services else "",
         source=" and ".join(titles) or "Who lives there",
         data_to=min(dates).isoformat() if dates else "",
-        seen=_seen_words(feature["seen"], seen, members),
+        seen=_seen_words(feature["seen"], row),
         signals=tuple(feature["signals"]),
         contribution=contribution,
         about_service=bool(feature["system_response"]),
-        uncertain=any(name in uncertain for name in services),
+        uncertain=any(name in row.uncertain for name in services),
     )
 
 
-def _seen_words(columns: Sequence[str], seen: Mapping[str, int], members: int) -> str:
-    counts = [seen[name] for name in columns if name in seen]
-    if not counts or members < 1 or min(counts) >= members:
+def _seen_words(columns: Sequence[str], row: ExplainedRow) -> str:
+    counts = [row.seen[name] for name in columns if name in row.seen]
+    if not counts or row.members < 1 or min(counts) >= row.members:
         return ""
-    return f"seen for {min(counts)} of {members} {_PEOPLE}"
+    return f"seen for {min(counts)} of {row.members} {_PEOPLE}"
 
 
-def _seeing(
-    name: str,
-    service: Mapping[str, Any],
-    manifest: Mapping[str, Any],
-    values: Sequence[float],
-    seen: Mapping[str, int],
-    members: int,
-    ends: Mapping[str, date],
-    as_of: date,
+def _explain_sight(
+    name: str, manifest: Mapping[str, Any], row: ExplainedRow, ends: Mapping[str, date], as_of: date
 ) -> Seeing:
-    rows = [
+    """Say what the service `name` let us see of a row."""
+    service = manifest["services"][name]
+    pairs = [
         (feature, value)
-        for feature, value in zip(manifest["features"], values, strict=True)
+        for feature, value in zip(manifest["features"], row.values, strict=True)
         if name in feature["services"]
     ]
     # What another service hid of a feature that reads both is that service's to say.
-    alone = [value for feature, value in rows if feature["services"] == [name]] or [value for _, value in rows]
-    columns = {column for feature, _ in rows for column in feature["seen"] if column.split(":")[0] == name}
-    least = min((seen[column] for column in columns if column in seen), default=members)
+    alone = [value for feature, value in pairs if feature["services"] == [name]] or [value for _, value in pairs]
+    columns = {column for feature, _ in pairs for column in feature["seen"] if column.split(":")[0] == name}
+    least = min((row.seen[column] for column in columns if column in row.seen), default=row.members)
     end = ends.get(name)
     allowed = timedelta(days=int(service.get("promised_lag_days", 0)) + 1)
     if all(math.isnan(value) for value in alone):
         state, words = "not seen", "Not seen: nothing here speaks for or against"
     elif end is not None and end < as_of - allowed:
-        state, words = "late", f"Late: what happened after {_day(end)} is not here yet"
-    elif any(math.isnan(value) for value in alone) or least < members:
-        state, words = "partly", f"Seen for {least} of {members} {_PEOPLE}" if least < members else "Seen in part"
+        state, words = "late", f"Late: what happened after {_day_words(end)} is not here yet"
+    elif any(math.isnan(value) for value in alone) or least < row.members:
+        part = f"Seen for {least} of {row.members} {_PEOPLE}" if least < row.members else "Seen in part"
+        state, words = "partly", part
     else:
         state, words = "seen", "Seen"
     return Seeing(
@@ -221,11 +250,11 @@ def _seeing(
     )
 
 
-def _local(moment: str, time_zone: ZoneInfo) -> date:
+def _local_day(moment: str, time_zone: ZoneInfo) -> date:
     return datetime.fromisoformat(moment).astimezone(time_zone).date()
 
 
-def _day(day: date) -> str:
+def _day_words(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 

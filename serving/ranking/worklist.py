@@ -29,19 +29,19 @@ from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.rules.left_out import find_resting, mark_with_worker
 from charter.rules.policy import Policy
-from serving.ranking import health
 from serving.ranking.bundle import Bundle
-from serving.ranking.elsewhere import give_way, held
-from serving.ranking.places import Place, below_of, places_of, scored, teams_of
-from serving.ranking.seal import read
-from serving.ranking.sealed_record import Timelines, records
+from serving.ranking.elsewhere import find_listed_elsewhere, give_way
+from serving.ranking.health import write_health
+from serving.ranking.places import Place, ScoredDate, draw_below, fill_places, find_teams, score_rows
+from serving.ranking.sealed_record import read_record
+from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.settings import Settings
 from serving.store.actions import csv_text, export
 from serving.store.database import connect, database_url, migrate
 from serving.store.store import IssuedList, Referral, Store, now_text
-from serving.suspension import feeds_of, require_running, suspensions
+from serving.suspension import bundle_feeds, read_suspensions, require_running
 
-__all__ = ["WITH_WORKER", "Departures", "ListSummary", "RankResult", "rank"]
+__all__ = ["WITH_WORKER", "Departures", "ListSummary", "RankResult", "rank_households"]
 
 WITH_WORKER = "has a worker already"
 """Why a list leaves out a household with an open case that `[leave_out]` of worklist.toml names."""
@@ -84,29 +84,29 @@ class RankResult:
             "as_of": self.as_of.isoformat(),
             "folder": str(self.folder),
             "refused": dict(self.refused),
-            "lists": [asdict(one) for one in self.lists],
+            "lists": [asdict(summary) for summary in self.lists],
         }
 
     def sentence(self) -> str:
         """Say it to a person."""
-        total = sum(one.referrals for one in self.lists)
+        total = sum(summary.referrals for summary in self.lists)
         return f"{total} referrals on {len(self.lists)} worklists as of {self.as_of}."
 
 
-def rank(
+def rank_households(
     invocation: Invocation,
     matrix_folder: Path,
     as_of: date,
     *,
     refresh: bool = False,
     now: datetime | None = None,
-    score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = scored,
-    timeline: Timelines | None = None,
+    score: Callable[[Bundle, Matrix, MatrixDate], NDArray[np.float64]] = score_rows,
+    timelines: Timelines | None = None,
     departures: Departures | None = None,
 ) -> RankResult:
     """Issue each team's worklist of `as_of` from a matrix built for ranking; the lists already issued stay.
 
-    `score` gives the margin of each row: here, or on a cluster; `timeline` what services recorded of the households,
+    `score` gives the margin of each row: here, or on a cluster; `timelines` what services recorded of the households,
     `departures` who must leave a list that is still fixed: a death, or help that is there already.
     With `refresh`, or where a team's manager asked on their page, there is a new list before the last one ends. Raises
     BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, or
@@ -117,60 +117,57 @@ def rank(
     require_running(workspace)
     programme = Programme.load(invocation.programme_folder)
     settings = Settings.of(programme.worklist)
-    share = _exploration(council, settings)
-    stopped = {one.name for one in suspensions(workspace) if one.kind == "team"}
+    share = _drawn_share(council, settings)
+    stopped = {suspension.name for suspension in read_suspensions(workspace) if suspension.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = Bundle.current(workspace)
-    models = [bundle.id, str(bundle.manifest["release"])]
-    require_running(workspace, feeds=feeds_of(bundle.manifest), models=models)
+    require_running(workspace, feeds=bundle_feeds(bundle.manifest), models=[bundle.id, str(bundle.manifest["release"])])
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
-    margins = score(bundle, matrix, at)
+    scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
     engine = connect(database_url(workspace))
     migrate(engine)
     store = Store(engine, chain="rank")
     try:
-        headers, kept = _headers(invocation, store, settings, capacity, bundle, matrix, at, refresh, moment)
+        headers, fixed = _begin_lists(invocation, store, settings, capacity, scored, refresh, moment)
         if departures is not None:
-            _take_off(store, kept, partial(departures, str(matrix.manifest["snapshot"]), as_of))
-        elsewhere = held(store, invocation.programme, now_text(moment))
-        place = partial(places_of, council, at, margins, share=share)
-        headers, places = give_way(headers, at.entity, elsewhere, place)
-        taken = {one.row for one in places}
-        places += below_of(council, at, margins, headers, settings.second_look["below"], taken)
+            _take_off(store, fixed, partial(departures, str(matrix.manifest["snapshot"]), as_of))
+        elsewhere = find_listed_elsewhere(store, invocation.programme, now_text(moment))
+        fill = partial(fill_places, council, at, scored.margins, share=share)
+        headers, places = give_way(headers, at.entity, elsewhere, fill)
+        occupied = {place.row for place in places}
+        places += draw_below(council, at, scored.margins, headers, settings.second_look["below"], occupied)
         with invocation.progress("Explaining each referral", total=len(places)) as step:
-            made = records(
-                bundle, matrix, at, margins, places, council.time_zone, timeline=timeline,
-                months=settings.timeline_months, exploration=share,
-            )  # fmt: skip
-            step(len(made))
-        issued = [(header, _of_list(header, places, made)) for header in headers.values()]
+            keepsakes = Keepsakes(timelines, settings.timeline_months, share)
+            referrals = seal_records(scored, places, council.time_zone, keepsakes)
+            step(len(referrals))
+        issued = [(header, _select_list(header, places, referrals)) for header in headers.values()]
         store.issue(issued, actor="sooner")
-        folder = _leave(invocation, store, as_of, [*headers.values(), *kept])
-        health.leave(folder, bundle, matrix, at, margins)
+        folder = _write_lists(invocation, store, as_of, [*headers.values(), *fixed])
+        write_health(folder, scored)
         return RankResult(
             as_of=as_of,
             folder=folder,
             bundle=bundle.id,
             matrix=str(matrix.manifest["id"]),
-            lists=_summaries(council, store, headers, kept),
-            refused=_refused(council, as_of, stopped),
-            unserved=int((teams_of(council, at) == "").sum()),
+            lists=_summarise_lists(council, store, headers, fixed),
+            refused=_refused_teams(council, as_of, stopped),
+            unserved=int((find_teams(council, at) == "").sum()),
         )
     finally:
         store.close()
 
 
 def _take_off(
-    store: Store, kept: Sequence[IssuedList], departures: Callable[[Mapping[str, Sequence[str]]], Mapping[str, str]]
+    store: Store, fixed: Sequence[IssuedList], departures: Callable[[Mapping[str, Sequence[str]]], Mapping[str, str]]
 ) -> None:
     """Take whoever must leave off the lists that are still fixed; what was decided on stays as it is."""
-    waiting = {entity: one for header in kept for entity, one in store.waiting(header).items()}
-    found = departures({entity: people for entity, (_, people) in waiting.items()})
-    store.take_off({waiting[entity][0]: why for entity, why in found.items()}, actor="sooner")
+    waiting = {entity: referral for header in fixed for entity, referral in store.waiting(header).items()}
+    reasons = departures({entity: people for entity, (_, people) in waiting.items()})
+    store.take_off({waiting[entity][0]: why for entity, why in reasons.items()}, actor="sooner")
 
 
-def _exploration(council: Council, settings: Settings) -> float:
+def _drawn_share(council: Council, settings: Settings) -> float:
     """Return the share of places that is drawn by lot; raise CharterError where the charter does not allow as much."""
     share = settings.exploration_share
     allowed = Policy.load(council.folder / "charter.toml").largest_lot if share else 0.0
@@ -182,32 +179,30 @@ def _exploration(council: Council, settings: Settings) -> float:
     return share
 
 
-def _headers(
+def _begin_lists(
     invocation: Invocation,
     store: Store,
     settings: Settings,
     capacity: Mapping[str, int],
-    bundle: Bundle,
-    matrix: Matrix,
-    at: MatrixDate,
+    scored: ScoredDate,
     refresh: bool,
     moment: datetime,
 ) -> tuple[dict[str, IssuedList], list[IssuedList]]:
     """Return the lists to issue, by team, and those that are still fixed."""
-    council, as_of = invocation.council, at.as_of
-    excluded = _with_worker(settings, matrix, at) | _cooling_off(store, settings, council, as_of)
-    teams = teams_of(council, at)
-    names = np.array([name.decode() for name in at.entity.tolist()])
-    new: dict[str, IssuedList] = {}
-    kept: list[IssuedList] = []
+    council, as_of = invocation.council, scored.at.as_of
+    excluded = _with_worker(settings, scored) | _cooling_off(store, settings, council, as_of)
+    teams = find_teams(council, scored.at)
+    names = np.array([name.decode() for name in scored.at.entity.tolist()])
+    headers: dict[str, IssuedList] = {}
+    fixed_lists: list[IssuedList] = []
     for team in sorted(capacity):
         fixed = _still_fixed(store, invocation.programme, team, as_of, settings.days, refresh)
         if fixed is not None:
-            kept.append(fixed)
+            fixed_lists.append(fixed)
             continue
-        mine = names[teams == team].tolist()
-        out = {name: excluded[name] for name in mine if name in excluded}
-        new[team] = IssuedList(
+        candidates = names[teams == team].tolist()
+        out = {name: excluded[name] for name in candidates if name in excluded}
+        headers[team] = IssuedList(
             programme=invocation.programme,
             id=f"{team}-{as_of.isoformat()}",
             team=team,
@@ -215,13 +210,13 @@ def _headers(
             issued_at=now_text(moment),
             expires_at=_expiry(council, as_of, moment, settings.days),
             capacity=capacity[team],
-            eligible=len(mine) - len(out),
+            eligible=len(candidates) - len(out),
             excluded=out,
-            snapshot=str(matrix.manifest["snapshot"]),
-            matrix=str(matrix.manifest["id"]),
-            bundle=bundle.id,
+            snapshot=str(scored.matrix.manifest["snapshot"]),
+            matrix=str(scored.matrix.manifest["id"]),
+            bundle=scored.bundle.id,
         )
-    return new, kept
+    return headers, fixed_lists
 
 
 def _still_fixed(store: Store, programme: str, team: str, as_of: date, days: int, refresh: bool) -> IssuedList | None:
@@ -251,19 +246,19 @@ def _cooling_off(store: Store, settings: Settings, council: Council, as_of: date
     return find_resting(decisions, settings.cooling_off, as_of)
 
 
-def _with_worker(settings: Settings, matrix: Matrix, at: MatrixDate) -> dict[str, str]:
+def _with_worker(settings: Settings, scored: ScoredDate) -> dict[str, str]:
     """Return whom no list may hold because somebody works with them already, and that that is why."""
-    rows = mark_with_worker(at.features, matrix.features, settings.with_worker)
-    return dict.fromkeys((name.decode() for name in at.entity[rows].tolist()), WITH_WORKER)
+    rows = mark_with_worker(scored.at.features, scored.matrix.features, settings.with_worker)
+    return dict.fromkeys((name.decode() for name in scored.at.entity[rows].tolist()), WITH_WORKER)
 
 
-def _of_list(
-    header: IssuedList, places: Sequence[Place], made: Sequence[tuple[Referral, tuple[str, ...]]]
+def _select_list(
+    header: IssuedList, places: Sequence[Place], referrals: Sequence[tuple[Referral, tuple[str, ...]]]
 ) -> list[tuple[Referral, tuple[str, ...]]]:
-    return [row for place, row in zip(places, made, strict=True) if place.header.id == header.id]
+    return [row for place, row in zip(places, referrals, strict=True) if place.header.id == header.id]
 
 
-def _refused(council: Council, as_of: date, stopped: Collection[str]) -> dict[str, str]:
+def _refused_teams(council: Council, as_of: date, stopped: Collection[str]) -> dict[str, str]:
     """Return why each team that exists got no list."""
     refused = {}
     for team in council.teams:
@@ -274,8 +269,8 @@ def _refused(council: Council, as_of: date, stopped: Collection[str]) -> dict[st
     return refused
 
 
-def _summaries(
-    council: Council, store: Store, new: Mapping[str, IssuedList], kept: Sequence[IssuedList]
+def _summarise_lists(
+    council: Council, store: Store, new: Mapping[str, IssuedList], fixed: Sequence[IssuedList]
 ) -> tuple[ListSummary, ...]:
     titles: Mapping[str, Team] = {team.id: team for team in council.teams}
     return tuple(
@@ -291,11 +286,11 @@ def _summaries(
             left_out=len(header.excluded),
             new=header.team in new,
         )
-        for header in sorted([*new.values(), *kept], key=lambda one: one.team)
+        for header in sorted([*new.values(), *fixed], key=lambda header: header.team)
     )
 
 
-def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[IssuedList]) -> Path:
+def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Sequence[IssuedList]) -> Path:
     """Write `issued.csv` (contract) and `list.json` of the lists of `as_of` from the database, and point to them."""
     workspace = invocation.workspace
     folder = workspace.worklist / as_of.isoformat()
@@ -309,9 +304,9 @@ def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[
             "margin": repr(referral.margin),
             "band": referral.band,
             "arm": referral.arm,
-            "inclusion": repr(float(read(referral).get("inclusion", 1.0))),
+            "inclusion": repr(read_record(referral).inclusion),
         }
-        for header in sorted(headers, key=lambda one: one.id)
+        for header in sorted(headers, key=lambda header: header.id)
         for referral in store.referrals(header.programme, header.id)
     ]
     write_text(folder / "issued.csv", csv_text(table("issued").names, rows))
@@ -330,7 +325,7 @@ def _leave(invocation: Invocation, store: Store, as_of: date, headers: Sequence[
             "lists": [
                 {key: value for key, value in asdict(header).items() if key != "excluded"}
                 | {"left_out": len(header.excluded)}
-                for header in sorted(headers, key=lambda one: one.id)
+                for header in sorted(headers, key=lambda header: header.id)
             ],
         },
     )

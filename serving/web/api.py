@@ -13,6 +13,7 @@ No answer holds a name or address: a case system knows people by its own keys. W
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,8 @@ from serving.casework import demo
 from serving.desk import Desk
 from serving.identity import Identity, require
 from serving.ranking.bundle import NOT_ENOUGH
-from serving.ranking.reasons import by_service
+from serving.ranking.reasons import group_by_source
+from serving.ranking.sealed_record import SealedRecord
 from serving.store.store import IssuedList, Referral, now_text
 from serving.web.guard import CURRENT
 from serving.web.problem import misfit, of_error, problem
@@ -257,10 +259,10 @@ def _header(header: IssuedList) -> dict[str, Any]:
     }
 
 
-def _document(referral: Referral, record: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
+def _document(referral: Referral, record: SealedRecord, desk: Desk) -> dict[str, Any]:
     manifest = desk.manifest(referral.bundle)
     band: Mapping[str, Any] = next((one for one in manifest.get("bands", ()) if one["id"] == referral.band), {})
-    reasons = record["reasons"]
+    reasons = record.reasons
     return {
         "id": referral.id,
         "list": referral.list,
@@ -268,20 +270,25 @@ def _document(referral: Referral, record: Mapping[str, Any], desk: Desk) -> dict
         "rank": referral.rank,
         "status": referral.status,
         "version": referral.version,
-        "as_of": record["as_of"],
+        "as_of": record.as_of.isoformat(),
         "need": {
             "band": referral.band,
             "title": band.get("title", ""),
             "meaning": band.get("meaning", "") if referral.band else NOT_ENOUGH,
         },
-        "margin": record["margin"],
-        "base": reasons["base"],
-        "unseen": reasons["unseen"],
-        "for": by_service(reasons["for"]),
-        "against": by_service(reasons["against"]),
-        "not_seen": [one for one in reasons["seeing"] if one["state"] in ("not seen", "late")],
-        "seeing": reasons["seeing"],
-        "versions": {name: record[name] for name in ("snapshot", "matrix", "definition", "bundle")},
+        "margin": record.margin,
+        "base": reasons.base,
+        "unseen": reasons.unseen,
+        "for": [group.document() for group in group_by_source(reasons.for_)],
+        "against": [group.document() for group in group_by_source(reasons.against)],
+        "not_seen": [asdict(service) for service in reasons.seeing if service.state in ("not seen", "late")],
+        "seeing": [asdict(service) for service in reasons.seeing],
+        "versions": {
+            "snapshot": record.snapshot,
+            "matrix": record.matrix,
+            "definition": record.definition,
+            "bundle": record.bundle,
+        },
         "digest": referral.digest,
     }
 

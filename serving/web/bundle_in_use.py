@@ -9,7 +9,7 @@ import time
 from charter.contracts.files import pointed
 from charter.contracts.workspace import Workspace
 from charter.errors import SoonerError
-from serving.ranking.bundle import Bundle, self_test
+from serving.ranking.bundle import Bundle, verify_bundle
 
 __all__ = ["Live"]
 
@@ -26,7 +26,7 @@ class Live:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._bundle = Bundle.current(workspace)
-        self_test(self._bundle)
+        verify_bundle(self._bundle)
         self._refused = ""
         self._looked = time.monotonic()
         self._loading = threading.Lock()
@@ -48,7 +48,7 @@ class Live:
             return
         try:
             fresh = Bundle.open(folder)
-            self_test(fresh)
+            verify_bundle(fresh)
         except (SoonerError, OSError) as error:
             self._refused = folder.name
             _LOG.error("the bundle %s is not served, %s stays: %s", folder.name, self._bundle.id, error)

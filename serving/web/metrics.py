@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from serving.desk import Desk
-from serving.ranking.health import health
+from serving.ranking.health import read_health
 
 __all__ = ["routes", "text"]
 
@@ -43,7 +43,7 @@ def text(desk: Desk) -> bytes:
     gauge("suspended", "1 where the programme is suspended").set(desk.suspended() is not None)
     late = gauge("source_late", "1 where a source's newest data is older than it promised", "source")
     seen = gauge("source_seen_share", "Share of the source's values that were seen at the newest list", "source")
-    found = health(desk.invocation.workspace, manifest, desk.invocation.council.time_zone) if manifest else None
+    found = read_health(desk.invocation.workspace, manifest, desk.invocation.council.time_zone) if manifest else None
     for source in found.sources if found else ():
         late.labels(source.title).set(source.late)
         seen.labels(source.title).set(source.seen)

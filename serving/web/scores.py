@@ -56,7 +56,7 @@ def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str
         require(identity, "score.listed", referral.team)
         if silent := desk.silent(referral.team, referral.bundle):
             raise BlockedError(silent, "")
-        by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral)["values"]))
+        by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral).values))
     found: dict[str, dict[str, Any]] = {}
     for name, rows in by_bundle.items():
         bundle = _opened(desk.invocation.workspace.bundle / name)

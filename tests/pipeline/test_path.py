@@ -18,7 +18,7 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import shipped_council
 from charter.vault.key import Key
-from serving.ranking.sealed_record import referral_id
+from serving.ranking.sealed_record import make_referral_id
 from tests.conftest import run_sooner
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -33,7 +33,7 @@ def issued(workspace: Workspace) -> list[dict[str, str]]:
 
 def first_referral(workspace: Workspace) -> str:
     row = issued(workspace)[0]
-    return referral_id(workspace.programme, row["list"], row["entity"])
+    return make_referral_id(workspace.programme, row["list"], row["entity"])
 
 
 def next_delivery(extracts: Path, days: int = 7) -> None:

@@ -43,8 +43,8 @@ from features.grammar import (
     total,
 )
 from serving.desk import Desk
-from serving.ranking.bundle import bundle
-from serving.ranking.worklist import rank
+from serving.ranking.bundle import make_bundle
+from serving.ranking.worklist import rank_households
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)
@@ -271,7 +271,7 @@ def make_world(folder: Path, rows: int = 400, **council: Any) -> World:
     matrix = write_matrix(invocation.workspace.matrix / "matrix-snapshot1", arrays)
     booster = train()
     release = write_release(invocation.workspace, booster)
-    bundle(invocation, release, SERVICES)
+    make_bundle(invocation, release, SERVICES)
     return World(invocation, matrix, release, booster, arrays)
 
 
@@ -286,7 +286,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def desk(world: World) -> Desk:
     """Open a desk on the lists of AS_OF; a module that needs another has its own."""
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     return Desk.open(world.invocation, demo=True)
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from charter.vault.key import Key
 from serving.identity import Identity
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.session import Sessions
 from serving.web.serve import environment
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
@@ -65,7 +65,7 @@ def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "")
             patch.setenv("SOONER_DATABASE", database)
         world = make_world(folder)
         (world.invocation.programme_folder / "definition.py").write_text("")
-        rank(world.invocation, world.matrix, AS_OF)
+        rank_households(world.invocation, world.matrix, AS_OF)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

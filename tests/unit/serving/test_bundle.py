@@ -13,7 +13,7 @@ import pytest
 
 from charter.contracts.files import file_digest, write_json
 from charter.errors import DataError
-from serving.ranking.bundle import Bundle, bundle, check_rows, self_test
+from serving.ranking.bundle import Bundle, make_bundle, make_check_rows, verify_bundle
 from serving.ranking.scoring import Model
 from serving.web.bundle_in_use import Live
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
@@ -38,7 +38,7 @@ def test_contributions_add_up_to_the_margin(world: World) -> None:
 
 def test_bundling_twice_is_the_same_bundle(world: World) -> None:
     before = Bundle.current(world.workspace)
-    again = bundle(world.invocation, world.release, SERVICES)
+    again = make_bundle(world.invocation, world.release, SERVICES)
     assert again.name == before.id
     assert len([path for path in world.workspace.bundle.iterdir() if path.is_dir()]) == 1
 
@@ -68,21 +68,21 @@ def test_a_release_whose_model_was_changed_is_refused_and_the_old_bundle_stays(w
     with (release / "model.lgb").open("a") as handle:
         handle.write("\n")
     with pytest.raises(DataError, match="was changed"):
-        bundle(world.invocation, release, SERVICES)
+        make_bundle(world.invocation, release, SERVICES)
     assert Bundle.current(world.workspace).id == before
 
 
 def test_training_margins_that_differ_in_one_bit_fail_the_self_test(world: World) -> None:
     release = write_release(world.workspace, train(2), "release2")
-    rows = check_rows(7)
+    rows = make_check_rows(7)
     margins = np.asarray(train(2).predict(rows, raw_score=True))
     np.savez(release / "check.npz", rows=rows, margins=margins)
-    bundle(world.invocation, release, SERVICES)
+    make_bundle(world.invocation, release, SERVICES)
     made = Bundle.current(world.workspace)
     margins[3] = np.nextafter(margins[3], np.inf)
     np.savez(release / "check.npz", rows=rows, margins=margins)
     with pytest.raises(DataError, match="does not score as its release did"):
-        self_test(made, release)
+        verify_bundle(made, release)
 
 
 def test_no_promoted_model_is_said(world: World) -> None:
@@ -94,7 +94,7 @@ def test_no_promoted_model_is_said(world: World) -> None:
 def test_a_definition_that_is_gone_or_another_is_refused(world: World) -> None:
     (world.release / "definition.json").unlink()
     with pytest.raises(DataError, match="not there any more"):
-        bundle(world.invocation, world.release, SERVICES)
+        make_bundle(world.invocation, world.release, SERVICES)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_bands_are_cut_on_the_calibrated_likelihood(world: World) -> None:
 def test_a_worker_swaps_to_a_new_bundle_and_keeps_the_old_one_when_the_new_fails(world: World) -> None:
     live = Live(world.workspace)
     first = live.bundle.id
-    second = bundle(world.invocation, write_release(world.workspace, train(2), "release2"), SERVICES)
+    second = make_bundle(world.invocation, write_release(world.workspace, train(2), "release2"), SERVICES)
     live._looked = 0.0
     assert live.bundle.id == second.name != first
-    third = bundle(world.invocation, write_release(world.workspace, train(3), "release3"), SERVICES)
+    third = make_bundle(world.invocation, write_release(world.workspace, train(3), "release3"), SERVICES)
     (third / "model.lgb").write_text("broken")
     live._looked = 0.0
     assert live.bundle.id == second.name
@@ -152,5 +152,5 @@ def test_a_points_list_is_scored_and_explained_by_the_same_code(world: World) ->
     params = {"objective": "binary", "num_leaves": 2, "num_threads": 1, "verbose": -1, "min_data_in_leaf": 5}
     stump = lightgbm.train(params, lightgbm.Dataset(rows, label), num_boost_round=3)
     release = write_release(world.workspace, stump, "points")
-    made = Bundle.open(bundle(world.invocation, release, SERVICES))
+    made = Bundle.open(make_bundle(world.invocation, release, SERVICES))
     assert made.model.margins(rows).tobytes() == np.asarray(stump.predict(rows, raw_score=True)).tobytes()

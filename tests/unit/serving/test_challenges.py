@@ -11,7 +11,7 @@ from charter.errors import DataError, UsageError
 from charter.vault.vault import Vault
 from serving.desk import Desk
 from serving.forget import forget
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.store.challenges import PAPER, Challenge, file
 from serving.store.held import held
 from tests.unit.serving.client import Client, guarded
@@ -23,7 +23,7 @@ WORDS = "We paid in March <b>already</b>."
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     opened = Desk.open(world.invocation, demo=True)
     Vault.open(world.workspace.vault, opened.key)
     return replace(opened, settings=replace(opened.settings, own_view_one_in=0))

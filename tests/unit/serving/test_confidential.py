@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from serving.casework.printing import printed
-from serving.casework.view import case, row
+from serving.casework.view import CaseFile, view_case, view_row
 from serving.desk import Desk
-from serving.ranking.bundle import bundle
-from serving.ranking.worklist import rank
+from serving.ranking.bundle import make_bundle
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, SERVICES, World
 
@@ -20,8 +20,8 @@ ALONE = "For you alone: never say or write this to anybody in the household."
 @pytest.fixture
 def desk(world: World) -> Desk:
     hidden = {name: {**said, "confidential": name == "education"} for name, said in SERVICES.items()}
-    bundle(world.invocation, world.release, hidden)
-    rank(world.invocation, world.matrix, AS_OF)
+    make_bundle(world.invocation, world.release, hidden)
+    rank_households(world.invocation, world.matrix, AS_OF)
     opened = Desk.open(world.invocation, demo=True)
     return replace(opened, settings=replace(opened.settings, own_view_one_in=0))
 
@@ -32,16 +32,16 @@ def test_a_reason_on_a_confidential_feed_is_marked_on_the_case_and_first_on_no_l
     paper = printed(desk.invocation, "north")
     marked = 0
     for referral in desk.store.referrals("early_help", "north-2026-09-28"):
-        record, manifest = desk.record(referral), desk.manifest(referral.bundle)
-        seen = case(referral, record, manifest, desk.settings, {}, [], desk.day)
-        for reason in (*seen.why, *seen.strengths):
-            about = any(signal.startswith("education.") for signal in reason["signals"])
-            assert reason["confidential"] == about
+        file = CaseFile(referral, desk.record(referral), desk.manifest(referral.bundle))
+        seen = view_case(file, desk.settings, [], desk.day)
+        for line in (*seen.why, *seen.strengths):
+            about = any(signal.startswith("education.") for signal in line.reason.signals)
+            assert line.confidential == about
             marked += about
         html = client.get(f"/cases/{referral.id}").text
-        assert html.count(ALONE) == sum(one["confidential"] for one in (*seen.why, *seen.strengths))
-        line = row(referral, record, manifest, desk.settings, {})
-        hidden = {one["text"] for one in seen.why if one["confidential"]}
+        assert html.count(ALONE) == sum(one.confidential for one in (*seen.why, *seen.strengths))
+        line = view_row(file, desk.settings)
+        hidden = {one.reason.text for one in seen.why if one.confidential}
         assert line.why_now not in hidden
         assert "Schools" not in line.workers
         assert f"Why now: {line.why_now}" in paper

@@ -11,7 +11,7 @@ import pytest
 from charter.council.council import Council
 from charter.errors import DataError
 from serving.desk import Desk
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, make_council, make_world
 
@@ -48,7 +48,7 @@ def test_the_covering_team_works_on_the_list_on_those_days_alone(
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
     start = datetime.now(ZoneInfo("Europe/London")).date() + timedelta(days=days)
     world = make_world(tmp_path, edit=covered(start, start + timedelta(days=7)))
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
     case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
     client = Client(guarded(desk))

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from serving.desk import Desk
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.web.metrics import text
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, TEAMS, World
 from tests.unit.serving.served import serving
@@ -62,7 +62,7 @@ def test_a_bento_is_built_without_a_network_and_serves(tmp_path: Path, monkeypat
 
 
 def test_metrics_say_model_store_freshness_and_waiting_and_name_nobody(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     said = text(Desk.open(world.invocation, demo=True)).decode()
     for line in ("sooner_model_ready 1.0", "sooner_store_ready 1.0", "sooner_suspended 0.0",
                  'sooner_source_late{source="Schools"} 0.0', 'sooner_list_waiting{team="north"} 8.0'):  # fmt: skip
@@ -72,7 +72,7 @@ def test_metrics_say_model_store_freshness_and_waiting_and_name_nobody(world: Wo
 
 
 def test_a_store_that_does_not_answer_is_not_ready(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
     assert desk.store.answers()
     desk.store.close()

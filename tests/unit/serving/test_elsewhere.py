@@ -13,11 +13,11 @@ from charter.contracts.files import read_json, write_json
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
-from serving.casework.view import row
+from serving.casework.view import CaseFile, view_row
 from serving.desk import Desk
-from serving.ranking.bundle import bundle
+from serving.ranking.bundle import make_bundle
 from serving.ranking.elsewhere import LISTED
-from serving.ranking.worklist import RankResult, rank
+from serving.ranking.worklist import RankResult, rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, TEAMS, World
 
@@ -34,7 +34,7 @@ def other(world: World) -> Invocation:
     shutil.copytree(world.release, release)
     manifest = read_json(release / "manifest.json")
     write_json(release / "manifest.json", manifest | {"programme": OTHER})
-    bundle(made, release, SERVICES)
+    make_bundle(made, release, SERVICES)
     return made
 
 
@@ -44,8 +44,8 @@ def issued(result: RankResult) -> list[str]:
 
 
 def test_the_list_made_first_keeps_the_household_and_the_next_one_moves_up(world: World, other: Invocation) -> None:
-    first = issued(rank(world.invocation, world.matrix, AS_OF))
-    alone = rank(other, world.matrix, AS_OF)
+    first = issued(rank_households(world.invocation, world.matrix, AS_OF))
+    alone = rank_households(other, world.matrix, AS_OF)
     second = issued(alone)
     assert len(first) == 32
     assert len(second) == alone.lists[0].capacity == 12
@@ -53,35 +53,37 @@ def test_the_list_made_first_keeps_the_household_and_the_next_one_moves_up(world
 
 
 def test_without_another_list_nobody_gives_way(world: World, other: Invocation) -> None:
-    alone = issued(rank(other, world.matrix, AS_OF))
-    both = issued(rank(world.invocation, world.matrix, AS_OF))
+    alone = issued(rank_households(other, world.matrix, AS_OF))
+    both = issued(rank_households(world.invocation, world.matrix, AS_OF))
     assert len(alone) == 12
     assert not set(alone) & set(both)
 
 
 def test_the_page_of_the_list_that_keeps_it_names_the_other_lead(world: World, other: Invocation) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
-    rank(other, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
+    rank_households(other, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
     theirs = Desk.open(other, demo=True)
-    sought = desk.sought()
+    seeking = desk.seeking_teams()
     (header,) = theirs.store.lists(OTHER)
-    assert {entity for entity, why in header.excluded.items() if why == LISTED} == set(sought)
-    assert {one.lead for found in sought.values() for one in found} == {"Senior housing options officer"}
+    assert {entity for entity, why in header.excluded.items() if why == LISTED} == set(seeking)
+    assert {one.lead for found in seeking.values() for one in found} == {"Senior housing options officer"}
     referral = next(
         one
         for team in world.invocation.council.teams
         for one in desk.store.referrals("early_help", f"{team.id}-{AS_OF}")
-        if one.entity in sought
+        if one.entity in seeking
     )
-    line = row(referral, desk.record(referral), desk.manifest(referral.bundle), desk.settings, {}, sought)
+    line = view_row(
+        CaseFile(referral, desk.record(referral), desk.manifest(referral.bundle), {}, seeking), desk.settings
+    )
     assert [one.title for one in line.also] == ["Housing options team"]
     client = Client(guarded(desk))
     client.sign_in(f"demo-{referral.team}-lead_practitioner")
     text = client.get(f"/worklists/{referral.team}").text
     assert "Lead: Senior housing options officer" in text
     assert referral.entity not in text
-    assert theirs.sought() == {}
+    assert theirs.seeking_teams() == {}
 
 
 def test_a_household_unlike_those_learned_from_has_a_place_and_no_band(world: World) -> None:
@@ -90,8 +92,8 @@ def test_a_household_unlike_those_learned_from_has_a_place_and_no_band(world: Wo
     lowest, highest = np.nanmin(features, axis=0).tolist(), np.nanquantile(features, 0.97, axis=0).tolist()
     rule = {"not_seen": 0.5, "outside": 0, "lowest": lowest, "highest": highest}
     write_json(world.release / "manifest.json", manifest | {"abstention": rule})
-    bundle(world.invocation, world.release, SERVICES)
-    rank(world.invocation, world.matrix, AS_OF)
+    make_bundle(world.invocation, world.release, SERVICES)
+    rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
     referrals = [one for team in TEAMS for one in desk.store.referrals("early_help", f"{team}-{AS_OF}")]
     inside = {

@@ -15,9 +15,9 @@ from charter.errors import CharterError
 from charter.rules.policy import Policy
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle
-from serving.ranking.places import below_of, places_of
-from serving.ranking.sealed_record import reproduce
-from serving.ranking.worklist import rank
+from serving.ranking.places import draw_below, fill_places
+from serving.ranking.reproduction import reproduce_record
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World
 
@@ -40,12 +40,12 @@ def test_the_shipped_charter_has_it_off() -> None:
 def test_no_more_than_the_charter_allows(world: World, share: str, allowed: str) -> None:
     turn_on(world.invocation.council.folder, share, allowed)
     with pytest.raises(CharterError):
-        rank(world.invocation, world.matrix, AS_OF)
+        rank_households(world.invocation, world.matrix, AS_OF)
 
 
 def test_two_of_eight_places_are_drawn_with_their_probability_and_made_again(world: World) -> None:
     turn_on(world.invocation.council.folder, "0.25", "0.25")
-    result = rank(world.invocation, world.matrix, AS_OF)
+    result = rank_households(world.invocation, world.matrix, AS_OF)
     with (result.folder / "issued.csv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert Counter(row["arm"] for row in rows) == {"ranked": 24, "random": 8}
@@ -58,7 +58,7 @@ def test_two_of_eight_places_are_drawn_with_their_probability_and_made_again(wor
     assert len(below) == 2
     assert not {one.entity for one in below} & {one.entity for one in listed}
     for referral in listed:
-        assert reproduce(world.invocation, referral.id, world.matrix) == referral.sealed
+        assert reproduce_record(world.invocation, referral.id, world.matrix) == referral.sealed
     client = Client(guarded(desk))
     client.sign_in("demo-north-lead_practitioner")
     assert client.get("/worklists/north").text.count("Drawn by lot: a desk review") == 2
@@ -67,7 +67,7 @@ def test_two_of_eight_places_are_drawn_with_their_probability_and_made_again(wor
 
 def test_the_lot_falls_as_often_as_it_says(world: World) -> None:
     """Over many lists of the same households, each of the eight below the line is drawn with probability 0.25."""
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     store = Desk.open(world.invocation, demo=True).store
     headers = {team: one for team in TEAMS if (one := store.current_list("early_help", team)) is not None}
     bundle = Bundle.current(world.workspace)
@@ -75,10 +75,10 @@ def test_the_lot_falls_as_often_as_it_says(world: World) -> None:
     drawn: Counter[int] = Counter()
     for number in range(200):
         lists = {"north": replace(headers["north"], id=f"north-{number}")}
-        places = places_of(world.invocation.council, world.at, margins, lists, 0.25)
+        places = fill_places(world.invocation.council, world.at, margins, lists, 0.25)
         drawn.update(place.row for place in places if place.arm == "random")
         taken = {place.row for place in places}
-        again = below_of(world.invocation.council, world.at, margins, lists, 20, taken)
+        again = draw_below(world.invocation.council, world.at, margins, lists, 20, taken)
         assert not taken & {place.row for place in again}
     assert len(drawn) == 8
     assert sum(drawn.values()) == 400

@@ -11,7 +11,7 @@ import pytest
 from charter.errors import CharterError
 from charter.vault.rights_ledger import Request, append
 from serving.forget import catch_up, forget, require_caught_up
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.store.database import connect, database_url
 from serving.store.store import Store
 from tests.unit.serving.conftest import AS_OF, World
@@ -32,7 +32,7 @@ def carried_out(world: World, person: str, *, action: str = "object", filed_at: 
 @pytest.fixture
 def person(world: World) -> str:
     """Somebody on a list."""
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     store = Store(connect(database_url(world.workspace)))
     return store.members(store.touched(programme="early_help")[0].id)[0]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from serving.desk import Desk
-from serving.ranking.health import drift, health
-from serving.ranking.worklist import rank
+from serving.ranking.health import measure_drift, read_health
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, World, rows_of, write_matrix
 
@@ -28,21 +28,21 @@ def rank_later(world: World, seed: int, *, hide: bool = False, shift: float = 0.
     (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
     text = (folder / "manifest.json").read_text(encoding="utf-8")
     (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
-    rank(world.invocation, folder, later)
+    rank_households(world.invocation, folder, later)
 
 
 def test_drift_is_nothing_for_the_same_shares_and_grows_with_the_difference() -> None:
     same = np.array([10, 10, 10])
-    assert drift(same, same * 7) == pytest.approx(0)
-    assert 0 < drift(same, np.array([12, 10, 8])) < drift(same, np.array([28, 1, 1]))
+    assert measure_drift(same, same * 7) == pytest.approx(0)
+    assert 0 < measure_drift(same, np.array([12, 10, 8])) < measure_drift(same, np.array([28, 1, 1]))
     # By hand: (0.75 - 0.5) ln(0.75 / 0.5) + (0.25 - 0.5) ln(0.25 / 0.5)
-    assert drift(np.array([5, 5]), np.array([75, 25])) == pytest.approx(0.274653)
+    assert measure_drift(np.array([5, 5]), np.array([75, 25])) == pytest.approx(0.274653)
 
 
 def test_the_first_list_is_its_own_measure(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
-    found = health(world.workspace, desk.manifest(), LONDON)
+    found = read_health(world.workspace, desk.manifest(), LONDON)
     assert found is not None
     assert (found.as_of, found.since, found.rows) == ("2026-09-28", "2026-09-28", 400)
     assert found.drift == pytest.approx(0)
@@ -51,20 +51,20 @@ def test_the_first_list_is_its_own_measure(world: World) -> None:
 
 
 def test_like_households_drift_little_and_other_ones_much(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     rank_later(world, 8)
     desk = Desk.open(world.invocation, demo=True)
-    like = health(world.workspace, desk.manifest(), LONDON)
+    like = read_health(world.workspace, desk.manifest(), LONDON)
     assert like is not None
     assert (like.as_of, like.since) == ("2026-10-12", "2026-09-28")
     assert like.drift < 0.1
 
 
 def test_what_is_hidden_moved_or_late_is_said(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     rank_later(world, 8, hide=True, shift=6.0)
     desk = Desk.open(world.invocation, demo=True)
-    found = health(world.workspace, desk.manifest(), LONDON)
+    found = read_health(world.workspace, desk.manifest(), LONDON)
     assert found is not None
     assert found.drift > 0.25
     schools = next(source for source in found.sources if source.title == "Schools")
@@ -81,7 +81,7 @@ def test_the_page_is_the_analysts_and_shows_no_household(world: World) -> None:
     client = Client(guarded(Desk.open(world.invocation, demo=True)))
     client.sign_in("demo-analyst")
     assert "no figures yet" in client.get("/analyst").text
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     page = client.get("/analyst").text
     assert client.get("/").headers["location"] == "/analyst"
     assert not any(name.decode() in page for name in world.arrays["entity"])

@@ -17,8 +17,8 @@ from serving.casework.app import build
 from serving.casework.second_look import looks
 from serving.desk import Desk
 from serving.forget import forget
-from serving.ranking.bundle import bundle
-from serving.ranking.worklist import rank
+from serving.ranking.bundle import make_bundle
+from serving.ranking.worklist import rank_households
 from serving.settings import Settings
 from tests.unit.serving.client import BASE, Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
@@ -28,7 +28,7 @@ LEAD = "demo-north-lead_practitioner"
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     opened = Desk.open(world.invocation, demo=True)
     vault = Vault.open(world.workspace.vault, opened.key)
     vault.replace(
@@ -321,8 +321,8 @@ def test_a_waiver_is_on_every_worklist(world: World) -> None:
     manifest = json.loads((world.release / "manifest.json").read_text())
     manifest["decision"] = {"decision": "refer", "waivers": [waived]}
     (world.release / "manifest.json").write_text(json.dumps(manifest))
-    bundle(world.invocation, world.release, SERVICES)
-    rank(world.invocation, world.matrix, AS_OF)
+    make_bundle(world.invocation, world.release, SERVICES)
+    rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
     try:
         client = Client(guarded(desk))

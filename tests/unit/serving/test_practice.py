@@ -12,8 +12,8 @@ from charter.errors import CharterError, DefinitionError
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.practice_cases import PASSED, Practice
-from serving.ranking.bundle import bundle
-from serving.ranking.worklist import rank
+from serving.ranking.bundle import make_bundle
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World, train, write_release
 
@@ -26,8 +26,8 @@ def desk(world: World) -> Desk:
     release = write_release(world.workspace, train(3), "real")
     text = (release / "manifest.json").read_text().replace('"synthetic": true', '"synthetic": false')
     (release / "manifest.json").write_text(text)
-    bundle(world.invocation, release, SERVICES)
-    rank(world.invocation, world.matrix, AS_OF)
+    make_bundle(world.invocation, release, SERVICES)
+    rank_households(world.invocation, world.matrix, AS_OF)
     return Desk.open(world.invocation, demo=True)
 
 

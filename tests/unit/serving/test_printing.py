@@ -9,12 +9,12 @@ import pytest
 from charter.errors import BlockedError, UsageError
 from serving.casework.printing import printed
 from serving.desk import Desk
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.conftest import AS_OF, World
 
 
 def test_a_printed_list_is_numbered_expiring_and_logged(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     text = printed(world.invocation, "north")
     store = Desk.open(world.invocation, demo=False).store
     entry = next(entry for entry in store.entries() if entry.action == "list.printed")
@@ -30,7 +30,7 @@ def test_a_printed_list_is_numbered_expiring_and_logged(world: World) -> None:
 def test_a_list_that_ended_or_is_suspended_or_unknown_is_not_printed(world: World) -> None:
     with pytest.raises(UsageError, match="no list"):
         printed(world.invocation, "north")
-    rank(world.invocation, world.matrix, AS_OF, now=datetime(2026, 9, 28, 8, tzinfo=UTC))
+    rank_households(world.invocation, world.matrix, AS_OF, now=datetime(2026, 9, 28, 8, tzinfo=UTC))
     with pytest.raises(UsageError, match="has ended"):
         printed(world.invocation, "north")
     world.workspace.suspensions.mkdir()

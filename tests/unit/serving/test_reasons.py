@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ import pytest
 
 from features.grammar import Definition
 from serving.ranking.bundle import Bundle
-from serving.ranking.reasons import Reasons, by_service, reasons, sentence
+from serving.ranking.reasons import ExplainedRow, Reason, Reasons, explain_row, group_by_source, write_sentence
 from tests.unit.serving.conftest import AS_OF, DEFINITION, SEEN, SERVICES, World, rows_of
 
 LONDON = ZoneInfo("Europe/London")
@@ -27,16 +28,18 @@ def all_reasons(world: World, seed: int, rows: int) -> list[tuple[Reasons, np.nd
     margins = made.model.margins(arrays["features"])
     return [
         (
-            reasons(
+            explain_row(
                 made.manifest,
-                arrays["features"][n].tolist(),
-                contributions[n].tolist(),
-                float(base[n]),
-                seen=dict(zip(SEEN, arrays["seen"][n].tolist(), strict=True)),
-                members=int(arrays["members"][n]),
-                freshness=FRESH,
-                as_of=AS_OF,
-                time_zone=LONDON,
+                ExplainedRow(
+                    arrays["features"][n].tolist(),
+                    contributions[n].tolist(),
+                    float(base[n]),
+                    seen=dict(zip(SEEN, arrays["seen"][n].tolist(), strict=True)),
+                    members=int(arrays["members"][n]),
+                ),
+                FRESH,
+                AS_OF,
+                LONDON,
             ),
             arrays["features"][n],
             float(margins[n]),
@@ -67,15 +70,16 @@ def test_reasons_unseen_and_base_sum_to_the_margin(world: World) -> None:
 def test_a_reason_says_when_records_of_its_service_are_there_by_an_uncertain_link(world: World) -> None:
     made, arrays = Bundle.current(world.workspace), rows_of(24, 1)
     contributions, base = made.model.contributions(arrays["features"])
-    common = {
-        "seen": dict(zip(SEEN, arrays["seen"][0].tolist(), strict=True)),
-        "members": int(arrays["members"][0]),
-        "freshness": FRESH,
-        "as_of": AS_OF,
-        "time_zone": LONDON,
-    }
-    row = (made.manifest, arrays["features"][0].tolist(), contributions[0].tolist(), float(base[0]))
-    certain, doubtful = reasons(*row, **common), reasons(*row, **common, uncertain={"housing"})
+    row = ExplainedRow(
+        arrays["features"][0].tolist(),
+        contributions[0].tolist(),
+        float(base[0]),
+        seen=dict(zip(SEEN, arrays["seen"][0].tolist(), strict=True)),
+        members=int(arrays["members"][0]),
+    )
+    certain, doubtful = (
+        explain_row(made.manifest, one, FRESH, AS_OF, LONDON) for one in (row, replace(row, uncertain={"housing"}))
+    )
     assert not any(one.uncertain for one in (*certain.for_, *certain.against))
     told = {one.service: one.uncertain for one in (*doubtful.for_, *doubtful.against) if " and " not in one.source}
     assert told.pop("housing")
@@ -92,11 +96,9 @@ def test_what_another_service_hides_of_a_shared_feature_is_not_said_of_this_one(
     members = int(arrays["members"][0])
     values = arrays["features"][0].tolist()
     values[0] = values[1] = values[3] = math.nan
-    found = reasons(
-        manifest, values, [0.0] * len(values), 0.0,
-        seen={name: 0 if name.startswith("education") else members for name in SEEN}, members=members,
-        freshness=FRESH, as_of=AS_OF, time_zone=LONDON,
-    )  # fmt: skip
+    seen = {name: 0 if name.startswith("education") else members for name in SEEN}
+    row = ExplainedRow(values, [0.0] * len(values), 0.0, seen, members)
+    found = explain_row(manifest, row, FRESH, AS_OF, LONDON)
     said = {one.service: (one.state, one.words) for one in found.seeing}
     assert said["housing"] == ("seen", "Seen")
     assert said["education"][0] == "not seen"
@@ -137,10 +139,9 @@ def test_a_feed_that_fell_behind_its_promise_is_late(world: World) -> None:
     made = Bundle.current(world.workspace)
     row = rows_of(7, 50)["features"][0]
     row[np.isnan(row)] = 1
-    found = reasons(
-        made.manifest, row.tolist(), [0.1] * 7, 0.0, seen=dict.fromkeys(SEEN, 3), members=3,
-        freshness=FRESH | {"housing": "2026-06-30T23:00:00+00:00"}, as_of=AS_OF, time_zone=LONDON,
-    )  # fmt: skip
+    explained = ExplainedRow(row.tolist(), [0.1] * 7, 0.0, seen=dict.fromkeys(SEEN, 3), members=3)
+    freshness = FRESH | {"housing": "2026-06-30T23:00:00+00:00"}
+    found = explain_row(made.manifest, explained, freshness, AS_OF, LONDON)
     states = {one.service: (one.state, one.words) for one in found.seeing}
     assert states["housing"] == ("late", "Late: what happened after 1 July 2026 is not here yet")
     assert states["education"] == ("seen", "Seen")
@@ -170,15 +171,15 @@ def feature(name: str) -> dict:
     ],
 )
 def test_values_are_said_as_people_say_them(name: str, value: float, said: str) -> None:
-    assert sentence(feature(name), value, date(2026, 9, 28)) == said
+    assert write_sentence(feature(name), value, date(2026, 9, 28)) == said
 
 
 def test_reasons_are_grouped_by_service_with_their_sum() -> None:
-    rows = [{"source": "Schools", "contribution": 0.5}, {"source": "Housing", "contribution": 0.9},
-            {"source": "Schools", "contribution": 0.6}]  # fmt: skip
-    groups = by_service(rows)
-    assert [(group["source"], round(group["contribution"], 9)) for group in groups] == [
-        ("Schools", 1.1),
-        ("Housing", 0.9),
+    reasons = [
+        Reason("", "", "", source, "", "", (), contribution, about_service=False)
+        for source, contribution in (("Schools", 0.5), ("Housing", 0.9), ("Schools", 0.6))
     ]
-    assert json.dumps(groups)
+    groups = group_by_source(reasons)
+    assert [(group.source, round(group.contribution, 9)) for group in groups] == [("Schools", 1.1), ("Housing", 0.9)]
+    assert [len(group.reasons) for group in groups] == [2, 1]
+    assert json.dumps([group.document() for group in groups])

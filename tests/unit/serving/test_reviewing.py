@@ -9,7 +9,7 @@ from charter.contracts.files import read_json
 from charter.signing import suspensions
 from fairness_reports.audit.population.issued_lists import read_issued_lists
 from serving.casework.reviewing import sample
-from serving.casework.view import reference
+from serving.casework.view import make_reference
 from serving.desk import Desk
 from tests.unit.serving.client import Client, signed_in
 from tests.unit.serving.conftest import AS_OF, World
@@ -31,7 +31,7 @@ def test_listed_and_unlisted_are_judged_blind_and_reach_the_second_gate(world: W
     for number, one in enumerate(drawn, start=1):
         page = worker.get(PATH).text
         assert f"Blind review: case {number} of 6" in page
-        for secret in (one.id, one.entity, reference(one), "households like", "Just below"):
+        for secret in (one.id, one.entity, make_reference(one), "households like", "Just below"):
             assert secret not in page
         assert judge(worker, "offer" if number % 2 else "wait") == 303
     assert "Nothing is left to judge" in worker.get(PATH).text

@@ -10,10 +10,10 @@ import pytest
 
 from charter.errors import DefinitionError
 from serving.casework.second_look import looks
-from serving.casework.view import reference
+from serving.casework.view import make_reference
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.settings import Settings
 from serving.store.store import ConflictError
 from serving.store.tables import BELOW
@@ -27,7 +27,7 @@ LIST = "north-2026-09-28"
 
 @pytest.fixture
 def desk(world: World) -> Desk:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     opened = Desk.open(world.invocation, demo=True)
     decided = ["taken_up", "taken_up", "set_aside", "already_supported", "wrong_data", "family_said_no"]
     for referral, disposition in zip(opened.store.referrals("early_help", LIST), decided, strict=False):
@@ -81,7 +81,7 @@ def test_a_manager_judges_blind_and_sees_kinds_only_at_the_end(desk: Desk) -> No
         page = client.get(path).text
         assert not re.search(r"Taken up|Set aside|Already supported|Wrong data|Family said no|households like", page)
         assert not re.search(r"\brisk", page, re.IGNORECASE)
-        for known in (look.referral.entity, look.referral.id, reference(look.referral)):
+        for known in (look.referral.entity, look.referral.id, make_reference(look.referral)):
             assert known not in page
         hidden = client.form_of(path, path)
         assert client.post(path, hidden).headers["location"] == path

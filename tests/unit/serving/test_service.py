@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from charter.errors import DataError
-from serving.ranking.bundle import bundle
+from serving.ranking.bundle import make_bundle
 from serving.web.serve import environment
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
@@ -163,7 +163,7 @@ def test_a_new_bundle_takes_over_under_load_without_an_error(served: Served) -> 
     release = write_release(served.world.workspace, train(2), "release2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOONER_KEY", "5f" * 32)
-        made = bundle(served.world.invocation, release, SERVICES)
+        made = make_bundle(served.world.invocation, release, SERVICES)
     seen: list[str] = []
     end = time.monotonic() + 4
     with httpx.Client(base_url=served.address, headers=token) as client:
@@ -186,5 +186,5 @@ def test_the_demo_sign_in_opens_for_made_up_data_alone(world: World) -> None:
     release = write_release(world.workspace, train(3), "real")
     text = (release / "manifest.json").read_text().replace('"synthetic": true', '"synthetic": false')
     (release / "manifest.json").write_text(text)
-    bundle(world.invocation, release, SERVICES)
+    make_bundle(world.invocation, release, SERVICES)
     assert environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "0"

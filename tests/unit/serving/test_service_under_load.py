@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from charter.contracts.files import point
-from serving.ranking.bundle import Bundle, bundle
+from serving.ranking.bundle import Bundle, make_bundle
 from serving.store.database import connect, database_url
 from serving.store.store import Store
 from tests.unit.serving.conftest import SERVICES, TEAMS, rows_of, train, write_release
@@ -122,7 +122,7 @@ def test_twenty_models_take_over_under_load_and_a_broken_one_does_not(tmp_path: 
             try:
                 for number in range(SWAPS):
                     release = write_release(workspace, train(100 + number), f"release-{number}")
-                    made = bundle(served.world.invocation, release, SERVICES, activate=False)
+                    made = make_bundle(served.world.invocation, release, SERVICES, activate=False)
                     margins[made.name] = float(train(100 + number).predict(values, raw_score=True)[0])
                     point(workspace.bundle, made.name)
                     everywhere(made.name)

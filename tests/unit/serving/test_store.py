@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from charter.errors import DataError, UsageError
 from charter.vault.key import Key
 from serving.identity import Identity
-from serving.ranking.seal import digest
+from serving.ranking.sealed_record import record_digest
 from serving.store.database import connect, database_url, migrate, writing
 from serving.store.store import ConflictError, IssuedList, Referral, Store, now_text
 from serving.store.tables import audit, decisions, lists, metadata
@@ -39,7 +39,7 @@ def issue(store: Store, number: int = 1) -> list[Referral]:
     )
     rows = [
         Referral(f"r{n}", "early_help", header.id, "north", f"e{n}", n + 1, 1.5, "a", "ranked", "s", "m", "b",
-                 b"{}", digest(b"{}"))
+                 b"{}", record_digest(b"{}"))
         for n in range(number)
     ]  # fmt: skip
     store.issue([(header, [(row, [f"p{row.id}", "shared"]) for row in rows])], actor="sooner")

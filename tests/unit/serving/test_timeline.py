@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from serving.casework.timeline_view import timeline
+from serving.casework.timeline_view import view_timeline
 from serving.desk import Desk
-from serving.ranking.bundle import bundle
-from serving.ranking.sealed_record import reproduce
-from serving.ranking.worklist import rank
+from serving.ranking.bundle import make_bundle
+from serving.ranking.reproduction import reproduce_record
+from serving.ranking.sealed_record import RecordedEvent, Timeline
+from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, SERVICES, World
 
@@ -36,7 +37,7 @@ MANIFEST = {
 
 
 def said(role: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    months = timeline({"timeline": {"months": 12, "entries": ENTRIES}}, MANIFEST, role)
+    months = view_timeline(Timeline(12, tuple(RecordedEvent(**entry) for entry in ENTRIES)), MANIFEST, role)
     return {month.title: {one.service: one.details for one in month.recorded} for month in months or ()}
 
 
@@ -52,7 +53,7 @@ def test_a_role_that_the_register_names_sees_what_and_when_and_others_that_there
 
 
 def test_a_list_without_a_timeline_says_so() -> None:
-    assert timeline({}, MANIFEST, "front_door") is None
+    assert view_timeline(None, MANIFEST, "front_door") is None
 
 
 def recorded(
@@ -65,8 +66,8 @@ def recorded(
 @pytest.fixture
 def desk(world: World) -> Desk:
     shown = {name: {**one, "details_to": ["front_door"]} for name, one in SERVICES.items()}
-    bundle(world.invocation, world.release, shown)
-    rank(world.invocation, world.matrix, AS_OF, timeline=recorded)
+    make_bundle(world.invocation, world.release, shown)
+    rank_households(world.invocation, world.matrix, AS_OF, timelines=recorded)
     return Desk.open(world.invocation, demo=True)
 
 
@@ -80,4 +81,4 @@ def test_the_case_page_shows_each_role_its_own_and_the_record_is_made_again(worl
         assert "September 2026</h3>" in pages[who]
     assert "on 2 days" in pages["demo-front_door"]
     assert "on 2 days" not in pages["demo-north-lead_practitioner"]
-    assert reproduce(world.invocation, referral.id, world.matrix, recorded) == referral.sealed
+    assert reproduce_record(world.invocation, referral.id, world.matrix, recorded) == referral.sealed

@@ -12,7 +12,7 @@ from charter.errors import DataError, UsageError
 from charter.vault.log import FileLog
 from serving.commands import verbs
 from serving.forget import forget
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.store.database import connect, database_url
 from serving.store.store import Store
 from serving.trace import traced, verified
@@ -20,7 +20,7 @@ from tests.unit.serving.conftest import AS_OF, World
 
 
 def test_a_feature_is_traced_to_the_referrals_it_had_a_part_in(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     store = Store(connect(database_url(world.workspace)))
     expected = {}
     for referral in store.touched(programme="early_help"):
@@ -33,7 +33,7 @@ def test_a_feature_is_traced_to_the_referrals_it_had_a_part_in(world: World) -> 
 
 
 def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     store = Store(connect(database_url(world.workspace)))
     for one in traced(world.invocation, feed="housing"):
         stored = store.referral(one.referral)
@@ -44,20 +44,20 @@ def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
 
 
 def test_a_bundle_or_snapshot_is_traced_to_all_it_made(world: World) -> None:
-    result = rank(world.invocation, world.matrix, AS_OF)
+    result = rank_households(world.invocation, world.matrix, AS_OF)
     assert len(traced(world.invocation, bundle=result.bundle)) == 32
     assert len(traced(world.invocation, snapshot="snapshot1")) == 32
     assert traced(world.invocation, snapshot="another") == []
 
 
 def test_something_no_model_reads_is_said(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     with pytest.raises(UsageError, match="reads weather"):
         traced(world.invocation, feed="weather")
 
 
 def test_both_logs_are_verified(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     log = FileLog(world.workspace.log)
     log.append(actor="command", role="sro", action="suspend")
     log.append(actor="command", role="sro", action="resume")
@@ -76,7 +76,7 @@ def test_forgetting_before_anything_was_issued_makes_no_database(world: World) -
 
 
 def test_the_verbs_answer_a_script(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     (world.invocation.programme_folder / "definition.py").write_text("")
     where = ["--council", str(world.invocation.council.folder), "--workspace", str(world.workspace.root), "--json"]
     ran = CliRunner().invoke(verbs, ["verify-log", *where])

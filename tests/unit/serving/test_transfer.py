@@ -10,7 +10,7 @@ import pytest
 from charter.errors import CharterError
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.store.store import ConflictError, Store
 from serving.web.scores import of_referrals
 from tests.unit.serving.client import Client, signed_in
@@ -51,7 +51,7 @@ def test_a_manager_moves_a_case_and_the_issued_list_stays_as_it_was(world: World
     assert desk.store.counts("early_help")["south"]["new"] == 9
     assert entries(desk.store, "referral.transferred") == [(MANAGER, case)]
     desk.store.verify_log()
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     with (world.workspace.worklist / AS_OF.isoformat() / "issued.csv").open(encoding="utf-8") as handle:
         teams = [row["team"] for row in csv.DictReader(handle)]
     assert teams.count("north") == teams.count("south") == 8
@@ -124,6 +124,6 @@ def test_a_list_stays_fixed_until_its_manager_asks_for_a_new_one(world: World, d
         assert manager.post("/manager/refresh", hidden).status_code == 303
     assert "Asked for on" in manager.get("/manager").text
     assert entries(desk.store, "refresh.asked") == [(MANAGER, "early_help/north-2026-09-28")]
-    made = rank(world.invocation, world.matrix_at(later), later)
+    made = rank_households(world.invocation, world.matrix_at(later), later)
     assert {one.team: one.new for one in made.lists} == {"north": True, "east": False, "south": False, "west": False}
     assert "Ask for a new list" in manager.get("/manager").text

@@ -13,8 +13,8 @@ from sqlalchemy import inspect, text
 from charter.contracts.files import point
 from charter.errors import DataError
 from serving.desk import Desk
-from serving.ranking.bundle import Bundle, bundle
-from serving.ranking.worklist import rank
+from serving.ranking.bundle import Bundle, make_bundle
+from serving.ranking.worklist import rank_households
 from serving.store.database import connect, database_url, form, forms, migrate, reading, writing
 from serving.upgrade import planned, upgraded
 from tests.unit.serving.client import Client, guarded
@@ -25,7 +25,7 @@ from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 def ranked(world: World) -> World:
     for name in ("charter.toml", "register.toml"):
         shutil.copy(ROOT / "council" / name, world.invocation.council.folder / name)
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     return world
 
 
@@ -110,11 +110,11 @@ def test_a_bundle_of_the_first_form_still_ranks_and_serves(ranked: World) -> Non
     }  # fmt: skip
     assert not {"abstention", "charter_sha256"} & set(first.manifest)
     added = {"details_to": ["front_door"], "confidential": False, "signals": {}}
-    newer = bundle(ranked.invocation, ranked.release, {name: {**one, **added} for name, one in SERVICES.items()})
+    newer = make_bundle(ranked.invocation, ranked.release, {name: {**one, **added} for name, one in SERVICES.items()})
     assert newer.name != first.id
     point(ranked.workspace.bundle, first.id)
     later = AS_OF + timedelta(days=7)
-    rank(ranked.invocation, ranked.matrix_at(later), later)
+    rank_households(ranked.invocation, ranked.matrix_at(later), later)
     assert planned(ranked.invocation)[4].sentence == f"Bundle: {first.id} serves."
     desk = Desk.open(ranked.invocation, demo=True)
     client = Client(guarded(desk))

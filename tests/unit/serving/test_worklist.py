@@ -12,7 +12,7 @@ from charter.errors import BlockedError, DataError
 from charter.rules.tie_break import order
 from serving.identity import Identity
 from serving.ranking.bundle import Bundle
-from serving.ranking.worklist import rank
+from serving.ranking.worklist import rank_households
 from serving.store.actions import export
 from serving.store.database import connect, database_url, migrate
 from serving.store.store import Store, now_text
@@ -28,7 +28,7 @@ def store_of(world: World) -> Store:
 
 
 def test_each_team_gets_its_capacity_in_the_published_order(world: World) -> None:
-    result = rank(world.invocation, world.matrix, AS_OF)
+    result = rank_households(world.invocation, world.matrix, AS_OF)
     margins = Bundle.current(world.workspace).model.margins(world.arrays["features"])
     places = order(world.arrays["entity"], AS_OF, margins)
     with (result.folder / "issued.csv").open(encoding="utf-8") as handle:
@@ -48,9 +48,9 @@ def test_each_team_gets_its_capacity_in_the_published_order(world: World) -> Non
 
 
 def test_ranking_twice_changes_nothing(world: World) -> None:
-    first = rank(world.invocation, world.matrix, AS_OF)
+    first = rank_households(world.invocation, world.matrix, AS_OF)
     before = (first.folder / "issued.csv").read_bytes()
-    second = rank(world.invocation, world.matrix, AS_OF)
+    second = rank_households(world.invocation, world.matrix, AS_OF)
     assert [one.new for one in first.lists] == [True] * 4
     assert [one.new for one in second.lists] == [False] * 4
     assert (second.folder / "issued.csv").read_bytes() == before
@@ -62,7 +62,7 @@ def test_a_list_is_fixed_for_the_week_whatever_the_clocks_do(world: World) -> No
     day = date(2026, 10, 25)
     days = [day + timedelta(days=later) for later in (0, 1, 6, 7)]
     made = {one: world.matrix_at(one) for one in days}
-    results = [rank(world.invocation, made[one], one) for one in (day, *days)]
+    results = [rank_households(world.invocation, made[one], one) for one in (day, *days)]
     issued = [[one.list for one in result.lists] for result in results]
     assert issued[0] == issued[1] == issued[2] == issued[3] == [f"{team}-2026-10-25" for team in sorted(TEAMS)]
     assert issued[4] == [f"{team}-2026-11-01" for team in sorted(TEAMS)]
@@ -72,7 +72,7 @@ def test_a_team_with_no_offer_gets_no_list(tmp_path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
     world = make_world(tmp_path, edit=lambda text: text.replace("places = 8", "places = 0", 1))
-    result = rank(world.invocation, world.matrix, AS_OF)
+    result = rank_households(world.invocation, world.matrix, AS_OF)
     assert [one.team for one in result.lists] == ["east", "south", "west"]
     assert "surveillance" in result.refused["north"]
 
@@ -81,17 +81,17 @@ def test_no_offer_anywhere_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     world = make_world(tmp_path, edit=lambda text: text.replace("places = 8", "places = 0"))
     with pytest.raises(DataError, match="offers any help"):
-        rank(world.invocation, world.matrix, AS_OF)
+        rank_households(world.invocation, world.matrix, AS_OF)
 
 
 def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
-    first = rank(world.invocation, world.matrix, AS_OF)
+    first = rank_households(world.invocation, world.matrix, AS_OF)
     store = store_of(world)
     refused = store.referrals("early_help", "north-2026-09-28")[0]
     decided = datetime(2026, 9, 29, 9, tzinfo=UTC)
     store.decide(WORKER, refused.id, version=1, disposition="family_said_no", reason="declined_now", at=decided)
     later = AS_OF + timedelta(days=14)
-    second = rank(world.invocation, world.matrix_at(later), later)
+    second = rank_households(world.invocation, world.matrix_at(later), later)
     assert first.lists[1].left_out == 0
     north = next(one for one in second.lists if one.team == "north")
     assert north.left_out == 1
@@ -107,7 +107,7 @@ def test_who_has_a_worker_already_is_on_no_list_where_the_council_says_so(world:
     path = world.invocation.programme_folder / "worklist.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("with_worker = []", 'with_worker = ["early_help_open"]'), encoding="utf-8")
-    result = rank(world.invocation, world.matrix, AS_OF)
+    result = rank_households(world.invocation, world.matrix, AS_OF)
     store = store_of(world)
     helped = world.arrays["entity"][world.arrays["features"][:, 5] > 0]
     assert len(helped)
@@ -121,27 +121,27 @@ def test_who_has_a_worker_already_is_on_no_list_where_the_council_says_so(world:
 def test_rows_that_no_team_serves_are_counted(world: World) -> None:
     world.arrays["area"][:3] = b"E09999999"
     folder = write_matrix(world.workspace.matrix / "matrix-2", world.arrays, snapshot="2")
-    assert rank(world.invocation, folder, AS_OF).unserved == 3
+    assert rank_households(world.invocation, folder, AS_OF).unserved == 3
 
 
 def test_a_matrix_of_another_purpose_or_definition_is_refused(world: World) -> None:
     folder = write_matrix(world.workspace.matrix / "train", rows_of(3, 50), purpose="train")
     with pytest.raises(DataError, match="built for train"):
-        rank(world.invocation, folder, AS_OF)
+        rank_households(world.invocation, folder, AS_OF)
     with pytest.raises(DataError, match="no rows at 2020-01-01"):
-        rank(world.invocation, world.matrix, date(2020, 1, 1))
+        rank_households(world.invocation, world.matrix, date(2020, 1, 1))
 
 
 def test_nothing_is_ranked_while_suspended(world: World) -> None:
     world.workspace.suspensions.mkdir(parents=True)
     (world.workspace.suspensions / "1.json").write_text('{"what": "programme", "name": "early_help"}')
     with pytest.raises(BlockedError, match="suspended"):
-        rank(world.invocation, world.matrix, AS_OF)
+        rank_households(world.invocation, world.matrix, AS_OF)
     (world.workspace.suspensions / "1.json").write_text('{"what": "programme", "name": "another"}')
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     (world.workspace.suspensions / "1.json").write_text("half a fi")
     with pytest.raises(BlockedError):
-        rank(world.invocation, world.matrix, AS_OF)
+        rank_households(world.invocation, world.matrix, AS_OF)
 
 
 @pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 10, 25)])
@@ -150,20 +150,22 @@ def test_a_missed_night_is_caught_up_and_a_clock_change_moves_no_date(world: Wor
     first, missed, late = day - timedelta(days=7), day, day + timedelta(days=1)
     made = {one: world.matrix_at(one) for one in (first, late, late + timedelta(days=1))}
     midnight = world.invocation.council.midnight
-    issued = rank(world.invocation, made[first], first, now=midnight(first) + timedelta(hours=2))
+    issued = rank_households(world.invocation, made[first], first, now=midnight(first) + timedelta(hours=2))
     assert {one.expires_at for one in issued.lists} == {now_text(midnight(missed))}
-    caught = [rank(world.invocation, made[late], late, now=midnight(late) + timedelta(hours=h)) for h in (0, 2)]
+    caught = [
+        rank_households(world.invocation, made[late], late, now=midnight(late) + timedelta(hours=h)) for h in (0, 2)
+    ]
     assert [one.new for one in caught[0].lists] == [True] * 4
     assert [one.new for one in caught[1].lists] == [False] * 4
     assert {one.list for one in caught[1].lists} == {f"{team}-{late}" for team in TEAMS}
     assert {one.expires_at for one in caught[1].lists} == {now_text(midnight(late + timedelta(days=7)))}
-    after = rank(world.invocation, made[late + timedelta(days=1)], late + timedelta(days=1))
+    after = rank_households(world.invocation, made[late + timedelta(days=1)], late + timedelta(days=1))
     assert [one.new for one in after.lists] == [False] * 4
     assert len(store_of(world).lists("early_help")) == 8
 
 
 def test_a_fixed_list_loses_whoever_must_leave_at_once_and_nobody_else(world: World) -> None:
-    rank(world.invocation, world.matrix, AS_OF)
+    rank_households(world.invocation, world.matrix, AS_OF)
     store = store_of(world)
     gone, decided, *rest = store.referrals("early_help", "north-2026-09-28")
     store.decide(WORKER, decided.id, version=1, disposition="taken_up", reason="need_confirmed")
@@ -175,7 +177,7 @@ def test_a_fixed_list_loses_whoever_must_leave_at_once_and_nobody_else(world: Wo
         return {gone.entity: "death"}
 
     later = AS_OF + timedelta(days=1)
-    again = rank(world.invocation, world.matrix_at(later), later, departures=departures)
+    again = rank_households(world.invocation, world.matrix_at(later), later, departures=departures)
     assert asked == [("snapshot1", later, 31)]
     assert [one.new for one in again.lists] == [False] * 4
     after = store.referrals("early_help", "north-2026-09-28")

@@ -12,7 +12,7 @@ from charter.contracts.files import file_digest, point, read_json, write_json, w
 from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.gate import decide
-from charter.rules.scenarios import of_council
+from charter.rules.scenarios import answer_scenarios_of
 from charter.signing.signoffs import today
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
 from fairness_reports.audit.explaining.explanations import (
@@ -60,7 +60,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
                 audited.policy,
                 today(invocation),
                 earlier=_read_earlier_decisions(invocation, folder),
-                red_lines=of_council(invocation.council.folder, audited.policy),
+                red_lines=answer_scenarios_of(invocation.council.folder, audited.policy),
             ),
             metrics=read_json(audited.run / "metrics.json"),
             definition=audited.matrix.definition,

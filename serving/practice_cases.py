@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from charter.council.council import read_toml
+from charter.council.reading import Origin, read_toml
 from charter.errors import DefinitionError
 
 __all__ = ["PASSED", "Practice", "PracticeCase", "Result"]
@@ -57,7 +57,7 @@ class Practice:
     @classmethod
     def load(cls, council: Path) -> Practice:
         """Read `council/practice.toml`; raise DefinitionError where it has too few cases or asks too much."""
-        raw = read_toml(council / "practice.toml")
+        raw = read_toml(Origin.of(council / "practice.toml"))
         try:
             cases = tuple(
                 PracticeCase(

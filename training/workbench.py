@@ -84,7 +84,7 @@ class Workbench:
             written = _DEFINITION.format(base=base, document=repr(definition.document()))
             write_text(beside / name / "definition.py", written)
         workspace = Workspace(self.invocation.workspace.root, name)
-        opened = replace(self.invocation, council=replace(council, folder=folder), programme=name, workspace=workspace)
+        opened = replace(self.invocation, council=council.copied_to(folder), programme=name, workspace=workspace)
         return Workbench(opened)
 
     def matrix(self) -> Matrix:

@@ -2,78 +2,107 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from charter.errors import DataError, UsageError
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-__all__ = ["Area", "Council", "Cover", "Offer", "Team", "read_toml"]
+from charter.council.reading import File, Listed, MarkedRow, Origin, RefersTo, Text, broken
+from charter.council.shape import toml_text
+from charter.errors import DataError
 
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; raise UsageError if it is missing, DataError with the place if it is not TOML."""
-    try:
-        with path.open("rb") as handle:
-            return tomllib.load(handle)
-    except FileNotFoundError:
-        raise UsageError(
-            f"{path} is missing.", "Copy Sooner's own `council/` folder and edit it, or name yours with --council."
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path.name} is not TOML: {error}.", "Mend that line and try again.") from None
+__all__ = ["Area", "Council", "Cover", "Offer", "Team"]
 
 
-@dataclass(frozen=True)
-class Area:
+class Area(MarkedRow):
     """A Lower layer Super Output Area (2021) and the ward it belongs to."""
 
-    code: str
-    name: str
-    ward: str
+    identity = "code"
+
+    code: Annotated[Text, Field(description="Its LSOA 2021 code, as data about homes has it.", examples=["E01000001"])]
+    name: Annotated[Text, Field(description="What it is called.", examples=["Alderbrook 1"])]
+    ward: Annotated[Text, Field(description="The ward it belongs to; teams serve wards.", examples=["Alderbrook"])]
 
 
-@dataclass(frozen=True)
-class Offer:
-    """Help that a team can give: what, by whom, how many places a week, and what it is expected to change."""
+class Offer(MarkedRow):
+    """Help that a team can give: what, by whom, how many places a week, and what it is expected to change.
 
-    title: str
-    by: str
-    places: int
-    expected: str
-
-
-@dataclass(frozen=True)
-class Cover:
-    """Another team, by its id, whose people stand in between two dates (half-open)."""
-
-    by: str
-    start: date
-    end: date
-
-
-@dataclass(frozen=True)
-class Team:
-    """A team, the wards it serves, and the dates between which it does (half-open).
-
-    `lead` is the role that answers for its cases; `programmes` are those it has lists of, none named: all; `cover`
-    says who stands in and when.
+    A team without one gets no list, because a list with no help behind it is surveillance.
     """
 
-    id: str
-    title: str
-    contact: str
-    wards: tuple[str, ...]
-    start: date
-    end: date | None
-    offers: tuple[Offer, ...]
-    lead: str = ""
-    programmes: tuple[str, ...] = ()
-    cover: tuple[Cover, ...] = ()
+    title: Annotated[Text, Field(description="What is offered.", examples=["Family support worker, eight weeks"])]
+    by: Annotated[Text, Field(description="Who gives it.", examples=["North family help team"])]
+    places: Annotated[int, Field(ge=0, description="How many households the team can take on each week.", examples=[8])]
+    expected: Annotated[
+        Text,
+        Field(
+            description="What the help should change, and how that is measured.",
+            examples=["Fewer unmet needs twelve months later; measured by `sooner trial`."],
+        ),
+    ]
+
+
+class Cover(MarkedRow):
+    """Another team, by its id, whose people stand in between two dates (half-open)."""
+
+    by: Annotated[
+        str, RefersTo("team", "council.toml"), Field(description="The team that stands in.", examples=["east"])
+    ]
+    start: Annotated[date, Field(description="The first day.", examples=[date(2026, 8, 1)])]
+    end: Annotated[date, Field(description="The day after the last.", examples=[date(2026, 8, 15)])]
+
+    @model_validator(mode="after")
+    def _covers_a_day(self) -> Self:
+        if not self.start < self.end:
+            raise broken("ends before it begins", "Write an `end` after its `start`.")
+        return self
+
+
+class Team(MarkedRow):
+    """A team, the wards it serves, and the dates between which it does (half-open)."""
+
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id, in files and web addresses.", examples=["north"])]
+    title: Annotated[Text, Field(description="What it is called on pages.", examples=["North family help team"])]
+    contact: Annotated[
+        str, Field(description="Where people reach it.", examples=["north-family-help@fernhill.example"])
+    ] = ""
+    wards: Annotated[
+        Listed[Annotated[str, RefersTo("ward", "any [[area]]")]],
+        Field(
+            description="The wards it serves; none named, with no other team: everywhere.",
+            examples=[["Alderbrook", "Castle Rise"]],
+        ),
+    ] = ()
+    start: Annotated[date, Field(description="The first day on which it serves.", examples=[date(2016, 1, 1)])]
+    end: Annotated[
+        date | None,
+        Field(
+            description="The day from which it does not serve any more; none: still there.", examples=[date(2030, 1, 1)]
+        ),
+    ] = None
+    offers: Annotated[Listed[Offer], Field(validation_alias="offer", description="The help it can give.")] = ()
+    lead: Annotated[
+        str,
+        Field(description="The role that answers for its cases, in words.", examples=["Family help team manager"]),
+    ] = ""
+    programmes: Annotated[
+        Listed[str],
+        Field(description="The programmes whose lists it gets; none named: all.", examples=[["early_help"]]),
+    ] = ()
+    cover: Annotated[Listed[Cover], Field(description="Who stands in for it, and when.")] = ()
+
+    @model_validator(mode="after")
+    def _exists(self) -> Self:
+        if self.end is not None and not self.start < self.end:
+            raise broken("ends before it begins", "Write an `end` after its `start`, or leave it out.")
+        if any(cover.by == self.id for cover in self.cover):
+            raise broken("is to stand in for itself", "Name another team in its [[team.cover]].")
+        return self
 
     @property
     def places(self) -> int:
@@ -85,38 +114,58 @@ class Team:
         return self.start <= day and (self.end is None or day < self.end)
 
 
-@dataclass(frozen=True)
-class Council:
+def _zone(value: Any) -> ZoneInfo:
+    try:
+        return value if isinstance(value, ZoneInfo) else ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise broken(f"is {toml_text(value)}, which is no time zone", 'Write one like "Europe/London".') from None
+
+
+class Council(File):
     """A council folder: `council.toml` read, and where its other files are."""
 
-    folder: Path
-    name: str
-    time_zone: ZoneInfo
-    contact: str
-    areas: tuple[Area, ...]
-    teams: tuple[Team, ...]
-    example: bool
+    heading = "What the council is: teams, offers of help and areas"
+    signed_by = "Nobody signs it: whoever answers for the teams keeps it true."
+
+    name: Annotated[Text, Field(description="What the council is called.", examples=["Borough of Fernhill"])]
+    time_zone: Annotated[
+        ZoneInfo,
+        BeforeValidator(_zone),
+        WithJsonSchema({"type": "string"}),
+        Field(description="Where a day begins and ends.", examples=["Europe/London"]),
+    ]
+    contact: Annotated[
+        str, Field(description="Where residents reach it.", examples=["family-help@fernhill.example"])
+    ] = ""
+    areas: Annotated[
+        Listed[Area], Field(validation_alias="area", description="Its areas and the wards they belong to.")
+    ] = ()
+    teams: Annotated[
+        Listed[Team], Field(validation_alias="team", description="Its teams and what each can offer.")
+    ] = ()
 
     @classmethod
     def load(cls, folder: Path) -> Council:
-        """Read `folder/council.toml`; raise UsageError or DataError with the key and the rule it breaks."""
-        raw = read_toml(folder / "council.toml")
-        try:
-            return cls(
-                folder=folder,
-                name=raw["name"],
-                time_zone=ZoneInfo(raw["time_zone"]),
-                contact=raw.get("contact", ""),
-                areas=tuple(Area(row["code"], row["name"], row["ward"]) for row in raw.get("area", ())),
-                teams=tuple(_team(row) for row in raw.get("team", ())),
-                example=_has_example(raw),
-            )
-        except KeyError as error:
-            raise DataError(f"council.toml lacks the key {error}.", "Add it, as in Sooner's own council.") from None
-        except ZoneInfoNotFoundError:
-            raise DataError(
-                f"council.toml names no known time zone: {raw['time_zone']!r}.", 'Write one like "Europe/London".'
-            ) from None
+        """Read `folder/council.toml`; raise UsageError where it is missing, DataError with every slip in it."""
+        return cls.read(folder / "council.toml")
+
+    @classmethod
+    def names(cls, raw: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+        """Return the ids that rows of the file can name, the wards of its areas with them."""
+        areas = raw.get("area")
+        wards = {row.get("ward") for row in areas if isinstance(row, dict)} if isinstance(areas, list) else set()
+        return super().names(raw) | {"ward": frozenset(ward for ward in wards if isinstance(ward, str))}
+
+    def copied_to(self, folder: Path) -> Council:
+        """Return the same council as it is in a copy of its folder."""
+        copy = self.model_copy()
+        copy._origin = Origin(folder / self.path.name, self.content, self.sha256)
+        return copy
+
+    @property
+    def folder(self) -> Path:
+        """The council's folder."""
+        return self.path.parent
 
     def serving(self, programme: str) -> Council:
         """Return the council with the teams of one programme alone; raise DataError where it has none."""
@@ -126,7 +175,7 @@ class Council:
                 f"no team of {self.name} has lists of the programme {programme}.",
                 "Name it in `programmes` of a [[team]] in council.toml, or leave that key out of one.",
             )
-        return replace(self, teams=teams)
+        return self.model_copy(update={"teams": teams})
 
     @property
     def programmes(self) -> tuple[str, ...]:
@@ -158,38 +207,3 @@ class Council:
         if len(serving) == 1 and not serving[0].wards:
             return serving[0]
         return self.teams_by_area(day).get(area)
-
-
-def _team(row: Mapping[str, Any]) -> Team:
-    offers = tuple(Offer(o["title"], o["by"], int(o["places"]), o["expected"]) for o in row.get("offer", ()))
-    return Team(
-        row["id"],
-        row["title"],
-        row.get("contact", ""),
-        tuple(row.get("wards", ())),
-        row["start"],
-        row.get("end"),
-        offers,
-        row.get("lead", ""),
-        tuple(row.get("programmes", ())),
-        tuple(_cover(row["id"], one) for one in row.get("cover", ())),
-    )
-
-
-def _cover(team: str, row: Mapping[str, Any]) -> Cover:
-    cover = Cover(row["by"], row["start"], row["end"])
-    if cover.by == team or not cover.start < cover.end:
-        raise DataError(
-            f"council.toml: cover of {team} by {cover.by} from {cover.start} to {cover.end} covers nothing.",
-            "Name another team, and an end after its start.",
-        )
-    return cover
-
-
-def _has_example(value: Any) -> bool:
-    """Whether any row below `value` still carries `example = true`."""
-    if isinstance(value, dict):
-        return value.get("example") is True or any(_has_example(child) for child in value.values())
-    if isinstance(value, list):
-        return any(_has_example(child) for child in value)
-    return False

@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from charter.council.council import Council, read_toml
+from charter.council.council import Council
+from charter.council.reading import Origin, read_toml
 from charter.errors import DataError
 
 __all__ = ["Programme"]
@@ -29,7 +30,9 @@ class Programme:
     @classmethod
     def load(cls, folder: Path) -> Programme:
         """Read both files of the programme in `folder`."""
-        return cls(folder.name, read_toml(folder / "training.toml"), read_toml(folder / "worklist.toml"))
+        return cls(
+            folder.name, read_toml(Origin.of(folder / "training.toml")), read_toml(Origin.of(folder / "worklist.toml"))
+        )
 
     def capacity(self, council: Council, day: date) -> Mapping[str, int]:
         """Return how many referrals each team can take from the list of one as-of date, by team id.

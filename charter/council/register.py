@@ -15,177 +15,325 @@ Read by every room that asks "may this service be used for that purpose?"; only 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from charter.acts import ROLES
-from charter.council.council import read_toml
-from charter.council.entry import one_of, refuse_unknown, require, typed
-from charter.errors import CharterError, DataError
+from charter.council.reading import File, Listed, MarkedRow, OneOf, Text, Words, broken
+from charter.council.record_kinds import RECORD_FIELDS, Record
+from charter.council.shape import toml_text
+from charter.council.slips import choose
+from charter.errors import CharterError
 from charter.purposes import PURPOSES
 
-__all__ = ["RECORD_FIELDS", "Check", "ExtractFile", "Record", "Register", "Signal", "Source"]
+__all__ = [
+    "RECORD_FIELDS",
+    "Check",
+    "ExtractFile",
+    "Record",
+    "Register",
+    "Signal",
+    "Source",
+    "StatedDelivery",
+    "Tolerance",
+]
 
 _CONSENT = "consent"
-_FORMATS = ("canonical", "csv", "parquet")
 _TYPES = ("text", "integer", "decimal", "boolean", "date", "datetime")
 
-RECORD_FIELDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
-    "person": (
-        frozenset({"reference"}),
-        frozenset(
-            {
-                "forename",
-                "surname",
-                "birth_date",
-                "death_date",
-                "sex",
-                "postcode",
-                "uprn",
-                "shared_key",
-                "safe_contact",
-                "known_at",
-            }
+_Days = Annotated[int, Field(ge=0, le=3660)]
+_Age = Annotated[int, Field(ge=0, le=120)]
+_Purposes = Words[Annotated[str, OneOf(PURPOSES)]]
+
+
+class Signal(MarkedRow):
+    """A kind of event that a source records."""
+
+    identity = "name"
+
+    name: Annotated[
+        Text,
+        Field(description="`service.kind`; `kind` alone is read as one of the source.", examples=["housing.notice"]),
+    ]
+    title: Annotated[Text, Field(description="What it is called.", examples=["Notice served on a tenancy"])]
+    details: Annotated[
+        Listed[str],
+        Field(
+            description="The values that its detail can have; none named: any.", examples=[["section_8", "section_21"]]
         ),
+    ] = ()
+    unit: Annotated[str, Field(description="What its amount counts; empty where it has none.", examples=["GBP"])] = ""
+    system_response: Annotated[
+        bool,
+        Field(description="Whether it is what a service did, rather than what happened to somebody.", examples=[True]),
+    ] = False
+    interval: Annotated[bool, Field(description="Whether it lasts, from one day until another.", examples=[True])] = (
+        False
+    )
+
+
+class ExtractFile(MarkedRow):
+    """One file of a delivery: its strict columns, its unique key, and what its rows become."""
+
+    identity = "name"
+
+    name: Annotated[Text, Field(description="The file, as it is sent.", examples=["arrears.csv"])]
+    columns: Annotated[
+        Mapping[str, Annotated[str, OneOf(_TYPES)]],
+        Field(
+            description="Its columns and their types; a column that is missing or not named here refuses the delivery.",
+            examples=[{"arrears_id": "text", "balance": "decimal"}],
+        ),
+    ]
+    key: Annotated[
+        Listed[str], Field(description="The columns that tell its rows apart.", examples=[["arrears_id"]])
+    ] = ()
+    versions: Annotated[
+        Listed[str],
+        Field(
+            description="The columns that tell the versions of one row apart: with the key they are unique.",
+            examples=[["corrected_on"]],
+        ),
+    ] = ()
+    records: Annotated[
+        Listed[Annotated[Record, Field(discriminator="kind")]],
+        Field(validation_alias="record", description="What its rows become."),
+    ] = ()
+    optional: Annotated[bool, Field(description="Whether a delivery may come without it.", examples=[True])] = False
+
+    @model_validator(mode="after")
+    def _keys_are_columns(self) -> Self:
+        for name in ("key", "versions"):
+            for column in getattr(self, name):
+                if column not in self.columns:
+                    raise broken(f"names {column!r}, which is no column", choose(column, self.columns), key=name)
+        return self
+
+
+def _moment(value: Any) -> date:
+    if not isinstance(value, date):
+        raise broken(f"is {toml_text(value)}, not a date or a time", "Write it like 2026-09-28, without quotes.")
+    return value
+
+
+_Moment = Annotated[date, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class StatedDelivery(MarkedRow):
+    """What a delivery that has no `delivery.json` covers; a date means its midnight, a time without zone is UTC."""
+
+    covers_from: Annotated[_Moment, Field(description="From when.", examples=[date(2013, 1, 1)])]
+    covers_to: Annotated[_Moment, Field(description="Until when.", examples=[date(2015, 7, 1)])]
+    received_at: Annotated[_Moment, Field(description="When it came.", examples=[date(2015, 7, 2)])]
+    synthetic: Annotated[bool, Field(description="Whether all of it is made up.", examples=[True])] = False
+
+
+_Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Tolerance(MarkedRow):
+    """Shares of a file's rows that may break each rule before the whole delivery is refused."""
+
+    bad_value: Annotated[_Share, Field(description="Values that are not of their type.", examples=[0.02])] = 0.02
+    known_before_valid: Annotated[_Share, Field(description="Rows known before they happened.", examples=[0.0])] = 0.0
+    duplicate_key: Annotated[_Share, Field(description="Rows with the key of another.", examples=[0.0])] = 0.0
+    unknown_reference: Annotated[
+        _Share, Field(description="Rows about somebody whom no file of the service describes.", examples=[0.2])
+    ] = 0.2
+    vanished_rows: Annotated[
+        _Share, Field(description="Rows of the delivery before that this one lacks.", examples=[0.1])
+    ] = 0.1
+
+    def of(self, rule: str) -> float:
+        """Return the share that may break a rule, by its key."""
+        return float(getattr(self, rule))
+
+
+def _some(basis: str) -> str:
+    if not basis.strip():
+        raise broken("is empty: without a lawful basis nothing may be used", _BASIS, forbidden=True)
+    return basis.strip()
+
+
+_BASIS = "Write `basis = ...` with its conditions, or remove the row."
+_Basis = Annotated[
+    str,
+    AfterValidator(_some),
+    Field(
+        description="The lawful basis; `consent` lets a row count for those alone who gave it.",
+        examples=["public task"],
+        json_schema_extra={"missing": "gives no lawful basis", "remedy": _BASIS},
     ),
-    "address": (frozenset({"reference", "uprn", "start"}), frozenset({"end", "known_at"})),
-    "event": (
-        frozenset({"reference", "signal", "key", "valid_at"}),
-        frozenset({"end_at", "known_at", "amount", "detail"}),
-    ),
-    "protected": (frozenset({"reference", "characteristic", "value"}), frozenset({"known_at"})),
-    "coverage": (frozenset({"reference", "start"}), frozenset({"end", "known_at"})),
-    "permission": (
-        frozenset({"reference", "of_service", "service", "purpose", "choice", "status", "start"}),
-        frozenset({"end", "decided_by", "known_at"}),
-    ),
-    "place": (frozenset({"uprn", "area", "home"}), frozenset({"address", "postcode", "start", "end", "known_at"})),
-}
-"""What a row of a file can become: the fields it must and the fields it may give. `where` is allowed in all."""
+]
+_Conditions = Annotated[
+    Listed[str], Field(description="The conditions of that basis.", examples=[["UK GDPR article 6(1)(e)"]])
+]
+_Gateway = Annotated[
+    str, Field(description="The law that lets it be shared.", examples=["Children Act 2004 section 10"])
+]
 
 
-@dataclass(frozen=True)
-class Signal:
-    """A kind of event: `name` is `service.kind`; `unit` says what `amount` counts ('' where there is none)."""
-
-    name: str
-    title: str
-    details: tuple[str, ...]
-    unit: str
-    system_response: bool
-    interval: bool
+def _format(text: str) -> str:
+    if "%" not in text:
+        raise broken(f"is {text!r}, which is no form of a date", 'Write it like "%d/%m/%Y".')
+    return text
 
 
-@dataclass(frozen=True)
-class Record:
-    """How rows of a file become canonical rows of one kind: a DuckDB SQL expression per field (see RECORD_FIELDS)."""
-
-    kind: str
-    fields: Mapping[str, str]
-    where: str
+_DateForm = Annotated[str, AfterValidator(_format)]
 
 
-@dataclass(frozen=True)
-class ExtractFile:
-    """One file of a delivery: its strict columns (name -> type), its unique key, and what its rows become.
+class Source(MarkedRow):
+    """One delivery of one service: why it may be used, what for, how late it comes and how it is read."""
 
-    `versions` are the columns that tell the versions of one row apart: key and versions together are unique.
-    """
+    identity = "service"
 
-    name: str
-    columns: Mapping[str, str]
-    key: tuple[str, ...]
-    versions: tuple[str, ...]
-    records: tuple[Record, ...]
-    optional: bool
+    service: Annotated[Text, Field(description="The service; its signals are `service.kind`.", examples=["housing"])]
+    title: Annotated[Text, Field(description="What it is called.", examples=["Housing management"])]
+    contact: Annotated[
+        str, Field(description="Who answers for the data.", examples=["housing-data@fernhill.example"])
+    ] = ""
+    format: Annotated[
+        Literal["canonical", "csv", "parquet"], Field(description="What its files are.", examples=["csv"])
+    ] = "csv"
+    folder: Annotated[
+        str,
+        Field(
+            description="Where its deliveries lie, below the extracts; one that begins with a dot, below the council's "
+            "folder. Left out: the service's name.",
+            examples=["housing"],
+        ),
+    ] = ""
+    dates: Annotated[
+        _DateForm, Field(description="How its CSV files write a day of the council's.", examples=["%d/%m/%Y"])
+    ] = "%Y-%m-%d"
+    datetimes: Annotated[
+        _DateForm, Field(description="How its CSV files write a time, in UTC.", examples=["%Y-%m-%dT%H:%M:%SZ"])
+    ] = "%Y-%m-%dT%H:%M:%SZ"
+    basis: _Basis
+    conditions: _Conditions = ()
+    gateway: _Gateway = ""
+    purposes: Annotated[_Purposes, Field(description="What it may be used for.", examples=[["link", "train"]])]
+    arrival_lag_days: Annotated[_Days, Field(description="How late a row usually comes.", examples=[7])] = 0
+    promised_lag_days: Annotated[
+        _Days, Field(description="How late it may come at most; later, the feed is stale.", examples=[35])
+    ] = 0
+    retention_years: Annotated[
+        int, Field(ge=0, le=150, description="For how many years its rows are kept.", examples=[7])
+    ]
+    confidential_from_household: Annotated[
+        bool,
+        Field(description="Whether others in the household may not hear that it knows somebody.", examples=[True]),
+    ] = False
+    own_voice_age: Annotated[
+        _Age, Field(description="From which age somebody speaks for themselves.", examples=[16])
+    ] = 16
+    one_reference_each: Annotated[
+        bool,
+        Field(description="Whether no two of its references are one person, so that twins stay two.", examples=[True]),
+    ] = False
+    youngest_age: Annotated[
+        _Age,
+        Field(description="Nobody is younger when it last says that they live somewhere (tenants).", examples=[16]),
+    ] = 0
+    intrusiveness: Annotated[
+        int, Field(ge=1, le=5, description="How much it intrudes, from 1 (least) to 5.", examples=[2])
+    ] = 3
+    display: Annotated[
+        bool, Field(description="Whether a worker is told at all that it knows the household.", examples=[True])
+    ] = True
+    details_to: Annotated[
+        Words[Annotated[str, OneOf(tuple(ROLES))]],
+        Field(
+            description="The roles that are shown each record's kind and day; others see only that there was something "
+            "in a month.",
+            examples=[["front_door", "team_manager"]],
+        ),
+    ] = frozenset()
+    delivery: Annotated[
+        StatedDelivery | None, Field(description="What a delivery covers that has no `delivery.json`.")
+    ] = None
+    tolerance: Annotated[Tolerance, Field(description="How many bad rows a delivery may have.")] = Tolerance()
+    signals: Annotated[
+        Listed[Signal], Field(validation_alias="signal", description="The kinds of event that it records.")
+    ] = ()
+    files: Annotated[Listed[ExtractFile], Field(validation_alias="file", description="Its files.")] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _full(cls, raw: Any) -> Any:
+        """Name the signals in full and the folder, of whatever can be read."""
+        service = raw.get("service") if isinstance(raw, dict) else None
+        if not isinstance(service, str):
+            return raw
+        rows = raw.get("signal")
+        signals = [_in_full(row, service) for row in rows] if isinstance(rows, list) else rows
+        return {"folder": service, **raw} | ({"signal": signals} if rows is not None else {})
 
-@dataclass(frozen=True)
-class Source:
-    """One delivery of one service; days and years are whole numbers, `intrusiveness` is 1 (least) to 5.
-
-    `one_reference_each`: no two references of the service are the same person, so that twins stay two.
-    `details_to`: the roles that are shown each record's kind and day; others, only that there was something in a month.
-    `youngest_age`: nobody is younger when the service last says they live somewhere (tenants, the liable).
-    `dates` and `datetimes` are the strptime formats of its CSV files; datetimes are UTC, dates the council's days.
-    """
-
-    service: str
-    title: str
-    contact: str
-    format: str
-    folder: str
-    basis: str
-    conditions: tuple[str, ...]
-    gateway: str
-    purposes: frozenset[str]
-    arrival_lag_days: int
-    promised_lag_days: int
-    retention_years: int
-    confidential_from_household: bool
-    own_voice_age: int
-    one_reference_each: bool
-    youngest_age: int
-    intrusiveness: int
-    display: bool
-    details_to: frozenset[str]
-    example: bool
-    signals: tuple[Signal, ...]
-    files: tuple[ExtractFile, ...]
-    dates: str
-    datetimes: str
-    delivery: Mapping[str, Any]
-    tolerance: Mapping[str, float]
+    @model_validator(mode="after")
+    def _own_signals(self) -> Self:
+        for signal in self.signals:
+            if signal.name.split(".", 1)[0] != self.service:
+                raise broken(f"has the signal {signal.name!r}, which is not of this service", "Name it `service.kind`.")
+        return self
 
     @property
     def bears_people(self) -> bool:
         """Whether it records people at all: a gazetteer does not."""
-        return bool(self.signals) or any(r.kind != "place" for f in self.files for r in f.records)
+        return bool(self.signals) or any(record.kind != "place" for file in self.files for record in file.records)
 
 
-@dataclass(frozen=True)
-class Check:
+def _in_full(row: Any, service: str) -> Any:
+    name = row.get("name") if isinstance(row, dict) else None
+    return {**row, "name": f"{service}.{name}"} if isinstance(name, str) and name and "." not in name else row
+
+
+class Check(MarkedRow):
     """A question that other services may ask under a purpose of its own: which of them, and why they may."""
 
-    purpose: str
-    title: str
-    asked_by: tuple[str, ...]
-    basis: str
-    conditions: tuple[str, ...]
-    gateway: str
-    example: bool
+    identity = "purpose"
+
+    purpose: Annotated[
+        str, OneOf(PURPOSES), Field(description="The purpose that it is asked for.", examples=["residence_check"])
+    ]
+    title: Annotated[Text, Field(description="The question.", examples=["Is this person resident at this address?"])]
+    asked_by: Annotated[
+        Listed[str], Field(description="The services that may ask.", examples=[["parking", "libraries"]])
+    ]
+    basis: _Basis
+    conditions: _Conditions = ()
+    gateway: _Gateway = ""
 
 
-@dataclass(frozen=True)
-class Register:
+def _each_signal_once(sources: Sequence[Source]) -> Sequence[Source]:
+    names = [signal.name for source in sources for signal in source.signals]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise broken(f"names the signal {twice!r} twice", "Keep one of the two rows.")
+    return sources
+
+
+class Register(File):
     """The register as read; `sha256` is that of the file."""
 
-    sources: tuple[Source, ...]
-    sha256: str
-    checks: tuple[Check, ...] = ()
+    heading = "The data-sharing register"
+    signed_by = "Nobody signs it here: whoever answers for a source agrees its row, and every matrix names its sha256."
+
+    sources: Annotated[
+        Listed[Source],
+        AfterValidator(_each_signal_once),
+        Field(validation_alias="source", min_length=1, description="One row for each delivery of a service."),
+    ]
+    checks: Annotated[Listed[Check], Field(validation_alias="check", description="What other services may ask.")] = ()
 
     @classmethod
     def load(cls, path: Path) -> Register:
-        """Read `register.toml`; raise UsageError, DataError (a row that breaks its form) or CharterError (no basis)."""
-        raw = read_toml(path)
-        unknown = set(raw) - {"source", "check", "example"}
-        if unknown:
-            raise DataError(
-                f"{path.name} has an unknown key {sorted(unknown)[0]!r}.",
-                "A register holds [[source]] and [[check]] rows only.",
-            )
-        sources = tuple(_source(row) for row in raw.get("source", ()))
-        if not sources:
-            raise DataError(f"{path.name} names no source.", "Add a [[source]] row for each delivery.")
-        _refuse_twice("source", (source.service for source in sources))
-        _refuse_twice("signal", (signal.name for source in sources for signal in source.signals))
-        checks = tuple(_check(row) for row in raw.get("check", ()))
-        _refuse_twice("check", (check.purpose for check in checks))
-        return cls(sources, hashlib.sha256(path.read_bytes()).hexdigest(), checks)
+        """Read `register.toml`; raise DataError for its slips, CharterError where a basis is missing."""
+        return cls.read(path)
 
     @cached_property
     def _by_service(self) -> Mapping[str, Source]:
@@ -234,203 +382,3 @@ class Register:
     def consent_based(self, service: str) -> bool:
         """Whether `service` may be used for a person only with that person's consent."""
         return service in self._by_service and self._by_service[service].basis == _CONSENT
-
-    @property
-    def examples(self) -> tuple[str, ...]:
-        """The services whose row is still the shipped example: real data is refused while there is one."""
-        marked = [source.service for source in self.sources if source.example]
-        return (*marked, *(check.purpose for check in self.checks if check.example))
-
-
-def _refuse_twice(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"register.toml names the {what} {name!r} twice.", "Keep one of the two rows.")
-        seen.add(name)
-
-
-_SOURCE_KEYS = frozenset(
-    {
-        "service",
-        "title",
-        "contact",
-        "format",
-        "folder",
-        "basis",
-        "conditions",
-        "gateway",
-        "purposes",
-        "arrival_lag_days",
-        "promised_lag_days",
-        "retention_years",
-        "confidential_from_household",
-        "own_voice_age",
-        "one_reference_each",
-        "youngest_age",
-        "intrusiveness",
-        "display",
-        "details_to",
-        "example",
-        "signal",
-        "file",
-        "dates",
-        "datetimes",
-        "delivery",
-        "tolerance",
-    }
-)
-
-
-def _source(row: Mapping[str, Any]) -> Source:
-    service = require(row, "service", "a [[source]]", str)
-    where = f"source {service!r}"
-    refuse_unknown(row, _SOURCE_KEYS, where)
-    basis = row.get("basis", "")
-    if not isinstance(basis, str) or not basis.strip():
-        raise CharterError(
-            f"the register gives no lawful basis for {service!r}.",
-            "Write `basis = ...` with its conditions in register.toml, or remove the source.",
-        )
-    purposes = frozenset(require(row, "purposes", where, list))
-    if purposes - set(PURPOSES):
-        raise DataError(
-            f"register.toml: {where} has an unknown purpose {sorted(purposes - set(PURPOSES))[0]!r}.",
-            f"Choose from: {', '.join(PURPOSES)}.",
-        )
-    intrusiveness = typed(row.get("intrusiveness", 3), "intrusiveness", where, int)
-    if not 1 <= intrusiveness <= 5:
-        raise DataError(f"register.toml: intrusiveness of {where} is not 1 to 5.", "1 is the least intrusive.")
-    return Source(
-        service=service,
-        title=require(row, "title", where, str),
-        contact=row.get("contact", ""),
-        format=one_of(row.get("format", "csv"), _FORMATS, "format", where),
-        folder=row.get("folder", service),
-        basis=basis.strip(),
-        conditions=tuple(row.get("conditions", ())),
-        gateway=row.get("gateway", ""),
-        purposes=purposes,
-        arrival_lag_days=typed(row.get("arrival_lag_days", 0), "arrival_lag_days", where, int),
-        promised_lag_days=typed(row.get("promised_lag_days", 0), "promised_lag_days", where, int),
-        retention_years=require(row, "retention_years", where, int),
-        confidential_from_household=typed(
-            row.get("confidential_from_household", False), "confidential_from_household", where, bool
-        ),
-        own_voice_age=typed(row.get("own_voice_age", 16), "own_voice_age", where, int),
-        youngest_age=typed(row.get("youngest_age", 0), "youngest_age", where, int),
-        one_reference_each=typed(row.get("one_reference_each", False), "one_reference_each", where, bool),
-        intrusiveness=intrusiveness,
-        display=typed(row.get("display", True), "display", where, bool),
-        details_to=_roles(row.get("details_to", []), where),
-        example=typed(row.get("example", False), "example", where, bool),
-        signals=tuple(_signal(signal, service) for signal in row.get("signal", ())),
-        files=tuple(_file(file, where) for file in row.get("file", ())),
-        dates=typed(row.get("dates", "%Y-%m-%d"), "dates", where, str),
-        datetimes=typed(row.get("datetimes", "%Y-%m-%dT%H:%M:%SZ"), "datetimes", where, str),
-        delivery=typed(row.get("delivery", {}), "delivery", where, dict),
-        tolerance=_tolerance(row.get("tolerance", {}), where),
-    )
-
-
-def _roles(names: Sequence[str], where: str) -> frozenset[str]:
-    unknown = sorted(set(names) - set(ROLES))
-    if unknown:
-        raise DataError(
-            f"register.toml: details_to of {where} names no role: {unknown[0]!r}.", f"Choose from: {', '.join(ROLES)}."
-        )
-    return frozenset(names)
-
-
-def _check(row: Mapping[str, Any]) -> Check:
-    purpose = require(row, "purpose", "a [[check]]", str)
-    where = f"check {purpose!r}"
-    refuse_unknown(row, Check.__dataclass_fields__, where)
-    one_of(purpose, PURPOSES, "purpose", where)
-    basis = row.get("basis", "")
-    if not isinstance(basis, str) or not basis.strip():
-        raise CharterError(
-            f"the register gives no lawful basis for the {where}.", "Write `basis = ...`, or remove the check."
-        )
-    return Check(
-        purpose,
-        require(row, "title", where, str),
-        tuple(require(row, "asked_by", where, list)),
-        basis.strip(),
-        tuple(row.get("conditions", ())),
-        row.get("gateway", ""),
-        typed(row.get("example", False), "example", where, bool),
-    )
-
-
-_TOLERANCE = {
-    "bad_value": 0.02,
-    "known_before_valid": 0.0,
-    "duplicate_key": 0.0,
-    "unknown_reference": 0.2,
-    "vanished_rows": 0.1,
-}
-
-
-def _tolerance(row: Mapping[str, Any], where: str) -> Mapping[str, float]:
-    """Shares of a file's rows (0 to 1) that may break each rule before the whole delivery is refused."""
-    refuse_unknown(row, _TOLERANCE, f"tolerance of {where}")
-    shares = {name: float(row.get(name, share)) for name, share in _TOLERANCE.items()}
-    for name, share in shares.items():
-        if not 0 <= share < 1:
-            raise DataError(
-                f"register.toml: tolerance {name!r} of {where} is not a share from 0 to below 1.", "0.02 is 2 %."
-            )
-    return shares
-
-
-def _signal(row: Mapping[str, Any], service: str) -> Signal:
-    name = require(row, "name", f"a signal of {service!r}", str)
-    full = name if "." in name else f"{service}.{name}"
-    if full.split(".", 1)[0] != service:
-        raise DataError(f"register.toml: the signal {full!r} is not of {service!r}.", "Name it `service.kind`.")
-    refuse_unknown(
-        row, ("name", "title", "details", "unit", "system_response", "interval", "example"), f"signal {full!r}"
-    )
-    return Signal(
-        name=full,
-        title=require(row, "title", f"signal {full!r}", str),
-        details=tuple(row.get("details", ())),
-        unit=row.get("unit", ""),
-        system_response=typed(row.get("system_response", False), "system_response", f"signal {full!r}", bool),
-        interval=typed(row.get("interval", False), "interval", f"signal {full!r}", bool),
-    )
-
-
-def _file(row: Mapping[str, Any], where: str) -> ExtractFile:
-    name = require(row, "name", f"a file of {where}", str)
-    here = f"file {name!r} of {where}"
-    refuse_unknown(row, ("name", "columns", "key", "versions", "record", "optional", "example"), here)
-    columns = require(row, "columns", here, dict)
-    for column, kind in columns.items():
-        one_of(kind, _TYPES, f"the type of column {column!r}", here)
-    key, versions = tuple(row.get("key", ())), tuple(row.get("versions", ()))
-    for column in (*key, *versions):
-        if column not in columns:
-            raise DataError(
-                f"register.toml: the key {column!r} of {here} is not one of its columns.", "Name one of `columns`."
-            )
-    return ExtractFile(
-        name,
-        dict(columns),
-        key,
-        versions,
-        tuple(_record(record, here) for record in row.get("record", ())),
-        typed(row.get("optional", False), "optional", here, bool),
-    )
-
-
-def _record(row: Mapping[str, Any], where: str) -> Record:
-    kind = one_of(row.get("kind"), tuple(RECORD_FIELDS), "the kind of a record", where)
-    required, optional = RECORD_FIELDS[kind]
-    here = f"a {kind} record of {where}"
-    refuse_unknown(row, required | optional | {"kind", "where", "example"}, here)
-    for field in sorted(required):
-        require(row, field, here, str)
-    fields = {field: typed(value, field, here, str) for field, value in row.items() if field in required | optional}
-    return Record(kind, fields, typed(row.get("where", "true"), "where", here, str))

@@ -6,54 +6,47 @@ lets no real data be used for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Annotated
 
-from charter.council.reading import Table
-from charter.errors import CharterError, SignOffError
+from pydantic import Field
 
-__all__ = ["Assessment", "read_assessment", "require_assessments"]
+from charter.council.reading import MarkedRow, OneOf, Text, Words
+from charter.errors import SignOffError
+from charter.purposes import PURPOSES
+
+__all__ = ["Assessment", "require_assessments"]
 
 _STATES = ("not begun", "begun", "signed")
 
 
-@dataclass(frozen=True)
-class Assessment:
-    """An assessment that must have come as far as `needed` (begun or signed) before data is used for `before`.
+class Assessment(MarkedRow):
+    """An assessment that must have come as far as `needed` before data is used for the purposes in `before`."""
 
-    `reference` is the minute or document that shows its state; without one it does not count.
-    """
+    identity = "id"
 
-    id: str
-    title: str
-    state: str
-    needed: str
-    before: frozenset[str]
-    reference: str
+    id: Annotated[Text, Field(description="Its id.", examples=["equality_impact"])]
+    title: Annotated[
+        Text, Field(description="What it is called in a sentence.", examples=["the equality impact assessment"])
+    ]
+    state: Annotated[str, OneOf(_STATES), Field(description="How far it has come.", examples=["begun"])]
+    needed: Annotated[str, OneOf(_STATES[1:]), Field(description="How far it must have come.", examples=["signed"])]
+    before: Annotated[
+        Words[Annotated[str, OneOf(PURPOSES)]],
+        Field(description="Before data is used for which purposes.", examples=[["link", "train", "shadow"]]),
+    ]
+    reference: Annotated[
+        str,
+        Field(
+            description="The minute or document that shows its state; without one it does not count.",
+            examples=["Board minute 2026-03"],
+        ),
+    ] = ""
 
     @property
     def enough(self) -> bool:
         """Whether it has come far enough, with a reference that somebody can look up."""
         return bool(self.reference.strip()) and _STATES.index(self.state) >= _STATES.index(self.needed)
-
-
-def read_assessment(row: Table, purposes: Collection[str]) -> Assessment:
-    """Read one [[assessment]]; raise CharterError for a state or purpose that does not exist."""
-    one = Assessment(
-        id=row.take("id", str),
-        title=row.take("title", str),
-        state=row.one_of("state", _STATES),
-        needed=row.one_of("needed", _STATES[1:]),
-        before=frozenset(row.words("before")),
-        reference=row.take("reference", str, default=""),
-    )
-    row.done()
-    if not one.before <= set(purposes):
-        raise CharterError(
-            f"charter.toml: the assessment {one.id} comes before a purpose that does not exist.",
-            f"Choose from: {', '.join(purposes)}.",
-        )
-    return one
 
 
 def require_assessments(assessments: Iterable[Assessment], purpose: str, *, synthetic: bool) -> None:

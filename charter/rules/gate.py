@@ -87,7 +87,7 @@ def decide(
     """Return the decision document (contract `decision`) on a findings document (contract `findings`).
 
     `today` decides which waivers still hold and when enough data is due; `earlier` are decisions on earlier runs of
-    the programme; `red_lines` the residents' cases with the answers they got (`scenarios.answered`). Deny by default:
+    the programme; `red_lines` the residents' cases with the answers they got (`answer_scenarios`). Deny by default:
     findings made under another charter, a gate without a finding, a case that came out otherwise than the panel
     expects, and fewer cases than the charter asks for, all block; so do findings of fewer weeks in shadow than the
     charter asks for, and a drift of who is selected.

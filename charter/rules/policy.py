@@ -18,112 +18,256 @@ CharterError (exit 12): a policy that is not understood allows nothing.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from charter.council.council import read_toml
-from charter.council.reading import Table
+from pydantic import AfterValidator, Field, Strict
+
+from charter.council.reading import File, Listed, MarkedRow, OneOf, Text, Words, broken, row_ids
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
-from charter.rules.assessments import Assessment, read_assessment
-from charter.rules.going_live import Live, read_live
-from charter.rules.questions import Gate, read_gate
-from charter.rules.waivers import Caveat, Waiver, read_caveat, read_waiver
+from charter.rules.assessments import Assessment
+from charter.rules.going_live import Live
+from charter.rules.questions import Gate, pairs
+from charter.rules.waivers import Caveat, Waiver
 from charter.vault.signature import public_key
 
-__all__ = [
-    "Characteristic",
-    "Policy",
-    "Principle",
-    "Prohibited",
-    "Role",
-]
+__all__ = ["Allow", "Audit", "Characteristic", "Exploration", "Policy", "Principle", "Prohibited", "Role"]
 
 
-@dataclass(frozen=True)
-class Principle:
+class Principle(MarkedRow):
     """One promise to residents, in words, with the id that uses of data are mapped to."""
 
-    id: str
-    title: str
-    means: str
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id; scenarios.toml names it.", examples=["trust"])]
+    title: Annotated[Text, Field(description="The promise.", examples=["Build trust through transparency"])]
+    means: Annotated[
+        Text, Field(description="What it comes to.", examples=["We say what data we use, why, and what came of it."])
+    ]
 
 
-@dataclass(frozen=True)
-class Prohibited:
+def _full_name(signal: str) -> str:
+    if len(signal.split(".")) != 2 or not all(signal.split(".")):
+        raise broken(
+            f"lists {signal!r}, which is not of the form service.kind",
+            "Name each signal in full: there are no wildcards.",
+        )
+    return signal
+
+
+class Allow(MarkedRow):
+    """Signals that may be used, and the purposes they may be used for; what no row lists is not allowed."""
+
+    purposes: Annotated[
+        Words[Annotated[str, OneOf(PURPOSES)]],
+        Field(description="What the signals may be used for.", examples=[["train", "rank", "display"]]),
+    ]
+    signals: Annotated[
+        Words[Annotated[str, AfterValidator(_full_name)]],
+        Field(description="Each signal in full, `service.kind`.", examples=[["housing.arrears_stage"]]),
+    ]
+
+
+class Prohibited(MarkedRow):
     """Something that is never an input: the words that betray it in a name, and why."""
 
-    id: str
-    title: str
-    words: tuple[str, ...]
-    why: str
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id.", examples=["race"])]
+    title: Annotated[Text, Field(description="What it is called.", examples=["Race and ethnicity"])]
+    words: Annotated[
+        Listed[Text],
+        Field(
+            min_length=1,
+            description="What betrays it in the name of a signal or column, word by word.",
+            examples=[["ethnicity", "country_of_birth"]],
+        ),
+    ]
+    why: Annotated[
+        Text,
+        Field(
+            description="Why it is never an input.",
+            examples=["A protected characteristic measures an effect; it never causes one."],
+        ),
+    ]
 
 
-@dataclass(frozen=True)
-class Characteristic:
+class Characteristic(MarkedRow):
     """A protected characteristic that every audit measures."""
 
-    id: str
-    title: str
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id, as records of people name it.", examples=["ethnicity"])]
+    title: Annotated[Text, Field(description="What it is called.", examples=["Ethnic group"])]
 
 
-@dataclass(frozen=True)
-class Role:
-    """A role that accepts the charter or a decision, how long that lasts, and whether it alone may suspend.
-
-    `public_key` is the Ed25519 key it signs with (`charter.vault.signature`); without one it can sign for demos alone.
-    """
-
-    id: str
-    title: str
-    signs: frozenset[str]
-    months: int
-    may_suspend: bool
-    public_key: str = ""
+def _youngest_and_oldest(ages: Sequence[int]) -> Sequence[int]:
+    if not 0 <= ages[0] <= ages[1]:
+        raise broken(f"is {list(ages)}, not a youngest and an oldest age", "Write ages = [0, 17].")
+    return ages
 
 
-@dataclass(frozen=True)
-class Policy:
+_Ages = Annotated[tuple[int, int], Strict(False), AfterValidator(_youngest_and_oldest)]
+
+
+class Audit(MarkedRow):
+    """What every audit measures: of whom, by which characteristics, and against which independent sign of need."""
+
+    ages: Annotated[
+        _Ages, Field(description="The people who are counted: the youngest and the oldest age.", examples=[[0, 17]])
+    ]
+    programme_ages: Annotated[
+        Mapping[str, _Ages],
+        Field(
+            description="Other ages for a programme that is not about children.",
+            examples=[{"homelessness": [16, 120]}],
+        ),
+    ] = {}
+    not_recorded: Annotated[
+        Text, Field(description="What a value that nobody recorded is called.", examples=["not recorded"])
+    ]
+    independent_outcome: Annotated[
+        str | None,
+        AfterValidator(lambda signal: signal if signal is None else _full_name(signal)),
+        Field(
+            description="A signal that others record, so that a group whose needs we record less can be found out.",
+            examples=["hospital.emergency_admission"],
+        ),
+    ] = None
+    characteristics: Annotated[
+        Listed[Characteristic],
+        Field(validation_alias="characteristic", description="Whose groups are compared."),
+    ] = ()
+
+
+class Exploration(MarkedRow):
+    """A lottery of places just below a list's line, for a desk review; without this table there is none."""
+
+    largest_share: Annotated[
+        float,
+        Field(ge=0, le=0.25, description="The largest share of a list's places drawn by lot.", examples=[0.1]),
+    ]
+
+
+def _ed25519(key: str) -> str:
+    if key:
+        try:
+            public_key(key)
+        except CharterError as error:
+            raise broken("is no Ed25519 public key", error.next_step) from None
+    return key
+
+
+class Role(MarkedRow):
+    """A role that accepts the charter or a decision, how long that lasts, and whether it alone may suspend."""
+
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id, in sign-offs and commands.", examples=["chief_data_officer"])]
+    title: Annotated[Text, Field(description="What it is called on pages.", examples=["Chief data officer"])]
+    signs: Annotated[
+        Words[Annotated[str, OneOf(("charter", "decision"))]],
+        Field(description="What it must sign before anything goes on.", examples=[["charter", "decision"]]),
+    ]
+    months: Annotated[
+        int, Field(ge=1, le=120, description="For how many months a sign-off of it holds.", examples=[12])
+    ]
+    may_suspend: Annotated[
+        bool, Field(description="Whether it may suspend everything, alone and at once.", examples=[True])
+    ] = False
+    public_key: Annotated[
+        str,
+        AfterValidator(_ed25519),
+        Field(
+            description="The Ed25519 key that it signs with; without one it signs for demos alone.",
+            examples=["MCowBQYDK2VwAyEAUvClNKPnnRRGr1ER3DgusOkASnIDR2RrlzdXyZ2U1dQ="],
+        ),
+    ] = ""
+
+
+def _signs_everything(roles: Sequence[Role]) -> Sequence[Role]:
+    for what in ("charter", "decision"):
+        if not any(what in role.signs for role in roles):
+            raise broken(f"names no role that signs a {what}", f'Add signs = ["{what}"] to a [[role]].')
+    return roles
+
+
+class Policy(File):
     """The charter as read; `sha256` is of the file's bytes, so an edit of any kind is another charter."""
 
-    sha256: str
-    version: str
-    title: str
-    review_by: date
-    example: bool
-    principles: tuple[Principle, ...]
-    purposes: frozenset[str]
-    allowed: Mapping[str, frozenset[str]]
-    prohibited_inputs: tuple[Prohibited, ...]
-    age_as_composition: bool
-    characteristics: tuple[str, ...]
-    characteristic_titles: Mapping[str, str]
-    audited_ages: tuple[int, int]
-    ages_by_programme: Mapping[str, tuple[int, int]]
-    not_recorded: str
-    independent_outcome: str | None
-    gates: tuple[Gate, ...]
-    roles: tuple[Role, ...]
-    waivers: tuple[Waiver, ...]
-    caveats: tuple[Caveat, ...] = ()
-    scenarios_at_least: int = 0
-    live: Live = field(default_factory=Live)
-    assessments: tuple[Assessment, ...] = ()
-    largest_lot: float = 0.0
-    """The largest share of a list's places that may be drawn by lot for a desk review; 0: exploration is off."""
+    heading = "The board's policy"
+    refusal = CharterError
+    signed_by = "Every role whose `signs` names the charter: a change of one letter is another charter."
+
+    title: Annotated[
+        Text,
+        Field(description="What it is called.", examples=["Data charter of the Borough of Fernhill"]),
+    ]
+    version: Annotated[Text, Field(description="Which version it is.", examples=["2026-1"])]
+    review_by: Annotated[
+        date,
+        Field(
+            description="The day of the board's next review; after it nothing is allowed.", examples=[date(2027, 9, 30)]
+        ),
+    ]
+    age_as_composition: Annotated[
+        bool,
+        Field(description='Whether ages may describe who lives together ("a child under five").', examples=[True]),
+    ]
+    scenarios_at_least: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="How many of the residents' cases (scenarios.toml) there must be, all as the panel expects.",
+            examples=[15],
+        ),
+    ] = 0
+    principles: Annotated[
+        Listed[Principle], Field(validation_alias="principle", min_length=1, description="What the council promised.")
+    ]
+    allow: Annotated[Listed[Allow], Field(description="Which signals may be used for what.")] = ()
+    prohibited_inputs: Annotated[
+        Listed[Prohibited], Field(validation_alias="prohibited", description="What is never an input.")
+    ] = ()
+    audit: Annotated[Audit, Field(description="What every audit measures.")]
+    gates: Annotated[
+        Listed[Gate],
+        Field(validation_alias="gate", min_length=1, description="The questions that let a model go on, or not."),
+    ]
+    waivers: Annotated[
+        Listed[Waiver], Field(validation_alias="waiver", description="Verdicts that the board accepts for now.")
+    ] = ()
+    caveats: Annotated[
+        Listed[Caveat],
+        Field(
+            validation_alias="caveat", description="Answers that say nothing of a group: the board decides each time."
+        ),
+    ] = ()
+    roles: Annotated[
+        Listed[Role],
+        AfterValidator(_signs_everything),
+        Field(validation_alias="role", min_length=1, description="Who signs, for how long, and who may suspend."),
+    ]
+    live: Annotated[Live, Field(description="How a promoted model goes live.")] = Live()
+    assessments: Annotated[
+        Listed[Assessment],
+        Field(
+            validation_alias="assessment", description="What must have been begun or signed before real data is used."
+        ),
+    ] = ()
+    exploration: Annotated[Exploration | None, Field(description="Whether places may be drawn by lot.")] = None
 
     @classmethod
     def load(cls, path: Path, today: date | None = None) -> Policy:
         """Read the charter at `path`.
 
-        Raises CharterError for an unknown or missing key, an unknown word, or a review date before `today`
-        (the current date in UTC where none is given).
+        Raises CharterError with every slip in it, or for a review date before `today` (the current date in UTC where
+        none is given).
         """
-        policy = _read(read_toml(path), hashlib.sha256(path.read_bytes()).hexdigest())
+        policy = cls.read(path)
         day = today or datetime.now(UTC).date()
         if policy.review_by < day:
             raise CharterError(
@@ -132,22 +276,75 @@ class Policy:
             )
         return policy
 
+    @classmethod
+    def names(cls, raw: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+        """Return the ids that rows of the charter can name, with the characteristics and their pairs."""
+        audit = raw.get("audit")
+        found = tuple(row_ids(audit.get("characteristic") if isinstance(audit, dict) else (), Characteristic))
+        return super().names(raw) | {"characteristic": frozenset([*found, *pairs(found)])}
+
+    @property
+    def allowed(self) -> Mapping[str, frozenset[str]]:
+        """The signals that may be used, by purpose; what is not listed is not allowed."""
+        purposes = dict.fromkeys(purpose for row in self.allow for purpose in row.purposes)
+        return {
+            purpose: frozenset(signal for row in self.allow if purpose in row.purposes for signal in row.signals)
+            for purpose in purposes
+        }
+
+    @property
+    def purposes(self) -> frozenset[str]:
+        """The purposes that anything is allowed for."""
+        return frozenset(purpose for row in self.allow for purpose in row.purposes)
+
+    @property
+    def characteristics(self) -> tuple[str, ...]:
+        """The ids of the protected characteristics that every audit measures."""
+        return tuple(one.id for one in self.audit.characteristics)
+
+    @property
+    def characteristic_titles(self) -> Mapping[str, str]:
+        """What each of them is called, by id."""
+        return {one.id: one.title for one in self.audit.characteristics}
+
+    @property
+    def audited_ages(self) -> tuple[int, int]:
+        """The ages of the people whom an audit counts, both inclusive, where the programme names no others."""
+        return self.audit.ages
+
+    @property
+    def not_recorded(self) -> str:
+        """What a value that nobody recorded is called."""
+        return self.audit.not_recorded
+
+    @property
+    def independent_outcome(self) -> str | None:
+        """The signal that others record, or None."""
+        return self.audit.independent_outcome
+
+    @property
+    def largest_lot(self) -> float:
+        """The largest share of a list's places that may be drawn by lot for a desk review; 0: exploration is off."""
+        return self.exploration.largest_share if self.exploration is not None else 0.0
+
     def allows(self, signal: str, purpose: str) -> bool:
         """Whether the charter's list names `signal` (`service.kind`) for `purpose`, and nothing prohibits it."""
-        return signal in self.allowed.get(purpose, frozenset()) and self.prohibits(signal) is None
+        listed = any(purpose in row.purposes and signal in row.signals for row in self.allow)
+        return listed and self.prohibits(signal) is None
 
     def of(self, programme: str) -> Policy:
         """Return the policy without the waivers and caveats that name another programme."""
         mine = ("", programme)
-        return replace(
-            self,
-            waivers=tuple(one for one in self.waivers if one.programme in mine),
-            caveats=tuple(one for one in self.caveats if one.programme in mine),
+        return self.model_copy(
+            update={
+                "waivers": tuple(waiver for waiver in self.waivers if waiver.programme in mine),
+                "caveats": tuple(caveat for caveat in self.caveats if caveat.programme in mine),
+            }
         )
 
     def ages_of(self, programme: str) -> tuple[int, int]:
         """Return the ages of the people whom a programme's audit counts, both inclusive."""
-        return self.ages_by_programme.get(programme, self.audited_ages)
+        return self.audit.programme_ages.get(programme, self.audited_ages)
 
     @property
     def prohibited(self) -> tuple[str, ...]:
@@ -182,150 +379,3 @@ class Policy:
     def signers(self, what: str) -> tuple[Role, ...]:
         """Return the roles that must sign `what`: "charter" or "decision"."""
         return tuple(role for role in self.roles if what in role.signs)
-
-
-def _read(raw: dict[str, Any], sha256: str) -> Policy:
-    top = Table("the top level", raw)
-    example = bool(raw.get("example", False))
-    audit = top.table("audit")
-    characteristics = tuple(_characteristic(row) for row in audit.tables("characteristic"))
-    ids = tuple(one.id for one in characteristics)
-    roles = tuple(_role(row) for row in top.tables("role"))
-    gates = tuple(read_gate(row, ids) for row in top.tables("gate"))
-    allowed: dict[str, set[str]] = {}
-    for row in top.tables("allow"):
-        _allow(row, allowed)
-    policy = Policy(
-        sha256=sha256,
-        version=top.take("version", str),
-        title=top.take("title", str),
-        review_by=top.take("review_by", date),
-        example=example,
-        principles=tuple(_principle(row) for row in top.tables("principle")),
-        purposes=frozenset(allowed),
-        allowed={purpose: frozenset(signals) for purpose, signals in allowed.items()},
-        prohibited_inputs=tuple(_prohibited(row) for row in top.tables("prohibited")),
-        age_as_composition=top.take("age_as_composition", bool),
-        characteristics=ids,
-        characteristic_titles={one.id: one.title for one in characteristics},
-        audited_ages=_ages(audit.take("ages", list)),
-        ages_by_programme=_ages_by_programme(audit),
-        not_recorded=audit.take("not_recorded", str),
-        independent_outcome=audit.take("independent_outcome", str, default=None),
-        gates=gates,
-        roles=roles,
-        waivers=tuple(
-            read_waiver(row, [gate.id for gate in gates], [role.id for role in roles]) for row in top.tables("waiver")
-        ),
-        caveats=tuple(read_caveat(row, [gate.id for gate in gates]) for row in top.tables("caveat")),
-        scenarios_at_least=top.take("scenarios_at_least", int, default=0),
-        live=read_live(top.table("live")) if "live" in top.left else Live(),
-        assessments=tuple(read_assessment(row, PURPOSES) for row in top.tables("assessment")),
-        largest_lot=_exploration(top.table("exploration")) if "exploration" in top.left else 0.0,
-    )
-    audit.done()
-    top.done()
-    _whole(policy)
-    return policy
-
-
-def _whole(policy: Policy) -> None:
-    """Refuse a charter that could never stop anything, or that names one thing twice."""
-    for name, found in (
-        ("gate", [gate.id for gate in policy.gates]),
-        ("role", [role.id for role in policy.roles]),
-        ("principle", [one.id for one in policy.principles]),
-    ):
-        if not found:
-            raise CharterError(f"charter.toml has no [[{name}]].", "Add at least one, as in Sooner's own charter.toml.")
-        if len(set(found)) != len(found):
-            raise CharterError(f"charter.toml names a {name} twice.", "Give each its own id.")
-    for what in ("charter", "decision"):
-        if not policy.signers(what):
-            raise CharterError(f"charter.toml names no role that signs a {what}.", f'Add signs = ["{what}"] to a role.')
-
-
-def _exploration(row: Table) -> float:
-    share: float = row.number("largest_share")
-    row.done()
-    if not 0 <= share <= 0.25:
-        raise CharterError(
-            "charter.toml: [exploration] lets a lottery take more than a quarter of a list.",
-            "Write largest_share between 0 and 0.25; without the table exploration is off.",
-        )
-    return share
-
-
-def _principle(row: Table) -> Principle:
-    one = Principle(row.take("id", str), row.take("title", str), row.take("means", str))
-    row.done()
-    return one
-
-
-def _allow(row: Table, allowed: dict[str, set[str]]) -> None:
-    purposes, signals = row.words("purposes"), row.words("signals")
-    row.done()
-    for purpose in purposes:
-        if purpose not in PURPOSES:
-            raise CharterError(
-                f"charter.toml: {row.where} names a purpose that does not exist: {purpose!r}.",
-                f"Choose from: {', '.join(PURPOSES)}.",
-            )
-        allowed.setdefault(purpose, set()).update(signals)
-    for signal in signals:
-        if len(signal.split(".")) != 2 or not all(signal.split(".")):
-            raise CharterError(
-                f"charter.toml: {row.where} lists {signal!r}, which is not of the form service.kind.",
-                "Name each signal in full: there are no wildcards.",
-            )
-
-
-def _prohibited(row: Table) -> Prohibited:
-    one = Prohibited(row.take("id", str), row.take("title", str), row.words("words"), row.take("why", str))
-    row.done()
-    return one
-
-
-def _characteristic(row: Table) -> Characteristic:
-    one = Characteristic(row.take("id", str), row.take("title", str))
-    row.done()
-    return one
-
-
-def _ages(ages: Any) -> tuple[int, int]:
-    if (
-        not isinstance(ages, list)
-        or len(ages) != 2
-        or not all(type(age) is int for age in ages)
-        or not 0 <= ages[0] <= ages[1]
-    ):
-        raise CharterError(
-            f"charter.toml: the audited ages are {ages}, not a youngest and an oldest age.", "Write ages = [0, 17]."
-        )
-    return ages[0], ages[1]
-
-
-def _ages_by_programme(audit: Table) -> dict[str, tuple[int, int]]:
-    return {programme: _ages(ages) for programme, ages in audit.take("programme_ages", dict, default={}).items()}
-
-
-def _role(row: Table) -> Role:
-    signs = row.words("signs")
-    unknown = set(signs) - {"charter", "decision"}
-    if unknown:
-        raise CharterError(
-            f"charter.toml: {row.where} signs {', '.join(sorted(unknown))}, which is nothing to sign.",
-            'Choose from: "charter", "decision".',
-        )
-    role = Role(
-        row.take("id", str),
-        row.take("title", str),
-        frozenset(signs),
-        row.take("months", int),
-        row.take("may_suspend", bool, default=False),
-        row.take("public_key", str, default=""),
-    )
-    if role.public_key:
-        public_key(role.public_key)
-    row.done()
-    return role

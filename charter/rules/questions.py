@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
+from typing import Annotated, Literal, Self
 
-from charter.council.reading import Table
-from charter.errors import CharterError
+from pydantic import Field, model_validator
 
-__all__ = ["HARMS", "MEASURES", "NOT_SHARES", "PAIRED", "STAGES", "Gate", "pairs", "read_gate"]
+from charter.council.reading import Listed, MarkedRow, OneOf, RefersTo, Text, broken
+from charter.council.slips import choose
+
+__all__ = ["HARMS", "MEASURES", "NOT_SHARES", "PAIRED", "STAGES", "Gate", "pairs"]
 
 PAIRED = ("selection_rate", "recall", "false_positive_rate")
 """What is measured of two characteristics together."""
@@ -44,27 +46,103 @@ NOT_SHARES = frozenset({"recorded_per_independent"})
 """The measures that are no share of anything and may be above 1."""
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(MarkedRow):
     """One question of the board: a group against everyone else, a limit on the gap and a bound on the figure itself.
 
     With `statistic = "ratio"` the limit is the group's figure divided by everyone else's: below 1 it must be at
     least that, above 1 at most. With "difference" it is the group's minus everyone else's: negative, at least;
-    positive, at most. `floor` (or `ceiling`) bounds the figures themselves, so that making everyone else worse off
-    closes a gap but not the gate. Fewer people with the outcome than `minimum_positives` is never an answer. `stages`
-    says when it is asked. Of a pair ("ethnicity and sex") an answer that cannot be told informs, and stops nothing.
+    positive, at most. Of a pair ("ethnicity and sex") an answer that cannot be told informs, and stops nothing.
     """
 
-    id: str
-    question: str
-    harm: str
-    measure: str
-    characteristic: str
-    statistic: str
-    limit: float
-    bound: float
-    minimum_positives: int
-    stages: tuple[str, ...] = ("test",)
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id, in findings and waivers.", examples=["missed_help_sex"])]
+    question: Annotated[
+        Text,
+        Field(
+            description="What is asked, in words that a resident reads.",
+            examples=["Do people of each sex who come to need help get onto a list equally often?"],
+        ),
+    ]
+    harm: Annotated[str, OneOf(HARMS), Field(description="Which harm it guards from.", examples=["missed help"])]
+    measure: Annotated[
+        str, OneOf(tuple(MEASURES)), Field(description="What is measured of each group.", examples=["recall"])
+    ]
+    characteristic: Annotated[
+        str,
+        RefersTo("characteristic", "[audit]"),
+        Field(
+            description='Whose groups are compared: an [[audit.characteristic]], or two of them as "a and b".',
+            examples=["sex"],
+        ),
+    ]
+    statistic: Annotated[
+        Literal["ratio", "difference"], Field(description="How two figures are compared.", examples=["ratio"])
+    ]
+    limit: Annotated[
+        float,
+        Field(
+            description="The worst ratio (below or above 1) or difference (below or above 0) that the board accepts.",
+            examples=[0.8],
+        ),
+    ]
+    floor: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Where too little is the harm: the least that the group's own figure may be, so that making "
+            "everyone else worse off closes a gap but not the gate.",
+            examples=[0.02],
+        ),
+    ] = None
+    ceiling: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Where too much is the harm: the most that the group's own figure may be.",
+            examples=[0.05],
+        ),
+    ] = None
+    minimum_positives: Annotated[
+        int,
+        Field(ge=0, description="Fewer people with the outcome than this are never an answer.", examples=[30]),
+    ]
+    stages: Annotated[
+        Listed[Annotated[str, OneOf(STAGES)]],
+        Field(
+            min_length=1,
+            description="When it is asked: of the past (test), of lists that nobody has seen (shadow), of lists whose "
+            "outcomes are known (live).",
+            examples=[["test", "live"]],
+        ),
+    ] = ("test",)
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        neutral = 1.0 if self.statistic == "ratio" else 0.0
+        if self.limit == neutral or (self.statistic == "ratio" and self.limit <= 0):
+            raise broken(
+                f"is {self.limit:g}, which no two groups could ever be sure to keep",
+                "Write the worst ratio below or above 1 (or difference below or above 0) that the board accepts.",
+                key="limit",
+            )
+        bound, other = ("floor", "ceiling") if self.at_least else ("ceiling", "floor")
+        if getattr(self, bound) is None:
+            raise broken(f"lacks {bound!r}", "Bound the figure itself too, such as 0.02: a gap can close downwards.")
+        if getattr(self, other) is not None:
+            raise broken("bounds the side that does no harm", f"Remove it: this limit goes with {bound!r}.", key=other)
+        if self.measure not in NOT_SHARES and self.bound > 1:
+            raise broken(f"is {self.bound:g}, and no share is above 1", "Write a share, such as 0.02.", key=bound)
+        if self.of_pair and self.measure not in PAIRED:
+            raise broken(
+                f"is {self.measure!r} of a pair, which no audit measures", choose(self.measure, PAIRED), key="measure"
+            )
+        return self
+
+    @property
+    def bound(self) -> float:
+        """The least (or most) that the group's own figure may be."""
+        return float(self.floor if self.floor is not None else self.ceiling or 0.0)
 
     @property
     def of_pair(self) -> bool:
@@ -80,40 +158,3 @@ class Gate:
 def pairs(characteristics: Sequence[str]) -> tuple[str, ...]:
     """Return the name of every pair of characteristics, as findings and gates call it."""
     return tuple(f"{one} and {other}" for one, other in combinations(characteristics, 2))
-
-
-def read_gate(row: Table, characteristics: Sequence[str]) -> Gate:
-    """Read one [[gate]]; raise CharterError for a word that is not known, or a limit that can't be kept."""
-    statistic = row.one_of("statistic", ("ratio", "difference"))
-    limit = row.number("limit")
-    neutral = 1.0 if statistic == "ratio" else 0.0
-    if limit == neutral or (statistic == "ratio" and limit <= 0):
-        raise CharterError(
-            f"charter.toml: the limit of {row.where} is {limit}, which no two groups could ever be sure to keep.",
-            "Write the worst ratio below or above 1 (or difference below or above 0) that the board accepts.",
-        )
-    gate = Gate(
-        id=row.take("id", str),
-        question=row.take("question", str),
-        harm=row.one_of("harm", HARMS),
-        measure=row.one_of("measure", MEASURES),
-        characteristic=row.one_of("characteristic", [*characteristics, *pairs(characteristics)]),
-        statistic=statistic,
-        limit=limit,
-        bound=row.number("floor" if limit < neutral else "ceiling"),
-        minimum_positives=row.take("minimum_positives", int),
-        stages=row.words("stages", default=["test"]),
-    )
-    if gate.of_pair and gate.measure not in PAIRED:
-        raise CharterError(
-            f"charter.toml: the gate {gate.id} asks {gate.measure} of a pair, which no audit measures.",
-            f"Choose from: {', '.join(PAIRED)}.",
-        )
-    unknown = set(gate.stages) - set(STAGES)
-    if unknown or not gate.stages:
-        raise CharterError(
-            f"charter.toml: the gate {gate.id} is asked at {', '.join(sorted(unknown)) or 'no stage'}.",
-            f"Choose from: {', '.join(STAGES)}.",
-        )
-    row.done()
-    return gate

@@ -8,51 +8,85 @@ out otherwise blocks the gate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
 
 from charter.acts import ACTS
-from charter.council.council import read_toml
+from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, broken
 from charter.council.register import Register
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.policy import Policy
 
-__all__ = ["Scenario", "answered", "of_council", "read"]
-
-_KEYS = {
-    "id",
-    "story",
-    "role",
-    "act",
-    "purpose",
-    "signal",
-    "characteristic",
-    "expected",
-    "reason",
-    "principle",
-    "example",
-}
+__all__ = ["Scenario", "Scenarios", "answer_scenarios", "answer_scenarios_of"]
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """One case: who would do what with which data and for what, and the answer that residents expect."""
+def _no_slip_of_an_act(act: str) -> str:
+    """Refuse what is nearly an act that there is: nobody may do it, so a case that expects a no would never tell."""
+    near = get_close_matches(act, ACTS, n=1, cutoff=0.85)
+    if near and act not in ACTS:
+        raise broken(f"is {act!r}, which nobody may do", f"Did you mean {near[0]!r}?")
+    return act
 
-    id: str
-    story: str
-    expected: bool
-    reason: str
-    principle: str
-    role: str | None = None
-    act: str | None = None
-    purpose: str | None = None
-    signal: str | None = None
-    characteristic: str | None = None
 
-    def answer(self, policy: Policy, register: Register, acts: Mapping[str, frozenset[str]] = ACTS) -> bool:
+class Scenario(MarkedRow):
+    """One case: who would do what with which data and for what, and the answer that residents expect.
+
+    It names an act and the role that would do it, or a signal or characteristic and the purpose it is for, or both.
+    """
+
+    identity = "id"
+
+    id: Annotated[Text, Field(description="Its id.", examples=["police_ask_for_the_list"])]
+    story: Annotated[
+        Text, Field(description="The case as told.", examples=["The police ask which families are on the list."])
+    ]
+    expected: Annotated[
+        Literal["allowed", "refused"], Field(description="What residents expect.", examples=["refused"])
+    ]
+    reason: Annotated[Text, Field(description="Why.", examples=["Nobody would open the door again."])]
+    principle: Annotated[
+        str,
+        RefersTo("principle", "charter.toml"),
+        Field(description="The charter's promise that it is about.", examples=["rights"]),
+    ]
+    role: Annotated[
+        Text | None,
+        Field(description="Who would do it: any words, a role or somebody who has none.", examples=["police"]),
+    ] = None
+    act: Annotated[
+        Annotated[Text, AfterValidator(_no_slip_of_an_act)] | None,
+        Field(
+            description="What they would do: an act of Sooner's, or one that it lets nobody do.",
+            examples=["worklist.read"],
+        ),
+    ] = None
+    purpose: Annotated[
+        Annotated[str, OneOf(PURPOSES)] | None, Field(description="What it would be for.", examples=["rank"])
+    ] = None
+    signal: Annotated[
+        Text | None,
+        Field(description="The data it would use, declared or not.", examples=["early_help.refused_help"]),
+    ] = None
+    characteristic: Annotated[
+        Text | None, Field(description="The protected characteristic it would use.", examples=["ethnicity"])
+    ] = None
+
+    @model_validator(mode="after")
+    def _asks_something_whole(self) -> Self:
+        if (self.act is None) != (self.role is None):
+            raise broken("is not whole", "A role does an act: name both or neither.")
+        if (self.purpose is None) != (self.signal is None and self.characteristic is None):
+            raise broken("is not whole", "A signal or characteristic has a purpose: name both or neither.")
+        if self.act is None and self.purpose is None:
+            raise broken("asks nothing", "Name an act, a signal or a characteristic.")
+        return self
+
+    def allowed_by(self, policy: Policy, register: Register, acts: Mapping[str, frozenset[str]] = ACTS) -> bool:
         """Whether the rules allow all of it: every part that the case names must be allowed."""
         allowed = []
         if self.signal is not None:
@@ -71,61 +105,39 @@ class Scenario:
         return known and policy.allows(signal, purpose) and register.permits(service, purpose)
 
 
-def read(path: Path, policy: Policy) -> tuple[Scenario, ...]:
-    """Read scenarios.toml; none where there is no such file.
+class Scenarios(File):
+    """All cases that the residents' panel was shown."""
 
-    Raises CharterError for a key that is not known, a case that asks nothing, and a purpose or principle that does
-    not exist.
-    """
-    if not path.exists():
-        return ()
-    raw = read_toml(path)
-    rows = raw.pop("scenario", [])
-    if raw:
-        raise CharterError(f"scenarios.toml has a key that is not known: {', '.join(sorted(raw))}.", "Remove it.")
-    found = tuple(_scenario(row, number, policy) for number, row in enumerate(rows, start=1))
-    if len({one.id for one in found}) != len(found):
-        raise CharterError("scenarios.toml names a case twice.", "Give each its own id.")
-    return found
+    heading = "Cases that a residents' panel was shown"
+    refusal = CharterError
+    signed_by = (
+        "Nobody signs it; a case that comes out otherwise blocks the gate, and the decision that is signed says so."
+    )
 
+    scenarios: Annotated[
+        Listed[Scenario], Field(validation_alias="scenario", description="The cases, each asked of the rules.")
+    ] = ()
 
-def _scenario(row: Mapping[str, Any], number: int, policy: Policy) -> Scenario:
-    where = f"case {number} of scenarios.toml"
-    unknown = set(row) - _KEYS
-    if unknown:
-        raise CharterError(
-            f"{where} has a key that is not known: {', '.join(sorted(unknown))}.", "Correct or remove it."
-        )
-    lacking = {"id", "story", "expected", "reason", "principle"} - set(row)
-    if lacking:
-        raise CharterError(f"{where} lacks {', '.join(sorted(lacking))}.", "Add it, as in Sooner's own scenarios.toml.")
-    if row["expected"] not in {"allowed", "refused"}:
-        raise CharterError(f"{where} expects {row['expected']!r}.", 'Write "allowed" or "refused".')
-    if ("act" in row) != ("role" in row) or ("purpose" in row) != ("signal" in row or "characteristic" in row):
-        raise CharterError(f"{where} is not whole.", "A role does an act; a signal or characteristic has a purpose.")
-    if not {"act", "signal", "characteristic"} & set(row):
-        raise CharterError(f"{where} asks nothing.", "Name an act, a signal or a characteristic.")
-    if row.get("purpose", PURPOSES[0]) not in PURPOSES:
-        raise CharterError(f"{where} names no purpose: {row['purpose']!r}.", f"Choose from: {', '.join(PURPOSES)}.")
-    if row["principle"] not in {one.id for one in policy.principles}:
-        raise CharterError(f"{where} names no principle of the charter: {row['principle']!r}.", "Name one.")
-    parts = {key: row[key] for key in ("role", "act", "purpose", "signal", "characteristic") if key in row}
-    return Scenario(row["id"], row["story"], row["expected"] == "allowed", row["reason"], row["principle"], **parts)
+    @classmethod
+    def load(cls, path: Path, policy: Policy) -> Scenarios:
+        """Read scenarios.toml, whose cases name principles of `policy`; none where there is no such file."""
+        known = {"principle": [principle.id for principle in policy.principles]}
+        return cls.read(path, known) if path.exists() else cls()
 
 
-def answered(
-    scenarios: tuple[Scenario, ...], policy: Policy, register: Register, acts: Mapping[str, frozenset[str]] = ACTS
+def answer_scenarios(
+    scenarios: Iterable[Scenario], policy: Policy, register: Register, acts: Mapping[str, frozenset[str]] = ACTS
 ) -> list[dict[str, Any]]:
     """Return each case with the answer it got, and whether that is the one residents expect."""
     rows = []
     for one in scenarios:
-        answer = one.answer(policy, register, acts)
+        answer = "allowed" if one.allowed_by(policy, register, acts) else "refused"
         rows.append(
             {
                 "id": one.id,
                 "story": one.story,
-                "expected": "allowed" if one.expected else "refused",
-                "answer": "allowed" if answer else "refused",
+                "expected": one.expected,
+                "answer": answer,
                 "held": answer == one.expected,
                 "reason": one.reason,
             }
@@ -133,7 +145,7 @@ def answered(
     return rows
 
 
-def of_council(folder: Path, policy: Policy) -> list[dict[str, Any]]:
+def answer_scenarios_of(folder: Path, policy: Policy) -> list[dict[str, Any]]:
     """Return the cases of a council's folder, each with the answer that its own charter and register give."""
-    found = read(folder / "scenarios.toml", policy)
-    return answered(found, policy, Register.load(folder / "register.toml")) if found else []
+    cases = Scenarios.load(folder / "scenarios.toml", policy).scenarios
+    return answer_scenarios(cases, policy, Register.load(folder / "register.toml")) if cases else []

@@ -8,68 +8,60 @@ Both are part of the charter, so they are signed with it. One that names a progr
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date
+from typing import Annotated
 
-from charter.council.reading import Table
-from charter.errors import CharterError
+from pydantic import AfterValidator, Field
 
-__all__ = ["Caveat", "Waiver", "read_caveat", "read_waiver"]
+from charter.council.reading import MarkedRow, RefersTo, Text, broken
 
-
-@dataclass(frozen=True)
-class Waiver:
-    """A gate's verdict about one group that `role` accepts until it expires."""
-
-    gate: str
-    group: str
-    role: str
-    reason: str
-    expires: date
-    programme: str = ""
+__all__ = ["Caveat", "Waiver"]
 
 
-@dataclass(frozen=True)
-class Caveat:
+def _sentence(text: str) -> str:
+    if len(text.split()) < 5:
+        raise broken("is no reason that a resident could read", "Write why in a sentence.")
+    return text
+
+
+_Gate = Annotated[
+    str, RefersTo("gate", "charter.toml"), Field(description="The [[gate]] it is about.", examples=["missed_help_sex"])
+]
+_Group = Annotated[Text, Field(description="The group, as findings name it.", examples=["not recorded"])]
+_Reason = Annotated[
+    str,
+    AfterValidator(_sentence),
+    Field(
+        description="Why, in a sentence that residents read.",
+        examples=[
+            "Adults are asked for their ethnicity when they ask for help, so the others are those who never asked."
+        ],
+    ),
+]
+_Programme = Annotated[
+    str, Field(description="The programme it holds for; none named: all.", examples=["homelessness"])
+]
+
+
+class Waiver(MarkedRow):
+    """A gate's verdict about one group that a role accepts until it expires."""
+
+    gate: _Gate
+    group: _Group
+    role: Annotated[
+        str,
+        RefersTo("role", "charter.toml"),
+        Field(description="The role that accepts it.", examples=["senior_responsible_owner"]),
+    ]
+    reason: _Reason
+    expires: Annotated[date, Field(description="The day from which it holds no more.", examples=[date(2026, 12, 1)])]
+    programme: _Programme = ""
+
+
+class Caveat(MarkedRow):
     """A group of which a gate's figures say nothing, whatever they are."""
 
-    gate: str
-    group: str
-    reason: str
-    programme: str = ""
-
-
-def read_waiver(row: Table, gates: Collection[str], roles: Collection[str]) -> Waiver:
-    """Read one [[waiver]]; raise CharterError for an unknown gate or role, or a reason that is none."""
-    waiver = Waiver(
-        gate=row.one_of("gate", list(gates)),
-        group=row.take("group", str),
-        role=row.one_of("role", list(roles)),
-        reason=_reason(row),
-        expires=row.take("expires", date),
-        programme=row.take("programme", str, default=""),
-    )
-    row.done()
-    return waiver
-
-
-def read_caveat(row: Table, gates: Collection[str]) -> Caveat:
-    """Read one [[caveat]]; raise CharterError for an unknown gate, or a reason that is none."""
-    caveat = Caveat(
-        gate=row.one_of("gate", list(gates)),
-        group=row.take("group", str),
-        reason=_reason(row),
-        programme=row.take("programme", str, default=""),
-    )
-    row.done()
-    return caveat
-
-
-def _reason(row: Table) -> str:
-    reason: str = row.take("reason", str)
-    if len(reason.split()) < 5:
-        raise CharterError(
-            f"charter.toml: {row.where} gives no reason that a resident could read.", "Write why in a sentence."
-        )
-    return reason
+    gate: _Gate
+    group: _Group
+    reason: _Reason
+    programme: _Programme = ""

@@ -9,9 +9,9 @@ from charter.contracts import check_document
 from charter.contracts.files import file_digest, pointed, read_json, write_json
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.rules import scenarios
 from charter.rules.gate import decide
 from charter.rules.policy import Policy
+from charter.rules.scenarios import answer_scenarios_of
 from charter.signing import suspensions
 from charter.signing.acceptance import audited, issued
 from charter.signing.second_gate import open_live
@@ -42,7 +42,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
         day,
         findings_sha256=file_digest(folder / "findings.json"),
         earlier=earlier,
-        red_lines=scenarios.of_council(invocation.council.folder, policy),
+        red_lines=answer_scenarios_of(invocation.council.folder, policy),
     )
     check_document("decision", decision)
     write_json(folder / "decision.json", decision)

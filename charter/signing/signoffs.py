@@ -23,7 +23,7 @@ from typing import Any
 
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, read_json, write_text
-from charter.council.council import read_toml
+from charter.council.reading import Origin, read_toml
 from charter.errors import BlockedError, DataError, ReferredError, SignOffError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy, Role
@@ -88,7 +88,7 @@ def read(path: Path) -> tuple[SignOff, ...]:
     """Read a signoffs.toml; none where the file does not exist. Raises DataError naming the row that is not one."""
     if not path.exists():
         return ()
-    raw = read_toml(path)
+    raw = read_toml(Origin.of(path))
     rows = raw.pop("signoff", [])
     if raw:
         raise DataError(f"{path.name} has a key that is not known: {', '.join(sorted(raw))}.", "Remove it.")

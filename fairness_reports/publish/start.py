@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from charter.contracts.files import write_text
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.council.council import read_toml
 from charter.council.programme import Programme
+from charter.council.reading import Origin, read_toml
 from charter.council.register import Register
 from charter.errors import DefinitionError
 from charter.invocation import Invocation
@@ -47,7 +47,7 @@ class Point:
 
 def read_points(path: Path, features: Sequence[str]) -> tuple[Point, ...]:
     """Read points.toml; raise DefinitionError for a fact that is no feature or points that are not whole."""
-    rows = read_toml(path).get("point", [])
+    rows = read_toml(Origin.of(path)).get("point", [])
     rules = tuple(Point(row["feature"], float(row["at_least"]), row["points"]) for row in rows)
     for rule in rules:
         if rule.feature not in features:

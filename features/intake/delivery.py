@@ -53,8 +53,8 @@ def read_delivery(source: Source, folder: Path, council: Council, now: datetime)
                 f"the delivery in {folder.name}/ says it is of {raw['service']!r}, not of {source.service!r}.",
                 "Put each delivery in the folder of its own service.",
             )
-    elif source.delivery:
-        raw = source.delivery
+    elif source.delivery is not None:
+        raw = source.delivery.model_dump()
     elif source.format == "canonical":
         return Delivery(source.service, None, None, now, synthetic=False)
     else:

@@ -58,7 +58,7 @@ class Quarantine:
         ).fetchall()
         causes = list(MESSAGES)
         for rule, count, field, first in sorted(broken, key=lambda row: causes.index(row[0])):
-            share = source.tolerance[TOLERANCE_OF.get(rule, "bad_value")]
+            share = source.tolerance.of(TOLERANCE_OF.get(rule, "bad_value"))
             if count > share * rows:
                 self.write(self._refused)
                 raise DataError(

@@ -155,18 +155,10 @@ def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
 
 def _refuse_examples(council: Council, register: Register, policy: Policy) -> None:
     """Rows written for the fictional borough decide nothing about real people."""
-    where = (
-        "council.toml"
-        if council.example
-        else "charter.toml"
-        if policy.example
-        else f"register.toml ({register.examples[0]})"
-        if register.examples
-        else ""
-    )
-    if where:
+    marked = [f"{file.path.name} ({file.marked[0]})" for file in (council, policy, register) if file.marked]
+    if marked:
         raise CharterError(
-            f"these deliveries are not marked synthetic, and {where} still carries `example = true`.",
+            f"these deliveries are not marked synthetic, and {marked[0]} still carries `example = true`.",
             "Copy the council folder, let those who answer for each row edit it, remove the mark, and name the copy "
             "with --council.",
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from charter.council.council import read_toml
+from charter.council.reading import Origin, read_toml
 from charter.errors import DataError
 
 __all__ = ["Level", "Parameters"]
@@ -51,7 +51,7 @@ class Parameters:
     @classmethod
     def load(cls, path: Path = _SHIPPED) -> Parameters:
         """Read the parameters; raise DataError unless each comparison's shares add up to one."""
-        raw = read_toml(path)
+        raw = read_toml(Origin.of(path))
         levels: dict[str, tuple[Level, ...]] = {}
         for row in raw["level"]:
             level = Level(row["comparison"], row["name"], float(row["m"]), float(row["u"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -25,8 +24,8 @@ def test_a_programme_has_the_teams_that_name_it(council: Council) -> None:
 
 
 def test_a_team_that_names_no_programme_has_lists_of_all(council: Council) -> None:
-    north = replace(council.teams[0], programmes=())
-    both = replace(council, teams=(north, *council.teams[1:]))
+    north = council.teams[0].replace(programmes=())
+    both = council.replace(teams=(north, *council.teams[1:]))
     assert "north" in [team.id for team in both.serving("homelessness").teams]
 
 

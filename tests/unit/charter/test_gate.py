@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from datetime import date
@@ -25,6 +24,7 @@ from fairness_reports.audit.measuring.intervals import bound_difference, bound_r
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(Path(shipped_council() / "charter.toml"), TODAY)
+OUTREACH = "Outreach to them begins in May."
 LINE = {"id": "one", "story": "The police ask.", "expected": "refused", "answer": "refused", "held": True}
 REACHED = Gate(
     id="reached",
@@ -34,18 +34,18 @@ REACHED = Gate(
     characteristic="ethnicity",
     statistic="ratio",
     limit=0.8,
-    bound=0.02,
+    floor=0.02,
     minimum_positives=30,
 )
-CONTACTED = dataclasses.replace(
-    REACHED, id="contacted", harm="unwanted contact", measure="false_positive_rate", limit=1.25, bound=0.3
+CONTACTED = REACHED.replace(
+    id="contacted", harm="unwanted contact", measure="false_positive_rate", limit=1.25, floor=None, ceiling=0.3
 )
-GAP = dataclasses.replace(REACHED, id="gap", statistic="difference", limit=-0.05)
-GAP_ABOVE = dataclasses.replace(CONTACTED, id="gap_above", statistic="difference", limit=0.05)
+GAP = REACHED.replace(id="gap", statistic="difference", limit=-0.05)
+GAP_ABOVE = CONTACTED.replace(id="gap_above", statistic="difference", limit=0.05)
 
 
 def policy_of(*gates: Gate, waivers: tuple[Waiver, ...] = ()) -> Policy:
-    return dataclasses.replace(CHARTER, gates=gates, waivers=waivers)
+    return CHARTER.replace(gates=gates, waivers=waivers)
 
 
 def finding(counts: tuple[int, int, int, int], group: str = "A", measure: str = "recall", **changes: Any) -> Any:
@@ -151,7 +151,7 @@ def test_an_empty_group_is_insufficient_and_no_date_is_promised() -> None:
 
 
 def test_a_pair_informs_where_it_cannot_be_told_and_blocks_where_it_can() -> None:
-    both = dataclasses.replace(REACHED, id="both", characteristic="ethnicity and sex")
+    both = REACHED.replace(id="both", characteristic="ethnicity and sex")
 
     def of_pair(*counts: int) -> Any:
         alone, pair = finding((600, 1000, 5000, 8000)), finding(counts, group="A, female")  # type: ignore[arg-type]
@@ -263,21 +263,23 @@ def test_a_second_failing_group_is_found_after_the_first() -> None:
 
 def test_a_waiver_lets_a_failure_through_until_it_expires_and_is_shown() -> None:
     row = finding((50, 1000, 2000, 8000))
-    waiver = Waiver("reached", "A", "senior_responsible_owner", "Outreach begins in May.", date(2026, 12, 1))
+    waiver = Waiver(
+        gate="reached", group="A", role="senior_responsible_owner", reason=OUTREACH, expires=date(2026, 12, 1)
+    )
     kept = decided(row, waivers=(waiver,))
     assert kept["decision"] == "pass"
     assert kept["verdicts"][0]["waiver"]["role"] == "senior_responsible_owner"
     assert "waived by the charter" in kept["sentence"]
-    expired = dataclasses.replace(waiver, expires=TODAY)
+    expired = waiver.replace(expires=TODAY)
     assert decided(row, waivers=(expired,))["decision"] == "block"
-    another = dataclasses.replace(waiver, group="B")
+    another = waiver.replace(group="B")
     assert decided(row, waivers=(another,))["decision"] == "block"
 
 
 @pytest.mark.parametrize("counts", [(50, 1000, 2000, 8000), (600, 1000, 5000, 8000)], ids=["would fail", "would pass"])
 def test_a_caveat_refers_whatever_the_figures_say_and_says_why(counts: tuple[int, int, int, int]) -> None:
-    caveat = Caveat("reached", "not recorded", "Only those who asked for help are asked for it.")
-    policy = dataclasses.replace(policy_of(REACHED), caveats=(caveat, dataclasses.replace(caveat, group="A")))
+    caveat = Caveat(gate="reached", group="not recorded", reason="Only those who asked for help are asked for it.")
+    policy = policy_of(REACHED).replace(caveats=(caveat, caveat.replace(group="A")))
     lines = [LINE] * CHARTER.scenarios_at_least
     rows = [finding(counts, group="not recorded"), finding((600, 1000, 5000, 8000), group="B")]
     decision = decide(findings(*rows), policy, TODAY, red_lines=lines)
@@ -287,7 +289,9 @@ def test_a_caveat_refers_whatever_the_figures_say_and_says_why(counts: tuple[int
 
 
 def test_a_waiver_does_not_answer_for_a_finding_that_is_missing() -> None:
-    waiver = Waiver("reached", "A", "senior_responsible_owner", "Outreach begins in May.", date(2026, 12, 1))
+    waiver = Waiver(
+        gate="reached", group="A", role="senior_responsible_owner", reason=OUTREACH, expires=date(2026, 12, 1)
+    )
     assert decided(waivers=(waiver,))["decision"] == "block"
 
 
@@ -394,7 +398,7 @@ def test_fewer_cases_than_the_charter_asks_for_block() -> None:
     assert "has 1 of the 15" in decision["sentence"]
 
 
-SHADOW = dataclasses.replace(REACHED, id="listed", measure="selection_rate", stages=("shadow",))
+SHADOW = REACHED.replace(id="listed", measure="selection_rate", stages=("shadow",))
 WEEKS = CHARTER.live.shadow_weeks
 
 

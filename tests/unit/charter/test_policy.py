@@ -102,27 +102,27 @@ GATE = 'id = "missed_help_ethnicity"'
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("[audit]", "surprise = 1\n[audit]", "a key that is not known"),
-        (GATE, f"{GATE}\nlimits = 0.8", "a key that is not known: limits"),
+        ("[audit]", "surprise = 1\n[audit]", "unknown key 'surprise'"),
+        (GATE, f"{GATE}\nlimits = 0.8", "unknown key 'limits'. Did you mean 'limit'?"),
         ('version = "2026-1"', "", "lacks 'version'"),
-        ('version = "2026-1"', "version = 2026", "not of the right type"),
-        ("age_as_composition = true", "age_as_composition = 1", "not of the right type"),
+        ('version = "2026-1"', "version = 2026", "is 2026, not a text"),
+        ("age_as_composition = true", "age_as_composition = 1", "is 1, not true or false"),
         ("ages = [0, 17]", "ages = [17, 0]", "not a youngest and an oldest"),
-        ("ages = [0, 17]", "ages = [0]", "not a youngest and an oldest"),
-        ("ages = [0, 17]", "ages = [0, true]", "not a youngest and an oldest"),
+        ("ages = [0, 17]", "ages = [0]", "a list of another length"),
+        ("ages = [0, 17]", "ages = [0, true]", "holds true, not a whole number"),
         ('measure = "recall"', 'measure = "luck"', "is not known"),
         ('harm = "missed help"', 'harm = "bad luck"', "is not known"),
         ('statistic = "ratio"', 'statistic = "vibes"', "is not known"),
         ("limit = 0.8", "limit = 1", "no two groups could ever be sure to keep"),
         ("limit = 0.8", "limit = -1", "no two groups could ever be sure to keep"),
-        ("limit = 0.8", "limit = true", "not of the right type"),
+        ("limit = 0.8", "limit = true", "is true, not a number"),
         ("limit = 0.8", "limit = 1.2", "lacks 'ceiling'"),
-        ('purposes = ["evaluate"]', 'purposes = ["curiosity"]', "a purpose that does not exist"),
+        ('purposes = ["evaluate"]', 'purposes = ["curiosity"]', "holds 'curiosity', which is not known"),
         ('"housing.notice"', '"housing.*.x"', "not of the form service.kind"),
-        ('"housing.notice"', "1", "not a list of texts"),
-        ('signs = ["charter", "decision"]', 'signs = ["cheques"]', "nothing to sign"),
-        ('id = "missed_help_sex"', GATE, "names a gate twice"),
-        ("[[principle]]", "[[principles]]", "a key that is not known: principles"),
+        ('"housing.notice"', "1", "holds 1, not a text"),
+        ('signs = ["charter", "decision"]', 'signs = ["cheques"]', "holds 'cheques', which is not known"),
+        ('id = "missed_help_sex"', GATE, "two [[gate]] with id = 'missed_help_ethnicity'"),
+        ("[[principle]]", "[[principles]]", "unknown key 'principles'. Did you mean 'principle'?"),
     ],
 )
 def test_what_is_not_understood_is_refused(edited: Callable[[str, str], Path], old: str, new: str, words: str) -> None:
@@ -135,7 +135,7 @@ def test_a_charter_without_gates_could_never_stop_anything(tmp_path: Path) -> No
     path = tmp_path / "charter.toml"
     start, end = text.index("[[gate]]"), text.index("# Who signs")
     path.write_text(text[:start] + text[end:])
-    with pytest.raises(CharterError, match=r"no \[\[gate\]\]"):
+    with pytest.raises(CharterError, match="lacks 'gate'"):
         Policy.load(path, TODAY)
 
 
@@ -149,7 +149,7 @@ def test_a_charter_that_nobody_signs_is_refused(tmp_path: Path) -> None:
 
 def test_a_table_where_a_list_should_be_is_refused(edited: Callable[[str, str], Path]) -> None:
     path = edited('title = "Data', 'waiver = [1]\ntitle = "Data')
-    with pytest.raises(CharterError, match="is not a table"):
+    with pytest.raises(CharterError, match="is 1, not a table"):
         Policy.load(path, TODAY)
 
 
@@ -205,7 +205,7 @@ def test_a_pair_can_be_asked_about_by_what_is_measured_of_pairs(edited: Callable
     old = 'characteristic = "ethnicity"\nstatistic = "ratio"\nlimit = 0.8\nfloor = 0.02'
     policy = Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and sex"')), TODAY)
     assert [gate.id for gate in policy.gates if gate.of_pair] == ["missed_help_ethnicity"]
-    with pytest.raises(CharterError, match="is not known"):
+    with pytest.raises(CharterError, match="no characteristic of"):
         Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and shoes"')), TODAY)
     old = 'measure = "seen"\ncharacteristic = "ethnicity"'
     with pytest.raises(CharterError, match="which no audit measures"):

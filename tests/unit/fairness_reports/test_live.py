@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import date
 from typing import Any
 
@@ -18,8 +17,7 @@ from fairness_reports.audit.measuring.units import Units
 
 TODAY = date(2026, 9, 28)
 SHIPPED = Policy.load(shipped_council() / "charter.toml", TODAY)
-ASKED = dataclasses.replace(
-    SHIPPED,
+ASKED = SHIPPED.replace(
     gates=tuple(one for one in SHIPPED.gates if one.id in {"missed_help_ethnicity", "listed_ethnicity"}),
     scenarios_at_least=0,
 )

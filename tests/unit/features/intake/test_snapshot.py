@@ -240,7 +240,7 @@ def test_real_data_is_refused_while_a_row_is_still_the_example(town) -> None:
     town.deliver("housing", synthetic=False)
     assert town.pull().made
     town.register('service = "housing"', 'service = "housing"\nexample = true')
-    with pytest.raises(CharterError, match=r"register\.toml \(housing\) still carries `example = true`"):
+    with pytest.raises(CharterError, match=r"register\.toml \(source housing\) still carries `example = true`"):
         town.pull()
 
 

@@ -27,34 +27,14 @@ def source(service: str, *, one: bool) -> Source:
     return Source(
         service=service,
         title=service,
-        contact="",
-        format="csv",
-        folder=service,
         basis="public task",
-        conditions=(),
-        gateway="",
         purposes=frozenset({"link"}),
-        arrival_lag_days=0,
-        promised_lag_days=0,
         retention_years=1,
-        confidential_from_household=False,
-        own_voice_age=16,
         one_reference_each=one,
-        youngest_age=0,
-        intrusiveness=3,
-        display=True,
-        details_to=frozenset(),
-        example=False,
-        signals=(),
-        files=(),
-        dates="%Y-%m-%d",
-        datetimes="",
-        delivery={},
-        tolerance={},
     )
 
 
-REGISTER = Register((source("school", one=True), source("care", one=True), source("tax", one=False)), "0" * 64)
+REGISTER = Register(sources=(source("school", one=True), source("care", one=True), source("tax", one=False)))
 
 
 @pytest.fixture

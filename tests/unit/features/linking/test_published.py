@@ -24,7 +24,7 @@ from features.linking.people import link_people
 from tests.unit.features.linking.test_people import source
 
 DATA = Path(__file__).resolve().parents[5] / "shared/data"
-REGISTER = Register((source("all", one=False),), "0" * 64)
+REGISTER = Register(sources=(source("all", one=False),))
 FAKE = """
     select unique_id as ref, 'all' as service, cluster as person, first_name as forename, surname,
            try_cast(dob as date) as birth_date, null as shared_key,
@@ -59,7 +59,7 @@ def test_the_481_people_of_two_services_are_found_and_none_twice() -> None:
     folder = DATA / "csc_formats/family_context_fake"
     if not folder.exists():
         pytest.skip("needs ../shared/data/csc_formats beside the repository")
-    register = Register((source("csc", one=True), source("education", one=True)), "0" * 64)
+    register = Register(sources=(source("csc", one=True), source("education", one=True)))
     with connect(Key(b"k" * 32)) as database:
         both = [
             FAMILY.format(service=service, path=literal(str(folder / f"{service}.csv")))

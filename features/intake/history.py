@@ -108,7 +108,7 @@ def _refuse_vanished(
         f"select count(*), count(*) filter (where id not in (select id from {table})) from before b "
         f"where known_until is null and {_covered(kept.time, delivery)}"
     ).fetchall()[0]
-    share = source.tolerance["vanished_rows"]
+    share = source.tolerance.vanished_rows
     if gone > max(_HANDFUL, share * standing):
         raise DataError(
             f"the delivery of {source.service!r} lacks {gone:,} of the {standing:,} {table} that stood in the last one "

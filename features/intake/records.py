@@ -431,7 +431,7 @@ def count_orphans(database: duckdb.DuckDBPyConnection, source: Source) -> Mappin
         """,
         [source.service],
     ).fetchall()
-    share = source.tolerance["unknown_reference"]
+    share = source.tolerance.unknown_reference
     for name, orphans, every in rows:
         if orphans and orphans > share * every:
             raise DataError(

@@ -89,11 +89,11 @@ def estimate(question: Question, tables: Path) -> Estimate:
     for maker in engine.candidates():
         for k, day in enumerate(maker.frame.dates):
             here = _people_at(maker, k)
-            rows[day] += int((maker.cohort.candidates >> np.uint64(k) & ONE).sum())
+            rows[day] += int((maker.cohort.rows.candidates >> np.uint64(k) & ONE).sum())
             people[day] += len(here)
             for service in services:
                 places = [w for w, (name, _) in enumerate(question.seen) if name == service]
-                whole = np.bitwise_and.reduce(maker.seen[here][:, places], axis=1)
+                whole = np.bitwise_and.reduce(maker.people.seen[here][:, places], axis=1)
                 seen[service][day] += int((whole >> np.uint64(k) & ONE).sum())
     columns = len(question.definition.features)
     made = sum(rows.values()) * columns
@@ -115,5 +115,5 @@ def estimate(question: Question, tables: Path) -> Estimate:
 def _people_at(maker: Maker, k: int) -> Any:
     """Return the members, at date k, of the entities that may get a row."""
     members = maker.members
-    wanted = (maker.cohort.candidates[members.owner] & members.mask) >> np.uint64(k) & ONE
+    wanted = (maker.cohort.rows.candidates[members.owner] & members.mask) >> np.uint64(k) & ONE
     return members.person[wanted.astype(bool)]

@@ -12,13 +12,21 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import NONE, MatrixDate
 from features.engines.compiled import horizon, sums
+from features.engines.compiled.arrays import (
+    EventRows,
+    MemberRows,
+    OutcomeRows,
+    Outcomes,
+    PersonRows,
+    Program,
+    Results,
+    Timetable,
+    WantedRows,
+)
 from features.engines.compiled.kernel_plan import Plan
 from features.engines.question import Question
 from features.engines.reading.cohort import Cohort
-from features.engines.reading.events import Events, OutcomeEvents
 from features.engines.reading.frame import ONE, Frame
-from features.engines.reading.members import Members
-from features.engines.reading.timetable import Timetable
 from features.grammar import Composition
 
 __all__ = ["Block", "Maker", "OutcomeBlock", "assemble", "compose"]
@@ -54,29 +62,41 @@ class OutcomeBlock:
 
 
 @dataclass(frozen=True)
+class _Labels:
+    """By date, entity and component when it came and was known; by entity and component the dates it is seen at."""
+
+    valid: NDArray[np.int64]
+    known: NDArray[np.int64]
+    seen: NDArray[np.uint64]
+
+    def at(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Return what a matrix says at date k: when, known when, and whether it is seen."""
+        return self.valid[k], self.known[k], (self.seen >> np.uint64(k) & ONE).astype(np.bool_)
+
+
+@dataclass(frozen=True)
 class Maker:
     """All that the blocks of one frame share; `block` may be called from several threads.
 
-    `seen` and `allowed` are by person: the dates at which each seen column and each service's choices hold; `fed` by
-    outcome component; `ages` by date and person.
+    `details` are the texts of the detail codes 1, 2, ...; `fed` are the dates at which each outcome component's feed
+    covers the horizon.
     """
 
     frame: Frame
     plan: Plan
+    program: Program
     timetable: Timetable
-    members: Members
+    members: MemberRows
+    people: PersonRows
     cohort: Cohort
-    seen: NDArray[np.uint64]
-    allowed: NDArray[np.uint64]
+    events: EventRows
+    details: tuple[str, ...]
+    outcomes: OutcomeRows
     fed: NDArray[np.uint64]
-    ages: NDArray[np.int16]
-    events: Events
-    outcomes: OutcomeEvents
-    composition: NDArray[np.float64]
 
     def candidates_at(self, places: Sequence[int]) -> NDArray[np.int64]:
         """Return the entities that may get a row at any of the frame's dates at `places`."""
-        return np.flatnonzero(self.cohort.candidates & _bits(places))
+        return np.flatnonzero(self.cohort.rows.candidates & _bits(places))
 
     def outcome_block(self, k: int, entities: NDArray[np.bytes_]) -> OutcomeBlock:
         """Return the outcomes at date k of those entities that are of this maker's range, in their order."""
@@ -84,38 +104,29 @@ class Maker:
         place = np.searchsorted(ids, entities)
         place[place == len(ids)] = 0
         mine = place[ids[place] == entities] if len(ids) else place[:0]
-        at, known_at, labelled = self._outcomes(mine, np.full(len(ids), _bits([k])))
-        return OutcomeBlock(self.frame.first + k, at[k], known_at[k], (labelled >> np.uint64(k) & ONE).astype(np.bool_))
+        outcomes = self._outcomes(WantedRows(mine, np.full(len(ids), _bits([k]))))
+        return OutcomeBlock(self.frame.first + k, *outcomes.at(k))
 
     def block(self, entities: NDArray[np.int64], places: Sequence[int]) -> list[Block]:
         """Return one block for each of the frame's dates at `places`, for some entities."""
-        wanted = self.cohort.candidates & _bits(places)
-        plan, dates, members = self.plan, len(self.frame.dates), self.members
-        values = np.full((dates, len(entities), len(plan.column)), np.nan, np.float32)
-        seen = np.zeros((dates, len(entities), len(self.frame.question.seen)), np.uint16)
-        events, timetable = self.events, self.timetable
-        sums.accumulate(
-            entities, members.start, members.person, members.mask, wanted, self.seen,
-            events.start, events.signal, events.detail, events.valid, events.known, events.amount, events.ended,
-            events.tie, events.first, events.last,
-            timetable.windows, timetable.since, timetable.today, timetable.midnights, self.frame.times,
-            *plan.entries_of(self.frame.signals, timetable.windows[:, 0]), plan.fresh, plan.carry, plan.column,
-            plan.column_seen, self.composition, values, seen,
-        )  # fmt: skip
-        rows, cannot_tell = self._rows(entities, values)
-        at, known_at, labelled = self._outcomes(entities, wanted)
-        return [
-            self._block(k, entities, rows[k], int(cannot_tell[k]), values[k], seen[k], at[k], known_at[k], labelled)
-            for k in places
-        ]
+        wanted = WantedRows(entities, self.cohort.rows.candidates & _bits(places))
+        shape = (len(self.frame.dates), len(entities))
+        results = Results(
+            values=np.full((*shape, len(self.program.column)), np.nan, np.float32),
+            seen=np.zeros((*shape, len(self.frame.question.seen)), np.uint16),
+        )
+        sums.accumulate(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
+        rows, cannot_tell = self._rows(entities, results.values)
+        outcomes = self._outcomes(wanted)
+        return [self._block(k, entities, rows[k], int(cannot_tell[k]), results, outcomes) for k in places]
 
     def _rows(
         self, entities: NDArray[np.int64], values: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Return (by date and entity whether it gets a row, by date how many can't be told)."""
         bits = np.arange(len(self.frame.dates), dtype=np.uint64)[:, None]
-        candidate = (self.cohort.candidates[entities][None, :] >> bits & ONE).astype(bool)
-        unknown = (self.cohort.unknown[entities][None, :] >> bits & ONE).astype(bool)
+        candidate = (self.cohort.rows.candidates[entities][None, :] >> bits & ONE).astype(bool)
+        unknown = (self.cohort.rows.unknown[entities][None, :] >> bits & ONE).astype(bool)
         rules = values[:, :, self.plan.columns :]
         given = len(self.frame.question.given)
         missing = np.isnan(rules)
@@ -125,20 +136,11 @@ class Maker:
         unknown = unknown | missing.any(axis=2)
         return candidate & ~false & ~unknown, (candidate & ~false & unknown).sum(axis=1)
 
-    def _outcomes(
-        self, entities: NDArray[np.int64], wanted: NDArray[np.uint64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
-        """Return (by date, entity and component when it came and was known; by entity and component the dates seen)."""
-        services = [self.frame.services.index(c.signal.service) for c in self.frame.question.components]
-        shape = (len(self.frame.dates), len(entities), len(services))
-        at, known_at = np.full(shape, NONE), np.full(shape, NONE)
-        closed = np.zeros(shape[1:], np.uint64)
-        horizon.outcomes(
-            entities, self.members.start, self.members.person, self.members.mask, wanted, self.allowed,
-            np.array(services, dtype=np.int64), self.outcomes.start, self.outcomes.values, self.outcomes.component,
-            self.frame.times, self.timetable.ends, at, known_at, closed,
-        )  # fmt: skip
-        return at, known_at, self.fed[None, :] & ~closed
+    def _outcomes(self, wanted: WantedRows) -> _Labels:
+        shape = (len(self.frame.dates), len(wanted.entity), len(self.outcomes.service))
+        outcomes = Outcomes(np.full(shape, NONE), np.full(shape, NONE), np.zeros(shape[1:], np.uint64))
+        horizon.look_ahead(wanted, self.members, self.people, self.outcomes, self.timetable, outcomes)
+        return _Labels(outcomes.valid, outcomes.known, self.fed[None, :] & ~outcomes.closed)
 
     def _block(
         self,
@@ -146,29 +148,27 @@ class Maker:
         entities: NDArray[np.int64],
         rows: NDArray[np.bool_],
         cannot_tell: int,
-        values: NDArray[np.float32],
-        seen: NDArray[np.uint16],
-        at: NDArray[np.int64],
-        known_at: NDArray[np.int64],
-        labelled: NDArray[np.uint64],
+        results: Results,
+        outcomes: _Labels,
     ) -> Block:
         chosen, codes = entities[rows], self.frame.codes
         people, owner = self._people_of(chosen, k)
-        ages = self.ages[k, people].astype(np.float32)
+        ages = self.people.ages[k, people].astype(np.float32)
         ages[ages < 0] = np.nan
+        outcome_at, outcome_known_at, outcome_seen = outcomes.at(k)
         return Block(
             date_index=self.frame.first + k,
             entity=(codes.people if self.frame.by_person else codes.households)[chosen],
-            area=self.cohort.areas[self.cohort.area[chosen, k]],
-            features=values[rows, : self.plan.columns],
-            seen=seen[rows],
+            area=self.cohort.areas[self.cohort.rows.area[chosen, k]],
+            features=results.values[k, rows, : self.plan.columns],
+            seen=results.seen[k, rows],
             members=np.bincount(owner, minlength=len(chosen)).astype(np.uint16),
             person=codes.people[people],
             person_row=owner.astype(np.int32),
             person_age=ages,
-            outcome_at=at[rows],
-            outcome_known_at=known_at[rows],
-            outcome_seen=(labelled[rows] >> np.uint64(k) & ONE).astype(np.bool_),
+            outcome_at=outcome_at[rows],
+            outcome_known_at=outcome_known_at[rows],
+            outcome_seen=outcome_seen[rows],
             cannot_tell=cannot_tell,
         )
 
@@ -187,15 +187,17 @@ def _bits(places: Sequence[int]) -> np.uint64:
 
 
 def compose(
-    compositions: Sequence[Composition], members: Members, ages: NDArray[np.int16], dates: int
+    compositions: Sequence[Composition], members: MemberRows, ages: NDArray[np.int16], dates: int
 ) -> NDArray[np.float64]:
     """Return, by entity, date and composition, who lives there; NaN where no age is known that it asks."""
     made = [_composed(composition, members, ages, dates) for composition in compositions]
     return np.stack(made, axis=2) if made else np.zeros((1, 1, 0))
 
 
-def _composed(composition: Composition, members: Members, ages: NDArray[np.int16], dates: int) -> NDArray[np.float64]:
-    count, household = len(members.start) - 1, members.owner
+def _composed(
+    composition: Composition, members: MemberRows, ages: NDArray[np.int16], dates: int
+) -> NDArray[np.float64]:
+    count, household = members.entities, members.owner
     result = np.zeros((count, dates))
     for k in range(dates):
         here = (members.mask >> np.uint64(k) & ONE).astype(bool)

@@ -3,7 +3,9 @@
 The key covers the definition, the date, the engine's version and, by way of the folded masks, every row of the tables
 that can be seen from the date: members, their ages and areas, whom each service saw, and each visible version of each
 event about them. It is made of what the kernel is handed and not of the tables' rows, so a correction known later, a
-stranger's withdrawal or another file order changes nothing, and whatever does change a value changes the key.
+stranger's withdrawal or another file order changes nothing, and whatever does change a value changes the key. So does
+another field of what the kernel is handed (arrays.py): of events every field is hashed unless it is named below, and
+the names of all fields are part of the key, so that rows made before a field was there are not taken for new ones.
 Outcomes are no part of it: they are what becomes known later, and are made again for every matrix.
 """
 
@@ -11,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,34 +21,76 @@ from numpy.typing import NDArray
 
 from features.engines.blocks import Maker
 from features.engines.compiled import tallies
+from features.engines.compiled.arrays import EventRows, Histories, Identities
 
 __all__ = ["Tally", "keys_of", "tally"]
 
 Tally = NDArray[np.uint64]
 """By date, two independent 64-bit sums; tallies of disjoint households add up."""
 
+_AT_ONCE = 65_536
+"""Events mixed at once: few enough to stay in a near cache from column to column."""
+
 
 def tally(maker: Maker) -> Tally:
     """Return what the rows of a frame's dates depend on, summed over its entities."""
-    frame, events = maker.frame, maker.events
-    ids = frame.codes.people if frame.by_person else frame.codes.households
-    arguments = (
-        maker.members.start, maker.members.person, maker.members.mask, maker.cohort.candidates, maker.cohort.unknown,
-        _numbers(ids), _numbers(frame.codes.people), _numbers(maker.cohort.areas)[maker.cohort.area], maker.ages,
-        maker.seen, _texts([f"{service} {window.document()}" for service, window in maker.plan.seen]),
-        events.start, events.signal, events.detail, events.valid, events.known, events.amount, events.ended,
-        events.ident, events.first, events.last, _texts(frame.signals), _texts(("", *events.details)),
-    )  # fmt: skip
-    count, threads = len(maker.members.start) - 1, frame.store.threads
+    frame, members = maker.frame, maker.members
+    identities = Identities(
+        entity=_numbers(frame.codes.people if frame.by_person else frame.codes.households),
+        person=_numbers(frame.codes.people),
+        area=_numbers(maker.cohort.areas),
+        seen=_texts([f"{service} {window.document()}" for service, window in maker.plan.seen]),
+    )
+    meanings = {"signal": _texts(frame.signals), "detail": _texts(("", *maker.details))}
+    threads = frame.store.threads
     parts = np.zeros((threads, len(frame.dates), 2), np.uint64)
     with ThreadPoolExecutor(threads) as pool:
-        work = [
-            pool.submit(tallies.add, *arguments, count * n // threads, count * (n + 1) // threads, parts[n])
+        histories = _histories(maker.events, meanings, pool)
+        for piece in [
+            pool.submit(
+                tallies.add_entities,
+                maker.cohort.rows, members, maker.people, identities, histories,
+                members.entities * n // threads, members.entities * (n + 1) // threads, parts[n],
+            )
             for n in range(threads)
-        ]
-        for piece in work:
+        ]:  # fmt: skip
             piece.result()
     return np.asarray(parts.sum(axis=0, dtype=np.uint64))
+
+
+_WHEN = frozenset({"start", "first", "last"})
+"""The fields of events that say whose a version is and at which dates it counts: there its state is added."""
+_RANKED = frozenset({"tie"})
+"""Made of `known`, `ident` and other people's events: a stranger's withdrawal changes it, and no row."""
+
+
+def _histories(events: EventRows, meanings: Mapping[str, NDArray[np.uint64]], pool: ThreadPoolExecutor) -> Histories:
+    """Return events with all that each says as one number: every field of theirs, codes by what they mean.
+
+    When a version was known decides nothing but which is the latest; so it is left out where nothing asks for that.
+    """
+    left_out = _WHEN | _RANKED | (frozenset() if len(events.ident) else {"known"})
+    columns = {name: column for name, column in events._asdict().items() if name not in left_out and len(column)}
+    state = np.zeros(len(events.first), np.uint64)
+
+    def mix(first: int) -> None:
+        rows = slice(first, first + _AT_ONCE)
+        for name, column in columns.items():
+            part = column[rows]
+            number = meanings[name][part] if name in meanings else part.astype(np.int64).view(np.uint64)
+            tallies.mix_column(state[rows], number)
+
+    list(pool.map(mix, range(0, len(state), _AT_ONCE)))
+    return Histories(events.start, state, events.first, events.last)
+
+
+def layout_of(maker: Maker) -> list[list[str]]:
+    """Return the groups of arrays that rows are made of, each by its name, fields and types."""
+    groups = (maker.members, maker.people, maker.cohort.rows, maker.events, maker.timetable, maker.program)
+    return [
+        [type(group).__name__, *(f"{name} {array.dtype.str}" for name, array in group._asdict().items())]
+        for group in groups
+    ]
 
 
 def keys_of(maker: Maker, found: Tally, version: int) -> list[str]:
@@ -59,6 +103,7 @@ def keys_of(maker: Maker, found: Tally, version: int) -> list[str]:
         "zone": str(question.zone),
         "signals": list(maker.frame.signals),
         "each": [question.each.signal, question.each.after.document()] if question.each else None,
+        "layout": layout_of(maker),
     }
     result = []
     for k, day in enumerate(maker.frame.dates):

@@ -4,7 +4,7 @@
     2  masks       membership, choices, coverage and visibility become one bit per as-of date, 64 dates at a time
                    (frame.py; members.py, choices.py, feeds.py, cohort.py)
     3  blocks      for a block of households the kernel walks members and their events once, for all dates
-                   (events.py, plan.py, timetable.py, sums.py, horizon.py)
+                   (events.py, kernel_plan.py, timetable.py, sums.py, horizon.py)
     4  rows        cohort rules pick the rows; features, seen counts and outcomes go to one writer per date (blocks.py)
 
 It must agree with the reference engine in every cell; tests draw tables and definitions to show that it does.
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.engines.blocks import Block, Maker, OutcomeBlock, assemble, compose
+from features.engines.compiled.arrays import PersonRows
 from features.engines.compiled.kernel_plan import Plan
 from features.engines.digest import Tally, keys_of, tally
 from features.engines.question import Question, microseconds
@@ -32,7 +33,7 @@ from features.engines.reading.feeds import Feeds
 from features.engines.reading.frame import CHUNK, Frame
 from features.engines.reading.members import ages_of, members_of, stays_of
 from features.engines.reading.store import Store
-from features.engines.reading.timetable import Timetable, midnights_of
+from features.engines.reading.timetable import midnights_of, timetable_of
 
 __all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble"]
 
@@ -70,10 +71,10 @@ class Engine:
         with self.store:
             kept: dict[int, NDArray[np.bytes_]] = {}
             if earlier and self.ranges > 1:
-                for _ in self._makers():
+                for _ in self.makers():
                     pass
                 kept = self._kept(earlier)
-            for maker in self._makers():
+            for maker in self.makers():
                 if earlier and self.ranges == 1:
                     kept = self._kept(earlier)
                 yield from self._rows(maker, kept)
@@ -86,10 +87,13 @@ class Engine:
     def candidates(self) -> Iterator[Maker]:
         """Give, by range and frame of dates, the masks alone, without any event: for plans. Closes the store."""
         with self.store:
-            yield from self._makers(events=False)
+            yield from self.makers(events=False)
 
-    def _makers(self, *, events: bool = True) -> Iterator[Maker]:
-        """Give a maker per range of households and frame of dates; `keys` is complete after the last."""
+    def makers(self, *, events: bool = True) -> Iterator[Maker]:
+        """Give a maker per range of households and frame of dates, while the store is open.
+
+        `keys` is complete after the last.
+        """
         tallies: dict[int, Tally] = {}
         for part in range(self.ranges):
             codes = self.store.take(part, self.ranges)
@@ -126,21 +130,23 @@ class Engine:
         allowed, kept_out = choices(frame)
         alive, ages = ages_of(frame)
         stays, stay_mask = stays_of(frame)
-        members = members_of(frame, stays, stay_mask, kept_out, alive)
+        members, settled = members_of(frame, stays, stay_mask, kept_out, alive)
         feeds = Feeds(frame)
         midnights, first_day = midnights_of(frame, events.earliest)
         plan = Plan.of(self.question, events.details, members.most, len(midnights))
+        timetable, column = timetable_of(frame, plan, feeds, midnights, first_day)
+        composition = compose(plan.compositions, members, ages, len(frame.dates))
+        people = PersonRows(seen=feeds.seen(plan.seen, allowed), allowed=allowed, ages=ages)
         return Maker(
             frame=frame,
             plan=plan,
-            timetable=Timetable.of(frame, plan, feeds, midnights, first_day),
+            program=plan.program(frame.signals, timetable.windows[:, 0], column, composition),
+            timetable=timetable,
             members=members,
-            cohort=cohort_of(frame, members, stays, stay_mask, allowed, ages),
-            seen=feeds.seen(plan.seen, allowed),
-            allowed=allowed,
-            fed=feeds.horizon_fed(),
-            ages=ages,
+            people=people,
+            cohort=cohort_of(frame, members, settled, stays, stay_mask, people),
             events=events.at(frame),
-            outcomes=read_outcomes(self.question, self.store, len(frame.codes.people)),
-            composition=compose(plan.compositions, members, ages, len(frame.dates)),
+            details=events.details,
+            outcomes=read_outcomes(self.question, self.store, frame.services, len(frame.codes.people)),
+            fed=feeds.horizon_fed(),
         )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from charter.contracts.matrix import MatrixDate
+from features.engines.blocks import Maker
+from features.engines.digest import keys_of, tally
 from features.engines.engine import Block, Engine
 from features.engines.question import Question
+from features.engines.reading import cohort
 from features.engines.rows import Event, Residence, Tables
 from features.permission import Choice
 
@@ -100,3 +105,61 @@ def test_what_changes_a_value_changes_its_key(seed: int, world: WorldOf) -> None
         for (key, old), (new_key, new) in zip(before.items(), after.items(), strict=True):
             if any(old[n].tobytes() != new[n].tobytes() for n in old if n not in OUTCOMES):
                 assert key != new_key
+
+
+@contextmanager
+def first_maker(question: Question, tables: Tables) -> Iterator[Maker]:
+    """Give what an engine makes rows from."""
+    with tempfile.TemporaryDirectory() as folder:
+        tables.write(Path(folder))
+        engine = Engine(question, Path(folder))
+        with engine.store:
+            yield next(engine.makers())
+
+
+def with_field(group: Any, array: np.ndarray) -> Any:
+    """Return a group of arrays with one more, under the group's own name."""
+    kind: Any = NamedTuple(type(group).__name__, [(name, Any) for name in (*group._fields, "channel")])
+    return kind(*group, array)
+
+
+@pytest.mark.parametrize("group", ["members", "people", "events", "timetable", "program"])
+def test_rows_made_without_a_field_are_not_taken_for_rows_made_with_it(group: str, world: WorldOf) -> None:
+    with first_maker(*world(1, people=20)) as maker:
+        found = tally(maker)
+        wider = replace(maker, **{group: with_field(getattr(maker, group), np.zeros(1, np.int64))})
+        assert set(keys_of(maker, found, 1)).isdisjoint(keys_of(wider, found, 1))
+        assert keys_of(maker, found, 1) == keys_of(replace(maker), found, 1)
+
+
+def test_a_new_field_of_events_changes_the_keys_of_dates_that_see_it(world: WorldOf) -> None:
+    with first_maker(*world(1, people=20)) as maker:
+        events = maker.events
+        channel = np.zeros(len(events.valid), np.int16)
+        before = keys_of(*_with_tally(maker, channel), 1)
+        # The event that is seen latest of all is told through another channel.
+        place = int(np.argmax(np.where(events.first < events.last, events.first, 0)))
+        assert 0 < events.first[place] < events.last[place]
+        channel[place] = 1
+        after = keys_of(*_with_tally(maker, channel), 1)
+        same = [one == other for one, other in zip(before, after, strict=True)]
+        assert all(same[: events.first[place]])
+        assert not any(same[events.first[place] : events.last[place]])
+
+
+def _with_tally(maker: Maker, channel: np.ndarray) -> tuple[Maker, np.ndarray]:
+    wider = replace(maker, events=with_field(maker.events, channel.copy()))
+    return wider, tally(wider)
+
+
+def test_an_engine_with_one_field_more_makes_every_row_again(world: WorldOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    question, tables = world(1, people=20)
+    before, _ = make(question, tables)
+    _, kept = make(question, tables, before)
+    assert kept == set(before), "the same engine keeps them all"
+    rows = cohort.CohortRows
+    monkeypatch.setattr(cohort, "CohortRows", lambda *columns: with_field(rows(*columns), columns[0]))
+    again, kept = make(question, tables, before)
+    assert not kept
+    for old, new in zip(before.values(), again.values(), strict=True):
+        assert {name: array.tobytes() for name, array in old.items()} == {n: a.tobytes() for n, a in new.items()}

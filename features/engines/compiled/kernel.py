@@ -10,17 +10,22 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
+from features.engines.compiled.arrays import ChoiceRows, CoverageRows, HomeRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
 
 __all__ = [
-    "cover", "digests", "first_after", "fold_choices", "fold_homes", "group", "local_day", "shared", "span",
+    "cover", "digests", "first_after", "fold_choices", "fold_homes", "group", "local_day", "share_moments", "span",
     "span_masks", "visible", "weigh",
 ]  # fmt: skip
 
 _DAY = 86_400_000_000
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
+
+Masks = NDArray[np.uint64]
+Moments = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -68,29 +73,30 @@ def group(key: Any, groups: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fold_choices(
-    person: Any, service: Any, kind: Any, key: Any, forbids: Any, mask: Any, denied: Any, consented: Any
-) -> None:
-    """Fold choices, ordered by (key, start, known_at, forbids), into the dates they deny and consent to.
+def fold_choices(choices: ChoiceRows, mask: Masks, denied: Masks, consented: Masks) -> None:
+    """Fold choices, each in force at the dates of its mask, into the dates they deny and consent to, by person.
 
-    Service -1 is all services: the last column. Kind 0 is consent, 1 refusal, 2 objection or restriction, of which the
-    newest in force with the same key decides.
+    All services are the last column. Kind 0 is consent, 1 refusal, 2 objection or restriction, of which the newest in
+    force with the same key decides. An objection at dates 1 to 3, and its overruling at date 3:
+
+        row 1  forbids    0 1 1 1     running  0 1 1 1
+        row 2  overruled  0 0 0 1     running  0 1 1 0     the last of its key: denied
     """
     everything = denied.shape[1] - 1
     running = _NONE
-    for row in range(person.shape[0]):
-        p = person[row]
-        s = everything if service[row] < 0 else service[row]
-        if row == 0 or key[row] != key[row - 1]:
+    for row in range(choices.person.shape[0]):
+        p, kind, key, forbids = choices.person[row], choices.kind[row], choices.key[row], choices.forbids[row]
+        s = everything if choices.service[row] < 0 else choices.service[row]
+        if row == 0 or key != choices.key[row - 1]:
             running = _NONE
-        if kind[row] == 0:
-            if forbids[row] == 0:
+        if kind == 0:
+            if forbids == 0:
                 consented[p, s] |= mask[row]
-        elif kind[row] == 1:
+        elif kind == 1:
             denied[p, s] |= mask[row]
         else:
-            running = (running | mask[row]) if forbids[row] else (running & ~mask[row])
-            if row + 1 == person.shape[0] or key[row + 1] != key[row]:
+            running = (running | mask[row]) if forbids else (running & ~mask[row])
+            if row + 1 == choices.person.shape[0] or choices.key[row + 1] != key:
                 denied[p, s] |= running
 
 
@@ -105,35 +111,27 @@ def fold_homes(household: Any, kind: Any, area: Any, mask: Any, kinds: Any, area
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def cover(
-    starts: Any,
-    ends: Any,
-    first: Any,
-    last: Any,
-    group_start: Any,
-    group_person: Any,
-    needs: Any,
-    times: Any,
-    masks: Any,
-) -> None:
-    """Fill, per person, the dates at which their known coverage of one service holds each whole window.
+def cover(rows: CoverageRows, needs: Moments, times: Moments, masks: Masks) -> None:
+    """Fold, per person, the dates at which their known coverage of one service holds each whole window.
 
-    Rows of group g are ordered by start and visible at the dates `first <= k < last`; `needs[w, k]` is when window w
-    starts.
+    `needs[w, k]` is when window w starts. Intervals that meet are one: of a window from 3 on, asked at 9,
+
+        rows    [1, 4)  [4, 8)  [6, 10)      reach from 1 to 4, 8, 10: held
+        rows    [1, 4)  [5, 10)              the second begins anew at 5, after the window: not held
     """
-    for g in range(group_person.shape[0]):
+    for g in range(rows.person.shape[0]):
         for k in range(times.shape[0]):
             for w in range(needs.shape[0]):
-                begin, reached = SMALLEST, SMALLEST
-                for row in range(group_start[g], group_start[g + 1]):
-                    if not first[row] <= k < last[row]:
+                begin, reach = SMALLEST, SMALLEST
+                for row in range(rows.start[g], rows.start[g + 1]):
+                    if not rows.first[row] <= k < rows.last[row]:
                         continue
-                    if begin == SMALLEST or starts[row] > reached:
-                        begin, reached = starts[row], ends[row]
+                    if begin == SMALLEST or rows.begin[row] > reach:
+                        begin, reach = rows.begin[row], rows.end[row]
                     else:
-                        reached = max(reached, ends[row])
-                    if begin <= needs[w, k] and times[k] <= reached:
-                        masks[group_person[g], w] |= _ONE << np.uint64(k)
+                        reach = max(reach, rows.end[row])
+                    if begin <= needs[w, k] and times[k] <= reach:
+                        masks[rows.person[g], w] |= _ONE << np.uint64(k)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -173,13 +171,14 @@ def _hashed(contest: Any, valid: Any, known: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def shared(home_start: Any, person: Any, event_start: Any, signal: Any, contest: Any, valid: Any, known: Any) -> Any:
-    """Return whether another event of the same contest and moments, of anybody of the same home, may be there.
+def share_moments(homes: HomeRows, event_start: Any, signal: Any, contest: Any, valid: Moments, known: Moments) -> Any:
+    """Return, by event, whether another of the same contest and moments, of anybody of the same home, may be there.
 
-    `person[home_start[h]:home_start[h + 1]]` ever lived in home h; `contest[s]` is what signal s competes in, -1 for
-    nothing. Never a wrong no, a rare wrong yes. One home at a time, so that the counts stay in the nearest cache.
+    `contest[s]` is what signal s competes in, -1 for nothing. Never a wrong no, a rare wrong yes. One home at a time,
+    so that the counts stay in the nearest cache.
     """
-    found = np.zeros(valid.shape[0], np.bool_)
+    home_start, person = homes.start, homes.person
+    shares = np.zeros(valid.shape[0], np.bool_)
     counts = np.zeros(1024, np.uint8)
     for home in range(home_start.shape[0] - 1):
         total = 0
@@ -200,17 +199,17 @@ def shared(home_start: Any, person: Any, event_start: Any, signal: Any, contest:
         for place in range(home_start[home], home_start[home + 1]):
             for e in range(event_start[person[place]], event_start[person[place] + 1]):
                 if contest[signal[e]] >= 0:
-                    found[e] |= counts[np.int64(_hashed(contest[signal[e]], valid[e], known[e]) & last)] > 1
-    return found
+                    shares[e] |= counts[np.int64(_hashed(contest[signal[e]], valid[e], known[e]) & last)] > 1
+    return shares
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def digests(ends: Any, data: Any) -> Any:
     """Return a 64-bit digest of each text `data[ends[n]:ends[n + 1]]`: FNV-1a, then mixed."""
-    found = np.empty(ends.shape[0] - 1, np.uint64)
-    for n in range(found.shape[0]):
+    states = np.empty(ends.shape[0] - 1, np.uint64)
+    for n in range(states.shape[0]):
         state = np.uint64(0xCBF29CE484222325)
         for place in range(ends[n], ends[n + 1]):
             state = (state ^ np.uint64(data[place])) * np.uint64(0x100000001B3)
-        found[n] = (state ^ (state >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
-    return found
+        states[n] = (state ^ (state >> np.uint64(31))) * np.uint64(0x94D049BB133111EB)
+    return states

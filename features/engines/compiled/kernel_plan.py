@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.errors import DataError
+from features.engines.compiled.arrays import Program
 from features.engines.question import Question
 from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
 from features.grammar.signal import scaled
@@ -75,7 +76,7 @@ class _Cell:
 
 @dataclass(frozen=True)
 class Plan:
-    """Arrays for the kernel; see the module.
+    """What the kernel has to do, before it is known which signals are read and when windows start; see the module.
 
     Entries are grouped by signal: those of signal s are `entry_start[s]:entry_start[s + 1]`. `payload[e, d]` says what
     the detail of code d means to entry e: -1 not allowed, 0 nothing more, above 0 a bit or a step (from 1).
@@ -98,12 +99,16 @@ class Plan:
     carry: NDArray[np.int8]
     needs_tie: tuple[str, ...]
 
-    def entries_of(
-        self, signals: Sequence[str], starts: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int16]]:
-        """Return where the entries of each of `signals` begin and end, the entries, and their payloads.
+    def program(
+        self,
+        signals: Sequence[str],
+        starts: NDArray[np.int64],
+        column: NDArray[np.int64],
+        composition: NDArray[np.float64],
+    ) -> Program:
+        """Return the program for the codes of `signals`, which makes the columns `column`.
 
-        Those of a signal are ordered by when their window starts (`starts`, by window), so that the kernel can leave
+        Entries of a signal are ordered by when their window starts (`starts`, by window), so that the kernel can leave
         off at the first window that an event is too old for; entries of one window and seen column are together.
         """
         places = [self.signals.index(name) for name in signals]
@@ -114,7 +119,17 @@ class Plan:
             for n in sorted(own, key=lambda n: (starts[self.entry[n, WINDOW]], *self.entry[n, [WINDOW, SEEN]]))
         ]
         ends = np.cumsum([0, *(len(own) for own in ranges)])
-        return ends[:-1], ends[1:], self.entry[order], self.payload[order]
+        return Program(
+            begin=ends[:-1],
+            end=ends[1:],
+            entry=self.entry[order],
+            payload=self.payload[order],
+            fresh=self.fresh,
+            carry=self.carry,
+            column=column,
+            column_seen=self.column_seen,
+            composition=composition,
+        )
 
     @classmethod
     def of(cls, question: Question, details: Sequence[str], most_members: int, days: int) -> Plan:

@@ -2,16 +2,22 @@
 
 An event counts at a run of dates, so a sum needs two additions however long the run is: one where it begins, one where
 it ends, summed along the dates once all events are in. Maxima and bits can't be taken back; where the run reaches the
-last row they are carried ahead too, else they go to each date. Sums are 64-bit whole numbers.
+last row they are carried ahead too, else they go to each date. Sums are 64-bit whole numbers. Four dates, two events
+that count as 1, one of them at dates 1 and 2, the other from date 2 on:
+
+    where they begin and end      0  +1  +1  -1      (the second ends after the last date)
+    summed along the dates        0   1   2   1
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
+from features.engines.compiled.arrays import EventRows, MemberRows, PersonRows, Program, Results, Timetable, WantedRows
 from features.engines.compiled.kernel import first_after, local_day, span
 from features.engines.compiled.kernel_plan import (
     AT_LEAST,
@@ -53,190 +59,229 @@ _SCALE = float(AMOUNT_SCALE)
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
 
+Slots = NDArray[np.int64]
+"""`slots[row, k]`: what a household's events come to at date k; one date more, where sums that reach the end end."""
+
+
+class _Member(NamedTuple):
+    """A member as a household's events see them: the place among its members, the dates each seen column saw them."""
+
+    place: int
+    watched: NDArray[np.uint64]
+
+
+class _Dates(NamedTuple):
+    """The dates of `bits`, all within `begin <= k < stop`; `rows` are the household's dates, none at `top` or later."""
+
+    bits: Any
+    rows: Any
+    begin: Any
+    stop: Any
+    top: Any
+
+
+class _Moment(NamedTuple):
+    """What decides which of two events is the latest, in this order."""
+
+    valid: Any
+    known: Any
+    tie: Any
+
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def accumulate(
-    households: Any, member_start: Any, member: Any, member_mask: Any, row_mask: Any, seen_mask: Any,
-    event_start: Any, signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, tie: Any,
-    first: Any, last: Any, window_start: Any, since: Any, today: Any, midnights: Any, times: Any,
-    entry_from: Any, entry_to: Any, entry: Any, payload: Any, fresh: Any, carry: Any, column: Any, column_seen: Any,
-    composition: Any, values: Any, seen: Any,
-) -> None:  # fmt: skip
-    """Fill `values[k, i, column]` and `seen[k, i, seen column]` for `households[i]` at the dates in its row mask.
-
-    `first[e] <= k < last[e]` are the dates at which event e's version is visible. `since[w, k]` is the value of
-    days_since where there was nothing; `fresh[row]` what a row of the slots starts from, `carry[row]` how it is
-    carried along the dates.
-    """
-    dates = times.shape[0]
-    blank = np.empty((fresh.shape[0], dates + 1), np.int64)
-    for row in range(fresh.shape[0]):
-        blank[row, :] = fresh[row]
+    wanted: WantedRows,
+    members: MemberRows,
+    people: PersonRows,
+    events: EventRows,
+    timetable: Timetable,
+    program: Program,
+    results: Results,
+) -> None:
+    """Fill the results for each wanted entity, at the dates of its mask."""
+    dates = timetable.times.shape[0]
+    blank = np.empty((program.fresh.shape[0], dates + 1), np.int64)
+    for row in range(program.fresh.shape[0]):
+        blank[row, :] = program.fresh[row]
     slots = np.empty_like(blank)
-    made = np.empty((dates, column.shape[0]), np.float32)
-    anybody = np.empty(seen_mask.shape[1], np.uint64)
-    counted = np.empty((seen.shape[2], dates), np.uint16)
-    for i in range(households.shape[0]):
-        household = households[i]
-        rows = row_mask[household]
+    made = np.empty((dates, program.column.shape[0]), np.float32)
+    anybody = np.empty(people.seen.shape[1], np.uint64)
+    counted = np.empty((results.seen.shape[2], dates), np.uint16)
+    for i in range(wanted.entity.shape[0]):
+        household = wanted.entity[i]
+        rows = wanted.mask[household]
         slots[:, :] = blank
         anybody[:] = _NONE
         counted[:, :] = 0
         top = dates
         while top > 0 and not rows >> np.uint64(top - 1) & _ONE:
             top -= 1
-        for m in range(member_start[household], member_start[household + 1]):
-            person, mask = member[m], member_mask[m] & rows
+        for m in range(members.start[household], members.start[household + 1]):
+            person, mask = members.person[m], members.mask[m] & rows
             if mask == 0:
                 continue
-            _count_seen(mask, seen_mask[person], anybody, counted)
-            for e in range(event_start[person], event_start[person + 1]):
-                here = mask & span(np.int64(first[e]), np.int64(last[e]))
+            member = _Member(m - members.start[household], people.seen[person])
+            _count_seen(mask, member.watched, anybody, counted)
+            for e in range(events.start[person], events.start[person + 1]):
+                first, last = np.int64(events.first[e]), np.int64(events.last[e])
+                here = mask & span(first, last)
                 if here:
-                    _event(
-                        slots, e, m - member_start[household], here, rows, top, seen_mask[person],
-                        signal, detail, valid, known, amount, ended, tie, first, last,
-                        window_start, midnights, entry_from, entry_to, entry, payload, times,
-                    )  # fmt: skip
-        _carry(slots, carry, dates)
-        _columns(slots, made, household, composition, column, since, today, midnights)
-        _blank(made, anybody, column_seen, rows)
+                    _event(slots, e, member, _Dates(here, rows, first, last, top), events, timetable, program)
+        _carry(slots, program.carry, dates)
+        _columns(slots, made, household, timetable, program)
+        _blank(made, anybody, program.column_seen, rows)
         for k in range(dates):
             if rows >> np.uint64(k) & _ONE:
-                values[k, i, :] = made[k]
+                results.values[k, i, :] = made[k]
                 for w in range(counted.shape[0]):
-                    seen[k, i, w] = counted[w, k]
+                    results.seen[k, i, w] = counted[w, k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _event(
-    slots: Any, e: Any, place: Any, here: Any, rows: Any, top: Any, watched: Any,
-    signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, tie: Any, first: Any, last: Any,
-    window_start: Any, midnights: Any, entry_from: Any, entry_to: Any, entry: Any, payload: Any, times: Any,
-) -> None:  # fmt: skip
-    """Add one event, at the dates `here`, to every cell of its signal that it concerns."""
-    size, begin, said = amount[e], np.int64(first[e]), detail[e]
+    slots: Slots,
+    e: int,
+    member: _Member,
+    seen: _Dates,
+    events: EventRows,
+    timetable: Timetable,
+    program: Program,
+) -> None:
+    """Add event e of a member to every cell that an entry of its signal points at, at the dates each concerns."""
+    # Never `entry[n]` alone in the loop: a view of a row counts references for every event, as long as the sums take.
+    entry = program.entry
+    size, first, last = events.amount[e], seen.begin, seen.stop
+    valid, detail, signal = events.valid[e], events.detail[e], events.signal[e]
     window, watch, stop, bits = np.int64(-1), np.int64(-1), np.int64(0), _NONE
-    for n in range(entry_from[signal[e]], entry_to[signal[e]]):
+    for n in range(program.begin[signal], program.end[signal]):
         if entry[n, WINDOW] != window or entry[n, SEEN] != watch:
             window, watch = entry[n, WINDOW], entry[n, SEEN]
-            if valid[e] < window_start[window, 0]:
+            if valid < timetable.windows[window, 0]:
                 break  # entries are ordered by where their window starts: the rest start later still
-            stop = min(np.int64(last[e]), first_after(window_start[window], valid[e]))
-            bits = here & watched[watch] & span(begin, stop)
+            stop = min(last, first_after(timetable.windows[window], valid))
+            bits = seen.bits & member.watched[watch] & span(first, stop)
         if bits == _NONE:
             continue
-        meaning = np.int64(payload[n, said])
+        meaning = np.int64(program.payload[n, detail])
         if meaning < 0:
             continue
         if entry[n, LIMITED] and (size == SMALLEST or size < entry[n, AT_LEAST] or size >= entry[n, BELOW]):
             continue
-        kind = entry[n, KIND]
+        run, kind = _Dates(bits, seen.rows, first, stop, seen.top), entry[n, KIND]
         if kind == PLAIN:
-            _plain(slots, entry[n], bits, rows, begin, stop, top, valid[e], size)
+            _plain(slots, entry[n], run, valid, size)
         elif kind == OPEN:
-            end = min(stop, first_after(times, ended[e] - 1))
-            _open(slots, entry[n, SLOT], bits & span(begin, end), rows, begin, end)
+            end = min(stop, first_after(timetable.times, events.ended[e] - 1))
+            _open(slots, entry[n, SLOT], _Dates(bits & span(first, end), seen.rows, first, end, seen.top))
         elif kind == LATEST:
             value = meaning if meaning > 0 else size
             if value != SMALLEST:
-                _newest(slots, entry[n, SLOT], bits, begin, stop, valid[e], known[e], np.int64(tie[e]), value)
+                _newest(slots, entry[n, SLOT], run, _Moment(valid, events.known[e], np.int64(events.tie[e])), value)
         else:
-            bit = meaning - 1
-            if entry[n, BY] != BY_PAYLOAD:
-                bit = place if entry[n, BY] == BY_PERSON else local_day(midnights, valid[e]) % (entry[n, WORDS] * 64)
-            _mark(slots, entry[n, SLOT], bits, rows, begin, stop, top, bit)
+            _mark(slots, entry[n, SLOT], run, _bit(entry[n], meaning, member.place, timetable.midnights, valid))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _plain(
-    slots: Any, entry: Any, bits: Any, rows: Any, begin: Any, stop: Any, top: Any, valid: Any, amount: Any
-) -> None:
-    """Add an event to a cell at the dates `bits`, which are within `begin <= k < stop`."""
-    k = begin
-    while k < stop:
-        end = _run(bits, rows, k, stop)
+def _plain(slots: Slots, entry: NDArray[np.int64], dates: _Dates, valid: int, amount: int) -> None:
+    """Add an event to a cell's slots."""
+    k = dates.begin
+    while k < dates.stop:
+        end = _end_of_run(dates, k)
         if end > k:
             if entry[SLOT + COUNT] >= 0:
                 _add(slots, entry[SLOT + COUNT], k, end, 1)
             if entry[SLOT + NEWEST] >= 0:
-                _most(slots, entry[SLOT + NEWEST], k, end, top, valid)
+                _most(slots, entry[SLOT + NEWEST], k, end, dates.top, valid)
             if amount != SMALLEST:
                 if entry[SLOT + TOTAL] >= 0:
                     _add(slots, entry[SLOT + TOTAL], k, end, amount)
                 if entry[SLOT + CARRYING] >= 0:
                     _add(slots, entry[SLOT + CARRYING], k, end, 1)
                 if entry[SLOT + LARGEST_AMOUNT] >= 0:
-                    _most(slots, entry[SLOT + LARGEST_AMOUNT], k, end, top, amount)
+                    _most(slots, entry[SLOT + LARGEST_AMOUNT], k, end, dates.top, amount)
         k = max(end, k + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _open(slots: Any, slot: Any, bits: Any, rows: Any, begin: Any, stop: Any) -> None:
-    k = begin
-    while k < stop:
-        end = _run(bits, rows, k, stop)
+def _open(slots: Slots, slot: int, dates: _Dates) -> None:
+    """Count an event that is open at the dates."""
+    k = dates.begin
+    while k < dates.stop:
+        end = _end_of_run(dates, k)
         if end > k:
             _add(slots, slot, k, end, 1)
         k = max(end, k + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _newest(
-    slots: Any, slot: Any, bits: Any, begin: Any, stop: Any, valid: Any, known: Any, tie: Any, value: Any
-) -> None:
-    for k in range(begin, stop):
-        if bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, valid, known, tie):
-            slots[slot, k], slots[slot + 1, k] = valid, known
-            slots[slot + 2, k], slots[slot + 3, k] = tie, value
+def _newest(slots: Slots, slot: int, dates: _Dates, moment: _Moment, value: Any) -> None:
+    """Keep a value where it is newer than what is kept: in four rows, its moment's three and itself."""
+    for k in range(dates.begin, dates.stop):
+        if dates.bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, moment):
+            slots[slot, k], slots[slot + 1, k] = moment.valid, moment.known
+            slots[slot + 2, k], slots[slot + 3, k] = moment.tie, value
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _newer(slots: Any, slot: Any, k: Any, valid: Any, known: Any, tie: Any) -> Any:
-    if valid != slots[slot, k]:
-        return valid > slots[slot, k]
-    if known != slots[slot + 1, k]:
-        return known > slots[slot + 1, k]
-    return tie >= slots[slot + 2, k]
+def _newer(slots: Slots, slot: int, k: int, moment: _Moment) -> Any:
+    if moment.valid != slots[slot, k]:
+        return moment.valid > slots[slot, k]
+    if moment.known != slots[slot + 1, k]:
+        return moment.known > slots[slot + 1, k]
+    return moment.tie >= slots[slot + 2, k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _mark(slots: Any, slot: Any, bits: Any, rows: Any, begin: Any, stop: Any, top: Any, bit: Any) -> None:
+def _bit(entry: NDArray[np.int64], meaning: Any, place: int, midnights: NDArray[np.int64], valid: int) -> Any:
+    """Return which bit an event sets: of its detail or signal, of its person, or of its day."""
+    if entry[BY] == BY_PAYLOAD:
+        return meaning - 1
+    if entry[BY] == BY_PERSON:
+        return place
+    return local_day(midnights, valid) % (entry[WORDS] * 64)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _mark(slots: Slots, slot: int, dates: _Dates, bit: Any) -> None:
+    """Set a bit at the dates: carried ahead where they reach the last row, else at each of them."""
     if bit < 0:
         return
-    word, one = slot + 2 * (bit // 64), np.int64(_ONE << np.uint64(bit % 64))
-    k = begin
-    while k < stop:
-        end = _run(bits, rows, k, stop)
-        if end >= top and end > k:
-            slots[word + 1, k] |= one
+    word, mark = slot + 2 * (bit // 64), np.int64(_ONE << np.uint64(bit % 64))
+    k = dates.begin
+    while k < dates.stop:
+        end = _end_of_run(dates, k)
+        if end >= dates.top and end > k:
+            slots[word + 1, k] |= mark
         else:
-            for at in range(k, end):
-                slots[word, at] |= one
+            for place in range(k, end):
+                slots[word, place] |= mark
         k = max(end, k + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _run(bits: Any, rows: Any, k: Any, stop: Any) -> Any:
-    """Return where the run of `bits` from k on ends, k where there is none; dates without a row don't end it."""
-    if bits == rows & span(k, stop):
-        return stop if bits else k
-    if not bits >> np.uint64(k) & _ONE:
+def _end_of_run(dates: _Dates, k: Any) -> Any:
+    """Return where the run of the bits from k on ends, k where there is none; dates without a row don't end it.
+
+    Bits 0 1 0 1 1 0 with rows 0 1 0 1 1 1, from date 1 on: nobody asks at date 2, so the run ends at 5, not at 2.
+    """
+    if dates.bits == dates.rows & span(k, dates.stop):
+        return dates.stop if dates.bits else k
+    if not dates.bits >> np.uint64(k) & _ONE:
         return k
-    while k < stop and (bits >> np.uint64(k) & _ONE or not rows >> np.uint64(k) & _ONE):
+    while k < dates.stop and (dates.bits >> np.uint64(k) & _ONE or not dates.rows >> np.uint64(k) & _ONE):
         k += 1
     return k
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _add(slots: Any, slot: Any, begin: Any, stop: Any, number: Any) -> None:
+def _add(slots: Slots, slot: int, begin: int, stop: int, number: int) -> None:
     """Add a number at the dates `begin <= k < stop`: where it begins, and off where it ends."""
     slots[slot, begin] += number
     slots[slot, stop] -= number
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _most(slots: Any, slot: Any, begin: Any, stop: Any, top: Any, value: Any) -> None:
+def _most(slots: Slots, slot: int, begin: int, stop: int, top: int, value: int) -> None:
     """Raise a maximum at the dates `begin <= k < stop`; no row is at `top` or later."""
     if stop >= top:
         slots[slot + 1, begin] = max(slots[slot + 1, begin], value)
@@ -246,7 +291,9 @@ def _most(slots: Any, slot: Any, begin: Any, stop: Any, top: Any, value: Any) ->
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _count_seen(mask: Any, watched: Any, anybody: Any, counted: Any) -> None:
+def _count_seen(
+    mask: Any, watched: NDArray[np.uint64], anybody: NDArray[np.uint64], counted: NDArray[np.uint16]
+) -> None:
     """Count a member, at the dates of `mask`, under the seen columns whose service saw them."""
     for w in range(anybody.shape[0]):
         bits = mask & watched[w]
@@ -257,7 +304,7 @@ def _count_seen(mask: Any, watched: Any, anybody: Any, counted: Any) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _carry(slots: Any, carry: Any, dates: Any) -> None:
+def _carry(slots: Slots, carry: NDArray[np.int8], dates: int) -> None:
     """Carry what was added once along the dates."""
     for slot in range(slots.shape[0]):
         how = carry[slot]
@@ -289,18 +336,23 @@ def _ones(word: Any) -> Any:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _columns(
-    slots: Any, made: Any, household: Any, composition: Any, column: Any, since: Any, today: Any, midnights: Any
+    slots: Slots,
+    made: NDArray[np.float32],
+    household: int,
+    timetable: Timetable,
+    program: Program,
 ) -> None:
     """Make every column at every date, a column at a time; a loop for each word, so that none has a branch inside."""
-    for c in range(column.shape[0]):
-        make, a, b = column[c, 0], column[c, 1], column[c, 2]
+    since, today = timetable.since, timetable.today
+    for c in range(program.column.shape[0]):
+        make, a, b = program.column[c, 0], program.column[c, 1], program.column[c, 2]
         if make == _DAYS:
             for k in range(made.shape[0]):
                 newest = slots[a, k]
-                made[k, c] = since[b, k] if newest == SMALLEST else today[k] - local_day(midnights, newest)
+                made[k, c] = since[b, k] if newest == SMALLEST else today[k] - local_day(timetable.midnights, newest)
         elif make == _COMPOSITION:
             for k in range(made.shape[0]):
-                made[k, c] = composition[household, k, a]
+                made[k, c] = program.composition[household, k, a]
         elif make in (_COUNT, _ANY, _TOTAL, _MEAN, _MAXIMUM):
             _sum_column(slots, made, c, make, a, b)
         else:
@@ -308,7 +360,7 @@ def _columns(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _sum_column(slots: Any, made: Any, c: Any, make: Any, a: Any, b: Any) -> None:
+def _sum_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: int, b: int) -> None:
     if make == _COUNT:
         for k in range(made.shape[0]):
             made[k, c] = float(slots[a, k])
@@ -327,7 +379,7 @@ def _sum_column(slots: Any, made: Any, c: Any, make: Any, a: Any, b: Any) -> Non
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _other_column(slots: Any, made: Any, c: Any, make: Any, a: Any, b: Any) -> None:
+def _other_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: int, b: int) -> None:
     if make == _BITS:
         for k in range(made.shape[0]):
             ones = 0
@@ -343,7 +395,7 @@ def _other_column(slots: Any, made: Any, c: Any, make: Any, a: Any, b: Any) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blank(made: Any, anybody: Any, column_seen: Any, rows: Any) -> None:
+def _blank(made: NDArray[np.float32], anybody: NDArray[np.uint64], column_seen: NDArray[np.int32], rows: Any) -> None:
     """Make every value missing of which a service saw no member."""
     for c in range(column_seen.shape[0]):
         unseen = _NONE

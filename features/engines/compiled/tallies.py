@@ -1,4 +1,11 @@
-"""The compiled tally of what each date can see: two independent 64-bit sums, whatever the order of rows."""
+"""The compiled tally of what each date can see: two independent 64-bit sums, whatever the order of rows.
+
+A row's state begins with whose it is and takes in one number after another; states of rows are added up. So it is the
+same in any order, and a number that changes, or is another row's, changes the sum: for person 7 with ages 3 and 4,
+
+    state(7, 3) + state(7, 4)        the same as                 state(7, 4) + state(7, 3)
+                                     but for chance never        state(7, 3) + state(7, 5)
+"""
 
 from __future__ import annotations
 
@@ -6,8 +13,11 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-__all__ = ["add"]
+from features.engines.compiled.arrays import CohortRows, Histories, Identities, MemberRows, PersonRows
+
+__all__ = ["add_entities", "mix_column"]
 
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
@@ -23,12 +33,23 @@ def _mixed(state: Any, number: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add(
-    member_start: Any, member: Any, member_mask: Any, row_mask: Any, unknown: Any,
-    entity_id: Any, person_id: Any, area_id: Any, ages: Any, seen_mask: Any, seen_id: Any,
-    event_start: Any, signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any, ident: Any,
-    first: Any, last: Any, signal_id: Any, detail_id: Any, begin: Any, end: Any, tally: Any,
-) -> None:  # fmt: skip
+def mix_column(states: NDArray[np.uint64], column: NDArray[np.uint64]) -> None:
+    """Mix a column of numbers into the states of its rows."""
+    for row in range(states.shape[0]):
+        states[row] = _mixed(states[row], column[row])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_entities(
+    cohort: CohortRows,
+    members: MemberRows,
+    people: PersonRows,
+    identities: Identities,
+    histories: Histories,
+    begin: int,
+    end: int,
+    tally: NDArray[np.uint64],
+) -> None:
     """Add to `tally[k]` what the entities `begin <= h < end` that are candidates at date k are made of.
 
     That is their members and those members' visible events.
@@ -36,67 +57,57 @@ def add(
     dates = tally.shape[0]
     history = np.empty((dates + 1, 2), np.uint64)
     for household in range(begin, end):
-        rows = row_mask[household]
+        rows, entity = cohort.candidates[household], identities.entity[household]
         if rows == _NONE:
             continue
         for k in range(dates):
             if rows >> np.uint64(k) & _ONE:
-                state = _mixed(entity_id[household], area_id[household, k])
-                state = _mixed(state, unknown[household] >> np.uint64(k) & _ONE)
+                state = _mixed(entity, identities.area[cohort.area[household, k]])
+                state = _mixed(state, cohort.unknown[household] >> np.uint64(k) & _ONE)
                 tally[k, 0] += state
                 tally[k, 1] += _mixed(state, np.uint64(7))
-        for m in range(member_start[household], member_start[household + 1]):
-            person, mask = member[m], member_mask[m] & rows
+        for m in range(members.start[household], members.start[household + 1]):
+            person, mask = members.person[m], members.mask[m] & rows
             if mask == _NONE:
                 continue
             history[:, :] = _NONE
-            _watch(history, mask, seen_mask[person], seen_id, dates)
-            _events(
-                history, event_start[person], event_start[person + 1], signal, detail, valid, known, amount, ended,
-                ident, first, last, signal_id, detail_id,
-            )  # fmt: skip
-            one, other = _NONE, _NONE
+            _watch(history, mask, people.seen[person], identities.seen)
+            _add_events(history, histories, person)
+            first_sum, second_sum = _NONE, _NONE
             for k in range(dates):
-                one += history[k, 0]
-                other += history[k, 1]
+                first_sum += history[k, 0]
+                second_sum += history[k, 1]
                 if mask >> np.uint64(k) & _ONE:
-                    state = _mixed(_mixed(entity_id[household], person_id[person]), np.int64(ages[k, person]))
-                    tally[k, 0] += _mixed(state, one)
-                    tally[k, 1] += _mixed(_mixed(state, np.uint64(7)), other)
+                    state = _mixed(_mixed(entity, identities.person[person]), np.int64(people.ages[k, person]))
+                    tally[k, 0] += _mixed(state, first_sum)
+                    tally[k, 1] += _mixed(_mixed(state, np.uint64(7)), second_sum)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _events(
-    history: Any, begin: Any, end: Any, signal: Any, detail: Any, valid: Any, known: Any, amount: Any, ended: Any,
-    ident: Any, first: Any, last: Any, signal_id: Any, detail_id: Any,
-) -> None:  # fmt: skip
+def _add_events(history: NDArray[np.uint64], histories: Histories, person: int) -> None:
     """Add a person's events where they begin to be visible, and take them back where they end."""
-    for e in range(begin, end):
-        if first[e] >= last[e]:
+    for e in range(histories.start[person], histories.start[person + 1]):
+        first, last = histories.first[e], histories.last[e]
+        if first >= last:
             continue
-        state = _mixed(signal_id[signal[e]], detail_id[detail[e]])
-        state = _mixed(_mixed(state, valid[e]), amount[e])
-        if ident.shape[0]:
-            state = _mixed(_mixed(state, known[e]), ident[e])
-        if ended.shape[0]:
-            state = _mixed(state, ended[e])
+        state = histories.state[e]
         other = _mixed(state, np.uint64(7))
-        history[first[e], 0] += state
-        history[first[e], 1] += other
-        history[last[e], 0] -= state
-        history[last[e], 1] -= other
+        history[first, 0] += state
+        history[first, 1] += other
+        history[last, 0] -= state
+        history[last, 1] -= other
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _watch(history: Any, mask: Any, watched: Any, seen_id: Any, dates: Any) -> None:
+def _watch(history: NDArray[np.uint64], mask: Any, watched: NDArray[np.uint64], seen: NDArray[np.uint64]) -> None:
     """Add the services and windows that saw a person to the dates at which they did."""
-    for w in range(seen_id.shape[0]):
+    for w in range(seen.shape[0]):
         bits = watched[w] & mask
         if bits == _NONE:
             continue
         before = _NONE
-        state, other = _mixed(seen_id[w], np.uint64(1)), _mixed(seen_id[w], np.uint64(2))
-        for k in range(dates):
+        state, other = _mixed(seen[w], np.uint64(1)), _mixed(seen[w], np.uint64(2))
+        for k in range(history.shape[0] - 1):
             now = bits >> np.uint64(k) & _ONE
             if now != before:
                 history[k, 0] += state if now else _NONE - state

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
+from features.engines.compiled.arrays import ChoiceRows
 from features.engines.reading.frame import ALL, ONE, Frame
 
 __all__ = ["choices"]
@@ -21,9 +22,7 @@ def choices(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         kernel.span_masks(times, rows["known"], rows["until"], rows["start"], rows["ended"], mask)
         denied = np.zeros((people, len(services) + 1), np.uint64)
         consented = np.zeros_like(denied)
-        kernel.fold_choices(
-            rows["person"], rows["service"], rows["kind"], rows["key"], rows["forbids"], mask, denied, consented
-        )
+        kernel.fold_choices(ChoiceRows(**{name: rows[name] for name in ChoiceRows._fields}), mask, denied, consented)
         folded.append((denied, consented))
     allowed = np.full((people, len(services)), frame.all_dates, np.uint64)
     kept_out = folded[0][0][:, -1].copy()

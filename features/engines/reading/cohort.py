@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
+from features.engines.compiled.arrays import CohortRows, MemberRows, PersonRows
 from features.engines.compiled.kernel_plan import LARGEST
 from features.engines.reading.frame import ALL, ONE, Frame
-from features.engines.reading.members import Members
 from features.engines.reading.store import Columns
 
 __all__ = ["Cohort", "cohort_of"]
@@ -18,36 +18,34 @@ __all__ = ["Cohort", "cohort_of"]
 
 @dataclass(frozen=True)
 class Cohort:
-    """By entity: the dates at which no simple rule puts it out, those at which one can't be evaluated, and its area.
+    """What the simple rules say of every entity, and the texts behind the codes of areas."""
 
-    `area[entity, k]` is a place in `areas`.
-    """
-
-    candidates: NDArray[np.uint64]
-    unknown: NDArray[np.uint64]
-    area: NDArray[np.int32]
+    rows: CohortRows
     areas: NDArray[np.bytes_]
 
 
 def cohort_of(
     frame: Frame,
-    members: Members,
+    members: MemberRows,
+    settled: NDArray[np.uint64],
     stays: Columns,
     stay_mask: NDArray[np.uint64],
-    allowed: NDArray[np.uint64],
-    ages: NDArray[np.int16],
+    people: PersonRows,
 ) -> Cohort:
-    """Return who the candidates are; `stays` and `stay_mask` are `residence` and when each row holds."""
+    """Return who the candidates are.
+
+    `settled` are the dates at which each member is; `stays` and `stay_mask` are `residence` and when each row holds.
+    """
     somebody = members.any_of(members.mask)
     other, unknown_home, area, areas = _homes(frame)
     if frame.by_person:
         area = _areas_of_people(frame, area, stays, stay_mask)
-    fits, unknown_age = _with_age(frame, members, ages)
-    settled = members.any_of(members.settled)
+    fits, unknown_age = _with_age(frame, members, people.ages)
+    resident = members.any_of(settled)
     if frame.question.definition.cohort.resident is None:
-        settled = np.full(len(somebody), ALL)
-    candidates = somebody & ~other & (fits | unknown_age) & settled & _own_dates(frame, members, allowed)
-    return Cohort(candidates, (unknown_home | (unknown_age & ~fits)) & candidates, area, areas)
+        resident = np.full(len(somebody), ALL)
+    candidates = somebody & ~other & (fits | unknown_age) & resident & _own_dates(frame, members, people.allowed)
+    return Cohort(CohortRows(candidates, (unknown_home | (unknown_age & ~fits)) & candidates, area), areas)
 
 
 def _homes(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32], NDArray[np.bytes_]]:
@@ -82,11 +80,13 @@ def _areas_of_people(
     return found
 
 
-def _with_age(frame: Frame, members: Members, ages: NDArray[np.int16]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _with_age(
+    frame: Frame, members: MemberRows, ages: NDArray[np.int16]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return by entity (the dates at which somebody is of the age asked, those at which somebody's is unknown)."""
     asked = frame.question.definition.cohort.with_age
     if asked is None:
-        return np.full(len(members.start) - 1, ALL), np.zeros(len(members.start) - 1, np.uint64)
+        return np.full(members.entities, ALL), np.zeros(members.entities, np.uint64)
     fits, unknown = np.zeros(len(members.person), np.uint64), np.zeros(len(members.person), np.uint64)
     for k in range(len(frame.dates)):
         age = ages[k, members.person]
@@ -96,11 +96,11 @@ def _with_age(frame: Frame, members: Members, ages: NDArray[np.int16]) -> tuple[
     return members.any_of(fits & members.mask), members.any_of(unknown & members.mask)
 
 
-def _own_dates(frame: Frame, members: Members, allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def _own_dates(frame: Frame, members: MemberRows, allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Return by entity its own dates, where rows are asked for at each entity's own."""
     each = frame.question.each
     if each is None:
-        return np.full(len(members.start) - 1, ALL)
+        return np.full(members.entities, ALL)
     place = {day: k for k, day in enumerate(frame.dates)}
     own = np.zeros(len(frame.codes.people), np.uint64)
     rows = frame.store.own_days(each.signal)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from charter.errors import DataError
 from features.engines.compiled import kernel
+from features.engines.compiled.arrays import EventRows, HomeRows, OutcomeRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
 from features.engines.question import Question, microseconds
 from features.engines.reading.frame import Frame
@@ -24,51 +25,30 @@ from features.engines.reading.store import Store
 from features.grammar import Expression, Signal
 from features.grammar.signal import AMOUNT_SCALE, scaled
 
-__all__ = ["Events", "OutcomeEvents", "outcome_conditions", "read_events", "read_outcomes"]
+__all__ = ["Events", "outcome_conditions", "read_events", "read_outcomes"]
 
 
 @dataclass(frozen=True)
 class Events:
-    """Person p's events are rows `start[p]:start[p + 1]`; `details` are the texts of the detail codes 1, 2, ...
+    """Versions of events, whose `first` and `last` are not filled yet; when each ends being known (`until`).
 
-    Times are microseconds, amounts ten-thousandths. `ended` is read only where something asks what is open; `tie` and
-    `ident`, a digest of the event's id, only where something asks for the latest: else they are empty. `first` and
-    `last` are filled for a frame: the dates at which the version is visible and its moment has come.
+    `details` are the texts of the detail codes 1, 2, ...
     """
 
-    start: NDArray[np.int64]
-    signal: NDArray[np.int16]
-    detail: NDArray[np.int16]
-    valid: NDArray[np.int64]
-    known: NDArray[np.int64]
+    rows: EventRows
     until: NDArray[np.int64]
-    amount: NDArray[np.int64]
-    ended: NDArray[np.int64]
-    tie: NDArray[np.int32]
-    ident: NDArray[np.uint64]
     details: tuple[str, ...]
-    first: NDArray[np.uint8]
-    last: NDArray[np.uint8]
 
     @property
     def earliest(self) -> int | None:
         """The first valid_at, or None."""
-        return int(self.valid.min()) if len(self.valid) else None
+        return int(self.rows.valid.min()) if len(self.until) else None
 
-    def at(self, frame: Frame) -> Events:
-        """Return the events for a frame's dates."""
-        first, last = np.zeros(len(self.valid), np.uint8), np.zeros(len(self.valid), np.uint8)
-        kernel.visible(frame.times, self.valid, self.known, self.until, first, last)
-        return replace(self, first=first, last=last)
-
-
-@dataclass(frozen=True)
-class OutcomeEvents:
-    """The outcome's standing events by person: `values[e]` = (valid, known), and the component of each."""
-
-    start: NDArray[np.int64]
-    values: NDArray[np.int64]
-    component: NDArray[np.int64]
+    def at(self, frame: Frame) -> EventRows:
+        """Return the events with the dates of a frame at which each is visible and its moment has come."""
+        first, last = np.zeros(len(self.until), np.uint8), np.zeros(len(self.until), np.uint8)
+        kernel.visible(frame.times, self.rows.valid, self.rows.known, self.until, first, last)
+        return self.rows._replace(first=first, last=last)
 
 
 @dataclass(frozen=True)
@@ -103,10 +83,10 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
         return _no_events(len(people))
     detailed = np.array([_reads_details(question, name) for name in signals])
     opened = any(getattr(rule, "word", "") == "open_at" for rule in rules)
-    until = microseconds(question.midnights[-1])
+    before = microseconds(question.midnights[-1])
     contest = _contests(rules, signals)
     tied = contest >= 0
-    asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, until, opened)
+    asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, before, opened)
     columns, details = _read(path, asked, store.threads)
     _refuse_overflow(signals, columns)
     person = columns.pop("person")
@@ -119,14 +99,26 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     tie = np.zeros(0, np.int32)
     if tied.any():
         tie = _ties(store, start, columns, row, contest)
-    none = np.zeros(0, np.uint8)
-    return Events(start=start, **columns, tie=tie, details=details, first=none, last=none)
+    until, none = columns.pop("until"), np.zeros(0, np.uint8)
+    return Events(EventRows(start=start, **columns, tie=tie, first=none, last=none), until, details)
 
 
 def _no_events(people: int) -> Events:
     long, short, byte = np.zeros(0, np.int64), np.zeros(0, np.int16), np.zeros(0, np.uint8)
-    start, ident = np.zeros(people + 1, np.int64), np.zeros(0, np.uint64)
-    return Events(start, short, short, long, long, long, long, long, np.zeros(0, np.int32), ident, (), byte, byte)
+    rows = EventRows(
+        start=np.zeros(people + 1, np.int64),
+        signal=short,
+        detail=short,
+        valid=long,
+        known=long,
+        amount=long,
+        ended=long,
+        tie=np.zeros(0, np.int32),
+        ident=np.zeros(0, np.uint64),
+        first=byte,
+        last=byte,
+    )
+    return Events(rows, long, ())
 
 
 def _reads_details(question: Question, name: str) -> bool:
@@ -292,9 +284,11 @@ def _ties(
     Only where two events of one contest, of people who ever shared a home, became valid and known at the very same
     times can an event's id decide which is the latest, so only those ids are read.
     """
-    home_start, person = _residents(store, len(start) - 1)
-    valid, known = columns["valid"], columns["known"]
-    places = np.flatnonzero(kernel.shared(home_start, person, start, columns["signal"], contest, valid, known))
+    homes = _residents(store, len(start) - 1)
+    signal, valid, known = columns["signal"], columns["valid"], columns["known"]
+    places = np.flatnonzero(
+        kernel.share_moments(homes, event_start=start, signal=signal, contest=contest, valid=valid, known=known)
+    )
     tie = np.zeros(len(valid), np.int32)
     if not len(places):
         return tie
@@ -303,14 +297,14 @@ def _ties(
     return tie
 
 
-def _residents(store: Store, people: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where each home's people start, and the people who ever lived there; of persons each is a home alone."""
+def _residents(store: Store, people: int) -> HomeRows:
+    """Return the people who ever lived at each home; of persons each is a home alone."""
     if store.entity == "person":
-        return np.arange(people + 1), np.arange(people)
+        return HomeRows(np.arange(people + 1), np.arange(people))
     stays = store.residence()
     pairs = np.unique(stays["household"].astype(np.int64) * (people + 1) + stays["person"])
     home, person = np.divmod(pairs, people + 1)
-    return np.searchsorted(home, np.arange(home.max(initial=-1) + 2)), person
+    return HomeRows(np.searchsorted(home, np.arange(home.max(initial=-1) + 2)), person)
 
 
 def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -320,12 +314,17 @@ def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:
     return (np.arange(len(new)) - begin).astype(np.int32)
 
 
-def read_outcomes(question: Question, store: Store, people: int) -> OutcomeEvents:
-    """Read the outcome's events that stand now."""
+def read_outcomes(question: Question, store: Store, services: Sequence[str], people: int) -> OutcomeRows:
+    """Read the outcome's events that stand now; `services` are those whose choices are folded, in order."""
     rows = store.outcome_events(outcome_conditions(question), microseconds(question.now))
     start, order = kernel.group(rows["person"], people)
-    values = np.stack([rows["valid"][order], rows["known"][order]], axis=1)
-    return OutcomeEvents(start, values, rows["component"][order].astype(np.int64))
+    return OutcomeRows(
+        start=start,
+        valid=rows["valid"][order],
+        known=rows["known"][order],
+        component=rows["component"][order].astype(np.int64),
+        service=np.array([services.index(one.signal.service) for one in question.components], dtype=np.int64),
+    )
 
 
 def outcome_conditions(question: Question) -> list[str]:

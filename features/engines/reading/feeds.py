@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
+from features.engines.compiled.arrays import CoverageRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
 from features.engines.question import microseconds
 from features.engines.reading.frame import Frame
@@ -75,12 +76,16 @@ class Feeds:
         known_from = int(first.min(initial=len(frame.times)))
         known = rows["person"] >= 0
         persons, starts = np.unique(rows["person"][known], return_index=True)
-        kernel.cover(
-            rows["start"][known], rows["ended"][known], first[known], last[known],
-            np.append(starts, known.sum()), persons,
-            np.array([[SMALLEST if b is None else b for b in row] for row in begins], dtype=np.int64),
-            frame.times, masks,
-        )  # fmt: skip
+        coverage = CoverageRows(
+            start=np.append(starts, known.sum()),
+            person=persons,
+            begin=rows["start"][known],
+            end=rows["ended"][known],
+            first=first[known],
+            last=last[known],
+        )
+        needs = np.array([[SMALLEST if b is None else b for b in row] for row in begins], dtype=np.int64)
+        kernel.cover(coverage, needs, frame.times, masks)
         # Before anything was known of whom the service could see, it could have seen everybody.
         everybody = kernel.span(0, known_from)
         return np.asarray((masks | everybody) & fed[None, :])

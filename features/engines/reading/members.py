@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
+from features.engines.compiled.arrays import MemberRows
 from features.engines.question import microseconds
 from features.engines.reading.frame import ALL, Frame
 from features.engines.reading.store import Columns
 
-__all__ = ["Members", "ages_of", "members_of", "stays_of"]
-
-
-@dataclass(frozen=True)
-class Members:
-    """Who belongs to which entity at which dates: entity h's members are rows `start[h]:start[h + 1]`, by person.
-
-    `settled` are the dates at which the member has lived there for as long as the cohort asks.
-    """
-
-    start: NDArray[np.int64]
-    person: NDArray[np.int64]
-    mask: NDArray[np.uint64]
-    settled: NDArray[np.uint64]
-
-    @property
-    def most(self) -> int:
-        """The most members that an entity has over all dates."""
-        return int(np.diff(self.start).max(initial=0))
-
-    @property
-    def owner(self) -> NDArray[np.int64]:
-        """The entity of each row."""
-        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
-
-    def any_of(self, masks: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Return, by entity, the dates at which any member's mask holds."""
-        if not len(self.person):
-            return np.zeros(len(self.start) - 1, np.uint64)
-        # reduceat gives a wrong value for an empty group, so an empty row is added and empty groups are cleared.
-        folded = np.bitwise_or.reduceat(np.append(masks, np.uint64(0)), self.start[:-1])
-        return np.where(np.diff(self.start) > 0, folded, np.uint64(0)).astype(np.uint64)
+__all__ = ["ages_of", "members_of", "stays_of"]
 
 
 def stays_of(frame: Frame) -> tuple[Columns, NDArray[np.uint64]]:
@@ -60,8 +28,11 @@ def members_of(
     mask: NDArray[np.uint64],
     kept_out: NDArray[np.uint64],
     alive: NDArray[np.uint64],
-) -> Members:
-    """Return who belongs where, of those alive and not kept out."""
+) -> tuple[MemberRows, NDArray[np.uint64]]:
+    """Return who belongs where, of those alive and not kept out; and the dates at which each is settled.
+
+    Settled is who has lived there for as long as the cohort asks.
+    """
     person, people = stays["person"].astype(np.int64), len(frame.codes.people)
     mask = mask & ~kept_out[person] & alive[person]
     settled = mask & _long_enough(frame, stays["start"])
@@ -69,14 +40,14 @@ def members_of(
         own = np.zeros(people, np.uint64)
         np.bitwise_or.at(own, person, settled)
         known = frame.since(np.searchsorted(frame.times, frame.store.first_known(), side="right"))
-        return Members(np.arange(people + 1), np.arange(people), known & ~kept_out & alive, own)
+        return MemberRows(np.arange(people + 1), np.arange(people), known & ~kept_out & alive), own
     pairs, where = np.unique(stays["household"].astype(np.int64) * (people + 1) + person, return_inverse=True)
     folded = np.zeros((2, len(pairs)), np.uint64)
     np.bitwise_or.at(folded[0], where, mask)
     np.bitwise_or.at(folded[1], where, settled)
     household, person = np.divmod(pairs, people + 1)
     start = np.searchsorted(household, np.arange(len(frame.codes.households) + 1))
-    return Members(start.astype(np.int64), person, folded[0], folded[1])
+    return MemberRows(start.astype(np.int64), person, folded[0]), folded[1]
 
 
 def _long_enough(frame: Frame, start: NDArray[np.int64]) -> NDArray[np.uint64]:

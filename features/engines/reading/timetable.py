@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.engines.compiled.arrays import Timetable
 from features.engines.compiled.kernel_plan import MAKE, Plan
 from features.engines.question import microseconds
 from features.engines.reading.feeds import Feeds
 from features.engines.reading.frame import Frame
 
-__all__ = ["Timetable", "midnights_of"]
+__all__ = ["midnights_of", "timetable_of"]
 
 
 def midnights_of(frame: Frame, earliest: int | None) -> tuple[NDArray[np.int64], date]:
@@ -26,36 +26,30 @@ def midnights_of(frame: Frame, earliest: int | None) -> tuple[NDArray[np.int64],
     return np.array([microseconds(frame.question.midnight(day)) for day in days], dtype=np.int64), first
 
 
-@dataclass(frozen=True)
-class Timetable:
-    """`windows[w, k]` is when window w starts; `since[w, k]` what days_since says of nothing; `today[k]` the day."""
-
-    windows: NDArray[np.int64]
-    since: NDArray[np.int64]
-    today: NDArray[np.int64]
-    midnights: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    """When the outcome's horizon from each date ends."""
-
-    @classmethod
-    def of(cls, frame: Frame, plan: Plan, feeds: Feeds, midnights: NDArray[np.int64], first_day: date) -> Timetable:
-        """Return the timetable of a plan, whose columns of days since the start it points at their rows of `since`."""
-        dates = range(len(frame.dates))
-        windows = [[frame.window_start(window, k) for k in dates] for window in plan.windows]
-        return cls(
-            windows=np.array(windows, dtype=np.int64).reshape(len(plan.windows), len(dates)),
-            since=_nothing(frame, plan, feeds),
-            today=np.array([(day - first_day).days for day in frame.dates], dtype=np.int64),
-            midnights=midnights,
-            ends=np.array([microseconds(frame.question.horizon_end(day)) for day in frame.dates], dtype=np.int64),
-        )
+def timetable_of(
+    frame: Frame, plan: Plan, feeds: Feeds, midnights: NDArray[np.int64], first_day: date
+) -> tuple[Timetable, NDArray[np.int64]]:
+    """Return the timetable of a plan, and the plan's columns, pointed at their rows of `since`."""
+    dates = range(len(frame.dates))
+    windows = [[frame.window_start(window, k) for k in dates] for window in plan.windows]
+    since, column = _nothing(frame, plan, feeds)
+    timetable = Timetable(
+        times=frame.times,
+        windows=np.array(windows, dtype=np.int64).reshape(len(plan.windows), len(dates)),
+        since=since,
+        today=np.array([(day - first_day).days for day in frame.dates], dtype=np.int64),
+        midnights=midnights,
+        ends=np.array([microseconds(frame.question.horizon_end(day)) for day in frame.dates], dtype=np.int64),
+    )
+    return timetable, column
 
 
-def _nothing(frame: Frame, plan: Plan, feeds: Feeds) -> NDArray[np.int64]:
-    """Return what days_since says where there was nothing: one more than the window's days.
+def _nothing(frame: Frame, plan: Plan, feeds: Feeds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what days_since says where there was nothing, one more than the window's days; and the plan's columns.
 
     Since the start there are as many windows as there are sets of services, so those columns get rows of their own.
     """
+    column = plan.column.copy()
     rows = []
     for window in plan.windows:
         lasts = [window.last.before(day) if window.last else day for day in frame.dates]
@@ -67,6 +61,6 @@ def _nothing(frame: Frame, plan: Plan, feeds: Feeds) -> NDArray[np.int64]:
         for k, day in enumerate(frame.dates):
             begins = [spans[0][0] for service in expression.services if (spans := feeds.at(service, k))]
             row.append((day - frame.day(min(begins))).days + 1 if begins else 0)
-        plan.column[c, 2] = len(rows)
+        column[c, 2] = len(rows)
         rows.append(row)
-    return np.array(rows, dtype=np.int64).reshape(len(rows), len(frame.dates))
+    return np.array(rows, dtype=np.int64).reshape(len(rows), len(frame.dates)), column

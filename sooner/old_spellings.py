@@ -1,4 +1,4 @@
-"""How verbs were typed in 0.1, where that is typed otherwise now. They work in this version, with a note; then they go.
+"""How verbs were typed in 0.1, where that is typed otherwise now. They work in 0.2, with a note; then this module goes.
 
 `sooner audit --scores t.csv --group sex` becomes `sooner audit table t.csv --group sex`: the option that chose what the
 verb did is taken out, a value it had stays behind as an argument, and the new words come first.

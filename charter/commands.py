@@ -87,12 +87,12 @@ def suspend(
     from charter.signing.signoffs import today
 
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
-    chosen = name or (invocation.programme if what == "programme" else "")
-    path = suspensions.suspend(invocation.workspace, policy, what=what, name=chosen, role=role, reason=reason)
+    target = name or (invocation.programme if what == "programme" else "")
+    path = suspensions.suspend(invocation.workspace, policy, what=what, name=target, role=role, reason=reason)
     _log_act(invocation, role=role, action="suspend", subject=path.stem, detail={"what": what})
     invocation.report(
-        {"suspension": path.stem, "what": what, "name": chosen},
-        f"{what} {chosen} is suspended ({path.stem}): no ranking is shown until two roles resume it.",
+        {"suspension": path.stem, "what": what, "name": target},
+        f"{what} {target} is suspended ({path.stem}): no ranking is shown until two roles resume it.",
     )
 
 
@@ -108,10 +108,10 @@ def resume(
     from charter.signing.signoffs import today
 
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
-    ended = suspensions.resume(invocation.workspace, policy, suspension=suspension, role=role)
+    is_over = suspensions.resume(invocation.workspace, policy, suspension=suspension, role=role)
     _log_act(invocation, role=role, action="resume", subject=suspension)
-    rest = "It is resumed." if ended else "One more role must resume it."
-    invocation.report({"suspension": suspension, "resumed": ended}, f"{role} asked to resume {suspension}. {rest}")
+    rest = "It is resumed." if is_over else "One more role must resume it."
+    invocation.report({"suspension": suspension, "resumed": is_over}, f"{role} asked to resume {suspension}. {rest}")
 
 
 @verbs.add("rotate", under="look after", example="sooner rotate --new-key-file new.key")

@@ -147,7 +147,7 @@ def _first_paragraph(text: str) -> str:
 def _callback(function: Callable[..., None], *, locks: bool, opens: bool) -> Callable[..., None]:
     """Return what typer calls: it opens the invocation, takes the lock, runs the function and maps its errors."""
 
-    def called(as_json: bool, quiet: bool, **options: Any) -> None:
+    def run_verb(as_json: bool, quiet: bool, **options: Any) -> None:
         with _errors_of_the_machine():
             if not opens:
                 from charter.voice import Voice
@@ -165,9 +165,9 @@ def _callback(function: Callable[..., None], *, locks: bool, opens: bool) -> Cal
             with writer_lock(invocation.workspace.root):
                 function(invocation, **options)
 
-    called.__signature__ = _signature(function, opens=opens)  # type: ignore[attr-defined]  # what inspect reads
-    called.__annotations__ = {}
-    return called
+    run_verb.__signature__ = _signature(function, opens=opens)  # type: ignore[attr-defined]  # what inspect reads
+    run_verb.__annotations__ = {}
+    return run_verb
 
 
 def _signature(function: Callable[..., None], *, opens: bool) -> inspect.Signature:

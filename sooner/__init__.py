@@ -68,11 +68,11 @@ def _answer(words: list[str]) -> int:
         from sooner.command import make_command
         from sooner.old_spellings import respell
 
-        respelt, note = respell(words)
+        line, note = respell(words)
         if note:
             print(f"sooner: {note}", file=sys.stderr)
         try:
-            code = make_command().main(respelt, prog_name="sooner", standalone_mode=False)
+            code = make_command().main(line, prog_name="sooner", standalone_mode=False)
         except SoonerError as error:
             return _refuse(error.message, error.next_step, error.exit_code)
         except typer.Abort:

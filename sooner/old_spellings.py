@@ -63,26 +63,26 @@ def respell(words: Sequence[str]) -> tuple[Sequence[str], str]:
     names = [word.partition("=")[0] for word in rest]
     for spelling in _SPELLINGS:
         if verb == spelling.verb and spelling.option in names and rest[0].startswith("-"):
-            kept = rest if spelling.keeps else _without(rest, {spelling.option: spelling.valued}, keep_value=True)
-            kept = _without(kept, spelling.drops or {})
+            others = rest if spelling.keeps else _without(rest, {spelling.option: spelling.valued}, keep_value=True)
+            others = _without(others, spelling.drops or {})
             was = f"sooner {spelling.verb} {spelling.option}{' ...' if spelling.valued else ''}"
-            return [*spelling.now, *kept], f"`{was}` is now `sooner {' '.join(spelling.now)}`."
+            return [*spelling.now, *others], f"`{was}` is now `sooner {' '.join(spelling.now)}`."
     return words, ""
 
 
 def _without(words: Sequence[str], options: Mapping[str, bool], *, keep_value: bool = False) -> list[str]:
     """Return the words without these options, of which some have a value (the next word, or behind `=`)."""
-    left: list[str] = []
+    others: list[str] = []
     values = iter(words)
     for word in values:
         name, equals, value = word.partition("=")
         if name not in options:
-            left.append(word)
+            others.append(word)
             continue
         if options[name]:
             value = value if equals else next(values, "")
-            left += [value] if keep_value and value else []
-    return left
+            others += [value] if keep_value and value else []
+    return others
 
 
 def _right_first(words: Sequence[str]) -> tuple[Sequence[str], str]:
@@ -91,5 +91,5 @@ def _right_first(words: Sequence[str]) -> tuple[Sequence[str], str]:
     if place is None:
         return words, ""
     right = words[place]
-    moved = [words[0], right, *words[1:place], *words[place + 1 :]]
-    return moved, f"`sooner resident ... {right}` is now `sooner resident {right} ...`."
+    order = [words[0], right, *words[1:place], *words[place + 1 :]]
+    return order, f"`sooner resident ... {right}` is now `sooner resident {right} ...`."

@@ -85,7 +85,7 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
     from serving.ranking.bundle import make_bundle
     from training.keeping.release import release_model, roll_back_release
 
-    released = roll_back_release(invocation) if rollback else release_model(invocation)
+    release = roll_back_release(invocation) if rollback else release_model(invocation)
     register = Register.load(invocation.council.folder / "register.toml")
     services = {
         source.service: {
@@ -99,7 +99,7 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
         }
         for source in register.sources
     }
-    return make_bundle(invocation, released, services)
+    return make_bundle(invocation, release, services)
 
 
 def rank_day(

@@ -66,7 +66,7 @@ def check_residence(
     from charter.vault.residence_check import Question
     from serving.desk import Desk
     from serving.identity import Identity
-    from serving.web.residence_answer import check
+    from serving.web.residence_answer import answer_residence
 
     try:
         words = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
@@ -75,7 +75,7 @@ def check_residence(
     question = Question.read(words if isinstance(words, dict) else {})
     desk = Desk.open(invocation, demo=False, chain="command")
     try:
-        answer = check(desk, Identity("command", role, frozenset()), question)
+        answer = answer_residence(desk, Identity("command", role, frozenset()), question)
     finally:
         desk.store.close()
     invocation.report({"answer": answer}, answer)

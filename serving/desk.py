@@ -13,7 +13,6 @@ from typing import Any
 from charter.contracts.files import pointed, read_json
 from charter.council.council import Council, Team
 from charter.council.programme import Programme
-from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.signing.second_gate import in_shadow
 from charter.vault.key import Key
@@ -92,13 +91,9 @@ class Desk:
         end = datetime.fromisoformat(passed) + self.practice.valid if passed else None
         return self.day(end.isoformat()) if end is not None and datetime.now(UTC) < end else None
 
-    def require_practice(self, identity: Identity, bundle: str) -> None:
-        """Raise CharterError unless this person practised within the time, or all data here is made up."""
-        if self.manifest(bundle).get("synthetic") is not True and self.practised_until(identity) is None:
-            raise CharterError(
-                "you have not practised on the made-up cases, or too long ago.",
-                "Open Practice and find the cases that the list has wrong. Stepping up never waits for it.",
-            )
+    def has_practised(self, identity: Identity, bundle: str) -> bool:
+        """Whether this person practised within the time, or all data here is made up."""
+        return self.manifest(bundle).get("synthetic") is True or self.practised_until(identity) is not None
 
     @property
     def programme(self) -> str:
@@ -123,7 +118,7 @@ class Desk:
         """Return, by household, the other programmes' teams that would have listed it too."""
         return find_seeking_teams(self.store, self.programme, now_text(), self._all_teams)
 
-    def silent(self, team: str | None = None, bundle: str | None = None) -> str:
+    def why_silent(self, team: str | None = None, bundle: str | None = None) -> str:
         """Return why no list is shown now, in one sentence, or ''."""
         stopped = self.suspended(team, bundle)
         if stopped is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from charter.acts import ACTS, ROLES
 from charter.errors import CharterError
 
-__all__ = ["ACTS", "CHARTER_ROLES", "ROLES", "Identity", "require"]
+__all__ = ["ACTS", "CHARTER_ROLES", "ROLES", "Identity", "require_act"]
 
 CHARTER_ROLES: Mapping[str, str] = {
     "sro": "senior_responsible_owner",
@@ -41,7 +41,7 @@ class Identity:
         return self.role in ACTS.get(act, frozenset()) and (team is None or team in self.teams)
 
 
-def require(identity: Identity | None, act: str, team: str | None = None) -> Identity:
+def require_act(identity: Identity | None, act: str, team: str | None = None) -> Identity:
     """Return the identity; raise CharterError unless there is one and it may do `act` for `team`."""
     if identity is None:
         raise CharterError("nobody is signed in.", "Sign in.")

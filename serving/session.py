@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -19,7 +20,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from charter.errors import CharterError
 from serving.identity import Identity
 
-__all__ = ["COOKIE", "HOURS", "Session", "Sessions"]
+__all__ = ["COOKIE", "CURRENT", "HOURS", "Session", "Sessions"]
 
 COOKIE = "sooner_session"
 HOURS = 8
@@ -31,6 +32,10 @@ class Session:
 
     identity: Identity
     form_token: str
+
+
+CURRENT: ContextVar[Session | None] = ContextVar("sooner_session", default=None)
+"""The session of the request that is being answered, for routes that aren't given the request (BentoML's)."""
 
 
 class Sessions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from charter.contracts.workspace import Workspace
@@ -21,11 +22,18 @@ _KINDS = ("all", "programme", "team", "feed", "model")
 
 @dataclass(frozen=True)
 class Suspension:
-    """What is suspended: `kind` is all, programme, team, feed or model, `name` which one."""
+    """What is suspended: `kind` is all, programme, team, feed or model, `name` which one; `id` is its file's name.
+
+    `role` suspended it at a moment (UTC, ISO 8601); `resumed_by` are the roles that asked to start again.
+    """
 
     kind: str
     name: str
     reason: str
+    id: str = ""
+    role: str = ""
+    at: str = ""
+    resumed_by: tuple[str, ...] = ()
 
     def holds(self, programme: str, team: str | None, feeds: Iterable[str], models: Iterable[str]) -> bool:
         """Whether it stops this programme, team, anything that reads one of `feeds`, or one of `models` (any id)."""
@@ -47,7 +55,7 @@ def read_suspensions(workspace: Workspace) -> tuple[Suspension, ...]:
     """Return what is suspended now, in the order of the files' names."""
     if not workspace.suspensions.is_dir():
         return ()
-    return tuple(_read_suspension(path.read_bytes()) for path in sorted(workspace.suspensions.glob("*.json")))
+    return tuple(_read_suspension(path) for path in sorted(workspace.suspensions.glob("*.json")))
 
 
 def require_running(
@@ -64,10 +72,14 @@ def require_running(
             )
 
 
-def _read_suspension(raw: bytes) -> Suspension:
+def _read_suspension(path: Path) -> Suspension:
     try:
-        document = json.loads(raw)
+        document = json.loads(path.read_bytes())
         kind, name = str(document["what"]), str(document.get("name", ""))
+        roles = tuple(str(role) for role in document.get("resumed_by", ()))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return Suspension("all", "", "")
-    return Suspension(kind if kind in _KINDS else "all", name, str(document.get("reason", "")))
+        return Suspension("all", "", "Its file can’t be read.", path.stem)
+    role, at = str(document.get("role", "")), str(document.get("at", ""))
+    return Suspension(
+        kind if kind in _KINDS else "all", name, str(document.get("reason", "")), path.stem, role, at, roles
+    )

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.casework.pages import Pages
+from serving.casework.visit import Visit
 from serving.ranking.health import read_health
 
-__all__ = ["Analyst"]
+__all__ = ["show_health"]
 
 
-class Analyst(Pages):
-    """An analyst's page: figures of all households, of none in particular."""
-
-    def analyst(self, request: Request) -> Response:
-        """Show drift, coverage and freshness."""
-        identity = self.allow(request, "analyst.read")
-        self.desk.store.log(identity, "analyst.viewed", purpose="evaluate")
-        manifest = self.desk.manifest()
-        invocation = self.desk.invocation
-        found = read_health(invocation.workspace, manifest, invocation.council.time_zone) if manifest else None
-        return self.page(
-            request, "analyst.html", title="For analysts", health=found, model=manifest.get("model", "none yet"),
-            bundle=manifest.get("id", ""),
-        )  # fmt: skip
+def show_health(visit: Visit) -> Response:
+    """Show drift, coverage and freshness: figures of all households, of none in particular."""
+    desk = visit.desk
+    desk.store.log(visit.identity, "analyst.viewed", purpose="evaluate")
+    manifest = desk.manifest()
+    invocation = desk.invocation
+    health = read_health(invocation.workspace, manifest, invocation.council.time_zone) if manifest else None
+    return visit.render(
+        "analyst.html", health=health, model=manifest.get("model", "none yet"), bundle=manifest.get("id", "")
+    )

@@ -1,13 +1,13 @@
 """The casework pages as one Starlette app: each page is a GET, each act a POST that redirects; none needs JavaScript.
 
-Who is acting is settled by the guard (web.guard); what they may do, by each page: `Pages.allow` refuses by role and
-by team.
+Who is acting is settled by the guard (web.guard); what they may do, by the page's row of the page table.
 
-    pages.py        what all share        signing_in.py  sign in and out
-    cases.py        a worker's pages      manager.py     a manager's
-    board.py        the board's           signing_off.py its decisions
-    analyst.py      an analyst's          practice.py    everybody's
-    reviewing.py    blind reviewers'
+    page_table.py    every page and act: path, method, act, title, handler, navigation
+    visit.py         a row, and one visit to it       wanting.py     what is wanting before a case is opened or decided
+    cases.py         a worker's pages                 manager.py     a manager's
+    board.py         the board's                      signing_off.py its decisions
+    analyst.py       an analyst's                     reviewing.py   blind reviewers'
+    practice_page.py everybody's who decides          signing_in.py  sign in and out
 """
 
 from __future__ import annotations
@@ -16,61 +16,26 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from charter.errors import SoonerError
-from serving.casework.analyst import Analyst
-from serving.casework.board import Board
-from serving.casework.cases import Cases
-from serving.casework.manager import Manager
-from serving.casework.pages import Pages
-from serving.casework.practice_page import PracticePage
-from serving.casework.reviewing import Reviewing
-from serving.casework.signing_in import SignIn
-from serving.casework.signing_off import SigningOff
+from serving.casework.page_errors import answer_errors
+from serving.casework.page_table import PAGES
+from serving.casework.visit import answer_page
 from serving.desk import Desk
 
-__all__ = ["build"]
+__all__ = ["build_app"]
 
 _ASSETS = Path(__file__).parent / "assets"
 
 
-def build(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlette:
+def build_app(desk: Callable[[], Desk], extra: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the app; `desk` gives the process's desk at the first request, `extra` routes (the API's) come first."""
-    pages, door, cases, practice = Pages(desk), SignIn(desk), Cases(desk), PracticePage(desk)
-    manager, board, reviewing = Manager(desk), Board(desk), Reviewing(desk)
     return Starlette(
         routes=[
             *extra,
             Mount("/assets", StaticFiles(directory=_ASSETS), name="assets"),
-            Route("/", door.home),
-            Route("/sign-in", door.sign_in, methods=["GET"]),
-            Route("/sign-in", door.signed_in, methods=["POST"]),
-            Route("/sign-out", door.sign_out, methods=["POST"]),
-            Route("/worklists/{team}", cases.worklist),
-            Route("/cases/{referral}", cases.case),
-            Route("/cases/{referral}/decision", cases.decide, methods=["POST"]),
-            Route("/cases/{referral}/step-up", cases.step_up, methods=["POST"]),
-            Route("/cases/{referral}/own-view", cases.own_view, methods=["POST"]),
-            Route("/cases/{referral}/challenge", cases.challenge, methods=["POST"]),
-            Route("/cases/{referral}/conflict", cases.conflict, methods=["POST"]),
-            Route("/cases/{referral}/transfer", cases.transfer, methods=["POST"]),
-            Route("/practice", practice.practice, methods=["GET"]),
-            Route("/practice", practice.answered, methods=["POST"]),
-            Route("/manager", manager.manager),
-            Route("/manager/refresh", manager.refresh, methods=["POST"]),
-            Route("/manager/second-look/{look}", manager.second_look, methods=["GET"]),
-            Route("/manager/second-look/{look}", manager.looked, methods=["POST"]),
-            Route("/reviews/{team}", reviewing.review, methods=["GET"]),
-            Route("/reviews/{team}", reviewing.reviewed, methods=["POST"]),
-            Route("/analyst", Analyst(desk).analyst),
-            Route("/board", board.board),
-            Route("/board/packs/{stage}", board.board_pack),
-            Route("/board/decisions/{stage}", SigningOff(desk).sign, methods=["POST"]),
-            Route("/board/suspend", board.suspend, methods=["POST"]),
-            Route("/board/resume", board.resume, methods=["POST"]),
+            *(Route(page.path, answer_page(page, desk, PAGES), methods=[page.method]) for page in PAGES),
         ],
-        exception_handlers={HTTPException: pages.refused, SoonerError: pages.failed},
+        exception_handlers=dict(answer_errors(desk, PAGES)),
     )

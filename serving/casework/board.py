@@ -2,130 +2,108 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
-from charter.contracts.files import file_digest, read_json
+from charter.contracts.files import file_digest
 from charter.rules.policy import Policy
 from charter.signing import suspensions
 from charter.signing.signoffs import today
-from serving.casework.pages import Pages
-from serving.casework.signing_off import STAGES, gates, pack_of
-from serving.identity import CHARTER_ROLES, Identity
-from serving.suspension import bundle_feeds
+from serving.casework.signing_off import STAGES, find_pack, read_gates
+from serving.casework.visit import Visit
+from serving.desk import Desk
+from serving.identity import CHARTER_ROLES
+from serving.suspension import bundle_feeds, read_suspensions
 
-__all__ = ["Board"]
+__all__ = ["resume_lists", "show_board", "show_pack", "suspend_lists"]
 
 _NOTE = 500
 
 
-class Board(Pages):
-    """The board's pages."""
+def show_board(visit: Visit) -> Response:
+    """Show what is in use, why it was let in, and how to stop it."""
+    desk, identity = visit.desk, visit.identity
+    desk.store.log(identity, "board.viewed", purpose="display")
+    manifest = desk.manifest()
+    facts = [
+        ("Programme", desk.programme.replace("_", " ")),
+        ("What it looks for", manifest.get("outcome", {}).get("title", "")),
+        ("Whom it looks at", manifest.get("cohort", "")),
+        ("Model", manifest.get("model", "none yet")),
+        ("Bundle", manifest.get("id", "none yet")),
+        ("Charter signed (sha256)", manifest.get("charter_sha256", "")[:16]),
+    ]
+    role = CHARTER_ROLES.get(identity.role, "")
+    return visit.render(
+        "board.html",
+        facts=[(key, value) for key, value in facts if value],
+        decision=manifest.get("decision", {}).get("sentence", ""),
+        gates=read_gates(desk.invocation.workspace, desk.invocation.council.folder),
+        mine=role if identity.may("decision.sign") else "",
+        demo=desk.demo,
+        suspended=read_suspensions(desk.invocation.workspace),
+        may_suspend=identity.may("suspend"),
+        role=role,
+        stoppable=_list_stoppable(desk),
+        lists=desk.store.lists(desk.programme)[:20],
+    )
 
-    def board(self, request: Request) -> Response:
-        """Show what is in use, why it was let in, and how to stop it."""
-        identity = self.allow(request, "board.read")
-        self.desk.store.log(identity, "board.viewed", purpose="display")
-        manifest = self.desk.manifest()
-        facts = [
-            ("Programme", self.desk.programme.replace("_", " ")),
-            ("What it looks for", manifest.get("outcome", {}).get("title", "")),
-            ("Whom it looks at", manifest.get("cohort", "")),
-            ("Model", manifest.get("model", "none yet")),
-            ("Bundle", manifest.get("id", "none yet")),
-            ("Charter signed (sha256)", manifest.get("charter_sha256", "")[:16]),
-        ]
-        return self.page(
-            request,
-            "board.html",
-            title="For the board",
-            facts=[(key, value) for key, value in facts if value],
-            decision=manifest.get("decision", {}).get("sentence", ""),
-            gates=gates(self.desk.invocation.workspace, self.desk.invocation.council.folder),
-            mine=CHARTER_ROLES.get(identity.role, "") if identity.may("decision.sign") else "",
-            demo=self.desk.demo,
-            suspended=self._suspensions(identity),
-            may_suspend=identity.may("suspend"),
-            stoppable=self._stoppable(),
-            lists=self.desk.store.lists(self.desk.programme)[:20],
-        )
 
-    def _suspensions(self, identity: Identity) -> list[Mapping[str, Any]]:
-        """Return what is suspended, by file, and whether this person's role may still ask to resume it."""
-        role = CHARTER_ROLES.get(identity.role, "")
-        found: list[Mapping[str, Any]] = []
-        for path in sorted(self.desk.invocation.workspace.suspensions.glob("*.json")):
-            one = read_json(path)
-            asked = list(one.get("resumed_by", ()))
-            found.append({**one, "id": path.stem, "asked": asked, "mine": bool(role) and role not in asked})
-        return found
+def _list_stoppable(desk: Desk) -> list[tuple[str, str]]:
+    """Return what can be stopped, as `kind:name` and in words; the programme first."""
+    manifest, programme = desk.manifest(), desk.programme
+    services = manifest.get("services", {})
+    stoppable = [(f"programme:{programme}", "Every list of this programme")]
+    stoppable += [(f"team:{team.id}", f"The lists of {team.title}") for team in desk.invocation.council.teams]
+    stoppable += [
+        (f"feed:{name}", f"Whatever rests on {services.get(name, {}).get('title', name)}")
+        for name in sorted(bundle_feeds(manifest))
+    ]
+    stoppable += [(f"model:{manifest['id']}", "Whatever this model made")] if "id" in manifest else []
+    return [*stoppable, ("all:", "Everything, of every programme")]
 
-    def _stoppable(self) -> list[tuple[str, str]]:
-        """Return what can be stopped, as `kind:name` and in words; the programme first."""
-        manifest, programme = self.desk.manifest(), self.desk.programme
-        services = manifest.get("services", {})
-        found = [(f"programme:{programme}", "Every list of this programme")]
-        found += [(f"team:{team.id}", f"The lists of {team.title}") for team in self.desk.invocation.council.teams]
-        found += [
-            (f"feed:{name}", f"Whatever rests on {services.get(name, {}).get('title', name)}")
-            for name in sorted(bundle_feeds(manifest))
-        ]
-        found += [(f"model:{manifest['id']}", "Whatever this model made")] if "id" in manifest else []
-        return [*found, ("all:", "Everything, of every programme")]
 
-    async def suspend(self, request: Request) -> Response:
-        """Stop the programme or what was chosen, alone and at once; an unknown choice stops the programme."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._suspend, request, fields)
+def suspend_lists(visit: Visit) -> Response:
+    """Stop the programme or what was chosen, alone and at once; an unknown choice stops the programme."""
+    desk, identity = visit.desk, visit.identity
+    stoppable = _list_stoppable(desk)
+    chosen = visit.fields.get("what", "")
+    what, _, name = (chosen if chosen in dict(stoppable) else stoppable[0][0]).partition(":")
+    path = suspensions.suspend(
+        desk.invocation.workspace, _read_policy(desk), what=what, name=name, role=CHARTER_ROLES[identity.role],
+        reason=visit.fields.get("reason", "").strip()[:_NOTE],
+    )  # fmt: skip
+    desk.store.log(identity, "suspended", subject=path.stem, detail={"what": what})
+    return visit.go_to("/board")
 
-    def _suspend(self, request: Request, fields: Mapping[str, str]) -> Response:
-        identity = self.allow(request, "suspend")
-        chosen = fields.get("what", "")
-        first = self._stoppable()[0][0]
-        what, _, name = (chosen if chosen in dict(self._stoppable()) else first).partition(":")
-        path = suspensions.suspend(
-            self.desk.invocation.workspace, self._policy(), what=what, name=name, role=CHARTER_ROLES[identity.role],
-            reason=fields.get("reason", "").strip()[:_NOTE],
-        )  # fmt: skip
-        self.desk.store.log(identity, "suspended", subject=path.stem, detail={"what": what})
-        return RedirectResponse("/board", status_code=303)
 
-    async def resume(self, request: Request) -> Response:
-        """Ask to start again; it does when a second role has asked too."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._resume, request, fields)
+def resume_lists(visit: Visit) -> Response:
+    """Ask to start again; it does when a second role has asked too."""
+    desk, identity, name = visit.desk, visit.identity, visit.fields.get("suspension", "")
+    if not name.isalnum():
+        raise HTTPException(404)
+    role = CHARTER_ROLES[identity.role]
+    resumed = suspensions.resume(desk.invocation.workspace, _read_policy(desk), suspension=name, role=role)
+    desk.store.log(identity, "resumed" if resumed else "resume.asked", subject=name)
+    return visit.go_to("/board")
 
-    def _resume(self, request: Request, fields: Mapping[str, str]) -> Response:
-        identity = self.allow(request, "suspend")
-        name = fields.get("suspension", "")
-        if not name.isalnum():
-            raise HTTPException(404)
-        role = CHARTER_ROLES[identity.role]
-        done = suspensions.resume(self.desk.invocation.workspace, self._policy(), suspension=name, role=role)
-        self.desk.store.log(identity, "resumed" if done else "resume.asked", subject=name)
-        return RedirectResponse("/board", status_code=303)
 
-    def _policy(self) -> Policy:
-        invocation = self.desk.invocation
-        return Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+def _read_policy(desk: Desk) -> Policy:
+    invocation = desk.invocation
+    return Policy.load(invocation.council.folder / "charter.toml", today(invocation))
 
-    def board_pack(self, request: Request) -> Response:
-        """Show a gate's report as it is: a page of its own, without scripts."""
-        identity = self.allow(request, "board.read")
-        stage = request.path_params["stage"]
-        path = pack_of(self.desk.invocation.workspace, stage) if stage in STAGES else None
-        if path is None:
-            raise HTTPException(404)
-        self.desk.store.log(
-            identity, "board.pack_read", subject=file_digest(path), purpose="display", detail={"stage": stage}
-        )
-        response = HTMLResponse(path.read_text(encoding="utf-8"))
-        response.headers["content-security-policy"] = (
-            "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
-        )
-        return response
+
+def show_pack(visit: Visit) -> Response:
+    """Show a gate's report as it is: a page of its own, without scripts."""
+    stage = visit.request.path_params["stage"]
+    path = find_pack(visit.desk.invocation.workspace, stage) if stage in STAGES else None
+    if path is None:
+        raise HTTPException(404)
+    visit.desk.store.log(
+        visit.identity, "board.pack_read", subject=file_digest(path), purpose="display", detail={"stage": stage}
+    )
+    response = HTMLResponse(path.read_text(encoding="utf-8"))
+    response.headers["content-security-policy"] = (
+        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+    )
+    return response

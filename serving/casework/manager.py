@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from charter.council.council import Team
-from serving.casework.pages import Pages
-from serving.casework.second_look import VIEWS, Look, looks, tally
+from serving.casework.second_look import VIEWS, KindTally, Look, draw_looks, tally_looks
 from serving.casework.view import STATUS, day_words, list_words, make_reference
+from serving.casework.visit import Visit
+from serving.desk import Desk
 from serving.identity import Identity
 from serving.store.store import IssuedList, now_text
 
-__all__ = ["Manager"]
+__all__ = ["TeamFigures", "give_second_look", "request_refresh", "show_second_look", "show_teams"]
 
-
+_OPEN = ("new", "deferred")
 _KINDS = {
     "agreed": "Where the list was agreed with",
     "overridden": "Where it was not",
@@ -27,117 +26,122 @@ _KINDS = {
 }
 
 
-class Manager(Pages):
-    """A manager's page."""
+@dataclass(frozen=True)
+class TeamFigures:
+    """What the page says of one team: `conflicts` are (case id, words); `refresh_day` when a new list was asked."""
 
-    def manager(self, request: Request) -> Response:
-        """Show a manager's own teams: places, waiting, decided, and a second look drawn by lot."""
-        identity = self.allow(request, "manager.read")
-        counts = self.desk.store.counts(self.desk.programme)
-        teams = [
-            self._team_figures(team, counts.get(team.id, {}), identity)
-            for team in self.desk.invocation.council.teams
-            if identity.may("manager.read", team.id)
-        ]
-        self.desk.store.log(identity, "manager.viewed", purpose="display")
-        return self.page(request, "manager.html", title="Managing the lists", teams=teams, kinds=_KINDS)
+    team: Team
+    header: IssuedList | None
+    words: str = ""
+    waiting: int = 0
+    decided: Sequence[tuple[str, int]] = ()
+    sample: Sequence[Look] = ()
+    tally: Sequence[KindTally] = ()
+    conflicts: Sequence[tuple[str, str]] = ()
+    refresh_day: str = ""
 
-    def _team_figures(self, team: Team, counts: Mapping[str, int], identity: Identity) -> Mapping[str, Any]:
-        header = self.desk.store.current_list(self.desk.programme, team.id)
-        sample = self._looks(team.id) if header else []
-        return {
-            "team": team,
-            "header": header,
-            "words": list_words(header, self.desk.day) if header else "",
-            "waiting": counts.get("new", 0) + counts.get("deferred", 0),
-            "decided": [(STATUS[s], n) for s, n in sorted(counts.items()) if s not in ("new", "deferred")],
-            "left_out": len(header.excluded) if header else 0,
-            "sample": sample,
-            "tally": tally(sample),
-            "conflicts": self._conflicts(header, identity) if header else [],
-            "asked": self._asked(header) if header else "",
-        }
 
-    def _asked(self, header: IssuedList) -> str:
-        """Return the day on which a new list was asked for, in words, or ''."""
-        asked = self.desk.store.refresh_asked(self.desk.programme, header.id)
-        return day_words(self.desk.day(asked)) if asked else ""
+def show_teams(visit: Visit) -> Response:
+    """Show a manager's own teams: places, waiting, decided, and a second look drawn by lot."""
+    desk, identity = visit.desk, visit.identity
+    counts = desk.store.counts(desk.programme)
+    teams = [
+        _count_team(desk, team, counts.get(team.id, {}), identity)
+        for team in desk.invocation.council.teams
+        if identity.may("manager.read", team.id)
+    ]
+    desk.store.log(identity, "manager.viewed", purpose="display")
+    return visit.render("manager.html", teams=teams, kinds=_KINDS)
 
-    async def refresh(self, request: Request) -> Response:
-        """Ask for a new list before this one ends; the next ranking makes it."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._refresh, request, fields)
 
-    def _refresh(self, request: Request, fields: Mapping[str, str]) -> Response:
-        team = fields.get("team", "")
-        identity = self.allow(request, "list.refresh", team)
-        header = self.desk.store.current_list(self.desk.programme, team)
-        if header is None:
-            raise HTTPException(404)
-        if self.desk.store.refresh_asked(self.desk.programme, header.id) is None:
-            self.desk.store.log(identity, "refresh.asked", subject=f"{self.desk.programme}/{header.id}", purpose="rank")
-        return RedirectResponse("/manager", status_code=303)
+def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Identity) -> TeamFigures:
+    header = desk.store.current_list(desk.programme, team.id)
+    if header is None:
+        return TeamFigures(team, None)
+    sample = _draw_sample(desk, team.id)
+    refresh = desk.store.refresh_asked(desk.programme, header.id)
+    return TeamFigures(
+        team=team,
+        header=header,
+        words=list_words(header, desk.day),
+        waiting=sum(counts.get(status, 0) for status in _OPEN),
+        decided=[(STATUS[status], number) for status, number in sorted(counts.items()) if status not in _OPEN],
+        sample=sample,
+        tally=tally_looks(sample),
+        conflicts=_list_conflicts(desk, header, identity),
+        refresh_day=day_words(desk.day(refresh)) if refresh else "",
+    )
 
-    def _conflicts(self, header: IssuedList, identity: Identity) -> list[tuple[str, str]]:
-        """Return the cases that wait for somebody who doesn't know the family, unless this manager does too."""
-        own = self.desk.store.families_known(identity)
-        waiting = {
-            referral.id: referral
-            for referral in self.desk.store.worked(header, now_text())
-            if referral.status in ("new", "deferred") and not referral.removed and referral.id not in own
-        }
-        known = self.desk.store.conflicts(list(waiting))
-        return [(one, f"Case {make_reference(waiting[one])}") for one in sorted(known)]
 
-    def _looks(self, team: str) -> list[Look]:
-        return looks(self.desk.store, self.desk.programme, team, self.desk.settings.second_look)
-
-    def _look(self, request: Request) -> tuple[Identity, Team, Look]:
-        """Return who asks, and the case of the sample that is asked for; refuse any other."""
-        identity = self.allow(request, "manager.read")
-        for team in self.desk.invocation.council.teams:
-            if identity.may("manager.read", team.id) and self.desk.store.lists(self.desk.programme, team.id):
-                for look in self._looks(team.id):
-                    if look.id == request.path_params["look"]:
-                        self.running(team.id, look.referral.bundle)
-                        return identity, team, look
+def request_refresh(visit: Visit) -> Response:
+    """Ask for a new list before this one ends; the next ranking makes it."""
+    store, programme, team = visit.desk.store, visit.desk.programme, visit.fields.get("team", "")
+    identity = visit.require("list.refresh", team)
+    header = store.current_list(programme, team)
+    if header is None:
         raise HTTPException(404)
+    if store.refresh_asked(programme, header.id) is None:
+        store.log(identity, "refresh.asked", subject=f"{programme}/{header.id}", purpose="rank")
+    return visit.go_to("/manager")
 
-    def second_look(self, request: Request) -> Response:
-        """Show one case of the sample without names, place, or what was decided."""
-        identity, team, look = self._look(request)
-        self.desk.store.log(identity, "second_look.viewed", subject=look.referral.id, purpose="evaluate")
-        record = self.desk.record(look.referral)
-        return self.page(
-            request,
-            "blind.html",
-            title=f"Second look: {look.words}",
-            team=team,
-            judged=look.view,
-            action=f"/manager/second-look/{look.id}",
-            hidden={},
-            back={"text": "Managing the lists", "href": "/manager"},
-            ages=[person.age for person in record.people],
-            reasons=record.reasons,
-            as_of=record.as_of,
-            views=VIEWS,
-        )
 
-    async def looked(self, request: Request) -> Response:
-        """Record what the manager would do, then go on to the next."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._looked, request, fields)
+def _list_conflicts(desk: Desk, header: IssuedList, identity: Identity) -> list[tuple[str, str]]:
+    """Return the cases that wait for somebody who doesn't know the family, unless this manager does too."""
+    own_families = desk.store.families_known(identity)
+    waiting = {
+        referral.id: referral
+        for referral in desk.store.worked(header, now_text())
+        if referral.status in _OPEN and not referral.removed and referral.id not in own_families
+    }
+    conflicts = desk.store.conflicts(list(waiting))
+    return [(name, f"Case {make_reference(waiting[name])}") for name in sorted(conflicts)]
 
-    def _looked(self, request: Request, fields: Mapping[str, str]) -> Response:
-        identity, team, look = self._look(request)
-        view = fields.get("view", "")
-        if view not in VIEWS:
-            return RedirectResponse(f"/manager/second-look/{look.id}", status_code=303)
-        if not look.view:
-            detail = {"view": view, "kind": look.kind}
-            self.desk.store.log(
-                identity, "second_look.given", subject=look.referral.id, purpose="evaluate", detail=detail
-            )
-        following = next((one for one in self._looks(team.id) if not one.view), None)
-        target = f"/manager/second-look/{following.id}" if following else "/manager"
-        return RedirectResponse(target, status_code=303)
+
+def _draw_sample(desk: Desk, team: str) -> list[Look]:
+    return draw_looks(desk.store, desk.programme, team, desk.settings.second_look)
+
+
+def _find_look(visit: Visit) -> tuple[Team, Look]:
+    """Return the case of the sample that is asked for, and its team; refuse any other."""
+    desk = visit.desk
+    for team in desk.invocation.council.teams:
+        if visit.identity.may("manager.read", team.id) and desk.store.lists(desk.programme, team.id):
+            for look in _draw_sample(desk, team.id):
+                if look.id == visit.request.path_params["look"]:
+                    visit.require_shown(team.id, look.referral.bundle)
+                    return team, look
+    raise HTTPException(404)
+
+
+def show_second_look(visit: Visit) -> Response:
+    """Show one case of the sample without names, place, or what was decided."""
+    team, look = _find_look(visit)
+    visit.desk.store.log(visit.identity, "second_look.viewed", subject=look.referral.id, purpose="evaluate")
+    record = visit.desk.record(look.referral)
+    return visit.render(
+        "blind.html",
+        title=f"Second look: {look.words}",
+        team=team,
+        judged=look.view,
+        action=f"/manager/second-look/{look.id}",
+        hidden={},
+        back={"text": "Managing the lists", "href": "/manager"},
+        ages=[person.age for person in record.people],
+        reasons=record.reasons,
+        as_of=record.as_of,
+        views=VIEWS,
+    )
+
+
+def give_second_look(visit: Visit) -> Response:
+    """Record what the manager would do, then go on to the next."""
+    desk = visit.desk
+    team, look = _find_look(visit)
+    view = visit.fields.get("view", "")
+    if view not in VIEWS:
+        return visit.go_to(f"/manager/second-look/{look.id}")
+    if not look.view:
+        detail = {"view": view, "kind": look.kind}
+        desk.store.log(visit.identity, "second_look.given", subject=look.referral.id, purpose="evaluate", detail=detail)
+    following = next((other for other in _draw_sample(desk, team.id) if not other.view), None)
+    return visit.go_to(f"/manager/second-look/{following.id}" if following else "/manager")

@@ -4,53 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.casework.pages import Pages
+from serving.casework.visit import Visit
 from serving.practice_cases import PASSED, Result
 
-__all__ = ["PracticePage"]
+__all__ = ["mark_practice", "show_practice"]
 
 
-class PracticePage(Pages):
-    """Practice, for whoever decides on cases."""
+def show_practice(visit: Visit) -> Response:
+    """Show the cases."""
+    return _render_practice(visit, {}, None)
 
-    def practice(self, request: Request) -> Response:
-        """Show the cases."""
-        self.allow(request, "referral.decide")
-        return self._shown(request, {}, None)
 
-    async def answered(self, request: Request) -> Response:
-        """Mark the answers, say why, and note in the log that somebody passed."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._answered, request, fields)
+def mark_practice(visit: Visit) -> Response:
+    """Mark the answers, say why, and note in the log that somebody passed."""
+    practice = visit.desk.practice
+    texts = {number: visit.fields.get(f"case-{number}") for number in range(len(practice.cases))}
+    answers = {number: text == "wrong" for number, text in texts.items() if text in ("wrong", "right")}
+    if len(answers) < len(practice.cases):
+        return _render_practice(visit, answers, None, "Answer every case, then send them together.")
+    result = practice.marked(answers)
+    if result.passed:
+        detail = {"right": sum(result.right), "found": result.found}
+        visit.desk.store.log(visit.identity, PASSED, subject="practice", detail=detail)
+    return _render_practice(visit, answers, result)
 
-    def _answered(self, request: Request, fields: Mapping[str, str]) -> Response:
-        identity = self.allow(request, "referral.decide")
-        practice = self.desk.practice
-        said = {number: fields.get(f"case-{number}") for number in range(len(practice.cases))}
-        answers = {number: answer == "wrong" for number, answer in said.items() if answer in ("wrong", "right")}
-        if len(answers) < len(practice.cases):
-            return self._shown(request, answers, None, "Answer every case, then send them together.")
-        result = practice.marked(answers)
-        if result.passed:
-            detail = {"right": sum(result.right), "found": result.found}
-            self.desk.store.log(identity, PASSED, subject="practice", detail=detail)
-        return self._shown(request, answers, result)
 
-    def _shown(self, request: Request, answers: Mapping[int, bool], result: Result | None, error: str = "") -> Response:
-        practice = self.desk.practice
-        return self.page(
-            request,
-            "practice.html",
-            400 if error else 200,
-            title="Practice",
-            practice=practice,
-            wrong=sum(case.wrong for case in practice.cases),
-            answers=answers,
-            result=result,
-            error=error,
-            passed_until=self.desk.practised_until(request.state.session.identity),
-        )
+def _render_practice(visit: Visit, answers: Mapping[int, bool], result: Result | None, error: str = "") -> Response:
+    practice = visit.desk.practice
+    return visit.render(
+        "practice.html",
+        400 if error else 200,
+        practice=practice,
+        wrong=sum(case.wrong for case in practice.cases),
+        answers=answers,
+        result=result,
+        error=error,
+        passed_until=visit.desk.practised_until(visit.identity),
+    )

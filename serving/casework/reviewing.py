@@ -13,104 +13,91 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from charter.council.council import Team
-from serving.casework.pages import Pages
 from serving.casework.second_look import VIEWS
-from serving.identity import Identity
+from serving.casework.visit import Visit
 from serving.store.store import ConflictError, IssuedList, Referral, Store
 
-__all__ = ["Reviewing", "sample"]
+__all__ = ["draw_sample", "give_review", "show_review"]
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _Sample:
     """A team's newest list and the cases drawn from it and from below its line, in the order of their lot."""
 
     header: IssuedList
     cases: Sequence[Referral]
-    judged: Mapping[str, str]
+    views: Mapping[str, str]
 
     @property
     def next(self) -> int | None:
         """The number, from 1, of the first case that nobody has judged; None where all are."""
-        open_ = (number for number, one in enumerate(self.cases, start=1) if one.id not in self.judged)
-        return next(open_, None)
+        unjudged = (number for number, case in enumerate(self.cases, start=1) if case.id not in self.views)
+        return next(unjudged, None)
 
 
-def sample(store: Store, header: IssuedList, listed: int) -> list[Referral]:
+def draw_sample(store: Store, header: IssuedList, listed: int) -> list[Referral]:
     """Return `listed` cases drawn by lot from a list and what was kept below its line, in an order that mixes both."""
-    on = [one for one in store.referrals(header.programme, header.id) if not one.removed]
+    standing = [referral for referral in store.referrals(header.programme, header.id) if not referral.removed]
     below = store.below(header.programme, header.id)
-    return sorted([*sorted(on, key=_lot)[:listed], *below], key=_lot)
+    return sorted([*sorted(standing, key=_lot)[:listed], *below], key=_lot)
 
 
 def _lot(referral: Referral) -> bytes:
     return hashlib.sha256(f"blind review {referral.id}".encode()).digest()
 
 
-class Reviewing(Pages):
-    """The pages of a blind review."""
+def _read_sample(visit: Visit) -> _Sample:
+    desk, team = visit.desk, visit.team
+    header = desk.store.current_list(desk.programme, team.id)
+    if header is None:
+        raise HTTPException(404)
+    if desk.suspended(team.id, header.bundle) is not None:
+        raise HTTPException(409, "This list is suspended: nothing is ranked or shown until two roles resume it.")
+    known = desk.store.families_known(visit.identity)
+    cases = [case for case in draw_sample(desk.store, header, desk.settings.reviewed) if case.id not in known]
+    return _Sample(header, cases, desk.store.blind_views([case.id for case in cases]))
 
-    def _drawn(self, request: Request) -> tuple[Identity, Team, _Drawn]:
-        team = self.desk.team(request.path_params["team"])
-        identity = self.allow(request, "review.give", team.id if team else None)
-        header = self.desk.store.current_list(self.desk.programme, team.id) if team else None
-        if team is None or header is None:
-            raise HTTPException(404)
-        if self.desk.suspended(team.id, header.bundle) is not None:
-            raise HTTPException(409, "This list is suspended: nothing is ranked or shown until two roles resume it.")
-        known = self.desk.store.families_known(identity)
-        drawn = [one for one in sample(self.desk.store, header, self.desk.settings.reviewed) if one.id not in known]
-        return identity, team, _Drawn(header, drawn, self.desk.store.blind_views([one.id for one in drawn]))
 
-    def review(self, request: Request) -> Response:
-        """Show the next case, or that all are judged."""
-        identity, team, drawn = self._drawn(request)
-        number = drawn.next
-        if number is None:
-            return self.page(
-                request, "message.html", title="Blind review",
-                message="Nothing is left to judge of this list. Thank you: the next list brings new cases.",
-            )  # fmt: skip
-        one = drawn.cases[number - 1]
-        self.desk.store.log(identity, "review.viewed", subject=one.id, purpose="evaluate")
-        record = self.desk.record(one)
-        return self.page(
-            request,
-            "blind.html",
-            manifest=self.desk.manifest(one.bundle),
-            title=f"Blind review: case {number} of {len(drawn.cases)}",
-            team=team,
-            ages=[person.age for person in record.people],
-            reasons=record.reasons,
-            as_of=record.as_of,
-            views=VIEWS,
-            judged="",
-            action=f"/reviews/{team.id}",
-            hidden={"list": drawn.header.id, "number": number},
-            back=None,
-        )
+def show_review(visit: Visit) -> Response:
+    """Show the next case, or that all are judged."""
+    sample, desk = _read_sample(visit), visit.desk
+    number = sample.next
+    if number is None:
+        message = "Nothing is left to judge of this list. Thank you: the next list brings new cases."
+        return visit.render("message.html", message=message)
+    case = sample.cases[number - 1]
+    desk.store.log(visit.identity, "review.viewed", subject=case.id, purpose="evaluate")
+    record = desk.record(case)
+    return visit.render(
+        "blind.html",
+        manifest=desk.manifest(case.bundle),
+        title=f"Blind review: case {number} of {len(sample.cases)}",
+        team=visit.team,
+        ages=[person.age for person in record.people],
+        reasons=record.reasons,
+        as_of=record.as_of,
+        views=VIEWS,
+        judged="",
+        action=f"/reviews/{visit.team.id}",
+        hidden={"list": sample.header.id, "number": number},
+        back=None,
+    )
 
-    async def reviewed(self, request: Request) -> Response:
-        """Record the reviewer's view, then go on to the next case."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._reviewed, request, fields)
 
-    def _reviewed(self, request: Request, fields: Mapping[str, str]) -> Response:
-        identity, team, drawn = self._drawn(request)
-        view, number = fields.get("view", ""), fields.get("number", "")
-        if view in VIEWS:
-            if fields.get("list") != drawn.header.id or number != str(drawn.next):
-                raise ConflictError(
-                    "This case was judged meanwhile, or there is a newer list, so nothing was saved.",
-                    "Open the blind review again.",
-                )
-            one = drawn.cases[int(number) - 1]
-            self.desk.store.log(identity, "review.given", subject=one.id, purpose="evaluate", detail={"view": view})
-            self.desk.exporter.changed()
-        return RedirectResponse(f"/reviews/{team.id}", status_code=303)
+def give_review(visit: Visit) -> Response:
+    """Record the reviewer's view, then go on to the next case."""
+    sample, desk = _read_sample(visit), visit.desk
+    view, number = visit.fields.get("view", ""), visit.fields.get("number", "")
+    if view in VIEWS:
+        if visit.fields.get("list") != sample.header.id or number != str(sample.next):
+            raise ConflictError(
+                "This case was judged meanwhile, or there is a newer list, so nothing was saved.",
+                "Open the blind review again.",
+            )
+        case = sample.cases[int(number) - 1]
+        desk.store.log(visit.identity, "review.given", subject=case.id, purpose="evaluate", detail={"view": view})
+        desk.exporter.changed()
+    return visit.go_to(f"/reviews/{visit.team.id}")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from serving.settings import SECOND_LOOKS
 from serving.store.store import Referral, Store
 
-__all__ = ["VIEWS", "Look", "looks", "tally"]
+__all__ = ["VIEWS", "KindTally", "Look", "draw_looks", "tally_looks"]
 
 VIEWS = {
     "offer": "I would offer help",
@@ -50,28 +50,44 @@ class Look:
         return _lot(self.referral).hex()[:16]
 
 
-def looks(store: Store, programme: str, team: str, numbers: Mapping[str, int]) -> list[Look]:
+@dataclass(frozen=True)
+class KindTally:
+    """Of one kind: how many cases were judged, and to how many help would be offered."""
+
+    kind: str
+    judged: int
+    offers: int
+
+
+def draw_looks(store: Store, programme: str, team: str, numbers: Mapping[str, int]) -> list[Look]:
     """Return a team's sample of the month of its newest list, in an order that says nothing of its kinds."""
     lists = store.lists(programme, team)
-    month = [one for one in lists if one.as_of[:7] == lists[0].as_of[:7]]
-    decided = [one for header in month for one in store.referrals(programme, header.id) if not one.removed]
+    month = [header for header in lists if header.as_of[:7] == lists[0].as_of[:7]]
+    referrals = [one for header in month for one in store.referrals(programme, header.id) if not one.removed]
     kinds = {
-        "agreed": [one for one in decided if one.status in _AGREED],
-        "overridden": [one for one in decided if one.status in _OVERRIDDEN],
+        "agreed": [referral for referral in referrals if referral.status in _AGREED],
+        "overridden": [referral for referral in referrals if referral.status in _OVERRIDDEN],
         "below": [one for header in month for one in store.below(programme, header.id) if not one.removed],
     }
-    drawn = [(one, kind) for kind in SECOND_LOOKS for one in sorted(kinds[kind], key=_lot)[: numbers[kind]]]
-    views = store.second_looks([one.id for one, _ in drawn])
-    mixed = sorted(drawn, key=lambda pair: _lot(pair[0]))
-    return [Look(one, kind, views.get(one.id, ""), number) for number, (one, kind) in enumerate(mixed, start=1)]
+    sample = [(referral, kind) for kind in SECOND_LOOKS for referral in sorted(kinds[kind], key=_lot)[: numbers[kind]]]
+    views = store.second_looks([referral.id for referral, _ in sample])
+    mixed = sorted(sample, key=lambda pair: _lot(pair[0]))
+    return [
+        Look(referral, kind, views.get(referral.id, ""), number)
+        for number, (referral, kind) in enumerate(mixed, start=1)
+    ]
 
 
-def tally(sample: Sequence[Look]) -> list[tuple[str, int, int]]:
-    """Return of each kind how many were judged and for how many help would be offered; nothing before all are."""
+def tally_looks(sample: Sequence[Look]) -> list[KindTally]:
+    """Return the tally of each kind; nothing before all are judged."""
     if not sample or any(not look.view for look in sample):
         return []
     kinds = {kind: [look for look in sample if look.kind == kind] for kind in SECOND_LOOKS}
-    return [(kind, len(found), sum(look.view == "offer" for look in found)) for kind, found in kinds.items() if found]
+    return [
+        KindTally(kind, len(looks), sum(look.view == "offer" for look in looks))
+        for kind, looks in kinds.items()
+        if looks
+    ]
 
 
 def _lot(referral: Referral) -> bytes:

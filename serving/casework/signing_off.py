@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from charter.contracts.files import file_digest, pointed, read_json, writer_lock
 from charter.contracts.workspace import Workspace
@@ -22,12 +20,12 @@ from charter.rules.policy import Policy
 from charter.signing.acceptance import refuse_as, sign_as
 from charter.signing.refusals import refusals
 from charter.signing.signoffs import read
-from serving.casework.pages import Pages
 from serving.casework.view import day_words
+from serving.casework.visit import Visit
 from serving.identity import CHARTER_ROLES
 from serving.store.store import ConflictError
 
-__all__ = ["STAGES", "Gate", "Signer", "SigningOff", "gates", "pack_of"]
+__all__ = ["STAGES", "GateView", "Signer", "find_pack", "read_gates", "sign_decision"]
 
 STAGES: Mapping[str, str] = {"test": "The gate", "live": "The second gate: of what was issued"}
 _NOTE = 500
@@ -35,16 +33,16 @@ _NOTE = 500
 
 @dataclass(frozen=True)
 class Signer:
-    """A role that must sign a decision, what it has said of it, and whether that was to accept it."""
+    """A role that must sign a decision, what it answered, in words, and whether that was to accept it."""
 
     role: str
     title: str
-    said: str
+    answer: str
     accepted: bool = False
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateView:
     """One gate's decision, as the board is shown it; `open` where it can be signed."""
 
     stage: str
@@ -56,7 +54,7 @@ class Gate:
     signers: tuple[Signer, ...]
 
 
-def _folder(workspace: Workspace, stage: str) -> Path | None:
+def _find_audit(workspace: Workspace, stage: str) -> Path | None:
     """Return the folder of the newest audit, or of the audit of what the current release issued."""
     if stage == "test":
         return pointed(workspace.audit)
@@ -64,88 +62,81 @@ def _folder(workspace: Workspace, stage: str) -> Path | None:
     return workspace.audit / str(read_json(release / "manifest.json")["run"]) / "live" if release else None
 
 
-def pack_of(workspace: Workspace, stage: str) -> Path | None:
+def find_pack(workspace: Workspace, stage: str) -> Path | None:
     """Return a gate's board pack, or None where there is none."""
-    folder = _folder(workspace, stage)
+    folder = _find_audit(workspace, stage)
     path = folder / "report.html" if folder else None
     return path if path is not None and path.exists() else None
 
 
-def gates(workspace: Workspace, council: Path) -> tuple[Gate, ...]:
-    """Return what each gate decided last, with what every role that signs it has said."""
-    found = []
+def read_gates(workspace: Workspace, council: Path) -> tuple[GateView, ...]:
+    """Return what each gate decided last, with what every role that signs it answered."""
+    gates = []
     for stage, title in STAGES.items():
-        folder = _folder(workspace, stage)
+        folder = _find_audit(workspace, stage)
         if folder is None or not (folder / "decision.json").exists():
             continue
         policy = Policy.load(council / "charter.toml")
         decision, sha256 = read_json(folder / "decision.json"), file_digest(folder / "decision.json")
-        found.append(
-            Gate(
+        gates.append(
+            GateView(
                 stage,
                 title,
                 decision["sentence"],
                 sha256,
                 (folder / "report.html").exists(),
                 decision["decision"] != "block",
-                tuple(_signer(folder, sha256, role.id, role.title) for role in policy.signers("decision")),
+                tuple(_view_signer(folder, sha256, role.id, role.title) for role in policy.signers("decision")),
             )
         )
-    return tuple(found)
+    return tuple(gates)
 
 
-def _signer(folder: Path, sha256: str, role: str, title: str) -> Signer:
+def _view_signer(folder: Path, sha256: str, role: str, title: str) -> Signer:
     for refusal in refusals(folder, sha256):
         if refusal.role == role:
             return Signer(role, title, f"Refused on {day_words(refusal.at)}: {refusal.reason}")
-    for one in read(folder / "signoffs.toml"):
-        if (one.role, one.sha256) == (role, sha256):
-            kind = "typed in a demonstration" if one.kind == "demo" else "signed with the role’s key"
-            return Signer(role, title, f"Accepted until {day_words(one.expires)}, {kind}", accepted=True)
+    for signoff in read(folder / "signoffs.toml"):
+        if (signoff.role, signoff.sha256) == (role, sha256):
+            kind = "typed in a demonstration" if signoff.kind == "demo" else "signed with the role’s key"
+            return Signer(role, title, f"Accepted until {day_words(signoff.expires)}, {kind}", accepted=True)
     return Signer(role, title, "")
 
 
-class SigningOff(Pages):
-    """Accepting or refusing a decision on the board's page."""
+def sign_decision(visit: Visit) -> Response:
+    """Accept or refuse a decision in one's own role."""
+    desk, identity, fields = visit.desk, visit.identity, visit.fields
+    stage, says = visit.request.path_params["stage"], fields.get("says", "")
+    if stage not in STAGES or says not in ("accept", "refuse"):
+        raise HTTPException(404)
+    if not desk.demo:
+        raise CharterError(
+            "on real data a sign-off is made with the role's own key, not on a page.",
+            "Type `sooner sign --what decision --role ROLE`: it says which line to sign.",
+        )
+    if says == "accept" and fields.get("read") != "yes":
+        raise UsageError("A decision is accepted by whoever has read its pack.", "Read the pack, then say so.")
+    invocation, role, live = desk.invocation, CHARTER_ROLES[identity.role], stage == "live"
+    with writer_lock(invocation.workspace.root):
+        _require_same(invocation.workspace, stage, fields.get("decision", ""))
+        if says == "accept":
+            sign_as(invocation, role, "decision", demo=True, live=live, actor=identity.user)
+        else:
+            refuse_as(invocation, role, fields.get("reason", "")[:_NOTE], live=live, actor=identity.user)
+        desk.store.log(
+            identity, "decision.accepted" if says == "accept" else "decision.refused",
+            subject=fields["decision"], detail={"stage": stage},
+        )  # fmt: skip
+    return visit.go_to(f"/board#{stage}")
 
-    async def sign(self, request: Request) -> Response:
-        """Accept or refuse a decision in one's own role."""
-        fields = await self.form(request)
-        return await run_in_threadpool(self._sign, request, fields)
 
-    def _sign(self, request: Request, fields: Mapping[str, str]) -> Response:
-        identity = self.allow(request, "decision.sign")
-        stage, says = request.path_params["stage"], fields.get("says", "")
-        if stage not in STAGES or says not in ("accept", "refuse"):
-            raise HTTPException(404)
-        if not self.desk.demo:
-            raise CharterError(
-                "on real data a sign-off is made with the role's own key, not on a page.",
-                "Type `sooner sign --what decision --role ROLE`: it says which line to sign.",
-            )
-        if says == "accept" and fields.get("read") != "yes":
-            raise UsageError("A decision is accepted by whoever has read its pack.", "Read the pack, then say so.")
-        invocation, role = self.desk.invocation, CHARTER_ROLES[identity.role]
-        with writer_lock(invocation.workspace.root):
-            self._same(stage, fields.get("decision", ""))
-            if says == "accept":
-                sign_as(invocation, role, "decision", demo=True, live=stage == "live", actor=identity.user)
-            else:
-                reason = fields.get("reason", "")[:_NOTE]
-                refuse_as(invocation, role, reason, live=stage == "live", actor=identity.user)
-            self.desk.store.log(
-                identity, "decision.accepted" if says == "accept" else "decision.refused",
-                subject=fields["decision"], detail={"stage": stage},
-            )  # fmt: skip
-        return RedirectResponse(f"/board#{stage}", status_code=303)
-
-    def _same(self, stage: str, sha256: str) -> None:
-        """Raise ConflictError unless the decision is still the one that the page showed."""
-        folder = _folder(self.desk.invocation.workspace, stage)
-        if folder is None or not (folder / "decision.json").exists():
-            raise DataError("there is no decision to sign.", "Run `sooner decide`.")
-        if file_digest(folder / "decision.json") != sha256:
-            raise ConflictError(
-                "There is a newer decision than the one you read, so nothing was signed.",
-                "Open the board's page again and read the new pack.",
-            )
+def _require_same(workspace: Workspace, stage: str, sha256: str) -> None:
+    """Raise ConflictError unless the decision is still the one that the page showed."""
+    folder = _find_audit(workspace, stage)
+    if folder is None or not (folder / "decision.json").exists():
+        raise DataError("there is no decision to sign.", "Run `sooner decide`.")
+    if file_digest(folder / "decision.json") != sha256:
+        raise ConflictError(
+            "There is a newer decision than the one you read, so nothing was signed.",
+            "Open the board's page again and read the new pack.",
+        )

@@ -18,7 +18,13 @@ from serving.store.database import reading
 from serving.store.issued import ConflictError, Decision, now_text
 from serving.store.tables import BELOW, DISPOSITIONS, decisions, referrals
 
-__all__ = ["Decisions"]
+__all__ = ["DECIDED_MEANWHILE", "Decisions"]
+
+DECIDED_MEANWHILE = (
+    "Somebody else changed this case since you opened it, so your decision was not filed.",
+    "Open the case again, see what changed, and decide then.",
+)
+"""What somebody is told whose decision was made on another version, and what to do next."""
 
 
 class Decisions(AuditLog):
@@ -72,7 +78,7 @@ class Decisions(AuditLog):
                 before = self._by_key(connection, key)
             if before is not None:
                 return _same_decision(before, decision)
-            raise _changed() from None
+            raise ConflictError(*DECIDED_MEANWHILE) from None
         return decision
 
     @staticmethod
@@ -93,7 +99,7 @@ class Decisions(AuditLog):
             ).one_or_none()
             if known is None:
                 raise UsageError("there is no such referral.", "Go back to the worklist.")
-            raise _changed()
+            raise ConflictError(*DECIDED_MEANWHILE)
         act.connection.execute(insert(decisions), {**asdict(decision), "actor_kind": "person", "key": key})
         # The note may say anything about the family, so the log holds that there is one and not what it says.
         act.log(
@@ -109,6 +115,11 @@ class Decisions(AuditLog):
                 "note": bool(decision.note),
             },
         )
+
+    def was_filed(self, key: str) -> bool:
+        """Whether a decision was filed with this key."""
+        with reading(self._engine) as connection:
+            return self._by_key(connection, key) is not None
 
     @staticmethod
     def _by_key(connection: Connection, key: str) -> Decision | None:
@@ -185,13 +196,6 @@ class Decisions(AuditLog):
 def _decision(row: Row[Any]) -> Decision:
     kept = {name: row._mapping[name] for name in Decision.__dataclass_fields__}
     return Decision(**kept)
-
-
-def _changed() -> ConflictError:
-    return ConflictError(
-        "Somebody else changed this case since you opened it, so your decision was not filed.",
-        "Open the case again, see what changed, and decide then.",
-    )
 
 
 def _same_decision(before: Decision, decision: Decision) -> Decision:

@@ -7,13 +7,14 @@
     POST /v1/residence-checks                 is this person resident at this address? (serving.web.residence_answer)
     GET  /v1/openapi.json                     the contract of all of it, `/v1/score` among it
 
-No answer holds a name or address: a case system knows people by its own keys. Who may ask is `serving.identity`.
+`ENDPOINTS` is its table, one row each, as casework/page_table.py is the pages'. No answer holds a name or address: a
+case system knows people by its own keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,20 +25,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from charter.contracts.files import read_json
-from charter.errors import SoonerError
+from charter.errors import CharterError, SoonerError, UsageError
 from charter.vault.residence_check import Question
-from serving.casework import demo
+from serving.casework.demo import list_people, refuse_connection
+from serving.casework.visit import ANYBODY
+from serving.casework.wanting import ASK_FOR_HELP, DecisionDraft, file_decision, require_case
 from serving.desk import Desk
-from serving.identity import Identity, require
+from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH
 from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
+from serving.session import CURRENT
 from serving.store.store import IssuedList, Referral, now_text
-from serving.web.guard import CURRENT
-from serving.web.problem import misfit, of_error, problem
-from serving.web.residence_answer import check
+from serving.web.problem import describe_misfit, error_problem, make_problem
+from serving.web.residence_answer import answer_residence
 
-__all__ = ["DecisionBody", "Endpoints", "ResidenceBody", "routes"]
+__all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "ResidenceBody", "api_routes"]
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _MOST = 200
@@ -74,180 +77,200 @@ class _SessionBody(BaseModel):
     who: str = Field(max_length=64)
 
 
-def routes(desk: Callable[[], Desk]) -> list[Route]:
-    """Return the routes over `desk`."""
-    endpoints = Endpoints(desk)
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to the API, once it is let in; `referral` is the one that the path names."""
+
+    desk: Desk
+    request: Request
+    content: bytes
+    signed_in: Identity | None
+    path_referral: Referral | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Who asks; raises CharterError where nobody is signed in."""
+        if self.signed_in is None:
+            raise CharterError("nobody is signed in.", "Sign in.")
+        return self.signed_in
+
+    @property
+    def referral(self) -> Referral:
+        """The referral that the path names; raises UsageError where it names none."""
+        if self.path_referral is None:
+            raise UsageError("There is no such referral.", "")
+        return self.path_referral
+
+    def parse(self, kind: type[_Body]) -> _Body:
+        """Return the body as `kind`; raise UsageError saying where it breaks the contract, never what was sent."""
+        try:
+            return kind.model_validate_json(self.content)
+        except ValidationError as error:
+            raise UsageError(describe_misfit(error.errors(), kind.model_fields)) from None
+
+
+def begin_api_session(call: Call) -> Response:
+    """Give a bearer token to a person of the demonstration."""
+    desk = call.desk
+    if not desk.demo or refuse_connection(call.request):
+        return make_problem(403, "The demonstration's sign-in is closed here.")
+    person = list_people(desk.invocation.council.teams).get(call.parse(_SessionBody).who)
+    if person is None:
+        return make_problem(403, "The demonstration knows no such person.", "GET /sign-in lists them.")
+    desk.store.log(person.identity, "session.begun", purpose="display")
+    return JSONResponse({"token": desk.sessions.begin(person.identity), "token_type": "bearer"})
+
+
+def check_residence(call: Call) -> Response:
+    """Answer whether somebody lives at an address: yes, no or can't tell, and nothing else."""
+    question = Question.read(call.parse(ResidenceBody).model_dump())
+    return JSONResponse({"answer": answer_residence(call.desk, call.identity, question)})
+
+
+def give_contract(_call: Call) -> Response:
+    """Return the contract."""
+    return JSONResponse(read_json(_OPENAPI))
+
+
+def give_worklist(call: Call) -> Response:
+    """Return a team's newest list, a page at a time."""
+    desk, team, query = call.desk, call.request.path_params["team"], call.request.query_params
+    after, limit = query.get("after", "0"), query.get("limit", "50")
+    if not (after.isdigit() and limit.isdigit() and 1 <= int(limit) <= _MOST):
+        return make_problem(400, f"after is how many to skip and limit lies between 1 and {_MOST}.")
+    header = desk.store.current_list(desk.programme, team)
+    if header is None:
+        return make_problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
+    if silence := desk.why_silent(team, header.bundle):
+        return make_problem(409, silence, ASK_FOR_HELP)
+    known = desk.store.families_known(call.identity)
+    referrals = desk.store.worked(header, now_text())
+    standing = [referral for referral in referrals if not referral.removed and referral.id not in known]
+    page = standing[int(after) : int(after) + int(limit)]
+    desk.store.log(
+        call.identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}
+    )
+    end = int(after) + len(page)
+    return JSONResponse(
+        _header_document(header)
+        | {
+            "referrals": [
+                {"id": r.id, "rank": r.rank, "band": r.band, "status": r.status, "version": r.version} for r in page
+            ],
+            "next": f"/v1/worklists/{team}?after={end}&limit={limit}" if end < len(standing) else None,
+        }
+    )
+
+
+def give_referral(call: Call) -> Response:
+    """Return one referral."""
+    desk, referral = call.desk, call.referral
+    require_case(desk, call.identity, referral)
+    record = desk.record(referral)
+    desk.store.log(call.identity, "referral.viewed", subject=referral.id, purpose="display")
+    return JSONResponse(_referral_document(referral, record, desk))
+
+
+def take_decision(call: Call) -> Response:
+    """Record a decision."""
+    key = call.request.headers.get("idempotency-key", "")
+    if not 8 <= len(key) <= 100:
+        return make_problem(400, "A decision needs an Idempotency-Key header of 8 to 100 characters.")
+    body = call.parse(DecisionBody)
+    draft = DecisionDraft(**body.model_dump())
+    decision = file_decision(call.desk, call.identity, call.referral, draft, f"{call.identity.user}:{key}")
+    return JSONResponse(
+        {
+            "referral": decision.referral,
+            "disposition": decision.disposition,
+            "decided_at": decision.decided_at,
+            "version": decision.version + 1,
+        },
+        201,
+    )
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One row of the API's table: `act` is what a role must be allowed to do, or ANYBODY.
+
+    With `{team}` in the path it must be allowed for that team, with `{referral}` for the team that works the case.
+    Without a handler the service answers it itself, by the same act.
+    """
+
+    method: str
+    path: str
+    act: str
+    title: str
+    handler: Callable[[Call], Response] | None
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint("POST", "/v1/session", ANYBODY,
+             "Get a bearer token of the demonstration, on this computer alone", begin_api_session),
+    Endpoint("GET", "/v1/openapi.json", ANYBODY, "The contract of the API", give_contract),
+    Endpoint("GET", "/v1/worklists/{team}", "worklist.read", "A team's newest list, a page at a time", give_worklist),
+    Endpoint("GET", "/v1/referrals/{referral}", "referral.read",
+             "One referral: why, what speaks against, what was not seen, versions", give_referral),
+    Endpoint("POST", "/v1/referrals/{referral}/decisions", "referral.decide",
+             "Record what a person decided, once for one Idempotency-Key", take_decision),
+    Endpoint("POST", "/v1/residence-checks", "residence.check",
+             "Say whether a person is resident at an address: yes, no or can't tell, and nothing else",
+             check_residence),
+    Endpoint("POST", "/v1/score", "score.listed",
+             "Scores with contributions: of listed households in your scope, or (analysts) of rows of features", None),
+)  # fmt: skip
+"""Every endpoint of the API."""
+
+
+def api_routes(desk: Callable[[], Desk]) -> list[Route]:
+    """Return the routes of the table over `desk`, but those that the service answers itself."""
     return [
-        Route("/v1/session", endpoints.session, methods=["POST"]),
-        Route("/v1/openapi.json", endpoints.openapi),
-        Route("/v1/worklists/{team}", endpoints.worklist),
-        Route("/v1/referrals/{referral}", endpoints.referral),
-        Route("/v1/residence-checks", endpoints.residence, methods=["POST"]),
-        Route("/v1/referrals/{referral}/decisions", endpoints.decide, methods=["POST"]),
+        Route(
+            endpoint.path,
+            _answer_endpoint(endpoint.act, endpoint.path, endpoint.handler, desk),
+            methods=[endpoint.method],
+        )
+        for endpoint in ENDPOINTS
+        if endpoint.handler is not None
     ]
 
 
-class Endpoints:
-    """The handlers."""
+def _answer_endpoint(
+    act: str, path: str, handler: Callable[[Call], Response], desk: Callable[[], Desk]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return await run_in_threadpool(answer_call, request, await request.body())
 
-    def __init__(self, desk: Callable[[], Desk]) -> None:
-        self._desk = desk
-
-    @property
-    def desk(self) -> Desk:
-        """The process's desk."""
-        return self._desk()
-
-    async def session(self, request: Request) -> Response:
-        """Give a bearer token to a person of the demonstration."""
-        desk = await run_in_threadpool(self._desk)
-        if not desk.demo or demo.refusal(request):
-            return problem(403, "The demonstration's sign-in is closed here.")
-        body = await _body(request, _SessionBody)
-        if isinstance(body, Response):
-            return body
-        person = demo.people(desk.invocation.council.teams).get(body.who)
-        if person is None:
-            return problem(403, "The demonstration knows no such person.", "GET /sign-in lists them.")
-        await run_in_threadpool(desk.store.log, person.identity, "session.begun", purpose="display")
-        return JSONResponse({"token": desk.sessions.begin(person.identity), "token_type": "bearer"})
-
-    async def residence(self, request: Request) -> Response:
-        """Answer whether somebody lives at an address: yes, no or can't tell, and nothing else."""
-        body = await _body(request, ResidenceBody)
-        if isinstance(body, Response):
-            return body
-        return await run_in_threadpool(self._answer, lambda _: self._residence(body), request)
-
-    def _residence(self, body: ResidenceBody) -> Response:
-        return JSONResponse({"answer": check(self.desk, _identity(), Question.read(body.model_dump()))})
-
-    def openapi(self, request: Request) -> Response:  # noqa: ARG002  # a route's handler takes the request
-        """Return the contract."""
-        return JSONResponse(read_json(_OPENAPI))
-
-    def worklist(self, request: Request) -> Response:
-        """Return a team's newest list, a page at a time."""
-        return self._answer(self._worklist, request)
-
-    def referral(self, request: Request) -> Response:
-        """Return one referral."""
-        return self._answer(self._referral, request)
-
-    async def decide(self, request: Request) -> Response:
-        """Record a decision."""
-        key = request.headers.get("idempotency-key", "")
-        if not 8 <= len(key) <= 100:
-            return problem(400, "A decision needs an Idempotency-Key header of 8 to 100 characters.")
-        body = await _body(request, DecisionBody)
-        if isinstance(body, Response):
-            return body
-        return await run_in_threadpool(self._answer, lambda request: self._decide(request, body, key), request)
-
-    def _answer(self, handler: Callable[[Request], Response], request: Request) -> Response:
+    def answer_call(request: Request, content: bytes) -> Response:
         try:
-            return handler(request)
+            call = _let_in(act, path, desk(), request, content)
+            return call if isinstance(call, Response) else handler(call)
         except SoonerError as error:
-            return of_error(error)
+            return error_problem(error)
 
-    def _worklist(self, request: Request) -> Response:
-        team = request.path_params["team"]
-        identity = require(_identity(), "worklist.read", team)
-        after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "50")
-        if not (after.isdigit() and limit.isdigit() and 1 <= int(limit) <= _MOST):
-            return problem(400, f"after is how many to skip and limit lies between 1 and {_MOST}.")
-        header = self.desk.store.current_list(self.desk.programme, team)
-        if header is None:
-            return problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
-        if silent := self.desk.silent(team, header.bundle):
-            return _silent(silent)
-        known = self.desk.store.families_known(identity)
-        found = self.desk.store.worked(header, now_text())
-        standing = [one for one in found if not one.removed and one.id not in known]
-        page = standing[int(after) : int(after) + int(limit)]
-        self.desk.store.log(
-            identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}
-        )
-        end = int(after) + len(page)
-        return JSONResponse(
-            _header(header)
-            | {
-                "referrals": [
-                    {"id": r.id, "rank": r.rank, "band": r.band, "status": r.status, "version": r.version} for r in page
-                ],
-                "next": f"/v1/worklists/{team}?after={end}&limit={limit}" if end < len(standing) else None,
-            }
-        )
-
-    def _found(self, request: Request, act: str) -> tuple[Identity, Referral] | Response:
-        referral = self.desk.store.referral(request.path_params["referral"])
-        if referral is None or referral.programme != self.desk.programme or referral.removed:
-            require(_identity(), act)
-            return problem(404, "There is no such referral.")
-        identity = require(_identity(), act, referral.team)
-        if silent := self.desk.silent(referral.team, referral.bundle):
-            return _silent(silent)
-        if self.desk.store.knows_family(identity, referral.id):
-            return problem(403, "You said that you know this family, so somebody else decides.")
-        return identity, referral
-
-    def _referral(self, request: Request) -> Response:
-        found = self._found(request, "referral.read")
-        if isinstance(found, Response):
-            return found
-        identity, referral = found
-        record = self.desk.record(referral)
-        self.desk.store.log(identity, "referral.viewed", subject=referral.id, purpose="display")
-        return JSONResponse(_document(referral, record, self.desk))
-
-    def _decide(self, request: Request, body: DecisionBody, key: str) -> Response:
-        found = self._found(request, "referral.decide")
-        if isinstance(found, Response):
-            return found
-        identity, referral = found
-        if body.disposition != "stepped_up":
-            self.desk.require_practice(identity, referral.bundle)
-        choice = self.desk.settings.choice(body.disposition)
-        if choice is None:
-            known = ", ".join(one.id for one in self.desk.settings.choices)
-            return problem(400, f"disposition is one of: {known}.")
-        if body.reason not in {code for code, _ in choice.reasons}:
-            return problem(400, f"reason is one of: {', '.join(code for code, _ in choice.reasons)}.")
-        if choice.id == "taken_up" and not body.safe_to_contact_checked:
-            return problem(400, "Taking up needs safe_to_contact_checked: true.")
-        decision = self.desk.store.decide(
-            identity,
-            referral.id,
-            version=body.version,
-            disposition=body.disposition,
-            reason=body.reason,
-            note=body.note,
-            reference=body.reference,
-            own_view=self.desk.store.own_view(identity, referral.id) or "",
-            key=f"{identity.user}:{key}",
-        )
-        self.desk.exporter.changed()
-        return JSONResponse(
-            {
-                "referral": decision.referral,
-                "disposition": decision.disposition,
-                "decided_at": decision.decided_at,
-                "version": decision.version + 1,
-            },
-            201,
-        )
+    return answer
 
 
-def _identity() -> Identity | None:
+def _let_in(act: str, path: str, desk: Desk, request: Request, content: bytes) -> Call | Response:
+    """Return the call with the referral of its path; refuse whoever may not do the endpoint's act there."""
     session = CURRENT.get()
-    return session.identity if session else None
+    identity = session.identity if session else None
+    if act == ANYBODY:
+        return Call(desk, request, content, identity)
+    if "{referral}" in path:
+        referral = desk.store.referral(request.path_params["referral"])
+        if referral is None or referral.programme != desk.programme or referral.removed:
+            require_act(identity, act)
+            return make_problem(404, "There is no such referral.")
+        return Call(desk, request, content, require_act(identity, act, referral.team), referral)
+    return Call(desk, request, content, require_act(identity, act, request.path_params.get("team")))
 
 
-def _silent(why: str) -> JSONResponse:
-    return problem(409, why, "Work with requests for help as before.")
-
-
-def _header(header: IssuedList) -> dict[str, Any]:
+def _header_document(header: IssuedList) -> dict[str, Any]:
     return {
         "list": header.id,
         "team": header.team,
@@ -259,9 +282,9 @@ def _header(header: IssuedList) -> dict[str, Any]:
     }
 
 
-def _document(referral: Referral, record: SealedRecord, desk: Desk) -> dict[str, Any]:
+def _referral_document(referral: Referral, record: SealedRecord, desk: Desk) -> dict[str, Any]:
     manifest = desk.manifest(referral.bundle)
-    band: Mapping[str, Any] = next((one for one in manifest.get("bands", ()) if one["id"] == referral.band), {})
+    band: Mapping[str, Any] = next((band for band in manifest.get("bands", ()) if band["id"] == referral.band), {})
     reasons = record.reasons
     return {
         "id": referral.id,
@@ -291,14 +314,3 @@ def _document(referral: Referral, record: SealedRecord, desk: Desk) -> dict[str,
         },
         "digest": referral.digest,
     }
-
-
-_Body = TypeVar("_Body", bound=BaseModel)
-
-
-async def _body(request: Request, kind: type[_Body]) -> _Body | Response:
-    """Return the request's body as `kind`, or a problem that says where it breaks the contract, not what was sent."""
-    try:
-        return kind.model_validate_json(await request.body())
-    except ValidationError as error:
-        return problem(400, misfit(error.errors(), kind.model_fields))

@@ -15,31 +15,28 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable
-from contextvars import ContextVar
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.casework.demo import refusal
-from serving.session import COOKIE, Session, Sessions
-from serving.web.problem import misfit, problem
+from serving.casework.demo import refuse_connection
+from serving.casework.page_table import PAGES
+from serving.casework.visit import ANYBODY
+from serving.session import COOKIE, CURRENT, Session, Sessions
+from serving.web.api import ENDPOINTS
+from serving.web.problem import describe_misfit, make_problem
 
-__all__ = ["CURRENT", "Guard"]
-
-CURRENT: ContextVar[Session | None] = ContextVar("sooner_session", default=None)
-"""The session of the request that is being answered, for routes that aren't given the request (BentoML's)."""
+__all__ = ["Guard"]
 
 _LOG = logging.getLogger("sooner.access")
 _LARGEST = 1_000_000
 _SCORE_FIELDS = frozenset({"referrals", "rows"})
 _OPEN = frozenset({"livez", "readyz", "healthz", "assets"})
-_PAGES = frozenset(
-    {"", "sign-in", "sign-out", "worklists", "cases", "manager", "board", "analyst", "practice", "reviews"}
-)
+_PAGES = frozenset(page.path.split("/")[1] for page in PAGES)
 _LOCAL = frozenset({"metrics", "docs.json"})
-_TOKENLESS = frozenset({"/v1/session", "/v1/openapi.json"})
+_TOKENLESS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.act == ANYBODY)
 
 
 class Guard:
@@ -59,24 +56,24 @@ class Guard:
         first = scope["path"].split("/")[1]
         started = time.perf_counter()
         answer = _Answer(send, scope, first)
-        refused = self._refusal(scope, first)
-        if refused is not None:
-            await refused(scope, receive, answer.send)
+        refusal = self._refusal(scope, first)
+        if refusal is not None:
+            await refusal(scope, receive, answer.send)
         else:
             session = self._session(scope, first)
             scope.setdefault("state", {})["session"] = session
             CURRENT.set(session)
             if first == "v1" and session is None and scope["path"] not in _TOKENLESS:
-                await problem(
+                await make_problem(
                     401,
                     "This needs a bearer token.",
                     "Send Authorization: Bearer TOKEN.",
                     {"www-authenticate": "Bearer"},
                 )(scope, receive, answer.send)
             else:
-                await self.app(scope, _limited(receive), answer.send)
+                await self.app(scope, _limit_body(receive), answer.send)
         milliseconds = (time.perf_counter() - started) * 1000
-        _LOG.info("%s /%s %s %.1f ms", scope["method"], _kind(first), answer.status, milliseconds)
+        _LOG.info("%s /%s %s %.1f ms", scope["method"], _path_kind(first), answer.status, milliseconds)
 
     def _refusal(self, scope: Scope, first: str) -> Response | None:
         headers = Headers(scope=scope)
@@ -84,12 +81,12 @@ class Guard:
             return PlainTextResponse("There is nothing at this address.\n", 404)
         host = headers.get("host", "")
         if host.rsplit(":", 1)[0] not in self._hosts and host not in self._hosts:
-            return _no(first, 400, "This host name is not served here.")
-        if first in _LOCAL and refusal(HTTPConnection(scope)):
-            return _no(first, 403, "This is for this computer alone.")
+            return _refuse(first, 400, "This host name is not served here.")
+        if first in _LOCAL and refuse_connection(HTTPConnection(scope)):
+            return _refuse(first, 403, "This is for this computer alone.")
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > _LARGEST:
-            return _no(first, 413, "That is too much at once.")
+            return _refuse(first, 413, "That is too much at once.")
         if scope["method"] not in ("GET", "HEAD"):
             return self._unsafe(scope, first, headers)
         return None
@@ -97,16 +94,16 @@ class Guard:
     def _unsafe(self, scope: Scope, first: str, headers: Headers) -> Response | None:
         """Refuse a request that changes something and isn't clearly meant: a forged form, or not JSON."""
         if scope["method"] != "POST":
-            return _no(first, 405, "Only GET and POST are answered.")
+            return _refuse(first, 405, "Only GET and POST are answered.")
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         if first == "v1":
-            return None if kind == "application/json" else problem(415, "Send application/json.")
+            return None if kind == "application/json" else make_problem(415, "Send application/json.")
         if first not in _PAGES:
-            return _no(first, 405, "Only GET is answered here.")
+            return _refuse(first, 405, "Only GET is answered here.")
         if kind != "application/x-www-form-urlencoded":
-            return _no(first, 415, "Send the page's own form.")
+            return _refuse(first, 415, "Send the page's own form.")
         if headers.get("origin") != f"{scope['scheme']}://{headers.get('host', '')}":
-            return _no(first, 403, "This form came from another site, so nothing was saved.")
+            return _refuse(first, 403, "This form came from another site, so nothing was saved.")
         return None
 
     def _session(self, scope: Scope, first: str) -> Session | None:
@@ -126,7 +123,7 @@ class _Answer:
         self._send = send
         self._api = first == "v1"
         self._assets = first == "assets"
-        self._held: Message | None = None
+        self._start: Message | None = None
         self._body = b""
         self.status = 0
         self.nonce = secrets.token_urlsafe(16)
@@ -138,21 +135,21 @@ class _Answer:
             headers = MutableHeaders(raw=message["headers"])
             self._secure(headers)
             if self._api and self.status >= 400 and not _is_problem(headers):
-                self._held = message
+                self._start = message
                 return
-        elif self._held is not None:
+        elif self._start is not None:
             self._body += message.get("body", b"")
             if not message.get("more_body", False):
-                await self._send_problem(self._held)
+                await self._send_problem(self._start)
             return
         await self._send(message)
 
-    async def _send_problem(self, held: Message) -> None:
-        response = problem(self.status, _said(self._body, self.status))
-        headers = MutableHeaders(raw=held["headers"])
+    async def _send_problem(self, start: Message) -> None:
+        response = make_problem(self.status, _refusal_words(self._body, self.status))
+        headers = MutableHeaders(raw=start["headers"])
         headers["content-type"] = "application/problem+json"
         headers["content-length"] = str(len(response.body))
-        await self._send(held)
+        await self._send(start)
         await self._send({"type": "http.response.body", "body": bytes(response.body)})
 
     def _secure(self, headers: MutableHeaders) -> None:
@@ -176,22 +173,22 @@ def _is_problem(headers: MutableHeaders) -> bool:
     return headers.get("content-type", "").startswith("application/problem+json")
 
 
-def _said(body: bytes, status: int) -> str:
+def _refusal_words(body: bytes, status: int) -> str:
     """Return what BentoML said of a refused body: where the fields break their rule, never what was in them."""
     try:
         answer = json.loads(body)
     except ValueError:
         return "The request was not understood."
-    said = answer[0] if isinstance(answer, list) and answer else answer
-    if not isinstance(said, dict):
+    refusal = answer[0] if isinstance(answer, list) and answer else answer
+    if not isinstance(refusal, dict):
         return "The request was not understood."
-    details = said.get("detail")
+    details = refusal.get("detail")
     if status == 400 and isinstance(details, list):
-        return misfit(details, _SCORE_FIELDS)
-    return str(said.get("error", "The request was not understood."))
+        return describe_misfit(details, _SCORE_FIELDS)
+    return str(refusal.get("error", "The request was not understood."))
 
 
-def _limited(receive: Receive) -> Receive:
+def _limit_body(receive: Receive) -> Receive:
     """Stop reading a body that grows beyond the limit whatever its headers said."""
     size = 0
 
@@ -206,9 +203,9 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
-def _no(first: str, status: int, detail: str) -> Response:
-    return problem(status, detail) if first == "v1" else PlainTextResponse(f"{detail}\n", status)
+def _refuse(first: str, status: int, detail: str) -> Response:
+    return make_problem(status, detail) if first == "v1" else PlainTextResponse(f"{detail}\n", status)
 
 
-def _kind(first: str) -> str:
+def _path_kind(first: str) -> str:
     return first if first in _OPEN | _PAGES | _LOCAL | {"v1"} else "unknown"

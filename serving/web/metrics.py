@@ -17,19 +17,19 @@ from starlette.routing import Route
 from serving.desk import Desk
 from serving.ranking.health import read_health
 
-__all__ = ["routes", "text"]
+__all__ = ["metrics_route", "write_metrics"]
 
 
-def routes(desk: Callable[[], Desk]) -> list[Route]:
+def metrics_route(desk: Callable[[], Desk]) -> Route:
     """Return the route over `desk`."""
 
-    def metrics(request: Request) -> Response:  # noqa: ARG001  # a route's handler takes the request
-        return Response(text(desk()), media_type=CONTENT_TYPE_LATEST)
+    def answer(request: Request) -> Response:  # noqa: ARG001  # a route's handler takes the request
+        return Response(write_metrics(desk()), media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/metrics", metrics)]
+    return Route("/metrics", answer)
 
 
-def text(desk: Desk) -> bytes:
+def write_metrics(desk: Desk) -> bytes:
     """Return the gauges in Prometheus' text format; those that the store can't answer are left out."""
     registry = CollectorRegistry()
 
@@ -43,8 +43,8 @@ def text(desk: Desk) -> bytes:
     gauge("suspended", "1 where the programme is suspended").set(desk.suspended() is not None)
     late = gauge("source_late", "1 where a source's newest data is older than it promised", "source")
     seen = gauge("source_seen_share", "Share of the source's values that were seen at the newest list", "source")
-    found = read_health(desk.invocation.workspace, manifest, desk.invocation.council.time_zone) if manifest else None
-    for source in found.sources if found else ():
+    health = read_health(desk.invocation.workspace, manifest, desk.invocation.council.time_zone) if manifest else None
+    for source in health.sources if health else ():
         late.labels(source.title).set(source.late)
         seen.labels(source.title).set(source.seen)
     if answers:

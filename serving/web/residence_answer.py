@@ -6,26 +6,26 @@ from charter.council.register import Register
 from charter.errors import CharterError
 from charter.vault.residence_check import PURPOSE, Question, answer, residents_token
 from serving.desk import Desk
-from serving.identity import Identity, require
+from serving.identity import Identity, require_act
 
-__all__ = ["check"]
+__all__ = ["answer_residence"]
 
 
-def check(desk: Desk, identity: Identity | None, question: Question) -> str:
+def answer_residence(desk: Desk, identity: Identity | None, question: Question) -> str:
     """Return yes, no or can't tell, after a line in the log that names nobody.
 
     Raises CharterError for whoever may not ask, and where the council holds no vault or no such check.
     """
-    who = require(identity, "residence.check")
+    who = require_act(identity, "residence.check")
     if desk.vault is None:
         raise CharterError("no names are held here, so nobody's address can be checked.", "Ask the council's own desk.")
     register = Register.load(desk.invocation.council.folder / "register.toml")
-    said = answer(desk.vault, desk.key, register, question)
+    word = answer(desk.vault, desk.key, register, question)
     desk.store.log(
         who,
         "residence.checked",
         subject=residents_token(desk.key, question.forename, question.surname, question.birth_date),
         purpose=PURPOSE,
-        detail={"asked_by": question.asked_by, "answer": said},
+        detail={"asked_by": question.asked_by, "answer": word},
     )
-    return said
+    return word

@@ -13,32 +13,31 @@ from numpy.typing import NDArray
 
 from charter.errors import BlockedError, CharterError, UsageError
 from serving.desk import Desk
-from serving.identity import Identity, require
+from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH, Bundle
 
-__all__ = ["of_referrals", "of_rows"]
+__all__ = ["score_features", "score_referrals"]
 
 
-def of_rows(
+def score_features(
     desk: Desk, identity: Identity, bundle: Bundle, rows: Sequence[Mapping[str, float | None]]
 ) -> dict[str, Any]:
     """Return scores of rows of features by name; a name left out, or null, is not seen.
 
     Raises UsageError for a name that the bundle does not know. The log holds how many rows there were.
     """
-    known = set(bundle.features)
-    unknown = sorted({name for row in rows for name in row} - known)
+    unknown = sorted({name for row in rows for name in row} - set(bundle.features))
     if unknown:
         raise UsageError(
             f"{len(unknown)} of the features sent are not features of this model.",
             f"Its features are: {', '.join(bundle.features)}.",
         )
-    values = _values([[row.get(name) for name in bundle.features] for row in rows])
+    values = _make_rows([[row.get(name) for name in bundle.features] for row in rows])
     desk.store.log(identity, "score.features", subject=bundle.id, purpose="evaluate", detail={"rows": len(rows)})
-    return {"bundle": bundle.id, "scores": _scores(bundle, values)}
+    return {"bundle": bundle.id, "scores": _score_rows(bundle, values)}
 
 
-def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str, Any]:
+def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str, Any]:
     """Return scores of referrals on current lists of the caller's own teams, from their sealed values.
 
     Raises CharterError for one that is not on such a list: nobody is scored out of curiosity; BlockedError while its
@@ -53,39 +52,39 @@ def of_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str
         listed = referral is not None and current is not None and current.id == referral.list
         if referral is None or not listed or referral.programme != desk.programme or referral.removed:
             raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")
-        require(identity, "score.listed", referral.team)
-        if silent := desk.silent(referral.team, referral.bundle):
-            raise BlockedError(silent, "")
+        require_act(identity, "score.listed", referral.team)
+        if silence := desk.why_silent(referral.team, referral.bundle):
+            raise BlockedError(silence, "")
         by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral).values))
-    found: dict[str, dict[str, Any]] = {}
+    scores: dict[str, dict[str, Any]] = {}
     for name, rows in by_bundle.items():
-        bundle = _opened(desk.invocation.workspace.bundle / name)
-        values = _values([row for _, row in rows])
-        for (referral_id, _), score in zip(rows, _scores(bundle, values), strict=True):
-            found[referral_id] = {"referral": referral_id, "bundle": name, **score}
+        bundle = _open_bundle(desk.invocation.workspace.bundle / name)
+        values = _make_rows([row for _, row in rows])
+        for (referral_id, _), score in zip(rows, _score_rows(bundle, values), strict=True):
+            scores[referral_id] = {"referral": referral_id, "bundle": name, **score}
     desk.store.log(identity, "score.listed", purpose="rank", detail={"referrals": sorted(ids)})
-    return {"scores": [found[referral_id] for referral_id in ids]}
+    return {"scores": [scores[referral_id] for referral_id in ids]}
 
 
 @lru_cache(maxsize=8)
-def _opened(folder: Path) -> Bundle:
+def _open_bundle(folder: Path) -> Bundle:
     """Open a bundle once: its folder is named by its content, so it never changes."""
     return Bundle.open(folder)
 
 
-def _values(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float32]:
+def _make_rows(rows: Sequence[Sequence[float | None]]) -> NDArray[np.float32]:
     """Return `rows` as float32 (rows, features); None, which is not seen, as NaN."""
     return np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=np.float32)
 
 
-def _scores(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]:
+def _score_rows(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]:
     margins = bundle.model.margins(values)
     contributions, base = bundle.model.contributions(values)
     bands = bundle.bands(values, margins)
-    found = []
+    scores = []
     for number, margin in enumerate(margins.tolist()):
         band = bands[number]
-        found.append(
+        scores.append(
             {
                 "margin": margin,
                 "base": float(base[number]),
@@ -98,4 +97,4 @@ def _scores(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, Any]]
                 },
             }
         )
-    return found
+    return scores

@@ -29,13 +29,14 @@ from starlette.types import ASGIApp
 
 from charter.errors import BlockedError, SoonerError, UsageError
 from charter.invocation import Invocation
-from serving.casework.app import build
+from serving.casework.app import build_app
 from serving.desk import Desk
-from serving.identity import require
-from serving.web import metrics
-from serving.web.api import routes
-from serving.web.guard import CURRENT, Guard
-from serving.web.problem import of_error
+from serving.identity import require_act
+from serving.session import CURRENT
+from serving.web.api import api_routes
+from serving.web.guard import Guard
+from serving.web.metrics import metrics_route
+from serving.web.problem import error_problem
 
 __all__ = ["ScoreBody", "Sooner", "app"]
 
@@ -71,7 +72,7 @@ class _NoRefusals(logging.Filter):
         return not isinstance(error, ValidationError | bentoml.exceptions.BentoMLException)
 
 
-_web = build(_desk, [*routes(_desk), *metrics.routes(_desk)])
+_web = build_app(_desk, [*api_routes(_desk), metrics_route(_desk)])
 
 
 @bentoml.service(
@@ -114,21 +115,21 @@ class Sooner:
             # pydantic, which takes a ninth of the standard library's time for numbers.
             return Response(to_json(self._score(body)), media_type="application/json")
         except SoonerError as error:
-            return of_error(error)
+            return error_problem(error)
 
     def _score(self, body: ScoreBody) -> dict[str, Any]:
-        from serving.web.scores import of_referrals, of_rows
+        from serving.web.scores import score_features, score_referrals
 
         session = CURRENT.get()
         identity = session.identity if session else None
         if bool(body.referrals) == bool(body.rows):
             raise UsageError("Send either referrals or rows.", "")
         bundle = self._live.bundle
-        if silent := self._desk.silent(None, bundle.id):
-            raise BlockedError(silent, "")
+        if silence := self._desk.why_silent(None, bundle.id):
+            raise BlockedError(silence, "")
         if body.rows:
-            return of_rows(self._desk, require(identity, "score.features"), bundle, body.rows)
-        return of_referrals(self._desk, require(identity, "score.listed"), body.referrals)
+            return score_features(self._desk, require_act(identity, "score.features"), bundle, body.rows)
+        return score_referrals(self._desk, require_act(identity, "score.listed"), body.referrals)
 
 
 Sooner.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator makes it a service

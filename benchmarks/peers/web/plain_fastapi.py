@@ -16,7 +16,7 @@ from charter.invocation import Invocation
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.bundle import Bundle
-from serving.web.scores import of_rows
+from serving.web.scores import score_features
 
 _DESK = Desk.open(
     Invocation.open(Path(os.environ["SOONER_COUNCIL"]), "early_help", Path(os.environ["SOONER_WORKSPACE"]), quiet=True),
@@ -38,7 +38,7 @@ class Body(BaseModel):
 @app.post("/v1/score")
 def score(body: Body) -> dict[str, Any]:
     """Return margins, bands and contributions."""
-    return of_rows(_DESK, _ANALYST, _BUNDLE, body.rows)
+    return score_features(_DESK, _ANALYST, _BUNDLE, body.rows)
 
 
 @app.get("/readyz")

@@ -17,7 +17,7 @@ import yaml
 
 from serving.desk import Desk
 from serving.ranking.worklist import rank_households
-from serving.web.metrics import text
+from serving.web.metrics import write_metrics
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, TEAMS, World
 from tests.unit.serving.served import serving
 
@@ -63,7 +63,7 @@ def test_a_bento_is_built_without_a_network_and_serves(tmp_path: Path, monkeypat
 
 def test_metrics_say_model_store_freshness_and_waiting_and_name_nobody(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
-    said = text(Desk.open(world.invocation, demo=True)).decode()
+    said = write_metrics(Desk.open(world.invocation, demo=True)).decode()
     for line in ("sooner_model_ready 1.0", "sooner_store_ready 1.0", "sooner_suspended 0.0",
                  'sooner_source_late{source="Schools"} 0.0', 'sooner_list_waiting{team="north"} 8.0'):  # fmt: skip
         assert line in said
@@ -80,7 +80,7 @@ def test_a_store_that_does_not_answer_is_not_ready(world: World) -> None:
         path.unlink()
     world.workspace.casework.mkdir()
     assert not desk.store.answers()
-    assert "sooner_store_ready 0.0" in text(desk).decode()
+    assert "sooner_store_ready 0.0" in write_metrics(desk).decode()
 
 
 def test_the_systemd_unit_is_one_that_systemd_accepts_and_lets_the_service_do_little(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from starlette.routing import Route
 
 from charter.vault.vault import Identity as Person
 from charter.vault.vault import Vault
-from serving.casework.app import build
-from serving.casework.second_look import looks
+from serving.casework.app import build_app
+from serving.casework.second_look import draw_looks
 from serving.desk import Desk
 from serving.forget import forget
 from serving.ranking.bundle import make_bundle
@@ -147,10 +147,10 @@ def test_no_page_holds_a_column_name_a_score_or_the_word_for_insurers(client: Cl
 
 def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Client, desk: Desk) -> None:
     """Every page there is: the app's own routes, so that a new page is asked too."""
-    look = looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
+    look = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     paths = {
         route.path.replace("{team}", "north").replace("{look}", look).replace("{referral}", case)
-        for route in build(lambda: desk).routes
+        for route in build_app(lambda: desk).routes
         for case in [first_case(desk)]
         if isinstance(route, Route) and "GET" in (route.methods or ())
     }

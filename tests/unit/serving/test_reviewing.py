@@ -8,7 +8,7 @@ from dataclasses import replace
 from charter.contracts.files import read_json
 from charter.signing import suspensions
 from fairness_reports.audit.population.issued_lists import read_issued_lists
-from serving.casework.reviewing import sample
+from serving.casework.reviewing import draw_sample
 from serving.casework.view import make_reference
 from serving.desk import Desk
 from tests.unit.serving.client import Client, signed_in
@@ -25,7 +25,7 @@ def judge(client: Client, view: str, **fields: str) -> int:
 def test_listed_and_unlisted_are_judged_blind_and_reach_the_second_gate(world: World, desk: Desk) -> None:
     header = desk.store.current_list("early_help", "north")
     assert header is not None
-    drawn = sample(desk.store, header, desk.settings.reviewed)
+    drawn = draw_sample(desk.store, header, desk.settings.reviewed)
     assert len(drawn) == 6
     worker = signed_in(desk, LEAD)
     for number, one in enumerate(drawn, start=1):
@@ -82,7 +82,7 @@ def test_whoever_is_taken_off_leaves_the_reviews_too(desk: Desk) -> None:
     worker = signed_in(desk, LEAD)
     header = desk.store.current_list("early_help", "north")
     assert header is not None
-    first = sample(desk.store, header, desk.settings.reviewed)[0]
+    first = draw_sample(desk.store, header, desk.settings.reviewed)[0]
     assert judge(worker, "offer") == 303
     assert [row["entity"] for row in desk.store.reviews("early_help")] == [first.entity]
     desk.store.remove(desk.store.members(first.id)[:1], "objection", actor="sooner")

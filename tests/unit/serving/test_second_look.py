@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from charter.errors import DefinitionError
-from serving.casework.second_look import looks
+from serving.casework.second_look import draw_looks
 from serving.casework.view import make_reference
 from serving.desk import Desk
 from serving.identity import Identity
@@ -61,20 +61,20 @@ def test_who_objects_leaves_the_second_look_too(desk: Desk) -> None:
     assert desk.store.remove(desk.store.members(gone.id)[:1], "objection", actor="sooner") == 0
     assert gone.id not in {one.id for one in desk.store.below("early_help", LIST)}
     assert desk.store.members(gone.id) == ()
-    kept = looks(desk.store, "early_help", "north", desk.settings.second_look)
+    kept = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)
     assert gone.id not in {look.referral.id for look in kept}
 
 
 def test_the_sample_holds_each_kind_and_the_same_cases_each_time(desk: Desk) -> None:
-    sample = looks(desk.store, "early_help", "north", desk.settings.second_look)
+    sample = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)
     assert Counter(look.kind for look in sample) == {"agreed": 2, "overridden": 2, "below": 2}
-    assert sample == looks(desk.store, "early_help", "north", desk.settings.second_look)
+    assert sample == draw_looks(desk.store, "early_help", "north", desk.settings.second_look)
 
 
 def test_a_manager_judges_blind_and_sees_kinds_only_at_the_end(desk: Desk) -> None:
     client = Client(guarded(desk))
     client.sign_in(MANAGER)
-    sample = looks(desk.store, "early_help", "north", desk.settings.second_look)
+    sample = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)
     for number, look in enumerate(sample):
         assert "Just below the line" not in client.get("/manager").text
         path = f"/manager/second-look/{look.id}"
@@ -94,7 +94,7 @@ def test_a_manager_judges_blind_and_sees_kinds_only_at_the_end(desk: Desk) -> No
 
 
 def test_only_the_teams_own_manager_and_only_cases_of_the_sample(desk: Desk) -> None:
-    sample = looks(desk.store, "early_help", "north", desk.settings.second_look)
+    sample = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)
     new = next(one for one in desk.store.referrals("early_help", LIST) if one.status == "new")
     for who, path, status in (
         ("demo-south-team_manager", f"/manager/second-look/{sample[0].id}", 404),

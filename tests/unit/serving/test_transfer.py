@@ -12,7 +12,7 @@ from serving.desk import Desk
 from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
 from serving.store.store import ConflictError, Store
-from serving.web.scores import of_referrals
+from serving.web.scores import score_referrals
 from tests.unit.serving.client import Client, signed_in
 from tests.unit.serving.conftest import AS_OF, World
 
@@ -67,11 +67,11 @@ def test_a_moved_case_is_scored_for_its_new_team_alone(desk: Desk) -> None:
         session = sessions.read(client.token(who)["authorization"].split()[1])
         assert session is not None
         if allowed:
-            (score,) = of_referrals(desk, session.identity, [case])["scores"]
+            (score,) = score_referrals(desk, session.identity, [case])["scores"]
             assert (score["referral"], score["bundle"]) == (case, bundle.id)
         else:
             with pytest.raises(CharterError):
-                of_referrals(desk, session.identity, [case])
+                score_referrals(desk, session.identity, [case])
 
 
 def test_only_a_manager_of_the_team_moves_a_case(desk: Desk) -> None:

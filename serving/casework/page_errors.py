@@ -1,0 +1,75 @@
+"""Refusals and errors as pages: each in words, with what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from charter.errors import CharterError, SoonerError
+from serving.casework.visit import Page, Visit
+from serving.casework.wanting import ASK_FOR_HELP, WantingError
+from serving.desk import Desk
+from serving.store.store import ConflictError
+
+__all__ = ["answer_errors"]
+
+_Answer = Callable[[Request, Exception], Awaitable[Response]]
+
+_REFUSALS: Mapping[int, tuple[str, str, str]] = {
+    403: ("Not yours to open", "Your role or team doesn’t open this page.", "Ask your manager if you need it."),
+    404: ("Page not found", "There is nothing at this address.", "Go back to the worklist."),
+    409: ("No list is shown now", "", ASK_FOR_HELP),
+}
+_FAILURE = ("That didn’t work", "The page could not be made.", "Try again, or tell the operator.")
+_FORM = ("Not yours to open", "This form is not from your session, so nothing was saved.", "Open the page again.")
+
+_WANTS: Mapping[str, str] = {
+    "taken_off": "Taken off the list",
+    "conflict": "Not yours to open",
+    "silence": "No list is shown now",
+}
+"""What a page is called that says so, by the check; any other is of something that was not saved."""
+
+
+def answer_errors(desk: Callable[[], Desk], pages: Sequence[Page]) -> Mapping[type[Exception], _Answer]:
+    """Return what answers refusals and our own errors; someone who isn't signed in goes to the sign-in page."""
+
+    def render_message(request: Request, status: int, words: Mapping[str, Any]) -> Response:
+        return Visit(desk(), request, pages).render("message.html", status, **words)
+
+    async def answer_refusal(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if status == 401:
+            return RedirectResponse("/sign-in", status_code=303)
+        detail = error.detail if isinstance(error, HTTPException) else ""
+        title, message, next_step = _FORM if detail == "form" else _REFUSALS.get(status, _FAILURE)
+        words = {"title": title, "message": message or detail, "next_step": next_step}
+        return await run_in_threadpool(render_message, request, status, words)
+
+    async def answer_error(request: Request, error: Exception) -> Response:
+        status, words = _explain_error(request, error)
+        return await run_in_threadpool(render_message, request, status, words)
+
+    return {HTTPException: answer_refusal, SoonerError: answer_error}
+
+
+def _explain_error(request: Request, error: Exception) -> tuple[int, Mapping[str, Any]]:
+    """Return the status and the words of one of our own errors."""
+    message, next_step = (error.message, error.next_step) if isinstance(error, SoonerError) else ("", "")
+    title = "Nothing was saved" if request.method == "POST" else "This page can’t be shown"
+    if isinstance(error, WantingError):
+        check = error.wants[0].check
+        status, title = check.status, _WANTS.get(check.id, title)
+        changed = check.id == "version"
+    else:
+        status = 409 if isinstance(error, ConflictError) else 403 if isinstance(error, CharterError) else 400
+        changed = isinstance(error, ConflictError)
+    words = {"title": title, "message": message, "next_step": next_step}
+    if changed:
+        words |= {"link": request.url.path.rsplit("/", 1)[0], "link_words": "Open the case again"}
+    return status, words

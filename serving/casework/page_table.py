@@ -1,0 +1,60 @@
+"""The page table: every page and act of the casework service, one row each.
+
+Routes, navigation, what the guard knows of paths, and docs/reference/pages.md come from it. A new page for a role is a
+row here and its handler; a page that nobody's role may open by its act is opened by nobody.
+"""
+
+from __future__ import annotations
+
+from serving.casework.analyst import show_health
+from serving.casework.board import resume_lists, show_board, show_pack, suspend_lists
+from serving.casework.cases import (
+    answer_challenge,
+    declare_conflict,
+    give_own_view,
+    record_decision,
+    show_case,
+    show_worklist,
+    step_up_case,
+    transfer_case,
+)
+from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
+from serving.casework.practice_page import mark_practice, show_practice
+from serving.casework.reviewing import give_review, show_review
+from serving.casework.signing_in import begin_session, end_session, show_first_page, show_sign_in
+from serving.casework.signing_off import sign_decision
+from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
+
+__all__ = ["PAGES"]
+
+_REVIEWS = Link("Blind review", several="Blind review: {team}", shown=lambda desk: desk.settings.reviewed > 0)
+
+PAGES: tuple[Page, ...] = (
+    Page("GET", "/", ANYBODY, "Your own first page", show_first_page),
+    Page("GET", "/sign-in", ANYBODY, "Sign in", show_sign_in),
+    Page("POST", "/sign-in", ANYBODY, "Begin a session of the demonstration", begin_session),
+    Page("POST", "/sign-out", SIGNED_IN, "End the session", end_session),
+    Page("GET", "/worklists/{team}", "worklist.read", "Worklist", show_worklist, Link("{team}")),
+    Page("GET", "/cases/{referral}", "referral.read", "Case", show_case),
+    Page("POST", "/cases/{referral}/decision", "referral.decide", "Record a decision", record_decision),
+    Page("POST", "/cases/{referral}/step-up", "referral.decide", "Stepped up", step_up_case),
+    Page("POST", "/cases/{referral}/own-view", "referral.decide", "Give one's own view first", give_own_view),
+    Page("POST", "/cases/{referral}/challenge", "referral.decide", "Answer a challenge", answer_challenge),
+    Page("POST", "/cases/{referral}/conflict", "referral.decide", "Say that one knows the family", declare_conflict),
+    Page("POST", "/cases/{referral}/transfer", "referral.transfer", "Move a case to another team", transfer_case),
+    Page("GET", "/practice", "referral.decide", "Practice", show_practice, Link("Practice")),
+    Page("POST", "/practice", "referral.decide", "Practice", mark_practice),
+    Page("GET", "/reviews/{team}", "review.give", "Blind review", show_review, _REVIEWS),
+    Page("POST", "/reviews/{team}", "review.give", "Give a blind view", give_review),
+    Page("GET", "/manager", "manager.read", "Managing the lists", show_teams, Link("Managing the lists")),
+    Page("POST", "/manager/refresh", "list.refresh", "Ask for a new list", request_refresh),
+    Page("GET", "/manager/second-look/{look}", "manager.read", "Second look", show_second_look),
+    Page("POST", "/manager/second-look/{look}", "manager.read", "Give a second look", give_second_look),
+    Page("GET", "/analyst", "analyst.read", "For analysts", show_health, Link("For analysts")),
+    Page("GET", "/board", "board.read", "For the board", show_board, Link("For the board")),
+    Page("GET", "/board/packs/{stage}", "board.read", "Board pack", show_pack),
+    Page("POST", "/board/decisions/{stage}", "decision.sign", "Accept or refuse a decision", sign_decision),
+    Page("POST", "/board/suspend", "suspend", "Stop lists", suspend_lists),
+    Page("POST", "/board/resume", "suspend", "Ask to start again", resume_lists),
+)
+"""Every page and act, in the order of the navigation."""

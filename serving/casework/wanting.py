@@ -1,0 +1,209 @@
+"""What is wanting before a case is opened or decided on: one list, asked by pages and API alike.
+
+    CHECKS, in their order                     opening a case    deciding    stepping up
+    taken off its list                               x              x            x
+    whoever asks knows the family                    x              x            x
+    suspended, or in shadow                          x              x
+    practice on made-up cases                                       x
+    a decision, its reason, safe contact                            x            x
+    the version it was made on                                      x            x
+
+Stepping up never waits for practice, nor for a list that is shown. What an answer says of a want is the same
+everywhere: its sentence, what to do next, and the HTTP status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from charter.errors import SoonerError
+from serving.desk import Desk
+from serving.identity import Identity
+from serving.store.decisions import DECIDED_MEANWHILE
+from serving.store.store import Decision, Referral
+
+__all__ = [
+    "ASK_FOR_HELP",
+    "CHECKS",
+    "Check",
+    "DecisionDraft",
+    "Want",
+    "WantingError",
+    "file_decision",
+    "list_wants",
+    "require_case",
+]
+
+ASK_FOR_HELP = "Work with requests for help as before: they never pass through the list."
+"""What to do while no list is shown."""
+
+_STEP_UP = "stepped_up"
+
+
+@dataclass(frozen=True)
+class DecisionDraft:
+    """A decision as somebody sent it; `version` is the referral's as they read it, 0 where they sent none."""
+
+    disposition: str = ""
+    reason: str = ""
+    version: int = 0
+    safe_to_contact_checked: bool = False
+    note: str = ""
+    reference: str = ""
+
+    @property
+    def steps_up(self) -> bool:
+        """Whether it steps the case up."""
+        return self.disposition == _STEP_UP
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What a check says where it finds something wanting: the sentence, what to do next, and what may be chosen."""
+
+    message: str
+    next_step: str = ""
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the list: its id, the HTTP status of an answer that wants it, and what must be so.
+
+    `opens`: asked of whoever opens a case; `steps_up`: asked of stepping up too. `field`: where the API's body has it.
+    """
+
+    id: str
+    status: int
+    title: str
+    find: Callable[[Desk, Identity, Referral, DecisionDraft], Sentence | None]
+    opens: bool = False
+    steps_up: bool = True
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class Want:
+    """One thing that is wanting: which check found it, and what it says."""
+
+    check: Check
+    sentence: Sentence
+
+
+class WantingError(SoonerError):
+    """Something is wanting, so nothing is shown or filed; `wants` in the order of the checks, at least one."""
+
+    exit_code = 12
+
+    def __init__(self, wants: tuple[Want, ...]) -> None:
+        super().__init__(wants[0].sentence.message, wants[0].sentence.next_step)
+        self.wants = wants
+
+
+def _find_taken_off(_desk: Desk, _identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
+    # What was issued stays sealed, for complaints and the data protection officer alone.
+    return Sentence("This household was taken off the list.", "Go back to the worklist.") if referral.removed else None
+
+
+def _find_conflict(desk: Desk, identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
+    if not desk.store.knows_family(identity, referral.id):
+        return None
+    return Sentence("You said that you know this family, so somebody else decides.", "Your manager sees to it.")
+
+
+def _find_silence(desk: Desk, _identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
+    silence = desk.why_silent(referral.team, referral.bundle)
+    return Sentence(silence, ASK_FOR_HELP) if silence else None
+
+
+def _find_no_practice(desk: Desk, identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
+    if desk.has_practised(identity, referral.bundle):
+        return None
+    return Sentence(
+        "You have not practised on the made-up cases, or too long ago.",
+        "Open Practice and find the cases that the list has wrong. Stepping up never waits for it.",
+    )
+
+
+def _find_no_disposition(desk: Desk, _identity: Identity, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
+    choices = tuple(choice.id for choice in desk.settings.choices)
+    return None if draft.disposition in choices else Sentence("Choose your decision.", choices=choices)
+
+
+def _find_no_reason(desk: Desk, _identity: Identity, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
+    choice = desk.settings.choice(draft.disposition)
+    codes = tuple(code for code, _ in choice.reasons) if choice else ()
+    if choice is None or draft.reason in codes or (draft.steps_up and not codes):
+        return None
+    return Sentence(f"Choose a reason for “{choice.title}”.", choices=codes)
+
+
+def _find_unsafe_contact(
+    _desk: Desk, _identity: Identity, _referral: Referral, draft: DecisionDraft
+) -> Sentence | None:
+    if draft.disposition != "taken_up" or draft.safe_to_contact_checked:
+        return None
+    return Sentence("Check how and when contact is safe before you take up the case.", choices=("true",))
+
+
+def _find_other_version(_desk: Desk, _identity: Identity, referral: Referral, draft: DecisionDraft) -> Sentence | None:
+    return None if draft.version == referral.version else Sentence(*DECIDED_MEANWHILE)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("taken_off", 410, "The household is still on its list", _find_taken_off, opens=True),
+    Check("conflict", 403, "Whoever asks did not say that they know the family", _find_conflict, opens=True),
+    Check("silence", 409, "The list is neither suspended nor in shadow", _find_silence, opens=True, steps_up=False),
+    Check("practice", 403, "Whoever decides has practised on the made-up cases", _find_no_practice, steps_up=False),
+    Check("disposition", 400, "It is a decision of worklist.toml", _find_no_disposition, field="disposition"),
+    Check("reason", 400, "Its reason is one of that decision's", _find_no_reason, field="reason"),
+    Check("safe_contact", 400, "Whoever takes up a case checked how contact is safe", _find_unsafe_contact,
+          field="safe_to_contact_checked"),
+    Check("version", 409, "Nobody changed the case since it was read", _find_other_version),
+)  # fmt: skip
+"""All that can be wanting, in the order in which it is said."""
+
+
+def list_wants(
+    desk: Desk, identity: Identity, referral: Referral, draft: DecisionDraft | None = None
+) -> tuple[Want, ...]:
+    """Return what is wanting for `draft`, or (without one) for opening the case, in the order of `CHECKS`."""
+    if draft is None:
+        checks = [check for check in CHECKS if check.opens]
+    else:
+        checks = [check for check in CHECKS if check.steps_up or not draft.steps_up]
+    sentences = ((check, check.find(desk, identity, referral, draft or DecisionDraft())) for check in checks)
+    return tuple(Want(check, sentence) for check, sentence in sentences if sentence is not None)
+
+
+def require_case(desk: Desk, identity: Identity, referral: Referral, *, shown: bool = True) -> None:
+    """Raise WantingError unless a case may be opened; where it isn't `shown`, a silent list hinders nobody."""
+    wants = tuple(want for want in list_wants(desk, identity, referral) if shown or want.check.id != "silence")
+    if wants:
+        raise WantingError(wants)
+
+
+def file_decision(desk: Desk, identity: Identity, referral: Referral, draft: DecisionDraft, key: str) -> Decision:
+    """File a decision, or raise WantingError with all that is wanting for it.
+
+    The same `key` again returns the decision already made, whatever is wanting by now. Raises ConflictError where
+    somebody was quicker between the look and the filing, UsageError for a key used for something else.
+    """
+    if not desk.store.was_filed(key):
+        wants = list_wants(desk, identity, referral, draft)
+        if wants:
+            raise WantingError(wants)
+    decision = desk.store.decide(
+        identity,
+        referral.id,
+        version=draft.version,
+        disposition=draft.disposition,
+        reason=draft.reason,
+        note=draft.note,
+        own_view=desk.store.own_view(identity, referral.id) or "",
+        reference=draft.reference,
+        key=key,
+    )
+    desk.exporter.changed()
+    return decision

@@ -181,6 +181,7 @@ def step_up_case(visit: Visit) -> Response:
     file_decision(desk, visit.identity, referral, draft, _form_key(visit))
     return visit.render(
         "message.html",
+        title="Stepped up",
         message=f"This case is marked as stepped up. Tell the front door now: {desk.invocation.council.contact}.",
         next_step="If somebody is in danger, call 999.",
         link=f"/cases/{referral.id}",

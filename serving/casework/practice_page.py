@@ -36,6 +36,7 @@ def _render_practice(visit: Visit, answers: Mapping[int, bool], result: Result |
     return visit.render(
         "practice.html",
         400 if error else 200,
+        title="Practice",
         practice=practice,
         wrong=sum(case.wrong for case in practice.cases),
         answers=answers,

@@ -26,11 +26,10 @@ from charter.contracts.files import file_digest, point, read_json, write_json
 from charter.invocation import Invocation
 from charter.signing.second_gate import open_live
 from charter.vault.log import follow
-from charter.vault.vault import Identity as Person
-from charter.vault.vault import Vault
+from charter.vault.vault import NamedPerson, Vault
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
-from serving.store.database import connect, database_url, writing
+from serving.store.database import begin_writing, find_database_url, open_engine
 from serving.store.tables import audit
 
 __all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "make", "rows", "use"]
@@ -122,7 +121,7 @@ def _fill(invocation: Invocation) -> None:
     ]
     known = vault.identify(listed, role="operator", reason="benchmark", log=list)
     others = {
-        f"{number:032x}": Person(f"Person {number}", date(2000, 1, 1), f"{number % HOUSEHOLDS} Elm Lane", "")
+        f"{number:032x}": NamedPerson(f"Person {number}", date(2000, 1, 1), f"{number % HOUSEHOLDS} Elm Lane", "")
         for number in range(int(HOUSEHOLDS * PEOPLE_EACH))
     }
     vault.replace({**others, **known})
@@ -137,5 +136,5 @@ def _log(invocation: Invocation) -> None:
         last = follow(last, chain="other-days", actor=who, role="lead_practitioner", action="referral.viewed",
                       subject=about, purpose="display", detail={})  # fmt: skip
         lines.append({**asdict(last), "detail": "{}"})
-    with writing(connect(database_url(invocation.workspace))) as connection:
+    with begin_writing(open_engine(find_database_url(invocation.workspace))) as connection:
         connection.execute(insert(audit), lines)

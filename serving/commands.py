@@ -29,24 +29,24 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
 ) -> None:
     """Serve the casework pages and the API until stopped."""
-    from serving.web.serve import command, environment
+    from serving.web.serve import make_command, make_environment
 
-    settings = environment(invocation, workers=workers)
+    settings = make_environment(invocation, workers=workers)
     address = f"http://{host}:{port}/"
     invocation.report(
         {"address": address, "demo_sign_in": settings["SOONER_DEMO_SIGN_IN"] == "1"},
         f"The worklists are at {address} (stop with Ctrl-C).",
     )
     sys.stdout.flush()
-    os.execve(sys.executable, command(host, port, workers), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
+    os.execve(sys.executable, make_command(host, port, workers), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
 
 
 @verbs.add("print-list", under="look", example="sooner print-list north")
 def print_list(invocation: Invocation, team: Annotated[str, typer.Argument(help="The team, by its id.")]) -> None:
     """Print a team's list on paper, numbered and logged, for the day the network is down."""
-    from serving.casework.printing import printed
+    from serving.casework.printing import print_worklist
 
-    print(printed(invocation, team))
+    print(print_worklist(invocation, team))
 
 
 @verbs.add(
@@ -93,9 +93,9 @@ def trace(
     faults = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
     if not any(faults.values()):
         raise UsageError("a trace needs something to follow.", "Add --feed, --feature, --bundle or --snapshot.")
-    from serving.trace import traced
+    from serving.trace import trace_fault
 
-    referrals = traced(invocation, **faults)
+    referrals = trace_fault(invocation, **faults)
     invocation.report(
         {"touched": [referral.document() for referral in referrals], "count": len(referrals)},
         "\n".join([*(referral.sentence for referral in referrals), f"{len(referrals)} referrals were touched."]),
@@ -107,10 +107,10 @@ def upgrade(
     invocation: Invocation, plan: Annotated[bool, typer.Option("--plan", help="Only say what would change.")] = False
 ) -> None:
     """Bring the casework database to the newest form, after copies; check that all the rest still reads and serves."""
-    from serving.upgrade import planned, upgraded
+    from serving.upgrade import plan_upgrade, run_upgrade
 
-    steps = planned(invocation)
-    backup = None if plan else upgraded(invocation)
+    steps = plan_upgrade(invocation)
+    backup = None if plan else run_upgrade(invocation)
     lines = [step.sentence for step in steps]
     if backup is not None:
         lines.append(f"What was there before is kept in {backup}.")
@@ -122,9 +122,9 @@ def upgrade(
 @verbs.add("verify-log", under="look after", example="sooner verify-log")
 def verify_log(invocation: Invocation) -> None:
     """Check that no entry of the audit logs was edited, removed or moved; exit 11 names the first that was."""
-    from serving.trace import verified
+    from serving.trace import verify_logs
 
-    counts = verified(invocation)
+    counts = verify_logs(invocation)
     total = sum(counts.values())
     invocation.report(
         {"entries": total, "chains": dict(counts)}, f"The audit log is whole: {total} entries in {len(counts)} chains."

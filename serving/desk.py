@@ -16,8 +16,7 @@ from charter.council.programme import Programme
 from charter.invocation import Invocation
 from charter.signing.second_gate import in_shadow
 from charter.vault.key import Key
-from charter.vault.vault import Identity as Person
-from charter.vault.vault import Vault
+from charter.vault.vault import NamedPerson, Vault
 from serving.identity import Identity
 from serving.practice_cases import PASSED, Practice
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
@@ -25,7 +24,7 @@ from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.session import Sessions
 from serving.settings import Settings
 from serving.store.actions import Exporter
-from serving.store.database import connect, database_url, migrate
+from serving.store.database import find_database_url, migrate_database, open_engine
 from serving.store.store import IssuedList, Referral, Store, now_text
 from serving.suspension import Suspension, bundle_feeds, read_suspensions
 
@@ -48,8 +47,8 @@ class Desk:
 
         `demo` lets people sign in as made-up workers; only ever on data that is made up too.
         """
-        engine = connect(database_url(invocation.workspace))
-        migrate(engine)
+        engine = open_engine(find_database_url(invocation.workspace))
+        migrate_database(engine)
         key = Key.load(invocation.council, invocation.workspace)
         settings = Settings.of(Programme.load(invocation.programme_folder).worklist)
         store = Store(engine, chain=chain, key=key.derive("audit log"))
@@ -112,7 +111,9 @@ class Desk:
         """Return the other teams to which a case can be moved today: those that serve and have help to offer."""
         today = datetime.now(self.invocation.council.time_zone).date()
         teams = self.invocation.council.teams
-        return [one for one in teams if one.id != team.id and one.serves(today) and one.places > 0]
+        return [
+            receiver for receiver in teams if receiver.id != team.id and receiver.serves(today) and receiver.places > 0
+        ]
 
     def seeking_teams(self) -> Mapping[str, tuple[SeekingTeam, ...]]:
         """Return, by household, the other programmes' teams that would have listed it too."""
@@ -136,7 +137,7 @@ class Desk:
         manifest = self.manifest(bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
         feeds = bundle_feeds(manifest)
-        return next((held for held in suspensions if held.holds(self.programme, team, feeds, models)), None)
+        return next((stop for stop in suspensions if stop.holds(self.programme, team, feeds, models)), None)
 
     def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:
         """Return the manifest of a bundle, by default of the one in use; empty where there is none."""
@@ -153,7 +154,9 @@ class Desk:
         """Whether a list has ended."""
         return datetime.now(UTC) >= datetime.fromisoformat(header.expires_at)
 
-    def people(self, identity: Identity, referrals: Mapping[str, SealedRecord], reason: str) -> Mapping[str, Person]:
+    def people(
+        self, identity: Identity, referrals: Mapping[str, SealedRecord], reason: str
+    ) -> Mapping[str, NamedPerson]:
         """Return who lives in the households of `referrals` (records by id), after one line in the log.
 
         Empty where the data never held a name.

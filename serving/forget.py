@@ -13,9 +13,9 @@ from datetime import datetime
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
 from charter.vault.rights_ledger import ACTIONS, read, tombstones
-from serving.store.database import connect, database_url, migrate
+from serving.store.database import find_database_url
 from serving.store.issued import now_text
-from serving.store.store import Store
+from serving.store.store import Store, open_store
 
 __all__ = ["PURPOSES", "catch_up", "forget", "require_caught_up"]
 
@@ -31,22 +31,22 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
     The sealed record of what the worker saw is kept under case retention for complaints and the data protection
     officer alone (design: what issued stays); no page or list shows it any more.
     """
-    with _opened(workspace) as store:
+    with _open_casework(workspace) as store:
         return store.remove(person_ids, _WHY, actor="sooner") if store else 0
 
 
 def catch_up(workspace: Workspace) -> int:
     """Take off what was issued before a request that is carried out, if it stands again; return how many there were."""
-    with _opened(workspace) as store:
+    with _open_casework(workspace) as store:
         if store is None:
             return 0
-        asked = _carried_out(workspace)
-        return sum(store.remove(people, _WHY, actor="sooner", before=filed) for people, filed in asked)
+        requests = _carried_out(workspace)
+        return sum(store.remove(people, _WHY, actor="sooner", before=filed) for people, filed in requests)
 
 
 def require_caught_up(workspace: Workspace) -> None:
     """Raise CharterError while a referral stands that a resident's request had taken off its list."""
-    with _opened(workspace) as store:
+    with _open_casework(workspace) as store:
         if store and any(store.still_listed(people, filed) for people, filed in _carried_out(workspace)):
             raise CharterError(
                 "the casework database lists households that a resident's request had taken off, so it may be a "
@@ -70,15 +70,10 @@ def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
 
 
 @contextmanager
-def _opened(workspace: Workspace) -> Iterator[Store | None]:
+def _open_casework(workspace: Workspace) -> Iterator[Store | None]:
     """Open the casework store; None where nothing was issued yet."""
-    if not workspace.casework.exists() and database_url(workspace).startswith("sqlite"):
+    if not workspace.casework.exists() and find_database_url(workspace).startswith("sqlite"):
         yield None
         return
-    engine = connect(database_url(workspace))
-    migrate(engine)
-    store = Store(engine, chain="command")
-    try:
+    with open_store(workspace) as store:
         yield store
-    finally:
-        store.close()

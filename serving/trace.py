@@ -12,10 +12,9 @@ from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.log import FileLog, verify
 from serving.ranking.sealed_record import read_record
-from serving.store.database import connect, database_url, migrate
-from serving.store.store import Referral, Store
+from serving.store.store import Referral, open_store
 
-__all__ = ["Touched", "traced", "verified"]
+__all__ = ["Touched", "trace_fault", "verify_logs"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Touched:
         return f"{self.referral}  {self.list}, place {self.rank}, {self.status.replace('_', ' ')}{part}"
 
 
-def traced(
+def trace_fault(
     invocation: Invocation, *, feed: str = "", feature: str = "", bundle: str = "", snapshot: str = ""
 ) -> list[Touched]:
     """Return the referrals of the programme that all the given things had a part in, by list and rank.
@@ -47,53 +46,43 @@ def traced(
     A feed or feature had a part where one of its values was seen and added or took something. Raises UsageError for a
     feed or feature that no bundle of these referrals knows.
     """
-    engine = connect(database_url(invocation.workspace))
-    migrate(engine)
-    store = Store(engine, chain="command")
-    try:
+    with open_store(invocation.workspace) as store:
         wanted = {"programme": invocation.programme, "bundle": bundle, "snapshot": snapshot}
-        found = store.touched(**{column: value for column, value in wanted.items() if value})
-    finally:
-        store.close()
+        referrals = store.touched(**{column: value for column, value in wanted.items() if value})
     if not feed and not feature:
-        return [_touched(referral, None) for referral in found]
-    known = False
+        return [_describe_touched(referral, None) for referral in referrals]
+    is_feature = False
     touched = []
-    for referral in found:
+    for referral in referrals:
         manifest = read_json(invocation.workspace.bundle / referral.bundle / "manifest.json")
         places = [
             place
-            for place, one in enumerate(manifest["features"])
-            if (not feed or feed in one["services"]) and (not feature or one["name"] == feature)
+            for place, entry in enumerate(manifest["features"])
+            if (not feed or feed in entry["services"]) and (not feature or entry["name"] == feature)
         ]
-        known = known or bool(places)
+        is_feature = is_feature or bool(places)
         record = read_record(referral)
         parts = [record.contributions[place] for place in places if record.values[place] is not None]
         if any(parts):
-            touched.append(_touched(referral, sum(parts)))
-    if found and not known:
+            touched.append(_describe_touched(referral, sum(parts)))
+    if referrals and not is_feature:
         raise UsageError(
             f"no bundle of these referrals reads {feed or feature}.", "Name a service of register.toml, or a feature."
         )
     return touched
 
 
-def _touched(referral: Referral, contribution: float | None) -> Touched:
+def _describe_touched(referral: Referral, contribution: float | None) -> Touched:
     return Touched(referral.id, referral.list, referral.rank, referral.status, contribution)
 
 
-def verified(invocation: Invocation) -> Mapping[str, int]:
+def verify_logs(invocation: Invocation) -> Mapping[str, int]:
     """Return how many entries each chain of both logs holds: the casework database's and that of typed commands.
 
     Raises DataError naming the chain and the entry where one was edited, removed or moved.
     """
     counts = dict(verify(FileLog(invocation.workspace.log).entries()))
-    engine = connect(database_url(invocation.workspace))
-    migrate(engine)
-    key = Key.load(invocation.council, invocation.workspace)
-    store = Store(engine, chain="command", key=key.derive("audit log"))
-    try:
+    key = Key.load(invocation.council, invocation.workspace).derive("audit log")
+    with open_store(invocation.workspace, key=key) as store:
         counts |= store.verify_log()
-    finally:
-        store.close()
     return counts

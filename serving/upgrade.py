@@ -26,9 +26,16 @@ from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.signing.signoffs import today
 from serving.ranking.bundle import Bundle, verify_bundle
-from serving.store.database import connect, database_url, form, forms, migrate, reading
+from serving.store.database import (
+    begin_reading,
+    find_database_url,
+    list_forms,
+    migrate_database,
+    open_engine,
+    read_form,
+)
 
-__all__ = ["Step", "planned", "upgraded"]
+__all__ = ["Step", "plan_upgrade", "run_upgrade"]
 
 
 @dataclass(frozen=True)
@@ -49,12 +56,12 @@ class Step:
         return asdict(self)
 
 
-def planned(invocation: Invocation) -> tuple[Step, ...]:
+def plan_upgrade(invocation: Invocation) -> tuple[Step, ...]:
     """Return what an upgrade would do; nothing is changed.
 
     Raises what reading the charter, the register or the bundle raises, so that it is said before anything is done.
     """
-    now = _form(invocation)
+    now = _read_database_form(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
     register = Register.load(invocation.council.folder / "register.toml")
     folder = pointed(invocation.workspace.bundle)
@@ -63,11 +70,11 @@ def planned(invocation: Invocation) -> tuple[Step, ...]:
     snapshot = pointed(invocation.workspace.store)
     if snapshot is not None:
         check_document("snapshot", read_json(snapshot / "manifest.json"))
-    was, will = (f"form {now}", f"form {forms()[-1]}") if now else ("none yet", "none yet")
+    was, will = (f"form {now}", f"form {list_forms()[-1]}") if now else ("none yet", "none yet")
     return (
         Step("Casework database", was, will),
         _same("Charter", f"version {policy.version} reads, and stays as it was signed"),
-        _same("Register", _register(register)),
+        _same("Register", _register_words(register)),
         _same("Snapshot", f"{snapshot.name} reads" if snapshot else "none yet"),
         _same("Bundle", f"{folder.name} serves" if folder else "none yet"),
     )
@@ -77,7 +84,7 @@ def _same(what: str, words: str) -> Step:
     return Step(what, words, words)
 
 
-def _register(register: Register) -> str:
+def _register_words(register: Register) -> str:
     """Say that the register reads, and for how many feeds it does not state yet who is shown details."""
     silent = sum(source.display and not source.details_to for source in register.sources)
     return "reads" + (
@@ -85,35 +92,35 @@ def _register(register: Register) -> str:
     )
 
 
-def upgraded(invocation: Invocation, now: datetime | None = None) -> Path | None:
+def run_upgrade(invocation: Invocation, now: datetime | None = None) -> Path | None:
     """Bring the database to the newest form; return the folder of copies made before, or None where nothing changes.
 
     The folder has the database (SQLite), charter, register, sign-offs and the bundle in use.
     """
-    before = _form(invocation)
-    if before is None or before == forms()[-1]:
+    before = _read_database_form(invocation)
+    if before is None or before == list_forms()[-1]:
         return None
-    url = database_url(invocation.workspace)
-    backup = _copy(invocation, url, now or datetime.now(UTC))
-    engine = connect(url)
-    migrate(engine, older=True)
+    url = find_database_url(invocation.workspace)
+    backup = _copy_state(invocation, url, now or datetime.now(UTC))
+    engine = open_engine(url)
+    migrate_database(engine, older=True)
     engine.dispose()
     return backup
 
 
-def _form(invocation: Invocation) -> str | None:
-    url = database_url(invocation.workspace)
+def _read_database_form(invocation: Invocation) -> str | None:
+    url = find_database_url(invocation.workspace)
     if url.startswith("sqlite") and not Path(make_url(url).database or "").exists():
         return None
-    engine = connect(url)
+    engine = open_engine(url)
     try:
-        with reading(engine) as connection:
-            return form(connection)
+        with begin_reading(engine) as connection:
+            return read_form(connection)
     finally:
         engine.dispose()
 
 
-def _copy(invocation: Invocation, url: str, moment: datetime) -> Path:
+def _copy_state(invocation: Invocation, url: str, moment: datetime) -> Path:
     """Copy what an upgrade rests on; the database as it stands, writers or not, with SQLite's own backup."""
     folder: Path = invocation.workspace.root / "backup" / f"{moment:%Y%m%dT%H%M%S}"
     with new_folder(folder) as beside:
@@ -121,12 +128,12 @@ def _copy(invocation: Invocation, url: str, moment: datetime) -> Path:
         for name in ("charter.toml", "register.toml", "signoffs.toml"):
             if (invocation.council.folder / name).exists():
                 shutil.copy(invocation.council.folder / name, beside / name)
-        served = pointed(invocation.workspace.bundle)
-        if served is not None:
-            shutil.copytree(served, beside / "bundle" / served.name)
+        bundle = pointed(invocation.workspace.bundle)
+        if bundle is not None:
+            shutil.copytree(bundle, beside / "bundle" / bundle.name)
         if url.startswith("sqlite"):
             path = beside / "casework.db"
-            with closing(sqlite3.connect(str(make_url(url).database))) as now, closing(sqlite3.connect(path)) as kept:
-                now.backup(kept)
+            with closing(sqlite3.connect(str(make_url(url).database))) as now, closing(sqlite3.connect(path)) as copy:
+                now.backup(copy)
             path.chmod(0o600)
     return folder

@@ -59,8 +59,8 @@ def show_held(
 
     _require_act("rights.file", role)
     log = _Log(invocation, role)
-    held = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
-    invocation.report(held, json.dumps(held, indent=1, default=str))
+    record = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
+    invocation.report(record, json.dumps(record, indent=1, default=str))
 
 
 _REQUESTS = {
@@ -165,7 +165,7 @@ def export_held(
     from features.linking.residence_index import tokens_of
     from features.rights.export import draft
     from features.rights.held import whose
-    from serving.store.held import held
+    from serving.store.own_record import gather_record
 
     _require_act("rights.file", role)
     log = _Log(invocation, role)
@@ -176,7 +176,7 @@ def export_held(
         invocation,
         through=through,
         reference=reference,
-        elsewhere=held([person.person_id], invocation.workspace, checks=checks),
+        elsewhere=gather_record([person.person_id], invocation.workspace, checks=checks),
         by=by,
         role=role,
         reason=reason,
@@ -208,13 +208,13 @@ def challenge_referral(
     from charter.vault.key import Key
     from features.rights.asking import references_of
     from features.rights.held import whose
-    from serving.store.challenges import file
+    from serving.store.challenges import file_challenge
 
     _require_act("rights.file", role)
     words = _read_words(says)
     key = Key.load(invocation.council, invocation.workspace)
     person = whose(invocation, key, through, reference)
-    challenges = file(
+    challenges = file_challenge(
         invocation,
         person.person_id,
         references_of(invocation.workspace, person.ref, "*"),

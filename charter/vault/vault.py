@@ -30,7 +30,7 @@ from charter.errors import CharterError, DataError
 from charter.vault.envelope import VAULT_FILE, kept, seal, unseal, wrapping_key
 from charter.vault.key import Key
 
-__all__ = ["Identity", "Log", "Vault", "rotate"]
+__all__ = ["Log", "NamedPerson", "Vault", "rotate"]
 
 Log = Callable[[Mapping[str, object]], object]
 """Takes one entry: action, role, reason, subjects (pseudonyms) and how many."""
@@ -51,7 +51,7 @@ create table if not exists papers (kind text not null, id text not null, sealed 
 
 
 @dataclass(frozen=True)
-class Identity:
+class NamedPerson:
     """Who a pseudonym is; '' or None where no service said."""
 
     name: str
@@ -148,7 +148,7 @@ class Vault:
         with self._connect() as connection:
             connection.execute("delete from sets where snapshot = ?", (snapshot,))
 
-    def replace(self, identities: Mapping[str, Identity]) -> None:
+    def replace(self, identities: Mapping[str, NamedPerson]) -> None:
         """Make `identities` all that the vault knows of people, at once."""
         rows = [(person_id, self._seal(person_id, _encode(identity))) for person_id, identity in identities.items()]
         with self._connect() as connection:
@@ -211,7 +211,7 @@ class Vault:
         with self._connect() as connection:
             connection.executemany("delete from papers where kind = ? and id = ?", [(kind, one) for one in paper_ids])
 
-    def identify(self, person_ids: Iterable[str], *, role: str, reason: str, log: Log) -> Mapping[str, Identity]:
+    def identify(self, person_ids: Iterable[str], *, role: str, reason: str, log: Log) -> Mapping[str, NamedPerson]:
         """Return who the pseudonyms are, after writing who asked and why to `log`; unknown ones are left out.
 
         Raises CharterError without a role or a reason: nothing is logged or returned then.
@@ -286,7 +286,7 @@ def _sealed_anew(vault: Vault, fresh: sqlite3.Connection, table: str, data: byte
     return number
 
 
-def _encode(identity: Identity) -> bytes:
+def _encode(identity: NamedPerson) -> bytes:
     born = identity.birth_date
     said = {
         "name": identity.name,
@@ -297,7 +297,7 @@ def _encode(identity: Identity) -> bytes:
     return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _decode(value: bytes) -> Identity:
+def _decode(value: bytes) -> NamedPerson:
     raw = json.loads(value)
     born = raw["birth_date"]
-    return Identity(raw["name"], date.fromisoformat(born) if born else None, raw["address"], raw["safe_contact"])
+    return NamedPerson(raw["name"], date.fromisoformat(born) if born else None, raw["address"], raw["safe_contact"])

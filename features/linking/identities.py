@@ -9,14 +9,14 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from charter.vault.vault import Identity, Vault
+from charter.vault.vault import NamedPerson, Vault
 
 __all__ = ["best_identities"]
 
 _WITHHELD = "Protected address: ask the safeguarding lead."
 
 
-def best_identities(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path) -> Mapping[str, Identity]:
+def best_identities(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path) -> Mapping[str, NamedPerson]:
     """Return one identity for each person: the newest name, the settled date of birth, the home they live in now.
 
     The address of a protected home is never given: a note says whom to ask.
@@ -45,6 +45,6 @@ def best_identities(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot:
     ).fetchall()
     database.unregister("places_arrow")
     return {
-        person_id: Identity(name, born, _WITHHELD if kind == "protected" else address, contact)
+        person_id: NamedPerson(name, born, _WITHHELD if kind == "protected" else address, contact)
         for person_id, name, born, address, contact, kind in rows
     }

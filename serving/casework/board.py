@@ -68,12 +68,12 @@ def suspend_lists(visit: Visit) -> Response:
     desk, identity = visit.desk, visit.identity
     stoppable = _list_stoppable(desk)
     chosen = visit.fields.get("what", "")
-    what, _, name = (chosen if chosen in dict(stoppable) else stoppable[0][0]).partition(":")
+    kind, _, name = (chosen if chosen in dict(stoppable) else stoppable[0][0]).partition(":")
     path = suspensions.suspend(
-        desk.invocation.workspace, _read_policy(desk), what=what, name=name, role=CHARTER_ROLES[identity.role],
+        desk.invocation.workspace, _read_policy(desk), what=kind, name=name, role=CHARTER_ROLES[identity.role],
         reason=visit.fields.get("reason", "").strip()[:_NOTE],
     )  # fmt: skip
-    desk.store.log(identity, "suspended", subject=path.stem, detail={"what": what})
+    desk.store.log(identity, "suspended", subject=path.stem, detail={"what": kind})
     return visit.go_to("/board")
 
 

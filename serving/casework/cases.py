@@ -10,10 +10,10 @@ from starlette.responses import Response
 from serving.casework.timeline_view import view_timeline
 from serving.casework.view import STATUS, CaseFile, list_words, make_reference, view_case, view_row
 from serving.casework.visit import Visit
-from serving.casework.wanting import DecisionDraft, WantingError, file_decision
+from serving.casework.wanting import WantingError, file_decision
 from serving.desk import Desk
-from serving.store.challenges import OUTCOMES, answer, challenges_of
-from serving.store.store import ConflictError, now_text
+from serving.store.challenges import OUTCOMES, keep_answer, read_challenges
+from serving.store.store import ConflictError, DecisionDraft, now_text
 
 __all__ = [
     "TRANSFERS",
@@ -56,8 +56,9 @@ def show_worklist(visit: Visit) -> Response:
     visit.require_shown(team.id, header.bundle if header else None)
     if header is None:
         return visit.render("worklist.html", heading=desk.settings.title, team=team, header=None)
-    known = desk.store.families_known(visit.identity)
-    referrals = [one for one in desk.store.worked(header, now_text()) if not one.removed and one.id not in known]
+    families = desk.store.families_known(visit.identity)
+    worked = desk.store.worked(header, now_text())
+    referrals = [referral for referral in worked if not referral.removed and referral.id not in families]
     records = {referral.id: desk.record(referral) for referral in referrals}
     persons = desk.people(visit.identity, records, "worklist")
     manifest = desk.manifest(header.bundle)
@@ -87,7 +88,9 @@ def show_worklist(visit: Visit) -> Response:
         chosen_status=status,
         chosen_need=need,
         waivers=manifest.get("decision", {}).get("waivers", []),
-        bands=[band for band in manifest.get("bands", ()) if any(one.band == band["id"] for one in referrals)],
+        bands=[
+            band for band in manifest.get("bands", ()) if any(referral.band == band["id"] for referral in referrals)
+        ],
     )
 
 
@@ -122,7 +125,7 @@ def _render_case(
         case=view_case(file, desk.settings, decisions, desk.day),
         timeline=view_timeline(record.timeline, manifest, identity.role),
         timeline_months=record.timeline.months if record.timeline else 0,
-        challenges=challenges_of(desk.vault, [referral.id]),
+        challenges=read_challenges(desk.vault, [referral.id]),
         outcomes=list(OUTCOMES.items()),
         choices=desk.settings.choices,
         ask_own_view=desk.asks_own_view(identity, referral),
@@ -200,7 +203,7 @@ def give_own_view(visit: Visit) -> Response:
 def answer_challenge(visit: Visit) -> Response:
     """Answer what the household says against the referral."""
     desk, fields = visit.desk, visit.fields
-    answer(
+    keep_answer(
         desk.vault, desk.store, visit.identity, visit.referral.id, fields.get("challenge", ""),
         outcome=fields.get("outcome", ""), words=fields.get("answer", ""),
     )  # fmt: skip
@@ -217,7 +220,7 @@ def transfer_case(visit: Visit) -> Response:
     """Move the case to another team."""
     desk, referral, team = visit.desk, visit.referral, visit.team
     to, why = visit.fields.get("team", ""), visit.fields.get("why", "")
-    if to not in {other.id for other in desk.others(team)} or why not in TRANSFERS:
+    if to not in {receiver.id for receiver in desk.others(team)} or why not in TRANSFERS:
         return _render_case(visit, {"to-team": "Choose the team and why the case moves."})
     if visit.fields.get("version") != str(referral.version):
         raise ConflictError(

@@ -143,5 +143,5 @@ def give_second_look(visit: Visit) -> Response:
     if not look.view:
         detail = {"view": view, "kind": look.kind}
         desk.store.log(visit.identity, "second_look.given", subject=look.referral.id, purpose="evaluate", detail=detail)
-    following = next((other for other in _draw_sample(desk, team.id) if not other.view), None)
+    following = next((look for look in _draw_sample(desk, team.id) if not look.view), None)
     return visit.go_to(f"/manager/second-look/{following.id}" if following else "/manager")

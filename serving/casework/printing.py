@@ -10,7 +10,7 @@ from serving.identity import Identity
 from serving.store.store import now_text
 from serving.suspension import bundle_feeds, require_running
 
-__all__ = ["printed"]
+__all__ = ["print_worklist"]
 
 _LIMITS = (
     "It orders whom to think about first when places are few. You decide.",
@@ -19,7 +19,7 @@ _LIMITS = (
 )
 
 
-def printed(invocation: Invocation, team_id: str) -> str:
+def print_worklist(invocation: Invocation, team_id: str) -> str:
     """Return a team's newest list as plain text to print; the copy's number is that of its line in the audit log.
 
     Raises UsageError for an unknown team or one without a list, BlockedError while it is suspended.
@@ -29,19 +29,19 @@ def printed(invocation: Invocation, team_id: str) -> str:
         team = desk.team(team_id)
         header = desk.store.current_list(desk.programme, team_id) if team else None
         if team is None or header is None:
-            known = ", ".join(one.id for one in invocation.council.teams)
-            raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {known}; or run `sooner rank`.")
+            teams = ", ".join(team.id for team in invocation.council.teams)
+            raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {teams}; or run `sooner rank`.")
         manifest = desk.manifest(header.bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
         require_running(invocation.workspace, team=team_id, feeds=bundle_feeds(manifest), models=models)
         if desk.expired(header):
             raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
-        who = Identity("command", "operator", frozenset({team_id}))
-        standing = [one for one in desk.store.worked(header, now_text()) if not one.removed]
-        held = {one.id: desk.record(one) for one in standing}
-        persons = desk.people(who, held, "printed list")
+        operator = Identity("command", "operator", frozenset({team_id}))
+        standing = [referral for referral in desk.store.worked(header, now_text()) if not referral.removed]
+        records = {referral.id: desk.record(referral) for referral in standing}
+        persons = desk.people(operator, records, "printed list")
         copy = desk.store.log(
-            who, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
+            operator, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
         )
         until = day_words(desk.day(header.expires_at))
         lines = [
@@ -50,8 +50,8 @@ def printed(invocation: Invocation, team_id: str) -> str:
             f"Destroy this copy after {until}.",
             "",
         ]
-        for one in standing:
-            line = view_row(CaseFile(one, held[one.id], manifest, persons), desk.settings)
+        for referral in standing:
+            line = view_row(CaseFile(referral, records[referral.id], manifest, persons), desk.settings)
             workers = ", ".join(line.workers) or "no open work seen"
             late = f"; not seen or late: {', '.join(line.unseen)}" if line.unseen else ""
             lines += [

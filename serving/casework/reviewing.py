@@ -56,8 +56,8 @@ def _read_sample(visit: Visit) -> _Sample:
         raise HTTPException(404)
     if desk.suspended(team.id, header.bundle) is not None:
         raise HTTPException(409, "This list is suspended: nothing is ranked or shown until two roles resume it.")
-    known = desk.store.families_known(visit.identity)
-    cases = [case for case in draw_sample(desk.store, header, desk.settings.reviewed) if case.id not in known]
+    families = desk.store.families_known(visit.identity)
+    cases = [case for case in draw_sample(desk.store, header, desk.settings.reviewed) if case.id not in families]
     return _Sample(header, cases, desk.store.blind_views([case.id for case in cases]))
 
 

@@ -63,11 +63,12 @@ def draw_looks(store: Store, programme: str, team: str, numbers: Mapping[str, in
     """Return a team's sample of the month of its newest list, in an order that says nothing of its kinds."""
     lists = store.lists(programme, team)
     month = [header for header in lists if header.as_of[:7] == lists[0].as_of[:7]]
-    referrals = [one for header in month for one in store.referrals(programme, header.id) if not one.removed]
+    issued = [referral for header in month for referral in store.referrals(programme, header.id)]
+    standing = [referral for referral in issued if not referral.removed]
     kinds = {
-        "agreed": [referral for referral in referrals if referral.status in _AGREED],
-        "overridden": [referral for referral in referrals if referral.status in _OVERRIDDEN],
-        "below": [one for header in month for one in store.below(programme, header.id) if not one.removed],
+        "agreed": [referral for referral in standing if referral.status in _AGREED],
+        "overridden": [referral for referral in standing if referral.status in _OVERRIDDEN],
+        "below": [case for header in month for case in store.below(programme, header.id) if not case.removed],
     }
     sample = [(referral, kind) for kind in SECOND_LOOKS for referral in sorted(kinds[kind], key=_lot)[: numbers[kind]]]
     views = store.second_looks([referral.id for referral, _ in sample])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from serving.casework.demo import list_people, refuse_connection
+from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.visit import Visit
 from serving.session import COOKIE, HOURS
 

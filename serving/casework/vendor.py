@@ -15,12 +15,12 @@ from pathlib import Path
 
 from charter.contracts.files import write_text
 
-__all__ = ["vendor"]
+__all__ = ["vendor_frontend"]
 
 _ASSETS = Path(__file__).parent / "assets"
 
 
-def vendor(package: Path, assets: Path = _ASSETS) -> None:
+def vendor_frontend(package: Path, assets: Path = _ASSETS) -> None:
     """Copy the stylesheet and script of the unpacked npm `package` into `assets`, unbranded."""
     source = package / "dist" / "govuk"
     css = (source / "govuk-frontend.min.css").read_text(encoding="utf-8")
@@ -35,4 +35,4 @@ def vendor(package: Path, assets: Path = _ASSETS) -> None:
 
 
 if __name__ == "__main__":
-    vendor(Path(sys.argv[1]))
+    vendor_frontend(Path(sys.argv[1]))

@@ -9,7 +9,7 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
-from charter.vault.vault import Identity as Person
+from charter.vault.vault import NamedPerson
 from features.grammar.words import value_text
 from serving.ranking.elsewhere import SeekingTeam
 from serving.ranking.reasons import Reason, Seeing
@@ -65,11 +65,11 @@ class CaseFile:
     referral: Referral
     record: SealedRecord
     manifest: Mapping[str, Any]
-    persons: Mapping[str, Person] = field(default_factory=dict)
+    persons: Mapping[str, NamedPerson] = field(default_factory=dict)
     seeking: Mapping[str, tuple[SeekingTeam, ...]] = field(default_factory=dict)
 
     @property
-    def identified(self) -> tuple[Person, ...]:
+    def identified(self) -> tuple[NamedPerson, ...]:
         """Those of its people whom this reader may see by name."""
         return tuple(self.persons[person] for person in self.record.person_ids if person in self.persons)
 
@@ -253,12 +253,12 @@ def _age_words(years: int) -> str:
 
 def _view_members(file: CaseFile) -> tuple[Member, ...]:
     members = []
-    for listed in file.record.people:
-        person = file.persons.get(listed.person)
+    for subject in file.record.people:
+        person = file.persons.get(subject.person)
         members.append(
             Member(
                 name=_write_name(person.name) if person and person.name else "Name not known",
-                age=_age_words(listed.age) if listed.age is not None else "not known",
+                age=_age_words(subject.age) if subject.age is not None else "not known",
                 safe_contact=person.safe_contact if person else "",
             )
         )

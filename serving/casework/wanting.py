@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from charter.errors import SoonerError
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.store.decisions import DECIDED_MEANWHILE
-from serving.store.store import Decision, Referral
+from serving.store.case_decisions import DECIDED_MEANWHILE
+from serving.store.store import Decision, DecisionDraft, Referral
 
 __all__ = [
     "ASK_FOR_HELP",
     "CHECKS",
     "Check",
-    "DecisionDraft",
     "Want",
     "WantingError",
     "file_decision",
@@ -37,25 +36,6 @@ __all__ = [
 
 ASK_FOR_HELP = "Work with requests for help as before: they never pass through the list."
 """What to do while no list is shown."""
-
-_STEP_UP = "stepped_up"
-
-
-@dataclass(frozen=True)
-class DecisionDraft:
-    """A decision as somebody sent it; `version` is the referral's as they read it, 0 where they sent none."""
-
-    disposition: str = ""
-    reason: str = ""
-    version: int = 0
-    safe_to_contact_checked: bool = False
-    note: str = ""
-    reference: str = ""
-
-    @property
-    def steps_up(self) -> bool:
-        """Whether it steps the case up."""
-        return self.disposition == _STEP_UP
 
 
 @dataclass(frozen=True)
@@ -194,16 +174,7 @@ def file_decision(desk: Desk, identity: Identity, referral: Referral, draft: Dec
         wants = list_wants(desk, identity, referral, draft)
         if wants:
             raise WantingError(wants)
-    decision = desk.store.decide(
-        identity,
-        referral.id,
-        version=draft.version,
-        disposition=draft.disposition,
-        reason=draft.reason,
-        note=draft.note,
-        own_view=desk.store.own_view(identity, referral.id) or "",
-        reference=draft.reference,
-        key=key,
-    )
+    own_view = desk.store.own_view(identity, referral.id) or ""
+    decision = desk.store.decide(identity, referral.id, draft, own_view=own_view, key=key)
     desk.exporter.changed()
     return decision

@@ -17,8 +17,7 @@ from serving.ranking.bundle import Bundle
 from serving.ranking.places import ScoredDate, fill_places, score_rows
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
-from serving.store.database import connect, database_url, migrate
-from serving.store.store import IssuedList, Referral, Store
+from serving.store.store import IssuedList, Referral, open_store
 
 __all__ = ["find_origin", "reproduce_record"]
 
@@ -74,14 +73,9 @@ def _differs(stored: Referral) -> DataError:
 
 
 def _find_referral(invocation: Invocation, referral: str) -> tuple[Referral, IssuedList]:
-    engine = connect(database_url(invocation.workspace))
-    migrate(engine)
-    store = Store(engine, chain="command")
-    try:
+    with open_store(invocation.workspace) as store:
         stored = store.referral(referral)
         header = store.issued_list(stored.programme, stored.list) if stored else None
-    finally:
-        store.close()
     if stored is None or header is None:
         raise UsageError(f"there is no referral {referral}.", "Take its id from the case page's address.")
     return stored, header

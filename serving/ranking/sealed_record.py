@@ -109,7 +109,7 @@ class SealedRecord:
     @property
     def person_ids(self) -> tuple[str, ...]:
         """The pseudonyms of the people it is about."""
-        return tuple(one.person for one in self.people)
+        return tuple(subject.person for subject in self.people)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values, as the contract `sealed_record` has them."""

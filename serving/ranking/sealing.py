@@ -136,14 +136,14 @@ def _read_timelines(
     """Return each household's timeline, in order; None for all where records keep none."""
     if keepsakes.timelines is None:
         return [None] * len(people)
-    names = [[listed.person for listed in household] for household in people]
+    names = [[subject.person for subject in household] for household in people]
     entries = keepsakes.timelines(str(scored.matrix.manifest["snapshot"]), scored.at.as_of, keepsakes.months, names)
     return [Timeline(keepsakes.months, tuple(RecordedEvent(**entry) for entry in household)) for household in entries]
 
 
 def _uncertain_services(uncertain: Collection[tuple[str, str]], people: Sequence[ListedPerson]) -> frozenset[str]:
     """Return the services of which some of these people's records rest on an uncertain link."""
-    names = {listed.person for listed in people}
+    names = {subject.person for subject in people}
     return frozenset(service for person, service in uncertain if person in names)
 
 

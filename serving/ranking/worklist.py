@@ -36,8 +36,8 @@ from serving.ranking.places import Place, ScoredDate, draw_below, fill_places, f
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.settings import Settings
-from serving.store.actions import csv_text, export
-from serving.store.database import connect, database_url, migrate
+from serving.store.actions import export_actions, write_csv
+from serving.store.database import find_database_url, migrate_database, open_engine
 from serving.store.store import IssuedList, Referral, Store, now_text
 from serving.suspension import bundle_feeds, read_suspensions, require_running
 
@@ -125,8 +125,8 @@ def rank_households(
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
-    engine = connect(database_url(workspace))
-    migrate(engine)
+    engine = open_engine(find_database_url(workspace))
+    migrate_database(engine)
     store = Store(engine, chain="rank")
     try:
         headers, fixed = _begin_lists(invocation, store, settings, capacity, scored, refresh, moment)
@@ -309,7 +309,7 @@ def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Seq
         for header in sorted(headers, key=lambda header: header.id)
         for referral in store.referrals(header.programme, header.id)
     ]
-    write_text(folder / "issued.csv", csv_text(table("issued").names, rows))
+    write_text(folder / "issued.csv", write_csv(table("issued").names, rows))
     bundle_folder = workspace.bundle / headers[0].bundle if headers else None
     inputs = {"issued.csv": file_digest(folder / "issued.csv")}
     if bundle_folder is not None and (bundle_folder / "manifest.json").exists():
@@ -329,6 +329,6 @@ def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Seq
             ],
         },
     )
-    export(workspace, store)
+    export_actions(workspace, store)
     point(workspace.worklist, as_of.isoformat())
     return folder

@@ -19,17 +19,17 @@ from charter.contracts.files import write_text
 from charter.contracts.workspace import Workspace
 from serving.store.store import Store
 
-__all__ = ["Exporter", "csv_text", "export"]
+__all__ = ["Exporter", "export_actions", "write_csv"]
 
 _EVERY = 5.0
 
 
-def export(workspace: Workspace, store: Store) -> Path:
+def export_actions(workspace: Workspace, store: Store) -> Path:
     """Write every decision and blind view of the programme so far, in order; return the file of decisions."""
     path = workspace.worklist / "actions.csv"
-    write_text(path, csv_text(table("actions").names, store.actions(workspace.programme)))
+    write_text(path, write_csv(table("actions").names, store.actions(workspace.programme)))
     if views := store.reviews(workspace.programme):
-        write_text(workspace.worklist / "reviews.csv", csv_text(table("reviews").names, views))
+        write_text(workspace.worklist / "reviews.csv", write_csv(table("reviews").names, views))
     return path
 
 
@@ -54,11 +54,11 @@ class Exporter:
         with self._writing:
             if self._behind:
                 self._behind = False
-                export(self._workspace, self._store)
+                export_actions(self._workspace, self._store)
                 self._written = time.monotonic()
 
 
-def csv_text(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+def write_csv(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV text with a header of `names`."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(names), lineterminator="\n")

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, sele
 
 from charter.vault.log import Anchor, Entry, anchor, follow, verify
 from serving.identity import Identity
-from serving.store.database import reading, writing
+from serving.store.database import begin_reading, begin_writing
 from serving.store.tables import anchors, audit
 
 __all__ = ["Act", "AuditLog"]
@@ -86,7 +86,7 @@ class AuditLog:
     def _acting(self) -> Iterator[Act]:
         """Give one transaction and the end of this process's chain; the chain moves on only if it is committed."""
         with self._writer:
-            with writing(self._engine) as connection:
+            with begin_writing(self._engine) as connection:
                 act = Act(connection, self._chain, self._last, self._key)
                 yield act
             self._last = act.last
@@ -123,7 +123,7 @@ class AuditLog:
     def families_known(self, identity: Identity) -> frozenset[str]:
         """Return the referrals of the families that a reviewer said they know."""
         wanted = select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == identity.user)
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return frozenset(connection.execute(wanted).scalars())
 
     def refresh_asked(self, programme: str, list_id: str) -> str | None:
@@ -131,13 +131,13 @@ class AuditLog:
         wanted = select(func.min(audit.c.at)).where(
             audit.c.action == "refresh.asked", audit.c.subject == f"{programme}/{list_id}"
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return connection.execute(wanted).scalar()
 
     def last_done(self, identity: Identity, action: str) -> str | None:
         """Return when a person last did `action` (UTC, ISO 8601), or None."""
         wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return connection.execute(wanted).scalar()
 
     def _said(self, identity: Identity, action: str, referral_id: str) -> Mapping[str, Any] | None:
@@ -146,10 +146,10 @@ class AuditLog:
             .where(audit.c.action == action, audit.c.subject == referral_id, audit.c.actor == identity.user)
             .order_by(audit.c.at)
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             detail = connection.execute(wanted).scalars().first()
-        found: Mapping[str, Any] | None = json.loads(detail) if detail else None
-        return found
+        statement: Mapping[str, Any] | None = json.loads(detail) if detail else None
+        return statement
 
     def second_looks(self, referral_ids: Sequence[str]) -> dict[str, str]:
         """Return the view that a manager gave of each case at a second look, the newest of each."""
@@ -158,12 +158,12 @@ class AuditLog:
             .where(audit.c.action == "second_look.given", audit.c.subject.in_(list(referral_ids)))
             .order_by(audit.c.at)
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return {row.subject: str(json.loads(row.detail)["view"]) for row in connection.execute(wanted)}
 
     def blind_views(self, referral_ids: Sequence[str]) -> dict[str, str]:
         """Return what was said of each case by somebody who did not know who was listed, the newest of each."""
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             rows = connection.execute(self._blind().where(audit.c.subject.in_(list(referral_ids)))).all()
         return {row.subject: str(json.loads(row.detail)["view"]) for row in rows}
 
@@ -187,26 +187,26 @@ class AuditLog:
             .where(audit.c.action == "conflict.declared", audit.c.subject.in_(list(referral_ids)))
             .group_by(audit.c.subject)
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return {row.subject: int(row[1]) for row in connection.execute(wanted)}
 
     def close(self) -> None:
         """Sign how far this process's chain came, and let go of the database."""
         with self._writer:
             if self._key and self._last is not None:
-                with writing(self._engine) as connection:
+                with begin_writing(self._engine) as connection:
                     _anchor(connection, self._last, self._key)
         self._engine.dispose()
 
     def entries(self) -> list[Entry]:
         """Return all entries of the audit log, by chain and number."""
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             rows = connection.execute(select(audit).order_by(audit.c.chain, audit.c.number)).all()
         return [Entry(**{**row._mapping, "detail": json.loads(row.detail)}) for row in rows]
 
     def verify_log(self) -> Mapping[str, int]:
         """Return how many entries each chain of the log holds; raise DataError where it was tampered with."""
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             rows = connection.execute(select(anchors).order_by(anchors.c.id)).all()
         signed = [
             Anchor(row.at, {c: (int(n), str(d)) for c, (n, d) in json.loads(row.heads).items()}, row.signature)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from charter.contracts.files import content_id
@@ -17,11 +17,10 @@ from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.vault import Vault
 from serving.identity import Identity
-from serving.store.database import connect, database_url, migrate
-from serving.store.held import held
-from serving.store.store import Store, now_text
+from serving.store.own_record import gather_record
+from serving.store.store import Store, now_text, open_store
 
-__all__ = ["ABOUT", "OUTCOMES", "PAPER", "Challenge", "answer", "challenges_of", "file"]
+__all__ = ["ABOUT", "OUTCOMES", "PAPER", "Challenge", "file_challenge", "keep_answer", "read_challenges"]
 
 PAPER = "challenge"
 """The kind of paper a challenge is in the vault."""
@@ -68,7 +67,7 @@ class Challenge:
         return OUTCOMES.get(self.outcome, "")
 
 
-def file(
+def file_challenge(
     invocation: Invocation, person_id: str, refs: Sequence[str], *, about: str, words: str, by: str, role: str
 ) -> tuple[Challenge, ...]:
     """File a challenge to every referral of the person's household that stands, and return them.
@@ -79,69 +78,65 @@ def file(
         raise UsageError(f"{about!r} is nothing that a challenge is about.", f"Choose one of: {', '.join(ABOUT)}.")
     if not words.strip() or len(words) > _LONGEST:
         raise UsageError(f"a challenge is said in 1 to {_LONGEST} characters.", "Shorten it, or say it.")
-    listed = held([person_id], invocation.workspace)["lists"]
-    standing = [one["referral"] for one in listed if one["programme"] == invocation.programme and not one["taken_off"]]
+    standing = [
+        row["referral"]
+        for row in gather_record([person_id], invocation.workspace)["lists"]
+        if row["programme"] == invocation.programme and not row["taken_off"]
+    ]
     if not standing:
         raise DataError("no referral of this person's household stands.", "There is nothing to challenge.")
     vault = Vault.open(invocation.workspace.vault, Key.load(invocation.council, invocation.workspace))
     filed_at = now_text(datetime.now(UTC))
-    made = tuple(
+    challenges = tuple(
         Challenge(content_id([referral, filed_at, about]), referral, tuple(refs), filed_at, by, about, words.strip())
         for referral in standing
     )
-    engine = connect(database_url(invocation.workspace))
-    migrate(engine)
-    store = Store(engine, chain="command")
-    try:
-        for one in made:
-            _keep(vault, one)
-            who = Identity("command", role, frozenset())
-            detail = {"challenge": one.id, "about": about, "by": by}
-            store.log(who, "challenge.filed", subject=one.referral, purpose="rank", detail=detail)
-    finally:
-        store.close()
-    return made
+    with open_store(invocation.workspace) as store:
+        for challenge in challenges:
+            _seal_challenge(vault, challenge)
+            clerk = Identity("command", role, frozenset())
+            detail = {"challenge": challenge.id, "about": about, "by": by}
+            store.log(clerk, "challenge.filed", subject=challenge.referral, purpose="rank", detail=detail)
+    return challenges
 
 
-def _keep(vault: Vault, challenge: Challenge) -> None:
+def _seal_challenge(vault: Vault, challenge: Challenge) -> None:
     vault.file_paper(PAPER, challenge.id, json.dumps(asdict(challenge)).encode())
 
 
-def challenges_of(vault: Vault | None, referrals: Collection[str]) -> tuple[Challenge, ...]:
+def read_challenges(vault: Vault | None, referrals: Collection[str]) -> tuple[Challenge, ...]:
     """Return the challenges to these referrals, oldest first; none where the data never held a name."""
     if vault is None:
         return ()
-    read = (json.loads(paper) for paper in vault.papers(PAPER).values())
-    found = [Challenge(**{**raw, "refs": tuple(raw["refs"])}) for raw in read if raw["referral"] in referrals]
-    return tuple(sorted(found, key=lambda one: (one.filed_at, one.id)))
+    papers = (json.loads(paper) for paper in vault.papers(PAPER).values())
+    challenges = [Challenge(**{**raw, "refs": tuple(raw["refs"])}) for raw in papers if raw["referral"] in referrals]
+    return tuple(sorted(challenges, key=lambda challenge: (challenge.filed_at, challenge.id)))
 
 
-def answer(
+def keep_answer(
     vault: Vault | None, store: Store, identity: Identity, referral: str, challenge: str, *, outcome: str, words: str
 ) -> Challenge:
     """Keep a person's answer to a challenge, with a line in the log, and return it.
 
     Raises UsageError for no words or an unknown outcome or challenge, CharterError where it was answered already.
     """
-    found = next((one for one in challenges_of(vault, [referral]) if one.id == challenge), None)
-    if found is None or vault is None:
+    filed = next((paper for paper in read_challenges(vault, [referral]) if paper.id == challenge), None)
+    if filed is None or vault is None:
         raise UsageError("there is no such challenge.", "Open the case again.")
-    if found.outcome:
+    if filed.outcome:
         raise CharterError("this challenge was answered already.", "Open the case again and read the answer.")
     if outcome not in OUTCOMES or not words.strip():
         raise UsageError("an answer says whether they are right, and why.", "Open the case again and say both.")
-    answered = Challenge(
-        **{
-            **asdict(found),
-            "outcome": outcome,
-            "answer": words.strip()[:_LONGEST],
-            "answered_at": now_text(),
-            "answered_role": identity.role,
-        }
+    closed = replace(
+        filed,
+        outcome=outcome,
+        answer=words.strip()[:_LONGEST],
+        answered_at=now_text(),
+        answered_role=identity.role,
     )
     store.log(
         identity, "challenge.answered", subject=referral, purpose="rank",
         detail={"challenge": challenge, "outcome": outcome},
     )  # fmt: skip
-    _keep(vault, answered)
-    return answered
+    _seal_challenge(vault, closed)
+    return closed

@@ -20,18 +20,26 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError
 
-__all__ = ["connect", "database_url", "form", "forms", "migrate", "reading", "writing"]
+__all__ = [
+    "begin_reading",
+    "begin_writing",
+    "find_database_url",
+    "list_forms",
+    "migrate_database",
+    "open_engine",
+    "read_form",
+]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_005_001
 
 
-def database_url(workspace: Workspace) -> str:
+def find_database_url(workspace: Workspace) -> str:
     """Return where the casework database is: $SOONER_DATABASE, or SQLite in the workspace."""
     return os.environ.get("SOONER_DATABASE") or f"sqlite:///{workspace.casework.resolve()}"
 
 
-def connect(url: str) -> Engine:
+def open_engine(url: str) -> Engine:
     """Return an engine for `url`; raise UsageError for one that is neither SQLite nor PostgreSQL."""
     try:
         parsed = make_url(url)
@@ -68,41 +76,41 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def begin_writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection in one transaction; it is committed at the end, or nothing of it happened."""
     with engine.begin() as connection:
         yield connection
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Connection]:
+def begin_reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection for reading that never waits for a writer."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
 
-def migrate(engine: Engine, *, older: bool = False) -> None:
+def migrate_database(engine: Engine, *, older: bool = False) -> None:
     """Make the tables of an empty database; with `older`, bring one of an older form to the newest.
 
     Raises DataError where it can't be reached or is of a newer Sooner, and, without `older`, where it is of an older
     form: `sooner upgrade` makes copies first.
     """
-    known = forms()
+    forms = list_forms()
     try:
         with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            at = form(connection)
-            if at == known[-1]:
+            at = read_form(connection)
+            if at == forms[-1]:
                 return
-            if at is not None and at not in known:
+            if at is not None and at not in forms:
                 raise DataError(
-                    f"the casework database is of a newer Sooner (its form is {at}, this one knows {known[-1]}).",
+                    f"the casework database is of a newer Sooner (its form is {at}, this one knows {forms[-1]}).",
                     "Install the newer Sooner, or name another database with SOONER_DATABASE.",
                 )
             if at is not None and not older:
                 raise DataError(
-                    f"the casework database has the form {at} of an older Sooner (this one's is {known[-1]}).",
+                    f"the casework database has the form {at} of an older Sooner (this one's is {forms[-1]}).",
                     "Stop serving, then run `sooner upgrade`: it makes copies first.",
                 )
             _upgrade(connection)
@@ -113,17 +121,17 @@ def migrate(engine: Engine, *, older: bool = False) -> None:
         ) from None
 
 
-def forms() -> list[str]:
+def list_forms() -> list[str]:
     """Return the forms that this Sooner knows, oldest first."""
     return sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
-def form(connection: Connection) -> str | None:
+def read_form(connection: Connection) -> str | None:
     """Return which form the database has (the number of its newest migration), or None where it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return str(found) if found is not None else None
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return str(version) if version is not None else None
 
 
 def _upgrade(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from charter.errors import SoonerError
 
-__all__ = ["ConflictError", "Decision", "IssuedList", "Referral", "now_text"]
+__all__ = ["ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "now_text"]
 
 
 class ConflictError(SoonerError):
@@ -56,6 +56,23 @@ class Referral:
     status: str = "new"
     version: int = 1
     removed: str = ""
+
+
+@dataclass(frozen=True)
+class DecisionDraft:
+    """A decision as somebody sent it; `version` is the referral's as they read it, 0 where they sent none."""
+
+    disposition: str = ""
+    reason: str = ""
+    version: int = 0
+    safe_to_contact_checked: bool = False
+    note: str = ""
+    reference: str = ""
+
+    @property
+    def steps_up(self) -> bool:
+        """Whether it steps the case up."""
+        return self.disposition == "stepped_up"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, fun
 
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.database import reading
+from serving.store.database import begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
 from serving.store.tables import BELOW, lists, members, referrals
 
@@ -63,15 +63,15 @@ class Lists(AuditLog):
         wanted = select(lists).where(lists.c.programme == programme)
         if team is not None:
             wanted = wanted.where(lists.c.team == team)
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             rows = connection.execute(wanted.order_by(lists.c.as_of.desc(), lists.c.id)).all()
-        return [_issued_list(row) for row in rows]
+        return [_read_header(row) for row in rows]
 
     def issued_list(self, programme: str, list_id: str) -> IssuedList | None:
         """Return one list, or None."""
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             row = self._list_row(connection, programme, list_id)
-        return _issued_list(row) if row is not None else None
+        return _read_header(row) if row is not None else None
 
     def current_list(self, programme: str, team: str) -> IssuedList | None:
         """Return the team's newest list, or None."""
@@ -81,20 +81,20 @@ class Lists(AuditLog):
     def running_elsewhere(self, programme: str, moment: str) -> list[IssuedList]:
         """Return the lists of every other programme that still hold at `moment` (UTC, ISO 8601)."""
         wanted = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             rows = connection.execute(wanted.order_by(lists.c.programme, lists.c.id)).all()
-        return [_issued_list(row) for row in rows]
+        return [_read_header(row) for row in rows]
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
         """Return the referrals of a list in their order, those removed since among them."""
-        return self._listed(programme, list_id, referrals.c.status != BELOW)
+        return self._read_list(programme, list_id, referrals.c.status != BELOW)
 
     def worked(self, header: IssuedList, moment: str) -> list[Referral]:
         """Return what a list's team works on at `moment`: its own in their order, then what other teams moved to it.
 
         What the team moved to another is there no more; what was moved here stays until its own list ends.
         """
-        mine = self.referrals(header.programme, header.id)
+        issued = self.referrals(header.programme, header.id)
         wanted = (
             select(referrals)
             .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
@@ -106,9 +106,10 @@ class Lists(AuditLog):
                 referrals.c.status != BELOW,
             )
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             moved = connection.execute(wanted.order_by(referrals.c.list, referrals.c.rank)).all()
-        return [one for one in mine if one.team == header.team] + [Referral(**row._mapping) for row in moved]
+        still_here = [referral for referral in issued if referral.team == header.team]
+        return still_here + [Referral(**row._mapping) for row in moved]
 
     def transfer(self, identity: Identity, referral: Referral, team: str, reason: str) -> None:
         """Move a case to another team, with its log entry; the issued list stays as it was issued.
@@ -142,16 +143,16 @@ class Lists(AuditLog):
 
     def below(self, programme: str, list_id: str) -> list[Referral]:
         """Return what was kept of households just below the line of a list, for a second look alone."""
-        return self._listed(programme, list_id, referrals.c.status == BELOW)
+        return self._read_list(programme, list_id, referrals.c.status == BELOW)
 
-    def _listed(self, programme: str, list_id: str, which: ColumnElement[bool]) -> list[Referral]:
-        wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, which)
-        with reading(self._engine) as connection:
+    def _read_list(self, programme: str, list_id: str, condition: ColumnElement[bool]) -> list[Referral]:
+        wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, condition)
+        with begin_reading(self._engine) as connection:
             return [Referral(**row._mapping) for row in connection.execute(wanted.order_by(referrals.c.rank))]
 
     def referral(self, referral_id: str) -> Referral | None:
         """Return one referral, or None."""
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             wanted = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
             row = connection.execute(wanted).one_or_none()
         return Referral(**row._mapping) if row is not None else None
@@ -159,13 +160,13 @@ class Lists(AuditLog):
     def members(self, referral_id: str) -> tuple[str, ...]:
         """Return the pseudonyms of who lived in the household when it was referred, in order."""
         wanted = select(members.c.person).where(members.c.referral == referral_id).order_by(members.c.person)
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return tuple(connection.execute(wanted).scalars())
 
     def still_listed(self, persons: Iterable[str], before: str) -> bool:
         """Whether a referral of these people, issued before a moment (text, as the database keeps it), stands."""
-        with reading(self._engine) as connection:
-            return connection.execute(_standing(persons, before).limit(1)).first() is not None
+        with begin_reading(self._engine) as connection:
+            return connection.execute(_select_standing(persons, before).limit(1)).first() is not None
 
     def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "") -> int:
         """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
@@ -175,15 +176,15 @@ class Lists(AuditLog):
         """
         removed = 0
         with self._acting() as act:
-            found = act.connection.execute(_standing(persons, before).order_by(referrals.c.id)).all()
-            for row in found:
-                mine = referrals.c.id == row.id
+            rows = act.connection.execute(_select_standing(persons, before).order_by(referrals.c.id)).all()
+            for row in rows:
+                same = referrals.c.id == row.id
                 if row.status == BELOW:
                     act.connection.execute(delete(members).where(members.c.referral == row.id))
-                    act.connection.execute(delete(referrals).where(mine))
+                    act.connection.execute(delete(referrals).where(same))
                 else:
                     act.connection.execute(
-                        update(referrals).where(mine).values(removed=why, version=referrals.c.version + 1)
+                        update(referrals).where(same).values(removed=why, version=referrals.c.version + 1)
                     )
                     removed += 1
                 act.log(
@@ -198,8 +199,9 @@ class Lists(AuditLog):
 
     def waiting(self, header: IssuedList) -> dict[str, tuple[str, tuple[str, ...]]]:
         """Return by household the referral that still waits on a list, and who lived there when it was listed."""
-        mine = [one for one in self.referrals(header.programme, header.id) if not one.removed]
-        return {one.entity: (one.id, self.members(one.id)) for one in mine if one.status in ("new", "deferred")}
+        issued = self.referrals(header.programme, header.id)
+        standing = [referral for referral in issued if not referral.removed and referral.status in ("new", "deferred")]
+        return {referral.entity: (referral.id, self.members(referral.id)) for referral in standing}
 
     def take_off(self, whys: Mapping[str, str], actor: str) -> None:
         """Take referrals off their lists, by id and why; the sealed record stays."""
@@ -236,11 +238,11 @@ class Lists(AuditLog):
             .where(referrals.c.programme == programme, referrals.c.removed == "", referrals.c.status != BELOW)
             .group_by(referrals.c.team, referrals.c.status)
         )
-        found: dict[str, dict[str, int]] = {}
-        with reading(self._engine) as connection:
+        counts: dict[str, dict[str, int]] = {}
+        with begin_reading(self._engine) as connection:
             for team, status, number in connection.execute(wanted):
-                found.setdefault(team, {})[status] = number
-        return found
+                counts.setdefault(team, {})[status] = number
+        return counts
 
     def touched(self, **by: str) -> list[Referral]:
         """Return the referrals whose columns have these values (bundle=..., snapshot=..., entity=...), in order."""
@@ -248,15 +250,15 @@ class Lists(AuditLog):
         wanted = wanted.order_by(referrals.c.programme, referrals.c.list, referrals.c.rank)
         for column, value in by.items():
             wanted = wanted.where(referrals.c[column] == value)
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return [Referral(**row._mapping) for row in connection.execute(wanted)]
 
 
-def _issued_list(row: Row[Any]) -> IssuedList:
+def _read_header(row: Row[Any]) -> IssuedList:
     return IssuedList(**{**row._mapping, "excluded": json.loads(row.excluded)})
 
 
-def _standing(persons: Iterable[str], before: str) -> Select[Any]:
+def _select_standing(persons: Iterable[str], before: str) -> Select[Any]:
     """Select id and status of the referrals of these people that stand, of those issued before a moment if any."""
     wanted = (
         select(referrals.c.id, referrals.c.status)

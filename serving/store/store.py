@@ -1,6 +1,6 @@
 """The casework store: issued lists, referrals, decisions and the audit log, each act and its entry in one transaction.
 
-    lists.py  lists and referrals   decisions.py  decisions   audit_log.py  the log   issued.py  their values
+    lists.py  lists and referrals   case_decisions.py  decisions   audit_log.py  the log   issued.py  their values
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -9,16 +9,20 @@ once. Every process writes its own chain of the log (charter.vault.log).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from serving.store.database import reading
-from serving.store.decisions import Decisions
-from serving.store.issued import ConflictError, Decision, IssuedList, Referral, now_text
+from charter.contracts.workspace import Workspace
+from serving.store.case_decisions import Decisions
+from serving.store.database import begin_reading, find_database_url, migrate_database, open_engine
+from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, now_text
 from serving.store.lists import Lists
 from serving.store.tables import lists
 
-__all__ = ["ConflictError", "Decision", "IssuedList", "Referral", "Store", "now_text"]
+__all__ = ["ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "Store", "now_text", "open_store"]
 
 
 class Store(Lists, Decisions):
@@ -30,7 +34,22 @@ class Store(Lists, Decisions):
     def answers(self) -> bool:
         """Whether the database can be read now."""
         try:
-            with reading(self._engine) as connection:
+            with begin_reading(self._engine) as connection:
                 return connection.execute(select(lists.c.id).limit(1)).all() is not None
         except OperationalError:
             return False
+
+
+@contextmanager
+def open_store(workspace: Workspace, *, chain: str = "command", key: bytes = b"") -> Iterator[Store]:
+    """Open the casework database of a workspace until the block ends; one that is empty gets its tables.
+
+    Raises what `migrate_database` raises. `chain` begins the name of the log's chain that is written meanwhile.
+    """
+    engine = open_engine(find_database_url(workspace))
+    migrate_database(engine)
+    store = Store(engine, chain=chain, key=key)
+    try:
+        yield store
+    finally:
+        store.close()

@@ -27,16 +27,16 @@ from starlette.routing import Route
 from charter.contracts.files import read_json
 from charter.errors import CharterError, SoonerError, UsageError
 from charter.vault.residence_check import Question
-from serving.casework.demo import list_people, refuse_connection
+from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.visit import ANYBODY
-from serving.casework.wanting import ASK_FOR_HELP, DecisionDraft, file_decision, require_case
+from serving.casework.wanting import ASK_FOR_HELP, file_decision, require_case
 from serving.desk import Desk
 from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH
 from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
 from serving.session import CURRENT
-from serving.store.store import IssuedList, Referral, now_text
+from serving.store.store import DecisionDraft, IssuedList, Referral, now_text
 from serving.web.problem import describe_misfit, error_problem, make_problem
 from serving.web.residence_answer import answer_residence
 
@@ -146,9 +146,9 @@ def give_worklist(call: Call) -> Response:
         return make_problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
     if silence := desk.why_silent(team, header.bundle):
         return make_problem(409, silence, ASK_FOR_HELP)
-    known = desk.store.families_known(call.identity)
+    families = desk.store.families_known(call.identity)
     referrals = desk.store.worked(header, now_text())
-    standing = [referral for referral in referrals if not referral.removed and referral.id not in known]
+    standing = [referral for referral in referrals if not referral.removed and referral.id not in families]
     page = standing[int(after) : int(after) + int(limit)]
     desk.store.log(
         call.identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}

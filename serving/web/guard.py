@@ -21,7 +21,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.casework.demo import refuse_connection
+from serving.casework.demo_people import refuse_connection
 from serving.casework.page_table import PAGES
 from serving.casework.visit import ANYBODY
 from serving.session import COOKIE, CURRENT, Session, Sessions

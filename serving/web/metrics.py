@@ -42,11 +42,11 @@ def write_metrics(desk: Desk) -> bytes:
     gauge("store_ready", "1 where the casework database answers").set(answers)
     gauge("suspended", "1 where the programme is suspended").set(desk.suspended() is not None)
     late = gauge("source_late", "1 where a source's newest data is older than it promised", "source")
-    seen = gauge("source_seen_share", "Share of the source's values that were seen at the newest list", "source")
+    seen_share = gauge("source_seen_share", "Share of the source's values that were seen at the newest list", "source")
     health = read_health(desk.invocation.workspace, manifest, desk.invocation.council.time_zone) if manifest else None
     for source in health.sources if health else ():
         late.labels(source.title).set(source.late)
-        seen.labels(source.title).set(source.seen)
+        seen_share.labels(source.title).set(source.seen)
     if answers:
         age = gauge("list_age_seconds", "Age of a team's newest list", "team")
         waiting = gauge("list_waiting", "Referrals of a team's newest list without a decision", "team")

@@ -16,13 +16,13 @@ def answer_residence(desk: Desk, identity: Identity | None, question: Question) 
 
     Raises CharterError for whoever may not ask, and where the council holds no vault or no such check.
     """
-    who = require_act(identity, "residence.check")
+    asker = require_act(identity, "residence.check")
     if desk.vault is None:
         raise CharterError("no names are held here, so nobody's address can be checked.", "Ask the council's own desk.")
     register = Register.load(desk.invocation.council.folder / "register.toml")
     word = answer(desk.vault, desk.key, register, question)
     desk.store.log(
-        who,
+        asker,
         "residence.checked",
         subject=residents_token(desk.key, question.forename, question.surname, question.birth_date),
         purpose=PURPOSE,

@@ -49,8 +49,8 @@ def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[
         # The list's own team: a case may have been moved to another since.
         header = desk.store.issued_list(referral.programme, referral.list) if referral else None
         current = desk.store.current_list(desk.programme, header.team) if header else None
-        listed = referral is not None and current is not None and current.id == referral.list
-        if referral is None or not listed or referral.programme != desk.programme or referral.removed:
+        on_list = referral is not None and current is not None and current.id == referral.list
+        if referral is None or not on_list or referral.programme != desk.programme or referral.removed:
             raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")
         require_act(identity, "score.listed", referral.team)
         if silence := desk.why_silent(referral.team, referral.bundle):

@@ -19,10 +19,10 @@ from charter.vault.vault import Vault
 from serving.forget import require_caught_up
 from serving.suspension import require_running
 
-__all__ = ["command", "environment"]
+__all__ = ["make_command", "make_environment"]
 
 
-def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
+def make_environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
     """Return the environment the service reads.
 
     Raises DataError where no bundle was promoted; CharterError while a resident's request is not carried out on what
@@ -53,7 +53,7 @@ def environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str
     }
 
 
-def command(host: str, port: int, workers: int = 1) -> list[str]:
+def make_command(host: str, port: int, workers: int = 1) -> list[str]:
     """Return the command line that serves on `host` and `port` with so many processes."""
     listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
     # A worker on a busy machine may take longer than the five seconds after which it would be taken for dead.

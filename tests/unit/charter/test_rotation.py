@@ -17,11 +17,11 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import CharterError
 from charter.vault.key import Key
-from charter.vault.vault import Identity, Vault, rotate
+from charter.vault.vault import NamedPerson, Vault, rotate
 from tests.conftest import ROOT, run_sooner
 
 OLD, NEW = bytes.fromhex("5a" * 32), bytes.fromhex("a5" * 32)
-WHO = Identity("Ada Marsh", date(1980, 2, 1), "1 New Road", "")
+WHO = NamedPerson("Ada Marsh", date(1980, 2, 1), "1 New Road", "")
 
 
 @pytest.fixture

@@ -9,22 +9,22 @@ import pytest
 
 from charter.errors import CharterError, DataError
 from charter.vault.key import Key
-from charter.vault.vault import Identity, Vault
+from charter.vault.vault import NamedPerson, Vault
 
 KEY = Key(bytes(range(32)))
-ADA = Identity("Ada Marsh", date(1980, 2, 1), "1 High Street", "Call after six")
+ADA = NamedPerson("Ada Marsh", date(1980, 2, 1), "1 High Street", "Call after six")
 
 
 def vault(folder: Path, key: Key = KEY) -> Vault:
     return Vault.open(folder / "vault", key)
 
 
-def identify(folder: Path, *people: str) -> Mapping[str, Identity]:
+def identify(folder: Path, *people: str) -> Mapping[str, NamedPerson]:
     return vault(folder).identify(people, role="worker", reason="a visit", log=[].append)
 
 
 def test_what_goes_in_comes_out_for_the_people_asked_for(tmp_path: Path) -> None:
-    nobody = Identity("", None, "", "")
+    nobody = NamedPerson("", None, "", "")
     vault(tmp_path).replace({"p1": ADA, "p2": nobody})
     assert identify(tmp_path, "p1") == {"p1": ADA}
     assert identify(tmp_path, "p1", "p2", "p3") == {"p1": ADA, "p2": nobody}
@@ -66,7 +66,7 @@ def test_another_key_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_sealed_row_can_not_be_given_to_somebody_else_or_altered(tmp_path: Path) -> None:
-    vault(tmp_path).replace({"p1": ADA, "p2": Identity("Ben", None, "", "")})
+    vault(tmp_path).replace({"p1": ADA, "p2": NamedPerson("Ben", None, "", "")})
     with sqlite3.connect(tmp_path / "vault/vault.db") as connection:
         (sealed,) = connection.execute("select sealed from identities where person_id = 'p1'").fetchone()
         connection.execute("update identities set sealed = ? where person_id = 'p2'", (sealed,))

@@ -20,7 +20,7 @@ from charter.vault.key import Key
 from serving.identity import Identity
 from serving.ranking.worklist import rank_households
 from serving.session import Sessions
-from serving.web.serve import environment
+from serving.web.serve import make_environment
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
 
 __all__ = ["Served", "serving"]
@@ -75,7 +75,7 @@ def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "")
         settings, cwd = dict(os.environ), ROOT
         if bento:
             command = [sys.executable, "-m", "bentoml", "serve", bento, "--host", "127.0.0.1", "--port", str(port)]
-            settings, cwd = {**os.environ, **environment(world.invocation, workers=workers)}, folder
+            settings, cwd = {**os.environ, **make_environment(world.invocation, workers=workers)}, folder
         log = folder / "serve.log"
         with log.open("w") as handle:
             process = subprocess.Popen(command, cwd=cwd, stdout=handle, stderr=handle, env=settings)

@@ -12,8 +12,8 @@ from charter.vault.vault import Vault
 from serving.desk import Desk
 from serving.forget import forget
 from serving.ranking.worklist import rank_households
-from serving.store.challenges import PAPER, Challenge, file
-from serving.store.held import held
+from serving.store.challenges import PAPER, Challenge, file_challenge
+from serving.store.own_record import gather_record
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, World
 
@@ -36,7 +36,9 @@ def first(desk: Desk) -> tuple[str, str]:
 
 
 def challenge(desk: Desk, person: str, about: str = "wrong_data", words: str = WORDS) -> tuple[Challenge, ...]:
-    return file(desk.invocation, person, ["a" * 32], about=about, words=words, by="parent", role="resident_desk")
+    return file_challenge(
+        desk.invocation, person, ["a" * 32], about=about, words=words, by="parent", role="resident_desk"
+    )
 
 
 def page(client: Client, case: str) -> str:
@@ -110,7 +112,7 @@ def test_a_resident_is_told_the_lists_and_who_looked(desk: Desk) -> None:
     client = Client(guarded(desk))
     client.sign_in(LEAD)
     page(client, case)
-    told = held([person], desk.invocation.workspace)
+    told = gather_record([person], desk.invocation.workspace)
     (listed,) = told["lists"]
     assert (listed["referral"], listed["team"], listed["status"]) == (case, "north", "new")
     assert not {"rank", "margin", "band", "sealed"} & set(listed)
@@ -120,5 +122,5 @@ def test_a_resident_is_told_the_lists_and_who_looked(desk: Desk) -> None:
         ("lead_practitioner", "referral.viewed"),
     ]
     other = desk.store.referrals("early_help", "north-2026-09-28")[-1].id
-    (issued,) = held([desk.store.members(other)[0]], desk.invocation.workspace)["seen_by"]
+    (issued,) = gather_record([desk.store.members(other)[0]], desk.invocation.workspace)["seen_by"]
     assert issued["action"] == "list.issued"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from serving.casework.printing import printed
+from serving.casework.printing import print_worklist
 from serving.casework.view import CaseFile, view_case, view_row
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
@@ -29,7 +29,7 @@ def desk(world: World) -> Desk:
 def test_a_reason_on_a_confidential_feed_is_marked_on_the_case_and_first_on_no_list(desk: Desk) -> None:
     client = Client(guarded(desk))
     client.sign_in("demo-north-lead_practitioner")
-    paper = printed(desk.invocation, "north")
+    paper = print_worklist(desk.invocation, "north")
     marked = 0
     for referral in desk.store.referrals("early_help", "north-2026-09-28"):
         file = CaseFile(referral, desk.record(referral), desk.manifest(referral.bundle))

@@ -11,8 +11,7 @@ from datetime import date
 import pytest
 from starlette.routing import Route
 
-from charter.vault.vault import Identity as Person
-from charter.vault.vault import Vault
+from charter.vault.vault import NamedPerson, Vault
 from serving.casework.app import build_app
 from serving.casework.second_look import draw_looks
 from serving.desk import Desk
@@ -33,7 +32,9 @@ def desk(world: World) -> Desk:
     vault = Vault.open(world.workspace.vault, opened.key)
     vault.replace(
         {
-            person.decode(): Person(f"Kim Quillfeather{row}", date(2019, 1, 1), f"{row} Elm Lane", "Never on Mondays")
+            person.decode(): NamedPerson(
+                f"Kim Quillfeather{row}", date(2019, 1, 1), f"{row} Elm Lane", "Never on Mondays"
+            )
             for person, row in zip(world.arrays["person"], world.arrays["person_row"], strict=True)
         }
     )

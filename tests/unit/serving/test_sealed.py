@@ -22,7 +22,7 @@ from serving.ranking.sealed_record import (
     record_digest,
 )
 from serving.ranking.worklist import rank_households
-from serving.store.database import connect, database_url, writing
+from serving.store.database import begin_writing, find_database_url, open_engine
 from serving.store.store import Referral, Store
 from serving.store.tables import referrals
 from tests.unit.serving.conftest import AS_OF, ROOT, World, rows_of, write_matrix
@@ -30,7 +30,7 @@ from tests.unit.serving.conftest import AS_OF, ROOT, World, rows_of, write_matri
 
 def issued(world: World, team: str = "north") -> list[Referral]:
     rank_households(world.invocation, world.matrix, AS_OF)
-    return Store(connect(database_url(world.workspace))).referrals("early_help", f"{team}-2026-09-28")
+    return Store(open_engine(find_database_url(world.workspace))).referrals("early_help", f"{team}-2026-09-28")
 
 
 def withdraw(world: World, person: str, **more: str) -> None:
@@ -113,8 +113,8 @@ def test_a_withdrawal_that_touches_nothing_here_changes_nothing(world: World) ->
 
 def test_a_changed_record_is_found_before_it_is_shown(world: World) -> None:
     referral = issued(world)[0]
-    engine = connect(database_url(world.workspace))
-    with writing(engine) as connection:
+    engine = open_engine(find_database_url(world.workspace))
+    with begin_writing(engine) as connection:
         connection.execute(
             referrals.update()
             .where(referrals.c.id == referral.id)

@@ -15,7 +15,7 @@ from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.worklist import rank_households
 from serving.settings import Settings
-from serving.store.store import ConflictError
+from serving.store.store import ConflictError, DecisionDraft
 from serving.store.tables import BELOW
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, TEAMS, World
@@ -31,7 +31,7 @@ def desk(world: World) -> Desk:
     opened = Desk.open(world.invocation, demo=True)
     decided = ["taken_up", "taken_up", "set_aside", "already_supported", "wrong_data", "family_said_no"]
     for referral, disposition in zip(opened.store.referrals("early_help", LIST), decided, strict=False):
-        opened.store.decide(LEAD, referral.id, version=1, disposition=disposition, reason="x")
+        opened.store.decide(LEAD, referral.id, DecisionDraft(disposition, "x", 1))
     return opened
 
 
@@ -53,7 +53,7 @@ def test_households_below_the_line_are_kept_and_are_on_no_list_anywhere(world: W
         assert client.get(f"/cases/{one.id}").status_code == 404
         assert client.get(f"/v1/referrals/{one.id}", headers=token).status_code == 404
         with pytest.raises(ConflictError):
-            desk.store.decide(LEAD, one.id, version=1, disposition="taken_up", reason="x")
+            desk.store.decide(LEAD, one.id, DecisionDraft("taken_up", "x", 1))
 
 
 def test_who_objects_leaves_the_second_look_too(desk: Desk) -> None:

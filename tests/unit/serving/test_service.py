@@ -16,7 +16,7 @@ import pytest
 
 from charter.errors import DataError
 from serving.ranking.bundle import make_bundle
-from serving.web.serve import environment
+from serving.web.serve import make_environment
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
 
@@ -178,13 +178,13 @@ def test_a_new_bundle_takes_over_under_load_without_an_error(served: Served) -> 
 def test_serving_before_anything_was_promoted_is_refused_with_what_to_type(world: World) -> None:
     (world.workspace.bundle / "current").unlink()
     with pytest.raises(DataError, match="sooner promote"):
-        environment(world.invocation)
+        make_environment(world.invocation)
 
 
 def test_the_demo_sign_in_opens_for_made_up_data_alone(world: World) -> None:
-    assert environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "1"
+    assert make_environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "1"
     release = write_release(world.workspace, train(3), "real")
     text = (release / "manifest.json").read_text().replace('"synthetic": true', '"synthetic": false')
     (release / "manifest.json").write_text(text)
     make_bundle(world.invocation, release, SERVICES)
-    assert environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "0"
+    assert make_environment(world.invocation)["SOONER_DEMO_SIGN_IN"] == "0"

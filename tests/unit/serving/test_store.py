@@ -16,8 +16,8 @@ from charter.errors import DataError, UsageError
 from charter.vault.key import Key
 from serving.identity import Identity
 from serving.ranking.sealed_record import record_digest
-from serving.store.database import connect, database_url, migrate, writing
-from serving.store.store import ConflictError, IssuedList, Referral, Store, now_text
+from serving.store.database import begin_writing, find_database_url, migrate_database, open_engine
+from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, now_text
 from serving.store.tables import audit, decisions, lists, metadata
 from tests.unit.serving.conftest import ROOT, World
 
@@ -27,8 +27,8 @@ KEY = b"k" * 32
 
 @pytest.fixture
 def engine(url: str) -> Iterator[Engine]:
-    made = connect(url)
-    migrate(made)
+    made = open_engine(url)
+    migrate_database(made)
     yield made
     made.dispose()
 
@@ -49,7 +49,7 @@ def issue(store: Store, number: int = 1) -> list[Referral]:
 def test_a_decision_moves_the_referral_on(engine: Engine) -> None:
     store = Store(engine)
     issue(store)
-    decision = store.decide(WORKER, "r0", version=1, disposition="taken_up", reason="need_confirmed", note="x")
+    decision = store.decide(WORKER, "r0", DecisionDraft("taken_up", "need_confirmed", 1, note="x"))
     stored = store.referral("r0")
     assert stored is not None
     assert (stored.status, stored.version) == ("taken_up", 2)
@@ -60,23 +60,23 @@ def test_a_decision_moves_the_referral_on(engine: Engine) -> None:
 def test_a_decision_on_an_old_version_is_a_conflict(engine: Engine) -> None:
     store = Store(engine)
     issue(store)
-    store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
+    store.decide(WORKER, "r0", DecisionDraft("deferred", "capacity", 1))
     with pytest.raises(ConflictError, match="Somebody else"):
-        store.decide(WORKER, "r0", version=1, disposition="set_aside", reason="capacity")
+        store.decide(WORKER, "r0", DecisionDraft("set_aside", "capacity", 1))
     with pytest.raises(UsageError, match="no such referral"):
-        store.decide(WORKER, "nobody", version=1, disposition="deferred", reason="capacity")
+        store.decide(WORKER, "nobody", DecisionDraft("deferred", "capacity", 1))
     with pytest.raises(UsageError, match="no decision"):
-        store.decide(WORKER, "r0", version=2, disposition="closed", reason="capacity")
+        store.decide(WORKER, "r0", DecisionDraft("closed", "capacity", 2))
     assert len(store.decisions("r0")) == 1
 
 
 def test_the_same_key_files_one_decision_and_another_use_of_it_is_refused(engine: Engine) -> None:
     store = Store(engine)
     issue(store, 2)
-    first = store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity", key="once")
-    assert store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity", key="once") == first
+    first = store.decide(WORKER, "r0", DecisionDraft("deferred", "capacity", 1), key="once")
+    assert store.decide(WORKER, "r0", DecisionDraft("deferred", "capacity", 1), key="once") == first
     with pytest.raises(UsageError, match="idempotency key"):
-        store.decide(WORKER, "r1", version=1, disposition="deferred", reason="capacity", key="once")
+        store.decide(WORKER, "r1", DecisionDraft("deferred", "capacity", 1), key="once")
     assert len(store.decisions()) == 1
 
 
@@ -85,9 +85,9 @@ def test_the_database_itself_admits_no_decision_of_the_system(engine: Engine) ->
     row = {"referral": "r0", "version": 1, "disposition": "set_aside", "reason": "capacity", "note": "",
            "own_view": "", "reference": "", "role": "system", "decided_at": now_text(), "key": "k"}  # fmt: skip
     for actor, kind in (("sooner", "system"), ("", "person")):
-        with pytest.raises(IntegrityError), writing(engine) as connection:
+        with pytest.raises(IntegrityError), begin_writing(engine) as connection:
             connection.execute(insert(decisions), {**row, "actor": actor, "actor_kind": kind})
-    with pytest.raises(IntegrityError), writing(engine) as connection:
+    with pytest.raises(IntegrityError), begin_writing(engine) as connection:
         connection.execute(insert(decisions), {**row, "actor": "a", "actor_kind": "person", "disposition": "close"})
     assert not Store(engine).decisions()
 
@@ -96,44 +96,44 @@ def test_the_database_itself_admits_no_decision_of_the_system(engine: Engine) ->
 def test_rows_of_the_log_and_decisions_can_only_be_added(engine: Engine, table) -> None:  # a table
     store = Store(engine)
     issue(store)
-    store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
-    with pytest.raises(DatabaseError, match="only be added"), writing(engine) as connection:
+    store.decide(WORKER, "r0", DecisionDraft("deferred", "capacity", 1))
+    with pytest.raises(DatabaseError, match="only be added"), begin_writing(engine) as connection:
         connection.execute(update(table).values(actor="somebody else"))
-    with pytest.raises(DatabaseError, match="only be added"), writing(engine) as connection:
+    with pytest.raises(DatabaseError, match="only be added"), begin_writing(engine) as connection:
         connection.execute(delete(table))
 
 
 def test_an_act_that_fails_leaves_no_entry_and_no_gap_in_the_log(engine: Engine) -> None:
     store = Store(engine, key=KEY)
     issue(store)
-    store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
+    store.decide(WORKER, "r0", DecisionDraft("deferred", "capacity", 1))
     for _ in range(3):
         with pytest.raises(ConflictError):
-            store.decide(WORKER, "r0", version=1, disposition="deferred", reason="capacity")
-    store.decide(WORKER, "r0", version=2, disposition="taken_up", reason="need_confirmed")
+            store.decide(WORKER, "r0", DecisionDraft("deferred", "capacity", 1))
+    store.decide(WORKER, "r0", DecisionDraft("taken_up", "need_confirmed", 2))
     assert sum(store.verify_log().values()) == 3
     assert [entry.action for entry in store.entries()] == ["list.issued", "referral.decided", "referral.decided"]
 
 
 def test_entries_changed_behind_the_triggers_are_found(tmp_path: Path) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'c.db'}")
-    migrate(engine)
+    engine = open_engine(f"sqlite:///{tmp_path / 'c.db'}")
+    migrate_database(engine)
     store = Store(engine, key=KEY)
     issue(store)
     for _ in range(3):
         store.log(WORKER, "referral.viewed", subject="r0")
-    with writing(engine) as connection:
+    with begin_writing(engine) as connection:
         connection.execute(text("DROP TRIGGER audit_no_delete"))
         connection.execute(text("DELETE FROM audit WHERE number = 4"))
     assert sum(store.verify_log().values()) == 3
     store.close()
     with pytest.raises(DataError, match="entry 4"):
-        Store(connect(f"sqlite:///{tmp_path / 'c.db'}"), key=KEY).verify_log()
+        Store(open_engine(f"sqlite:///{tmp_path / 'c.db'}"), key=KEY).verify_log()
 
 
 def test_twenty_reviewers_at_once_lose_and_double_nothing(engine: Engine, url: str) -> None:
     """Two stores stand for two workers; every decision made is there once, and every other was told a conflict."""
-    stores = [Store(engine, chain="a"), Store(connect(url), chain="b")]
+    stores = [Store(engine, chain="a"), Store(open_engine(url), chain="b")]
     rows = issue(stores[0], 10)
     made: list[str] = []
     told = 0
@@ -149,7 +149,7 @@ def test_twenty_reviewers_at_once_lose_and_double_nothing(engine: Engine, url: s
             key = f"{reviewer}-{row.id}"
             try:
                 for _ in range(2):  # a client that sends again because it heard no answer
-                    store.decide(identity, row.id, version=seen.version, disposition="deferred", reason="c", key=key)
+                    store.decide(identity, row.id, DecisionDraft("deferred", "c", seen.version), key=key)
                 with guard:
                     made.append(key)
             except ConflictError:
@@ -178,7 +178,7 @@ def test_people_who_object_are_taken_off_at_once_and_their_record_stays(engine: 
     assert [row.removed for row in store.referrals("early_help", "north-2026-09-28")] == ["", "objection", ""]
     assert store.remove(["pr1"], "objection", actor="sooner") == 0
     with pytest.raises(ConflictError):
-        store.decide(WORKER, "r1", version=2, disposition="taken_up", reason="x")
+        store.decide(WORKER, "r1", DecisionDraft("taken_up", "x", 2))
     assert store.remove(["shared"], "objection", actor="sooner") == 2
     assert store.remove([], "objection", actor="sooner") == 0
 
@@ -187,17 +187,18 @@ def test_migrating_twice_changes_nothing_and_makes_what_the_code_expects(engine:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    migrate(engine)
-    with writing(engine) as connection:
+    migrate_database(engine)
+    with begin_writing(engine) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
 
 
 def test_a_worker_on_a_database_of_the_newest_form_loads_no_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'c.db'}"
-    migrate(connect(url))
+    migrate_database(open_engine(url))
     code = (
-        f"from serving.store.database import connect, migrate; import sys; migrate(connect({url!r}));"
+        "from serving.store.database import migrate_database, open_engine; import sys;"
+        f"migrate_database(open_engine({url!r}));"
         "print('alembic' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -205,26 +206,26 @@ def test_a_worker_on_a_database_of_the_newest_form_loads_no_alembic(tmp_path: Pa
 
 
 def test_a_database_of_a_newer_sooner_is_refused(engine: Engine) -> None:
-    with writing(engine) as connection:
+    with begin_writing(engine) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DataError, match="newer Sooner"):
-        migrate(engine)
+        migrate_database(engine)
 
 
 def test_a_database_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
-    assert database_url(world.workspace).startswith("sqlite:///")
+    assert find_database_url(world.workspace).startswith("sqlite:///")
     monkeypatch.setenv("SOONER_DATABASE", "mysql://host/name")
     with pytest.raises(UsageError, match="mysql"):
-        connect(database_url(world.workspace))
+        open_engine(find_database_url(world.workspace))
     with pytest.raises(UsageError, match="not a database URL"):
-        connect("nonsense")
+        open_engine("nonsense")
     with pytest.raises(DataError, match="can't be opened"):
-        migrate(connect("postgresql://127.0.0.1:1/nothing"))
+        migrate_database(open_engine("postgresql://127.0.0.1:1/nothing"))
 
 
 def test_a_killed_transaction_leaves_no_half_list(tmp_path: Path) -> None:
-    engine = connect(f"sqlite:///{tmp_path / 'c.db'}")
-    migrate(engine)
+    engine = open_engine(f"sqlite:///{tmp_path / 'c.db'}")
+    migrate_database(engine)
     store = Store(engine)
     header = IssuedList("early_help", "x", "north", "2026-09-28", now_text(), now_text(), 1, 1, {}, "s", "m", "b")
     bad = Referral("r", "early_help", "x", "north", "e", 1, 1.0, "a", "no such arm", "s", "m", "b", b"", "d")
@@ -232,7 +233,7 @@ def test_a_killed_transaction_leaves_no_half_list(tmp_path: Path) -> None:
         store.issue([(header, [(bad, [])])], actor="sooner")
     assert store.lists("early_help") == []
     assert store.entries() == []
-    with writing(engine) as connection:
+    with begin_writing(engine) as connection:
         assert connection.execute(lists.select()).all() == []
 
 

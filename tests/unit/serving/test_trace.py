@@ -13,29 +13,29 @@ from charter.vault.log import FileLog
 from serving.commands import verbs
 from serving.forget import forget
 from serving.ranking.worklist import rank_households
-from serving.store.database import connect, database_url
+from serving.store.database import find_database_url, open_engine
 from serving.store.store import Store
-from serving.trace import traced, verified
+from serving.trace import trace_fault, verify_logs
 from tests.unit.serving.conftest import AS_OF, World
 
 
 def test_a_feature_is_traced_to_the_referrals_it_had_a_part_in(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
-    store = Store(connect(database_url(world.workspace)))
+    store = Store(open_engine(find_database_url(world.workspace)))
     expected = {}
     for referral in store.touched(programme="early_help"):
         record = json.loads(referral.sealed)
         if record["values"][0] is not None and record["contributions"][0]:
             expected[referral.id] = record["contributions"][0]
-    found = traced(world.invocation, feature="absences_6m")
+    found = trace_fault(world.invocation, feature="absences_6m")
     assert {one.referral: one.contribution for one in found} == expected
     assert 0 < len(found) <= 32
 
 
 def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
-    store = Store(connect(database_url(world.workspace)))
-    for one in traced(world.invocation, feed="housing"):
+    store = Store(open_engine(find_database_url(world.workspace)))
+    for one in trace_fault(world.invocation, feed="housing"):
         stored = store.referral(one.referral)
         assert stored is not None
         record = json.loads(stored.sealed)
@@ -45,15 +45,15 @@ def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
 
 def test_a_bundle_or_snapshot_is_traced_to_all_it_made(world: World) -> None:
     result = rank_households(world.invocation, world.matrix, AS_OF)
-    assert len(traced(world.invocation, bundle=result.bundle)) == 32
-    assert len(traced(world.invocation, snapshot="snapshot1")) == 32
-    assert traced(world.invocation, snapshot="another") == []
+    assert len(trace_fault(world.invocation, bundle=result.bundle)) == 32
+    assert len(trace_fault(world.invocation, snapshot="snapshot1")) == 32
+    assert trace_fault(world.invocation, snapshot="another") == []
 
 
 def test_something_no_model_reads_is_said(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
     with pytest.raises(UsageError, match="reads weather"):
-        traced(world.invocation, feed="weather")
+        trace_fault(world.invocation, feed="weather")
 
 
 def test_both_logs_are_verified(world: World) -> None:
@@ -61,13 +61,13 @@ def test_both_logs_are_verified(world: World) -> None:
     log = FileLog(world.workspace.log)
     log.append(actor="command", role="sro", action="suspend")
     log.append(actor="command", role="sro", action="resume")
-    counts = verified(world.invocation)
+    counts = verify_logs(world.invocation)
     assert counts["commands"] == 2
     assert sum(counts.values()) == 6
     text = world.workspace.log.read_text().replace("suspend", "praise!")
     world.workspace.log.write_text(text)
     with pytest.raises(DataError, match="entry 1 of chain 'commands' was edited"):
-        verified(world.invocation)
+        verify_logs(world.invocation)
 
 
 def test_forgetting_before_anything_was_issued_makes_no_database(world: World) -> None:

@@ -15,8 +15,16 @@ from charter.errors import DataError
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle, make_bundle
 from serving.ranking.worklist import rank_households
-from serving.store.database import connect, database_url, form, forms, migrate, reading, writing
-from serving.upgrade import planned, upgraded
+from serving.store.database import (
+    begin_reading,
+    begin_writing,
+    find_database_url,
+    list_forms,
+    migrate_database,
+    open_engine,
+    read_form,
+)
+from serving.upgrade import plan_upgrade, run_upgrade
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 
@@ -30,16 +38,16 @@ def ranked(world: World) -> World:
 
 
 def test_the_newest_form_needs_nothing(ranked: World) -> None:
-    steps = planned(ranked.invocation)
+    steps = plan_upgrade(ranked.invocation)
     assert [step.now == step.then for step in steps] == [True] * 5
-    assert steps[0].sentence == f"Casework database: form {forms()[-1]}."
-    assert upgraded(ranked.invocation) is None
+    assert steps[0].sentence == f"Casework database: form {list_forms()[-1]}."
+    assert run_upgrade(ranked.invocation) is None
 
 
 def test_before_the_first_list_there_is_no_database_and_none_is_made(world: World) -> None:
     for name in ("charter.toml", "register.toml"):
         shutil.copy(ROOT / "council" / name, world.invocation.council.folder / name)
-    assert planned(world.invocation)[0].sentence == "Casework database: none yet."
+    assert plan_upgrade(world.invocation)[0].sentence == "Casework database: none yet."
     assert not world.workspace.casework.exists()
 
 
@@ -52,39 +60,39 @@ def test_an_older_form_is_copied_and_brought_up(ranked: World) -> None:
         old.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         old.execute("CREATE TABLE kept (word TEXT)")
         old.execute("INSERT INTO kept VALUES ('before')")
-    engine = connect(database_url(ranked.workspace))
-    migrate(engine)
-    with reading(engine) as connection:
-        assert form(connection) == forms()[-1]
+    engine = open_engine(find_database_url(ranked.workspace))
+    migrate_database(engine)
+    with begin_reading(engine) as connection:
+        assert read_form(connection) == list_forms()[-1]
         assert connection.execute(text("SELECT word FROM kept")).scalar() == "before"
 
 
 def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: World) -> None:
     """The second form has an index more: without it, and saying so, a database is of the first."""
-    engine = connect(database_url(ranked.workspace))
-    with writing(engine) as connection:
+    engine = open_engine(find_database_url(ranked.workspace))
+    with begin_writing(engine) as connection:
         connection.execute(text("DROP INDEX ix_audit_action_actor"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    assert planned(ranked.invocation)[0].sentence == f"Casework database: form 0001 -> form {forms()[-1]}."
+    assert plan_upgrade(ranked.invocation)[0].sentence == f"Casework database: form 0001 -> form {list_forms()[-1]}."
     with pytest.raises(DataError, match="older Sooner"):
         Desk.open(ranked.invocation, demo=True)
-    kept = upgraded(ranked.invocation)
+    kept = run_upgrade(ranked.invocation)
     assert kept is not None
     assert Desk.open(ranked.invocation, demo=True).store.answers()
     assert (kept / "casework.db").exists()
-    with reading(engine) as connection:
-        assert form(connection) == forms()[-1]
+    with begin_reading(engine) as connection:
+        assert read_form(connection) == list_forms()[-1]
         assert "ix_audit_action_actor" in {one["name"] for one in inspect(connection).get_indexes("audit")}
         assert connection.execute(text("SELECT count(*) FROM lists")).scalar() == 4
-    assert upgraded(ranked.invocation) is None
+    assert run_upgrade(ranked.invocation) is None
 
 
 def test_a_database_of_a_newer_sooner_is_refused_and_its_copy_is_whole(ranked: World) -> None:
-    with writing(connect(database_url(ranked.workspace))) as connection:
+    with begin_writing(open_engine(find_database_url(ranked.workspace))) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    assert planned(ranked.invocation)[0].sentence == f"Casework database: form 9999 -> form {forms()[-1]}."
+    assert plan_upgrade(ranked.invocation)[0].sentence == f"Casework database: form 9999 -> form {list_forms()[-1]}."
     with pytest.raises(DataError, match="newer Sooner"):
-        upgraded(ranked.invocation)
+        run_upgrade(ranked.invocation)
     (copy,) = (ranked.workspace.root / "backup").glob("*/casework.db")
     council, served = ranked.invocation.council.folder, Bundle.current(ranked.workspace)
     for name in ("charter.toml", "register.toml"):
@@ -99,7 +107,7 @@ def test_a_bundle_that_does_not_serve_is_said_before_anything_is_done(ranked: Wo
     folder = ranked.workspace.bundle / (ranked.workspace.bundle / "current").read_text().strip()
     (folder / "model.lgb").write_text("half a model")
     with pytest.raises(DataError, match="not the one that was promoted"):
-        planned(ranked.invocation)
+        plan_upgrade(ranked.invocation)
 
 
 def test_a_bundle_of_the_first_form_still_ranks_and_serves(ranked: World) -> None:
@@ -115,7 +123,7 @@ def test_a_bundle_of_the_first_form_still_ranks_and_serves(ranked: World) -> Non
     point(ranked.workspace.bundle, first.id)
     later = AS_OF + timedelta(days=7)
     rank_households(ranked.invocation, ranked.matrix_at(later), later)
-    assert planned(ranked.invocation)[4].sentence == f"Bundle: {first.id} serves."
+    assert plan_upgrade(ranked.invocation)[4].sentence == f"Bundle: {first.id} serves."
     desk = Desk.open(ranked.invocation, demo=True)
     client = Client(guarded(desk))
     client.sign_in("demo-north-lead_practitioner")

@@ -13,17 +13,17 @@ from charter.rules.tie_break import order
 from serving.identity import Identity
 from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
-from serving.store.actions import export
-from serving.store.database import connect, database_url, migrate
-from serving.store.store import Store, now_text
+from serving.store.actions import export_actions
+from serving.store.database import find_database_url, migrate_database, open_engine
+from serving.store.store import DecisionDraft, Store, now_text
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
 
 
 def store_of(world: World) -> Store:
-    engine = connect(database_url(world.workspace))
-    migrate(engine)
+    engine = open_engine(find_database_url(world.workspace))
+    migrate_database(engine)
     return Store(engine)
 
 
@@ -89,7 +89,7 @@ def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
     store = store_of(world)
     refused = store.referrals("early_help", "north-2026-09-28")[0]
     decided = datetime(2026, 9, 29, 9, tzinfo=UTC)
-    store.decide(WORKER, refused.id, version=1, disposition="family_said_no", reason="declined_now", at=decided)
+    store.decide(WORKER, refused.id, DecisionDraft("family_said_no", "declined_now", 1), at=decided)
     later = AS_OF + timedelta(days=14)
     second = rank_households(world.invocation, world.matrix_at(later), later)
     assert first.lists[1].left_out == 0
@@ -98,7 +98,7 @@ def test_a_family_that_said_no_is_left_in_peace(world: World) -> None:
     entities = [referral.entity for referral in store.referrals("early_help", "north-2026-10-12")]
     assert refused.entity not in entities
     assert len(entities) == 8
-    actions = export(world.workspace, store).read_text(encoding="utf-8").splitlines()
+    actions = export_actions(world.workspace, store).read_text(encoding="utf-8").splitlines()
     assert actions[1].startswith(f"{refused.entity},north-2026-09-28,family_said_no,2026-09-29T09:00")
 
 
@@ -168,7 +168,7 @@ def test_a_fixed_list_loses_whoever_must_leave_at_once_and_nobody_else(world: Wo
     rank_households(world.invocation, world.matrix, AS_OF)
     store = store_of(world)
     gone, decided, *rest = store.referrals("early_help", "north-2026-09-28")
-    store.decide(WORKER, decided.id, version=1, disposition="taken_up", reason="need_confirmed")
+    store.decide(WORKER, decided.id, DecisionDraft("taken_up", "need_confirmed", 1))
     asked = []
 
     def departures(snapshot: str, as_of: date, listed: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from charter.contracts.files import writer_lock
 from charter.errors import UsageError
 from charter.vault.key import Key
 from charter.vault.rights_ledger import outstanding
-from charter.vault.vault import Identity, Vault
+from charter.vault.vault import NamedPerson, Vault
 from features.linking.corrections import PAPER
 from features.linking.link import link
 from features.rights.asking import Certificate, ask
@@ -44,7 +44,7 @@ def rows(town, rows_of, name: str, order: str = "all") -> list[dict[str, object]
     return rows_of(town.invocation.workspace.snapshot() / "tables" / f"{name}.parquet", order)
 
 
-def who(town, person: str) -> Identity:
+def who(town, person: str) -> NamedPerson:
     vault = Vault.open(town.workspace / "vault", KEY)
     return vault.identify([person], role="auditor", reason="a test", log=[].append)[person]
 

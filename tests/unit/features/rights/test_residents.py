@@ -18,7 +18,7 @@ from features.rights.asking import ask
 from features.rights.held import whose
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.store.held import held
+from serving.store.own_record import gather_record
 from tests.conftest import ROOT
 from tests.unit.serving.client import BASE, Client, guarded
 
@@ -111,9 +111,9 @@ def test_the_service_answers_one_word_logs_it_and_keeps_no_name(homes, desk: Des
     ]
     for path in homes.workspace.rglob("*"):
         if path.is_file() and "extracts" not in path.parts:
-            held = path.read_bytes().lower()
-            assert b"omarsh" not in held, path
-            assert b"nemo" not in held, path
+            content = path.read_bytes().lower()
+            assert b"omarsh" not in content, path
+            assert b"nemo" not in content, path
 
 
 def test_an_export_says_that_somebody_was_asked_about(homes, desk: Desk) -> None:
@@ -124,7 +124,7 @@ def test_an_export_says_that_somebody_was_asked_about(homes, desk: Desk) -> None
     for reference, times in (("H1", 2), ("H4", 1), ("H2", 0)):
         person = whose(homes.invocation, desk.key, "housing", reference)
         checks = tokens_of(vault, desk.key, person.snapshot, person.person_id)
-        seen = held([person.person_id], files, checks=checks)["seen_by"]
+        seen = gather_record([person.person_id], files, checks=checks)["seen_by"]
         assert [(one["role"], one["action"]) for one in seen] == [("partner", "residence.checked")] * times
 
 

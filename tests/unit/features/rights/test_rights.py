@@ -19,7 +19,7 @@ from charter.vault.vault import Vault
 from features.build import build
 from features.rights.asking import Certificate, ask, overrule, replay
 from features.rights.held import show
-from serving.web.serve import environment
+from serving.web.serve import make_environment
 
 KEY = Key(bytes.fromhex("5a" * 32))
 TABLES = ("events", "people", "protected", "residence", "permission", "coverage")
@@ -236,7 +236,7 @@ def test_a_restored_workspace_is_brought_in_line_before_anything_is_made_of_it(b
     with pytest.raises(CharterError, match="were not carried out"):
         build(borough_town.invocation, purpose="rank", as_of=[date(2026, 1, 1)])
     with pytest.raises(CharterError, match="were not carried out"):
-        environment(borough_town.invocation)
+        make_environment(borough_town.invocation)
     with writer_lock(borough_town.workspace):
         assert len(replay(borough_town.invocation)) == 1
     assert query(borough_town, f"select count(*) from events where person_id = '{person}'") == [(0,)]

@@ -14,26 +14,28 @@ from sqlalchemy import select
 
 from charter.contracts.workspace import Workspace
 from charter.vault.log import FileLog
-from serving.store.database import connect, database_url, migrate, reading
+from serving.store.database import begin_reading, find_database_url, migrate_database, open_engine
 from serving.store.tables import audit, decisions, lists, members, referrals
 
-__all__ = ["held"]
+__all__ = ["gather_record"]
 
 _Rows = list[dict[str, Any]]
 
 
-def held(person_ids: Collection[str], workspace: Workspace, *, checks: Collection[str] = ()) -> Mapping[str, _Rows]:
+def gather_record(
+    person_ids: Collection[str], workspace: Workspace, *, checks: Collection[str] = ()
+) -> Mapping[str, _Rows]:
     """Return `lists` (each referral of the people's household, with its decisions) and `seen_by`, oldest first.
 
     `seen_by` is every line of the audit logs about these people, about a referral of theirs, or about one of `checks`:
     the pseudonyms by which a residence check may have asked about them.
     """
-    lists_of: _Rows = []
-    seen: _Rows = []
-    if workspace.casework.exists() or not database_url(workspace).startswith("sqlite"):
-        engine = connect(database_url(workspace))
-        migrate(engine)
-        with reading(engine) as connection:
+    listings: _Rows = []
+    lines: _Rows = []
+    if workspace.casework.exists() or not find_database_url(workspace).startswith("sqlite"):
+        engine = open_engine(find_database_url(workspace))
+        migrate_database(engine)
+        with begin_reading(engine) as connection:
             wanted = (
                 select(referrals, lists.c.as_of, lists.c.issued_at)
                 .join(members, members.c.referral == referrals.c.id)
@@ -41,14 +43,14 @@ def held(person_ids: Collection[str], workspace: Workspace, *, checks: Collectio
                 .where(members.c.person.in_(sorted(person_ids)))
                 .order_by(lists.c.issued_at, referrals.c.id)
             )
-            found = connection.execute(wanted).all()
-            ids = [row.id for row in found]
-            decided = connection.execute(
+            rows = connection.execute(wanted).all()
+            ids = [row.id for row in rows]
+            decision_rows = connection.execute(
                 select(decisions).where(decisions.c.referral.in_(ids)).order_by(decisions.c.id)
             ).all()
             entries = connection.execute(select(audit).order_by(audit.c.at)).all()
         engine.dispose()
-        lists_of = [
+        listings = [
             {
                 "referral": row.id,
                 "programme": row.programme,
@@ -59,27 +61,27 @@ def held(person_ids: Collection[str], workspace: Workspace, *, checks: Collectio
                 "status": row.status,
                 "taken_off": row.removed,
                 "decisions": [
-                    {"decided_at": one.decided_at, "role": one.role, "disposition": one.disposition,
-                     "reason": one.reason, "has_note": bool(one.note)}
-                    for one in decided
-                    if one.referral == row.id
+                    {"decided_at": decision.decided_at, "role": decision.role, "disposition": decision.disposition,
+                     "reason": decision.reason, "has_note": bool(decision.note)}
+                    for decision in decision_rows
+                    if decision.referral == row.id
                 ],
             }
-            for row in found
+            for row in rows
         ]  # fmt: skip
-        subjects = {*ids, *checks, *(row.list for row in found), *(f"{row.programme}/{row.list}" for row in found)}
-        seen = [
+        subjects = {*ids, *checks, *(row.list for row in rows), *(f"{row.programme}/{row.list}" for row in rows)}
+        lines = [
             _line(entry.at, entry.role, entry.action, entry.purpose)
             for entry in entries
             if _about(entry.subject, entry.detail, subjects)
         ]
     people = set(person_ids)
-    seen += [
+    lines += [
         _line(entry.at, entry.role, entry.action, entry.purpose)
         for entry in FileLog(workspace.log).entries()
         if entry.subject in people or people & set(entry.detail.get("subjects", ()))
     ]
-    return {"lists": lists_of, "seen_by": sorted(seen, key=lambda line: line["at"])}
+    return {"lists": listings, "seen_by": sorted(lines, key=lambda line: line["at"])}
 
 
 def _about(subject: str, detail: str, subjects: Collection[str]) -> bool:

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from charter.errors import UsageError
 from serving.identity import Identity
 from serving.store.audit_log import Act, AuditLog
-from serving.store.database import reading
-from serving.store.issued import ConflictError, Decision, now_text
+from serving.store.database import begin_reading
+from serving.store.issued import ConflictError, Decision, DecisionDraft, now_text
 from serving.store.tables import BELOW, DISPOSITIONS, decisions, referrals
 
 __all__ = ["DECIDED_MEANWHILE", "Decisions"]
@@ -34,36 +34,33 @@ class Decisions(AuditLog):
         self,
         identity: Identity,
         referral_id: str,
+        draft: DecisionDraft,
         *,
-        version: int,
-        disposition: str,
-        reason: str,
-        note: str = "",
         own_view: str = "",
-        reference: str = "",
         key: str | None = None,
         at: datetime | None = None,
     ) -> Decision:
-        """File a person's decision on `version` of a referral, with its log entry.
+        """File a person's decision on the draft's version of a referral, with its log entry.
 
-        The same `key` again returns the decision already made. Raises UsageError for an unknown disposition or
-        referral, or a key used for something else; ConflictError if the referral changed since that version.
+        `own_view` is what they would have done before they saw the reasons. The same `key` again returns the decision
+        already made. Raises UsageError for an unknown disposition or referral, or a key used for something else;
+        ConflictError if the referral changed since that version.
         """
-        if disposition not in DISPOSITIONS:
-            raise UsageError(f"{disposition!r} is no decision.", f"Choose one of: {', '.join(DISPOSITIONS)}.")
+        if draft.disposition not in DISPOSITIONS:
+            raise UsageError(f"{draft.disposition!r} is no decision.", f"Choose one of: {', '.join(DISPOSITIONS)}.")
         moment = now_text(at)
         decision = Decision(
             referral_id,
-            version,
-            disposition,
-            reason,
-            note,
+            draft.version,
+            draft.disposition,
+            draft.reason,
+            draft.note,
             own_view,
-            reference,
+            draft.reference,
             identity.user,
             identity.role,
             moment,
-            moment if disposition == "taken_up" else None,
+            moment if draft.disposition == "taken_up" else None,
         )
         key = key or uuid.uuid4().hex
         try:
@@ -74,7 +71,7 @@ class Decisions(AuditLog):
                 self._decide(act, decision, key)
         except IntegrityError:
             # Another worker filed it between our look and our insert: say which of the two cases it was.
-            with reading(self._engine) as connection:
+            with begin_reading(self._engine) as connection:
                 before = self._by_key(connection, key)
             if before is not None:
                 return _same_decision(before, decision)
@@ -94,10 +91,10 @@ class Decisions(AuditLog):
             .values(status=decision.disposition, version=decision.version + 1)
         )
         if changed.rowcount != 1:
-            known = act.connection.execute(
+            row = act.connection.execute(
                 select(referrals.c.id).where(referrals.c.id == decision.referral)
             ).one_or_none()
-            if known is None:
+            if row is None:
                 raise UsageError("there is no such referral.", "Go back to the worklist.")
             raise ConflictError(*DECIDED_MEANWHILE)
         act.connection.execute(insert(decisions), {**asdict(decision), "actor_kind": "person", "key": key})
@@ -118,13 +115,13 @@ class Decisions(AuditLog):
 
     def was_filed(self, key: str) -> bool:
         """Whether a decision was filed with this key."""
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return self._by_key(connection, key) is not None
 
     @staticmethod
     def _by_key(connection: Connection, key: str) -> Decision | None:
         row = connection.execute(select(decisions).where(decisions.c.key == key)).one_or_none()
-        return _decision(row) if row is not None else None
+        return _read_decision(row) if row is not None else None
 
     def decisions(self, referral_id: str | None = None, programme: str | None = None) -> list[Decision]:
         """Return decisions in the order they were made: of one referral, or of a whole programme."""
@@ -135,8 +132,8 @@ class Decisions(AuditLog):
             wanted = wanted.join(referrals, referrals.c.id == decisions.c.referral).where(
                 referrals.c.programme == programme
             )
-        with reading(self._engine) as connection:
-            return [_decision(row) for row in connection.execute(wanted)]
+        with begin_reading(self._engine) as connection:
+            return [_read_decision(row) for row in connection.execute(wanted)]
 
     def actions(self, programme: str) -> list[dict[str, str]]:
         """Return the rows of contract `actions`: what was decided on which entity of which list."""
@@ -152,7 +149,7 @@ class Decisions(AuditLog):
             .where(referrals.c.programme == programme)
             .order_by(decisions.c.id)
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             rows = connection.execute(wanted).all()
         return [
             {
@@ -169,16 +166,16 @@ class Decisions(AuditLog):
     def reviews(self, programme: str) -> list[dict[str, str]]:
         """Return the rows of contract `reviews`: each household's newest blind view, by list; unsure is no view."""
         views = {"offer": "help", "wait": "no_help"}
-        with reading(self._engine) as connection:
-            said = {row.subject: row for row in connection.execute(self._blind())}
+        with begin_reading(self._engine) as connection:
+            entries = {row.subject: row for row in connection.execute(self._blind())}
             wanted = select(referrals.c.id, referrals.c.entity, referrals.c.list).where(
-                referrals.c.programme == programme, referrals.c.removed == "", referrals.c.id.in_(list(said))
+                referrals.c.programme == programme, referrals.c.removed == "", referrals.c.id.in_(list(entries))
             )
-            found = {row.id: row for row in connection.execute(wanted)}
+            standing = {row.id: row for row in connection.execute(wanted)}
         return [
-            {"entity": found[one].entity, "list": found[one].list, "view": views[view], "known_at": row.at}
-            for one, row in said.items()
-            if one in found and (view := str(json.loads(row.detail)["view"])) in views
+            {"entity": standing[name].entity, "list": standing[name].list, "view": views[view], "known_at": entry.at}
+            for name, entry in entries.items()
+            if name in standing and (view := str(json.loads(entry.detail)["view"])) in views
         ]
 
     def last_dispositions(self, since: datetime) -> list[tuple[str, str, str]]:
@@ -189,13 +186,12 @@ class Decisions(AuditLog):
             .where(decisions.c.decided_at >= now_text(since))
             .order_by(decisions.c.id)
         )
-        with reading(self._engine) as connection:
+        with begin_reading(self._engine) as connection:
             return [(row.entity, row.disposition, row.decided_at) for row in connection.execute(wanted)]
 
 
-def _decision(row: Row[Any]) -> Decision:
-    kept = {name: row._mapping[name] for name in Decision.__dataclass_fields__}
-    return Decision(**kept)
+def _read_decision(row: Row[Any]) -> Decision:
+    return Decision(**{name: row._mapping[name] for name in Decision.__dataclass_fields__})
 
 
 def _same_decision(before: Decision, decision: Decision) -> Decision:

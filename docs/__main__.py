@@ -10,6 +10,7 @@ from typing import Any
 
 from api_page import notebook_names
 from decision_index import decision_index
+from page_reference import page_reference
 
 from charter.contracts import document_names, table, table_names
 from charter.contracts.files import write_text
@@ -108,6 +109,7 @@ def pages() -> Mapping[str, str]:
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
         "reference/notebooks.md": NOTICE + notebook_names(),
+        "reference/pages.md": NOTICE + page_reference(),
         "reference/spec.md": spec(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
     } | {f"reference/{name}.md": features_register(name) for name in shipped_programmes()}

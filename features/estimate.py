@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from charter.contracts.matrix import COLUMNS
 from charter.errors import DataError
 from features.engines.blocks import Maker
 from features.engines.engine import Engine
@@ -24,9 +25,6 @@ __all__ = ["EVENTS_PER_SECOND", "VALUES_PER_SECOND", "Estimate", "estimate"]
 
 EVENTS_PER_SECOND, VALUES_PER_SECOND, AT_LEAST = 1_500_000, 40_000_000, 1.0
 """Rates of two busy cores, and the seconds that opening the tables takes at least."""
-
-# The bytes of a row besides its features, seen counts and outcomes: entity, area and members; and of each member.
-_ROW, _MEMBER = 32 + 9 + 2, 32 + 4 + 4
 
 
 @dataclass(frozen=True)
@@ -97,13 +95,16 @@ def estimate(question: Question, tables: Path) -> Estimate:
                 seen[service][day] += int((whole >> np.uint64(k) & ONE).sum())
     columns = len(question.definition.features)
     made = sum(rows.values()) * columns
-    width = _ROW + 4 * columns + 2 * len(question.seen) + 17 * len(question.components)
+    width = {
+        per: sum(column.row_bytes(question.widths) for column in COLUMNS if column.per == per)
+        for per in ("row", "person")
+    }
     return Estimate(
         columns=columns,
         rows={day.isoformat(): count for day, count in rows.items()},
         people={day.isoformat(): count for day, count in people.items()},
         events=events,
-        bytes=sum(rows.values()) * width + sum(people.values()) * _MEMBER,
+        bytes=sum(rows.values()) * width["row"] + sum(people.values()) * width["person"],
         seconds=AT_LEAST + events / EVENTS_PER_SECOND + made / VALUES_PER_SECOND,
         seen={
             service: {day.isoformat(): count / people[day] if people[day] else None for day, count in dates.items()}

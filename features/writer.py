@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts.matrix import MatrixDate
+from charter.contracts.matrix import COLUMNS
 from charter.errors import DataError
 from features.engines.question import Question
 
@@ -22,15 +22,10 @@ class DateWriter:
 
     def __init__(self, folder: Path, question: Question) -> None:
         folder.mkdir(parents=True)
-        components = len(question.definition.outcome.components)
-        widths = {
-            "features": len(question.definition.features),
-            "seen": len(question.seen),
-            **dict.fromkeys(("outcome_at", "outcome_known_at", "outcome_seen"), components),
-        }
         self.folder, self.rows, self.cannot_tell = folder, 0, 0
         self.files = {
-            name: _ArrayFile(folder / f"{name}.npy", _TYPES[name], widths.get(name)) for name in MatrixDate.ARRAYS
+            column.name: _ArrayFile(folder / f"{column.name}.npy", column.dtype, column.row_shape(question.widths))
+            for column in COLUMNS
         }
 
     def append(self, block: Any) -> None:
@@ -61,18 +56,14 @@ class DateWriter:
             file.close()
 
 
-_TYPES = {
-    "entity": "S32", "area": "S9", "features": "<f4", "seen": "<u2", "members": "<u2", "person": "S32",
-    "person_row": "<i4", "person_age": "<f4", "outcome_at": "<i8", "outcome_known_at": "<i8", "outcome_seen": "|b1",
-}  # fmt: skip
 _HEADER = 128
 
 
 class _ArrayFile:
     """A `.npy` file that grows by rows; its header is written last, when the number of rows is known."""
 
-    def __init__(self, path: Path, dtype: str, width: int | None) -> None:
-        self.path, self.dtype, self.width, self.rows = path, np.dtype(dtype), width, 0
+    def __init__(self, path: Path, dtype: str, row_shape: tuple[int, ...]) -> None:
+        self.path, self.dtype, self.row_shape, self.rows = path, np.dtype(dtype), row_shape, 0
         self.handle = path.open("wb")
         self.handle.write(bytes(_HEADER))
 
@@ -86,7 +77,7 @@ class _ArrayFile:
         if self.handle.closed:
             return
         header = io.BytesIO()
-        shape = (self.rows,) if self.width is None else (self.rows, self.width)
+        shape = (self.rows, *self.row_shape)
         np.lib.format.write_array_header_1_0(
             header, {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": shape}
         )

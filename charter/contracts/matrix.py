@@ -22,12 +22,13 @@ Needs numpy alone, so that serving can read it. Nothing here is pickled.
 
 from __future__ import annotations
 
+import math
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,55 @@ from charter.contracts import check_document
 from charter.contracts.files import read_json
 from charter.errors import DataError
 
-__all__ = ["NONE", "Matrix", "MatrixDate"]
+__all__ = ["COLUMNS", "ID_BYTES", "NONE", "Matrix", "MatrixColumn", "MatrixDate", "Widths"]
 
 NONE = np.iinfo(np.int64).min
 """The time that means "no such time" in int64 microsecond arrays."""
+
+
+ID_BYTES = 32
+"""How long an id of a person or a household may be."""
+
+
+class Widths(NamedTuple):
+    """How many columns the wide arrays of a matrix have: one per feature, seen column and outcome component."""
+
+    features: int
+    seen: int
+    components: int
+
+
+class MatrixColumn(NamedTuple):
+    """One array of a matrix: its NumPy type, whether it has one value a row or a person, and how many values each."""
+
+    name: str
+    dtype: str
+    per: Literal["row", "person"] = "row"
+    width: Literal["features", "seen", "components"] | None = None
+
+    def row_shape(self, widths: Widths) -> tuple[int, ...]:
+        """Return the shape of one row (or person): () for one value."""
+        return () if self.width is None else (getattr(widths, self.width),)
+
+    def row_bytes(self, widths: Widths) -> int:
+        """Return how many bytes a row (or person) takes."""
+        return np.dtype(self.dtype).itemsize * math.prod(self.row_shape(widths))
+
+
+COLUMNS = (
+    MatrixColumn("entity", f"|S{ID_BYTES}"),
+    MatrixColumn("area", "|S9"),
+    MatrixColumn("features", "<f4", width="features"),
+    MatrixColumn("seen", "<u2", width="seen"),
+    MatrixColumn("members", "<u2"),
+    MatrixColumn("person", f"|S{ID_BYTES}", per="person"),
+    MatrixColumn("person_row", "<i4", per="person"),
+    MatrixColumn("person_age", "<f4", per="person"),
+    MatrixColumn("outcome_at", "<i8", width="components"),
+    MatrixColumn("outcome_known_at", "<i8", width="components"),
+    MatrixColumn("outcome_seen", "|b1", width="components"),
+)
+"""Every array of a matrix: what is written, read back, estimated, and sent between machines."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +105,18 @@ class MatrixDate:
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
 
-    ARRAYS = (
-        "entity",
-        "area",
-        "features",
-        "seen",
-        "members",
-        "person",
-        "person_row",
-        "person_age",
-        "outcome_at",
-        "outcome_known_at",
-        "outcome_seen",
-    )
+    ARRAYS = tuple(column.name for column in COLUMNS)
+
+    @classmethod
+    def of(cls, as_of: date, widths: Widths, values: Mapping[str, Any]) -> MatrixDate:
+        """Return the arrays of `values` (sequences by name, rows first), each of its column's type and width."""
+        arrays = {
+            column.name: np.asarray(values[column.name], column.dtype).reshape(
+                len(values[column.name]), *column.row_shape(widths)
+            )
+            for column in COLUMNS
+        }
+        return cls(as_of, **arrays)
 
     def write(self, folder: Path) -> None:
         """Write one `.npy` file per array into `folder`."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts.matrix import NONE, MatrixDate
+from charter.contracts.matrix import COLUMNS, NONE, MatrixDate
 from features.engines.compiled import horizon, sums
 from features.engines.compiled.arrays import (
     EventRows,
@@ -230,20 +230,14 @@ def assemble(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list
 
 
 def _joined(question: Question, day: date, blocks: Sequence[Block]) -> MatrixDate:
-    definition = question.definition
-    shapes: dict[str, tuple[Any, tuple[int, ...]]] = {
-        "entity": ("S32", ()), "area": ("S9", ()), "features": (np.float32, (len(definition.features),)),
-        "seen": (np.uint16, (len(question.seen),)), "members": (np.uint16, ()), "person": ("S32", ()),
-        "person_row": (np.int32, ()), "person_age": (np.float32, ()),
-        "outcome_at": (np.int64, (len(definition.outcome.components),)),
-        "outcome_known_at": (np.int64, (len(definition.outcome.components),)),
-        "outcome_seen": (np.bool_, (len(definition.outcome.components),)),
-    }  # fmt: skip
-    arrays: dict[str, Any] = {name: [np.zeros((0, *shape), dtype)] for name, (dtype, shape) in shapes.items()}
+    widths = question.widths
+    arrays: dict[str, Any] = {
+        column.name: [np.zeros((0, *column.row_shape(widths)), column.dtype)] for column in COLUMNS
+    }
     rows = 0
     for block in blocks:
-        for name in shapes:
+        for name, parts in arrays.items():
             part = getattr(block, name)
-            arrays[name].append(part + np.int32(rows) if name == "person_row" else part)
+            parts.append(part + np.int32(rows) if name == "person_row" else part)
         rows += len(block.entity)
     return MatrixDate(day, **{name: np.concatenate(parts) for name, parts in arrays.items()})

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from charter.contracts.matrix import Widths
 from features.grammar import Aggregate, Composition, Definition, Expression, Period, Window
 from features.grammar.definition import Component, seen_name
 from features.permission import Permission
@@ -86,6 +87,11 @@ class Question:
             for service in feature.expression.services
         }
         return tuple(found[name] for name in self.definition.seen)
+
+    @cached_property
+    def widths(self) -> Widths:
+        """How wide the arrays of its matrix are."""
+        return Widths(len(self.definition.features), len(self.seen), len(self.components))
 
     @property
     def expressions(self) -> tuple[Expression, ...]:

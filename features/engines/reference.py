@@ -427,26 +427,27 @@ class Reference:
     # Arrays.
 
     def _arrays(self, rows: list[str], day: date) -> MatrixDate:
-        definition = self.question.definition
+        question, definition = self.question, self.question.definition
         people = [(person, row) for row, entity in enumerate(rows) for person in self.members(entity, day)]
         ages = [self._age(person, day) for person, _ in people]
         outcomes = [[self.outcome(c, entity, day) for c in definition.outcome.components] for entity in rows]
-        shape = (len(rows), len(definition.outcome.components))
         values = [[self.value(f.expression, entity, day) for f in definition.features] for entity in rows]
-        seen = [[len(self.seen_members(entity, *column, day)) for column in self.question.seen] for entity in rows]
-        return MatrixDate(
-            as_of=day,
-            entity=np.array([entity.encode() for entity in rows], dtype="S32"),
-            area=np.array([self.area(entity, day).encode() for entity in rows], dtype="S9"),
-            features=np.array(values, dtype=np.float64).reshape(len(rows), len(definition.features)).astype(np.float32),
-            seen=np.array(seen, dtype=np.uint16).reshape(len(rows), len(self.question.seen)),
-            members=np.array([len(self.members(entity, day)) for entity in rows], dtype=np.uint16),
-            person=np.array([person.encode() for person, _ in people], dtype="S32"),
-            person_row=np.array([row for _, row in people], dtype=np.int32),
-            person_age=np.array([np.nan if age is None else age for age in ages], dtype=np.float32),
-            outcome_at=np.array([[o.at for o in row] for row in outcomes], dtype=np.int64).reshape(shape),
-            outcome_known_at=np.array([[o.known_at for o in row] for row in outcomes], dtype=np.int64).reshape(shape),
-            outcome_seen=np.array([[o.seen for o in row] for row in outcomes], dtype=np.bool_).reshape(shape),
+        return MatrixDate.of(
+            day,
+            question.widths,
+            {
+                "entity": [entity.encode() for entity in rows],
+                "area": [self.area(entity, day).encode() for entity in rows],
+                "features": np.array(values, dtype=np.float64),
+                "seen": [[len(self.seen_members(entity, *column, day)) for column in question.seen] for entity in rows],
+                "members": [len(self.members(entity, day)) for entity in rows],
+                "person": [person.encode() for person, _ in people],
+                "person_row": [row for _, row in people],
+                "person_age": [np.nan if age is None else age for age in ages],
+                "outcome_at": [[o.at for o in row] for row in outcomes],
+                "outcome_known_at": [[o.known_at for o in row] for row in outcomes],
+                "outcome_seen": [[o.seen for o in row] for row in outcomes],
+            },
         )
 
 

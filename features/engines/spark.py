@@ -31,7 +31,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts.matrix import MatrixDate
+from charter.contracts.matrix import COLUMNS, MatrixColumn, MatrixDate
 from charter.errors import UsageError
 from features.engines.question import Each, Question, microseconds
 from features.grammar import Definition, Period, Signal
@@ -55,10 +55,19 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "coverage": ("person_id", "service", "start", "end", "known_at", "known_until"),
 }  # fmt: skip
 _NAMES = tuple(_COLUMNS)
-_ROWS = (
-    "as_of date, entity string, area string, features array<float>, seen array<int>, members int, "
-    "person array<string>, person_age array<float>, outcome_at array<bigint>, outcome_known_at array<bigint>, "
-    "outcome_seen array<boolean>, cannot_tell bigint"
+_SPARK_TYPES: Mapping[str, str] = {"S": "string", "f": "float", "u": "int", "i": "bigint", "b": "boolean"}
+"""By the kind of a NumPy type, that of Spark which holds it."""
+
+
+def _spark_type(column: MatrixColumn) -> str:
+    kind = _SPARK_TYPES[np.dtype(column.dtype).kind]
+    return f"array<{kind}>" if column.width or column.per == "person" else kind
+
+
+_ANSWERED = tuple(column for column in COLUMNS if column.name != "person_row")
+"""What a row of the answer holds of the matrix: its people are a list, so whose they are needs no saying."""
+_ROWS = ", ".join(
+    ("as_of date", *(f"{column.name} {_spark_type(column)}" for column in _ANSWERED), "cannot_tell bigint")
 )
 """A row of the answer; one without an entity only counts whose cohort rules could not be evaluated."""
 
@@ -399,21 +408,17 @@ def _rows(day: date, block: Any) -> Iterator[Any]:
 
     count = len(block.entity)
     owners = pa.array(np.append(0, np.cumsum(np.bincount(block.person_row, minlength=count))), pa.int32())
-    names = [field.split(" ")[0] for field in _ROWS.split(", ")]
-    columns = [
-        pa.array([day] * count, pa.date32()),
-        _texts(block.entity),
-        _texts(block.area),
-        _lists(block.features),
-        _lists(block.seen.astype(np.int32)),
-        pa.array(block.members.astype(np.int32)),
-        pa.ListArray.from_arrays(owners, _texts(block.person)),
-        pa.ListArray.from_arrays(owners, pa.array(block.person_age)),
-        _lists(block.outcome_at),
-        _lists(block.outcome_known_at),
-        _lists(block.outcome_seen),
-        pa.nulls(count, pa.int64()),
-    ]
+    columns = [pa.array([day] * count, pa.date32())]
+    for column in _ANSWERED:
+        values = getattr(block, column.name)
+        flat = _flat(values, column)
+        if column.width:
+            starts = pa.array(np.arange(count + 1) * values.shape[1], pa.int32())
+            columns.append(pa.ListArray.from_arrays(starts, flat))
+        else:
+            columns.append(pa.ListArray.from_arrays(owners, flat) if column.per == "person" else flat)
+    columns.append(pa.nulls(count, pa.int64()))
+    names = ["as_of", *(column.name for column in _ANSWERED), "cannot_tell"]
     if count:
         yield pa.RecordBatch.from_arrays(columns, names)
     if block.cannot_tell:
@@ -422,17 +427,14 @@ def _rows(day: date, block: Any) -> Iterator[Any]:
         yield pa.RecordBatch.from_arrays(untold, names)
 
 
-def _texts(values: NDArray[np.bytes_]) -> Any:
+def _flat(values: NDArray[Any], column: MatrixColumn) -> Any:
+    """Return all values of an array, one after another, of the type that Spark is told."""
     import pyarrow as pa
 
-    return pa.array(values.tolist(), pa.binary()).cast(pa.string())
-
-
-def _lists(values: NDArray[Any]) -> Any:
-    import pyarrow as pa
-
-    rows, width = values.shape
-    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(values.ravel()))
+    kind = _SPARK_TYPES[np.dtype(column.dtype).kind]
+    if kind == "string":
+        return pa.array(values.tolist(), pa.binary()).cast(pa.string())
+    return pa.array((values.astype(np.int32) if kind == "int" else values).ravel())
 
 
 # What comes home.
@@ -440,28 +442,17 @@ def _lists(values: NDArray[Any]) -> Any:
 
 def _arrays(question: Question, day: date, table: Any) -> MatrixDate:
     """Return the arrays of one date from its rows, sorted by entity."""
-    components = len(question.definition.outcome.components)
     people = table["person"].combine_chunks()
     sizes = np.diff(people.offsets.to_numpy()) if len(people) else np.zeros(0, np.int64)
-
-    def wide(name: str, width: int, kind: Any) -> NDArray[Any]:
-        flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        return np.asarray(flat, dtype=kind).reshape(-1, width)
-
-    def texts(column: Any, kind: str) -> NDArray[Any]:
-        return np.array([text.encode() for text in column.to_pylist()], dtype=kind)
-
-    return MatrixDate(
-        day,
-        entity=texts(table["entity"], "S32"),
-        area=texts(table["area"], "S9"),
-        features=wide("features", len(question.definition.features), np.float32),
-        seen=wide("seen", len(question.seen), np.uint16),
-        members=table["members"].to_numpy().astype(np.uint16),
-        person=texts(people.flatten(), "S32"),
-        person_row=np.repeat(np.arange(len(sizes)), sizes).astype(np.int32),
-        person_age=table["person_age"].combine_chunks().flatten().to_numpy(zero_copy_only=False).astype(np.float32),
-        outcome_at=wide("outcome_at", components, np.int64),
-        outcome_known_at=wide("outcome_known_at", components, np.int64),
-        outcome_seen=wide("outcome_seen", components, np.bool_),
-    )
+    arrays: dict[str, Any] = {"person_row": np.repeat(np.arange(len(sizes)), sizes)}
+    for column in _ANSWERED:
+        values = table[column.name].combine_chunks()
+        flat = values.flatten() if column.width or column.per == "person" else values
+        rows = len(flat) if column.per == "person" else len(table)
+        numbers = (
+            np.array([text.encode() for text in flat.to_pylist()], column.dtype)
+            if _SPARK_TYPES[np.dtype(column.dtype).kind] == "string"
+            else flat.to_numpy(zero_copy_only=False).astype(column.dtype)
+        )
+        arrays[column.name] = numbers.reshape(rows, *column.row_shape(question.widths))
+    return MatrixDate.of(day, question.widths, arrays)

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from charter.contracts import TableContract, table
+from charter.contracts.matrix import ID_BYTES
 from charter.council.register import Source
 from charter.errors import CharterError, DataError
 from features.intake.database import literal, quoted
@@ -31,7 +32,6 @@ _SQL_TYPES: Mapping[str, str] = {
     "date": "date",
     "decimal": "decimal(18, 4)",
 }
-_ID_BYTES = 32
 _MAY_LACK = {("events", "known_at")}
 
 
@@ -187,8 +187,8 @@ def _check_table(
             _refuse(
                 database,
                 path,
-                f"strlen({name}) > {_ID_BYTES}",
-                f"the {column.name} is longer than {_ID_BYTES} bytes",
+                f"strlen({name}) > {ID_BYTES}",
+                f"the {column.name} is longer than {ID_BYTES} bytes",
                 "Use a shorter pseudonym.",
             )
     keys = ", ".join(quoted(name) for name in contract.key if name in found)

@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.matrix import ID_BYTES
 from charter.errors import DataError
 from features.engines.compiled.kernel_plan import LARGEST
 
@@ -113,18 +114,19 @@ class Store:
         return self.codes()
 
     def codes(self) -> Codes:
-        """Return the ids behind the codes; raise DataError for one that is longer than the matrix holds (32 bytes)."""
+        """Return the ids behind the codes; raise DataError for one that is longer than the matrix holds."""
         found = []
         for table, column in (("person", "person_id"), ("home", "household_id")):
             longest = self.connection.execute(f"SELECT coalesce(max(strlen({column})), 0) FROM {table}").fetchall()[0][
                 0
             ]  # our own words
-            if longest > 32:
+            if longest > ID_BYTES:
                 raise DataError(
-                    f"an id in the column {column} has {longest} bytes; the matrix holds 32.", "Use shorter ids."
+                    f"an id in the column {column} has {longest} bytes; the matrix holds {ID_BYTES}.",
+                    "Use shorter ids.",
                 )
             rows = self.connection.execute(f"SELECT {column} FROM {table} ORDER BY code").fetchall()  # the same
-            found.append(np.array([row[0].encode() for row in rows], dtype="S32"))
+            found.append(np.array([row[0].encode() for row in rows], dtype=f"S{ID_BYTES}"))
         return Codes(*found)
 
     def event_ids(self, rows: NDArray[np.int64]) -> NDArray[np.bytes_]:

@@ -16,8 +16,8 @@ import duckdb
 import numpy as np
 
 from benchmarks.results import Row
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.measuring.units import Units
 
@@ -58,7 +58,7 @@ def full_audit() -> Row:
     rows = 0
     for name, grouping in groups.items():
         about = About("", name, "m", "capacity")
-        rows += len(measure_groups(units, grouping, MEASURES.values(), about, resamples=RESAMPLES, seed=1))
+        rows += len(measure_groups(units, grouping, SHARES.values(), about, resamples=RESAMPLES, seed=1))
     seconds = time.perf_counter() - began
     return Row(
         "audit of 110,000 households",
@@ -66,7 +66,7 @@ def full_audit() -> Row:
         "s",
         "under 5 s",
         seconds < 5,
-        note=f"{len(units.cluster):,} people, 5 characteristics and 10 pairs, {len(MEASURES)} measures, {RESAMPLES}"
+        note=f"{len(units.cluster):,} people, 5 characteristics and 10 pairs, {len(SHARES)} measures, {RESAMPLES}"
         f" resamples of households, {rows:,} findings",
     )
 
@@ -80,7 +80,7 @@ def against_fairlearn() -> Row:
     names = ("selection_rate", "recall", "false_negative_rate", "false_positive_rate", "true_negative_rate")
     began = time.perf_counter()
     about = About("", "ethnicity", "m", "capacity")
-    measure_groups(units, grouping, [MEASURES[name] for name in names], about, resamples=RESAMPLES, seed=1)
+    measure_groups(units, grouping, [SHARES[name] for name in names], about, resamples=RESAMPLES, seed=1)
     ours = (time.perf_counter() - began) / RESAMPLES
     metrics = {
         "selection_rate": fm.selection_rate,

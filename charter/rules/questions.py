@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from charter.council.reading import Listed, MarkedRow, OneOf, RefersTo, Text, broken
 from charter.council.slips import choose
+from charter.rules import measures
 
 __all__ = ["HARMS", "MEASURES", "NOT_SHARES", "PAIRED", "STAGES", "Gate", "pairs"]
 
@@ -24,25 +25,10 @@ HARMS = ("missed help", "unwanted contact")
 STAGES = ("test", "shadow", "live")
 """When a gate is asked: of the past, of lists that nobody has seen, and of lists whose outcomes are known."""
 
-MEASURES: Mapping[str, str] = {
-    "selection_rate": "the share on a worklist",
-    "recall": "the share of those with a later need who were on a worklist",
-    "false_negative_rate": "the share of those with a later need who were on no worklist",
-    "false_positive_rate": "the share of those without a later need who were on a worklist",
-    "precision": "the share of those on a worklist who had a later need",
-    "false_discovery_rate": "the share of those on a worklist who had no later need",
-    "false_omission_rate": "the share of those on no worklist who had a later need",
-    "recorded_per_independent": "the number of needs that we recorded for each independent sign of need",
-    "recorded_given_independent": "the share with a recorded need among those with an independent sign of one",
-    "recall_of_independent": "the share on a worklist among those with an independent sign of need",
-    "seen": "the share of people whom a service could see",
-    "kept": "the share of those on a worklist who were on the next one too",
-    "overridden": "the share of those on a worklist whom a worker or reviewer would not have offered help",
-    "listed_of_reviewed": "the share on a worklist among those whom a reviewer, not knowing it, would have helped",
-}
+MEASURES: Mapping[str, str] = {name: measure.asked for name, measure in measures.MEASURES.items() if measure.asked}
 """The measures a gate may ask about, in plain words."""
 
-NOT_SHARES = frozenset({"recorded_per_independent"})
+NOT_SHARES = frozenset(name for name, measure in measures.MEASURES.items() if not measure.bounded)
 """The measures that are no share of anything and may be above 1."""
 
 

@@ -18,9 +18,9 @@ from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.rules.gate import visible_gap
+from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.findings import About, measure_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import (
     Scores,
@@ -63,11 +63,11 @@ def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
     groups |= pair_groups(groups)
     rows = []
     for gate in policy.asked("test"):
-        if gate.measure not in MEASURES:
+        if gate.measure not in SHARES:
             continue
         about = About("", gate.characteristic, "made up", AT)
         findings = measure_groups(
-            units, groups[gate.characteristic], [MEASURES[gate.measure]], about, resamples=RESAMPLES, seed=SEED
+            units, groups[gate.characteristic], [SHARES[gate.measure]], about, resamples=RESAMPLES, seed=SEED
         )
         for finding in findings:
             enough = min(finding["clusters"], finding["rest"]["clusters"]) >= gate.minimum_positives

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from charter.council.council import Council
 from charter.errors import DataError, UsageError
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_everyone, measure_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import find_horizon_end, read_outcomes
@@ -83,9 +83,9 @@ def compare_mitigations(audited: Audited, council: Council, characteristic: str)
         people = audited.people
         units = Units(people.cluster, lists[way][people.listed_as], people.label)
         about = About("", None, "comparison", f"capacity, {way}")
-        main = [MEASURES[name] for name in ("precision", "recall", "selection_rate")]
+        main = [SHARES[name] for name in ("precision", "recall", "selection_rate")]
         rows += measure_everyone(units, main, about, resamples=RESAMPLES, seed=SEED)
-        gaps = [MEASURES[name] for name in ("recall", "false_positive_rate", "selection_rate")]
+        gaps = [SHARES[name] for name in ("recall", "false_positive_rate", "selection_rate")]
         by = about.of_group(characteristic, None)
         rows += measure_groups(units, audited.groups[characteristic], gaps, by, resamples=RESAMPLES, seed=SEED)
     return rows

@@ -20,13 +20,13 @@ from charter.council.programme import Programme
 from charter.council.register import Register
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
+from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from charter.rules.questions import PAIRED, pairs
 from fairness_reports.audit.explaining.alternatives import measure_other_capacities
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.oracle import confirm_findings
 from fairness_reports.audit.measuring.ranking_quality import compare_aucs
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
@@ -130,7 +130,7 @@ def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     if not units.labelled:
         raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
     about = About("", None, audited.model, AT)
-    rows = measure_everyone(units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    rows = measure_everyone(units, SHARES.values(), about, resamples=RESAMPLES, seed=SEED)
     rows += _measure_components(audited, {"": units.everyone})
     for name, groups in audited.groups.items():
         rows += measure_characteristic(audited, name, groups)
@@ -165,7 +165,7 @@ def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> lis
     """Return every measure of every group of one characteristic, beside everyone else, at the teams' places."""
     people, units = audited.people, audited.units
     about = About("", name, audited.model, AT)
-    rows = measure_groups(units, groups, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    rows = measure_groups(units, groups, SHARES.values(), about, resamples=RESAMPLES, seed=SEED)
     confirm_findings(rows, units, groups)
     labelled = people.label != UNKNOWN
     rows += _average_rows(
@@ -192,7 +192,7 @@ def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> lis
 
 def measure_pairs(audited: Audited) -> list[dict[str, Any]]:
     """Return the main measures for every pair of characteristics: they inform, and gate where the charter asks."""
-    chosen = [MEASURES[name] for name in PAIRED]
+    chosen = [SHARES[name] for name in PAIRED]
     rows: list[dict[str, Any]] = []
     for name, both in pair_groups(audited.groups).items():
         about = About("", name, audited.model, AT)
@@ -237,7 +237,7 @@ def _measure_by_independent(audited: Audited, name: str, groups: Grouping) -> li
     list_recalls = measure_groups(
         Units(people.cluster, people.selected, label),
         groups,
-        (MEASURES["recall"],),
+        (SHARES["recall"],),
         about,
         resamples=RESAMPLES,
         seed=SEED,
@@ -247,7 +247,7 @@ def _measure_by_independent(audited: Audited, name: str, groups: Grouping) -> li
     recorded = measure_groups(
         Units(people.cluster, people.label == 1, both),
         groups,
-        (MEASURES["recall"],),
+        (SHARES["recall"],),
         about,
         resamples=RESAMPLES,
         seed=SEED,
@@ -281,7 +281,7 @@ def _measure_components(audited: Audited, by: Mapping[str, Grouping]) -> list[di
     for number, component in enumerate(people.component_names):
         label = np.where(people.label == UNKNOWN, UNKNOWN, people.components[:, number]).astype(np.int8)
         units = Units(people.cluster, people.selected, label)
-        chosen = (MEASURES["base_rate"], MEASURES["recall"])
+        chosen = (SHARES["base_rate"], SHARES["recall"])
         for name, groups in by.items():
             about = About("", name or None, audited.model, AT, component=component)
             rows += (

@@ -26,8 +26,8 @@ import duckdb
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, file_digest
 from charter.errors import DataError, UsageError
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_tally, measure_whole_tally
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import CELLS, Tally
 from features.intake.database import literal, quoted
 from features.intake.strict_csv import CsvTable, open_csv
@@ -92,9 +92,9 @@ def audit_table(question: TableQuestion, *, resamples: int = 1000, seed: int = 2
     with TemporaryDirectory() as folder:
         tallies = _count_rows(question, Path(folder) / "rows.duckdb")
     about = About("", None, model, question.at)
-    rows = measure_whole_tally(tallies[0], MEASURES.values(), about, resamples=resamples, seed=seed)
+    rows = measure_whole_tally(tallies[0], SHARES.values(), about, resamples=resamples, seed=seed)
     for name, tally in zip(question.groups, tallies[1:], strict=True):
-        rows += measure_tally(tally, MEASURES.values(), about.of_group(name, None), resamples=resamples, seed=seed)
+        rows += measure_tally(tally, SHARES.values(), about.of_group(name, None), resamples=resamples, seed=seed)
     digest = file_digest(question.file)
     document = {
         "schema_version": SCHEMA_VERSION,

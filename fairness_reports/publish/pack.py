@@ -10,10 +10,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from charter.rules import questions
+from charter.rules import measures, questions
 from charter.rules.policy import Policy
 from charter.rules.questions import NOT_SHARES, Gate
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.publish.figures import Bar, Dot, draw_bars, draw_dots
 from fairness_reports.publish.figures_in_words import (
     UNKNOWN,
@@ -45,12 +44,9 @@ MODELS = {
     "logistic": "Logistic regression",
     "lightgbm": "LightGBM",
 }
-_TITLES = {name: measure.title for name, measure in MEASURES.items()} | {
+_TITLES = {name: measure.title for name, measure in measures.MEASURES.items() if measure.title} | {
     "observed_over_expected": "Needs recorded per need expected",
     "lead_days": "Days of warning before the need",
-    "recall_of_independent": "Share listed among those with an independent sign of need",
-    "recorded_per_independent": "Needs recorded for each independent sign of need",
-    "recorded_given_independent": "Share recorded among those with an independent sign of need",
 }
 _SHOWN = (
     ("recall", "Later need that was on a list: group beside everyone else", "Ratio of the share reached"),

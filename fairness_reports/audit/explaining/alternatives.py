@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.council.register import Register
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_everyone, measure_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import People
@@ -69,7 +69,7 @@ def measure_other_capacities(
     people: People, groups: Mapping[str, Grouping], about: About, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Return recall, false positive rate and selection rate by group at other capacities."""
-    chosen = [MEASURES[name] for name in ("selection_rate", "recall", "false_positive_rate")]
+    chosen = [SHARES[name] for name in ("selection_rate", "recall", "false_positive_rate")]
     rows: list[dict[str, Any]] = []
     for times in CAPACITIES:
         units = Units(people.cluster, people.listing.select(times=times)[people.listed_as], people.label)
@@ -96,7 +96,7 @@ def measure_without_data(
     should not be used (minimisation).
     """
     features = definition["features"]
-    chosen = [MEASURES["precision"], MEASURES["recall"]]
+    chosen = [SHARES["precision"], SHARES["recall"]]
     rows: list[dict[str, Any]] = []
 
     def make_list(leave: Callable[[Mapping[str, Any]], bool]) -> Units:
@@ -120,7 +120,7 @@ def measure_without_data(
         for at, units in ((whole_list, plain), (responses, unmade)):
             part = Grouping(grouping.code[_mark_newest(people)], grouping.names)
             by = about.at_selection(at).of_group(name, None)
-            rows += measure_groups(units, part, [MEASURES["recall"]], by, resamples=resamples, seed=seed)
+            rows += measure_groups(units, part, [SHARES["recall"]], by, resamples=resamples, seed=seed)
     return rows
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.rules.measures import Measure
 from fairness_reports.audit.measuring.intervals import bound_difference, bound_ratio, bound_share, count_effective
-from fairness_reports.audit.measuring.measures import Measure
 from fairness_reports.audit.measuring.tally import Tally
 
 __all__ = ["ENOUGH", "Disparity", "Side", "measure_disparities"]

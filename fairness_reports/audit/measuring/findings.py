@@ -12,8 +12,8 @@ from typing import Any
 
 from charter.contracts.files import content_id
 from charter.machine.threads import one_thread
+from charter.rules.measures import Measure
 from fairness_reports.audit.measuring.disparities import Disparity, Side, measure_disparities
-from fairness_reports.audit.measuring.measures import Measure
 from fairness_reports.audit.measuring.tally import Grouping, Tally, number_cells
 from fairness_reports.audit.measuring.units import Units
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from charter.errors import DataError
-from fairness_reports.audit.measuring.measures import MEASURES
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.tally import CELLS, Grouping, number_cells
 from fairness_reports.audit.measuring.units import Units
 
@@ -79,7 +79,7 @@ def confirm_findings(findings: list[dict[str, Any]], units: Units, grouping: Gro
             continue
         if abs(figure - row["estimate"]) > TOLERANCE:
             raise DataError(
-                f"fairlearn's {MEASURES[row['measure']].title.lower()} of {row['group']} is {figure!r}, ours"
+                f"fairlearn's {SHARES[row['measure']].title.lower()} of {row['group']} is {figure!r}, ours"
                 f" {row['estimate']!r}.",
                 "Report this with the versions that `sooner doctor` prints.",
             )

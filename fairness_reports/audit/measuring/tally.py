@@ -23,10 +23,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "number_cells"]
+from charter.rules.measures import CELLS
 
-CELLS = 6
-"""How many cells a row can fall into."""
+__all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "number_cells"]
 
 UNKNOWN = -1
 """The label of a row whose outcome is not known: counted as selected or not, and in no measure that needs a label."""

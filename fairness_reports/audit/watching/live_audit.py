@@ -27,11 +27,11 @@ from charter.council.programme import Programme
 from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import (
@@ -160,7 +160,7 @@ def _gather_issued(
 def _measure_issued(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
     people = audited.people
     about = About("", None, audited.model, AT)
-    rows = measure_everyone(audited.units, MEASURES.values(), about, resamples=RESAMPLES, seed=SEED)
+    rows = measure_everyone(audited.units, SHARES.values(), about, resamples=RESAMPLES, seed=SEED)
     acted = issued.among(
         {key: True for key, was_offered in issued.acted.items() if was_offered}, people.as_of, people.entity
     )
@@ -188,7 +188,7 @@ def _measure_selection(
     if not (selected & chosen).any():
         return []
     units = Units(people.cluster[chosen], selected[chosen], people.label[chosen])
-    main = [MEASURES[measure] for measure in ("selection_rate", "recall", "false_positive_rate", "precision")]
+    main = [SHARES[measure] for measure in ("selection_rate", "recall", "false_positive_rate", "precision")]
     about = About("", name or None, audited.model, at)
     if not name:
         return measure_everyone(units, main, about, resamples=RESAMPLES, seed=SEED)

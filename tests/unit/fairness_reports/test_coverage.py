@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.disparities import measure_disparities
 from fairness_reports.audit.measuring.intervals import bound_difference
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import Grouping, Tally, number_cells
 
 RESAMPLES = 1000
@@ -40,7 +40,7 @@ def simulate(number: int, households: bool, simulations: int, seed: int) -> tupl
             Grouping(np.r_[np.zeros(len(home), int), np.ones(len(other_home), int)], ("group", "rest")),
             number_cells(np.ones(len(home) + len(other_home), dtype=np.int8), np.r_[reached, others]),
         )
-        found = measure_disparities(tally, MEASURES["recall"], tally.draws(RESAMPLES, number_of_simulation))[0]
+        found = measure_disparities(tally, SHARES["recall"], tally.draws(RESAMPLES, number_of_simulation))[0]
         for name, interval, truth in (
             ("share", found.side.interval, p),
             ("difference", found.difference_interval, p - q),

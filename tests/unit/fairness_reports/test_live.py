@@ -9,9 +9,9 @@ import numpy as np
 
 from charter.invocation import shipped_council
 from charter.rules.gate import decide
+from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.findings import About, measure_groups
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 from fairness_reports.audit.measuring.units import Units
 
@@ -34,7 +34,7 @@ def decided(stage: str, biased: bool) -> dict[str, Any]:
     label = need.astype(np.int8) if stage == "test" else np.full(len(need), UNKNOWN, dtype=np.int8)
     groups = Grouping.of(np.where(group, "Asian", "White"))
     about = About("", "ethnicity", "lightgbm", "capacity")
-    rows = measure_groups(Units(homes, selected, label), groups, MEASURES.values(), about, resamples=500, seed=1)
+    rows = measure_groups(Units(homes, selected, label), groups, SHARES.values(), about, resamples=500, seed=1)
     return decide(
         {
             "programme": "early_help",

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.disparities import measure_disparities
-from fairness_reports.audit.measuring.measures import MEASURES
 from fairness_reports.audit.measuring.tally import CELLS, UNKNOWN, Grouping, Tally, number_cells
 
 
@@ -75,7 +75,7 @@ def test_draws_are_those_of_drawing_whole_households_row_by_row(draws: int, with
     fast = tally.draws(4 * draws, 11)
     slow = slow_draws(cluster, group, cell, draws)
     for measure in COMPARED:
-        above, below = MEASURES[measure].above, MEASURES[measure].below
+        above, below = SHARES[measure].above, SHARES[measure].below
         share = (fast @ above) / (fast @ below)
         rest = (fast.sum(axis=1, keepdims=True) - fast)[:, :2]
         ratio = share[:, :2] / ((rest @ above) / (rest @ below))
@@ -98,7 +98,7 @@ def slow_draws(
     for _ in range(draws):
         times = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[number]
         for measure in COMPARED:
-            above, below = times * MEASURES[measure].above[cell], times * MEASURES[measure].below[cell]
+            above, below = times * SHARES[measure].above[cell], times * SHARES[measure].below[cell]
             for code, name in enumerate(group.names[:2]):
                 inside = group.code == code
                 share = above[inside].sum() / below[inside].sum()
@@ -121,7 +121,7 @@ def test_however_patterns_are_drawn_the_spread_is_the_same(monkeypatch: pytest.M
 def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:
     cluster, group, cell = rows_of(4, 60)
     tally = Tally.make(cluster, group, np.where(group.code == 2, 0, cell))
-    by_group = {one.group: one for one in measure_disparities(tally, MEASURES["recall"], tally.draws(200, 1))}
+    by_group = {one.group: one for one in measure_disparities(tally, SHARES["recall"], tally.draws(200, 1))}
     assert by_group["a"].method == "small"
     assert by_group["c"].side.estimate is None
     assert by_group["c"].ratio is None
@@ -131,7 +131,7 @@ def test_a_tiny_group_gets_a_closed_form_and_an_empty_measure_none() -> None:
 def test_one_group_alone_has_nobody_to_be_compared_with() -> None:
     cluster, _, cell = rows_of(5, 100)
     tally = Tally.make(cluster, Grouping(np.zeros(len(cluster), dtype=np.int64), ("all",)), cell)
-    (only,) = measure_disparities(tally, MEASURES["recall"], tally.draws(200, 1))
+    (only,) = measure_disparities(tally, SHARES["recall"], tally.draws(200, 1))
     assert only.side.estimate is not None
     assert only.rest.estimate is None
     assert only.ratio is None
@@ -141,7 +141,7 @@ def test_nobody_at_all_is_counted_as_nobody() -> None:
     empty = np.zeros(0, dtype=np.int64)
     tally = Tally.make(empty, Grouping(empty, ("a",)), empty)
     assert tally.totals.tolist() == [[0] * CELLS]
-    (only,) = measure_disparities(tally, MEASURES["recall"], tally.draws(10, 1))
+    (only,) = measure_disparities(tally, SHARES["recall"], tally.draws(10, 1))
     assert only.side.interval is None
 
 

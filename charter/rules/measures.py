@@ -1,0 +1,149 @@
+"""What can be measured of a group, a row each: how a question says it, how a table heads it, who counts among whom.
+
+A row of data is one person at one as-of date, and falls into one of six cells:
+
+    cell    later need   on a worklist
+    TN      no           no               left alone
+    FP      no           yes              unwanted contact
+    FN      yes          no               missed help
+    TP      yes          yes              help
+    OFF     unknown      no
+    ON      unknown      yes
+
+A share counts the rows of some cells among those of others, so a new share is a row here and needs no other code. A
+measure without cells is worked out by its own part of the audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["CELLS", "MEASURES", "SHARES", "Measure"]
+
+CELLS = 6
+"""How many cells a row can fall into."""
+
+_TN, _FP, _FN, _TP, _OFF, _ON = range(CELLS)
+_NO, _YES = (_TN, _FP), (_FN, _TP)
+_KNOWN, _LISTED = (_TN, _FP, _FN, _TP), (_FP, _TP, _ON)
+_EVERYBODY = tuple(range(CELLS))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure. `title` heads a table; `asked` completes a gate's question, and is empty where no gate may ask it.
+
+    `counted` and `among` are cells. Where `bounded` is false the measure is no share of anything and may be above 1.
+    """
+
+    id: str
+    title: str = ""
+    asked: str = ""
+    counted: tuple[int, ...] = ()
+    among: tuple[int, ...] = ()
+    bounded: bool = True
+
+    @property
+    def needs_label(self) -> bool:
+        """Whether it tells cells apart by the outcome, so that it says nothing where nobody's outcome is known."""
+        return self.counted != _LISTED
+
+    @property
+    def above(self) -> NDArray[np.float64]:
+        """The cells counted, as weights (cells,)."""
+        return np.array([float(cell in self.counted) for cell in range(CELLS)])
+
+    @property
+    def below(self) -> NDArray[np.float64]:
+        """The cells counted among, as weights (cells,)."""
+        return np.array([float(cell in self.among) for cell in range(CELLS)])
+
+
+MEASURES: Mapping[str, Measure] = {
+    measure.id: measure
+    for measure in (
+        Measure("selection_rate", "Share on a worklist", "the share on a worklist", _LISTED, _EVERYBODY),
+        # Where a group's outcomes are known less often, its other figures speak of fewer of its people.
+        Measure("outcome_known", "Share whose outcome is known", "", _KNOWN, _EVERYBODY),
+        Measure("base_rate", "Share with a later need", "", _YES, _KNOWN),
+        Measure(
+            "recall",
+            "Share of later need that was on a worklist",
+            "the share of those with a later need who were on a worklist",
+            (_TP,),
+            _YES,
+        ),
+        Measure(
+            "false_negative_rate",
+            "Missed help: share of later need on no worklist",
+            "the share of those with a later need who were on no worklist",
+            (_FN,),
+            _YES,
+        ),
+        Measure(
+            "false_positive_rate",
+            "Unwanted contact: share of no later need listed",
+            "the share of those without a later need who were on a worklist",
+            (_FP,),
+            _NO,
+        ),
+        Measure("true_negative_rate", "Share of no later need that was left alone", "", (_TN,), _NO),
+        Measure(
+            "precision",
+            "Share of the worklist with a later need",
+            "the share of those on a worklist who had a later need",
+            (_TP,),
+            (_FP, _TP),
+        ),
+        Measure(
+            "false_discovery_rate",
+            "Share of the worklist without a later need",
+            "the share of those on a worklist who had no later need",
+            (_FP,),
+            (_FP, _TP),
+        ),
+        Measure(
+            "false_omission_rate",
+            "Share off the worklist with a later need",
+            "the share of those on no worklist who had a later need",
+            (_FN,),
+            (_TN, _FN),
+        ),
+        Measure("negative_predictive_value", "Share off the worklist without one", "", (_TN,), (_TN, _FN)),
+        Measure("accuracy", "Share told right", "", (_TN, _TP), _KNOWN),
+        Measure(
+            "recorded_per_independent",
+            "Needs recorded for each independent sign of need",
+            "the number of needs that we recorded for each independent sign of need",
+            bounded=False,
+        ),
+        Measure(
+            "recorded_given_independent",
+            "Share recorded among those with an independent sign of need",
+            "the share with a recorded need among those with an independent sign of one",
+        ),
+        Measure(
+            "recall_of_independent",
+            "Share listed among those with an independent sign of need",
+            "the share on a worklist among those with an independent sign of need",
+        ),
+        Measure("seen", asked="the share of people whom a service could see"),
+        Measure("kept", asked="the share of those on a worklist who were on the next one too"),
+        Measure(
+            "overridden",
+            asked="the share of those on a worklist whom a worker or reviewer would not have offered help",
+        ),
+        Measure(
+            "listed_of_reviewed",
+            asked="the share on a worklist among those whom a reviewer, not knowing it, would have helped",
+        ),
+    )
+}
+"""Every measure by its id, shares first, in the order of reports."""
+
+SHARES: Mapping[str, Measure] = {name: measure for name, measure in MEASURES.items() if measure.among}
+"""Those that count cells among cells."""

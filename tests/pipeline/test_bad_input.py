@@ -208,7 +208,7 @@ def test_a_feature_of_a_signal_that_the_charter_allows_for_nothing_like_it_is_no
     [
         (("age_as_composition = true", "age_as_composition = true\nsurveillance = true"), ("surveillance",)),
         (("review_by = 2035-12-31", "review_by = 2020-12-31"), ("review", "sooner sign")),
-        (('measure = "recall"', 'measure = "recal"'), ("recal", "Choose one of")),
+        (('measure = "recall"', 'measure = "recal"'), ("recal", "Did you mean 'recall'?")),
         (("[audit]", "[audit"), ("charter.toml",)),
     ],
 )

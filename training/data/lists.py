@@ -19,7 +19,7 @@ from charter.errors import DataError
 from charter.rules.tie_break import lots, order, rank_within
 from training.data.dataset import MISSING, Dataset
 
-__all__ = ["Period", "Places"]
+__all__ = ["Period", "Places", "find_teams", "mark_in_touch", "measure_lead_days"]
 
 _NO_TEAM = ""
 
@@ -39,7 +39,7 @@ class Places:
         cls, data: Dataset, days: Sequence[date], capacity: Mapping[date, Mapping[str, int]], council: Council
     ) -> Places:
         """Look up the team of every row; raise DataError where a team has more places than households."""
-        teams = {day: _teams_of_rows(data.at(day).area, day, council) for day in days}
+        teams = {day: find_teams(data.at(day).area, day, council) for day in days}
         for day in days:
             for team, places in capacity[day].items():
                 rows = int((teams[day] == team).sum())
@@ -52,7 +52,8 @@ class Places:
         return cls(capacity, teams)
 
 
-def _teams_of_rows(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+def find_teams(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:
+    """Return the id of the team that serves each row's area on a day; empty where none does. Shape (rows,)."""
     codes, row = np.unique(np.asarray(area), return_inverse=True)
     teams = [council.team_of(bytes(code).decode(), day) for code in codes]
     names = np.array([team.id if team else _NO_TEAM for team in teams] or [_NO_TEAM])
@@ -108,8 +109,8 @@ class Period:
             room=np.array([room for _, _, room in groups], dtype=np.int64),
             labels=np.concatenate([data.labels(day, data.taken_at) for day in days]),
             components=np.concatenate([data.components(day, data.taken_at) for day in days]),
-            lead_days=np.concatenate([_lead_days(data, day) for day in days]),
-            in_touch=np.concatenate([_in_touch(data, day) for day in days]),
+            lead_days=np.concatenate([measure_lead_days(data, day) for day in days]),
+            in_touch=np.concatenate([mark_in_touch(data, day) for day in days]),
             area=np.concatenate([np.asarray(part.area) for part in rows]),
         )
 
@@ -150,7 +151,7 @@ class Period:
         return (place >= 1) & (place <= room)
 
 
-def _lead_days(data: Dataset, day: date) -> NDArray[np.float64]:
+def measure_lead_days(data: Dataset, day: date) -> NDArray[np.float64]:
     """Return days from the as-of date to the first outcome known by the snapshot; NaN where there is none."""
     times = np.where(data.components(day, data.taken_at), data.at(day).outcome_at, np.iinfo(np.int64).max)
     first = times.min(axis=1) if times.shape[1] else np.full(len(times), np.iinfo(np.int64).max)
@@ -158,7 +159,7 @@ def _lead_days(data: Dataset, day: date) -> NDArray[np.float64]:
     return np.where(first < np.iinfo(np.int64).max, (first - start) / 86_400_000_000, np.nan)
 
 
-def _in_touch(data: Dataset, day: date) -> NDArray[np.bool_]:
+def mark_in_touch(data: Dataset, day: date) -> NDArray[np.bool_]:
     """Return which households a service was busy with: by its features of system response, open or newer than that."""
     rows = data.at(day)
     busy = np.zeros(len(rows.entity), dtype=bool)

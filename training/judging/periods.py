@@ -20,9 +20,9 @@ from training.judging.bootstrap import Draws
 from training.judging.calibration import Platt, fit_platt, measure_bands, move_intercept, refuse_backwards
 from training.judging.calibration_by_group import measure_groups
 from training.judging.evaluation import Judged, judge_models
+from training.judging.isolated_lists import Replay, measure_stability, replay_policy
 from training.judging.learned_range import mark_enough_seen, measure_abstention
 from training.judging.recommendation import Recommendation, recommend_model
-from training.judging.replay import Replay, measure_stability, replay_policy
 from training.models.fitting import Trained
 from training.models.planning import Plan
 from training.run import ScoredRows

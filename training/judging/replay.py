@@ -1,103 +1,337 @@
-"""The policy replayed: the lists of all test dates in turn, with a rest after each listing, as lists are really used.
+"""The replay: every past week's lists made again as lists are used, for one model and for many draws of the households.
 
-Figures at capacity judge each date alone, so one household can fill a place on every list. Here a household that was
-listed rests; its place goes to the next one. What is counted is households, each once. Over the year there is a list a
-week: between two as-of dates the order of the first one is worked down, and a household is found only if its outcome
-had not come before its list.
+    week 0        week 1        week 2 ...     lists by the published order, cut at each team's places
+    a b | c d     c d | a b     ...            who was listed rests as its decision says; the next ones move up
+
+Each listing opens a spell of one horizon: the need followed within it, or it did not. Until the first rests have
+ended, nobody has come back to a list, so those weeks are made and not counted (burn-in).
+
+    expected   lots and decisions are drawn many times over the households there are; the estimate is their mean
+    drawn      households are drawn again, one drawn c times as c households, and every list is made again
+
+The spread between draws holds the lots' own chance, which the estimate no longer has; it is taken out (`bound`).
+Models are held fixed throughout. The loop is replay_kernel.py; tests hold it to a slow one, and to `rank`.
 """
 
 from __future__ import annotations
 
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.lists import Period
-from training.judging.bootstrap import Draws, find_interval
+from charter.rules.tie_break import order as order_rows
+from training.data.list_rules import ListRules
+from training.data.weeks import ListWeeks
+from training.judging.bootstrap import find_interval
+from training.judging.replay_kernel import (
+    BEFORE,
+    DAYS,
+    FAMILIES,
+    LISTINGS,
+    NEEDED,
+    NEW,
+    NEW_NEEDED,
+    QUANTITIES,
+    SPELLS,
+    UNUSED,
+    Answers,
+    Calendar,
+    Lists,
+    Order,
+    Outcomes,
+    replay_draws,
+)
 
-__all__ = ["Replay", "measure_stability", "replay_policy"]
+__all__ = [
+    "Exposure",
+    "HouseholdDraws",
+    "Replay",
+    "Spread",
+    "bound",
+    "list_as_ranked",
+    "measure_replay",
+    "replay_model",
+]
 
-_LONG_AGO = -1_000_000
+Float = NDArray[np.float64]
+
+_PARTS = 3
+"""Counted at most so many parts of the weeks apart: two marks each in the eight bits of a copy."""
+
+_CHUNK = 20_000_000
+"""Cells of one chunk of work: bounds memory whatever the number of households."""
+
+
+@dataclass(frozen=True)
+class HouseholdDraws:
+    """The households drawn again: how often each was, (draws, households); and how many lotteries over all of them.
+
+    `keys` (households,) name the households to the lots, `seeds` the lotteries and then the draws.
+    """
+
+    times: NDArray[np.uint8]
+    lotteries: int
+    keys: NDArray[np.uint64]
+    seeds: NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, names: NDArray[np.bytes_], draws: int, lotteries: int, seed: int) -> HouseholdDraws:
+        """Draw as many households as there are, with replacement, `draws` times."""
+        generator, size = np.random.default_rng(seed), len(names)
+        times = np.empty((draws, size), dtype=np.uint8)
+        for draw in range(draws):
+            number = np.bincount(generator.integers(0, size, size), minlength=size)
+            times[draw] = np.minimum(number, np.iinfo(np.uint8).max)
+        seeds = [hashlib.sha256(f"{seed}/{number}".encode()).digest() for number in range(lotteries + draws)]
+        return cls(times, lotteries, name_keys(names), np.array([_first_bits(digest) for digest in seeds], np.uint64))
+
+    def totals(self, value: Float) -> Float:
+        """Return the total of a value over the households (households,), in each draw. Shape (draws,)."""
+        some = np.flatnonzero(value)
+        step = max(1, _CHUNK // max(1, len(some)))
+        parts = [
+            self.times[start : start + step][:, some].astype(np.float32) @ value[some].astype(np.float32)
+            for start in range(0, len(self.times), step)
+        ]
+        return np.concatenate(parts).astype(np.float64) if parts else np.zeros(0)
+
+
+def name_keys(names: NDArray[np.bytes_]) -> NDArray[np.uint64]:
+    """Return 64 bits of the sha256 of each pseudonym: what a household's lots and decisions are made of."""
+    return np.array([_first_bits(hashlib.sha256(name).digest()) for name in names.tolist()], dtype=np.uint64)
+
+
+def _first_bits(digest: bytes) -> int:
+    return int.from_bytes(digest[:8], "little")
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What the figures are of, by part: families in need and households, in the sample and in each draw.
+
+    `in_need` and `households` are (1 + draws, parts), the sample first; `households` is the mean over the weeks,
+    `years` (parts,) how long they are together.
+    """
+
+    in_need: Float
+    households: Float
+    years: Float
+
+    @classmethod
+    def of(cls, weeks: ListWeeks, part: NDArray[np.int8], draws: HouseholdDraws, apart: int) -> Exposure:
+        """Count over the counted weeks of each part; every household of the cohort, whether or not a team serves it."""
+        row_part = part[weeks.week]
+        in_need, households, years = [], [], []
+        for number in range(int(part.max(initial=-1)) + 1):
+            rows, lists = row_part == number, int((part == number).sum())
+            needed = np.zeros(len(weeks.names))
+            needed[weeks.household[rows & weeks.needed]] = 1.0
+            present = np.bincount(weeks.household[rows], minlength=len(weeks.names)) / max(lists, 1)
+            in_need.append(np.r_[needed.sum(), draws.totals(needed)])
+            households.append(np.r_[present.sum(), draws.totals(present)])
+            years.append(lists * apart / 365.25)
+        return cls(np.array(in_need).T, np.array(households).T, np.array(years))
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What lists with a rest of so many weeks would have done: households listed, and found before the outcome.
+    """One model's totals (replay_kernel.QUANTITIES), by lottery or draw, and part: (lotteries or draws, parts, 9)."""
 
-    `weekly`: a list a week. `pass_over_busy`: who is already open to a service takes no place. `low` and `high` bound
-    the share found of those listed: households drawn again, lists as they were made; None for a replay without draws.
+    expected: Float
+    drawn: Float
+
+
+class Spread(NamedTuple):
+    """A figure in each lottery over the households there are, (lotteries,), and in each draw of them, (draws,)."""
+
+    expected: Float
+    drawn: Float
+
+    def less(self, other: Spread) -> Spread:
+        """Return by how much it is more than another, lottery by lottery and draw by draw."""
+        return Spread(self.expected - other.expected, self.drawn - other.drawn)
+
+
+def bound(spread: Spread, level: float) -> tuple[float | None, float | None, float | None]:
+    """Return the estimate and its interval; None where it cannot be told.
+
+    The variance between draws is that of who lives there plus that of the lots. The estimate is a mean over lots, so
+    their part, seen between lotteries, is taken out: deviations shrink by sqrt(1 - between lotteries / between draws).
+    """
+    expected, drawn = spread.expected[np.isfinite(spread.expected)], spread.drawn[np.isfinite(spread.drawn)]
+    if not len(expected) or len(expected) < 0.9 * len(spread.expected):
+        return None, None, None
+    estimate = float(expected.mean())
+    if len(drawn) < 2 or len(drawn) < 0.9 * len(spread.drawn):
+        return estimate, None, None
+    between = float(drawn.var(ddof=1))
+    by_lot = float(expected.var(ddof=1)) if len(expected) > 1 else 0.0
+    shrink = np.sqrt(max(0.0, 1.0 - by_lot / between)) if between > 0 else 0.0
+    low, high = find_interval(drawn.mean() + shrink * (drawn - drawn.mean()), level)
+    return estimate, low, high
+
+
+def replay_model(
+    weeks: ListWeeks,
+    margins: Float,
+    part: NDArray[np.int8],
+    rules: ListRules,
+    draws: HouseholdDraws,
+    threads: int = 1,
+) -> Replay:
+    """Replay the lists that a model's margins (rows,) would have made.
+
+    `part` (weeks,) says which part each week counts in, from 0; -1 for none, as in the burn-in.
+    """
+    if int(part.max(initial=-1)) >= _PARTS:
+        raise ValueError(f"a replay counts {_PARTS} parts at most")
+    depth = (weeks.room * (rules.mean_rest + 1) * 1.5 + 60).astype(np.int64)
+    while True:
+        rows, order = order_weeks(weeks, margins, depth)
+        # Only households that a list can come to go into the loop, numbered by their first place: the cache holds them.
+        near, first = np.unique(order.household, return_index=True)
+        near = near[np.argsort(first, kind="stable")]
+        local = np.zeros(len(weeks.names), dtype=np.int32)
+        local[near] = np.arange(len(near), dtype=np.int32)
+        order = order._replace(household=local[order.household])
+        calendar = Calendar(weeks.list_week, weeks.room, part)
+        lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), draws.keys[near])
+        once = np.ones((draws.lotteries, len(near)), dtype=np.uint8)
+        expected, too_short = _replay_all(lists, once, draws.seeds[: draws.lotteries], threads)
+        drawn, again = _replay_all(lists, draws.times[:, near], draws.seeds[draws.lotteries :], threads)
+        if not too_short | again:
+            return Replay(expected, drawn)
+        depth = depth * 2
+
+
+def _outcomes(weeks: ListWeeks, rows: NDArray[np.int64]) -> Outcomes:
+    days = np.nan_to_num(weeks.days_until[rows])
+    return Outcomes(weeks.labelled[rows], weeks.needed[rows], weeks.new[rows], days)
+
+
+def compile_answers(rules: ListRules) -> Answers:
+    """Return the decisions as the compiled loop reads them; the last one is "undecided", which has no rest."""
+    shares = np.cumsum(list(rules.answers.values()), dtype=np.float64)
+    return Answers(np.append(shares, np.inf), np.array([*rules.lists_left_out.values(), 1], dtype=np.int32))
+
+
+def _replay_all(lists: Lists, times: NDArray[np.uint8], seeds: NDArray[np.uint64], threads: int) -> tuple[Float, bool]:
+    """Replay each draw, on some threads; return the totals, and whether a list ran out of rows that there are."""
+    totals = np.zeros((len(times), max(int(lists.calendar.part.max(initial=-1)) + 1, 1), QUANTITIES))
+    edges = np.linspace(0, len(times), threads + 1).astype(int)
+
+    def replay(begin: int, end: int) -> bool:
+        return bool(replay_draws(lists, times[begin:end], seeds[begin:end], totals[begin:end], _NO_ROWS))
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        short = any(list(pool.map(replay, edges[:-1], edges[1:])))
+    return totals, short
+
+
+_NO_ROWS = np.zeros(0, dtype=np.bool_)
+
+
+def order_weeks(
+    weeks: ListWeeks, margins: Float, depth: NDArray[np.int64], published: bool = False
+) -> tuple[NDArray[np.int64], Order]:
+    """Return each list's rows by falling margin, as far down as its depth and the end of the level there.
+
+    `published` puts equal margins in the order of the published lottery, each a level of its own.
+    """
+    rows: list[NDArray[np.int64]] = []
+    level_end: list[NDArray[np.int64]] = []
+    start, cut = [0], []
+    for number, week in enumerate(weeks.list_week.tolist()):
+        begin, end = weeks.start[week], weeks.start[week + 1]
+        every = begin + np.flatnonzero(weeks.list_of[begin:end] == number)
+        near = _nearest(every, margins, int(depth[number]))
+        if published:
+            lottery = order_rows(weeks.names[weeks.household[near]], weeks.days[week], margins[near])
+            near, ends = near[np.argsort(lottery)], np.arange(1, len(near) + 1)
+        else:
+            near = near[np.argsort(-margins[near], kind="stable")]
+            last = np.flatnonzero(np.diff(margins[near], append=np.nan) != 0) + 1
+            ends = last[np.searchsorted(last, np.arange(len(near)), side="right")]
+        rows.append(near)
+        level_end.append(ends + start[-1])
+        start.append(start[-1] + len(near))
+        cut.append(len(near) < len(every))
+    every = np.concatenate([np.zeros(0, dtype=np.int64), *rows])
+    ends_of = np.concatenate([np.zeros(0, dtype=np.int64), *level_end]).astype(np.int32)
+    return every, Order(weeks.household[every], ends_of, np.array(start), np.array(cut, dtype=np.bool_))
+
+
+def _nearest(rows: NDArray[np.int64], margins: Float, depth: int) -> NDArray[np.int64]:
+    """Return the rows with the `depth` largest margins, and all that equal the last of them."""
+    if len(rows) <= depth:
+        return rows
+    falling = -margins[rows]
+    return np.asarray(rows[falling <= np.partition(falling, depth - 1)[depth - 1]])
+
+
+def list_as_ranked(weeks: ListWeeks, margins: Float, rules: ListRules, seed: int) -> NDArray[np.bool_]:
+    """Return which rows would have been on the lists that `rank` issues, (rows,): by the published lottery.
+
+    Decisions are drawn by the lot of `seed`, as `draw_decision` draws them.
+    """
+    deepest = np.full(len(weeks.room), np.iinfo(np.int64).max)
+    rows, order = order_weeks(weeks, margins, deepest, published=True)
+    calendar = Calendar(weeks.list_week, weeks.room, np.full(len(weeks.days), -1, dtype=np.int8))
+    lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), name_keys(weeks.names))
+    places = np.zeros(len(rows), dtype=np.bool_)
+    once, seeds = np.ones((1, len(weeks.names)), dtype=np.uint8), np.array([seed], dtype=np.uint64)
+    replay_draws(lists, once, seeds, np.zeros((1, 1, QUANTITIES)), places)
+    listed = np.zeros(len(weeks.household), dtype=np.bool_)
+    listed[rows[places]] = True
+    return listed
+
+
+def measure_replay(replay: Replay, exposure: Exposure, part: int) -> dict[str, Spread]:
+    """Return the figures of one part of the weeks, by measure.
+
+    needed_of_listed      of 100 listings, those of families whose need was recorded within a horizon: a share
+    needed_of_families    the same of families, each counted once however often it was listed
+    listed_of_need        of families in need, the share that was listed before
+    days_before           days from the first such listing to the need
+    unneeded_per_1000     listings that no need followed, for 1,000 households and a year
+    new_of_listed         of listings, the share of families that no service was in touch with
+    new_needed_of_listed  of listings, the share of such families whose need was recorded
+    places_unused         the share of places that nobody was left for
+    places_filled         listings, a year
     """
 
-    rest_weeks: int
-    weekly: bool
-    pass_over_busy: bool
-    listings: int
-    households: int
-    found: int
-    in_need: int
-    low: float | None = None
-    high: float | None = None
+    def spread(top: int | tuple[int, int], bottom: int | tuple[int, ...]) -> Spread:
+        return Spread(*(_ratio(_sum(totals, part, top), _sum(totals, part, bottom)) for totals in both))
 
-    @property
-    def recall(self) -> float | None:
-        """Of the households that had the outcome after some test date, the share that was listed before one."""
-        return self.found / self.in_need if self.in_need else None
-
-
-def replay_policy(
-    period: Period,
-    place: NDArray[np.int64],
-    rest_weeks: int,
-    *,
-    weekly: bool = False,
-    pass_over_busy: bool = False,
-    draws: Draws | None = None,
-    level: float = 0.95,
-) -> Replay:
-    """Make each date's lists in turn from the order `place` (Period.places), leaving resting households out."""
-    last = np.full(period.households, _LONG_AGO)
-    listed, found = np.zeros(period.households, dtype=bool), np.zeros(period.households, dtype=bool)
-    listings = 0
-    for number, offset in _list_offsets(period, weekly):
-        today = period.days[number].toordinal() + offset
-        for group in np.flatnonzero(period.group_day == number):
-            rows = np.flatnonzero(period.group == group)
-            free = rows[today - last[period.household[rows]] >= 7 * rest_weeks]
-            if pass_over_busy:
-                free = free[~period.in_touch[free]]
-            chosen = free[np.argsort(place[free], kind="stable")][: int(period.room[group])]
-            listings += len(chosen)
-            last[period.household[chosen]] = today
-            listed[period.household[chosen]] = True
-            # A household whose outcome came before its list was not found by it; one without a date counts.
-            found[period.household[chosen[period.positive[chosen] & ~(period.lead_days[chosen] < offset)]]] = True
-    in_need = len(np.unique(period.household[period.positive]))
-    low, high = _share_found(draws, listed, found, level) if draws else (None, None)
-    return Replay(rest_weeks, weekly, pass_over_busy, listings, int(listed.sum()), int(found.sum()), in_need, low, high)
+    both = (replay.expected, replay.drawn)
+    sample, drawn = slice(0, 1), slice(1, None)
+    per = [exposure.households[which, part] * exposure.years[part] / 1000 for which in (sample, drawn)]
+    needs = [exposure.in_need[which, part] for which in (sample, drawn)]
+    unneeded = [totals[:, part, SPELLS] - totals[:, part, NEEDED] for totals in both]
+    return {
+        "needed_of_listed": spread(NEEDED, SPELLS),
+        "needed_of_families": spread(BEFORE, FAMILIES),
+        "listed_of_need": Spread(*(_ratio(both[n][:, part, BEFORE], needs[n]) for n in (0, 1))),
+        "days_before": spread(DAYS, BEFORE),
+        "unneeded_per_1000": Spread(*(_ratio(unneeded[n], per[n]) for n in (0, 1))),
+        "new_of_listed": spread(NEW, SPELLS),
+        "new_needed_of_listed": spread(NEW_NEEDED, SPELLS),
+        "places_unused": spread(UNUSED, (UNUSED, LISTINGS)),
+        "places_filled": Spread(*(totals[:, part, LISTINGS] / exposure.years[part] for totals in both)),
+    }
 
 
-def _list_offsets(period: Period, weekly: bool) -> list[tuple[int, int]]:
-    """Return each list as its as-of date's number and the days since; weekly ones go on until the next date."""
-    if not weekly:
-        return [(number, 0) for number in range(len(period.days))]
-    gaps = [(after - before).days for before, after in pairwise(period.days)]
-    lasting = [*gaps, gaps[-1] if gaps else 7]
-    return [(number, offset) for number, gap in enumerate(lasting) for offset in range(0, min(gap, 365), 7)]
+def _sum(totals: Float, part: int, quantities: int | tuple[int, ...]) -> Float:
+    return np.asarray(
+        totals[:, part, quantities] if isinstance(quantities, int) else totals[:, part, list(quantities)].sum(axis=1)
+    )
 
 
-def _share_found(
-    draws: Draws, listed: NDArray[np.bool_], found: NDArray[np.bool_], level: float
-) -> tuple[float | None, float | None]:
-    number, hits = draws.of_households(listed.astype(np.float64)), draws.of_households(found.astype(np.float64))
-    return find_interval(np.divide(hits, number, out=np.full(number.shape, np.nan), where=number > 0)[1:], level)
-
-
-def measure_stability(period: Period, place: NDArray[np.int64]) -> float | None:
-    """Return the share of listed households that had been on the list of the date before; None for a single date."""
-    on_list = period.listed(place)
-    by_day = [set(period.household[on_list & (period.day == number)].tolist()) for number in range(len(period.days))]
-    stayed = sum(len(before & after) for before, after in pairwise(by_day))
-    number = sum(len(after) for after in by_day[1:])
-    return stayed / number if number else None
+def _ratio(top: Float, bottom: Float) -> Float:
+    return np.asarray(
+        np.divide(top, bottom, out=np.full(top.shape, np.nan), where=np.broadcast_to(bottom > 0, top.shape))
+    )

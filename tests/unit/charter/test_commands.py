@@ -15,6 +15,9 @@ from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
+from charter.vault.key import Key
+from charter.vault.log import FileLog
+from charter.vault.vault import Vault
 
 
 @pytest.fixture
@@ -119,3 +122,34 @@ def test_sign_and_suspend_say_what_they_did(options: list[str]) -> None:
     assert "One more role must" in out
     out, _ = run(["resume", "--role", "data_protection_officer", suspension, *options])
     assert "It is resumed" in out
+
+
+def test_a_decision_that_is_printed_for_a_script_is_printed_whatever_it_is_and_once(options: list[str]) -> None:
+    leave_findings(options, 0.3, 0.1)
+    out, raised = run(["decide", *options])
+    assert isinstance(raised, BlockedError)
+    assert out == ""
+    leave_findings(options, 1.0, 0.1)
+    assert json.loads(run(["decide", "--json", *options])[0])["decision"] == "pass"
+
+
+def test_rotate_seals_anew_with_the_same_key_or_another_and_is_logged(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, raised = run(["rotate", *options])
+    assert isinstance(raised, DataError)
+    assert "there is no vault in workspace/" in raised.message
+    monkeypatch.setenv("SOONER_KEY", "5a" * 32)
+    vault = tmp_path / "workspace" / "vault"
+    Vault.open(vault, Key(bytes.fromhex("5a" * 32))).file_paper("correction", "c1", b"words")
+    out, _ = run(["rotate", *options])
+    assert out == "1 records were sealed anew. The same key opens it.\n"
+    out, _ = run(["rotate", "--json", "--new-key-file", str(tmp_path / "new.key"), *options])
+    assert json.loads(out) == {"records": 1, "new_key": True}
+    monkeypatch.delenv("SOONER_KEY")
+    monkeypatch.setenv("SOONER_KEY_FILE", str(tmp_path / "new.key"))
+    invocation = Invocation.open(Path(options[1]), "early_help", Path(options[3]))
+    key = Key.load(invocation.council, invocation.workspace)
+    assert Vault.open(vault, key).papers("correction") == {"c1": b"words"}
+    entries = FileLog(invocation.workspace.log).entries()
+    assert [entry.detail for entry in entries] == [{"records": 1, "new_key": False}, {"records": 1, "new_key": True}]

@@ -102,3 +102,20 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text((tmp_path / "log.jsonl").read_text() + "oops\n")
     with pytest.raises(DataError, match=r"line 2 of log\.jsonl"):
         log.append(actor="a", role="r", action="x")
+
+
+def test_an_anchor_holds_the_newest_of_each_chain_in_whatever_order_they_come() -> None:
+    entries = [*chain_of(3), *chain_of(2, "other")]
+    heads = {"worker": (3, entries[2].digest), "other": (2, entries[4].digest)}
+    assert anchor(reversed(entries), KEY).heads == heads
+    assert anchor(entries, KEY).heads == heads
+
+
+def test_chains_in_one_file_are_each_their_own(tmp_path: Path) -> None:
+    first, second = FileLog(tmp_path / "log.jsonl"), FileLog(tmp_path / "log.jsonl", chain="imports")
+    for log in (first, second, first):
+        log.append(actor="u1", role="operator", action="look")
+    assert [(entry.chain, entry.number) for entry in first.entries()] == [
+        ("commands", 1), ("imports", 1), ("commands", 2),
+    ]  # fmt: skip
+    assert verify(first.entries()) == {"commands": 2, "imports": 1}

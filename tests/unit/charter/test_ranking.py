@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter.errors import DataError
-from charter.rules.tie_break import order, rank_within, select
+from charter.rules.tie_break import lots, order, rank_within, select
 
 DAY = date(2026, 3, 1)
 
@@ -80,3 +80,9 @@ def test_nobody_is_selected_from_nobody() -> None:
     empty = np.zeros(0, dtype=np.int64)
     assert order([], DAY, []).tolist() == []
     assert select(empty, [], {"n": 2}).tolist() == []
+
+
+def test_lots_drawn_before_give_the_same_order() -> None:
+    names, margins = np.array([f"h{i}" for i in range(60)]), np.repeat([2.0, 1.0, 2.0], 20)
+    assert order(names, DAY, margins, lots(names, DAY)).tolist() == order(names, DAY, margins).tolist()
+    assert order(names, DAY, margins, lots(names[::-1], DAY)).tolist() != order(names, DAY, margins).tolist()

@@ -7,9 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from charter.contracts.files import point, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
-from charter.vault.rights_ledger import Request, append, kept_apart, ledger_file, outstanding, read, require_carried_out
+from charter.vault.rights_ledger import (
+    Request,
+    append,
+    kept_apart,
+    ledger_file,
+    outstanding,
+    read,
+    require_carried_out,
+    withdrawn_since,
+)
 
 ASKED = Request("object", "2026-01-01T10:00:00+00:00", "housing", "a" * 32, ("a" * 32,), "*", "*")
 
@@ -76,3 +86,35 @@ def test_what_a_request_does_not_say_is_no_part_of_its_id() -> None:
     told = {name: getattr(ASKED, name) for name in ("action", "filed_at", "through", "ref", "refs", "service")}
     assert Request(**told, purpose="*").id == ASKED.id
     assert Request(**told, purpose="*", by="parent").id != ASKED.id
+
+
+def test_what_clears_records_is_erasure_and_what_is_asked_of_every_purpose() -> None:
+    def clears(action: str, purpose: str) -> bool:
+        return Request(action, "", "housing", "", (), "*", purpose).clears
+
+    assert all(clears("erase", purpose) for purpose in ("*", "rank"))
+    assert all(clears(action, "*") and not clears(action, "rank") for action in ("object", "withdraw"))
+    assert not clears("restrict", "*")
+
+
+@pytest.mark.parametrize("line", ["{", "[]", '{"action": "object"}', '{"refs": [], "surprise": 1}'])
+def test_a_line_that_is_no_request_stops_everything_that_rests_on_the_ledger(workspace: Workspace, line: str) -> None:
+    append(workspace, ASKED)
+    with ledger_file(workspace).open("a", encoding="utf-8") as ledger:
+        ledger.write(line + "\n")
+    with pytest.raises(DataError, match=r"line 2 of rights.jsonl is not a request"):
+        require_carried_out(workspace)
+
+
+def test_rows_withdrawn_since_the_model_in_use_learned_are_counted(workspace: Workspace) -> None:
+    assert withdrawn_since(workspace) == 0
+    write_json(workspace.bundle / "b1" / "manifest.json", {"release": "r1"})
+    point(workspace.bundle, "b1")
+    # A bundle that was brought here without what it was made from: nothing is known to have gone.
+    assert withdrawn_since(workspace) == 0
+    write_json(workspace.release / "r1" / "manifest.json", {"run": "t1"})
+    assert withdrawn_since(workspace) == 0
+    write_json(workspace.scores / "t1" / "manifest.json", {})
+    assert withdrawn_since(workspace) == 0
+    write_json(workspace.scores / "t1" / "manifest.json", {"withdrawn_rows": 12})
+    assert withdrawn_since(workspace) == 12

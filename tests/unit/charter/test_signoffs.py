@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from charter.contracts.files import file_digest, point, read_json, write_json
+from charter.contracts.files import file_digest, read_json, write_json
 from charter.errors import (
     BlockedError,
     CharterError,
@@ -20,11 +19,11 @@ from charter.errors import (
     UsageError,
 )
 from charter.invocation import Invocation, shipped_council
-from charter.rules.policy import Policy
 from charter.signing.acceptance import sign_as
 from charter.signing.decisions import decide_run
 from charter.signing.signoffs import SignOff, add, charter_signoffs, expiry, missing, read, require, today
 from charter.vault.log import FileLog, verify
+from tests.unit.charter.audits import audited, policy_of
 
 ROLES = ("senior_responsible_owner", "data_protection_officer", "residents_panel")
 
@@ -34,64 +33,6 @@ def invocation(tmp_path: Path) -> Invocation:
     council = tmp_path / "council"
     shutil.copytree(shipped_council(), council)
     return Invocation.open(council, "early_help", tmp_path / "workspace", quiet=True)
-
-
-def policy_of(invocation: Invocation) -> Policy:
-    return Policy.load(invocation.council.folder / "charter.toml")
-
-
-def figures(value: float, spread: float, level: float = 0.3) -> dict[str, Any]:
-    """Return figures of a group that is treated `value` times as others are, whose share is `level`."""
-    return {
-        "estimate": level * value,
-        "interval": [level * value * 0.9, level * value * 1.1],
-        "n": 2000,
-        "positives": 500,
-        "clusters": 900,
-        "rest": {"estimate": level, "interval": [level * 0.9, level * 1.1], "n": 9000, "clusters": 4000},
-        "ratio": value,
-        "ratio_interval": [value - spread, value + spread],
-        "difference": level * (value - 1),
-        "difference_interval": [-0.1, 0.1],
-    }
-
-
-def audited(invocation: Invocation, value: float = 1.0, spread: float = 0.1, run: str = "r1") -> Path:
-    """Leave an audit in which one group gets help `value` times as often as others, and no more unwanted contact."""
-    policy = policy_of(invocation)
-    folder = invocation.workspace.audit / run
-    rows = []
-    for gate in policy.gates:
-        shown = figures(value, spread) if gate.at_least else figures(0.9, 0.1, level=gate.bound / 2)
-        rows.append(
-            {
-                "id": gate.id,
-                "measure": gate.measure,
-                "characteristic": gate.characteristic,
-                "group": "A",
-                "model": "lightgbm",
-                "component": None,
-                "at": "capacity",
-                **shown,
-            }
-        )
-    write_json(
-        folder / "findings.json",
-        {
-            "schema_version": 1,
-            "snapshot": "s1",
-            "inputs": {},
-            "run": run,
-            "programme": "early_help",
-            "code_version": "0",
-            "model": "lightgbm",
-            "charter_sha256": policy.sha256,
-            "synthetic": True,
-            "findings": rows,
-        },
-    )
-    point(invocation.workspace.audit, run)
-    return folder
 
 
 def sign_all(invocation: Invocation) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from charter.errors import CharterError, DataError
 from charter.vault.key import Key
+from charter.vault.residence_check import index_row
 from charter.vault.vault import NamedPerson, Vault
 
 KEY = Key(bytes(range(32)))
@@ -100,3 +101,35 @@ def test_a_file_that_is_no_vault_is_said(tmp_path: Path) -> None:
     (tmp_path / "vault/vault.db").write_bytes(b"not a database" * 100)
     with pytest.raises(DataError, match="the vault can't be used"):
         vault(tmp_path)
+
+
+def test_papers_are_kept_by_kind_and_replaced_by_id(tmp_path: Path) -> None:
+    vault(tmp_path).file_paper("challenge", "c1", b"first words")
+    vault(tmp_path).file_paper("challenge", "c2", b"other words")
+    vault(tmp_path).file_paper("correction", "c1", b"of another kind")
+    vault(tmp_path).file_paper("challenge", "c1", b"later words")
+    assert vault(tmp_path).papers("challenge") == {"c1": b"later words", "c2": b"other words"}
+    vault(tmp_path).drop_papers("challenge", ["c1", "c9"])
+    assert vault(tmp_path).papers("challenge") == {"c2": b"other words"}
+    assert vault(tmp_path).papers("correction") == {"c1": b"of another kind"}
+    assert b"words" not in (tmp_path / "vault/vault.db").read_bytes()
+
+
+def row(*people: str) -> bytes:
+    return index_row(people, ["h" * 32])
+
+
+def test_the_residence_index_answers_whoever_is_not_there_with_a_row_like_any_other(tmp_path: Path) -> None:
+    assert vault(tmp_path).resident("t1") is None
+    vault(tmp_path).replace_residents({"t1": row("p1", "p2"), "t2": row("p3")})
+    assert vault(tmp_path).resident("t1") == row("p1", "p2")
+    assert vault(tmp_path).resident("nobody") == index_row((), ())
+    vault(tmp_path).replace_residents({"t3": row("p4")})
+    assert vault(tmp_path).resident("t1") == index_row((), ())
+
+
+def test_nothing_is_told_any_more_of_who_is_forgotten_whomever_they_share_a_row_with(tmp_path: Path) -> None:
+    vault(tmp_path).replace_residents({"t1": row("p1", "p2"), "t2": row("p3")})
+    vault(tmp_path).forget_residents(["p2", "p9"])
+    assert vault(tmp_path).resident("t1") == index_row((), ())
+    assert vault(tmp_path).resident("t2") == row("p3")

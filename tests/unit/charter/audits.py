@@ -1,0 +1,95 @@
+"""An audit as signing and deciding find it: findings that answer every question of the charter alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.files import point, write_json
+from charter.invocation import Invocation
+from charter.rules.policy import Policy
+
+__all__ = ["audited", "figures", "policy_of", "promoted"]
+
+
+def policy_of(invocation: Invocation) -> Policy:
+    return Policy.load(invocation.council.folder / "charter.toml")
+
+
+MODEL = "e" * 64
+OF_LISTS = {
+    "stage": "shadow",
+    "inputs": {"model.lgb": MODEL},
+    "period": {"first": "2026-08-03", "last": "2026-09-28", "days": 56, "outcomes_due": "2027-09-01"},
+}
+
+
+def figures(value: float, spread: float, level: float = 0.3) -> dict[str, Any]:
+    """Return figures of a group that is treated `value` times as others are, whose share is `level`."""
+    return {
+        "estimate": level * value,
+        "interval": [level * value * 0.9, level * value * 1.1],
+        "n": 2000,
+        "positives": 500,
+        "clusters": 900,
+        "rest": {"estimate": level, "interval": [level * 0.9, level * 1.1], "n": 9000, "clusters": 4000},
+        "ratio": value,
+        "ratio_interval": [value - spread, value + spread],
+        "difference": level * (value - 1),
+        "difference_interval": [-0.1, 0.1],
+    }
+
+
+def audited(
+    invocation: Invocation, value: float = 1.0, spread: float = 0.1, run: str = "r1", *, live: bool = False
+) -> Path:
+    """Leave an audit in which one group gets help `value` times as often as others, and no more unwanted contact.
+
+    With `live`, of what that run's release issued in eight weeks of shadow.
+    """
+    policy = policy_of(invocation)
+    folder = invocation.workspace.audit / run / "live" if live else invocation.workspace.audit / run
+    rows = []
+    for gate in policy.gates:
+        enough = figures(value, spread, level=max(0.3, 1.8 * gate.bound))
+        shown = enough if gate.at_least else figures(0.9, 0.1, level=gate.bound / 2)
+        rows.append(
+            {
+                "id": gate.id,
+                "measure": gate.measure,
+                "characteristic": gate.characteristic,
+                "group": "A",
+                "model": "lightgbm",
+                "component": None,
+                "at": "capacity",
+                **shown,
+            }
+        )
+    write_json(
+        folder / "findings.json",
+        {
+            "schema_version": 1,
+            "snapshot": "s1",
+            "inputs": {},
+            "run": run,
+            "programme": "early_help",
+            "code_version": "0",
+            "model": "lightgbm",
+            "charter_sha256": policy.sha256,
+            "synthetic": True,
+            "findings": rows,
+            **(OF_LISTS if live else {}),
+        },
+    )
+    if not live:
+        point(invocation.workspace.audit, run)
+    return folder
+
+
+def promoted(invocation: Invocation, run: str = "r1", *, synthetic: bool = True) -> Path:
+    """Leave a release of a run, made current: the one that live audits are of."""
+    folder = invocation.workspace.release / f"release-of-{run}"
+    manifest = {"id": folder.name, "run": run, "synthetic": synthetic, "model_sha256": MODEL}
+    write_json(folder / "manifest.json", manifest)
+    point(invocation.workspace.release, folder.name)
+    return folder

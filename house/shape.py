@@ -134,8 +134,11 @@ class Figure:
         return self.under is None or self.value < self.under
 
     def said(self, value: float) -> str:
-        """Return a value with its unit; a share is whole, but near a goal of 2 one decimal tells."""
-        return f"{value:,.0f}" if self.unit != "%" else f"{value:.1f} %" if value < 3 else f"{value:.0f} %"
+        """Return a value with its unit; a share is whole, but within 2 of its goal one decimal tells."""
+        if self.unit != "%":
+            return f"{value:,.0f}"
+        close = self.under is not None and value != self.under and abs(value - self.under) < 2
+        return f"{value:.{1 if close else 0}f} %"
 
 
 def house_at(root: Path = ROOT) -> House:

@@ -83,4 +83,4 @@ ui: .venv/.demo ## MLflow's pages on 127.0.0.1:5000, for this machine only
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(abspath $(WORKSPACE))/mlflow.db
 
 clean: ## remove what runs leave behind, not what you installed
-	@rm -rf $(WORKSPACE) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(WORKSPACE) site build .mypy_cache .ruff_cache .pytest_cache .hypothesis

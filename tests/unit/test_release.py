@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -29,6 +30,15 @@ def test_the_changelog_is_sorted_by_what_a_user_notices() -> None:
         headings = re.findall(r"^### (.+)$", part, re.MULTILINE)
         assert set(headings) <= set(kinds), part.splitlines()[0]
         assert len(headings) == len(set(headings)), part.splitlines()[0]
+
+
+def test_what_was_released_stays_what_was_said() -> None:
+    """A merge that puts a new line into an old version's part goes unseen otherwise."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first = text[text.index("## 0.1.0") :]
+    assert hashlib.sha256(first.encode()).hexdigest() == (
+        "02becfb1914d205b4f480213269bc5572671b1d7d424e2137234d13599b135ca"
+    ), "Put the new line under Unreleased."
 
 
 def test_a_wheel_is_built_offline_and_holds_every_room_and_the_fictional_council(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from benchmarks.results import Row
-from charter.contracts.files import content_id, pointed, writer_lock
+from charter.contracts.files import content_id, find_current, writer_lock
 from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.invocation import Invocation, shipped_council
@@ -90,7 +90,7 @@ def run() -> list[Row]:
     shutil.rmtree(own, ignore_errors=True)
     shutil.copytree(demo(), own, symlinks=True)
     invocation = Invocation.open(shipped_council(), "early_help", own, quiet=True)
-    folder = pointed(invocation.workspace.worklist)
+    folder = find_current(invocation.workspace.worklist)
     if folder is None:
         raise RuntimeError("the demo left no worklist")
     day = date.fromisoformat(folder.name)

@@ -22,10 +22,10 @@ import lightgbm
 import numpy as np
 from sqlalchemy import insert
 
-from charter.contracts.files import file_digest, point, read_json, write_json
+from charter.contracts.files import file_digest, read_json, set_current, write_json
 from charter.invocation import Invocation
 from charter.signing.second_gate import open_live
-from charter.vault.log import follow
+from charter.vault.log import LoggedAct, follow_entry
 from charter.vault.vault import NamedPerson, Vault
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
@@ -60,7 +60,7 @@ def make() -> Invocation:
 
 def use(invocation: Invocation, size: str) -> None:
     """Serve the trees of `size` from now on."""
-    point(invocation.workspace.bundle, (_FOLDER / size).read_text(encoding="utf-8"))
+    set_current(invocation.workspace.bundle, (_FOLDER / size).read_text(encoding="utf-8"))
 
 
 def rows(features: int, number: int = FEATURE_ROWS) -> np.ndarray:
@@ -133,8 +133,8 @@ def _log(invocation: Invocation) -> None:
     last, lines = None, []
     for number in range(ENTRIES):
         who, about = f"worker-{number % 40}", f"{number // 20:032x}"
-        last = follow(last, chain="other-days", actor=who, role="lead_practitioner", action="referral.viewed",
-                      subject=about, purpose="display", detail={})  # fmt: skip
+        act = LoggedAct(who, "lead_practitioner", "referral.viewed", about, "display")
+        last = follow_entry(last, "other-days", act)
         lines.append({**asdict(last), "detail": "{}"})
     with begin_writing(open_engine(find_database_url(invocation.workspace))) as connection:
         connection.execute(insert(audit), lines)

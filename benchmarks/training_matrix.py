@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from benchmarks.borough_at_scale import WORKSPACE
 from benchmarks.definition import DEFINITION
 from charter.contracts import SCHEMA_VERSION
-from charter.contracts.files import content_id, folder_digest, new_folder, point, write_json
+from charter.contracts.files import content_id, folder_digest, new_folder, set_current, write_json
 from charter.contracts.matrix import NONE, MatrixDate
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
@@ -104,7 +104,7 @@ def _write(
         }
         write_json(folder / "manifest.json", manifest)
         write_json(folder / "definition.json", definition)
-    point(workspace.matrix, name)
+    set_current(workspace.matrix, name)
 
 
 def _date(

@@ -63,10 +63,10 @@ def sign(
     live: OfLive = False,
 ) -> None:
     """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
-    from charter.signing.acceptance import sign_as
+    from charter.signing.acceptance import Signable, sign_as
 
     last = until.date() if until else None
-    signoff = sign_as(invocation, role, what, demo=demo, run=run, signature=signature, until=last, live=live)
+    signoff = sign_as(invocation, role, Signable(what, run, live), demo=demo, signature=signature, until=last)
     invocation.report(
         {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
         f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
@@ -84,11 +84,11 @@ def suspend(
     """Stop showing any ranking, at once and alone; `sooner resume` starts it again."""
     from charter.rules.policy import Policy
     from charter.signing import suspensions
-    from charter.signing.signoffs import today
+    from charter.signing.signoffs import find_today
 
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
     target = name or (invocation.programme if what == "programme" else "")
-    path = suspensions.suspend(invocation.workspace, policy, what=what, name=target, role=role, reason=reason)
+    path = suspensions.start_suspension(invocation.workspace, policy, what=what, name=target, role=role, reason=reason)
     _log_act(invocation, role=role, action="suspend", subject=path.stem, detail={"what": what})
     invocation.report(
         {"suspension": path.stem, "what": what, "name": target},
@@ -105,10 +105,10 @@ def resume(
     """Show rankings again, as one of the two roles that a suspension needs to end."""
     from charter.rules.policy import Policy
     from charter.signing import suspensions
-    from charter.signing.signoffs import today
+    from charter.signing.signoffs import find_today
 
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
-    is_over = suspensions.resume(invocation.workspace, policy, suspension=suspension, role=role)
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    is_over = suspensions.record_resumption(invocation.workspace, policy, suspension=suspension, role=role)
     _log_act(invocation, role=role, action="resume", subject=suspension)
     rest = "It is resumed." if is_over else "One more role must resume it."
     invocation.report({"suspension": suspension, "resumed": is_over}, f"{role} asked to resume {suspension}. {rest}")
@@ -124,15 +124,15 @@ def rotate(
     """Seal everything in the vault anew with a fresh data key; the old key file may be replaced by another."""
     from charter.contracts.files import writer_lock
     from charter.vault import vault
-    from charter.vault.key import Key, made_in
+    from charter.vault.key import Key, open_key_file
 
     place = invocation.workspace
     if not place.vault.is_dir():
         raise DataError(f"there is no vault in {place.root.name}/.", "Run `sooner pull` first.")
     with writer_lock(place.root):
         key = Key.load(invocation.council, place)
-        other = None if new_key_file is None else made_in(new_key_file, invocation.council, place)
-        records = vault.rotate(place.vault, key, other)
+        other = None if new_key_file is None else open_key_file(new_key_file, invocation.council, place)
+        records = vault.rotate_vault(place.vault, key, other)
         detail = {"records": records, "new_key": other is not None}
         _log_act(invocation, role="operator", action="rotate", detail=detail)
     opens = "The same key opens it." if new_key_file is None else "From now on name the new file in $SOONER_KEY_FILE."

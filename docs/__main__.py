@@ -12,7 +12,7 @@ from api_page import notebook_names
 from decision_index import decision_index
 from page_reference import page_reference
 
-from charter.contracts import document_names, table, table_names
+from charter.contracts import document_names, read_table_contract, table_names
 from charter.contracts.files import write_text
 from charter.council.council import Council
 
@@ -63,7 +63,7 @@ def contracts() -> str:
     lines = [NOTICE + "# Files that cross rooms\n"]
     lines.append("The schemas themselves are in `charter/contracts/schemas/`.\n")
     for name in table_names():
-        contract = table(name)
+        contract = read_table_contract(name)
         lines.append(f"## Table `{name}`\n\n{contract.title}. Key: {', '.join(f'`{k}`' for k in contract.key)}.\n")
         lines.append("| column | type | may be empty | meaning |\n|---|---|---|---|")
         for column in contract.columns:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from charter.contracts.files import file_digest, point, read_json, write_json, write_text
+from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
 from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.gate import decide
 from charter.rules.scenarios import answer_scenarios_of
-from charter.signing.signoffs import today
+from charter.signing.signoffs import find_today
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
 from fairness_reports.audit.explaining.explanations import (
     Explained,
@@ -58,7 +58,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             decision=decide(
                 document,
                 audited.policy,
-                today(invocation),
+                find_today(invocation),
                 earlier=_read_earlier_decisions(invocation, folder),
                 red_lines=answer_scenarios_of(invocation.council.folder, audited.policy),
             ),
@@ -70,7 +70,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             dependence=draw_dependence(explained, _list_titles(audited)),
         )
         write_text(folder / "report.html", render_pack(pack))
-        point(invocation.workspace.audit, folder.name)
+        set_current(invocation.workspace.audit, folder.name)
         step()
     return folder, document
 

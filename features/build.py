@@ -24,8 +24,8 @@ from charter.contracts.files import (
     file_digest,
     folder_digest,
     new_folder,
-    point,
     read_json,
+    set_current,
     write_json,
     write_text,
 )
@@ -174,7 +174,7 @@ def build(
             write_json(beside / "manifest.json", manifest)
             write_text(beside / "register.html", _register(invocation, question))
     if purpose == "train" and as_of is None:
-        point(invocation.workspace.matrix, name)
+        set_current(invocation.workspace.matrix, name)
     return folder
 
 

@@ -28,8 +28,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from charter.contracts.files import file_digest, pointed, read_json
-from charter.vault.envelope import VAULT_FILE, unseal
+from charter.contracts.files import file_digest, find_current, read_json
+from charter.vault.envelope import VAULT_FILE, unseal_value
 from charter.vault.key import Key
 
 __all__ = ["PlayedWorkspace"]
@@ -63,14 +63,14 @@ class PlayedWorkspace:
         for kind in ("scores", "release", "bundle"):
             for folder in sorted((self.root / kind).glob("*")):
                 name = {"scores": "run"}.get(kind, kind)
-                if current := pointed(folder):
+                if current := find_current(folder):
                     found[f"{name} of {folder.name}"] = current.name
         for manifest in sorted((self.root / "matrix").glob("*/*/manifest.json")):
             matrix = read_json(manifest)
             days = sorted(matrix["as_of"])
             dates = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
             found[f"matrix of {manifest.parts[-3]} to {matrix['purpose']}, {dates}"] = manifest.parent.name
-        if snapshot := pointed(self.root / "store"):
+        if snapshot := find_current(self.root / "store"):
             found["snapshot"] = snapshot.name
             found["tables"] = (snapshot / "tables").resolve().name.removeprefix("tables-")
         return found
@@ -153,13 +153,13 @@ class PlayedWorkspace:
         key = Key(self.key).derive("vault")
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             people = database.execute("select person_id, sealed from identities order by person_id").fetchall()
-            yield "identities", {name: json.loads(unseal(key, name, sealed)) for name, sealed in people}
+            yield "identities", {name: json.loads(unseal_value(key, name, sealed)) for name, sealed in people}
             tokens = database.execute("select token, sealed from residents order by token").fetchall()
-            opened = {name: json.loads(unseal(key, f"resident/{name}", sealed)) for name, sealed in tokens}
+            opened = {name: json.loads(unseal_value(key, f"resident/{name}", sealed)) for name, sealed in tokens}
             yield "residents", opened
             sets = database.execute("select snapshot, name, sealed from sets order by snapshot, name").fetchall()
             for snapshot, name, sealed in sets:
-                value = zlib.decompress(unseal(key, f"set/{snapshot}/{name}", sealed))
+                value = zlib.decompress(unseal_value(key, f"set/{snapshot}/{name}", sealed))
                 yield f"set {self.named_text(snapshot)} {name}", value
 
 

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.council.council import Council, Team
 from charter.council.programme import Programme
 from charter.invocation import Invocation
@@ -141,7 +141,7 @@ class Desk:
 
     def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:
         """Return the manifest of a bundle, by default of the one in use; empty where there is none."""
-        folder = pointed(self.invocation.workspace.bundle) if bundle is None else None
+        folder = find_current(self.invocation.workspace.bundle) if bundle is None else None
         name = bundle or (folder.name if folder else "")
         path = self.invocation.workspace.bundle / name / "manifest.json"
         return _manifest(path) if name and path.exists() else {}

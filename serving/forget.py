@@ -12,7 +12,7 @@ from datetime import datetime
 
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
-from charter.vault.rights_ledger import ACTIONS, read, tombstones
+from charter.vault.rights_ledger import ACTIONS, read_requests, read_tombstones
 from serving.store.database import find_database_url
 from serving.store.issued import now_text
 from serving.store.store import Store, open_store
@@ -57,11 +57,11 @@ def require_caught_up(workspace: Workspace) -> None:
 
 def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
     """Yield whom each request that stands was about, and when it was filed."""
-    requests = read(workspace)
+    requests = read_requests(workspace)
     overruled = {request.answers for request in requests if request.action == "overrule"}
     about: dict[str, set[str]] = {}
     for path in workspace.store.glob("*/manifest.json"):
-        for line in tombstones(path.parent):
+        for line in read_tombstones(path.parent):
             about.setdefault(str(line["request"]), set()).update(line["people"])
     for request in requests:
         concerned = request.action in ACTIONS and request.purpose in ("*", *PURPOSES) and request.id not in overruled

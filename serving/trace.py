@@ -10,7 +10,7 @@ from charter.contracts.files import read_json
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
-from charter.vault.log import FileLog, verify
+from charter.vault.log import FileLog, verify_chains
 from serving.ranking.sealed_record import read_record
 from serving.store.store import Referral, open_store
 
@@ -81,7 +81,7 @@ def verify_logs(invocation: Invocation) -> Mapping[str, int]:
 
     Raises DataError naming the chain and the entry where one was edited, removed or moved.
     """
-    counts = dict(verify(FileLog(invocation.workspace.log).entries()))
+    counts = dict(verify_chains(FileLog(invocation.workspace.log).entries()))
     key = Key.load(invocation.council, invocation.workspace).derive("audit log")
     with open_store(invocation.workspace, key=key) as store:
         counts |= store.verify_log()

@@ -20,11 +20,11 @@ from typing import Any
 from sqlalchemy.engine import make_url
 
 from charter.contracts import check_document
-from charter.contracts.files import new_folder, pointed, read_json
+from charter.contracts.files import find_current, new_folder, read_json
 from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
-from charter.signing.signoffs import today
+from charter.signing.signoffs import find_today
 from serving.ranking.bundle import Bundle, verify_bundle
 from serving.store.database import (
     begin_reading,
@@ -62,12 +62,12 @@ def plan_upgrade(invocation: Invocation) -> tuple[Step, ...]:
     Raises what reading the charter, the register or the bundle raises, so that it is said before anything is done.
     """
     now = _read_database_form(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
     register = Register.load(invocation.council.folder / "register.toml")
-    folder = pointed(invocation.workspace.bundle)
+    folder = find_current(invocation.workspace.bundle)
     if folder is not None:
         verify_bundle(Bundle.open(folder))
-    snapshot = pointed(invocation.workspace.store)
+    snapshot = find_current(invocation.workspace.store)
     if snapshot is not None:
         check_document("snapshot", read_json(snapshot / "manifest.json"))
     was, will = (f"form {now}", f"form {list_forms()[-1]}") if now else ("none yet", "none yet")
@@ -128,7 +128,7 @@ def _copy_state(invocation: Invocation, url: str, moment: datetime) -> Path:
         for name in ("charter.toml", "register.toml", "signoffs.toml"):
             if (invocation.council.folder / name).exists():
                 shutil.copy(invocation.council.folder / name, beside / name)
-        bundle = pointed(invocation.workspace.bundle)
+        bundle = find_current(invocation.workspace.bundle)
         if bundle is not None:
             shutil.copytree(bundle, beside / "bundle" / bundle.name)
         if url.startswith("sqlite"):

@@ -42,9 +42,9 @@ def demo(
 @verbs.add("doctor", under="start", example="sooner doctor --workspace workspace")
 def doctor(invocation: Invocation) -> None:
     """Say what is missing here and the exact command that brings it."""
-    from charter.machine.doctor import examine
+    from charter.machine.doctor import examine_machine
 
-    checks = examine(invocation)
+    checks = examine_machine(invocation)
     lines = [f"{'ok     ' if check.found else 'MISSING'}  {check.title:<34} {check.note}" for check in checks]
     invocation.report({"checks": [check.document() for check in checks]}, "\n".join(lines))
 

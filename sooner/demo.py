@@ -7,13 +7,13 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from charter.contracts.files import pointed, read_json, writer_lock
+from charter.contracts.files import find_current, read_json, writer_lock
 from charter.errors import BlockedError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
-from charter.signing.acceptance import sign_as
+from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run, go_live
-from charter.signing.signoffs import today
+from charter.signing.signoffs import find_today
 from sooner.path import board_pack, judge_model, prepare_snapshot, promote_model, rank_day, snapshot_day, time_step
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _live_through_shadow(invocation: Invocation) -> RankResult:
     """
     from fairness_reports.publish.live_page import write_live_page
 
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
     last = snapshot_day(invocation)
     weeks = policy.live.shadow_weeks
     for before in (weeks, weeks // 2, 0):
@@ -80,7 +80,7 @@ def _live_through_shadow(invocation: Invocation) -> RankResult:
 
 
 def _refuse_real_data(invocation: Invocation) -> None:
-    newest = pointed(invocation.workspace.store)
+    newest = find_current(invocation.workspace.store)
     if newest is not None and not read_json(newest / "manifest.json")["synthetic"]:
         raise UsageError(
             f"{invocation.workspace.root} holds a snapshot of real data.", "Name another folder with --workspace."
@@ -89,14 +89,14 @@ def _refuse_real_data(invocation: Invocation) -> None:
 
 def _sign_as_all(invocation: Invocation, what: str, *, live: bool = False) -> None:
     """Sign `what` as each role that must, marked `demo`: that opens synthetic data and nothing else."""
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
     for role in policy.signers(what):
-        sign_as(invocation, role.id, what, demo=True, live=live)
+        sign_as(invocation, role.id, Signable(what, live=live), demo=True)
 
 
 def _list_places(invocation: Invocation) -> dict[str, str]:
     tracking = os.environ.get("MLFLOW_TRACKING_URI", invocation.workspace.tracking_uri)
-    worklist = pointed(invocation.workspace.worklist) or invocation.workspace.worklist
+    worklist = find_current(invocation.workspace.worklist) or invocation.workspace.worklist
     return {
         "worklist": f"{worklist}/ and, while serving, http://127.0.0.1:3000/",
         "board pack": str(board_pack(invocation)),

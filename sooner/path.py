@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
 from charter.rules.policy import Policy
 from charter.signing.second_gate import in_shadow
-from charter.signing.signoffs import today
-from charter.vault.rights_ledger import withdrawn_since
+from charter.signing.signoffs import find_today
+from charter.vault.rights_ledger import count_withdrawn
 
 if TYPE_CHECKING:
     from serving.ranking.worklist import RankResult
@@ -117,7 +117,7 @@ def rank_day(
     from features.timeline import timelines
     from serving.ranking.worklist import rank_households
 
-    if rows := withdrawn_since(invocation.workspace):
+    if rows := count_withdrawn(invocation.workspace):
         invocation.say(
             f"The model in use learned from {rows:,} rows that were withdrawn since: train and promote anew."
         )
@@ -133,10 +133,10 @@ def rank_day(
 
 def _require_shadow_assessments(invocation: Invocation) -> None:
     """Refuse to make lists in shadow of real data before the assessments that the charter asks for."""
-    release = pointed(invocation.workspace.release)
-    if release is None or not in_shadow(invocation.workspace, release.name, today(invocation)):
+    release = find_current(invocation.workspace.release)
+    if release is None or not in_shadow(invocation.workspace, release.name, find_today(invocation)):
         return
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
     synthetic = bool(read_json(release / "manifest.json")["synthetic"])
     require_assessments(policy.assessments, "shadow", synthetic=synthetic)
 
@@ -193,4 +193,4 @@ def start_without_model(invocation: Invocation) -> Path:
 
 def board_pack(invocation: Invocation) -> Path:
     """Return where the newest audit's board pack is, or would be."""
-    return (pointed(invocation.workspace.audit) or invocation.workspace.audit) / "report.html"
+    return (find_current(invocation.workspace.audit) or invocation.workspace.audit) / "report.html"

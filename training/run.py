@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from charter.contracts import check_document
-from charter.contracts.files import file_digest, point, pointed, read_json, write_json
+from charter.contracts.files import file_digest, find_current, read_json, set_current, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError, WithdrawnError
 
@@ -88,7 +88,7 @@ class Run:
     @classmethod
     def open(cls, workspace: Workspace, name: str | None = None) -> Run:
         """Open the run `name`, or the newest; raise UsageError where there is none."""
-        folder = workspace.scores / name if name else pointed(workspace.scores)
+        folder = workspace.scores / name if name else find_current(workspace.scores)
         if folder is None or not (folder / "manifest.json").exists():
             raise UsageError(
                 f"there is no training run{f' {name}' if name else ''} of {workspace.programme} in"
@@ -149,4 +149,4 @@ def keep_run(workspace: Workspace, folder: Path, manifest: Mapping[str, Any]) ->
 
 def make_current(workspace: Workspace, run: Run) -> None:
     """Make a run the newest of its programme."""
-    point(workspace.scores, run.id)
+    set_current(workspace.scores, run.id)

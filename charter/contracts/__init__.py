@@ -14,7 +14,15 @@ from typing import Any
 
 from charter.errors import DataError
 
-__all__ = ["SCHEMA_VERSION", "Column", "TableContract", "check_document", "document_names", "table", "table_names"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "Column",
+    "TableContract",
+    "check_document",
+    "document_names",
+    "read_table_contract",
+    "table_names",
+]
 
 SCHEMA_VERSION = 1
 _SCHEMAS = files(__package__) / "schemas"
@@ -47,30 +55,30 @@ class TableContract:
 
 
 @cache
-def _schema(file_name: str) -> Any:
+def _read_schema(file_name: str) -> Any:
     return json.loads((_SCHEMAS / file_name).read_text(encoding="utf-8"))
 
 
-def _names(ending: str) -> tuple[str, ...]:
+def _list_names(ending: str) -> tuple[str, ...]:
     return tuple(sorted(p.name.removesuffix(ending) for p in _SCHEMAS.iterdir() if p.name.endswith(ending)))
 
 
 def table_names() -> tuple[str, ...]:
     """Return the names of all table contracts."""
-    return _names(".table.json")
+    return _list_names(".table.json")
 
 
 def document_names() -> tuple[str, ...]:
     """Return the names of all document contracts."""
-    return _names(".schema.json")
+    return _list_names(".schema.json")
 
 
 @cache
-def table(name: str) -> TableContract:
+def read_table_contract(name: str) -> TableContract:
     """Return the contract of the table `name`; raise KeyError for an unknown one."""
     if name not in table_names():
         raise KeyError(name)
-    schema = _schema(f"{name}.table.json")
+    schema = _read_schema(f"{name}.table.json")
     columns = tuple(
         Column(
             field["name"],
@@ -90,7 +98,7 @@ def check_document(name: str, document: Any) -> None:
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(
-        _schema(f"{name}.schema.json"), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+        _read_schema(f"{name}.schema.json"), format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
     error = jsonschema.exceptions.best_match(validator.iter_errors(document))
     if error is not None:

@@ -22,12 +22,12 @@ from charter.errors import DataError
 __all__ = [
     "content_id",
     "file_digest",
+    "find_current",
     "folder_digest",
     "new_file",
     "new_folder",
-    "point",
-    "pointed",
     "read_json",
+    "set_current",
     "write_json",
     "write_text",
     "writer_lock",
@@ -65,7 +65,7 @@ def new_file(path: Path) -> Iterator[Path]:
     beside = Path(name)
     try:
         yield beside
-        _sync(beside)
+        _sync_file(beside)
         beside.chmod(0o600)
         beside.replace(path)
     finally:
@@ -84,14 +84,14 @@ def new_folder(path: Path) -> Iterator[Path]:
         yield beside
         for child in beside.rglob("*"):
             if child.is_file():
-                _sync(child)
+                _sync_file(child)
         if not path.exists():
             beside.rename(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def _sync_file(path: Path) -> None:
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
 
@@ -117,12 +117,12 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path.name} in {path.parent.name}/ is not JSON: {error}.", "Make it again.") from None
 
 
-def point(folder: Path, name: str) -> None:
+def set_current(folder: Path, name: str) -> None:
     """Make `folder/current` name its child `name`."""
     write_text(folder / "current", name + "\n")
 
 
-def pointed(folder: Path) -> Path | None:
+def find_current(folder: Path) -> Path | None:
     """Return the child that `folder/current` names, or None where there is none yet."""
     pointer = folder / "current"
     if not pointer.exists():
@@ -144,9 +144,9 @@ def writer_lock(root: Path) -> Iterator[None]:
             raise DataError(
                 f"another command is writing to {root.name}/.", "Wait until it ends, then run this again."
             ) from None
-        for left in root.rglob(f"{_BESIDE}*"):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
+        for remains in root.rglob(f"{_BESIDE}*"):
+            if remains.is_dir():
+                shutil.rmtree(remains, ignore_errors=True)
             else:
-                left.unlink(missing_ok=True)
+                remains.unlink(missing_ok=True)
         yield

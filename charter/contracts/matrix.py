@@ -127,9 +127,9 @@ class MatrixDate:
     def extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and the highest value of each feature, (features,); NaN where it is never seen here."""
         values = np.asarray(self.features)
-        found = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+        ends = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
         self.let_go()
-        return found
+        return ends
 
     def let_go(self) -> None:
         """Give the mapped pages of the features back; reading them again maps them again.

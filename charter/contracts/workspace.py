@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from charter.contracts.files import pointed
+from charter.contracts.files import find_current
 from charter.errors import DataError
 
 __all__ = ["Workspace"]
@@ -137,7 +137,7 @@ class Workspace:
 
     def snapshot(self, name: str | None = None) -> Path:
         """Return the folder of snapshot `name`, or of the newest linked one; raise DataError where there is none."""
-        chosen = self.store / name if name else pointed(self.store)
+        chosen = self.store / name if name else find_current(self.store)
         if chosen is None or not (chosen / "tables").is_dir():
             raise DataError(
                 f"there is no linked snapshot{f' {name}' if name else ''} in {self.root.name}/store/.",

@@ -15,12 +15,12 @@ _WORDS = ("no space left on device", "file too large", "disk quota exceeded", "d
 def is_full(error: BaseException) -> bool:
     """Whether `error`, or what it arose from, is a write that found no room."""
     return any(
-        (isinstance(one, OSError) and one.errno in _ERRORS) or any(words in str(one).lower() for words in _WORDS)
-        for one in _chain(error)
+        (isinstance(cause, OSError) and cause.errno in _ERRORS) or any(words in str(cause).lower() for words in _WORDS)
+        for cause in _list_causes(error)
     )
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def _list_causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from charter.clashes import ROOMS, find_shared_names
-from charter.contracts.files import pointed
+from charter.contracts.files import find_current
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
-from charter.vault.rights_ledger import outstanding, withdrawn_since
+from charter.vault.rights_ledger import count_withdrawn, list_outstanding
 
-__all__ = ["Check", "examine"]
+__all__ = ["Check", "examine_machine"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ EXTRAS = (
 PANGO = ("pango-1.0", "pangoft2-1.0", "harfbuzz-subset")
 
 
-def examine(invocation: Invocation) -> tuple[Check, ...]:
+def examine_machine(invocation: Invocation) -> tuple[Check, ...]:
     """Look for everything any verb can use, and for what the workspace lacks to be served."""
     version = ".".join(map(str, sys.version_info[:3]))
     checks = [Check("Python 3.11 or newer", sys.version_info >= (3, 11), version), _names()]
@@ -51,12 +51,12 @@ def examine(invocation: Invocation) -> tuple[Check, ...]:
         missing = [name for name in modules if find_spec(name) is None]
         note = f"pip install -c constraints.txt -e '.[{extra}]'" if missing else purpose
         checks.append(Check(f"extra {extra}", not missing, note))
-    checks.append(_program("browser for tests", ("chromium", "chromium-browser"), "apt-get install chromium"))
-    checks.append(_program("Java 17 for Spark", ("java",), "apt-get install openjdk-17-jre-headless"))
+    checks.append(_check_program("browser for tests", ("chromium", "chromium-browser"), "apt-get install chromium"))
+    checks.append(_check_program("Java 17 for Spark", ("java",), "apt-get install openjdk-17-jre-headless"))
     lost = [name for name in PANGO if ctypes.util.find_library(name) is None]
     libraries = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
     checks.append(Check("PDF libraries", not lost, libraries if lost else "board packs as PDF"))
-    return (*checks, *_workspace(invocation))
+    return (*checks, *_check_workspace(invocation))
 
 
 def _names() -> Check:
@@ -67,12 +67,12 @@ def _names() -> Check:
     return Check("package names to itself", not clashes, note if clashes else ", ".join(ROOMS))
 
 
-def _program(title: str, names: tuple[str, ...], brings: str) -> Check:
-    found = next((path for name in names if (path := shutil.which(name))), None)
-    return Check(title, found is not None, Path(found).name if found else brings)
+def _check_program(title: str, names: tuple[str, ...], brings: str) -> Check:
+    program = next((path for name in names if (path := shutil.which(name))), None)
+    return Check(title, program is not None, Path(program).name if program else brings)
 
 
-def _workspace(invocation: Invocation) -> tuple[Check, ...]:
+def _check_workspace(invocation: Invocation) -> tuple[Check, ...]:
     steps = (
         ("snapshot", invocation.workspace.store, "sooner pull, then sooner link"),
         ("matrix", invocation.workspace.matrix, "sooner build"),
@@ -81,20 +81,20 @@ def _workspace(invocation: Invocation) -> tuple[Check, ...]:
         ("bundle", invocation.workspace.bundle, "sooner decide, sign and promote"),
         ("worklist", invocation.workspace.worklist, "sooner rank"),
     )
-    found = ((title, pointed(folder), command) for title, folder, command in steps)
-    made = tuple(
+    places = ((title, find_current(folder), command) for title, folder, command in steps)
+    checks = tuple(
         Check(f"{title} of {invocation.programme}", here is not None, here.name if here else command)
-        for title, here, command in found
+        for title, here, command in places
     )
-    return (*made, *_rights(invocation.workspace))
+    return (*checks, *_check_rights(invocation.workspace))
 
 
-def _rights(workspace: Workspace) -> tuple[Check, ...]:
+def _check_rights(workspace: Workspace) -> tuple[Check, ...]:
     """Say whether residents' requests were carried out here, and whether the model in use rests on what has gone."""
-    waiting, gone = len(outstanding(workspace)), withdrawn_since(workspace)
-    asked = f"{waiting} wait: sooner replay" if waiting else "none waits"
+    waiting, gone = len(list_outstanding(workspace)), count_withdrawn(workspace)
+    requests = f"{waiting} wait: sooner replay" if waiting else "none waits"
     learned = f"{gone} rows went since: sooner build, train and promote" if gone else "nothing went since"
     return (
-        Check("residents' requests carried out", not waiting, asked),
+        Check("residents' requests carried out", not waiting, requests),
         Check("model without withdrawn rows", not gone, learned),
     )

@@ -5,75 +5,83 @@ A refusal ends the role's own sign-off of the same bytes; until the role signs a
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from charter.contracts.files import file_digest, pointed, read_json
+from charter.contracts.files import file_digest, find_current, read_json
 from charter.errors import BlockedError, CharterError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
-from charter.signing.refusals import Refusal, lift, note
-from charter.signing.signoffs import SignOff, add, expiry, statement, today, withdraw
+from charter.signing.refusals import Refusal, lift_refusal, note_refusal
+from charter.signing.signoffs import SignOff, add_signoff, find_expiry, find_today, withdraw_signoffs, write_statement
 from charter.vault.log import FileLog
 from charter.vault.signature import read_signature
 
-__all__ = ["audited", "issued", "refuse_as", "sign_as"]
+__all__ = ["Signable", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
+
+
+@dataclass(frozen=True)
+class Signable:
+    """What a role signs: the "charter", or the "decision" on a run (the newest by default).
+
+    With `live`, the second gate's decision; a sign-off made before outcomes are known ends when they will be.
+    """
+
+    what: str
+    run: str = ""
+    live: bool = False
 
 
 def sign_as(
     invocation: Invocation,
     role: str,
-    what: str,
+    thing: Signable,
     *,
     demo: bool,
-    run: str = "",
     signature: Path | None = None,
     until: date | None = None,
-    live: bool = False,
     actor: str = "command",
 ) -> SignOff:
     """Record a role's sign-off of the charter or of a run's decision, and return it.
 
-    With `live`, of the second gate's decision; made before outcomes are known, it ends when they will be.
-    `signature` is a file with the role's signature of the line that `signoffs.statement` gives for `until`; a
+    `signature` is a file with the role's signature of the line that `signoffs.write_statement` gives for `until`; a
     `demo` needs none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
     demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and
     SignOffError for a signature that is not of this line by its key.
     """
+    what = thing.what
     if what not in {"charter", "decision"}:
         raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
-    day = today(invocation)
+    day = find_today(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", day)
     signing = policy.role(role)
     if what not in signing.signs:
-        able = ", ".join(one.id for one in policy.signers(what))
+        able = ", ".join(signer.id for signer in policy.signers(what))
         raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
-    path, sha256, ends = _signed_thing(invocation, what, run, demo=demo, live=live)
-    longest = min(expiry(signing, day), ends or date.max)
+    path, sha256, ends = _find_signed(invocation, thing, demo=demo)
+    longest = min(find_expiry(signing, day), ends or date.max)
     expires = until or longest
     if not day < expires <= longest:
         raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
     signoff = SignOff(role, what, sha256, datetime.now(UTC), expires, "demo")
     if not demo:
-        signoff = _signed(signoff, policy, signature)
-    add(path, signoff)
-    lift(path.parent, signoff.role, sha256)
+        signoff = _add_signature(signoff, policy, signature)
+    add_signoff(path, signoff)
+    lift_refusal(path.parent, signoff.role, sha256)
     FileLog(invocation.workspace.log).append(
         actor=actor, role=role, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
     )
     return signoff
 
 
-def _signed_thing(
-    invocation: Invocation, what: str, run: str, *, demo: bool, live: bool
-) -> tuple[Path, str, date | None]:
+def _find_signed(invocation: Invocation, thing: Signable, *, demo: bool) -> tuple[Path, str, date | None]:
     """Return where the sign-off belongs, the sha256 it is of, and the day on which the next decision is due."""
-    if what == "charter":
+    if thing.what == "charter":
         charter = invocation.council.folder / "charter.toml"
         council = invocation.council.folder / "signoffs.toml"
         return invocation.workspace.signoffs if demo else council, file_digest(charter), None
-    folder = audited(invocation, run, live=live)
+    folder = find_audit(invocation, thing.run, live=thing.live)
     decision = folder / "decision.json"
     if not decision.exists():
         raise DataError(f"there is no decision on run {folder.name} to sign.", "Run `sooner decide`.")
@@ -84,11 +92,11 @@ def _signed_thing(
     return folder / "signoffs.toml", file_digest(decision), date.fromisoformat(due) if due else None
 
 
-def _signed(signoff: SignOff, policy: Policy, signature: Path | None) -> SignOff:
+def _add_signature(signoff: SignOff, policy: Policy, signature: Path | None) -> SignOff:
     """Return the sign-off with its signature, checked against the key that the charter lists for the role."""
-    said = statement(signoff.role, signoff.what, signoff.sha256, signoff.expires)
+    line = write_statement(signoff.role, signoff.what, signoff.sha256, signoff.expires)
     how = (
-        f"Sign the line '{said}' (without a line end) with the key of {signoff.role} and add "
+        f"Sign the line '{line}' (without a line end) with the key of {signoff.role} and add "
         f"--until {signoff.expires} --signature FILE."
     )
     if signature is None:
@@ -116,35 +124,35 @@ def refuse_as(invocation: Invocation, role: str, reason: str, *, actor: str, liv
     """
     if not reason.strip():
         raise UsageError("a refusal needs a reason that others can read later.", "Say why.")
-    policy = Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
     if "decision" not in policy.role(role).signs:
-        able = ", ".join(one.id for one in policy.signers("decision"))
+        able = ", ".join(signer.id for signer in policy.signers("decision"))
         raise UsageError(f"{role} does not sign a decision.", f"These roles do: {able}.")
-    folder = audited(invocation, "", live=live)
+    folder = find_audit(invocation, "", live=live)
     if not (folder / "decision.json").exists():
         raise DataError(f"there is no decision on run {folder.name} to refuse.", "Run `sooner decide`.")
     sha256 = file_digest(folder / "decision.json")
     refusal = Refusal(role, sha256, reason.strip(), datetime.now(UTC).isoformat(timespec="seconds"))
-    note(folder, refusal)
-    withdraw(folder / "signoffs.toml", role, sha256)
+    note_refusal(folder, refusal)
+    withdraw_signoffs(folder / "signoffs.toml", role, sha256)
     FileLog(invocation.workspace.log).append(actor=actor, role=role, action="refuse decision", subject=sha256)
     return refusal
 
 
-def audited(invocation: Invocation, run: str, *, live: bool = False) -> Path:
+def find_audit(invocation: Invocation, run: str, *, live: bool = False) -> Path:
     """Return the folder of an audit (the newest by default), or of the audit of what the current release issued."""
     audit = invocation.workspace.audit
     if live:
-        return issued(invocation)
-    folder = audit / run if run else pointed(audit)
+        return find_live_audit(invocation)
+    folder = audit / run if run else find_current(audit)
     if folder is None or not (folder / "findings.json").exists():
         raise DataError(f"there is no audit{f' of run {run}' if run else ''} to decide on.", "Run `sooner audit`.")
     return folder
 
 
-def issued(invocation: Invocation) -> Path:
+def find_live_audit(invocation: Invocation) -> Path:
     """Return the folder of the audit of what the current release issued."""
-    release = pointed(invocation.workspace.release)
+    release = find_current(invocation.workspace.release)
     if release is None:
         raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
     run = str(read_json(release / "manifest.json")["run"])

@@ -6,16 +6,16 @@ from datetime import date
 from typing import Any
 
 from charter.contracts import check_document
-from charter.contracts.files import file_digest, pointed, read_json, write_json
+from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.gate import decide
 from charter.rules.policy import Policy
 from charter.rules.scenarios import answer_scenarios_of
 from charter.signing import suspensions
-from charter.signing.acceptance import audited, issued
+from charter.signing.acceptance import find_audit, find_live_audit
 from charter.signing.second_gate import open_live
-from charter.signing.signoffs import read, require, today
+from charter.signing.signoffs import find_today, read_signoffs, require_signoffs
 from charter.vault.log import FileLog
 
 __all__ = ["decide_run", "go_live"]
@@ -26,10 +26,10 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
 
     With `live`, on what the current release issued; where that is blocked, the programme is suspended at once.
     """
-    folder = audited(invocation, run, live=live)
+    folder = find_audit(invocation, run, live=live)
     findings = read_json(folder / "findings.json")
     check_document("findings", findings)
-    day = today(invocation)
+    day = find_today(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", day)
     earlier = [
         read_json(path)
@@ -47,7 +47,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
     check_document("decision", decision)
     write_json(folder / "decision.json", decision)
     if live and decision["decision"] == "block":
-        path = suspensions.breach(invocation.workspace, decision["sentence"])
+        path = suspensions.suspend_on_breach(invocation.workspace, decision["sentence"])
         log = FileLog(invocation.workspace.log)
         log.append(actor="command", role=suspensions.GATE, action="suspend", subject=path.stem)
     return decision
@@ -56,15 +56,15 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
 def go_live(invocation: Invocation) -> tuple[str, date]:
     """Open the second gate for the current release; return it and the day on which the next decision is due.
 
-    Raises what `signoffs.require` raises, and DataError where another model was promoted since the audit.
+    Raises what `signoffs.require_signoffs` raises, and DataError where another model was promoted since the audit.
     """
-    folder = issued(invocation)
-    release = read_json((pointed(invocation.workspace.release) or folder) / "manifest.json")
-    decision = require(invocation, folder, synthetic=bool(release["synthetic"]), live=True)
+    folder = find_live_audit(invocation)
+    release = read_json((find_current(invocation.workspace.release) or folder) / "manifest.json")
+    decision = require_signoffs(invocation, folder, synthetic=bool(release["synthetic"]), live=True)
     if read_json(folder / "findings.json")["inputs"].get("model.lgb") != release["model_sha256"]:
         raise DataError("another model was promoted since this audit.", "Run `sooner audit live` again.")
     sha256 = file_digest(folder / "decision.json")
-    until = min(signoff.expires for signoff in read(folder / "signoffs.toml") if signoff.sha256 == sha256)
+    until = min(signoff.expires for signoff in read_signoffs(folder / "signoffs.toml") if signoff.sha256 == sha256)
     open_live(invocation.workspace, release["id"], decision, sha256, until)
     FileLog(invocation.workspace.log).append(actor="command", role="", action="go live", subject=release["id"])
     return str(release["id"]), until

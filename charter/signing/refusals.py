@@ -12,7 +12,7 @@ from pathlib import Path
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import read_json, write_json
 
-__all__ = ["Refusal", "lift", "note", "refusals"]
+__all__ = ["Refusal", "lift_refusal", "list_refusals", "note_refusal"]
 
 
 @dataclass(frozen=True)
@@ -25,31 +25,31 @@ class Refusal:
     at: str
 
 
-def refusals(folder: Path, sha256: str) -> tuple[Refusal, ...]:
+def list_refusals(folder: Path, sha256: str) -> tuple[Refusal, ...]:
     """Return the refusals that stand of the decision of `sha256` in an audit's folder."""
-    return tuple(one for one in _read(folder) if one.sha256 == sha256)
+    return tuple(refusal for refusal in _read_refusals(folder) if refusal.sha256 == sha256)
 
 
-def note(folder: Path, refusal: Refusal) -> None:
+def note_refusal(folder: Path, refusal: Refusal) -> None:
     """Add a refusal; an earlier one of the same role and bytes is replaced."""
-    _write(folder, [*_without(folder, refusal.role, refusal.sha256), refusal])
+    _write_refusals(folder, [*_list_others(folder, refusal.role, refusal.sha256), refusal])
 
 
-def lift(folder: Path, role: str, sha256: str) -> None:
+def lift_refusal(folder: Path, role: str, sha256: str) -> None:
     """Take a role's refusal back, because it signed after all."""
-    if any((one.role, one.sha256) == (role, sha256) for one in _read(folder)):
-        _write(folder, _without(folder, role, sha256))
+    if any((refusal.role, refusal.sha256) == (role, sha256) for refusal in _read_refusals(folder)):
+        _write_refusals(folder, _list_others(folder, role, sha256))
 
 
-def _without(folder: Path, role: str, sha256: str) -> list[Refusal]:
-    return [one for one in _read(folder) if (one.role, one.sha256) != (role, sha256)]
+def _list_others(folder: Path, role: str, sha256: str) -> list[Refusal]:
+    return [refusal for refusal in _read_refusals(folder) if (refusal.role, refusal.sha256) != (role, sha256)]
 
 
-def _read(folder: Path) -> list[Refusal]:
+def _read_refusals(folder: Path) -> list[Refusal]:
     path = folder / "refusals.json"
     return [Refusal(**row) for row in read_json(path)["refusals"]] if path.exists() else []
 
 
-def _write(folder: Path, rows: Sequence[Refusal]) -> None:
-    document = {"schema_version": SCHEMA_VERSION, "refusals": [asdict(one) for one in rows]}
+def _write_refusals(folder: Path, rows: Sequence[Refusal]) -> None:
+    document = {"schema_version": SCHEMA_VERSION, "refusals": [asdict(refusal) for refusal in rows]}
     write_json(folder / "refusals.json", document)

@@ -3,8 +3,8 @@
     live/PROGRAMME/RELEASE.json   that the second gate opened for this release: on which decision, and until when
 
 No such file, another release, a day past its end: in shadow. `sooner promote live` alone writes it, through
-`charter.signing.signoffs.require`. Its end is the earliest of the sign-offs' ends, and a sign-off made before outcomes
-are known ends when they will be.
+`charter.signing.signoffs.require_signoffs`. Its end is the earliest of the sign-offs' ends, and a sign-off made before
+outcomes are known ends when they will be.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@
 
 A sign-off is of bytes. An edit of one letter is another charter, or another decision, and nobody signed it. Kinds:
 `demo` was typed at a command line and proves nothing about who typed it, so it opens synthetic data alone; `signed`
-carries an Ed25519 signature of its `statement` by the key whose public half the charter lists for the role, and is
-checked against it each time: a row that says `signed` and is not counts for nothing. `require` is the only way from an
-audit to a release: no decision, no champion.
+carries an Ed25519 signature of its line (`write_statement`) by the key whose public half the charter lists for the
+role, and is checked against it each time: a row that says `signed` and is not counts for nothing. `require_signoffs` is
+the only way from an audit to a release: no decision, no champion.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from charter.council.reading import Origin, read_toml
 from charter.errors import BlockedError, DataError, ReferredError, SignOffError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy, Role
-from charter.signing.refusals import refusals
+from charter.signing.refusals import list_refusals
 from charter.vault.signature import is_signed
 
 __all__ = [
     "KINDS",
     "SignOff",
-    "add",
-    "charter_signoffs",
-    "missing",
-    "read",
-    "require",
+    "add_signoff",
+    "find_today",
+    "list_missing",
+    "read_charter_signoffs",
+    "read_signoffs",
     "require_charter",
     "require_decision",
-    "statement",
-    "today",
-    "withdraw",
+    "require_signoffs",
+    "withdraw_signoffs",
+    "write_statement",
 ]
 
 KINDS = ("demo", "signed")
@@ -70,21 +70,21 @@ class SignOff:
     def proved(self, policy: Policy) -> bool:
         """Whether it is a demo's, or its signature is by the key that the charter lists for its role."""
         key = next((role.public_key for role in policy.roles if role.id == self.role), "")
-        said = statement(self.role, self.what, self.sha256, self.expires)
-        return self.kind == "demo" or is_signed(key, said, self.signature)
+        line = write_statement(self.role, self.what, self.sha256, self.expires)
+        return self.kind == "demo" or is_signed(key, line, self.signature)
 
 
-def statement(role: str, what: str, sha256: str, expires: date) -> str:
+def write_statement(role: str, what: str, sha256: str, expires: date) -> str:
     """Return the line that a role signs with its own key, without a line end: what it accepts, and until when."""
     return f"{role} accepts the {what} {sha256} until {expires.isoformat()}"
 
 
-def today(invocation: Invocation) -> date:
+def find_today(invocation: Invocation) -> date:
     """Return the current date in the council's time zone."""
     return datetime.now(invocation.council.time_zone).date()
 
 
-def read(path: Path) -> tuple[SignOff, ...]:
+def read_signoffs(path: Path) -> tuple[SignOff, ...]:
     """Read a signoffs.toml; none where the file does not exist. Raises DataError naming the row that is not one."""
     if not path.exists():
         return ()
@@ -92,13 +92,13 @@ def read(path: Path) -> tuple[SignOff, ...]:
     rows = raw.pop("signoff", [])
     if raw:
         raise DataError(f"{path.name} has a key that is not known: {', '.join(sorted(raw))}.", "Remove it.")
-    return tuple(_row(row, number, path) for number, row in enumerate(rows, start=1))
+    return tuple(_read_row(row, number, path) for number, row in enumerate(rows, start=1))
 
 
-def _row(row: Mapping[str, Any], number: int, path: Path) -> SignOff:
+def _read_row(row: Mapping[str, Any], number: int, path: Path) -> SignOff:
     try:
         (what,) = (key.removesuffix("_sha256") for key in row if key in {"charter_sha256", "decision_sha256"})
-        found = SignOff(
+        signoff = SignOff(
             role=row["role"],
             what=what,
             sha256=row[f"{what}_sha256"],
@@ -112,91 +112,103 @@ def _row(row: Mapping[str, Any], number: int, path: Path) -> SignOff:
         raise DataError(
             f"sign-off {number} of {path.name} is not complete: {error}.", "Remove the row and sign again."
         ) from None
-    if found.kind not in KINDS or isinstance(found.expires, datetime) or not isinstance(found.expires, date):
+    if signoff.kind not in KINDS or isinstance(signoff.expires, datetime) or not isinstance(signoff.expires, date):
         raise DataError(f"sign-off {number} of {path.name} is not one.", "Remove the row and sign again.")
-    return found
+    return signoff
 
 
-def add(path: Path, signoff: SignOff) -> None:
+def add_signoff(path: Path, signoff: SignOff) -> None:
     """Add a sign-off to a signoffs.toml; the same role's earlier ones of the same thing are replaced."""
-    kept = [
-        one for one in read(path) if (one.role, one.what, one.sha256) != (signoff.role, signoff.what, signoff.sha256)
+    others = [
+        other
+        for other in read_signoffs(path)
+        if (other.role, other.what, other.sha256) != (signoff.role, signoff.what, signoff.sha256)
     ]
-    _write(path, [*kept, signoff])
+    _write_signoffs(path, [*others, signoff])
 
 
-def withdraw(path: Path, role: str, sha256: str) -> None:
+def withdraw_signoffs(path: Path, role: str, sha256: str) -> None:
     """Take a role's sign-offs of one sha256 out of a signoffs.toml."""
-    rows = read(path)
-    kept = [one for one in rows if (one.role, one.sha256) != (role, sha256)]
-    if len(kept) < len(rows):
-        _write(path, kept)
+    rows = read_signoffs(path)
+    others = [row for row in rows if (row.role, row.sha256) != (role, sha256)]
+    if len(others) < len(rows):
+        _write_signoffs(path, others)
 
 
-def _write(path: Path, signoffs: Sequence[SignOff]) -> None:
+def _write_signoffs(path: Path, signoffs: Sequence[SignOff]) -> None:
     lines = ["# Made by `sooner sign`. A row accepts exactly the bytes that have this sha256."]
-    for one in signoffs:
+    for signoff in signoffs:
         lines += [
             "",
             "[[signoff]]",
-            f"role = {json.dumps(one.role)}",
-            f'{one.what}_sha256 = "{one.sha256}"',
-            f"signed_at = {one.signed_at.astimezone(UTC).isoformat(timespec='seconds')}",
-            f"expires = {one.expires.isoformat()}",
-            f'kind = "{one.kind}"',
+            f"role = {json.dumps(signoff.role)}",
+            f'{signoff.what}_sha256 = "{signoff.sha256}"',
+            f"signed_at = {signoff.signed_at.astimezone(UTC).isoformat(timespec='seconds')}",
+            f"expires = {signoff.expires.isoformat()}",
+            f'kind = "{signoff.kind}"',
         ]
-        lines += [f"minute = {json.dumps(one.minute, ensure_ascii=False)}"] if one.minute else []
-        lines += [f'signature = "{one.signature}"'] if one.signature else []
+        lines += [f"minute = {json.dumps(signoff.minute, ensure_ascii=False)}"] if signoff.minute else []
+        lines += [f'signature = "{signoff.signature}"'] if signoff.signature else []
     write_text(path, "\n".join(lines) + "\n")
 
 
-def expiry(role: Role, day: date) -> date:
+def find_expiry(role: Role, day: date) -> date:
     """Return when a sign-off that `role` makes on `day` ends: so many months later, on the same day or the last."""
     year, month = divmod(day.year * 12 + day.month - 1 + role.months, 12)
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
-def charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
+def read_charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
     """Return every sign-off of the charter: the council's own, and the workspace's for a demo."""
-    council = read(invocation.council.folder / "signoffs.toml")
+    council = read_signoffs(invocation.council.folder / "signoffs.toml")
     # Whatever a file in the workspace says, it was made for a demo.
-    demo = tuple(one for one in read(invocation.workspace.signoffs) if one.kind == "demo")
+    demo = tuple(signoff for signoff in read_signoffs(invocation.workspace.signoffs) if signoff.kind == "demo")
     return council + demo
 
 
-def missing(
+def list_missing(
     what: str, sha256: str, policy: Policy, signoffs: Iterable[SignOff], day: date, *, synthetic: bool
 ) -> tuple[Role, ...]:
     """Return the roles that must still sign `what` ("charter" or "decision") of this sha256."""
-    held = {
-        one.role
-        for one in signoffs
-        if one.what == what and one.holds(sha256, day, synthetic=synthetic) and one.proved(policy)
+    signers = {
+        signoff.role
+        for signoff in signoffs
+        if signoff.what == what and signoff.holds(sha256, day, synthetic=synthetic) and signoff.proved(policy)
     }
-    return tuple(role for role in policy.signers(what) if role.id not in held)
+    return tuple(role for role in policy.signers(what) if role.id not in signers)
 
 
 def require_charter(policy: Policy, signoffs: Sequence[SignOff], day: date, *, synthetic: bool) -> None:
     """Raise SignOffError unless every required role has signed this very charter and none of it has expired."""
-    _require("charter", policy.sha256, policy, signoffs, day, synthetic=synthetic)
+    _require_roles("charter", policy.sha256, policy, signoffs, day, synthetic=synthetic)
 
 
 def require_decision(sha256: str, policy: Policy, signoffs: Sequence[SignOff], day: date, *, synthetic: bool) -> None:
     """Raise SignOffError unless every required role has signed the decision of this sha256."""
-    _require("decision", sha256, policy, signoffs, day, synthetic=synthetic)
+    _require_roles("decision", sha256, policy, signoffs, day, synthetic=synthetic)
 
 
-def _require(
+def _require_roles(
     what: str, sha256: str, policy: Policy, signoffs: Sequence[SignOff], day: date, *, synthetic: bool
 ) -> None:
-    left = missing(what, sha256, policy, signoffs, day, synthetic=synthetic)
-    if not left:
+    lacking = list_missing(what, sha256, policy, signoffs, day, synthetic=synthetic)
+    if not lacking:
         return
-    roles = {role.id for role in left}
-    expired = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and day >= one.expires]
-    edited = [one for one in signoffs if one.role in roles and one.what == what and one.sha256 != sha256]
-    demo = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and one.kind == "demo"]
-    forged = [one for one in signoffs if one.role in roles and one.sha256 == sha256 and not one.proved(policy)]
+    roles = {role.id for role in lacking}
+    expired = [
+        signoff for signoff in signoffs if signoff.role in roles and signoff.sha256 == sha256 and day >= signoff.expires
+    ]
+    edited = [
+        signoff for signoff in signoffs if signoff.role in roles and signoff.what == what and signoff.sha256 != sha256
+    ]
+    demo = [
+        signoff for signoff in signoffs if signoff.role in roles and signoff.sha256 == sha256 and signoff.kind == "demo"
+    ]
+    forged = [
+        signoff
+        for signoff in signoffs
+        if signoff.role in roles and signoff.sha256 == sha256 and not signoff.proved(policy)
+    ]
     why = (
         "a sign-off has expired"
         if expired
@@ -209,12 +221,12 @@ def _require(
         else "it has not been signed"
     )
     raise SignOffError(
-        f"the {what} lacks the sign-off of {', '.join(role.title for role in left)}: {why}.",
-        f"Let each role type `sooner sign --role {left[0].id} --what {what}`.",
+        f"the {what} lacks the sign-off of {', '.join(role.title for role in lacking)}: {why}.",
+        f"Let each role type `sooner sign --role {lacking[0].id} --what {what}`.",
     )
 
 
-def require(
+def require_signoffs(
     invocation: Invocation, audit_folder: Path, *, synthetic: bool, day: date | None = None, live: bool = False
 ) -> Mapping[str, Any]:
     """Return the decision of an audit if a model may be promoted on it; of what was issued, with `live`.
@@ -223,7 +235,7 @@ def require(
     SignOffError where the charter was edited since or a sign-off is missing, expired or a demo's on real data, and
     ReferredError where the board has not accepted a referral.
     """
-    when = day or today(invocation)
+    when = day or find_today(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", when)
     path = audit_folder / "decision.json"
     if not path.exists():
@@ -240,15 +252,17 @@ def require(
         raise SignOffError("the charter was edited after the decision.", _AGAIN)
     if decision["decision"] == "block":
         raise BlockedError(decision["sentence"], "Read report.html beside the decision; then change the model.")
-    require_charter(policy, charter_signoffs(invocation), when, synthetic=synthetic)
-    accepted = read(audit_folder / "signoffs.toml")
+    require_charter(policy, read_charter_signoffs(invocation), when, synthetic=synthetic)
+    accepted = read_signoffs(audit_folder / "signoffs.toml")
     sha256 = file_digest(path)
-    if said := refusals(audit_folder, sha256):
+    if against := list_refusals(audit_folder, sha256):
         raise SignOffError(
-            f"{policy.role(said[0].role).title} refused this decision: {said[0].reason}",
+            f"{policy.role(against[0].role).title} refused this decision: {against[0].reason}",
             "Change the model, or let the role sign after all.",
         )
-    if decision["decision"] == "refer" and missing("decision", sha256, policy, accepted, when, synthetic=synthetic):
+    if decision["decision"] == "refer" and list_missing(
+        "decision", sha256, policy, accepted, when, synthetic=synthetic
+    ):
         raise ReferredError(
             decision["sentence"],
             f"If the board accepts it: `sooner sign --what decision --role {policy.signers('decision')[0].id}`.",

@@ -16,7 +16,7 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, UsageError
 from charter.rules.policy import Policy
 
-__all__ = ["GATE", "KINDS", "breach", "resume", "suspend"]
+__all__ = ["GATE", "KINDS", "record_resumption", "start_suspension", "suspend_on_breach"]
 
 KINDS = ("all", "programme", "team", "feed", "model")
 
@@ -24,7 +24,7 @@ GATE = "gate"
 """Who suspends on a breach: no role, but the charter itself, by `sooner decide --live`."""
 
 
-def suspend(
+def start_suspension(
     workspace: Workspace, policy: Policy, *, what: str, name: str, role: str, reason: str, now: datetime | None = None
 ) -> Path:
     """Suspend everything, a programme, a team, a feed or a model; return the file that does it.
@@ -35,11 +35,11 @@ def suspend(
         raise UsageError(f"there is no {what!r} to suspend.", f"Choose one of: {', '.join(KINDS)}.")
     if not reason.strip():
         raise UsageError("a suspension needs a reason that others can read later.", "Add --reason.")
-    _may(policy, role)
-    return _write(workspace, what, name, role, reason, now)
+    _check_may_suspend(policy, role)
+    return _write_suspension(workspace, what, name, role, reason, now)
 
 
-def breach(workspace: Workspace, reason: str, now: datetime | None = None) -> Path:
+def suspend_on_breach(workspace: Workspace, reason: str, now: datetime | None = None) -> Path:
     """Suspend the programme because the second gate failed; return the file that does it.
 
     Once is enough: where a breach suspends it already, that file stays as it is.
@@ -48,10 +48,10 @@ def breach(workspace: Workspace, reason: str, now: datetime | None = None) -> Pa
         before = read_json(path)
         if (before.get("what"), before.get("name"), before.get("role")) == ("programme", workspace.programme, GATE):
             return path
-    return _write(workspace, "programme", workspace.programme, GATE, reason, now)
+    return _write_suspension(workspace, "programme", workspace.programme, GATE, reason, now)
 
 
-def _write(workspace: Workspace, what: str, name: str, role: str, reason: str, now: datetime | None) -> Path:
+def _write_suspension(workspace: Workspace, what: str, name: str, role: str, reason: str, now: datetime | None) -> Path:
     at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     document = {"what": what, "name": name, "role": role, "reason": reason, "at": at, "resumed_by": []}
     path = workspace.suspensions / f"{content_id(document)}.json"
@@ -59,16 +59,16 @@ def _write(workspace: Workspace, what: str, name: str, role: str, reason: str, n
     return path
 
 
-def resume(workspace: Workspace, policy: Policy, *, suspension: str, role: str) -> bool:
+def record_resumption(workspace: Workspace, policy: Policy, *, suspension: str, role: str) -> bool:
     """Record that `role` wants to resume; return whether that was the second role, so that it is resumed.
 
     Raises UsageError where there is no such suspension or the role has said so before, CharterError for a role that
     may not.
     """
-    _may(policy, role)
+    _check_may_suspend(policy, role)
     path = workspace.suspensions / f"{suspension}.json"
     if not path.exists():
-        there = ", ".join(sorted(one.stem for one in workspace.suspensions.glob("*.json"))) or "none"
+        there = ", ".join(sorted(entry.stem for entry in workspace.suspensions.glob("*.json"))) or "none"
         raise UsageError(f"there is no suspension {suspension!r}.", f"There is: {there}.")
     document: dict[str, Any] = read_json(path)
     before = list(document.get("resumed_by", []))
@@ -83,7 +83,7 @@ def resume(workspace: Workspace, policy: Policy, *, suspension: str, role: str) 
     return True
 
 
-def _may(policy: Policy, role: str) -> None:
+def _check_may_suspend(policy: Policy, role: str) -> None:
     if not policy.role(role).may_suspend:
-        able = ", ".join(one.id for one in policy.roles if one.may_suspend) or "none"
+        able = ", ".join(holder.id for holder in policy.roles if holder.may_suspend) or "none"
         raise CharterError(f"the charter does not let {role} suspend or resume.", f"These roles may: {able}.")

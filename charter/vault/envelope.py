@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from charter.errors import CharterError
 
-__all__ = ["VAULT_FILE", "kept", "seal", "unseal", "wrapping_key"]
+__all__ = ["VAULT_FILE", "read_sealed_key", "seal_value", "unseal_value", "wrapping_key"]
 
 VAULT_FILE = "vault.db"
 _NONCE = 12
@@ -31,14 +31,14 @@ def wrapping_key(master: bytes) -> bytes:
     return HKDF(hashes.SHA256(), 32, b"sooner", b"wrapping").derive(master)
 
 
-def seal(key: bytes, name: str, value: bytes) -> bytes:
+def seal_value(key: bytes, name: str, value: bytes) -> bytes:
     """Seal `value` with AES-256-GCM; `name` is authenticated with it, so that it can't stand for something else."""
     nonce = os.urandom(_NONCE)
     return nonce + AESGCM(key).encrypt(nonce, value, name.encode())
 
 
-def unseal(key: bytes, name: str, sealed: bytes) -> bytes:
-    """Return what `seal` sealed; raise CharterError for another key, another name or altered bytes."""
+def unseal_value(key: bytes, name: str, sealed: bytes) -> bytes:
+    """Return what `seal_value` sealed; raise CharterError for another key, another name or altered bytes."""
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], name.encode())
     except InvalidTag:
@@ -48,7 +48,7 @@ def unseal(key: bytes, name: str, sealed: bytes) -> bytes:
         ) from None
 
 
-def kept(vault: Path, name: str) -> bytes | None:
+def read_sealed_key(vault: Path, name: str) -> bytes | None:
     """Return the sealed key `name` (data, root) of the vault in the folder `vault`; None where it has none."""
     path = vault / VAULT_FILE
     if not path.exists():

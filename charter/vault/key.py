@@ -24,9 +24,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import CharterError, UsageError
-from charter.vault.envelope import kept, unseal, wrapping_key
+from charter.vault.envelope import read_sealed_key, unseal_value, wrapping_key
 
-__all__ = ["SEPARATOR", "Key", "key_file", "made_in"]
+__all__ = ["SEPARATOR", "Key", "key_file", "open_key_file"]
 
 SEPARATOR = "\x1f"
 _BLOCK = 64
@@ -34,9 +34,9 @@ _BLOCK = 64
 
 def key_file(council: Council) -> Path:
     """Return where the key of `council` is kept, unless the environment holds the key itself."""
-    named = os.environ.get("SOONER_KEY_FILE")
-    if named:
-        return Path(named)
+    variable = os.environ.get("SOONER_KEY_FILE")
+    if variable:
+        return Path(variable)
     slug = re.sub(r"[^a-z0-9]+", "-", council.name.lower()).strip("-") or "council"
     return Path.home() / ".config" / "sooner" / f"{slug}.key"
 
@@ -58,10 +58,14 @@ class Key:
         Raises UsageError for a key that is not 64 hexadecimal digits, CharterError for a file beside the data (in the
         workspace or the council's folder), one that others can read, or another key than the vault was sealed with.
         """
-        given = os.environ.get("SOONER_KEY")
-        file_key = made_in(key_file(council), council, workspace) if given is None else _parse(given, "$SOONER_KEY")
-        root = kept(workspace.vault, "root")
-        return cls(unseal(wrapping_key(file_key), "root", root) if root else file_key, file_key)
+        digits = os.environ.get("SOONER_KEY")
+        file_key = (
+            open_key_file(key_file(council), council, workspace)
+            if digits is None
+            else _parse_key(digits, "$SOONER_KEY")
+        )
+        root = read_sealed_key(workspace.vault, "root")
+        return cls(unseal_value(wrapping_key(file_key), "root", root) if root else file_key, file_key)
 
     @property
     def wrapping(self) -> bytes:
@@ -92,7 +96,7 @@ class Key:
         return lambda *parts: hmac.digest(derived, SEPARATOR.join(parts).encode(), "sha256").hex()[:32]
 
 
-def made_in(path: Path, council: Council, workspace: Workspace) -> bytes:
+def open_key_file(path: Path, council: Council, workspace: Workspace) -> bytes:
     """Return the key in the file `path`, which is made where there is none; refused as `Key.load` says."""
     for folder, what in ((workspace.root, "workspace"), (council.folder, "council's folder")):
         if path.resolve().is_relative_to(folder.resolve()):
@@ -101,20 +105,20 @@ def made_in(path: Path, council: Council, workspace: Workspace) -> bytes:
                 "Name a file elsewhere in $SOONER_KEY_FILE.",
             )
     if not path.exists():
-        _make(path)
+        _make_key(path)
     if path.stat().st_mode & 0o077:
         raise CharterError("the key file can be read by others.", f"Type `chmod 600` with its path ({path.name}).")
-    return _parse(path.read_text(encoding="ascii", errors="replace"), "the key file")
+    return _parse_key(path.read_text(encoding="ascii", errors="replace"), "the key file")
 
 
-def _parse(text: str, where: str) -> bytes:
+def _parse_key(text: str, where: str) -> bytes:
     digits = text.strip()
     if not re.fullmatch(r"[0-9a-fA-F]{64}", digits):
         raise UsageError(f"{where} does not hold a key of 64 hexadecimal digits.", "Make one: `openssl rand -hex 32`.")
     return bytes.fromhex(digits)
 
 
-def _make(path: Path) -> None:
+def _make_key(path: Path) -> None:
     """Make a key in `path`, whole or not at all; where another process was first, theirs stays."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -20,7 +20,7 @@ from charter.errors import CharterError, UsageError
 from charter.vault.key import Key
 from charter.vault.vault import Vault
 
-__all__ = ["CANNOT_TELL", "NO", "PURPOSE", "YES", "Question", "answer", "index_row", "residents_token"]
+__all__ = ["CANNOT_TELL", "NO", "PURPOSE", "YES", "Question", "answer_question", "index_row", "residents_token"]
 
 PURPOSE = "residence_check"
 YES, NO, CANNOT_TELL = "yes", "no", "can't tell"
@@ -37,24 +37,28 @@ class Question:
     asked_by: str
 
     @classmethod
-    def read(cls, said: Mapping[str, object]) -> Question:
+    def read(cls, document: Mapping[str, object]) -> Question:
         """Return the question that a JSON object asks; raise UsageError, repeating nothing, where it asks none."""
         names = ("forename", "surname", "birth_date", "uprn", "asked_by")
-        if set(said) != set(names) or not all(isinstance(value, str) and value.strip() for value in said.values()):
+        if set(document) != set(names) or not all(
+            isinstance(value, str) and value.strip() for value in document.values()
+        ):
             raise UsageError("that is no question.", f"Give each of these as a text: {', '.join(names)}.")
         try:
-            born = date.fromisoformat(str(said["birth_date"]))
+            born = date.fromisoformat(str(document["birth_date"]))
         except ValueError:
             raise UsageError("birth_date is not a day.", "Write it like 1980-02-01.") from None
-        return cls(str(said["forename"]), str(said["surname"]), born, str(said["uprn"]), str(said["asked_by"]))
+        return cls(
+            str(document["forename"]), str(document["surname"]), born, str(document["uprn"]), str(document["asked_by"])
+        )
 
 
 def residents_token(key: Key, forename: str, surname: str, birth_date: date) -> str:
     """Return the pseudonym that a person is found by, under this purpose's own key."""
-    return key.pseudonym("residence check", _folded(forename), _folded(surname), birth_date.isoformat())
+    return key.pseudonym("residence check", _fold_name(forename), _fold_name(surname), birth_date.isoformat())
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
     return re.sub(r"[^a-z]", "", plain.lower())
 
@@ -64,7 +68,7 @@ def index_row(people: Collection[str], homes: Collection[str]) -> bytes:
     return json.dumps({"people": sorted(people), "homes": sorted(homes)}).encode()
 
 
-def answer(vault: Vault, key: Key, register: Register, question: Question) -> str:
+def answer_question(vault: Vault, key: Key, register: Register, question: Question) -> str:
     """Return YES, NO or CANNOT_TELL, by the same steps whoever is asked about.
 
     Raises CharterError where the register has no such check, or the service may not ask it.

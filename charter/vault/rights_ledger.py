@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import content_id, pointed, read_json
+from charter.contracts.files import content_id, find_current, read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
 
@@ -24,15 +24,15 @@ __all__ = [
     "ACTIONS",
     "BY",
     "Request",
-    "append",
-    "carried_out",
-    "kept_apart",
+    "append_request",
+    "count_withdrawn",
     "ledger_file",
-    "outstanding",
-    "read",
+    "list_carried_out",
+    "list_outstanding",
+    "outside_ledger_file",
+    "read_requests",
+    "read_tombstones",
     "require_carried_out",
-    "tombstones",
-    "withdrawn_since",
 ]
 
 ACTIONS = {"object": "objection", "withdraw": "refusal", "restrict": "restriction", "erase": "objection"}
@@ -77,22 +77,24 @@ def ledger_file(workspace: Workspace) -> Path:
     return workspace.root / "rights.jsonl"
 
 
-def kept_apart(workspace: Workspace) -> Path:
+def outside_ledger_file(workspace: Workspace) -> Path:
     """Return where the copy outside the workspace is."""
-    named = os.environ.get("SOONER_RIGHTS")
+    variable = os.environ.get("SOONER_RIGHTS")
     root = workspace.root.resolve()
-    return Path(named) if named else root.with_name(f"{root.name}.rights.jsonl")
+    return Path(variable) if variable else root.with_name(f"{root.name}.rights.jsonl")
 
 
-def read(workspace: Workspace) -> tuple[Request, ...]:
+def read_requests(workspace: Workspace) -> tuple[Request, ...]:
     """Return every request ever filed, in either copy, oldest first; raise DataError for a line that is not one."""
     requests = {
-        request.id: request for path in (kept_apart(workspace), ledger_file(workspace)) for request in _read(path)
+        request.id: request
+        for path in (outside_ledger_file(workspace), ledger_file(workspace))
+        for request in _read_copy(path)
     }
     return tuple(sorted(requests.values(), key=lambda request: (request.filed_at, request.id)))
 
 
-def _read(path: Path) -> list[Request]:
+def _read_copy(path: Path) -> list[Request]:
     if not path.exists():
         return []
     requests = []
@@ -108,10 +110,10 @@ def _read(path: Path) -> list[Request]:
     return requests
 
 
-def append(workspace: Workspace, request: Request) -> None:
+def append_request(workspace: Workspace, request: Request) -> None:
     """Add one request to both copies of the ledger, each on disk before this returns."""
     line = json.dumps(asdict(request), sort_keys=True, separators=(",", ":")) + "\n"
-    for path in (kept_apart(workspace), ledger_file(workspace)):
+    for path in (outside_ledger_file(workspace), ledger_file(workspace)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -127,7 +129,7 @@ def append(workspace: Workspace, request: Request) -> None:
             os.close(handle)
 
 
-def tombstones(snapshot: Path) -> list[Mapping[str, Any]]:
+def read_tombstones(snapshot: Path) -> list[Mapping[str, Any]]:
     """Return what was carried out on a snapshot: request, kind, service, purpose, time, people, rows removed."""
     path = snapshot / "tombstones.jsonl"
     if not path.exists():
@@ -135,23 +137,23 @@ def tombstones(snapshot: Path) -> list[Mapping[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def carried_out(snapshot: Path) -> frozenset[str]:
+def list_carried_out(snapshot: Path) -> frozenset[str]:
     """Return the ids of the requests that were carried out on a snapshot."""
-    return frozenset(str(line["request"]) for line in tombstones(snapshot))
+    return frozenset(str(line["request"]) for line in read_tombstones(snapshot))
 
 
-def outstanding(workspace: Workspace) -> tuple[Request, ...]:
+def list_outstanding(workspace: Workspace) -> tuple[Request, ...]:
     """Return the requests that some snapshot has not honoured yet: those filed since a backup that was restored."""
-    requests = [request for request in read(workspace) if request.action in (*ACTIONS, "overrule")]
+    requests = [request for request in read_requests(workspace) if request.action in (*ACTIONS, "overrule")]
     if not requests:
         return ()
-    done = [carried_out(path.parent) for path in workspace.store.glob("*/manifest.json")]
-    return tuple(request for request in requests if any(request.id not in one for one in done))
+    by_snapshot = [list_carried_out(path.parent) for path in workspace.store.glob("*/manifest.json")]
+    return tuple(request for request in requests if any(request.id not in ids for ids in by_snapshot))
 
 
 def require_carried_out(workspace: Workspace) -> None:
     """Raise CharterError while a resident's request has not been carried out on what is here."""
-    waiting = outstanding(workspace)
+    waiting = list_outstanding(workspace)
     if waiting:
         raise CharterError(
             f"{len(waiting)} of the residents' requests were not carried out on this data, which may be a restored "
@@ -160,9 +162,9 @@ def require_carried_out(workspace: Workspace) -> None:
         )
 
 
-def withdrawn_since(workspace: Workspace) -> int:
+def count_withdrawn(workspace: Workspace) -> int:
     """Return how many rows were withdrawn since the model in use learned from them; 0 where none is in use."""
-    bundle = pointed(workspace.bundle)
+    bundle = find_current(workspace.bundle)
     if bundle is None:
         return 0
     release = workspace.release / str(read_json(bundle / "manifest.json")["release"]) / "manifest.json"

@@ -27,10 +27,10 @@ from pathlib import Path
 
 from charter.contracts.files import new_file
 from charter.errors import CharterError, DataError
-from charter.vault.envelope import VAULT_FILE, kept, seal, unseal, wrapping_key
+from charter.vault.envelope import VAULT_FILE, read_sealed_key, seal_value, unseal_value, wrapping_key
 from charter.vault.key import Key
 
-__all__ = ["Log", "NamedPerson", "Vault", "rotate"]
+__all__ = ["Log", "NamedPerson", "Vault", "rotate_vault"]
 
 Log = Callable[[Mapping[str, object]], object]
 """Takes one entry: action, role, reason, subjects (pseudonyms) and how many."""
@@ -70,8 +70,8 @@ class Vault:
 
     def _data_key(self) -> bytes:
         """Return the key that seals the records, as it is now: another process may have rotated it."""
-        sealed = kept(self._path.parent, "data")
-        return unseal(self._key.wrapping, "data", sealed) if sealed else self._key.derive("vault")
+        sealed = read_sealed_key(self._path.parent, "data")
+        return unseal_value(self._key.wrapping, "data", sealed) if sealed else self._key.derive("vault")
 
     @classmethod
     def open(cls, folder: Path, key: Key) -> Vault:
@@ -105,17 +105,17 @@ class Vault:
             ) from None
 
     def _seal(self, name: str, value: bytes) -> bytes:
-        return seal(self._data, name, value)
+        return seal_value(self._data, name, value)
 
     def _unseal(self, name: str, sealed: bytes) -> bytes:
         try:
-            return unseal(self._data, name, sealed)
+            return unseal_value(self._data, name, sealed)
         except CharterError:
             now = self._data_key()
             if now == self._data:
                 raise
             self._data = now
-            return unseal(now, name, sealed)
+            return unseal_value(now, name, sealed)
 
     def put_sets(self, snapshot: str, sets: Mapping[str, bytes]) -> None:
         """Seal the named byte strings of one snapshot, replacing any of the same name."""
@@ -150,7 +150,9 @@ class Vault:
 
     def replace(self, identities: Mapping[str, NamedPerson]) -> None:
         """Make `identities` all that the vault knows of people, at once."""
-        rows = [(person_id, self._seal(person_id, _encode(identity))) for person_id, identity in identities.items()]
+        rows = [
+            (person_id, self._seal(person_id, _encode_identity(identity))) for person_id, identity in identities.items()
+        ]
         with self._connect() as connection:
             connection.execute("delete from identities")
             connection.executemany("insert into identities values (?, ?)", rows)
@@ -209,33 +211,37 @@ class Vault:
     def drop_papers(self, kind: str, paper_ids: Iterable[str]) -> None:
         """Forget papers of a kind."""
         with self._connect() as connection:
-            connection.executemany("delete from papers where kind = ? and id = ?", [(kind, one) for one in paper_ids])
+            connection.executemany(
+                "delete from papers where kind = ? and id = ?", [(kind, paper_id) for paper_id in paper_ids]
+            )
 
     def identify(self, person_ids: Iterable[str], *, role: str, reason: str, log: Log) -> Mapping[str, NamedPerson]:
         """Return who the pseudonyms are, after writing who asked and why to `log`; unknown ones are left out.
 
         Raises CharterError without a role or a reason: nothing is logged or returned then.
         """
-        asked = sorted(set(person_ids))
+        subjects = sorted(set(person_ids))
         if not role.strip() or not reason.strip():
             raise CharterError(
                 "nobody is identified without a role and a reason.", "Name the role that asks and why it needs to know."
             )
-        log({"action": "identify", "role": role, "reason": reason, "subjects": asked, "count": len(asked)})
+        log({"action": "identify", "role": role, "reason": reason, "subjects": subjects, "count": len(subjects)})
         with self._connect() as connection:
-            found = {
+            sealed_rows = {
                 person_id: row[0]
-                for person_id in asked
+                for person_id in subjects
                 if (
                     row := connection.execute(
                         "select sealed from identities where person_id = ?", (person_id,)
                     ).fetchone()
                 )
             }
-        return {person_id: _decode(self._unseal(person_id, sealed)) for person_id, sealed in found.items()}
+        return {
+            person_id: _decode_identity(self._unseal(person_id, sealed)) for person_id, sealed in sealed_rows.items()
+        }
 
 
-def rotate(folder: Path, key: Key, file_key: bytes | None = None) -> int:
+def rotate_vault(folder: Path, key: Key, file_key: bytes | None = None) -> int:
     """Seal everything in the vault with a new data key, opened by `key`'s own file or by `file_key`; return how much.
 
     The new vault is written beside and renamed: a kill leaves the old one, opened by the old key, or the new one. The
@@ -250,13 +256,13 @@ def rotate(folder: Path, key: Key, file_key: bytes | None = None) -> int:
         try:
             fresh.executescript(_SCHEMA)
             with fresh:
-                number = sum(_sealed_anew(vault, fresh, table, data) for table in _NAMES)
+                number = sum(_seal_anew(vault, fresh, table, data) for table in _NAMES)
                 fresh.executemany(
                     "insert into meta values (?, ?)",
                     [
-                        ("check", seal(data, "check", _CHECK)),
-                        ("data", seal(wrapping, "data", data)),
-                        ("root", seal(wrapping, "root", key.master)),
+                        ("check", seal_value(data, "check", _CHECK)),
+                        ("data", seal_value(wrapping, "data", data)),
+                        ("root", seal_value(wrapping, "root", key.master)),
                     ],
                 )
         finally:
@@ -273,31 +279,31 @@ _NAMES: Mapping[str, Callable[..., str]] = {
 """By table: the name that a row is sealed under, from its key."""
 
 
-def _sealed_anew(vault: Vault, fresh: sqlite3.Connection, table: str, data: bytes) -> int:
+def _seal_anew(vault: Vault, fresh: sqlite3.Connection, table: str, data: bytes) -> int:
     """Copy a table's rows into the new vault, each sealed anew; return how many there were."""
     number = 0
     with vault._connect() as connection:
-        for *named, sealed in connection.execute(f"select * from {table}"):  # noqa: S608  # our own table's name
-            name = _NAMES[table](*named)
-            marks = ", ".join("?" * (len(named) + 1))
-            row = (*named, seal(data, name, vault._unseal(name, sealed)))
+        for *key_parts, sealed in connection.execute(f"select * from {table}"):  # noqa: S608  # our own table's name
+            name = _NAMES[table](*key_parts)
+            marks = ", ".join("?" * (len(key_parts) + 1))
+            row = (*key_parts, seal_value(data, name, vault._unseal(name, sealed)))
             fresh.execute(f"insert into {table} values ({marks})", row)  # noqa: S608  # as above
             number += 1
     return number
 
 
-def _encode(identity: NamedPerson) -> bytes:
+def _encode_identity(identity: NamedPerson) -> bytes:
     born = identity.birth_date
-    said = {
+    document = {
         "name": identity.name,
         "birth_date": born.isoformat() if born else None,
         "address": identity.address,
         "safe_contact": identity.safe_contact,
     }
-    return json.dumps(said, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _decode(value: bytes) -> NamedPerson:
+def _decode_identity(value: bytes) -> NamedPerson:
     raw = json.loads(value)
     born = raw["birth_date"]
     return NamedPerson(raw["name"], date.fromisoformat(born) if born else None, raw["address"], raw["safe_contact"])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from charter.contracts.files import pointed
+from charter.contracts.files import find_current
 from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
@@ -48,7 +48,7 @@ def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
     where there is no matrix or no date whose outcomes are known. Gates that need an independent outcome or no label
     are left out: they do not depend on the order.
     """
-    folder = pointed(invocation.workspace.matrix)
+    folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to plan an audit on.", "Run `sooner build`.")
     matrix = Matrix.open(folder)

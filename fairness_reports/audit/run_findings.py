@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts import SCHEMA_VERSION, check_document
-from charter.contracts.files import content_id, file_digest, pointed, read_json
+from charter.contracts.files import content_id, file_digest, find_current, read_json
 from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.council.register import Register
@@ -85,7 +85,7 @@ def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
     no source may be used for equality monitoring.
     """
     workspace = invocation.workspace
-    folder = workspace.scores / run if run else pointed(workspace.scores)
+    folder = workspace.scores / run if run else find_current(workspace.scores)
     if folder is None or not (folder / "manifest.json").exists():
         raise UsageError(f"there is no training run of {invocation.programme} to audit.", "Run `sooner train`.")
     manifest = read_json(folder / "manifest.json")

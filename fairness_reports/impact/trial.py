@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from charter.invocation import Invocation
@@ -62,7 +62,7 @@ def measure_trial(invocation: Invocation) -> dict[str, Any]:
     """
     issued = _read_first_places(invocation.workspace.worklist)
     offered = _read_offered(invocation.workspace.worklist / "actions.csv")
-    folder = pointed(invocation.workspace.matrix)
+    folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise DataError("there is no matrix, so the outcome is not defined.", "Run `sooner build`.")
     matrix = Matrix.open(folder)

@@ -15,7 +15,7 @@ from charter.invocation import Invocation
 from charter.rules.gate import decide
 from charter.rules.policy import Policy
 from charter.rules.scenarios import answer_scenarios_of
-from charter.signing.signoffs import today
+from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
 from fairness_reports.publish.pack import ANSWERS, hide_small, tabulate_gate
@@ -37,7 +37,7 @@ def write_live_page(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     The page answers the board's questions with the very function that `decide --live` uses.
     """
     folder, document = audit_issued(invocation)
-    day = today(invocation)
+    day = find_today(invocation)
     policy = Policy.load(invocation.council.folder / "charter.toml", day)
     decision = decide(document, policy, day, red_lines=answer_scenarios_of(invocation.council.folder, policy))
     write_text(folder / "report.html", render_live_page(invocation.council.name, document, decision, policy))

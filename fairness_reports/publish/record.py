@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.contracts import check_document
-from charter.contracts.files import pointed, read_json, write_json, write_text
+from charter.contracts.files import find_current, read_json, write_json, write_text
 from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
@@ -30,7 +30,7 @@ def publish_record(invocation: Invocation, run: str = "") -> tuple[Path, dict[st
     Raises DataError where the run has no audit or no decision.
     """
     audit = invocation.workspace.audit
-    folder = audit / run if run else pointed(audit)
+    folder = audit / run if run else find_current(audit)
     if folder is None or not (folder / "decision.json").exists():
         raise DataError("there is no decided audit to publish.", "Run `sooner audit`, then `sooner decide`.")
     findings, decision = read_json(folder / "findings.json"), read_json(folder / "decision.json")

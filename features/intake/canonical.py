@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from charter.contracts import TableContract, table
+from charter.contracts import TableContract, read_table_contract
 from charter.contracts.matrix import ID_BYTES
 from charter.council.register import Source
 from charter.errors import CharterError, DataError
@@ -57,7 +57,7 @@ def read_canonical(
     for name in CANONICAL:
         path = file_of(folder, name)
         if path is not None:
-            counts[path.name] = _read_table(database, table(name), path, time_zone)
+            counts[path.name] = _read_table(database, read_table_contract(name), path, time_zone)
     _check_events(database, sources)
     _settle_known(database, sources)
     return counts

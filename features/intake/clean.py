@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
@@ -37,7 +37,7 @@ def clean(invocation: Invocation, *, keep: int) -> Cleaned:
         order.append(snapshot.name)
         before = read_json(snapshot / "manifest.json").get("previous")
         snapshot = workspace.store / before if before else None
-    current = pointed(workspace.store)
+    current = find_current(workspace.store)
     stay = {*order[:keep], *([current.name] if current else [])}
     gone = [name for name in reversed(order) if name not in stay]
     if gone:

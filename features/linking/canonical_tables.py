@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.council.register import Register
 from features.intake.database import literal, quoted
 from features.linking.activity import keep_active_spans
@@ -55,7 +55,9 @@ def make_tables(
     `taken_at` is naive UTC, as all times in tables are.
     """
     for name in TABLES:
-        columns = ", ".join(f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in table(name).columns)
+        columns = ", ".join(
+            f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in read_table_contract(name).columns
+        )
         database.execute(f"create or replace table {name} ({columns})")
     _events(database, records, parameters)
     _people(database)
@@ -278,5 +280,5 @@ def _complete_feeds(database: duckdb.DuckDBPyConnection, taken_at: datetime) -> 
 
 def write_table(database: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
     """Write one table as Parquet, its rows in a stated order, the same bytes on any number of threads."""
-    order = _SORTED_BY.get(name) or ", ".join(quoted(column) for column in table(name).key)
+    order = _SORTED_BY.get(name) or ", ".join(quoted(column) for column in read_table_contract(name).key)
     database.execute(f"copy (select * from {name} order by {order}) to {literal(str(path))} (format parquet)")

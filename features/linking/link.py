@@ -22,14 +22,14 @@ import duckdb
 import pyarrow as pa
 
 from charter.contracts import check_document
-from charter.contracts.files import content_id, file_digest, new_folder, point, read_json, write_json
+from charter.contracts.files import content_id, file_digest, new_folder, read_json, set_current, write_json
 from charter.council.register import Register
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
 from charter.rules.policy import Policy
 from charter.vault.key import Key
-from charter.vault.rights_ledger import read
+from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import Vault
 from features.intake.database import connect, literal
 from features.intake.snapshot import newest, room_for_writing
@@ -101,12 +101,12 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
         ]
     )
     if manifest.get("linkage", {}).get("made_from") == made_from:
-        point(workspace.store, snapshot.name)
+        set_current(workspace.store, snapshot.name)
         return _result(snapshot, manifest, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
         gather(database, vault, snapshot, register)
-        _load_choices(database, snapshot, choices(read(workspace), taken_at))
+        _load_choices(database, snapshot, choices(read_requests(workspace), taken_at))
         lapse(database, "choices", "select ref, birth_date from evidence", register, council.time_zone.key)
         said = said_by_reference(database, "choices")
         left_out = leave_out(database, register, said, taken_at)
@@ -149,7 +149,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
         write_json(snapshot / "manifest.json", manifest)
-        point(workspace.store, snapshot.name)
+        set_current(workspace.store, snapshot.name)
         done()
     return _result(snapshot, manifest, made=True)
 

@@ -28,7 +28,7 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.purposes import PURPOSES
 from charter.vault.key import Key
-from charter.vault.rights_ledger import ACTIONS, BY, Request, append, carried_out, read
+from charter.vault.rights_ledger import ACTIONS, BY, Request, append_request, list_carried_out, read_requests
 from charter.vault.vault import Vault
 from features.forget import forget
 from features.intake.database import literal
@@ -100,7 +100,7 @@ def ask(
     ref = reference_of(key, register, through, reference)
     refs = references_of(workspace, ref, service)
     request = Request(action, _text(now), through, ref, refs, service, purpose, by)
-    append(workspace, request)
+    append_request(workspace, request)
     return replay(invocation, rooms)[request.id]
 
 
@@ -113,7 +113,7 @@ def overrule(
     that may not. The writer lock is the caller's.
     """
     workspace = invocation.workspace
-    found = next((one for one in read(workspace) if one.id == request), None)
+    found = next((one for one in read_requests(workspace) if one.id == request), None)
     if found is None:
         raise UsageError(f"there is no request {request}.", "Take its id from its certificate.")
     if role not in ACTS["objection.overrule"]:
@@ -127,7 +127,7 @@ def overrule(
         "overrule", _text(now), found.through, found.ref, found.refs, found.service, found.purpose,
         answers=found.id, decided_by=role,
     )  # fmt: skip
-    append(workspace, answer)
+    append_request(workspace, answer)
     return replay(invocation, rooms)[answer.id]
 
 
@@ -189,14 +189,14 @@ def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, C
     Requests that already have a tombstone in a snapshot are done there. The writer lock is the caller's.
     """
     workspace, council = invocation.workspace, invocation.council
-    requests = read(workspace)
+    requests = read_requests(workspace)
     if not requests:
         return {}
     key = Key.load(council, workspace)
     vault = Vault.open(workspace.vault, key)
     by_id = {request.id: request for request in requests}
     lifted = overruled(requests)
-    honoured = {snapshot: carried_out(snapshot) for snapshot in _snapshots(workspace)}
+    honoured = {snapshot: list_carried_out(snapshot) for snapshot in _snapshots(workspace)}
     certificates: dict[str, Certificate] = {}
     for request in requests:
         if request.action not in (*ACTIONS, "overrule"):

@@ -28,7 +28,7 @@ from charter.council.register import Register, Source
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
-from charter.vault.rights_ledger import BY, Request, append
+from charter.vault.rights_ledger import BY, Request, append_request
 from charter.vault.vault import Log, Vault
 from features.build import Snapshot, question_of
 from features.engines.reference import Reference, age_at
@@ -98,7 +98,7 @@ def draft(
     request = Request("export", moment.isoformat(), through, person.ref, refs, ALL, ALL, by)
     paper = {"refs": list(refs), "document": document}
     vault.file_paper(PAPER, request.id, json.dumps(paper, default=str).encode())
-    append(invocation.workspace, request)
+    append_request(invocation.workspace, request)
     return request
 
 

@@ -17,7 +17,7 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.vault.key import Key
-from charter.vault.rights_ledger import read
+from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import Log, Vault
 from features.intake.database import literal
 from features.linking.canonical_tables import TABLES
@@ -102,7 +102,7 @@ def requests_of(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     return [
         {"request": one.id, "action": one.action, "filed_at": one.filed_at, "service": one.service,
          "purpose": one.purpose, "by": one.by, "decided_by": one.decided_by}
-        for one in read(invocation.workspace)
+        for one in read_requests(invocation.workspace)
         if person.ref in one.refs
     ]  # fmt: skip
 

@@ -22,7 +22,7 @@ from charter.council.register import Register
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
-from charter.vault.rights_ledger import Request, append
+from charter.vault.rights_ledger import Request, append_request
 from charter.vault.vault import Vault
 from features.intake.database import literal
 from features.linking.corrections import CLAIM, NAMED, PAPER, Correction
@@ -60,7 +60,7 @@ def rectify(
     request = Request("rectify", moment.isoformat(), through, person.ref, refs, service, ALL, by)
     filed = moment.replace(tzinfo=None).isoformat()
     vault.file_paper(PAPER, request.id, Correction(request.id, filed, refs, right, wrong).paper())
-    append(invocation.workspace, request)
+    append_request(invocation.workspace, request)
     return Certificate(request.id, "rectify", request.filed_at, service, ALL, (person.person_id,), {}, 0)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, Response
 from charter.contracts.files import file_digest
 from charter.rules.policy import Policy
 from charter.signing import suspensions
-from charter.signing.signoffs import today
+from charter.signing.signoffs import find_today
 from serving.casework.signing_off import STAGES, find_pack, read_gates
 from serving.casework.visit import Visit
 from serving.desk import Desk
@@ -69,7 +69,7 @@ def suspend_lists(visit: Visit) -> Response:
     stoppable = _list_stoppable(desk)
     chosen = visit.fields.get("what", "")
     kind, _, name = (chosen if chosen in dict(stoppable) else stoppable[0][0]).partition(":")
-    path = suspensions.suspend(
+    path = suspensions.start_suspension(
         desk.invocation.workspace, _read_policy(desk), what=kind, name=name, role=CHARTER_ROLES[identity.role],
         reason=visit.fields.get("reason", "").strip()[:_NOTE],
     )  # fmt: skip
@@ -83,14 +83,14 @@ def resume_lists(visit: Visit) -> Response:
     if not name.isalnum():
         raise HTTPException(404)
     role = CHARTER_ROLES[identity.role]
-    resumed = suspensions.resume(desk.invocation.workspace, _read_policy(desk), suspension=name, role=role)
+    resumed = suspensions.record_resumption(desk.invocation.workspace, _read_policy(desk), suspension=name, role=role)
     desk.store.log(identity, "resumed" if resumed else "resume.asked", subject=name)
     return visit.go_to("/board")
 
 
 def _read_policy(desk: Desk) -> Policy:
     invocation = desk.invocation
-    return Policy.load(invocation.council.folder / "charter.toml", today(invocation))
+    return Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
 
 
 def show_pack(visit: Visit) -> Response:

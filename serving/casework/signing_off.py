@@ -13,13 +13,13 @@ from pathlib import Path
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from charter.contracts.files import file_digest, pointed, read_json, writer_lock
+from charter.contracts.files import file_digest, find_current, read_json, writer_lock
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
 from charter.rules.policy import Policy
-from charter.signing.acceptance import refuse_as, sign_as
-from charter.signing.refusals import refusals
-from charter.signing.signoffs import read
+from charter.signing.acceptance import Signable, refuse_as, sign_as
+from charter.signing.refusals import list_refusals
+from charter.signing.signoffs import read_signoffs
 from serving.casework.view import day_words
 from serving.casework.visit import Visit
 from serving.identity import CHARTER_ROLES
@@ -57,8 +57,8 @@ class GateView:
 def _find_audit(workspace: Workspace, stage: str) -> Path | None:
     """Return the folder of the newest audit, or of the audit of what the current release issued."""
     if stage == "test":
-        return pointed(workspace.audit)
-    release = pointed(workspace.release)
+        return find_current(workspace.audit)
+    release = find_current(workspace.release)
     return workspace.audit / str(read_json(release / "manifest.json")["run"]) / "live" if release else None
 
 
@@ -93,10 +93,10 @@ def read_gates(workspace: Workspace, council: Path) -> tuple[GateView, ...]:
 
 
 def _view_signer(folder: Path, sha256: str, role: str, title: str) -> Signer:
-    for refusal in refusals(folder, sha256):
+    for refusal in list_refusals(folder, sha256):
         if refusal.role == role:
             return Signer(role, title, f"Refused on {day_words(refusal.at)}: {refusal.reason}")
-    for signoff in read(folder / "signoffs.toml"):
+    for signoff in read_signoffs(folder / "signoffs.toml"):
         if (signoff.role, signoff.sha256) == (role, sha256):
             kind = "typed in a demonstration" if signoff.kind == "demo" else "signed with the role’s key"
             return Signer(role, title, f"Accepted until {day_words(signoff.expires)}, {kind}", accepted=True)
@@ -120,7 +120,7 @@ def sign_decision(visit: Visit) -> Response:
     with writer_lock(invocation.workspace.root):
         _require_same(invocation.workspace, stage, fields.get("decision", ""))
         if says == "accept":
-            sign_as(invocation, role, "decision", demo=True, live=live, actor=identity.user)
+            sign_as(invocation, role, Signable("decision", live=live), demo=True, actor=identity.user)
         else:
             refuse_as(invocation, role, fields.get("reason", "")[:_NOTE], live=live, actor=identity.user)
         desk.store.log(

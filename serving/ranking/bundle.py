@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts import SCHEMA_VERSION, check_document
-from charter.contracts.files import content_id, file_digest, new_folder, point, pointed, read_json, write_json
+from charter.contracts.files import (
+    content_id,
+    file_digest,
+    find_current,
+    new_folder,
+    read_json,
+    set_current,
+    write_json,
+)
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from charter.invocation import Invocation
@@ -65,7 +73,7 @@ class Bundle:
     @classmethod
     def current(cls, workspace: Workspace) -> Bundle:
         """Open the bundle that is served now; raise DataError where none was promoted yet."""
-        folder = pointed(workspace.bundle)
+        folder = find_current(workspace.bundle)
         if folder is None:
             raise DataError(f"no model of {workspace.programme} was promoted yet.", "Run `sooner promote`.")
         return cls.open(folder)
@@ -158,7 +166,7 @@ def make_bundle(
         np.savez(beside / "check.npz", rows=rows, margins=Bundle.open(beside).model.margins(rows))
     verify_bundle(Bundle.open(folder), release_folder)
     if activate:
-        point(invocation.workspace.bundle, manifest["id"])
+        set_current(invocation.workspace.bundle, manifest["id"])
     return folder
 
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts import SCHEMA_VERSION, table
-from charter.contracts.files import file_digest, point, write_json, write_text
+from charter.contracts import SCHEMA_VERSION, read_table_contract
+from charter.contracts.files import file_digest, set_current, write_json, write_text
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council, Team
 from charter.council.programme import Programme
@@ -309,7 +309,7 @@ def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Seq
         for header in sorted(headers, key=lambda header: header.id)
         for referral in store.referrals(header.programme, header.id)
     ]
-    write_text(folder / "issued.csv", write_csv(table("issued").names, rows))
+    write_text(folder / "issued.csv", write_csv(read_table_contract("issued").names, rows))
     bundle_folder = workspace.bundle / headers[0].bundle if headers else None
     inputs = {"issued.csv": file_digest(folder / "issued.csv")}
     if bundle_folder is not None and (bundle_folder / "manifest.json").exists():
@@ -330,5 +330,5 @@ def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Seq
         },
     )
     export_actions(workspace, store)
-    point(workspace.worklist, as_of.isoformat())
+    set_current(workspace.worklist, as_of.isoformat())
     return folder

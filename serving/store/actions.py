@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.contracts.files import write_text
 from charter.contracts.workspace import Workspace
 from serving.store.store import Store
@@ -27,9 +27,9 @@ _EVERY = 5.0
 def export_actions(workspace: Workspace, store: Store) -> Path:
     """Write every decision and blind view of the programme so far, in order; return the file of decisions."""
     path = workspace.worklist / "actions.csv"
-    write_text(path, write_csv(table("actions").names, store.actions(workspace.programme)))
+    write_text(path, write_csv(read_table_contract("actions").names, store.actions(workspace.programme)))
     if views := store.reviews(workspace.programme):
-        write_text(workspace.worklist / "reviews.csv", write_csv(table("reviews").names, views))
+        write_text(workspace.worklist / "reviews.csv", write_csv(read_table_contract("reviews").names, views))
     return path
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, select
 
-from charter.vault.log import Anchor, Entry, anchor, follow, verify
+from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
 from serving.store.database import begin_reading, begin_writing
 from serving.store.tables import anchors, audit
@@ -45,16 +45,7 @@ class Act:
         detail: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Add an entry to the log, in this transaction."""
-        entry = follow(
-            self.last,
-            chain=self.chain,
-            actor=actor,
-            role=role,
-            action=action,
-            subject=subject,
-            purpose=purpose,
-            detail=detail,
-        )
+        entry = follow_entry(self.last, self.chain, LoggedAct(actor, role, action, subject, purpose, detail or {}))
         row = {**vars(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True)}
         self.connection.execute(insert(audit), row)
         if self.key and entry.number % _ANCHOR_EVERY == 1:
@@ -64,7 +55,7 @@ class Act:
 
 
 def _anchor(connection: Connection, last: Entry, key: bytes) -> None:
-    signed = anchor([last], key)
+    signed = anchor_chains([last], key)
     heads = {chain: list(head) for chain, head in signed.heads.items()}
     connection.execute(insert(anchors), {"at": signed.at, "heads": json.dumps(heads), "signature": signed.signature})
 
@@ -212,4 +203,4 @@ class AuditLog:
             Anchor(row.at, {c: (int(n), str(d)) for c, (n, d) in json.loads(row.heads).items()}, row.signature)
             for row in rows
         ]
-        return verify(self.entries(), signed if self._key else (), self._key)
+        return verify_chains(self.entries(), signed if self._key else (), self._key)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from charter.contracts.files import pointed
+from charter.contracts.files import find_current
 from charter.contracts.workspace import Workspace
 from charter.errors import SoonerError
 from serving.ranking.bundle import Bundle, verify_bundle
@@ -43,7 +43,7 @@ class Live:
         return self._bundle
 
     def _look(self) -> None:
-        folder = pointed(self._workspace.bundle)
+        folder = find_current(self._workspace.bundle)
         if folder is None or folder.name in (self._bundle.id, self._refused):
             return
         try:

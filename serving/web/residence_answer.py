@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from charter.council.register import Register
 from charter.errors import CharterError
-from charter.vault.residence_check import PURPOSE, Question, answer, residents_token
+from charter.vault.residence_check import PURPOSE, Question, answer_question, residents_token
 from serving.desk import Desk
 from serving.identity import Identity, require_act
 
@@ -20,7 +20,7 @@ def answer_residence(desk: Desk, identity: Identity | None, question: Question) 
     if desk.vault is None:
         raise CharterError("no names are held here, so nobody's address can be checked.", "Ask the council's own desk.")
     register = Register.load(desk.invocation.council.folder / "register.toml")
-    word = answer(desk.vault, desk.key, register, question)
+    word = answer_question(desk.vault, desk.key, register, question)
     desk.store.log(
         asker,
         "residence.checked",

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.errors import BlockedError, DataError
 from charter.invocation import Invocation
 from charter.vault.key import Key
@@ -34,7 +34,7 @@ def make_environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str
     key = Key.load(invocation.council, invocation.workspace)
     if invocation.workspace.vault.is_dir():
         Vault.open(invocation.workspace.vault, key)
-    folder = pointed(invocation.workspace.bundle)
+    folder = find_current(invocation.workspace.bundle)
     if folder is None:
         raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
     manifest = read_json(folder / "manifest.json")

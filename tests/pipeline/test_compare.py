@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from fairness_reports.audit.mitigations import WAYS
 from tests.conftest import run_sooner
@@ -12,7 +12,7 @@ from tests.conftest import run_sooner
 
 def test_every_way_is_beside_the_plain_model_with_its_cost(own_workspace: Path) -> None:
     workspace = Workspace(own_workspace, "early_help")
-    folder = pointed(workspace.audit)
+    folder = find_current(workspace.audit)
     assert folder is not None
     before = (folder / "findings.json").read_bytes()
     ran = run_sooner("audit", "compare", "ethnicity", "--workspace", str(own_workspace))

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from charter.contracts import check_document
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from tests.conftest import ROOT, Ran, run_sooner
 from tests.pipeline.test_path import first_referral, known_reference, next_delivery
@@ -101,7 +101,7 @@ def stopped(words: Sequence[str], how: signal.Signals, after: float) -> Ran:
 def whole(workspace: Workspace) -> None:
     """Check that every `current` names a folder, every document keeps its contract, and every database is sound."""
     for pointer in workspace.root.glob("*/*/current"):
-        folder = pointed(pointer.parent)
+        folder = find_current(pointer.parent)
         assert folder is not None
         assert folder.is_dir(), pointer
     for pattern, contract in (

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.matrix import NONE, Matrix
 from charter.contracts.workspace import Workspace
 from tests.conftest import ROOT, run_sooner
@@ -20,7 +20,7 @@ COLUMN = 7
 
 def plant(workspace: Path) -> str:
     """Write the outcome itself into a column of every as-of date, as a closure code would be; return its name."""
-    folder = pointed(Workspace(workspace, "early_help").matrix)
+    folder = find_current(Workspace(workspace, "early_help").matrix)
     assert folder is not None
     matrix = Matrix.open(folder)
     for day in matrix.dates:
@@ -48,7 +48,7 @@ def test_a_planted_leak_is_caught_before_training_and_if_forced_flagged_by_the_a
     assert f"Accepted although they know the outcome too well: {name}" in trained.out
     audited = run_sooner("audit", *words)
     assert audited.code == 0, audited.err
-    folder = pointed(Workspace(own_workspace, "early_help").audit)
+    folder = find_current(Workspace(own_workspace, "early_help").audit)
     assert folder is not None
     flagged = read_json(folder / "findings.json")["notes"][0]
     assert f"The feature {name} knows the outcome too well" in flagged

@@ -20,7 +20,7 @@ from charter.council.programme import Programme
 from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
-from charter.signing.signoffs import charter_signoffs
+from charter.signing.signoffs import read_charter_signoffs
 from features.grammar import Definition
 from serving.desk import Desk
 from serving.practice_cases import Practice
@@ -121,7 +121,7 @@ def test_old_cases_are_read_decided_and_answered_on_pages(old: Path) -> None:
 def test_what_roles_signed_still_counts_and_more_can_be_signed(old: Path) -> None:
     invocation = Invocation.open(old / "council", "", old / "workspace", quiet=True)
     policy = Policy.load(old / "council" / "charter.toml")
-    rows = [signoff for signoff in charter_signoffs(invocation) if signoff.sha256 == policy.sha256]
+    rows = [signoff for signoff in read_charter_signoffs(invocation) if signoff.sha256 == policy.sha256]
     assert {role.id for role in policy.signers("charter")} == {signoff.role for signoff in rows}
     assert [signoff.role for signoff in rows if signoff.kind == "signed"] == ["data_protection_officer"]
     assert all(signoff.proved(policy) for signoff in rows)

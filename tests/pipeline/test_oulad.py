@@ -17,11 +17,11 @@ import duckdb
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from charter.contracts.files import file_digest, pointed, read_json
+from charter.contracts.files import file_digest, find_current, read_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
-from charter.signing.signoffs import statement
+from charter.signing.signoffs import write_statement
 from charter.vault.key import Key
 from tests.conftest import ROOT, Ran, run_sooner
 
@@ -66,13 +66,13 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
 
 def sign(course: Course, role: str, what: str) -> Ran:
     """Sign in a role as its holder would: with a key of its own, whose public half the charter lists."""
-    audit = pointed(course.workspace.audit)
+    audit = find_current(course.workspace.audit)
     assert audit is not None
     path = audit / "decision.json" if what == "decision" else course.council / "charter.toml"
     until = datetime.now(Council.load(course.council).time_zone).date() + timedelta(days=30)
     key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"a key for tests: {role}".encode()).digest())
     file = course.council.parent / f"{role}.sig"
-    file.write_bytes(key.sign(statement(role, what, file_digest(path), until).encode()))
+    file.write_bytes(key.sign(write_statement(role, what, file_digest(path), until).encode()))
     signed = ("--role", role, "--what", what, "--until", str(until), "--signature", str(file))
     return run_sooner("sign", *signed, *course.where)
 
@@ -106,7 +106,7 @@ def counted() -> dict[tuple[str, str], dict[str, float]]:
 
 def built(course: Course) -> dict[tuple[str, str], dict[str, float]]:
     """Return what the matrix says, under the presentation and number that the files use."""
-    folder = pointed(course.workspace.matrix)
+    folder = find_current(course.workspace.matrix)
     assert folder is not None
     matrix = Matrix.open(folder)
     references = {(row["code_presentation"], row["id_student"]) for row in rows_of("studentInfo.csv")}
@@ -167,7 +167,7 @@ def test_neither_the_result_nor_the_day_of_leaving_is_known_before_it_happened(c
     ).fetchall()
     assert [day for day, _ in known] == expected
     assert all(same for _, same in known)
-    matrix = pointed(course.workspace.matrix)
+    matrix = find_current(course.workspace.matrix)
     assert matrix is not None
     features = json.dumps(read_json(matrix / "definition.json")["features"])
     assert "learning.clicks" in features
@@ -192,7 +192,7 @@ def test_real_data_opens_with_real_signatures_alone_and_then_has_its_list(course
 
     ranked = run_sooner("rank", "--as-of", str(DAY_28["2014J"]), *course.where)
     assert ranked.code == 0, ranked.err
-    folder = pointed(course.workspace.worklist)
+    folder = find_current(course.workspace.worklist)
     assert folder is not None
     with (folder / "issued.csv").open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))

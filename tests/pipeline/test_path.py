@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts import check_document
-from charter.contracts.files import folder_digest, pointed, read_json
+from charter.contracts.files import find_current, folder_digest, read_json
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import shipped_council
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("demo")
 
 
 def issued(workspace: Workspace) -> list[dict[str, str]]:
-    folder = pointed(workspace.worklist)
+    folder = find_current(workspace.worklist)
     assert folder is not None
     with (folder / "issued.csv").open(newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))
@@ -65,10 +65,10 @@ def test_every_verb_leaves_its_file_in_its_contract(demo_workspace: Path) -> Non
         (workspace.release, "manifest.json", "release"),
         (workspace.bundle, "manifest.json", "bundle"),
     ):
-        folder = pointed(kind)
+        folder = find_current(kind)
         assert folder is not None, kind
         check_document(contract, read_json(folder / name))
-    assert (pointed(workspace.audit) / "report.html").stat().st_size > 10_000  # type: ignore[operator] # just asserted
+    assert (find_current(workspace.audit) / "report.html").stat().st_size > 10_000  # type: ignore[operator] # just asserted
     rows = issued(workspace)
     assert {row["arm"] for row in rows} <= {"ranked", "random", "control", "baseline"}
     assert len(rows) == len({row["entity"] for row in rows}) > 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from charter.invocation import shipped_council
 from tests.conftest import run_sooner
@@ -35,14 +35,14 @@ def council(tmp_path: Path) -> Path:
 
 
 def entities(workspace: Workspace) -> list[str]:
-    folder = pointed(workspace.worklist)
+    folder = find_current(workspace.worklist)
     assert folder is not None
     with (folder / "issued.csv").open(newline="", encoding="utf-8") as handle:
         return [row["entity"] for row in csv.DictReader(handle)]
 
 
 def bundle_of(workspace: Workspace) -> Mapping[str, Any]:
-    folder = pointed(workspace.bundle)
+    folder = find_current(workspace.bundle)
     assert folder is not None
     manifest: Mapping[str, Any] = read_json(folder / "manifest.json")
     return manifest

@@ -9,14 +9,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from charter.signing.second_gate import in_shadow
 from tests.conftest import run_sooner
 
 
 def live_folder(workspace: Workspace) -> Path:
-    release = pointed(workspace.release)
+    release = find_current(workspace.release)
     assert release is not None
     return workspace.audit / read_json(release / "manifest.json")["run"] / "live"
 
@@ -33,7 +33,7 @@ def test_the_demo_lived_through_its_shadow_weeks(demo_workspace: Path) -> None:
     # The borough's youth justice feed has gone stale on purpose; nothing else of a fair borough alarms.
     alarmed = [one["title"] for one in findings["drift"] if one["alarm"]]
     assert alarmed == ["Share seen by youth_justice"]
-    release = pointed(workspace.release)
+    release = find_current(workspace.release)
     assert release is not None
     opened = read_json(workspace.live / f"{release.name}.json")
     # The first sign-off of going live ends when the first outcomes are known.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from charter.contracts.files import folder_digest, pointed
+from charter.contracts.files import find_current, folder_digest
 from charter.contracts.workspace import Workspace
 
 pytestmark = [
@@ -30,7 +30,7 @@ def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path
     from nbclient import NotebookClient
 
     early_help = Workspace(own_workspace, "early_help")
-    before = folder_digest(early_help.scores), pointed(early_help.matrix)
+    before = folder_digest(early_help.scores), find_current(early_help.matrix)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     made = NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(own_workspace.parent)}}
@@ -40,8 +40,8 @@ def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path
     assert "absences_6m" in said
     assert "lightgbm" in said
     assert "metrics.precision" in said
-    assert (folder_digest(early_help.scores), pointed(early_help.matrix)) == before
-    assert pointed(Workspace(own_workspace, "two_features").scores) is not None
+    assert (folder_digest(early_help.scores), find_current(early_help.matrix)) == before
+    assert find_current(Workspace(own_workspace, "two_features").scores) is not None
 
 
 def test_the_notebook_takes_about_fifteen_lines_and_holds_no_results() -> None:

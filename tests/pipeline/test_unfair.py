@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from tests.conftest import run_sooner
 
@@ -58,7 +58,7 @@ def judged(root: Path, seed: int, unfair: str) -> Judged:
             ran = run_sooner(*words, "--quiet", *where, timeout=3600)
             assert ran.code == 0, (seed, words, ran.err)
         ran = run_sooner("decide", *where)
-        folder = pointed(workspace.audit)
+        folder = find_current(workspace.audit)
         assert folder is not None
         pack = (folder / "report.html").read_text(encoding="utf-8")
         return Judged(seed, ran.code, ran.err, read_json(folder / "decision.json"), pack)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from charter.contracts.files import pointed
+from charter.contracts.files import find_current
 from charter.invocation import Invocation
 from training.judging.weekly import WEEKS, measure_steadiness
 from training.models.planning import make_plan
@@ -15,7 +15,7 @@ from training.run import Run
 
 def test_each_weeks_list_is_made_from_what_was_known_that_week(own_workspace: Path) -> None:
     opened = Invocation.open(Path("council"), "early_help", own_workspace, quiet=True)
-    run, newest = Run.open(opened.workspace), pointed(opened.workspace.matrix)
+    run, newest = Run.open(opened.workspace), find_current(opened.workspace.matrix)
     planned = make_plan(opened)
     found = measure_steadiness(opened, planned, str(run.manifest["model"]))
     assert found is not None
@@ -27,4 +27,4 @@ def test_each_weeks_list_is_made_from_what_was_known_that_week(own_workspace: Pa
     assert {one["listed"] for one in found["weeks"]} == {places}
     assert 0.5 < found["kept"]["estimate"] <= 1.0
     assert any(one["kept"] < one["listed"] for one in found["weeks"])
-    assert pointed(opened.workspace.matrix) == newest
+    assert find_current(opened.workspace.matrix) == newest

@@ -8,7 +8,7 @@
       check.npz        `rows` made from the model's own cut points (of nobody), and the `margins` they must get
     release/PROGRAMME/history.json   what was current, and when
 
-No decision, no champion: `charter.signing.signoffs.require` is the only door.
+No decision, no champion: `charter.signing.signoffs.require_signoffs` is the only door.
 """
 
 from __future__ import annotations
@@ -26,17 +26,16 @@ from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import (
     content_id,
     file_digest,
+    find_current,
     new_folder,
-    point,
-    pointed,
     read_json,
+    set_current,
     write_json,
     write_text,
 )
 from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
-from charter.signing.signoffs import read as read_signoffs
-from charter.signing.signoffs import require
+from charter.signing.signoffs import read_signoffs, require_signoffs
 from training.judging.calibration import word_bands
 from training.keeping.tracking import Registry
 from training.models.boosting import predict_margins
@@ -50,8 +49,8 @@ _CHECKED = 256
 def release_model(invocation: Invocation, run: str | None = None) -> Path:
     """Release the candidate of a run (the newest), if its decision and sign-offs allow it; return the folder.
 
-    Raises what `charter.signing.signoffs.require` raises (11, 13, 14, 15), WithdrawnError (12) where rows it learned
-    from were withdrawn, DataError where files were changed. The caller holds the workspace's writer lock.
+    Raises what `charter.signing.signoffs.require_signoffs` raises (11, 13, 14, 15), WithdrawnError (12) where rows it
+    learned from were withdrawn, DataError where files were changed. The caller holds the workspace's writer lock.
     """
     chosen = Run.open(invocation.workspace, run)
     chosen.refuse_withdrawn()
@@ -80,7 +79,7 @@ def roll_back_release(invocation: Invocation) -> Path:
     Raises UsageError where there is none before, and what `release` raises.
     """
     history = _read_history(invocation)
-    current = pointed(invocation.workspace.release)
+    current = find_current(invocation.workspace.release)
     names = [entry["release"] for entry in history]
     if current is None or current.name not in names:
         raise UsageError(f"{invocation.programme} has no release to go back from.", "Run `sooner promote`.")
@@ -104,7 +103,7 @@ def roll_back_release(invocation: Invocation) -> Path:
 def _require_decision(invocation: Invocation, run: Run) -> Mapping[str, Any]:
     """Return the decision on this very run and model, if it and its sign-offs open the door."""
     folder = invocation.workspace.audit / run.id
-    decision = require(invocation, folder, synthetic=bool(run.manifest["synthetic"]))
+    decision = require_signoffs(invocation, folder, synthetic=bool(run.manifest["synthetic"]))
     findings = read_json(folder / "findings.json")
     audited = findings.get("model", run.manifest["model"])
     scores = findings["inputs"].get("scores.parquet")
@@ -244,4 +243,4 @@ def _make_current(invocation: Invocation, release_id: str, action: str) -> None:
     history = _read_history(invocation)
     if not history or history[-1]["release"] != release_id:
         write_json(invocation.workspace.release / "history.json", [*history, entry])
-    point(invocation.workspace.release, release_id)
+    set_current(invocation.workspace.release, release_id)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from charter.contracts.files import pointed
+from charter.contracts.files import find_current
 from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import CharterError, DataError, UsageError
@@ -83,7 +83,7 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Se
 
 
 def _newest_matrix(invocation: Invocation) -> Matrix:
-    folder = pointed(invocation.workspace.matrix)
+    folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to train on.", "Run `sooner build`.")
     return Matrix.open(folder)

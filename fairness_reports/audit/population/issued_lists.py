@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.contracts.files import file_digest, read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
@@ -108,7 +108,9 @@ def _release_of(workspace: Workspace, bundle: str) -> str:
 def _read_rows(path: Path, contract: str) -> Iterator[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
         reader = csv.DictReader(handle)
-        missing = {column.name for column in table(contract).columns if column.required} - set(reader.fieldnames or ())
+        missing = {column.name for column in read_table_contract(contract).columns if column.required} - set(
+            reader.fieldnames or ()
+        )
         if missing:
             raise DataError(
                 f"{path.name} has no column {', '.join(sorted(missing))}.", f"Write it by the contract `{contract}`."

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts import check_document
-from charter.contracts.files import file_digest, pointed, read_json, write_json
+from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.council.register import Register
@@ -76,7 +76,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     Raises DataError where nothing was released or issued.
     """
     workspace = invocation.workspace
-    folder = pointed(workspace.release)
+    folder = find_current(workspace.release)
     if folder is None:
         raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")
     release = read_json(folder / "manifest.json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import point, write_json
+from charter.contracts.files import set_current, write_json
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 
@@ -82,7 +82,7 @@ def audited(
         },
     )
     if not live:
-        point(invocation.workspace.audit, run)
+        set_current(invocation.workspace.audit, run)
     return folder
 
 
@@ -91,5 +91,5 @@ def promoted(invocation: Invocation, run: str = "r1", *, synthetic: bool = True)
     folder = invocation.workspace.release / f"release-of-{run}"
     manifest = {"id": folder.name, "run": run, "synthetic": synthetic, "model_sha256": MODEL}
     write_json(folder / "manifest.json", manifest)
-    point(invocation.workspace.release, folder.name)
+    set_current(invocation.workspace.release, folder.name)
     return folder

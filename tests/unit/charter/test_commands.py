@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from charter.commands import verbs
-from charter.contracts.files import point, write_json
+from charter.contracts.files import set_current, write_json
 from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
@@ -69,7 +69,7 @@ def leave_findings(options: list[str], ratio: float, spread: float) -> None:
         "findings": rows,
     }
     write_json(invocation.workspace.audit / "r1" / "findings.json", document)
-    point(invocation.workspace.audit, "r1")
+    set_current(invocation.workspace.audit, "r1")
 
 
 def run(words: list[str]) -> tuple[str, BaseException | None]:

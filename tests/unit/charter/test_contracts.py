@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import pytest
 
-from charter.contracts import check_document, document_names, table, table_names
+from charter.contracts import check_document, document_names, read_table_contract, table_names
 from charter.errors import DataError
 
 
 def test_each_table_has_a_key_of_its_own_columns_and_says_what_each_means() -> None:
     assert {"events", "people", "residence", "permission", "scores", "issued", "actions"} <= set(table_names())
     for name in table_names():
-        contract = table(name)
+        contract = read_table_contract(name)
         assert contract.name == name
         assert set(contract.key) <= set(contract.names), name
         assert all(column.description and column.type for column in contract.columns), name
 
 
 def test_a_columns_rules_are_those_of_its_schema() -> None:
-    columns = {column.name: column for column in table("issued").columns}
+    columns = {column.name: column for column in read_table_contract("issued").columns}
     assert columns["arm"].allowed == ("ranked", "random", "control", "baseline")
     assert columns["arm"].required
-    assert not {column.name: column for column in table("events").columns}["end_at"].required
+    assert not {column.name: column for column in read_table_contract("events").columns}["end_at"].required
 
 
 def test_an_unknown_table_is_a_key_error_and_no_file_name() -> None:
     for name in ("nothing", "../schemas/events"):
         with pytest.raises(KeyError):
-            table(name)
+            read_table_contract(name)
 
 
 def test_a_document_that_keeps_its_contract_passes_and_one_that_breaks_it_is_told_where() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from charter.contracts.files import point, write_json
+from charter.contracts.files import set_current, write_json
 from charter.invocation import Invocation, shipped_council
 from charter.machine import doctor
-from charter.machine.doctor import Check, examine
-from charter.vault.rights_ledger import Request, append
+from charter.machine.doctor import Check, examine_machine
+from charter.vault.rights_ledger import Request, append_request
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def invocation(tmp_path: Path) -> Invocation:
 
 
 def checks(invocation: Invocation) -> dict[str, Check]:
-    return {check.title: check for check in examine(invocation)}
+    return {check.title: check for check in examine_machine(invocation)}
 
 
 def test_an_empty_workspace_is_told_what_to_run_for_each_thing(invocation: Invocation) -> None:
@@ -39,19 +39,21 @@ def test_an_empty_workspace_is_told_what_to_run_for_each_thing(invocation: Invoc
 
 
 def test_what_is_there_is_called_by_its_id(invocation: Invocation) -> None:
-    point(invocation.workspace.matrix, "0123456789abcdef")
+    set_current(invocation.workspace.matrix, "0123456789abcdef")
     assert checks(invocation)["matrix of early_help"] == Check("matrix of early_help", True, "0123456789abcdef")
 
 
 def test_a_request_that_waits_and_rows_that_went_are_counted(invocation: Invocation) -> None:
     workspace = invocation.workspace
     write_json(workspace.store / "s1" / "manifest.json", {})
-    append(workspace, Request("object", "2026-01-01T10:00:00+00:00", "housing", "a" * 32, ("a" * 32,), "*", "*"))
+    append_request(
+        workspace, Request("object", "2026-01-01T10:00:00+00:00", "housing", "a" * 32, ("a" * 32,), "*", "*")
+    )
     assert checks(invocation)["residents' requests carried out"].note == "1 wait: sooner replay"
     write_json(workspace.bundle / "b1" / "manifest.json", {"release": "r1"})
     write_json(workspace.release / "r1" / "manifest.json", {"run": "t1"})
     write_json(workspace.scores / "t1" / "manifest.json", {"withdrawn_rows": 7})
-    point(workspace.bundle, "b1")
+    set_current(workspace.bundle, "b1")
     learned = checks(invocation)["model without withdrawn rows"]
     assert not learned.found
     assert learned.note.startswith("7 rows went since")

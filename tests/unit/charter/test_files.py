@@ -12,12 +12,12 @@ import pytest
 from charter.contracts.files import (
     content_id,
     file_digest,
+    find_current,
     folder_digest,
     new_file,
     new_folder,
-    point,
-    pointed,
     read_json,
+    set_current,
     write_json,
     write_text,
     writer_lock,
@@ -105,9 +105,9 @@ def test_json_is_written_the_same_each_time_and_what_is_none_is_said(tmp_path: P
 
 
 def test_the_pointer_names_the_newest_or_nothing_yet(tmp_path: Path) -> None:
-    assert pointed(tmp_path) is None
-    point(tmp_path, "0123456789abcdef")
-    assert pointed(tmp_path) == tmp_path / "0123456789abcdef"
+    assert find_current(tmp_path) is None
+    set_current(tmp_path, "0123456789abcdef")
+    assert find_current(tmp_path) == tmp_path / "0123456789abcdef"
 
 
 TRY = """

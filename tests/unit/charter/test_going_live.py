@@ -12,11 +12,11 @@ from charter.contracts.files import read_json, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import BlockedError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation, shipped_council
-from charter.signing.acceptance import sign_as
+from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run, go_live
 from charter.signing.second_gate import in_shadow
-from charter.signing.signoffs import read, require, today
-from charter.signing.suspensions import GATE, breach
+from charter.signing.signoffs import find_today, read_signoffs, require_signoffs
+from charter.signing.suspensions import GATE, suspend_on_breach
 from charter.vault.log import FileLog
 from tests.unit.charter.audits import audited, policy_of, promoted
 
@@ -33,9 +33,9 @@ def invocation(tmp_path: Path) -> Invocation:
 
 def sign_all(invocation: Invocation, until: date | None = None) -> None:
     for role in policy_of(invocation).signers("charter"):
-        sign_as(invocation, role.id, "charter", demo=True)
+        sign_as(invocation, role.id, Signable("charter"), demo=True)
     for role in policy_of(invocation).signers("decision"):
-        sign_as(invocation, role.id, "decision", demo=True, live=True, until=until)
+        sign_as(invocation, role.id, Signable("decision"), demo=True, live=True, until=until)
 
 
 def test_signed_lists_may_be_seen_until_the_next_decision_is_due(invocation: Invocation) -> None:
@@ -45,7 +45,7 @@ def test_signed_lists_may_be_seen_until_the_next_decision_is_due(invocation: Inv
     release, until = go_live(invocation)
     # The charter's roles sign for a year; the outcomes that the next decision needs are known before that.
     assert (release, until) == ("release-of-r1", date(2027, 9, 1))
-    assert {row.expires for row in read(folder / "signoffs.toml")} == {until}
+    assert {row.expires for row in read_signoffs(folder / "signoffs.toml")} == {until}
     assert in_shadow(invocation.workspace, release, date(2027, 8, 31)) == ""
     assert in_shadow(invocation.workspace, release, until) != ""
     assert FileLog(invocation.workspace.log).entries()[-1].action == "go live"
@@ -55,11 +55,11 @@ def test_the_first_sign_off_to_end_closes_the_gate(invocation: Invocation) -> No
     audited(invocation, live=True)
     decide_run(invocation, live=True)
     sign_all(invocation)
-    soon = today(invocation) + timedelta(days=30)
-    sign_as(invocation, "chief_data_officer", "decision", demo=True, live=True, until=soon)
+    soon = find_today(invocation) + timedelta(days=30)
+    sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True, live=True, until=soon)
     assert go_live(invocation)[1] == soon
     with pytest.raises(UsageError, match="not after 2027-09-01"):
-        sign_as(invocation, "chief_data_officer", "decision", demo=True, live=True, until=date(2027, 9, 2))
+        sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True, live=True, until=date(2027, 9, 2))
 
 
 def test_nothing_opens_without_the_second_gates_own_decision(invocation: Invocation) -> None:
@@ -78,7 +78,7 @@ def test_nothing_opens_without_the_second_gates_own_decision(invocation: Invocat
     write_json(folder.parent / "decision.json", of_lists)
     for audit, live in ((folder, True), (folder.parent, False)):
         with pytest.raises(DataError, match="is not of this gate"):
-            require(invocation, audit, synthetic=True, live=live)
+            require_signoffs(invocation, audit, synthetic=True, live=live)
 
 
 def test_a_model_that_was_promoted_since_was_never_watched(invocation: Invocation) -> None:
@@ -88,7 +88,7 @@ def test_a_model_that_was_promoted_since_was_never_watched(invocation: Invocatio
     sign_all(invocation)
     with pytest.raises(DataError, match="another model was promoted since this audit"):
         go_live(invocation)
-    assert in_shadow(invocation.workspace, "release-of-r1", today(invocation)) != ""
+    assert in_shadow(invocation.workspace, "release-of-r1", find_today(invocation)) != ""
 
 
 def test_where_nothing_was_promoted_there_is_nothing_to_watch(tmp_path: Path) -> None:
@@ -108,14 +108,14 @@ def test_a_blocked_second_gate_suspends_the_programme_and_is_logged(invocation: 
     entry = FileLog(invocation.workspace.log).entries()[-1]
     assert (entry.action, entry.role, entry.subject) == ("suspend", GATE, path.stem)
     with pytest.raises(BlockedError, match="cannot be accepted"):
-        sign_as(invocation, "chief_data_officer", "decision", demo=True, live=True)
+        sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True, live=True)
 
 
 def test_a_breach_is_written_beside_what_people_suspended(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, "early_help")
     other = {"what": "team", "name": "early_help", "role": GATE, "reason": "", "at": "", "resumed_by": []}
     write_json(workspace.suspensions / "0.json", other)
-    path = breach(workspace, "A gap.")
+    path = suspend_on_breach(workspace, "A gap.")
     assert path.name != "0.json"
-    assert breach(workspace, "Another gap.") == path
+    assert suspend_on_breach(workspace, "Another gap.") == path
     assert read_json(path)["reason"] == "A gap."

@@ -15,7 +15,7 @@ from charter.rules.assessments import Assessment, require_assessments
 from charter.rules.gate import decide
 from charter.rules.policy import Policy
 from charter.signing.second_gate import in_shadow, open_live
-from charter.signing.suspensions import GATE, breach, resume
+from charter.signing.suspensions import GATE, record_resumption, suspend_on_breach
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(shipped_council() / "charter.toml", TODAY)
@@ -132,10 +132,10 @@ def test_a_drift_of_selection_blocks_and_another_does_not() -> None:
 
 def test_a_breach_suspends_once_and_two_roles_resume(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, "early_help")
-    path = breach(workspace, "a gap")
-    assert breach(workspace, "a gap again") == path
+    path = suspend_on_breach(workspace, "a gap")
+    assert suspend_on_breach(workspace, "a gap again") == path
     assert read_json(path)["role"] == GATE
     with pytest.raises(CharterError):
-        resume(workspace, CHARTER, suspension=path.stem, role=GATE)
-    assert not resume(workspace, CHARTER, suspension=path.stem, role="chief_data_officer")
-    assert resume(workspace, CHARTER, suspension=path.stem, role="data_protection_officer")
+        record_resumption(workspace, CHARTER, suspension=path.stem, role=GATE)
+    assert not record_resumption(workspace, CHARTER, suspension=path.stem, role="chief_data_officer")
+    assert record_resumption(workspace, CHARTER, suspension=path.stem, role="data_protection_officer")

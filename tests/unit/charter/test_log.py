@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from charter.errors import DataError
-from charter.vault.log import Entry, FileLog, anchor, follow, verify
+from charter.vault.log import Entry, FileLog, LoggedAct, anchor_chains, follow_entry, verify_chains
 
 KEY = b"k" * 32
 
@@ -18,17 +18,17 @@ def chain_of(length: int, chain: str = "worker") -> list[Entry]:
     entries: list[Entry] = []
     for number in range(length):
         last = entries[-1] if entries else None
-        entries.append(follow(last, chain=chain, actor="u1", role="manager", action="view", subject=f"r{number}"))
+        entries.append(follow_entry(last, chain, LoggedAct("u1", "manager", "view", f"r{number}")))
     return entries
 
 
 def test_an_untouched_log_verifies_and_counts_each_chain() -> None:
-    assert verify([*chain_of(3), *chain_of(2, "other")]) == {"other": 2, "worker": 3}
-    assert verify([]) == {}
+    assert verify_chains([*chain_of(3), *chain_of(2, "other")]) == {"other": 2, "worker": 3}
+    assert verify_chains([]) == {}
 
 
 def test_entries_are_verified_wherever_they_are_stored() -> None:
-    assert verify(reversed(chain_of(4))) == {"worker": 4}
+    assert verify_chains(reversed(chain_of(4))) == {"worker": 4}
 
 
 @pytest.mark.parametrize("field", ["actor", "role", "action", "subject", "purpose", "at"])
@@ -36,49 +36,49 @@ def test_an_edited_entry_is_named(field: str) -> None:
     entries = chain_of(4)
     entries[2] = replace(entries[2], **{field: "changed"})
     with pytest.raises(DataError, match="entry 3 of chain 'worker' was edited"):
-        verify(entries)
+        verify_chains(entries)
 
 
 def test_a_removed_entry_is_named() -> None:
     entries = chain_of(4)
     del entries[1]
     with pytest.raises(DataError, match="entry 2 of chain 'worker' was removed"):
-        verify(entries)
+        verify_chains(entries)
 
 
 def test_an_entry_resealed_after_an_edit_breaks_the_link_to_the_next() -> None:
     entries = chain_of(4)
     entries[1] = replace(entries[1], actor="somebody").sealed()
     with pytest.raises(DataError, match=r"entry 3 .* does not follow"):
-        verify(entries)
+        verify_chains(entries)
 
 
 def test_swapped_numbers_are_found() -> None:
     entries = chain_of(4)
     entries[1], entries[2] = replace(entries[1], number=3), replace(entries[2], number=2)
     with pytest.raises(DataError, match="entry 2"):
-        verify(entries)
+        verify_chains(entries)
 
 
 def test_an_entry_that_is_there_twice_is_found() -> None:
     entries = chain_of(2)
     with pytest.raises(DataError, match="twice"):
-        verify([*entries, entries[1]])
+        verify_chains([*entries, entries[1]])
 
 
 def test_a_removed_end_is_found_by_an_anchor_alone() -> None:
     entries = chain_of(4)
-    signed = anchor(entries, KEY)
-    assert verify(entries[:3]) == {"worker": 3}
+    signed = anchor_chains(entries, KEY)
+    assert verify_chains(entries[:3]) == {"worker": 3}
     with pytest.raises(DataError, match=r"entry 4 .* anchored"):
-        verify(entries[:3], [signed], KEY)
-    assert verify(entries, [signed], KEY) == {"worker": 4}
+        verify_chains(entries[:3], [signed], KEY)
+    assert verify_chains(entries, [signed], KEY) == {"worker": 4}
 
 
 def test_an_anchor_signed_with_another_key_is_refused() -> None:
     entries = chain_of(2)
     with pytest.raises(DataError, match="another key"):
-        verify(entries, [anchor(entries, b"other")], KEY)
+        verify_chains(entries, [anchor_chains(entries, b"other")], KEY)
 
 
 def test_a_file_log_keeps_one_chain_under_concurrent_writers(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_file_log_keeps_one_chain_under_concurrent_writers(tmp_path: Path) -> 
         writer.start()
     for writer in writers:
         writer.join()
-    assert verify(log.entries()) == {"commands": 20}
+    assert verify_chains(log.entries()) == {"commands": 20}
     assert (tmp_path / "log.jsonl").stat().st_mode & 0o777 == 0o600
 
 
@@ -107,8 +107,8 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path) -> None:
 def test_an_anchor_holds_the_newest_of_each_chain_in_whatever_order_they_come() -> None:
     entries = [*chain_of(3), *chain_of(2, "other")]
     heads = {"worker": (3, entries[2].digest), "other": (2, entries[4].digest)}
-    assert anchor(reversed(entries), KEY).heads == heads
-    assert anchor(entries, KEY).heads == heads
+    assert anchor_chains(reversed(entries), KEY).heads == heads
+    assert anchor_chains(entries, KEY).heads == heads
 
 
 def test_chains_in_one_file_are_each_their_own(tmp_path: Path) -> None:
@@ -118,4 +118,4 @@ def test_chains_in_one_file_are_each_their_own(tmp_path: Path) -> None:
     assert [(entry.chain, entry.number) for entry in first.entries()] == [
         ("commands", 1), ("imports", 1), ("commands", 2),
     ]  # fmt: skip
-    assert verify(first.entries()) == {"commands": 2, "imports": 1}
+    assert verify_chains(first.entries()) == {"commands": 2, "imports": 1}

@@ -10,10 +10,10 @@ import pytest
 from charter.contracts.files import file_digest
 from charter.errors import CharterError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation, shipped_council
-from charter.signing.acceptance import refuse_as, sign_as
+from charter.signing.acceptance import Signable, refuse_as, sign_as
 from charter.signing.decisions import decide_run
-from charter.signing.refusals import Refusal, lift, note, refusals
-from charter.signing.signoffs import read, require
+from charter.signing.refusals import Refusal, lift_refusal, list_refusals, note_refusal
+from charter.signing.signoffs import read_signoffs, require_signoffs
 from charter.vault.log import FileLog
 from tests.unit.charter.audits import audited, policy_of
 
@@ -33,31 +33,31 @@ def folder(invocation: Invocation) -> Path:
     assert decide_run(invocation)["decision"] == "pass"
     for what in ("charter", "decision"):
         for role in policy_of(invocation).signers(what):
-            sign_as(invocation, role.id, what, demo=True)
+            sign_as(invocation, role.id, Signable(what), demo=True)
     return folder
 
 
 def test_a_refusal_ends_the_roles_own_sign_off_and_stops_promotion_until_it_signs(
     invocation: Invocation, folder: Path
 ) -> None:
-    require(invocation, folder, synthetic=True)
+    require_signoffs(invocation, folder, synthetic=True)
     refusal = refuse_as(invocation, OFFICER, "  The map is wrong. ", actor="somebody")
     assert refusal.reason == "The map is wrong."
-    assert OFFICER not in {row.role for row in read(folder / "signoffs.toml")}
+    assert OFFICER not in {row.role for row in read_signoffs(folder / "signoffs.toml")}
     with pytest.raises(SignOffError, match="Chief data officer refused this decision: The map is wrong"):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
     entry = FileLog(invocation.workspace.log).entries()[-1]
     assert (entry.action, entry.actor, entry.role) == ("refuse decision", "somebody", OFFICER)
     assert entry.subject == file_digest(folder / "decision.json")
     assert "map" not in str(entry)
-    sign_as(invocation, OFFICER, "decision", demo=True)
-    assert require(invocation, folder, synthetic=True)["decision"] == "pass"
+    sign_as(invocation, OFFICER, Signable("decision"), demo=True)
+    assert require_signoffs(invocation, folder, synthetic=True)["decision"] == "pass"
 
 
 def test_a_refusal_without_a_sign_off_before_it_counts_as_much(invocation: Invocation, folder: Path) -> None:
     (folder / "signoffs.toml").unlink()
     refuse_as(invocation, OFFICER, "No.", actor="somebody")
-    assert [row.role for row in refusals(folder, file_digest(folder / "decision.json"))] == [OFFICER]
+    assert [row.role for row in list_refusals(folder, file_digest(folder / "decision.json"))] == [OFFICER]
     assert not (folder / "signoffs.toml").exists()
 
 
@@ -80,11 +80,11 @@ def test_refusals_are_of_bytes_and_one_role_says_no_once(tmp_path: Path) -> None
     other = Refusal(OWNER, "a" * 64, "Mine.", "2026-11-28T11:00:00+00:00")
     of_another = Refusal(OFFICER, "b" * 64, "Elsewhere.", "2026-11-28T12:00:00+00:00")
     for row in (first, again, other, of_another):
-        note(tmp_path, row)
-    assert refusals(tmp_path, "a" * 64) == (again, other)
-    lift(tmp_path, OFFICER, "a" * 64)
-    assert refusals(tmp_path, "a" * 64) == (other,)
-    assert refusals(tmp_path, "b" * 64) == (of_another,)
+        note_refusal(tmp_path, row)
+    assert list_refusals(tmp_path, "a" * 64) == (again, other)
+    lift_refusal(tmp_path, OFFICER, "a" * 64)
+    assert list_refusals(tmp_path, "a" * 64) == (other,)
+    assert list_refusals(tmp_path, "b" * 64) == (of_another,)
     before = (tmp_path / "refusals.json").stat().st_mtime_ns
-    lift(tmp_path, OFFICER, "c" * 64)
+    lift_refusal(tmp_path, OFFICER, "c" * 64)
     assert (tmp_path / "refusals.json").stat().st_mtime_ns == before

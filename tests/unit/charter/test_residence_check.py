@@ -12,7 +12,7 @@ from charter.council.register import Register
 from charter.errors import CharterError, UsageError
 from charter.invocation import shipped_council
 from charter.vault.key import Key
-from charter.vault.residence_check import CANNOT_TELL, NO, YES, Question, answer, index_row, residents_token
+from charter.vault.residence_check import CANNOT_TELL, NO, YES, Question, answer_question, index_row, residents_token
 from charter.vault.vault import Vault
 
 KEY = Key(bytes(range(32)))
@@ -37,8 +37,8 @@ def vault(tmp_path: Path) -> Vault:
 
 
 def test_it_says_yes_at_the_home_and_no_at_another(vault: Vault) -> None:
-    assert answer(vault, KEY, REGISTER, question()) == YES
-    assert answer(vault, KEY, REGISTER, question(uprn="990000000001")) == NO
+    assert answer_question(vault, KEY, REGISTER, question()) == YES
+    assert answer_question(vault, KEY, REGISTER, question(uprn="990000000001")) == NO
 
 
 @pytest.mark.parametrize(
@@ -52,19 +52,19 @@ def test_it_says_yes_at_the_home_and_no_at_another(vault: Vault) -> None:
 def test_a_name_and_an_address_may_be_written_as_people_write_them(
     vault: Vault, forename: str, surname: str, uprn: str
 ) -> None:
-    assert answer(vault, KEY, REGISTER, question(forename, surname, uprn)) == YES
+    assert answer_question(vault, KEY, REGISTER, question(forename, surname, uprn)) == YES
 
 
 def test_who_is_not_known_and_who_may_not_be_told_of_are_answered_alike(vault: Vault, tmp_path: Path) -> None:
-    assert answer(vault, KEY, REGISTER, question("Nobody", "Here")) == CANNOT_TELL
-    assert answer(vault, KEY, REGISTER, question("Ben", "Marsh")) == CANNOT_TELL
+    assert answer_question(vault, KEY, REGISTER, question("Nobody", "Here")) == CANNOT_TELL
+    assert answer_question(vault, KEY, REGISTER, question("Ben", "Marsh")) == CANNOT_TELL
     without_index = Vault.open(tmp_path / "another", KEY)
-    assert answer(without_index, KEY, REGISTER, question()) == CANNOT_TELL
+    assert answer_question(without_index, KEY, REGISTER, question()) == CANNOT_TELL
 
 
 def test_a_service_that_was_not_agreed_on_learns_nothing(vault: Vault) -> None:
     with pytest.raises(CharterError, match="may not ask where anybody lives") as refused:
-        answer(vault, KEY, REGISTER, question(by="police"))
+        answer_question(vault, KEY, REGISTER, question(by="police"))
     assert "police" not in str(refused.value)
 
 

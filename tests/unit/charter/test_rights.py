@@ -7,18 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from charter.contracts.files import point, write_json
+from charter.contracts.files import set_current, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
 from charter.vault.rights_ledger import (
     Request,
-    append,
-    kept_apart,
+    append_request,
+    count_withdrawn,
     ledger_file,
-    outstanding,
-    read,
+    list_outstanding,
+    outside_ledger_file,
+    read_requests,
     require_carried_out,
-    withdrawn_since,
 )
 
 ASKED = Request("object", "2026-01-01T10:00:00+00:00", "housing", "a" * 32, ("a" * 32,), "*", "*")
@@ -39,41 +39,41 @@ def carry_out(workspace: Workspace, *requests: Request) -> None:
 
 
 def test_a_request_is_on_disk_in_both_places(workspace: Workspace) -> None:
-    append(workspace, ASKED)
-    assert not kept_apart(workspace).is_relative_to(workspace.root)
-    assert kept_apart(workspace).read_bytes() == ledger_file(workspace).read_bytes()
-    assert kept_apart(workspace).stat().st_mode & 0o077 == 0
-    assert read(workspace) == (ASKED,)
+    append_request(workspace, ASKED)
+    assert not outside_ledger_file(workspace).is_relative_to(workspace.root)
+    assert outside_ledger_file(workspace).read_bytes() == ledger_file(workspace).read_bytes()
+    assert outside_ledger_file(workspace).stat().st_mode & 0o077 == 0
+    assert read_requests(workspace) == (ASKED,)
 
 
 def test_either_copy_alone_is_enough_and_both_are_one_history(workspace: Workspace) -> None:
-    append(workspace, ASKED)
+    append_request(workspace, ASKED)
     ledger_file(workspace).unlink()
     later = Request("erase", "2026-02-01T10:00:00+00:00", "housing", "b" * 32, ("b" * 32,), "*", "*")
-    append(workspace, later)
-    assert read(workspace) == (ASKED, later)
-    kept_apart(workspace).unlink()
-    assert read(workspace) == (later,)
+    append_request(workspace, later)
+    assert read_requests(workspace) == (ASKED, later)
+    outside_ledger_file(workspace).unlink()
+    assert read_requests(workspace) == (later,)
 
 
 def test_the_copy_apart_may_be_named(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOONER_RIGHTS", str(tmp_path / "elsewhere/rights.jsonl"))
-    append(workspace, ASKED)
+    append_request(workspace, ASKED)
     assert (tmp_path / "elsewhere/rights.jsonl").exists()
-    assert read(workspace) == (ASKED,)
+    assert read_requests(workspace) == (ASKED,)
 
 
 def test_a_ledger_that_cannot_be_written_files_nothing(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOONER_RIGHTS", str(workspace.root / "store"))
     with pytest.raises(DataError, match="can't be written"):
-        append(workspace, ASKED)
+        append_request(workspace, ASKED)
     assert not ledger_file(workspace).exists()
 
 
 def test_a_restored_copy_is_not_used_until_what_was_asked_since_is_carried_out(workspace: Workspace) -> None:
     require_carried_out(workspace)
-    append(workspace, ASKED)
-    assert outstanding(workspace) == (ASKED,)
+    append_request(workspace, ASKED)
+    assert list_outstanding(workspace) == (ASKED,)
     with pytest.raises(CharterError, match="1 of the residents' requests") as refused:
         require_carried_out(workspace)
     assert "sooner replay" in refused.value.next_step
@@ -99,7 +99,7 @@ def test_what_clears_records_is_erasure_and_what_is_asked_of_every_purpose() -> 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"action": "object"}', '{"refs": [], "surprise": 1}'])
 def test_a_line_that_is_no_request_stops_everything_that_rests_on_the_ledger(workspace: Workspace, line: str) -> None:
-    append(workspace, ASKED)
+    append_request(workspace, ASKED)
     with ledger_file(workspace).open("a", encoding="utf-8") as ledger:
         ledger.write(line + "\n")
     with pytest.raises(DataError, match=r"line 2 of rights.jsonl is not a request"):
@@ -107,14 +107,14 @@ def test_a_line_that_is_no_request_stops_everything_that_rests_on_the_ledger(wor
 
 
 def test_rows_withdrawn_since_the_model_in_use_learned_are_counted(workspace: Workspace) -> None:
-    assert withdrawn_since(workspace) == 0
+    assert count_withdrawn(workspace) == 0
     write_json(workspace.bundle / "b1" / "manifest.json", {"release": "r1"})
-    point(workspace.bundle, "b1")
+    set_current(workspace.bundle, "b1")
     # A bundle that was brought here without what it was made from: nothing is known to have gone.
-    assert withdrawn_since(workspace) == 0
+    assert count_withdrawn(workspace) == 0
     write_json(workspace.release / "r1" / "manifest.json", {"run": "t1"})
-    assert withdrawn_since(workspace) == 0
+    assert count_withdrawn(workspace) == 0
     write_json(workspace.scores / "t1" / "manifest.json", {})
-    assert withdrawn_since(workspace) == 0
+    assert count_withdrawn(workspace) == 0
     write_json(workspace.scores / "t1" / "manifest.json", {"withdrawn_rows": 12})
-    assert withdrawn_since(workspace) == 12
+    assert count_withdrawn(workspace) == 12

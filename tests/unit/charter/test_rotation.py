@@ -17,7 +17,7 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import CharterError
 from charter.vault.key import Key
-from charter.vault.vault import NamedPerson, Vault, rotate
+from charter.vault.vault import NamedPerson, Vault, rotate_vault
 from tests.conftest import ROOT, run_sooner
 
 OLD, NEW = bytes.fromhex("5a" * 32), bytes.fromhex("a5" * 32)
@@ -54,7 +54,7 @@ def sealed(folder: Path) -> set[bytes]:
 
 def test_every_record_is_sealed_anew_and_the_same_key_opens_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sealed(folder)
-    assert rotate(folder, Key(OLD)) == 3
+    assert rotate_vault(folder, Key(OLD)) == 3
     assert not before & sealed(folder)
     whole(folder, loaded(folder, OLD, monkeypatch))
     assert (folder / "vault.db").stat().st_mode & 0o077 == 0
@@ -62,20 +62,20 @@ def test_every_record_is_sealed_anew_and_the_same_key_opens_it(folder: Path, mon
 
 def test_another_key_file_opens_it_and_the_old_one_no_longer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = loaded(folder, OLD, monkeypatch)
-    rotate(folder, before, NEW)
+    rotate_vault(folder, before, NEW)
     after = loaded(folder, NEW, monkeypatch)
     whole(folder, after)
     assert after.id == before.id
     assert after.pseudonym("person", "x") == before.pseudonym("person", "x")
     with pytest.raises(CharterError, match="sealed with another key"):
         loaded(folder, OLD, monkeypatch)
-    rotate(folder, after)
+    rotate_vault(folder, after)
     whole(folder, loaded(folder, NEW, monkeypatch))
 
 
 def test_a_vault_that_is_open_in_another_process_goes_on(folder: Path) -> None:
     open_before = Vault.open(folder, Key(OLD))
-    rotate(folder, Key(OLD))
+    rotate_vault(folder, Key(OLD))
     assert open_before.identify(["p1"], role="auditor", reason="a test", log=[].append) == {"p1": WHO}
 
 

@@ -16,8 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from charter.errors import CharterError, DataError, SignOffError, SoonerError, UsageError
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
-from charter.signing.acceptance import sign_as
-from charter.signing.signoffs import add, charter_signoffs, missing, read, statement, today
+from charter.signing.acceptance import Signable, sign_as
+from charter.signing.signoffs import (
+    add_signoff,
+    find_today,
+    list_missing,
+    read_charter_signoffs,
+    read_signoffs,
+    write_statement,
+)
 from charter.vault.signature import is_signed, public_key, read_signature
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -46,22 +53,30 @@ def policy_of(invocation: Invocation) -> Policy:
 
 def signature(invocation: Invocation, path: Path, until: date, *, key: Ed25519PrivateKey = KEY) -> Path:
     """Leave the signature of the charter until a day, as raw bytes."""
-    path.write_bytes(key.sign(statement(ROLE, "charter", policy_of(invocation).sha256, until).encode()))
+    path.write_bytes(key.sign(write_statement(ROLE, "charter", policy_of(invocation).sha256, until).encode()))
     return path
 
 
 def left(invocation: Invocation) -> set[str]:
     """Return the roles that must still sign this charter before real data."""
     policy = policy_of(invocation)
-    rows = charter_signoffs(invocation)
-    return {role.id for role in missing("charter", policy.sha256, policy, rows, today(invocation), synthetic=False)}
+    rows = read_charter_signoffs(invocation)
+    return {
+        role.id
+        for role in list_missing("charter", policy.sha256, policy, rows, find_today(invocation), synthetic=False)
+    }
 
 
 def test_a_signature_by_the_roles_key_counts_for_real_data(invocation: Invocation, tmp_path: Path) -> None:
-    until = today(invocation) + timedelta(days=100)
+    until = find_today(invocation) + timedelta(days=100)
     assert ROLE in left(invocation)
     made = sign_as(
-        invocation, ROLE, "charter", demo=False, signature=signature(invocation, tmp_path / "s", until), until=until
+        invocation,
+        ROLE,
+        Signable("charter"),
+        demo=False,
+        signature=signature(invocation, tmp_path / "s", until),
+        until=until,
     )
     assert (made.kind, made.expires) == ("signed", until)
     assert ROLE not in left(invocation)
@@ -70,9 +85,14 @@ def test_a_signature_by_the_roles_key_counts_for_real_data(invocation: Invocatio
 def test_a_row_that_says_signed_counts_for_nothing_without_the_signature(
     invocation: Invocation, tmp_path: Path
 ) -> None:
-    until = today(invocation) + timedelta(days=100)
+    until = find_today(invocation) + timedelta(days=100)
     made = sign_as(
-        invocation, ROLE, "charter", demo=False, signature=signature(invocation, tmp_path / "s", until), until=until
+        invocation,
+        ROLE,
+        Signable("charter"),
+        demo=False,
+        signature=signature(invocation, tmp_path / "s", until),
+        until=until,
     )
     rows = invocation.council.folder / "signoffs.toml"
     for forged in (
@@ -82,41 +102,41 @@ def test_a_row_that_says_signed_counts_for_nothing_without_the_signature(
         replace(made, role="residents_panel"),
     ):
         rows.unlink(missing_ok=True)
-        add(rows, forged)
-        assert read(rows) == (replace(forged, signed_at=made.signed_at.replace(microsecond=0)),)
+        add_signoff(rows, forged)
+        assert read_signoffs(rows) == (replace(forged, signed_at=made.signed_at.replace(microsecond=0)),)
         assert {ROLE, "residents_panel"} <= left(invocation)
 
 
 def test_another_key_another_day_and_another_charter_are_refused(invocation: Invocation, tmp_path: Path) -> None:
-    until = today(invocation) + timedelta(days=100)
+    until = find_today(invocation) + timedelta(days=100)
     by_another = signature(invocation, tmp_path / "a", until, key=OTHER)
     with pytest.raises(SignOffError, match="not a signature of this charter by the key of"):
-        sign_as(invocation, ROLE, "charter", demo=False, signature=by_another, until=until)
+        sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=by_another, until=until)
     good = signature(invocation, tmp_path / "b", until)
     with pytest.raises(SignOffError):
-        sign_as(invocation, ROLE, "charter", demo=False, signature=good, until=until - timedelta(days=1))
+        sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=good, until=until - timedelta(days=1))
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(SignOffError):
-        sign_as(invocation, ROLE, "charter", demo=False, signature=good, until=until)
+        sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=good, until=until)
     assert not (invocation.council.folder / "signoffs.toml").exists()
 
 
 def test_a_role_without_a_key_cannot_sign_and_nobody_signs_for_longer_than_the_charter_says(
     invocation: Invocation, tmp_path: Path
 ) -> None:
-    until = today(invocation) + timedelta(days=100)
+    until = find_today(invocation) + timedelta(days=100)
     some = signature(invocation, tmp_path / "s", until)
     with pytest.raises(CharterError, match="lists no public_key for residents_panel"):
-        sign_as(invocation, "residents_panel", "charter", demo=False, signature=some, until=until)
-    for day in (today(invocation), today(invocation) + timedelta(days=800)):
+        sign_as(invocation, "residents_panel", Signable("charter"), demo=False, signature=some, until=until)
+    for day in (find_today(invocation), find_today(invocation) + timedelta(days=800)):
         with pytest.raises(UsageError, match="cannot end on"):
-            sign_as(invocation, ROLE, "charter", demo=False, signature=some, until=day)
+            sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=some, until=day)
 
 
 def test_without_a_signature_the_line_to_sign_is_said(invocation: Invocation) -> None:
     with pytest.raises(UsageError) as refused:
-        sign_as(invocation, ROLE, "charter", demo=False)
+        sign_as(invocation, ROLE, Signable("charter"), demo=False)
     assert f"'{ROLE} accepts the charter {policy_of(invocation).sha256} until 20" in refused.value.next_step
 
 

@@ -19,10 +19,19 @@ from charter.errors import (
     UsageError,
 )
 from charter.invocation import Invocation, shipped_council
-from charter.signing.acceptance import sign_as
+from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run
-from charter.signing.signoffs import SignOff, add, charter_signoffs, expiry, missing, read, require, today
-from charter.vault.log import FileLog, verify
+from charter.signing.signoffs import (
+    SignOff,
+    add_signoff,
+    find_expiry,
+    find_today,
+    list_missing,
+    read_charter_signoffs,
+    read_signoffs,
+    require_signoffs,
+)
+from charter.vault.log import FileLog, verify_chains
 from tests.unit.charter.audits import audited, policy_of
 
 ROLES = ("senior_responsible_owner", "data_protection_officer", "residents_panel")
@@ -39,54 +48,54 @@ def sign_all(invocation: Invocation) -> None:
     policy = policy_of(invocation)
     for what in ("charter", "decision"):
         for role in policy.signers(what):
-            sign_as(invocation, role.id, what, demo=True)
+            sign_as(invocation, role.id, Signable(what), demo=True)
 
 
 def test_the_door_opens_with_a_passing_decision_and_every_signature(invocation: Invocation) -> None:
     folder = audited(invocation)
     assert decide_run(invocation)["decision"] == "pass"
     sign_all(invocation)
-    assert require(invocation, folder, synthetic=True)["decision"] == "pass"
+    assert require_signoffs(invocation, folder, synthetic=True)["decision"] == "pass"
 
 
 def test_no_decision_no_champion(invocation: Invocation) -> None:
     with pytest.raises(DataError, match="no decision"):
-        require(invocation, audited(invocation), synthetic=True)
+        require_signoffs(invocation, audited(invocation), synthetic=True)
 
 
 def test_a_blocked_decision_opens_nothing_and_cannot_be_signed(invocation: Invocation) -> None:
     folder = audited(invocation, value=0.4)
     assert decide_run(invocation)["decision"] == "block"
     with pytest.raises(BlockedError):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
     with pytest.raises(BlockedError, match="cannot be accepted"):
-        sign_as(invocation, "chief_data_officer", "decision", demo=True)
+        sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True)
 
 
 def test_a_referral_waits_for_the_board(invocation: Invocation) -> None:
     folder = audited(invocation, spread=0.5)
     assert decide_run(invocation)["decision"] == "refer"
     for role in ROLES:
-        sign_as(invocation, role, "charter", demo=True)
+        sign_as(invocation, role, Signable("charter"), demo=True)
     with pytest.raises(ReferredError):
-        require(invocation, folder, synthetic=True)
-    sign_as(invocation, "senior_responsible_owner", "decision", demo=True)
+        require_signoffs(invocation, folder, synthetic=True)
+    sign_as(invocation, "senior_responsible_owner", Signable("decision"), demo=True)
     with pytest.raises(ReferredError):
-        require(invocation, folder, synthetic=True)
-    sign_as(invocation, "chief_data_officer", "decision", demo=True)
-    assert require(invocation, folder, synthetic=True)["decision"] == "refer"
+        require_signoffs(invocation, folder, synthetic=True)
+    sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True)
+    assert require_signoffs(invocation, folder, synthetic=True)["decision"] == "refer"
 
 
 def test_each_missing_signature_is_exit_14_and_named(invocation: Invocation) -> None:
     folder = audited(invocation)
     decide_run(invocation)
     with pytest.raises(SignOffError, match=r"Senior responsible owner.*has not been signed") as refused:
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
     assert refused.value.exit_code == 14
     sign_all(invocation)
     (folder / "signoffs.toml").unlink()
     with pytest.raises(SignOffError, match="the decision lacks"):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
 
 
 def test_demo_signatures_never_open_real_data(invocation: Invocation) -> None:
@@ -94,17 +103,17 @@ def test_demo_signatures_never_open_real_data(invocation: Invocation) -> None:
     decide_run(invocation)
     sign_all(invocation)
     with pytest.raises(SignOffError, match="synthetic data alone"):
-        require(invocation, folder, synthetic=False)
+        require_signoffs(invocation, folder, synthetic=False)
 
 
 def test_a_row_in_the_workspace_is_a_demo_whatever_it_says(invocation: Invocation) -> None:
     policy = policy_of(invocation)
     now = datetime.now(UTC)
     real = SignOff(ROLES[0], "charter", policy.sha256, now, date(2099, 1, 1), "signed")
-    add(invocation.workspace.signoffs, real)
-    assert charter_signoffs(invocation) == ()
-    add(invocation.council.folder / "signoffs.toml", real)
-    assert [one.kind for one in charter_signoffs(invocation)] == ["signed"]
+    add_signoff(invocation.workspace.signoffs, real)
+    assert read_charter_signoffs(invocation) == ()
+    add_signoff(invocation.council.folder / "signoffs.toml", real)
+    assert [one.kind for one in read_charter_signoffs(invocation)] == ["signed"]
 
 
 def test_an_edited_charter_needs_a_new_audit_and_new_signatures(invocation: Invocation) -> None:
@@ -114,11 +123,11 @@ def test_an_edited_charter_needs_a_new_audit_and_new_signatures(invocation: Invo
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text() + "\n# a harmless remark\n")
     with pytest.raises(SignOffError, match="edited after the decision"):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
     audited(invocation)
     decide_run(invocation)
     with pytest.raises(SignOffError, match="edited after it was signed"):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
 
 
 def test_edited_findings_and_decisions_are_refused(invocation: Invocation) -> None:
@@ -129,27 +138,27 @@ def test_edited_findings_and_decisions_are_refused(invocation: Invocation) -> No
     text = decision.read_text()
     decision.write_text(text.replace('"decision": "pass"', '"decision":  "pass"'))
     with pytest.raises(SignOffError, match="edited after it was signed"):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
     decision.write_text(text)
     findings = folder / "findings.json"
     findings.write_text(findings.read_text() + "\n")
     with pytest.raises(DataError, match=r"findings.json was edited"):
-        require(invocation, folder, synthetic=True)
+        require_signoffs(invocation, folder, synthetic=True)
 
 
 def test_signatures_expire(invocation: Invocation) -> None:
     folder = audited(invocation)
     decide_run(invocation)
     sign_all(invocation)
-    later = today(invocation) + timedelta(days=366)
+    later = find_today(invocation) + timedelta(days=366)
     with pytest.raises(SignOffError, match="has expired"):
-        require(invocation, folder, synthetic=True, day=later)
+        require_signoffs(invocation, folder, synthetic=True, day=later)
 
 
 def test_expiry_is_so_many_months_later_or_the_months_last_day(invocation: Invocation) -> None:
     role = policy_of(invocation).role("chief_data_officer")
-    assert expiry(role, date(2026, 9, 28)) == date(2027, 9, 28)
-    assert expiry(role.replace(months=6), date(2026, 8, 31)) == date(2027, 2, 28)
+    assert find_expiry(role, date(2026, 9, 28)) == date(2027, 9, 28)
+    assert find_expiry(role.replace(months=6), date(2026, 8, 31)) == date(2027, 2, 28)
 
 
 @pytest.mark.parametrize(
@@ -165,33 +174,33 @@ def test_what_cannot_be_signed_is_refused(
     invocation: Invocation, role: str, what: str, error: type[SoonerError], words: str
 ) -> None:
     with pytest.raises(error, match=words):
-        sign_as(invocation, role, what, demo=True)
+        sign_as(invocation, role, Signable(what), demo=True)
 
 
 def test_a_decision_must_exist_to_be_signed(invocation: Invocation) -> None:
     audited(invocation)
     with pytest.raises(DataError, match="no decision on run r1 to sign"):
-        sign_as(invocation, "chief_data_officer", "decision", demo=True)
+        sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True)
 
 
 def test_a_typed_signature_is_a_demos(invocation: Invocation) -> None:
     with pytest.raises(UsageError, match="counts as a demo"):
-        sign_as(invocation, ROLES[0], "charter", demo=False)
+        sign_as(invocation, ROLES[0], Signable("charter"), demo=False)
 
 
 def test_signing_for_a_demo_leaves_the_council_folder_alone_and_is_logged(invocation: Invocation) -> None:
     before = {path: file_digest(path) for path in invocation.council.folder.rglob("*") if path.is_file()}
-    sign_as(invocation, ROLES[0], "charter", demo=True)
+    sign_as(invocation, ROLES[0], Signable("charter"), demo=True)
     assert {path: file_digest(path) for path in invocation.council.folder.rglob("*") if path.is_file()} == before
     entries = FileLog(invocation.workspace.log).entries()
     assert [(entry.action, entry.role) for entry in entries] == [("sign charter", ROLES[0])]
-    verify(entries)
+    verify_chains(entries)
 
 
 def test_signing_again_replaces_the_row(invocation: Invocation) -> None:
-    sign_as(invocation, ROLES[0], "charter", demo=True)
-    sign_as(invocation, ROLES[0], "charter", demo=True)
-    assert len(read(invocation.workspace.signoffs)) == 1
+    sign_as(invocation, ROLES[0], Signable("charter"), demo=True)
+    sign_as(invocation, ROLES[0], Signable("charter"), demo=True)
+    assert len(read_signoffs(invocation.workspace.signoffs)) == 1
 
 
 def test_rows_survive_being_written_and_read(tmp_path: Path) -> None:
@@ -200,10 +209,10 @@ def test_rows_survive_being_written_and_read(tmp_path: Path) -> None:
         "r", "charter", "a" * 64, datetime(2026, 1, 2, tzinfo=UTC), date(2027, 1, 2), "signed", 'Minute "7"', "c2ln"
     )
     two = SignOff("r", "decision", "b" * 64, datetime(2026, 1, 3, tzinfo=UTC), date(2027, 1, 3), "demo")
-    add(path, one)
-    add(path, two)
-    assert read(path) == (one, two)
-    assert read(tmp_path / "none.toml") == ()
+    add_signoff(path, one)
+    add_signoff(path, two)
+    assert read_signoffs(path) == (one, two)
+    assert read_signoffs(tmp_path / "none.toml") == ()
 
 
 @pytest.mark.parametrize(
@@ -228,13 +237,15 @@ def test_a_file_that_is_not_of_signoffs_is_refused(tmp_path: Path, text: str, wo
     path = tmp_path / "signoffs.toml"
     path.write_text(text)
     with pytest.raises(DataError, match=words):
-        read(path)
+        read_signoffs(path)
 
 
 def test_missing_lists_the_roles_left(invocation: Invocation) -> None:
     policy = policy_of(invocation)
-    sign_as(invocation, ROLES[1], "charter", demo=True)
-    left = missing("charter", policy.sha256, policy, charter_signoffs(invocation), today(invocation), synthetic=True)
+    sign_as(invocation, ROLES[1], Signable("charter"), demo=True)
+    left = list_missing(
+        "charter", policy.sha256, policy, read_charter_signoffs(invocation), find_today(invocation), synthetic=True
+    )
     assert [role.id for role in left] == [ROLES[0], ROLES[2]]
 
 

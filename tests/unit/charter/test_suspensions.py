@@ -11,7 +11,7 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, UsageError
 from charter.invocation import shipped_council
 from charter.rules.policy import Policy
-from charter.signing.suspensions import resume, suspend
+from charter.signing.suspensions import record_resumption, start_suspension
 
 POLICY = Policy.load(shipped_council() / "charter.toml")
 OWNER, OFFICER = "senior_responsible_owner", "data_protection_officer"
@@ -20,18 +20,18 @@ OWNER, OFFICER = "senior_responsible_owner", "data_protection_officer"
 def stop(
     workspace: Workspace, role: str = OWNER, what: str = "programme", reason: str = "A feed repeats itself."
 ) -> Path:
-    return suspend(workspace, POLICY, what=what, name="early_help", role=role, reason=reason)
+    return start_suspension(workspace, POLICY, what=what, name="early_help", role=role, reason=reason)
 
 
 def test_one_role_suspends_and_two_resume(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, "early_help")
     path = stop(workspace)
     assert read_json(path)["what"] == "programme"
-    assert not resume(workspace, POLICY, suspension=path.stem, role=OWNER)
+    assert not record_resumption(workspace, POLICY, suspension=path.stem, role=OWNER)
     assert path.exists()
     with pytest.raises(UsageError, match="nobody resumes alone"):
-        resume(workspace, POLICY, suspension=path.stem, role=OWNER)
-    assert resume(workspace, POLICY, suspension=path.stem, role=OFFICER)
+        record_resumption(workspace, POLICY, suspension=path.stem, role=OWNER)
+    assert record_resumption(workspace, POLICY, suspension=path.stem, role=OFFICER)
     assert not path.exists()
     kept = read_json(workspace.suspensions / "resumed" / path.name)
     assert kept["resumed_by"] == [OWNER, OFFICER]
@@ -44,7 +44,7 @@ def test_a_role_that_may_not_is_refused_with_those_that_may(tmp_path: Path) -> N
     assert OFFICER in refused.value.next_step
     path = stop(workspace)
     with pytest.raises(CharterError, match="does not let"):
-        resume(workspace, POLICY, suspension=path.stem, role="residents_panel")
+        record_resumption(workspace, POLICY, suspension=path.stem, role="residents_panel")
 
 
 def test_nonsense_is_refused(tmp_path: Path) -> None:
@@ -54,4 +54,4 @@ def test_nonsense_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs a reason"):
         stop(workspace, reason="  ")
     with pytest.raises(UsageError, match="no suspension 'x'"):
-        resume(workspace, POLICY, suspension="x", role=OWNER)
+        record_resumption(workspace, POLICY, suspension="x", role=OWNER)

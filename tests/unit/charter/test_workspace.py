@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from charter.contracts.files import point
+from charter.contracts.files import set_current
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 
@@ -40,7 +40,7 @@ def test_a_snapshot_counts_once_it_is_linked(tmp_path: Path) -> None:
         workspace.snapshot()
     folder = workspace.store / "2026-09-28-0123456789abcdef"
     folder.mkdir(parents=True)
-    point(workspace.store, folder.name)
+    set_current(workspace.store, folder.name)
     for name in (None, folder.name):
         with pytest.raises(DataError, match="no linked snapshot") as refused:
             workspace.snapshot(name)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charter.contracts.files import file_digest, point, write_json
+from charter.contracts.files import file_digest, set_current, write_json
 from charter.contracts.matrix import NONE, MatrixDate
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
@@ -161,7 +161,7 @@ def make_world(
             "engine": "engine",
         },
     )
-    point(workspace / "matrix" / "early_help", "m1")
+    set_current(workspace / "matrix" / "early_help", "m1")
     _run(workspace, council, entity, features_by_date, label_by_date)
     _snapshot(workspace, rng, person, person_row, need, group)
     return World(council, workspace, "r1")
@@ -244,7 +244,7 @@ def _run(
             "features": list(FEATURES),
         },
     )
-    point(workspace / "scores" / "early_help", "r1")
+    set_current(workspace / "scores" / "early_help", "r1")
 
 
 def _snapshot(
@@ -315,7 +315,7 @@ def _snapshot(
         workspace / "store" / "s1" / "manifest.json",
         {"schema_version": 1, "snapshot": "s1", "taken_at": TAKEN.isoformat(), "synthetic": True, "sources": []},
     )
-    point(workspace / "store", "s1")
+    set_current(workspace / "store", "s1")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from fairness_reports.audit.population.issued_lists import read_issued_lists
@@ -28,7 +28,7 @@ def workspace(tmp_path: Path) -> Workspace:
     folder.mkdir(parents=True)
     (folder / "list.json").write_text(json.dumps({"lists": [{"id": "l1", "as_of": "2026-09-01", "bundle": "b1"}]}))
     with (folder / "issued.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, table("issued").names, restval="")
+        writer = csv.DictWriter(handle, read_table_contract("issued").names, restval="")
         writer.writeheader()
         for entity, arm in (("a", "ranked"), ("b", "ranked"), ("c", "random")):
             writer.writerow(ROW | {"entity": entity, "arm": arm})

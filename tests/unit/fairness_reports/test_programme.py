@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts import check_document
-from charter.contracts.files import point, read_json
+from charter.contracts.files import read_json, set_current
 from charter.errors import CharterError, DataError, UsageError
 from charter.rules.gate import decide
 from charter.rules.scenarios import answer_scenarios_of
@@ -250,6 +250,6 @@ def test_a_snapshot_before_any_audited_year_is_over_gives_no_audit(worlds: Calla
 def test_an_unlinked_snapshot_is_not_audited(worlds: Callable[..., Any]) -> None:
     world = worlds(households=300)
     shutil.rmtree(world.workspace / "store" / "s1" / "tables")
-    point(world.workspace / "store", "s1")
+    set_current(world.workspace / "store", "s1")
     with pytest.raises(DataError, match="no linked snapshot"):
         gather_run(world.invocation)

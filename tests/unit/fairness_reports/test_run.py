@@ -15,7 +15,7 @@ from scipy.stats import spearmanr
 from typer.testing import CliRunner
 
 from charter.contracts import check_document
-from charter.contracts.files import pointed, read_json
+from charter.contracts.files import find_current, read_json
 from charter.errors import DataError
 from charter.signing.decisions import decide_run
 from fairness_reports.audit.explaining.explanations import Explained, correlate_weights, explain_scores, sum_by_service
@@ -78,7 +78,7 @@ def test_an_audit_leaves_findings_and_report_and_points_to_them(audited: tuple[A
     world, folder, document = audited
     check_document("findings", document)
     assert read_json(folder / "findings.json") == document
-    assert pointed(world.invocation.workspace.audit) == folder
+    assert find_current(world.invocation.workspace.audit) == folder
     assert "model.lgb" in document["inputs"]
 
 

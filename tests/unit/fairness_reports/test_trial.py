@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.errors import DataError
 from fairness_reports.impact.trial import measure_trial
 
@@ -25,7 +25,7 @@ def issue(world: Any, entities: list[str], arms: list[str], as_of: date = DAY) -
     folder = world.invocation.workspace.worklist / as_of.isoformat()
     folder.mkdir(parents=True)
     with (folder / "issued.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, table("issued").names)
+        writer = csv.DictWriter(handle, read_table_contract("issued").names)
         writer.writeheader()
         for rank, (entity, arm) in enumerate(zip(entities, arms, strict=True), start=1):
             writer.writerow(
@@ -121,7 +121,7 @@ def test_offers_of_help_are_counted(world: Any) -> None:
     happen(world, households, set())
     path: Path = world.invocation.workspace.worklist / "actions.csv"
     with path.open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, table("actions").names)
+        writer = csv.DictWriter(handle, read_table_contract("actions").names)
         writer.writeheader()
         row = {"list": "n", "disposition": "taken_up", "decided_at": "2024-09-03", "known_at": "2024-09-03"}
         writer.writerow(row | {"entity": "h000", "offered_at": "2024-09-05"})

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from charter.contracts.files import pointed, write_json
+from charter.contracts.files import find_current, write_json
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import CharterError, DefinitionError, UsageError
 from charter.invocation import Invocation, shipped_council
@@ -77,7 +77,7 @@ def test_the_matrix_keeps_its_contract_and_is_what_current_names(open_council: C
     folder = build(invocation)
     matrix = Matrix.open(folder)
     definition = Definition.load(invocation.programme_folder / "definition.py")
-    assert pointed(invocation.workspace.matrix) == folder
+    assert find_current(invocation.workspace.matrix) == folder
     assert Definition.of(matrix.definition) == definition
     assert matrix.features == [feature.name for feature in definition.features]
     assert len(matrix.dates) == 30
@@ -125,7 +125,7 @@ def test_another_date_purpose_or_charter_is_another_matrix(open_council: Callabl
     first = build(invocation)
     ranked = build(invocation, purpose="rank", as_of=[date(2025, 9, 1)])
     assert ranked != first
-    assert pointed(invocation.workspace.matrix) == first
+    assert find_current(invocation.workspace.matrix) == first
     assert Matrix.open(ranked).manifest["purpose"] == "rank"
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text() + "\n# Another word.\n")

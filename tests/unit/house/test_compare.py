@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts.files import file_digest
-from charter.vault.envelope import seal
+from charter.vault.envelope import seal_value
 from charter.vault.key import Key
 from house.compare import MeantChange, compare_workspaces, differing_keys, meant_changes
 from house.workspaces import PlayedWorkspace
@@ -59,7 +59,7 @@ def fill(tmp_path: Path) -> Fill:
             database.execute("insert into audit values (?, 1, ?, ?, '')", (f"rank-{run}", began.isoformat(), run))
         with closing(sqlite3.connect(root / "vault/vault.db")) as vault, vault:
             vault.execute("create table identities (person_id text, sealed blob)")
-            person = seal(Key(KEY).derive("vault"), "p1", b'{"name": "Ada"}')
+            person = seal_value(Key(KEY).derive("vault"), "p1", b'{"name": "Ada"}')
             vault.execute("insert into identities values ('p1', ?)", (person,))
             vault.execute("create table residents (token text, sealed blob)")
             vault.execute("create table sets (snapshot text, name text, sealed blob)")
@@ -121,7 +121,7 @@ def test_arrays_records_seals_and_names_are_seen_to_differ(pair: tuple[PlayedWor
         sealed = json.dumps({"id": "r1", "run": "bbbbbbbbbbbbbbbb", "values": [1.0, 0.0]}).encode()
         database.execute("update referrals set sealed = ?", (sealed,))
     with closing(sqlite3.connect(new.root / "vault/vault.db")) as vault, vault:
-        person = seal(Key(KEY).derive("vault"), "p1", b'{"name": "Eve"}')
+        person = seal_value(Key(KEY).derive("vault"), "p1", b'{"name": "Eve"}')
         vault.execute("update identities set sealed = ?", (person,))
     (new.root / "surprise.json").write_text("{}")
     assert differences(old, new) == {

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
-from charter.contracts.files import file_digest, point, write_json
+from charter.contracts.files import file_digest, set_current, write_json
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
@@ -216,7 +216,7 @@ def write_release(workspace: Workspace, booster: lightgbm.Booster, name: str = "
             "decision": {"decision": "pass"},
         },
     )  # fmt: skip
-    point(workspace.release, name)
+    set_current(workspace.release, name)
     # As the second gate leaves it where it opened, so that pages may show the lists.
     open_live(workspace, name, {"run": "r1", "stage": "shadow"}, "0" * 64, date.max)
     return folder

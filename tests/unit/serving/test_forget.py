@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from charter.errors import CharterError
-from charter.vault.rights_ledger import Request, append
+from charter.vault.rights_ledger import Request, append_request
 from serving.forget import catch_up, forget, require_caught_up
 from serving.ranking.worklist import rank_households
 from serving.store.database import find_database_url, open_engine
@@ -20,7 +20,7 @@ from tests.unit.serving.conftest import AS_OF, World
 def carried_out(world: World, person: str, *, action: str = "object", filed_at: datetime, answers: str = "") -> Request:
     """File a request and leave its tombstone in a snapshot, as carrying it out does."""
     said = Request(action, filed_at.isoformat(), "housing", "ref", ("ref",), "*", "*", answers=answers)
-    append(world.workspace, said)
+    append_request(world.workspace, said)
     snapshot = world.workspace.store / "snapshot1"
     snapshot.mkdir(parents=True, exist_ok=True)
     (snapshot / "manifest.json").touch()

@@ -74,7 +74,7 @@ def test_it_works_in_shadow_and_not_while_suspended_nor_for_other_teams(world: W
     assert not re.search(r"\brisk", worker.get(PATH).text, re.IGNORECASE)
     assert signed_in(desk, "demo-south-team_manager").get(PATH).status_code == 403
     assert signed_in(desk, "demo-board").get(PATH).status_code == 403
-    suspensions.breach(world.workspace, "The gate failed.")
+    suspensions.suspend_on_breach(world.workspace, "The gate failed.")
     assert worker.get(PATH).status_code == 409
 
 

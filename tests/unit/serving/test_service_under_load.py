@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from charter.contracts.files import point
+from charter.contracts.files import set_current
 from serving.ranking.bundle import Bundle, make_bundle
 from serving.store.database import find_database_url, open_engine
 from serving.store.store import Store
@@ -124,11 +124,11 @@ def test_twenty_models_take_over_under_load_and_a_broken_one_does_not(tmp_path: 
                     release = write_release(workspace, train(100 + number), f"release-{number}")
                     made = make_bundle(served.world.invocation, release, SERVICES, activate=False)
                     margins[made.name] = float(train(100 + number).predict(values, raw_score=True)[0])
-                    point(workspace.bundle, made.name)
+                    set_current(workspace.bundle, made.name)
                     everywhere(made.name)
                 broken = shutil.copytree(workspace.bundle / made.name, workspace.bundle / "broken")
                 (broken / "model.lgb").write_text("half a model")
-                point(workspace.bundle, "broken")
+                set_current(workspace.bundle, "broken")
                 time.sleep(2)
                 everywhere(made.name)
             finally:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from charter.contracts.files import file_digest, point, write_json
+from charter.contracts.files import file_digest, set_current, write_json
 from charter.errors import ReferredError, SignOffError
 from charter.rules.policy import Policy
-from charter.signing.acceptance import sign_as
-from charter.signing.signoffs import read, require
+from charter.signing.acceptance import Signable, sign_as
+from charter.signing.signoffs import read_signoffs, require_signoffs
 from serving.desk import Desk
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import ROOT, World
@@ -38,9 +38,9 @@ def audit(world: World) -> Path:
             "verdicts": [],
         },
     )  # fmt: skip
-    point(world.workspace.audit, "run1")
+    set_current(world.workspace.audit, "run1")
     for role in policy.signers("charter"):
-        sign_as(world.invocation, role.id, "charter", demo=True)
+        sign_as(world.invocation, role.id, Signable("charter"), demo=True)
     return folder
 
 
@@ -57,16 +57,16 @@ def says(client: Client, answer: str, **fields: str) -> int:
 
 def test_two_roles_accept_on_the_page_and_the_door_opens(world: World, desk: Desk, audit: Path) -> None:
     with pytest.raises(ReferredError):
-        require(world.invocation, audit, synthetic=True)
+        require_signoffs(world.invocation, audit, synthetic=True)
     sro, cdo = signed_in(desk, "demo-sro"), signed_in(desk, "demo-cdo")
     assert says(sro, "accept") == 400
     assert says(sro, "accept", read="yes") == 303
     assert "typed in a demonstration" in sro.get("/board").text
     assert says(cdo, "accept", read="yes") == 303
-    assert require(world.invocation, audit, synthetic=True)["decision"] == "refer"
+    assert require_signoffs(world.invocation, audit, synthetic=True)["decision"] == "refer"
     with pytest.raises(SignOffError):
-        require(world.invocation, audit, synthetic=False)
-    assert {one.kind for one in read(audit / "signoffs.toml")} == {"demo"}
+        require_signoffs(world.invocation, audit, synthetic=False)
+    assert {one.kind for one in read_signoffs(audit / "signoffs.toml")} == {"demo"}
     signed = [entry for entry in desk.store.entries() if entry.action == "decision.accepted"]
     assert [entry.role for entry in signed] == ["sro", "cdo"]
     assert {entry.subject for entry in signed} == {file_digest(audit / "decision.json")}
@@ -80,10 +80,10 @@ def test_a_refusal_ends_the_roles_own_sign_off_and_stops_a_promotion(world: Worl
     assert says(sro, "refuse", reason="The hospital feed is half empty.") == 303
     assert "The hospital feed is half empty." in cdo.get("/board").text
     with pytest.raises(SignOffError, match="The hospital feed is half empty"):
-        require(world.invocation, audit, synthetic=True)
-    assert [one.role for one in read(audit / "signoffs.toml")] == ["chief_data_officer"]
+        require_signoffs(world.invocation, audit, synthetic=True)
+    assert [one.role for one in read_signoffs(audit / "signoffs.toml")] == ["chief_data_officer"]
     assert says(sro, "accept", read="yes") == 303
-    assert require(world.invocation, audit, synthetic=True)["run"] == "run1"
+    assert require_signoffs(world.invocation, audit, synthetic=True)["run"] == "run1"
 
 
 def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, audit: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, aud
     path = audit / "decision.json"
     path.write_text(path.read_text(encoding="utf-8").replace("Too little", "Much too little"), encoding="utf-8")
     assert sro.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 409
-    assert read(audit / "signoffs.toml") == ()
+    assert read_signoffs(audit / "signoffs.toml") == ()
 
 
 def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) ->
     assert f'action="{PATH}"' not in sro.get("/board").text
     forged = {**hidden, "decision": file_digest(path), "says": "accept", "read": "yes"}
     assert sro.post(PATH, forged).status_code == 400
-    assert read(audit / "signoffs.toml") == ()
+    assert read_signoffs(audit / "signoffs.toml") == ()
 
 
 def test_only_roles_that_sign_are_asked_and_on_real_data_none_on_a_page(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import inspect, text
 
-from charter.contracts.files import point
+from charter.contracts.files import set_current
 from charter.errors import DataError
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle, make_bundle
@@ -120,7 +120,7 @@ def test_a_bundle_of_the_first_form_still_ranks_and_serves(ranked: World) -> Non
     added = {"details_to": ["front_door"], "confidential": False, "signals": {}}
     newer = make_bundle(ranked.invocation, ranked.release, {name: {**one, **added} for name, one in SERVICES.items()})
     assert newer.name != first.id
-    point(ranked.workspace.bundle, first.id)
+    set_current(ranked.workspace.bundle, first.id)
     later = AS_OF + timedelta(days=7)
     rank_households(ranked.invocation, ranked.matrix_at(later), later)
     assert plan_upgrade(ranked.invocation)[4].sentence == f"Bundle: {first.id} serves."

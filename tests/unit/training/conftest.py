@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charter.contracts.files import content_id, folder_digest, point, write_json
+from charter.contracts.files import content_id, folder_digest, set_current, write_json
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
@@ -126,7 +126,7 @@ def _write(
     }
     write_json(folder / "manifest.json", manifest | made.manifest)
     write_json(folder / "definition.json", definition)
-    point(workspace.matrix, name)
+    set_current(workspace.matrix, name)
     return Matrix.open(folder)
 
 

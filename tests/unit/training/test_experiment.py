@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from charter.contracts import check_document, table
+from charter.contracts import check_document, read_table_contract
 from charter.contracts.files import file_digest
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import CharterError, DataError, UsageError
@@ -50,7 +50,7 @@ def test_a_run_keeps_its_contracts_and_every_digest(trained: Invocation) -> None
 def test_scores_are_out_of_time_and_one_a_row(trained: Invocation) -> None:
     run = run_of(trained)
     scores = pq.read_table(run.folder / "scores.parquet")
-    contract = table("scores")
+    contract = read_table_contract("scores")
     assert tuple(scores.column_names) == contract.names
     assert len(scores.group_by(list(contract.key)).aggregate([])) == len(scores)
     planned = make_plan(trained)

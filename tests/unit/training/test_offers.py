@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
@@ -34,7 +34,7 @@ TAKEN_AT = datetime(2026, 9, 28, tzinfo=UTC)
 def write_actions(path: Path, offers: list[tuple[str, datetime | None, datetime]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(table("actions").names), lineterminator="\n")
+        writer = csv.DictWriter(handle, fieldnames=list(read_table_contract("actions").names), lineterminator="\n")
         writer.writeheader()
         for entity, offered, known in offers:
             writer.writerow(

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from charter.contracts import check_document
-from charter.contracts.files import file_digest, pointed, read_json, write_json
+from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.errors import (
     BlockedError,
     DataError,
@@ -23,7 +23,7 @@ from charter.errors import (
     WithdrawnError,
 )
 from charter.invocation import Invocation
-from charter.signing.acceptance import sign_as
+from charter.signing.acceptance import Signable, sign_as
 from training.experiment import train_models
 from training.keeping.release import make_check_rows, release_model, roll_back_release
 from training.keeping.tracking import CHAMPION
@@ -77,7 +77,7 @@ def signed(invocation: Invocation) -> None:
     roles = tomllib.loads((invocation.council.folder / "charter.toml").read_text(encoding="utf-8"))["role"]
     for role in roles:
         for what in role.get("signs", []):
-            sign_as(invocation, role["id"], what, demo=True)
+            sign_as(invocation, role["id"], Signable(what), demo=True)
 
 
 def test_a_passed_and_signed_run_is_released_with_its_contract(trained: Invocation) -> None:
@@ -87,7 +87,7 @@ def test_a_passed_and_signed_run_is_released_with_its_contract(trained: Invocati
     run = Run.open(trained.workspace)
     manifest = read_json(folder / "manifest.json")
     check_document("release", manifest)
-    assert pointed(trained.workspace.release) == folder
+    assert find_current(trained.workspace.release) == folder
     assert folder.name == manifest["id"]
     assert (manifest["run"], manifest["model"]) == (run.id, run.manifest["model"])
     assert manifest["model_sha256"] == file_digest(folder / "model.lgb") == run.manifest["outputs"]["model.lgb"]
@@ -157,7 +157,7 @@ def test_a_closed_door_stays_closed(trained: Invocation, decision: str, sign: bo
         signed(trained)
     with pytest.raises(error):
         release_model(trained)
-    assert pointed(trained.workspace.release) is None
+    assert find_current(trained.workspace.release) is None
 
 
 def test_without_a_decision_there_is_no_champion(trained: Invocation) -> None:
@@ -230,7 +230,7 @@ def test_rolling_back_returns_to_the_release_before(trained: Invocation) -> None
     second = release_model(trained)
     assert first != second
     assert roll_back_release(trained) == first
-    assert pointed(trained.workspace.release) == first
+    assert find_current(trained.workspace.release) == first
     client = mlflow.MlflowClient(trained.workspace.tracking_uri)
     champion = client.get_model_version_by_alias("early_help", CHAMPION)
     assert champion.tags["sooner.release"] == first.name
@@ -249,7 +249,7 @@ def test_rolling_back_needs_the_earlier_decision_to_hold_still(trained: Invocati
     (folder / "signoffs.toml").unlink()
     with pytest.raises(SignOffError):
         roll_back_release(trained)
-    assert pointed(trained.workspace.release) == second
+    assert find_current(trained.workspace.release) == second
 
 
 def test_without_a_release_there_is_nothing_to_roll_back(trained: Invocation) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from charter.contracts import table
+from charter.contracts import read_table_contract
 from charter.contracts.files import file_digest, read_json
 from charter.vault.key import Key
 from charter.vault.vault import Vault
@@ -32,7 +32,7 @@ def query(workspace: Path, sql: str) -> list[tuple]:
 
 @pytest.mark.parametrize("name", TABLES)
 def test_each_table_keeps_its_contract(borough_once: Path, name: str) -> None:
-    contract = table(name)
+    contract = read_table_contract(name)
     kinds = {"string": "VARCHAR", "datetime": "TIMESTAMP", "date": "DATE", "decimal": "DECIMAL(18,4)"}
     found = query(borough_once, f"describe {name}")
     assert [(row[0], row[1]) for row in found] == [(column.name, kinds[column.type]) for column in contract.columns]

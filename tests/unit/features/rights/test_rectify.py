@@ -9,7 +9,7 @@ import pytest
 from charter.contracts.files import writer_lock
 from charter.errors import UsageError
 from charter.vault.key import Key
-from charter.vault.rights_ledger import outstanding
+from charter.vault.rights_ledger import list_outstanding
 from charter.vault.vault import NamedPerson, Vault
 from features.linking.corrections import PAPER
 from features.linking.link import link
@@ -65,7 +65,7 @@ def test_a_name_and_a_birth_date_are_right_at_once(homes, rows_of) -> None:
     assert (named.name, named.birth_date) == ("Ada March", date(1981, 2, 1))
     (row,) = (row for row in rows(homes, rows_of, "people") if row["person_id"] == person)
     assert row["birth_date"] == date(1981, 2, 1)
-    assert outstanding(homes.invocation.workspace) == ()
+    assert list_outstanding(homes.invocation.workspace) == ()
 
 
 def test_the_same_mistake_sent_again_changes_nothing_and_something_new_is_believed(homes) -> None:

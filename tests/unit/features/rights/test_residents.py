@@ -11,7 +11,7 @@ import pytest
 from charter.contracts.files import writer_lock
 from charter.council.register import Register
 from charter.errors import CharterError, UsageError
-from charter.vault.residence_check import CANNOT_TELL, NO, YES, Question, answer
+from charter.vault.residence_check import CANNOT_TELL, NO, YES, Question, answer_question
 from charter.vault.vault import Vault
 from features.linking.residence_index import tokens_of
 from features.rights.asking import ask
@@ -61,7 +61,7 @@ def desk(homes) -> Desk:
 def told(desk: Desk, **said: str) -> str:
     vault = Vault.open(desk.invocation.workspace.vault, desk.key)
     register = Register.load(desk.invocation.council.folder / "register.toml")
-    return answer(vault, desk.key, register, Question.read({**ADA, **said}))
+    return answer_question(vault, desk.key, register, Question.read({**ADA, **said}))
 
 
 def test_it_says_yes_no_or_can_not_tell(desk: Desk) -> None:
@@ -151,7 +151,7 @@ def test_an_answer_takes_as_long_for_somebody_unknown(homes, desk: Desk) -> None
         for name, said in questions[turn % 3 :] + questions[: turn % 3]:
             question = Question.read(said)
             began = time.perf_counter()
-            answer(vault, desk.key, register, question)
+            answer_question(vault, desk.key, register, question)
             spent[name].append(time.perf_counter() - began)
     # The quick ones: the machine may be busy with something else during the others.
     quick = {name: statistics.quantiles(times, n=10)[0] for name, times in spent.items()}

@@ -11,10 +11,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from charter.contracts.files import file_digest, point, read_json, writer_lock
+from charter.contracts.files import file_digest, read_json, set_current, writer_lock
 from charter.errors import CharterError, DataError, UsageError
 from charter.vault.key import Key
-from charter.vault.rights_ledger import read, require_carried_out
+from charter.vault.rights_ledger import read_requests, require_carried_out
 from charter.vault.vault import Vault
 from features.build import build
 from features.rights.asking import Certificate, ask, overrule, replay
@@ -184,7 +184,7 @@ def test_replaying_the_ledger_does_nothing_twice_and_finishes_what_a_kill_left(b
     before = query(borough_town, "select * from permission order by all")
     assert len(replay(borough_town.invocation)) == 1
     assert query(borough_town, "select * from permission order by all") == before
-    assert len(read(borough_town.invocation.workspace)) == 1
+    assert len(read_requests(borough_town.invocation.workspace)) == 1
 
 
 def test_matrices_that_held_the_person_are_dropped_and_others_stay(borough_town) -> None:
@@ -194,7 +194,7 @@ def test_matrices_that_held_the_person_are_dropped_and_others_stay(borough_town)
         (matrices / name / "as_of=2024-01-01").mkdir(parents=True)
         (matrices / name / "manifest.json").write_text("{}", encoding="utf-8")
         np.save(matrices / name / "as_of=2024-01-01/person.npy", np.array([held], dtype="S32"))
-    point(matrices, "with")
+    set_current(matrices, "with")
     assert request(borough_town, "object", number).matrices_dropped == 1
     assert sorted(path.name for path in matrices.iterdir()) == ["without"]
 
@@ -271,7 +271,7 @@ def test_a_request_that_makes_no_sense_is_refused(borough_town, action, about, e
     number, _ = pupil(borough_town)
     with pytest.raises(error, match=said):
         request(borough_town, action, number, **about)
-    assert read(borough_town.invocation.workspace) == ()
+    assert read_requests(borough_town.invocation.workspace) == ()
 
 
 def test_an_unknown_reference_is_not_repeated_and_files_nothing(borough_town) -> None:

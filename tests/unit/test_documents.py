@@ -143,3 +143,11 @@ def test_every_decision_that_the_code_names_exists() -> None:
     }
     assert named
     assert named - numbers == set()
+
+
+def test_a_page_has_one_first_heading() -> None:
+    """A second one would stand in the site's navigation as a page of its own."""
+    for page in pages_to_check():
+        text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+        headings = re.findall(r"^# .+$", text, re.MULTILINE)
+        assert len(headings) == 1 or ".github" in page.parts, f"{page}: {headings}"

@@ -35,7 +35,7 @@ def sign_all(invocation: Invocation, until: date | None = None) -> None:
     for role in policy_of(invocation).signers("charter"):
         sign_as(invocation, role.id, Signable("charter"), demo=True)
     for role in policy_of(invocation).signers("decision"):
-        sign_as(invocation, role.id, Signable("decision"), demo=True, live=True, until=until)
+        sign_as(invocation, role.id, Signable("decision", live=True), demo=True, until=until)
 
 
 def test_signed_lists_may_be_seen_until_the_next_decision_is_due(invocation: Invocation) -> None:
@@ -56,10 +56,10 @@ def test_the_first_sign_off_to_end_closes_the_gate(invocation: Invocation) -> No
     decide_run(invocation, live=True)
     sign_all(invocation)
     soon = find_today(invocation) + timedelta(days=30)
-    sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True, live=True, until=soon)
+    sign_as(invocation, "chief_data_officer", Signable("decision", live=True), demo=True, until=soon)
     assert go_live(invocation)[1] == soon
     with pytest.raises(UsageError, match="not after 2027-09-01"):
-        sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True, live=True, until=date(2027, 9, 2))
+        sign_as(invocation, "chief_data_officer", Signable("decision", live=True), demo=True, until=date(2027, 9, 2))
 
 
 def test_nothing_opens_without_the_second_gates_own_decision(invocation: Invocation) -> None:
@@ -108,7 +108,7 @@ def test_a_blocked_second_gate_suspends_the_programme_and_is_logged(invocation: 
     entry = FileLog(invocation.workspace.log).entries()[-1]
     assert (entry.action, entry.role, entry.subject) == ("suspend", GATE, path.stem)
     with pytest.raises(BlockedError, match="cannot be accepted"):
-        sign_as(invocation, "chief_data_officer", Signable("decision"), demo=True, live=True)
+        sign_as(invocation, "chief_data_officer", Signable("decision", live=True), demo=True)
 
 
 def test_a_breach_is_written_beside_what_people_suspended(tmp_path: Path) -> None:

@@ -113,6 +113,9 @@ def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
         (root / f"{name}.md").write_text(f"# {name}\n", encoding="utf-8")
     for section in SECTIONS:
         (root / "docs" / section / "page.md").write_text("# A page\n", encoding="utf-8")
+    # A folder in a section needs no page of its own: what lies in it stands in the section's navigation.
+    (root / "docs" / "reference" / "files").mkdir()
+    (root / "docs" / "reference" / "files" / "charter.md").write_text("# A file\n", encoding="utf-8")
     shutil.copytree(ROOT / "docs" / "theme", root / "docs" / "theme")
     for name in ("docs/conf.py", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)

@@ -109,6 +109,33 @@ def test_a_signal_that_may_only_evaluate_is_refused_as_a_feature(rules: tuple[Po
     assert raised.value.exit_code == 12
 
 
+def test_a_signal_of_a_prohibited_kind_is_refused_whatever_the_feature_is_called(
+    rules: tuple[Policy, Register, Permission], tmp_path: Path
+) -> None:
+    text = (shipped_council() / "register.toml").read_text()
+    (tmp_path / "register.toml").write_text(text.replace('name = "housing.notice"', 'name = "housing.first_language"'))
+    register = Register.load(tmp_path / "register.toml")
+    permission = Permission.of(rules[0], register, "train")
+    assert "housing.first_language" not in permission.signals
+    reads = feature("letters", count(signal("housing.first_language"), last=months(12)), system_response=True)
+    with pytest.raises(CharterError, match=r"reads housing.first_language, which the charter prohibits: Race"):
+        check((rules[0], register, permission), reads)
+
+
+def test_a_signal_whose_service_has_not_agreed_to_the_purpose_is_refused(
+    rules: tuple[Policy, Register, Permission], tmp_path: Path
+) -> None:
+    text = (shipped_council() / "register.toml").read_text()
+    assert text.count('purposes = ["link", "train", ') > 5
+    narrower = text.replace('purposes = ["link", "train", ', 'purposes = ["link", ', 1)
+    (tmp_path / "register.toml").write_text(narrower)
+    register = Register.load(tmp_path / "register.toml")
+    permission = Permission.of(rules[0], register, "train")
+    assert "council_tax.arrears" in permission.signals
+    with pytest.raises(CharterError, match=r"housing\.\S+, whose register entry does not cover the purpose train"):
+        check((rules[0], register, permission), feature("rent", count(signal("housing.arrears_stage"), last=months(3))))
+
+
 def test_an_unknown_signal_and_a_prohibited_name_are_refused(rules: tuple[Policy, Register, Permission]) -> None:
     with pytest.raises(CharterError, match="no source of the register declares"):
         check(rules, feature("one", count(signal("housing.pets"), last=months(12))))

@@ -185,6 +185,8 @@ def _format(text: str) -> str:
 
 
 _DateForm = Annotated[str, AfterValidator(_format)]
+_ENCODINGS = ("utf-8", "windows-1252", "iso-8859-1", "iso-8859-15", "utf-16")
+_DELIMITERS = (",", ";", "\t", "|")
 
 
 class Source(MarkedRow):
@@ -208,6 +210,16 @@ class Source(MarkedRow):
             examples=["housing"],
         ),
     ] = ""
+    encoding: Annotated[
+        str,
+        OneOf(_ENCODINGS),
+        Field(description="How its CSV files are encoded.", examples=["windows-1252"]),
+    ] = "utf-8"
+    delimiter: Annotated[
+        str,
+        OneOf(_DELIMITERS),
+        Field(description="What stands between the cells of its CSV files.", examples=[";"]),
+    ] = ","
     dates: Annotated[
         _DateForm, Field(description="How its CSV files write a day of the council's.", examples=["%d/%m/%Y"])
     ] = "%Y-%m-%d"

@@ -16,7 +16,7 @@ from charter.errors import DataError
 from features.intake.database import literal, quoted
 from features.intake.exact_casts import NUMBERS, exact_cast, exact_number
 from features.intake.quarantine import Quarantine
-from features.intake.strict_csv import CsvTable, check_header, open_csv
+from features.intake.strict_csv import CsvDialect, CsvTable, check_header, open_csv
 
 __all__ = ["read_file", "table_of"]
 
@@ -72,7 +72,7 @@ def read_file(
         except duckdb.Error:
             raise DataError(f"{where} is not a whole Parquet file.", "Ask for it again.") from None
     else:
-        with open_csv(path, where) as table:
+        with open_csv(path, where, CsvDialect(source.encoding, source.delimiter)) as table:
             columns = dict.fromkeys(table.columns, "VARCHAR")
             _check_columns(where, file, table.columns)
             try:

@@ -236,6 +236,18 @@ def test_a_key_that_can_not_be_read_is_told_as_such_and_not_as_missing(town) -> 
         town.pull()
 
 
+def test_a_service_says_how_it_writes_its_files(town) -> None:
+    town.register('dates = "%d/%m/%Y"', 'dates = "%d/%m/%Y"\nencoding = "windows-1252"\ndelimiter = ";"')
+    for name in ("tenants", "arrears"):
+        path = town.workspace / "extracts" / "housing" / f"{name}.csv"
+        text = path.read_text(encoding="utf-8").replace(",", ";").replace("Ada", "Adéle")
+        path.write_bytes(text.encode("cp1252"))
+    assert town.pull().rows == 5
+    town.register("windows-1252", "windows-1253")
+    with pytest.raises(DataError, match="windows-1253"):
+        town.pull()
+
+
 def test_real_data_is_refused_while_a_row_is_still_the_example(town) -> None:
     town.deliver("housing", synthetic=False)
     assert town.pull().made

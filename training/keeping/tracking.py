@@ -61,7 +61,10 @@ def attach_files(workspace: Workspace, run: Run, *names: str) -> None:
 
 @contextmanager
 def _using_mlflow(uri: str) -> Iterator[None]:
-    """Point MLflow at `uri`, without telemetry or chatter, and put the process back as it was."""
+    """Point MLflow at `uri`, without telemetry or chatter, and put the process back as it was.
+
+    Raises DataError where another program holds the store's SQLite file.
+    """
     ours = {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -70,6 +73,8 @@ def _using_mlflow(uri: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in (*ours, "MLFLOW_TRACKING_URI")}
     os.environ |= ours
     import mlflow
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     logger = logging.getLogger("mlflow")
     level = logger.level
@@ -77,6 +82,14 @@ def _using_mlflow(uri: str) -> Iterator[None]:
     mlflow.set_tracking_uri(uri)
     try:
         yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        if "database is locked" not in str(error):
+            raise
+        raise DataError(
+            "another program holds MLflow's store, so nothing could be recorded in it.",
+            "Close what has its file open, such as a database browser or another training, and run this again. "
+            "Nothing that was there before is changed.",
+        ) from None
     finally:
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # None means: ask the environment again
         logger.setLevel(level)
@@ -103,11 +116,15 @@ class Tracking:
         with _using_mlflow(uri), ThreadPoolExecutor(max_workers=1) as pool:
             yield cls(workspace, uri, pool.submit(_open_experiment, uri, workspace))
 
+    def open(self) -> str:
+        """Wait until the store is ready and return the id of the experiment."""
+        return self._ready.result()
+
     def record(self, run: Run, planned: Plan, trained: Trained, results: Results, found: Found | None = None) -> None:
         """Record the run: parent, children, the candidate's model version, and `tracking.json` beside the run."""
         import mlflow
 
-        experiment = self._ready.result()
+        experiment = self.open()
         client = mlflow.MlflowClient()
         parent = os.environ.get("MLFLOW_RUN_ID") or client.create_run(experiment, run_name=run.id).info.run_id
         try:

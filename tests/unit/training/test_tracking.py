@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from charter.invocation import Invocation
-from training.keeping.tracking import CANDIDATE, CHAMPION, Registry
+from training.keeping.tracking import CANDIDATE, CHAMPION, Registry, Tracking
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -208,3 +210,24 @@ def test_a_champion_must_be_in_the_store_in_use(
     with pytest.raises(DataError, match="has no model version of run") as refused:
         Registry(trained.workspace).champion(run, {})
     assert "MLFLOW_TRACKING_URI" in refused.value.next_step
+
+
+def test_a_store_that_another_program_holds_is_one_sentence_and_no_traceback(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "mlflow.db"
+    shutil.copy(empty_store, store)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}?timeout=0.1")
+    monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 2)  # MLflow itself tries for 100 seconds
+    holder = sqlite3.connect(store, isolation_level=None)
+    holder.execute("begin exclusive")
+    with (
+        pytest.raises(DataError, match="another program holds MLflow's store") as refused,
+        Tracking.started(Workspace(tmp_path, "early_help")) as tracking,
+    ):
+        tracking.open()
+    assert "run this again" in refused.value.next_step
+    holder.execute("rollback")
+    holder.close()
+    with Tracking.started(Workspace(tmp_path, "early_help")) as tracking:
+        assert tracking.open()

@@ -12,7 +12,7 @@ import pytest
 from charter.errors import CharterError, UsageError
 from charter.invocation import shipped_council
 from charter.purposes import PURPOSES
-from charter.rules.policy import Policy
+from charter.rules.policy import Exploration, Policy
 from charter.rules.questions import MEASURES
 
 SHIPPED = shipped_council() / "charter.toml"
@@ -117,6 +117,8 @@ GATE = 'id = "missed_help_ethnicity"'
         ("limit = 0.8", "limit = -1", "no two groups could ever be sure to keep"),
         ("limit = 0.8", "limit = true", "is true, not a number"),
         ("limit = 0.8", "limit = 1.2", "lacks 'ceiling'"),
+        ("limit = 0.8", "limit = 0.8\nceiling = 0.5", "bounds the side that does no harm"),
+        ("floor = 0.02", "floor = 2.0", "is 2, and no share is above 1"),
         ('purposes = ["evaluate"]', 'purposes = ["curiosity"]', "holds 'curiosity', which is not known"),
         ('"housing.notice"', '"housing.*.x"', "not of the form service.kind"),
         ('"housing.notice"', "1", "holds 1, not a text"),
@@ -210,3 +212,21 @@ def test_a_pair_can_be_asked_about_by_what_is_measured_of_pairs(edited: Callable
     old = 'measure = "seen"\ncharacteristic = "ethnicity"'
     with pytest.raises(CharterError, match="which no audit measures"):
         Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and sex"')), TODAY)
+
+
+def test_what_the_charter_says_of_the_audit_is_answered_by_it() -> None:
+    policy = Policy.load(SHIPPED, TODAY)
+    assert set(policy.characteristic_titles) == set(policy.characteristics)
+    assert all(policy.characteristic_titles.values())
+    assert policy.not_recorded == policy.audit.not_recorded != ""
+    assert policy.independent_outcome == "hospital.emergency_admission"
+    assert policy.largest_lot == 0.0
+    assert policy.replace(exploration=Exploration(largest_share=0.1)).largest_lot == 0.1
+    assert {"race", "sex", "free_text", "library"} <= set(policy.prohibited)
+
+
+def test_a_key_that_is_none_is_refused_with_how_to_make_one(edited: Callable[[str, str], Path]) -> None:
+    path = edited('id = "residents_panel"', 'id = "residents_panel"\npublic_key = "a key"')
+    with pytest.raises(CharterError, match=r"'public_key' of .*'residents_panel' is no Ed25519 public key") as refused:
+        Policy.load(path, TODAY)
+    assert "openssl pkey" in str(refused.value)

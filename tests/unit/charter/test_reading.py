@@ -11,6 +11,7 @@ import pytest
 from pydantic import Field
 
 from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, Words
+from charter.council.slips import choose
 from charter.errors import DataError, DefinitionError, UsageError
 
 
@@ -72,6 +73,7 @@ def refusal(path: Path, text: str) -> str:
         (REX.replace('name = "Rex"\n', ""), "[[dog]] 1 lacks 'name'. Write it like name = \"Rex\"."),
         (REX.replace('"Rex"', '""'), "'name' of [[dog]] 1 is an empty text."),
         (REX + REX, "kennel.toml has two [[dog]] with name = 'Rex'. Keep one of the two."),
+        (REX + 'friend = "Zebra"', "'Rex' is 'Zebra', which is no dog of kennel.toml. Choose from: Rex."),
         ("dog = 1", "'dog' is 1, not a list. Write [[dog]], as in Sooner's own council."),
         ("dog = [1]", "[[dog]] 1 is 1, not a table."),
         ('[dog]\nname = "Rex"', "'dog' is { name = \"Rex\" }, not a list. Write [[dog]]"),
@@ -117,3 +119,12 @@ def test_a_file_that_is_missing_is_a_usage_error_and_one_that_is_not_toml_says_w
 def test_rows_that_are_still_the_example_are_found_at_any_depth(kennel: Path) -> None:
     kennel.write_text(REX + "example = true\n" + REX.replace("Rex", "Max"), encoding="utf-8")
     assert Kennel.read(kennel).marked == ("dog Rex",)
+
+
+def test_where_no_row_can_be_referred_to_it_is_said_that_there_is_none_yet() -> None:
+    assert choose("Rex", ()) == "There is none yet: add it first."
+
+
+def test_the_words_of_a_key_stand_in_its_description() -> None:
+    tricks = Dog.model_json_schema()["properties"]["tricks"]
+    assert tricks["items"]["enum"] == ["sit", "roll"]

@@ -7,6 +7,7 @@ import pytest
 
 from charter.council.register import Register
 from charter.errors import CharterError, DataError, UsageError
+from charter.invocation import shipped_council
 from charter.rules.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -74,6 +75,16 @@ def test_a_register_answers_what_may_be_used_for_what(tmp_path: Path) -> None:
         ('day = "date"', 'day = "moment"', DataError, "is 'moment', which is not known"),
         ('key = ["id"]', 'key = ["number"]', DataError, "names 'number', which is no column"),
         ('kind = "event"', 'kind = "rumour"', DataError, 'is "rumour", which is not known'),
+        ('service = "housing"', "service = 7", DataError, "is 7, not a text"),
+        ('kind = "event"\n', "", DataError, "lacks 'kind'"),
+        (
+            "retention_years = 7",
+            'retention_years = 7\ndelivery = { received_at = "soon", covers_from = 2016-01-01, '
+            "covers_to = 2026-09-28 }",
+            DataError,
+            'is "soon", not a date or a time',
+        ),
+        ("retention_years = 7", 'retention_years = 7\ndates = "DD/MM/YYYY"', DataError, "no form of a date"),
         ('valid_at = "day"\n', "", DataError, "lacks 'valid_at'"),
         ('valid_at = "day"\n', 'valid_at = "day"\nmood = "x"\n', DataError, "unknown key 'mood'"),
     ],
@@ -96,12 +107,32 @@ def test_a_row_that_breaks_its_form_is_refused_by_name(tmp_path: Path, old, new,
             "twice",
         ),
         ("", "lacks 'source'"),
+        ("source = []\n", r"has no \[\[source\]\]"),
         ("[other]\n", "unknown key 'other'"),
     ],
 )
 def test_a_register_that_makes_no_sense_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(DataError, match=said):
         load(tmp_path, text)
+
+
+def test_what_may_break_a_rule_and_what_a_source_is_about_are_read_from_its_row(tmp_path: Path) -> None:
+    register = load(
+        tmp_path, ROW.replace("retention_years = 7", "retention_years = 7\ntolerance = { bad_value = 0.25 }")
+    )
+    tolerance = register.source("housing").tolerance
+    assert (tolerance.of("bad_value"), tolerance.of("vanished_rows")) == (0.25, 0.1)
+    assert register.source("housing").bears_people
+    shipped = Register.load(shipped_council() / "register.toml")
+    assert [source.service for source in shipped.sources if not source.bears_people] == ["addresses"]
+
+
+def test_a_check_that_was_never_agreed_is_refused(tmp_path: Path) -> None:
+    assert Register.load(shipped_council() / "register.toml").check("residence_check").asked_by
+    other = '[[check]]\npurpose = "display"\ntitle = "Who?"\nasked_by = ["parking"]\nbasis = "public task"\n'
+    for text in (ROW, ROW + other):
+        with pytest.raises(CharterError, match="no check for the purpose residence_check"):
+            load(tmp_path, text).check("residence_check")
 
 
 def test_a_missing_register_is_a_usage_error(tmp_path: Path) -> None:

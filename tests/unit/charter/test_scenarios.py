@@ -109,6 +109,11 @@ principle = "trust"
         ('reason = "Because."', "", "lacks 'reason'"),
         ('"refused"', '"maybe"', 'is "maybe"'),
         ('role = "police"', "", "is not whole"),
+        (
+            '"worklist.read"',
+            '"worklist.reed"',
+            "is 'worklist.reed', which nobody may do. Did you mean 'worklist.read'?",
+        ),
         ('act = "worklist.read"', 'act = "worklist.read"\npurpose = "rank"', "is not whole"),
         ('role = "police"\nact = "worklist.read"', "", "asks nothing"),
         (

@@ -45,7 +45,7 @@ def decide(invocation: Invocation, run: Run = "", live: OfLive = False) -> None:
 @verbs.add(
     "sign",
     under="decide",
-    example="sooner sign --what decision --role senior_responsible_owner --signature decision.sig --until 2026-12-31",
+    example="sooner sign --what decision --role ROLE --signature decision.sig --until 2026-12-31",
     locks=True,
 )
 def sign(
@@ -68,12 +68,18 @@ def sign(
     last = until.date() if until else None
     signoff = sign_as(invocation, role, Signable(what, run, live), demo=demo, signature=signature, until=last)
     invocation.report(
-        {"role": role, "what": what, "sha256": signoff.sha256, "expires": signoff.expires, "kind": signoff.kind},
-        f"{role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
+        {
+            "role": signoff.role,
+            "what": what,
+            "sha256": signoff.sha256,
+            "expires": signoff.expires,
+            "kind": signoff.kind,
+        },
+        f"{signoff.role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
     )
 
 
-@verbs.add("suspend", under="decide", example="sooner suspend --role data_protection_officer --reason 'a feed repeats'")
+@verbs.add("suspend", under="decide", example="sooner suspend --role ROLE --reason 'a feed repeats'")
 def suspend(
     invocation: Invocation,
     role: RoleName,
@@ -82,11 +88,9 @@ def suspend(
     reason: Annotated[str, typer.Option("--reason", help="Why; others read it later.")] = "",
 ) -> None:
     """Stop showing any ranking, at once and alone; `sooner resume` starts it again."""
-    from charter.rules.policy import Policy
     from charter.signing import suspensions
-    from charter.signing.signoffs import find_today
 
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    policy, role = invocation.charter, invocation.roles.find(role).id
     target = name or (invocation.programme if what == "programme" else "")
     path = suspensions.start_suspension(invocation.workspace, policy, what=what, name=target, role=role, reason=reason)
     _log_act(invocation, role=role, action="suspend", subject=path.stem, detail={"what": what})
@@ -96,18 +100,16 @@ def suspend(
     )
 
 
-@verbs.add("resume", under="decide", example="sooner resume 20260302T101500-programme --role chief_data_officer")
+@verbs.add("resume", under="decide", example="sooner resume 20260302T101500-programme --role ROLE")
 def resume(
     invocation: Invocation,
     suspension: Annotated[str, typer.Argument(help="The suspension to lift, by its id.")],
     role: RoleName,
 ) -> None:
     """Show rankings again, as one of the two roles that a suspension needs to end."""
-    from charter.rules.policy import Policy
     from charter.signing import suspensions
-    from charter.signing.signoffs import find_today
 
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    policy, role = invocation.charter, invocation.roles.find(role).id
     is_over = suspensions.record_resumption(invocation.workspace, policy, suspension=suspension, role=role)
     _log_act(invocation, role=role, action="resume", subject=suspension)
     rest = "It is resumed." if is_over else "One more role must resume it."
@@ -122,6 +124,7 @@ def rotate(
     ] = None,
 ) -> None:
     """Seal everything in the vault anew with a fresh data key; the old key file may be replaced by another."""
+    from charter.acts import COMMAND
     from charter.contracts.files import writer_lock
     from charter.vault import vault
     from charter.vault.key import Key, open_key_file
@@ -134,7 +137,7 @@ def rotate(
         other = None if new_key_file is None else open_key_file(new_key_file, invocation.council, place)
         records = vault.rotate_vault(place.vault, key, other)
         detail = {"records": records, "new_key": other is not None}
-        _log_act(invocation, role="operator", action="rotate", detail=detail)
+        _log_act(invocation, role=COMMAND, action="rotate", detail=detail)
     opens = "The same key opens it." if new_key_file is None else "From now on name the new file in $SOONER_KEY_FILE."
     invocation.report(detail, f"{records:,} records were sealed anew. {opens}")
 

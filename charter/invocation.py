@@ -6,12 +6,19 @@ Every verb of every room is given an `Invocation`, opened from the options that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import UsageError
 from charter.voice import Voice
+
+if TYPE_CHECKING:
+    from charter.rules.policy import Policy
+    from charter.rules.roles import Roles
 
 __all__ = ["Invocation", "shipped_council"]
 
@@ -49,6 +56,28 @@ class Invocation(Voice):
         if chosen not in names:
             raise UsageError(f"{council} has no programme {chosen!r}.", f"Choose one of: {', '.join(names)}.")
         return cls(loaded.serving(chosen), chosen, Workspace(workspace, chosen), as_json=as_json, quiet=quiet)
+
+    @cached_property
+    def today(self) -> date:
+        """The council's date when the verb began; everything in it is judged on this one day."""
+        return datetime.now(self.council.time_zone).date()
+
+    @cached_property
+    def charter(self) -> Policy:
+        """The charter, read once, overdue or not: who may stop lists or file a resident's right never waits for it."""
+        from charter.rules.policy import Policy
+
+        return Policy.read(self.council.folder / "charter.toml")
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The charter, read once; raises CharterError where it has slips, or its review is overdue today."""
+        return self.charter.require_review(self.today)
+
+    @property
+    def roles(self) -> Roles:
+        """The roles that act under the charter, and what each may do."""
+        return self.charter.acting
 
     @property
     def programme_folder(self) -> Path:

@@ -94,7 +94,7 @@ def _link_and_report(invocation: Invocation) -> None:
 
 
 @links.add(
-    "decide", example="sooner link decide 3f9c1a2b4c5d-9e01b7c2d3e4=same --role dpo --reason 'both seen'", locks=True
+    "decide", example="sooner link decide 3f9c1a2b4c5d-9e01b7c2d3e4=same --role ROLE --reason 'both seen'", locks=True
 )
 def decide_pairs(
     invocation: Invocation,
@@ -113,7 +113,8 @@ def _file_sayings(invocation: Invocation, sayings: Sequence[str], role: str, rea
     """File what a role says of pairs. The writer lock is the caller's."""
     from features.linking import review
 
-    review.decide(invocation, sayings, role=role, reason=reason, log=_open_log(invocation, role))
+    reviewer = review.require_reviewer(invocation.roles, role, reason)
+    review.decide(invocation, sayings, role=reviewer, reason=reason, log=_open_log(invocation, reviewer))
 
 
 def _open_log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], object]:
@@ -123,7 +124,7 @@ def _open_log(invocation: Invocation, role: str) -> Callable[[Mapping[str, objec
     return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
 
 
-@links.add("review", example="sooner link review --role dpo --reason 'weekly review' --top 10")
+@links.add("review", example="sooner link review --role ROLE --reason 'weekly review' --top 10")
 def review_pairs(
     invocation: Invocation,
     of: Annotated[str, typer.Option("--of", help="Review the links of this person instead (a pseudonym).")] = "",
@@ -143,6 +144,7 @@ def review_pairs(
     if invocation.as_json:
         invocation.report({"pairs": len(pairs), "listed": [pair.document() for pair in page]}, "")
         return
+    role = invocation.roles.find(role).id if role else ""
     log = _open_log(invocation, role)
     sides = shown(invocation, page, role=role, reason=reason, log=log) if role and page else None
     asks, decisions = sides is not None and sys.stdin.isatty(), 0

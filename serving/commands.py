@@ -49,15 +49,15 @@ def print_list(invocation: Invocation, team: Annotated[str, typer.Argument(help=
     print(print_worklist(invocation, team))
 
 
-@verbs.add(
-    "check-residence", under="rights", example="sooner check-residence --says question.json --role resident_desk"
-)
+@verbs.add("check-residence", under="rights", example="sooner check-residence --says question.json")
 def check_residence(
     invocation: Invocation,
     says: Annotated[
         Path, typer.Option("--says", help="The question as a JSON file; - for standard input. Never in options.")
     ],
-    role: Annotated[str, typer.Option("--role", help="The role that asks.")] = "resident_desk",
+    role: Annotated[
+        str, typer.Option("--role", help="The role that asks, as the charter names it; by default the first that may.")
+    ] = "",
 ) -> None:
     """Say whether a person is resident at an address: yes, no or can't tell, and nothing else; logged.
 
@@ -65,7 +65,7 @@ def check_residence(
     """
     from charter.vault.residence_check import Question
     from serving.desk import Desk
-    from serving.identity import Identity
+    from serving.identity import command_identity
     from serving.web.residence_answer import answer_residence
 
     try:
@@ -75,7 +75,7 @@ def check_residence(
     question = Question.read(words if isinstance(words, dict) else {})
     desk = Desk.open(invocation, demo=False, chain="command")
     try:
-        answer = answer_residence(desk, Identity("command", role, frozenset()), question)
+        answer = answer_residence(desk, command_identity(desk.roles.choose(role, "residence.check")), question)
     finally:
         desk.store.close()
     invocation.report({"answer": answer}, answer)

@@ -14,6 +14,7 @@ from charter.contracts.files import find_current, read_json
 from charter.council.council import Council, Team
 from charter.council.programme import Programme
 from charter.invocation import Invocation
+from charter.rules.roles import Roles
 from charter.signing.second_gate import in_shadow
 from charter.vault.key import Key
 from charter.vault.vault import NamedPerson, Vault
@@ -57,11 +58,21 @@ class Desk:
     @cached_property
     def sessions(self) -> Sessions:
         """The sessions that all workers of this council share."""
+        return Sessions(self.key.derive("sessions"), self.admit)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """The roles of the council's charter. An overdue review ends nobody's: the kill switch is one of their acts."""
+        return self.invocation.roles
+
+    def admit(self, user: str, role: str, teams: frozenset[str]) -> Identity:
+        """Return who somebody is now: the acts of their role, and the teams they act for today, cover included.
+
+        Raises CharterError for a role that the charter does not know.
+        """
         council = self.invocation.council
-        return Sessions(
-            self.key.derive("sessions"),
-            lambda teams: council.covering(teams, datetime.now(council.time_zone).date()),
-        )
+        today = datetime.now(council.time_zone).date()
+        return Identity.of(user, self.roles.find(role), council.covering(teams, today))
 
     @cached_property
     def exporter(self) -> Exporter:

@@ -41,14 +41,13 @@ CURRENT: ContextVar[Session | None] = ContextVar("sooner_session", default=None)
 class Sessions:
     """Makes and reads tokens; `secret` is 32 bytes that all workers share.
 
-    A token holds a person's own teams; `covering` gives those they act for now, cover included, at each reading.
+    A token holds a person's own teams; `admit` gives, at each reading, who they are now: user, role and teams, cover
+    included. It raises CharterError for a role that there is no more.
     """
 
-    def __init__(
-        self, secret: bytes, covering: Callable[[frozenset[str]], frozenset[str]] = lambda teams: teams
-    ) -> None:
+    def __init__(self, secret: bytes, admit: Callable[[str, str, frozenset[str]], Identity] = Identity) -> None:
         self._secret = secret
-        self._covering = covering
+        self._admit = admit
         self._fernet = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"session" + secret).digest()))
 
     def begin(self, identity: Identity) -> str:
@@ -65,7 +64,7 @@ class Sessions:
         """Return the session of a token, or None where it is not ours, was altered or has ended."""
         try:
             claims = json.loads(self._fernet.decrypt(token.encode(), ttl=HOURS * 3600))
-            identity = Identity(claims["user"], claims["role"], self._covering(frozenset(claims["teams"])))
+            identity = self._admit(claims["user"], claims["role"], frozenset(claims["teams"]))
         except (InvalidToken, ValueError, KeyError, CharterError):
             return None
         form = hmac.new(self._secret, f"form{claims['id']}".encode(), hashlib.sha256).hexdigest()

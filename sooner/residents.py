@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charter.errors import CharterError, UsageError
+from charter.errors import UsageError
 from charter.verbs import Verbs
 
 if TYPE_CHECKING:
@@ -38,26 +38,26 @@ Through = Annotated[str, typer.Option("--through", help="The service whose refer
 Reference = Annotated[
     str, typer.Option("--reference", help="That service's reference; asked for if left out.", prompt="Reference")
 ]
-RoleName = Annotated[str, typer.Option("--role", help="The role that acts, for the log.")]
+RoleName = Annotated[
+    str, typer.Option("--role", help="The role that acts, as the charter names it; by default the first that may.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
 By = Annotated[str, typer.Option("--by", help="Who asks: self, parent or carer.")]
 Says = Annotated[
     Path | None, typer.Option("--says", help="What they say, as a JSON file; - for standard input. Never in options.")
 ]
 
-_DESK, _ASKED = "resident_desk", "a resident asked"
+_ASKED = "a resident asked"
 
 
-@resident.add(
-    "show", under="rights", example="sooner resident show --through housing --reference T0001234 --role resident_desk"
-)
+@resident.add("show", under="rights", example="sooner resident show --through housing --reference T0001234")
 def show_held(
-    invocation: Invocation, through: Through, reference: Reference, role: RoleName = _DESK, reason: Reason = _ASKED
+    invocation: Invocation, through: Through, reference: Reference, role: RoleName = "", reason: Reason = _ASKED
 ) -> None:
     """Show what is held of a person: who they are, counts by signal, links, choices and requests."""
     from features.rights.held import show
 
-    _require_act("rights.file", role)
+    role = invocation.roles.choose(role, "rights.file").id
     log = _Log(invocation, role)
     record = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
     invocation.report(record, json.dumps(record, indent=1, default=str))
@@ -79,13 +79,13 @@ def _asking_to(right: str, summary: str) -> Callable[..., None]:
         service: Annotated[str, typer.Option("--service", help="The service it is about; by default all.")] = "*",
         purpose: Annotated[str, typer.Option("--purpose", help="The purpose it is about; by default all.")] = "*",
         by: By = "self",
-        role: RoleName = _DESK,
+        role: RoleName = "",
         reason: Reason = _ASKED,
     ) -> None:
         from features.rights.asking import ask
         from sooner.erasure import list_rooms
 
-        _require_act("rights.file", role)
+        role = invocation.roles.choose(role, "rights.file").id
         entry = {"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose}
         _Log(invocation, role).record(entry)
         certificate = ask(
@@ -125,13 +125,13 @@ def rectify_record(
     reference: Reference,
     says: Says = None,
     by: By = "self",
-    role: RoleName = _DESK,
+    role: RoleName = "",
 ) -> None:
     """Correct what a service holds of a person; the old version is closed and kept."""
     from features.linking.link import link
     from features.rights.rectify import rectify
 
-    _require_act("rights.file", role)
+    role = invocation.roles.choose(role, "rights.file").id
     words = _read_words(says)
     names = sorted(words)
     certificate = rectify(invocation, through=through, reference=reference, said=words, by=by)
@@ -156,7 +156,7 @@ def export_held(
     through: Through,
     reference: Reference,
     by: By = "self",
-    role: RoleName = _DESK,
+    role: RoleName = "",
     reason: Reason = _ASKED,
 ) -> None:
     """Draft all that is held of a person, sealed until an officer has checked it: `sooner hand-over`."""
@@ -167,7 +167,7 @@ def export_held(
     from features.rights.held import whose
     from serving.store.own_record import gather_record
 
-    _require_act("rights.file", role)
+    role = invocation.roles.choose(role, "rights.file").id
     log = _Log(invocation, role)
     key = Key.load(invocation.council, invocation.workspace)
     person = whose(invocation, key, through, reference)
@@ -202,7 +202,7 @@ def challenge_referral(
     reference: Reference,
     says: Says = None,
     by: By = "self",
-    role: RoleName = _DESK,
+    role: RoleName = "",
 ) -> None:
     """Challenge what a list says of a person; the reviewer sees it on the case, and a person answers."""
     from charter.vault.key import Key
@@ -210,7 +210,7 @@ def challenge_referral(
     from features.rights.held import whose
     from serving.store.challenges import file_challenge
 
-    _require_act("rights.file", role)
+    role = invocation.roles.choose(role, "rights.file").id
     words = _read_words(says)
     key = Key.load(invocation.council, invocation.workspace)
     person = whose(invocation, key, through, reference)
@@ -235,7 +235,7 @@ def challenge_referral(
 @verbs.add(
     "hand-over",
     under="rights",
-    example="sooner hand-over x1f0c2d3 --to for-the-resident --role dpo --identity-checked --third-parties-checked "
+    example="sooner hand-over x1f0c2d3 --to for-the-resident --role ROLE --identity-checked --third-parties-checked "
     "--serious-harm-checked",
     locks=True,
 )
@@ -258,7 +258,7 @@ def hand_over(
     """Release a resident's export, as a page and as JSON, once an officer has checked it."""
     from features.rights import export
 
-    _require_act("export.release", role)
+    role = invocation.roles.require(role, "export.release").id
     answers = (identity_checked, third_parties_checked, serious_harm_checked)
     checks = [check for check, answer in zip(export.CHECKS, answers, strict=True) if answer]
     files = export.hand_over(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
@@ -273,7 +273,7 @@ def hand_over(
 @verbs.add(
     "overrule",
     under="rights",
-    example="sooner overrule x1f0c2d3 --role dpo --reason 'a court order'",
+    example="sooner overrule x1f0c2d3 --role ROLE --reason 'a court order'",
     locks=True,
 )
 def overrule_request(
@@ -286,6 +286,7 @@ def overrule_request(
     from features.rights.asking import overrule
     from sooner.erasure import list_rooms
 
+    role = invocation.roles.find(role).id
     certificate = overrule(invocation, request, role=role, rooms=list_rooms())
     _Log(invocation, role).record({"action": "overrule", "reason": reason, "request": request})
     invocation.report(asdict(certificate), _in_words(certificate))
@@ -294,6 +295,7 @@ def overrule_request(
 @verbs.add("replay", under="rights", example="sooner replay --workspace restored", locks=True)
 def replay_requests(invocation: Invocation) -> None:
     """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
+    from charter.acts import COMMAND
     from features.rights.asking import replay
     from serving.forget import catch_up
     from sooner.erasure import list_rooms
@@ -301,7 +303,7 @@ def replay_requests(invocation: Invocation) -> None:
     certificates = replay(invocation, list_rooms())
     count = catch_up(invocation.workspace)
     entry = {"action": "replay", "requests": sorted(certificates), "taken_off": count}
-    _Log(invocation, "operator").record(entry)
+    _Log(invocation, COMMAND).record(entry)
     sentence = f"{len(certificates)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
     lists = f" {count} referrals that an older casework database listed again were taken off." if count else ""
     invocation.report(
@@ -331,14 +333,6 @@ class _Log:
     def record(self, entry: Mapping[str, object]) -> None:
         """Write one entry."""
         self._log.append(actor="command", role=self._role, action=str(entry["action"]), detail={**entry})
-
-
-def _require_act(act: str, role: str) -> None:
-    """Raise CharterError where the role may not do the act."""
-    from charter.acts import ACTS
-
-    if role not in ACTS[act]:
-        raise CharterError(f"the role {role!r} may not do {act}.", f"These roles may: {', '.join(sorted(ACTS[act]))}.")
 
 
 def _read_words(says: Path | None) -> dict[str, Any]:

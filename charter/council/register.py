@@ -15,7 +15,7 @@ Read by every room that asks "may this service be used for that purpose?"; only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from charter.acts import ROLES
-from charter.council.reading import File, Listed, MarkedRow, OneOf, Text, Words, broken
+from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, Words, broken
 from charter.council.record_kinds import RECORD_FIELDS, Record
 from charter.council.shape import toml_text
 from charter.council.slips import choose
@@ -259,7 +258,7 @@ class Source(MarkedRow):
         bool, Field(description="Whether a worker is told at all that it knows the household.", examples=[True])
     ] = True
     details_to: Annotated[
-        Words[Annotated[str, OneOf(tuple(ROLES))]],
+        Words[Annotated[str, RefersTo("role", "charter.toml")]],
         Field(
             description="The roles that are shown each record's kind and day; others see only that there was something "
             "in a month.",
@@ -343,9 +342,12 @@ class Register(File):
     checks: Annotated[Listed[Check], Field(validation_alias="check", description="What other services may ask.")] = ()
 
     @classmethod
-    def load(cls, path: Path) -> Register:
-        """Read `register.toml`; raise DataError for its slips, CharterError where a basis is missing."""
-        return cls.read(path)
+    def load(cls, path: Path, roles: Collection[str] | None = None) -> Register:
+        """Read `register.toml`; raise DataError for its slips, CharterError where a basis is missing.
+
+        `roles` are the ids that `details_to` may name; where they are not given, any may stand there.
+        """
+        return cls.read(path, None if roles is None else {"role": roles})
 
     @cached_property
     def _by_service(self) -> Mapping[str, Source]:

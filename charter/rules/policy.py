@@ -8,7 +8,7 @@
     ├── gates        questions whose answers let a model go live or not
     ├── waivers      answers the board accepts for now: by which role, why, until when
     ├── caveats      answers that say nothing of a group, and why: the board's to decide every time
-    ├── roles        who signs the charter and a decision, for how long, and who may suspend
+    ├── roles        who signs the charter and a decision, who may suspend, and who may do what (roles.py)
     ├── live         how long nobody sees a list, and how often watching may cry wolf
     └── assessments  what must be begun or signed before real data is used
 
@@ -31,10 +31,10 @@ from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
 from charter.rules.going_live import Live
 from charter.rules.questions import Gate, pairs
+from charter.rules.roles import Role, Roles
 from charter.rules.waivers import Caveat, Waiver
-from charter.vault.signature import public_key
 
-__all__ = ["Allow", "Audit", "Characteristic", "Exploration", "Policy", "Principle", "Prohibited", "Role"]
+__all__ = ["Allow", "Audit", "Characteristic", "Exploration", "Policy", "Principle", "Prohibited"]
 
 
 class Principle(MarkedRow):
@@ -152,42 +152,6 @@ class Exploration(MarkedRow):
     ]
 
 
-def _ed25519(key: str) -> str:
-    if key:
-        try:
-            public_key(key)
-        except CharterError as error:
-            raise broken("is no Ed25519 public key", error.next_step) from None
-    return key
-
-
-class Role(MarkedRow):
-    """A role that accepts the charter or a decision, how long that lasts, and whether it alone may suspend."""
-
-    identity = "id"
-
-    id: Annotated[Text, Field(description="Its id, in sign-offs and commands.", examples=["chief_data_officer"])]
-    title: Annotated[Text, Field(description="What it is called on pages.", examples=["Chief data officer"])]
-    signs: Annotated[
-        Words[Annotated[str, OneOf(("charter", "decision"))]],
-        Field(description="What it must sign before anything goes on.", examples=[["charter", "decision"]]),
-    ]
-    months: Annotated[
-        int, Field(ge=1, le=120, description="For how many months a sign-off of it holds.", examples=[12])
-    ]
-    may_suspend: Annotated[
-        bool, Field(description="Whether it may suspend everything, alone and at once.", examples=[True])
-    ] = False
-    public_key: Annotated[
-        str,
-        AfterValidator(_ed25519),
-        Field(
-            description="The Ed25519 key that it signs with; without one it signs for demos alone.",
-            examples=["MCowBQYDK2VwAyEAUvClNKPnnRRGr1ER3DgusOkASnIDR2RrlzdXyZ2U1dQ="],
-        ),
-    ] = ""
-
-
 def _signs_everything(roles: Sequence[Role]) -> Sequence[Role]:
     for what in ("charter", "decision"):
         if not any(what in role.signs for role in roles):
@@ -249,7 +213,7 @@ class Policy(File):
     roles: Annotated[
         Listed[Role],
         AfterValidator(_signs_everything),
-        Field(validation_alias="role", min_length=1, description="Who signs, for how long, and who may suspend."),
+        Field(validation_alias="role", min_length=1, description="Who signs, who may suspend, and who may do what."),
     ]
     live: Annotated[Live, Field(description="How a promoted model goes live.")] = Live()
     assessments: Annotated[
@@ -267,14 +231,16 @@ class Policy(File):
         Raises CharterError with every slip in it, or for a review date before `today` (the current date in UTC where
         none is given).
         """
-        policy = cls.read(path)
-        day = today or datetime.now(UTC).date()
-        if policy.review_by < day:
+        return cls.read(path).require_review(today or datetime.now(UTC).date())
+
+    def require_review(self, day: date) -> Policy:
+        """Return the policy; raise CharterError where its review was due before `day`."""
+        if self.review_by < day:
             raise CharterError(
-                f"the charter's review was due by {policy.review_by}, so it allows nothing any more.",
+                f"the charter's review was due by {self.review_by}, so it allows nothing any more.",
                 "Let the board review charter.toml, set the next `review_by`, and sign it with `sooner sign`.",
             )
-        return policy
+        return self
 
     @classmethod
     def names(cls, raw: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -363,14 +329,14 @@ class Policy(File):
                 return one
         return None
 
+    @property
+    def acting(self) -> Roles:
+        """All roles that act under this charter, with what each may do."""
+        return Roles.of(self.roles)
+
     def role(self, role_id: str) -> Role:
         """Return the role of that id; raise CharterError for one the charter does not know."""
-        for role in self.roles:
-            if role.id == role_id:
-                return role
-        raise CharterError(
-            f"the charter knows no role {role_id!r}.", f"Choose one of: {', '.join(role.id for role in self.roles)}."
-        )
+        return self.acting.find(role_id)
 
     def asked(self, *stages: str) -> tuple[Gate, ...]:
         """Return the gates that are asked at any of these stages."""

@@ -2,13 +2,13 @@
 
 Each scenario of `council/scenarios.toml` is a question with the answer that the panel expects: may this signal be used
 for that purpose, may this characteristic, may somebody in this role do that. It is answered by the charter and the
-register as they are, and by the table of who may do what (`acts.py`) that every page and route reads. One that comes
-out otherwise blocks the gate.
+register as they are; who may do what is what the charter says of its roles, as every page and route reads it. One that
+comes out otherwise blocks the gate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -86,7 +86,7 @@ class Scenario(MarkedRow):
             raise broken("asks nothing", "Name an act, a signal or a characteristic.")
         return self
 
-    def allowed_by(self, policy: Policy, register: Register, acts: Mapping[str, frozenset[str]] = ACTS) -> bool:
+    def allowed_by(self, policy: Policy, register: Register) -> bool:
         """Whether the rules allow all of it: every part that the case names must be allowed."""
         allowed = []
         if self.signal is not None:
@@ -95,7 +95,7 @@ class Scenario(MarkedRow):
             audited = self.characteristic in policy.characteristics
             allowed.append(audited and self.purpose == "equality_monitoring")
         if self.act is not None:
-            allowed.append(self.role in acts.get(self.act, frozenset()))
+            allowed.append(policy.acting.may(self.role or "", self.act))
         return all(allowed)
 
     def _may_use(self, policy: Policy, register: Register) -> bool:
@@ -125,13 +125,11 @@ class Scenarios(File):
         return cls.read(path, known) if path.exists() else cls()
 
 
-def answer_scenarios(
-    scenarios: Iterable[Scenario], policy: Policy, register: Register, acts: Mapping[str, frozenset[str]] = ACTS
-) -> list[dict[str, Any]]:
+def answer_scenarios(scenarios: Iterable[Scenario], policy: Policy, register: Register) -> list[dict[str, Any]]:
     """Return each case with the answer it got, and whether that is the one residents expect."""
     rows = []
     for one in scenarios:
-        answer = "allowed" if one.allowed_by(policy, register, acts) else "refused"
+        answer = "allowed" if one.allowed_by(policy, register) else "refused"
         rows.append(
             {
                 "id": one.id,

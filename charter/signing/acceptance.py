@@ -64,13 +64,13 @@ def sign_as(
     expires = until or longest
     if not day < expires <= longest:
         raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
-    signoff = SignOff(role, what, sha256, datetime.now(UTC), expires, "demo")
+    signoff = SignOff(signing.id, what, sha256, datetime.now(UTC), expires, "demo")
     if not demo:
         signoff = _add_signature(signoff, policy, signature)
     add_signoff(path, signoff)
     lift_refusal(path.parent, signoff.role, sha256)
     FileLog(invocation.workspace.log).append(
-        actor=actor, role=role, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
+        actor=actor, role=signing.id, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
     )
     return signoff
 
@@ -124,18 +124,19 @@ def refuse_as(invocation: Invocation, role: str, reason: str, *, actor: str, liv
     """
     if not reason.strip():
         raise UsageError("a refusal needs a reason that others can read later.", "Say why.")
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
-    if "decision" not in policy.role(role).signs:
+    policy = invocation.policy
+    refusing = policy.role(role).id
+    if refusing not in {signer.id for signer in policy.signers("decision")}:
         able = ", ".join(signer.id for signer in policy.signers("decision"))
         raise UsageError(f"{role} does not sign a decision.", f"These roles do: {able}.")
     folder = find_audit(invocation, "", live=live)
     if not (folder / "decision.json").exists():
         raise DataError(f"there is no decision on run {folder.name} to refuse.", "Run `sooner decide`.")
     sha256 = file_digest(folder / "decision.json")
-    refusal = Refusal(role, sha256, reason.strip(), datetime.now(UTC).isoformat(timespec="seconds"))
+    refusal = Refusal(refusing, sha256, reason.strip(), datetime.now(UTC).isoformat(timespec="seconds"))
     note_refusal(folder, refusal)
-    withdraw_signoffs(folder / "signoffs.toml", role, sha256)
-    FileLog(invocation.workspace.log).append(actor=actor, role=role, action="refuse decision", subject=sha256)
+    withdraw_signoffs(folder / "signoffs.toml", refusing, sha256)
+    FileLog(invocation.workspace.log).append(actor=actor, role=refusing, action="refuse decision", subject=sha256)
     return refusal
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from charter.acts import COMMAND, GATE
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.errors import DataError
@@ -49,7 +50,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
     if live and decision["decision"] == "block":
         path = suspensions.suspend_on_breach(invocation.workspace, decision["sentence"])
         log = FileLog(invocation.workspace.log)
-        log.append(actor="command", role=suspensions.GATE, action="suspend", subject=path.stem)
+        log.append(actor="command", role=GATE, action="suspend", subject=path.stem)
     return decision
 
 
@@ -66,5 +67,5 @@ def go_live(invocation: Invocation) -> tuple[str, date]:
     sha256 = file_digest(folder / "decision.json")
     until = min(signoff.expires for signoff in read_signoffs(folder / "signoffs.toml") if signoff.sha256 == sha256)
     open_live(invocation.workspace, release["id"], decision, sha256, until)
-    FileLog(invocation.workspace.log).append(actor="command", role="", action="go live", subject=release["id"])
+    FileLog(invocation.workspace.log).append(actor="command", role=COMMAND, action="go live", subject=release["id"])
     return str(release["id"]), until

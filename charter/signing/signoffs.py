@@ -26,7 +26,8 @@ from charter.contracts.files import file_digest, read_json, write_text
 from charter.council.reading import Origin, read_toml
 from charter.errors import BlockedError, DataError, ReferredError, SignOffError
 from charter.invocation import Invocation
-from charter.rules.policy import Policy, Role
+from charter.rules.policy import Policy
+from charter.rules.roles import Role
 from charter.signing.refusals import list_refusals
 from charter.vault.signature import is_signed
 

@@ -11,17 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from charter.acts import GATE
 from charter.contracts.files import content_id, read_json, write_json
 from charter.contracts.workspace import Workspace
-from charter.errors import CharterError, UsageError
+from charter.errors import UsageError
 from charter.rules.policy import Policy
 
-__all__ = ["GATE", "KINDS", "record_resumption", "start_suspension", "suspend_on_breach"]
+__all__ = ["KINDS", "record_resumption", "start_suspension", "suspend_on_breach"]
 
 KINDS = ("all", "programme", "team", "feed", "model")
-
-GATE = "gate"
-"""Who suspends on a breach: no role, but the charter itself, by `sooner decide --live`."""
 
 
 def start_suspension(
@@ -35,8 +33,8 @@ def start_suspension(
         raise UsageError(f"there is no {what!r} to suspend.", f"Choose one of: {', '.join(KINDS)}.")
     if not reason.strip():
         raise UsageError("a suspension needs a reason that others can read later.", "Add --reason.")
-    _check_may_suspend(policy, role)
-    return _write_suspension(workspace, what, name, role, reason, now)
+    suspending = policy.acting.require(role, "suspend").id
+    return _write_suspension(workspace, what, name, suspending, reason, now)
 
 
 def suspend_on_breach(workspace: Workspace, reason: str, now: datetime | None = None) -> Path:
@@ -65,25 +63,19 @@ def record_resumption(workspace: Workspace, policy: Policy, *, suspension: str, 
     Raises UsageError where there is no such suspension or the role has said so before, CharterError for a role that
     may not.
     """
-    _check_may_suspend(policy, role)
+    resuming = policy.acting.require(role, "suspend").id
     path = workspace.suspensions / f"{suspension}.json"
     if not path.exists():
         there = ", ".join(sorted(entry.stem for entry in workspace.suspensions.glob("*.json"))) or "none"
         raise UsageError(f"there is no suspension {suspension!r}.", f"There is: {there}.")
     document: dict[str, Any] = read_json(path)
     before = list(document.get("resumed_by", []))
-    if role in before:
-        raise UsageError(f"{role} has asked to resume already.", "Another role must too: nobody resumes alone.")
-    document["resumed_by"] = [*before, role]
+    if resuming in before:
+        raise UsageError(f"{resuming} has asked to resume already.", "Another role must too: nobody resumes alone.")
+    document["resumed_by"] = [*before, resuming]
     if not before:
         write_json(path, document)
         return False
     write_json(workspace.suspensions / "resumed" / path.name, document)
     path.unlink()
     return True
-
-
-def _check_may_suspend(policy: Policy, role: str) -> None:
-    if not policy.role(role).may_suspend:
-        able = ", ".join(holder.id for holder in policy.roles if holder.may_suspend) or "none"
-        raise CharterError(f"the charter does not let {role} suspend or resume.", f"These roles may: {able}.")

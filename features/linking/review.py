@@ -18,10 +18,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from charter.acts import ACTS
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
+from charter.rules.roles import Roles
 from charter.vault.key import Key
 from charter.vault.vault import Log, Vault
 from features.intake.database import literal
@@ -73,15 +73,12 @@ def keep_review(database: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> N
     database.unregister("review_arrow")
 
 
-def require_reviewer(role: str, reason: str) -> None:
-    """Raise CharterError unless `role` may review links and says why."""
-    if role not in ACTS["link.review"]:
-        raise CharterError(
-            f"the role {role!r} may not review links.",
-            f"Give --role, one of: {', '.join(sorted(ACTS['link.review']))}.",
-        )
+def require_reviewer(roles: Roles, role: str, reason: str) -> str:
+    """Return the id of the role; raise CharterError unless the charter lets it review links and it says why."""
+    reviewer = roles.require(role, "link.review").id
     if not reason.strip():
         raise CharterError("nobody is identified without a reason.", "Say why in --reason.")
+    return reviewer
 
 
 def _open(snapshot: Path) -> duckdb.DuckDBPyConnection:
@@ -150,10 +147,10 @@ def decide(
     Any two references of the newest linked snapshot may be judged, linked or not. All are filed or none: raises
     CharterError for a role that may not, UsageError for what can't be read or names no two references.
     """
-    require_reviewer(role, reason)
+    reviewer = require_reviewer(invocation.roles, role, reason)
     at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     with _open(invocation.workspace.snapshot()) as database:
-        judgements = [_judgement(database, text, role, at) for text in said]
+        judgements = [_judgement(database, text, reviewer, at) for text in said]
     for one in judgements:
         log({"action": "link review", "reason": reason, "subjects": list(one.pair), "count": 2, "says": one.says})
     append(invocation.workspace, judgements)
@@ -187,7 +184,7 @@ def shown(
 
     Read from the vault after writing role, reason and persons to `log`. A protected home's address is not given.
     """
-    require_reviewer(role, reason)
+    reviewer = require_reviewer(invocation.roles, role, reason)
     workspace = invocation.workspace
     snapshot = workspace.snapshot()
     vault = Vault.open(workspace.vault, Key.load(invocation.council, workspace))
@@ -197,7 +194,7 @@ def shown(
         whose: Mapping[str, str] = dict(
             database.execute("select ref, person_id from links join asked using (ref)").fetchall()
         )
-        vault.identify(whose.values(), role=role, reason=reason, log=log)
+        vault.identify(whose.values(), role=reviewer, reason=reason, log=log)
         for name in ("people", "places"):
             database.register(f"said_{name}", pq.read_table(BytesIO(vault.get_set(snapshot.name, name))))
         lines: dict[str, list[str]] = {}

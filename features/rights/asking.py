@@ -20,7 +20,6 @@ from pathlib import Path
 
 import duckdb
 
-from charter.acts import ACTS
 from charter.contracts.files import read_json
 from charter.contracts.workspace import Workspace
 from charter.council.register import Register
@@ -116,16 +115,14 @@ def overrule(
     found = next((one for one in read_requests(workspace) if one.id == request), None)
     if found is None:
         raise UsageError(f"there is no request {request}.", "Take its id from its certificate.")
-    if role not in ACTS["objection.overrule"]:
-        able = ", ".join(sorted(ACTS["objection.overrule"]))
-        raise CharterError(f"the role {role!r} may not overrule a resident.", f"These roles may: {able}.")
+    overruler = invocation.roles.require(role, "objection.overrule").id
     if found.action not in ("object", "restrict"):
         raise CharterError(
             f"the request {request} is to {found.action}: nobody can overrule that.", "It stands; leave it in force."
         )
     answer = Request(
         "overrule", _text(now), found.through, found.ref, found.refs, found.service, found.purpose,
-        answers=found.id, decided_by=role,
+        answers=found.id, decided_by=overruler,
     )  # fmt: skip
     append_request(workspace, answer)
     return replay(invocation, rooms)[answer.id]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from charter.contracts.files import file_digest
 from charter.rules.policy import Policy
 from charter.signing import suspensions
-from charter.signing.signoffs import find_today
 from serving.casework.signing_off import STAGES, find_pack, read_gates
 from serving.casework.visit import Visit
 from serving.desk import Desk
-from serving.identity import CHARTER_ROLES
 from serving.suspension import bundle_feeds, read_suspensions
 
 __all__ = ["resume_lists", "show_board", "show_pack", "suspend_lists"]
@@ -33,17 +33,16 @@ def show_board(visit: Visit) -> Response:
         ("Bundle", manifest.get("id", "none yet")),
         ("Charter signed (sha256)", manifest.get("charter_sha256", "")[:16]),
     ]
-    role = CHARTER_ROLES.get(identity.role, "")
     return visit.render(
         "board.html",
         facts=[(key, value) for key, value in facts if value],
         decision=manifest.get("decision", {}).get("sentence", ""),
         gates=read_gates(desk.invocation.workspace, desk.invocation.council.folder),
-        mine=role if identity.may("decision.sign") else "",
+        mine=identity.role,
         demo=desk.demo,
         suspended=read_suspensions(desk.invocation.workspace),
         may_suspend=identity.may("suspend"),
-        role=role,
+        stoppers=_list_words([role.title for role in desk.roles.able("suspend")]),
         stoppable=_list_stoppable(desk),
         lists=desk.store.lists(desk.programme)[:20],
     )
@@ -70,7 +69,7 @@ def suspend_lists(visit: Visit) -> Response:
     chosen = visit.fields.get("what", "")
     kind, _, name = (chosen if chosen in dict(stoppable) else stoppable[0][0]).partition(":")
     path = suspensions.start_suspension(
-        desk.invocation.workspace, _read_policy(desk), what=kind, name=name, role=CHARTER_ROLES[identity.role],
+        desk.invocation.workspace, _read_policy(desk), what=kind, name=name, role=identity.role,
         reason=visit.fields.get("reason", "").strip()[:_NOTE],
     )  # fmt: skip
     desk.store.log(identity, "suspended", subject=path.stem, detail={"what": kind})
@@ -82,15 +81,22 @@ def resume_lists(visit: Visit) -> Response:
     desk, identity, name = visit.desk, visit.identity, visit.fields.get("suspension", "")
     if not name.isalnum():
         raise HTTPException(404)
-    role = CHARTER_ROLES[identity.role]
-    resumed = suspensions.record_resumption(desk.invocation.workspace, _read_policy(desk), suspension=name, role=role)
+    resumed = suspensions.record_resumption(
+        desk.invocation.workspace, _read_policy(desk), suspension=name, role=identity.role
+    )
     desk.store.log(identity, "resumed" if resumed else "resume.asked", subject=name)
     return visit.go_to("/board")
 
 
 def _read_policy(desk: Desk) -> Policy:
-    invocation = desk.invocation
-    return Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    """Return the charter as it is now. One whose review is overdue allows nothing more, but lists can be stopped."""
+    return Policy.read(desk.invocation.council.folder / "charter.toml")
+
+
+def _list_words(titles: Sequence[str]) -> str:
+    """Say the roles of whom any one will do: the owner, the data officer or the protection officer."""
+    words = [f"the {title[:1].lower()}{title[1:]}" for title in titles]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def show_pack(visit: Visit) -> Response:

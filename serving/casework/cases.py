@@ -123,7 +123,7 @@ def _render_case(
         title=f"Case {make_reference(referral)}",
         team=team,
         case=view_case(file, desk.settings, decisions, desk.day),
-        timeline=view_timeline(record.timeline, manifest, identity.role),
+        timeline=view_timeline(record.timeline, manifest, desk.roles.ids_of(identity.role)),
         timeline_months=record.timeline.months if record.timeline else 0,
         challenges=read_challenges(desk.vault, [referral.id]),
         outcomes=list(OUTCOMES.items()),

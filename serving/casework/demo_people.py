@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from charter.acts import TEAM_ACTS
 from charter.council.council import Team
+from charter.rules.roles import Roles
 from serving.identity import Identity
 
 __all__ = ["DemoPerson", "list_people", "refuse_connection"]
@@ -25,25 +27,25 @@ class DemoPerson:
     identity: Identity
 
 
-def list_people(teams: Sequence[Team]) -> Mapping[str, DemoPerson]:
-    """Return whom the demonstration offers, by id: a worker and a manager of each team, and the council's roles."""
+def list_people(teams: Sequence[Team], roles: Roles) -> Mapping[str, DemoPerson]:
+    """Return whom the demonstration offers, by id: of each team whoever works its cases, then the council's others.
+
+    Nobody is offered in a role that may do nothing here.
+    """
+    acting = [role for role in roles if role.acts]
+    of_team = [role for role in acting if role.acts & TEAM_ACTS and not role.every_team]
     people = []
     for team in teams:
-        scope = frozenset({team.id})
-        for role, words in (("lead_practitioner", "lead practitioner"), ("team_manager", "team manager")):
-            name = f"demo-{team.id}-{role}"
-            people.append(DemoPerson(name, f"{team.title}: {words}", Identity(name, role, scope)))
+        for role in of_team:
+            name = f"demo-{team.id}-{role.id}"
+            words = f"{team.title}: {role.title[:1].lower()}{role.title[1:]}"
+            people.append(DemoPerson(name, words, Identity.of(name, role, frozenset({team.id}))))
     everywhere = frozenset(team.id for team in teams)
-    for role, words, teams_of_role in (
-        ("front_door", "Front door, all teams", everywhere),
-        ("board", "Member of the governance board", frozenset[str]()),
-        ("sro", "Senior responsible owner", frozenset[str]()),
-        ("cdo", "Chief data officer", frozenset[str]()),
-        ("dpo", "Data protection officer", frozenset[str]()),
-        ("analyst", "Analyst", frozenset[str]()),
-        ("operator", "Operator", frozenset[str]()),
-    ):
-        people.append(DemoPerson(f"demo-{role}", words, Identity(f"demo-{role}", role, teams_of_role)))
+    for role in acting:
+        if role not in of_team:
+            words = f"{role.title}, all teams" if role.every_team else role.title
+            scope = everywhere if role.every_team else frozenset[str]()
+            people.append(DemoPerson(f"demo-{role.id}", words, Identity.of(f"demo-{role.id}", role, scope)))
     return {person.id: person for person in people}
 
 

@@ -6,7 +6,7 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from serving.casework.view import CaseFile, day_words, list_words, view_row
 from serving.desk import Desk
-from serving.identity import Identity
+from serving.identity import command_identity
 from serving.store.store import now_text
 from serving.suspension import bundle_feeds, require_running
 
@@ -36,12 +36,12 @@ def print_worklist(invocation: Invocation, team_id: str) -> str:
         require_running(invocation.workspace, team=team_id, feeds=bundle_feeds(manifest), models=models)
         if desk.expired(header):
             raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
-        operator = Identity("command", "operator", frozenset({team_id}))
+        printer = command_identity()
         standing = [referral for referral in desk.store.worked(header, now_text()) if not referral.removed]
         records = {referral.id: desk.record(referral) for referral in standing}
-        persons = desk.people(operator, records, "printed list")
+        persons = desk.people(printer, records, "printed list")
         copy = desk.store.log(
-            operator, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
+            printer, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
         )
         until = day_words(desk.day(header.expires_at))
         lines = [

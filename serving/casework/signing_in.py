@@ -22,7 +22,7 @@ def show_sign_in(visit: Visit) -> Response:
     """Show who can sign in: the demonstration's people, or nobody."""
     desk = visit.desk
     error = refuse_connection(visit.request) if desk.demo else ""
-    people = list_people(desk.invocation.council.teams).values()
+    people = list_people(desk.invocation.council.teams, desk.roles).values()
     return visit.render("sign_in.html", demo=desk.demo and not error, error=error, people=people)
 
 
@@ -31,7 +31,7 @@ def begin_session(visit: Visit) -> Response:
     desk = visit.desk
     if not desk.demo or refuse_connection(visit.request):
         raise HTTPException(403)
-    person = list_people(desk.invocation.council.teams).get(visit.fields.get("who", ""))
+    person = list_people(desk.invocation.council.teams, desk.roles).get(visit.fields.get("who", ""))
     if person is None:
         raise HTTPException(403)
     desk.store.log(person.identity, "session.begun", purpose="display")

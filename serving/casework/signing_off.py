@@ -22,7 +22,6 @@ from charter.signing.refusals import list_refusals
 from charter.signing.signoffs import read_signoffs
 from serving.casework.view import day_words
 from serving.casework.visit import Visit
-from serving.identity import CHARTER_ROLES
 from serving.store.store import ConflictError
 
 __all__ = ["STAGES", "GateView", "Signer", "find_pack", "read_gates", "sign_decision"]
@@ -116,7 +115,7 @@ def sign_decision(visit: Visit) -> Response:
         )
     if says == "accept" and fields.get("read") != "yes":
         raise UsageError("A decision is accepted by whoever has read its pack.", "Read the pack, then say so.")
-    invocation, role, live = desk.invocation, CHARTER_ROLES[identity.role], stage == "live"
+    invocation, role, live = desk.invocation, identity.role, stage == "live"
     with writer_lock(invocation.workspace.root):
         _require_same(invocation.workspace, stage, fields.get("decision", ""))
         if says == "accept":

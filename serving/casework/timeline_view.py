@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,10 +29,13 @@ class Month:
     recorded: tuple[Recorded, ...]
 
 
-def view_timeline(timeline: Timeline | None, manifest: Mapping[str, Any], role: str) -> tuple[Month, ...] | None:
-    """Return what services recorded, newest month first, as `role` may see it; None where the list kept no timeline.
+def view_timeline(
+    timeline: Timeline | None, manifest: Mapping[str, Any], roles: Collection[str]
+) -> tuple[Month, ...] | None:
+    """Return what services recorded, newest month first, as a role may see it; None where the list kept no timeline.
 
-    A service that the register doesn't display, or that is confidential from the household, is never on it.
+    `roles` are the ids under which a register may name it. A service that the register doesn't display, or that is
+    confidential from the household, is never on it.
     """
     if timeline is None:
         return None
@@ -51,7 +54,7 @@ def view_timeline(timeline: Timeline | None, manifest: Mapping[str, Any], role: 
         Month(
             month,
             tuple(
-                Recorded(services[name]["title"], _detail_words(services[name], signals, role))
+                Recorded(services[name]["title"], _detail_words(services[name], signals, roles))
                 for name, signals in sorted(by_service.items(), key=lambda pair: str(services[pair[0]]["title"]))
             ),
         )
@@ -67,9 +70,9 @@ def _until_words(event: RecordedEvent) -> str:
 
 
 def _detail_words(
-    service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], role: str
+    service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], roles: Collection[str]
 ) -> tuple[str, ...]:
-    if role not in service.get("details_to", ()):
+    if not any(role in service.get("details_to", ()) for role in roles):
         return ()
     details = []
     for (signal, until), days in signals.items():

@@ -26,7 +26,7 @@ from charter.council.council import Team
 from serving.casework.view import day_words
 from serving.casework.wanting import require_case
 from serving.desk import Desk
-from serving.identity import ROLES, Identity
+from serving.identity import Identity
 from serving.session import Session
 from serving.store.store import Referral
 
@@ -154,7 +154,7 @@ class Visit:
                 {
                     "title": self.title,
                     "session": self.session,
-                    "roles": ROLES,
+                    "title_of": self.desk.roles.title,
                     "council": council.name,
                     "contact": council.contact,
                     "synthetic": bool(bundle.get("synthetic", False)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, func, insert, select, update
 
+from charter.acts import SYSTEM
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
 from serving.store.database import begin_reading
@@ -39,7 +40,7 @@ class Lists(AuditLog):
                     act.connection.execute(insert(members), people)
                 act.log(
                     actor=actor,
-                    role="system",
+                    role=SYSTEM,
                     action="list.issued",
                     subject=f"{header.programme}/{header.id}",
                     purpose="rank",
@@ -189,7 +190,7 @@ class Lists(AuditLog):
                     removed += 1
                 act.log(
                     actor=actor,
-                    role="system",
+                    role=SYSTEM,
                     action="second_look.deleted" if row.status == BELOW else "referral.removed",
                     subject=row.id,
                     purpose="rank",
@@ -216,7 +217,7 @@ class Lists(AuditLog):
                 )
                 act.log(
                     actor=actor,
-                    role="system",
+                    role=SYSTEM,
                     action="referral.removed",
                     subject=referral,
                     purpose="rank",

@@ -117,7 +117,7 @@ def begin_api_session(call: Call) -> Response:
     desk = call.desk
     if not desk.demo or refuse_connection(call.request):
         return make_problem(403, "The demonstration's sign-in is closed here.")
-    person = list_people(desk.invocation.council.teams).get(call.parse(_SessionBody).who)
+    person = list_people(desk.invocation.council.teams, desk.roles).get(call.parse(_SessionBody).who)
     if person is None:
         return make_problem(403, "The demonstration knows no such person.", "GET /sign-in lists them.")
     desk.store.log(person.identity, "session.begun", purpose="display")

@@ -218,7 +218,7 @@ def exercise(borough: Borough, number: int, action: str, everything: bool, purpo
 def _overruled(borough: Borough, done: Certificate, before: dict[str, tuple]) -> None:
     """Let a named role decide that an objection to one purpose does not stand: everything is as it was."""
     with writer_lock(borough.invocation.workspace.root):
-        overrule(borough.invocation, done.request, role="dpo", now=borough.later())
+        overrule(borough.invocation, done.request, role="data_protection_officer", now=borough.later())
     borough.matrix, borough.rows = borough.built(), borough.told()
     assert values(borough.matrix) == before
     borough.checked["overruled"] += 1
@@ -236,8 +236,8 @@ def split(borough: Borough, number: int, other: int) -> None:
     for says in ("different", "same", "different"):
         with writer_lock(files.root):
             decide(
-                borough.invocation, [f"{one}-{two}={says}"], role="dpo", reason="a test", log=entries.append,
-                now=borough.later(),
+                borough.invocation, [f"{one}-{two}={says}"], role="data_protection_officer", reason="a test",
+                log=entries.append, now=borough.later(),
             )  # fmt: skip
             link(borough.invocation)
         borough.matrix, rows = borough.built(), borough.told()

@@ -135,7 +135,7 @@ def test_what_is_not_understood_is_refused(edited: Callable[[str, str], Path], o
 def test_a_charter_without_gates_could_never_stop_anything(tmp_path: Path) -> None:
     text = SHIPPED.read_text()
     path = tmp_path / "charter.toml"
-    start, end = text.index("[[gate]]"), text.index("# Who signs")
+    start, end = text.index("[[gate]]"), text.index("# Roles: the one word")
     path.write_text(text[:start] + text[end:])
     with pytest.raises(CharterError, match="lacks 'gate'"):
         Policy.load(path, TODAY)

@@ -255,7 +255,8 @@ def make_council(folder: Path, edit: Callable[[str], str] = lambda text: text) -
     programme = folder / "early_help"
     programme.mkdir(parents=True)
     (folder / "council.toml").write_text(edit((ROOT / "council" / "council.toml").read_text(encoding="utf-8")))
-    shutil.copy(ROOT / "council" / "practice.toml", folder / "practice.toml")
+    for name in ("charter.toml", "practice.toml"):
+        shutil.copy(ROOT / "council" / name, folder / name)
     for name in ("training.toml", "worklist.toml"):
         shutil.copy(ROOT / "council" / "early_help" / name, programme / name)
     return Council.load(folder).serving("early_help")

@@ -156,7 +156,15 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
         if isinstance(route, Route) and "GET" in (route.methods or ())
     }
     opened = set()
-    for role in ("north-lead_practitioner", "north-team_manager", "front_door", "board", "sro", "dpo", "analyst"):
+    for role in (
+        "north-lead_practitioner",
+        "north-team_manager",
+        "front_door",
+        "board",
+        "sro",
+        "data_protection_officer",
+        "analyst",
+    ):
         client.sign_in(f"demo-{role}")
         for path in paths:
             answer = client.get(path)
@@ -424,7 +432,7 @@ def test_one_role_stops_every_list_and_two_start_them_again(client: Client, desk
     shutil.copy(ROOT / "council" / "charter.toml", world.invocation.council.folder / "charter.toml")
     worker = Client(guarded(desk))
     worker.sign_in(LEAD)
-    client.sign_in("demo-sro")
+    client.sign_in("demo-senior_responsible_owner")
     hidden = client.form_of("/board", "/board/suspend")
     assert client.post("/board/suspend", {**hidden, "reason": " "}).status_code == 400
     assert worker.get("/worklists/north").status_code == 200
@@ -435,7 +443,7 @@ def test_one_role_stops_every_list_and_two_start_them_again(client: Client, desk
     assert client.post("/board/resume", hidden).status_code == 303
     assert worker.get("/worklists/north").status_code == 409
     assert client.post("/board/resume", hidden).status_code == 400
-    client.sign_in("demo-cdo")
+    client.sign_in("demo-chief_data_officer")
     assert client.post("/board/resume", client.form_of("/board", "/board/resume")).status_code == 303
     assert worker.get("/worklists/north").status_code == 200
     worker.sign_in("demo-board")
@@ -456,7 +464,7 @@ def test_one_team_or_one_feed_can_be_stopped_alone(
 ) -> None:  # fmt: skip
     shutil.copy(ROOT / "council" / "charter.toml", world.invocation.council.folder / "charter.toml")
     client = Client(guarded(desk))
-    client.sign_in("demo-sro")
+    client.sign_in("demo-senior_responsible_owner")
     hidden = client.form_of("/board", "/board/suspend")
     client.post("/board/suspend", {**hidden, "what": what, "reason": "A feed looks wrong."})
     client.sign_in("demo-front_door")

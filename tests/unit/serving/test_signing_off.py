@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from charter.signing.acceptance import Signable, sign_as
 from charter.signing.signoffs import read_signoffs, require_signoffs
 from serving.desk import Desk
 from tests.unit.serving.client import Client, guarded, signed_in
-from tests.unit.serving.conftest import ROOT, World
+from tests.unit.serving.conftest import World
 
 PATH = "/board/decisions/test"
 
@@ -24,7 +23,6 @@ PATH = "/board/decisions/test"
 def audit(world: World) -> Path:
     """Leave an audit whose decision refers to the board, as `sooner decide` does, with the charter signed."""
     council = world.invocation.council.folder
-    shutil.copy(ROOT / "council" / "charter.toml", council / "charter.toml")
     policy = Policy.load(council / "charter.toml")
     folder = world.workspace.audit / "run1"
     write_json(folder / "findings.json", {"findings": []})
@@ -58,7 +56,7 @@ def says(client: Client, answer: str, **fields: str) -> int:
 def test_two_roles_accept_on_the_page_and_the_door_opens(world: World, desk: Desk, audit: Path) -> None:
     with pytest.raises(ReferredError):
         require_signoffs(world.invocation, audit, synthetic=True)
-    sro, cdo = signed_in(desk, "demo-sro"), signed_in(desk, "demo-cdo")
+    sro, cdo = signed_in(desk, "demo-senior_responsible_owner"), signed_in(desk, "demo-chief_data_officer")
     assert says(sro, "accept") == 400
     assert says(sro, "accept", read="yes") == 303
     assert "typed in a demonstration" in sro.get("/board").text
@@ -68,12 +66,12 @@ def test_two_roles_accept_on_the_page_and_the_door_opens(world: World, desk: Des
         require_signoffs(world.invocation, audit, synthetic=False)
     assert {one.kind for one in read_signoffs(audit / "signoffs.toml")} == {"demo"}
     signed = [entry for entry in desk.store.entries() if entry.action == "decision.accepted"]
-    assert [entry.role for entry in signed] == ["sro", "cdo"]
+    assert [entry.role for entry in signed] == ["senior_responsible_owner", "chief_data_officer"]
     assert {entry.subject for entry in signed} == {file_digest(audit / "decision.json")}
 
 
 def test_a_refusal_ends_the_roles_own_sign_off_and_stops_a_promotion(world: World, desk: Desk, audit: Path) -> None:
-    sro, cdo = signed_in(desk, "demo-sro"), signed_in(desk, "demo-cdo")
+    sro, cdo = signed_in(desk, "demo-senior_responsible_owner"), signed_in(desk, "demo-chief_data_officer")
     for client in (sro, cdo):
         assert says(client, "accept", read="yes") == 303
     assert says(sro, "refuse") == 400
@@ -87,7 +85,7 @@ def test_a_refusal_ends_the_roles_own_sign_off_and_stops_a_promotion(world: Worl
 
 
 def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, audit: Path) -> None:
-    sro = signed_in(desk, "demo-sro")
+    sro = signed_in(desk, "demo-senior_responsible_owner")
     hidden = sro.form_of("/board", PATH)
     path = audit / "decision.json"
     path.write_text(path.read_text(encoding="utf-8").replace("Too little", "Much too little"), encoding="utf-8")
@@ -96,7 +94,7 @@ def test_a_decision_that_changed_since_it_was_read_is_not_signed(desk: Desk, aud
 
 
 def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) -> None:
-    sro = signed_in(desk, "demo-sro")
+    sro = signed_in(desk, "demo-senior_responsible_owner")
     hidden = sro.form_of("/board", PATH)
     path = audit / "decision.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"refer"', '"block"'), encoding="utf-8")
@@ -107,11 +105,11 @@ def test_a_blocked_decision_offers_nothing_to_accept(desk: Desk, audit: Path) ->
 
 
 def test_only_roles_that_sign_are_asked_and_on_real_data_none_on_a_page(desk: Desk) -> None:
-    for who in ("demo-board", "demo-dpo"):
+    for who in ("demo-board", "demo-data_protection_officer"):
         page = signed_in(desk, who).get("/board").text
         assert "Too little data to say." in page
         assert f'action="{PATH}"' not in page
-    sro = signed_in(desk, "demo-sro")
+    sro = signed_in(desk, "demo-senior_responsible_owner")
     hidden = sro.form_of("/board", PATH)
     closed = Client(guarded(replace(desk, demo=False)))
     closed.cookies = sro.cookies

@@ -37,7 +37,7 @@ MANIFEST = {
 
 
 def said(role: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    months = view_timeline(Timeline(12, tuple(RecordedEvent(**entry) for entry in ENTRIES)), MANIFEST, role)
+    months = view_timeline(Timeline(12, tuple(RecordedEvent(**entry) for entry in ENTRIES)), MANIFEST, [role])
     return {month.title: {one.service: one.details for one in month.recorded} for month in months or ()}
 
 
@@ -53,7 +53,7 @@ def test_a_role_that_the_register_names_sees_what_and_when_and_others_that_there
 
 
 def test_a_list_without_a_timeline_says_so() -> None:
-    assert view_timeline(None, MANIFEST, "front_door") is None
+    assert view_timeline(None, MANIFEST, ["front_door"]) is None
 
 
 def recorded(

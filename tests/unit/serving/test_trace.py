@@ -59,8 +59,8 @@ def test_something_no_model_reads_is_said(world: World) -> None:
 def test_both_logs_are_verified(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
     log = FileLog(world.workspace.log)
-    log.append(actor="command", role="sro", action="suspend")
-    log.append(actor="command", role="sro", action="resume")
+    log.append(actor="command", role="senior_responsible_owner", action="suspend")
+    log.append(actor="command", role="senior_responsible_owner", action="resume")
     counts = verify_logs(world.invocation)
     assert counts["commands"] == 2
     assert sum(counts.values()) == 6

@@ -193,7 +193,7 @@ def test_the_address_of_a_protected_home_is_given_to_nobody(borough_once: Path) 
     hidden = {row[0] for row in query(borough_once, living.format("="))}
     shown = {row[0] for row in query(borough_once, living.format("<>"))} - hidden
     vault = Vault.open(borough_once / "vault", Key(bytes.fromhex("5a" * 32)))
-    found = vault.identify(hidden | shown, role="dpo", reason="a test", log=[].append)
+    found = vault.identify(hidden | shown, role="data_protection_officer", reason="a test", log=[].append)
     assert hidden
     assert {found[person].address for person in hidden} == {"Protected address: ask the safeguarding lead."}
     assert sum(bool(found[person].address) for person in shown if person in found) > 1000

@@ -211,11 +211,11 @@ def test_nothing_is_merged_unasked_below_the_threshold(database) -> None:
     assert len(asked) == 1
     assert parameters.review <= asked[0][2] < parameters.threshold
     assert all(one.weight >= parameters.threshold for one in linkage.links.values() if one.method == "splink")
-    same = linked(database, [Judgement("r0", "r1", "same", "dpo", "2026-01-01")])
+    same = linked(database, [Judgement("r0", "r1", "same", "data_protection_officer", "2026-01-01")])
     assert same.representative["r1"] == "r0"
     assert same.links["r1"].method == "judged"
     assert not any(set(pair[:2]) == {"r0", "r1"} for pair in same.review)
-    unsure = linked(database, [Judgement("r0", "r1", "cannot_tell", "dpo", "2026-01-01")])
+    unsure = linked(database, [Judgement("r0", "r1", "cannot_tell", "data_protection_officer", "2026-01-01")])
     assert unsure.representative["r1"] == "r1"
     assert not any(set(pair[:2]) == {"r0", "r1"} for pair in unsure.review)
 
@@ -223,7 +223,7 @@ def test_nothing_is_merged_unasked_below_the_threshold(database) -> None:
 def test_different_beats_every_link_and_whatever_would_join_them_through_a_third(database) -> None:
     records = [record(service, "ottoline", BORN) for service in ("school", "care", "tax")]
     assert people(database, *records) == [0, 0, 0]
-    apart = linked(database, [Judgement("r0", "r1", "different", "dpo", "2026-01-01")])
+    apart = linked(database, [Judgement("r0", "r1", "different", "data_protection_officer", "2026-01-01")])
     assert apart.representative["r0"] != apart.representative["r1"]
     assert apart.representative["r2"] in (apart.representative["r0"], apart.representative["r1"])
 

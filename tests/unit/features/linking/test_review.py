@@ -165,11 +165,11 @@ def test_a_judgement_holds_in_every_later_snapshot(town: Town) -> None:
 @pytest.mark.parametrize(
     ("text", "role", "reason", "error", "says"),
     [
-        ("{pair}=same", "analyst", "because", CharterError, "may not review links"),
-        ("{pair}=same", "dpo", " ", CharterError, "without a reason"),
-        ("{pair}=maybe", "dpo", "because", UsageError, "judges no pair"),
-        ("{one}-{one}=same", "dpo", "because", UsageError, "one reference twice"),
-        ("{one}-abc=same", "dpo", "because", UsageError, "no reference"),
+        ("{pair}=same", "analyst", "because", CharterError, "does not let analyst do link.review"),
+        ("{pair}=same", "data_protection_officer", " ", CharterError, "without a reason"),
+        ("{pair}=maybe", "data_protection_officer", "because", UsageError, "judges no pair"),
+        ("{one}-{one}=same", "data_protection_officer", "because", UsageError, "one reference twice"),
+        ("{one}-abc=same", "data_protection_officer", "because", UsageError, "no reference"),
     ],
 )
 def test_what_cannot_be_judged_is_refused_and_nothing_is_filed(town: Town, text, role, reason, error, says) -> None:
@@ -208,7 +208,9 @@ def test_names_are_shown_side_by_side_once_the_log_has_who_asked(borough_town: T
     assert len(found) > 20
     assert all(parameters.review <= one.weight < parameters.threshold for one in found)
     entries: list[Mapping[str, object]] = []
-    sides = shown(borough_town.invocation, found[:5], role="dpo", reason="a review", log=entries.append)
+    sides = shown(
+        borough_town.invocation, found[:5], role="data_protection_officer", reason="a review", log=entries.append
+    )
     assert [entry["action"] for entry in entries] == ["identify"]
     assert all(line.split(", ")[0] in one.services[place] for one, both in zip(found, sides, strict=False)
                for place, side in enumerate(both) for line in side)  # fmt: skip
@@ -230,7 +232,7 @@ def test_the_list_for_scripts_names_nobody_whoever_asks(borough_town: Town) -> N
         "--top",
         "3",
     ]
-    role = ["--role", "dpo", "--reason", "a review"]
+    role = ["--role", "data_protection_officer", "--reason", "a review"]
     told = CliRunner().invoke(verbs, [*words, *role, "--json"])
     pairs = json.loads(told.stdout)
     assert set(pairs["listed"][0]) == {"pair", "weight", "evidence", "services"}

@@ -109,7 +109,7 @@ def pages() -> Mapping[str, str]:
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
         "reference/notebooks.md": NOTICE + notebook_names(),
-        "reference/pages.md": NOTICE + page_reference(),
+        "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
     } | {f"reference/{name}.md": features_register(name) for name in shipped_programmes()}

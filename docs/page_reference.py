@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from charter.acts import ACTS, ROLES
+from charter.acts import ACTS
+from charter.rules.policy import Policy
+from charter.rules.roles import Roles
 from serving.casework.page_table import PAGES
 from serving.casework.visit import ANYBODY, SIGNED_IN, Page
 from serving.casework.wanting import CHECKS
@@ -17,6 +20,16 @@ Where a path names a team or a case, the role must be allowed it for that team. 
 `serving/casework/page_table.py` and its handler; routes, navigation and the guard read the row, and so does this page.
 """
 
+_ACTS = """## Acts
+
+What a role can be allowed, by `may` of its [[role]] in charter.toml; `decision.sign` comes with `signs = ["decision"]`,
+`suspend` with `may_suspend = true`, and `board.read` with either. The roles named here are the shipped council's. A
+role without `may` has what a shipped role of its id may do, and any other nothing.
+
+| act | what it is | roles |
+|---|---|---|
+"""
+
 _WANTING = """## What may be wanting
 
 Before a case is opened or decided on, pages and API ask the same list, in this order; what is wanting is said in the
@@ -27,24 +40,30 @@ same words, with the same status.
 """
 
 
-def page_reference() -> str:
-    """Return the page."""
+def page_reference(council: Path) -> str:
+    """Return the page, with the roles of a council's charter."""
+    roles = Policy.read(council / "charter.toml").acting
     lines = [_INTRODUCTION, "## Pages\n", "| path | | what | act | roles | navigation |", "|---|---|---|---|---|---|"]
-    lines += [f"{_row(page)} {page.link.words if page.link else ''} |".replace("  |", " |") for page in PAGES]
+    lines += [f"{_row(page, roles)} {page.link.words if page.link else ''} |".replace("  |", " |") for page in PAGES]
     lines += ["", "## API\n", "The contract is at `/v1/openapi.json`.\n"]
     lines += ["| path | | what | act | roles |", "|---|---|---|---|---|"]
-    lines += [_row(endpoint) for endpoint in ENDPOINTS]
+    lines += [_row(endpoint, roles) for endpoint in ENDPOINTS]
+    lines += ["", _ACTS + "\n".join(_act_rows(roles))]
     lines += ["", _WANTING + "\n".join(_check_rows())]
     return "\n".join(lines) + "\n"
 
 
-def _row(row: Page | Endpoint) -> str:
+def _row(row: Page | Endpoint, roles: Roles) -> str:
     act = row.act if row.act in (ANYBODY, SIGNED_IN) else f"`{row.act}`"
-    return f"| `{row.path}` | {row.method} | {row.title} | {act} | {_roles(row.act)} |"
+    return f"| `{row.path}` | {row.method} | {row.title} | {act} | {_titles(roles, row.act)} |"
 
 
-def _roles(act: str) -> str:
-    return ", ".join(title for role, title in ROLES.items() if role in ACTS.get(act, frozenset()))
+def _titles(roles: Roles, act: str) -> str:
+    return ", ".join(role.title for role in roles.able(act))
+
+
+def _act_rows(roles: Roles) -> Sequence[str]:
+    return [f"| `{act}` | {title} | {_titles(roles, act)} |" for act, title in ACTS.items()]
 
 
 def _check_rows() -> Sequence[str]:

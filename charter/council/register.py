@@ -262,7 +262,7 @@ class Source(MarkedRow):
         Field(
             description="The roles that are shown each record's kind and day; others see only that there was something "
             "in a month.",
-            examples=[["front_door", "team_manager"]],
+            examples=[["family_worker", "duty_desk"]],
         ),
     ] = frozenset()
     delivery: Annotated[

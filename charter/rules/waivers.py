@@ -51,7 +51,7 @@ class Waiver(MarkedRow):
     role: Annotated[
         str,
         RefersTo("role", "charter.toml"),
-        Field(description="The role that accepts it.", examples=["senior_responsible_owner"]),
+        Field(description="The role that accepts it.", examples=["director_of_services"]),
     ]
     reason: _Reason
     expires: Annotated[date, Field(description="The day from which it holds no more.", examples=[date(2026, 12, 1)])]

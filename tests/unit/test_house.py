@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from charter.rules.roles import FORMER_IDS
+from tests.own_roles import SHIPPED
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("charter", "features", "training", "fairness_reports", "serving", "borough", "sooner")
@@ -86,3 +90,24 @@ def test_the_page_of_the_house_names_each_shelf_and_no_module_that_is_not_there(
     modules = re.findall(r"`([a-z_]+/[a-z_/]+\.py)`", page)
     assert len(modules) > 10
     assert [name for name in modules if not (ROOT / name).exists()] == []
+
+
+def test_no_role_of_the_shipped_council_is_written_in_code() -> None:
+    """Roles are the council's: their ids stand in its files, and in the one table of what the shipped ones may do."""
+    table = ROOT / "charter" / "rules" / "roles.py"
+    assert all(f'"{role}"' in table.read_text(encoding="utf-8") for role in SHIPPED if role != "residents_panel")
+    # The fictional borough plays the shipped council's services, so what they record names its roles.
+    rooms = [room for room in ROOMS if room != "borough"]
+    paths = [path for room in rooms for path in tracked(f"{room}/**.py", f"{room}/**.html", f"{room}/**.json")]
+    assert len(paths) > 200
+    word = re.compile("|".join(rf"\b{role}\b" for role in SHIPPED if "_" in role))
+    plain = {role for role in SHIPPED if "_" not in role} | set(FORMER_IDS)
+    for path in paths:
+        if path == table:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not word.search(text), path
+        if path.suffix == ".py":
+            # A word such as board is part of addresses and headings too; as a whole text of its own it would be a role.
+            texts = {str(node.value) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
+            assert not plain & texts, path

@@ -262,12 +262,10 @@ def make_council(folder: Path, edit: Callable[[str], str] = lambda text: text) -
     return Council.load(folder).serving("early_help")
 
 
-def make_world(folder: Path, rows: int = 400, **council: Any) -> World:
-    """Make a council, a workspace, a release and its bundle, and a matrix for ranking under `folder`."""
-    invocation = Invocation(
-        make_council(folder / "council", **council), "early_help", Workspace(folder / "workspace", "early_help"),
-        quiet=True,
-    )  # fmt: skip
+def make_world(folder: Path, rows: int = 400, council: Council | None = None, **edits: Any) -> World:
+    """Make a council (or take one), a workspace, a release and its bundle, and a matrix for ranking under `folder`."""
+    made = council or make_council(folder / "council", **edits)
+    invocation = Invocation(made, "early_help", Workspace(folder / "workspace", "early_help"), quiet=True)
     arrays = rows_of(7, rows)
     matrix = write_matrix(invocation.workspace.matrix / "matrix-snapshot1", arrays)
     booster = train()

@@ -161,7 +161,7 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
         "north-team_manager",
         "front_door",
         "board",
-        "sro",
+        "senior_responsible_owner",
         "data_protection_officer",
         "analyst",
     ):

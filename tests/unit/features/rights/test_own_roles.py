@@ -1,0 +1,68 @@
+"""A council that calls every role otherwise: its desk files rights, its officers overrule and review links."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import features.commands
+import sooner.residents
+from charter.errors import CharterError
+from charter.vault.log import FileLog
+from features.linking.judgements import read
+from features.linking.review import decide, undecided
+from tests.own_roles import OWN, copy_with_own_roles
+from tests.unit.features.conftest import Town
+from tests.unit.features.rights.test_rights import pupil
+
+
+@pytest.fixture
+def own_town(borough_town: Town, tmp_path: Path) -> Town:
+    return Town(copy_with_own_roles(tmp_path / "council"), borough_town.workspace)
+
+
+def run(town: Town, verbs: Any, *words: str) -> Any:
+    where = ["--council", str(town.council), "--workspace", str(town.workspace)]
+    return CliRunner().invoke(verbs, [*words, *where])
+
+
+def logged(town: Town) -> list[tuple[str, str]]:
+    return [(entry.action, entry.role) for entry in FileLog(town.invocation.workspace.log).entries()]
+
+
+def test_a_right_is_filed_in_the_first_role_that_may_and_overruled_in_the_one_that_may(own_town: Town) -> None:
+    verbs = sooner.residents.verbs
+    number, _ = pupil(own_town)
+    person = ["--through", "education", "--reference", number]
+    filed = run(own_town, verbs, "resident", "object", *person, "--service", "education", "--purpose", "rank", "--json")
+    request = json.loads(filed.stdout)["request"]
+    assert logged(own_town)[-1] == ("resident object", OWN["resident_desk"])
+    overrule = ["overrule", request, "--reason", "a court order"]
+    refused = run(own_town, verbs, *overrule, "--role", OWN["team_manager"])
+    assert f"does not let {OWN['team_manager']} do objection.overrule" in str(refused.exception)
+    unknown = run(own_town, verbs, *overrule, "--role", "data_protection_officer")
+    assert "knows no role 'data_protection_officer'" in str(unknown.exception)
+    assert run(own_town, verbs, *overrule, "--role", OWN["data_protection_officer"]).exit_code == 0
+    assert logged(own_town)[-1] == ("overrule", OWN["data_protection_officer"])
+    assert "identity" in json.loads(run(own_town, verbs, "resident", "show", *person, "--json").stdout)
+    refused = run(own_town, verbs, "resident", "show", *person, "--role", OWN["analyst"])
+    assert "does not let" in str(refused.exception)
+
+
+def test_links_are_reviewed_by_the_roles_that_may(own_town: Town) -> None:
+    review = ["link", "review", "--top", "1", "--reason", "a review", "--role"]
+    side_by_side = run(own_town, features.commands.verbs, *review, OWN["front_door"])
+    assert "born" in side_by_side.stdout
+    assert logged(own_town)[-1] == ("identify", OWN["front_door"])
+    assert "does not let" in str(run(own_town, features.commands.verbs, *review, OWN["analyst"]).exception)
+    pair = undecided(own_town.invocation.workspace)[0].name
+    entries: list[Mapping[str, object]] = []
+    decide(own_town.invocation, [f"{pair}=same"], role=OWN["resident_desk"], reason="both seen", log=entries.append)
+    assert [judgement.role for judgement in read(own_town.invocation.workspace)] == [OWN["resident_desk"]]
+    with pytest.raises(CharterError, match="knows no role 'front_door'"):
+        decide(own_town.invocation, [f"{pair}=same"], role="front_door", reason="both seen", log=entries.append)

@@ -34,9 +34,10 @@ def _lines(definition: Definition, register: Register, policy: Policy) -> Iterat
     for component in definition.outcome.components:
         yield f"- {_title(component.name, titles)} (`{component.name}`)"
     yield f"\n## What is asked\n\n{len(definition.features)} questions. `response` marks what a service did rather than"
-    yield "what happened to the family; `more of it` is what a larger value may do.\n"
-    yield "| name | what it is | unit | said to a worker | why | response | more of it |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "what happened to the family; `more of it` is what a larger value may do;"
+    yield "`good` is the side that is good for a family, where it has one: only there is it ever a strength.\n"
+    yield "| name | what it is | unit | said to a worker | why | response | more of it | good |"
+    yield "|---|---|---|---|---|---|---|---|"
     yield from (_feature(feature, titles, register) for feature in definition.features)
     yield "\n## Where it comes from\n"
     yield "For each signal: which service records it, on what basis, for which purposes the charter allows it, and what"
@@ -69,9 +70,10 @@ def _feature(feature: Feature, titles: Mapping[str, str], register: Register) ->
     units = {signal.name: signal.unit for signal in register.signals}
     document = feature.document(units)
     more = {"increasing": "only moves up the list", "decreasing": "only moves down the list", None: "either"}
+    good = {"lower": "less", "higher": "more", None: ""}
     what = feature.title or describe(feature.expression, titles)
     cells = (f"`{feature.name}`", what, document["unit"], feature.reason.replace("{value}", "…"), feature.because,
-             "yes" if feature.system_response else "", more[feature.direction])  # fmt: skip
+             "yes" if feature.system_response else "", more[feature.direction], good[feature.better])  # fmt: skip
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 

@@ -22,6 +22,7 @@ from serving.identity import Identity
 from serving.practice_cases import PASSED, Practice
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
 from serving.ranking.sealed_record import SealedRecord, read_record
+from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.settings import Settings
 from serving.store.actions import Exporter
@@ -160,6 +161,12 @@ class Desk:
     def record(self, referral: Referral) -> SealedRecord:
         """Return a referral's sealed record; raise DataError where it was changed."""
         return read_record(referral)
+
+    def usual(self, record: SealedRecord) -> Usual:
+        """Return what is usual among the households that were listed with a record's, its own among them."""
+        listed = self.store.referrals(record.programme, record.list)
+        records = [self.record(referral) for referral in listed if not referral.removed]
+        return read_usual([listed for listed in records if listed.bundle == record.bundle])
 
     def expired(self, header: IssuedList) -> bool:
         """Whether a list has ended."""

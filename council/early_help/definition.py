@@ -73,12 +73,14 @@ FEATURES = [
         reason="Letters and steps about rent owed in six months: {value}",
         because="Falling behind with rent is often the first sign that a household is under strain.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "rent_steps_change_3m",
         change(count(arrears, last=months(3))),
         reason="Steps about rent owed in three months, more or fewer than in the three months before: {value}",
         because="Money trouble that grows calls for help sooner than trouble that is easing.",
+        better="lower",
     ),
     Feature(
         "rent_owed_highest_12m",
@@ -86,12 +88,14 @@ FEATURES = [
         reason="The most rent owed at any one time in a year: {value}",
         because="The more is owed, the harder it is to catch up without help.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "rent_owed_latest_12m",
         latest(arrears, last=months(12)),
         reason="Rent owed when last recorded, within a year: {value}",
         because="What is owed now matters more than what was owed before.",
+        better="lower",
     ),
     Feature(
         "rent_step_latest_12m",
@@ -99,6 +103,7 @@ FEATURES = [
         reason="How far letters about rent had gone when last recorded: {value}",
         because="Each step brings a household closer to losing its home.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "rent_notice_or_court_12m",
@@ -106,6 +111,7 @@ FEATURES = [
         reason="Rent owed led to a notice or to court within a year: {value}",
         because="A notice or a court date puts the home itself in question.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "days_since_rent_step_24m",
@@ -113,6 +119,7 @@ FEATURES = [
         reason="Days since the last step about rent owed, within two years: {value}",
         because="Recent trouble says more than old trouble.",
         direction="decreasing",
+        better="higher",
     ),
     Feature(
         "home_notices_12m",
@@ -121,6 +128,7 @@ FEATURES = [
         because="A notice starts the clock on losing a home.",
         direction="increasing",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "no_fault_notice_24m",
@@ -128,6 +136,7 @@ FEATURES = [
         reason="A notice that needs no reason, within two years: {value}",
         because="A family can be asked to leave without having done anything wrong.",
         system_response=True,
+        better="lower",
     ),
     # Council tax.
     Feature(
@@ -136,12 +145,14 @@ FEATURES = [
         reason="Letters and steps about council tax owed in a year: {value}",
         because="Several bills in arrears at once are a sign of money trouble.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "council_tax_owed_highest_24m",
         maximum(council_tax, last=years(2)),
         reason="The most council tax owed at any one time in two years: {value}",
         because="The more is owed, the harder it is to catch up without help.",
+        better="lower",
     ),
     Feature(
         "council_tax_summons_12m",
@@ -149,6 +160,7 @@ FEATURES = [
         reason="Council tax owed went to court within a year: {value}",
         because="Court costs are added to a debt that the household already cannot pay.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "council_tax_support_now",
@@ -162,6 +174,7 @@ FEATURES = [
         reason="Different days in a year with a step about rent or council tax owed: {value}",
         because="Rent and council tax together show more than either alone.",
         direction="increasing",
+        better="lower",
     ),
     # Homelessness.
     Feature(
@@ -183,12 +196,14 @@ FEATURES = [
         any_of(duty, last=years(3)),
         reason="The council owed the household help with housing within three years: {value}",
         because="A household that nearly lost its home once is more likely to need help again.",
+        better="lower",
     ),
     Feature(
         "temporary_home_now",
         open_at(temporary),
         reason="Stays in temporary accommodation that are open now: {value}",
         because="Temporary homes disrupt school, work and support from friends.",
+        better="lower",
     ),
     # School.
     Feature(
@@ -197,6 +212,7 @@ FEATURES = [
         reason="School sessions missed without permission in three months: {value}",
         because="Attendance often falls before other services notice anything.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "absences_12m",
@@ -204,12 +220,14 @@ FEATURES = [
         reason="School sessions missed without permission in a year: {value}",
         because="A whole year shows what a single bad month does not.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "absences_change_3m",
         change(total(absence, last=months(3))),
         reason="School sessions missed in three months, more or fewer than in the three months before: {value}",
         because="A sudden fall in attendance often follows a change at home.",
+        better="lower",
     ),
     Feature(
         "absence_weeks_6m",
@@ -217,6 +235,7 @@ FEATURES = [
         reason="Weeks in six months with school missed without permission: {value}",
         because="Many weeks with a little absence differ from one long absence.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "children_absent_6m",
@@ -224,12 +243,14 @@ FEATURES = [
         reason="Children of the household who missed school without permission in six months: {value}",
         because="When several children miss school the cause is often at home.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "worst_absence_week_6m",
         maximum(absence, last=months(6)),
         reason="Most school sessions missed in any one week of six months: {value}",
         because="A whole week away from school is more than a late bus.",
+        better="lower",
     ),
     Feature(
         "severe_absence_before_24m",
@@ -237,6 +258,7 @@ FEATURES = [
         reason="Half-terms in two years with half of school or more missed: {value}",
         because="Long absence is hard to come back from without help.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "suspensions_12m",
@@ -245,6 +267,7 @@ FEATURES = [
         because="Suspensions often come before a permanent exclusion.",
         direction="increasing",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "suspended_sessions_24m",
@@ -252,6 +275,7 @@ FEATURES = [
         reason="School sessions lost to suspensions in two years: {value}",
         because="Time out of school adds up.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "free_school_meals_now",
@@ -266,6 +290,7 @@ FEATURES = [
         reason="Times somebody told children's social care of a worry in a year: {value}",
         because="Worries shared by several people are worth an offer of help.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "school_or_health_contacts_12m",
@@ -273,6 +298,7 @@ FEATURES = [
         reason="Times a school or health service told children's social care of a worry in a year: {value}",
         because="Teachers and nurses see children often.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "contact_sources_24m",
@@ -280,6 +306,7 @@ FEATURES = [
         reason="Different kinds of people who told children's social care of a worry in two years: {value}",
         because="The same worry from different sides is more than the same worry twice.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "referrals_24m",
@@ -287,6 +314,7 @@ FEATURES = [
         reason="Referrals to children's social care in two years: {value}",
         because="A family that was referred and got no plan may still want help.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "days_since_assessment_3y",
@@ -301,6 +329,7 @@ FEATURES = [
         reason="A child in need plan began within three years: {value}",
         because="Needs can come back when a plan ends.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "early_help_now",
@@ -315,6 +344,7 @@ FEATURES = [
         reason="Early help that began within two years and ended without its aims met: {value}",
         because="Help that did not fit the first time may fit in another form.",
         system_response=True,
+        better="lower",
     ),
     # Youth justice and antisocial behaviour.
     Feature(
@@ -322,12 +352,14 @@ FEATURES = [
         count(disposal, last=months(12)),
         reason="Youth justice outcomes in a year: {value}",
         because="Help for the whole family works better than a penalty for one child.",
+        better="lower",
     ),
     Feature(
         "antisocial_reports_12m",
         count(antisocial, last=months(12)),
         reason="Reports of antisocial behaviour in a year: {value}",
         because="Trouble in the street is often a sign of trouble elsewhere.",
+        better="lower",
     ),
     # Health visiting: only with the parent's consent.
     Feature(
@@ -336,12 +368,14 @@ FEATURES = [
         reason="Health visitor appointments missed in a year: {value}",
         because="A missed appointment can mean that daily life has become too much.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "health_visits_12m",
         count(visit, last=months(12)),
         reason="Health visitor contacts in a year: {value}",
         because="Families with regular visits have somebody to turn to.",
+        better="higher",
     ),
     Feature(
         "development_concern_24m",
@@ -349,6 +383,7 @@ FEATURES = [
         reason="A health visitor noted a concern about a child's development within two years: {value}",
         because="Early support for a child's development works best early.",
         direction="increasing",
+        better="lower",
     ),
     # Who lives there.
     Feature(

@@ -56,6 +56,7 @@ FEATURES = [
         reason="Letters and steps about rent owed in three months: {value}",
         because="Rent trouble that begins now can still be put right.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "rent_steps_12m",
@@ -63,12 +64,14 @@ FEATURES = [
         reason="Letters and steps about rent owed in a year: {value}",
         because="Falling behind with rent is the commonest way to lose a home.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "rent_steps_change_3m",
         change(count(arrears, last=months(3))),
         reason="Steps about rent owed in three months, more or fewer than in the three months before: {value}",
         because="Money trouble that grows calls for help sooner than trouble that is easing.",
+        better="lower",
     ),
     Feature(
         "rent_owed_highest_12m",
@@ -76,6 +79,7 @@ FEATURES = [
         reason="The most rent owed at any one time in a year: {value}",
         because="The more is owed, the harder it is to catch up without help.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "rent_step_latest_12m",
@@ -83,6 +87,7 @@ FEATURES = [
         reason="How far letters about rent had gone when last recorded: {value}",
         because="Each step brings a household closer to losing its home.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "days_since_rent_step_24m",
@@ -90,6 +95,7 @@ FEATURES = [
         reason="Days since the last step about rent owed, within two years: {value}",
         because="Recent trouble says more than old trouble.",
         direction="decreasing",
+        better="higher",
     ),
     # Notices: what a landlord did.
     Feature(
@@ -99,6 +105,7 @@ FEATURES = [
         because="A notice starts the clock on losing a home.",
         direction="increasing",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "no_fault_notice_12m",
@@ -106,6 +113,7 @@ FEATURES = [
         reason="A notice that needs no reason, within a year: {value}",
         because="A household can be asked to leave without having done anything wrong.",
         system_response=True,
+        better="lower",
     ),
     # Council tax.
     Feature(
@@ -114,6 +122,7 @@ FEATURES = [
         reason="Letters and steps about council tax owed in a year: {value}",
         because="Several bills in arrears at once are a sign of money trouble.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "council_tax_summons_12m",
@@ -121,6 +130,7 @@ FEATURES = [
         reason="Council tax owed went to court within a year: {value}",
         because="Court costs are added to a debt that the household already cannot pay.",
         direction="increasing",
+        better="lower",
     ),
     Feature(
         "council_tax_support_now",
@@ -134,6 +144,7 @@ FEATURES = [
         reason="Different days in a year with a step about rent or council tax owed: {value}",
         because="Rent and council tax together show more than either alone.",
         direction="increasing",
+        better="lower",
     ),
     # Housing options: what the household asked for, and what the council answered.
     Feature(
@@ -155,6 +166,7 @@ FEATURES = [
         any_of(approach.where(detail="family_exclusion"), last=years(3)),
         reason="Asked for housing help because family could not host them, within three years: {value}",
         because="Staying with family or friends often ends again.",
+        better="lower",
     ),
     Feature(
         "housing_duty_before_3y",
@@ -162,6 +174,7 @@ FEATURES = [
         reason="The council owed the household help with housing within three years: {value}",
         because="A household that nearly lost its home once is more likely to need help again.",
         system_response=True,
+        better="lower",
     ),
     # The street, and who lives there.
     Feature(
@@ -170,6 +183,7 @@ FEATURES = [
         reason="Reports of antisocial behaviour in a year: {value}",
         because="Trouble in the street can put a tenancy in question.",
         system_response=True,
+        better="lower",
     ),
     Feature(
         "people_at_home",

@@ -178,6 +178,10 @@ class Feature:
     `reason` is what a family's worker reads, with `{value}` where the value goes; `because` says why it is asked.
     `direction` promises that more of it can only raise ("increasing") or lower ("decreasing") the score.
     `system_response` marks what measures a service's own action rather than what happened to the family.
+    `better` says which side is good for a family: "lower" for trouble of any kind, "higher" for attendance or an
+    arrangement kept up, for help taken up and finished, and for the days since trouble; None for what is neither. Only
+    a value on its good side is ever called a strength, whatever it does to the score; its reason then stands under
+    "Strengths" as it is. The model never reads it.
     """
 
     name: str
@@ -187,6 +191,7 @@ class Feature:
     title: str = ""
     direction: Literal["increasing", "decreasing"] | None = None
     system_response: bool = False
+    better: Literal["lower", "higher"] | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -210,6 +215,8 @@ class Feature:
             _plain_words(who, "title", self.title)
         if self.direction not in (None, "increasing", "decreasing"):
             raise DefinitionError(f"{who} has the direction {self.direction!r}.", "Use increasing, decreasing or None.")
+        if self.better not in (None, "lower", "higher"):
+            raise DefinitionError(f"{who} is better {self.better!r}.", "Use lower, higher or None.")
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -220,7 +227,7 @@ class Feature:
 
     def document(self, units: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the feature as the contract `definition` writes it; `units` are the register's, by signal."""
-        return {
+        document: dict[str, Any] = {
             "name": self.name,
             "unit": _unit(self.expression, units or {}),
             "signals": list(self.expression.signals_named),
@@ -233,6 +240,8 @@ class Feature:
             "system_response": self.system_response,
             "seen": list(self.seen),
         }
+        # Written only where it is given: a definition without it keeps the hash that it had before there was the word.
+        return document | ({"better": self.better} if self.better else {})
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Feature:
@@ -247,6 +256,7 @@ class Feature:
             "" if title == describe(expression) else title,
             document["direction"],
             document["system_response"],
+            document.get("better"),
         )
 
 

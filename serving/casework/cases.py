@@ -122,7 +122,7 @@ def _render_case(
         manifest=manifest,
         title=f"Case {make_reference(referral)}",
         team=team,
-        case=view_case(file, desk.settings, decisions, desk.day),
+        case=view_case(file, desk.settings, desk.usual(record), decisions, desk.day),
         timeline=view_timeline(record.timeline, manifest, desk.roles.ids_of(identity.role)),
         timeline_months=record.timeline.months if record.timeline else 0,
         challenges=read_challenges(desk.vault, [referral.id]),

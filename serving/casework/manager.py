@@ -14,6 +14,7 @@ from serving.casework.view import STATUS, day_words, list_words, make_reference
 from serving.casework.visit import Visit
 from serving.desk import Desk
 from serving.identity import Identity
+from serving.ranking.strengths import sort_strengths
 from serving.store.store import IssuedList, now_text
 
 __all__ = ["TeamFigures", "give_second_look", "request_refresh", "show_second_look", "show_teams"]
@@ -115,9 +116,10 @@ def _find_look(visit: Visit) -> tuple[Team, Look]:
 
 def show_second_look(visit: Visit) -> Response:
     """Show one case of the sample without names, place, or what was decided."""
+    desk = visit.desk
     team, look = _find_look(visit)
-    visit.desk.store.log(visit.identity, "second_look.viewed", subject=look.referral.id, purpose="evaluate")
-    record = visit.desk.record(look.referral)
+    desk.store.log(visit.identity, "second_look.viewed", subject=look.referral.id, purpose="evaluate")
+    record, manifest = desk.record(look.referral), desk.manifest(look.referral.bundle)
     return visit.render(
         "blind.html",
         title=f"Second look: {look.words}",
@@ -128,6 +130,7 @@ def show_second_look(visit: Visit) -> Response:
         back={"text": "Managing the lists", "href": "/manager"},
         ages=[person.age for person in record.people],
         reasons=record.reasons,
+        strengths=sort_strengths(record, manifest, desk.usual(record)),
         as_of=record.as_of,
         views=VIEWS,
     )

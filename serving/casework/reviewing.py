@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from serving.casework.second_look import VIEWS
 from serving.casework.visit import Visit
+from serving.ranking.strengths import sort_strengths
 from serving.store.store import ConflictError, IssuedList, Referral, Store
 
 __all__ = ["draw_sample", "give_review", "show_review"]
@@ -70,14 +71,15 @@ def show_review(visit: Visit) -> Response:
         return visit.render("message.html", message=message)
     case = sample.cases[number - 1]
     desk.store.log(visit.identity, "review.viewed", subject=case.id, purpose="evaluate")
-    record = desk.record(case)
+    record, manifest = desk.record(case), desk.manifest(case.bundle)
     return visit.render(
         "blind.html",
-        manifest=desk.manifest(case.bundle),
+        manifest=manifest,
         title=f"Blind review: case {number} of {len(sample.cases)}",
         team=visit.team,
         ages=[person.age for person in record.people],
         reasons=record.reasons,
+        strengths=sort_strengths(record, manifest, desk.usual(record)),
         as_of=record.as_of,
         views=VIEWS,
         judged="",

@@ -14,6 +14,7 @@ from features.grammar.words import value_text
 from serving.ranking.elsewhere import SeekingTeam
 from serving.ranking.reasons import Reason, Seeing
 from serving.ranking.sealed_record import SealedRecord
+from serving.ranking.strengths import Usual, sort_strengths
 from serving.settings import Settings
 from serving.store.store import Decision, IssuedList, Referral
 
@@ -143,6 +144,8 @@ class CaseView:
     band_meaning: str
     why: tuple[CaseReason, ...]
     strengths: tuple[CaseReason, ...]
+    less: tuple[CaseReason, ...]
+    compared: int
     seeing: tuple[Seeing, ...]
     members: tuple[Member, ...]
     address: str
@@ -202,18 +205,24 @@ def view_row(file: CaseFile, settings: Settings) -> Row:
 
 
 def view_case(
-    file: CaseFile, settings: Settings, decisions: Sequence[Decision], local_day: Callable[[str], date]
+    file: CaseFile, settings: Settings, usual: Usual, decisions: Sequence[Decision], local_day: Callable[[str], date]
 ) -> CaseView:
-    """Return all that a case page says; `local_day` gives the local date of a stored moment."""
+    """Return all that a case page says.
+
+    `usual` is what is usual among the households listed with it; `local_day` gives the local date of a stored moment.
+    """
     title, meaning = _band_words(file.referral, file.manifest)
     reasons = file.record.reasons
+    strengths = sort_strengths(file.record, file.manifest, usual)
     addresses = Counter(person.address for person in file.identified if person.address).most_common(1)
     return CaseView(
         row=view_row(file, settings),
         band_title=title,
         band_meaning=meaning,
-        why=tuple(CaseReason(reason, _is_confidential(reason, file.manifest)) for reason in reasons.for_),
-        strengths=tuple(CaseReason(reason, _is_confidential(reason, file.manifest)) for reason in reasons.against),
+        why=_view_reasons(reasons.for_, file.manifest),
+        strengths=_view_reasons(strengths.good, file.manifest),
+        less=_view_reasons(strengths.less, file.manifest),
+        compared=strengths.compared,
         seeing=reasons.seeing,
         members=_view_members(file),
         address=addresses[0][0] if addresses else "",
@@ -229,6 +238,10 @@ def view_case(
         ),
         version=file.referral.version,
     )
+
+
+def _view_reasons(reasons: Sequence[Reason], manifest: Mapping[str, Any]) -> tuple[CaseReason, ...]:
+    return tuple(CaseReason(reason, _is_confidential(reason, manifest)) for reason in reasons)
 
 
 def _name_household(file: CaseFile) -> str:

@@ -35,6 +35,7 @@ from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH
 from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
+from serving.ranking.strengths import sort_strengths
 from serving.session import CURRENT
 from serving.store.store import DecisionDraft, IssuedList, Referral, now_text
 from serving.web.problem import describe_misfit, error_problem, make_problem
@@ -285,7 +286,7 @@ def _header_document(header: IssuedList) -> dict[str, Any]:
 def _referral_document(referral: Referral, record: SealedRecord, desk: Desk) -> dict[str, Any]:
     manifest = desk.manifest(referral.bundle)
     band: Mapping[str, Any] = next((band for band in manifest.get("bands", ()) if band["id"] == referral.band), {})
-    reasons = record.reasons
+    reasons, strengths = record.reasons, sort_strengths(record, manifest, desk.usual(record))
     return {
         "id": referral.id,
         "list": referral.list,
@@ -304,6 +305,11 @@ def _referral_document(referral: Referral, record: SealedRecord, desk: Desk) -> 
         "unseen": reasons.unseen,
         "for": [group.document() for group in group_by_source(reasons.for_)],
         "against": [group.document() for group in group_by_source(reasons.against)],
+        "strengths": {
+            "good": [reason.text for reason in strengths.good],
+            "less_than_most": [reason.text for reason in strengths.less],
+            "compared": strengths.compared,
+        },
         "not_seen": [asdict(service) for service in reasons.seeing if service.state in ("not seen", "late")],
         "seeing": [asdict(service) for service in reasons.seeing],
         "versions": {

@@ -64,7 +64,7 @@ def test_a_worker_reads_the_list_and_a_case(page: Page) -> None:
     assert findings(page) == []
     photograph(page, "worklist")
     open_case(page, 0)
-    headings = ["Why this household may need help", "Strengths, and what speaks against it"]
+    headings = ["Why this household may need help", "Strengths"]
     headings += [
         "What services recorded, month by month",
         "What could and could not be seen",

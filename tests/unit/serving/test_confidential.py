@@ -33,13 +33,13 @@ def test_a_reason_on_a_confidential_feed_is_marked_on_the_case_and_first_on_no_l
     marked = 0
     for referral in desk.store.referrals("early_help", "north-2026-09-28"):
         file = CaseFile(referral, desk.record(referral), desk.manifest(referral.bundle))
-        seen = view_case(file, desk.settings, [], desk.day)
-        for line in (*seen.why, *seen.strengths):
+        seen = view_case(file, desk.settings, desk.usual(file.record), [], desk.day)
+        for line in (*seen.why, *seen.strengths, *seen.less):
             about = any(signal.startswith("education.") for signal in line.reason.signals)
             assert line.confidential == about
             marked += about
         html = client.get(f"/cases/{referral.id}").text
-        assert html.count(ALONE) == sum(one.confidential for one in (*seen.why, *seen.strengths))
+        assert html.count(ALONE) == sum(one.confidential for one in (*seen.why, *seen.strengths, *seen.less))
         line = view_row(file, desk.settings)
         hidden = {one.reason.text for one in seen.why if one.confidential}
         assert line.why_now not in hidden

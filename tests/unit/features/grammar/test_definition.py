@@ -233,3 +233,16 @@ def test_expressions_are_described_in_english() -> None:
     assert describe(letters, titles) == "Number of events: Rent arrears (letter, at least 5), in the last 6 months"
     assert describe(children(0, 4)) == "Number of members aged 0 to 4, at the as-of date"
     assert describe(open_at(absence)) == "Open: education, unauthorised absence, at the as-of date"
+
+
+def test_the_good_side_is_written_only_where_it_is_given() -> None:
+    without, with_side = (feature(total(arrears, last=months(3)), **more) for more in ({}, {"better": "lower"}))
+    assert "better" not in without.document()
+    assert with_side.document()["better"] == "lower"
+    plain, sided = (Definition("one", COHORT, OUTCOME, (asked,)) for asked in (without, with_side))
+    # The hash that this definition had before there was the word.
+    assert plain.hash == "638e84fe9ae4278d"
+    assert plain.hash != sided.hash
+    assert Definition.of(sided.document()) == sided
+    with pytest.raises(DefinitionError, match="Use lower, higher or None"):
+        feature(members(), better="more")

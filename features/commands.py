@@ -45,6 +45,8 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
     for name, counts in result.by_file.items():
         if counts.get("orphans"):
             invocation.say(f"{name}: {counts['orphans']:,} of {counts['rows']:,} rows name somebody no record knows.")
+        if counts.get("no_address"):
+            invocation.say(f"{name}: {counts['no_address']:,} of {counts['rows']:,} rows have no address (UPRN).")
     beginning = "Pulled" if result.made else "Nothing new since"
     invocation.report(
         {

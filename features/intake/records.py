@@ -28,8 +28,9 @@ from features.intake.database import joined, literal, quoted
 from features.intake.extract import table_of
 from features.intake.precision import not_before
 from features.intake.quarantine import Quarantine
+from features.intake.uprn import has_no_form, is_no_address, read_uprn
 
-__all__ = ["STAGED", "count_orphans", "create_staged", "stage"]
+__all__ = ["STAGED", "count_no_addresses", "count_orphans", "create_staged", "stage"]
 
 STAGED: Mapping[str, Mapping[str, str]] = {
     "events": {
@@ -123,6 +124,7 @@ def create_staged(database: duckdb.DuckDBPyConnection) -> None:
     for name, columns in STAGED.items():
         listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
         database.execute(f"create table {name} ({listed})")
+    database.execute("create table no_addresses (service varchar, file varchar, rows bigint)")
     database.execute("create table references_of_people (service varchar, reference varchar)")
     database.execute(
         "create table references_of_events (service varchar, file varchar, reference varchar, rows bigint)"
@@ -317,7 +319,8 @@ _SPAN = {
 
 def _address(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     _keyed(stager, source, file, record)
-    _set_apart(stager, source, file, {**_SPAN, ("uprn", "reference.missing"): "f_uprn is null"})
+    _set_apart(stager, source, file, {**_SPAN, ("uprn", "uprn.form"): has_no_form("f_uprn")})
+    _leave_out_no_address(stager, source, file)
     stager.database.execute(
         f"insert into main.addresses select {literal(source.service)}, row_of(f_row || chr(31) || 'address'), "
         f"{_reference(source)}, {_home('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
@@ -325,8 +328,18 @@ def _address(stager: _Stager, source: Source, file: ExtractFile, record: Record)
 
 
 def _home(uprn: str) -> str:
-    """Return the pseudonym of a UPRN: the same whether it was padded with zeros or not."""
-    return f"household_of(ltrim({uprn}, '0'))"
+    """Return the pseudonym of a UPRN: the same however it was padded; null where the text is no UPRN."""
+    return f"household_of({read_uprn(uprn)})"
+
+
+def _leave_out_no_address(stager: _Stager, source: Source, file: ExtractFile) -> None:
+    """Drop, and count, the mapped rows that say that no address is known: nobody gets a home from them."""
+    nowhere = is_no_address("f_uprn")
+    stager.database.execute(
+        f"insert into main.no_addresses select {literal(source.service)}, {literal(file.name)}, count(*) from mapped "
+        f"where {nowhere}"
+    )
+    stager.database.execute(f"delete from mapped where {nowhere}")
 
 
 def _coverage(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
@@ -394,7 +407,8 @@ def _place(stager: _Stager, source: Source, file: ExtractFile, record: Record) -
         source,
         file,
         {
-            ("uprn", "reference.missing"): "f_uprn is null",
+            ("uprn", "reference.missing"): is_no_address("f_uprn"),
+            ("uprn", "uprn.form"): has_no_form("f_uprn"),
             ("home", "code.unknown"): f"f_home is null or f_home not in ({_listed(_HOMES)})",
         },
     )
@@ -440,3 +454,11 @@ def count_orphans(database: duckdb.DuckDBPyConnection, source: Source) -> Mappin
                 "Ask the service whether references lost their zeros, or came from elsewhere. Nothing was pulled.",
             )
     return {name: (int(orphans or 0), int(every)) for name, orphans, every in rows}
+
+
+def count_no_addresses(database: duckdb.DuckDBPyConnection, source: Source) -> Mapping[str, int]:
+    """Return, by file of the source, how many of its address rows say that no UPRN is known."""
+    rows = database.execute(
+        "select file, sum(rows) from no_addresses where service = ? group by file", [source.service]
+    ).fetchall()
+    return {name: int(count) for name, count in rows}

@@ -11,6 +11,7 @@ MESSAGES: Mapping[str, str] = {
     "value.range": "The date is before 1850 or after 2200.",
     "key.missing": "A column of the key is empty.",
     "key.duplicate": "Another row has the same key and version.",
+    "uprn.form": "The UPRN is not 1 to 12 digits; a spreadsheet may have changed it.",
     "reference.missing": "The row names no person.",
     "time.missing": "The row does not say when it happened or began.",
     "time.known_before_valid": "The row was known before it happened.",

@@ -41,7 +41,7 @@ from features.intake.delivery import Delivery, folder_of, read_delivery
 from features.intake.extract import read_file
 from features.intake.history import KEPT, create_kept, settle
 from features.intake.quarantine import Quarantine
-from features.intake.records import STAGED, count_orphans, create_staged, stage
+from features.intake.records import STAGED, count_no_addresses, count_orphans, create_staged, stage
 
 __all__ = ["PullResult", "newest", "read_sources", "room_for_writing"]
 
@@ -287,12 +287,14 @@ class _Reading:
         for file in one.source.files:
             self.database.execute(f"drop table {quoted(one.source.service)}.{quoted(Path(file.name).stem)}")
         orphans = count_orphans(self.database, one.source)
+        no_addresses = count_no_addresses(self.database, one.source)
         settle(self.database, one.source, one.delivery, previous, confirmed=one.source.service in self.confirmed)
         return {
             f"{one.source.service}/{file.name}": {
                 "rows": counts[file.name],
                 "quarantined": self.quarantine.count(one.source, file),
                 "orphans": orphans.get(file.name, (0, 0))[0],
+                "no_address": no_addresses.get(file.name, 0),
             }
             for file in one.source.files
         }

@@ -1,8 +1,9 @@
-"""The verbs that put the rooms in order: run, demo, promote, rank, reproduce, doctor."""
+"""The verbs that put the rooms in order: init, run, demo, promote, rank, reproduce, doctor."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from charter.verbs import Verbs
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
+    from charter.voice import Voice
 
 __all__ = ["verbs"]
 
@@ -37,6 +39,33 @@ def demo(
     play_demo(invocation, households=households, seed=seed, unfair=unfair, variant=variant)
     if not no_serve:
         serve(invocation)
+
+
+@verbs.add(
+    "init",
+    under="start",
+    example="sooner init mycouncil --name 'Borough of Smallford' --extracts deliveries --team 'Family help'",
+    opens=False,
+)
+def init(
+    voice: Voice,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new council's folder; not there yet, or empty.")],
+    name: Annotated[str, typer.Option(help="What the council is called.")] = "",
+    time_zone: Annotated[str, typer.Option(help="Where its days begin; Europe/London by default.")] = "",
+    contact: Annotated[str, typer.Option(help="Where residents reach it.")] = "",
+    extracts: Annotated[
+        Path | None, typer.Option(help="What services sent: a sub-folder for each, with CSV or Parquet files.")
+    ] = None,
+    team: Annotated[list[str] | None, typer.Option(help="What a team is called; once for each team.")] = None,
+    programme: Annotated[str, typer.Option(help="What the programme's folder is called.")] = "early_help",
+) -> None:
+    """Write a new council's folder, with the register guessed from its extracts, for people to confirm row by row.
+
+    At a terminal what is left out is asked for. No value of any row is written or shown: names of files and columns.
+    """
+    from sooner.init import Questions, start_council
+
+    start_council(voice, folder, Questions(name, time_zone, contact, extracts, tuple(team or ()), programme))
 
 
 @verbs.add("doctor", under="start", example="sooner doctor --workspace workspace")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from charter.contracts.files import find_current, read_json, writer_lock
+from charter.council.register import Register
 from charter.errors import BlockedError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
@@ -25,14 +26,18 @@ __all__ = ["play_demo"]
 def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str, variant: str) -> None:
     """Make a borough and take it to today's worklist, then say where everything is.
 
-    Takes the writer lock itself, and lets it go before anything is served. Raises UsageError where the workspace holds
-    real data, BlockedError where a gate says block.
+    Homes lie in the council's own areas, and its own teams get the lists. Takes the writer lock itself, and lets it go
+    before anything is served. Raises UsageError where the workspace holds real data or the council reads what nobody
+    makes up, BlockedError where a gate says block.
     """
     from borough.synth import count_steps, make_borough
 
     _refuse_real_data(invocation)
+    _refuse_other_register(invocation)
     began = time.perf_counter()
-    invocation.say(f"A borough of {households:,} homes, seed {seed}, in {invocation.workspace.root}/")
+    invocation.say(
+        f"{invocation.council.name}, made up: {households:,} homes, seed {seed}, in {invocation.workspace.root}/"
+    )
     with writer_lock(invocation.workspace.root):
         with time_step(invocation, "synth"), invocation.progress("Making a borough", count_steps()) as progress:
             make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
@@ -84,6 +89,32 @@ def _refuse_real_data(invocation: Invocation) -> None:
     if newest is not None and not read_json(newest / "manifest.json")["synthetic"]:
         raise UsageError(
             f"{invocation.workspace.root} holds a snapshot of real data.", "Name another folder with --workspace."
+        )
+
+
+def _refuse_other_register(invocation: Invocation) -> None:
+    """Refuse, before anything is made, a register or programme that asks for what the made-up services do not send."""
+    from borough.post import read_declarations
+    from features.grammar.definition import Definition
+
+    sent = {(file.service, file.file): {name for name, _ in file.columns} for file in read_declarations().values()}
+    register = Register.load(invocation.council.folder / "register.toml")
+    wanting = [
+        f"the file {source.service}/{file.name}"
+        for source in register.sources
+        for file in source.files
+        if not file.optional and set(file.columns) != sent.get((source.service, file.name))
+    ]
+    wanting += [f"the source {source.service}" for source in register.sources if source.format == "canonical"]
+    definition = Definition.load(invocation.programme_folder / "definition.py")
+    signals = {signal.name for signal in register.signals}
+    wanting += [f"the signal {name}" for name in sorted(definition.signals) if name not in signals]
+    if wanting:
+        raise UsageError(
+            f"the demo makes up the files of Sooner's own register, and {invocation.council.name} asks for "
+            f"{wanting[0]}{f' and {len(wanting) - 1} more' if wanting[1:] else ''} otherwise.",
+            "Put your council.toml into a copy of Sooner's own `council/` and name that with --council: then areas and "
+            "teams are yours.",
         )
 
 

@@ -1,0 +1,1 @@
+"""A council's first folder: what `sooner init` writes, from a few answers and its extracts."""

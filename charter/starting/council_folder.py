@@ -1,0 +1,269 @@
+"""`write_council`: a new council's folder, written beside, read back by the reader, and put in its place whole.
+
+    council.toml      name, time zone, teams                       from the answers
+    charter.toml      promises, prohibited inputs, gates, roles    the shipped council's rows, and the proposed signals
+    register.toml     the sources                                  as proposed from the extracts
+    PROGRAMME/        definition.py, training.toml, worklist.toml  a first draft over the proposed signals
+
+Every row that people must decide carries `example = true`, so that no real data is read before they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+from charter.contracts.files import new_folder
+from charter.council.council import Area, Council, Offer, Team
+from charter.council.register import Register, Signal
+from charter.errors import UsageError
+from charter.invocation import shipped_council
+from charter.rules.policy import Policy
+from charter.starting.new_council import Answers, ProposedSource, name_id
+from charter.starting.shipped_rows import Paragraph, keep_paragraphs, read_paragraphs
+from charter.starting.toml_rows import toml_value, write_row
+
+__all__ = ["refuse_full", "write_council"]
+
+_GATES = ("missed_help", "unwanted_contact", "listed", "visible")
+"""How the gates that need no signal of their own begin; the others ask of what a council must first record."""
+
+_COUNCIL = """\
+# What the council is. Whoever answers for the teams keeps this file true, and removes `example = true` from each row.
+# `wards` of a team and one [[area]] for each LSOA 2021 say which team serves whom; a single team without wards serves
+# everywhere. `places` is how many households a team can take on each week: a team without an offer gets no list.
+"""
+
+_CHARTER = """\
+# The board's policy. The board decides every row, with residents, and each role whose `signs` names the charter signs
+# these very bytes: `sooner sign --role ROLE --what charter`. What is not listed here is not allowed.
+# The rows below are those of Sooner's example council: a place to start from, decided by nobody. `example = true` goes
+# from a row when those who answer for it have made it theirs; no real data is read while one is left.
+"""
+
+_ALLOW = """\
+# Signals by purpose. The board decides about each, one by one: these are all that the register proposes.
+"""
+
+_AUDIT = """\
+# What every audit measures. The board decides of whom and by what; a record of kind `protected` in register.toml says
+# what services know of it.
+
+[audit]
+ages = [0, 120]
+not_recorded = "not recorded"
+"""
+
+_REGISTER = """\
+# The data-sharing register: a row for each delivery of a service. Whoever answers for a source's data decides its row:
+# the lawful basis and its conditions, what for, how long it is kept. `columns` are strict: a column that is missing or
+# not named here refuses the delivery. What is below was guessed from the names of columns and the first rows of each
+# file; `# Confirm:` says what to look at. `example = true` goes from a row when somebody has.
+"""
+
+_TRAINING = """\
+# How the programme is trained and judged. Analysts propose, the board is told. `[as_of]` is read by `sooner build`.
+
+# The mornings at which everybody is looked at: they need history before, and a whole horizon after.
+[as_of]
+first = {first}
+last = {last}
+step = {{ n = 3, unit = "months" }}
+
+"""
+
+_WORKLIST = """\
+# How the worklist is made, what people can decide on it, and the words they read. The teams' managers decide.
+
+example = true
+
+"""
+
+_DEFINITION = '''\
+"""{title}: a first draft. Those who know the services decide who is looked at, and what speaks for a need."""
+
+from __future__ import annotations
+
+from features.grammar import Cohort, Feature, Outcome, any_of, count, months, signal
+
+{signals}
+
+COHORT = Cohort("{cohort}", entity="{entity}")
+
+OUTCOME = Outcome("Within twelve months: {outcome}", any_of(first, next=months(12)))
+
+FEATURES = [
+{features}
+]
+'''
+
+_FEATURE = """\
+    Feature(
+        "{name}_12m",
+        count({signal}, last=months(12)),
+        reason="{title} in twelve months: {{value}}",
+        because="To be written by those who know the service.",
+    ),"""
+
+
+def refuse_full(folder: Path) -> None:
+    """Raise UsageError where `folder` is a file or holds anything."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty.", "Name a folder that is not there yet.")
+
+
+def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSource], today: date) -> None:
+    """Write a council's folder, all or nothing.
+
+    Raises UsageError where `folder` holds anything, and the reader's own errors for an answer that it refuses.
+    """
+    refuse_full(folder)
+    policy = Policy.read(shipped_council() / "charter.toml")
+    proposed = [_without_prohibited(proposal, policy) for proposal in proposed]
+    signals = tuple(signal for proposal in proposed for signal in proposal.source.signals)
+    if not signals:
+        raise UsageError(
+            "none of these extracts says that something happened to somebody: a reference of a person beside a day.",
+            "Add an extract that does, or leave --extracts out and write register.toml by hand.",
+        )
+    with new_folder(folder) as beside:
+        beside.chmod(0o755)
+        _write(beside / "council.toml", _council_text(answers))
+        _write(beside / "charter.toml", _charter_text(answers, signals, today))
+        _write(beside / "register.toml", _register_text(proposed))
+        programme = beside / answers.programme
+        programme.mkdir()
+        _write(programme / "definition.py", _definition_text(answers, proposed, signals))
+        _write(programme / "training.toml", _training_text(today))
+        _write(programme / "worklist.toml", _worklist_text(proposed))
+        for file, kind in (("council.toml", Council), ("charter.toml", Policy), ("register.toml", Register)):
+            kind.read(beside / file)
+        if folder.exists():
+            folder.rmdir()
+
+
+def _without_prohibited(proposal: ProposedSource, policy: Policy) -> ProposedSource:
+    """Return a source without the signals that are never an input, by their names; its files stay, and say why."""
+    barred = {signal.name: why for signal in proposal.source.signals if (why := policy.prohibits(signal.name))}
+    if not barred:
+        return proposal
+    remarks = dict(proposal.remarks)
+    files = []
+    for file in proposal.source.files:
+        allowed = tuple(
+            record for record in file.records if not (record.kind == "event" and record.signal.strip("'") in barred)
+        )
+        if len(allowed) < len(file.records):
+            remarks[file.name] = (*remarks.get(file.name, ()), "It gives no signal: charter.toml prohibits its name.")
+        files.append(file.model_copy(update={"records": allowed}))
+    signals = tuple(signal for signal in proposal.source.signals if signal.name not in barred)
+    source = proposal.source.model_copy(update={"signals": signals, "files": tuple(files)})
+    return ProposedSource(source, remarks)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _council_text(answers: Answers) -> str:
+    heading = f"name = {toml_value(answers.name)}\ntime_zone = {toml_value(answers.time_zone)}\n"
+    contact = f"contact = {toml_value(answers.contact)}\n" if answers.contact else ""
+    single = len(answers.teams) == 1
+    lines = [line for title in answers.teams for line in (*write_row("team", _team(title, single=single)), "")]
+    # Two teams need wards to be told apart: an area for each team, until there are real ones.
+    areas = [] if single else [_area(number, title) for number, title in enumerate(answers.teams, start=1)]
+    lines += [line for area in areas for line in (*write_row("area", area), "")]
+    return f"{_COUNCIL}\n{heading}{contact}example = true\n\n" + "\n".join(lines).rstrip() + "\n"
+
+
+def _team(title: str, *, single: bool) -> Team:
+    offer = Offer(
+        title="An offer of help, to be named",
+        by=title,
+        places=5,
+        expected="What the help should change, and how that is measured; `sooner trial` measures it.",
+        example=True,
+    )
+    wards = () if single else (f"Ward of {title}",)
+    return Team(id=name_id(title), title=title, start=date(2016, 1, 1), wards=wards, offers=(offer,), example=True)
+
+
+def _area(number: int, title: str) -> Area:
+    return Area(code=f"E019999{number:02d}", name=f"An area of {title}", ward=f"Ward of {title}", example=True)
+
+
+def _charter_text(answers: Answers, signals: Sequence[Signal], today: date) -> str:
+    paragraphs = read_paragraphs(shipped_council() / "charter.toml")
+
+    def keep(*tables: str) -> str:
+        return keep_paragraphs(paragraphs, lambda paragraph: paragraph.table in tables)
+
+    gates = keep_paragraphs(paragraphs, _is_first_gate)
+    heading = (
+        f'title = {toml_value(f"Data charter of {answers.name}")}\nversion = "1"\n'
+        f"review_by = {today.replace(year=today.year + 1, day=1)}\nage_as_composition = true\nexample = true\n"
+    )
+    lines = "".join(f"  {toml_value(signal.name)},\n" for signal in signals)
+    allow = f'[[allow]]\npurposes = ["train", "shadow", "rank", "display", "evaluate"]\nsignals = [\n{lines}]\n'
+    return "\n".join(
+        [
+            f"{_CHARTER}\n{heading}",
+            keep("principle"),
+            f"{_ALLOW}\n{allow}example = true\n",
+            keep("prohibited"),
+            _AUDIT,
+            keep("audit.characteristic"),
+            gates,
+            keep("role"),
+            keep("live"),
+            keep("assessment"),
+        ]
+    )
+
+
+def _is_first_gate(paragraph: Paragraph) -> bool:
+    return paragraph.table == "gate" and paragraph.id.startswith(_GATES)
+
+
+def _register_text(proposed: Sequence[ProposedSource]) -> str:
+    rows = ("\n".join(write_row("source", proposal.source, proposal.remarks)) for proposal in proposed)
+    return "\n\n".join([_REGISTER.rstrip(), *rows]) + "\n"
+
+
+def _definition_text(answers: Answers, proposed: Sequence[ProposedSource], signals: Sequence[Signal]) -> str:
+    records = [record for proposal in proposed for file in proposal.source.files for record in file.records]
+    lives = any(record.kind in ("address", "place") for record in records)
+    names = ("first", "second")[: len(signals)]
+    chosen = list(zip(names, signals, strict=False))
+    return _DEFINITION.format(
+        title=answers.programme.replace("_", " ").capitalize(),
+        signals="\n".join(f'{name} = signal("{signal.name}")' for name, signal in chosen),
+        cohort="Every household" if lives else "Everybody whom a service knows",
+        entity="household" if lives else "person",
+        outcome=signals[0].title.lower(),
+        features="\n".join(
+            _FEATURE.format(name=signal.name.replace(".", "_")[:50], signal=name, title=signal.title)
+            for name, signal in chosen
+        ),
+    )
+
+
+def _training_text(today: date) -> str:
+    paragraphs = read_paragraphs(shipped_council() / "early_help" / "training.toml")
+    rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "as_of")
+    first, last = date(today.year - 4, 1, 1), date(today.year - 2, today.month, 1)
+    return _TRAINING.format(first=first, last=last) + rows
+
+
+def _worklist_text(proposed: Sequence[ProposedSource]) -> str:
+    paragraphs = read_paragraphs(shipped_council() / "early_help" / "worklist.toml")
+    rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "need")
+    return "\n".join([_WORKLIST + rows, *_needs(proposed)])
+
+
+def _needs(proposed: Sequence[ProposedSource]) -> Iterator[str]:
+    yield "# What a need is called at the head of a case, by what speaks for it; the first match counts.\n"
+    for proposal in proposed:
+        if proposal.source.signals:
+            yield f'[[need]]\ntitle = {toml_value(proposal.source.title)}\nsignals = ["{proposal.source.service}.*"]\n'

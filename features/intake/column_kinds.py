@@ -1,0 +1,228 @@
+"""What kind each column of a delivered file is, and which columns tell its rows apart: guessed from a bounded sample.
+
+    statement_date   12/05/2024, 03/06/2024   date, written %d/%m/%Y
+    balance          120.50, 3                decimal
+    tenancy_ref      000123, 000124           text: a number that begins with 0, or that its name calls a reference
+
+Only counts leave the database: how many cells of a column are filled, and how many of those a kind can read. Kinds are
+tested by the very expressions that `pull` reads with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import duckdb
+
+from charter.errors import DataError
+from features.intake.column_names import is_identifier, says_day, starts_with
+from features.intake.database import literal, quoted
+from features.intake.exact_casts import exact_number
+from features.intake.strict_csv import CsvDialect, open_csv
+
+__all__ = ["DATES", "MOMENTS", "SampledFile", "choose_form", "open_sample"]
+
+SAMPLE_ROWS = 20_000
+"""How many rows, from the top of a file, say what its columns are: enough for a guess that a person confirms."""
+
+DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d")
+"""How services write days, the likeliest first."""
+
+_COMPACT = "%Y%m%d"
+"""The form that a number could have, too: believed of a column whose name says a day."""
+
+MOMENTS = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")
+"""How they write times."""
+
+_LEADING_ZERO = "[+-]?0[0-9]+([.][0-9]*)?"
+_PARQUET = {"DATE": "date", "BOOLEAN": "boolean", "FLOAT": "decimal", "DOUBLE": "decimal"}
+_LIKE_A_VALUE = "|".join(
+    (
+        r"^\s*$",
+        "@",
+        "^.{61,}$",
+        r"^[0-9£$.,:;/ ()+TZ-]*[0-9][0-9£$.,:;/ ()+TZ-]*$",
+        r"^[0-9]{1,2}[- ./][A-Za-z]{3,9}[- ./][0-9]{2,4}",
+        r"^[0-9]+[A-Za-z]? [A-Z]",
+        r"^[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}$",
+    )
+)
+"""What no column is called: nothing, a mail address, a sentence, a number, a date, a house and street, a postcode."""
+
+
+@dataclass(frozen=True)
+class SampledFile:
+    """A file whose sample is the table `sample`: its columns with what each could be, as counts of filled cells.
+
+    `filled` cells of each column; of those, `read` by each kind or form; `typed` are Parquet columns that say it.
+    """
+
+    database: duckdb.DuckDBPyConnection
+    name: str
+    rows_sql: str
+    columns: tuple[str, ...]
+    typed: Mapping[str, str]
+    filled: Mapping[str, int]
+    read: Mapping[tuple[str, str], int]
+
+    def fits(self, column: str, kind: str) -> bool:
+        """Whether every filled cell of the sample, and there are some, can be read as a kind or form."""
+        if kind == _COMPACT and not says_day(column):
+            return False
+        return 0 < self.filled[column] == self.read.get((column, kind), 0)
+
+    def kinds(self, dates: str, moments: str) -> Mapping[str, str]:
+        """Return the kind of each column, where days and times are written in these forms."""
+        kinds = {name: self._kind(name, dates, moments) for name in self.columns}
+        # An empty column is as its neighbour: `corrected_on` is a time where `recorded_on` is one.
+        days = [kinds[name] for name in self.columns if starts_with("recorded", name) and self.filled[name]]
+        empty = [name for name in self.columns if kinds[name] == "date" and not self.filled[name] and days]
+        return kinds | {name: days[0] for name in empty if days[0] == "datetime"}
+
+    def _kind(self, name: str, dates: str, moments: str) -> str:
+        if name in self.typed:
+            return self.typed[name]
+        if not self.filled[name]:
+            return "date" if says_day(name) else "text"
+        if self.fits(name, dates):
+            return "date"
+        if self.fits(name, moments):
+            return "datetime"
+        if is_identifier(name) or self.read[name, "zero"]:
+            return "text"
+        return next((kind for kind in ("integer", "decimal") if self.fits(name, kind)), "text")
+
+    def find_key(self, kinds: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the fewest columns that tell all rows apart, and those that tell versions of a row apart.
+
+        Tried are references and days, alone, then two, then three together; each that the sample bears out is counted
+        over the whole file. Both are empty where none does.
+        """
+        versions = tuple(name for name in self.columns if starts_with("corrected", name) and kinds[name] != "text")[:1]
+        references = [name for name in self.columns if is_identifier(name) and kinds[name] != "decimal"]
+        days = [
+            name
+            for name in self.columns
+            if kinds[name] in ("date", "datetime") and not starts_with("recorded", name) and name not in versions
+        ]
+        for size in (1, 2, 3):
+            for key in combinations([*references, *days], size):
+                if any(name in references for name in key) and self._tells_apart(key, versions):
+                    return key, versions
+        return (), ()
+
+    def _tells_apart(self, key: tuple[str, ...], versions: tuple[str, ...]) -> bool:
+        return all(_is_unique(self.database, table, key, versions) for table in ("sample", self.rows_sql))
+
+    def is_ever_before(self, column: str, other: str, forms: tuple[str, ...]) -> bool:
+        """Whether one column's day is before another's in any row of the sample; text is read in these forms."""
+        query = f"select count(*) from sample where {self._day(column, forms)} < {self._day(other, forms)}"
+        return _number(self.database, query) > 0
+
+    def _day(self, column: str, forms: tuple[str, ...]) -> str:
+        if column in self.typed:
+            return f"{quoted(column)}::date"
+        days = (f"try_strptime(trim({quoted(column)}), {literal(form)})" for form in forms)
+        return f"coalesce({', '.join(days)})::date"
+
+
+def choose_form(files: Sequence[SampledFile], forms: Sequence[str]) -> str:
+    """Return the form that most columns of a service's files are written in; the likeliest where none is."""
+    return max(forms, key=lambda form: sum(file.fits(name, form) for file in files for name in file.columns))
+
+
+@contextmanager
+def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[SampledFile]:
+    """Read the header and the first rows of a file; raise DataError for one that the strict door refuses.
+
+    A first line that holds what looks like a value is no header: it is refused and not repeated.
+    """
+    with duckdb.connect() as database:
+        database.execute("set TimeZone = 'UTC'")
+        database.execute("set temp_directory = ''")
+        if path.suffix == ".parquet":
+            yield _sample(database, path.name, f"read_parquet({literal(str(path))})", where)
+            return
+        with open_csv(path, where, dialect) as table:
+            _refuse_values_as_header(database, where, table.columns)
+            try:
+                yield _sample(database, path.name, table.sql, where)
+            except duckdb.Error as error:
+                raise table.refusal(error) from None
+
+
+def _refuse_values_as_header(database: duckdb.DuckDBPyConnection, where: str, columns: Sequence[str]) -> None:
+    like_values = _number(
+        database,
+        f"select count(*) from unnest($1::varchar[]) t(cell) where regexp_matches(cell, {literal(_LIKE_A_VALUE)})",
+        list(columns),
+    )
+    if like_values or len(set(columns)) != len(columns):
+        raise DataError(
+            f"the first line of {where} is not its header: a cell has no name, looks like a value, or is there twice.",
+            "Ask the service to send the header line, with a name for each column.",
+        )
+
+
+def _sample(database: duckdb.DuckDBPyConnection, name: str, rows_sql: str, where: str) -> SampledFile:
+    try:
+        database.execute(f"create table sample as select * from {rows_sql} limit {SAMPLE_ROWS}")
+    except duckdb.Error:
+        if not rows_sql.startswith("read_parquet"):
+            raise
+        raise DataError(f"{where} is not a whole Parquet file.", "Ask for it again.") from None
+    types = {str(row[0]): str(row[1]) for row in database.execute("describe sample").fetchall()}
+    typed = {column: _typed(kind) for column, kind in types.items() if kind != "VARCHAR"}
+    counts: dict[tuple[str, str], int] = {}
+    for column in types:
+        counts |= _count_kinds(database, column, is_text=column not in typed)
+    return SampledFile(
+        database,
+        name,
+        rows_sql,
+        tuple(types),
+        typed,
+        {column: counts[column, "filled"] for column in types},
+        {place: count for place, count in counts.items() if place[1] != "filled"},
+    )
+
+
+def _typed(kind: str) -> str:
+    if "INT" in kind:
+        return "integer"
+    if kind.startswith("TIMESTAMP"):
+        return "datetime"
+    return "decimal" if kind.startswith("DECIMAL") else _PARQUET.get(kind, "text")
+
+
+def _count_kinds(database: duckdb.DuckDBPyConnection, column: str, *, is_text: bool) -> Mapping[tuple[str, str], int]:
+    """Return how many cells of a column are filled, and how many of them each kind and form can read."""
+    text = f"nullif(trim({quoted(column)}::varchar), '')"
+    tests = {"filled": text}
+    if is_text:
+        tests |= {kind: exact_number(text, kind) for kind in ("integer", "decimal")}
+        tests |= {form: f"try_strptime({text}, {literal(form)})" for form in (*DATES, *MOMENTS)}
+        tests["zero"] = f"case when regexp_full_match({text}, {literal(_LEADING_ZERO)}) then 1 end"
+    counts = database.execute(f"select {', '.join(f'count({test})' for test in tests.values())} from sample").fetchall()
+    return {(column, name): int(count) for name, count in zip(tests, counts[0], strict=True)}
+
+
+def _is_unique(
+    database: duckdb.DuckDBPyConnection, table: str, key: tuple[str, ...], versions: tuple[str, ...]
+) -> bool:
+    """Whether every row has the key, and no two have it and the version alike; one row or none says nothing."""
+    names = ", ".join(quoted(name) for name in (*key, *versions))
+    lacking = " or ".join(f"{quoted(name)} is null" for name in key)
+    row = database.execute(
+        f"select count(*), count(*) filter (where {lacking}), "
+        f"(select count(*) from (select distinct {names} from {table})) from {table}"
+    ).fetchall()[0]
+    return bool(row[0] > 1 and row[1] == 0 and row[0] == row[2])
+
+
+def _number(database: duckdb.DuckDBPyConnection, query: str, *values: object) -> int:
+    return int(database.execute(query, list(values)).fetchall()[0][0])

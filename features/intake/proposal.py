@@ -1,0 +1,316 @@
+"""`propose_sources`: rows for a new council's register, from what its services sent, for people to confirm.
+
+Each sub-folder of the extracts is a service. Its files say what they are by the names of their columns and by a bounded
+sample of their rows:
+
+    names or a date of birth beside a reference    the people whom the service knows
+    a reference of a property and from when        where they live
+    a reference of a person and a day              something that happened: the signal `service.file`
+    a property and its LSOA, and nobody            the gazetteer
+    purpose, choice and status                     what people said about the use of their data
+
+What comes out holds names of files and columns, and no value of a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from charter.council.register import ExtractFile, Signal, Source
+from charter.errors import DataError, UsageError
+from charter.purposes import PURPOSES
+from charter.starting.new_council import ProposedSource, name_id
+from features.intake.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
+from features.intake.column_names import find_named, is_person_reference, says_end, split_words, starts_with
+from features.intake.database import quoted
+from features.intake.dialect import guess_dialect
+
+__all__ = ["find_deliveries", "propose_sources"]
+
+_KINDS_OF_FILE = (".csv", ".parquet")
+_AUDITED = ("ethnicity", "sex", "disability")
+_CHOICE = {
+    "of_service": "reference_of",
+    "service": "service",
+    "purpose": "purpose",
+    "choice": "kind",
+    "status": "status",
+    "start": "start",
+}
+
+
+def find_deliveries(extracts: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return the sub-folders that are deliveries, and those that are none.
+
+    Where any sub-folder has a `delivery.json`, one without is no delivery. Raises UsageError where there is no folder,
+    DataError where none of its sub-folders has a file to read.
+    """
+    if not extracts.is_dir():
+        raise UsageError(f"there is no folder {extracts}.", "Name the folder of the extracts with --extracts.")
+    folders = [path for path in sorted(extracts.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    deliveries = [folder for folder in folders if _files_of(folder)]
+    stated = [folder for folder in deliveries if (folder / "delivery.json").exists()]
+    if not deliveries:
+        raise DataError(
+            f"{extracts} has no sub-folder with a CSV or Parquet file.",
+            "Put each service's files in a folder that is named after it.",
+        )
+    chosen = stated or deliveries
+    return tuple(chosen), tuple(folder for folder in folders if folder not in chosen)
+
+
+def propose_sources(deliveries: Sequence[Path]) -> tuple[ProposedSource, ...]:
+    """Return a row for each delivery; raise DataError for a file that can't be read, naming its line and cause."""
+    services = [name_id(folder.name) for folder in deliveries]
+    for folder, service in zip(deliveries, services, strict=True):
+        if not service or services.count(service) > 1:
+            raise DataError(f"the folder {folder.name} has no service's name of its own.", "Give it another name.")
+    return tuple(_propose_source(folder, service) for folder, service in zip(deliveries, services, strict=True))
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix in _KINDS_OF_FILE and path.is_file()]
+
+
+def _propose_source(folder: Path, service: str) -> ProposedSource:
+    dialect = guess_dialect([path for path in _files_of(folder) if path.suffix == ".csv"])
+    with ExitStack() as stack:
+        samples = [
+            stack.enter_context(open_sample(path, f"{folder.name}/{path.name}", dialect)) for path in _files_of(folder)
+        ]
+        dates, moments = choose_form(samples, DATES), choose_form(samples, MOMENTS)
+        drafts = [_Draft.of(service, sample, dates, moments) for sample in samples]
+    references = {draft.reference for draft in drafts if draft.describes_people and draft.reference}
+    proposals = [draft.propose(references) for draft in drafts]
+    signals = tuple(proposal.signal for proposal in proposals if proposal.signal is not None)
+    remarks = {proposal.file.name: proposal.remarks for proposal in proposals}
+    remarks |= {proposal.signal.name: proposal.doubts for proposal in proposals if proposal.signal is not None}
+    if not (folder / "delivery.json").exists():
+        remarks[service] = (
+            "This delivery does not say what it covers: ask the service for a delivery.json, or write here, with its",
+            "own days: delivery = { covers_from = 2020-01-01, covers_to = 2026-01-01, received_at = 2026-01-02 }",
+        )
+    return ProposedSource(
+        Source(
+            service=service,
+            title=service.replace("_", " ").capitalize(),
+            format="csv",
+            folder=folder.name,
+            encoding=dialect.encoding,
+            delimiter=dialect.delimiter,
+            dates=dates,
+            datetimes=moments,
+            basis="public task",
+            conditions=("UK GDPR article 6(1)(e)",),
+            purposes=frozenset(PURPOSES) - {"residence_check"},
+            retention_years=7,
+            signals=signals,
+            files=tuple(proposal.file for proposal in proposals),
+            example=True,
+        ),
+        {name: lines for name, lines in remarks.items() if name and lines},
+    )
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    """A file's row, its signal where it has one, and what a person has to look at: of the file, and of the signal."""
+
+    file: ExtractFile
+    signal: Signal | None
+    remarks: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A file whose columns have kinds: what it could be, before the service's other files are looked at."""
+
+    service: str
+    name: str
+    kinds: Mapping[str, str]
+    key: tuple[str, ...]
+    versions: tuple[str, ...]
+    known_too_early: frozenset[str]
+    empty_days: tuple[str, ...]
+
+    @classmethod
+    def of(cls, service: str, sample: SampledFile, dates: str, moments: str) -> _Draft:
+        """Look at a file once; nothing of its rows is needed after."""
+        try:
+            kinds = sample.kinds(dates, moments)
+            key, versions = sample.find_key(kinds)
+            days = [name for name, kind in kinds.items() if kind in ("date", "datetime")]
+            recorded = next((name for name in days if starts_with("recorded", name)), None)
+            early = [name for name in days if recorded and sample.is_ever_before(recorded, name, (dates, moments))]
+        except duckdb.Error:
+            raise DataError(
+                f"{service}/{sample.name} can't be read to its end.", "Ask the service for a corrected file."
+            ) from None
+        empty = tuple(name for name in days if name not in sample.typed and not sample.filled[name])
+        return cls(service, sample.name, kinds, key, versions, frozenset(early), empty)
+
+    @property
+    def describes_people(self) -> bool:
+        """Whether it says who somebody is, and not only that something happened to them."""
+        return any(find_named(field, self.kinds) for field in ("forename", "surname", "birth_date"))
+
+    @property
+    def reference(self) -> str | None:
+        """The column that says whom a row is about, as far as the file itself shows: by its name, else its key."""
+        column = next((name for name in self.kinds if is_person_reference(name)), None)
+        return column or (self.key[0] if self.describes_people and len(self.key) == 1 else None)
+
+    @property
+    def days(self) -> list[str]:
+        """The columns that say when, without births, deaths and when a row was recorded or corrected."""
+        apart = {find_named("birth_date", self.kinds), find_named("death_date", self.kinds)}
+        return [
+            name
+            for name, kind in self.kinds.items()
+            if kind in ("date", "datetime")
+            and name not in apart
+            and not starts_with("recorded", name)
+            and not starts_with("corrected", name)
+            and not {"birth", "dob", "death"} & set(split_words(name))
+        ]
+
+    def propose(self, references: Collection[str]) -> _Proposal:
+        """Return the file's row and signal, where `references` are the columns by which the service knows people."""
+        records, signal = [*self._records(references)], None
+        event = next((record for record in records if record["kind"] == "event"), None)
+        if event is not None:
+            signal = Signal(
+                name=f"{self.service}.{name_id(Path(self.name).stem)}",
+                title=f"{self.service} {Path(self.name).stem}".replace("_", " ").capitalize(),
+                interval="end_at" in event,
+                example=True,
+            )
+        file = ExtractFile.model_validate(
+            {
+                "name": self.name,
+                "columns": dict(self.kinds),
+                "key": self.key,
+                "versions": self.versions,
+                "record": tuple({**record, "example": True} for record in records),
+                "example": True,
+            }
+        )
+        doubts = () if event is None else tuple(self._doubts(event))
+        return _Proposal(file, signal, tuple(self._remarks(records)), doubts)
+
+    def _records(self, references: Collection[str]) -> Iterator[dict[str, str]]:
+        reference = next((name for name in self.kinds if name in references), None) or self.reference
+        uprn = find_named("uprn", self.kinds)
+        if set(_CHOICE.values()) <= set(self.kinds) and "reference" in self.kinds:
+            choice = {field: _sql(name) for field, name in _CHOICE.items()}
+            yield {"kind": "permission", "reference": _sql("reference"), **choice, **self._known("start")}
+        elif reference is None:
+            area = next((name for name in self.kinds if any(w.startswith("lsoa") for w in split_words(name))), None)
+            if uprn and area:
+                yield {"kind": "place", "uprn": _sql(uprn), "area": _sql(area), "home": "'home'", **self._named_home()}
+        else:
+            yield from self._records_of_people(reference, uprn, references)
+
+    def _records_of_people(
+        self, reference: str, uprn: str | None, references: Collection[str]
+    ) -> Iterator[dict[str, str]]:
+        if self.describes_people:
+            fields = ("forename", "surname", "birth_date", "death_date", "uprn", "postcode")
+            columns = {field: _sql(name) for field in fields if (name := find_named(field, self.kinds))}
+            yield {"kind": "person", "reference": _sql(reference), **columns, **self._known()}
+        elif not references:
+            yield {"kind": "person", "reference": _sql(reference), **self._known()}
+        start = next((name for name in self.days if not says_end(name)), None)
+        end = next((name for name in self.days if says_end(name)), None) if start else None
+        ended = {} if end is None else {"end": _sql(end)}
+        lives_there = uprn is not None and (self.describes_people or not self._has_own_number(reference))
+        if uprn is not None and start is not None and lives_there:
+            where = f"{_sql(uprn)} IS NOT NULL AND {_sql(start)} IS NOT NULL"
+            span = {"start": _sql(start), **ended}
+            yield {
+                "kind": "address",
+                "reference": _sql(reference),
+                "uprn": _sql(uprn),
+                **span,
+                "where": where,
+                **self._known(),
+            }
+        elif start is not None:
+            yield {
+                "kind": "event",
+                "signal": f"'{self.service}.{name_id(Path(self.name).stem)}'",
+                "reference": _sql(reference),
+                "key": self._key_sql(),
+                "valid_at": _sql(start),
+                **({} if end is None else {"end_at": _sql(end)}),
+                "where": f"{_sql(start)} IS NOT NULL",
+                **self._known(start),
+            }
+        if self.describes_people:
+            for name in self.kinds:
+                if name.lower() in _AUDITED:
+                    group = {"characteristic": f"'{name.lower()}'", "value": _sql(name)}
+                    yield {"kind": "protected", "reference": _sql(reference), **group, **self._known()}
+
+    def _has_own_number(self, reference: str) -> bool:
+        """Whether its key names something that happened, beside the person and the property."""
+        about = {reference, find_named("uprn", self.kinds)}
+        return any(name not in about and self.kinds[name] in ("text", "integer") for name in self.key)
+
+    def _named_home(self) -> dict[str, str]:
+        return {field: _sql(name) for field in ("address", "postcode") if (name := find_named(field, self.kinds))}
+
+    def _known(self, valid: str = "") -> dict[str, str]:
+        """Return when a row was known: when it was corrected, else recorded; nothing where that contradicts `valid`."""
+        recorded = next((name for name in self.kinds if starts_with("recorded", name)), None)
+        if recorded is None or self.kinds[recorded] not in ("date", "datetime") or valid in self.known_too_early:
+            return {}
+        if self.versions and self.kinds[self.versions[0]] == self.kinds[recorded]:
+            return {"known_at": f"coalesce({_sql(self.versions[0])}, {_sql(recorded)})"}
+        return {"known_at": _sql(recorded)}
+
+    def _key_sql(self) -> str:
+        if not self.key:
+            return "_row"
+        return _sql(self.key[0]) if len(self.key) == 1 else f"concat_ws('/', {', '.join(map(_sql, self.key))})"
+
+    def _doubts(self, event: Mapping[str, str]) -> Iterator[str]:
+        yield f"Confirm: in each row of {self.name}, this happened to {event['reference']} on {event['valid_at']}."
+        if "known_at" not in event:
+            yield "Confirm: nothing says when a row was known; it counts from the first delivery that has it."
+        numbers = [name for name, kind in self.kinds.items() if kind == "decimal"]
+        if numbers:
+            yield f"It may give an amount, with the signal's unit: {', '.join(numbers)}."
+
+    def _remarks(self, records: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        if not self.key:
+            yield "Confirm: no column was found that tells its rows apart; a row's key is its place in the file."
+        for name in self.empty_days:
+            yield f"Confirm: {name} is empty in the rows looked at; a date by its name."
+        if any(record["kind"] == "protected" for record in records):
+            yield "Confirm: each service writes characteristics in its own codes; give them the words that all share."
+        if any(record["kind"] == "place" for record in records):
+            yield "Confirm: every place is read as a home; say which are communal or protected."
+        if not records:
+            yield "Its rows become nothing yet: no column was found that says whom they are about, with a day."
+
+
+def _sql(column: str) -> str:
+    """Return a column as an expression of the register: bare where DuckDB takes it so."""
+    return column if column.isidentifier() and column.islower() and column not in _reserved_words() else quoted(column)
+
+
+@cache
+def _reserved_words() -> frozenset[str]:
+    with duckdb.connect() as database:
+        rows = database.execute(
+            "select keyword_name from duckdb_keywords() where keyword_category <> 'unreserved'"
+        ).fetchall()
+    return frozenset(str(row[0]) for row in rows)

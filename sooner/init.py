@@ -1,0 +1,120 @@
+"""`sooner init`: a new council's folder, from a few answers and the extracts of its services."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from charter.errors import UsageError
+from charter.starting.council_folder import refuse_full, write_council
+from charter.starting.new_council import Answers, ProposedSource, propose_example
+from charter.voice import Voice
+
+__all__ = ["Questions", "start_council"]
+
+_TIME_ZONE = "Europe/London"
+_TEAM = "Early help team"
+
+
+@dataclass(frozen=True)
+class Questions:
+    """What was typed with the command; what is empty is asked at a terminal, or has its default."""
+
+    name: str
+    time_zone: str
+    contact: str
+    extracts: Path | None
+    teams: tuple[str, ...]
+    programme: str
+
+
+def start_council(voice: Voice, folder: Path, questions: Questions) -> None:
+    """Write the folder and say what to do next.
+
+    Raises UsageError for a folder that is not empty or a name that is missing, DataError for extracts that can't be
+    read; then nothing is written.
+    """
+    refuse_full(folder)
+    if not questions.name and sys.stdin.isatty():
+        questions = _ask(questions)
+    if not questions.name:
+        raise UsageError("a council needs a name.", "Say it with --name 'Borough of Smallford'.")
+    answers = Answers(
+        questions.name,
+        questions.time_zone or _TIME_ZONE,
+        questions.contact,
+        questions.teams or (_TEAM,),
+        questions.programme,
+    )
+    proposed, left_out = _propose(voice, questions.extracts)
+    write_council(folder, answers, proposed, datetime.now(UTC).date())
+    _report(voice, folder, questions, proposed, left_out)
+
+
+def _ask(questions: Questions) -> Questions:
+    import typer
+
+    name = typer.prompt("What is the council called?")
+    time_zone = questions.time_zone or typer.prompt("Its time zone", default=_TIME_ZONE)
+    contact = questions.contact or typer.prompt("Where residents reach it (a mail address)", default="")
+    extracts = questions.extracts or typer.prompt("The folder of its extracts (empty: none yet)", default="")
+    teams = questions.teams or typer.prompt("Its teams, with commas between", default=_TEAM).split(",")
+    return Questions(
+        name.strip(),
+        time_zone,
+        contact,
+        Path(extracts) if extracts else None,
+        tuple(team.strip() for team in teams if team.strip()),
+        questions.programme,
+    )
+
+
+def _propose(voice: Voice, extracts: Path | None) -> tuple[tuple[ProposedSource, ...], tuple[Path, ...]]:
+    """Return the sources found in the extracts, and the sub-folders that are none."""
+    if extracts is None:
+        return (propose_example(),), ()
+    from features.intake.proposal import find_deliveries, propose_sources
+
+    deliveries, left_out = find_deliveries(extracts)
+    with voice.progress("Looking at the extracts"):
+        return propose_sources(deliveries), left_out
+
+
+def _report(
+    voice: Voice, folder: Path, questions: Questions, proposed: Sequence[ProposedSource], left_out: Sequence[Path]
+) -> None:
+    sources = [proposal.source for proposal in proposed]
+    files = sum(len(source.files) for source in sources)
+    signals = [signal.name for source in sources for signal in source.signals]
+    doubts = sum(
+        line.startswith("Confirm") for proposal in proposed for lines in proposal.remarks.values() for line in lines
+    )
+    delivered = f" --extracts {questions.extracts}" if questions.extracts else ""
+    lines = [
+        f"{folder}/ is a council folder. Sources: {len(sources)}; files: {files}; signals proposed: {len(signals)}.",
+        *(
+            f"  {source.service:<20} {', '.join(file.name for file in source.files)}"
+            for source in sources
+            if source.files
+        ),
+        *(f"Left out: {path.name}/ has no delivery, or no delivery.json while others have one." for path in left_out),
+        "Next:",
+        f"  1. register.toml: each service confirms its row, and answers each `# Confirm:` ({doubts} lines).",
+        "  2. charter.toml: the board decides each row, with residents; council.toml: the teams, wards and offers.",
+        f"  3. {questions.programme}/definition.py: who is looked at, and what speaks for a need. It is a first draft.",
+        "  4. Remove `example = true` from each row that somebody has made theirs; real data waits until none is left.",
+        f"  5. sooner pull --council {folder}{delivered}",
+    ]
+    voice.report(
+        {
+            "folder": str(folder),
+            "sources": {source.service: [file.name for file in source.files] for source in sources},
+            "signals": signals,
+            "to_confirm": doubts,
+            "left_out": [path.name for path in left_out],
+        },
+        "\n".join(lines),
+    )

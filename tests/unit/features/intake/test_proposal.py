@@ -1,0 +1,204 @@
+"""What a new council's register is guessed to be: kinds, keys and records by names and a sample, and never a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from charter.council.register import ExtractFile, Source
+from charter.errors import DataError, UsageError
+from charter.starting.new_council import ProposedSource
+from charter.starting.toml_rows import write_row
+from features.intake.column_kinds import SAMPLE_ROWS
+from features.intake.proposal import find_deliveries, propose_sources
+
+TENANTS = """\
+tenancyRef,Person Ref,forename,surname,dob,mother_surname,ethnicity,uprn,postcode,start,end,recorded_on
+007,1,Quentin,Zwick,30/01/1980,Ah,QX,100009001,ZZ1 1ZZ,01/02/2020,,02/02/2020
+007,2,Yolande,Zwick,15/10/2012,Oh,QX,100009001,ZZ1 1ZZ,01/02/2020,,02/02/2020
+008,3,Xerxes,Vogt,28/02/1975,Uh,QY,,ZZ1 2ZZ,03/04/2021,05/06/2022,04/04/2021
+"""
+ARREARS = """\
+arrears_id,Person Ref,statement_on,balance,steps,logged
+A1,1,10/03/2021,120.50,2,11/03/2021
+A2,1,10/04/2021,90,,11/04/2021
+A3,3,10/04/2021,3.25,1,11/04/2021
+"""
+
+
+def extracts(folder: Path, **files: str) -> Path:
+    """Write files, each named `service__file`."""
+    for name, text in files.items():
+        service, stem = name.split("__")
+        (folder / service).mkdir(exist_ok=True)
+        (folder / service / f"{stem}.csv").write_text(text)
+    return folder
+
+
+def propose(folder: Path) -> tuple[ProposedSource, ...]:
+    return propose_sources(find_deliveries(folder)[0])
+
+
+def file_of(source: Source, name: str) -> ExtractFile:
+    return next(file for file in source.files if file.name == name)
+
+
+def records(file: ExtractFile) -> dict[str, dict[str, str]]:
+    return {record.kind: dict(record.fields) for record in file.records}
+
+
+@pytest.fixture
+def housing(tmp_path: Path) -> ProposedSource:
+    return propose(extracts(tmp_path, housing__tenants=TENANTS, housing__arrears=ARREARS))[0]
+
+
+def test_kinds_are_those_that_every_sampled_cell_can_be_read_as(housing: ProposedSource) -> None:
+    tenants, arrears = (file_of(housing.source, f"{name}.csv") for name in ("tenants", "arrears"))
+    assert housing.source.dates == "%d/%m/%Y"
+    assert tenants.columns["dob"] == tenants.columns["recorded_on"] == tenants.columns["end"] == "date"
+    # A number that is a reference stays a text: its leading zeros are part of it.
+    assert tenants.columns["tenancyRef"] == tenants.columns["uprn"] == tenants.columns["Person Ref"] == "text"
+    assert (arrears.columns["balance"], arrears.columns["steps"]) == ("decimal", "integer")
+
+
+def test_a_key_is_the_fewest_columns_that_tell_all_rows_apart(housing: ProposedSource) -> None:
+    assert file_of(housing.source, "tenants.csv").key == ("Person Ref",)
+    assert file_of(housing.source, "arrears.csv").key == ("arrears_id",)
+
+
+def test_people_homes_groups_and_events_become_records(housing: ProposedSource) -> None:
+    people = records(file_of(housing.source, "tenants.csv"))
+    assert list(people) == ["person", "address", "protected"]
+    assert people["person"]["reference"] == '"Person Ref"'
+    assert people["person"]["surname"] == "surname"
+    assert people["person"]["birth_date"] == "dob"
+    assert people["address"]["start"] == "start"
+    assert people["address"]["end"] == '"end"'
+    assert people["address"]["known_at"] == "recorded_on"
+    event = records(file_of(housing.source, "arrears.csv"))["event"]
+    assert event == {
+        "reference": '"Person Ref"',
+        "signal": "'housing.arrears'",
+        "key": "arrears_id",
+        "valid_at": "statement_on",
+        "known_at": "logged",
+    }
+    assert [signal.name for signal in housing.source.signals] == ["housing.arrears"]
+    assert any("statement_on" in line for line in housing.remarks["housing.arrears"])
+
+
+def test_no_value_of_a_row_is_in_what_is_proposed(housing: ProposedSource) -> None:
+    text = "\n".join(write_row("source", housing.source, housing.remarks))
+    values = {cell for line in (TENANTS + ARREARS).splitlines() for cell in line.split(",")}
+    values -= {cell for table in (TENANTS, ARREARS) for cell in table.splitlines()[0].split(",")}
+    long = {value for value in values if len(value) > 3}
+    assert len(long) > 15
+    assert [value for value in long if value in text] == []
+    assert all(row.example for row in (*housing.source.files, *housing.source.signals))
+
+
+def test_versions_of_a_row_are_told_apart_by_when_it_was_corrected(tmp_path: Path) -> None:
+    text = "id,client_id,seen_on,corrected_on\n1,9,2024-01-01,\n1,9,2024-01-02,2024-02-01\n2,8,2024-01-03,\n"
+    file = propose(extracts(tmp_path, care__visits=text))[0].source.files[0]
+    assert (file.key, file.versions) == (("id",), ("corrected_on",))
+
+
+def test_a_key_of_the_sample_that_the_whole_file_contradicts_is_none(tmp_path: Path) -> None:
+    rows = "".join(f"{number},c,x\n" for number in range(SAMPLE_ROWS + 5))
+    file = propose(extracts(tmp_path, care__visits=f"id,client_id,note\n{rows}3,c,x\n"))[0].source.files[0]
+    assert file.key == ()
+
+
+def test_without_a_key_an_event_is_told_apart_by_its_place(tmp_path: Path) -> None:
+    proposal = propose(extracts(tmp_path, care__visits="client_id,seen_on\n1,2024-01-01\n1,2024-01-01\n"))[0]
+    assert records(proposal.source.files[0])["event"]["key"] == "_row"
+    assert records(proposal.source.files[0])["person"] == {"reference": "client_id"}
+    assert "no column was found that tells its rows apart" in proposal.remarks["visits.csv"][0]
+
+
+def test_a_row_recorded_before_it_happened_gives_no_known_time(tmp_path: Path) -> None:
+    text = "id,client_id,seen_on,recorded_on\n1,9,2024-01-05,2024-01-01\n2,9,2024-01-05,2024-01-06\n"
+    event = records(propose(extracts(tmp_path, care__visits=text))[0].source.files[0])["event"]
+    assert "known_at" not in event
+
+
+@pytest.mark.parametrize(
+    ("written", "form"),
+    [("2024-05-31", "%Y-%m-%d"), ("31.05.2024", "%d.%m.%Y"), ("31-May-2024", "%d-%b-%Y"), ("20240531", "%Y%m%d")],
+)
+def test_days_are_found_in_the_form_that_a_service_writes(tmp_path: Path, written: str, form: str) -> None:
+    source = propose(extracts(tmp_path, care__visits=f"id,client_id,seen_on\n1,9,{written}\n2,9,{written}\n"))[0].source
+    assert (source.dates, source.files[0].columns["seen_on"]) == (form, "date")
+
+
+@pytest.mark.parametrize("encoding", ["windows-1252", "utf-16"])
+def test_a_service_that_writes_otherwise_is_read_as_it_writes(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "care").mkdir()
+    text = "id;Straße;client_id;seen_on\n1;x;9;2024-01-05\n2;y;8;2024-01-06\n"
+    (tmp_path / "care" / "visits.csv").write_bytes(text.encode(encoding))
+    source = propose(tmp_path)[0].source
+    assert (source.encoding, source.delimiter) == (encoding, ";")
+    assert list(source.files[0].columns) == ["id", "Straße", "client_id", "seen_on"]
+    assert 'delimiter = ";"' in "\n".join(write_row("source", source))
+
+
+def test_a_gazetteer_has_places_and_choices_are_choices(tmp_path: Path) -> None:
+    choices = (
+        "choice_id,reference_of,reference,service,purpose,kind,status,start\n1,a,9,b,*,objection,received,2024-01-01\n"
+    )
+    folder = extracts(tmp_path, land__homes="UPRN,LSOA21CD\n1,E01\n2,E02\n", rights__choices=choices)
+    land, rights = (proposal.source for proposal in propose(folder))
+    assert records(land.files[0])["place"]["area"] == '"LSOA21CD"'
+    assert list(records(rights.files[0])) == ["permission"]
+    assert land.signals == rights.signals == ()
+
+
+def test_parquet_says_its_own_kinds(tmp_path: Path) -> None:
+    (tmp_path / "care").mkdir()
+    table = pa.table(
+        {"client_id": ["a", "b"], "seen_on": pa.array([1, 2], pa.date32()), "minutes": [5, 6], "miles": [0.5, 1.5]}
+    )
+    pq.write_table(table, tmp_path / "care" / "visits.parquet")
+    file = propose(tmp_path)[0].source.files[0]
+    assert dict(file.columns) == {"client_id": "text", "seen_on": "date", "minutes": "integer", "miles": "decimal"}
+    (tmp_path / "care" / "visits.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match="Parquet"):
+        propose(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["Zwick,Quentin,30/01/1980", "Zwick,q@zwick.example,x", "Zwick,,x", "ZZ1 1ZZ,a,b", "12 High Street,a,b", "a,b,a"],
+)
+def test_a_first_line_that_holds_values_is_refused_and_not_repeated(tmp_path: Path, first: str) -> None:
+    with pytest.raises(DataError) as caught:
+        propose(extracts(tmp_path, care__people=f"{first}\nVogt,x,y\n"))
+    assert "care/people.csv is not its header" in str(caught.value)
+    assert "Zwick" not in str(caught.value)
+
+
+def test_a_broken_row_is_named_by_its_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"care/people.csv, line 3: it has 1 of 2 cells") as caught:
+        propose(extracts(tmp_path, care__people="id,name\n1,Zwick\nVogt\n"))
+    assert "Vogt" not in str(caught.value)
+
+
+def test_only_sub_folders_with_files_are_deliveries(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no folder"):
+        find_deliveries(tmp_path / "none")
+    with pytest.raises(DataError, match="no sub-folder"):
+        find_deliveries(tmp_path)
+    extracts(tmp_path, care__visits="id\n1\n", truth__need="id\n1\n")
+    assert [folder.name for folder in find_deliveries(tmp_path)[0]] == ["care", "truth"]
+    (tmp_path / "care" / "delivery.json").write_text("{}")
+    deliveries, others = find_deliveries(tmp_path)
+    assert ([folder.name for folder in deliveries], [folder.name for folder in others]) == (["care"], ["truth"])
+
+
+def test_two_folders_that_are_called_alike_are_refused(tmp_path: Path) -> None:
+    extracts(tmp_path, care__visits="id\n1\n", Care__visits="id\n1\n")
+    with pytest.raises(DataError, match="name"):
+        propose(tmp_path)

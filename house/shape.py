@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-__all__ = ["Figure", "House", "as_markdown", "figures_of", "house_at", "limits"]
+__all__ = ["Figure", "House", "as_markdown", "figures_of", "house_at", "limits", "list_modules"]
 
 ROOT = Path(__file__).resolve().parents[1]
 LIMITS = Path(__file__).with_name("limits.toml")
@@ -143,14 +143,23 @@ class Figure:
 
 def house_at(root: Path = ROOT) -> House:
     """Read the packages that pyproject.toml in `root` puts into the wheel."""
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    rooms = frozenset(name.removesuffix(".py") for name in _included(root))
+    return House(tuple(_module(path, path.relative_to(root).as_posix(), rooms) for path in list_modules(root)))
+
+
+def list_modules(root: Path = ROOT) -> list[Path]:
+    """Return the modules of the packages that the wheel carries, migrations left out, in order of their paths."""
     paths = [
-        path for name in included for path in ([root / name] if name.endswith(".py") else (root / name).rglob("*.py"))
+        path
+        for name in _included(root)
+        for path in ([root / name] if name.endswith(".py") else (root / name).rglob("*.py"))
     ]
-    rooms = frozenset(name.removesuffix(".py") for name in included)
-    chosen = sorted(path for path in paths if "migrations" not in path.parts)
-    return House(tuple(_module(path, path.relative_to(root).as_posix(), rooms) for path in chosen))
+    return sorted(path for path in paths if "migrations" not in path.parts)
+
+
+def _included(root: Path) -> list[str]:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    return list(project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"])
 
 
 def _module(path: Path, name: str, rooms: frozenset[str]) -> Module:

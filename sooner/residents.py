@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -113,36 +113,57 @@ for _right, _summary in _REQUESTS.items():
     )(_asking_to(_right, _summary))
 
 
-@resident.add(
-    "rectify",
-    under="rights",
-    example="sooner resident rectify --through housing --reference T0001234 --says correction.json",
-    locks=True,
-)
-def rectify_record(
-    invocation: Invocation,
-    through: Through,
-    reference: Reference,
-    says: Says = None,
-    by: By = "self",
-    role: RoleName = "",
-) -> None:
+@dataclass(frozen=True)
+class _Asker:
+    """Who speaks of whom: the person by a service's reference, who asks, and the role that files it."""
+
+    through: str
+    reference: str
+    by: str
+    role: str
+
+
+def _filing_words(file: Callable[[Invocation, _Asker, Mapping[str, Any]], None]) -> Callable[..., None]:
+    """Return a verb that files what a resident says in their own words; its help is that of `file`."""
+
+    def file_words(
+        invocation: Invocation,
+        through: Through,
+        reference: Reference,
+        says: Says = None,
+        by: By = "self",
+        role: RoleName = "",
+    ) -> None:
+        desk = invocation.roles.choose(role, "rights.file").id
+        file(invocation, _Asker(through, reference, by, desk), _read_words(says))
+
+    file_words.__doc__ = file.__doc__
+    return file_words
+
+
+def _rectify_record(invocation: Invocation, asker: _Asker, words: Mapping[str, Any]) -> None:
     """Correct what a service holds of a person; the old version is closed and kept."""
     from features.linking.link import link
     from features.rights.rectify import rectify
 
-    role = invocation.roles.choose(role, "rights.file").id
-    words = _read_words(says)
     names = sorted(words)
-    certificate = rectify(invocation, through=through, reference=reference, said=words, by=by)
+    certificate = rectify(invocation, through=asker.through, reference=asker.reference, said=words, by=asker.by)
     entry = {"action": "resident rectify", "request": certificate.request, "what": names}
-    _Log(invocation, role).record(entry)
+    _Log(invocation, asker.role).record(entry)
     link(invocation)
     invocation.report(
         asdict(certificate) | {"corrected": names},
         f"Certificate {certificate.request}: corrected {', '.join(names)}, filed {certificate.filed_at}. "
         "The old version is closed and kept. Run `sooner build` and `sooner rank` again.",
     )
+
+
+resident.add(
+    "rectify",
+    under="rights",
+    example="sooner resident rectify --through housing --reference T0001234 --says correction.json",
+    locks=True,
+)(_filing_words(_rectify_record))
 
 
 @resident.add(
@@ -190,38 +211,23 @@ def export_held(
     )
 
 
-@resident.add(
-    "challenge",
-    under="rights",
-    example="sooner resident challenge --through housing --reference T0001234 --says words.json",
-    locks=True,
-)
-def challenge_referral(
-    invocation: Invocation,
-    through: Through,
-    reference: Reference,
-    says: Says = None,
-    by: By = "self",
-    role: RoleName = "",
-) -> None:
+def _challenge_referral(invocation: Invocation, asker: _Asker, words: Mapping[str, Any]) -> None:
     """Challenge what a list says of a person; the reviewer sees it on the case, and a person answers."""
     from charter.vault.key import Key
     from features.rights.asking import references_of
     from features.rights.held import whose
     from serving.store.challenges import file_challenge
 
-    role = invocation.roles.choose(role, "rights.file").id
-    words = _read_words(says)
     key = Key.load(invocation.council, invocation.workspace)
-    person = whose(invocation, key, through, reference)
+    person = whose(invocation, key, asker.through, asker.reference)
     challenges = file_challenge(
         invocation,
         person.person_id,
         references_of(invocation.workspace, person.ref, "*"),
         about=str(words.get("about", "other")),
         words=str(words.get("words", "")),
-        by=by,
-        role=role,
+        by=asker.by,
+        role=asker.role,
     )
     ids = [challenge.id for challenge in challenges]
     filed_at = challenges[0].filed_at
@@ -230,6 +236,14 @@ def challenge_referral(
         f"Certificate {', '.join(ids)}: challenged, filed {filed_at}. "
         "The reviewer sees it on the case; a person answers.",
     )
+
+
+resident.add(
+    "challenge",
+    under="rights",
+    example="sooner resident challenge --through housing --reference T0001234 --says words.json",
+    locks=True,
+)(_filing_words(_challenge_referral))
 
 
 @verbs.add(

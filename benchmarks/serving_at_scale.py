@@ -29,7 +29,7 @@ from charter.vault.log import LoggedAct, follow_entry
 from charter.vault.vault import NamedPerson, Vault
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
-from serving.store.database import begin_writing, find_database_url, open_engine
+from serving.store.connection import begin_writing, find_database_url, open_engine
 from serving.store.tables import audit
 
 __all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "make", "rows", "use"]

@@ -17,7 +17,6 @@ from borough.post import Feed, Post
 from borough.rates import Rates
 from borough.services import (
     addresses,
-    choices,
     council_tax,
     early_help,
     education,
@@ -25,6 +24,7 @@ from borough.services import (
     homelessness,
     hospital,
     housing,
+    resident_choices,
     social_care,
     youth_justice,
 )
@@ -47,7 +47,7 @@ _SERVICES = {
     "youth_justice": youth_justice,
     "health_visiting": health_visiting,
     "hospital": hospital,
-    "choices": choices,
+    "choices": resident_choices,
 }
 
 

@@ -26,7 +26,7 @@ from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.settings import Settings
 from serving.store.actions import Exporter
-from serving.store.database import find_database_url, migrate_database, open_engine
+from serving.store.connection import find_database_url, migrate_database, open_engine
 from serving.store.store import IssuedList, Referral, Store, now_text
 from serving.suspension import Suspension, bundle_feeds, read_suspensions
 

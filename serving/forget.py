@@ -13,7 +13,7 @@ from datetime import datetime
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
 from charter.vault.rights_ledger import ACTIONS, read_requests, read_tombstones
-from serving.store.database import find_database_url
+from serving.store.connection import find_database_url
 from serving.store.issued import now_text
 from serving.store.store import Store, open_store
 

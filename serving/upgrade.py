@@ -26,7 +26,7 @@ from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.signing.signoffs import find_today
 from serving.ranking.bundle import Bundle, verify_bundle
-from serving.store.database import (
+from serving.store.connection import (
     begin_reading,
     find_database_url,
     list_forms,

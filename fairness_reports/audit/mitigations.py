@@ -30,7 +30,7 @@ from fairness_reports.audit.measuring.findings import About, measure_everyone, m
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import find_horizon_end, read_outcomes
-from fairness_reports.audit.population.listing import Listing
+from fairness_reports.audit.population.scored_lists import Listing
 from fairness_reports.audit.run_findings import RESAMPLES, SEED, Audited
 
 __all__ = ["WAYS", "compare_mitigations"]

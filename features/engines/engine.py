@@ -32,7 +32,7 @@ from features.engines.reading.events import Events, outcome_conditions, read_eve
 from features.engines.reading.feeds import Feeds
 from features.engines.reading.frame import CHUNK, Frame
 from features.engines.reading.members import ages_of, members_of, stays_of
-from features.engines.reading.store import Store
+from features.engines.reading.snapshot_reader import Store
 from features.engines.reading.timetable import midnights_of, timetable_of
 
 __all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble"]

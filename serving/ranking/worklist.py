@@ -37,7 +37,7 @@ from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.settings import Settings
 from serving.store.actions import export_actions, write_csv
-from serving.store.database import find_database_url, migrate_database, open_engine
+from serving.store.connection import find_database_url, migrate_database, open_engine
 from serving.store.store import IssuedList, Referral, Store, now_text
 from serving.suspension import bundle_feeds, read_suspensions, require_running
 

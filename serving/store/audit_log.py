@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, sele
 
 from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
-from serving.store.database import begin_reading, begin_writing
+from serving.store.connection import begin_reading, begin_writing
 from serving.store.tables import anchors, audit
 
 __all__ = ["Act", "AuditLog"]

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from charter.errors import UsageError
 from serving.identity import Identity
 from serving.store.audit_log import Act, AuditLog
-from serving.store.database import begin_reading
+from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, Decision, DecisionDraft, now_text
 from serving.store.tables import BELOW, DISPOSITIONS, decisions, referrals
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, fun
 from charter.acts import SYSTEM
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
-from serving.store.database import begin_reading
+from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
 from serving.store.tables import BELOW, lists, members, referrals
 

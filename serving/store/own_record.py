@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from charter.contracts.workspace import Workspace
 from charter.vault.log import FileLog
-from serving.store.database import begin_reading, find_database_url, migrate_database, open_engine
+from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
 from serving.store.tables import audit, decisions, lists, members, referrals
 
 __all__ = ["gather_record"]

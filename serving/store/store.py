@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from charter.contracts.workspace import Workspace
 from serving.store.case_decisions import Decisions
-from serving.store.database import begin_reading, find_database_url, migrate_database, open_engine
+from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, now_text
 from serving.store.lists import Lists
 from serving.store.tables import lists

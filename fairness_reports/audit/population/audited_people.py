@@ -24,8 +24,8 @@ from charter.council.programme import Programme
 from charter.errors import DataError
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
-from fairness_reports.audit.population.listing import Listing
 from fairness_reports.audit.population.reading_tables import open_connection
+from fairness_reports.audit.population.scored_lists import Listing
 from features.grammar.period import Period
 
 __all__ = [

@@ -11,7 +11,7 @@ from features.engines.compiled import kernel
 from features.engines.compiled.arrays import CohortRows, MemberRows, PersonRows
 from features.engines.compiled.kernel_plan import LARGEST
 from features.engines.reading.frame import ALL, ONE, Frame
-from features.engines.reading.store import Columns
+from features.engines.reading.snapshot_reader import Columns
 
 __all__ = ["Cohort", "cohort_of"]
 

@@ -21,7 +21,7 @@ from features.engines.compiled.arrays import EventRows, HomeRows, OutcomeRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
 from features.engines.question import Question, microseconds
 from features.engines.reading.frame import Frame
-from features.engines.reading.store import Store
+from features.engines.reading.snapshot_reader import Store
 from features.grammar import Expression, Signal
 from features.grammar.signal import AMOUNT_SCALE, scaled
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.engines.compiled import kernel
 from features.engines.compiled.kernel_plan import SMALLEST
 from features.engines.question import EPOCH, Question, microseconds
-from features.engines.reading.store import Codes, Store
+from features.engines.reading.snapshot_reader import Codes, Store
 from features.grammar import Window
 
 __all__ = ["ALL", "CHUNK", "ONE", "Frame"]

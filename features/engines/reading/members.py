@@ -9,7 +9,7 @@ from features.engines.compiled import kernel
 from features.engines.compiled.arrays import MemberRows
 from features.engines.question import microseconds
 from features.engines.reading.frame import ALL, Frame
-from features.engines.reading.store import Columns
+from features.engines.reading.snapshot_reader import Columns
 
 __all__ = ["ages_of", "members_of", "stays_of"]
 

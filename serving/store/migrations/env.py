@@ -1,4 +1,4 @@
-"""Runs migrations on the connection that `serving.store.database` hands over; there is no other way in."""
+"""Runs migrations on the connection that `serving.store.connection` hands over; there is no other way in."""
 
 from alembic import context
 

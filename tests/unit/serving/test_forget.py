@@ -12,7 +12,7 @@ from charter.errors import CharterError
 from charter.vault.rights_ledger import Request, append_request
 from serving.forget import catch_up, forget, require_caught_up
 from serving.ranking.worklist import rank_households
-from serving.store.database import find_database_url, open_engine
+from serving.store.connection import find_database_url, open_engine
 from serving.store.store import Store
 from tests.unit.serving.conftest import AS_OF, World
 

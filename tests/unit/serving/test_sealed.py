@@ -22,7 +22,7 @@ from serving.ranking.sealed_record import (
     record_digest,
 )
 from serving.ranking.worklist import rank_households
-from serving.store.database import begin_writing, find_database_url, open_engine
+from serving.store.connection import begin_writing, find_database_url, open_engine
 from serving.store.store import Referral, Store
 from serving.store.tables import referrals
 from tests.unit.serving.conftest import AS_OF, ROOT, World, rows_of, write_matrix

@@ -17,7 +17,7 @@ import pytest
 
 from charter.contracts.files import set_current
 from serving.ranking.bundle import Bundle, make_bundle
-from serving.store.database import find_database_url, open_engine
+from serving.store.connection import find_database_url, open_engine
 from serving.store.store import Store
 from tests.unit.serving.conftest import SERVICES, TEAMS, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving

@@ -16,7 +16,7 @@ from charter.errors import DataError, UsageError
 from charter.vault.key import Key
 from serving.identity import Identity
 from serving.ranking.sealed_record import record_digest
-from serving.store.database import begin_writing, find_database_url, migrate_database, open_engine
+from serving.store.connection import begin_writing, find_database_url, migrate_database, open_engine
 from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, now_text
 from serving.store.tables import audit, decisions, lists, metadata
 from tests.unit.serving.conftest import ROOT, World
@@ -197,7 +197,7 @@ def test_a_worker_on_a_database_of_the_newest_form_loads_no_alembic(tmp_path: Pa
     url = f"sqlite:///{tmp_path / 'c.db'}"
     migrate_database(open_engine(url))
     code = (
-        "from serving.store.database import migrate_database, open_engine; import sys;"
+        "from serving.store.connection import migrate_database, open_engine; import sys;"
         f"migrate_database(open_engine({url!r}));"
         "print('alembic' in sys.modules)"
     )

@@ -13,7 +13,7 @@ from charter.vault.log import FileLog
 from serving.commands import verbs
 from serving.forget import forget
 from serving.ranking.worklist import rank_households
-from serving.store.database import find_database_url, open_engine
+from serving.store.connection import find_database_url, open_engine
 from serving.store.store import Store
 from serving.trace import trace_fault, verify_logs
 from tests.unit.serving.conftest import AS_OF, World

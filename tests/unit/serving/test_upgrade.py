@@ -15,7 +15,7 @@ from charter.errors import DataError
 from serving.desk import Desk
 from serving.ranking.bundle import Bundle, make_bundle
 from serving.ranking.worklist import rank_households
-from serving.store.database import (
+from serving.store.connection import (
     begin_reading,
     begin_writing,
     find_database_url,

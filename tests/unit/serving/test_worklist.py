@@ -14,7 +14,7 @@ from serving.identity import Identity
 from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
 from serving.store.actions import export_actions
-from serving.store.database import find_database_url, migrate_database, open_engine
+from serving.store.connection import find_database_url, migrate_database, open_engine
 from serving.store.store import DecisionDraft, Store, now_text
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 

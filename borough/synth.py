@@ -29,6 +29,7 @@ from borough.services import (
     youth_justice,
 )
 from borough.town import Town
+from charter.contracts.files import read_json
 from charter.council.council import Council
 from charter.errors import DataError, UsageError
 
@@ -75,8 +76,8 @@ def make_borough(
     """Write the extracts of a borough with `homes` homes into `extracts`, replacing what was there when complete.
 
     `unfair` is empty or one of UNFAIR; `variant` one of VARIANTS. Returns counts. The same arguments give the same
-    bytes. Raises UsageError for arguments that make no borough. `progress` is called with 1 for each of the steps that
-    `count_steps()` counts.
+    bytes. `progress` is called with 1 for each of the steps that `count_steps()` counts. Raises UsageError for
+    arguments that make no borough, and where a delivery lies in `extracts` that nobody made up.
     """
     if homes < 100:
         raise UsageError(f"a borough of {homes} homes is too small to have every service.", "Ask for 100 or more.")
@@ -88,6 +89,7 @@ def make_borough(
         raise UsageError(f"there is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
     if not council.areas:
         raise UsageError(f"{council.name} has no areas to put homes in.", "Add [[area]] rows to council.toml.")
+    _refuse_real_deliveries(extracts)
     step = progress or (lambda _: None)
     town = deal_groups(Town.build(council, homes, seed, variant), unfair)
     step(1)
@@ -117,6 +119,21 @@ def make_borough(
 def count_steps() -> int:
     """Return how many steps `make_borough` reports."""
     return len(_SERVICES) + 1
+
+
+def _refuse_real_deliveries(extracts: Path) -> None:
+    """Refuse to take the place of deliveries that are not marked synthetic: they may be somebody's only copy."""
+    for folder in sorted(extracts.iterdir()) if extracts.is_dir() else ():
+        if folder.is_dir() and folder.name != "truth" and not _is_synthetic(folder / "delivery.json"):
+            raise UsageError(
+                f"{extracts} holds {folder.name}/, a delivery that is not marked synthetic: nothing takes its place.",
+                "Name another folder with --workspace, or move the extracts away.",
+            )
+
+
+def _is_synthetic(delivery: Path) -> bool:
+    document = read_json(delivery) if delivery.exists() else {}
+    return isinstance(document, dict) and document.get("synthetic") is True
 
 
 def _replace_extracts(beside: Path, extracts: Path) -> None:

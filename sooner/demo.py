@@ -100,7 +100,7 @@ def _refuse_other_register(invocation: Invocation) -> None:
     sent = {(file.service, file.file): {name for name, _ in file.columns} for file in read_declarations().values()}
     register = Register.load(invocation.council.folder / "register.toml")
     wanting = [
-        f"the file {source.service}/{file.name}"
+        f"the file {source.service}/{file.name}{' with other columns' if (source.service, file.name) in sent else ''}"
         for source in register.sources
         for file in source.files
         if not file.optional and set(file.columns) != sent.get((source.service, file.name))
@@ -111,8 +111,8 @@ def _refuse_other_register(invocation: Invocation) -> None:
     wanting += [f"the signal {name}" for name in sorted(definition.signals) if name not in signals]
     if wanting:
         raise UsageError(
-            f"the demo makes up the files of Sooner's own register, and {invocation.council.name} asks for "
-            f"{wanting[0]}{f' and {len(wanting) - 1} more' if wanting[1:] else ''} otherwise.",
+            f"the demo makes up what Sooner's own register reads, and {invocation.council.name} asks for {wanting[0]}"
+            f"{f' and {len(wanting) - 1} more' if wanting[1:] else ''}, which nobody makes up.",
             "Put your council.toml into a copy of Sooner's own `council/` and name that with --council: then areas and "
             "teams are yours.",
         )

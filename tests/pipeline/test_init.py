@@ -191,7 +191,7 @@ def test_the_demo_says_at_once_what_a_council_asks_for_that_nobody_makes_up(
     workspace = tmp_path / "demo"
     ran = run_sooner("demo", "--council", str(council), "--workspace", str(workspace), "--no-serve")
     assert (ran.code, workspace.exists()) == (2, False)
-    assert "Mine asks for the file housing/arrears.csv and" in ran.err
+    assert "Mine asks for the file housing/arrears.csv with other columns and" in ran.err
     assert "areas and teams are yours" in ran.err
 
     fewer = tmp_path / "fewer"
@@ -200,5 +200,7 @@ def test_the_demo_says_at_once_what_a_council_asks_for_that_nobody_makes_up(
     first, rest = text.split('[[source]]\nservice = "youth_justice"')
     (fewer / "register.toml").write_text(first + "[[source]]" + rest.split("[[source]]", 1)[1])
     invocation = Invocation.open(fewer, "early_help", tmp_path / "demo", False, True)
-    with pytest.raises(UsageError, match=r"the signal youth_justice\.antisocial_behaviour and 1 more"):
+    with pytest.raises(
+        UsageError, match=r"the signal youth_justice\.antisocial_behaviour and 1 more, which nobody makes up"
+    ):
         play_demo(invocation, households=150, seed=1, unfair="", variant="standard")

@@ -76,6 +76,19 @@ def test_an_interrupt_keeps_the_old_extracts_whole_and_leaves_nothing_beside(fer
     assert [path.name for path in tmp_path.iterdir()] == ["extracts"]
 
 
+@pytest.mark.parametrize("delivery", ["", "{}", "[]", '{"synthetic": false}'])
+def test_deliveries_that_nobody_made_up_stay(fernhill: Council, tmp_path: Path, delivery: str):
+    housing = tmp_path / "extracts" / "housing"
+    housing.mkdir(parents=True)
+    (housing / "tenants.csv").write_text("person_ref\n1\n")
+    if delivery:
+        (housing / "delivery.json").write_text(delivery)
+    with pytest.raises(UsageError, match="housing/, a delivery that is not marked synthetic"):
+        make_borough(tmp_path / "extracts", fernhill, 200, 1)
+    assert (housing / "tenants.csv").read_text() == "person_ref\n1\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["extracts"]
+
+
 def test_a_second_borough_replaces_the_first_entirely(fernhill: Council, tmp_path: Path):
     folder = tmp_path / "extracts"
     make_borough(folder, fernhill, 200, 1)

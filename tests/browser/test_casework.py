@@ -215,7 +215,7 @@ def test_an_analyst_sees_figures_of_all(page: Page) -> None:
 
 
 def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
-    sign_in(page, "Member of the governance board")
+    sign_in(page, "Governance board")
     expect(page.get_by_role("heading", level=1)).to_have_text("For the board")
     assert findings(page) == []
     photograph(page, "board")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from charter.contracts.files import new_folder
 from charter.council.council import Area, Council, Offer, Team
+from charter.council.programme import Programme
 from charter.council.register import Register, Signal
 from charter.errors import UsageError
 from charter.invocation import shipped_council
@@ -139,6 +140,7 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
         _write(programme / "worklist.toml", _worklist_text(proposed))
         for file, kind in (("council.toml", Council), ("charter.toml", Policy), ("register.toml", Register)):
             kind.read(beside / file)
+        Programme.load(programme)
         if folder.exists():
             folder.rmdir()
 

@@ -14,6 +14,7 @@ What comes out holds names of files and columns, and no value of a row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -69,17 +70,20 @@ def propose_sources(deliveries: Sequence[Path]) -> tuple[ProposedSource, ...]:
     """Return a row for each delivery; raise DataError for a file that can't be read, naming its line and cause."""
     services = [name_id(folder.name) for folder in deliveries]
     for folder, service in zip(deliveries, services, strict=True):
-        if not service or services.count(service) > 1:
-            raise DataError(f"the folder {folder.name} has no service's name of its own.", "Give it another name.")
+        if not service[:1].isalpha() or services.count(service) > 1:
+            raise DataError(
+                f"the folder {folder.name} has no service's name of its own.",
+                "Call it by a name that no other has and that begins with a letter, such as housing.",
+            )
     return tuple(_propose_source(folder, service) for folder, service in zip(deliveries, services, strict=True))
 
 
 def _files_of(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.iterdir()) if path.suffix in _KINDS_OF_FILE and path.is_file()]
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _KINDS_OF_FILE and path.is_file()]
 
 
 def _propose_source(folder: Path, service: str) -> ProposedSource:
-    dialect = guess_dialect([path for path in _files_of(folder) if path.suffix == ".csv"])
+    dialect = guess_dialect([path for path in _files_of(folder) if path.suffix.lower() == ".csv"])
     with ExitStack() as stack:
         samples = [
             stack.enter_context(open_sample(path, f"{folder.name}/{path.name}", dialect)) for path in _files_of(folder)
@@ -99,7 +103,7 @@ def _propose_source(folder: Path, service: str) -> ProposedSource:
     return ProposedSource(
         Source(
             service=service,
-            title=service.replace("_", " ").capitalize(),
+            title=_title(service),
             format="csv",
             folder=folder.name,
             encoding=dialect.encoding,
@@ -157,6 +161,12 @@ class _Draft:
         return cls(service, sample.name, kinds, key, versions, frozenset(early), empty)
 
     @property
+    def _signal_name(self) -> str:
+        kind = name_id(Path(self.name).stem)
+        # A kind begins with a letter: `2023_visits.csv` gives `file_2023_visits`.
+        return f"{self.service}.{kind if kind[:1].isalpha() else f'file_{kind}'.rstrip('_')}"
+
+    @property
     def describes_people(self) -> bool:
         """Whether it says who somebody is, and not only that something happened to them."""
         return any(find_named(field, self.kinds) for field in ("forename", "surname", "birth_date"))
@@ -187,8 +197,8 @@ class _Draft:
         event = next((record for record in records if record["kind"] == "event"), None)
         if event is not None:
             signal = Signal(
-                name=f"{self.service}.{name_id(Path(self.name).stem)}",
-                title=f"{self.service} {Path(self.name).stem}".replace("_", " ").capitalize(),
+                name=self._signal_name,
+                title=_title(self._signal_name),
                 interval="end_at" in event,
                 example=True,
             )
@@ -245,7 +255,7 @@ class _Draft:
         elif start is not None:
             yield {
                 "kind": "event",
-                "signal": f"'{self.service}.{name_id(Path(self.name).stem)}'",
+                "signal": f"'{self._signal_name}'",
                 "reference": _sql(reference),
                 "key": self._key_sql(),
                 "valid_at": _sql(start),
@@ -300,6 +310,12 @@ class _Draft:
             yield "Confirm: every place is read as a home; say which are communal or protected."
         if not records:
             yield "Its rows become nothing yet: no column was found that says whom they are about, with a day."
+
+
+def _title(name: str) -> str:
+    """Return an id as a title. Of people we write need and likelihood: another word for them is left out."""
+    words = [word for word in re.split(r"[._]", name) if not word.startswith("risk")]
+    return " ".join(words).capitalize() or "Records"
 
 
 def _sql(column: str) -> str:

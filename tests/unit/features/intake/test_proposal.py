@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from charter.council.register import ExtractFile, Source
 from charter.errors import DataError, UsageError
 from charter.starting.new_council import ProposedSource
 from charter.starting.toml_rows import write_row
+from features.grammar import signal
 from features.intake.column_kinds import SAMPLE_ROWS
 from features.intake.proposal import find_deliveries, propose_sources
 
@@ -200,5 +202,22 @@ def test_only_sub_folders_with_files_are_deliveries(tmp_path: Path) -> None:
 
 def test_two_folders_that_are_called_alike_are_refused(tmp_path: Path) -> None:
     extracts(tmp_path, care__visits="id\n1\n", Care__visits="id\n1\n")
-    with pytest.raises(DataError, match="name"):
+    with pytest.raises(DataError, match="no service's name of its own"):
         propose(tmp_path)
+
+
+def test_names_of_files_become_ids_and_plain_titles(tmp_path: Path) -> None:
+    (tmp_path / "Family care").mkdir()
+    text = "id,client_id,seen_on\n1,9,2024-01-05\n2,9,2024-01-06\n"
+    for name in ('Risk "register" {1}.CSV', "数.csv", "2023 visits.csv"):
+        (tmp_path / "Family care" / name).write_text(text)
+    source = propose(tmp_path)[0].source
+    assert (source.service, source.folder) == ("family_care", "Family care")
+    signals = {row.name: row.title for row in source.signals}
+    assert signals == {
+        "family_care.file_2023_visits": "Family care file 2023 visits",
+        "family_care.risk_register_1": "Family care register 1",
+        "family_care.file": "Family care file",
+    }
+    assert [signal(name).name for name in signals] == list(signals)
+    assert Source.model_validate(tomllib.loads("\n".join(write_row("source", source)))["source"][0]) == source

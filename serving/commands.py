@@ -65,7 +65,7 @@ def check_residence(
     """
     from charter.vault.residence_check import Question
     from serving.desk import Desk
-    from serving.identity import command_identity
+    from serving.identity import identify_command
     from serving.web.residence_answer import answer_residence
 
     try:
@@ -75,7 +75,7 @@ def check_residence(
     question = Question.read(words if isinstance(words, dict) else {})
     desk = Desk.open(invocation, demo=False, chain="command")
     try:
-        answer = answer_residence(desk, command_identity(desk.roles.choose(role, "residence.check")), question)
+        answer = answer_residence(desk, identify_command(desk.roles.choose(role, "residence.check")), question)
     finally:
         desk.store.close()
     invocation.report({"answer": answer}, answer)

@@ -27,8 +27,8 @@ from serving.session import Sessions
 from serving.settings import Settings
 from serving.store.actions import Exporter
 from serving.store.connection import find_database_url, migrate_database, open_engine
-from serving.store.store import IssuedList, Referral, Store, now_text
-from serving.suspension import Suspension, bundle_feeds, read_suspensions
+from serving.store.store import IssuedList, Referral, Store, write_moment
+from serving.suspension import Suspension, list_feeds, read_suspensions
 
 __all__ = ["Desk"]
 
@@ -129,7 +129,7 @@ class Desk:
 
     def seeking_teams(self) -> Mapping[str, tuple[SeekingTeam, ...]]:
         """Return, by household, the other programmes' teams that would have listed it too."""
-        return find_seeking_teams(self.store, self.programme, now_text(), self._all_teams)
+        return find_seeking_teams(self.store, self.programme, write_moment(), self._all_teams)
 
     def why_silent(self, team: str | None = None, bundle: str | None = None) -> str:
         """Return why no list is shown now, in one sentence, or ''."""
@@ -148,7 +148,7 @@ class Desk:
             return None
         manifest = self.manifest(bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
-        feeds = bundle_feeds(manifest)
+        feeds = list_feeds(manifest)
         return next((stop for stop in suspensions if stop.holds(self.programme, team, feeds, models)), None)
 
     def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
 from charter.vault.rights_ledger import ACTIONS, read_requests, read_tombstones
 from serving.store.connection import find_database_url
-from serving.store.issued import now_text
+from serving.store.issued import write_moment
 from serving.store.store import Store, open_store
 
 __all__ = ["PURPOSES", "catch_up", "forget", "require_caught_up"]
@@ -66,7 +66,7 @@ def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
     for request in requests:
         concerned = request.action in ACTIONS and request.purpose in ("*", *PURPOSES) and request.id not in overruled
         if concerned and about.get(request.id):
-            yield frozenset(about[request.id]), now_text(datetime.fromisoformat(request.filed_at))
+            yield frozenset(about[request.id]), write_moment(datetime.fromisoformat(request.filed_at))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from charter.acts import COMMAND
 from charter.errors import CharterError
 from charter.rules.roles import Role
 
-__all__ = ["Identity", "command_identity", "require_act"]
+__all__ = ["Identity", "identify_command", "require_act"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Identity:
         return act in self.acts and (team is None or team in self.teams)
 
 
-def command_identity(role: Role | None = None) -> Identity:
+def identify_command(role: Role | None = None) -> Identity:
     """Return who types a command: in a role, or, where the command asks for none, in no role."""
     return Identity.of("command", role, frozenset()) if role else Identity("command", COMMAND, frozenset())
 

@@ -15,7 +15,7 @@ from typing import Any
 from charter.contracts.workspace import Workspace
 from charter.errors import BlockedError
 
-__all__ = ["Suspension", "bundle_feeds", "read_suspensions", "require_running"]
+__all__ = ["Suspension", "list_feeds", "read_suspensions", "require_running"]
 
 _KINDS = ("all", "programme", "team", "feed", "model")
 
@@ -46,7 +46,7 @@ class Suspension:
         )
 
 
-def bundle_feeds(manifest: Mapping[str, Any]) -> frozenset[str]:
+def list_feeds(manifest: Mapping[str, Any]) -> frozenset[str]:
     """Return the services that a bundle's model reads."""
     return frozenset(service for feature in manifest.get("features", ()) for service in feature["services"])
 

@@ -13,7 +13,7 @@ from charter.signing import suspensions
 from serving.casework.signing_off import STAGES, find_pack, read_gates
 from serving.casework.visit import Visit
 from serving.desk import Desk
-from serving.suspension import bundle_feeds, read_suspensions
+from serving.suspension import list_feeds, read_suspensions
 
 __all__ = ["resume_lists", "show_board", "show_pack", "suspend_lists"]
 
@@ -56,7 +56,7 @@ def _list_stoppable(desk: Desk) -> list[tuple[str, str]]:
     stoppable += [(f"team:{team.id}", f"The lists of {team.title}") for team in desk.invocation.council.teams]
     stoppable += [
         (f"feed:{name}", f"Whatever rests on {services.get(name, {}).get('title', name)}")
-        for name in sorted(bundle_feeds(manifest))
+        for name in sorted(list_feeds(manifest))
     ]
     stoppable += [(f"model:{manifest['id']}", "Whatever this model made")] if "id" in manifest else []
     return [*stoppable, ("all:", "Everything, of every programme")]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from serving.casework.timeline_view import view_timeline
-from serving.casework.view import STATUS, CaseFile, list_words, make_reference, view_case, view_row
+from serving.casework.view import STATUS, CaseFile, describe_list, make_reference, view_case, view_row
 from serving.casework.visit import Visit
 from serving.casework.wanting import WantingError, file_decision
 from serving.desk import Desk
 from serving.store.challenges import OUTCOMES, keep_answer, read_challenges
-from serving.store.store import ConflictError, DecisionDraft, now_text
+from serving.store.store import ConflictError, DecisionDraft, write_moment
 
 __all__ = [
     "TRANSFERS",
@@ -57,7 +57,7 @@ def show_worklist(visit: Visit) -> Response:
     if header is None:
         return visit.render("worklist.html", heading=desk.settings.title, team=team, header=None)
     families = desk.store.families_known(visit.identity)
-    worked = desk.store.worked(header, now_text())
+    worked = desk.store.worked(header, write_moment())
     referrals = [referral for referral in worked if not referral.removed and referral.id not in families]
     records = {referral.id: desk.record(referral) for referral in referrals}
     persons = desk.people(visit.identity, records, "worklist")
@@ -77,7 +77,7 @@ def show_worklist(visit: Visit) -> Response:
         basis=desk.settings.basis,
         team=team,
         header=header,
-        list_words=list_words(header, desk.day),
+        list_words=describe_list(header, desk.day),
         expired=desk.expired(header),
         rows=rows,
         conflicts=desk.store.conflicts([referral.id for referral in referrals]),

@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from charter.council.council import Team
 from serving.casework.second_look import VIEWS, KindTally, Look, draw_looks, tally_looks
-from serving.casework.view import STATUS, day_words, list_words, make_reference
+from serving.casework.view import STATUS, describe_list, make_reference, write_day
 from serving.casework.visit import Visit
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.strengths import sort_strengths
-from serving.store.store import IssuedList, now_text
+from serving.store.store import IssuedList, write_moment
 
 __all__ = ["TeamFigures", "give_second_look", "request_refresh", "show_second_look", "show_teams"]
 
@@ -64,13 +64,13 @@ def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Ide
     return TeamFigures(
         team=team,
         header=header,
-        words=list_words(header, desk.day),
+        words=describe_list(header, desk.day),
         waiting=sum(counts.get(status, 0) for status in _OPEN),
         decided=[(STATUS[status], number) for status, number in sorted(counts.items()) if status not in _OPEN],
         sample=sample,
         tally=tally_looks(sample),
         conflicts=_list_conflicts(desk, header, identity),
-        refresh_day=day_words(desk.day(refresh)) if refresh else "",
+        refresh_day=write_day(desk.day(refresh)) if refresh else "",
     )
 
 
@@ -91,7 +91,7 @@ def _list_conflicts(desk: Desk, header: IssuedList, identity: Identity) -> list[
     own_families = desk.store.families_known(identity)
     waiting = {
         referral.id: referral
-        for referral in desk.store.worked(header, now_text())
+        for referral in desk.store.worked(header, write_moment())
         if referral.status in _OPEN and not referral.removed and referral.id not in own_families
     }
     conflicts = desk.store.conflicts(list(waiting))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from serving.casework.view import CaseFile, day_words, list_words, view_row
+from serving.casework.view import CaseFile, describe_list, view_row, write_day
 from serving.desk import Desk
-from serving.identity import command_identity
-from serving.store.store import now_text
-from serving.suspension import bundle_feeds, require_running
+from serving.identity import identify_command
+from serving.store.store import write_moment
+from serving.suspension import list_feeds, require_running
 
 __all__ = ["print_worklist"]
 
@@ -33,20 +33,20 @@ def print_worklist(invocation: Invocation, team_id: str) -> str:
             raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {teams}; or run `sooner rank`.")
         manifest = desk.manifest(header.bundle)
         models = [str(manifest.get(name, "")) for name in ("id", "release")]
-        require_running(invocation.workspace, team=team_id, feeds=bundle_feeds(manifest), models=models)
+        require_running(invocation.workspace, team=team_id, feeds=list_feeds(manifest), models=models)
         if desk.expired(header):
             raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
-        printer = command_identity()
-        standing = [referral for referral in desk.store.worked(header, now_text()) if not referral.removed]
+        printer = identify_command()
+        standing = [referral for referral in desk.store.worked(header, write_moment()) if not referral.removed]
         records = {referral.id: desk.record(referral) for referral in standing}
         persons = desk.people(printer, records, "printed list")
         copy = desk.store.log(
             printer, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
         )
-        until = day_words(desk.day(header.expires_at))
+        until = write_day(desk.day(header.expires_at))
         lines = [
             f"{desk.settings.title}: {team.title}",
-            f"Copy {copy.digest[:8].upper()} of {header.id}. {list_words(header, desk.day)}.",
+            f"Copy {copy.digest[:8].upper()} of {header.id}. {describe_list(header, desk.day)}.",
             f"Destroy this copy after {until}.",
             "",
         ]

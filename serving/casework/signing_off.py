@@ -20,7 +20,7 @@ from charter.rules.policy import Policy
 from charter.signing.acceptance import Signable, refuse_as, sign_as
 from charter.signing.refusals import list_refusals
 from charter.signing.signoffs import read_signoffs
-from serving.casework.view import day_words
+from serving.casework.view import write_day
 from serving.casework.visit import Visit
 from serving.store.store import ConflictError
 
@@ -94,11 +94,11 @@ def read_gates(workspace: Workspace, council: Path) -> tuple[GateView, ...]:
 def _view_signer(folder: Path, sha256: str, role: str, title: str) -> Signer:
     for refusal in list_refusals(folder, sha256):
         if refusal.role == role:
-            return Signer(role, title, f"Refused on {day_words(refusal.at)}: {refusal.reason}")
+            return Signer(role, title, f"Refused on {write_day(refusal.at)}: {refusal.reason}")
     for signoff in read_signoffs(folder / "signoffs.toml"):
         if (signoff.role, signoff.sha256) == (role, sha256):
             kind = "typed in a demonstration" if signoff.kind == "demo" else "signed with the role’s key"
-            return Signer(role, title, f"Accepted until {day_words(signoff.expires)}, {kind}", accepted=True)
+            return Signer(role, title, f"Accepted until {write_day(signoff.expires)}, {kind}", accepted=True)
     return Signer(role, title, "")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from serving.casework.view import day_words
+from serving.casework.view import write_day
 from serving.ranking.sealed_record import RecordedEvent, Timeline
 
 __all__ = ["Month", "Recorded", "view_timeline"]
@@ -66,7 +66,7 @@ def _until_words(event: RecordedEvent) -> str:
     """Say until when an interval lasted; '' for what happened on one day."""
     if event.until is None:
         return ""
-    return f"until {day_words(event.until)}" if event.until else "open on the list’s date"
+    return f"until {write_day(event.until)}" if event.until else "open on the list’s date"
 
 
 def _detail_words(
@@ -77,7 +77,7 @@ def _detail_words(
     details = []
     for (signal, until), days in signals.items():
         distinct = sorted(set(days))
-        when = f"on {day_words(distinct[0])}" if len(distinct) == 1 else f"on {len(distinct)} days"
+        when = f"on {write_day(distinct[0])}" if len(distinct) == 1 else f"on {len(distinct)} days"
         title = str(service.get("signals", {}).get(signal, "Something recorded"))
         details.append(f"{title}: {when}{f', {until}' if until else ''}")
     return tuple(details)

@@ -27,11 +27,11 @@ __all__ = [
     "Involvement",
     "Member",
     "Row",
-    "day_words",
-    "list_words",
+    "describe_list",
     "make_reference",
     "view_case",
     "view_row",
+    "write_day",
 ]
 
 STATUS: Mapping[str, str] = {
@@ -161,7 +161,7 @@ def make_reference(referral: Referral) -> str:
     return f"{referral.id[:4]}-{referral.id[4:8]}".upper()
 
 
-def day_words(day: date | str) -> str:
+def write_day(day: date | str) -> str:
     """Return a day as people write it: 28 September 2026; '' for none."""
     if not day:
         return ""
@@ -169,10 +169,10 @@ def day_words(day: date | str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def list_words(header: IssuedList, local_day: Callable[[str], date]) -> str:
+def describe_list(header: IssuedList, local_day: Callable[[str], date]) -> str:
     """Say when a list was made and until when it holds; `local_day` gives the local date of a stored moment."""
-    start, end = day_words(local_day(header.issued_at)), day_words(local_day(header.expires_at))
-    return f"Made on {start} from what was known on {day_words(header.as_of)}; it holds until {end}"
+    start, end = write_day(local_day(header.issued_at)), write_day(local_day(header.expires_at))
+    return f"Made on {start} from what was known on {write_day(header.as_of)}; it holds until {end}"
 
 
 def view_row(file: CaseFile, settings: Settings) -> Row:
@@ -197,7 +197,7 @@ def view_row(file: CaseFile, settings: Settings) -> Row:
         workers=tuple(
             service.source for service in involvements if service.status == "Open now" and not service.confidential
         ),
-        data_to=day_words(min(dates)) if dates else "",
+        data_to=write_day(min(dates)) if dates else "",
         unseen=tuple(service.source for service in reasons.seeing if service.state in ("not seen", "late")),
         also=file.seeking.get(referral.entity, ()),
         drawn=referral.arm == "random",
@@ -232,7 +232,7 @@ def view_case(
                 decision,
                 STATUS[decision.disposition],
                 settings.reason(decision.reason),
-                day_words(local_day(decision.decided_at)),
+                write_day(local_day(decision.decided_at)),
             )
             for decision in decisions
         ),
@@ -321,7 +321,7 @@ def _view_involvements(record: SealedRecord, manifest: Mapping[str, Any]) -> tup
             for feature, value in zip(manifest["features"], record.values, strict=True)
             if seeing.service in feature["services"] and value is not None
         ]
-        status, until = _status_words(visible, seeing.state), day_words(seeing.data_to)
+        status, until = _status_words(visible, seeing.state), write_day(seeing.data_to)
         confidential = bool(service.get("confidential", False))
         involvements.append(Involvement(seeing.source, seeing.contact, status, until, confidential))
     return tuple(involvements)

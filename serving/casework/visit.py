@@ -23,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from charter.council.council import Team
-from serving.casework.view import day_words
+from serving.casework.view import write_day
 from serving.casework.wanting import require_case
 from serving.desk import Desk
 from serving.identity import Identity
@@ -179,7 +179,7 @@ def _load_templates() -> Environment:
         PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")}),
     ]
     templates = Environment(loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    templates.filters["day"] = day_words
+    templates.filters["day"] = write_day
     return templates
 
 

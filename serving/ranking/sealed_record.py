@@ -29,10 +29,10 @@ __all__ = [
     "RecordedEvent",
     "SealedRecord",
     "Timeline",
-    "canonical_bytes",
+    "digest_record",
     "make_referral_id",
     "read_record",
-    "record_digest",
+    "write_canonical",
 ]
 
 
@@ -122,7 +122,7 @@ class SealedRecord:
 
     def sealed(self) -> bytes:
         """Return the bytes that are stored."""
-        return canonical_bytes(self.document())
+        return write_canonical(self.document())
 
 
 _READER = TypeAdapter(SealedRecord)
@@ -130,7 +130,7 @@ _READER = TypeAdapter(SealedRecord)
 
 def read_record(referral: Referral) -> SealedRecord:
     """Return a referral's record; raise DataError where it is not the one that was sealed, or breaks its contract."""
-    if record_digest(referral.sealed) != referral.digest:
+    if digest_record(referral.sealed) != referral.digest:
         raise DataError(
             f"the sealed record of the referral {referral.id} was changed.",
             "Keep a copy as it is and tell the data protection officer.",
@@ -151,11 +151,11 @@ def make_referral_id(programme: str, list_id: str, entity: str) -> str:
     return content_id([programme, list_id, entity])
 
 
-def canonical_bytes(document: Mapping[str, Any]) -> bytes:
+def write_canonical(document: Mapping[str, Any]) -> bytes:
     """Return the one way of writing a record: UTF-8 JSON, sorted keys, shortest exact numbers, no NaN."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def record_digest(sealed: bytes) -> str:
+def digest_record(sealed: bytes) -> str:
     """Return the sha256 of a sealed record, 64 hexadecimal digits."""
     return hashlib.sha256(sealed).hexdigest()

@@ -23,8 +23,8 @@ from serving.ranking.sealed_record import (
     RecordedEvent,
     SealedRecord,
     Timeline,
+    digest_record,
     make_referral_id,
-    record_digest,
 )
 from serving.store.store import Referral
 from serving.store.tables import BELOW
@@ -163,6 +163,6 @@ def _seal_referral(record: SealedRecord) -> Referral:
         matrix=record.matrix,
         bundle=record.bundle,
         sealed=sealed,
-        digest=record_digest(sealed),
+        digest=digest_record(sealed),
         status="new" if record.rank <= record.capacity else BELOW,
     )

@@ -38,8 +38,8 @@ from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.settings import Settings
 from serving.store.actions import export_actions, write_csv
 from serving.store.connection import find_database_url, migrate_database, open_engine
-from serving.store.store import IssuedList, Referral, Store, now_text
-from serving.suspension import bundle_feeds, read_suspensions, require_running
+from serving.store.store import IssuedList, Referral, Store, write_moment
+from serving.suspension import list_feeds, read_suspensions, require_running
 
 __all__ = ["WITH_WORKER", "Departures", "ListSummary", "RankResult", "rank_households"]
 
@@ -121,7 +121,7 @@ def rank_households(
     stopped = {suspension.name for suspension in read_suspensions(workspace) if suspension.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = Bundle.current(workspace)
-    require_running(workspace, feeds=bundle_feeds(bundle.manifest), models=[bundle.id, str(bundle.manifest["release"])])
+    require_running(workspace, feeds=list_feeds(bundle.manifest), models=[bundle.id, str(bundle.manifest["release"])])
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
@@ -132,7 +132,7 @@ def rank_households(
         headers, fixed = _begin_lists(invocation, store, settings, capacity, scored, refresh, moment)
         if departures is not None:
             _take_off(store, fixed, partial(departures, str(matrix.manifest["snapshot"]), as_of))
-        elsewhere = find_listed_elsewhere(store, invocation.programme, now_text(moment))
+        elsewhere = find_listed_elsewhere(store, invocation.programme, write_moment(moment))
         fill = partial(fill_places, council, at, scored.margins, share=share)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
         occupied = {place.row for place in places}
@@ -207,7 +207,7 @@ def _begin_lists(
             id=f"{team}-{as_of.isoformat()}",
             team=team,
             as_of=as_of.isoformat(),
-            issued_at=now_text(moment),
+            issued_at=write_moment(moment),
             expires_at=_expiry(council, as_of, moment, settings.days),
             capacity=capacity[team],
             eligible=len(candidates) - len(out),
@@ -232,7 +232,7 @@ def _still_fixed(store: Store, programme: str, team: str, as_of: date, days: int
 def _expiry(council: Council, as_of: date, moment: datetime, days: int) -> str:
     """Return local midnight `days` after the list's date, or after the day it was issued where that is later."""
     start = max(as_of, moment.astimezone(council.time_zone).date())
-    return now_text(council.midnight(start + timedelta(days=days)))
+    return write_moment(council.midnight(start + timedelta(days=days)))
 
 
 def _cooling_off(store: Store, settings: Settings, council: Council, as_of: date) -> dict[str, str]:

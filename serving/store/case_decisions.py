@@ -15,7 +15,7 @@ from charter.errors import UsageError
 from serving.identity import Identity
 from serving.store.audit_log import Act, AuditLog
 from serving.store.connection import begin_reading
-from serving.store.issued import ConflictError, Decision, DecisionDraft, now_text
+from serving.store.issued import ConflictError, Decision, DecisionDraft, write_moment
 from serving.store.tables import BELOW, DISPOSITIONS, decisions, referrals
 
 __all__ = ["DECIDED_MEANWHILE", "Decisions"]
@@ -48,7 +48,7 @@ class Decisions(AuditLog):
         """
         if draft.disposition not in DISPOSITIONS:
             raise UsageError(f"{draft.disposition!r} is no decision.", f"Choose one of: {', '.join(DISPOSITIONS)}.")
-        moment = now_text(at)
+        moment = write_moment(at)
         decision = Decision(
             referral_id,
             draft.version,
@@ -183,7 +183,7 @@ class Decisions(AuditLog):
         wanted = (
             select(referrals.c.entity, decisions.c.disposition, decisions.c.decided_at)
             .join(referrals, referrals.c.id == decisions.c.referral)
-            .where(decisions.c.decided_at >= now_text(since))
+            .where(decisions.c.decided_at >= write_moment(since))
             .order_by(decisions.c.id)
         )
         with begin_reading(self._engine) as connection:

@@ -18,7 +18,7 @@ from charter.vault.key import Key
 from charter.vault.vault import Vault
 from serving.identity import Identity
 from serving.store.own_record import gather_record
-from serving.store.store import Store, now_text, open_store
+from serving.store.store import Store, open_store, write_moment
 
 __all__ = ["ABOUT", "OUTCOMES", "PAPER", "Challenge", "file_challenge", "keep_answer", "read_challenges"]
 
@@ -86,7 +86,7 @@ def file_challenge(
     if not standing:
         raise DataError("no referral of this person's household stands.", "There is nothing to challenge.")
     vault = Vault.open(invocation.workspace.vault, Key.load(invocation.council, invocation.workspace))
-    filed_at = now_text(datetime.now(UTC))
+    filed_at = write_moment(datetime.now(UTC))
     challenges = tuple(
         Challenge(content_id([referral, filed_at, about]), referral, tuple(refs), filed_at, by, about, words.strip())
         for referral in standing
@@ -131,7 +131,7 @@ def keep_answer(
         filed,
         outcome=outcome,
         answer=words.strip()[:_LONGEST],
-        answered_at=now_text(),
+        answered_at=write_moment(),
         answered_role=identity.role,
     )
     store.log(

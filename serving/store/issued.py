@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from charter.errors import SoonerError
 
-__all__ = ["ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "now_text"]
+__all__ = ["ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "write_moment"]
 
 
 class ConflictError(SoonerError):
@@ -92,6 +92,6 @@ class Decision:
     offered_at: str | None
 
 
-def now_text(moment: datetime | None = None) -> str:
+def write_moment(moment: datetime | None = None) -> str:
     """Return a moment (default: now) as the database keeps it: UTC in ISO 8601 with microseconds."""
     return (moment or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")

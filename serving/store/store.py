@@ -18,11 +18,20 @@ from sqlalchemy.exc import OperationalError
 from charter.contracts.workspace import Workspace
 from serving.store.case_decisions import Decisions
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
-from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, now_text
+from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
 from serving.store.lists import Lists
 from serving.store.tables import lists
 
-__all__ = ["ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "Store", "now_text", "open_store"]
+__all__ = [
+    "ConflictError",
+    "Decision",
+    "DecisionDraft",
+    "IssuedList",
+    "Referral",
+    "Store",
+    "open_store",
+    "write_moment",
+]
 
 
 class Store(Lists, Decisions):

@@ -37,11 +37,11 @@ from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.strengths import sort_strengths
 from serving.session import CURRENT
-from serving.store.store import DecisionDraft, IssuedList, Referral, now_text
-from serving.web.problem import describe_misfit, error_problem, make_problem
+from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
+from serving.web.problem import describe_misfit, make_error_problem, make_problem
 from serving.web.residence_answer import answer_residence
 
-__all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "ResidenceBody", "api_routes"]
+__all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "ResidenceBody", "make_routes"]
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _MOST = 200
@@ -148,7 +148,7 @@ def give_worklist(call: Call) -> Response:
     if silence := desk.why_silent(team, header.bundle):
         return make_problem(409, silence, ASK_FOR_HELP)
     families = desk.store.families_known(call.identity)
-    referrals = desk.store.worked(header, now_text())
+    referrals = desk.store.worked(header, write_moment())
     standing = [referral for referral in referrals if not referral.removed and referral.id not in families]
     page = standing[int(after) : int(after) + int(limit)]
     desk.store.log(
@@ -227,7 +227,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 """Every endpoint of the API."""
 
 
-def api_routes(desk: Callable[[], Desk]) -> list[Route]:
+def make_routes(desk: Callable[[], Desk]) -> list[Route]:
     """Return the routes of the table over `desk`, but those that the service answers itself."""
     return [
         Route(
@@ -251,7 +251,7 @@ def _answer_endpoint(
             call = _let_in(act, path, desk(), request, content)
             return call if isinstance(call, Response) else handler(call)
         except SoonerError as error:
-            return error_problem(error)
+            return make_error_problem(error)
 
     return answer
 

@@ -17,10 +17,10 @@ from starlette.routing import Route
 from serving.desk import Desk
 from serving.ranking.health import read_health
 
-__all__ = ["metrics_route", "write_metrics"]
+__all__ = ["make_metrics_route", "write_metrics"]
 
 
-def metrics_route(desk: Callable[[], Desk]) -> Route:
+def make_metrics_route(desk: Callable[[], Desk]) -> Route:
     """Return the route over `desk`."""
 
     def answer(request: Request) -> Response:  # noqa: ARG001  # a route's handler takes the request

@@ -12,7 +12,7 @@ from charter.errors import BlockedError, CharterError, SoonerError
 from serving.casework.wanting import WantingError
 from serving.store.store import ConflictError
 
-__all__ = ["describe_misfit", "error_problem", "make_problem"]
+__all__ = ["describe_misfit", "make_error_problem", "make_problem"]
 
 
 def make_problem(status: int, detail: str, next_step: str = "", headers: dict[str, str] | None = None) -> JSONResponse:
@@ -23,7 +23,7 @@ def make_problem(status: int, detail: str, next_step: str = "", headers: dict[st
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
-def error_problem(error: SoonerError) -> JSONResponse:
+def make_error_problem(error: SoonerError) -> JSONResponse:
     """Return the problem of one of our errors: 409 for a conflict or suspension, 403 not allowed, else 400.
 
     Of a body's field that is wanting, it says what may stand there.

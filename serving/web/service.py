@@ -33,10 +33,10 @@ from serving.casework.app import build_app
 from serving.desk import Desk
 from serving.identity import require_act
 from serving.session import CURRENT
-from serving.web.api import api_routes
+from serving.web.api import make_routes
 from serving.web.guard import Guard
-from serving.web.metrics import metrics_route
-from serving.web.problem import error_problem
+from serving.web.metrics import make_metrics_route
+from serving.web.problem import make_error_problem
 
 __all__ = ["ScoreBody", "Sooner", "app"]
 
@@ -72,7 +72,7 @@ class _NoRefusals(logging.Filter):
         return not isinstance(error, ValidationError | bentoml.exceptions.BentoMLException)
 
 
-_web = build_app(_desk, [*api_routes(_desk), metrics_route(_desk)])
+_web = build_app(_desk, [*make_routes(_desk), make_metrics_route(_desk)])
 
 
 @bentoml.service(
@@ -115,7 +115,7 @@ class Sooner:
             # pydantic, which takes a ninth of the standard library's time for numbers.
             return Response(to_json(self._score(body)), media_type="application/json")
         except SoonerError as error:
-            return error_problem(error)
+            return make_error_problem(error)
 
     def _score(self, body: ScoreBody) -> dict[str, Any]:
         from serving.web.scores import score_features, score_referrals

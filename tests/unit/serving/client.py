@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from serving.casework.app import build_app
 from serving.desk import Desk
-from serving.web.api import api_routes
+from serving.web.api import make_routes
 from serving.web.guard import Guard
 
 __all__ = ["BASE", "Client", "guarded", "signed_in"]
@@ -21,7 +21,7 @@ BASE = "http://127.0.0.1:3000"
 
 def guarded(desk: Desk) -> ASGIApp:
     """Return pages and API behind the guard, as the service mounts them."""
-    return Guard(build_app(lambda: desk, api_routes(lambda: desk)), sessions=lambda: desk.sessions)
+    return Guard(build_app(lambda: desk, make_routes(lambda: desk)), sessions=lambda: desk.sessions)
 
 
 class Client:

@@ -9,7 +9,7 @@ import math
 import pytest
 
 from serving.desk import Desk
-from serving.web.api import api_routes
+from serving.web.api import make_routes
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import World
 
@@ -157,7 +157,7 @@ def test_while_suspended_the_api_answers_conflict(client: Client, world: World) 
 
 def test_the_contract_names_every_route(client: Client, desk: Desk) -> None:
     contract = client.get("/v1/openapi.json").json()
-    ours = {route.path for route in api_routes(lambda: desk)} | {"/v1/score"}
+    ours = {route.path for route in make_routes(lambda: desk)} | {"/v1/score"}
     assert set(contract["paths"]) == ours - {"/v1/openapi.json"}
     for path, operations in contract["paths"].items():
         for operation in operations.values():

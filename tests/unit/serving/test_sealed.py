@@ -17,9 +17,9 @@ from serving.ranking.sealed_record import (
     ListedPerson,
     RecordedEvent,
     SealedRecord,
-    canonical_bytes,
+    digest_record,
     read_record,
-    record_digest,
+    write_canonical,
 )
 from serving.ranking.worklist import rank_households
 from serving.store.connection import begin_writing, find_database_url, open_engine
@@ -46,7 +46,7 @@ def test_every_referral_comes_out_again_byte_for_byte(world: World) -> None:
     for team in ("north", "west"):
         for referral in issued(world, team):
             assert reproduce_record(world.invocation, referral.id, world.matrix) == referral.sealed
-            assert record_digest(referral.sealed) == referral.digest
+            assert digest_record(referral.sealed) == referral.digest
     assert find_origin(world.invocation, referral.id) == ("snapshot1", AS_OF)
 
 
@@ -165,22 +165,22 @@ def test_a_record_of_before_there_were_uncertain_links_is_read_and_a_broken_one_
     document = json.loads(referral.sealed)
     for reason in (*document["reasons"]["for"], *document["reasons"]["against"]):
         del reason["uncertain"]
-    sealed = canonical_bytes(document)
-    record = read_record(replace(referral, sealed=sealed, digest=record_digest(sealed)))
+    sealed = write_canonical(document)
+    record = read_record(replace(referral, sealed=sealed, digest=digest_record(sealed)))
     assert record.reasons.for_
     assert record.reasons.for_ == read_record(referral).reasons.for_
     del document["reasons"]["base"]
-    sealed = canonical_bytes(document)
+    sealed = write_canonical(document)
     with pytest.raises(DataError, match="breaks its contract at reasons/base"):
-        read_record(replace(referral, sealed=sealed, digest=record_digest(sealed)))
+        read_record(replace(referral, sealed=sealed, digest=digest_record(sealed)))
 
 
 def test_canonical_bytes_do_not_depend_on_order_and_refuse_what_is_no_number() -> None:
     assert (
-        canonical_bytes({"b": 1.5, "a": "é"}) == canonical_bytes({"a": "é", "b": 1.5}) == '{"a":"é","b":1.5}'.encode()
+        write_canonical({"b": 1.5, "a": "é"}) == write_canonical({"a": "é", "b": 1.5}) == '{"a":"é","b":1.5}'.encode()
     )
     with pytest.raises(ValueError, match="Out of range"):
-        canonical_bytes({"a": float("nan")})
+        write_canonical({"a": float("nan")})
 
 
 def test_a_withdrawal_before_the_list_was_made_is_no_cause(world: World) -> None:

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from charter.errors import DataError, UsageError
 from charter.vault.key import Key
 from serving.identity import Identity
-from serving.ranking.sealed_record import record_digest
+from serving.ranking.sealed_record import digest_record
 from serving.store.connection import begin_writing, find_database_url, migrate_database, open_engine
-from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, now_text
+from serving.store.store import ConflictError, DecisionDraft, IssuedList, Referral, Store, write_moment
 from serving.store.tables import audit, decisions, lists, metadata
 from tests.unit.serving.conftest import ROOT, World
 
@@ -35,11 +35,22 @@ def engine(url: str) -> Iterator[Engine]:
 
 def issue(store: Store, number: int = 1) -> list[Referral]:
     header = IssuedList(
-        "early_help", "north-2026-09-28", "north", "2026-09-28", now_text(), now_text(), 8, 100, {}, "s", "m", "b"
+        "early_help",
+        "north-2026-09-28",
+        "north",
+        "2026-09-28",
+        write_moment(),
+        write_moment(),
+        8,
+        100,
+        {},
+        "s",
+        "m",
+        "b",
     )
     rows = [
         Referral(f"r{n}", "early_help", header.id, "north", f"e{n}", n + 1, 1.5, "a", "ranked", "s", "m", "b",
-                 b"{}", record_digest(b"{}"))
+                 b"{}", digest_record(b"{}"))
         for n in range(number)
     ]  # fmt: skip
     store.issue([(header, [(row, [f"p{row.id}", "shared"]) for row in rows])], actor="sooner")
@@ -83,7 +94,7 @@ def test_the_same_key_files_one_decision_and_another_use_of_it_is_refused(engine
 def test_the_database_itself_admits_no_decision_of_the_system(engine: Engine) -> None:
     issue(Store(engine))
     row = {"referral": "r0", "version": 1, "disposition": "set_aside", "reason": "capacity", "note": "",
-           "own_view": "", "reference": "", "role": "system", "decided_at": now_text(), "key": "k"}  # fmt: skip
+           "own_view": "", "reference": "", "role": "system", "decided_at": write_moment(), "key": "k"}  # fmt: skip
     for actor, kind in (("sooner", "system"), ("", "person")):
         with pytest.raises(IntegrityError), begin_writing(engine) as connection:
             connection.execute(insert(decisions), {**row, "actor": actor, "actor_kind": kind})
@@ -227,7 +238,9 @@ def test_a_killed_transaction_leaves_no_half_list(tmp_path: Path) -> None:
     engine = open_engine(f"sqlite:///{tmp_path / 'c.db'}")
     migrate_database(engine)
     store = Store(engine)
-    header = IssuedList("early_help", "x", "north", "2026-09-28", now_text(), now_text(), 1, 1, {}, "s", "m", "b")
+    header = IssuedList(
+        "early_help", "x", "north", "2026-09-28", write_moment(), write_moment(), 1, 1, {}, "s", "m", "b"
+    )
     bad = Referral("r", "early_help", "x", "north", "e", 1, 1.0, "a", "no such arm", "s", "m", "b", b"", "d")
     with pytest.raises(IntegrityError):
         store.issue([(header, [(bad, [])])], actor="sooner")

@@ -15,7 +15,7 @@ from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
 from serving.store.actions import export_actions
 from serving.store.connection import find_database_url, migrate_database, open_engine
-from serving.store.store import DecisionDraft, Store, now_text
+from serving.store.store import DecisionDraft, Store, write_moment
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
@@ -151,14 +151,14 @@ def test_a_missed_night_is_caught_up_and_a_clock_change_moves_no_date(world: Wor
     made = {one: world.matrix_at(one) for one in (first, late, late + timedelta(days=1))}
     midnight = world.invocation.council.midnight
     issued = rank_households(world.invocation, made[first], first, now=midnight(first) + timedelta(hours=2))
-    assert {one.expires_at for one in issued.lists} == {now_text(midnight(missed))}
+    assert {one.expires_at for one in issued.lists} == {write_moment(midnight(missed))}
     caught = [
         rank_households(world.invocation, made[late], late, now=midnight(late) + timedelta(hours=h)) for h in (0, 2)
     ]
     assert [one.new for one in caught[0].lists] == [True] * 4
     assert [one.new for one in caught[1].lists] == [False] * 4
     assert {one.list for one in caught[1].lists} == {f"{team}-{late}" for team in TEAMS}
-    assert {one.expires_at for one in caught[1].lists} == {now_text(midnight(late + timedelta(days=7)))}
+    assert {one.expires_at for one in caught[1].lists} == {write_moment(midnight(late + timedelta(days=7)))}
     after = rank_households(world.invocation, made[late + timedelta(days=1)], late + timedelta(days=1))
     assert [one.new for one in after.lists] == [False] * 4
     assert len(store_of(world).lists("early_help")) == 8

@@ -96,6 +96,8 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
             "details_to": sorted(source.details_to),
             "confidential": source.confidential_from_household,
             "signals": {signal.name: signal.title for signal in source.signals},
+            # What a service does for a family over a time: while it is open, somebody works with them.
+            "work": [signal.name for signal in source.signals if signal.interval and signal.system_response],
         }
         for source in register.sources
     }

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from charter.council.council import Team
+from serving.casework.facts import list_sights
 from serving.casework.second_look import VIEWS, KindTally, Look, draw_looks, tally_looks
 from serving.casework.view import STATUS, describe_list, make_reference, write_day
 from serving.casework.visit import Visit
@@ -130,6 +131,7 @@ def show_second_look(visit: Visit) -> Response:
         back={"text": "Managing the lists", "href": "/manager"},
         ages=[person.age for person in record.people],
         reasons=record.reasons,
+        seeing=list_sights(record, manifest),
         strengths=sort_strengths(record, manifest, desk.usual(record)),
         as_of=record.as_of,
         views=VIEWS,

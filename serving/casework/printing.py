@@ -52,7 +52,7 @@ def print_worklist(invocation: Invocation, team_id: str) -> str:
         ]
         for referral in standing:
             line = view_row(CaseFile(referral, records[referral.id], manifest, persons), desk.settings)
-            workers = ", ".join(line.workers) or "no open work seen"
+            workers = ", ".join(line.workers) or "no open work that a list may name"
             late = f"; not seen or late: {', '.join(line.unseen)}" if line.unseen else ""
             lines += [
                 f"{line.rank:>3}. {line.household} ({line.reference}), youngest {line.youngest}, {line.people} people",

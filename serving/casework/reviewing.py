@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from serving.casework.facts import list_sights
 from serving.casework.second_look import VIEWS
 from serving.casework.visit import Visit
 from serving.ranking.strengths import sort_strengths
@@ -79,6 +80,7 @@ def show_review(visit: Visit) -> Response:
         team=visit.team,
         ages=[person.age for person in record.people],
         reasons=record.reasons,
+        seeing=list_sights(record, manifest),
         strengths=sort_strengths(record, manifest, desk.usual(record)),
         as_of=record.as_of,
         views=VIEWS,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from serving.casework.view import write_day
+from serving.casework.facts import list_events
+from serving.ranking.reasons import write_day
 from serving.ranking.sealed_record import RecordedEvent, Timeline
 
 __all__ = ["Month", "Recorded", "view_timeline"]
@@ -39,17 +40,12 @@ def view_timeline(
     """
     if timeline is None:
         return None
-    services = {
-        name: service
-        for name, service in manifest.get("services", {}).items()
-        if service.get("display", False) and not service.get("confidential", False)
-    }
+    services = manifest.get("services", {})
     months: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
-    for event in timeline.entries:
-        if event.service in services:
-            day = date.fromisoformat(event.day)
-            of_service = months.setdefault(f"{day:%B %Y}", {}).setdefault(event.service, {})
-            of_service.setdefault((event.signal, _until_words(event)), []).append(day)
+    for event in list_events(timeline, manifest):
+        day = date.fromisoformat(event.day)
+        of_service = months.setdefault(f"{day:%B %Y}", {}).setdefault(event.service, {})
+        of_service.setdefault((event.signal, _until_words(event)), []).append(day)
     return tuple(
         Month(
             month,

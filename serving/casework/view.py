@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from charter.vault.vault import NamedPerson
-from features.grammar.words import value_text
+from serving.casework.facts import ServiceFacts, list_sights, read_facts, says_something
 from serving.ranking.elsewhere import SeekingTeam
-from serving.ranking.reasons import Reason, Seeing
+from serving.ranking.reasons import Reason, Seeing, write_day
 from serving.ranking.sealed_record import SealedRecord
-from serving.ranking.strengths import Usual, sort_strengths
+from serving.ranking.strengths import Usual, find_columns, sort_strengths
 from serving.settings import Settings
 from serving.store.store import Decision, IssuedList, Referral
 
@@ -86,7 +86,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Involvement:
-    """A service and what it means for this household now: status and contact, never the content of its case."""
+    """A service and what it means for this household now: status and contact, never the content of its case.
+
+    `confidential`: something is recorded that nobody else in the household may hear of.
+    """
 
     source: str
     contact: str
@@ -97,7 +100,7 @@ class Involvement:
 
 @dataclass(frozen=True)
 class CaseReason:
-    """A reason as a case page says it; `confidential` from everybody else in the household."""
+    """A reason as a case page says it; `confidential`: it tells of something that nobody else there may hear of."""
 
     reason: Reason
     confidential: bool
@@ -161,14 +164,6 @@ def make_reference(referral: Referral) -> str:
     return f"{referral.id[:4]}-{referral.id[4:8]}".upper()
 
 
-def write_day(day: date | str) -> str:
-    """Return a day as people write it: 28 September 2026; '' for none."""
-    if not day:
-        return ""
-    moment = date.fromisoformat(day[:10]) if isinstance(day, str) else day
-    return f"{moment.day} {moment:%B %Y}"
-
-
 def describe_list(header: IssuedList, local_day: Callable[[str], date]) -> str:
     """Say when a list was made and until when it holds; `local_day` gives the local date of a stored moment."""
     start, end = write_day(local_day(header.issued_at)), write_day(local_day(header.expires_at))
@@ -180,8 +175,10 @@ def view_row(file: CaseFile, settings: Settings) -> Row:
     referral, record, manifest = file.referral, file.record, file.manifest
     reasons = record.reasons
     ages = [person.age for person in record.people if person.age is not None]
-    dates = [service.data_to for service in reasons.seeing if service.data_to and service.state in ("seen", "partly")]
-    involvements = _view_involvements(record, manifest)
+    facts = read_facts(record, manifest)
+    dates = [service.data_to for service in facts if service.data_to and service.state in ("seen", "partly")]
+    # What a need is named by is what was recorded: that nothing was may raise a likelihood, and names nothing.
+    speaking = [reason for reason in reasons.for_ if _says_something(reason, record, manifest)]
     return Row(
         id=referral.id,
         reference=make_reference(referral),
@@ -189,16 +186,16 @@ def view_row(file: CaseFile, settings: Settings) -> Row:
         rank=referral.rank,
         youngest=_age_words(min(ages)) if ages else "not known",
         people=record.members,
-        need=_need_words(reasons.for_, settings),
-        why_now=_why_now([reason for reason in reasons.for_ if not _is_confidential(reason, manifest)]),
+        need=_need_words(speaking, settings),
+        why_now=_why_now([reason for reason in speaking if not _is_confidential(reason, manifest)]),
         band=_band_words(referral, manifest)[0],
         status=referral.status,
         status_title=STATUS[referral.status],
         workers=tuple(
-            service.source for service in involvements if service.status == "Open now" and not service.confidential
+            service.source for service in facts if service.open and service.display and not service.confidential
         ),
         data_to=write_day(min(dates)) if dates else "",
-        unseen=tuple(service.source for service in reasons.seeing if service.state in ("not seen", "late")),
+        unseen=tuple(service.source for service in facts if service.missed),
         also=file.seeking.get(referral.entity, ()),
         drawn=referral.arm == "random",
     )
@@ -212,21 +209,21 @@ def view_case(
     `usual` is what is usual among the households listed with it; `local_day` gives the local date of a stored moment.
     """
     title, meaning = _band_words(file.referral, file.manifest)
-    reasons = file.record.reasons
-    strengths = sort_strengths(file.record, file.manifest, usual)
+    record, facts = file.record, read_facts(file.record, file.manifest)
+    strengths = sort_strengths(record, file.manifest, usual)
     addresses = Counter(person.address for person in file.identified if person.address).most_common(1)
     return CaseView(
         row=view_row(file, settings),
         band_title=title,
         band_meaning=meaning,
-        why=_view_reasons(reasons.for_, file.manifest),
-        strengths=_view_reasons(strengths.good, file.manifest),
-        less=_view_reasons(strengths.less, file.manifest),
+        why=_view_reasons(record.reasons.for_, file),
+        strengths=_view_reasons(strengths.good, file),
+        less=_view_reasons(strengths.less, file),
         compared=strengths.compared,
-        seeing=reasons.seeing,
+        seeing=list_sights(record, file.manifest),
         members=_view_members(file),
         address=addresses[0][0] if addresses else "",
-        involvements=_view_involvements(file.record, file.manifest),
+        involvements=_view_involvements(facts),
         decisions=tuple(
             DecisionLine(
                 decision,
@@ -240,8 +237,21 @@ def view_case(
     )
 
 
-def _view_reasons(reasons: Sequence[Reason], manifest: Mapping[str, Any]) -> tuple[CaseReason, ...]:
-    return tuple(CaseReason(reason, _is_confidential(reason, manifest)) for reason in reasons)
+def _view_reasons(reasons: Sequence[Reason], file: CaseFile) -> tuple[CaseReason, ...]:
+    return tuple(
+        CaseReason(
+            reason,
+            _is_confidential(reason, file.manifest) and _says_something(reason, file.record, file.manifest),
+        )
+        for reason in reasons
+    )
+
+
+def _says_something(reason: Reason, record: SealedRecord, manifest: Mapping[str, Any]) -> bool:
+    """Whether a reason says that something was recorded; where its feature is not known any more, it does."""
+    column = find_columns(record, manifest, [reason])[0]
+    value = record.values[column] if column is not None else None
+    return column is None or value is None or says_something(manifest["features"][column], value, record.as_of)
 
 
 def _name_household(file: CaseFile) -> str:
@@ -310,34 +320,9 @@ def _why_now(reasons: Sequence[Reason]) -> str:
     return first.text if first else "Nothing stands out"
 
 
-def _view_involvements(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[Involvement, ...]:
-    involvements = []
-    for seeing in record.reasons.seeing:
-        service = manifest.get("services", {}).get(seeing.service, {})
-        if not service.get("display", False):
-            continue
-        visible = [
-            (feature, value)
-            for feature, value in zip(manifest["features"], record.values, strict=True)
-            if seeing.service in feature["services"] and value is not None
-        ]
-        status, until = _status_words(visible, seeing.state), write_day(seeing.data_to)
-        confidential = bool(service.get("confidential", False))
-        involvements.append(Involvement(seeing.source, seeing.contact, status, until, confidential))
-    return tuple(involvements)
-
-
-def _status_words(features: Sequence[tuple[Mapping[str, Any], float]], state: str) -> str:
-    """Say what a service has to do with the household: whether help is open, or anything at all was recorded."""
-    if state == "not seen":
-        return "Not seen"
-    # An award of free meals is open too, but nobody works with the family for it: only a service's own work counts.
-    working = [value for feature, value in features if feature["system_response"] and _word(feature) == "open_at"]
-    if any(value > 0 for value in working):
-        return "Open now"
-    texts = {value_text(feature, value) for feature, value in features if _word(feature) != "change"}
-    return "Something recorded" if texts - {"0", "£0", "no", "none"} else "Nothing recorded"
-
-
-def _word(feature: Mapping[str, Any]) -> str:
-    return str(feature["expression"]["word"])
+def _view_involvements(facts: Sequence[ServiceFacts]) -> tuple[Involvement, ...]:
+    return tuple(
+        Involvement(service.source, service.contact, service.status, write_day(service.data_to), service.warned)
+        for service in facts
+        if service.display
+    )

@@ -26,6 +26,7 @@ __all__ = [
     "Seeing",
     "explain_row",
     "group_by_source",
+    "write_day",
     "write_sentence",
 ]
 
@@ -234,7 +235,7 @@ def _explain_sight(
     if all(math.isnan(value) for value in alone):
         state, words = "not seen", "Not seen: nothing here speaks for or against"
     elif end is not None and end < as_of - allowed:
-        state, words = "late", f"Late: what happened after {_day_words(end)} is not here yet"
+        state, words = "late", f"Late: what happened after {write_day(end)} is not here yet"
     elif any(math.isnan(value) for value in alone) or least < row.members:
         part = f"Seen for {least} of {row.members} {_PEOPLE}" if least < row.members else "Seen in part"
         state, words = "partly", part
@@ -254,8 +255,12 @@ def _local_day(moment: str, time_zone: ZoneInfo) -> date:
     return datetime.fromisoformat(moment).astimezone(time_zone).date()
 
 
-def _day_words(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
+def write_day(day: date | str) -> str:
+    """Return a day as people write it: 28 September 2026; '' for none."""
+    if not day:
+        return ""
+    moment = date.fromisoformat(day[:10]) if isinstance(day, str) else day
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def _strongest_first(reason: Reason) -> tuple[float, str]:

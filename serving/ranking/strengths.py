@@ -20,7 +20,7 @@ from features.grammar.words import value_text
 from serving.ranking.reasons import Reason
 from serving.ranking.sealed_record import SealedRecord
 
-__all__ = ["FEWEST", "Strengths", "Usual", "read_usual", "sort_strengths"]
+__all__ = ["FEWEST", "Strengths", "Usual", "find_columns", "read_usual", "sort_strengths"]
 
 FEWEST = 10
 """With fewer households to compare with, nothing is called less or more than usual: two would make a "most" of it."""
@@ -68,7 +68,9 @@ def sort_strengths(record: SealedRecord, manifest: Mapping[str, Any], usual: Usu
     `manifest` is its bundle's; one made before definitions had `better` claims no strength.
     """
     good, less = [], []
-    for reason, column in zip(record.reasons.against, _find_columns(record, manifest), strict=True):
+    for reason, column in zip(
+        record.reasons.against, find_columns(record, manifest, record.reasons.against), strict=True
+    ):
         value = record.values[column] if column is not None else None
         if column is None or value is None:
             continue
@@ -102,17 +104,17 @@ def _is_good(feature: Mapping[str, Any], value: float, side: int | None, as_of: 
     return value > 0 and side == 1
 
 
-def _find_columns(record: SealedRecord, manifest: Mapping[str, Any]) -> list[int | None]:
-    """Return each lowering reason's feature, by its place in the bundle; None where the manifest has it no more.
+def find_columns(record: SealedRecord, manifest: Mapping[str, Any], reasons: Sequence[Reason]) -> list[int | None]:
+    """Return the column of each of a record's reasons in the bundle; None where it is there no more.
 
     A sealed reason names no feature, but its contribution is the row's own number to the last bit.
     """
     features = manifest.get("features", ())
     if len(features) != len(record.values):
-        return [None] * len(record.reasons.against)
+        return [None] * len(reasons)
     free = dict(enumerate(record.contributions))
     columns: list[int | None] = []
-    for reason in record.reasons.against:
+    for reason in reasons:
         column = next(
             (
                 column

@@ -28,6 +28,7 @@ from charter.contracts.files import read_json
 from charter.errors import CharterError, SoonerError, UsageError
 from charter.vault.residence_check import Question
 from serving.casework.demo_people import list_people, refuse_connection
+from serving.casework.facts import list_sights, read_facts
 from serving.casework.visit import ANYBODY
 from serving.casework.wanting import ASK_FOR_HELP, file_decision, require_case
 from serving.desk import Desk
@@ -310,8 +311,8 @@ def _referral_document(referral: Referral, record: SealedRecord, desk: Desk) -> 
             "less_than_most": [reason.text for reason in strengths.less],
             "compared": strengths.compared,
         },
-        "not_seen": [asdict(service) for service in reasons.seeing if service.state in ("not seen", "late")],
-        "seeing": [asdict(service) for service in reasons.seeing],
+        "not_seen": [asdict(service.sight()) for service in read_facts(record, manifest) if service.missed],
+        "seeing": [asdict(service) for service in list_sights(record, manifest)],
         "versions": {
             "snapshot": record.snapshot,
             "matrix": record.matrix,

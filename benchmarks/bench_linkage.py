@@ -91,7 +91,7 @@ from features.intake.database import connect
 
 invocation = workspace(int(sys.argv[1]))
 files = invocation.workspace
-register, key = Register.load(invocation.council.folder / "register.toml"), Key.load(invocation.council, files)
+register, key = invocation.register, Key.load(invocation.council, files)
 database, parameters = connect(key), Parameters.load()
 gather(database, Vault.open(files.vault, key), files.snapshot(), register)
 began, worked = time.perf_counter(), time.process_time()

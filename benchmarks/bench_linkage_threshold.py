@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -22,9 +22,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from benchmarks.results import Row
-from charter.contracts.files import content_id, find_current, writer_lock
+from charter.contracts.files import find_current, writer_lock
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
 from charter.invocation import Invocation, shipped_council
 from features.build import build
 from features.linking.link import link
@@ -60,9 +59,11 @@ def demo() -> Path:
 
 
 def at_threshold(bits: float) -> Parameters:
-    """Return the shipped parameters with another threshold, under another name."""
-    shipped = Parameters.load()
-    return replace(shipped, threshold=bits, sha256=content_id([shipped.sha256, bits]))
+    """Return the shipped parameters with another threshold: another file, so another link."""
+    text = Parameters.load().content.decode()
+    path = FOLDER / f"parameters_{bits:g}.toml"
+    path.write_text(text.replace(f"threshold = {SHIPPED}", f"threshold = {bits}"), encoding="utf-8")
+    return Parameters.load(path)
 
 
 def order(invocation: Invocation, bits: float, day: date) -> Order:
@@ -72,7 +73,7 @@ def order(invocation: Invocation, bits: float, day: date) -> Order:
         matrix = Matrix.open(build(invocation, purpose="rank", as_of=[day]))
     at = matrix.at(day)
     margins = score_rows(Bundle.current(invocation.workspace), matrix, at)
-    places = Programme.load(invocation.programme_folder).capacity(invocation.council, day)
+    places = invocation.settings.capacity(invocation.council, day)
     teams, best = find_teams(invocation.council, at), np.lexsort((at.entity, -margins))
     listed = {name for team in places for name in at.entity[best[teams[best] == team][: places[team]]].tolist()}
     names = at.entity.tolist()

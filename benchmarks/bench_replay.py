@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.results import Row
-from charter.council.programme import Programme
+from charter.council.worklist_settings import WorklistFile
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
 from training.judging.replay import Exposure, HouseholdDraws, bound, measure_replay, replay_model
@@ -59,7 +59,7 @@ def weeks_of(places: int, seed: int = 1) -> tuple[ListWeeks, np.ndarray]:
 
 def measure(places: int) -> dict[str, float]:
     """Replay all contenders, after one small replay that compiles or loads the loop, and bound every figure."""
-    rules = ListRules.of(Programme.load(PROGRAMME).worklist)
+    rules = ListRules.of(WorklistFile.load(PROGRAMME))
     weeks, need = weeks_of(places)
     part = np.where(np.arange(WEEKS) < rules.burn_in, -1, 0).astype(np.int8)
     replay_model(weeks, need, part, rules, HouseholdDraws.of(weeks.names, 1, 1, seed=1))

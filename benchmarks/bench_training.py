@@ -135,8 +135,8 @@ def _whole(settings: Mapping[str, float]) -> dict[str, Any]:
 
 def bare_search(opened: Invocation) -> dict[str, float]:
     """Fit every setting that the search tried on every fold, each from raw arrays."""
+    from charter.council.training_settings import Trees
     from training.models.planning import make_plan
-    from training.settings import Trees
 
     planned = make_plan(opened)
     tried = json.loads((opened.workspace.root / "tried.json").read_text(encoding="utf-8"))

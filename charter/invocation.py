@@ -5,11 +5,11 @@ Every verb of every room is given an `Invocation`, opened from the options that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
@@ -17,6 +17,8 @@ from charter.errors import UsageError
 from charter.voice import Voice
 
 if TYPE_CHECKING:
+    from charter.council.programme import Programme
+    from charter.council.register import Register
     from charter.rules.policy import Policy
     from charter.rules.roles import Roles
 
@@ -32,7 +34,11 @@ def shipped_council() -> Path:
 
 @dataclass(frozen=True)
 class Invocation(Voice):
-    """The council, programme and workspace of one verb, and its voice."""
+    """The council, programme and workspace of one verb, and its voice.
+
+    What the council decided is read when it is first asked for, and once: a verb works with one charter, whatever
+    happens to the file meanwhile.
+    """
 
     council: Council
     programme: str
@@ -73,6 +79,32 @@ class Invocation(Voice):
     def policy(self) -> Policy:
         """The charter, read once; raises CharterError where it has slips, or its review is overdue today."""
         return self.charter.require_review(self.today)
+
+    @cached_property
+    def register(self) -> Register:
+        """The data-sharing register, read once."""
+        from charter.council.register import Register
+
+        return Register.load(self.council.folder / "register.toml")
+
+    @cached_property
+    def settings(self) -> Programme:
+        """The programme's training.toml and worklist.toml, read once."""
+        from charter.council.programme import Programme
+
+        return Programme.load(self.programme_folder)
+
+    @cached_property
+    def red_lines(self) -> list[dict[str, Any]]:
+        """The residents' cases (scenarios.toml), each with the answer that charter and register give."""
+        from charter.rules.scenarios import Scenarios, answer_scenarios
+
+        cases = Scenarios.load(self.council.folder / "scenarios.toml", self.policy).scenarios
+        return answer_scenarios(cases, self.policy, self.register) if cases else []
+
+    def reread(self) -> Invocation:
+        """Return the same invocation with nothing read yet: what runs for days judges by the files as they are now."""
+        return replace(self)
 
     @property
     def roles(self) -> Roles:

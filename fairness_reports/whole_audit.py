@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
-from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.gate import decide
-from charter.rules.scenarios import answer_scenarios_of
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
 from fairness_reports.audit.explaining.explanations import (
@@ -60,7 +58,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
                 audited.policy,
                 find_today(invocation),
                 earlier=_read_earlier_decisions(invocation, folder),
-                red_lines=answer_scenarios_of(invocation.council.folder, audited.policy),
+                red_lines=invocation.red_lines,
             ),
             metrics=read_json(audited.run / "metrics.json"),
             definition=audited.matrix.definition,
@@ -79,7 +77,7 @@ def _measure_what_it_rests_on(invocation: Invocation, audited: Audited) -> list[
     """Return proxies of characteristics, and what the list loses without each service's data and without responses."""
     about = About("", None, audited.model, AT)
     rows = measure_proxies(audited.matrix, audited.people, audited.groups, about, SEED)
-    register = Register.load(invocation.council.folder / "register.toml")
+    register = invocation.register
     rests = predict_contributions(audited.run / "model.lgb", audited.matrix, audited.people)
     definition = audited.matrix.definition
     rows += measure_without_data(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)

@@ -29,12 +29,10 @@ from charter.contracts.files import (
     write_json,
     write_text,
 )
-from charter.council.programme import Programme
-from charter.council.register import Register
+from charter.council.training_settings import AsOf
 from charter.errors import DefinitionError, UsageError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
-from charter.rules.policy import Policy
 from charter.vault.rights_ledger import require_carried_out
 from features.certainty import write_uncertain
 from features.engines.question import Each, Question
@@ -80,29 +78,16 @@ class Snapshot:
         return self.folder / "tables"
 
 
-def as_of_dates(settings: Mapping[str, Any]) -> tuple[tuple[date, ...], Each | None]:
+def as_of_dates(stated: AsOf) -> tuple[tuple[date, ...], Each | None]:
     """Return the as-of dates that `[as_of]` of training.toml states, ascending, and whose they are.
 
-    `first`, `last` and `step = { n = 1, unit = "months" }`; or `dates = [...]`; or `dates` with
-    `each = { signal = "service.kind", after = { n = 28, unit = "days" } }`, when each entity has a row only at those of
-    the dates that are its own. Raises DefinitionError for anything else.
+    With `each`, an entity has a row only at those of the dates that are its own.
     """
-    stated = dict(settings.get("as_of", {}))
-    each = stated.pop("each", None)
-    if set(stated) == {"dates"} and stated["dates"]:
-        dates = tuple(sorted(set(stated["dates"])))
-    elif set(stated) == {"first", "last", "step"} and stated["first"] <= stated["last"]:
-        dates = tuple(_steps(stated["first"], stated["last"], Period.of(stated["step"])))
-    else:
-        raise DefinitionError(
-            "[as_of] of training.toml states no dates.",
-            'Write first, last and step = { n = 1, unit = "months" }, or dates = [2025-01-01].',
-        )
-    if not all(type(day) is date for day in dates):
-        raise DefinitionError(
-            "[as_of] of training.toml holds something that is no date.", "Write 2025-01-01, unquoted."
-        )
-    return dates, Each(each["signal"], Period.of(each["after"])) if each else None
+    if stated.first is not None and stated.last is not None and stated.step is not None:
+        return tuple(_steps(stated.first, stated.last, Period(stated.step.n, stated.step.unit))), None
+    each = stated.each
+    after = Each(each.signal, Period(each.after.n, each.after.unit)) if each is not None else None
+    return tuple(sorted(set(stated.dates))), after
 
 
 def _steps(first: date, last: date, step: Period) -> Iterator[date]:
@@ -121,12 +106,11 @@ def question_of(
 
     Raises DefinitionError for a definition that breaks the grammar, CharterError for one that is not allowed.
     """
-    folder = invocation.council.folder
-    policy, register = Policy.load(folder / "charter.toml"), Register.load(folder / "register.toml")
+    policy, register = invocation.policy, invocation.register
     definition = Definition.load(invocation.programme_folder / "definition.py")
     permission = Permission.of(policy, register, purpose)
     permission.check(definition, policy, register)
-    dates, each = as_of_dates(Programme.load(invocation.programme_folder).training)
+    dates, each = as_of_dates(invocation.settings.training.as_of)
     if as_of is not None:
         dates = tuple(sorted(set(as_of)))
     if not dates:
@@ -160,7 +144,7 @@ def build(
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
     question, rules = question_of(invocation, opened, purpose, as_of)
     if purpose in ("train", "shadow"):
-        policy = Policy.load(invocation.council.folder / "charter.toml")
+        policy = invocation.policy
         require_assessments(policy.assessments, purpose, synthetic=opened.synthetic)
     name = _id(question, opened, rules, engine)
     folder = invocation.workspace.matrix / name
@@ -180,9 +164,10 @@ def build(
 
 def _register(invocation: Invocation, question: Question) -> str:
     """Return the definition's register in English, as a page to be read beside the matrix."""
-    folder, definition = invocation.council.folder, question.definition
-    register, policy = Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml")
-    return as_html(as_markdown(definition, register, policy), definition.programme.replace("_", " "))
+    definition = question.definition
+    return as_html(
+        as_markdown(definition, invocation.register, invocation.policy), definition.programme.replace("_", " ")
+    )
 
 
 def _id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:

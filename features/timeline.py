@@ -14,9 +14,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from charter.council.register import Register
 from charter.invocation import Invocation
-from charter.rules.policy import Policy
 from features.build import Snapshot
 from features.grammar import months
 from features.permission import Choice, Permission, permitted
@@ -35,9 +33,9 @@ def timelines(
     one day and '' for what is still open), newest first. What began earlier and was open in the window counts too.
     """
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
-    folder, council = invocation.council.folder, invocation.council
-    register = Register.load(folder / "register.toml")
-    allowed = Permission.of(Policy.load(folder / "charter.toml"), register, "display")
+    council = invocation.council
+    register = invocation.register
+    allowed = Permission.of(invocation.policy, register, "display")
     shown = {one.service for one in register.sources if one.display and not one.confidential_from_household}
     signals = sorted(name for name in allowed.signals if name.split(".")[0] in shown)
     at = council.midnight(as_of)

@@ -12,19 +12,19 @@ from typing import Any
 
 from charter.contracts.files import find_current, read_json
 from charter.council.council import Council, Team
-from charter.council.programme import Programme
+from charter.council.practice import Practice
+from charter.council.worklist_settings import WorklistFile
 from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.signing.second_gate import in_shadow
 from charter.vault.key import Key
 from charter.vault.vault import NamedPerson, Vault
 from serving.identity import Identity
-from serving.practice_cases import PASSED, Practice
+from serving.practice_cases import PASSED
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
 from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
-from serving.settings import Settings
 from serving.store.actions import Exporter
 from serving.store.connection import find_database_url, migrate_database, open_engine
 from serving.store.store import IssuedList, Referral, Store, write_moment
@@ -38,7 +38,7 @@ class Desk:
     """One process's desk; open it once with `Desk.open` and share it between threads."""
 
     invocation: Invocation
-    settings: Settings
+    settings: WorklistFile
     store: Store
     key: Key
     demo: bool
@@ -52,7 +52,8 @@ class Desk:
         engine = open_engine(find_database_url(invocation.workspace))
         migrate_database(engine)
         key = Key.load(invocation.council, invocation.workspace)
-        settings = Settings.of(Programme.load(invocation.programme_folder).worklist)
+        settings = invocation.settings.worklist
+        settings.require_decisions()
         store = Store(engine, chain=chain, key=key.derive("audit log"))
         return cls(invocation, settings, store, key, demo)
 
@@ -136,7 +137,7 @@ class Desk:
         stopped = self.suspended(team, bundle)
         if stopped is not None:
             return "This list is suspended: nothing is ranked or shown until two roles resume it."
-        if not self.settings.shown:
+        if not self.settings.list.shown:
             return "This list is in shadow: it is made to be measured, and shown to nobody."
         today = datetime.now(self.invocation.council.time_zone).date()
         return in_shadow(self.invocation.workspace, str(self.manifest(bundle).get("release", "")), today)
@@ -196,7 +197,7 @@ class Desk:
 
     def asks_own_view(self, identity: Identity, referral: Referral) -> bool:
         """Whether this reviewer is asked for their own view of this case first: a lottery, one in so many."""
-        one_in = self.settings.own_view_one_in
+        one_in = self.settings.own_view.one_in
         if not one_in or referral.status != "new":
             return False
         lot = int.from_bytes(hashlib.sha256(f"{referral.id}{identity.user}".encode()).digest()[:4], "big")

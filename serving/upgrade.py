@@ -23,8 +23,6 @@ from charter.contracts import check_document
 from charter.contracts.files import find_current, new_folder, read_json
 from charter.council.register import Register
 from charter.invocation import Invocation
-from charter.rules.policy import Policy
-from charter.signing.signoffs import find_today
 from serving.ranking.bundle import Bundle, verify_bundle
 from serving.store.connection import (
     begin_reading,
@@ -62,8 +60,8 @@ def plan_upgrade(invocation: Invocation) -> tuple[Step, ...]:
     Raises what reading the charter, the register or the bundle raises, so that it is said before anything is done.
     """
     now = _read_database_form(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
-    register = Register.load(invocation.council.folder / "register.toml")
+    policy = invocation.policy
+    register = invocation.register
     folder = find_current(invocation.workspace.bundle)
     if folder is not None:
         verify_bundle(Bundle.open(folder))

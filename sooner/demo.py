@@ -11,10 +11,8 @@ from charter.contracts.files import find_current, read_json, writer_lock
 from charter.council.register import Register
 from charter.errors import BlockedError, UsageError
 from charter.invocation import Invocation
-from charter.rules.policy import Policy
 from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run, go_live
-from charter.signing.signoffs import find_today
 from sooner.path import board_pack, judge_model, prepare_snapshot, promote_model, rank_day, snapshot_day, time_step
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ def _live_through_shadow(invocation: Invocation) -> RankResult:
     """
     from fairness_reports.publish.live_page import write_live_page
 
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    policy = invocation.policy
     last = snapshot_day(invocation)
     weeks = policy.live.shadow_weeks
     for before in (weeks, weeks // 2, 0):
@@ -120,7 +118,7 @@ def _refuse_other_register(invocation: Invocation) -> None:
 
 def _sign_as_all(invocation: Invocation, what: str, *, live: bool = False) -> None:
     """Sign `what` as each role that must, marked `demo`: that opens synthetic data and nothing else."""
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    policy = invocation.policy
     for role in policy.signers(what):
         sign_as(invocation, role.id, Signable(what, live=live), demo=True)
 

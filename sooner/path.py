@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter.contracts.files import find_current, read_json
-from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
-from charter.rules.policy import Policy
 from charter.signing.second_gate import in_shadow
 from charter.signing.signoffs import find_today
 from charter.vault.rights_ledger import count_withdrawn
@@ -86,7 +84,7 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
     from training.keeping.release import release_model, roll_back_release
 
     release = roll_back_release(invocation) if rollback else release_model(invocation)
-    register = Register.load(invocation.council.folder / "register.toml")
+    register = invocation.register
     services = {
         source.service: {
             "title": source.title,
@@ -138,7 +136,7 @@ def _require_shadow_assessments(invocation: Invocation) -> None:
     release = find_current(invocation.workspace.release)
     if release is None or not in_shadow(invocation.workspace, release.name, find_today(invocation)):
         return
-    policy = Policy.load(invocation.council.folder / "charter.toml", find_today(invocation))
+    policy = invocation.policy
     synthetic = bool(read_json(release / "manifest.json")["synthetic"])
     require_assessments(policy.assessments, "shadow", synthetic=synthetic)
 

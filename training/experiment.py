@@ -27,7 +27,6 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.invocation import Invocation
 from charter.machine.threads import one_thread
-from charter.rules.policy import Policy
 from training.data.coverage import measure_coverage, measure_seen_share
 from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
@@ -52,14 +51,14 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
     """
     from training.keeping.tracking import Tracking
 
-    policy = Policy.load(invocation.council.folder / "charter.toml")
+    policy = invocation.policy
     planned = make_plan(invocation)
-    with one_thread(), Tracking.started(invocation.workspace) as tracking:
+    with one_thread(), Tracking.started(invocation) as tracking:
         models = planned.settings.models.in_order
         bins = Bins.of(planned)
         search_result = _search_settings(invocation, planned, bins) if searching else None
         if search_result:
-            planned = replace(planned, settings=replace(planned.settings, lightgbm=search_result.chosen))
+            planned = replace(planned, settings=planned.settings.replace(lightgbm=search_result.chosen))
         inputs = _name_inputs(invocation, planned, search_result, policy.sha256)
         final = FinalPeriod.of(invocation.workspace, planned, content_id(inputs))
         steps = 2 + len(planned.folds) * len(models) + len(models)

@@ -151,6 +151,9 @@ def _place(location: Sequence[int | str], raw: Any, kind: type[BaseModel]) -> _P
             value = value.get(part) if isinstance(value, Mapping) else None
             names.append(part)
             key, item = part, False
+    if key and below and isinstance(value, Mapping) and field is not None and not is_list(field.annotation):
+        rows.append(f"[{'.'.join(names)}]")  # what is wrong is the section itself, not a key of it
+        key, table = "", below[0]
     return _Place(tuple(rows), ".".join(names), key, item, table if key else (below or (None,))[0], field)
 
 

@@ -22,7 +22,7 @@ from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.policy import Policy
 
-__all__ = ["Scenario", "Scenarios", "answer_scenarios", "answer_scenarios_of"]
+__all__ = ["Scenario", "Scenarios", "answer_scenarios"]
 
 
 def _no_slip_of_an_act(act: str) -> str:
@@ -141,9 +141,3 @@ def answer_scenarios(scenarios: Iterable[Scenario], policy: Policy, register: Re
             }
         )
     return rows
-
-
-def answer_scenarios_of(folder: Path, policy: Policy) -> list[dict[str, Any]]:
-    """Return the cases of a council's folder, each with the answer that its own charter and register give."""
-    cases = Scenarios.load(folder / "scenarios.toml", policy).scenarios
-    return answer_scenarios(cases, policy, Register.load(folder / "register.toml")) if cases else []

@@ -54,7 +54,7 @@ def sign_as(
     if what not in {"charter", "decision"}:
         raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
     day = find_today(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", day)
+    policy = invocation.policy
     signing = policy.role(role)
     if what not in signing.signs:
         able = ", ".join(signer.id for signer in policy.signers(what))

@@ -11,8 +11,6 @@ from charter.contracts.files import file_digest, find_current, read_json, write_
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.gate import decide
-from charter.rules.policy import Policy
-from charter.rules.scenarios import answer_scenarios_of
 from charter.signing import suspensions
 from charter.signing.acceptance import find_audit, find_live_audit
 from charter.signing.second_gate import open_live
@@ -31,7 +29,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
     findings = read_json(folder / "findings.json")
     check_document("findings", findings)
     day = find_today(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", day)
+    policy = invocation.policy
     earlier = [
         read_json(path)
         for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
@@ -43,7 +41,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
         day,
         findings_sha256=file_digest(folder / "findings.json"),
         earlier=earlier,
-        red_lines=answer_scenarios_of(invocation.council.folder, policy),
+        red_lines=invocation.red_lines,
     )
     check_document("decision", decision)
     write_json(folder / "decision.json", decision)

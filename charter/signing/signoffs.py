@@ -237,7 +237,7 @@ def require_signoffs(
     ReferredError where the board has not accepted a referral.
     """
     when = day or find_today(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", when)
+    policy = invocation.charter.require_review(when)
     path = audit_folder / "decision.json"
     if not path.exists():
         raise DataError(f"there is no decision on run {audit_folder.name}.", "Run `sooner decide`.")

@@ -19,7 +19,6 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.rules.gate import visible_gap
 from charter.rules.measures import SHARES
-from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.findings import About, measure_groups
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import (
@@ -52,8 +51,8 @@ def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to plan an audit on.", "Run `sooner build`.")
     matrix = Matrix.open(folder)
-    policy = Policy.load(invocation.council.folder / "charter.toml")
-    programme = Programme.load(invocation.programme_folder)
+    policy = invocation.policy
+    programme = invocation.settings
     scores = _make_up_scores(matrix, invocation, programme)
     people = gather_people(matrix, scores, invocation.council, programme, policy)
     tables = invocation.workspace.snapshot(matrix.manifest["snapshot"]) / "tables"
@@ -88,8 +87,8 @@ def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
 
 def _make_up_scores(matrix: Matrix, invocation: Invocation, programme: Programme) -> Scores:
     """Return margins in a made-up order that owes nothing to any group: half of each list later has the need."""
-    folds = programme.training.get("folds", {})
-    wanted = int(folds.get("count", 1)) * int(folds.get("dates", 1)) + int(folds.get("final", 0))
+    folds = programme.training.folds
+    wanted = folds.count * folds.dates + folds.final
     days = list_mature_dates(matrix, invocation.council)[-wanted:]
     if not days:
         raise UsageError(

@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, file_digest, find_current, read_json
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
-from charter.council.register import Register
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.rules.measures import SHARES
@@ -89,8 +87,8 @@ def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
     if folder is None or not (folder / "manifest.json").exists():
         raise UsageError(f"there is no training run of {invocation.programme} to audit.", "Run `sooner train`.")
     manifest = read_json(folder / "manifest.json")
-    policy = Policy.load(invocation.council.folder / "charter.toml")
-    register = Register.load(invocation.council.folder / "register.toml")
+    policy = invocation.policy
+    register = invocation.register
     if not any(register.permits(source.service, "equality_monitoring") for source in register.sources):
         raise CharterError(
             "no source of the register may be used for equality_monitoring, so nobody's group is known.",
@@ -99,7 +97,7 @@ def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
     matrix = Matrix.open(workspace.matrix / manifest["matrix"])
     snapshot = workspace.snapshot(matrix.manifest["snapshot"])
     scores = Scores.read(folder / "scores.parquet", manifest["model"])
-    programme = Programme.load(invocation.programme_folder)
+    programme = invocation.settings
     people = gather_people(matrix, scores, invocation.council, programme, policy)
     taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     recorded = read_characteristics(snapshot / "tables", policy, taken_at)

@@ -14,7 +14,6 @@ from charter.contracts.files import write_text
 from charter.invocation import Invocation
 from charter.rules.gate import decide
 from charter.rules.policy import Policy
-from charter.rules.scenarios import answer_scenarios_of
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
@@ -38,8 +37,8 @@ def write_live_page(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     """
     folder, document = audit_issued(invocation)
     day = find_today(invocation)
-    policy = Policy.load(invocation.council.folder / "charter.toml", day)
-    decision = decide(document, policy, day, red_lines=answer_scenarios_of(invocation.council.folder, policy))
+    policy = invocation.policy
+    decision = decide(document, policy, day, red_lines=invocation.red_lines)
     write_text(folder / "report.html", render_live_page(invocation.council.name, document, decision, policy))
     return folder / "report.html", document
 

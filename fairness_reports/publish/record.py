@@ -37,8 +37,8 @@ def publish_record(invocation: Invocation, run: str = "") -> tuple[Path, dict[st
     check_document("findings", findings)
     check_document("decision", decision)
     definition = read_json(invocation.workspace.matrix / findings["matrix"] / "definition.json")
-    policy = Policy.load(invocation.council.folder / "charter.toml")
-    register = Register.load(invocation.council.folder / "register.toml")
+    policy = invocation.policy
+    register = invocation.register
     record = _fill_record(invocation, policy, register, definition, findings, decision)
     target = invocation.workspace.published
     write_json(target / "record.json", record)

@@ -16,7 +16,6 @@ import html
 import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -25,53 +24,22 @@ from numpy.typing import NDArray
 
 from charter.contracts.files import write_text
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.council.programme import Programme
-from charter.council.reading import Origin, read_toml
-from charter.council.register import Register
-from charter.errors import DefinitionError
+from charter.council.points_list import Point, PointsFile
 from charter.invocation import Invocation
 from charter.rules.tie_break import order, select
 from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppress_counts
 
-__all__ = ["Point", "read_points", "write_start"]
-
-
-@dataclass(frozen=True)
-class Point:
-    """`points` for a household whose `feature` is at least `at_least`."""
-
-    feature: str
-    at_least: float
-    points: int
-
-
-def read_points(path: Path, features: Sequence[str]) -> tuple[Point, ...]:
-    """Read points.toml; raise DefinitionError for a fact that is no feature or points that are not whole."""
-    rows = read_toml(Origin.of(path)).get("point", [])
-    rules = tuple(Point(row["feature"], float(row["at_least"]), row["points"]) for row in rows)
-    for rule in rules:
-        if rule.feature not in features:
-            raise DefinitionError(
-                f"points.toml gives points for {rule.feature!r}, which is no feature of the definition.",
-                "Name one that definition.py has.",
-            )
-        if type(rule.points) is not int or rule.points < 1:
-            raise DefinitionError(
-                f"points.toml gives {rule.points!r} points for {rule.feature}.", "Points are whole and at least 1."
-            )
-    if not rules:
-        raise DefinitionError("points.toml has no [[point]].", "Add the facts that should count.")
-    return rules
+__all__ = ["write_start"]
 
 
 def write_start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
     """Write the single view, points list and need map of `day` from a matrix built for ranking; return their folder."""
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(day)
-    rules = read_points(invocation.programme_folder / "points.toml", matrix.features)
+    rules = PointsFile.load(invocation.programme_folder / "points.toml", matrix.features).points
     points = _sum_points(at, matrix.features, rules)
     teams = np.array([_find_team(invocation, code.decode(), day) for code in at.area])
-    capacity = Programme.load(invocation.programme_folder).capacity(invocation.council, day)
+    capacity = invocation.settings.capacity(invocation.council, day)
     chosen = select(order(at.entity, day, points.astype(np.float64)), teams, capacity) & (points > 0)
     reasons = {feature["name"]: feature["reason"] for feature in matrix.definition["features"]}
     list_rows = _tabulate_listed(at, matrix.features, rules, reasons, points, teams, chosen)
@@ -106,7 +74,7 @@ def _tabulate_single_view(
     for index, feature in enumerate(matrix.definition["features"]):
         for service in feature["services"]:
             services.setdefault(service, []).append(index)
-    register = Register.load(invocation.council.folder / "register.toml")
+    register = invocation.register
     by_service = {}
     for service, columns in sorted(services.items()):
         values = np.asarray(at.features[:, columns])

@@ -98,8 +98,8 @@ def read_sources(
     nothing is left behind then but the list of refused rows in `quarantine/`.
     """
     council, workspace = invocation.council, invocation.workspace
-    register = Register.load(council.folder / "register.toml")
-    policy = Policy.load(council.folder / "charter.toml")
+    register = invocation.register
+    policy = invocation.policy
     _refuse_unknown_to_charter(register, policy)
     now = datetime.now(UTC)
     inputs = [_found(source, council, extracts or workspace.extracts, now) for source in register.sources]

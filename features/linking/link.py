@@ -23,11 +23,9 @@ import pyarrow as pa
 
 from charter.contracts import check_document
 from charter.contracts.files import content_id, file_digest, new_folder, read_json, set_current, write_json
-from charter.council.register import Register
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
-from charter.rules.policy import Policy
 from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import Vault
@@ -76,8 +74,8 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
     snapshot = newest(workspace.store)
     if snapshot is None:
         raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
-    register = Register.load(council.folder / "register.toml")
-    policy = Policy.load(council.folder / "charter.toml")
+    register = invocation.register
+    policy = invocation.policy
     parameters = parameters or Parameters.load()
     judgements = tuple(standing(read_judgements(workspace)).values())
     require_assessments(policy.assessments, "link", synthetic=bool(read_json(snapshot / "manifest.json")["synthetic"]))

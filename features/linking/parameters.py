@@ -2,75 +2,83 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from charter.council.reading import Origin, read_toml
-from charter.errors import DataError
+from pydantic import AfterValidator, Field
 
-__all__ = ["Level", "Parameters"]
+from charter.council.reading import File, Listed, Row, Text, Words, broken
+
+__all__ = ["Homes", "Level", "Parameters"]
 
 _SHIPPED = Path(__file__).with_name("parameters.toml")
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(Row):
     """How alike two records are in one trait: `m` within a person, `u` between two people; both shares."""
 
-    comparison: str
-    name: str
-    m: float
-    u: float
+    comparison: Annotated[Text, Field(description="The trait.", examples=["forename"])]
+    name: Annotated[Text, Field(description="How alike.", examples=["same"])]
+    m: Annotated[float, Field(gt=0, le=1, description="How often between records of one person.", examples=[0.9])]
+    u: Annotated[float, Field(gt=0, le=1, description="How often between two people.", examples=[0.0043])]
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """Levels by comparison (best first), partners (references of one person) and thresholds in bits of match weight.
+def _add_up(rows: Sequence[Level]) -> Sequence[Level]:
+    for comparison in dict.fromkeys(row.comparison for row in rows):
+        for share in ("m", "u"):
+            total = sum(getattr(row, share) for row in rows if row.comparison == comparison)
+            if not math.isclose(total, 1.0, abs_tol=1e-6):
+                raise broken(f"has shares {share} of {comparison!r} that add up to {total:g}, not 1", "Fit them again.")
+    return rows
+
+
+class Homes(Row):
+    """How claims of a home are settled."""
+
+    order: Annotated[Listed[Text], Field(description="Whose word about a home counts first.", examples=[["housing"]])]
+
+
+class Parameters(File):
+    """Levels (best first), partners (references of one person) and thresholds in bits of match weight.
 
     `apart` names the traits (forename, birth_date) whose contradiction keeps two records apart, whatever they share.
     """
 
-    version: str
-    sha256: str
-    partners: float
-    threshold: float
-    certain: float
-    review: float
-    apart: frozenset[str]
-    levels: Mapping[str, tuple[Level, ...]]
-    home_order: tuple[str, ...]
-    inactive_months: int
+    heading = "The fixed numbers of linkage"
+    signed_by = "Nobody: they come with Sooner, fitted and published with it."
+
+    version: Annotated[Text, Field(description="Which version they are.", examples=["2026-1"])]
+    partners: Annotated[
+        float, Field(ge=0, description="Other references that a reference's person has, on average.", examples=[1.4])
+    ]
+    threshold: Annotated[float, Field(description="From here two are merged unasked.", examples=[2.0])]
+    certain: Annotated[float, Field(description="Below this a merge is uncertain.", examples=[7.0])]
+    review: Annotated[float, Field(description="From here to the threshold a person decides.", examples=[-2.0])]
+    apart: Annotated[Words[str], Field(description="What keeps two records apart.", examples=[["forename"]])]
+    inactive_months: Annotated[
+        int, Field(ge=1, description="An uncertain link that is silent for so long drops out.", examples=[24])
+    ]
+    level: Annotated[Listed[Level], AfterValidator(_add_up), Field(min_length=1, description="The levels.")]
+    homes: Annotated[Homes, Field(description="How claims of a home are settled.")]
+
+    @classmethod
+    def load(cls, path: Path = _SHIPPED) -> Parameters:
+        """Read the parameters; raise DataError with every slip in them, such as shares that do not add up to one."""
+        return cls.read(path)
+
+    @property
+    def levels(self) -> Mapping[str, tuple[Level, ...]]:
+        """The levels by comparison, best first."""
+        comparisons = dict.fromkeys(row.comparison for row in self.level)
+        return {name: tuple(row for row in self.level if row.comparison == name) for name in comparisons}
+
+    @property
+    def home_order(self) -> tuple[str, ...]:
+        """Whose word about a home counts first."""
+        return self.homes.order
 
     def prior(self, references: int) -> float:
         """Return the chance that two of so many references picked at random are one person; at most 1 in 10,000."""
         return min(self.partners / max(references, 1), 0.0001)
-
-    @classmethod
-    def load(cls, path: Path = _SHIPPED) -> Parameters:
-        """Read the parameters; raise DataError unless each comparison's shares add up to one."""
-        raw = read_toml(Origin.of(path))
-        levels: dict[str, tuple[Level, ...]] = {}
-        for row in raw["level"]:
-            level = Level(row["comparison"], row["name"], float(row["m"]), float(row["u"]))
-            levels[level.comparison] = (*levels.get(level.comparison, ()), level)
-        for comparison, of in levels.items():
-            for share, total in (("m", sum(one.m for one in of)), ("u", sum(one.u for one in of))):
-                if not math.isclose(total, 1.0, abs_tol=1e-6):
-                    raise DataError(
-                        f"{path.name}: the {share} of {comparison!r} add up to {total:g}, not 1.", "Fit them again."
-                    )
-        return cls(
-            raw["version"],
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            float(raw["partners"]),
-            float(raw["threshold"]),
-            float(raw["certain"]),
-            float(raw["review"]),
-            frozenset(raw["apart"]),
-            levels,
-            tuple(raw["homes"]["order"]),
-            int(raw["inactive_months"]),
-        )

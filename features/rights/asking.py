@@ -85,7 +85,7 @@ def ask(
     is about. Raises UsageError for an unknown word, DataError where nobody is known under the reference.
     """
     workspace, council = invocation.workspace, invocation.council
-    register = Register.load(council.folder / "register.toml")
+    register = invocation.register
     if action not in ACTIONS:
         raise UsageError(f"{action!r} is not a right that can be used here.", f"Choose one of: {', '.join(ACTIONS)}.")
     if purpose != ALL and purpose not in PURPOSES:
@@ -204,7 +204,7 @@ def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, C
             if request.id in done:
                 continue
             clears = request.clears and request.id not in lifted
-            carried = Carrying(snapshot, request, key, vault, council, clears=clears)
+            carried = Carrying(snapshot, request, key, vault, invocation.register, invocation.policy, clears=clears)
             rows[snapshot.name] = carried.out(choices_of(request, by_id, _taken_at(snapshot)))
             people |= carried.people
         if rows:

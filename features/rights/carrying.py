@@ -16,7 +16,6 @@ import duckdb
 import pyarrow.parquet as pq
 
 from charter.contracts.files import content_id, file_digest, new_file, new_folder, read_json, write_json, write_text
-from charter.council.council import Council
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from charter.vault.key import Key
@@ -51,11 +50,18 @@ class Carrying:
     """A request to be carried out on a snapshot; `people` are whom it was about, known once it is out."""
 
     def __init__(
-        self, snapshot: Path, request: Request, key: Key, vault: Vault, council: Council, *, clears: bool
+        self,
+        snapshot: Path,
+        request: Request,
+        key: Key,
+        vault: Vault,
+        register: Register,
+        policy: Policy,
+        *,
+        clears: bool,
     ) -> None:
         self._snapshot, self._request, self._key, self._vault = snapshot, request, key, vault
-        self._register = Register.load(council.folder / "register.toml")
-        self._policy = Policy.load(council.folder / "charter.toml")
+        self._register, self._policy = register, policy
         self._clears = clears
         self.people: frozenset[str] = frozenset()
 

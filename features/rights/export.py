@@ -69,7 +69,7 @@ def draft(
     """
     key = Key.load(invocation.council, invocation.workspace)
     person = whose(invocation, key, through, reference)
-    register = Register.load(invocation.council.folder / "register.toml")
+    register = invocation.register
     moment = now or datetime.now(UTC)
     shown = _shown(invocation, person, register, by, moment)
     refs = references_of(invocation.workspace, person.ref, ALL)

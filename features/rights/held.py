@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 
 from charter.contracts.files import read_json
-from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.vault.key import Key
@@ -56,7 +55,7 @@ def whose(invocation: Invocation, key: Key, through: str, reference: str) -> Per
     Raises DataError where nobody is known under it, CharterError for another key than the vault was sealed with.
     """
     Vault.open(invocation.workspace.vault, key)
-    register = Register.load(invocation.council.folder / "register.toml")
+    register = invocation.register
     ref = reference_of(key, register, through, reference)
     snapshot = invocation.workspace.snapshot()
     with opened(snapshot) as database:
@@ -120,7 +119,7 @@ def identity_of(
 
 def lapsed(invocation: Invocation) -> list[dict[str, str]]:
     """Return whose parents' consent has lapsed and who was not asked since: person, service and the day it lapsed."""
-    register = Register.load(invocation.council.folder / "register.toml")
+    register = invocation.register
     zone = invocation.council.time_zone
     snapshot = invocation.workspace.snapshot()
     taken_at = datetime.fromisoformat(read_json(snapshot / "manifest.json")["taken_at"]).astimezone(UTC)

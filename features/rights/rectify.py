@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from charter.council.register import Register
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
@@ -108,7 +107,7 @@ def _event(
     right: dict[str, Any] = {"event_id": held["event_id"], "signal": held["signal"]}
     if said.get("never_happened") is True:
         return right, wrong
-    signal = Register.load(invocation.council.folder / "register.toml").signal(held["signal"])
+    signal = invocation.register.signal(held["signal"])
     changed = {name: said[name] for name in _EVENT if name in said}
     if not changed:
         raise UsageError("it is not said what of the event is wrong.", f"Say one of: {', '.join(_EVENT)}.")

@@ -37,7 +37,7 @@ def show_board(visit: Visit) -> Response:
         "board.html",
         facts=[(key, value) for key, value in facts if value],
         decision=manifest.get("decision", {}).get("sentence", ""),
-        gates=read_gates(desk.invocation.workspace, desk.invocation.council.folder),
+        gates=read_gates(desk.invocation),
         mine=identity.role,
         demo=desk.demo,
         suspended=read_suspensions(desk.invocation.workspace),

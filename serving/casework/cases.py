@@ -55,7 +55,7 @@ def show_worklist(visit: Visit) -> Response:
     header = desk.store.current_list(desk.programme, team.id)
     visit.require_shown(team.id, header.bundle if header else None)
     if header is None:
-        return visit.render("worklist.html", heading=desk.settings.title, team=team, header=None)
+        return visit.render("worklist.html", heading=desk.settings.list.title, team=team, header=None)
     families = desk.store.families_known(visit.identity)
     worked = desk.store.worked(header, write_moment())
     referrals = [referral for referral in worked if not referral.removed and referral.id not in families]
@@ -73,8 +73,8 @@ def show_worklist(visit: Visit) -> Response:
         "worklist.html",
         manifest=manifest,
         title=team.title,
-        heading=desk.settings.title,
-        basis=desk.settings.basis,
+        heading=desk.settings.list.title,
+        basis=desk.settings.list.basis,
         team=team,
         header=header,
         list_words=describe_list(header, desk.day),
@@ -130,7 +130,7 @@ def _render_case(
         choices=desk.settings.choices,
         ask_own_view=desk.asks_own_view(identity, referral),
         own_views=_OWN_VIEWS,
-        one_in=desk.settings.own_view_one_in,
+        one_in=desk.settings.own_view.one_in,
         key=secrets.token_hex(16),
         waits=bool(desk.store.conflicts([referral.id])) and not decisions,
         moved="" if record.team == team.id else _team_title(desk, record.team),

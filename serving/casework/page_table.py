@@ -27,7 +27,9 @@ from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
 
 __all__ = ["PAGES"]
 
-_REVIEWS = Link("Blind review", several="Blind review: {team}", shown=lambda desk: desk.settings.reviewed > 0)
+_REVIEWS = Link(
+    "Blind review", several="Blind review: {team}", shown=lambda desk: desk.settings.blind_review.listed > 0
+)
 
 PAGES: tuple[Page, ...] = (
     Page("GET", "/", ANYBODY, "Your own first page", show_first_page),

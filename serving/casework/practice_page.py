@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from serving.casework.visit import Visit
-from serving.practice_cases import PASSED, Result
+from serving.practice_cases import PASSED, Result, mark_answers
 
 __all__ = ["mark_practice", "show_practice"]
 
@@ -24,7 +24,7 @@ def mark_practice(visit: Visit) -> Response:
     answers = {number: text == "wrong" for number, text in texts.items() if text in ("wrong", "right")}
     if len(answers) < len(practice.cases):
         return _render_practice(visit, answers, None, "Answer every case, then send them together.")
-    result = practice.marked(answers)
+    result = mark_answers(practice, answers)
     if result.passed:
         detail = {"right": sum(result.right), "found": result.found}
         visit.desk.store.log(visit.identity, PASSED, subject="practice", detail=detail)

@@ -45,7 +45,7 @@ def print_worklist(invocation: Invocation, team_id: str) -> str:
         )
         until = write_day(desk.day(header.expires_at))
         lines = [
-            f"{desk.settings.title}: {team.title}",
+            f"{desk.settings.list.title}: {team.title}",
             f"Copy {copy.digest[:8].upper()} of {header.id}. {describe_list(header, desk.day)}.",
             f"Destroy this copy after {until}.",
             "",

@@ -59,7 +59,9 @@ def _read_sample(visit: Visit) -> _Sample:
     if desk.suspended(team.id, header.bundle) is not None:
         raise HTTPException(409, "This list is suspended: nothing is ranked or shown until two roles resume it.")
     families = desk.store.families_known(visit.identity)
-    cases = [case for case in draw_sample(desk.store, header, desk.settings.reviewed) if case.id not in families]
+    cases = [
+        case for case in draw_sample(desk.store, header, desk.settings.blind_review.listed) if case.id not in families
+    ]
     return _Sample(header, cases, desk.store.blind_views([case.id for case in cases]))
 
 

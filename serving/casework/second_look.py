@@ -10,10 +10,10 @@ Until all of a team's cases are judged, nothing says which is of which kind; no 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from serving.settings import SECOND_LOOKS
+from charter.council.worklist_settings import SECOND_LOOKS, SecondLook
 from serving.store.store import Referral, Store
 
 __all__ = ["VIEWS", "KindTally", "Look", "draw_looks", "tally_looks"]
@@ -59,7 +59,7 @@ class KindTally:
     offers: int
 
 
-def draw_looks(store: Store, programme: str, team: str, numbers: Mapping[str, int]) -> list[Look]:
+def draw_looks(store: Store, programme: str, team: str, numbers: SecondLook) -> list[Look]:
     """Return a team's sample of the month of its newest list, in an order that says nothing of its kinds."""
     lists = store.lists(programme, team)
     month = [header for header in lists if header.as_of[:7] == lists[0].as_of[:7]]
@@ -70,7 +70,9 @@ def draw_looks(store: Store, programme: str, team: str, numbers: Mapping[str, in
         "overridden": [referral for referral in standing if referral.status in _OVERRIDDEN],
         "below": [case for header in month for case in store.below(programme, header.id) if not case.removed],
     }
-    sample = [(referral, kind) for kind in SECOND_LOOKS for referral in sorted(kinds[kind], key=_lot)[: numbers[kind]]]
+    sample = [
+        (referral, kind) for kind in SECOND_LOOKS for referral in sorted(kinds[kind], key=_lot)[: numbers.of(kind)]
+    ]
     views = store.second_looks([referral.id for referral, _ in sample])
     mixed = sorted(sample, key=lambda pair: _lot(pair[0]))
     return [

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from charter.contracts.files import file_digest, find_current, read_json, writer_lock
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
-from charter.rules.policy import Policy
+from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, refuse_as, sign_as
 from charter.signing.refusals import list_refusals
 from charter.signing.signoffs import read_signoffs
@@ -68,14 +68,14 @@ def find_pack(workspace: Workspace, stage: str) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def read_gates(workspace: Workspace, council: Path) -> tuple[GateView, ...]:
+def read_gates(invocation: Invocation) -> tuple[GateView, ...]:
     """Return what each gate decided last, with what every role that signs it answered."""
     gates = []
     for stage, title in STAGES.items():
-        folder = _find_audit(workspace, stage)
+        folder = _find_audit(invocation.workspace, stage)
         if folder is None or not (folder / "decision.json").exists():
             continue
-        policy = Policy.load(council / "charter.toml")
+        policy = invocation.reread().charter
         decision, sha256 = read_json(folder / "decision.json"), file_digest(folder / "decision.json")
         gates.append(
             GateView(

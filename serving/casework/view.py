@@ -9,13 +9,13 @@ from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
+from charter.council.worklist_settings import WorklistFile
 from charter.vault.vault import NamedPerson
 from serving.casework.facts import ServiceFacts, list_sights, read_facts, says_something
 from serving.ranking.elsewhere import SeekingTeam
 from serving.ranking.reasons import Reason, Seeing, write_day
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.strengths import Usual, find_columns, sort_strengths
-from serving.settings import Settings
 from serving.store.store import Decision, IssuedList, Referral
 
 __all__ = [
@@ -170,7 +170,7 @@ def describe_list(header: IssuedList, local_day: Callable[[str], date]) -> str:
     return f"Made on {start} from what was known on {write_day(header.as_of)}; it holds until {end}"
 
 
-def view_row(file: CaseFile, settings: Settings) -> Row:
+def view_row(file: CaseFile, settings: WorklistFile) -> Row:
     """Return one line of a worklist."""
     referral, record, manifest = file.referral, file.record, file.manifest
     reasons = record.reasons
@@ -202,7 +202,11 @@ def view_row(file: CaseFile, settings: Settings) -> Row:
 
 
 def view_case(
-    file: CaseFile, settings: Settings, usual: Usual, decisions: Sequence[Decision], local_day: Callable[[str], date]
+    file: CaseFile,
+    settings: WorklistFile,
+    usual: Usual,
+    decisions: Sequence[Decision],
+    local_day: Callable[[str], date],
 ) -> CaseView:
     """Return all that a case page says.
 
@@ -228,7 +232,7 @@ def view_case(
             DecisionLine(
                 decision,
                 STATUS[decision.disposition],
-                settings.reason(decision.reason),
+                settings.words_of(decision.reason),
                 write_day(local_day(decision.decided_at)),
             )
             for decision in decisions
@@ -295,7 +299,7 @@ def _band_words(referral: Referral, manifest: Mapping[str, Any]) -> tuple[str, s
     return (band["title"], band["meaning"]) if band else ("", "")
 
 
-def _need_words(reasons: Sequence[Reason], settings: Settings) -> str:
+def _need_words(reasons: Sequence[Reason], settings: WorklistFile) -> str:
     """Return what the strongest reasons speak for: at most two needs."""
     needs: list[str] = []
     for reason in reasons:

@@ -24,18 +24,16 @@ from charter.contracts import SCHEMA_VERSION, read_table_contract
 from charter.contracts.files import file_digest, set_current, write_json, write_text
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council, Team
-from charter.council.programme import Programme
+from charter.council.worklist_settings import WorklistFile
 from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.rules.left_out import find_resting, mark_with_worker
-from charter.rules.policy import Policy
 from serving.ranking.bundle import Bundle
 from serving.ranking.elsewhere import find_listed_elsewhere, give_way
 from serving.ranking.health import write_health
 from serving.ranking.places import Place, ScoredDate, draw_below, fill_places, find_teams, score_rows
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
-from serving.settings import Settings
 from serving.store.actions import export_actions, write_csv
 from serving.store.connection import find_database_url, migrate_database, open_engine
 from serving.store.store import IssuedList, Referral, Store, write_moment
@@ -115,9 +113,10 @@ def rank_households(
     moment = now or datetime.now(UTC)
     workspace, council = invocation.workspace, invocation.council
     require_running(workspace)
-    programme = Programme.load(invocation.programme_folder)
-    settings = Settings.of(programme.worklist)
-    share = _drawn_share(council, settings)
+    programme = invocation.settings
+    settings = programme.worklist
+    settings.require_decisions()
+    share = _drawn_share(invocation, settings)
     stopped = {suspension.name for suspension in read_suspensions(workspace) if suspension.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
     bundle = Bundle.current(workspace)
@@ -136,9 +135,9 @@ def rank_households(
         fill = partial(fill_places, council, at, scored.margins, share=share)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
         occupied = {place.row for place in places}
-        places += draw_below(council, at, scored.margins, headers, settings.second_look["below"], occupied)
+        places += draw_below(council, at, scored.margins, headers, settings.second_look.below, occupied)
         with invocation.progress("Explaining each referral", total=len(places)) as step:
-            keepsakes = Keepsakes(timelines, settings.timeline_months, share)
+            keepsakes = Keepsakes(timelines, settings.timeline.months, share)
             referrals = seal_records(scored, places, council.time_zone, keepsakes)
             step(len(referrals))
         issued = [(header, _select_list(header, places, referrals)) for header in headers.values()]
@@ -167,10 +166,10 @@ def _take_off(
     store.take_off({waiting[entity][0]: why for entity, why in reasons.items()}, actor="sooner")
 
 
-def _drawn_share(council: Council, settings: Settings) -> float:
+def _drawn_share(invocation: Invocation, settings: WorklistFile) -> float:
     """Return the share of places that is drawn by lot; raise CharterError where the charter does not allow as much."""
-    share = settings.exploration_share
-    allowed = Policy.load(council.folder / "charter.toml").largest_lot if share else 0.0
+    share = settings.exploration.share
+    allowed = invocation.policy.largest_lot if share else 0.0
     if share > allowed:
         raise CharterError(
             f"worklist.toml draws {share:g} of each list by lot, and the charter allows {allowed:g}.",
@@ -182,7 +181,7 @@ def _drawn_share(council: Council, settings: Settings) -> float:
 def _begin_lists(
     invocation: Invocation,
     store: Store,
-    settings: Settings,
+    settings: WorklistFile,
     capacity: Mapping[str, int],
     scored: ScoredDate,
     refresh: bool,
@@ -196,7 +195,7 @@ def _begin_lists(
     headers: dict[str, IssuedList] = {}
     fixed_lists: list[IssuedList] = []
     for team in sorted(capacity):
-        fixed = _still_fixed(store, invocation.programme, team, as_of, settings.days, refresh)
+        fixed = _still_fixed(store, invocation.programme, team, as_of, settings.list.days, refresh)
         if fixed is not None:
             fixed_lists.append(fixed)
             continue
@@ -208,7 +207,7 @@ def _begin_lists(
             team=team,
             as_of=as_of.isoformat(),
             issued_at=write_moment(moment),
-            expires_at=_expiry(council, as_of, moment, settings.days),
+            expires_at=_expiry(council, as_of, moment, settings.list.days),
             capacity=capacity[team],
             eligible=len(candidates) - len(out),
             excluded=out,
@@ -235,7 +234,7 @@ def _expiry(council: Council, as_of: date, moment: datetime, days: int) -> str:
     return write_moment(council.midnight(start + timedelta(days=days)))
 
 
-def _cooling_off(store: Store, settings: Settings, council: Council, as_of: date) -> dict[str, str]:
+def _cooling_off(store: Store, settings: WorklistFile, council: Council, as_of: date) -> dict[str, str]:
     """Return whom no list may hold on `as_of`, over all programmes, and the decision that says so."""
     longest = max(settings.cooling_off.values(), default=0)
     since = council.midnight(as_of - timedelta(weeks=longest))
@@ -246,9 +245,9 @@ def _cooling_off(store: Store, settings: Settings, council: Council, as_of: date
     return find_resting(decisions, settings.cooling_off, as_of)
 
 
-def _with_worker(settings: Settings, scored: ScoredDate) -> dict[str, str]:
+def _with_worker(settings: WorklistFile, scored: ScoredDate) -> dict[str, str]:
     """Return whom no list may hold because somebody works with them already, and that that is why."""
-    rows = mark_with_worker(scored.at.features, scored.matrix.features, settings.with_worker)
+    rows = mark_with_worker(scored.at.features, scored.matrix.features, settings.leave_out.with_worker)
     return dict.fromkeys((name.decode() for name in scored.at.entity[rows].tolist()), WITH_WORKER)
 
 

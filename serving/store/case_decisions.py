@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from charter.council.worklist_settings import DISPOSITIONS
 from charter.errors import UsageError
 from serving.identity import Identity
 from serving.store.audit_log import Act, AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, Decision, DecisionDraft, write_moment
-from serving.store.tables import BELOW, DISPOSITIONS, decisions, referrals
+from serving.store.tables import BELOW, decisions, referrals
 
 __all__ = ["DECIDED_MEANWHILE", "Decisions"]
 

@@ -28,21 +28,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["BELOW", "DISPOSITIONS", "anchors", "audit", "decisions", "lists", "members", "metadata", "referrals"]
+from charter.council.worklist_settings import DISPOSITIONS
+
+__all__ = ["BELOW", "anchors", "audit", "decisions", "lists", "members", "metadata", "referrals"]
 
 BELOW = "below"
 """The status of a household just below the line: kept for a second look, on no list, and never decided on."""
-
-DISPOSITIONS = (
-    "taken_up",
-    "deferred",
-    "set_aside",
-    "stepped_up",
-    "wrong_data",
-    "already_supported",
-    "family_said_no",
-)
-"""What can be decided on a referral: contract `actions`."""
 
 metadata = MetaData(
     naming_convention={

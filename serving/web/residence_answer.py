@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from charter.council.register import Register
 from charter.errors import CharterError
 from charter.vault.residence_check import PURPOSE, Question, answer_question, residents_token
 from serving.desk import Desk
@@ -19,7 +18,7 @@ def answer_residence(desk: Desk, identity: Identity | None, question: Question) 
     asker = require_act(identity, "residence.check")
     if desk.vault is None:
         raise CharterError("no names are held here, so nobody's address can be checked.", "Ask the council's own desk.")
-    register = Register.load(desk.invocation.council.folder / "register.toml")
+    register = desk.invocation.reread().register
     word = answer_question(desk.vault, desk.key, register, question)
     desk.store.log(
         asker,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from charter.council.council import Council
+from charter.council.practice import Practice
 from charter.council.programme import Programme
 from charter.council.register import Register
 from charter.invocation import Invocation
@@ -23,11 +24,8 @@ from charter.rules.policy import Policy
 from charter.signing.signoffs import read_charter_signoffs
 from features.grammar import Definition
 from serving.desk import Desk
-from serving.practice_cases import Practice
-from serving.settings import Settings as WorklistSettings
 from tests.conftest import Ran, run_sooner
 from tests.unit.serving.client import signed_in
-from training.settings import Settings as TrainingSettings
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "before_second_round.tar.xz"
 TAKEN_UP, SET_ASIDE, SUSPENDED, WAITING = "15218ce676dca164", "9fa5a4a4c8d20e8d", "16f07fac08c67b07", "d968ee9ae1cf58bb"
@@ -144,8 +142,8 @@ def test_the_old_council_folder_reads_whole(old: Path) -> None:
     for name in council.programmes:
         programme = Programme.load(folder / name)
         assert Definition.load(folder / name / "definition.py").features
-        assert TrainingSettings.of(programme.training)
-        assert WorklistSettings.of(programme.worklist)
+        assert programme.training.bands
+        assert programme.worklist.choices
     assert "MISSING" not in [
         line.split()[0] for line in run_on(old, "doctor").out.splitlines() if "of early_help" in line
     ]

@@ -12,10 +12,8 @@ import pytest
 
 from charter.contracts.files import read_json, write_json
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.council.programme import Programme
 from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
-from serving.settings import Settings
 from serving.store.store import DecisionDraft
 from tests.unit.serving.conftest import AS_OF, TEAMS, World, make_world, rows_of, write_matrix
 from tests.unit.serving.test_worklist import WORKER, store_of
@@ -60,7 +58,7 @@ def margins_at(at: MatrixDate) -> np.ndarray:
 def ranked_week_by_week(world: World, folder: Path, weeks: ListWeeks, rules: ListRules) -> list[set[tuple[str, str]]]:
     """Issue each week's lists and decide on them as their lots say; return (team, household) of each week."""
     store = store_of(world)
-    settings = Settings.of(Programme.load(world.invocation.programme_folder).worklist)
+    settings = world.invocation.settings.worklist
     keys = dict(zip(weeks.names.tolist(), name_keys(weeks.names).tolist(), strict=True))
     issued = []
     for week, day in enumerate(weeks.days):
@@ -97,7 +95,8 @@ def compare(world: World, number: int, seed: int, apart: int = 7) -> list[set[tu
     # Most rests are short, so that households come back within the weeks.
     text = text.replace("taken_up = 26", "taken_up = 3").replace("set_aside = 8", "set_aside = 2")
     path.write_text(text.replace("days = 7", f"days = {apart}"), encoding="utf-8")
-    programme = Programme.load(world.invocation.programme_folder)
+    world = replace(world, invocation=world.invocation.reread())
+    programme = world.invocation.settings
     rules = ListRules.of(programme.worklist)
     assert rules.apart == apart
     # Clocks change within the weeks, on 29 March and 25 October 2026.

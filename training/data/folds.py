@@ -17,9 +17,9 @@ from datetime import date, datetime
 
 import numpy as np
 
+from charter.council.training_settings import Folds
 from charter.errors import DataError
 from training.data.dataset import MISSING, Dataset
-from training.settings import Folds
 
 __all__ = ["FINAL", "Fold", "FoldCount", "count_fold", "plan_folds"]
 

@@ -4,7 +4,7 @@
     [list]         days                    lists are so many days apart
     [cooling_off]  weeks by decision       how long a household rests after each (charter/rules/left_out.py)
     [leave_out]    with_worker             features that say of a household that somebody works with it already
-    [replay]       answers, decided_after  what people are expected to decide, and when; the defaults are below
+    [replay]       answers, decided_after  what people are expected to decide, and when
 
 A decision that `answers` does not name is not expected; what is missing to 1 is undecided when the next list comes.
 """
@@ -13,25 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
 
-from charter.errors import DefinitionError
+from charter.council.worklist_settings import WorklistFile
 from charter.rules.left_out import count_lists_left_out
 
 __all__ = ["ListRules"]
-
-DEFAULT_ANSWERS = {
-    "taken_up": 0.4,
-    "already_supported": 0.1,
-    "family_said_no": 0.15,
-    "set_aside": 0.15,
-    "deferred": 0.1,
-    "wrong_data": 0.03,
-    "stepped_up": 0.02,
-}
-"""What is expected where the council states nothing: four in ten are offered help, one in twenty waits undecided."""
-
-DECIDED_AFTER = 3
 
 
 @dataclass(frozen=True)
@@ -45,30 +31,14 @@ class ListRules:
     decided_after: int
 
     @classmethod
-    def of(cls, worklist: Mapping[str, Any]) -> ListRules:
-        """Read the sections; raise DefinitionError naming the key and the rule it breaks."""
-        section = worklist.get("replay", {})
-        unknown = sorted(set(section) - {"answers", "decided_after"})
-        if unknown:
-            _refuse(f"{unknown[0]} is not a key; the keys are answers, decided_after")
-        answers = {str(name): share for name, share in section.get("answers", DEFAULT_ANSWERS).items()}
-        decisions = {row["id"] for row in worklist.get("decision", ())}
-        for name, share in answers.items():
-            if decisions and name not in decisions and "answers" in section:
-                _refuse(f"answers names {name}, and the decisions are {', '.join(sorted(decisions))}")
-            if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-                _refuse(f"the share of {name} is {share!r}, not a number from 0 to 1")
-        if sum(answers.values()) > 1 + 1e-9:
-            _refuse(f"the shares of answers add up to {sum(answers.values()):g}, which is more than 1")
-        after = section.get("decided_after", DECIDED_AFTER)
-        if isinstance(after, bool) or not isinstance(after, int) or not 0 <= after <= 92:
-            _refuse(f"decided_after is {after!r}, not a whole number of days from 0 to 92")
+    def of(cls, worklist: WorklistFile) -> ListRules:
+        """Return the rules that worklist.toml states."""
         return cls(
-            apart=int(worklist.get("list", {}).get("days", 7)),
-            weeks={str(name): int(weeks) for name, weeks in worklist.get("cooling_off", {}).items()},
-            with_worker=tuple(str(name) for name in worklist.get("leave_out", {}).get("with_worker", ())),
-            answers=answers,
-            decided_after=after,
+            apart=worklist.list.days,
+            weeks=worklist.cooling_off,
+            with_worker=worklist.leave_out.with_worker,
+            answers=worklist.replay.answers,
+            decided_after=worklist.replay.decided_after,
         )
 
     @property
@@ -103,7 +73,3 @@ class ListRules:
         """How many lists a listed household misses on average, its own included."""
         lists = self.lists_left_out
         return sum(share * lists[name] for name, share in self.answers.items()) + self.undecided
-
-
-def _refuse(rule: str) -> NoReturn:
-    raise DefinitionError(f"worklist.toml [replay]: {rule}.", "Mend it there and run the command again.")

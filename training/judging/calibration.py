@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq  # type: ignore[import-untyped]  # it ships no types
 
+from charter.council.training_settings import Band
 from charter.errors import DataError
 from training.judging.bootstrap import Draws, find_interval
-from training.settings import Band
 
 __all__ = [
     "Platt",

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import RELEASABLE, Bootstrap
 from training.data.lists import Period
 from training.judging import metrics
 from training.judging.bootstrap import Counts, Draws, find_interval
 from training.judging.calibration import fit_slope_and_intercept
 from training.judging.metrics import Figure, make_figures
-from training.settings import RELEASABLE, Bootstrap
 
 __all__ = ["Judged", "judge_models"]
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import RELEASABLE
 from training.judging.bootstrap import find_interval
-from training.settings import RELEASABLE
 
 __all__ = ["Recommendation", "recommend_model"]
 

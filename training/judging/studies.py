@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import file_digest, write_json
 from charter.contracts.matrix import Matrix
+from charter.council.training_settings import TrainingSettings
 from charter.invocation import Invocation
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_seen_share
@@ -38,7 +39,6 @@ from training.models.boosting import predict_margins
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
 from training.run import Run
-from training.settings import Settings
 
 __all__ = ["FILE", "study_data"]
 
@@ -94,7 +94,7 @@ def study_data(invocation: Invocation, run: Run) -> dict[str, Any]:
     The run's own matrix, settings and folds are used. The caller holds the workspace's writer lock.
     """
     matrix = Matrix.open(invocation.workspace.matrix / str(run.manifest["matrix"]))
-    planned = make_plan(invocation, matrix, Settings.of(run.manifest["settings"]))
+    planned = make_plan(invocation, matrix, TrainingSettings.of(run.manifest["settings"]))
     chosen = divide_data(matrix.definition)
     steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds)
     with one_thread(), invocation.progress("Studying the data", steps) as advance:

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import Trees
 from training.data.dataset import MISSING
 from training.data.folds import Fold
 from training.judging.bootstrap import Draws
 from training.judging.metrics import make_figures
 from training.models.fitting import Bins, fit_model, gather_lessons, score_out_of_time
 from training.models.planning import Plan
-from training.settings import Trees
 
 __all__ = ["measure_treatment"]
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import Trees
 from training.data.dataset import MISSING, Dataset
 from training.data.folds import Fold
 from training.data.lists import Period
@@ -24,7 +25,6 @@ from training.judging.bootstrap import Draws
 from training.judging.metrics import make_figures, measure_order
 from training.models.fitting import Bins, fit_model, gather_lessons, score_out_of_time
 from training.models.planning import Plan
-from training.settings import Trees
 
 __all__ = ["judge_disjoint"]
 

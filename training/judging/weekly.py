@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
 from charter.invocation import Invocation
 from features.build import build
 from training.data.dataset import Dataset
@@ -46,7 +45,7 @@ def measure_steadiness(invocation: Invocation, planned: Plan, model: str) -> dic
     days = list_weeks_before(fold.test[-1])
     built = build(invocation, purpose="train", snapshot=snapshot, as_of=days)
     data = Dataset.open(Matrix.open(built), invocation.council)
-    programme = Programme.load(invocation.programme_folder)
+    programme = invocation.settings
     capacity = {day: programme.capacity(invocation.council, day) for day in days}
     period = Period.of(data, days, Places.of(data, days, capacity, invocation.council))
     fitted = fit_model(planned, Bins.of(planned), gather_lessons(planned, fold), model)

@@ -6,13 +6,13 @@ import hashlib
 from pathlib import Path
 
 from charter.contracts.matrix import Matrix
+from charter.council.training_settings import TrainingSettings
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
 from charter.machine.threads import one_thread
 from training.models.fitting import fit_candidate
 from training.models.planning import make_plan
 from training.run import Run
-from training.settings import Settings
 
 __all__ = ["retrain_model"]
 
@@ -35,7 +35,7 @@ def retrain_model(invocation: Invocation, run: Run) -> bytes:
 
 
 def _train_again(invocation: Invocation, run: Run, folder: Path) -> bytes:
-    planned = make_plan(invocation, Matrix.open(folder), Settings.of(run.manifest["settings"]))
+    planned = make_plan(invocation, Matrix.open(folder), TrainingSettings.of(run.manifest["settings"]))
     if run.manifest["inputs"].get("offers", planned.data.offers.sha256) != planned.data.offers.sha256:
         raise WithdrawnError(
             f"run {run.id} knew of offers of help that were withdrawn or corrected since.",

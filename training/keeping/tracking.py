@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from charter.contracts.files import read_json, write_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
+from charter.invocation import Invocation
 from training.run import Run
 
 if TYPE_CHECKING:
@@ -104,17 +105,17 @@ def _using_mlflow(uri: str) -> Iterator[None]:
 class Tracking:
     """A run being recorded: where, and the experiment as soon as the store is ready."""
 
-    workspace: Workspace
+    invocation: Invocation
     uri: str
     _ready: Future[str]
 
     @classmethod
     @contextmanager
-    def started(cls, workspace: Workspace) -> Iterator[Tracking]:
+    def started(cls, invocation: Invocation) -> Iterator[Tracking]:
         """Open the store in the background; on leaving, MLflow's global settings are as they were."""
-        uri = find_tracking_uri(workspace)
+        uri = find_tracking_uri(invocation.workspace)
         with _using_mlflow(uri), ThreadPoolExecutor(max_workers=1) as pool:
-            yield cls(workspace, uri, pool.submit(_open_experiment, uri, workspace))
+            yield cls(invocation, uri, pool.submit(_open_experiment, uri, invocation.workspace))
 
     def open(self) -> str:
         """Wait until the store is ready and return the id of the experiment."""
@@ -129,6 +130,7 @@ class Tracking:
         parent = os.environ.get("MLFLOW_RUN_ID") or client.create_run(experiment, run_name=run.id).info.run_id
         try:
             _record_parent(client, parent, run, planned, results)
+            client.log_text(parent, self._register_in_english(planned), "register.md")
             _record_children(client, experiment, parent, planned, trained, results)
             if found:
                 _record_trials(client, experiment, parent, found)
@@ -141,11 +143,19 @@ class Tracking:
             {
                 "run": parent,
                 "experiment": experiment,
-                "model": self.workspace.programme,
+                "model": self.invocation.workspace.programme,
                 "version": version,
                 "commit": _read_commit(),
             },
         )
+
+    def _register_in_english(self, planned: Plan) -> str:
+        """Return what each feature is, where it comes from and why it is asked, for who reads MLflow alone."""
+        from features.feature_list import as_markdown
+        from features.grammar.definition import Definition
+
+        definition = Definition.of(planned.data.matrix.definition)
+        return as_markdown(definition, self.invocation.register, self.invocation.policy)
 
 
 def _open_experiment(uri: str, workspace: Workspace) -> str:
@@ -215,19 +225,6 @@ def _record_parent(client: MlflowClient, parent: str, run: Run, planned: Plan, r
     client.log_dict(parent, dict(manifest), "run.json")
     for path in (folder / "definition.json", run.folder / "metrics.json", run.folder / "report.html"):
         client.log_artifact(parent, str(path))
-    client.log_text(parent, _register_in_english(planned), "register.md")
-
-
-def _register_in_english(planned: Plan) -> str:
-    """Return what each feature is, where it comes from and why it is asked, for who reads MLflow alone."""
-    from charter.council.register import Register
-    from charter.rules.policy import Policy
-    from features.feature_list import as_markdown
-    from features.grammar.definition import Definition
-
-    folder = planned.data.council.folder
-    definition = Definition.of(planned.data.matrix.definition)
-    return as_markdown(definition, Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml"))
 
 
 def _figures_as_metrics(results: Results, chosen: str) -> list[Any]:

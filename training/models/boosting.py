@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix, MatrixDate
-from training.settings import Trees
+from charter.council.training_settings import Trees
 
 __all__ = ["BinnedRows", "make_parameters", "predict_margins", "read_directions"]
 

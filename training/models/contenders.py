@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import TrainingSettings
 from charter.errors import DefinitionError
 from training.data.dataset import MISSING, Dataset
 from training.models.boosting import predict_margins
 from training.models.logistic import fit_regression
 from training.models.points import fit_points
 from training.models.stumps import Stump, write_stumps
-from training.settings import Settings
 
 __all__ = ["Fitted", "Parted", "Sample", "draw_sample", "fit_simple", "word_rules"]
 
@@ -39,7 +39,7 @@ class Sample:
     labels: NDArray[np.int8]
 
 
-def draw_sample(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: Settings) -> Sample:
+def draw_sample(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: TrainingSettings) -> Sample:
     """Copy the labelled rows, or a seeded sample of them, for the models that need them in memory."""
     rows_labelled = sum(int((label != MISSING).sum()) for label in labels.values())
     share = min(1.0, settings.logistic.rows / max(rows_labelled, 1))
@@ -95,7 +95,12 @@ def _ordered_by(name: str, columns: Sequence[tuple[int, int]], sample: Sample, *
 
 
 def fit_simple(
-    name: str, sample: Sample, definition: Mapping[str, Any], names: Sequence[str], stated: Sequence[int], by: Settings
+    name: str,
+    sample: Sample,
+    definition: Mapping[str, Any],
+    names: Sequence[str],
+    stated: Sequence[int],
+    by: TrainingSettings,
 ) -> Fitted:
     """Fit one of the models below boosted trees; `stated` are the features' directions."""
     if name == "random":

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
+from charter.council.training_settings import Trees
 from charter.errors import DataError, UsageError
 from training.models.boosting import make_parameters, read_directions
-from training.settings import Trees
 
 if TYPE_CHECKING:
     from distributed import Client

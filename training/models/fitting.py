@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import RELEASABLE, Trees
 from training.data.dataset import MISSING
 from training.data.folds import Fold
 from training.models.boosting import BinnedRows, read_directions
 from training.models.contenders import Fitted, draw_sample, fit_simple
 from training.models.planning import Plan
-from training.settings import RELEASABLE, Trees
 
 __all__ = ["Bins", "Trained", "fit_candidate", "fit_folds", "fit_model", "gather_lessons", "score_out_of_time"]
 
@@ -136,7 +136,7 @@ def _fit_models(
                 text = learn_distributed(matrix, labels, used)
             else:
                 text = bins.rows.fit(bins.everywhere(planned, labels), used)
-            fitted.append((name, Fitted(name, text, params=asdict(used))))
+            fitted.append((name, Fitted(name, text, params=used.model_dump())))
         elif sample:
             fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))
     return fitted

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 
+from charter.council.training_settings import Logistic
 from training.models.stumps import Stump
-from training.settings import Logistic
 
 __all__ = ["fit_coefficients", "fit_regression", "mark_rules", "propose_steps"]
 

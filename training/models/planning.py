@@ -13,7 +13,7 @@ import numpy as np
 
 from charter.contracts.files import find_current
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
+from charter.council.training_settings import TrainingSettings
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
@@ -22,7 +22,6 @@ from training.data.lists import Places
 from training.data.offers import Offers
 from training.models.contenders import draw_sample
 from training.models.leaks import Leak, find_suspects
-from training.settings import Settings
 
 __all__ = ["Plan", "describe_fold", "make_plan"]
 
@@ -32,7 +31,7 @@ class Plan:
     """Everything that is settled before anything is trained."""
 
     data: Dataset
-    settings: Settings
+    settings: TrainingSettings
     folds: list[Fold]
     counts: list[FoldCount]
     places: Places
@@ -55,7 +54,7 @@ class Plan:
         return self.data.mature_dates(self.data.taken_at)
 
 
-def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Settings | None = None) -> Plan:
+def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: TrainingSettings | None = None) -> Plan:
     """Divide the dates of a matrix (the newest) as settings say (training.toml); refuse what cannot be trained on."""
     matrix = matrix or _newest_matrix(invocation)
     purpose = matrix.manifest.get("purpose", "train")
@@ -64,8 +63,9 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Se
             f"the matrix {matrix.manifest['id']} was built for the purpose {purpose}, and may not be trained on.",
             "Run `sooner build`, whose purpose is train.",
         )
-    programme = Programme.load(invocation.programme_folder)
-    settings = settings or Settings.of(programme.training)
+    programme = invocation.settings
+    settings = settings or programme.training
+    settings.require_bands()
     data = Dataset.open(matrix, invocation.council)
     data = replace(
         data,
@@ -89,7 +89,7 @@ def _newest_matrix(invocation: Invocation) -> Matrix:
     return Matrix.open(folder)
 
 
-def _find_leaks(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ...]:
+def _find_leaks(data: Dataset, settings: TrainingSettings, fold: Fold) -> tuple[Leak, ...]:
     """Return the features that know the outcome too well on a fold's training rows, or refuse them."""
     sample = draw_sample(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
     leaks = tuple(find_suspects(sample, data.matrix.features))
@@ -104,7 +104,7 @@ def _find_leaks(data: Dataset, settings: Settings, fold: Fold) -> tuple[Leak, ..
     return leaks
 
 
-def _find_unchanging(data: Dataset, settings: Settings) -> tuple[str, ...]:
+def _find_unchanging(data: Dataset, settings: TrainingSettings) -> tuple[str, ...]:
     """Return the features that never vary, or refuse them, as [models] unchanging says."""
     lowest = np.fmin.reduce([data.extremes(day)[0] for day in data.dates])
     highest = np.fmax.reduce([data.extremes(day)[1] for day in data.dates])

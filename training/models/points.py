@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.council.training_settings import Points
 from training.models.logistic import propose_steps
 from training.models.stumps import Stump
-from training.settings import Points
 
 __all__ = ["fit_points"]
 

@@ -17,19 +17,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
 
+from charter.council.training_settings import Search, Trees
 from training.data.folds import Fold
 from training.data.lists import Period
 from training.models.boosting import predict_margins
 from training.models.fitting import Bins, gather_lessons
 from training.models.planning import Plan
-from training.settings import Search, Trees
 
 if TYPE_CHECKING:
     import optuna
@@ -105,9 +105,9 @@ class Found:
         """Return the search as JSON values, without what differs from run to run: its seconds."""
         return {
             "measure": "precision at capacity, averaged over the selection folds",
-            "stated": asdict(self.stated),
-            "chosen": asdict(self.chosen),
-            "by_fold": {fold: asdict(trees) for fold, trees in self.by_fold.items()},
+            "stated": self.stated.model_dump(),
+            "chosen": self.chosen.model_dump(),
+            "by_fold": {fold: trees.model_dump() for fold, trees in self.by_fold.items()},
             "sentence": self.sentence,
             "trials": [
                 {
@@ -166,7 +166,7 @@ def _goes_on(by: Search, done: Sequence[Trial]) -> bool:
 
 
 def _with_changes(stated: Trees, changed: Mapping[str, float]) -> Trees:
-    return replace(stated, **{name: int(v) if name in _WHOLE else float(v) for name, v in changed.items()})  # type: ignore[arg-type]  # each by its own kind
+    return stated.replace(**{name: int(v) if name in _WHOLE else float(v) for name, v in changed.items()})
 
 
 @contextmanager

@@ -23,12 +23,9 @@ from numpy.typing import NDArray
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
-from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.measures import SHARES
-from charter.rules.policy import Policy
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
@@ -122,8 +119,8 @@ def _gather_issued(
     issued: Issued,
 ) -> Audited:
     """Return the people of every issued date, selected where their household was on an issued list."""
-    policy = Policy.load(invocation.council.folder / "charter.toml")
-    register = Register.load(invocation.council.folder / "register.toml")
+    policy = invocation.policy
+    register = invocation.register
     snapshot = invocation.workspace.snapshot(matrix.manifest["snapshot"])
     scores = Scores(
         str(release["model"]),
@@ -132,7 +129,7 @@ def _gather_issued(
             for day, margin in margins.items()
         },
     )
-    programme = Programme.load(invocation.programme_folder)
+    programme = invocation.settings
     people = gather_people(matrix, scores, invocation.council, programme, policy)
     people = replace(people, selected=issued.among(issued.listed, people.as_of, people.entity))
     taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])

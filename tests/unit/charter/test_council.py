@@ -11,6 +11,7 @@ import pytest
 
 from charter.council.council import Council, Cover
 from charter.council.programme import Programme
+from charter.council.worklist_settings import Capacity
 from charter.errors import DataError
 from charter.invocation import shipped_council
 
@@ -132,7 +133,7 @@ def test_capacity_is_each_teams_places_over_the_weeks_of_a_list(council: Council
     early_help = council.serving("early_help")
     assert programme.name == "early_help"
     assert programme.capacity(early_help, DAY) == dict.fromkeys(("north", "east", "south", "west"), 8)
-    fortnight = Programme("early_help", programme.training, {"capacity": {"weeks": 2}})
+    fortnight = Programme("early_help", programme.training, programme.worklist.replace(capacity=Capacity(weeks=2)))
     assert fortnight.capacity(early_help, DAY)["north"] == 16
     north = early_help.teams[0].replace(offers=())
     without = early_help.replace(teams=(north, *early_help.teams[1:]))

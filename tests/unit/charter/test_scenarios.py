@@ -13,7 +13,7 @@ from charter.errors import CharterError
 from charter.invocation import shipped_council
 from charter.rules.policy import Allow, Policy
 from charter.rules.roles import Role
-from charter.rules.scenarios import Scenario, Scenarios, answer_scenarios, answer_scenarios_of
+from charter.rules.scenarios import Scenario, Scenarios, answer_scenarios
 
 COUNCIL = shipped_council()
 POLICY = Policy.load(COUNCIL / "charter.toml")
@@ -22,7 +22,7 @@ SHIPPED = Scenarios.load(COUNCIL / "scenarios.toml", POLICY).scenarios
 
 
 def test_every_shipped_case_comes_out_as_residents_expect() -> None:
-    rows = answer_scenarios_of(COUNCIL, POLICY)
+    rows = answer_scenarios(SHIPPED, POLICY, REGISTER)
     assert len(rows) >= POLICY.scenarios_at_least >= 15
     assert [row["story"] for row in rows if not row["held"]] == []
 
@@ -140,4 +140,3 @@ def test_a_case_that_is_not_understood_is_refused(tmp_path: Path, old: str, new:
 
 def test_no_file_is_no_case(tmp_path: Path) -> None:
     assert Scenarios.load(tmp_path / "scenarios.toml", POLICY).scenarios == ()
-    assert answer_scenarios_of(tmp_path, POLICY) == []

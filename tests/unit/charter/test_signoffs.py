@@ -122,6 +122,7 @@ def test_an_edited_charter_needs_a_new_audit_and_new_signatures(invocation: Invo
     sign_all(invocation)
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text() + "\n# a harmless remark\n")
+    invocation = invocation.reread()
     with pytest.raises(SignOffError, match="edited after the decision"):
         require_signoffs(invocation, folder, synthetic=True)
     audited(invocation)

@@ -19,7 +19,6 @@ from charter.contracts import check_document
 from charter.contracts.files import read_json, set_current
 from charter.errors import CharterError, DataError, UsageError
 from charter.rules.gate import decide
-from charter.rules.scenarios import answer_scenarios_of
 from charter.rules.tie_break import order, select
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.population.protected import read_characteristics
@@ -207,7 +206,7 @@ def test_less_recorded_need_is_found_out_by_the_independent_outcome(worlds: Call
 
 
 def test_the_fair_world_is_not_blocked(audited: Audited, document: dict[str, Any], shared_world: Any) -> None:
-    red_lines = answer_scenarios_of(shared_world.council, audited.policy)
+    red_lines = shared_world.invocation.red_lines
     assert decide(document, audited.policy, TODAY, red_lines=red_lines)["decision"] == "refer"
 
 

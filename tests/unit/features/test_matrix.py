@@ -13,7 +13,8 @@ import pytest
 
 from charter.contracts.files import find_current, write_json
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.errors import CharterError, DefinitionError, UsageError
+from charter.council.training_settings import AsOf, EachEntity, StatedPeriod
+from charter.errors import CharterError, UsageError
 from charter.invocation import Invocation, shipped_council
 from features.build import as_of_dates, build
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
@@ -129,7 +130,7 @@ def test_another_date_purpose_or_charter_is_another_matrix(open_council: Callabl
     assert Matrix.open(ranked).manifest["purpose"] == "rank"
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text() + "\n# Another word.\n")
-    assert build(invocation) != first
+    assert build(invocation.reread()) != first
 
 
 def test_a_new_snapshot_leaves_the_old_matrix(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
@@ -212,12 +213,12 @@ def test_a_failed_build_leaves_nothing(open_council: Callable[[], Invocation], t
 
 
 def test_dates_are_a_range_a_list_or_each_entitys_own() -> None:
-    stated = {"first": date(2024, 1, 31), "last": date(2024, 4, 30), "step": {"n": 1, "unit": "months"}}
-    dates, each = as_of_dates({"as_of": stated})
+    monthly = StatedPeriod(n=1, unit="months")
+    dates, each = as_of_dates(AsOf(first=date(2024, 1, 31), last=date(2024, 4, 30), step=monthly))
     assert dates == (date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30))
     assert each is None
-    own = {"signal": "school.enrolled", "after": {"n": 28, "unit": "days"}}
-    dates, each = as_of_dates({"as_of": {"dates": [date(2024, 2, 1), date(2024, 1, 1)], "each": own}})
+    own = EachEntity(signal="school.enrolled", after=StatedPeriod(n=28, unit="days"))
+    dates, each = as_of_dates(AsOf(dates=(date(2024, 2, 1), date(2024, 1, 1)), each=own))
     assert dates == (date(2024, 1, 1), date(2024, 2, 1))
     assert each is not None
     assert each.after == Period(28, "days")
@@ -225,5 +226,5 @@ def test_dates_are_a_range_a_list_or_each_entitys_own() -> None:
 
 @pytest.mark.parametrize("wrong", [{}, {"dates": []}, {"first": date(2024, 1, 1)}, {"dates": ["2024-01-01"]}])
 def test_dates_that_are_none_are_refused(wrong: dict) -> None:
-    with pytest.raises(DefinitionError, match="as_of"):
-        as_of_dates({"as_of": wrong})
+    with pytest.raises(ValueError, match=r"states no dates|valid date"):
+        AsOf.model_validate(wrong)

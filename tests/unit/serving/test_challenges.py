@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from charter.council.worklist_settings import OwnView
 from charter.errors import DataError, UsageError
 from charter.vault.vault import Vault
 from serving.desk import Desk
@@ -26,7 +27,7 @@ def desk(world: World) -> Desk:
     rank_households(world.invocation, world.matrix, AS_OF)
     opened = Desk.open(world.invocation, demo=True)
     Vault.open(world.workspace.vault, opened.key)
-    return replace(opened, settings=replace(opened.settings, own_view_one_in=0))
+    return replace(opened, settings=opened.settings.replace(own_view=OwnView(one_in=0)))
 
 
 def first(desk: Desk) -> tuple[str, str]:

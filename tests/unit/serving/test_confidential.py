@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from charter.council.worklist_settings import OwnView
 from serving.casework.printing import print_worklist
 from serving.casework.view import CaseFile, view_case, view_row
 from serving.desk import Desk
@@ -23,7 +24,7 @@ def desk(world: World) -> Desk:
     make_bundle(world.invocation, world.release, hidden)
     rank_households(world.invocation, world.matrix, AS_OF)
     opened = Desk.open(world.invocation, demo=True)
-    return replace(opened, settings=replace(opened.settings, own_view_one_in=0))
+    return replace(opened, settings=opened.settings.replace(own_view=OwnView(one_in=0)))
 
 
 def test_a_reason_on_a_confidential_feed_is_marked_on_the_case_and_first_on_no_list(desk: Desk) -> None:

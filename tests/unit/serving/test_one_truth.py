@@ -19,14 +19,13 @@ from typing import Any
 import pytest
 
 from charter.council.council import Council
-from charter.council.programme import Programme
+from charter.council.worklist_settings import WorklistFile
 from serving.casework.facts import list_sights
 from serving.casework.timeline_view import view_timeline
 from serving.casework.view import CaseFile, view_case
 from serving.casework.visit import _load_templates
 from serving.ranking.sealed_record import digest_record
 from serving.ranking.strengths import FEWEST, Usual, read_usual, sort_strengths
-from serving.settings import Settings
 from serving.store.store import Referral
 from tests.unit.serving.conftest import ROOT
 from tests.unit.serving.generated_cases import CONFIDENTIAL, DEFINITION, KINDS, MANIFEST, TITLES, Case, make_case
@@ -48,8 +47,8 @@ class Page:
 
 
 @cache
-def settings() -> Settings:
-    return Settings.of(Programme.load(ROOT / "council" / "early_help").worklist)
+def settings() -> WorklistFile:
+    return WorklistFile.load(ROOT / "council" / "early_help")
 
 
 @cache

@@ -11,6 +11,7 @@ from datetime import date
 import pytest
 from starlette.routing import Route
 
+from charter.council.worklist_settings import OwnView
 from charter.vault.vault import NamedPerson, Vault
 from serving.casework.app import build_app
 from serving.casework.second_look import draw_looks
@@ -18,7 +19,6 @@ from serving.desk import Desk
 from serving.forget import forget
 from serving.ranking.bundle import make_bundle
 from serving.ranking.worklist import rank_households
-from serving.settings import Settings
 from tests.unit.serving.client import BASE, Client, guarded
 from tests.unit.serving.conftest import AS_OF, ROOT, SERVICES, World
 
@@ -39,7 +39,7 @@ def desk(world: World) -> Desk:
         }
     )
     # The own-view question is drawn by lot; the tests of it turn it on for every case.
-    return replace(opened, settings=replace(opened.settings, own_view_one_in=0))
+    return replace(opened, settings=opened.settings.replace(own_view=OwnView(one_in=0)))
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def test_a_forged_form_changes_nothing(client: Client, desk: Desk) -> None:
 
 
 def test_the_own_view_is_asked_before_any_reason_is_shown(desk: Desk) -> None:
-    asked = replace(desk, settings=replace(desk.settings, own_view_one_in=1))
+    asked = replace(desk, settings=desk.settings.replace(own_view=OwnView(one_in=1)))
     client = Client(guarded(asked))
     client.sign_in(LEAD)
     case = first_case(desk)
@@ -294,7 +294,7 @@ def test_the_own_view_is_asked_before_any_reason_is_shown(desk: Desk) -> None:
 
 
 def test_the_own_view_is_asked_on_about_one_in_five(desk: Desk) -> None:
-    lots = Settings.of({"own_view": {"one_in": 5}, "decision": [{"id": "stepped_up", "title": "S", "reasons": []}]})
+    lots = desk.settings.replace(own_view=OwnView(one_in=5))
     asking = replace(desk, settings=lots)
     referrals = [r for team in ("north", "east", "south", "west")
                  for r in desk.store.referrals("early_help", f"{team}-2026-09-28")]  # fmt: skip
@@ -478,7 +478,9 @@ def test_one_team_or_one_feed_can_be_stopped_alone(
 
 
 def test_lists_in_shadow_are_shown_to_nobody(desk: Desk) -> None:
-    client = Client(guarded(replace(desk, settings=replace(desk.settings, shown=False))))
+    client = Client(
+        guarded(replace(desk, settings=desk.settings.replace(list=desk.settings.list.replace(shown=False))))
+    )
     client.sign_in(LEAD)
     answer = client.get("/worklists/north")
     assert (answer.status_code, "in shadow" in answer.text) == (409, True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from charter.council.practice import Practice
 from charter.errors import DefinitionError
 from serving.desk import Desk
 from serving.identity import Identity
-from serving.practice_cases import PASSED, Practice
+from serving.practice_cases import PASSED, mark_answers
 from serving.ranking.bundle import make_bundle
 from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
@@ -49,9 +50,9 @@ def test_the_shipped_practice_has_ten_cases_three_of_them_wrong_and_no_banned_wo
 
 def test_calling_every_case_wrong_is_not_enough() -> None:
     practice = Practice.load(ROOT / "council")
-    assert not practice.marked(dict.fromkeys(range(10), True)).passed
-    assert not practice.marked(dict.fromkeys(range(10), False)).passed
-    assert practice.marked({number: case.wrong for number, case in enumerate(practice.cases)}).passed
+    assert not mark_answers(practice, dict.fromkeys(range(10), True)).passed
+    assert not mark_answers(practice, dict.fromkeys(range(10), False)).passed
+    assert mark_answers(practice, {number: case.wrong for number, case in enumerate(practice.cases)}).passed
 
 
 def test_real_cases_are_decided_only_after_practice_and_stepping_up_never_waits(desk: Desk) -> None:
@@ -88,7 +89,7 @@ def test_practice_holds_for_its_year_and_for_one_person(desk: Desk) -> None:
     bundle = str(desk.manifest()["id"])
     assert desk.has_practised(one, bundle)
     assert not desk.has_practised(other, bundle)
-    desk.__dict__["practice"] = Practice(desk.practice.cases, 8, 3, timedelta(0))
+    desk.__dict__["practice"] = desk.practice.replace(valid_days=0)
     assert not desk.has_practised(one, bundle), "too long ago"
 
 
@@ -97,7 +98,7 @@ def test_practice_holds_for_its_year_and_for_one_person(desk: Desk) -> None:
     [
         ("wrong = true", "wrong = false", "0 of them wrong"),
         ("right_at_least = 8", "right_at_least = 11", "more right answers"),
-        ("valid_days = 365", "", "lacks the key 'valid_days'"),
+        ("valid_days = 365", "", "lacks 'valid_days'"),
     ],
 )
 def test_a_practice_that_teaches_nothing_is_refused(tmp_path: Path, old: str, new: str, said: str) -> None:

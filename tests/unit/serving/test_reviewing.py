@@ -25,7 +25,7 @@ def judge(client: Client, view: str, **fields: str) -> int:
 def test_listed_and_unlisted_are_judged_blind_and_reach_the_second_gate(world: World, desk: Desk) -> None:
     header = desk.store.current_list("early_help", "north")
     assert header is not None
-    drawn = draw_sample(desk.store, header, desk.settings.reviewed)
+    drawn = draw_sample(desk.store, header, desk.settings.blind_review.listed)
     assert len(drawn) == 6
     worker = signed_in(desk, LEAD)
     for number, one in enumerate(drawn, start=1):
@@ -67,7 +67,7 @@ def test_a_case_that_somebody_else_judged_meanwhile_is_told(desk: Desk) -> None:
 
 
 def test_it_works_in_shadow_and_not_while_suspended_nor_for_other_teams(world: World, desk: Desk) -> None:
-    shadow = replace(desk, settings=replace(desk.settings, shown=False))
+    shadow = replace(desk, settings=desk.settings.replace(list=desk.settings.list.replace(shown=False)))
     worker = signed_in(shadow, LEAD)
     assert worker.get("/worklists/north").status_code == 409
     assert worker.get(PATH).status_code == 200
@@ -82,7 +82,7 @@ def test_whoever_is_taken_off_leaves_the_reviews_too(desk: Desk) -> None:
     worker = signed_in(desk, LEAD)
     header = desk.store.current_list("early_help", "north")
     assert header is not None
-    first = draw_sample(desk.store, header, desk.settings.reviewed)[0]
+    first = draw_sample(desk.store, header, desk.settings.blind_review.listed)[0]
     assert judge(worker, "offer") == 303
     assert [row["entity"] for row in desk.store.reviews("early_help")] == [first.entity]
     desk.store.remove(desk.store.members(first.id)[:1], "objection", actor="sooner")

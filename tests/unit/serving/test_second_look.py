@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from charter.council.worklist_settings import WorklistFile
 from charter.errors import DefinitionError
 from serving.casework.second_look import draw_looks
 from serving.casework.view import make_reference
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.worklist import rank_households
-from serving.settings import Settings
 from serving.store.store import ConflictError, DecisionDraft
 from serving.store.tables import BELOW
 from tests.unit.serving.client import Client, guarded
-from tests.unit.serving.conftest import AS_OF, TEAMS, World
+from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World
 
 MANAGER = "demo-north-team_manager"
 LEAD = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
@@ -106,6 +107,8 @@ def test_only_the_teams_own_manager_and_only_cases_of_the_sample(desk: Desk) -> 
         assert client.get(path).status_code == status
 
 
-def test_a_second_look_of_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(DefinitionError, match="second_look"):
-        Settings.of({"second_look": {"best": 2}})
+def test_a_second_look_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
+    text = (ROOT / "council" / "early_help" / "worklist.toml").read_text(encoding="utf-8")
+    (tmp_path / "worklist.toml").write_text(text.replace("[second_look]", "[second_look]\nbest = 2"), encoding="utf-8")
+    with pytest.raises(DefinitionError, match=r"\[second_look\] has an unknown key 'best'"):
+        WorklistFile.load(tmp_path)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from charter.council.worklist_settings import OwnView
 from serving.casework.wanting import CHECKS
 from serving.desk import Desk
 from serving.forget import forget
@@ -87,7 +88,7 @@ def unpractised(world: World) -> Desk:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_a_page_and_the_api_say_the_same_of_what_is_wanting(check, request: pytest.FixtureRequest) -> None:
     opened = request.getfixturevalue("unpractised" if check.id == "practice" else "desk")
-    desk = replace(opened, settings=replace(opened.settings, own_view_one_in=0))
+    desk = replace(opened, settings=opened.settings.replace(own_view=OwnView(one_in=0)))
     client = Client(guarded(desk))
     client.sign_in(LEAD)
     case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
@@ -104,7 +105,7 @@ def test_a_page_and_the_api_say_the_same_of_what_is_wanting(check, request: pyte
 
 
 def test_stepping_up_waits_neither_for_practice_nor_for_a_list_that_is_shown(unpractised: Desk) -> None:
-    desk = replace(unpractised, settings=replace(unpractised.settings, own_view_one_in=0))
+    desk = replace(unpractised, settings=unpractised.settings.replace(own_view=OwnView(one_in=0)))
     client = Client(guarded(desk))
     client.sign_in(LEAD)
     first, second = (referral.id for referral in desk.store.referrals("early_help", "north-2026-09-28")[:2])

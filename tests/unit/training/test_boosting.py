@@ -9,9 +9,9 @@ import pytest
 
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council
+from charter.council.training_settings import Trees
 from training.data.dataset import Dataset
 from training.models.boosting import BinnedRows, make_parameters, predict_margins, read_directions
-from training.settings import Trees
 
 SMALL = Trees(trees=20, rows_per_leaf=20, seed=3)
 
@@ -42,7 +42,7 @@ def test_the_same_rows_settings_and_threads_give_the_same_bytes(data: Dataset) -
 
 def test_any_number_of_threads_gives_the_same_trees(data: Dataset) -> None:
     texts = [
-        BinnedRows(dates_of(data), data.dates[:3], data.matrix, replace(SMALL, threads=threads)).fit(labels_of(data))
+        BinnedRows(dates_of(data), data.dates[:3], data.matrix, SMALL.replace(threads=threads)).fit(labels_of(data))
         for threads in (1, 2, 3)
     ]
     assert len({trees_of(text) for text in texts}) == 1
@@ -75,7 +75,7 @@ def test_rows_without_a_label_are_not_learned_from(data: Dataset) -> None:
 
 
 def test_more_of_a_feature_with_a_direction_never_lowers_the_margin(data: Dataset) -> None:
-    text = BinnedRows(dates_of(data), data.dates[:3], data.matrix, replace(SMALL, trees=60)).fit(labels_of(data))
+    text = BinnedRows(dates_of(data), data.dates[:3], data.matrix, SMALL.replace(trees=60)).fit(labels_of(data))
     stated = read_directions(data.matrix.definition, data.matrix.features)
     base = np.asarray(data.at(data.dates[0]).features[:50])
     checked = 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from charter.council.training_settings import Band
 from charter.errors import DataError
 from training.data.lists import Period
 from training.judging.bootstrap import Draws
@@ -17,7 +18,6 @@ from training.judging.calibration import (
     word_bands,
 )
 from training.judging.periods import Margins, scale_margins
-from training.settings import Band
 
 TRUE = Platt(0.7, -1.5, 0, 0)
 
@@ -124,7 +124,10 @@ def test_rows_of_one_household_do_not_count_as_so_many_households() -> None:
     assert (high4 - low4) == pytest.approx(high - low, rel=0.15)
 
 
-BANDS = [Band("a", "A", 0.5, (0.5, 0.9), "Many."), Band("b", "B", 0.0, (0.0, 0.3), "Few.")]
+BANDS = [
+    Band(id="a", title="A", from_score=0.5, stated=(0.5, 0.9), meaning="Many."),
+    Band(id="b", title="B", from_score=0.0, stated=(0.0, 0.3), meaning="Few."),
+]
 
 
 def test_a_band_counts_listed_rows_alone() -> None:
@@ -146,7 +149,7 @@ def test_a_band_that_promises_too_much_is_told_apart_from_one_too_small_to_tell(
     draws = Draws.of(period, 200, 1)
     kept = measure_bands(draws, score, everyone, BANDS, 0.95)
     assert [rate["as_stated"] for rate in kept] == ["yes", "yes"]
-    bold = [Band("a", "A", 0.5, (0.85, 0.95), "Nearly all."), BANDS[1]]
+    bold = [BANDS[0].replace(stated=(0.85, 0.95), meaning="Nearly all."), BANDS[1]]
     broken = measure_bands(draws, score, everyone, bold, 0.95)
     assert broken[0]["as_stated"] == "no"
     (said,) = say_broken_bands(broken)

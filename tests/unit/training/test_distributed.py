@@ -11,13 +11,13 @@ import pytest
 
 from charter.contracts.matrix import Matrix
 from charter.council.council import Council
+from charter.council.training_settings import Trees
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
 from training.experiment import train_models
 from training.models.boosting import BinnedRows, predict_margins, read_directions
 from training.models.distributed import learn_distributed
-from training.settings import Trees
 
 # Warnings of MLflow's, Dask's and LightGBM's own code, of pinned versions.
 pytestmark = [pytest.mark.deep, pytest.mark.filterwarnings("ignore")]

@@ -9,12 +9,12 @@ import pytest
 
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council.council import Council
+from charter.council.training_settings import Folds
 from charter.errors import DataError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
 from training.data.folds import FINAL, count_fold, plan_folds
 from training.models.planning import make_plan
-from training.settings import Folds
 
 
 def test_every_training_row_was_labelled_before_the_first_test_date(shared_matrix: Matrix, council: Council) -> None:

@@ -28,7 +28,7 @@ FREE = next(
 def figures_of(invocation: Invocation, **trees: float) -> dict[str, dict[str, Any]]:
     planned = make_plan(invocation)
     settings, model = planned.settings, "lightgbm"
-    planned = replace(planned, settings=replace(settings, lightgbm=replace(settings.lightgbm, **trees)))  # type: ignore[arg-type]
+    planned = replace(planned, settings=settings.replace(lightgbm=settings.lightgbm.replace(**trees)))
     bins, fold = Bins.of(planned), planned.selecting[-1]
     temporal = score_out_of_time(planned, fold, fit_model(planned, bins, gather_lessons(planned, fold), model))
     found = judge_disjoint(planned, bins, fold, model, temporal)

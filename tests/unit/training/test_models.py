@@ -9,16 +9,17 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
+from charter.council.training_settings import Band, Logistic, Points, TrainingSettings
 from charter.errors import DefinitionError
 from training.models.boosting import read_directions
 from training.models.contenders import Parted, Sample, fit_simple, word_rules
 from training.models.logistic import fit_coefficients, fit_regression, mark_rules, propose_steps
 from training.models.points import fit_points
 from training.models.stumps import add_stumps
-from training.settings import Band, Bootstrap, Folds, Logistic, Models, Points, Settings, Trees
 
-BY = Settings(
-    Folds(), Models(), Trees(), Points(rules=6), Logistic(), Bootstrap(), (Band("a", "A", 0.0, (0.0, 1.0), "All."),)
+BY = TrainingSettings(
+    points=Points(rules=6),
+    bands=(Band(id="a", title="A", from_score=0.0, stated=(0.0, 1.0), meaning="All."),),
 )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from charter.contracts import read_table_contract
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
+from charter.council.training_settings import Treatment
 from charter.errors import DataError, WithdrawnError
 from charter.invocation import Invocation
 from training.data.dataset import MISSING, to_microseconds
@@ -21,7 +22,6 @@ from training.data.offers import NO_OFFERS, Offers
 from training.experiment import train_models
 from training.keeping.reproduce import retrain_model
 from training.models.planning import make_plan
-from training.settings import Treatment
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),

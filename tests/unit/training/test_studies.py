@@ -12,6 +12,7 @@ import pytest
 from charter.contracts.files import file_digest, write_json
 from charter.contracts.matrix import Matrix
 from charter.council.register import Register
+from charter.council.training_settings import Trees
 from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.audit.explaining.minimisation import read_added_precision
@@ -21,7 +22,6 @@ from training.data.dataset import Dataset
 from training.judging.studies import FILE, divide_data, study_data
 from training.models.boosting import BinnedRows
 from training.run import Run
-from training.settings import Trees
 
 # Warnings of MLflow's own code, of pinned versions.
 pytestmark = [

@@ -244,5 +244,5 @@ def test_parameters_that_do_not_add_up_are_refused(tmp_path) -> None:
     assert shipped.prior(70_000) == pytest.approx(0.00002)
     text = SHIPPED.read_text(encoding="utf-8")
     path.write_text(text.replace("m = 0.97\n", "m = 0.5\n", 1), encoding="utf-8")
-    with pytest.raises(DataError, match="the m of 'birth_date' add up to"):
+    with pytest.raises(DataError, match="shares m of 'birth_date' that add up to"):
         Parameters.load(path)

@@ -7,7 +7,6 @@ garble just that, so with the shipped rules whom they join is right but fewer ar
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -102,23 +101,23 @@ def found_in(file: str, query: str, folder: Path, threshold: float | None = None
 def fitted(database: duckdb.DuckDBPyConnection, threshold: float) -> Parameters:
     """Return parameters fitted to the file itself, as those of the published figures are; it says nothing of sex."""
     shipped = Parameters.load()
-    of = {name: levels for name, levels in shipped.levels.items() if name != "sex"}
-    found = shares(database, replace(shipped, levels=of))
-    levels = {
-        name: tuple(
-            replace(level, m=max(found[name, level.name][0], 1e-4), u=max(found[name, level.name][1], 1e-5))
-            for level in levels
+    levels = tuple(level for level in shipped.level if level.comparison != "sex")
+    found = shares(database, shipped.model_copy(update={"level": levels}))
+    fit = tuple(
+        level.replace(
+            m=max(found[level.comparison, level.name][0], 1e-4), u=max(found[level.comparison, level.name][1], 1e-5)
         )
-        for name, levels in of.items()
-    }
+        for level in levels
+    )
     ((pairs, records),) = database.execute("select (select count(*) from same), (select count(*) from said)").fetchall()
-    return replace(
-        shipped,
-        levels=levels | {"sex": shipped.levels["sex"]},
-        partners=2 * pairs / records,
-        apart=frozenset(),
-        threshold=threshold,
-        review=threshold,
+    return shipped.model_copy(
+        update={
+            "level": (*fit, *shipped.levels["sex"]),
+            "partners": 2 * pairs / records,
+            "apart": frozenset(),
+            "threshold": threshold,
+            "review": threshold,
+        }
     )
 
 

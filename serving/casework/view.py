@@ -13,6 +13,7 @@ from charter.council.worklist_settings import WorklistFile
 from charter.vault.vault import NamedPerson
 from serving.casework.facts import ServiceFacts, list_sights, read_facts, says_something
 from serving.ranking.elsewhere import SeekingTeam
+from serving.ranking.points import GivenPoints, list_points
 from serving.ranking.reasons import Reason, Seeing, write_day
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.strengths import Usual, find_columns, sort_strengths
@@ -148,6 +149,7 @@ class CaseView:
     why: tuple[CaseReason, ...]
     strengths: tuple[CaseReason, ...]
     less: tuple[CaseReason, ...]
+    points: tuple[GivenPoints, ...]
     compared: int
     seeing: tuple[Seeing, ...]
     members: tuple[Member, ...]
@@ -223,6 +225,7 @@ def view_case(
         why=_view_reasons(record.reasons.for_, file),
         strengths=_view_reasons(strengths.good, file),
         less=_view_reasons(strengths.less, file),
+        points=list_points(record, file.manifest),
         compared=strengths.compared,
         seeing=list_sights(record, file.manifest),
         members=_view_members(file),

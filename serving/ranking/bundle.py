@@ -35,6 +35,7 @@ from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.abstention import Sight
+from serving.ranking.points import read_points
 from serving.ranking.scoring import Band, Model
 
 __all__ = ["NOT_ENOUGH", "Bundle", "make_bundle", "verify_bundle"]
@@ -156,6 +157,10 @@ def make_bundle(
     for name in ("charter_sha256", "abstention"):
         if name in release:
             manifest[name] = release[name]
+    if release["model"] == "points":
+        model = Model.read(text.decode(), release["features"], release["calibration"], release["bands"])
+        if rules := read_points(model.booster.dump_model()["tree_info"], release["features"]):
+            manifest["points"] = rules
     manifest["id"] = _make_id(manifest)
     check_document("bundle", manifest)
     folder: Path = invocation.workspace.bundle / manifest["id"]

@@ -25,7 +25,7 @@ def test_the_points_on_the_page_add_up_to_the_margin_of_the_model() -> None:
     booster = lightgbm.Booster(model_str=write_stumps(stumps, names, [0] * len(names)))
     rules = read_points(booster.dump_model()["tree_info"], names)
     assert rules is not None
-    assert [rule["points"] for rule in rules] == [4, 2, 3, 5]
+    assert [(rule["points"], rule["threshold"]) for rule in rules] == [(4, 3.0), (2, 10.0), (3, 60.0), (5, 1.0)]
     numbers = np.random.default_rng(1)
     totals = set()
     for _ in range(60):

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from charter.acts import ACTS
+from charter.acts import ACTS, TEAM_ACTS
 from charter.rules.policy import Policy
 from serving.casework.page_table import PAGES
 from serving.casework.second_look import draw_looks
@@ -41,6 +41,8 @@ def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
     for row in (*PAGES, *ENDPOINTS):
         assert row.act in {*ACTS, ANYBODY, SIGNED_IN}, row
         assert row.title, row
+        of_a_team = "{team}" in row.path or "{referral}" in row.path
+        assert not of_a_team or row.act in TEAM_ACTS, row
     rows = [(row.method, row.path) for row in (*PAGES, *ENDPOINTS)]
     assert len(set(rows)) == len(rows)
     assert {page.path for page in PAGES if page.act in (ANYBODY, SIGNED_IN)} == {"/", "/sign-in", "/sign-out"}

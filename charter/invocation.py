@@ -82,10 +82,10 @@ class Invocation(Voice):
 
     @cached_property
     def register(self) -> Register:
-        """The data-sharing register, read once."""
+        """The data-sharing register, read once; its `details_to` may name the charter's roles alone."""
         from charter.council.register import Register
 
-        return Register.load(self.council.folder / "register.toml")
+        return Register.load(self.council.folder / "register.toml", self.roles.ids)
 
     @cached_property
     def settings(self) -> Programme:

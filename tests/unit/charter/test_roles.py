@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from charter.acts import ACTS, TEAM_ACTS
-from charter.errors import CharterError
+from charter.commands import verbs
+from charter.errors import CharterError, DataError
+from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.rules.roles import DEFAULTS, FORMER_IDS, Role, Roles
 
@@ -133,3 +138,36 @@ def test_a_role_that_is_not_named_is_the_first_that_may() -> None:
 def test_every_default_is_of_an_act_there_is_and_acts_of_teams_are_acts() -> None:
     assert {act for one in DEFAULTS for act in one.acts} <= set(ACTS)
     assert set(ACTS) > TEAM_ACTS
+
+
+@pytest.fixture
+def council(tmp_path: Path) -> Path:
+    return shutil.copytree(ROOT / "council", tmp_path / "council", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+def open_council(council: Path, tmp_path: Path) -> Invocation:
+    return Invocation.open(council, "early_help", tmp_path / "workspace", quiet=True)
+
+
+def test_the_register_shows_details_to_roles_of_the_charter_alone(council: Path, tmp_path: Path) -> None:
+    path = council / "register.toml"
+    shipped = path.read_text(encoding="utf-8")
+    path.write_text(shipped.replace('details_to = ["front_door",', 'details_to = ["dpo",', 1), encoding="utf-8")
+    assert open_council(council, tmp_path).register.sources
+    path.write_text(shipped.replace('details_to = ["front_door",', 'details_to = ["front_dor",', 1), encoding="utf-8")
+    with pytest.raises(DataError, match="front_dor") as refused:
+        _ = open_council(council, tmp_path).register
+    assert "front_door" in str(refused.value)
+
+
+def test_an_overdue_review_keeps_nobody_from_stopping_lists(council: Path, tmp_path: Path) -> None:
+    path = council / "charter.toml"
+    text = path.read_text(encoding="utf-8").replace("review_by = 2035-12-31", "review_by = 2020-12-31")
+    path.write_text(text, encoding="utf-8")
+    words = ["suspend", "--role", "dpo", "--reason", "a feed repeats", "--json", "--council", str(council),
+             "--programme", "early_help", "--workspace", str(tmp_path / "workspace")]  # fmt: skip
+    assert json.loads(CliRunner().invoke(verbs, words).stdout)["what"] == "programme"
+    (file,) = (tmp_path / "workspace" / "suspended").glob("*.json")
+    assert json.loads(file.read_text(encoding="utf-8"))["role"] == "data_protection_officer"
+    with pytest.raises(CharterError, match="review was due"):
+        _ = open_council(council, tmp_path).policy

@@ -130,8 +130,8 @@ def test_nine_weeks_of_lists_are_those_that_rank_issues(small: World) -> None:
 @pytest.mark.parametrize(("seed", "apart"), [(3, 7), (11, 7), (5, 10)])
 def test_fifty_weeks_of_lists_are_those_that_rank_issues(small: World, seed: int, apart: int) -> None:
     team = small.invocation.council.teams[0]
-    gone = replace(team, end=date(2026, 5, 4))
-    council = replace(small.invocation.council, teams=(gone, *small.invocation.council.teams[1:]))
+    gone = team.model_copy(update={"end": date(2026, 5, 4)})
+    council = small.invocation.council.model_copy(update={"teams": (gone, *small.invocation.council.teams[1:])})
     issued = compare(replace(small, invocation=replace(small.invocation, council=council)), 50, seed, apart)
     assert len(issued[0]) == 2 * len(TEAMS)
     assert len(issued[-1]) == 2 * (len(TEAMS) - 1)

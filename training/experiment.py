@@ -3,9 +3,10 @@
     1  folds        temporal, with the embargo (folds.py)
        search       with `--search`: LightGBM's settings, on the selection folds (search.py)
     2  fits         every model on every fold's training rows; each scores its fold's test dates once
-    3  calibration  on pooled out-of-time margins, cross-fitted over the selection folds
-    4  judgement    figures at capacity on the selection periods, and on the final period once
-    5  candidate    the recommended model, fitted again on every row that has a label by the snapshot
+    3  replay       every contender's lists of up to two years of weeks; by them and the board's margin one is chosen
+    4  calibration  on pooled out-of-time margins, cross-fitted over the selection folds
+    5  annex        figures of isolated dates: at capacity on the selection periods, and on the final period once
+    6  candidate    the chosen model, fitted again on every row that has a label by the snapshot
 
 The candidate is fitted on more than any fold was, because a model that ends with the last fold's embargo would start
 more than a year stale; what is judged is the way of making it (docs/decisions/0051).
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from charter.machine.threads import one_thread
 from training.data.coverage import measure_coverage, measure_seen_share
 from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
-from training.judging.periods import SELECTION, Results, judge_periods
+from training.judging.periods import Results, judge_periods
+from training.judging.replay_run import describe_choice, replay_run
 from training.judging.treatment import measure_treatment
 from training.judging.unseen_households import judge_disjoint
 from training.models.contenders import word_rules
@@ -61,11 +63,18 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
             planned = replace(planned, settings=planned.settings.replace(lightgbm=search_result.chosen))
         inputs = _name_inputs(invocation, planned, search_result, policy.sha256)
         final = FinalPeriod.of(invocation.workspace, planned, content_id(inputs))
-        steps = 2 + len(planned.folds) * len(models) + len(models)
-        with invocation.progress("Training", steps) as advance:
+        with invocation.progress("Training", len(planned.folds) * len(models) + len(models)) as advance:
             trained = fit_folds(planned, bins, advance, search_result.by_fold if search_result else None)
-            judged = judge_periods(planned, trained, advance, final.judged)
+        with invocation.progress("Replaying past weeks", 2 + len(models)) as advance:
+            replayed, choice = replay_run(
+                invocation, planned, trained, policy.choosing.margin, advance, look=final.judged
+            )
+        stated = planned.settings.models.release
+        model = choice.model if stated == "recommended" else stated
+        with invocation.progress("Judging isolated dates", 2) as advance:
+            judged = judge_periods(planned, trained, model, advance, final.judged)
             extra = _diagnose_model(planned, bins, trained, judged, search_result) | {"final": final.as_document()}
+            extra |= describe_choice(planned, replayed, choice)
             run = _keep_run(invocation, planned, trained, judged, extra, inputs)
             page.write_page(run)
         final.record(invocation.workspace, planned)
@@ -212,7 +221,6 @@ def _metrics_document(
         "programme": invocation.programme,
         "model": results.model,
         "models": list(settings.models.in_order),
-        "recommendation": results.recommendation.as_document(),
         "capacity": {"as_of": newest.isoformat(), "places": dict(planned.places.by_date[newest])},
         "bootstrap": {
             "resamples": settings.bootstrap.resamples,
@@ -229,11 +237,6 @@ def _metrics_document(
         "bands": list(results.bands),
         "calibration": list(results.calibration),
         "abstention": dict(results.abstention),
-        "replay": [
-            {"model": model, "period": SELECTION, **asdict(replay), "recall": replay.recall}
-            for model, replays in results.replays.items()
-            for replay in replays
-        ],
         "stability": dict(results.stability),
         "coverage": _coverage_document(invocation, planned),
         "seen": measure_seen_share(planned.data),

@@ -9,6 +9,7 @@
     ├── waivers      answers the board accepts for now: by which role, why, until when
     ├── caveats      answers that say nothing of a group, and why: the board's to decide every time
     ├── roles        who signs the charter and a decision, who may suspend, and who may do what (roles.py)
+    ├── choosing     how much the board gives for a simpler list
     ├── live         how long nobody sees a list, and how often watching may cry wolf
     └── assessments  what must be begun or signed before real data is used
 
@@ -29,6 +30,7 @@ from charter.council.reading import File, Listed, MarkedRow, OneOf, Text, Words,
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
+from charter.rules.choosing import Choosing
 from charter.rules.going_live import Live
 from charter.rules.questions import Gate, pairs
 from charter.rules.roles import Role, Roles
@@ -215,6 +217,7 @@ class Policy(File):
         AfterValidator(_signs_everything),
         Field(validation_alias="role", min_length=1, description="Who signs, who may suspend, and who may do what."),
     ]
+    choosing: Annotated[Choosing, Field(description="How much the board gives for a simpler list.")] = Choosing()
     live: Annotated[Live, Field(description="How a promoted model goes live.")] = Live()
     assessments: Annotated[
         Listed[Assessment],

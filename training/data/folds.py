@@ -21,9 +21,13 @@ from charter.council.training_settings import Folds
 from charter.errors import DataError
 from training.data.dataset import MISSING, Dataset
 
-__all__ = ["FINAL", "Fold", "FoldCount", "count_fold", "plan_folds"]
+__all__ = ["FINAL", "SELECTION", "Fold", "FoldCount", "count_fold", "plan_folds"]
 
 FINAL = "final"
+"""The period that chooses nothing: the last dates, scored once."""
+
+SELECTION = "selection"
+"""The periods that choose, together."""
 
 
 @dataclass(frozen=True)

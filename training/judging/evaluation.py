@@ -31,11 +31,10 @@ MORE_PLACES = 5
 
 @dataclass(frozen=True)
 class Judged:
-    """A period's figures and curve, and each model's precision by fold for the recommendation."""
+    """A period's figures and curve, and each model's order of its rows."""
 
     figures: list[Figure]
     curve: list[dict[str, Any]]
-    precision: dict[str, list[Float]]
     places: dict[str, NDArray[np.int64]]
 
 
@@ -79,10 +78,6 @@ def judge_models(
             for model, place in places.items()
             for point in _capacity_curve(model, name, draws.first(by.ranking_resamples), place, by.level)
         ],
-        {
-            model: [counts.within(_of_days(period, days)).precision() for days in folds.values()]
-            for model, counts in counted.items()
-        },
         places,
     )
 

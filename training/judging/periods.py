@@ -14,32 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import MISSING
-from training.data.folds import Fold
+from training.data.folds import SELECTION, Fold
 from training.data.lists import Period
 from training.judging.bootstrap import Draws
 from training.judging.calibration import Platt, fit_platt, measure_bands, move_intercept, refuse_backwards
 from training.judging.calibration_by_group import measure_groups
 from training.judging.evaluation import Judged, judge_models
-from training.judging.isolated_lists import Replay, measure_stability, replay_policy
+from training.judging.isolated_lists import measure_stability
 from training.judging.learned_range import mark_enough_seen, measure_abstention
-from training.judging.recommendation import Recommendation, recommend_model
 from training.models.fitting import Trained
 from training.models.planning import Plan
 from training.run import ScoredRows
 
-__all__ = ["SELECTION", "Results", "judge_periods"]
+__all__ = ["Results", "judge_periods"]
 
 Float = NDArray[np.float64]
-
-SELECTION = "selection"
-
-RESTS = (0, 26, 52)
-"""For how many weeks a listed household rests when the policy is replayed."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """What was measured: the periods' judgements, the scalings and scores, and the recommendation.
+    """What was measured of isolated dates: the periods' judgements, the scalings and the scores.
 
     `draws` are the resamples of the selection periods, for figures that are made later.
     """
@@ -48,17 +42,17 @@ class Results:
     periods: Mapping[str, Judged]
     scalings: Mapping[str, Platt]
     scored: Sequence[ScoredRows]
-    recommendation: Recommendation
     model: str
     bands: Sequence[Mapping[str, Any]]
-    replays: Mapping[str, Sequence[Replay]]
     stability: Mapping[str, float | None]
     calibration: Sequence[Mapping[str, Any]]
     abstention: Mapping[str, Any]
 
 
-def judge_periods(planned: Plan, trained: Trained, advance: Callable[[], None], look: bool = True) -> Results:
-    """Return everything measured; raise DataError where the model to release orders households backwards.
+def judge_periods(
+    planned: Plan, trained: Trained, model: str, advance: Callable[[], None], look: bool = True
+) -> Results:
+    """Return everything measured; raise DataError where `model`, to be released, orders households backwards.
 
     The final period has figures and scores only if this run may `look` (final.py).
     """
@@ -78,8 +72,6 @@ def judge_periods(planned: Plan, trained: Trained, advance: Callable[[], None], 
     pooled = {name: np.concatenate([by[fold.name] for fold in selecting]) for name, by in trained.margins.items()}
     components = data.matrix.manifest["components"]
     periods = {SELECTION: judge_models(SELECTION, draws, pooled, scores, fold_days, components, settings.bootstrap)}
-    recommendation = recommend_model(periods[SELECTION].precision, settings.bootstrap.level)
-    model = recommendation.model if settings.models.release == "recommended" else settings.models.release
     refuse_backwards(model, scalings[model])
     level = settings.bootstrap.level
     on_list, enough = chosen_by.listed(periods[SELECTION].places[model]), mark_enough_seen(planned, selecting)
@@ -102,22 +94,12 @@ def judge_periods(planned: Plan, trained: Trained, advance: Callable[[], None], 
         periods,
         scalings,
         scored,
-        recommendation,
         model,
         bands,
-        {name: _replay_lists(draws, place, level) for name, place in places.items()},
         {name: measure_stability(chosen_by, place) for name, place in places.items()},
         measure_groups(data, draws, scores[model], level),
         measure_abstention(draws, enough, on_list, level),
     )
-
-
-def _replay_lists(draws: Draws, place: NDArray[np.int64], level: float) -> list[Replay]:
-    """Return the lists of each date in turn for each rest, and the lists of every week of the year."""
-    period = draws.period
-    each_date = [replay_policy(period, place, weeks, draws=draws, level=level) for weeks in RESTS]
-    every_week = replay_policy(period, place, RESTS[1], weekly=True, pass_over_busy=True, draws=draws, level=level)
-    return [*each_date, every_week]
 
 
 def _number_days(folds: Sequence[Fold]) -> dict[str, list[int]]:

@@ -29,11 +29,10 @@ from charter.council.training_settings import TrainingSettings
 from charter.invocation import Invocation
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_seen_share
-from training.data.folds import FINAL, Fold
+from training.data.folds import FINAL, SELECTION, Fold
 from training.data.lists import Period
 from training.judging import metrics
 from training.judging.bootstrap import Counts, Draws, find_interval
-from training.judging.periods import SELECTION
 from training.judging.weekly import measure_steadiness
 from training.models.boosting import predict_margins
 from training.models.fitting import Bins

@@ -205,11 +205,11 @@ def _record_parent(client: MlflowClient, parent: str, run: Run, planned: Plan, r
         "sooner.charter_sha256": manifest["charter_sha256"],
         "sooner.commit": _read_commit(),
         "sooner.model": manifest["model"],
-        "sooner.recommendation": results.recommendation.sentence,
+        "sooner.recommendation": run.metrics["recommendation"]["sentence"],
     } | {f"sooner.version.{name}": value for name, value in manifest["versions"].items()}
     client.log_batch(
         parent,
-        metrics=_figures_as_metrics(results, manifest["model"]),
+        metrics=[*_figures_as_metrics(results, manifest["model"]), *_replay_as_metrics(run)],
         params=[Param(name, str(value)) for name, value in settings.items()],
         tags=[RunTag(name, str(value)) for name, value in tags.items()],
     )
@@ -241,6 +241,18 @@ def _figures_as_metrics(results: Results, chosen: str) -> list[Any]:
             if figure.model == chosen and figure.period == "selection":
                 metrics.append(Metric(figure.measure, figure.estimate, now, 0))
     return metrics
+
+
+def _replay_as_metrics(run: Run) -> list[Any]:
+    """Return the replay's figures of all weeks of a period as `replay.period.model.measure`."""
+    from mlflow.entities import Metric
+
+    now = _milliseconds_now()
+    return [
+        Metric(f"replay.{one['period']}.{one['model']}.{one['measure']}", one["estimate"], now, 0)
+        for one in run.metrics["replay"]["figures"]
+        if one["part"] == "all" and not one["against"] and one["estimate"] is not None
+    ]
 
 
 def _record_children(

@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from charter.contracts.files import read_json, write_text
-from training.judging.recommendation import TITLES
+from training.judging.choosing import TITLES
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
-from training.report.terminal import find_figure, say_reach, say_steadiness
+from training.report.terminal import find_figure, find_replay_figure, say_reach, say_steadiness
 from training.run import Run
 
 __all__ = ["FILE", "render_page", "write_page"]
@@ -56,7 +56,11 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         found=_capacity_picture(metrics, "recall", "Share of those with the outcome who are listed"),
         more=_more_places(metrics),
         in_use=say_reach(metrics),
-        replays=_replay_rows(metrics),
+        replay=_replay_view(metrics),
+        steps=_step_rows(metrics),
+        margin=100 * metrics["recommendation"].get("margin", 0.0),
+        error=100 - 100 * metrics["recommendation"].get("level", 0.0),
+        worked=metrics["recommendation"].get("worked", []),
         paired=_paired_picture(metrics),
         periods=_part_picture(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
         teams=_part_picture(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
@@ -162,18 +166,61 @@ def _more_places(metrics: Document) -> dict[str, Any] | None:
     return {"part": part, "folds": dates, **figures}
 
 
-def _replay_rows(metrics: Document) -> list[dict[str, Any]]:
-    """Return what the model's lists would have done one after the other, each household counted once."""
+def _replay_view(metrics: Document) -> dict[str, Any] | None:
+    """Return what the page says of lists as they are used; None for a run that was not replayed."""
+    replay = metrics.get("replay")
+    if not isinstance(replay, Mapping):
+        return None
+    if not replay["figures"]:
+        return {"why": replay["why"]}
+    period = next(one for one in replay["periods"] if one["period"] == replay["headline"])
+    return {
+        "why": "",
+        "period": period,
+        "chose": replay["headline"] != "final",
+        "burn_in_weeks": replay["burn_in_weeks"],
+        "note": replay["note"],
+        "answers": [
+            (name.replace("_", " "), share, replay["rests_weeks"][name]) for name, share in replay["answers"].items()
+        ],
+        "undecided": replay["undecided"],
+        "half": find_replay_figure(metrics, metrics["model"], "needed_of_listed", "half undecided"),
+        "rows": [
+            {"title": TITLES[name], "strong": name == metrics["model"]}
+            | {measure: find_replay_figure(metrics, name, measure) for measure in _REPLAYED}
+            for name in metrics["models"]
+        ],
+        "picture": _replay_picture(metrics),
+    }
+
+
+_REPLAYED = (
+    "needed_of_listed", "needed_of_families", "listed_of_need", "days_before", "unneeded_per_1000", "new_of_listed",
+    "places_unused",
+)  # fmt: skip
+
+
+def _replay_picture(metrics: Document) -> Markup:
+    figures = [(name, find_replay_figure(metrics, name, "needed_of_listed")) for name in metrics["models"]]
+    rows = [_dot_of(TITLES[name], figure, strong=name == metrics["model"]) for name, figure in figures if figure]
+    title = "Lists made every week, with rests: of those listed, the share whose need was recorded afterwards"
+    return draw_dots("replay", title, rows, axis="Of those listed, the share with a need recorded", say=_say_share)
+
+
+def _step_rows(metrics: Document) -> list[dict[str, Any]]:
+    """Return each comparison of a simpler with a more complex model, in words."""
     return [
         {
-            "lists": "every week" if replay["weekly"] else "at each date",
-            "rest": f"{replay['rest_weeks']} weeks" if replay["rest_weeks"] else "none",
-            "busy": "passed over" if replay["pass_over_busy"] else "listed",
-            "share": replay["found"] / replay["households"] if replay["households"] else None,
+            "simpler": TITLES[step["simpler"]],
+            "other": TITLES[step["other"]],
+            "more": "cannot be told"
+            if step["more"] is None or step["low"] is None
+            else f"{100 * step['more']:+.1f} ({100 * step['low']:+.1f} to {100 * step['high']:+.1f})",
+            "answer": {"enough": "the simpler is enough", "better": "the other is better"}.get(
+                step["answer"], step["answer"]
+            ),
         }
-        | {name: replay[name] for name in ("households", "found", "in_need", "low", "high")}
-        for replay in metrics.get("replay", ())
-        if replay["model"] == metrics["model"]
+        for step in metrics["recommendation"].get("steps", ())
     ]
 
 

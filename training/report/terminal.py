@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.judging.calibration import say_broken_bands
-from training.judging.recommendation import TITLES
+from training.judging.choosing import TITLES
 
 __all__ = [
     "find_figure",
+    "find_replay_figure",
     "gather_headline",
     "say_reach",
     "say_steadiness",
@@ -73,20 +74,50 @@ def find_figure(
     raise KeyError(measure)
 
 
+def find_replay_figure(
+    metrics: Mapping[str, Any], model: str, measure: str, part: str = "all"
+) -> Mapping[str, Any] | None:
+    """Return one figure of a model's replayed lists, of the period that headlines are of; None where there is none."""
+    replay = metrics.get("replay")
+    if not isinstance(replay, Mapping):
+        return None
+    wanted = (model, measure, replay["headline"], part, None)
+    for figure in replay["figures"]:
+        if (figure["model"], figure["measure"], figure["period"], figure["part"], figure["against"]) == wanted:
+            return dict(figure)
+    return None
+
+
 def gather_headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the released model's main figures, each as [estimate, low, high], and the recommendation."""
-    measures = ("precision", "recall", "missed", "false_positives_per_found", "auroc")
-    figures = {name: find_figure(metrics, metrics["model"], name) for name in measures}
+    """Return the released model's main figures, each as [estimate, low, high], and the recommendation.
+
+    They are of lists as they are used, where past weeks could be replayed; `isolated_dates` holds those of the annex.
+    """
+    model = metrics["model"]
+    used = {name: find_replay_figure(metrics, model, name) for name in REPLAYED}
+    apart = {name: find_figure(metrics, model, name) for name in ("precision", "recall", "auroc")}
     return {
         "recommendation": metrics["recommendation"]["sentence"],
-        **{name: [figure["estimate"], figure["low"], figure["high"]] for name, figure in figures.items()},
+        **{name: _bounds(figure) for name, figure in used.items() if figure},
+        "isolated_dates": {name: _bounds(figure) for name, figure in apart.items()},
     }
 
 
+REPLAYED = ("needed_of_listed", "needed_of_families", "listed_of_need", "days_before", "unneeded_per_1000")
+"""The measures of replayed lists that people are told first."""
+
+_TABLE = ("needed_of_listed", "listed_of_need", "unneeded_per_1000")
+
+
+def _bounds(figure: Mapping[str, Any]) -> list[float | None]:
+    return [figure["estimate"], figure["low"], figure["high"]]
+
+
 def summarise_run(metrics: Mapping[str, Any]) -> str:
-    """Return the comparison at capacity, the recommendation, and what was kept apart, for a person."""
+    """Return the comparison of replayed lists, the recommendation, and what was kept apart, for a person."""
     periods = {figure["period"] for figure in metrics["figures"]}
     places = sum(metrics["capacity"]["places"].values())
+    lines = [*_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics), ""]
     rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]
     rows += [
         (
@@ -97,12 +128,12 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
         )
         for model in metrics["models"]
     ]
-    lines = [
-        f"{len(metrics['folds'])} folds, {places} places a list; 95 % intervals by resampling whole households.",
+    lines += [
+        f"Annex: isolated dates, {len(metrics['folds'])} folds, {places} places a list. No list is made like this:"
+        " nobody rests between them.",
         "",
         align_table(rows, right=(1, 2, 3)),
         "",
-        metrics["recommendation"]["sentence"],
     ]
     if "final" in periods:
         last = find_figure(metrics, metrics["model"], "precision", "final")
@@ -123,6 +154,48 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
     if metrics.get("left_out"):
         lines.append(f"Left out, because they never vary here: {', '.join(metrics['left_out'])}.")
     return "\n".join(lines)
+
+
+def _say_replay(metrics: Mapping[str, Any]) -> list[str]:
+    """Return every contender's replayed lists as a table; nothing where no week was replayed."""
+    replay = metrics.get("replay")
+    if not isinstance(replay, Mapping) or not replay["figures"]:
+        return []
+    period = next(one for one in replay["periods"] if one["period"] == replay["headline"])
+    chose = "which chose nothing" if replay["headline"] == "final" else "which chose the model"
+    rows = [("model", "of 100 listed, need recorded", "of 100 in need, listed before", "unneeded, of 1,000 a year")]
+    for model in metrics["models"]:
+        needed, before, unneeded = (find_replay_figure(metrics, model, name) for name in _TABLE)
+        rows.append(
+            (
+                TITLES[model],
+                _in_hundred(needed) if needed else "",
+                _in_hundred(before) if before else "",
+                f"{unneeded['estimate']:.0f}" if unneeded and unneeded["estimate"] is not None else "",
+            )
+        )
+    half = find_replay_figure(metrics, metrics["model"], "needed_of_listed", "half undecided")
+    undecided = f" Were half of all cases left undecided: {_in_hundred(half)} of 100 listed." if half else ""
+    return [
+        f"Lists as they are used: {period['weeks']} weeks from {period['first']} to {period['last']}, {chose}, after"
+        f" {replay['burn_in_weeks']} weeks until the first rests ended; 95 % intervals by drawing households again."
+        f"{undecided}",
+        "",
+        align_table(rows, right=(1, 2, 3)),
+        "",
+    ]
+
+
+def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
+    """Return what a margin between models is in families a year, which the board signs."""
+    worked = metrics["recommendation"].get("worked")
+    if not worked:
+        return []
+    choices = "; ".join(
+        f"{one['fewer_of_100_listed']:g} of 100 listed is {one['families_a_year']:.0f} families a year"
+        for one in worked
+    )
+    return [f"The board's margin for a simpler list, [choosing] of charter.toml, at these places: {choices}."]
 
 
 def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:

@@ -44,7 +44,8 @@ def test_training_prints_the_comparison_and_the_recommendation(trained: Invocati
     text = said(trained)
     for model in ("drawing lots", "the points list", "LightGBM"):
         assert model in text
-    assert "is recommended" in text
+    assert "Which model lists most families with a need cannot be told: the tables of the matrix's snapshot" in text
+    assert "Annex: isolated dates" in text
     assert "In the final period, scored once" in text
     assert "risk" not in text.lower()
 
@@ -52,7 +53,7 @@ def test_training_prints_the_comparison_and_the_recommendation(trained: Invocati
 def test_training_for_a_script_is_json_with_intervals(trained: Invocation) -> None:
     result = json.loads(said(trained, "--json"))
     assert result["run"] == Run.open(trained.workspace).id
-    estimate, low, high = result["precision"]
+    estimate, low, high = result["isolated_dates"]["precision"]
     assert low <= estimate <= high
 
 

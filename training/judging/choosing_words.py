@@ -1,0 +1,87 @@
+"""A choice in one sentence, for the board: what is recommended, on which figures, or why nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from training.judging.choosing import BETTER, ENOUGH, NO_BETTER, TITLES, Choice, Step, compare_models
+from training.judging.replay import Spread, bound
+
+__all__ = ["say_choice", "say_contradiction", "with_capital"]
+
+
+def say_choice(choice: Choice, headline: Mapping[str, Spread], horizon: str, level: float) -> str:
+    """Return the choice as sentences; `headline` is by model the spread of what is said of it, over `horizon`."""
+    title = TITLES[choice.model]
+    if choice.why:
+        return (
+            f"Which model lists most families with a need cannot be told: {choice.why}. Until it can, lists are agreed"
+            f" points, in shadow; {title} stands in for them."
+        )
+    first = f"{choice.contradicted} " if choice.contradicted else ""
+    if choice.beaten_by:
+        return first + (
+            f"{with_capital(TITLES[choice.beaten_by])} lists more families with a need than every model that can be"
+            f" released, {_share(headline, choice.beaten_by, level)} of 100 where {title} lists"
+            f" {_share(headline, choice.model, level)}: no model is recommended."
+        )
+    if choice.answer == NO_BETTER:
+        return first + f"No model is recommended: {title} cannot be told from drawing lots."
+    result = f"of 100 listed, {_share(headline, choice.model, level)} had a need recorded within {horizon}"
+    if not choice.recommended:
+        others = ", ".join(_say_step(step) for step in choice.steps if step.other in choice.open_to)
+        return first + (
+            f"Whether {title} is enough cannot be told, and the board chooses: {others}, and it gives"
+            f" {100 * choice.margin:g} for a simpler list. Until then {title} stands in: {result}."
+        )
+    return first + f"{with_capital(title)} is recommended: {result}{_reasons(choice)}."
+
+
+def _reasons(choice: Choice) -> str:
+    better = [step for step in choice.steps if (step.other, step.answer) == (choice.model, BETTER)]
+    enough = [step for step in choice.steps if (step.simpler, step.answer) == (choice.model, ENOUGH)]
+    text = "".join(f"; it lists {_of_hundred(step)} more than {TITLES[step.simpler]}" for step in better)
+    if not enough:
+        return text
+    more = ", ".join(_say_step(step) for step in enough)
+    return f"{text}; {more}, within the {100 * choice.margin:g} that the board gives for a simpler list"
+
+
+def say_contradiction(choice: Choice, final: Mapping[str, Spread], level: float) -> str:
+    """Return how the weeks that chose nothing contradict a choice, in a sentence; empty where they don't."""
+    for step in choice.steps:
+        again = compare_models(final, step.simpler, step.other, choice.margin, level)
+        lost = step.answer == BETTER and step.other == choice.model and again.high is not None and again.high < 0
+        beaten = step.answer == ENOUGH and step.simpler == choice.model and (again.low or 0.0) > choice.margin
+        if lost or beaten:
+            return (
+                f"The final weeks contradict the choice: there {TITLES[step.other]} lists {_of_hundred(again)} of 100"
+                f" more than {TITLES[step.simpler]}."
+            )
+    return ""
+
+
+def _say_step(step: Step) -> str:
+    return f"{TITLES[step.other]} lists {_of_hundred(step)} more"
+
+
+def _of_hundred(step: Step) -> str:
+    if step.more is None:
+        return "nobody can tell how many"
+    if step.low is None or step.high is None:
+        return f"{100 * step.more:+.1f} (no interval can be given)"
+    return f"{100 * step.more:+.1f} ({100 * step.low:+.1f} to {100 * step.high:+.1f})"
+
+
+def _share(spreads: Mapping[str, Spread], model: str, level: float) -> str:
+    estimate, low, high = bound(spreads[model], level)
+    if estimate is None:
+        return "nobody can tell how many"
+    if low is None or high is None:
+        return f"{100 * estimate:.0f}"
+    return f"{100 * estimate:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def with_capital(text: str) -> str:
+    """Return a sentence's beginning with a capital letter."""
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,108 @@
+"""The replay of one run, from its fitted models to the choice of one.
+
+    weeks      which are replayed (replay_weeks.py), and a matrix built at their dates
+    margins    each contender's, by the fold that could have been in use
+    replays    every contender's lists (replay.py)
+    choice     by the margin that the board signed (choosing.py)
+
+Where the weeks cannot be replayed, nothing is chosen: the run says why, and the simplest model stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from charter.council.programme import Programme
+from charter.invocation import Invocation
+from features.grammar.definition import Definition
+from training.data.folds import FINAL, SELECTION
+from training.data.list_rules import ListRules
+from training.judging.choosing import Choice, choose_model, leave_open
+from training.judging.choosing_words import say_choice, say_contradiction
+from training.judging.replay_figures import LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
+from training.judging.replay_weeks import build_weeks, plan_weeks
+from training.models.fitting import Trained
+from training.models.planning import Plan
+
+__all__ = ["describe_choice", "replay_run"]
+
+WORKED = (1.0, 3.0, 5.0)
+"""Margins, of 100 listed, that the board is shown in families a year."""
+
+
+def replay_run(
+    invocation: Invocation,
+    planned: Plan,
+    trained: Trained,
+    margin: float,
+    advance: Callable[[], None],
+    look: bool = True,
+) -> tuple[Replayed, Choice]:
+    """Replay every contender and choose one; `look`: at the final weeks too (final.py).
+
+    `advance` is told of the matrix and of each contender. Raises what `features.build.build` raises.
+    """
+    programme = Programme.load(invocation.programme_folder)
+    rules = ListRules.of(programme.worklist)
+    level, names = planned.settings.bootstrap.level, planned.settings.models.in_order
+    why = _why_not(invocation, planned, programme)
+    plan = plan_weeks(planned, rules, look)
+    if why or plan.why:
+        return Replayed.nothing(rules, why or plan.why), leave_open(names, margin, level, why or plan.why)
+    data, weeks = build_weeks(invocation, planned, plan, rules)
+    advance()
+    margins = score_weeks(planned, trained, data, [name for name in names if name != LOTS])
+    shared = ReplayInput.of(planned, plan, rules, weeks, margins)
+    by_model = {}
+    for name in names:
+        by_model[name] = shared.replay(name)
+        advance()
+    replayed = Replayed(plan, rules, _by_period(by_model), {})
+    choice = choose_model(replayed.deciding(SELECTION), margin, level)
+    final = replayed.deciding(FINAL)
+    choice = replace(choice, contradicted=say_contradiction(choice, final, level) if final else "")
+    half = {choice.model: shared.replay(choice.model, rules.with_undecided(0.5))}
+    advance()
+    return replace(replayed, half=_by_period(half)), choice
+
+
+def describe_choice(planned: Plan, replayed: Replayed, choice: Choice) -> dict[str, Any]:
+    """Return the `recommendation` and the `replay` of metrics.json."""
+    by = planned.settings.bootstrap
+    horizon = planned.data.matrix.definition["outcome"]["horizon"]
+    words = f"{horizon['n']} {horizon['unit'] if horizon['n'] != 1 else str(horizon['unit']).removesuffix('s')}"
+    sentence = say_choice(choice, replayed.deciding(replayed.headline), words, by.level)
+    return {
+        "recommendation": choice.as_document() | {"sentence": sentence, "worked": _worked(replayed, choice)},
+        "replay": describe_replay(replayed, by.level, by.resamples),
+    }
+
+
+def _worked(replayed: Replayed, choice: Choice) -> list[dict[str, float]]:
+    """Return what a margin is in families a year at the places there are: what the board is asked."""
+    spreads = replayed.spreads.get(SELECTION, {}).get(choice.model)
+    if not spreads:
+        return []
+    filled = float(spreads["places_filled"].expected.mean())
+    margins = sorted({*WORKED, 100 * choice.margin})
+    return [{"fewer_of_100_listed": margin, "families_a_year": filled * margin / 100} for margin in margins]
+
+
+def _by_period(by_model: Mapping[str, Mapping[str, Spreads]]) -> dict[str, dict[str, Spreads]]:
+    periods = dict.fromkeys(period for spreads in by_model.values() for period in spreads)
+    return {period: {model: spreads[period] for model, spreads in by_model.items()} for period in periods}
+
+
+def _why_not(invocation: Invocation, planned: Plan, programme: Programme) -> str:
+    """Return why no week of this programme can be replayed; empty where they can."""
+    tables = invocation.workspace.store / str(planned.data.matrix.manifest["snapshot"]) / "tables"
+    if "each" in programme.training.get("as_of", {}):
+        return "each row has a date of its own, and lists of a queue are not replayed"
+    if not (tables / "events.parquet").exists():
+        return "the tables of the matrix's snapshot are not in the workspace, so no week's rows can be made"
+    definition = Definition.load(invocation.programme_folder / "definition.py")
+    if definition.hash != planned.data.matrix.manifest["definition"]:
+        return "the definition was changed since the matrix was built"
+    return ""

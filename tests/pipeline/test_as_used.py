@@ -12,7 +12,6 @@ from markupsafe import escape
 
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
-from charter.council.programme import Programme
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
 from training.data.dataset import Dataset
@@ -95,7 +94,7 @@ def test_the_figures_are_those_of_the_folds_own_models_over_the_weeks(demo_works
     """The released model's headline, made again from the files that the run left."""
     run = run_of(demo_workspace)
     invocation = Invocation.open(shipped_council(), "early_help", demo_workspace, quiet=True)
-    planned, programme = make_plan(invocation), Programme.load(invocation.programme_folder)
+    planned, programme = make_plan(invocation), invocation.settings
     rules = ListRules.of(programme.worklist)
     plan = plan_weeks(planned, rules)
     matrix = next(

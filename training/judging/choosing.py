@@ -23,8 +23,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from charter.council.training_settings import RELEASABLE
 from training.judging.replay import Spread, bound
-from training.settings import RELEASABLE
 
 __all__ = ["TITLES", "Choice", "Step", "choose_model", "compare_models", "leave_open"]
 

@@ -44,7 +44,7 @@ def replay_run(
 
     `advance` is told of the matrix and of each contender. Raises what `features.build.build` raises.
     """
-    programme = Programme.load(invocation.programme_folder)
+    programme = invocation.settings
     rules = ListRules.of(programme.worklist)
     level, names = planned.settings.bootstrap.level, planned.settings.models.in_order
     why = _why_not(invocation, planned, programme)
@@ -98,7 +98,7 @@ def _by_period(by_model: Mapping[str, Mapping[str, Spreads]]) -> dict[str, dict[
 def _why_not(invocation: Invocation, planned: Plan, programme: Programme) -> str:
     """Return why no week of this programme can be replayed; empty where they can."""
     tables = invocation.workspace.store / str(planned.data.matrix.manifest["snapshot"]) / "tables"
-    if "each" in programme.training.get("as_of", {}):
+    if programme.training.as_of.each is not None:
         return "each row has a date of its own, and lists of a queue are not replayed"
     if not (tables / "events.parquet").exists():
         return "the tables of the matrix's snapshot are not in the workspace, so no week's rows can be made"

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
 from charter.invocation import Invocation
 from features.build import build
 from training.data.dataset import Dataset
@@ -100,7 +99,7 @@ def build_weeks(invocation: Invocation, planned: Plan, plan: WeekPlan, rules: Li
     snapshot = str(planned.data.matrix.manifest["snapshot"])
     built = build(invocation, purpose="train", snapshot=snapshot, as_of=plan.days)
     data = Dataset.open(Matrix.open(built), invocation.council)
-    programme = Programme.load(invocation.programme_folder)
+    programme = invocation.settings
     places = {day: programme.capacity(invocation.council, day) for day in plan.days}
     return data, gather_weeks(data, lambda day: places[day], rules.with_worker)
 

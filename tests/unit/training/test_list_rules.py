@@ -52,12 +52,12 @@ def test_half_undecided_keeps_the_proportions_of_the_rest() -> None:
 @pytest.mark.parametrize(
     ("section", "rule"),
     [
-        ({"answers": {"taken_up": 0.7, "set_aside": 0.4}}, r"add up to 1\.1"),
+        ({"answers": {"taken_up": 0.7, "set_aside": 0.4}}, r"adds up to 1\.1"),
         ({"answers": {"taken_up": True}}, "valid number"),
         ({"answers": {"taken_up": -0.1}}, "greater than or equal to 0"),
         ({"answers": {"takenup": 0.1}}, "is 'takenup', which is not known"),
         ({"decided_after": 1.5}, "valid integer"),
-        ({"answers": {"wrong_data": 0.1}}, r"names 'wrong_data', no \[\[decision\]\]"),
+        ({"answers": {"wrong_data": 0.1}}, r"names 'wrong_data', which is no \[\[decision\]\]"),
         ({"answer": {}}, "Extra inputs"),
     ],
 )

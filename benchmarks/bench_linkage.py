@@ -26,8 +26,8 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
 from charter.vault.key import Key
-from features.intake.database import connect
-from features.linking.accuracy import Accuracy, accuracy, load_truth
+from features.intake.database import compute_rows, connect, read_parquet
+from features.linking.accuracy import Accuracy, measure_accuracy, read_truth
 from features.linking.link import link
 from features.pull import pull
 
@@ -56,26 +56,24 @@ def workspace(households: int) -> Invocation:
 def judged(invocation: Invocation) -> tuple[Accuracy, Accuracy, Mapping[str, Accuracy]]:
     """Return how right all links are, exact matching alone, and each group's links."""
     files, truth = invocation.workspace, invocation.workspace.extracts / "truth"
-    links = files.snapshot() / "tables" / "links.parquet"
     key = Key.load(invocation.council, files)
     with connect(key) as database:
-        load_truth(database, key, truth / "references.parquet")
-        database.read_parquet(str(truth / "people.parquet")).create_view("real_people")
-        database.read_parquet(str(links)).create_view("linked")
-        database.read_parquet(str(files.snapshot() / "records" / "protected.parquet")).create_view("characteristics")
-        database.execute(
-            "create or replace table truth as select t.*, p.ethnicity, p.sex, if(t.person in (select person from truth "
+        real = compute_rows(
+            database,
+            "select t.*, p.ethnicity, p.sex, if(t.person in (select person from truth "
             "join characteristics using (ref) where characteristic = 'ethnicity'), 'recorded', 'not recorded') "
-            "as ethnicity_recorded from truth t join real_people p using (person)"
+            "as ethnicity_recorded from truth t join real_people p using (person)",
+            truth=read_truth(database, key, truth / "references.parquet"),
+            real_people=read_parquet(database, truth / "people.parquet"),
+            characteristics=read_parquet(database, files.snapshot() / "records" / "protected.parquet"),
         )
-        exact = files.root / "exact.parquet"
-        database.sql(
-            "select ref, if(method in ('key', 'name and date'), other_ref, ref) as person_id from linked"
-        ).write_parquet(str(exact))
+        links = read_parquet(database, files.snapshot() / "tables" / "links.parquet")
+        exact = links.select("ref, if(method in ('key', 'name and date'), other_ref, ref) as person_id")
         groups: dict[str, Accuracy] = {}
         for group in GROUPS:
-            groups |= accuracy(database, links, group)
-        return accuracy(database, links)["all"], accuracy(database, exact)["all"], groups
+            groups |= measure_accuracy(database, links, real, group)
+        overall, exact_alone = (measure_accuracy(database, rows, real)["all"] for rows in (links, exact))
+        return overall, exact_alone, groups
 
 
 _GATHERED = """
@@ -85,7 +83,7 @@ from benchmarks.bench_linkage import workspace
 from charter.vault.key import Key
 from charter.council.register import Register
 from charter.vault.vault import Vault
-from features.linking.evidence import gather
+from features.linking.evidence import gather_evidence
 from features.linking.parameters import Parameters
 from features.intake.database import connect
 
@@ -93,18 +91,18 @@ invocation = workspace(int(sys.argv[1]))
 files = invocation.workspace
 register, key = invocation.register, Key.load(invocation.council, files)
 database, parameters = connect(key), Parameters.load()
-gather(database, Vault.open(files.vault, key), files.snapshot(), register)
+evidence = gather_evidence(database, Vault.open(files.vault, key), files.snapshot(), register)
 began, worked = time.perf_counter(), time.process_time()
 """
 _OURS = """
 from features.linking.people import link_people
-link_people(database, register, parameters)
+link_people(database, evidence, register, parameters)
 """
 _PLAIN = """
 from splink import DuckDBAPI, Linker
 from features.linking.match_scores import settings
-database.execute("create table everybody as select * rename (ref as unique_id) from evidence")
-references = database.execute("select count(*) from evidence").fetchall()[0][0]
+evidence.traits.select("* rename (ref as unique_id)").to_table("everybody")
+references = database.execute("select count(*) from everybody").fetchall()[0][0]
 linker = Linker(DuckDBAPI(database).register("everybody"), settings(parameters, references), log_level=None)
 scored = linker.inference.predict(threshold_match_weight=parameters.review)
 linker.clustering.cluster_pairwise_predictions_at_threshold(scored, threshold_match_weight=parameters.threshold)

@@ -24,7 +24,8 @@ from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation, shipped_council
 from charter.vault.key import Key
 from features.grammar.period import Period as Length
-from features.linking.accuracy import load_truth
+from features.intake.database import fetch_rows, read_parquet
+from features.linking.accuracy import read_truth
 from training.data.dataset import MISSING
 from training.data.lists import Period
 from training.models.fitting import Bins, fit_model, gather_lessons
@@ -120,15 +121,14 @@ class _Need:
         workspace: Workspace = invocation.workspace
         truth = workspace.extracts / "truth"
         with duckdb.connect() as database:
-            load_truth(database, Key.load(invocation.council, workspace), truth / "references.parquet")
-            people = database.execute(
-                "select l.person_id, mode(p.unit) from read_parquet($links) l join truth t using (ref)"
-                " join read_parquet($people) p on p.person = t.person group by 1",
-                {
-                    "links": str(workspace.snapshot() / "tables" / "links.parquet"),
-                    "people": str(truth / "people.parquet"),
-                },
-            ).fetchall()
+            people = fetch_rows(
+                database,
+                "select l.person_id, mode(p.unit) from links l join truth t using (ref)"
+                " join people p on p.person = t.person group by 1",
+                truth=read_truth(database, Key.load(invocation.council, workspace), truth / "references.parquet"),
+                links=read_parquet(database, workspace.snapshot() / "tables" / "links.parquet"),
+                people=read_parquet(database, truth / "people.parquet"),
+            )
             table: dict[str, Any] = database.execute(
                 "select * from read_parquet($1) order by day, unit", [str(truth / "need.parquet")]
             ).fetchnumpy()

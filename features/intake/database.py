@@ -3,20 +3,32 @@
 Names and identifiers pass through this connection, so it never spills to disk: what doesn't fit in memory fails
 clearly instead. Pseudonyms are HMAC-SHA256 as in `charter.vault`, in SQL over DuckDB's own hash function (a test
 holds the two equal); the keys are variables of the connection, so they are in no query text.
+
+Steps hand each other relations. A query names them as it likes: what a name stands for is given beside it.
+
+    homes = compute_rows(database, "select ref, max(day) as day from claims group by ref", claims=addresses)
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import duckdb
+from duckdb import DuckDBPyRelation as Relation
 
 from charter.vault.key import SEPARATOR, Key
 
-__all__ = ["connect", "joined", "literal", "moment", "quoted"]
+__all__ = [
+    "Relation", "compute_rows", "connect", "define_rows", "fetch_rows", "give_rows", "joined", "literal", "moment",
+    "quoted", "read_parquet",
+]  # fmt: skip
 
+_NUMBERS = itertools.count(1)
 _PURPOSES = ("reference", "event", "household", "row")
 
 
@@ -37,6 +49,56 @@ def connect(key: Key, threads: int | None = None) -> duckdb.DuckDBPyConnection:
             f"|| unhex(sha256(getvariable('{purpose}_inner') || encode(message)))), 32)"
         )
     return database
+
+
+def compute_rows(
+    database: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = (), /, **relations: Relation
+) -> Relation:
+    """Run a query once and return its rows, as a relation that others read as often as they like.
+
+    `relations` are what the names in the query stand for.
+    """
+    # DuckDB computes a relation anew each time it is read; a table of a name that nobody is told is read as it stands.
+    name = f"rows_{next(_NUMBERS)}"
+    database.execute(f"create temp table {name} as {_bound(query, relations)}", list(parameters))
+    return database.table(name)
+
+
+def define_rows(database: duckdb.DuckDBPyConnection, query: str, /, **relations: Relation) -> Relation:
+    """Return the rows of a query, computed where they are read: for what is read once.
+
+    `relations` are what the names in the query stand for.
+    """
+    return database.sql(_bound(query, relations))
+
+
+def fetch_rows(
+    database: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = (), /, **relations: Relation
+) -> list[Any]:
+    """Run a query and return its rows as tuples; `relations` are what the names in the query stand for."""
+    return database.execute(_bound(query, relations), list(parameters)).fetchall()
+
+
+def _bound(query: str, relations: dict[str, Relation]) -> str:
+    """Return the query with its names bound, as common table expressions before its own."""
+    if not relations:
+        return query
+    named = ", ".join(f"{name} as not materialized ({of.sql_query()})" for name, of in relations.items())
+    rest = query.strip()
+    return f"with {named}, {rest[5:]}" if rest[:5].lower() == "with " else f"with {named} {rest}"
+
+
+def give_rows(database: duckdb.DuckDBPyConnection, table: Any) -> Relation:
+    """Return the rows of an Arrow table."""
+    database.register("given", table)
+    rows = compute_rows(database, "select * from given")
+    database.unregister("given")
+    return rows
+
+
+def read_parquet(database: duckdb.DuckDBPyConnection, path: Path) -> Relation:
+    """Return the rows of a Parquet file, read each time they are."""
+    return database.sql(f"select * from read_parquet({literal(str(path))})")
 
 
 def quoted(name: str) -> str:

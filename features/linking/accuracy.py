@@ -17,9 +17,9 @@ import duckdb
 import pyarrow as pa
 
 from charter.vault.key import Key
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, literal, read_parquet
 
-__all__ = ["Accuracy", "accuracy", "keep_accuracy", "load_truth"]
+__all__ = ["Accuracy", "count_right_pairs", "measure_accuracy", "read_truth"]
 
 
 @dataclass(frozen=True)
@@ -46,57 +46,60 @@ class Accuracy:
         return 2 * self.right / (self.made + self.true) if self.made + self.true else 1.0
 
 
-def load_truth(database: duckdb.DuckDBPyConnection, key: Key, references: Path) -> None:
-    """Make the table `truth` (ref, person) from the borough's own list of service, reference and person."""
-    rows = database.execute(
-        f"select service, reference, person from read_parquet({literal(str(references))})"
-    ).fetchall()
+def read_truth(database: duckdb.DuckDBPyConnection, key: Key, references: Path) -> Relation:
+    """Return (ref, person) of the borough's own list of service, reference and person."""
+    rows = fetch_rows(database, "select service, reference, person from list", list=read_parquet(database, references))
     pseudonym = key.pseudonyms("reference")
-    table = pa.table({"ref": [pseudonym(row[0], row[1]) for row in rows], "person": [row[2] for row in rows]})
-    database.register("truth_arrow", table)
-    database.execute("create or replace table truth as select * from truth_arrow")
-    database.unregister("truth_arrow")
+    refs = [pseudonym(service, reference) for service, reference, _ in rows]
+    return give_rows(database, pa.table({"ref": refs, "person": [row[2] for row in rows]}))
 
 
-def accuracy(database: duckdb.DuckDBPyConnection, links: Path, group: str | None = None) -> Mapping[str, Accuracy]:
-    """Return the accuracy of `links.parquet` against the table `truth` (ref, person and any group columns).
+def measure_accuracy(
+    database: duckdb.DuckDBPyConnection, links: Relation, truth: Relation, group: str | None = None
+) -> Mapping[str, Accuracy]:
+    """Return the accuracy of links (ref, person_id) against the truth (ref, person and any group columns).
 
     Without `group` the one key is "all"; with it, the values of that column of `truth`. A pair that was made wrongly
     counts for the groups of both. References that may not be linked are not in the links and count for nothing.
     """
-    grouped = "'all'" if group is None else f"coalesce({group}, 'not recorded')"
-    database.execute(
-        f"create or replace temp table judged as select ref, l.person_id, t.person, {grouped}::varchar as told "
-        f"from read_parquet({literal(str(links))}) l join truth t using (ref)"
+    column = "'all'" if group is None else f"coalesce({group}, 'not recorded')"
+    judged = compute_rows(
+        database,
+        f"select ref, l.person_id, t.person, {column}::varchar as told from links l join truth t using (ref)",
+        links=links,
+        truth=truth,
     )
     pairs = "select sum(n * (n - 1) // 2) from (select count(*) as n from judged {where} group by {by})"
-    found: dict[str, Accuracy] = {}
-    for (name,) in database.execute("select distinct told from judged order by told").fetchall():
+
+    def number(query: str) -> int:
+        return int(fetch_rows(database, query, judged=judged)[0][0] or 0)
+
+    accuracies: dict[str, Accuracy] = {}
+    for (name,) in fetch_rows(database, "select distinct told from judged order by told", judged=judged):
         where = f"where told = {literal(name)}"
-        right = _number(database, pairs.format(where=where, by="person_id, person"))
-        true = _number(database, pairs.format(where=where, by="person"))
-        wrong = _number(
-            database,
+        right = number(pairs.format(where=where, by="person_id, person"))
+        true = number(pairs.format(where=where, by="person"))
+        wrong = number(
             "select count(*) from judged a join judged b on a.person_id = b.person_id and a.ref < b.ref "
-            f"where a.person <> b.person and {literal(name)} in (a.told, b.told)",
+            f"where a.person <> b.person and {literal(name)} in (a.told, b.told)"
         )
-        found[name] = Accuracy(right + wrong, true, right)
-    return found
+        accuracies[name] = Accuracy(right + wrong, true, right)
+    return accuracies
 
 
-def _number(database: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int(database.execute(query).fetchall()[0][0] or 0)
-
-
-def keep_accuracy(database: duckdb.DuckDBPyConnection) -> None:
-    """Make the table `linkage` of the contract from `links` and `truth` (ref, person).
+def count_right_pairs(database: duckdb.DuckDBPyConnection, links: Relation, truth: Relation) -> Relation:
+    """Return the table `linkage` of the contract, of links and the truth (ref, person).
 
     A real person's pairs are counted with whom most of their references were linked to; a wrong pair with the person
-    it was made in.
+    it was made in. Ada has four references, Ben one:
+
+        links     P: ada ada ada ben     Q: ada
+        P         true 6 (ada's pairs), right 3 (of the three in P), wrong 3 (ben with each of them)
+        Q         nothing: no pair was made there, and ada's are counted in P
     """
-    database.execute(
+    return compute_rows(
+        database,
         """
-        create or replace table linkage as
         with told as (select l.person_id, t.person from links l join truth t using (ref)),
         part as (select person, person_id, count(*) as n from told group by all),
         whole as (
@@ -109,5 +112,7 @@ def keep_accuracy(database: duckdb.DuckDBPyConnection) -> None:
         select person_id, coalesce(any_value(w.wrong), 0)::bigint as wrong,
                coalesce(sum(h."true"), 0)::bigint as "true", coalesce(sum(h."right"), 0)::bigint as "right"
         from wrong w full join whole h using (person_id) group by person_id
-        """
+        """,
+        links=links,
+        truth=truth,
     )

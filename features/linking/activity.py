@@ -11,46 +11,54 @@ An open tenancy, school place or episode is not silence. Where somebody lives en
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import duckdb
 
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows
+from features.linking.linked_people import LinkedPeople
+from features.linking.service_records import ServiceRecords
 
-__all__ = ["keep_active_spans"]
+__all__ = ["find_active_spans"]
 
 
-def keep_active_spans(database: duckdb.DuckDBPyConnection, records: Path, months: int) -> None:
-    """Make the table `active` (ref, since, until): when the events of each reference are its person's.
+def find_active_spans(
+    database: duckdb.DuckDBPyConnection, records: ServiceRecords, people: LinkedPeople, months: int
+) -> Relation:
+    """Return (ref, since, until): when the events of each reference that is used are its person's.
 
-    Reads `links` and `person_of`. A reference whose link is certain, or that has none, has one span without end.
+    A reference whose link is certain, or that has none, has one span without end.
     """
-    events, addresses, coverage = (
-        f"read_parquet({literal(str(records / f'{name}.parquet'))})" for name in ("events", "addresses", "coverage")
-    )
-    database.execute(
-        "create or replace temp table doubtful as select ref from links semi join person_of using (ref) "
-        "where not certain"
+    doubtful = compute_rows(
+        database,
+        "select ref from links semi join used using (ref) where not certain",
+        links=people.links,
+        used=people.used,
     )
     # Signals that ever end are episodes: one without an end is open, and its reference heard of until it ends.
-    database.execute(
-        f"""
-        create or replace temp table heard as
-        with episodes as (select distinct signal from {events} where end_at is not null),
+    heard = compute_rows(
+        database,
+        """
+        with episodes as (select distinct signal from events where end_at is not null),
         said as (
             select ref, known_at, known_until, end_at is null and signal in (select signal from episodes) as is_open,
-                   coalesce(end_at, valid_at) as last from {events}
-            union all select ref, known_at, known_until, "end" is null, coalesce("end", start) from {addresses}
-            union all select ref, known_at, known_until, "end" is null, coalesce("end", start) from {coverage})
+                   coalesce(end_at, valid_at) as last from events
+            union all select ref, known_at, known_until, "end" is null, coalesce("end", start) from addresses
+            union all select ref, known_at, known_until, "end" is null, coalesce("end", start) from coverage)
         select ref, known_at as since,
                case when is_open then coalesce(known_until, 'infinity'::timestamp) else greatest(known_at, last) end
                    as last
         from said semi join doubtful using (ref)
-        """
+        """,
+        events=records.events,
+        addresses=records.addresses,
+        coverage=records.coverage,
+        doubtful=doubtful,
     )
-    database.execute(
+    # With 24 months: heard of in 2021-03 and 2021-09, then in 2024-05 again.
+    #     span     2021-03 to 2023-03, 2021-09 to 2023-09, 2024-05 to 2026-05
+    #     island   2021-03 to 2023-09 (they overlap: begins is false at the second), 2024-05 to 2026-05
+    return compute_rows(
+        database,
         f"""
-        create or replace table active as
         with span as (
             select ref, since, if(last < 'infinity', last + to_months({months}), last) as until from heard),
         marked as (
@@ -63,6 +71,9 @@ def keep_active_spans(database: duckdb.DuckDBPyConnection, records: Path, months
         select ref, min(since) as since, nullif(max(until), 'infinity'::timestamp) as until
         from island group by ref, number
         union all
-        select ref, '-infinity'::timestamp, null from person_of where ref not in (select ref from doubtful)
-        """
+        select ref, '-infinity'::timestamp, null from used where ref not in (select ref from doubtful)
+        """,
+        heard=heard,
+        used=people.used,
+        doubtful=doubtful,
     )

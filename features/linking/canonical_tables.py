@@ -1,27 +1,34 @@
 """The canonical tables of a linked snapshot, made of its records and of who is whom.
 
-Reads the tables `links`, `person_of` and `person_said` (ref, person_id), `choices`, `said_people` and the records;
-makes one table per contract, and `links`. Rows of canonical sources join them as they are.
+Each table has the columns of its contract, whichever of them the rows it is made of have. Rows of canonical sources
+join them as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from charter.contracts import read_table_contract
+from charter.contracts.files import file_digest
 from charter.council.register import Register
-from features.intake.database import literal, quoted
-from features.linking.activity import keep_active_spans
-from features.linking.corrections import Correction, address_claims, correct_events
+from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, literal, quoted
+from features.linking.activity import find_active_spans
+from features.linking.corrections import Correction, correct_addresses, correct_events
 from features.linking.homes import settle_residence
+from features.linking.linked_people import LinkedPeople
 from features.linking.parameters import Parameters
+from features.linking.service_records import ServiceRecords
 from features.permission import ALL, Choice, denied
 
-__all__ = ["NOT_RECORDED", "TABLES", "fill_protected", "make_tables", "write_table"]
+__all__ = [
+    "NOT_RECORDED", "TABLES", "CanonicalTables", "LinkingRules", "Said", "claim_homes", "conform_rows", "make_tables",
+    "settle_protected", "write_tables",
+]  # fmt: skip
 
 NOT_RECORDED = "not recorded"
 TABLES = ("events", "people", "protected", "residence", "households", "permission", "feeds", "coverage")
@@ -41,147 +48,201 @@ _SQL_TYPES: Mapping[str, str] = {
 }
 
 
-def make_tables(
-    database: duckdb.DuckDBPyConnection,
-    records: Path,
-    register: Register,
-    characteristics: Sequence[str],
-    parameters: Parameters,
-    taken_at: datetime,
-    corrections: Sequence[Correction] = (),
-) -> None:
-    """Make every table of TABLES in the connection, put right by `corrections`.
+@dataclass(frozen=True)
+class LinkingRules:
+    """What decides besides the records: register, charter's characteristics, parameters, the snapshot's moment.
 
     `taken_at` is naive UTC, as all times in tables are.
     """
-    for name in TABLES:
-        columns = ", ".join(
-            f"{quoted(column.name)} {_SQL_TYPES[column.type]}" for column in read_table_contract(name).columns
+
+    register: Register
+    characteristics: Sequence[str]
+    parameters: Parameters
+    taken_at: datetime
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said besides records: of who people are, what they chose (by reference), and what was put right."""
+
+    people: Relation
+    choices: Relation
+    corrections: Sequence[Correction] = ()
+
+
+@dataclass(frozen=True)
+class CanonicalTables:
+    """One relation per table of TABLES."""
+
+    events: Relation
+    people: Relation
+    protected: Relation
+    residence: Relation
+    households: Relation
+    permission: Relation
+    feeds: Relation
+    coverage: Relation
+
+    def by_name(self) -> dict[str, Relation]:
+        """Return the tables by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def conform_rows(database: duckdb.DuckDBPyConnection, name: str, *parts: Relation) -> Relation:
+    """Return the rows of `parts` as the table `name`: its columns in its types, empty where a part has none.
+
+    They are not copied, only read through.
+    """
+    columns = read_table_contract(name).columns
+    selects = []
+    for place, part in enumerate(parts):
+        values = (quoted(column.name) if column.name in part.columns else "null" for column in columns)
+        typed = ", ".join(
+            f"{value}::{_SQL_TYPES[column.type]} as {quoted(column.name)}"
+            for value, column in zip(values, columns, strict=True)
         )
-        database.execute(f"create or replace table {name} ({columns})")
-    _events(database, records, parameters)
-    _people(database)
-    _residence(database, records, parameters, corrections)
-    _households(database, records)
-    _permission(database)
-    _coverage(database, records)
-    fill_protected(database, records, register, characteristics, "select distinct person_id from person_of", taken_at)
-    database.execute(f"insert into feeds by name select * from {_parquet(records, 'feeds')}")
-    for name in TABLES:
-        if (records / f"canonical_{name}.parquet").exists():
-            database.execute(f"insert into {name} by name select * from {_parquet(records, 'canonical_' + name)}")
-    correct_events(database, corrections)
-    _complete_people(database)
-    _complete_feeds(database, taken_at)
-    _permission_of_given(database)
-    _withhold(database, register, taken_at)
+        selects.append(f"select {typed} from part_{place}")
+    relations = {f"part_{place}": part for place, part in enumerate(parts)}
+    return define_rows(database, " union all ".join(selects), **relations)
 
 
-def _parquet(records: Path, name: str) -> str:
-    return f"read_parquet({literal(str(records / f'{name}.parquet'))})"
+def make_tables(
+    database: duckdb.DuckDBPyConnection,
+    records: ServiceRecords,
+    people: LinkedPeople,
+    claims: Relation,
+    said: Said,
+    rules: LinkingRules,
+) -> CanonicalTables:
+    """Return every table of TABLES; `claims` are those of `claim_homes`."""
+    residence = settle_residence(database, claims, rules.parameters.home_order)
+    permission = _permission(database, people, said.choices)
+    everybody = compute_rows(database, "select distinct person_id from used", used=people.used)
+    made = {
+        "events": _events(database, records, people, rules.parameters.inactive_months),
+        "people": _people(database, people, said.people),
+        "protected": settle_protected(database, records.protected, everybody, people.used, permission, rules),
+        "residence": residence,
+        "households": _households(database, records.places, residence),
+        "permission": permission,
+        "feeds": records.feeds,
+        "coverage": _coverage(database, records.coverage, people),
+    }
+    canonical = records.canonical
+    whole = {
+        name: conform_rows(database, name, own, *([canonical[name]] if name in canonical else []))
+        for name, own in made.items()
+    }
+    tables = CanonicalTables(**whole)
+    tables = replace(tables, events=correct_events(database, tables.events, said.corrections))
+    tables = replace(tables, people=_complete_people(database, tables))
+    tables = replace(tables, feeds=_complete_feeds(database, tables, rules.taken_at))
+    tables = replace(tables, permission=_with_choices_of_given(database, tables, people, said.choices))
+    return replace(tables, protected=_withhold(database, tables, rules))
 
 
-def _events(database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters) -> None:
-    """Fill `events`: each version for as long as its reference's link is active."""
-    keep_active_spans(database, records, parameters.inactive_months)
-    database.execute(
-        f"""
-        insert into events by name
+def claim_homes(
+    database: duckdb.DuckDBPyConnection,
+    addresses: Relation,
+    used: Relation,
+    corrections: Sequence[Correction],
+) -> Relation:
+    """Return what services say of where the people of `used` (ref, person_id) lived, put right by residents."""
+    addresses = correct_addresses(database, addresses, corrections)
+    return define_rows(
+        database,
+        "select p.person_id, a.* from addresses a join used p using (ref)",
+        addresses=addresses,
+        used=used,
+    )
+
+
+def _events(
+    database: duckdb.DuckDBPyConnection, records: ServiceRecords, people: LinkedPeople, months: int
+) -> Relation:
+    """Return `events`: each version for as long as its reference's link is active.
+
+    version   known 2021 until now    active  2020 to 2023, 2024 on
+    events    known 2021 until 2023,  known 2024 until now
+    """
+    return compute_rows(
+        database,
+        """
         select e.id as event_id, p.person_id, e.signal, e.valid_at, e.end_at, greatest(e.known_at, a.since) as known_at,
                nullif(least(coalesce(e.known_until, 'infinity'::timestamp), coalesce(a.until, 'infinity'::timestamp)),
                       'infinity'::timestamp) as known_until,
                e.amount, e.detail
-        from {_parquet(records, "events")} e join person_of p using (ref) join active a using (ref)
+        from events e join used p using (ref) join active a using (ref)
         where e.known_at < coalesce(a.until, 'infinity'::timestamp)
           and a.since < coalesce(e.known_until, 'infinity'::timestamp)
-        """
+        """,
+        events=records.events,
+        used=people.used,
+        active=find_active_spans(database, records, people, months),
     )
 
 
-def _people(database: duckdb.DuckDBPyConnection) -> None:
-    """Fill `people`: of several dates of birth the one most services give, then the earliest."""
-    database.execute(
+def _people(database: duckdb.DuckDBPyConnection, people: LinkedPeople, said: Relation) -> Relation:
+    """Return `people`: of several dates of birth the one most services give, then the earliest."""
+    return define_rows(
+        database,
         """
-        insert into people by name
         with born as (
-            select person_id, birth_date from said_people join person_of using (ref) where birth_date is not null
+            select person_id, birth_date from said join used using (ref) where birth_date is not null
             group by person_id, birth_date
             qualify row_number() over (partition by person_id order by count(*) desc, birth_date) = 1
         ),
         died as (
-            select person_id, min(death_date) as death_date from said_people join person_of using (ref)
-            group by person_id)
+            select person_id, min(death_date) as death_date from said join used using (ref) group by person_id)
         select distinct person_id, birth_date, death_date
-        from person_of left join born using (person_id) left join died using (person_id)
-        """
+        from used left join born using (person_id) left join died using (person_id)
+        """,
+        said=said,
+        used=people.used,
     )
 
 
-def _residence(
-    database: duckdb.DuckDBPyConnection, records: Path, parameters: Parameters, corrections: Sequence[Correction]
-) -> None:
-    addresses = address_claims(database, _parquet(records, "addresses"), corrections)
-    database.execute(f"create or replace temp view address_claims as select * from {addresses}")
-    claims = f"(select p.person_id, a.* from {addresses} a join person_of p using (ref))"
-    settle_residence(database, claims, parameters.home_order)
-
-
-def _households(database: duckdb.DuckDBPyConnection, records: Path) -> None:
-    """Fill `households`: the gazetteer's homes, and homes it doesn't know, whose area is not recorded."""
-    database.execute(
+def _households(database: duckdb.DuckDBPyConnection, places: Relation, residence: Relation) -> Relation:
+    """Return `households`: the gazetteer's homes, and homes it doesn't know, whose area is not recorded."""
+    return compute_rows(
+        database,
         f"""
-        insert into households by name
-        select household_id, kind, area, start, "end", known_at from {_parquet(records, "places")}
+        select household_id, kind, area, start, "end", known_at from places
         union all
         select distinct household_id, 'home', '', {_ALWAYS}, null::timestamp, {_ALWAYS} from residence
-        where household_id not in (select household_id from {_parquet(records, "places")})
-        """
+        where household_id not in (select household_id from places)
+        """,
+        places=places,
+        residence=residence,
     )
 
 
-def _permission(database: duckdb.DuckDBPyConnection) -> None:
-    """Fill `permission` from `choices`, those of references that are not used included: they say why."""
-    database.execute(
+def _permission(database: duckdb.DuckDBPyConnection, people: LinkedPeople, choices: Relation) -> Relation:
+    """Return `permission` of choices, those of references that are not used included: they say why."""
+    return compute_rows(
+        database,
         f"""
-        insert into permission by name
         select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at,
                {_latest('c."end"')} as "end", max(c.decided_by) as decided_by, {_latest("c.known_until")} as known_until
-        from choices c join person_said p using (ref)
+        from choices c join every p using (ref)
         group by p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at
-        """
+        """,
+        choices=choices,
+        every=people.every,
     )
 
 
-def _permission_of_given(database: duckdb.DuckDBPyConnection) -> None:
-    """Add the choices filed for people whom a canonical delivery names by ids of its own."""
-    database.execute(
-        """
-        insert into permission by name
-        select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at, c."end", c.decided_by,
-               c.known_until
-        from choices c join people p on p.person_id = c.ref where c.ref not in (select ref from person_said)
-        """
-    )
-
-
-def _withhold(database: duckdb.DuckDBPyConnection, register: Register, taken_at: datetime) -> None:
-    """Say "not recorded" of those in canonical deliveries who opted out of equality monitoring."""
-    _find_declined(database, register, taken_at)
-    database.execute(
-        f"update protected set value = {literal(NOT_RECORDED)} "
-        f"where person_id in (select person_id from declined where service = {literal(ALL)})"
-    )
-
-
-def _coverage(database: duckdb.DuckDBPyConnection, records: Path) -> None:
-    database.execute(
+def _coverage(database: duckdb.DuckDBPyConnection, coverage: Relation, people: LinkedPeople) -> Relation:
+    return compute_rows(
+        database,
         f"""
-        insert into coverage by name
         select p.person_id, c.service, c.start, c.known_at, {_latest('c."end"')} as "end",
                {_latest("c.known_until")} as known_until
-        from {_parquet(records, "coverage")} c join person_of p using (ref)
+        from coverage c join used p using (ref)
         group by p.person_id, c.service, c.start, c.known_at
-        """
+        """,
+        coverage=coverage,
+        used=people.used,
     )
 
 
@@ -190,31 +251,35 @@ def _latest(column: str) -> str:
     return f"case when bool_or({column} is null) then null else max({column}) end"
 
 
-def fill_protected(
+def settle_protected(
     database: duckdb.DuckDBPyConnection,
-    records: Path,
-    register: Register,
-    characteristics: Sequence[str],
-    people: str,
-    taken_at: datetime,
-) -> None:
-    """Add to `protected`, for each person of the query `people`, what most services say, the newest of equals.
+    protected: Relation,
+    people: Relation,
+    used: Relation,
+    permission: Relation,
+    rules: LinkingRules,
+) -> Relation:
+    """Return, for each of `people` (person_id), what most services say of each characteristic, the newest of equals.
 
     Only of services whose basis covers equality monitoring, and where that is consent, of people who gave it; whoever
-    opted out of it at `taken_at`, or of whom nobody recorded it, is in the group "not recorded".
+    opted out of it, or of whom nobody recorded it, is in the group "not recorded". Of one person:
+
+        school    ethnicity  White    known 2019        services that count: school, housing, clinic
+        housing   ethnicity  Mixed    known 2023
+        clinic    ethnicity  White    known 2021        two of three: White, known since 2019
     """
-    _find_declined(database, register, taken_at)
-    now = literal(taken_at.isoformat(sep=" "))
+    register = rules.register
+    now = literal(rules.taken_at.isoformat(sep=" "))
     consent = ", ".join(
         literal(source.service) for source in register.sources if register.consent_based(source.service)
     )
     allowed = ", ".join(
         literal(source.service) for source in register.sources if "equality_monitoring" in source.purposes
     )
-    wanted = ", ".join(f"({literal(name)})" for name in characteristics)
-    database.execute(
+    wanted = ", ".join(f"({literal(name)})" for name in rules.characteristics)
+    return compute_rows(
+        database,
         f"""
-        insert into protected by name
         with agreed as (
             select person_id, service from permission
             where purpose in ('equality_monitoring', '*') and kind = 'consent' and known_until is null
@@ -223,7 +288,7 @@ def fill_protected(
         said as (
             select p.person_id, s.characteristic, s.value, min(s.known_at) as known_at, count(*) as services,
                    max(s.known_at) as newest
-            from {_parquet(records, "protected")} s join person_of p using (ref)
+            from records s join used p using (ref)
             where s.service in ({allowed or "''"})
               and (p.person_id, s.service) not in (select person_id, service from declined)
               and (s.service not in ({consent or "''"})
@@ -234,51 +299,116 @@ def fill_protected(
         )
         select person_id, characteristic, coalesce(value, {literal(NOT_RECORDED)}) as value,
                coalesce(known_at, {_ALWAYS}) as known_at
-        from ({people}) cross join (values {wanted}) as w(characteristic)
+        from people cross join (values {wanted}) as w(characteristic)
         left join said using (person_id, characteristic)
-        """
+        """,
+        records=protected,
+        people=people,
+        used=used,
+        permission=permission,
+        declined=_find_declined(database, permission, rules),
     )
 
 
-def _find_declined(database: duckdb.DuckDBPyConnection, register: Register, taken_at: datetime) -> None:
-    """Make the table `declined`: whose choices forbid equality monitoring at `taken_at`, by service and for all."""
+def _find_declined(database: duckdb.DuckDBPyConnection, permission: Relation, rules: LinkingRules) -> Relation:
+    """Return (person_id, service) of those whose choices forbid equality monitoring, by service and for all."""
     columns = 'person_id, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
-    said: dict[str, list[Choice]] = {}
-    for row in database.execute(f"select {columns} from permission where kind <> 'consent' order by all").fetchall():
-        said.setdefault(row[0], []).append(Choice(*row))
-    services = [ALL, *(source.service for source in register.sources)]
+    by_person: dict[str, list[Choice]] = {}
+    for row in fetch_rows(
+        database,
+        f"select {columns} from permission where kind <> 'consent' order by all",
+        permission=permission,
+    ):
+        by_person.setdefault(row[0], []).append(Choice(*row))
+    services = [ALL, *(source.service for source in rules.register.sources)]
     declined = [
         (person, service)
-        for person, choices in said.items()
+        for person, choices in by_person.items()
         for service in services
-        if denied(choices, service, "equality_monitoring", taken_at)
+        if denied(choices, service, "equality_monitoring", rules.taken_at)
     ]
-    database.execute(
-        "create or replace temp table declined as select unnest($1::varchar[]) as person_id, "
-        "unnest($2::varchar[]) as service",
+    return compute_rows(
+        database,
+        "select unnest($1::varchar[]) as person_id, unnest($2::varchar[]) as service",
         [[person for person, _ in declined], [service for _, service in declined]],
     )
 
 
-def _complete_people(database: duckdb.DuckDBPyConnection) -> None:
-    """Give every person of canonical events or residence a row in `people`."""
-    database.execute(
-        "insert into people by name select distinct person_id from (select person_id from events union "
-        "select person_id from residence) where person_id not in (select person_id from people)"
+def _complete_people(database: duckdb.DuckDBPyConnection, tables: CanonicalTables) -> Relation:
+    """Return `people` with a row for every person of canonical events or residence."""
+    return compute_rows(
+        database,
+        "select * from people union all by name "
+        "select distinct person_id from (select person_id from events union select person_id from residence) "
+        "where person_id not in (select person_id from people)",
+        people=tables.people,
+        events=tables.events,
+        residence=tables.residence,
     )
 
 
-def _complete_feeds(database: duckdb.DuckDBPyConnection, taken_at: datetime) -> None:
-    """Count a service without any feed as live from its first event to the snapshot."""
-    database.execute(
-        "insert into feeds by name select split_part(signal, '.', 1) as service, min(valid_at) as covers_from, "
+def _complete_feeds(database: duckdb.DuckDBPyConnection, tables: CanonicalTables, taken_at: datetime) -> Relation:
+    """Return `feeds` with a service without any counted as live from its first event to the snapshot."""
+    return compute_rows(
+        database,
+        "select * from feeds union all by name "
+        "select split_part(signal, '.', 1) as service, min(valid_at) as covers_from, "
         "greatest($1::timestamp, max(valid_at) + interval 1 microsecond) as covers_to, $1::timestamp as received_at "
-        "from events where split_part(signal, '.', 1) not in (select service from feeds) group by service",
+        "from events where split_part(signal, '.', 1) not in (select service from feeds) "
+        "group by split_part(signal, '.', 1)",
         [taken_at],
+        feeds=tables.feeds,
+        events=tables.events,
     )
 
 
-def write_table(database: duckdb.DuckDBPyConnection, name: str, path: Path) -> None:
-    """Write one table as Parquet, its rows in a stated order, the same bytes on any number of threads."""
-    order = _SORTED_BY.get(name) or ", ".join(quoted(column) for column in read_table_contract(name).key)
-    database.execute(f"copy (select * from {name} order by {order}) to {literal(str(path))} (format parquet)")
+def _with_choices_of_given(
+    database: duckdb.DuckDBPyConnection, tables: CanonicalTables, people: LinkedPeople, choices: Relation
+) -> Relation:
+    """Return `permission` with the choices filed for people whom a canonical delivery names by ids of its own."""
+    filed = define_rows(
+        database,
+        """
+        select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at, c."end", c.decided_by,
+               c.known_until
+        from choices c join people p on p.person_id = c.ref where c.ref not in (select ref from every)
+        """,
+        choices=choices,
+        people=tables.people,
+        every=people.every,
+    )
+    return conform_rows(database, "permission", tables.permission, filed)
+
+
+def _withhold(database: duckdb.DuckDBPyConnection, tables: CanonicalTables, rules: LinkingRules) -> Relation:
+    """Return `protected` with "not recorded" of those in canonical deliveries who opted out of equality monitoring."""
+    return compute_rows(
+        database,
+        f"""
+        select * replace (
+            if(person_id in (select person_id from declined where service = {literal(ALL)}),
+               {literal(NOT_RECORDED)}, value) as value)
+        from protected
+        """,
+        protected=tables.protected,
+        declined=_find_declined(database, tables.permission, rules),
+    )
+
+
+def write_tables(
+    database: duckdb.DuckDBPyConnection, tables: Mapping[str, Relation], folder: Path
+) -> Mapping[str, Mapping[str, str | int]]:
+    """Write tables as Parquet, rows in a stated order: the same bytes on any number of threads.
+
+    Returns how many rows each has, and the file's sha256.
+    """
+    described: dict[str, Mapping[str, str | int]] = {}
+    for name, rows in tables.items():
+        path = folder / f"{name}.parquet"
+        order = _SORTED_BY.get(name) or ", ".join(quoted(column) for column in read_table_contract(name).key)
+        database.execute(
+            f"copy (select * from ({rows.sql_query()}) order by {order}) to {literal(str(path))} (format parquet)"
+        )
+        count = fetch_rows(database, "select count(*) from rows_of", rows_of=rows)[0][0]
+        described[name] = {"rows": count, "sha256": file_digest(path)}
+    return described

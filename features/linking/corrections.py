@@ -21,14 +21,14 @@ import duckdb
 
 from charter.contracts.files import content_id
 from charter.vault.vault import Vault
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows, literal
 
 __all__ = [
     "CLAIM",
     "NAMED",
     "PAPER",
     "Correction",
-    "address_claims",
+    "correct_addresses",
     "correct_events",
     "correct_people",
     "digest_of",
@@ -72,81 +72,115 @@ def digest_of(corrections: Sequence[Correction]) -> list[str]:
     return [content_id([one.request for one in corrections])] if corrections else []
 
 
-def correct_people(database: duckdb.DuckDBPyConnection, corrections: Sequence[Correction]) -> None:
-    """Put right who people are in `said_people`: what was said then, where it is still said."""
-    for one in corrections:
-        for name in NAMED:
-            if name in one.right:
-                database.execute(
-                    f"update said_people set {name} = $1 where list_contains($2::varchar[], ref) "
-                    f"and list_contains($3::varchar[], {name}::varchar)",
-                    [one.right[name], list(one.refs), list(one.wrong.get(name, ()))],
-                )
-
-
-def correct_events(database: duckdb.DuckDBPyConnection, corrections: Sequence[Correction]) -> None:
-    """Close the wrong version of each corrected event in `events`, and add the right one unless it never happened."""
-    for one in corrections:
-        if "event_id" not in one.right:
-            continue
-        wrong = dict(zip(_EVENT, one.wrong["event"], strict=True))
-        same = " and ".join(f"{name}::varchar is not distinct from ${place + 2}" for place, name in enumerate(_EVENT))
-        values = [one.right["event_id"], *wrong.values()]
-        filed = f"timestamp {literal(one.filed_at)}"
-        found = database.execute(
-            f"select person_id, signal, min(known_until) from events where event_id = $1 and {same} "
-            f"and known_at < {filed} and (known_until is null or known_until > {filed}) group by all",
-            values,
-        ).fetchone()
-        if found is None:
-            continue
-        person_id, signal, _ = found
-        database.execute(f"delete from events where event_id = $1 and {same} and known_at >= {filed}", values)
+def correct_people(
+    database: duckdb.DuckDBPyConnection, people: Relation, corrections: Sequence[Correction]
+) -> Relation:
+    """Return who people are put right: what was said when a correction was filed, where it is still said."""
+    values = [(name, one) for one in corrections for name in NAMED if name in one.right]
+    if not values:
+        return people
+    own = _copied(database, people)
+    for name, one in values:
         database.execute(
-            f"update events set known_until = {filed} where event_id = $1 and {same} "
-            f"and (known_until is null or known_until > {filed})",
-            values,
+            f"update {own.alias} set {name} = $1 where list_contains($2::varchar[], ref) "
+            f"and list_contains($3::varchar[], {name}::varchar)",
+            [one.right[name], list(one.refs), list(one.wrong.get(name, ()))],
         )
-        if one.right.get("valid_at") is not None:
-            database.execute(
-                f"insert into events by name select $1 as event_id, $2 as person_id, $3 as signal, "
-                f"$4::timestamp as valid_at, $5::timestamp as end_at, {filed} as known_at, "
-                f"(select min(known_at) from events where event_id = $1 and known_at > {filed}) as known_until, "
-                "$6::decimal(18, 4) as amount, $7 as detail",
-                [one.right["event_id"], person_id, signal, *(one.right.get(name) for name in _EVENT)],
-            )
+    return own
+
+
+def _copied(database: duckdb.DuckDBPyConnection, rows: Relation) -> Relation:
+    """Return a copy of rows to be changed by one correction after another: nobody else reads it until it is done."""
+    return compute_rows(database, "select * from original", original=rows)
+
+
+def correct_events(
+    database: duckdb.DuckDBPyConnection, events: Relation, corrections: Sequence[Correction]
+) -> Relation:
+    """Return events with the wrong version of each corrected one closed, and the right one added unless it never was.
+
+    A fine of 80 that was one of 8, filed on 1 May:
+
+        before    e1   amount 80   known 1 March until now
+        after     e1   amount 80   known 1 March until 1 May
+                  e1   amount  8   known 1 May until now
+    """
+    wrongs = [one for one in corrections if "event_id" in one.right]
+    if not wrongs:
+        return events
+    own = _copied(database, events)
+    for one in wrongs:
+        _correct_event(database, own.alias, one)
+    return own
+
+
+def _correct_event(database: duckdb.DuckDBPyConnection, table: str, one: Correction) -> None:
+    wrong = dict(zip(_EVENT, one.wrong["event"], strict=True))
+    same = " and ".join(f"{name}::varchar is not distinct from ${place + 2}" for place, name in enumerate(_EVENT))
+    values = [one.right["event_id"], *wrong.values()]
+    filed = f"timestamp {literal(one.filed_at)}"
+    versions = database.execute(
+        f"select person_id, signal, min(known_until) from {table} where event_id = $1 and {same} "
+        f"and known_at < {filed} and (known_until is null or known_until > {filed}) group by all",
+        values,
+    ).fetchall()
+    if not versions:
+        return
+    person_id, signal, _ = versions[0]
+    database.execute(f"delete from {table} where event_id = $1 and {same} and known_at >= {filed}", values)
+    database.execute(
+        f"update {table} set known_until = {filed} where event_id = $1 and {same} "
+        f"and (known_until is null or known_until > {filed})",
+        values,
+    )
+    if one.right.get("valid_at") is not None:
+        database.execute(
+            f"insert into {table} by name select $1 as event_id, $2 as person_id, $3 as signal, "
+            f"$4::timestamp as valid_at, $5::timestamp as end_at, {filed} as known_at, "
+            f"(select min(known_at) from {table} where event_id = $1 and known_at > {filed}) as known_until, "
+            "$6::decimal(18, 4) as amount, $7 as detail",
+            [one.right["event_id"], person_id, signal, *(one.right.get(name) for name in _EVENT)],
+        )
 
 
 _EVENT = ("valid_at", "end_at", "amount", "detail")
 
 
-def address_claims(database: duckdb.DuckDBPyConnection, addresses: str, corrections: Sequence[Correction]) -> str:
-    """Return SQL of the address claims (the columns of the records) in `addresses`, put right.
+def correct_addresses(
+    database: duckdb.DuckDBPyConnection, addresses: Relation, corrections: Sequence[Correction]
+) -> Relation:
+    """Return the address claims put right.
 
     The right home is a claim that every service's later word goes before; the claims that stood when it was filed end
-    where it begins, in a version known from then on.
+    where it begins, in a version known from then on. Filed on 1 May: at home B since 1 March.
+
+        before    council tax   home A   since 2019                  known 2019 until now
+        after     council tax   home A   since 2019                  known 2019 until 1 May
+                  council tax   home A   since 2019 until 1 March    known 1 May until now
+                  the desk      home B   since 1 March               known 1 May until now
     """
-    moved = [one for one in corrections if "household" in one.right]
-    if not moved:
+    moves = [one for one in corrections if "household" in one.right]
+    if not moves:
         return addresses
-    database.execute(f"create or replace temp table corrected_addresses as select * from {addresses}")
-    for one in moved:
+    own = _copied(database, addresses)
+    table = own.alias
+    for one in moves:
         filed, since = f"timestamp {literal(one.filed_at)}", f"timestamp {literal(str(one.right['since']))}"
         stood = f"list_contains($1::varchar[], {CLAIM}) and (known_until is null or known_until > {filed})"
-        rows = [list(one.wrong.get("address", ()))]
-        database.execute(
-            f'create or replace temp table ended as select * replace ({since} as "end", {filed} as known_at) '
-            f"from corrected_addresses where {stood} and start < {since}",
-            rows,
+        claims = [list(one.wrong.get("address", ()))]
+        ended = compute_rows(
+            database,
+            f'select * replace ({since} as "end", {filed} as known_at) from {table} where {stood} and start < {since}',
+            claims,
         )
-        database.execute(f"update corrected_addresses set known_until = {filed} where {stood}", rows)
-        database.execute("insert into corrected_addresses by name select * from ended")
+        database.execute(f"update {table} set known_until = {filed} where {stood}", claims)
+        database.execute(f"insert into {table} by name select * from {ended.alias}")
         database.execute(
-            f"insert into corrected_addresses by name select $1 as service, $2 as id, $3 as ref, $4 as household_id, "
+            f"insert into {table} by name select $1 as service, $2 as id, $3 as ref, $4 as household_id, "
             f"{since} as start, {filed} as known_at",
             [_DESK, one.request, one.refs[0], one.right["household"]],
         )
-    return "corrected_addresses"
+    return own
 
 
 CLAIM = "id || ' ' || household_id || ' ' || start::varchar"

@@ -6,6 +6,7 @@ stand for; placeholder names say nothing. What may not be linked has been left o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import pyarrow.parquet as pq
 from charter.contracts.files import read_json
 from charter.council.register import Register
 from charter.vault.vault import Vault
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows, give_rows, literal
 from features.linking.corrections import correct_people, filed_in
+from features.linking.service_records import ServiceRecords
 
-__all__ = ["gather"]
+__all__ = ["Evidence", "gather_evidence"]
 
 _SHORT_FORMS = Path(__file__).with_name("short_forms.csv")
 _PLACEHOLDERS = ("baby", "babe", "infant", "twin", "unborn", "unknown", "notknown", "child", "test", "na")
@@ -27,46 +29,68 @@ _WEEKS_TO_MOVE = 6
 _ANYWHERE = "events", "addresses", "coverage", "protected"
 
 
-def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, register: Register) -> None:
-    """Make the tables `said_people` (as read, put right by what residents said), `refs` and `evidence` (one per ref).
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of each reference before anybody is linked.
 
-    refs: every reference and its service.
-    evidence: ref, service, forename, forename_forms (what it may stand for), surname, birth_date, sex, homes (all known
-    pseudonyms), came and gone (weeks in which they came to a home, and those within which somebody who left one comes
-    to another), born_by (the latest day of birth that the service's youngest age leaves), shared_key. Of several values
-    the newest counts.
+    people: what services say of who people are, put right by what residents said (forename, surname, birth_date, ...).
+    references: every reference and its service.
+    traits: one row per reference: ref, service, forename, forename_forms (what it may stand for), surname, birth_date,
+    sex, homes (all known pseudonyms), came and gone (weeks in which they came to a home, and those within which
+    somebody who left one comes to another), born_by (the latest day of birth that the service's youngest age leaves),
+    shared_key. Of several values the newest counts.
     """
-    said = pq.read_table(BytesIO(vault.get_set(snapshot.name, "people")))
-    database.register("said_people_arrow", said)
-    database.execute("create table said_people as select * from said_people_arrow")
-    database.unregister("said_people_arrow")
-    correct_people(database, filed_in(vault))
-    records = snapshot / "records"
-    anywhere = " union ".join(
-        f"select ref, service from read_parquet({literal(str(records / f'{name}.parquet'))})" for name in _ANYWHERE
+
+    people: Relation
+    references: Relation
+    traits: Relation
+
+
+def gather_evidence(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, register: Register) -> Evidence:
+    """Return what a snapshot's records and the vault say of every reference.
+
+    Three lines of one school's reference, of which the newest name and the newest date of birth count:
+
+        said      Bob   O'Neil   2010-03-01   known 2019        folded    bob    oneil   2010-03-01
+                  Rob   ONEIL    (none)       known 2021                  rob    oneil   (none)
+        trait     rob (may stand for robert)   oneil   2010-03-01
+    """
+    said = give_rows(database, pq.read_table(BytesIO(vault.get_set(snapshot.name, "people"))))
+    people = correct_people(database, said, filed_in(vault))
+    records = ServiceRecords.open(database, snapshot / "records")
+    references = compute_rows(
+        database,
+        "select distinct ref, service from people union "
+        + " union ".join(f"select ref, service from {name}" for name in _ANYWHERE),
+        people=people,
+        **{name: getattr(records, name) for name in _ANYWHERE},
     )
-    database.execute(f"create table refs as select distinct ref, service from said_people union {anywhere}")
-    database.execute(
-        f"create table short_forms as select short, list(forename order by forename) as forms "
-        f"from read_csv({literal(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short"
-    )
-    youngest = ", ".join(f"{literal(source.service)}: {source.youngest_age}" for source in register.sources)
     taken_at = str(read_json(snapshot / "manifest.json")["taken_at"])[:19]
+    return Evidence(people, references, _traits(database, people, records.addresses, register, taken_at))
+
+
+def _traits(
+    database: duckdb.DuckDBPyConnection, people: Relation, addresses: Relation, register: Register, taken_at: str
+) -> Relation:
+    youngest = ", ".join(f"{literal(source.service)}: {source.youngest_age}" for source in register.sources)
     placeholders = ", ".join(literal(name) for name in _PLACEHOLDERS)
-    addresses = literal(str(records / "addresses.parquet"))
-    database.execute(
+    return compute_rows(
+        database,
         f"""
-        create table evidence as
         with folded as (
             select ref, service, nullif({_folded("forename")}, '') as forename,
                    nullif({_folded("surname")}, '') as surname, birth_date, sex, household_id, shared_key,
                    known_at
-            from said_people
+            from people
+        ),
+        short_forms as (
+            select short, list(forename order by forename) as forms
+            from read_csv({literal(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short
         ),
         homes as (
             select ref, list(distinct household_id order by household_id) as homes from (
                 select ref, household_id from folded where household_id is not null
-                union select ref, household_id from read_parquet({addresses}))
+                union select ref, household_id from addresses)
             group by ref
         ),
         moves as (
@@ -75,7 +99,7 @@ def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, re
                    ) filter ("end" is not null)))) as gone,
                    max(coalesce("end", {literal(taken_at)}::timestamp))
                        - to_years(any_value(coalesce(map {{{youngest}}}[service], 0))) as born_by
-            from read_parquet({addresses}) group by ref
+            from addresses group by ref
         ),
         newest as (
             select ref, service,
@@ -91,7 +115,9 @@ def gather(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot: Path, re
                if(map {{{youngest}}}[service] > 0, m.born_by::date, null) as born_by
         from newest n left join short_forms s on s.short = n.forename left join homes h using (ref)
         left join moves m using (ref)
-        """
+        """,
+        people=people,
+        addresses=addresses,
     )
 
 

@@ -7,6 +7,8 @@ one person's references (m) and among random pairs of two people (u), to be roun
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -17,42 +19,63 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.database import connect
+from features.intake.database import Relation, compute_rows, connect, fetch_rows
 from features.intake.snapshot import newest
-from features.linking.accuracy import load_truth
-from features.linking.evidence import gather
+from features.linking.accuracy import read_truth
+from features.linking.evidence import gather_evidence
 from features.linking.match_scores import condition
 from features.linking.parameters import Parameters
 
-__all__ = ["shares"]
+__all__ = ["Fit", "fit_shares"]
 
 _RANDOM_PAIRS = 4_000_000
 
 
-def shares(database: duckdb.DuckDBPyConnection, parameters: Parameters) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return (m, u) of each (comparison, level): shares of the pairs in which both records say anything."""
-    database.execute("create or replace table told as select e.*, t.person from evidence e join truth t using (ref)")
-    database.execute(
-        "create or replace table same as select l as l, r as r from told l join told r "
-        "on l.person = r.person and l.ref < r.ref"
+@dataclass(frozen=True)
+class Fit:
+    """What was measured: (m, u) of each (comparison, level), and the chance that two references are one person's."""
+
+    shares: Mapping[tuple[str, str], tuple[float, float]]
+    same_pairs: int
+    references: int
+
+    @property
+    def prior(self) -> float:
+        """The chance that two references picked at random are one person's."""
+        return 2 * self.same_pairs / self.references**2
+
+
+def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Relation, parameters: Parameters) -> Fit:
+    """Return (m, u) of each level: shares of the pairs in which both records say anything."""
+    told = compute_rows(
+        database, "select e.*, t.person from traits e join truth t using (ref)", traits=traits, truth=truth
+    )
+    same = compute_rows(
+        database,
+        "select l as l, r as r from told l join told r on l.person = r.person and l.ref < r.ref",
+        told=told,
     )
     side = 2000
-    database.execute(
-        "create or replace table other as select l as l, r as r "
-        f"from (select * from told order by hash(ref) limit {side}) l "
+    other = compute_rows(
+        database,
+        f"select l as l, r as r from (select * from told order by hash(ref) limit {side}) l "
         f"cross join (select * from told order by hash(ref, 1) limit {_RANDOM_PAIRS // side}) r "
-        "where l.person <> r.person"
+        "where l.person <> r.person",
+        told=told,
     )
-    found: dict[tuple[str, str], tuple[float, float]] = {}
+    shares: dict[tuple[str, str], tuple[float, float]] = {}
     for comparison, levels in parameters.levels.items():
-        counts = [_count(database, pairs, comparison, [level.name for level in levels]) for pairs in ("same", "other")]
+        counts = [_count(database, pairs, comparison, [level.name for level in levels]) for pairs in (same, other)]
         for place, level in enumerate(levels):
             m, u = (of[place] / sum(of) for of in counts)
-            found[(comparison, level.name)] = (m, u)
-    return found
+            shares[(comparison, level.name)] = (m, u)
+    pairs, references = fetch_rows(
+        database, "select (select count(*) from same), (select count(*) from told)", same=same, told=told
+    )[0]
+    return Fit(shares, pairs, references)
 
 
-def _count(database: duckdb.DuckDBPyConnection, pairs: str, comparison: str, names: list[str]) -> list[int]:
+def _count(database: duckdb.DuckDBPyConnection, pairs: Relation, comparison: str, names: list[str]) -> list[int]:
     """Return how many pairs reach each level first, of those in which both say anything."""
     cases = " ".join(f"when {condition(comparison, name)} then {place}" for place, name in enumerate(names))
     flat = "select " + ", ".join(
@@ -60,10 +83,12 @@ def _count(database: duckdb.DuckDBPyConnection, pairs: str, comparison: str, nam
         for name in ("forename", "forename_forms", "surname", "birth_date", "homes", "came", "gone", "sex")
     )
     rows = dict(
-        database.execute(
+        fetch_rows(
+            database,
             f"select level, count(*) from (select case when {condition(comparison, None)} then -1 {cases} end as level "
-            f"from ({flat} from {pairs})) where level >= 0 group by level"
-        ).fetchall()
+            f"from ({flat} from pairs)) where level >= 0 group by level",
+            pairs=pairs,
+        )
     )
     return [int(rows.get(place, 0)) for place in range(len(names))]
 
@@ -80,14 +105,12 @@ def main(council_folder: Path, root: Path) -> None:
     if snapshot is None:
         raise DataError("there is no snapshot to fit on.", "Run `sooner synth --seed 4242`, then `sooner pull`.")
     with connect(key) as database:
-        gather(database, Vault.open(workspace.vault, key), snapshot, register)
-        load_truth(database, key, workspace.extracts / "truth" / "references.parquet")
-        for (comparison, level), (m, u) in shares(database, parameters).items():
-            print(f"{comparison:12} {level:42} m = {m:.4f}  u = {u:.7f}")
-        pairs, records = database.execute("select (select count(*) from same), (select count(*) from told)").fetchall()[
-            0
-        ]
-        print(f"prior = {2 * pairs / records**2:.8f}")
+        evidence = gather_evidence(database, Vault.open(workspace.vault, key), snapshot, register)
+        truth = read_truth(database, key, workspace.extracts / "truth" / "references.parquet")
+        fit = fit_shares(database, evidence.traits, truth, parameters)
+    for (comparison, level), (m, u) in fit.shares.items():
+        print(f"{comparison:12} {level:42} m = {m:.4f}  u = {u:.7f}")
+    print(f"prior = {fit.prior:.8f}")
 
 
 if __name__ == "__main__":

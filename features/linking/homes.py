@@ -19,40 +19,42 @@ from collections.abc import Sequence
 
 import duckdb
 
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows, literal
 
 __all__ = ["settle_residence"]
 
 
-def settle_residence(database: duckdb.DuckDBPyConnection, claims: str, order: Sequence[str]) -> None:
-    """Make the table `residence` of the contract from `claims`.
+def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, order: Sequence[str]) -> Relation:
+    """Return the table `residence` of the contract, made of claims.
 
-    `claims` is the SQL of a table: person_id, household_id, service, start, "end", known_at, known_until. Services
-    that `order` does not name come after those it does, by name.
+    `claims` have person_id, household_id, service, start, "end", known_at, known_until. Services that `order` does not
+    name come after those it does, by name.
     """
     listed = ", ".join(literal(service) for service in order)
-    database.execute(
+    claim = compute_rows(
+        database,
         f"""
-        create or replace temp table claim as
         select person_id, household_id, start, coalesce("end", 'infinity') as "end", known_at,
                coalesce(known_until, 'infinity') as known_until,
                coalesce(nullif(list_position([{listed}]::varchar[], service), 0), {len(order) + 1}) as place, service
-        from {claims} where "end" is null or "end" > start
-        """
+        from claims where "end" is null or "end" > start
+        """,
+        claims=claims,
     )
     # A person whose claims all come from one service, or who has one claim, needs no settling between services; but
     # the same steps do it, so there is one path. States are the times at which what is known changes.
-    database.execute(
+    state = compute_rows(
+        database,
         """
-        create or replace temp table state as
         select distinct person_id, moment from (
             select person_id, known_at as moment from claim
             union all select person_id, known_until from claim where known_until < 'infinity')
-        """
+        """,
+        claim=claim,
     )
-    database.execute(
+    settled = compute_rows(
+        database,
         """
-        create or replace temp table settled as
         with known as (
             select s.person_id, s.moment, c.household_id, c.start, c."end", c.place, c.service
             from state s join claim c
@@ -83,11 +85,13 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: str, order: Se
         )
         select person_id, household_id, moment, min(start) as start, max("end") as "end"
         from run group by person_id, household_id, moment, number
-        """
+        """,
+        state=state,
+        claim=claim,
     )
-    database.execute(
+    return compute_rows(
+        database,
         """
-        create or replace table residence as
         with numbered as (
             select person_id, moment, row_number() over (partition by person_id order by moment) as place,
                    lead(moment) over (partition by person_id order by moment) as next_at
@@ -102,5 +106,7 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: str, order: Se
         select person_id, household_id, start, nullif("end", 'infinity'::timestamp) as "end", min(moment) as known_at,
                case when bool_or(next_at is null) then null else max(next_at) end as known_until
         from marked group by person_id, household_id, start, "end", island
-        """
+        """,
+        state=state,
+        settled=settled,
     )

@@ -12,38 +12,48 @@ does nothing, and a kill leaves the old tables or the new. `store/current` moves
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
+import pyarrow.parquet as pq
 
 from charter.contracts import check_document
-from charter.contracts.files import content_id, file_digest, new_folder, read_json, set_current, write_json
+from charter.contracts.files import content_id, new_folder, read_json, set_current, write_json
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
 from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests
-from charter.vault.vault import Vault
-from features.intake.database import connect, literal
+from charter.vault.vault import NamedPerson, Vault
+from features.intake.database import Relation, connect, fetch_rows, literal
 from features.intake.snapshot import newest, room_for_writing
-from features.linking.accuracy import keep_accuracy, load_truth
-from features.linking.canonical_tables import TABLES, make_tables, write_table
+from features.linking.accuracy import count_right_pairs, read_truth
+from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
 from features.linking.choices_in_force import choices
-from features.linking.corrections import digest_of, filed_in
-from features.linking.evidence import gather
-from features.linking.identities import best_identities
+from features.linking.corrections import Correction, digest_of, filed_in
+from features.linking.evidence import Evidence, gather_evidence
+from features.linking.identities import choose_identities
+from features.linking.judgements import Judgement, standing
 from features.linking.judgements import read as read_judgements
-from features.linking.judgements import standing
-from features.linking.linking_choices import forbids_all, forbids_service, lapse, leave_out, said_by_reference
+from features.linking.linked_people import LinkedPeople, relate_people
+from features.linking.linking_choices import (
+    forbids_all,
+    forbids_service,
+    gather_choices,
+    group_choices,
+    lapse_consents,
+    leave_out,
+)
 from features.linking.parameters import Parameters
 from features.linking.people import Linkage, link_people
-from features.linking.residence_index import residents
-from features.linking.review import keep_review
+from features.linking.residence_index import index_residents
+from features.linking.review import relate_pairs
+from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
 from features.permission import Choice
 
@@ -102,54 +112,125 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
         set_current(workspace.store, snapshot.name)
         return _result(snapshot, manifest, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
+    rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
     with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
-        gather(database, vault, snapshot, register)
-        _load_choices(database, snapshot, choices(read_requests(workspace), taken_at))
-        lapse(database, "choices", "select ref, birth_date from evidence", register, council.time_zone.key)
-        said = said_by_reference(database, "choices")
-        left_out = leave_out(database, register, said, taken_at)
-        done()
-        linkage = link_people(database, register, parameters, judgements)
-        people = _people(linkage, _people_before(workspace.store, manifest), key)
-        objecting = {people[ref] for ref, of in said.items() if ref in people and forbids_all(of, taken_at)}
-        services = dict(database.execute("select ref, service from refs").fetchall())
-        unused = {ref for ref, person in people.items() if person in objecting} | {
-            ref for ref, of in said.items() if ref in people and forbids_service(of, services[ref], taken_at)
-        }
-        _keep_people(database, people, unused, linkage)
-        done()
-        make_tables(database, snapshot / "records", register, policy.characteristics, parameters, taken_at, corrections)
-        lapse(database, "permission", "select person_id, birth_date from people", register, council.time_zone.key)
-        keep_review(database, linkage.review)
-        written = [*TABLES, "links", "review"]
-        truth = workspace.extracts / "truth" / "references.parquet"
-        if manifest["synthetic"] and truth.exists():
-            load_truth(database, key, truth)
-            keep_accuracy(database)
-            written.append("linkage")
-        done()
-        with new_folder(snapshot / f"tables-{made_from}") as beside:
-            for name in written:
-                write_table(database, name, beside / f"{name}.parquet")
-        vault.replace(best_identities(database, vault, snapshot))
-        vault.replace_residents(residents(database, key, register, taken_at))
-        manifest |= {
-            "tables": _described(database, snapshot / f"tables-{made_from}", written),
-            "linkage": {
-                "made_from": made_from,
-                "parameters": parameters.version,
-                "references": len(people),
-                "left_out": left_out + len(unused),
-                "by_method": dict(Counter(one.method for one in linkage.links.values())),
-                "for_review": len(linkage.review),
-            },
-        }
+        work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
+        linked = work.link(judgements, corrections, done)
+        manifest |= work.write(linked, made_from)
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
         write_json(snapshot / "manifest.json", manifest)
         set_current(workspace.store, snapshot.name)
         done()
     return _result(snapshot, manifest, made=True)
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """All that linking leaves, before any of it is written."""
+
+    tables: Mapping[str, Relation]
+    identities: Mapping[str, NamedPerson]
+    residents: Mapping[str, bytes]
+    counts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Linking:
+    """One snapshot linked: first everything is computed, then everything is written."""
+
+    invocation: Invocation
+    database: duckdb.DuckDBPyConnection
+    snapshot: Path
+    manifest: Mapping[str, Any]
+    key: Key
+    vault: Vault
+    rules: LinkingRules
+
+    def link(
+        self, judgements: Sequence[Judgement], corrections: Sequence[Correction], done: Callable[[], object]
+    ) -> _Linked:
+        """Return what the snapshot's records say, linked: evidence, people, homes and tables."""
+        database, rules = self.database, self.rules
+        records = ServiceRecords.open(database, self.snapshot / "records")
+        evidence, said, left_out = self._allowed_evidence(records)
+        done()
+        linkage = link_people(database, evidence, rules.register, rules.parameters, judgements)
+        before = _people_before(self.invocation.workspace.store, self.manifest)
+        by_reference = _name_people(linkage, before, self.key)
+        unused = self._unused(evidence, by_reference, said)
+        people = relate_people(database, evidence.references, by_reference, unused, linkage)
+        done()
+        claims = claim_homes(database, records.addresses, people.used, corrections)
+        tables = make_tables(database, records, people, claims, Said(evidence.people, said.choices, corrections), rules)
+        permission = lapse_consents(database, tables.permission, tables.people, rules.register, self._time_zone)
+        tables = replace(tables, permission=permission)
+        beside = {"links": people.links, "review": relate_pairs(database, linkage.review)} | self._accuracy(people)
+        places = pq.read_table(BytesIO(self.vault.get_set(self.snapshot.name, "places")))
+        linked = _Linked(
+            tables=tables.by_name() | beside,
+            identities=choose_identities(database, evidence.people, places, people, tables),
+            residents=index_residents(database, self.key, evidence.people, claims, people, tables, rules),
+            counts={
+                "references": len(by_reference),
+                "left_out": left_out + len(unused),
+                "by_method": dict(Counter(link.method for link in linkage.links.values())),
+                "for_review": len(linkage.review),
+            },
+        )
+        done()
+        return linked
+
+    def write(self, linked: _Linked, made_from: str) -> Mapping[str, Any]:
+        """Write tables, identities and the index; return what the manifest says of them."""
+        with new_folder(self.snapshot / f"tables-{made_from}") as beside:
+            described = write_tables(self.database, linked.tables, beside)
+        self.vault.replace(linked.identities)
+        self.vault.replace_residents(linked.residents)
+        version = self.rules.parameters.version
+        return {"tables": described, "linkage": {"made_from": made_from, "parameters": version, **linked.counts}}
+
+    @property
+    def _time_zone(self) -> str:
+        return self.invocation.council.time_zone.key
+
+    def _allowed_evidence(self, records: ServiceRecords) -> tuple[Evidence, _Choices, int]:
+        """Return the evidence of the references that may be linked, what was chosen, and how many may not be."""
+        database, register = self.database, self.rules.register
+        evidence = gather_evidence(database, self.vault, self.snapshot, register)
+        filed = choices(read_requests(self.invocation.workspace), self.rules.taken_at)
+        sent = gather_choices(database, records.permission, filed)
+        chosen = lapse_consents(database, sent, evidence.traits, register, self._time_zone)
+        by_reference = group_choices(database, chosen)
+        allowed, left_out = leave_out(database, evidence, register, by_reference, self.rules.taken_at)
+        return allowed, _Choices(chosen, by_reference), left_out
+
+    def _unused(self, evidence: Evidence, people: Mapping[str, str], said: _Choices) -> Set[str]:
+        """Return the references that were linked only so that it is known whose values must say "not seen"."""
+        at = self.rules.taken_at
+        choices_of = {ref: of for ref, of in said.by_reference.items() if ref in people}
+        objecting = {people[ref] for ref, of in choices_of.items() if forbids_all(of, at)}
+        rows = fetch_rows(self.database, "select ref, service from refs", refs=evidence.references)
+        services: Mapping[str, str] = dict(rows)
+        return {ref for ref, person in people.items() if person in objecting} | {
+            ref for ref, of in choices_of.items() if forbids_service(of, services[ref], at)
+        }
+
+    def _accuracy(self, people: LinkedPeople) -> dict[str, Relation]:
+        """Return, of a fictional borough, how right its links are."""
+        truth = self.invocation.workspace.extracts / "truth" / "references.parquet"
+        if not self.manifest["synthetic"] or not truth.exists():
+            return {}
+        known = read_truth(self.database, self.key, truth)
+        return {"linkage": count_right_pairs(self.database, people.links, known)}
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What was chosen, as a relation and by reference."""
+
+    choices: Relation
+    by_reference: Mapping[str, Sequence[Choice]]
 
 
 def _result(snapshot: Path, manifest: Mapping[str, Any], *, made: bool) -> LinkResult:
@@ -175,7 +256,7 @@ def _people_before(store: Path, manifest: Mapping[str, Any]) -> Mapping[str, str
         return dict(database.execute(f"select ref, person_id from read_parquet({literal(str(links))})").fetchall())
 
 
-def _people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mapping[str, str]:
+def _name_people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mapping[str, str]:
     """Return each reference's person: as before where any reference of the group had one, else a new pseudonym.
 
     Where a group was split, the larger part keeps the pseudonym; where two met, the one that more references had.
@@ -200,55 +281,3 @@ def _people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mapping[st
             named[representative] = pseudonym(representative, "apart") if fresh in taken else fresh
             taken.add(named[representative])
     return {ref: named[representative] for ref, representative in linkage.representative.items()}
-
-
-def _load_choices(database: duckdb.DuckDBPyConnection, snapshot: Path, filed: Sequence[Choice]) -> None:
-    """Make the table `choices`: those that services sent, and those in the rights ledger, by reference."""
-    columns = 'ref, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
-    records = literal(str(snapshot / "records" / "permission.parquet"))
-    database.execute(f"create table choices as select {columns} from read_parquet({records})")
-    for one in filed:
-        said = (one.person_id, one.service, one.purpose, one.kind, one.status, one.start, one.known_at, one.decided_by)
-        database.execute(
-            "insert into choices (ref, service, purpose, kind, status, start, known_at, decided_by) "
-            "values (?, ?, ?, ?, ?, ?, ?, ?)",
-            said,
-        )
-
-
-def _keep_people(
-    database: duckdb.DuckDBPyConnection, people: Mapping[str, str], unused: Set[str], linkage: Linkage
-) -> None:
-    """Make the tables `person_of` (ref, person_id; without the unused), `person_said` (with them) and `links`."""
-    refs: Sequence[str] = sorted(people)
-    found = [linkage.links[ref] for ref in refs]
-    links = pa.table(
-        {
-            "ref": pa.array(refs, pa.string()),
-            "person_id": pa.array([people[ref] for ref in refs], pa.string()),
-            "method": pa.array([one.method for one in found], pa.string()),
-            "other_ref": pa.array([one.other for one in found], pa.string()),
-            "weight": pa.array([one.weight for one in found], pa.float64()),
-            "evidence": pa.array([one.evidence for one in found], pa.string()),
-            "certain": pa.array([ref not in linkage.uncertain for ref in refs], pa.bool_()),
-        }
-    )
-    database.register("links_arrow", links)
-    database.execute("create table person_said as select ref, person_id from links_arrow")
-    database.execute("create temp table unused as select unnest($1::varchar[]) as ref", [sorted(unused)])
-    database.execute("create table person_of as select * from person_said where ref not in (select ref from unused)")
-    database.execute(
-        "create table links as select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, "
-        "l.certain, l.ref not in (select ref from unused) as used from links_arrow l join refs r using (ref)"
-    )
-    database.unregister("links_arrow")
-
-
-def _described(
-    database: duckdb.DuckDBPyConnection, folder: Path, names: Sequence[str]
-) -> Mapping[str, Mapping[str, Any]]:
-    described = {}
-    for name in names:
-        rows = database.execute(f"select count(*) from {name}").fetchall()[0][0]
-        described[name] = {"rows": rows, "sha256": file_digest(folder / f"{name}.parquet")}
-    return described

@@ -13,35 +13,71 @@ excludes, until a named role overrules it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import duckdb
+import pyarrow as pa
 
 from charter.council.register import Register
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, give_rows, literal
+from features.linking.evidence import Evidence
 from features.permission import ALL, Choice, denied, permitted
 
-__all__ = ["forbids_all", "forbids_service", "lapse", "leave_out", "said_by_reference", "to_ask_again"]
+__all__ = [
+    "forbids_all", "forbids_service", "gather_choices", "group_choices", "lapse_consents", "leave_out", "to_ask_again",
+]  # fmt: skip
 
+_FILED = pa.schema(
+    [(name, pa.string()) for name in ("ref", "service", "purpose", "kind", "status", "decided_by")]
+    + [(name, pa.timestamp("us")) for name in ("start", "known_at")]
+)
 _COLUMNS = 'ref, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
 
 
-def said_by_reference(database: duckdb.DuckDBPyConnection, choices: str) -> Mapping[str, tuple[Choice, ...]]:
-    """Return the choices filed through each reference; `choices` is the SQL of a table with the permission columns."""
-    said: dict[str, list[Choice]] = {}
-    for row in database.execute(f"select {_COLUMNS} from {choices} order by all").fetchall():
-        said.setdefault(row[0], []).append(Choice(*row))
-    return {ref: tuple(of) for ref, of in said.items()}
+def gather_choices(database: duckdb.DuckDBPyConnection, sent: Relation, filed: Sequence[Choice]) -> Relation:
+    """Return the choices that services sent and those in the rights ledger, by reference."""
+    rows = pa.Table.from_pylist(
+        [
+            {
+                "ref": choice.person_id,
+                "service": choice.service,
+                "purpose": choice.purpose,
+                "kind": choice.kind,
+                "status": choice.status,
+                "start": choice.start,
+                "decided_by": choice.decided_by,
+                "known_at": choice.known_at,
+            }
+            for choice in filed
+        ],
+        _FILED,
+    )
+    return define_rows(
+        database,
+        f"select {_COLUMNS} from sent union all by name select * from filed",
+        sent=sent,
+        filed=give_rows(database, rows),
+    )
+
+
+def group_choices(database: duckdb.DuckDBPyConnection, choices: Relation) -> Mapping[str, tuple[Choice, ...]]:
+    """Return the choices filed through each reference."""
+    by_reference: dict[str, list[Choice]] = {}
+    for row in fetch_rows(database, f"select {_COLUMNS} from choices order by all", choices=choices):
+        by_reference.setdefault(row[0], []).append(Choice(*row))
+    return {ref: tuple(of) for ref, of in by_reference.items()}
 
 
 def leave_out(
     database: duckdb.DuckDBPyConnection,
+    evidence: Evidence,
     register: Register,
     said: Mapping[str, Sequence[Choice]],
     taken_at: datetime,
-) -> int:
-    """Delete from `refs` and `evidence` what may not be linked at `taken_at` (naive UTC); return how many it was."""
-    rows: Sequence[tuple[str, str]] = database.execute("select ref, service from refs order by ref").fetchall()
+) -> tuple[Evidence, int]:
+    """Return the evidence without the references that may not be linked at `taken_at` (naive UTC), and how many."""
+    rows = fetch_rows(database, "select ref, service from refs order by ref", refs=evidence.references)
     out = [
         ref
         for ref, service in rows
@@ -51,10 +87,14 @@ def leave_out(
             and not permitted(said.get(ref, ()), service, "link", taken_at, consent_based=True)
         )
     ]
-    database.execute("create or replace temp table left_out as select unnest($1::varchar[]) as ref", [out])
-    for table in ("refs", "evidence"):
-        database.execute(f"delete from {table} where ref in (select ref from left_out)")
-    return len(out)
+    if not out:
+        return evidence, 0
+    left_out = compute_rows(database, "select unnest($1::varchar[]) as ref", [out])
+    references, traits = (
+        define_rows(database, "select * from known where ref not in (from left_out)", known=rows, left_out=left_out)
+        for rows in (evidence.references, evidence.traits)
+    )
+    return replace(evidence, references=references, traits=traits), len(out)
 
 
 def forbids_service(said: Sequence[Choice], service: str, taken_at: datetime) -> bool:
@@ -67,23 +107,26 @@ def forbids_all(said: Sequence[Choice], taken_at: datetime) -> bool:
     return denied(said, ALL, "link", taken_at)
 
 
-def lapse(database: duckdb.DuckDBPyConnection, table: str, born: str, register: Register, time_zone: str) -> None:
-    """End the consents of `table` that parents gave, at the birthday from which the person's own voice counts.
+def lapse_consents(
+    database: duckdb.DuckDBPyConnection, choices: Relation, born: Relation, register: Register, time_zone: str
+) -> Relation:
+    """Return the choices with the consents that parents gave ended at the birthday of the person's own voice.
 
-    `born` is SQL of (id, birth_date), where `id` is the first column of `table`: a reference or a person. Of a person
-    whose birth date nobody knows, consents stand.
+    `born` says the `birth_date` of each reference or person, by the first column of `choices`. Of a person whose birth
+    date nobody knows, consents stand.
     """
-    own = _own_voice("c.service", "b.birth_date", register, time_zone)
-    database.execute(
+    key, voice = choices.columns[0], _own_voice("c.service", "b.birth_date", register, time_zone)
+    return compute_rows(
+        database,
         f"""
-        update {table} c set "end" = {own} from ({born}) b(id, birth_date)
-        where c.{_key(table)} = b.id and c.kind = 'consent' and c.start < {own} and (c."end" is null or c."end" > {own})
-        """
+        select c.* replace (
+            if(c.kind = 'consent' and c.start < {voice} and (c."end" is null or c."end" > {voice}), {voice}, c."end")
+            as "end")
+        from choices c left join born b on c.{key} = b.{key}
+        """,
+        choices=choices,
+        born=born,
     )
-
-
-def _key(table: str) -> str:
-    return "ref" if table == "choices" else "person_id"
 
 
 def _own_voice(service: str, birth_date: str, register: Register, time_zone: str) -> str:
@@ -99,7 +142,7 @@ def to_ask_again(
 ) -> Sequence[tuple[str, str, datetime]]:
     """Return (person, service, since when) of those whose parents' consent has lapsed and who said nothing since.
 
-    Reads the tables `permission` and `people`; `taken_at` is naive UTC.
+    `database` has the tables `permission` and `people`; `taken_at` is naive UTC.
     """
     own = _own_voice("c.service", "p.birth_date", register, time_zone)
     consents = ", ".join(literal(s.service) for s in register.sources if register.consent_based(s.service)) or "''"

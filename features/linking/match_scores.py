@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 from splink import DuckDBAPI, Linker, block_on
 
+from features.intake.database import Relation
 from features.linking.parameters import Parameters
 
 __all__ = ["condition", "score_pairs", "settings"]
@@ -95,13 +96,15 @@ def settings(parameters: Parameters, references: int) -> dict[str, Any]:
     }
 
 
-def score_pairs(database: duckdb.DuckDBPyConnection, parameters: Parameters) -> list[tuple[str, str, float, str]]:
+def score_pairs(
+    database: duckdb.DuckDBPyConnection, nodes: Relation, references: int, parameters: Parameters
+) -> list[tuple[str, str, float, str]]:
     """Return (reference, reference, match weight in bits, evidence in words), strongest first, from `review` bits on.
 
-    Reads the table `nodes`. Weights are rounded to 1e-6, ties ordered by reference: the same on any number of threads.
+    `nodes` are records by `unique_id`, made of so many references. Weights are rounded to 1e-6, ties ordered by
+    reference: the same on any number of threads.
     """
-    references = database.execute("select count(*) from evidence").fetchall()[0][0]
-    linker = Linker(DuckDBAPI(database).register("nodes"), settings(parameters, references), log_level=None)
+    linker = Linker(DuckDBAPI(database).register(nodes.alias), settings(parameters, references), log_level=None)
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
     apart = "where gamma_forename <> 0" if "forename" in parameters.apart else ""
     words = ", ".join(_in_words(name, parameters) for name in parameters.levels)

@@ -23,7 +23,8 @@ import duckdb
 import pyarrow as pa
 
 from charter.council.register import Register
-from features.intake.database import literal
+from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, literal
+from features.linking.evidence import Evidence
 from features.linking.judgements import DIFFERENT, SAME, Judgement
 from features.linking.match_scores import score_pairs
 from features.linking.parameters import Parameters
@@ -156,14 +157,18 @@ def _slip(one: date, other: date) -> bool:
 
 def link_people(
     database: duckdb.DuckDBPyConnection,
+    evidence: Evidence,
     register: Register,
     parameters: Parameters,
     judgements: Collection[Judgement] = (),
 ) -> Linkage:
-    """Link the references of the table `evidence`; see the module for the rules. Of judgements, those that stand."""
-    services: Mapping[str, str] = dict(database.execute("select ref, service from refs order by ref").fetchall())
+    """Link the references of the evidence; see the module for the rules. Of judgements, those that stand."""
+    traits = evidence.traits
+    services: Mapping[str, str] = dict(
+        fetch_rows(database, "select ref, service from refs order by ref", refs=evidence.references)
+    )
     one_each = frozenset(source.service for source in register.sources if source.one_reference_each)
-    born: Sequence[_Born] = database.execute("select ref, birth_date, born_by from evidence").fetchall()
+    born: Sequence[_Born] = fetch_rows(database, "select ref, birth_date, born_by from traits", traits=traits)
     groups = _Groups(services, one_each, born, parameters.apart)
     links = {ref: Link(ref, None, "alone", None, "") for ref in services}
     judged = sorted(one.pair for one in judgements if one.says == SAME and services.keys() >= set(one.pair))
@@ -173,20 +178,24 @@ def link_people(
     for one, other in judged:
         if groups.join(one, other, judged=True):
             links[other] = Link(other, one, "judged", None, "a person said they are one")
-    for method, edges in (("key", _same_key(database)), ("name and date", _same_name_and_date(database, one_each))):
+    exact = {
+        "key": _same_key(database, traits),
+        "name and date": _same_name_and_date(database, traits, one_each),
+    }
+    for method, edges in exact.items():
         for one, other in edges:
             if groups.join(one, other):
                 links[other] = Link(other, one, method, None, method)
-    _keep_nodes(database, groups, services)
+    nodes = _merge_groups(database, traits, {ref: groups.find(ref) for ref in services})
     review: list[Pair] = []
     uncertain: set[str] = set()
-    for one, other, weight, evidence in score_pairs(database, parameters):
+    for one, other, weight, why in score_pairs(database, nodes, len(born), parameters):
         if weight < parameters.threshold:
-            review.append((one, other, weight, evidence))
+            review.append((one, other, weight, why))
             continue
         side = groups.smaller(one, other) if weight < parameters.certain else ()
         if groups.join(one, other):
-            links[other] = Link(other, one, "splink", weight, evidence)
+            links[other] = Link(other, one, "splink", weight, why)
             uncertain.update(side)
     said = {one.pair for one in judgements}
     return Linkage({ref: groups.find(ref) for ref in services}, links, uncertain, _undecided(review, groups, said))
@@ -202,43 +211,50 @@ def _undecided(review: Sequence[Pair], groups: _Groups, said: Set[tuple[str, str
     return tuple(found.values())
 
 
-def _same_key(database: duckdb.DuckDBPyConnection) -> Sequence[tuple[str, str]]:
-    return database.execute(
-        "select first_value(ref) over w, ref from evidence where shared_key is not null "
-        "window w as (partition by shared_key order by ref) qualify row_number() over w > 1 order by all"
-    ).fetchall()
+def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence[tuple[str, str]]:
+    return fetch_rows(
+        database,
+        "select first_value(ref) over w, ref from traits where shared_key is not null "
+        "window w as (partition by shared_key order by ref) qualify row_number() over w > 1 order by all",
+        traits=traits,
+    )
 
 
-def _same_name_and_date(database: duckdb.DuckDBPyConnection, one_each: frozenset[str]) -> Sequence[tuple[str, str]]:
+def _same_name_and_date(
+    database: duckdb.DuckDBPyConnection, traits: Relation, one_each: frozenset[str]
+) -> Sequence[tuple[str, str]]:
     """Return pairs of the first and each further reference with one name and date of birth.
 
     Where a service that gives each person one reference has two such, the name doesn't tell them apart: all of that
     name are left to the scores.
     """
     services = ", ".join(literal(service) for service in sorted(one_each)) or "''"
-    return database.execute(
+    return fetch_rows(
+        database,
         f"""
         with named as (
             select *, if(service in ({services}),
                          count(*) over (partition by forename, surname, birth_date, service), 1) as same
-            from evidence where forename is not null and surname is not null and birth_date is not null),
+            from traits where forename is not null and surname is not null and birth_date is not null),
         clear as (select * from named qualify max(same) over (partition by forename, surname, birth_date) = 1)
         select first_value(ref) over w, ref from clear
         window w as (partition by forename, surname, birth_date order by ref)
         qualify row_number() over w > 1 order by all
-        """
-    ).fetchall()
+        """,
+        traits=traits,
+    )
 
 
-def _keep_nodes(database: duckdb.DuckDBPyConnection, groups: _Groups, services: Mapping[str, str]) -> None:
-    """Make the table `nodes`: the evidence of each group so far as one record, for scoring."""
-    table = pa.table({"ref": list(services), "node": [groups.find(ref) for ref in services]})
-    database.register("nodes_arrow", table)
-    database.execute("create or replace table node_of as select * from nodes_arrow")
-    database.unregister("nodes_arrow")
-    database.execute(
+def _merge_groups(database: duckdb.DuckDBPyConnection, traits: Relation, group_of: Mapping[str, str]) -> Relation:
+    """Return each group so far as one record, for scoring: of each trait what its first reference that has one says.
+
+    r1   bob   (none)        home A                  r2   robert   2010-03-01   home B
+    one node, r1:   bob   2010-03-01   homes A, B
+    """
+    members = pa.table({"ref": list(group_of), "node": list(group_of.values())})
+    return compute_rows(
+        database,
         """
-        create or replace table nodes as
         select node as unique_id,
                arg_min(forename, ref) filter (forename is not null) as forename,
                coalesce(arg_min(forename_forms, ref) filter (forename is not null), []) as forename_forms,
@@ -248,6 +264,8 @@ def _keep_nodes(database: duckdb.DuckDBPyConnection, groups: _Groups, services: 
                list_sort(list_distinct(flatten(list(homes)))) as homes,
                list_sort(list_distinct(flatten(list(came)))) as came,
                list_sort(list_distinct(flatten(list(gone)))) as gone
-        from evidence join node_of using (ref) group by node
-        """
+        from traits join member using (ref) group by node
+        """,
+        traits=traits,
+        member=give_rows(database, members),
     )

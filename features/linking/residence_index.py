@@ -5,40 +5,50 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
-from charter.council.register import Register
 from charter.vault.key import Key
 from charter.vault.residence_check import PURPOSE, index_row, residents_token
 from charter.vault.vault import Vault
-from features.intake.database import literal
+from features.intake.database import Relation, fetch_rows, literal
+from features.linking.canonical_tables import CanonicalTables, LinkingRules
+from features.linking.linked_people import LinkedPeople
 from features.permission import ALL, Choice, denied
 
-__all__ = ["residents", "tokens_of"]
+__all__ = ["index_residents", "tokens_of"]
 
 
-def residents(
-    database: duckdb.DuckDBPyConnection, key: Key, register: Register, taken_at: datetime
+def index_residents(
+    database: duckdb.DuckDBPyConnection,
+    key: Key,
+    said: Relation,
+    claims: Relation,
+    linked: LinkedPeople,
+    tables: CanonicalTables,
+    rules: LinkingRules,
 ) -> Mapping[str, bytes]:
     """Return the index rows by token, of everybody with a name and a birth date; {} where the register has no check.
 
-    Reads the tables that linking left in the connection. A home may be told where a service whose entry covers the
-    purpose says it, and the person's choices don't forbid it.
+    `said` is what services say of who people are, `claims` of where they live. A home may be told where a service
+    whose entry covers the purpose says it, and the person's choices don't forbid it.
     """
-    if not register.checks:
+    if not rules.register.checks:
         return {}
-    homes = _homes(database, register, taken_at)
+    homes = _homes(database, claims, tables, rules)
     people: dict[str, set[str]] = defaultdict(set)
-    rows = database.execute(
-        "select distinct person_id, forename, surname, p.birth_date from said_people s join person_of using (ref) "
+    rows = fetch_rows(
+        database,
+        "select distinct person_id, forename, surname, p.birth_date from said s join used using (ref) "
         "join people p using (person_id) where s.forename is not null and s.surname is not null "
-        "and p.birth_date is not null"
-    ).fetchall()
+        "and p.birth_date is not null",
+        said=said,
+        used=linked.used,
+        people=tables.people,
+    )
     for person, forename, surname, born in rows:
         people[residents_token(key, forename, surname, born)].add(person)
     return {
@@ -67,12 +77,15 @@ def tokens_of(vault: Vault, key: Key, snapshot: Path, person_id: str) -> frozens
     return frozenset(one for one in tokens if len(json.loads(vault.resident(one) or index_row((), ()))["people"]) < 2)
 
 
-def _homes(database: duckdb.DuckDBPyConnection, register: Register, taken_at: datetime) -> Mapping[str, set[str]]:
+def _homes(
+    database: duckdb.DuckDBPyConnection, claims: Relation, tables: CanonicalTables, rules: LinkingRules
+) -> Mapping[str, set[str]]:
     """Return the current homes that may be told, by person; people of whom nothing may be told are left out."""
-    services = [source.service for source in register.sources if PURPOSE in source.purposes]
+    services = [source.service for source in rules.register.sources if PURPOSE in source.purposes]
     listed = ", ".join(map(literal, services)) or "''"
-    now = f"timestamp {literal(taken_at.isoformat(sep=' '))}"
-    rows = database.execute(
+    now = f"timestamp {literal(rules.taken_at.isoformat(sep=' '))}"
+    rows = fetch_rows(
+        database,
         f"""
         with here as (
             select r.person_id, r.household_id from residence r
@@ -81,19 +94,27 @@ def _homes(database: duckdb.DuckDBPyConnection, register: Register, taken_at: da
             select person_id from here join households h using (household_id) where h.kind <> 'home'
             union select person_id from people where death_date is not null),
         said as (
-            select distinct p.person_id, a.household_id, a.service from address_claims a join person_of p using (ref)
-            where a.service in ({listed}) and a.known_until is null)
+            select distinct person_id, household_id, service from claims
+            where service in ({listed}) and known_until is null)
         select h.person_id, h.household_id, s.service from here h join said s using (person_id, household_id)
         where h.person_id not in (select person_id from apart) order by all
-        """
-    ).fetchall()
+        """,
+        claims=claims,
+        residence=tables.residence,
+        households=tables.households,
+        people=tables.people,
+    )
     chosen: dict[str, list[Choice]] = defaultdict(list)
     columns = 'person_id, service, purpose, kind, status, start, "end", decided_by, known_at, known_until'
-    for row in database.execute(f"select {columns} from permission where kind <> 'consent' order by all").fetchall():
+    for row in fetch_rows(
+        database,
+        f"select {columns} from permission where kind <> 'consent' order by all",
+        permission=tables.permission,
+    ):
         chosen[row[0]].append(Choice(*row))
     homes: dict[str, set[str]] = defaultdict(set)
     for person, home, service in rows:
         choices = chosen.get(person, ())
-        if not denied(choices, service, PURPOSE, taken_at) and not denied(choices, ALL, PURPOSE, taken_at):
+        if not denied(choices, service, PURPOSE, rules.taken_at) and not denied(choices, ALL, PURPOSE, rules.taken_at):
             homes[person].add(home)
     return homes

@@ -24,11 +24,11 @@ from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.vault.key import Key
 from charter.vault.vault import Log, Vault
-from features.intake.database import literal
+from features.intake.database import Relation, give_rows, literal
 from features.linking.judgements import SAYINGS, Judgement, append
 from features.linking.people import Pair
 
-__all__ = ["Candidate", "decide", "keep_review", "pairs_of", "require_reviewer", "shown", "undecided"]
+__all__ = ["Candidate", "decide", "pairs_of", "relate_pairs", "require_reviewer", "shown", "undecided"]
 
 _SHORTEST = 12
 """Digits of a pseudonym that name a reference: two of a million share them in fewer than one council in 500."""
@@ -63,14 +63,12 @@ class Candidate:
         }
 
 
-def keep_review(database: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> None:
-    """Make the table `review` (one, other, weight, evidence)."""
+def relate_pairs(database: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> Relation:
+    """Return the table `review` (one, other, weight, evidence)."""
     columns: Sequence[Sequence[Any]] = list(zip(*pairs, strict=True)) or [(), (), (), ()]
     kinds = {"one": pa.string(), "other": pa.string(), "weight": pa.float64(), "evidence": pa.string()}
     rows = pa.table({name: pa.array(of, kind) for (name, kind), of in zip(kinds.items(), columns, strict=True)})
-    database.register("review_arrow", rows)
-    database.execute("create or replace table review as select * from review_arrow")
-    database.unregister("review_arrow")
+    return give_rows(database, rows)
 
 
 def require_reviewer(roles: Roles, role: str, reason: str) -> str:

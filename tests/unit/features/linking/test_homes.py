@@ -66,8 +66,8 @@ def test_residence(case: str) -> None:
         for line in claims.splitlines():
             home, service, *times = line.split()
             database.execute("insert into claims values ('p', ?, ?, ?, ?, ?, ?)", [home, service, *map(when, times)])
-        settle_residence(database, "claims", ("housing", "school", "tax"))
-        found = database.execute('select household_id, start, "end", known_at, known_until from residence').fetchall()
+        residence = settle_residence(database, database.table("claims"), ("housing", "school", "tax"))
+        found = residence.select('household_id, start, "end", known_at, known_until').fetchall()
     assert sorted(found, key=str) == sorted(
         ((row.split()[0], *map(when, row.split()[1:])) for row in expected), key=str
     )

@@ -13,8 +13,8 @@ from charter.contracts import read_table_contract
 from charter.contracts.files import file_digest, read_json
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.database import connect
-from features.linking.accuracy import accuracy, load_truth
+from features.intake.database import compute_rows, connect, fetch_rows, read_parquet
+from features.linking.accuracy import measure_accuracy, read_truth
 from features.linking.canonical_tables import TABLES
 
 
@@ -58,18 +58,19 @@ def test_events_are_in_the_order_of_people_and_time(borough_once: Path) -> None:
 def test_linkage_is_right_overall_and_for_every_group(borough_once: Path) -> None:
     extracts = borough_once / "extracts"
     with connect(Key(bytes.fromhex("5a" * 32))) as database:
-        load_truth(database, Key(bytes.fromhex("5a" * 32)), extracts / "truth/references.parquet")
-        database.execute(
-            "create or replace table truth as select t.*, p.ethnicity, p.sex from truth t "
-            f"join read_parquet('{extracts / 'truth/people.parquet'}') p using (person)"
+        truth = compute_rows(
+            database,
+            "select t.*, p.ethnicity, p.sex from truth t join people p using (person)",
+            truth=read_truth(database, Key(bytes.fromhex("5a" * 32)), extracts / "truth/references.parquet"),
+            people=read_parquet(database, extracts / "truth/people.parquet"),
         )
-        links = tables(borough_once) / "links.parquet"
-        overall = accuracy(database, links)["all"]
+        links = read_parquet(database, tables(borough_once) / "links.parquet")
+        overall = measure_accuracy(database, links, truth)["all"]
         assert overall.true > 3000
         assert overall.f1 >= 0.95
         assert overall.precision >= 0.99
         for group in ("ethnicity", "sex"):
-            recalls = [one.recall for one in accuracy(database, links, group).values() if one.true > 300]
+            recalls = [one.recall for one in measure_accuracy(database, links, truth, group).values() if one.true > 300]
             assert len(recalls) >= 2
             assert max(recalls) - min(recalls) <= 0.04
 
@@ -77,14 +78,14 @@ def test_linkage_is_right_overall_and_for_every_group(borough_once: Path) -> Non
 def test_exact_matching_alone_would_miss_more_than_one_pair_in_seven(borough_once: Path) -> None:
     """What makes the borough a test of linkage at all."""
     with connect(Key(bytes.fromhex("5a" * 32))) as database:
-        load_truth(database, Key(bytes.fromhex("5a" * 32)), borough_once / "extracts/truth/references.parquet")
-        exact = tables(borough_once).parent / "exact.parquet"
-        database.execute(
-            "copy (select ref, person_id || case when method = 'splink' then ref else '' end as person_id "
-            f"from read_parquet('{tables(borough_once) / 'links.parquet'}')) to '{exact}' (format parquet)"
+        listed = borough_once / "extracts/truth/references.parquet"
+        truth = read_truth(database, Key(bytes.fromhex("5a" * 32)), listed)
+        exact = compute_rows(
+            database,
+            "select ref, person_id || case when method = 'splink' then ref else '' end as person_id from links",
+            links=read_parquet(database, tables(borough_once) / "links.parquet"),
         )
-        assert accuracy(database, exact)["all"].recall <= 0.85
-        exact.unlink()
+        assert measure_accuracy(database, exact, truth)["all"].recall <= 0.85
 
 
 def test_the_same_input_makes_the_same_links_twice_and_on_any_number_of_threads(borough_town) -> None:
@@ -173,14 +174,14 @@ def test_sex_is_read_as_each_service_writes_it(borough_once: Path) -> None:
     """Every service has codes of its own; where two say anything of one person they nearly always agree."""
     truth = borough_once / "extracts/truth"
     with connect(Key(bytes.fromhex("5a" * 32))) as database:
-        load_truth(database, Key(bytes.fromhex("5a" * 32)), truth / "references.parquet")
-        records = tables(borough_once).parent / "records/protected.parquet"
-        rows = database.execute(
-            "select service, avg((value = case p.sex when 'F' then 'female' else 'male' end)::int) "
-            f"from read_parquet('{records}') "
-            f"join truth using (ref) join read_parquet('{truth / 'people.parquet'}') p using (person) "
-            "where characteristic = 'sex' group by service"
-        ).fetchall()
+        rows = fetch_rows(
+            database,
+            "select service, avg((value = case p.sex when 'F' then 'female' else 'male' end)::int) from protected "
+            "join truth using (ref) join people p using (person) where characteristic = 'sex' group by service",
+            protected=read_parquet(database, tables(borough_once).parent / "records/protected.parquet"),
+            truth=read_truth(database, Key(bytes.fromhex("5a" * 32)), truth / "references.parquet"),
+            people=read_parquet(database, truth / "people.parquet"),
+        )
     assert len(rows) >= 4
     assert all(share > 0.99 for _, share in rows)
 

@@ -15,6 +15,7 @@ from charter.errors import DataError
 from charter.vault.key import Key
 from features.intake.database import connect
 from features.linking import parameters
+from features.linking.evidence import Evidence
 from features.linking.judgements import Judgement
 from features.linking.parameters import Parameters
 from features.linking.people import Linkage, link_people
@@ -68,8 +69,9 @@ def database() -> duckdb.DuckDBPyConnection:
 
 def linked(database: duckdb.DuckDBPyConnection, judgements: Collection[Judgement] = ()) -> Linkage:
     """Link what the database holds with the shipped parameters."""
-    database.execute("create or replace table refs as select ref, service from evidence")
-    return link_people(database, REGISTER, Parameters.load(), judgements)
+    rows = database.table("evidence")
+    evidence = Evidence(people=rows, references=rows.select("ref, service"), traits=rows)
+    return link_people(database, evidence, REGISTER, Parameters.load(), judgements)
 
 
 def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> list[int]:

@@ -15,9 +15,10 @@ import pytest
 
 from charter.council.register import Register
 from charter.vault.key import Key
-from features.intake.database import connect, literal
-from features.linking.accuracy import Accuracy, accuracy
-from features.linking.fit import shares
+from features.intake.database import Relation, compute_rows, connect, fetch_rows, give_rows, literal
+from features.linking.accuracy import Accuracy, measure_accuracy
+from features.linking.evidence import Evidence
+from features.linking.fit import fit_shares
 from features.linking.parameters import Parameters
 from features.linking.people import link_people
 from tests.unit.features.linking.test_people import source
@@ -44,14 +45,16 @@ FAMILY = """
 FOLDED = "nullif(regexp_replace(lower(strip_accents({0})), '[^a-z]', '', 'g'), '') as {0}"
 
 
-def give(database: duckdb.DuckDBPyConnection) -> None:
-    """Make `evidence` and `refs` of the table `said`: names folded as `gather` folds them."""
-    database.execute(
-        f"create table evidence as select ref, service, {FOLDED.format('forename')}, {FOLDED.format('surname')}, "
+def evidence_of(database: duckdb.DuckDBPyConnection, said: Relation) -> Evidence:
+    """Return the evidence of what was said: names folded as `gather_evidence` folds them."""
+    traits = compute_rows(
+        database,
+        f"select ref, service, {FOLDED.format('forename')}, {FOLDED.format('surname')}, "
         "birth_date, null::varchar as sex, shared_key::varchar as shared_key, []::varchar[] as forename_forms, homes, "
-        "[]::bigint[] as came, []::bigint[] as gone, null::date as born_by from said"
+        "[]::bigint[] as came, []::bigint[] as gone, null::date as born_by from said",
+        said=said,
     )
-    database.execute("create table refs as select ref, service from evidence")
+    return Evidence(people=said, references=traits.select("ref, service"), traits=traits)
 
 
 def test_the_481_people_of_two_services_are_found_and_none_twice() -> None:
@@ -64,14 +67,15 @@ def test_the_481_people_of_two_services_are_found_and_none_twice() -> None:
             FAMILY.format(service=service, path=literal(str(folder / f"{service}.csv")))
             for service in ("csc", "education")
         ]
-        database.execute(f"create table said as {' union all '.join(both)}")
-        give(database)
-        linkage = link_people(database, register, Parameters.load())
-        services = dict(database.execute("select ref, service from refs").fetchall())
-        alike = database.execute(
-            "select a.ref, b.ref from evidence a join evidence b using (forename, surname, birth_date) "
-            "where a.service = 'csc' and b.service = 'education'"
-        ).fetchall()
+        evidence = evidence_of(database, compute_rows(database, " union all ".join(both)))
+        linkage = link_people(database, evidence, register, Parameters.load())
+        services = dict(evidence.references.fetchall())
+        alike = fetch_rows(
+            database,
+            "select a.ref, b.ref from traits a join traits b using (forename, surname, birth_date) "
+            "where a.service = 'csc' and b.service = 'education'",
+            traits=evidence.traits,
+        )
     groups: dict[str, list[str]] = {}
     for ref, person in linkage.representative.items():
         groups.setdefault(person, []).append(services[ref])
@@ -81,39 +85,33 @@ def test_the_481_people_of_two_services_are_found_and_none_twice() -> None:
     assert sum(len(of) == 2 for of in groups.values()) >= 481
 
 
-def found_in(file: str, query: str, folder: Path, threshold: float | None = None) -> Accuracy:
+def found_in(file: str, query: str, threshold: float | None = None) -> Accuracy:
     """Return how right a file's links are: as shipped, or with a model fitted to the file and nobody kept apart."""
     if not (DATA / file).exists():
         pytest.skip(f"needs ../shared/data/{file} beside the repository")
     rows = f"read_csv({literal(str(DATA / file))}, header = true, all_varchar = true)"
     with connect(Key(b"k" * 32)) as database:
-        database.execute(f"create table said as {query.format(rows=rows)}")
-        give(database)
-        database.execute("create table truth as select ref, person from said")
-        parameters = Parameters.load() if threshold is None else fitted(database, threshold)
-        linkage = link_people(database, REGISTER, parameters)
+        said = compute_rows(database, query.format(rows=rows))
+        evidence, truth = evidence_of(database, said), said.select("ref, person")
+        parameters = Parameters.load() if threshold is None else fitted(database, evidence, truth, threshold)
+        linkage = link_people(database, evidence, REGISTER, parameters)
         people = pa.table({"ref": list(linkage.representative), "person_id": list(linkage.representative.values())})
-        database.register("people", people)
-        database.execute(f"copy (select * from people) to {literal(str(folder / 'links.parquet'))} (format parquet)")
-        return accuracy(database, folder / "links.parquet")["all"]
+        return measure_accuracy(database, give_rows(database, people), truth)["all"]
 
 
-def fitted(database: duckdb.DuckDBPyConnection, threshold: float) -> Parameters:
+def fitted(database: duckdb.DuckDBPyConnection, evidence: Evidence, truth: Relation, threshold: float) -> Parameters:
     """Return parameters fitted to the file itself, as those of the published figures are; it says nothing of sex."""
     shipped = Parameters.load()
     levels = tuple(level for level in shipped.level if level.comparison != "sex")
-    found = shares(database, shipped.model_copy(update={"level": levels}))
-    fit = tuple(
-        level.replace(
-            m=max(found[level.comparison, level.name][0], 1e-4), u=max(found[level.comparison, level.name][1], 1e-5)
-        )
-        for level in levels
-    )
-    ((pairs, records),) = database.execute("select (select count(*) from same), (select count(*) from said)").fetchall()
+    fit = fit_shares(database, evidence.traits, truth, shipped.model_copy(update={"level": levels}))
+    fitted_levels = []
+    for level in levels:
+        m, u = fit.shares[level.comparison, level.name]
+        fitted_levels.append(level.replace(m=max(m, 1e-4), u=max(u, 1e-5)))
     return shipped.model_copy(
         update={
-            "level": (*fit, *shipped.levels["sex"]),
-            "partners": 2 * pairs / records,
+            "level": (*fitted_levels, *shipped.levels["sex"]),
+            "partners": 2 * fit.same_pairs / fit.references,
             "apart": frozenset(),
             "threshold": threshold,
             "review": threshold,
@@ -128,8 +126,8 @@ def fitted(database: duckdb.DuckDBPyConnection, threshold: float) -> Parameters:
         pytest.param("febrl/dataset3.csv", FEBRL, 1.0, 0.9862, marks=pytest.mark.deep),
     ],
 )
-def test_fitted_to_a_published_file_it_finds_what_was_published(tmp_path, file, query, threshold, published) -> None:
-    found = found_in(file, query, tmp_path, threshold)
+def test_fitted_to_a_published_file_it_finds_what_was_published(file, query, threshold, published) -> None:
+    found = found_in(file, query, threshold)
     assert found.precision >= 0.99
     assert found.recall >= published
 
@@ -142,8 +140,8 @@ def test_fitted_to_a_published_file_it_finds_what_was_published(tmp_path, file, 
         ("febrl/dataset3.csv", FEBRL, 6538, 0.89),
     ],
 )
-def test_as_shipped_nearly_every_link_of_a_published_file_is_right(tmp_path, file, query, pairs, recall) -> None:
-    found = found_in(file, query, tmp_path)
+def test_as_shipped_nearly_every_link_of_a_published_file_is_right(file, query, pairs, recall) -> None:
+    found = found_in(file, query)
     assert found.true == pairs
     assert found.precision >= 0.99
     assert found.recall >= recall

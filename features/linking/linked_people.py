@@ -1,0 +1,61 @@
+"""Who is whom, as relations: each reference's person, why, and whether what it says may be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from features.intake.database import Relation, compute_rows, define_rows, give_rows
+from features.linking.people import Linkage
+
+__all__ = ["LinkedPeople", "relate_people"]
+
+
+@dataclass(frozen=True)
+class LinkedPeople:
+    """`every` and `used`: ref and person_id, of all references and of those whose records may be used; `links`: why."""
+
+    every: Relation
+    used: Relation
+    links: Relation
+
+
+def relate_people(
+    database: duckdb.DuckDBPyConnection,
+    references: Relation,
+    people: Mapping[str, str],
+    unused: Set[str],
+    linkage: Linkage,
+) -> LinkedPeople:
+    """Return who is whom: `people` by reference, `references` with their services, without the `unused` in use."""
+    refs: Sequence[str] = sorted(people)
+    links = [linkage.links[ref] for ref in refs]
+    given = give_rows(
+        database,
+        pa.table(
+            {
+                "ref": pa.array(refs, pa.string()),
+                "person_id": pa.array([people[ref] for ref in refs], pa.string()),
+                "method": pa.array([link.method for link in links], pa.string()),
+                "other_ref": pa.array([link.other for link in links], pa.string()),
+                "weight": pa.array([link.weight for link in links], pa.float64()),
+                "evidence": pa.array([link.evidence for link in links], pa.string()),
+                "certain": pa.array([ref not in linkage.uncertain for ref in refs], pa.bool_()),
+                "used": pa.array([ref not in unused for ref in refs], pa.bool_()),
+            }
+        ),
+    )
+    return LinkedPeople(
+        every=define_rows(database, "select ref, person_id from given", given=given),
+        used=compute_rows(database, "select ref, person_id from given where used", given=given),
+        links=compute_rows(
+            database,
+            "select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, l.certain, l.used "
+            "from given l join refs r using (ref)",
+            given=given,
+            refs=references,
+        ),
+    )

@@ -10,6 +10,7 @@ from typing import Any
 
 from api_page import notebook_names
 from decision_index import decision_index
+from file_reference import FILES, file_reference
 from page_reference import page_reference
 
 from charter.contracts import document_names, read_table_contract, table_names
@@ -112,7 +113,9 @@ def pages() -> Mapping[str, str]:
         "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
-    } | {f"reference/{name}.md": features_register(name) for name in shipped_programmes()}
+        **{f"reference/files/{name}.md": NOTICE + file_reference(name) for name in FILES},
+        **{f"reference/{name}.md": features_register(name) for name in shipped_programmes()},
+    }
 
 
 def main() -> int:

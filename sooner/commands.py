@@ -1,4 +1,4 @@
-"""The verbs that put the rooms in order: init, run, demo, promote, rank, reproduce, doctor."""
+"""The verbs that put the rooms in order: init, check, run, demo, promote, rank, reproduce, doctor."""
 
 from __future__ import annotations
 
@@ -68,12 +68,36 @@ def init(
     start_council(voice, folder, Questions(name, time_zone, contact, extracts, tuple(team or ()), programme))
 
 
+@verbs.add("check", under="start", example="sooner check mycouncil", opens=False)
+def check(
+    voice: Voice,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The council's folder.")] = Path("council"),
+) -> None:
+    """Read a whole council folder, run nothing, and say everything that is wrong with it at once."""
+    from datetime import UTC
+
+    from sooner.check import check_council
+
+    faults = check_council(folder, datetime.now(UTC).date())
+    if faults:
+        worst = faults[0]
+        lines = [f"{error.message} {error.next_step}".rstrip() for error in faults]
+        raise type(worst)("\n".join([f"{folder} can't be used as it is:", *lines]), "Mend these and check again.")
+    document: dict[str, list[str]] = {"faults": []}
+    voice.report(document, f"{folder}: every file can be read, and names nothing that is not there.")
+
+
 @verbs.add("doctor", under="start", example="sooner doctor --workspace workspace")
 def doctor(invocation: Invocation) -> None:
     """Say what is missing here and the exact command that brings it."""
-    from charter.machine.doctor import examine_machine
+    from charter.machine.doctor import Check, examine_machine
+    from sooner.check import check_council
 
     checks = examine_machine(invocation)
+    faults = check_council(invocation.council.folder, invocation.today)
+    checks = (*checks, *(Check("the council's folder", found=False, note=error.message) for error in faults))
+    if not faults:
+        checks = (*checks, Check("the council's folder", found=True, note="every file can be read"))
     lines = [f"{'ok     ' if check.found else 'MISSING'}  {check.title:<34} {check.note}" for check in checks]
     invocation.report({"checks": [check.document() for check in checks]}, "\n".join(lines))
 

@@ -1,0 +1,90 @@
+"""`sooner check`: everything that is wrong with a council's folder, at once, without running anything on data.
+
+Every file of the folder and of each programme is read by the reader that the verbs use, with what it may refer to.
+Where a file has slips, what it would have named is not known, and the others are not held to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+
+from charter.council.council import Council
+from charter.council.points_list import PointsFile
+from charter.council.practice import Practice
+from charter.council.register import Register
+from charter.council.training_settings import TrainingFile
+from charter.council.worklist_settings import WorklistFile
+from charter.errors import DefinitionError, SoonerError, UsageError
+from charter.rules.policy import Policy
+from charter.rules.scenarios import Scenarios
+from features.grammar import Definition
+
+__all__ = ["check_council"]
+
+_Value = TypeVar("_Value")
+
+
+def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
+    """Return every refusal that a verb could meet in the files of `folder`, in the order in which they are read."""
+    reading = _Reading()
+    council = reading.attempt(Council.load, folder)
+    policy = reading.attempt(Policy.read, folder / "charter.toml")
+    if policy is not None:
+        reading.attempt(policy.require_review, today)
+        reading.attempt(Scenarios.load, folder / "scenarios.toml", policy)
+    roles = None if policy is None else policy.acting.ids
+    register = reading.attempt(Register.load, folder / "register.toml", roles)
+    if (folder / "practice.toml").exists():
+        reading.attempt(Practice.load, folder)
+    signals = None if register is None else {signal.name for source in register.sources for signal in source.signals}
+    names = council.programmes if council is not None else tuple(sorted(p.parent.name for p in folder.glob(_PATTERN)))
+    if not names:
+        reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
+    for name in names:
+        _check_programme(reading, folder / name, signals)
+    return tuple(reading.faults)
+
+
+_PATTERN = "*/definition.py"
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What has been refused so far."""
+
+    faults: list[SoonerError] = field(default_factory=list)
+
+    def attempt(self, read: Callable[..., _Value], *arguments: object) -> _Value | None:
+        """Return what `read` gives, or None where it refuses; the refusal is kept."""
+        try:
+            return read(*arguments)
+        except SoonerError as error:
+            self.faults.append(error)
+            return None
+
+
+def _check_programme(reading: _Reading, folder: Path, signals: Collection[str] | None) -> None:
+    definition = reading.attempt(_read_definition, folder, signals)
+    reading.attempt(TrainingFile.load, folder)
+    worklist = reading.attempt(WorklistFile.load, folder)
+    if worklist is not None:
+        reading.attempt(worklist.require_decisions)
+    if (folder / "points.toml").exists():
+        features = None if definition is None else [feature.name for feature in definition.features]
+        reading.attempt(PointsFile.load, folder / "points.toml", features)
+
+
+def _read_definition(folder: Path, signals: Collection[str] | None) -> Definition:
+    """Read a programme's definition; raise DefinitionError for a signal that the register does not declare."""
+    definition = Definition.load(folder / "definition.py")
+    unknown = sorted(set(definition.signals) - set(signals)) if signals is not None else []
+    if unknown:
+        raise DefinitionError(
+            f"definition.py of {folder.name} asks for {', '.join(unknown)}, which register.toml does not declare.",
+            "Add a [[source.signal]] row for each, or leave the question out.",
+        )
+    return definition

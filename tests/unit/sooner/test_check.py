@@ -1,0 +1,73 @@
+"""`sooner check` says everything that is wrong with a council's folder at once, and `doctor` says it too."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from charter.errors import CharterError, DataError, DefinitionError
+from charter.invocation import shipped_council
+from sooner.check import check_council
+from tests.conftest import run_sooner
+
+TODAY = date(2026, 11, 28)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(shipped_council(), tmp_path / "council"))
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, (path.name, old)
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_the_shipped_council_has_nothing_wrong(folder: Path) -> None:
+    assert check_council(folder, TODAY) == ()
+
+
+def test_slips_in_every_file_are_all_said(folder: Path) -> None:
+    change(folder / "council.toml", "time_zone", "timezone")
+    change(folder / "charter.toml", "review_by", "review_bye")
+    change(folder / "register.toml", "retention_years = ", "retention_years = -")
+    change(folder / "early_help" / "training.toml", "seed = ", "sead = ")
+    change(folder / "homelessness" / "definition.py", "COHORT =", "KOHORT =")
+    faults = check_council(folder, TODAY)
+    files = ("council.toml", "charter.toml", "register.toml", "training.toml", "definition.py")
+    for name in files:
+        assert sum(name in error.message for error in faults) == 1, (name, [error.message for error in faults])
+    assert len(faults) == len(files)
+    assert "Did you mean 'time_zone'?" in faults[0].message + faults[0].next_step
+
+
+def test_what_one_file_names_must_be_in_another(folder: Path) -> None:
+    change(folder / "early_help" / "definition.py", 'signal("housing.arrears_stage")', 'signal("housing.arears_stage")')
+    change(folder / "early_help" / "points.toml", 'feature = "', 'feature = "no_such_')
+    kinds = {type(error) for error in check_council(folder, TODAY)}
+    assert kinds == {DefinitionError}
+    messages = " ".join(error.message for error in check_council(folder, TODAY))
+    assert "asks for housing.arears_stage, which register.toml does not declare" in messages
+
+
+def test_an_overdue_review_and_no_programme_are_said(folder: Path) -> None:
+    (error,) = check_council(folder, date(2099, 1, 1))
+    assert isinstance(error, CharterError)
+    assert "review was due" in error.message
+    for name in ("early_help", "homelessness"):
+        shutil.rmtree(folder / name)
+    (error,) = check_council(folder, TODAY)
+    assert "has no programme" in error.message
+
+
+def test_the_verb_exits_as_the_first_fault_does(folder: Path) -> None:
+    assert run_sooner("check", str(folder)).code == 0
+    change(folder / "council.toml", "time_zone", "timezone")
+    ran = run_sooner("check", str(folder))
+    assert ran.code == DataError.exit_code
+    assert "council.toml" in ran.err
+    assert "Traceback" not in ran.err

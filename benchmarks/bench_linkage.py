@@ -26,10 +26,10 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
 from charter.vault.key import Key
-from features.intake.database import compute_rows, connect, read_parquet
+from features.intake.database import compute_rows, open_database, read_parquet
 from features.linking.accuracy import Accuracy, measure_accuracy, read_truth
-from features.linking.link import link
-from features.pull import pull
+from features.linking.link import link_records
+from features.pull import pull_sources
 
 HOUSEHOLDS = 110_000
 SEED = 1
@@ -49,7 +49,7 @@ def workspace(households: int) -> Invocation:
     if not root.exists():
         make_borough(root / "extracts", council, households, SEED)
     with writer_lock(root):
-        pull(invocation)
+        pull_sources(invocation)
     return invocation
 
 
@@ -57,7 +57,7 @@ def judged(invocation: Invocation) -> tuple[Accuracy, Accuracy, Mapping[str, Acc
     """Return how right all links are, exact matching alone, and each group's links."""
     files, truth = invocation.workspace, invocation.workspace.extracts / "truth"
     key = Key.load(invocation.council, files)
-    with connect(key) as database:
+    with open_database(key) as database:
         real = compute_rows(
             database,
             "select t.*, p.ethnicity, p.sex, if(t.person in (select person from truth "
@@ -85,12 +85,12 @@ from charter.council.register import Register
 from charter.vault.vault import Vault
 from features.linking.evidence import gather_evidence
 from features.linking.parameters import Parameters
-from features.intake.database import connect
+from features.intake.database import open_database
 
 invocation = workspace(int(sys.argv[1]))
 files = invocation.workspace
 register, key = invocation.register, Key.load(invocation.council, files)
-database, parameters = connect(key), Parameters.load()
+database, parameters = open_database(key), Parameters.load()
 evidence = gather_evidence(database, Vault.open(files.vault, key), files.snapshot(), register)
 began, worked = time.perf_counter(), time.process_time()
 """
@@ -100,10 +100,10 @@ link_people(database, evidence, register, parameters)
 """
 _PLAIN = """
 from splink import DuckDBAPI, Linker
-from features.linking.match_scores import settings
+from features.linking.match_scores import make_settings
 evidence.traits.select("* rename (ref as unique_id)").to_table("everybody")
 references = database.execute("select count(*) from everybody").fetchall()[0][0]
-linker = Linker(DuckDBAPI(database).register("everybody"), settings(parameters, references), log_level=None)
+linker = Linker(DuckDBAPI(database).register("everybody"), make_settings(parameters, references), log_level=None)
 scored = linker.inference.predict(threshold_match_weight=parameters.review)
 linker.clustering.cluster_pairwise_predictions_at_threshold(scored, threshold_match_weight=parameters.threshold)
 """
@@ -134,7 +134,7 @@ def rows_of(households: int) -> list[Row]:
     invocation = workspace(households)
     began = time.perf_counter()
     with writer_lock(invocation.workspace.root):
-        result = link(invocation)
+        result = link_records(invocation)
     whole = time.perf_counter() - began
     overall, exact, groups = judged(invocation)
     recalls = {name: one.recall for name, one in groups.items() if one.true >= FEWEST}

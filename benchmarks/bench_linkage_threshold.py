@@ -25,8 +25,8 @@ from benchmarks.results import Row
 from charter.contracts.files import find_current, writer_lock
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation, shipped_council
-from features.build import build
-from features.linking.link import link
+from features.build import build_matrix
+from features.linking.link import link_records
 from features.linking.parameters import Parameters
 from serving.ranking.bundle import Bundle
 from serving.ranking.places import find_teams, score_rows
@@ -69,8 +69,8 @@ def at_threshold(bits: float) -> Parameters:
 def order(invocation: Invocation, bits: float, day: date) -> Order:
     """Link at `bits`, build the matrix of the list's date and order every household with the promoted model."""
     with writer_lock(invocation.workspace.root):
-        result = link(invocation, parameters=at_threshold(bits))
-        matrix = Matrix.open(build(invocation, purpose="rank", as_of=[day]))
+        result = link_records(invocation, parameters=at_threshold(bits))
+        matrix = Matrix.open(build_matrix(invocation, purpose="rank", as_of=[day]))
     at = matrix.at(day)
     margins = score_rows(Bundle.current(invocation.workspace), matrix, at)
     places = invocation.settings.capacity(invocation.council, day)

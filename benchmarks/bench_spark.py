@@ -22,17 +22,17 @@ def run() -> list[Row]:
         note = 'not run: pip install "sooner[spark]" and Java 17 are needed'
         return [Row(name, 0.0, "s", "a figure", False, note=note)]
     from features.engines.engine import Engine
-    from features.engines.spark import session, write
+    from features.engines.spark import open_session, write_rows
 
     question, tables = borough_at_scale.question(_DATES), borough_at_scale.make(*_SIZE)
-    spark = session("local[2]")
+    spark = open_session("local[2]")
     spark.sparkContext.setLogLevel("ERROR")
     on_spark, here = [], []
     with tempfile.TemporaryDirectory() as folder:
-        write(spark, borough_at_scale.question(2), str(borough_at_scale.make(20, 4000, 2)), f"{folder}/small")
+        write_rows(spark, borough_at_scale.question(2), str(borough_at_scale.make(20, 4000, 2)), f"{folder}/small")
         for turn in range(_RUNS):
             began = time.perf_counter()
-            write(spark, question, str(tables), f"{folder}/rows")
+            write_rows(spark, question, str(tables), f"{folder}/rows")
             on_spark.append(time.perf_counter() - began)
             began = time.perf_counter()
             for _ in Engine(question, Path(tables)).blocks():

@@ -95,13 +95,13 @@ def features_register(programme: str) -> str:
     """Return a shipped programme's register of features in English."""
     from charter.council.register import Register
     from charter.rules.policy import Policy
-    from features.feature_list import as_markdown
+    from features.feature_list import render_markdown
     from features.grammar import Definition
 
     council = FOLDER.parent / "council"
     definition = Definition.load(council / programme / "definition.py")
     register, policy = Register.load(council / "register.toml"), Policy.load(council / "charter.toml")
-    return NOTICE + as_markdown(definition, register, policy)
+    return NOTICE + render_markdown(definition, register, policy)
 
 
 def pages() -> Mapping[str, str]:

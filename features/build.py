@@ -36,12 +36,12 @@ from charter.rules.assessments import require_assessments
 from charter.vault.rights_ledger import require_carried_out
 from features.certainty import write_uncertain
 from features.engines.question import Each, Question
-from features.feature_list import as_html, as_markdown
+from features.feature_list import render_html, render_markdown
 from features.grammar import Definition, Period
 from features.permission import Permission
 from features.writer import DateWriter
 
-__all__ = ["Snapshot", "as_of_dates", "build", "question_of"]
+__all__ = ["Snapshot", "build_matrix", "make_question", "read_as_of_dates"]
 
 _NOT_READ = ("protected", "review", "linkage")
 """Tables that no feature reads, so that no matrix depends on them."""
@@ -78,7 +78,7 @@ class Snapshot:
         return self.folder / "tables"
 
 
-def as_of_dates(stated: AsOf) -> tuple[tuple[date, ...], Each | None]:
+def read_as_of_dates(stated: AsOf) -> tuple[tuple[date, ...], Each | None]:
     """Return the as-of dates that `[as_of]` of training.toml states, ascending, and whose they are.
 
     With `each`, an entity has a row only at those of the dates that are its own.
@@ -99,7 +99,7 @@ def _steps(first: date, last: date, step: Period) -> Iterator[date]:
         day = step.times(number).after(first)
 
 
-def question_of(
+def make_question(
     invocation: Invocation, snapshot: Snapshot, purpose: str, as_of: Sequence[date] | None
 ) -> tuple[Question, dict[str, str]]:
     """Return the question a programme asks of a snapshot, checked against charter and register, and their sha256.
@@ -110,7 +110,7 @@ def question_of(
     definition = Definition.load(invocation.programme_folder / "definition.py")
     permission = Permission.of(policy, register, purpose)
     permission.check(definition, policy, register)
-    dates, each = as_of_dates(invocation.settings.training.as_of)
+    dates, each = read_as_of_dates(invocation.settings.training.as_of)
     if as_of is not None:
         dates = tuple(sorted(set(as_of)))
     if not dates:
@@ -121,7 +121,7 @@ def question_of(
     return question, {"charter.toml": policy.sha256, "register.toml": register.sha256}
 
 
-def build(
+def build_matrix(
     invocation: Invocation,
     *,
     purpose: str = "train",
@@ -136,13 +136,13 @@ def build(
 
     Does nothing where it is already there. Moves `current` only for the purpose train at the programme's own dates.
     Raises UsageError for an unknown engine, CharterError while a resident's request is not carried out on the store;
-    see `question_of` for what else is refused.
+    see `make_question` for what else is refused.
     """
     require_carried_out(invocation.workspace)
     if engine not in ("engine", "reference", "spark"):
         raise UsageError(f"there is no engine {engine!r}.", "Use engine, reference or spark.")
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
-    question, rules = question_of(invocation, opened, purpose, as_of)
+    question, rules = make_question(invocation, opened, purpose, as_of)
     if purpose in ("train", "shadow"):
         policy = invocation.policy
         require_assessments(policy.assessments, purpose, synthetic=opened.synthetic)
@@ -165,8 +165,8 @@ def build(
 def _register(invocation: Invocation, question: Question) -> str:
     """Return the definition's register in English, as a page to be read beside the matrix."""
     definition = question.definition
-    return as_html(
-        as_markdown(definition, invocation.register, invocation.policy), definition.programme.replace("_", " ")
+    return render_html(
+        render_markdown(definition, invocation.register, invocation.policy), definition.programme.replace("_", " ")
     )
 
 
@@ -318,14 +318,14 @@ def _write_spark(
 ) -> tuple[float, list[dict[str, Any]]]:
     from features.engines import spark
 
-    running = spark.session(master)
+    running = spark.open_session(master)
     tables, rows = str(snapshot.tables.resolve()), (folder / "rows").resolve()
     with invocation.progress("Building the matrix on Spark", 3) as advance:
-        cannot_tell = spark.write(running, question, tables, str(rows))
+        cannot_tell = spark.write_rows(running, question, tables, str(rows))
         advance()
-        spark.collect(running, question, str(rows), folder)
+        spark.collect_dates(running, question, str(rows), folder)
         shutil.rmtree(rows)
         advance()
-        lag = spark.reporting_lag_days(running, question, tables)
+        lag = spark.measure_reporting_lag(running, question, tables)
         advance()
     return lag, [{"cannot_tell": count} for count in cannot_tell]

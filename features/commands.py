@@ -41,7 +41,7 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
     from features import pull as pulling
 
-    result = pulling.pull(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
+    result = pulling.pull_sources(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
     for name, counts in result.by_file.items():
         if counts.get("orphans"):
             invocation.say(f"{name}: {counts['orphans']:,} of {counts['rows']:,} rows name somebody no record knows.")
@@ -85,7 +85,7 @@ def _link_and_report(invocation: Invocation) -> None:
 
     from features.linking import link as linking
 
-    result = linking.link(invocation)
+    result = linking.link_records(invocation)
     beginning = "Linked" if result.made else "Already linked"
     invocation.report(
         asdict(result),
@@ -116,7 +116,7 @@ def _file_sayings(invocation: Invocation, sayings: Sequence[str], role: str, rea
     from features.linking import review
 
     reviewer = review.require_reviewer(invocation.roles, role, reason)
-    review.decide(invocation, sayings, role=reviewer, reason=reason, log=_open_log(invocation, reviewer))
+    review.decide_pairs(invocation, sayings, role=reviewer, reason=reason, log=_open_log(invocation, reviewer))
 
 
 def _open_log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], object]:
@@ -139,16 +139,16 @@ def review_pairs(
     Without a role no more is shown than why they are close; as JSON never who they are.
     """
     from charter.contracts.files import writer_lock
-    from features.linking.review import pairs_of, shown, undecided
+    from features.linking.review import list_pairs, list_undecided, show_pairs
 
-    pairs = pairs_of(invocation.workspace, of) if of else undecided(invocation.workspace)
+    pairs = list_pairs(invocation.workspace, of) if of else list_undecided(invocation.workspace)
     page = pairs[:top]
     if invocation.as_json:
         invocation.report({"pairs": len(pairs), "listed": [pair.document() for pair in page]}, "")
         return
     role = invocation.roles.find(role).id if role else ""
     log = _open_log(invocation, role)
-    sides = shown(invocation, page, role=role, reason=reason, log=log) if role and page else None
+    sides = show_pairs(invocation, page, role=role, reason=reason, log=log) if role and page else None
     asks, decisions = sides is not None and sys.stdin.isatty(), 0
     for place, pair in enumerate(page):
         weight = "" if pair.weight is None else f" ({pair.weight:.1f} bits)"
@@ -204,15 +204,15 @@ def build(
 
     days = [moment.date() for moment in as_of] if as_of else None
     if plan:
-        from features.estimate import estimate
+        from features.estimate import estimate_build
 
         opened = building.Snapshot.open(invocation.workspace.snapshot(snapshot or None))
-        question, _ = building.question_of(invocation, opened, purpose, days)
-        expected = estimate(question, opened.tables)
+        question, _ = building.make_question(invocation, opened, purpose, days)
+        expected = estimate_build(question, opened.tables)
         invocation.report(expected.document(), expected.text())
         return
     with writer_lock(invocation.workspace.root):
-        folder = building.build(
+        folder = building.build_matrix(
             invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master
         )
     manifest = read_json(folder / "manifest.json")
@@ -244,12 +244,12 @@ def explain(
     purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
 ) -> None:
     """Print the very rows behind one value, and those that were not used with why."""
-    from features.build import Snapshot, question_of
+    from features.build import Snapshot, make_question
     from features.engines import explanation
 
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
-    question, _ = question_of(invocation, opened, purpose, [as_of.date()])
-    value = explanation.explain(question, opened.tables, entity, feature)
+    question, _ = make_question(invocation, opened, purpose, [as_of.date()])
+    value = explanation.explain_value(question, opened.tables, entity, feature)
     lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
     lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
     for line in value.lines:
@@ -273,7 +273,7 @@ def clean(
 
     from features.intake import clean as cleaning
 
-    result = cleaning.clean(invocation, keep=keep)
+    result = cleaning.clean_snapshots(invocation, keep=keep)
     invocation.report(
         asdict(result),
         f"{len(result.removed)} snapshots removed, {len(result.kept)} kept: {', '.join(result.kept)}.",

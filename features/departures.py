@@ -9,14 +9,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from charter.invocation import Invocation
-from features.build import Snapshot, question_of
+from features.build import Snapshot, make_question
 from features.engines.reference import Reference
 from features.engines.rows import Tables
 
-__all__ = ["departures"]
+__all__ = ["find_departures"]
 
 
-def departures(
+def find_departures(
     invocation: Invocation, snapshot: str, as_of: date, listed: Mapping[str, Sequence[str]]
 ) -> dict[str, str]:
     """Return `death` or `already_helped` of each entity that must leave, as known at `as_of` by `snapshot`.
@@ -26,7 +26,7 @@ def departures(
     if not listed:
         return {}
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
-    question, _ = question_of(invocation, opened, "rank", [as_of])
+    question, _ = make_question(invocation, opened, "rank", [as_of])
     people = sorted({person for persons in listed.values() for person in persons})
     reference = Reference(question, Tables.read(opened.tables, people))
     found = {}

@@ -21,7 +21,7 @@ from features.engines.engine import Engine
 from features.engines.question import Question
 from features.engines.reading.frame import ONE
 
-__all__ = ["EVENTS_PER_SECOND", "VALUES_PER_SECOND", "Estimate", "estimate"]
+__all__ = ["EVENTS_PER_SECOND", "VALUES_PER_SECOND", "Estimate", "estimate_build"]
 
 EVENTS_PER_SECOND, VALUES_PER_SECOND, AT_LEAST = 1_500_000, 40_000_000, 1.0
 """Rates of two busy cores, and the seconds that opening the tables takes at least."""
@@ -75,7 +75,7 @@ class Estimate:
         return "\n".join(lines)
 
 
-def estimate(question: Question, tables: Path) -> Estimate:
+def estimate_build(question: Question, tables: Path) -> Estimate:
     """Return what a build of `question` from a snapshot's tables would make; reads no event's values."""
     if not tables.is_dir():
         raise DataError(f"{tables.name}/ is missing.", "Run `sooner link`.")

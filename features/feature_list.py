@@ -12,12 +12,12 @@ from charter.council.register import Register
 from charter.purposes import PURPOSES
 from charter.rules.policy import Policy
 from features.grammar import Cohort, Definition, Feature
-from features.grammar.words import describe, describe_rule
+from features.grammar.words import describe_expression, describe_rule
 
-__all__ = ["as_html", "as_markdown"]
+__all__ = ["render_html", "render_markdown"]
 
 
-def as_markdown(definition: Definition, register: Register, policy: Policy) -> str:
+def render_markdown(definition: Definition, register: Register, policy: Policy) -> str:
     """Return the register of `definition` as one Markdown page."""
     return "\n".join(_lines(definition, register, policy)) + "\n"
 
@@ -71,7 +71,7 @@ def _feature(feature: Feature, titles: Mapping[str, str], register: Register) ->
     document = feature.document(units)
     more = {"increasing": "only moves up the list", "decreasing": "only moves down the list", None: "either"}
     good = {"lower": "less", "higher": "more", None: ""}
-    what = feature.title or describe(feature.expression, titles)
+    what = feature.title or describe_expression(feature.expression, titles)
     cells = (f"`{feature.name}`", what, document["unit"], feature.reason.replace("{value}", "…"), feature.because,
              "yes" if feature.system_response else "", more[feature.direction], good[feature.better])  # fmt: skip
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
@@ -89,7 +89,7 @@ def _lineage(signal: str, definition: Definition, register: Register, policy: Po
     return f"| {' | '.join(cells)} | {', '.join(readers)} |"
 
 
-def as_html(markdown: str, title: str) -> str:
+def render_html(markdown: str, title: str) -> str:
     """Return a register's Markdown (headings, lists, tables and paragraphs) as one plain HTML page."""
     body = "\n".join(_blocks(markdown.splitlines()))
     return (

@@ -20,7 +20,7 @@ from charter.errors import CharterError, DefinitionError
 from charter.rules.policy import Policy
 from features.grammar import Composition, Definition
 
-__all__ = ["ALL", "Choice", "Permission", "denied", "permitted"]
+__all__ = ["ALL", "Choice", "Permission", "is_denied", "is_permitted"]
 
 ALL = "*"
 """All services, or all purposes."""
@@ -51,7 +51,7 @@ class Choice:
         return visible and self.start <= at and (self.end is None or at < self.end)
 
 
-def denied(choices: Iterable[Choice], service: str, purpose: str, at: datetime) -> bool:
+def is_denied(choices: Iterable[Choice], service: str, purpose: str, at: datetime) -> bool:
     """Whether one person's choices forbid `service` for `purpose` at `at`.
 
     A refusal in force forbids. So does an objection or restriction, from the day it is received until it ends or a
@@ -75,9 +75,9 @@ def _order(choice: Choice) -> tuple[datetime, datetime, bool]:
     return choice.start, choice.known_at, choice.status != "overruled" or not choice.decided_by
 
 
-def permitted(choices: Sequence[Choice], service: str, purpose: str, at: datetime, *, consent_based: bool) -> bool:
+def is_permitted(choices: Sequence[Choice], service: str, purpose: str, at: datetime, *, consent_based: bool) -> bool:
     """Whether one person's choices allow `service` for `purpose` at `at`: consent where it is the basis, no denial."""
-    if denied(choices, service, purpose, at):
+    if is_denied(choices, service, purpose, at):
         return False
     return not consent_based or any(
         choice.kind == "consent"

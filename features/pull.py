@@ -7,12 +7,12 @@ from pathlib import Path
 
 from charter.invocation import Invocation
 from features.intake.snapshot import PullResult, read_sources
-from features.rights.asking import replay
+from features.rights.asking import replay_requests
 
-__all__ = ["pull"]
+__all__ = ["pull_sources"]
 
 
-def pull(
+def pull_sources(
     invocation: Invocation,
     *,
     taken_at: datetime | None = None,
@@ -26,5 +26,5 @@ def pull(
     were carried out finishes them when it is run again, even where there is nothing new to read.
     """
     result = read_sources(invocation, taken_at=taken_at, extracts=extracts, threads=threads, confirmed=confirmed)
-    replay(invocation)
+    replay_requests(invocation)
     return result

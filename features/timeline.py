@@ -17,14 +17,14 @@ import pyarrow as pa
 from charter.invocation import Invocation
 from features.build import Snapshot
 from features.grammar import months
-from features.permission import Choice, Permission, permitted
+from features.permission import Choice, Permission, is_permitted
 
-__all__ = ["timelines"]
+__all__ = ["list_timelines"]
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def timelines(
+def list_timelines(
     invocation: Invocation, snapshot: str, as_of: date, window: int, households: Sequence[Sequence[str]]
 ) -> list[list[dict[str, str | None]]]:
     """Return for each of `households` (its people's ids) what services recorded in `window` months before `as_of`.
@@ -48,7 +48,7 @@ def timelines(
     for number, person, signal, valid, ended, interval in rows:
         service = signal.split(".")[0]
         if not all(
-            permitted(choices.get(person, []), service, "display", moment, consent_based=service in allowed.consent)
+            is_permitted(choices.get(person, []), service, "display", moment, consent_based=service in allowed.consent)
             for moment in (at, opened.taken_at)
         ):
             continue

@@ -44,24 +44,24 @@ def time_step(invocation: Invocation, name: str) -> Iterator[None]:
 
 def prepare_snapshot(invocation: Invocation) -> None:
     """Pull what the services sent, and link it."""
-    from features.linking.link import link
-    from features.pull import pull
+    from features.linking.link import link_records
+    from features.pull import pull_sources
 
     with time_step(invocation, "pull"):
-        pull(invocation)
+        pull_sources(invocation)
     with time_step(invocation, "link"):
-        link(invocation)
+        link_records(invocation)
 
 
 def judge_model(invocation: Invocation) -> dict[str, Any]:
     """Build, train, audit and decide; return the decision, whatever it is."""
     from charter.signing.decisions import decide_run
     from fairness_reports.whole_audit import audit_run
-    from features.build import build
+    from features.build import build_matrix
     from training.experiment import train_models
 
     with time_step(invocation, "build"):
-        build(invocation)
+        build_matrix(invocation)
     with time_step(invocation, "train"):
         train_models(invocation)
     with time_step(invocation, "audit"):
@@ -112,9 +112,9 @@ def rank_day(
     now: datetime | None = None,
 ) -> RankResult:
     """Build the matrix of one day (by default the newest snapshot's) and issue each team's worklist from it."""
-    from features.build import build
-    from features.departures import departures
-    from features.timeline import timelines
+    from features.build import build_matrix
+    from features.departures import find_departures
+    from features.timeline import list_timelines
     from serving.ranking.worklist import rank_households
 
     if rows := count_withdrawn(invocation.workspace):
@@ -123,10 +123,10 @@ def rank_day(
         )
     day = as_of or snapshot_day(invocation)
     _require_shadow_assessments(invocation)
-    matrix = build(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
+    matrix = build_matrix(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
     issue = partial(
-        rank_households, invocation, matrix, day, refresh=refresh, now=now, timelines=partial(timelines, invocation),
-        departures=partial(departures, invocation),
+        rank_households, invocation, matrix, day, refresh=refresh, now=now,
+        timelines=partial(list_timelines, invocation), departures=partial(find_departures, invocation),
     )  # fmt: skip
     return issue(score=_scorer_on(master)) if engine == "spark" else issue()
 
@@ -143,13 +143,13 @@ def _require_shadow_assessments(invocation: Invocation) -> None:
 
 def _scorer_on(master: str) -> Any:
     """Return what scores one date of a matrix on a Spark cluster: the same bundle, the same numbers."""
-    from features.engines.spark import map_rows, session
+    from features.engines.spark import map_rows, open_session
     from serving.ranking.places import check_fits, score_in_folder
 
     def score(bundle: Any, matrix: Any, at: Any) -> Any:
         check_fits(bundle, matrix)
         rows = matrix.folder / f"as_of={at.as_of.isoformat()}" / "features.npy"
-        return map_rows(session(master), rows, partial(score_in_folder, str(bundle.folder.resolve())))
+        return map_rows(open_session(master), rows, partial(score_in_folder, str(bundle.folder.resolve())))
 
     return score
 
@@ -165,8 +165,8 @@ def reproduce_result(invocation: Invocation, name: str) -> tuple[bytes, str]:
 
     Raises WithdrawnError, naming what was withdrawn since, where the same bytes can't be made any more.
     """
-    from features.build import build
-    from features.timeline import timelines
+    from features.build import build_matrix
+    from features.timeline import list_timelines
     from serving.ranking.reproduction import find_origin, reproduce_record
 
     if (invocation.workspace.scores / name).is_dir():
@@ -175,18 +175,18 @@ def reproduce_result(invocation: Invocation, name: str) -> tuple[bytes, str]:
 
         return retrain_model(invocation, Run.open(invocation.workspace, name)), ""
     snapshot, day = find_origin(invocation, name)
-    matrix = build(invocation, purpose="rank", snapshot=snapshot, as_of=[day])
-    return reproduce_record(invocation, name, matrix, partial(timelines, invocation)), snapshot
+    matrix = build_matrix(invocation, purpose="rank", snapshot=snapshot, as_of=[day])
+    return reproduce_record(invocation, name, matrix, partial(list_timelines, invocation)), snapshot
 
 
 def start_without_model(invocation: Invocation) -> Path:
     """Leave the single view, the points list and the need map of the newest snapshot; return their folder."""
     from fairness_reports.publish.start import write_start
-    from features.build import build
+    from features.build import build_matrix
 
     day = snapshot_day(invocation)
     with time_step(invocation, "build"):
-        matrix = build(invocation, purpose="rank", as_of=[day])
+        matrix = build_matrix(invocation, purpose="rank", as_of=[day])
     with time_step(invocation, "start"):
         return write_start(invocation, matrix, day)
 

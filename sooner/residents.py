@@ -55,11 +55,11 @@ def show_held(
     invocation: Invocation, through: Through, reference: Reference, role: RoleName = "", reason: Reason = _ASKED
 ) -> None:
     """Show what is held of a person: who they are, counts by signal, links, choices and requests."""
-    from features.rights.held import show
+    from features.rights.held import show_person
 
     role = invocation.roles.choose(role, "rights.file").id
     log = _Log(invocation, role)
-    record = show(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
+    record = show_person(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
     invocation.report(record, json.dumps(record, indent=1, default=str))
 
 
@@ -82,13 +82,13 @@ def _asking_to(right: str, summary: str) -> Callable[..., None]:
         role: RoleName = "",
         reason: Reason = _ASKED,
     ) -> None:
-        from features.rights.asking import ask
+        from features.rights.asking import file_request
         from sooner.erasure import list_rooms
 
         role = invocation.roles.choose(role, "rights.file").id
         entry = {"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose}
         _Log(invocation, role).record(entry)
-        certificate = ask(
+        certificate = file_request(
             invocation,
             right,
             through=through,
@@ -143,14 +143,14 @@ def _filing_words(file: Callable[[Invocation, _Asker, Mapping[str, Any]], None])
 
 def _rectify_record(invocation: Invocation, asker: _Asker, words: Mapping[str, Any]) -> None:
     """Correct what a service holds of a person; the old version is closed and kept."""
-    from features.linking.link import link
-    from features.rights.rectify import rectify
+    from features.linking.link import link_records
+    from features.rights.rectify import file_correction
 
     names = sorted(words)
-    certificate = rectify(invocation, through=asker.through, reference=asker.reference, said=words, by=asker.by)
+    certificate = file_correction(invocation, through=asker.through, reference=asker.reference, said=words, by=asker.by)
     entry = {"action": "resident rectify", "request": certificate.request, "what": names}
     _Log(invocation, asker.role).record(entry)
-    link(invocation)
+    link_records(invocation)
     invocation.report(
         asdict(certificate) | {"corrected": names},
         f"Certificate {certificate.request}: corrected {', '.join(names)}, filed {certificate.filed_at}. "
@@ -183,17 +183,17 @@ def export_held(
     """Draft all that is held of a person, sealed until an officer has checked it: `sooner hand-over`."""
     from charter.vault.key import Key
     from charter.vault.vault import Vault
-    from features.linking.residence_index import tokens_of
-    from features.rights.export import draft
-    from features.rights.held import whose
+    from features.linking.residence_index import find_tokens
+    from features.rights.export import draft_export
+    from features.rights.held import find_person
     from serving.store.own_record import gather_record
 
     role = invocation.roles.choose(role, "rights.file").id
     log = _Log(invocation, role)
     key = Key.load(invocation.council, invocation.workspace)
-    person = whose(invocation, key, through, reference)
-    checks = tokens_of(Vault.open(invocation.workspace.vault, key), key, person.snapshot, person.person_id)
-    request = draft(
+    person = find_person(invocation, key, through, reference)
+    checks = find_tokens(Vault.open(invocation.workspace.vault, key), key, person.snapshot, person.person_id)
+    request = draft_export(
         invocation,
         through=through,
         reference=reference,
@@ -214,16 +214,16 @@ def export_held(
 def _challenge_referral(invocation: Invocation, asker: _Asker, words: Mapping[str, Any]) -> None:
     """Challenge what a list says of a person; the reviewer sees it on the case, and a person answers."""
     from charter.vault.key import Key
-    from features.rights.asking import references_of
-    from features.rights.held import whose
+    from features.rights.asking import find_references
+    from features.rights.held import find_person
     from serving.store.challenges import file_challenge
 
     key = Key.load(invocation.council, invocation.workspace)
-    person = whose(invocation, key, asker.through, asker.reference)
+    person = find_person(invocation, key, asker.through, asker.reference)
     challenges = file_challenge(
         invocation,
         person.person_id,
-        references_of(invocation.workspace, person.ref, "*"),
+        find_references(invocation.workspace, person.ref, "*"),
         about=str(words.get("about", "other")),
         words=str(words.get("words", "")),
         by=asker.by,
@@ -275,7 +275,7 @@ def hand_over(
     role = invocation.roles.require(role, "export.release").id
     answers = (identity_checked, third_parties_checked, serious_harm_checked)
     checks = [check for check, answer in zip(export.CHECKS, answers, strict=True) if answer]
-    files = export.hand_over(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
+    files = export.hand_over_export(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
     _Log(invocation, role).record({"action": "export released", **files, "checked": checks})
     invocation.report(
         {**files, "folder": str(to)},
@@ -297,11 +297,11 @@ def overrule_request(
     reason: Reason,
 ) -> None:
     """Decide, in a role that may, that an objection or restriction does not stand; the next delivery counts again."""
-    from features.rights.asking import overrule
+    from features.rights.asking import overrule_request
     from sooner.erasure import list_rooms
 
     role = invocation.roles.find(role).id
-    certificate = overrule(invocation, request, role=role, rooms=list_rooms())
+    certificate = overrule_request(invocation, request, role=role, rooms=list_rooms())
     _Log(invocation, role).record({"action": "overrule", "reason": reason, "request": request})
     invocation.report(asdict(certificate), _in_words(certificate))
 
@@ -310,11 +310,11 @@ def overrule_request(
 def replay_requests(invocation: Invocation) -> None:
     """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
     from charter.acts import COMMAND
-    from features.rights.asking import replay
+    from features.rights.asking import replay_requests
     from serving.forget import catch_up
     from sooner.erasure import list_rooms
 
-    certificates = replay(invocation, list_rooms())
+    certificates = replay_requests(invocation, list_rooms())
     count = catch_up(invocation.workspace)
     entry = {"action": "replay", "requests": sorted(certificates), "taken_off": count}
     _Log(invocation, COMMAND).record(entry)
@@ -329,9 +329,9 @@ def replay_requests(invocation: Invocation) -> None:
 @verbs.add("ask-again", under="rights", example="sooner ask-again --json")
 def ask_again(invocation: Invocation) -> None:
     """List whose parents' permission lapsed when their own voice began to count, so that they are asked themselves."""
-    from features.rights.held import lapsed
+    from features.rights.held import list_lapsed_consents
 
-    people = lapsed(invocation)
+    people = list_lapsed_consents(invocation)
     lines = [f"{person['person_id']}  {person['service']}  since {person['since']}" for person in people]
     invocation.report({"ask_again": people}, "\n".join([*lines, f"{len(people)} people to ask again."]))
 

@@ -28,7 +28,7 @@ from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from features.build import build
+from features.build import build_matrix
 from features.grammar import Definition, Feature
 from training.data.dataset import MISSING
 from training.experiment import train_models
@@ -89,7 +89,7 @@ class Workbench:
 
     def matrix(self) -> Matrix:
         """Build the programme's matrix, or find it where it was built before."""
-        return Matrix.open(build(self.invocation))
+        return Matrix.open(build_matrix(self.invocation))
 
     def data(self) -> tuple[pd.DataFrame, NDArray[np.int8], list[tuple[NDArray[np.int64], NDArray[np.int64]]]]:
         """Return (X, y, folds) for scikit-learn: `cross_val_score(model, X, y, cv=folds)`.

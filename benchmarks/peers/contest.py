@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks import borough_at_scale
 from charter.contracts.files import write_json
-from features.engines.question import microseconds
+from features.engines.question import to_microseconds
 from features.grammar import Window, days
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def ask(tables: Path, dates: int) -> Path:
     question = borough_at_scale.question(dates)
     lengths = (30, 90, 180, 365)
     starts = {
-        f"{n}d": [microseconds(start) for day in question.dates if (start := question.start(Window(days(n)), day))]
+        f"{n}d": [to_microseconds(start) for day in question.dates if (start := question.start(Window(days(n)), day))]
         for n in lengths
     }
     path = tables.parent / f"{tables.name}_{dates}.json"
@@ -119,8 +119,8 @@ def ask(tables: Path, dates: int) -> Path:
         path,
         {
             "dates": [day.isoformat() for day in question.dates],
-            "times": [microseconds(moment) for moment in question.midnights],
-            "now": microseconds(question.now),
+            "times": [to_microseconds(moment) for moment in question.midnights],
+            "now": to_microseconds(question.now),
             "zone": str(question.zone),
             "signals": [list(pair) for pair in borough_at_scale.SIGNALS.items()],
             "consent": sorted(question.permission.consent),

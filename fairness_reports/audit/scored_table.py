@@ -29,7 +29,7 @@ from charter.errors import DataError, UsageError
 from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_tally, measure_whole_tally
 from fairness_reports.audit.measuring.tally import CELLS, Tally
-from features.intake.database import literal, quoted
+from features.intake.database import quote_name, quote_text
 from features.intake.strict_csv import CsvTable, open_csv
 
 __all__ = ["TableQuestion", "audit_table"]
@@ -171,7 +171,7 @@ class _Rows:
     @classmethod
     def of(cls, connection: duckdb.DuckDBPyConnection, question: TableQuestion, table: CsvTable | None) -> _Rows:
         """Name the columns; raise DataError for one that the file does not have, or has twice."""
-        reader = table.sql if table is not None else f"read_parquet({literal(str(question.file))})"
+        reader = table.sql if table is not None else f"read_parquet({quote_text(str(question.file))})"
         if table is not None:
             there: Sequence[str] = table.columns
         else:
@@ -331,4 +331,4 @@ def _make_tally(counted: Sequence[tuple[Sequence[tuple[str, int]], int]]) -> Tal
 
 
 def _cast_column(column: str, name: str) -> str:
-    return f"TRY_CAST({quoted(column)} AS DOUBLE)" if name == "score" else quoted(column)
+    return f"TRY_CAST({quote_name(column)} AS DOUBLE)" if name == "score" else quote_name(column)

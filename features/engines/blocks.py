@@ -29,7 +29,7 @@ from features.engines.reading.cohort import Cohort
 from features.engines.reading.frame import ONE, Frame
 from features.grammar import Composition
 
-__all__ = ["Block", "Maker", "OutcomeBlock", "assemble", "compose"]
+__all__ = ["Block", "Maker", "OutcomeBlock", "assemble_dates", "count_compositions"]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Maker:
             values=np.full((*shape, len(self.program.column)), np.nan, np.float32),
             seen=np.zeros((*shape, len(self.frame.question.seen)), np.uint16),
         )
-        sums.accumulate(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
+        sums.accumulate_events(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
         rows, cannot_tell = self._rows(entities, results.values)
         outcomes = self._outcomes(wanted)
         return [self._block(k, entities, rows[k], int(cannot_tell[k]), results, outcomes) for k in places]
@@ -139,7 +139,7 @@ class Maker:
     def _outcomes(self, wanted: WantedRows) -> _Labels:
         shape = (len(self.frame.dates), len(wanted.entity), len(self.outcomes.service))
         outcomes = Outcomes(np.full(shape, NONE), np.full(shape, NONE), np.zeros(shape[1:], np.uint64))
-        horizon.look_ahead(wanted, self.members, self.people, self.outcomes, self.timetable, outcomes)
+        horizon.find_outcomes(wanted, self.members, self.people, self.outcomes, self.timetable, outcomes)
         return _Labels(outcomes.valid, outcomes.known, self.fed[None, :] & ~outcomes.closed)
 
     def _block(
@@ -186,7 +186,7 @@ def _bits(places: Sequence[int]) -> np.uint64:
     return np.uint64(sum(1 << k for k in places))
 
 
-def compose(
+def count_compositions(
     compositions: Sequence[Composition], members: MemberRows, ages: NDArray[np.int16], dates: int
 ) -> NDArray[np.float64]:
     """Return, by entity, date and composition, who lives there; NaN where no age is known that it asks."""
@@ -217,7 +217,7 @@ def _composed(
     return result
 
 
-def assemble(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list[tuple[MatrixDate, int]]:
+def assemble_dates(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list[tuple[MatrixDate, int]]:
     """Return the whole answer in memory: per date its arrays and how many entities can't be told. For small data."""
     found: dict[int, list[Block]] = {k: [] for k in range(len(question.dates))}
     for block in blocks:

@@ -23,7 +23,7 @@ from features.engines.blocks import Maker
 from features.engines.compiled import tallies
 from features.engines.compiled.arrays import EventRows, Histories, Identities
 
-__all__ = ["Tally", "keys_of", "tally"]
+__all__ = ["Tally", "make_keys", "tally_rows"]
 
 Tally = NDArray[np.uint64]
 """By date, two independent 64-bit sums; tallies of disjoint households add up."""
@@ -32,7 +32,7 @@ _AT_ONCE = 65_536
 """Events mixed at once: few enough to stay in a near cache from column to column."""
 
 
-def tally(maker: Maker) -> Tally:
+def tally_rows(maker: Maker) -> Tally:
     """Return what the rows of a frame's dates depend on, summed over its entities."""
     frame, members = maker.frame, maker.members
     identities = Identities(
@@ -84,7 +84,7 @@ def _histories(events: EventRows, meanings: Mapping[str, NDArray[np.uint64]], po
     return Histories(events.start, state, events.first, events.last)
 
 
-def layout_of(maker: Maker) -> list[list[str]]:
+def describe_layout(maker: Maker) -> list[list[str]]:
     """Return the groups of arrays that rows are made of, each by its name, fields and types."""
     groups = (maker.members, maker.people, maker.cohort.rows, maker.events, maker.timetable, maker.program)
     return [
@@ -93,7 +93,7 @@ def layout_of(maker: Maker) -> list[list[str]]:
     ]
 
 
-def keys_of(maker: Maker, found: Tally, version: int) -> list[str]:
+def make_keys(maker: Maker, found: Tally, version: int) -> list[str]:
     """Return each date's key from the tally of all entities."""
     question, table = maker.frame.question, maker.timetable
     general = {
@@ -103,7 +103,7 @@ def keys_of(maker: Maker, found: Tally, version: int) -> list[str]:
         "zone": str(question.zone),
         "signals": list(maker.frame.signals),
         "each": [question.each.signal, question.each.after.document()] if question.each else None,
-        "layout": layout_of(maker),
+        "layout": describe_layout(maker),
     }
     result = []
     for k, day in enumerate(maker.frame.dates):

@@ -21,21 +21,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.engines.blocks import Block, Maker, OutcomeBlock, assemble, compose
+from features.engines.blocks import Block, Maker, OutcomeBlock, assemble_dates, count_compositions
 from features.engines.compiled.arrays import PersonRows
 from features.engines.compiled.kernel_plan import Plan
-from features.engines.digest import Tally, keys_of, tally
-from features.engines.question import Question, microseconds
-from features.engines.reading.choices import choices
-from features.engines.reading.cohort import cohort_of
-from features.engines.reading.events import Events, outcome_conditions, read_events, read_outcomes
+from features.engines.digest import Tally, make_keys, tally_rows
+from features.engines.question import Question, to_microseconds
+from features.engines.reading.choices import fold_choices
+from features.engines.reading.cohort import find_cohort
+from features.engines.reading.events import Events, make_conditions, read_events, read_outcomes
 from features.engines.reading.feeds import Feeds
 from features.engines.reading.frame import CHUNK, Frame
-from features.engines.reading.members import ages_of, members_of, stays_of
+from features.engines.reading.members import find_ages, find_members, read_stays
 from features.engines.reading.snapshot_reader import Store
-from features.engines.reading.timetable import midnights_of, timetable_of
+from features.engines.reading.timetable import list_midnights, make_timetable
 
-__all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble"]
+__all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble_dates"]
 
 ENGINE_VERSION = 2
 """Raised whenever a change to this engine could change any byte of a matrix."""
@@ -82,7 +82,7 @@ class Engine:
     @cached_property
     def reporting_lag_days(self) -> float:
         """The 95th percentile of known minus valid of the outcome's events, in days; ask before `blocks` ends."""
-        return self.store.reporting_lag(outcome_conditions(self.question), microseconds(self.question.taken_at))
+        return self.store.reporting_lag(make_conditions(self.question), to_microseconds(self.question.taken_at))
 
     def candidates(self) -> Iterator[Maker]:
         """Give, by range and frame of dates, the masks alone, without any event: for plans. Closes the store."""
@@ -102,8 +102,8 @@ class Engine:
             for first in range(0, len(self.question.dates), CHUNK):
                 dates = self.question.dates[first : first + CHUNK]
                 maker = self._maker(Frame(self.question, self.store, codes, self.signals, dates, first), read)
-                tallies[first] = tallies.get(first, np.uint64(0)) + tally(maker)
-                self.keys.update(zip(dates, keys_of(maker, tallies[first], ENGINE_VERSION), strict=True))
+                tallies[first] = tallies.get(first, np.uint64(0)) + tally_rows(maker)
+                self.keys.update(zip(dates, make_keys(maker, tallies[first], ENGINE_VERSION), strict=True))
                 yield maker
 
     def _kept(self, earlier: Earlier) -> dict[int, NDArray[np.bytes_]]:
@@ -127,15 +127,15 @@ class Engine:
                 yield maker.outcome_block(k, kept[frame.first + k])
 
     def _maker(self, frame: Frame, events: Events) -> Maker:
-        allowed, kept_out = choices(frame)
-        alive, ages = ages_of(frame)
-        stays, stay_mask = stays_of(frame)
-        members, settled = members_of(frame, stays, stay_mask, kept_out, alive)
+        allowed, kept_out = fold_choices(frame)
+        alive, ages = find_ages(frame)
+        stays, stay_mask = read_stays(frame)
+        members, settled = find_members(frame, stays, stay_mask, kept_out, alive)
         feeds = Feeds(frame)
-        midnights, first_day = midnights_of(frame, events.earliest)
+        midnights, first_day = list_midnights(frame, events.earliest)
         plan = Plan.of(self.question, events.details, members.most, len(midnights))
-        timetable, column = timetable_of(frame, plan, feeds, midnights, first_day)
-        composition = compose(plan.compositions, members, ages, len(frame.dates))
+        timetable, column = make_timetable(frame, plan, feeds, midnights, first_day)
+        composition = count_compositions(plan.compositions, members, ages, len(frame.dates))
         people = PersonRows(seen=feeds.seen(plan.seen, allowed), allowed=allowed, ages=ages)
         return Maker(
             frame=frame,
@@ -144,7 +144,7 @@ class Engine:
             timetable=timetable,
             members=members,
             people=people,
-            cohort=cohort_of(frame, members, settled, stays, stay_mask, people),
+            cohort=find_cohort(frame, members, settled, stays, stay_mask, people),
             events=events.at(frame),
             details=events.details,
             outcomes=read_outcomes(self.question, self.store, frame.services, len(frame.codes.people)),

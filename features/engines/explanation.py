@@ -13,13 +13,13 @@ from typing import Any
 
 from charter.errors import DataError, DefinitionError
 from features.engines.question import Question
-from features.engines.reference import Reference, matches
+from features.engines.reference import Reference, matches_signals
 from features.engines.rows import Event, Tables
 from features.grammar import Change, Composition, Feature, Signal
-from features.grammar.words import value_text
-from features.permission import denied, permitted
+from features.grammar.words import describe_value
+from features.permission import is_denied, is_permitted
 
-__all__ = ["Explanation", "Line", "explain"]
+__all__ = ["Explanation", "Line", "explain_value"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Explanation:
         }
 
 
-def explain(question: Question, tables: Path, entity: str, feature: str) -> Explanation:
+def explain_value(question: Question, tables: Path, entity: str, feature: str) -> Explanation:
     """Return how the value of `feature` for `entity` at the question's one date came about.
 
     Raises DefinitionError for an unknown feature, DataError for an entity that nobody belongs to at that date.
@@ -99,7 +99,7 @@ def explain(question: Question, tables: Path, entity: str, feature: str) -> Expl
         day,
         reference.in_cohort(entity, day),
         value,
-        value_text(document, value, day),
+        describe_value(document, value, day),
         members,
         _seen(reference, chosen, entity, day),
         tuple(_lines(reference, chosen, entity, day)),
@@ -137,7 +137,7 @@ def _lines(reference: Reference, feature: Feature, entity: str, day: date) -> It
         event
         for person in reference.members(entity, day)
         for event in reference.tables.events
-        if event.person_id == person and matches(event, [Signal(signal.name) for signal in rule.signals])
+        if event.person_id == person and matches_signals(event, [Signal(signal.name) for signal in rule.signals])
     ]
     yield from (Line(event, True, "used") for event in reversed(used))
     for event in sorted(about, key=lambda event: (event.valid_at, event.known_at, event.event_id), reverse=True):
@@ -167,7 +167,7 @@ def _why(reference: Reference, feature: Feature, event: Event, day: date) -> str
         return "too early: it happened before the window"
     if not reference.sees(event.person_id, service, window, day):
         return "not seen: the service did not cover this person over the whole window"
-    if not matches(event, expression.signals):
+    if not matches_signals(event, expression.signals):
         return "not asked for: another detail or amount"
     return "ended: no longer open at the as-of date"
 
@@ -177,8 +177,8 @@ def _choice(reference: Reference, person: str, service: str, day: date) -> str:
     purpose, choices = question.permission.purpose, reference.choices[person]
     consent_based = service in question.permission.consent
     for when, moment in (("at the as-of date", question.midnight(day)), ("now", question.now)):
-        if denied(choices, service, purpose, moment):
+        if is_denied(choices, service, purpose, moment):
             return f"a refusal, objection or restriction stands {when}"
-        if not permitted(choices, service, purpose, moment, consent_based=consent_based):
+        if not is_permitted(choices, service, purpose, moment, consent_based=consent_based):
             return f"there is no consent {when}"
     raise AssertionError("a choice that is not permitted has a reason")

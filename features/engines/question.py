@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 from charter.contracts.matrix import Widths
 from features.grammar import Aggregate, Composition, Definition, Expression, Period, Window
-from features.grammar.definition import Component, seen_name
+from features.grammar.definition import Component, name_seen_column
 from features.permission import Permission
 
-__all__ = ["EPOCH", "Each", "Question", "microseconds"]
+__all__ = ["EPOCH", "Each", "Question", "to_microseconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def microseconds(moment: datetime) -> int:
+def to_microseconds(moment: datetime) -> int:
     """Return `moment` in microseconds since 1970, UTC."""
     return (moment - EPOCH) // timedelta(microseconds=1)
 
@@ -81,7 +81,7 @@ class Question:
     def seen(self) -> tuple[tuple[str, Window], ...]:
         """The matrix's seen columns in the order of their names: each a service and the window it must have covered."""
         found = {
-            seen_name(service, feature.expression.reach): (service, feature.expression.reach)
+            name_seen_column(service, feature.expression.reach): (service, feature.expression.reach)
             for feature in self.definition.features
             if not isinstance(feature.expression, Composition)
             for service in feature.expression.services

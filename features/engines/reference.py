@@ -22,14 +22,14 @@ from typing import NamedTuple
 import numpy as np
 
 from charter.contracts.matrix import NONE, MatrixDate
-from features.engines.question import Question, microseconds
+from features.engines.question import Question, to_microseconds
 from features.engines.rows import Event, Feed, Household, Tables
 from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
 from features.grammar.definition import Component
-from features.grammar.signal import AMOUNT_SCALE, scaled
-from features.permission import ALL, Choice, denied, permitted
+from features.grammar.signal import AMOUNT_SCALE, scale_amount
+from features.permission import ALL, Choice, is_denied, is_permitted
 
-__all__ = ["Answer", "Outcomes", "Reference", "age_at", "matches", "standing", "visible"]
+__all__ = ["Answer", "Outcomes", "Reference", "find_age", "is_standing", "is_visible", "matches_signals"]
 
 
 class Answer(NamedTuple):
@@ -47,17 +47,17 @@ class Outcomes(NamedTuple):
     seen: bool
 
 
-def visible(known_at: datetime, known_until: datetime | None, at: datetime) -> bool:
+def is_visible(known_at: datetime, known_until: datetime | None, at: datetime) -> bool:
     """Return whether a version known over `[known_at, known_until]` is visible at `at`."""
     return known_at < at and (known_until is None or known_until >= at)
 
 
-def standing(event: Event, question: Question) -> bool:
+def is_standing(event: Event, question: Question) -> bool:
     """Return whether this version of an event is the one that stands now."""
-    return visible(event.known_at, event.known_until, question.now)
+    return is_visible(event.known_at, event.known_until, question.now)
 
 
-def matches(event: Event, signals: Sequence[Signal]) -> bool:
+def matches_signals(event: Event, signals: Sequence[Signal]) -> bool:
     """Return whether an event is of one of `signals`, by name, detail and amount."""
     return any(_matches(event, signal) for signal in signals)
 
@@ -69,12 +69,12 @@ def _matches(event: Event, signal: Signal) -> bool:
         return True
     return (
         event.amount is not None
-        and (signal.at_least is None or event.amount >= scaled(signal.at_least))
-        and (signal.below is None or event.amount < scaled(signal.below))
+        and (signal.at_least is None or event.amount >= scale_amount(signal.at_least))
+        and (signal.below is None or event.amount < scale_amount(signal.below))
     )
 
 
-def age_at(birth: date | None, day: date) -> int | None:
+def find_age(birth: date | None, day: date) -> int | None:
     """Return whole years from `birth` to `day`; somebody born on 29 February is a year older on 1 March."""
     if birth is None:
         return None
@@ -125,7 +125,7 @@ class Reference:
         t = self.question.midnight(day)
         start, end = row.start, row.end  # type: ignore[attr-defined]  # residence and households both have them
         known_until = getattr(row, "known_until", None)
-        return visible(row.known_at, known_until, t) and start <= t and (end is None or t < end)  # type: ignore[attr-defined]  # the same
+        return is_visible(row.known_at, known_until, t) and start <= t and (end is None or t < end)  # type: ignore[attr-defined]  # the same
 
     def _counts(self, person_id: str, day: date) -> bool:
         person = self.people.get(person_id)
@@ -140,7 +140,7 @@ class Reference:
         """Return whether somebody's choice about all services keeps them out of everything, at `day` or now."""
         purpose, choices = self.question.permission.purpose, self.choices[person_id]
         moments = (self.question.midnight(day), self.question.now)
-        return any(denied(choices, ALL, purpose, at) for at in moments)
+        return any(is_denied(choices, ALL, purpose, at) for at in moments)
 
     def candidates(self, day: date) -> list[str]:
         """Return the entities that could get a row at `day`: with a member, or (persons) known to anybody by then."""
@@ -214,7 +214,7 @@ class Reference:
         each, t = self.question.each, self.question.midnight(day)
         return each is not None and any(
             event.signal == each.signal
-            and visible(event.known_at, event.known_until, t)
+            and is_visible(event.known_at, event.known_until, t)
             and each.after.after(self.question.day_of(event.valid_at)) == day
             and self.permitted(person, event.signal.split(".")[0], day)
             for person in people
@@ -229,7 +229,7 @@ class Reference:
         permission, choices = self.question.permission, self.choices[person_id]
         moments = (self.question.midnight(day), self.question.now)
         return all(
-            permitted(choices, service, permission.purpose, at, consent_based=service in permission.consent)
+            is_permitted(choices, service, permission.purpose, at, consent_based=service in permission.consent)
             for at in moments
         )
 
@@ -256,7 +256,7 @@ class Reference:
         A tail of the feed within its promised lag counts as covered.
         """
         t = self.question.midnight(day)
-        spans = merged([(feed.covers_from, feed.covers_to) for feed in self.feeds(service, day)])
+        spans = merge_spans([(feed.covers_from, feed.covers_to) for feed in self.feeds(service, day)])
         if not spans:
             return None
         tail = self.question.midnight(day - timedelta(days=self.question.permission.lag.get(service, 0)))
@@ -277,8 +277,8 @@ class Reference:
         known = [c for c in self.tables.coverage if c.service == service and c.known_at < t]
         if not known:
             return True
-        theirs = [c for c in known if c.person_id == person_id and visible(c.known_at, c.known_until, t)]
-        spans = merged([(c.start, c.end or datetime.max.replace(tzinfo=t.tzinfo)) for c in theirs])
+        theirs = [c for c in known if c.person_id == person_id and is_visible(c.known_at, c.known_until, t)]
+        spans = merge_spans([(c.start, c.end or datetime.max.replace(tzinfo=t.tzinfo)) for c in theirs])
         return any(begin <= stretch[0] and stretch[1] <= end for begin, end in spans)
 
     def seen_members(self, entity: str, service: str, window: Window, day: date) -> list[str]:
@@ -291,7 +291,7 @@ class Reference:
         """Return whether an event is visible at `day` and within the window."""
         t, start = self.question.midnight(day), self.question.start(window, day)
         return (
-            visible(event.known_at, event.known_until, t)
+            is_visible(event.known_at, event.known_until, t)
             and event.valid_at < t
             and (start is None or event.valid_at >= start)
         )
@@ -303,7 +303,7 @@ class Reference:
             event
             for person in self.members(entity, day)
             for event in self.events[person]
-            if matches(event, rule.signals)
+            if matches_signals(event, rule.signals)
             and self.in_window(event, rule.window, day)
             and self.sees(person, event.signal.split(".")[0], reach, day)
         ]
@@ -367,7 +367,7 @@ class Reference:
 
     def _age(self, person_id: str, day: date) -> int | None:
         person = self.people.get(person_id)
-        return age_at(person.birth_date, day) if person else None
+        return find_age(person.birth_date, day) if person else None
 
     def _composition(self, expression: Composition, entity: str, day: date) -> float | None:
         people = self.members(entity, day)
@@ -394,14 +394,16 @@ class Reference:
             for person in people
             if self.permitted(person, service, day)
             for event in self.events[person]
-            if matches(event, [component.signal]) and standing(event, self.question) and t <= event.valid_at < end
+            if matches_signals(event, [component.signal])
+            and is_standing(event, self.question)
+            and t <= event.valid_at < end
         )
-        spans = merged([(f.covers_from, f.covers_to) for f in self._all_feeds(service)])
+        spans = merge_spans([(f.covers_from, f.covers_to) for f in self._all_feeds(service)])
         seen = any(begin <= t and end <= stop for begin, stop in spans)
         seen = seen and all(self.permitted(person, service, day) for person in people)
         if not found:
             return Outcomes(NONE, NONE, seen)
-        return Outcomes(microseconds(found[0][0]), microseconds(found[0][1]), seen)
+        return Outcomes(to_microseconds(found[0][0]), to_microseconds(found[0][1]), seen)
 
     def _all_feeds(self, service: str) -> list[Feed]:
         rows = [feed for feed in self.tables.feeds if feed.service == service]
@@ -417,7 +419,7 @@ class Reference:
         first: dict[str, Event] = {}
         for event in self.tables.events:
             usable = event.signal in self.question.permission.signals
-            if usable and matches(event, signals) and event.known_at <= self.question.taken_at:
+            if usable and matches_signals(event, signals) and event.known_at <= self.question.taken_at:
                 held = first.get(event.event_id)
                 if held is None or event.known_at < held.known_at:
                     first[event.event_id] = event
@@ -455,7 +457,7 @@ def _sum(events: Sequence[Event]) -> int:
     return sum(event.amount for event in events if event.amount is not None)
 
 
-def merged(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+def merge_spans(spans: Sequence[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
     """Return half-open spans as few as can be, in order: those that touch or overlap become one."""
     result: list[tuple[datetime, datetime]] = []
     for begin, end in sorted(spans):

@@ -33,11 +33,11 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import COLUMNS, MatrixColumn, MatrixDate
 from charter.errors import UsageError
-from features.engines.question import Each, Question, microseconds
+from features.engines.question import Each, Question, to_microseconds
 from features.grammar import Definition, Period, Signal
 from features.permission import Permission
 
-__all__ = ["answer", "collect", "map_rows", "reporting_lag_days", "session", "write"]
+__all__ = ["answer_buckets", "collect_dates", "map_rows", "measure_reporting_lag", "open_session", "write_rows"]
 
 NOBODY = ""
 """The id of the person and the household that stand for facts about whole tables."""
@@ -78,7 +78,7 @@ _AT_ONCE = 25_000
 """How many rows of an array one piece of work has."""
 
 
-def session(master: str = "local[*]") -> Any:
+def open_session(master: str = "local[*]") -> Any:
     """Return a Spark session on `master` ("local[2]", "spark://...", "yarn").
 
     Raises UsageError where PySpark or Java is missing.
@@ -114,7 +114,7 @@ def session(master: str = "local[*]") -> Any:
         raise UsageError("Spark did not start.", "Install Java 17 or newer, or check --master.") from why
 
 
-def write(spark: Any, question: Question, tables: str, out: str, *, buckets: int | None = None) -> list[int]:
+def write_rows(spark: Any, question: Question, tables: str, out: str, *, buckets: int | None = None) -> list[int]:
     """Answer `question` from the tables below the URL `tables` into Parquet at the URL `out`.
 
     Returns, by date, how many entities can't be told. `buckets` is by default one per 25,000 people. Rows are as
@@ -131,7 +131,7 @@ def write(spark: Any, question: Question, tables: str, out: str, *, buckets: int
         .repartition(many, "bucket")
         .sortWithinPartitions("bucket", "table", "person_id")
     )
-    rows = handed.mapInArrow(partial(answer, _text(question)), _ROWS)
+    rows = handed.mapInArrow(partial(answer_buckets, _text(question)), _ROWS)
     days = [day.isoformat() for day in question.dates]
     counted = [
         functions.sum(functions.when(functions.col("as_of") == functions.lit(day).cast("date"), rows["cannot_tell"]))
@@ -143,7 +143,7 @@ def write(spark: Any, question: Question, tables: str, out: str, *, buckets: int
     return [int(observation.get[day] or 0) for day in days]
 
 
-def collect(spark: Any, question: Question, out: str, folder: Path) -> None:
+def collect_dates(spark: Any, question: Question, out: str, folder: Path) -> None:
     """Write the rows at the URL `out` as a matrix's arrays, one folder per date below `folder`."""
     functions = import_module("pyspark.sql.functions")
     rows = spark.read.schema(_ROWS.rsplit(",", 1)[0]).parquet(out)
@@ -152,7 +152,7 @@ def collect(spark: Any, question: Question, out: str, folder: Path) -> None:
         _arrays(question, day, table).write(folder / f"as_of={day.isoformat()}")
 
 
-def reporting_lag_days(spark: Any, question: Question, tables: str) -> float:
+def measure_reporting_lag(spark: Any, question: Question, tables: str) -> float:
     """Return the 95th percentile (nearest rank) of known minus valid of the outcome's first versions, in days."""
     functions = import_module("pyspark.sql.functions")
     events = _tables(spark, tables)["events"]
@@ -161,7 +161,7 @@ def reporting_lag_days(spark: Any, question: Question, tables: str) -> float:
         wanted = wanted | _picked(functions, component.signal, question.permission.signals)
     known, valid = (functions.unix_micros(functions.col(name).cast("timestamp")) for name in ("known_at", "valid_at"))
     lags = (
-        events.filter(wanted & (known <= microseconds(question.taken_at)))
+        events.filter(wanted & (known <= to_microseconds(question.taken_at)))
         .groupBy("event_id")
         .agg(functions.min_by(known - valid, known).alias("lag"))
         .groupBy("lag")
@@ -315,7 +315,7 @@ def _first_events(question: Question, events: Any, services: Sequence[str]) -> A
     functions = import_module("pyspark.sql.functions")
     known = functions.unix_micros(functions.col("known_at").cast("timestamp"))
     both = functions.struct("valid_at", "known_at", "signal")
-    firsts = [functions.min(functions.when(known < microseconds(moment), both)) for moment in question.midnights]
+    firsts = [functions.min(functions.when(known < to_microseconds(moment), both)) for moment in question.midnights]
     service = functions.substring_index("signal", ".", 1).alias("service")
     found = (
         events.filter(service.isin(list(services)))
@@ -362,7 +362,7 @@ def _question(text: str) -> Question:
 # What a worker does.
 
 
-def answer(text: str, batches: Iterator[Any]) -> Iterator[Any]:
+def answer_buckets(text: str, batches: Iterator[Any]) -> Iterator[Any]:
     """Answer the question in `text` from Arrow batches sorted by (bucket, table); give batches of rows."""
     from features.engines.engine import Engine
 

@@ -30,13 +30,13 @@ from features.grammar.expression import (
     Expression,
     KnownTo,
     check_ages,
-    expression_of,
+    read_expression,
 )
 from features.grammar.period import Period, Window
 from features.grammar.signal import Signal
-from features.grammar.words import describe
+from features.grammar.words import describe_expression
 
-__all__ = ["Cohort", "Component", "Definition", "Feature", "Outcome", "seen_name"]
+__all__ = ["Cohort", "Component", "Definition", "Feature", "Outcome", "name_seen_column"]
 
 Entity = Literal["household", "person"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -44,7 +44,7 @@ _BANNED = re.compile(r"\brisk", re.IGNORECASE)
 _RULE_WORDS = ("any_of", "count", "open_at")
 
 
-def seen_name(service: str, window: Window) -> str:
+def name_seen_column(service: str, window: Window) -> str:
     """Return the name of the matrix's seen column of a service and a window, such as `housing:6_months`."""
     return f"{service}:{window.name}"
 
@@ -223,7 +223,7 @@ class Feature:
         """The names of the seen columns it needs: one per service, over its whole reach."""
         if isinstance(self.expression, Composition):
             return ()
-        return tuple(seen_name(service, self.expression.reach) for service in self.expression.services)
+        return tuple(name_seen_column(service, self.expression.reach) for service in self.expression.services)
 
     def document(self, units: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the feature as the contract `definition` writes it; `units` are the register's, by signal."""
@@ -233,7 +233,7 @@ class Feature:
             "signals": list(self.expression.signals_named),
             "services": list(self.expression.services),
             "expression": self.expression.document(),
-            "title": self.title or describe(self.expression),
+            "title": self.title or describe_expression(self.expression),
             "reason": self.reason,
             "because": self.because,
             "direction": self.direction,
@@ -246,14 +246,14 @@ class Feature:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Feature:
         """Read a feature from its document."""
-        expression = expression_of(document["expression"])
+        expression = read_expression(document["expression"])
         title = document.get("title", "")
         return cls(
             document["name"],
             expression,
             document["reason"],
             document["because"],
-            "" if title == describe(expression) else title,
+            "" if title == describe_expression(expression) else title,
             document["direction"],
             document["system_response"],
             document.get("better"),
@@ -376,7 +376,7 @@ class Definition:
 
 
 def _aggregate(document: Mapping[str, Any]) -> Aggregate:
-    rule = expression_of(document)
+    rule = read_expression(document)
     if not isinstance(rule, Aggregate):
         raise DefinitionError("a cohort rule is no question about the past.", f"Use one of: {', '.join(_RULE_WORDS)}.")
     return rule

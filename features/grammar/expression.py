@@ -292,11 +292,11 @@ def check_ages(age: tuple[int, int]) -> None:
         raise DefinitionError(f"{age!r} is no range of ages.", "Write the youngest and oldest in years, like (0, 17).")
 
 
-def expression_of(document: Mapping[str, Any]) -> Expression:
+def read_expression(document: Mapping[str, Any]) -> Expression:
     """Read an expression from its document; raise DefinitionError for one that is not."""
     word = document.get("word")
     if word == "change":
-        of = expression_of(document["of"])
+        of = read_expression(document["of"])
         if not isinstance(of, Aggregate):
             raise DefinitionError("change compares no such thing.", "Write change(count(..., last=months(3))).")
         return Change(of)

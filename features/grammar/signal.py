@@ -10,7 +10,7 @@ from typing import Any
 
 from charter.errors import CharterError, DefinitionError
 
-__all__ = ["AMOUNT_SCALE", "Signal", "scaled", "signal"]
+__all__ = ["AMOUNT_SCALE", "Signal", "scale_amount", "signal"]
 
 AMOUNT_SCALE = 10_000
 """Amounts are whole numbers of ten-thousandths (design: time)."""
@@ -18,7 +18,7 @@ AMOUNT_SCALE = 10_000
 _NAME = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
 
-def scaled(amount: Decimal) -> int:
+def scale_amount(amount: Decimal) -> int:
     """Return `amount` in ten-thousandths; raise DefinitionError if that is not a whole number of 18 digits."""
     if not amount.is_finite():
         raise DefinitionError(f"the amount {amount} is not a number.", "Use a finite decimal like 250.")
@@ -52,7 +52,7 @@ class Signal:
             )
         if len(set(self.details)) != len(self.details) or not all(isinstance(d, str) and d for d in self.details):
             raise DefinitionError(f"the details of {self.name} are not different texts.", "List each detail once.")
-        bounds = [scaled(bound) for bound in (self.at_least, self.below) if bound is not None]
+        bounds = [scale_amount(bound) for bound in (self.at_least, self.below) if bound is not None]
         if len(bounds) == 2 and bounds[0] >= bounds[1]:
             raise DefinitionError(f"no amount of {self.name} is in this range.", "Let amount_below be the larger.")
 
@@ -125,4 +125,4 @@ def _decimal(name: str, value: Decimal | int | str) -> Decimal:
 
 
 def _text(amount: Decimal) -> str:
-    return format(Decimal(scaled(amount)) / AMOUNT_SCALE, "f")
+    return format(Decimal(scale_amount(amount)) / AMOUNT_SCALE, "f")

@@ -11,17 +11,17 @@ from features.grammar.expression import WORDS, Aggregate, Change, Composition, E
 from features.grammar.period import Window
 from features.grammar.signal import Signal
 
-__all__ = ["describe", "describe_rule", "reason_text", "value_text"]
+__all__ = ["describe_expression", "describe_reason", "describe_rule", "describe_value"]
 
 _DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
 
 
-def describe(expression: Expression, titles: Mapping[str, str] | None = None) -> str:
+def describe_expression(expression: Expression, titles: Mapping[str, str] | None = None) -> str:
     """Return one English phrase for an expression; `titles` are the register's titles by signal."""
     if isinstance(expression, Composition):
         return _composition(expression)
     if isinstance(expression, Change):
-        recent = describe(expression.of, titles)
+        recent = describe_expression(expression.of, titles)
         return f"Change against the {expression.of.window.last} before: {recent[0].lower()}{recent[1:]}"
     phrase = WORDS[expression.word].phrase
     if expression.steps:
@@ -35,7 +35,7 @@ def describe_rule(rule: Aggregate | KnownTo, titles: Mapping[str, str] | None = 
     """Return one English phrase for a cohort rule."""
     if isinstance(rule, KnownTo):
         return f"Known to {_spaced(rule.service)}, {rule.window}"
-    return describe(rule, titles)
+    return describe_expression(rule, titles)
 
 
 def _composition(expression: Composition) -> str:
@@ -60,7 +60,7 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def value_text(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
+def describe_value(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
     """Return a value of a feature (as `definition.json` holds it) as people say it: "yes", "£1,250", "3".
 
     None and NaN are "not seen". `as_of` tells exactly from how many days on `days_since` means that there was none.
@@ -89,6 +89,6 @@ def _window_days(expression: Mapping[str, Any], as_of: date | None) -> float:
     return (day - last.before(day)).days
 
 
-def reason_text(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
+def describe_reason(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
     """Return a feature's reason with its value in it, for people."""
-    return str(feature["reason"]).format(value=value_text(feature, value, as_of))
+    return str(feature["reason"]).format(value=describe_value(feature, value, as_of))

@@ -16,12 +16,12 @@ from charter.contracts import TableContract, read_table_contract
 from charter.contracts.matrix import ID_BYTES
 from charter.council.register import Source
 from charter.errors import CharterError, DataError
-from features.intake.database import literal, quoted
+from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import exact_cast, exact_number
 from features.intake.precision import not_before
 from features.intake.strict_csv import check_header, open_csv
 
-__all__ = ["CANONICAL", "file_of", "read_canonical"]
+__all__ = ["CANONICAL", "find_table_file", "read_canonical"]
 
 CANONICAL = ("events", "people", "protected", "residence", "households", "permission", "feeds", "coverage")
 """The tables a canonical delivery may hold; `pull` keeps each as `canonical_TABLE`."""
@@ -35,7 +35,7 @@ _SQL_TYPES: Mapping[str, str] = {
 _MAY_LACK = {("events", "known_at")}
 
 
-def file_of(folder: Path, name: str) -> Path | None:
+def find_table_file(folder: Path, name: str) -> Path | None:
     """Return the file of the table `name` in `folder`, Parquet before CSV, or None where there is none."""
     return next((path for ending in ("parquet", "csv") if (path := folder / f"{name}.{ending}").exists()), None)
 
@@ -48,14 +48,14 @@ def read_canonical(
     `sources` are the register's canonical sources that share the folder. Raises DataError for what breaks the
     contract, CharterError for events of a service that the register doesn't name.
     """
-    if file_of(folder, "events") is None:
+    if find_table_file(folder, "events") is None:
         raise DataError(
             f"the canonical delivery {folder.name}/ has no events: there is neither events.parquet nor events.csv.",
             "Write one; `event_id`, `person_id`, `signal` and `valid_at` are enough to begin.",
         )
     counts: dict[str, int] = {}
     for name in CANONICAL:
-        path = file_of(folder, name)
+        path = find_table_file(folder, name)
         if path is not None:
             counts[path.name] = _read_table(database, read_table_contract(name), path, time_zone)
     _check_events(database, sources)
@@ -68,7 +68,7 @@ def _read_table(database: duckdb.DuckDBPyConnection, contract: TableContract, pa
         if path.suffix == ".parquet":
             found = _parquet_columns(database, path)
             _check_columns(contract, path, tuple(found))
-            _create_reading(database, contract, found, f"read_parquet({literal(str(path))})", time_zone)
+            _create_reading(database, contract, found, f"read_parquet({quote_text(str(path))})", time_zone)
         else:
             with open_csv(path, path.name) as csv:
                 found = dict.fromkeys(csv.columns, "VARCHAR")
@@ -87,7 +87,7 @@ def _read_table(database: duckdb.DuckDBPyConnection, contract: TableContract, pa
 
 def _parquet_columns(database: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, str]:
     try:
-        described = database.execute(f"describe select * from read_parquet({literal(str(path))})").fetchall()
+        described = database.execute(f"describe select * from read_parquet({quote_text(str(path))})").fetchall()
     except duckdb.Error:
         raise DataError(f"{path.name} is not a Parquet file.", "Write it again.") from None
     return {row[0]: row[1] for row in described}
@@ -118,8 +118,8 @@ def _create_reading(
             if is_day := _is_written_as_day(name, found.get(name)):
                 at = not_before(typed_columns["valid_at"], typed_columns[name], time_zone)
                 typed_columns[name] = f"case when {is_day} then {at} else {typed_columns[name]} end"
-    typed = ", ".join(f"{expression} as {quoted(name)}" for name, expression in typed_columns.items())
-    raw = ", ".join(f"{quoted(name)} as {quoted('raw ' + name)}" for name in found)
+    typed = ", ".join(f"{expression} as {quote_name(name)}" for name, expression in typed_columns.items())
+    raw = ", ".join(f"{quote_name(name)} as {quote_name('raw ' + name)}" for name in found)
     database.execute(
         f"create temp table reading as select row_number() over () as _row, {typed}, {raw}, "
         f"({second_header}) as _header from {reader}"
@@ -128,7 +128,7 @@ def _create_reading(
 
 def _typed(name: str, kind: str, found: str | None, time_zone: str) -> str:
     """Return the typed column as SQL: null where it is not of the type. Texts are trimmed: " p1 " is p1."""
-    column, zone, sql_type = quoted(name), literal(time_zone), _SQL_TYPES[kind]
+    column, zone, sql_type = quote_name(name), quote_text(time_zone), _SQL_TYPES[kind]
     if found is None:
         return f"null::{sql_type}"
     if kind == "string":
@@ -152,7 +152,7 @@ def _is_written_as_day(name: str, found: str | None) -> str:
     """Return SQL that is true where the column holds a day without a time, or nothing where it never does."""
     if found == "DATE":
         return "true"
-    return _is_day(f"trim({quoted(name)})") if found == "VARCHAR" else ""
+    return _is_day(f"trim({quote_name(name)})") if found == "VARCHAR" else ""
 
 
 def _is_day(text: str) -> str:
@@ -163,19 +163,19 @@ def _check_table(
     database: duckdb.DuckDBPyConnection, contract: TableContract, path: Path, found: Mapping[str, str]
 ) -> int:
     for column in contract.columns:
-        name = quoted(column.name)
+        name = quote_name(column.name)
         if column.name in found:
             _refuse(
                 database,
                 path,
-                f"nullif(trim({quoted('raw ' + column.name)}::varchar), '') is not null and {name} is null",
+                f"nullif(trim({quote_name('raw ' + column.name)}::varchar), '') is not null and {name} is null",
                 f"the {column.name} is not a {column.type}",
                 "Correct those rows.",
             )
         if column.required and (contract.name, column.name) not in _MAY_LACK:
             _refuse(database, path, f"{name} is null", f"the {column.name} is empty", "Fill it or leave the row out.")
         if column.allowed:
-            words = ", ".join(literal(word) for word in column.allowed)
+            words = ", ".join(quote_text(word) for word in column.allowed)
             _refuse(
                 database,
                 path,
@@ -191,7 +191,7 @@ def _check_table(
                 f"the {column.name} is longer than {ID_BYTES} bytes",
                 "Use a shorter pseudonym.",
             )
-    keys = ", ".join(quoted(name) for name in contract.key if name in found)
+    keys = ", ".join(quote_name(name) for name in contract.key if name in found)
     _refuse(
         database,
         path,
@@ -200,7 +200,7 @@ def _check_table(
         f"the key ({', '.join(contract.key)}) is there twice",
         "Keep one row of each key.",
     )
-    columns = ", ".join(quoted(name) for name in contract.names)
+    columns = ", ".join(quote_name(name) for name in contract.names)
     database.execute(f"create or replace table canonical_{contract.name} as select {columns} from reading")
     row = database.execute("select count(*) from reading").fetchall()[0]
     if contract.name == "events" and not (row and row[0]):
@@ -215,7 +215,7 @@ def _refuse(database: duckdb.DuckDBPyConnection, path: Path, test: str, rule: st
 
 
 def _check_events(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
-    declared = ", ".join(literal(signal.name) for source in sources for signal in source.signals) or "''"
+    declared = ", ".join(quote_text(signal.name) for source in sources for signal in source.signals) or "''"
     row = database.execute(f"select min(signal) from canonical_events where signal not in ({declared})").fetchall()[0]
     if row and row[0]:
         raise CharterError(

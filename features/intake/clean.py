@@ -10,9 +10,9 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.snapshot import newest
+from features.intake.snapshot import find_newest_snapshot
 
-__all__ = ["Cleaned", "clean"]
+__all__ = ["Cleaned", "clean_snapshots"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Cleaned:
     kept: tuple[str, ...]
 
 
-def clean(invocation: Invocation, *, keep: int) -> Cleaned:
+def clean_snapshots(invocation: Invocation, *, keep: int) -> Cleaned:
     """Remove all but the newest `keep` snapshots and the current one. The writer lock is the caller's.
 
     Raises UsageError for fewer than one. A snapshot's folder goes last, so that a kill leaves nothing unlisted.
@@ -32,7 +32,7 @@ def clean(invocation: Invocation, *, keep: int) -> Cleaned:
         raise UsageError("at least one snapshot is kept.", "Type --keep 1 or more.")
     workspace = invocation.workspace
     order: list[str] = []
-    snapshot = newest(workspace.store)
+    snapshot = find_newest_snapshot(workspace.store)
     while snapshot is not None and snapshot.is_dir():
         order.append(snapshot.name)
         before = read_json(snapshot / "manifest.json").get("previous")

@@ -20,7 +20,7 @@ import duckdb
 
 from charter.errors import DataError
 from features.intake.column_names import is_identifier, says_day, starts_with
-from features.intake.database import literal, quoted
+from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import exact_number
 from features.intake.strict_csv import CsvDialect, open_csv
 
@@ -125,8 +125,8 @@ class SampledFile:
 
     def _day(self, column: str, forms: tuple[str, ...]) -> str:
         if column in self.typed:
-            return f"{quoted(column)}::date"
-        days = (f"try_strptime(trim({quoted(column)}), {literal(form)})" for form in forms)
+            return f"{quote_name(column)}::date"
+        days = (f"try_strptime(trim({quote_name(column)}), {quote_text(form)})" for form in forms)
         return f"coalesce({', '.join(days)})::date"
 
 
@@ -145,7 +145,7 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
         database.execute("set TimeZone = 'UTC'")
         database.execute("set temp_directory = ''")
         if path.suffix == ".parquet":
-            yield _sample(database, path.name, f"read_parquet({literal(str(path))})", where)
+            yield _sample(database, path.name, f"read_parquet({quote_text(str(path))})", where)
             return
         with open_csv(path, where, dialect) as table:
             _refuse_values_as_header(database, where, table.columns)
@@ -158,7 +158,7 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
 def _refuse_values_as_header(database: duckdb.DuckDBPyConnection, where: str, columns: Sequence[str]) -> None:
     like_values = _number(
         database,
-        f"select count(*) from unnest($1::varchar[]) t(cell) where regexp_matches(cell, {literal(_LIKE_A_VALUE)})",
+        f"select count(*) from unnest($1::varchar[]) t(cell) where regexp_matches(cell, {quote_text(_LIKE_A_VALUE)})",
         list(columns),
     )
     if like_values or len(set(columns)) != len(columns):
@@ -201,12 +201,12 @@ def _typed(kind: str) -> str:
 
 def _count_kinds(database: duckdb.DuckDBPyConnection, column: str, *, is_text: bool) -> Mapping[tuple[str, str], int]:
     """Return how many cells of a column are filled, and how many of them each kind and form can read."""
-    text = f"nullif(trim({quoted(column)}::varchar), '')"
+    text = f"nullif(trim({quote_name(column)}::varchar), '')"
     tests = {"filled": text}
     if is_text:
         tests |= {kind: exact_number(text, kind) for kind in ("integer", "decimal")}
-        tests |= {form: f"try_strptime({text}, {literal(form)})" for form in (*DATES, *MOMENTS)}
-        tests["zero"] = f"case when regexp_full_match({text}, {literal(_LEADING_ZERO)}) then 1 end"
+        tests |= {form: f"try_strptime({text}, {quote_text(form)})" for form in (*DATES, *MOMENTS)}
+        tests["zero"] = f"case when regexp_full_match({text}, {quote_text(_LEADING_ZERO)}) then 1 end"
     counts = database.execute(f"select {', '.join(f'count({test})' for test in tests.values())} from sample").fetchall()
     return {(column, name): int(count) for name, count in zip(tests, counts[0], strict=True)}
 
@@ -215,8 +215,8 @@ def _is_unique(
     database: duckdb.DuckDBPyConnection, table: str, key: tuple[str, ...], versions: tuple[str, ...]
 ) -> bool:
     """Whether every row has the key, and no two have it and the version alike; one row or none says nothing."""
-    names = ", ".join(quoted(name) for name in (*key, *versions))
-    lacking = " or ".join(f"{quoted(name)} is null" for name in key)
+    names = ", ".join(quote_name(name) for name in (*key, *versions))
+    lacking = " or ".join(f"{quote_name(name)} is null" for name in key)
     row = database.execute(
         f"select count(*), count(*) filter (where {lacking}), "
         f"(select count(*) from (select distinct {names} from {table})) from {table}"

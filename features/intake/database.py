@@ -24,15 +24,24 @@ from duckdb import DuckDBPyRelation as Relation
 from charter.vault.key import SEPARATOR, Key
 
 __all__ = [
-    "Relation", "compute_rows", "connect", "define_rows", "fetch_rows", "give_rows", "joined", "literal", "moment",
-    "quoted", "read_parquet",
+    "Relation",
+    "compute_rows",
+    "define_rows",
+    "fetch_rows",
+    "give_rows",
+    "join_texts",
+    "open_database",
+    "quote_moment",
+    "quote_name",
+    "quote_text",
+    "read_parquet",
 ]  # fmt: skip
 
 _NUMBERS = itertools.count(1)
 _PURPOSES = ("reference", "event", "household", "row")
 
 
-def connect(key: Key, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+def open_database(key: Key, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """Open a connection in UTC with the macros `reference_of`, `event_of`, `household_of`, `row_of`.
 
     Each takes a text and gives its pseudonym of 32 hexadecimal digits under the key of that purpose.
@@ -98,24 +107,24 @@ def give_rows(database: duckdb.DuckDBPyConnection, table: Any) -> Relation:
 
 def read_parquet(database: duckdb.DuckDBPyConnection, path: Path) -> Relation:
     """Return the rows of a Parquet file, read each time they are."""
-    return database.sql(f"select * from read_parquet({literal(str(path))})")
+    return database.sql(f"select * from read_parquet({quote_text(str(path))})")
 
 
-def quoted(name: str) -> str:
+def quote_name(name: str) -> str:
     """Return `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return `text` as an SQL text literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def joined(parts: Iterable[str]) -> str:
+def join_texts(parts: Iterable[str]) -> str:
     """Return an SQL expression that joins text expressions by the separator of pseudonyms."""
     return f" || chr({ord(SEPARATOR)}) || ".join(parts)
 
 
-def moment(time: datetime) -> str:
+def quote_moment(time: datetime) -> str:
     """Return an aware time as an SQL timestamp literal in UTC."""
     return f"timestamp '{time.astimezone(UTC).replace(tzinfo=None).isoformat(sep=' ')}'"

@@ -13,7 +13,7 @@ from charter.council.council import Council
 from charter.council.register import Source
 from charter.errors import DataError
 
-__all__ = ["Delivery", "folder_of", "read_delivery"]
+__all__ = ["Delivery", "find_folder", "read_delivery"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Delivery:
     synthetic: bool
 
 
-def folder_of(source: Source, council: Council, extracts: Path) -> Path:
+def find_folder(source: Source, council: Council, extracts: Path) -> Path:
     """Return where `source` lies: below the extracts, or below the council folder if it begins with a dot.
 
     Raises DataError where there is no such folder.

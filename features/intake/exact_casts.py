@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from features.intake.database import literal
+from features.intake.database import quote_text
 
 __all__ = ["NUMBERS", "exact_cast", "exact_number"]
 
@@ -26,7 +26,7 @@ NUMBERS: Mapping[str, tuple[str, str]] = {
 def exact_number(text: str, kind: str) -> str:
     """Return SQL that reads a text as a number of the kind, or null where it is not written as one."""
     sql_type, form = NUMBERS[kind]
-    return f"case when regexp_full_match({text}, {literal(form)}) then try_cast({text} as {sql_type}) end"
+    return f"case when regexp_full_match({text}, {quote_text(form)}) then try_cast({text} as {sql_type}) end"
 
 
 def exact_cast(column: str, found: str, wanted: str) -> str:

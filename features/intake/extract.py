@@ -13,12 +13,12 @@ import duckdb
 
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
-from features.intake.database import literal, quoted
+from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import NUMBERS, exact_cast, exact_number
 from features.intake.quarantine import Quarantine
 from features.intake.strict_csv import CsvDialect, CsvTable, check_header, open_csv
 
-__all__ = ["read_file", "table_of"]
+__all__ = ["name_table", "read_file"]
 
 _SQL_TYPES: Mapping[str, str] = {
     "text": "varchar",
@@ -40,9 +40,9 @@ _LOSSLESS = {
 _EARLIEST, _LATEST = "date '1850-01-01'", "date '2200-01-01'"
 
 
-def table_of(source: Source, file: ExtractFile) -> str:
+def name_table(source: Source, file: ExtractFile) -> str:
     """Return the SQL name of the table that `read_file` makes."""
-    return f"{quoted(source.service)}.{quoted(Path(file.name).stem)}"
+    return f"{quote_name(source.service)}.{quote_name(Path(file.name).stem)}"
 
 
 def read_file(
@@ -63,12 +63,12 @@ def read_file(
             "Ask the service for it, or remove it from register.toml.",
         )
     where = f"{source.service}/{file.name}"
-    database.execute(f"create schema if not exists {quoted(source.service)}")
+    database.execute(f"create schema if not exists {quote_name(source.service)}")
     if path.suffix == ".parquet":
         columns = _parquet_columns(database, where, path)
         _check_columns(where, file, tuple(columns))
         try:
-            _create_typed(database, source, file, columns, f"read_parquet({literal(str(path))})")
+            _create_typed(database, source, file, columns, f"read_parquet({quote_text(str(path))})")
         except duckdb.Error:
             raise DataError(f"{where} is not a whole Parquet file.", "Ask for it again.") from None
     else:
@@ -85,8 +85,8 @@ def read_file(
     _set_apart(database, source, file, columns, quarantine)
     quarantine.refuse_where_many(source, file)
     for name in _checked(file, columns):
-        database.execute(f"alter table {table_of(source, file)} drop column {quoted('raw ' + name)}")
-    database.execute(f"alter table {table_of(source, file)} drop column _header")
+        database.execute(f"alter table {name_table(source, file)} drop column {quote_name('raw ' + name)}")
+    database.execute(f"alter table {name_table(source, file)} drop column _header")
     return rows
 
 
@@ -101,9 +101,9 @@ def _create_typed(
 ) -> None:
     """Create the file's table; beside each typed value that must be checked, the raw one."""
     typed = ", ".join(_typed(name, kind, columns[name], source) for name, kind in file.columns.items())
-    raw = "".join(f", {quoted(name)} as {quoted('raw ' + name)}" for name in _checked(file, columns))
+    raw = "".join(f", {quote_name(name)} as {quote_name('raw ' + name)}" for name in _checked(file, columns))
     database.execute(
-        f"create table {table_of(source, file)} as select row_number() over () as _row, {typed}{raw}, "
+        f"create table {name_table(source, file)} as select row_number() over () as _row, {typed}{raw}, "
         f"({second_header}) as _header from {reader}"
     )
 
@@ -111,26 +111,26 @@ def _create_typed(
 def _refuse_second_header(
     database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, table: CsvTable
 ) -> None:
-    row = database.execute(f"select min(_row) from {table_of(source, file)} where _header").fetchall()[0][0]
+    row = database.execute(f"select min(_row) from {name_table(source, file)} where _header").fetchall()[0][0]
     if row is not None:
         raise table.repeated_header(int(row))
 
 
 def _count(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> int:
-    row = database.execute(f"select count(*) from {table_of(source, file)}").fetchall()[0]
+    row = database.execute(f"select count(*) from {name_table(source, file)}").fetchall()[0]
     return int(row[0]) if row else 0
 
 
 def _create_empty(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> None:
-    columns = ", ".join(f"{quoted(name)} {_SQL_TYPES[kind]}" for name, kind in file.columns.items())
-    database.execute(f"create schema if not exists {quoted(source.service)}")
-    database.execute(f"create table {table_of(source, file)} (_row bigint, {columns})")
+    columns = ", ".join(f"{quote_name(name)} {_SQL_TYPES[kind]}" for name, kind in file.columns.items())
+    database.execute(f"create schema if not exists {quote_name(source.service)}")
+    database.execute(f"create table {name_table(source, file)} (_row bigint, {columns})")
 
 
 def _parquet_columns(database: duckdb.DuckDBPyConnection, where: str, path: Path) -> Mapping[str, str]:
     """Return the columns that a Parquet file has, with their types."""
     try:
-        described = database.execute(f"describe select * from read_parquet({literal(str(path))})").fetchall()
+        described = database.execute(f"describe select * from read_parquet({quote_text(str(path))})").fetchall()
     except duckdb.Error:
         raise DataError(f"{where} is not a Parquet file.", "Ask for it again.") from None
     return {row[0]: row[1] for row in described}
@@ -152,7 +152,7 @@ def _check_columns(where: str, file: ExtractFile, columns: Sequence[str]) -> Non
 
 def _typed(name: str, kind: str, found: str, source: Source) -> str:
     """Return the typed column as SQL: null where the value is not of the type, or where the cast would change it."""
-    column = quoted(name)
+    column = quote_name(name)
     if kind == "text":
         return f"nullif(trim({column}::varchar), '') as {column}"
     if found != "VARCHAR":
@@ -160,7 +160,7 @@ def _typed(name: str, kind: str, found: str, source: Source) -> str:
     text = f"nullif(trim({column}), '')"
     if kind in ("date", "datetime"):
         pattern = source.dates if kind == "date" else source.datetimes
-        return f"try_strptime({text}, {literal(pattern)})::{_SQL_TYPES[kind]} as {column}"
+        return f"try_strptime({text}, {quote_text(pattern)})::{_SQL_TYPES[kind]} as {column}"
     return f"{exact_number(text, kind) if kind in NUMBERS else f'try_cast({text} as {_SQL_TYPES[kind]})'} as {column}"
 
 
@@ -176,32 +176,34 @@ def _set_apart(
     found: Mapping[str, str],
     quarantine: Quarantine,
 ) -> None:
-    table = table_of(source, file)
+    table = name_table(source, file)
     unreadable: dict[str, str] = {}
     for name in _checked(file, found):
-        raw = quoted("raw " + name)
+        raw = quote_name("raw " + name)
         there = f"nullif(trim({raw}), '') is not null" if found[name] == "VARCHAR" else f"{raw} is not null"
-        unreadable[name] = f"({there} and {quoted(name)} is null)"
+        unreadable[name] = f"({there} and {quote_name(name)} is null)"
     tests = [(name, "value.type", test) for name, test in unreadable.items()]
     for name, kind in file.columns.items():
         if kind in ("date", "datetime"):
-            column = quoted(name)
+            column = quote_name(name)
             tests.append((name, "value.range", f"{column} < {_EARLIEST} or {column} >= {_LATEST}"))
     # A key that is there but can't be read is `value.type`: the cause that a service can mend.
     tests += [
-        (name, "key.missing", f"{quoted(name)} is null and not {unreadable.get(name, 'false')}") for name in file.key
+        (name, "key.missing", f"{quote_name(name)} is null and not {unreadable.get(name, 'false')}")
+        for name in file.key
     ]
     if tests:
         bad = " union all ".join(
-            f"select _row as row_number, {literal(name)} as field, {literal(rule)} as rule from {table} where {test}"
+            f"select _row as row_number, {quote_text(name)} as field, {quote_text(rule)} as rule "
+            f"from {table} where {test}"
             for name, rule, test in tests
         )
         if quarantine.add(source, file, bad):
             _drop_quarantined(database, source, file)
     if file.key:
-        columns = ", ".join(quoted(name) for name in (*file.key, *file.versions))
+        columns = ", ".join(quote_name(name) for name in (*file.key, *file.versions))
         twice = (
-            f"select _row as row_number, {literal(', '.join(file.key))} as field, 'key.duplicate' as rule from "
+            f"select _row as row_number, {quote_text(', '.join(file.key))} as field, 'key.duplicate' as rule from "
             f"(select _row, row_number() over (partition by {columns} order by _row) as copy from {table}) "
             "where copy > 1"
         )
@@ -211,7 +213,7 @@ def _set_apart(
 
 def _drop_quarantined(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> None:
     database.execute(
-        f"delete from {table_of(source, file)} where _row in "
+        f"delete from {name_table(source, file)} where _row in "
         "(select row_number from quarantine where service = ? and file = ?)",
         [source.service, file.name],
     )

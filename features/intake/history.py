@@ -23,11 +23,11 @@ import duckdb
 
 from charter.council.register import Source
 from charter.errors import DataError
-from features.intake.database import literal, moment, quoted
+from features.intake.database import quote_moment, quote_name, quote_text
 from features.intake.delivery import Delivery
 from features.intake.records import STAGED
 
-__all__ = ["KEPT", "create_kept", "settle"]
+__all__ = ["KEPT", "create_kept", "settle_versions"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ _HANDFUL = 10
 """So many rows may always go: of a short list one family that moved is a large share."""
 
 
-def settle(
+def settle_versions(
     database: duckdb.DuckDBPyConnection,
     source: Source,
     delivery: Delivery,
@@ -87,9 +87,9 @@ def settle(
 
 
 def _refuse_older(database: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, previous: Path) -> None:
-    feeds = literal(str(previous / "feeds.parquet"))
+    feeds = quote_text(str(previous / "feeds.parquet"))
     row = database.execute(
-        f"select max(received_at) > {moment(delivery.received_at)} from read_parquet({feeds}) where service = ?",
+        f"select max(received_at) > {quote_moment(delivery.received_at)} from read_parquet({feeds}) where service = ?",
         [source.service],
     ).fetchall()[0]
     if row[0]:
@@ -124,7 +124,7 @@ def _load_before(
     """Load the source's rows of the last snapshot into `before`; return whether it had any delivery of the source."""
     if previous is None:
         return False
-    feeds, rows = literal(str(previous / "feeds.parquet")), literal(str(previous / f"{table}.parquet"))
+    feeds, rows = quote_text(str(previous / "feeds.parquet")), quote_text(str(previous / f"{table}.parquet"))
     row = database.execute(
         f"select count(*) from read_parquet({feeds}) where service = ?", [source.service]
     ).fetchall()[0]
@@ -132,7 +132,7 @@ def _load_before(
         return False
     database.execute(
         f"create or replace temp table before as select * from read_parquet({rows}) "
-        f"where {kept.owner} = {literal(source.service)}"
+        f"where {kept.owner} = {quote_text(source.service)}"
     )
     return True
 
@@ -144,13 +144,14 @@ def _settle_first(
 
     No row is known before it happened or after the delivery that holds it was received.
     """
-    time, lag = quoted(kept.time), f"interval {source.arrival_lag_days} day"
-    columns = ", ".join(quoted(name) for name in STAGED[table] if name != "known_at")
+    time, lag = quote_name(kept.time), f"interval {source.arrival_lag_days} day"
+    received = quote_moment(delivery.received_at)
+    columns = ", ".join(quote_name(name) for name in STAGED[table] if name != "known_at")
     database.execute(
         f"""
         insert into kept_{table} by name
         select {columns},
-               coalesce(known_at, greatest({time}, least({time} + {lag}, {moment(delivery.received_at)}))) as known_at,
+               coalesce(known_at, greatest({time}, least({time} + {lag}, {received}))) as known_at,
                if(known_at is null, 'assumed', 'given') as known_rule
         from {table}
         """
@@ -163,9 +164,9 @@ def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Kept
     A row says the same as before (`said`): it keeps its known time, if that is the given one or the row still stood.
     It says something else under a known time that was already taken: it was changed silently.
     """
-    time, received = quoted(kept.time), moment(delivery.received_at)
-    said = f"hash({', '.join(quoted(name) for name in kept.content)})"
-    columns = ", ".join(quoted(name) for name in (*STAGED[table], "known_rule"))
+    time, received = quote_name(kept.time), quote_moment(delivery.received_at)
+    said = f"hash({', '.join(quote_name(name) for name in kept.content)})"
+    columns = ", ".join(quote_name(name) for name in (*STAGED[table], "known_rule"))
     gone_until = f"if(b.known_until is null and {_covered(kept.time, delivery)}, {received}, b.known_until)"
     database.execute(
         f"""
@@ -215,5 +216,5 @@ def _covered(time: str, delivery: Delivery) -> str:
     """Return SQL that is true where the delivery covers the time of an old row, so that its absence says something."""
     if delivery.covers_from is None or delivery.covers_to is None:
         return "true"
-    column = f"b.{quoted(time)}"
-    return f"{column} >= {moment(delivery.covers_from)} and {column} < {moment(delivery.covers_to)}"
+    column = f"b.{quote_name(time)}"
+    return f"{column} >= {quote_moment(delivery.covers_from)} and {column} < {quote_moment(delivery.covers_to)}"

@@ -7,7 +7,7 @@ happened 1 February 10:30, recorded 2 February     known 2 February
 
 from __future__ import annotations
 
-from features.intake.database import literal
+from features.intake.database import quote_text
 
 __all__ = ["not_before"]
 
@@ -17,7 +17,7 @@ def not_before(valid_at: str, midnight: str, time_zone: str) -> str:
 
     `valid_at` and `midnight` are SQL timestamps in UTC; the day is the council's, in `time_zone`.
     """
-    zone = literal(time_zone)
+    zone = quote_text(time_zone)
     day = f"timezone({zone}, ({midnight})::timestamptz)::date"
     own = f"timezone({zone}, ({valid_at})::timestamptz)::date"
     return f"case when {own} = {day} then greatest({valid_at}, {midnight}) else {midnight} end"

@@ -29,7 +29,7 @@ from charter.purposes import PURPOSES
 from charter.starting.new_council import ProposedSource, name_id
 from features.intake.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
 from features.intake.column_names import find_named, is_person_reference, says_end, split_words, starts_with
-from features.intake.database import quoted
+from features.intake.database import quote_name
 from features.intake.dialect import guess_dialect
 
 __all__ = ["find_deliveries", "propose_sources"]
@@ -320,7 +320,9 @@ def _title(name: str) -> str:
 
 def _sql(column: str) -> str:
     """Return a column as an expression of the register: bare where DuckDB takes it so."""
-    return column if column.isidentifier() and column.islower() and column not in _reserved_words() else quoted(column)
+    return (
+        column if column.isidentifier() and column.islower() and column not in _reserved_words() else quote_name(column)
+    )
 
 
 @cache

@@ -13,7 +13,7 @@ import duckdb
 from charter.contracts.files import new_file
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
-from features.intake.database import literal
+from features.intake.database import quote_text
 from features.intake.row_rules import MESSAGES, TOLERANCE_OF
 
 __all__ = ["Quarantine"]
@@ -38,9 +38,9 @@ class Quarantine:
         """
         before = self.count(source, file)
         self._database.execute(
-            f"insert into quarantine select {literal(source.service)}, {literal(file.name)}, row_number, "
-            f"row_of({literal(source.service + chr(31) + file.name + chr(31))} || row_number::varchar), field, rule, "
-            f"{_messages()}[rule] from ({bad_rows}) bad"
+            f"insert into quarantine select {quote_text(source.service)}, {quote_text(file.name)}, row_number, "
+            f"row_of({quote_text(source.service + chr(31) + file.name + chr(31))} || row_number::varchar), "
+            f"field, rule, {_messages()}[rule] from ({bad_rows}) bad"
         )
         return self.count(source, file) - before
 
@@ -88,10 +88,10 @@ class Quarantine:
         with new_file(path) as beside:
             self._database.execute(
                 "copy (select * from quarantine order by service, file, row_number, field, rule) "
-                f"to {literal(str(beside))} (format parquet)"
+                f"to {quote_text(str(beside))} (format parquet)"
             )
 
 
 def _messages() -> str:
-    pairs = ", ".join(f"{literal(rule)}: {literal(message)}" for rule, message in MESSAGES.items())
+    pairs = ", ".join(f"{quote_text(rule)}: {quote_text(message)}" for rule, message in MESSAGES.items())
     return f"map {{{pairs}}}"

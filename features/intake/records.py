@@ -24,13 +24,13 @@ import duckdb
 from charter.council.register import RECORD_FIELDS, ExtractFile, Record, Register, Source
 from charter.errors import DataError
 from charter.purposes import PURPOSES
-from features.intake.database import joined, literal, quoted
-from features.intake.extract import table_of
+from features.intake.database import join_texts, quote_name, quote_text
+from features.intake.extract import name_table
 from features.intake.precision import not_before
 from features.intake.quarantine import Quarantine
 from features.intake.uprn import has_no_form, is_no_address, read_uprn
 
-__all__ = ["STAGED", "count_no_addresses", "count_orphans", "create_staged", "stage"]
+__all__ = ["STAGED", "count_no_addresses", "count_orphans", "create_staged", "stage_file"]
 
 STAGED: Mapping[str, Mapping[str, str]] = {
     "events": {
@@ -122,7 +122,7 @@ _HOMES = ("home", "communal", "protected", "none")
 def create_staged(database: duckdb.DuckDBPyConnection) -> None:
     """Create the empty staged tables."""
     for name, columns in STAGED.items():
-        listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in columns.items())
+        listed = ", ".join(f"{quote_name(column)} {kind}" for column, kind in columns.items())
         database.execute(f"create table {name} ({listed})")
     database.execute("create table no_addresses (service varchar, file varchar, rows bigint)")
     database.execute("create table references_of_people (service varchar, reference varchar)")
@@ -157,7 +157,7 @@ class _Stager:
         kind = self._bound(source, file, record, field, text)
         if field in _TIMES:
             if kind == "DATE":
-                zone = literal(self.time_zone)
+                zone = quote_text(self.time_zone)
                 return f"timezone({zone}, ({text})::timestamp)::timestamp"
             if kind in ("TIMESTAMP", '"NULL"'):
                 return f"({text})::timestamp"
@@ -174,7 +174,7 @@ class _Stager:
     def _bound(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
         """Bind the expression and return its type; DuckDB's message names columns alone, as no row is read."""
         try:
-            described = self.database.execute(f"describe select ({text}) from {table_of(source, file)}").fetchall()
+            described = self.database.execute(f"describe select ({text}) from {name_table(source, file)}").fetchall()
         except duckdb.Error as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise _bad_expression(source, file, record, field, reason) from None
@@ -188,7 +188,7 @@ def _bad_expression(source: Source, file: ExtractFile, record: Record, field: st
     )
 
 
-def stage(
+def stage_file(
     database: duckdb.DuckDBPyConnection,
     register: Register,
     source: Source,
@@ -202,7 +202,7 @@ def stage(
     than the register tolerates.
     """
     stager = _Stager(database, register, time_zone, quarantine)
-    database.execute(f"set schema = {literal(source.service)}")
+    database.execute(f"set schema = {quote_text(source.service)}")
     try:
         for record in file.records:
             _make[record.kind](stager, source, file, record)
@@ -218,11 +218,11 @@ def stage(
 def _mapped(stager: _Stager, source: Source, file: ExtractFile, record: Record, key: str) -> None:
     """Make the temporary table `mapped`: every field of the record, and when the next version of its key was known."""
     fields = stager.expressions(source, file, record)
-    selected = ", ".join(f"{expression} as {quoted('f_' + name)}" for name, expression in fields.items())
+    selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
     following = f"lead(f_known_at) over (partition by {key} order by f_known_at, _row)" if key else "null::timestamp"
     stager.database.execute(
         f"create or replace temp table mapped as select *, {following} as f_known_until "
-        f"from (select _row, {selected}, ({record.where}) as f_kept from {table_of(source, file)})"
+        f"from (select _row, {selected}, ({record.where}) as f_kept from {name_table(source, file)})"
     )
     _drop_unkept(stager)
 
@@ -235,7 +235,7 @@ def _drop_unkept(stager: _Stager) -> None:
 def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mapping[tuple[str, str], str]) -> None:
     """Quarantine the mapped rows that break any test, {(field, rule): SQL that is true where it is broken}."""
     bad = " union all ".join(
-        f"select _row as row_number, {literal(field)} as field, {literal(rule)} as rule from mapped where {test}"
+        f"select _row as row_number, {quote_text(field)} as field, {quote_text(rule)} as rule from mapped where {test}"
         for (field, rule), test in tests.items()
     )
     if stager.quarantine.add(source, file, bad):
@@ -244,20 +244,20 @@ def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mappin
 
 
 def _reference(source: Source, field: str = "f_reference") -> str:
-    return f"reference_of({literal(source.service + chr(31))} || {field})"
+    return f"reference_of({quote_text(source.service + chr(31))} || {field})"
 
 
 def _key(source: Source, file: ExtractFile) -> str:
     """Return the SQL text that names a row of the file across deliveries: by its key, or by all it says."""
     columns = file.key or tuple(file.columns)
-    parts = [f"coalesce({quoted(name)}::varchar, '')" for name in columns]
-    return joined([literal(source.service), literal(file.name), *parts])
+    parts = [f"coalesce({quote_name(name)}::varchar, '')" for name in columns]
+    return join_texts([quote_text(source.service), quote_text(file.name), *parts])
 
 
 def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     _mapped(stager, source, file, record, key="f_signal, f_key")
     details = ", ".join(
-        f"{literal(signal.name)}: [{', '.join(literal(d) for d in signal.details)}]" for signal in source.signals
+        f"{quote_text(signal.name)}: [{', '.join(quote_text(d) for d in signal.details)}]" for signal in source.signals
     )
     undeclared = stager.database.execute(
         f"select min(f_signal) from mapped where f_signal not in ({_signals(source)}) or f_signal is null"
@@ -283,29 +283,29 @@ def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -
         },
     )
     stager.database.execute(
-        f"insert into main.references_of_events select {literal(source.service)}, {literal(file.name)}, f_reference, "
-        "count(*) from mapped group by f_reference"
+        f"insert into main.references_of_events select {quote_text(source.service)}, {quote_text(file.name)}, "
+        "f_reference, count(*) from mapped group by f_reference"
     )
-    identity = joined([literal(source.service), literal(file.name), "f_signal", "f_key"])
+    identity = join_texts([quote_text(source.service), quote_text(file.name), "f_signal", "f_key"])
     stager.database.execute(
-        f"insert into main.events select {literal(source.service)}, event_of({identity}), {_reference(source)}, "
+        f"insert into main.events select {quote_text(source.service)}, event_of({identity}), {_reference(source)}, "
         "f_signal, f_valid_at, f_end_at, f_known_at, f_known_until, f_amount, f_detail from mapped"
     )
 
 
 def _signals(source: Source) -> str:
-    return ", ".join(literal(signal.name) for signal in source.signals) or "''"
+    return ", ".join(quote_text(signal.name) for signal in source.signals) or "''"
 
 
 def _keyed(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     """Make `mapped` for a record whose versions are those of the file's own key."""
     fields = stager.expressions(source, file, record)
-    selected = ", ".join(f"{expression} as {quoted('f_' + name)}" for name, expression in fields.items())
+    selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
     stager.database.execute(
         "create or replace temp table mapped as "
         "select *, lead(f_known_at) over (partition by f_row order by f_known_at, _row) as f_known_until from "
         f"(select _row, {_key(source, file)} as f_row, {selected}, ({record.where}) as f_kept "
-        f"from {table_of(source, file)})"
+        f"from {name_table(source, file)})"
     )
     _drop_unkept(stager)
 
@@ -322,7 +322,7 @@ def _address(stager: _Stager, source: Source, file: ExtractFile, record: Record)
     _set_apart(stager, source, file, {**_SPAN, ("uprn", "uprn.form"): has_no_form("f_uprn")})
     _leave_out_no_address(stager, source, file)
     stager.database.execute(
-        f"insert into main.addresses select {literal(source.service)}, row_of(f_row || chr(31) || 'address'), "
+        f"insert into main.addresses select {quote_text(source.service)}, row_of(f_row || chr(31) || 'address'), "
         f"{_reference(source)}, {_home('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
@@ -336,8 +336,8 @@ def _leave_out_no_address(stager: _Stager, source: Source, file: ExtractFile) ->
     """Drop, and count, the mapped rows that say that no address is known: nobody gets a home from them."""
     nowhere = is_no_address("f_uprn")
     stager.database.execute(
-        f"insert into main.no_addresses select {literal(source.service)}, {literal(file.name)}, count(*) from mapped "
-        f"where {nowhere}"
+        f"insert into main.no_addresses select {quote_text(source.service)}, {quote_text(file.name)}, count(*) "
+        f"from mapped where {nowhere}"
     )
     stager.database.execute(f"delete from mapped where {nowhere}")
 
@@ -346,14 +346,14 @@ def _coverage(stager: _Stager, source: Source, file: ExtractFile, record: Record
     _keyed(stager, source, file, record)
     _set_apart(stager, source, file, _SPAN)
     stager.database.execute(
-        f"insert into main.coverage select {literal(source.service)}, row_of(f_row || chr(31) || 'coverage'), "
+        f"insert into main.coverage select {quote_text(source.service)}, row_of(f_row || chr(31) || 'coverage'), "
         f"{_reference(source)}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
 
 def _permission(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     _keyed(stager, source, file, record)
-    services = ", ".join(literal(one.service) for one in stager.register.sources)
+    services = ", ".join(quote_text(one.service) for one in stager.register.sources)
     _set_apart(
         stager,
         source,
@@ -368,21 +368,21 @@ def _permission(stager: _Stager, source: Source, file: ExtractFile, record: Reco
         },
     )
     stager.database.execute(
-        f"insert into main.permission select {literal(source.service)}, row_of(f_row || chr(31) || 'permission'), "
+        f"insert into main.permission select {quote_text(source.service)}, row_of(f_row || chr(31) || 'permission'), "
         "reference_of(f_of_service || chr(31) || f_reference), f_service, f_purpose, f_choice, f_status, f_start, "
         "f_end, f_decided_by, f_known_at, f_known_until from mapped"
     )
 
 
 def _listed(words: tuple[str, ...]) -> str:
-    return ", ".join(literal(word) for word in words)
+    return ", ".join(quote_text(word) for word in words)
 
 
 def _protected(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     _mapped(stager, source, file, record, key="")
     _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     stager.database.execute(
-        f"insert into main.protected select distinct {literal(source.service)}, {_reference(source)}, "
+        f"insert into main.protected select distinct {quote_text(source.service)}, {_reference(source)}, "
         "f_characteristic, f_value, f_known_at from mapped where f_value is not null and f_characteristic is not null"
     )
 
@@ -391,10 +391,10 @@ def _person(stager: _Stager, source: Source, file: ExtractFile, record: Record) 
     _mapped(stager, source, file, record, key="")
     _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     stager.database.execute(
-        f"insert into main.references_of_people select distinct {literal(source.service)}, f_reference from mapped"
+        f"insert into main.references_of_people select distinct {quote_text(source.service)}, f_reference from mapped"
     )
     stager.database.execute(
-        f"insert into main.people select distinct {literal(source.service)}, {_reference(source)}, f_forename, "
+        f"insert into main.people select distinct {quote_text(source.service)}, {_reference(source)}, f_forename, "
         f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home('f_uprn')}, f_shared_key, f_safe_contact, "
         "f_known_at from mapped"
     )

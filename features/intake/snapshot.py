@@ -35,15 +35,15 @@ from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.canonical import CANONICAL, file_of, read_canonical
-from features.intake.database import connect, literal, moment, quoted
-from features.intake.delivery import Delivery, folder_of, read_delivery
+from features.intake.canonical import CANONICAL, find_table_file, read_canonical
+from features.intake.database import open_database, quote_moment, quote_name, quote_text
+from features.intake.delivery import Delivery, find_folder, read_delivery
 from features.intake.extract import read_file
-from features.intake.history import KEPT, create_kept, settle
+from features.intake.history import KEPT, create_kept, settle_versions
 from features.intake.quarantine import Quarantine
-from features.intake.records import STAGED, count_no_addresses, count_orphans, create_staged, stage
+from features.intake.records import STAGED, count_no_addresses, count_orphans, create_staged, stage_file
 
-__all__ = ["PullResult", "newest", "read_sources", "room_for_writing"]
+__all__ = ["PullResult", "find_newest_snapshot", "read_sources", "refuse_full_disk"]
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 """Since when a home has been where it is, if the gazetteer does not say."""
@@ -73,7 +73,7 @@ class _Input:
     digests: Mapping[str, str]
 
 
-def newest(store: Path) -> Path | None:
+def find_newest_snapshot(store: Path) -> Path | None:
     """Return the folder of the newest pulled snapshot, the one that no other followed; None where there is none."""
     found = {path.parent.name: path.parent for path in store.glob("*/manifest.json")}
     before = {read_json(folder / "manifest.json").get("previous") for folder in found.values()}
@@ -108,13 +108,13 @@ def read_sources(
         _refuse_examples(council, register, policy)
     taken = taken_at or (max(one.delivery.received_at for one in inputs) if synthetic else now)
     key = Key.load(council, workspace)
-    last = newest(workspace.store)
+    last = find_newest_snapshot(workspace.store)
     said = _said(register, key, inputs)
     if last is not None and _unchanged(last, said):
         return _already(last)
     _refuse_other_key(last, key)
     name = f"{taken:%Y-%m-%d}-{content_id([said, taken.isoformat(), last.name if last else None])}"
-    with connect(key, threads) as database, room_for_writing():
+    with open_database(key, threads) as database, refuse_full_disk():
         reading = _Reading(
             database,
             register,
@@ -165,9 +165,9 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
 
 
 def _found(source: Source, council: Council, extracts: Path, now: datetime) -> _Input:
-    folder = folder_of(source, council, extracts)
+    folder = find_folder(source, council, extracts)
     names = (
-        [path.name for name in CANONICAL if (path := file_of(folder, name))]
+        [path.name for name in CANONICAL if (path := find_table_file(folder, name))]
         if source.format == "canonical"
         else [file.name for file in source.files if (folder / file.name).exists()]
     )
@@ -214,7 +214,7 @@ def _refuse_other_key(last: Path | None, key: Key) -> None:
 
 
 @contextmanager
-def room_for_writing() -> Iterator[None]:
+def refuse_full_disk() -> Iterator[None]:
     """Say plainly that a disk or the memory is full; what was begun beside has been removed by then."""
     try:
         yield
@@ -282,13 +282,15 @@ class _Reading:
                 "Ask the service to send it again. Nothing was pulled.",
             )
         for file in one.source.files:
-            stage(self.database, self.register, one.source, file, self.time_zone, self.quarantine)
+            stage_file(self.database, self.register, one.source, file, self.time_zone, self.quarantine)
             done()
         for file in one.source.files:
-            self.database.execute(f"drop table {quoted(one.source.service)}.{quoted(Path(file.name).stem)}")
+            self.database.execute(f"drop table {quote_name(one.source.service)}.{quote_name(Path(file.name).stem)}")
         orphans = count_orphans(self.database, one.source)
         no_addresses = count_no_addresses(self.database, one.source)
-        settle(self.database, one.source, one.delivery, previous, confirmed=one.source.service in self.confirmed)
+        settle_versions(
+            self.database, one.source, one.delivery, previous, confirmed=one.source.service in self.confirmed
+        )
         return {
             f"{one.source.service}/{file.name}": {
                 "rows": counts[file.name],
@@ -350,7 +352,7 @@ def _manifest(
 
 def _parquet(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
     """Return a staged table as Parquet bytes, to be sealed; its rows in a stated order."""
-    columns = ", ".join(quoted(name) for name in STAGED[table])
+    columns = ", ".join(quote_name(name) for name in STAGED[table])
     into = BytesIO()
     pq.write_table(database.sql(f"select {columns} from {table} order by all").to_arrow_table(), into)
     return into.getvalue()
@@ -364,14 +366,14 @@ def _write_records(
         _copy(database, f"select * from kept_{table}", folder / f"{table}.parquet")
     covers_from = {one.source.service: one.delivery.covers_from for one in inputs}
     whens = ", ".join(
-        f"{literal(service)}: {moment(start)}" for service, start in covers_from.items() if start is not None
+        f"{quote_text(service)}: {quote_moment(start)}" for service, start in covers_from.items() if start is not None
     )
     _copy(
         database,
         f"select * replace (coalesce(known_at, map {{{whens}}}[service]) as known_at) from protected",
         folder / "protected.parquet",
     )
-    always = moment(_ALWAYS)
+    always = quote_moment(_ALWAYS)
     _copy(
         database,
         f'select household_id, area, kind, coalesce(start, {always}) as start, "end", '
@@ -383,13 +385,13 @@ def _write_records(
     )
     if last is not None:
         database.execute(
-            f"insert into feeds select * from read_parquet({literal(str(last / 'records/feeds.parquet'))})"
+            f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
         )
     for one in inputs:
         if one.delivery.covers_from is not None and one.delivery.covers_to is not None:
             times = (one.delivery.covers_from, one.delivery.covers_to, one.delivery.received_at)
             database.execute(
-                f"insert into feeds values (?, {', '.join(moment(time) for time in times)})", [one.source.service]
+                f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})", [one.source.service]
             )
     _copy(database, "select distinct * from feeds order by all", folder / "feeds.parquet")
     present = {row[0] for row in database.execute("select table_name from duckdb_tables()").fetchall()}
@@ -399,4 +401,4 @@ def _write_records(
 
 
 def _copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    database.execute(f"copy ({query}) to {literal(str(path))} (format parquet)")
+    database.execute(f"copy ({query}) to {quote_text(str(path))} (format parquet)")

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from charter.errors import DataError
-from features.intake.database import literal, quoted
+from features.intake.database import quote_name, quote_text
 
 __all__ = ["UTF8", "CsvDialect", "CsvTable", "check_header", "open_csv"]
 
@@ -56,17 +56,17 @@ class CsvTable:
     @property
     def sql(self) -> str:
         """Return the table expression: every column a varchar, an empty cell null, rows in the file's order."""
-        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
+        columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in self.columns)
         return (
-            f"read_csv({literal(self.readable)}, auto_detect = false, columns = {{{columns}}}, header = true, "
-            f"delim = {literal(self.dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
+            f"read_csv({quote_text(self.readable)}, auto_detect = false, columns = {{{columns}}}, header = true, "
+            f"delim = {quote_text(self.dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
             f"strict_mode = true, null_padding = false, max_line_size = {_LONGEST_LINE})"
         )
 
     @property
     def second_header(self) -> str:
         """Return an SQL condition, true of a row that repeats the header, as two files put together have it."""
-        return " and ".join(f"trim({quoted(name)}) = {literal(name.strip())}" for name in self.columns)
+        return " and ".join(f"trim({quote_name(name)}) = {quote_text(name.strip())}" for name in self.columns)
 
     def refusal(self, error: duckdb.Error) -> DataError:
         """Return the error that names the line and the cause of what DuckDB could not read, and no value of the row."""

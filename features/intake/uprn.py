@@ -11,7 +11,7 @@ Source: GeoPlace's definition of the UPRN, an integer of at most 12 digits.
 
 from __future__ import annotations
 
-from features.intake.database import literal
+from features.intake.database import quote_text
 
 __all__ = ["has_no_form", "is_no_address", "read_uprn"]
 
@@ -26,16 +26,16 @@ _ONE_DIGIT = "0+([.]0+)?|1{8,}|2{8,}|3{8,}|4{8,}|5{8,}|6{8,}|7{8,}|8{8,}|9{8,}"
 def read_uprn(uprn: str) -> str:
     """Return SQL for the UPRN without padding, or null where the text is none."""
     padding = "'^0+|[.]0+$'"
-    whole = f"regexp_full_match({uprn}, {literal(_FORM)}) and not ({is_no_address(uprn)})"
+    whole = f"regexp_full_match({uprn}, {quote_text(_FORM)}) and not ({is_no_address(uprn)})"
     return f"case when {whole} then regexp_replace({uprn}, {padding}, '', 'g') end"
 
 
 def is_no_address(uprn: str) -> str:
     """Return SQL that is true where a service says in its way that it knows no UPRN; null counts."""
-    words = ", ".join(literal(word) for word in _PLACEHOLDERS)
+    words = ", ".join(quote_text(word) for word in _PLACEHOLDERS)
     return (
         f"coalesce(trim({uprn}) = '' or lower(trim({uprn})) in ({words}) "
-        f"or regexp_full_match({uprn}, {literal(_ONE_DIGIT)}), true)"
+        f"or regexp_full_match({uprn}, {quote_text(_ONE_DIGIT)}), true)"
     )
 
 

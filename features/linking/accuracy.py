@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from charter.vault.key import Key
-from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, literal, read_parquet
+from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, quote_text, read_parquet
 
 __all__ = ["Accuracy", "count_right_pairs", "measure_accuracy", "read_truth"]
 
@@ -76,12 +76,12 @@ def measure_accuracy(
 
     accuracies: dict[str, Accuracy] = {}
     for (name,) in fetch_rows(database, "select distinct told from judged order by told", judged=judged):
-        where = f"where told = {literal(name)}"
+        where = f"where told = {quote_text(name)}"
         right = number(pairs.format(where=where, by="person_id, person"))
         true = number(pairs.format(where=where, by="person"))
         wrong = number(
             "select count(*) from judged a join judged b on a.person_id = b.person_id and a.ref < b.ref "
-            f"where a.person <> b.person and {literal(name)} in (a.told, b.told)"
+            f"where a.person <> b.person and {quote_text(name)} in (a.told, b.told)"
         )
         accuracies[name] = Accuracy(right + wrong, true, right)
     return accuracies

@@ -16,14 +16,14 @@ import duckdb
 from charter.contracts import read_table_contract
 from charter.contracts.files import file_digest
 from charter.council.register import Register
-from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, literal, quoted
+from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, quote_name, quote_text
 from features.linking.activity import find_active_spans
 from features.linking.corrections import Correction, correct_addresses, correct_events
 from features.linking.homes import settle_residence
 from features.linking.linked_people import LinkedPeople
 from features.linking.parameters import Parameters
 from features.linking.service_records import ServiceRecords
-from features.permission import ALL, Choice, denied
+from features.permission import ALL, Choice, is_denied
 
 __all__ = [
     "NOT_RECORDED", "TABLES", "CanonicalTables", "LinkingRules", "Said", "claim_homes", "conform_rows", "make_tables",
@@ -96,9 +96,9 @@ def conform_rows(database: duckdb.DuckDBPyConnection, name: str, *parts: Relatio
     columns = read_table_contract(name).columns
     selects = []
     for place, part in enumerate(parts):
-        values = (quoted(column.name) if column.name in part.columns else "null" for column in columns)
+        values = (quote_name(column.name) if column.name in part.columns else "null" for column in columns)
         typed = ", ".join(
-            f"{value}::{_SQL_TYPES[column.type]} as {quoted(column.name)}"
+            f"{value}::{_SQL_TYPES[column.type]} as {quote_name(column.name)}"
             for value, column in zip(values, columns, strict=True)
         )
         selects.append(f"select {typed} from part_{place}")
@@ -269,14 +269,14 @@ def settle_protected(
         clinic    ethnicity  White    known 2021        two of three: White, known since 2019
     """
     register = rules.register
-    now = literal(rules.taken_at.isoformat(sep=" "))
+    now = quote_text(rules.taken_at.isoformat(sep=" "))
     consent = ", ".join(
-        literal(source.service) for source in register.sources if register.consent_based(source.service)
+        quote_text(source.service) for source in register.sources if register.consent_based(source.service)
     )
     allowed = ", ".join(
-        literal(source.service) for source in register.sources if "equality_monitoring" in source.purposes
+        quote_text(source.service) for source in register.sources if "equality_monitoring" in source.purposes
     )
-    wanted = ", ".join(f"({literal(name)})" for name in rules.characteristics)
+    wanted = ", ".join(f"({quote_text(name)})" for name in rules.characteristics)
     return compute_rows(
         database,
         f"""
@@ -297,7 +297,7 @@ def settle_protected(
             qualify row_number() over (
                 partition by person_id, characteristic order by services desc, newest desc, value) = 1
         )
-        select person_id, characteristic, coalesce(value, {literal(NOT_RECORDED)}) as value,
+        select person_id, characteristic, coalesce(value, {quote_text(NOT_RECORDED)}) as value,
                coalesce(known_at, {_ALWAYS}) as known_at
         from people cross join (values {wanted}) as w(characteristic)
         left join said using (person_id, characteristic)
@@ -325,7 +325,7 @@ def _find_declined(database: duckdb.DuckDBPyConnection, permission: Relation, ru
         (person, service)
         for person, choices in by_person.items()
         for service in services
-        if denied(choices, service, "equality_monitoring", rules.taken_at)
+        if is_denied(choices, service, "equality_monitoring", rules.taken_at)
     ]
     return compute_rows(
         database,
@@ -386,8 +386,8 @@ def _withhold(database: duckdb.DuckDBPyConnection, tables: CanonicalTables, rule
         database,
         f"""
         select * replace (
-            if(person_id in (select person_id from declined where service = {literal(ALL)}),
-               {literal(NOT_RECORDED)}, value) as value)
+            if(person_id in (select person_id from declined where service = {quote_text(ALL)}),
+               {quote_text(NOT_RECORDED)}, value) as value)
         from protected
         """,
         protected=tables.protected,
@@ -405,9 +405,9 @@ def write_tables(
     described: dict[str, Mapping[str, str | int]] = {}
     for name, rows in tables.items():
         path = folder / f"{name}.parquet"
-        order = _SORTED_BY.get(name) or ", ".join(quoted(column) for column in read_table_contract(name).key)
+        order = _SORTED_BY.get(name) or ", ".join(quote_name(column) for column in read_table_contract(name).key)
         database.execute(
-            f"copy (select * from ({rows.sql_query()}) order by {order}) to {literal(str(path))} (format parquet)"
+            f"copy (select * from ({rows.sql_query()}) order by {order}) to {quote_text(str(path))} (format parquet)"
         )
         count = fetch_rows(database, "select count(*) from rows_of", rows_of=rows)[0][0]
         described[name] = {"rows": count, "sha256": file_digest(path)}

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from charter.vault.rights_ledger import ACTIONS, Request
 from features.permission import Choice
 
-__all__ = ["choices", "choices_of", "overruled"]
+__all__ = ["find_overruled", "list_choices", "list_request_choices"]
 
 _YEARS = timedelta(days=3650)
 
 
-def overruled(requests: Iterable[Request]) -> frozenset[str]:
+def find_overruled(requests: Iterable[Request]) -> frozenset[str]:
     """Return the ids of the requests that a named role has overruled."""
     return frozenset(request.answers for request in requests if request.action == "overrule")
 
 
-def choices(requests: Iterable[Request], taken_at: datetime) -> tuple[Choice, ...]:
+def list_choices(requests: Iterable[Request], taken_at: datetime) -> tuple[Choice, ...]:
     """Return the choices that the requests leave in force, by reference (in `person_id`).
 
     A choice filed after the snapshot was taken counts in its last second: no earlier as-of date sees it, but "now"
@@ -26,10 +26,10 @@ def choices(requests: Iterable[Request], taken_at: datetime) -> tuple[Choice, ..
     """
     asked = tuple(requests)
     by_id = {request.id: request for request in asked}
-    return tuple(choice for request in asked for choice in choices_of(request, by_id, taken_at))
+    return tuple(choice for request in asked for choice in list_request_choices(request, by_id, taken_at))
 
 
-def choices_of(request: Request, by_id: Mapping[str, Request], taken_at: datetime) -> tuple[Choice, ...]:
+def list_request_choices(request: Request, by_id: Mapping[str, Request], taken_at: datetime) -> tuple[Choice, ...]:
     """Return the choices that one request leaves in force; what overrules another is about what that one was about."""
     about = by_id.get(request.answers, request)
     if about.action not in ACTIONS:

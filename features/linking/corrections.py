@@ -21,7 +21,7 @@ import duckdb
 
 from charter.contracts.files import content_id
 from charter.vault.vault import Vault
-from features.intake.database import Relation, compute_rows, literal
+from features.intake.database import Relation, compute_rows, quote_text
 
 __all__ = [
     "CLAIM",
@@ -31,8 +31,8 @@ __all__ = [
     "correct_addresses",
     "correct_events",
     "correct_people",
-    "digest_of",
-    "filed_in",
+    "digest_corrections",
+    "read_corrections",
 ]
 
 PAPER = "correction"
@@ -61,13 +61,13 @@ class Correction:
         return json.dumps(asdict(self), sort_keys=True, default=str).encode()
 
 
-def filed_in(vault: Vault) -> tuple[Correction, ...]:
+def read_corrections(vault: Vault) -> tuple[Correction, ...]:
     """Return every correction, in the order of filing."""
     read = [Correction(**{**raw, "refs": tuple(raw["refs"])}) for raw in map(json.loads, vault.papers(PAPER).values())]
     return tuple(sorted(read, key=lambda one: (one.filed_at, one.request)))
 
 
-def digest_of(corrections: Sequence[Correction]) -> list[str]:
+def digest_corrections(corrections: Sequence[Correction]) -> list[str]:
     """Return what tells one set of corrections from another; nothing where there is none."""
     return [content_id([one.request for one in corrections])] if corrections else []
 
@@ -118,7 +118,7 @@ def _correct_event(database: duckdb.DuckDBPyConnection, table: str, one: Correct
     wrong = dict(zip(_EVENT, one.wrong["event"], strict=True))
     same = " and ".join(f"{name}::varchar is not distinct from ${place + 2}" for place, name in enumerate(_EVENT))
     values = [one.right["event_id"], *wrong.values()]
-    filed = f"timestamp {literal(one.filed_at)}"
+    filed = f"timestamp {quote_text(one.filed_at)}"
     versions = database.execute(
         f"select person_id, signal, min(known_until) from {table} where event_id = $1 and {same} "
         f"and known_at < {filed} and (known_until is null or known_until > {filed}) group by all",
@@ -165,7 +165,7 @@ def correct_addresses(
     own = _copied(database, addresses)
     table = own.alias
     for one in moves:
-        filed, since = f"timestamp {literal(one.filed_at)}", f"timestamp {literal(str(one.right['since']))}"
+        filed, since = f"timestamp {quote_text(one.filed_at)}", f"timestamp {quote_text(str(one.right['since']))}"
         stood = f"list_contains($1::varchar[], {CLAIM}) and (known_until is null or known_until > {filed})"
         claims = [list(one.wrong.get("address", ()))]
         ended = compute_rows(

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from charter.contracts.files import read_json
 from charter.council.register import Register
 from charter.vault.vault import Vault
-from features.intake.database import Relation, compute_rows, give_rows, literal
-from features.linking.corrections import correct_people, filed_in
+from features.intake.database import Relation, compute_rows, give_rows, quote_text
+from features.linking.corrections import correct_people, read_corrections
 from features.linking.service_records import ServiceRecords
 
 __all__ = ["Evidence", "gather_evidence"]
@@ -56,7 +56,7 @@ def gather_evidence(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot:
         trait     rob (may stand for robert)   oneil   2010-03-01
     """
     said = give_rows(database, pq.read_table(BytesIO(vault.get_set(snapshot.name, "people"))))
-    people = correct_people(database, said, filed_in(vault))
+    people = correct_people(database, said, read_corrections(vault))
     records = ServiceRecords.open(database, snapshot / "records")
     references = compute_rows(
         database,
@@ -72,8 +72,8 @@ def gather_evidence(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot:
 def _traits(
     database: duckdb.DuckDBPyConnection, people: Relation, addresses: Relation, register: Register, taken_at: str
 ) -> Relation:
-    youngest = ", ".join(f"{literal(source.service)}: {source.youngest_age}" for source in register.sources)
-    placeholders = ", ".join(literal(name) for name in _PLACEHOLDERS)
+    youngest = ", ".join(f"{quote_text(source.service)}: {source.youngest_age}" for source in register.sources)
+    placeholders = ", ".join(quote_text(name) for name in _PLACEHOLDERS)
     return compute_rows(
         database,
         f"""
@@ -85,7 +85,7 @@ def _traits(
         ),
         short_forms as (
             select short, list(forename order by forename) as forms
-            from read_csv({literal(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short
+            from read_csv({quote_text(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short
         ),
         homes as (
             select ref, list(distinct household_id order by household_id) as homes from (
@@ -97,7 +97,7 @@ def _traits(
             select ref, list_sort(list_distinct(list({_week("start")}))) as came,
                    list_sort(list_distinct(flatten(list(range({_week('"end"')}, {_week('"end"')} + {_WEEKS_TO_MOVE})
                    ) filter ("end" is not null)))) as gone,
-                   max(coalesce("end", {literal(taken_at)}::timestamp))
+                   max(coalesce("end", {quote_text(taken_at)}::timestamp))
                        - to_years(any_value(coalesce(map {{{youngest}}}[service], 0))) as born_by
             from addresses group by ref
         ),

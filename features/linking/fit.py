@@ -19,11 +19,11 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.database import Relation, compute_rows, connect, fetch_rows
-from features.intake.snapshot import newest
+from features.intake.database import Relation, compute_rows, fetch_rows, open_database
+from features.intake.snapshot import find_newest_snapshot
 from features.linking.accuracy import read_truth
 from features.linking.evidence import gather_evidence
-from features.linking.match_scores import condition
+from features.linking.match_scores import make_condition
 from features.linking.parameters import Parameters
 
 __all__ = ["Fit", "fit_shares"]
@@ -77,7 +77,8 @@ def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Rel
 
 def _count(database: duckdb.DuckDBPyConnection, pairs: Relation, comparison: str, names: list[str]) -> list[int]:
     """Return how many pairs reach each level first, of those in which both say anything."""
-    cases = " ".join(f"when {condition(comparison, name)} then {place}" for place, name in enumerate(names))
+    unknown = make_condition(comparison, None)
+    cases = " ".join(f"when {make_condition(comparison, name)} then {place}" for place, name in enumerate(names))
     flat = "select " + ", ".join(
         f"l.{name} as {name}_l, r.{name} as {name}_r"
         for name in ("forename", "forename_forms", "surname", "birth_date", "homes", "came", "gone", "sex")
@@ -85,7 +86,7 @@ def _count(database: duckdb.DuckDBPyConnection, pairs: Relation, comparison: str
     rows = dict(
         fetch_rows(
             database,
-            f"select level, count(*) from (select case when {condition(comparison, None)} then -1 {cases} end as level "
+            f"select level, count(*) from (select case when {unknown} then -1 {cases} end as level "
             f"from ({flat} from pairs)) where level >= 0 group by level",
             pairs=pairs,
         )
@@ -101,10 +102,10 @@ def main(council_folder: Path, root: Path) -> None:
         Register.load(council_folder / "register.toml"),
         Parameters.load(),
     )
-    snapshot = newest(workspace.store)
+    snapshot = find_newest_snapshot(workspace.store)
     if snapshot is None:
         raise DataError("there is no snapshot to fit on.", "Run `sooner synth --seed 4242`, then `sooner pull`.")
-    with connect(key) as database:
+    with open_database(key) as database:
         evidence = gather_evidence(database, Vault.open(workspace.vault, key), snapshot, register)
         truth = read_truth(database, key, workspace.extracts / "truth" / "references.parquet")
         fit = fit_shares(database, evidence.traits, truth, parameters)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from features.intake.database import Relation, compute_rows, literal
+from features.intake.database import Relation, compute_rows, quote_text
 
 __all__ = ["settle_residence"]
 
@@ -30,7 +30,7 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, orde
     `claims` have person_id, household_id, service, start, "end", known_at, known_until. Services that `order` does not
     name come after those it does, by name.
     """
-    listed = ", ".join(literal(service) for service in order)
+    listed = ", ".join(quote_text(service) for service in order)
     claim = compute_rows(
         database,
         f"""

@@ -15,7 +15,17 @@ from charter.contracts.files import write_text
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 
-__all__ = ["CANNOT_TELL", "DIFFERENT", "SAME", "SAYINGS", "Judgement", "append", "drop", "read", "standing"]
+__all__ = [
+    "CANNOT_TELL",
+    "DIFFERENT",
+    "SAME",
+    "SAYINGS",
+    "Judgement",
+    "append_judgements",
+    "drop_judgements",
+    "find_standing",
+    "read_judgements",
+]
 
 SAME, DIFFERENT, CANNOT_TELL = "same", "different", "cannot_tell"
 SAYINGS = (SAME, DIFFERENT, CANNOT_TELL)
@@ -37,7 +47,7 @@ class Judgement:
         return self.one, self.other
 
 
-def read(workspace: Workspace) -> tuple[Judgement, ...]:
+def read_judgements(workspace: Workspace) -> tuple[Judgement, ...]:
     """Return every judgement, oldest first; raise DataError for a line that is not one."""
     path = workspace.judgements
     if not path.exists():
@@ -56,7 +66,7 @@ def read(workspace: Workspace) -> tuple[Judgement, ...]:
     return tuple(found)
 
 
-def append(workspace: Workspace, judgements: Iterable[Judgement]) -> None:
+def append_judgements(workspace: Workspace, judgements: Iterable[Judgement]) -> None:
     """Add judgements to the file, on disk before this returns."""
     lines = "".join(_line(one) for one in judgements)
     path = workspace.judgements
@@ -73,14 +83,14 @@ def _line(judgement: Judgement) -> str:
     return json.dumps(asdict(judgement), sort_keys=True, separators=(",", ":")) + "\n"
 
 
-def standing(judgements: Iterable[Judgement]) -> Mapping[tuple[str, str], Judgement]:
+def find_standing(judgements: Iterable[Judgement]) -> Mapping[tuple[str, str], Judgement]:
     """Return the newest judgement of each pair."""
     return {one.pair: one for one in judgements}
 
 
-def drop(workspace: Workspace, refs: frozenset[str]) -> int:
+def drop_judgements(workspace: Workspace, refs: frozenset[str]) -> int:
     """Remove every judgement about any of `refs` (an erasure); return how many there were."""
-    held = read(workspace)
+    held = read_judgements(workspace)
     kept = [one for one in held if refs.isdisjoint(one.pair)]
     if len(kept) < len(held):
         write_text(workspace.judgements, "".join(map(_line, kept)))

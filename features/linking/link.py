@@ -30,16 +30,15 @@ from charter.rules.assessments import require_assessments
 from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import NamedPerson, Vault
-from features.intake.database import Relation, connect, fetch_rows, literal
-from features.intake.snapshot import newest, room_for_writing
+from features.intake.database import Relation, fetch_rows, open_database, quote_text
+from features.intake.snapshot import find_newest_snapshot, refuse_full_disk
 from features.linking.accuracy import count_right_pairs, read_truth
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
-from features.linking.choices_in_force import choices
-from features.linking.corrections import Correction, digest_of, filed_in
+from features.linking.choices_in_force import list_choices
+from features.linking.corrections import Correction, digest_corrections, read_corrections
 from features.linking.evidence import Evidence, gather_evidence
 from features.linking.identities import choose_identities
-from features.linking.judgements import Judgement, standing
-from features.linking.judgements import read as read_judgements
+from features.linking.judgements import Judgement, find_standing, read_judgements
 from features.linking.linked_people import LinkedPeople, relate_people
 from features.linking.linking_choices import (
     forbids_all,
@@ -57,7 +56,7 @@ from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
 from features.permission import Choice
 
-__all__ = ["LinkResult", "link"]
+__all__ = ["LinkResult", "link_records"]
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,22 @@ class LinkResult:
     for_review: int
 
 
-def link(invocation: Invocation, *, threads: int | None = None, parameters: Parameters | None = None) -> LinkResult:
+def link_records(
+    invocation: Invocation, *, threads: int | None = None, parameters: Parameters | None = None
+) -> LinkResult:
     """Link the newest pulled snapshot and return what was found. The writer lock is the caller's.
 
     `parameters`: others than the shipped ones, to see how much hangs on them.
     Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
     """
     workspace, council = invocation.workspace, invocation.council
-    snapshot = newest(workspace.store)
+    snapshot = find_newest_snapshot(workspace.store)
     if snapshot is None:
         raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
     register = invocation.register
     policy = invocation.policy
     parameters = parameters or Parameters.load()
-    judgements = tuple(standing(read_judgements(workspace)).values())
+    judgements = tuple(find_standing(read_judgements(workspace)).values())
     require_assessments(policy.assessments, "link", synthetic=bool(read_json(snapshot / "manifest.json")["synthetic"]))
     key = Key.load(council, workspace)
     manifest = read_json(snapshot / "manifest.json")
@@ -97,7 +98,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
             "Give the same key in $SOONER_KEY or $SOONER_KEY_FILE.",
         )
     vault = Vault.open(workspace.vault, key)
-    corrections = filed_in(vault)
+    corrections = read_corrections(vault)
     made_from = content_id(
         [
             manifest["inputs"],
@@ -105,7 +106,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
             list(policy.characteristics),
             parameters.sha256,
             [asdict(one) for one in judgements],
-            *digest_of(corrections),
+            *digest_corrections(corrections),
         ]
     )
     if manifest.get("linkage", {}).get("made_from") == made_from:
@@ -113,7 +114,7 @@ def link(invocation: Invocation, *, threads: int | None = None, parameters: Para
         return _result(snapshot, manifest, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
-    with connect(key, threads) as database, room_for_writing(), invocation.progress("Linking", 4) as done:
+    with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as done:
         work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
         linked = work.link(judgements, corrections, done)
         manifest |= work.write(linked, made_from)
@@ -198,7 +199,7 @@ class _Linking:
         """Return the evidence of the references that may be linked, what was chosen, and how many may not be."""
         database, register = self.database, self.rules.register
         evidence = gather_evidence(database, self.vault, self.snapshot, register)
-        filed = choices(read_requests(self.invocation.workspace), self.rules.taken_at)
+        filed = list_choices(read_requests(self.invocation.workspace), self.rules.taken_at)
         sent = gather_choices(database, records.permission, filed)
         chosen = lapse_consents(database, sent, evidence.traits, register, self._time_zone)
         by_reference = group_choices(database, chosen)
@@ -253,7 +254,7 @@ def _people_before(store: Path, manifest: Mapping[str, Any]) -> Mapping[str, str
     if not links.exists():
         return {}
     with duckdb.connect() as database:
-        return dict(database.execute(f"select ref, person_id from read_parquet({literal(str(links))})").fetchall())
+        return dict(database.execute(f"select ref, person_id from read_parquet({quote_text(str(links))})").fetchall())
 
 
 def _name_people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mapping[str, str]:

@@ -20,12 +20,18 @@ import duckdb
 import pyarrow as pa
 
 from charter.council.register import Register
-from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, give_rows, literal
+from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, give_rows, quote_text
 from features.linking.evidence import Evidence
-from features.permission import ALL, Choice, denied, permitted
+from features.permission import ALL, Choice, is_denied, is_permitted
 
 __all__ = [
-    "forbids_all", "forbids_service", "gather_choices", "group_choices", "lapse_consents", "leave_out", "to_ask_again",
+    "find_lapsed_consents",
+    "forbids_all",
+    "forbids_service",
+    "gather_choices",
+    "group_choices",
+    "lapse_consents",
+    "leave_out",
 ]  # fmt: skip
 
 _FILED = pa.schema(
@@ -84,7 +90,7 @@ def leave_out(
         if not register.permits(service, "link")
         or (
             register.consent_based(service)
-            and not permitted(said.get(ref, ()), service, "link", taken_at, consent_based=True)
+            and not is_permitted(said.get(ref, ()), service, "link", taken_at, consent_based=True)
         )
     ]
     if not out:
@@ -99,12 +105,12 @@ def leave_out(
 
 def forbids_service(said: Sequence[Choice], service: str, taken_at: datetime) -> bool:
     """Whether what was said through one reference forbids linking the records of its own service."""
-    return denied(said, service, "link", taken_at)
+    return is_denied(said, service, "link", taken_at)
 
 
 def forbids_all(said: Sequence[Choice], taken_at: datetime) -> bool:
     """Whether what was said through one reference forbids linking the person's records of every service."""
-    return denied(said, ALL, "link", taken_at)
+    return is_denied(said, ALL, "link", taken_at)
 
 
 def lapse_consents(
@@ -131,13 +137,13 @@ def lapse_consents(
 
 def _own_voice(service: str, birth_date: str, register: Register, time_zone: str) -> str:
     """Return SQL for the midnight (UTC) from which the person's own voice counts; for all services, the earliest."""
-    ages = ", ".join(f"{literal(source.service)}: {source.own_voice_age}" for source in register.sources)
+    ages = ", ".join(f"{quote_text(source.service)}: {source.own_voice_age}" for source in register.sources)
     youngest = min(source.own_voice_age for source in register.sources)
     years = f"to_years(coalesce(map {{{ages}}}[{service}], {youngest}))"
-    return f"timezone({literal(time_zone)}, ({birth_date} + {years})::timestamp)::timestamp"
+    return f"timezone({quote_text(time_zone)}, ({birth_date} + {years})::timestamp)::timestamp"
 
 
-def to_ask_again(
+def find_lapsed_consents(
     database: duckdb.DuckDBPyConnection, register: Register, time_zone: str, taken_at: datetime
 ) -> Sequence[tuple[str, str, datetime]]:
     """Return (person, service, since when) of those whose parents' consent has lapsed and who said nothing since.
@@ -145,7 +151,7 @@ def to_ask_again(
     `database` has the tables `permission` and `people`; `taken_at` is naive UTC.
     """
     own = _own_voice("c.service", "p.birth_date", register, time_zone)
-    consents = ", ".join(literal(s.service) for s in register.sources if register.consent_based(s.service)) or "''"
+    consents = ", ".join(quote_text(s.service) for s in register.sources if register.consent_based(s.service)) or "''"
     return database.execute(
         f"""
         select distinct c.person_id, c.service, c."end" from permission c join people p using (person_id)

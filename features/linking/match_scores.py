@@ -18,7 +18,7 @@ from splink import DuckDBAPI, Linker, block_on
 from features.intake.database import Relation
 from features.linking.parameters import Parameters
 
-__all__ = ["condition", "score_pairs", "settings"]
+__all__ = ["make_condition", "make_settings", "score_pairs"]
 
 _NULL: Mapping[str, str] = {
     "forename": "forename_l is null or forename_r is null",
@@ -58,7 +58,7 @@ _AT_HOME = (
 _AT_HOME_ALONE = (block_on("homes", arrays_to_explode=["homes"]),)
 
 
-def condition(comparison: str, level: str | None) -> str:
+def make_condition(comparison: str, level: str | None) -> str:
     """Return SQL over two records, `_l` and `_r`, that is true at `level`, or where one says nothing (None)."""
     return _NULL[comparison] if level is None else _CONDITIONS.get((comparison, level), "true")
 
@@ -81,7 +81,7 @@ def _comparison(name: str, parameters: Parameters) -> dict[str, Any]:
     return {"output_column_name": name, "comparison_levels": levels}
 
 
-def settings(parameters: Parameters, references: int) -> dict[str, Any]:
+def make_settings(parameters: Parameters, references: int) -> dict[str, Any]:
     """Return Splink's settings for so many references: blocking, comparisons and every number fixed."""
     return {
         "link_type": "dedupe_only",
@@ -104,7 +104,7 @@ def score_pairs(
     `nodes` are records by `unique_id`, made of so many references. Weights are rounded to 1e-6, ties ordered by
     reference: the same on any number of threads.
     """
-    linker = Linker(DuckDBAPI(database).register(nodes.alias), settings(parameters, references), log_level=None)
+    linker = Linker(DuckDBAPI(database).register(nodes.alias), make_settings(parameters, references), log_level=None)
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
     apart = "where gamma_forename <> 0" if "forename" in parameters.apart else ""
     words = ", ".join(_in_words(name, parameters) for name in parameters.levels)

@@ -23,7 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from charter.council.register import Register
-from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, literal
+from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, quote_text
 from features.linking.evidence import Evidence
 from features.linking.judgements import DIFFERENT, SAME, Judgement
 from features.linking.match_scores import score_pairs
@@ -228,7 +228,7 @@ def _same_name_and_date(
     Where a service that gives each person one reference has two such, the name doesn't tell them apart: all of that
     name are left to the scores.
     """
-    services = ", ".join(literal(service) for service in sorted(one_each)) or "''"
+    services = ", ".join(quote_text(service) for service in sorted(one_each)) or "''"
     return fetch_rows(
         database,
         f"""

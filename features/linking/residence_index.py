@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 from charter.vault.key import Key
 from charter.vault.residence_check import PURPOSE, index_row, residents_token
 from charter.vault.vault import Vault
-from features.intake.database import Relation, fetch_rows, literal
+from features.intake.database import Relation, fetch_rows, quote_text
 from features.linking.canonical_tables import CanonicalTables, LinkingRules
 from features.linking.linked_people import LinkedPeople
-from features.permission import ALL, Choice, denied
+from features.permission import ALL, Choice, is_denied
 
-__all__ = ["index_residents", "tokens_of"]
+__all__ = ["find_tokens", "index_residents"]
 
 
 def index_residents(
@@ -58,12 +58,12 @@ def index_residents(
     }
 
 
-def tokens_of(vault: Vault, key: Key, snapshot: Path, person_id: str) -> frozenset[str]:
+def find_tokens(vault: Vault, key: Key, snapshot: Path, person_id: str) -> frozenset[str]:
     """Return the tokens by which a person may have been asked about, under any name that a service said.
 
     None that somebody else of the same name and birth date shares: a line about it may be about them.
     """
-    tables = {name: literal(str(snapshot / "tables" / f"{name}.parquet")) for name in ("links", "people")}
+    tables = {name: quote_text(str(snapshot / "tables" / f"{name}.parquet")) for name in ("links", "people")}
     with duckdb.connect() as database:
         database.register("said_people", pq.read_table(BytesIO(vault.get_set(snapshot.name, "people"))))
         rows = database.execute(
@@ -82,8 +82,8 @@ def _homes(
 ) -> Mapping[str, set[str]]:
     """Return the current homes that may be told, by person; people of whom nothing may be told are left out."""
     services = [source.service for source in rules.register.sources if PURPOSE in source.purposes]
-    listed = ", ".join(map(literal, services)) or "''"
-    now = f"timestamp {literal(rules.taken_at.isoformat(sep=' '))}"
+    listed = ", ".join(map(quote_text, services)) or "''"
+    now = f"timestamp {quote_text(rules.taken_at.isoformat(sep=' '))}"
     rows = fetch_rows(
         database,
         f"""
@@ -115,6 +115,8 @@ def _homes(
     homes: dict[str, set[str]] = defaultdict(set)
     for person, home, service in rows:
         choices = chosen.get(person, ())
-        if not denied(choices, service, PURPOSE, rules.taken_at) and not denied(choices, ALL, PURPOSE, rules.taken_at):
+        if not is_denied(choices, service, PURPOSE, rules.taken_at) and not is_denied(
+            choices, ALL, PURPOSE, rules.taken_at
+        ):
             homes[person].add(home)
     return homes

@@ -24,11 +24,19 @@ from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.vault.key import Key
 from charter.vault.vault import Log, Vault
-from features.intake.database import Relation, give_rows, literal
-from features.linking.judgements import SAYINGS, Judgement, append
+from features.intake.database import Relation, give_rows, quote_text
+from features.linking.judgements import SAYINGS, Judgement, append_judgements
 from features.linking.people import Pair
 
-__all__ = ["Candidate", "decide", "pairs_of", "relate_pairs", "require_reviewer", "shown", "undecided"]
+__all__ = [
+    "Candidate",
+    "decide_pairs",
+    "list_pairs",
+    "list_undecided",
+    "relate_pairs",
+    "require_reviewer",
+    "show_pairs",
+]
 
 _SHORTEST = 12
 """Digits of a pseudonym that name a reference: two of a million share them in fewer than one council in 500."""
@@ -89,11 +97,11 @@ def _open(snapshot: Path) -> duckdb.DuckDBPyConnection:
                 f"the snapshot {snapshot.name} was linked before pairs were kept for review.",
                 "Link a new snapshot: `sooner pull`, then `sooner link`.",
             )
-        database.execute(f"create view {name} as select * from read_parquet({literal(str(path))}) {where}")
+        database.execute(f"create view {name} as select * from read_parquet({quote_text(str(path))}) {where}")
     return database
 
 
-def undecided(workspace: Workspace) -> Sequence[Candidate]:
+def list_undecided(workspace: Workspace) -> Sequence[Candidate]:
     """Return the pairs of the newest linked snapshot that lie between two and one, the likeliest first."""
     with _open(workspace.snapshot()) as database:
         rows = database.execute(
@@ -103,7 +111,7 @@ def undecided(workspace: Workspace) -> Sequence[Candidate]:
         return _with_services(database, rows)
 
 
-def pairs_of(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
+def list_pairs(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
     """Return the links that hold one person together, so that a wrong one can be judged different.
 
     Raises DataError for a person of whom no two records are linked.
@@ -137,7 +145,7 @@ def _with_services(database: duckdb.DuckDBPyConnection, rows: Sequence[Any]) -> 
     ]
 
 
-def decide(
+def decide_pairs(
     invocation: Invocation, said: Iterable[str], *, role: str, reason: str, log: Log, now: datetime | None = None
 ) -> Sequence[Judgement]:
     """File what a role says of pairs, each as `PAIR=same`, `=different` or `=cannot_tell`; return the judgements.
@@ -151,7 +159,7 @@ def decide(
         judgements = [_judgement(database, text, reviewer, at) for text in said]
     for one in judgements:
         log({"action": "link review", "reason": reason, "subjects": list(one.pair), "count": 2, "says": one.says})
-    append(invocation.workspace, judgements)
+    append_judgements(invocation.workspace, judgements)
     return judgements
 
 
@@ -175,7 +183,7 @@ def _reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
     return str(found[0][0])
 
 
-def shown(
+def show_pairs(
     invocation: Invocation, candidates: Sequence[Candidate], *, role: str, reason: str, log: Log
 ) -> Sequence[Sequence[Sequence[str]]]:
     """Return for each candidate two sides, each of lines about one record: service, name, birth date, sex, home.
@@ -196,7 +204,7 @@ def shown(
         for name in ("people", "places"):
             database.register(f"said_{name}", pq.read_table(BytesIO(vault.get_set(snapshot.name, name))))
         lines: dict[str, list[str]] = {}
-        for ref, line in database.execute(_SIDE.format(withheld=literal(_WITHHELD))).fetchall():
+        for ref, line in database.execute(_SIDE.format(withheld=quote_text(_WITHHELD))).fetchall():
             lines.setdefault(ref, []).append(line)
         sides = []
         for one in candidates:

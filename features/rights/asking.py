@@ -30,13 +30,21 @@ from charter.vault.key import Key
 from charter.vault.rights_ledger import ACTIONS, BY, Request, append_request, list_carried_out, read_requests
 from charter.vault.vault import Vault
 from features.forget import forget
-from features.intake.database import literal
-from features.linking.choices_in_force import choices_of, overruled
-from features.linking.judgements import drop
+from features.intake.database import quote_text
+from features.linking.choices_in_force import find_overruled, list_request_choices
+from features.linking.judgements import drop_judgements
 from features.permission import ALL
 from features.rights.carrying import Carrying
 
-__all__ = ["Certificate", "Room", "ask", "overrule", "reference_of", "references_of", "replay"]
+__all__ = [
+    "Certificate",
+    "Room",
+    "file_request",
+    "find_reference",
+    "find_references",
+    "overrule_request",
+    "replay_requests",
+]
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ class Certificate:
     matrices_dropped: int
 
 
-def ask(
+def file_request(
     invocation: Invocation,
     action: str,
     *,
@@ -96,14 +104,14 @@ def ask(
         register.source(service)
     key = Key.load(council, workspace)
     Vault.open(workspace.vault, key)  # Another key would find nobody: better to say that it is another.
-    ref = reference_of(key, register, through, reference)
-    refs = references_of(workspace, ref, service)
+    ref = find_reference(key, register, through, reference)
+    refs = find_references(workspace, ref, service)
     request = Request(action, _text(now), through, ref, refs, service, purpose, by)
     append_request(workspace, request)
-    return replay(invocation, rooms)[request.id]
+    return replay_requests(invocation, rooms)[request.id]
 
 
-def overrule(
+def overrule_request(
     invocation: Invocation, request: str, *, role: str, now: datetime | None = None, rooms: Sequence[Room] = ()
 ) -> Certificate:
     """File a named role's decision that an objection or restriction does not stand, and carry it out.
@@ -125,14 +133,14 @@ def overrule(
         answers=found.id, decided_by=overruler,
     )  # fmt: skip
     append_request(workspace, answer)
-    return replay(invocation, rooms)[answer.id]
+    return replay_requests(invocation, rooms)[answer.id]
 
 
 def _text(moment: datetime | None) -> str:
     return (moment or datetime.now(UTC)).isoformat()
 
 
-def reference_of(key: Key, register: Register, through: str, reference: str) -> str:
+def find_reference(key: Key, register: Register, through: str, reference: str) -> str:
     """Return how a service's reference is known here; the people of a canonical delivery keep the id they have."""
     source = register.source(through)
     return reference if source.format == "canonical" else key.pseudonym("reference", source.service, reference)
@@ -142,7 +150,7 @@ def _snapshots(workspace: Workspace) -> Sequence[Path]:
     return sorted(path.parent for path in workspace.store.glob("*/manifest.json"))
 
 
-def references_of(workspace: Workspace, ref: str, service: str) -> tuple[str, ...]:
+def find_references(workspace: Workspace, ref: str, service: str) -> tuple[str, ...]:
     """Return the references, of the service asked about, of whoever the reference belongs to in any snapshot.
 
     Raises DataError where nobody is known under it.
@@ -169,7 +177,7 @@ def references_of(workspace: Workspace, ref: str, service: str) -> tuple[str, ..
 
 
 def _table(snapshot: Path, name: str) -> str:
-    return f"read_parquet({literal(str(snapshot / 'tables' / f'{name}.parquet'))})"
+    return f"read_parquet({quote_text(str(snapshot / 'tables' / f'{name}.parquet'))})"
 
 
 def _canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: str) -> bool:
@@ -180,7 +188,7 @@ def _canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: str)
     return bool(found)
 
 
-def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, Certificate]:
+def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, Certificate]:
     """Bring every snapshot in line with the ledger; return a certificate for each request carried out just now.
 
     Requests that already have a tombstone in a snapshot are done there. The writer lock is the caller's.
@@ -192,7 +200,7 @@ def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, C
     key = Key.load(council, workspace)
     vault = Vault.open(workspace.vault, key)
     by_id = {request.id: request for request in requests}
-    lifted = overruled(requests)
+    lifted = find_overruled(requests)
     honoured = {snapshot: list_carried_out(snapshot) for snapshot in _snapshots(workspace)}
     certificates: dict[str, Certificate] = {}
     for request in requests:
@@ -205,11 +213,11 @@ def replay(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, C
                 continue
             clears = request.clears and request.id not in lifted
             carried = Carrying(snapshot, request, key, vault, invocation.register, invocation.policy, clears=clears)
-            rows[snapshot.name] = carried.out(choices_of(request, by_id, _taken_at(snapshot)))
+            rows[snapshot.name] = carried.out(list_request_choices(request, by_id, _taken_at(snapshot)))
             people |= carried.people
         if rows:
             if request.action == "erase":
-                drop(workspace, frozenset(request.refs))
+                drop_judgements(workspace, frozenset(request.refs))
             for room in rooms:
                 if room.concerned(request):
                     room.forget(people, workspace)

@@ -26,10 +26,10 @@ from charter.vault.vault import Vault
 from features.intake.database import (
     Relation,
     compute_rows,
-    connect,
     fetch_rows,
     give_rows,
-    literal,
+    open_database,
+    quote_text,
     read_parquet,
 )
 from features.linking.canonical_tables import (
@@ -40,7 +40,7 @@ from features.linking.canonical_tables import (
     settle_protected,
     write_tables,
 )
-from features.linking.corrections import PAPER, filed_in
+from features.linking.corrections import PAPER, read_corrections
 from features.linking.homes import settle_residence
 from features.linking.parameters import Parameters
 from features.linking.service_records import ServiceRecords
@@ -94,7 +94,7 @@ class Carrying:
     def out(self, choices: Sequence[Choice]) -> Mapping[str, int]:
         """Carry it out, leaving `choices` (by reference) in force, and return the rows removed by table."""
         removed: dict[str, int] = {}
-        with connect(self._key) as database:
+        with open_database(self._key) as database:
             asked = _ids(database, self._request.refs)
             if self._clears:
                 self._clear_records(database, asked, removed)
@@ -115,8 +115,8 @@ class Carrying:
         """Take the person's rows out of what a canonical delivery said: all of them, or one service's."""
         request = self._request
         mine = "person_id in (select id from asked)"
-        service = literal(request.service)
-        tests = {"events": f"{mine} and starts_with(signal, {literal(request.service + '.')})"}
+        service = quote_text(request.service)
+        tests = {"events": f"{mine} and starts_with(signal, {quote_text(request.service + '.')})"}
         tests["coverage"] = f"{mine} and service = {service}"
         if request.service == ALL:
             tests = dict.fromkeys(("events", "coverage", "residence", "protected"), mine)
@@ -191,7 +191,7 @@ class Carrying:
                 if name not in stay
             }
         else:
-            signals, service = literal(request.service + "."), literal(request.service)
+            signals, service = quote_text(request.service + "."), quote_text(request.service)
             tests = {
                 "events": f"{mine} and starts_with(signal, {signals})",
                 "coverage": f"{mine} and service = {service}",
@@ -225,7 +225,7 @@ class Carrying:
             links=links,
             linked=whose.linked,
         )
-        claims = claim_homes(database, records.addresses, used, filed_in(self._vault))
+        claims = claim_homes(database, records.addresses, used, read_corrections(self._vault))
         rules = LinkingRules(self._register, self._policy.characteristics, Parameters.load(), taken_at)
         people = compute_rows(database, "select id as person_id from linked", linked=whose.linked)
         fresh = {
@@ -261,7 +261,7 @@ def _rewrite(database: duckdb.DuckDBPyConnection, path: Path, test: str, asked: 
     number = _count(database, rows) - _count(database, rest)
     if number:
         with new_file(path) as beside:
-            database.execute(f"copy ({rest.sql_query()}) to {literal(str(beside))} (format parquet)")
+            database.execute(f"copy ({rest.sql_query()}) to {quote_text(str(beside))} (format parquet)")
     return number
 
 

@@ -30,16 +30,16 @@ from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.rights_ledger import BY, Request, append_request
 from charter.vault.vault import Log, Vault
-from features.build import Snapshot, question_of
-from features.engines.reference import Reference, age_at
+from features.build import Snapshot, make_question
+from features.engines.reference import Reference, find_age
 from features.engines.rows import Tables
-from features.grammar.words import value_text
-from features.linking.corrections import filed_in
+from features.grammar.words import describe_value
+from features.linking.corrections import read_corrections
 from features.permission import ALL
-from features.rights.asking import references_of
-from features.rights.held import Person, identity_of, requests_of, whose
+from features.rights.asking import find_references
+from features.rights.held import Person, find_person, identify_person, list_requests
 
-__all__ = ["CHECKS", "PAPER", "draft", "hand_over"]
+__all__ = ["CHECKS", "PAPER", "draft_export", "hand_over_export"]
 
 PAPER = "export"
 """The kind of paper a draft is in the vault."""
@@ -50,7 +50,7 @@ CHECKS = ("identity", "third_parties", "serious_harm")
 _FILES = ("your-data.json", "your-data.html")
 
 
-def draft(
+def draft_export(
     invocation: Invocation,
     *,
     through: str,
@@ -68,11 +68,11 @@ def draft(
     caller's.
     """
     key = Key.load(invocation.council, invocation.workspace)
-    person = whose(invocation, key, through, reference)
+    person = find_person(invocation, key, through, reference)
     register = invocation.register
     moment = now or datetime.now(UTC)
     shown = _shown(invocation, person, register, by, moment)
-    refs = references_of(invocation.workspace, person.ref, ALL)
+    refs = find_references(invocation.workspace, person.ref, ALL)
     vault = Vault.open(invocation.workspace.vault, key)
     document = {
         "about": {
@@ -82,13 +82,13 @@ def draft(
             "snapshot": person.snapshot.name,
             "asked_by": by,
         },
-        "identity": identity_of(invocation, key, person, role=role, reason=reason, log=log),
+        "identity": identify_person(invocation, key, person, role=role, reason=reason, log=log),
         "services": [_service(person, source) for source in shown],
         **_tables(person, shown, by),
-        "requests": _of_services(requests_of(invocation, person), shown),
+        "requests": _of_services(list_requests(invocation, person), shown),
         "corrections": [
             {"filed_at": one.filed_at, "right": dict(one.right)}
-            for one in filed_in(vault)
+            for one in read_corrections(vault)
             if by == BY[0] and set(one.refs) & set(refs)
         ],
         "lists": [_list(invocation, person, shown, one) for one in elsewhere.get("lists", ())],
@@ -107,7 +107,7 @@ def _shown(invocation: Invocation, person: Person, register: Register, by: str, 
     if by == BY[0]:
         return register.sources
     (row,) = person.rows("select birth_date from people where person_id = ?") or [{"birth_date": None}]
-    age = age_at(row["birth_date"], now.astimezone(invocation.council.time_zone).date())
+    age = find_age(row["birth_date"], now.astimezone(invocation.council.time_zone).date())
     return tuple(
         source
         for source in register.sources
@@ -164,7 +164,7 @@ def _list(
     if listed["programme"] != invocation.programme:
         return {**listed, "own_part": []}
     day = date.fromisoformat(str(listed["as_of"]))
-    question, _ = question_of(invocation, Snapshot.open(person.snapshot), "rank", [day])
+    question, _ = make_question(invocation, Snapshot.open(person.snapshot), "rank", [day])
     alone = Reference(question, Tables.read(person.snapshot / "tables", [person.person_id]))
     services = {source.service for source in shown}
     part = []
@@ -173,7 +173,7 @@ def _list(
         value = alone.value(feature.expression, str(listed["entity"]), day) if named and named <= services else None
         if value:
             document = feature.document(question.permission.units)
-            part.append({"feature": feature.name, "value": value, "text": value_text(document, value, day)})
+            part.append({"feature": feature.name, "value": value, "text": describe_value(document, value, day)})
     return {**listed, "own_part": part}
 
 
@@ -188,7 +188,7 @@ def _matrices(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     return found
 
 
-def hand_over(
+def hand_over_export(
     invocation: Invocation, export: str, *, to: Path, checked: Collection[str], leave_out: Collection[str] = ()
 ) -> Mapping[str, Any]:
     """Write a released draft to the folder `to` and drop it; return its digest, what was left out and the files.

@@ -18,12 +18,20 @@ from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import Log, Vault
-from features.intake.database import literal
+from features.intake.database import quote_text
 from features.linking.canonical_tables import TABLES
-from features.linking.linking_choices import to_ask_again
-from features.rights.asking import reference_of
+from features.linking.linking_choices import find_lapsed_consents
+from features.rights.asking import find_reference
 
-__all__ = ["Person", "identity_of", "lapsed", "opened", "requests_of", "show", "whose"]
+__all__ = [
+    "Person",
+    "find_person",
+    "identify_person",
+    "list_lapsed_consents",
+    "list_requests",
+    "open_tables",
+    "show_person",
+]
 
 
 class Person:
@@ -34,31 +42,31 @@ class Person:
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of `query` over the snapshot's tables, whose one parameter is the person's pseudonym."""
-        with opened(self.snapshot) as database:
+        with open_tables(self.snapshot) as database:
             found = database.execute(query, [self.person_id])
             names = [column[0] for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def opened(snapshot: Path) -> duckdb.DuckDBPyConnection:
+def open_tables(snapshot: Path) -> duckdb.DuckDBPyConnection:
     """Return a connection that has the snapshot's tables as views."""
     database = duckdb.connect()
     for name in (*TABLES, "links"):
-        path = literal(str(snapshot / "tables" / f"{name}.parquet"))
+        path = quote_text(str(snapshot / "tables" / f"{name}.parquet"))
         database.execute(f"create view {name} as select * from read_parquet({path})")
     return database
 
 
-def whose(invocation: Invocation, key: Key, through: str, reference: str) -> Person:
+def find_person(invocation: Invocation, key: Key, through: str, reference: str) -> Person:
     """Return the person of a service's reference.
 
     Raises DataError where nobody is known under it, CharterError for another key than the vault was sealed with.
     """
     Vault.open(invocation.workspace.vault, key)
     register = invocation.register
-    ref = reference_of(key, register, through, reference)
+    ref = find_reference(key, register, through, reference)
     snapshot = invocation.workspace.snapshot()
-    with opened(snapshot) as database:
+    with open_tables(snapshot) as database:
         rows = database.execute(
             "select person_id from links where ref = $1 union all select person_id from people where person_id = $1",
             [ref],
@@ -68,7 +76,7 @@ def whose(invocation: Invocation, key: Key, through: str, reference: str) -> Per
     return Person(snapshot, str(rows[0][0]), ref)
 
 
-def show(
+def show_person(
     invocation: Invocation, *, through: str, reference: str, role: str, reason: str, log: Log
 ) -> Mapping[str, Any]:
     """Return who the person is, counts by signal, links, choices and requests.
@@ -77,7 +85,7 @@ def show(
     """
     workspace = invocation.workspace
     key = Key.load(invocation.council, workspace)
-    person = whose(invocation, key, through, reference)
+    person = find_person(invocation, key, through, reference)
     shown: dict[str, Any] = {
         "snapshot": person.snapshot.name,
         "person_id": person.person_id,
@@ -90,13 +98,13 @@ def show(
         "permission": person.rows(
             'select service, purpose, kind, status, start, "end" from permission where person_id = ? order by all'
         ),
-        "requests": requests_of(invocation, person),
+        "requests": list_requests(invocation, person),
     }
-    shown["identity"] = identity_of(invocation, key, person, role=role, reason=reason, log=log)
+    shown["identity"] = identify_person(invocation, key, person, role=role, reason=reason, log=log)
     return shown
 
 
-def requests_of(invocation: Invocation, person: Person) -> list[dict[str, str]]:
+def list_requests(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     """Return what was asked through any of the person's references."""
     return [
         {"request": one.id, "action": one.action, "filed_at": one.filed_at, "service": one.service,
@@ -106,7 +114,7 @@ def requests_of(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     ]  # fmt: skip
 
 
-def identity_of(
+def identify_person(
     invocation: Invocation, key: Key, person: Person, *, role: str, reason: str, log: Log
 ) -> dict[str, Any] | None:
     """Return who the person is, from the vault, after a line in the log; None where the vault doesn't know them."""
@@ -117,14 +125,14 @@ def identity_of(
     return {"name": who.name, "birth_date": who.birth_date, "address": who.address, "safe_contact": who.safe_contact}
 
 
-def lapsed(invocation: Invocation) -> list[dict[str, str]]:
+def list_lapsed_consents(invocation: Invocation) -> list[dict[str, str]]:
     """Return whose parents' consent has lapsed and who was not asked since: person, service and the day it lapsed."""
     register = invocation.register
     zone = invocation.council.time_zone
     snapshot = invocation.workspace.snapshot()
     taken_at = datetime.fromisoformat(read_json(snapshot / "manifest.json")["taken_at"]).astimezone(UTC)
-    with opened(snapshot) as database:
-        found = to_ask_again(database, register, zone.key, taken_at.replace(tzinfo=None))
+    with open_tables(snapshot) as database:
+        found = find_lapsed_consents(database, register, zone.key, taken_at.replace(tzinfo=None))
     return [
         {
             "person_id": person,

@@ -23,20 +23,20 @@ from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.rights_ledger import Request, append_request
 from charter.vault.vault import Vault
-from features.intake.database import literal
+from features.intake.database import quote_text
 from features.linking.corrections import CLAIM, NAMED, PAPER, Correction
 from features.permission import ALL
-from features.rights.asking import Certificate, references_of
-from features.rights.held import Person, whose
+from features.rights.asking import Certificate, find_references
+from features.rights.held import Person, find_person
 
-__all__ = ["rectify"]
+__all__ = ["file_correction"]
 
 _EVENT = ("valid_at", "end_at", "amount", "detail")
 _KEYS = {*NAMED, "uprn", "since", "event", "never_happened", *_EVENT}
 _NEXT = "Say it as in `sooner resident --help`, or ask the service for what it holds."
 
 
-def rectify(
+def file_correction(
     invocation: Invocation,
     *,
     through: str,
@@ -50,10 +50,10 @@ def rectify(
     Raises UsageError for something that can't be corrected or a value that doesn't fit, DataError for nobody known.
     """
     key = Key.load(invocation.council, invocation.workspace)
-    person = whose(invocation, key, through, reference)
+    person = find_person(invocation, key, through, reference)
     vault = Vault.open(invocation.workspace.vault, key)
     moment = (now or datetime.now(UTC)).astimezone(UTC)
-    refs = references_of(invocation.workspace, person.ref, ALL)
+    refs = find_references(invocation.workspace, person.ref, ALL)
     right, wrong = _checked(invocation, key, vault, person, refs, said)
     service = str(right["signal"]).split(".")[0] if "signal" in right else ALL
     request = Request("rectify", moment.isoformat(), through, person.ref, refs, service, ALL, by)
@@ -81,11 +81,11 @@ def _checked(
     if "uprn" in said or "since" in said:
         right["household"] = key.pseudonym("household", _text("uprn", said.get("uprn")).lstrip("0"))
         right["since"] = _midnight(invocation, "since", said.get("since"))
-        path = literal(str(person.snapshot / "records/addresses.parquet"))
+        path = quote_text(str(person.snapshot / "records/addresses.parquet"))
         rows = person.rows(
             f"select {CLAIM} as id from read_parquet({path}) a join links l using (ref) where l.person_id = $1 "
-            f"and a.known_until is null and a.household_id <> {literal(right['household'])} "
-            f"and coalesce(a.\"end\", 'infinity'::timestamp) > timestamp {literal(right['since'])}"
+            f"and a.known_until is null and a.household_id <> {quote_text(right['household'])} "
+            f"and coalesce(a.\"end\", 'infinity'::timestamp) > timestamp {quote_text(right['since'])}"
         )
         wrong["address"] = [row["id"] for row in rows]
     return right, wrong
@@ -98,7 +98,7 @@ def _event(
     rows = person.rows(
         "select event_id, signal, valid_at::varchar as valid_at, end_at::varchar as end_at, "
         "amount::varchar as amount, detail from events "
-        f"where person_id = $1 and known_until is null and event_id = {literal(_text('event', said['event']))}"
+        f"where person_id = $1 and known_until is null and event_id = {quote_text(_text('event', said['event']))}"
     )
     if not rows:
         raise UsageError("there is no such event of this person.", "Take its id from `sooner resident export`.")

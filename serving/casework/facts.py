@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from features.grammar.words import value_text
+from features.grammar.words import describe_value
 from serving.ranking.reasons import Seeing, write_day
 from serving.ranking.sealed_record import RecordedEvent, SealedRecord, Timeline
 
@@ -90,7 +90,7 @@ def says_something(feature: Mapping[str, Any], value: float, as_of: date) -> boo
     """Whether a value says that something was recorded; a change of nothing says neither."""
     if feature["expression"]["word"] == "change":
         return value != 0
-    return value_text(feature, value, as_of) not in _NOTHING
+    return describe_value(feature, value, as_of) not in _NOTHING
 
 
 def read_facts(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[ServiceFacts, ...]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from features.grammar.words import value_text
+from features.grammar.words import describe_value
 from serving.ranking.sealed_record import SealedRecord
 
 __all__ = ["GivenPoints", "list_points", "read_points"]
@@ -76,7 +76,7 @@ def _write_bound(feature: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
     if unit == "yes or no":
         return "yes" if at_least else "no"
     if unit == "step":
-        step = value_text(feature, min(math.ceil(threshold), len(feature["expression"]["steps"])))
+        step = describe_value(feature, min(math.ceil(threshold), len(feature["expression"]["steps"])))
         return f"{step} or further" if at_least else f"not yet {step}"
     number = f"£{threshold:,.0f}" if unit == "GBP" else f"{threshold:,.2f}".rstrip("0").rstrip(".")
     return f"at least {number}" if at_least else f"below {number}"

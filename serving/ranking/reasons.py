@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from features.grammar.words import value_text
+from features.grammar.words import describe_value
 
 __all__ = [
     "ExplainedRow",
@@ -168,11 +168,11 @@ def write_sentence(feature: Mapping[str, Any], value: float, as_of: date) -> str
     """Return the feature's reason with `value` in it, in the grammar's words; "more" or "fewer" for a change."""
     unit, word = feature["unit"], feature["expression"]["word"]
     if word == "change":
-        amount = "no change" if value == 0 else f"{value_text(feature, abs(value), as_of)} {_more(unit, value)}"
+        amount = "no change" if value == 0 else f"{describe_value(feature, abs(value), as_of)} {_more(unit, value)}"
     elif value == 0 and word not in ("any_of", "age_of_youngest", "days_since"):
         amount = "none"
     else:
-        amount = value_text(feature, value, as_of)
+        amount = describe_value(feature, value, as_of)
     text = str(feature["reason"]).format(value=amount)
     text = text.replace("none ", "no ", 1) if feature["reason"].startswith("{value} ") else text
     return f"{text[:1].upper()}{text[1:]}"

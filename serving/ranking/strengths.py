@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from features.grammar.words import value_text
+from features.grammar.words import describe_value
 from serving.ranking.reasons import Reason
 from serving.ranking.sealed_record import SealedRecord
 
@@ -97,7 +97,7 @@ def _is_good(feature: Mapping[str, Any], value: float, side: int | None, as_of: 
         return value * good_side > 0 and side == good_side
     if word == "days_since":
         # Trouble of 500 days ago is trouble that is recorded: only none within the window is good.
-        nothing = value_text(feature, value, as_of) == "none"
+        nothing = describe_value(feature, value, as_of) == "none"
         return nothing and side in (1, None) if better == "higher" else not nothing and side == -1
     if better == "lower":
         return value == 0 and side in (-1, None)

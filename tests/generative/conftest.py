@@ -13,7 +13,7 @@ import pytest
 
 from charter.contracts.matrix import MatrixDate
 from features import grammar
-from features.engines.engine import Engine, assemble
+from features.engines.engine import Engine, assemble_dates
 from features.engines.question import Question
 from features.engines.rows import Coverage, Event, Feed, Household, Person, Residence, Tables
 from features.grammar import (
@@ -215,7 +215,7 @@ def made_world(seed: int, people: int = 60, entity: str = "household") -> World:
 def engine_answers(question: Question, tables: Tables, folder: Path) -> list[tuple[MatrixDate, int]]:
     """Return the fast engine's answer, by way of Parquet files in `folder`."""
     tables.write(folder)
-    return assemble(question, Engine(question, folder).blocks())
+    return assemble_dates(question, Engine(question, folder).blocks())
 
 
 @pytest.fixture

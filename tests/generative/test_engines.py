@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from charter.contracts.matrix import MatrixDate
-from features.engines.engine import Engine, assemble
+from features.engines.engine import Engine, assemble_dates
 from features.engines.question import Each, Question
 from features.engines.reference import Reference
 from features.engines.rows import Coverage, Event, Feed, Household, Person, Residence, Tables
@@ -264,7 +264,7 @@ def check_agree(question: Question, drawn: Tables) -> None:
         drawn.write(Path(folder))
         reference, engine = Reference(question, drawn), Engine(question, Path(folder))
         lag = engine.reporting_lag_days
-        answers = assemble(question, engine.blocks())
+        answers = assemble_dates(question, engine.blocks())
     assert lag == reference.reporting_lag_days
     for day, (rows, cannot_tell) in zip(question.dates, answers, strict=True):
         expected = reference.answer(day)

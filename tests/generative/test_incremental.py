@@ -15,7 +15,7 @@ import pytest
 
 from charter.contracts.matrix import MatrixDate
 from features.engines.blocks import Maker
-from features.engines.digest import keys_of, tally
+from features.engines.digest import make_keys, tally_rows
 from features.engines.engine import Block, Engine
 from features.engines.question import Question
 from features.engines.reading import cohort
@@ -126,22 +126,22 @@ def with_field(group: Any, array: np.ndarray) -> Any:
 @pytest.mark.parametrize("group", ["members", "people", "events", "timetable", "program"])
 def test_rows_made_without_a_field_are_not_taken_for_rows_made_with_it(group: str, world: WorldOf) -> None:
     with first_maker(*world(1, people=20)) as maker:
-        found = tally(maker)
+        found = tally_rows(maker)
         wider = replace(maker, **{group: with_field(getattr(maker, group), np.zeros(1, np.int64))})
-        assert set(keys_of(maker, found, 1)).isdisjoint(keys_of(wider, found, 1))
-        assert keys_of(maker, found, 1) == keys_of(replace(maker), found, 1)
+        assert set(make_keys(maker, found, 1)).isdisjoint(make_keys(wider, found, 1))
+        assert make_keys(maker, found, 1) == make_keys(replace(maker), found, 1)
 
 
 def test_a_new_field_of_events_changes_the_keys_of_dates_that_see_it(world: WorldOf) -> None:
     with first_maker(*world(1, people=20)) as maker:
         events = maker.events
         channel = np.zeros(len(events.valid), np.int16)
-        before = keys_of(*_with_tally(maker, channel), 1)
+        before = make_keys(*_with_tally(maker, channel), 1)
         # The event that is seen latest of all is told through another channel.
         place = int(np.argmax(np.where(events.first < events.last, events.first, 0)))
         assert 0 < events.first[place] < events.last[place]
         channel[place] = 1
-        after = keys_of(*_with_tally(maker, channel), 1)
+        after = make_keys(*_with_tally(maker, channel), 1)
         same = [one == other for one, other in zip(before, after, strict=True)]
         assert all(same[: events.first[place]])
         assert not any(same[events.first[place] : events.last[place]])
@@ -149,7 +149,7 @@ def test_a_new_field_of_events_changes_the_keys_of_dates_that_see_it(world: Worl
 
 def _with_tally(maker: Maker, channel: np.ndarray) -> tuple[Maker, np.ndarray]:
     wider = replace(maker, events=with_field(maker.events, channel.copy()))
-    return wider, tally(wider)
+    return wider, tally_rows(wider)
 
 
 def test_an_engine_with_one_field_more_makes_every_row_again(world: WorldOf, monkeypatch: pytest.MonkeyPatch) -> None:

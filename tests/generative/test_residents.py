@@ -29,11 +29,11 @@ from charter.council.council import Council
 from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from features.build import build
-from features.linking.link import link
-from features.linking.review import decide
-from features.pull import pull
-from features.rights.asking import Certificate, ask, overrule
+from features.build import build_matrix
+from features.linking.link import link_records
+from features.linking.review import decide_pairs
+from features.pull import pull_sources
+from features.rights.asking import Certificate, file_request, overrule_request
 from tests.conftest import ROOT
 
 DAY = date(2026, 9, 1)
@@ -72,7 +72,7 @@ class Borough:
 
     def built(self) -> Path:
         with writer_lock(self.invocation.workspace.root):
-            return build(self.invocation, purpose="rank", as_of=[DAY])
+            return build_matrix(self.invocation, purpose="rank", as_of=[DAY])
 
     def later(self) -> datetime:
         """Return a moment after all that was asked so far."""
@@ -99,8 +99,8 @@ def settled(workspace: Path, seed: int) -> Borough:
     make_borough(workspace / "extracts", council, 300, seed)
     invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
     with writer_lock(workspace):
-        pull(invocation)
-        link(invocation)
+        pull_sources(invocation)
+        link_records(invocation)
     made = Borough(invocation, references(council, workspace / "extracts"), workspace, {})
     made.matrix, made.rows = made.built(), made.told()
     return made
@@ -169,7 +169,7 @@ def exercise(borough: Borough, number: int, action: str, everything: bool, purpo
     before = {row[0]: row for row in borough.query("select event_id, person_id, signal from events")}
     try:
         with writer_lock(borough.invocation.workspace.root):
-            done: Certificate = ask(
+            done: Certificate = file_request(
                 borough.invocation, action, through=through, reference=reference, service=service, purpose=purpose,
                 now=borough.later(),
             )  # fmt: skip
@@ -218,7 +218,7 @@ def exercise(borough: Borough, number: int, action: str, everything: bool, purpo
 def _overruled(borough: Borough, done: Certificate, before: dict[str, tuple]) -> None:
     """Let a named role decide that an objection to one purpose does not stand: everything is as it was."""
     with writer_lock(borough.invocation.workspace.root):
-        overrule(borough.invocation, done.request, role="data_protection_officer", now=borough.later())
+        overrule_request(borough.invocation, done.request, role="data_protection_officer", now=borough.later())
     borough.matrix, borough.rows = borough.built(), borough.told()
     assert values(borough.matrix) == before
     borough.checked["overruled"] += 1
@@ -235,11 +235,11 @@ def split(borough: Borough, number: int, other: int) -> None:
     entries: list[Mapping[str, object]] = []
     for says in ("different", "same", "different"):
         with writer_lock(files.root):
-            decide(
+            decide_pairs(
                 borough.invocation, [f"{one}-{two}={says}"], role="data_protection_officer", reason="a test",
                 log=entries.append, now=borough.later(),
             )  # fmt: skip
-            link(borough.invocation)
+            link_records(borough.invocation)
         borough.matrix, rows = borough.built(), borough.told()
         told.setdefault(says, (rows, values(borough.matrix)))
         borough.rows = rows

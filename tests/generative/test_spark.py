@@ -31,24 +31,24 @@ Answers = list[tuple[MatrixDate, int]]
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    from features.engines.spark import session
+    from features.engines.spark import open_session
 
-    running = session("local[2]")
+    running = open_session("local[2]")
     running.sparkContext.setLogLevel("ERROR")
     yield running
     running.stop()
 
 
 def from_spark(spark: Any, question: Question, tables: Tables, folder: Path) -> tuple[Answers, float]:
-    from features.engines.spark import collect, reporting_lag_days, write
+    from features.engines.spark import collect_dates, measure_reporting_lag, write_rows
 
     tables.write(folder / "tables")
     where, out = str(folder / "tables"), str(folder / "rows")
-    cannot_tell = write(spark, question, where, out, buckets=5)
-    collect(spark, question, out, folder / "matrix")
+    cannot_tell = write_rows(spark, question, where, out, buckets=5)
+    collect_dates(spark, question, out, folder / "matrix")
     matrix = Matrix(folder / "matrix", {"id": "spark"}, {})
     rows = [matrix.at(day) for day in question.dates]
-    return list(zip(rows, cannot_tell, strict=True)), reporting_lag_days(spark, question, where)
+    return list(zip(rows, cannot_tell, strict=True)), measure_reporting_lag(spark, question, where)
 
 
 def check_same(spark: Any, question: Question, tables: Tables, mine: Answers, folder: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts.matrix import NONE, MatrixDate
-from features.engines.engine import Engine, assemble
+from features.engines.engine import Engine, assemble_dates
 from features.engines.question import Question
 from features.engines.reference import Reference
 from features.engines.rows import Event, Residence, Tables
@@ -132,8 +132,8 @@ def test_neither_the_order_of_rows_nor_threads_matter(seed: int, world: WorldOf,
     for path in (tmp_path / "one").glob("*.parquet"):
         table = pq.read_table(path)
         pq.write_table(table.take(rng.permutation(len(table))), shuffled / path.name, row_group_size=97)
-    one = assemble(question, Engine(question, tmp_path / "one", threads=1).blocks())
-    other = assemble(question, Engine(question, shuffled, threads=2).blocks())
+    one = assemble_dates(question, Engine(question, tmp_path / "one", threads=1).blocks())
+    other = assemble_dates(question, Engine(question, shuffled, threads=2).blocks())
     check_same(one, other)
 
 

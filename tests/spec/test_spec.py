@@ -20,7 +20,7 @@ import pytest
 
 import features.grammar as grammar
 from charter.contracts.matrix import NONE, MatrixDate
-from features.engines.engine import Engine, assemble
+from features.engines.engine import Engine, assemble_dates
 from features.engines.question import EPOCH, Each, Question
 from features.engines.reference import Reference
 from features.engines.rows import KINDS, Feed, Person, Residence, Tables
@@ -181,7 +181,7 @@ def engine_answers(world: World, question: Question, folder: Path) -> tuple[list
     world.tables.write(folder)
     engine = Engine(question, folder)
     lag = engine.reporting_lag_days
-    return assemble(question, engine.blocks()), lag
+    return assemble_dates(question, engine.blocks()), lag
 
 
 def check(world: World, asked: Asked, question: Question, answers: list[tuple[MatrixDate, int]], lag: float) -> None:

@@ -42,7 +42,7 @@ def replay_run(
 ) -> tuple[Replayed, Choice]:
     """Replay every contender and choose one; `look`: at the final weeks too (final.py).
 
-    `advance` is told of the matrix and of each contender. Raises what `features.build.build` raises.
+    `advance` is told of the matrix and of each contender. Raises what `features.build.build_matrix` raises.
     """
     programme = invocation.settings
     rules = ListRules.of(programme.worklist)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
-from features.build import build
+from features.build import build_matrix
 from training.data.dataset import Dataset
 from training.data.folds import FINAL, SELECTION, Fold
 from training.data.list_rules import ListRules
@@ -97,7 +97,7 @@ def find_coverage_end(data: Dataset) -> datetime:
 def build_weeks(invocation: Invocation, planned: Plan, plan: WeekPlan, rules: ListRules) -> tuple[Dataset, ListWeeks]:
     """Build the matrix of the weeks from the plan's snapshot, or find it, and gather its rows."""
     snapshot = str(planned.data.matrix.manifest["snapshot"])
-    built = build(invocation, purpose="train", snapshot=snapshot, as_of=plan.days)
+    built = build_matrix(invocation, purpose="train", snapshot=snapshot, as_of=plan.days)
     data = Dataset.open(Matrix.open(built), invocation.council)
     programme = invocation.settings
     places = {day: programme.capacity(invocation.council, day) for day in plan.days}

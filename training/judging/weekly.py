@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
-from features.build import build
+from features.build import build_matrix
 from training.data.dataset import Dataset
 from training.data.lists import Period, Places
 from training.judging.bootstrap import Draws, find_interval
@@ -43,7 +43,7 @@ def measure_steadiness(invocation: Invocation, planned: Plan, model: str) -> dic
         return None
     fold = planned.selecting[-1]
     days = list_weeks_before(fold.test[-1])
-    built = build(invocation, purpose="train", snapshot=snapshot, as_of=days)
+    built = build_matrix(invocation, purpose="train", snapshot=snapshot, as_of=days)
     data = Dataset.open(Matrix.open(built), invocation.council)
     programme = invocation.settings
     capacity = {day: programme.capacity(invocation.council, day) for day in days}

@@ -151,11 +151,11 @@ class Tracking:
 
     def _register_in_english(self, planned: Plan) -> str:
         """Return what each feature is, where it comes from and why it is asked, for who reads MLflow alone."""
-        from features.feature_list import as_markdown
+        from features.feature_list import render_markdown
         from features.grammar.definition import Definition
 
         definition = Definition.of(planned.data.matrix.definition)
-        return as_markdown(definition, self.invocation.register, self.invocation.policy)
+        return render_markdown(definition, self.invocation.register, self.invocation.policy)
 
 
 def _open_experiment(uri: str, workspace: Workspace) -> str:

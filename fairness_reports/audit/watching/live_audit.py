@@ -53,7 +53,7 @@ from fairness_reports.audit.run_findings import (
 )
 from fairness_reports.audit.watching.drift import watch_series
 from fairness_reports.audit.watching.watch import make_household_series, make_selection_series
-from features.build import build
+from features.build import build_matrix
 
 __all__ = ["ACTED", "BLIND", "audit_issued"]
 
@@ -79,7 +79,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     release = read_json(folder / "manifest.json")
     with invocation.progress("Auditing what was issued", total=4) as step:
         issued = read_issued_lists(workspace, release["id"])
-        matrix = Matrix.open(build(invocation, purpose="evaluate", as_of=issued.dates))
+        matrix = Matrix.open(build_matrix(invocation, purpose="evaluate", as_of=issued.dates))
         step()
         booster = lgb.Booster(model_file=str(folder / "model.lgb"))
         margins = {day: _predict_margins(booster, release["features"], matrix, day) for day in issued.dates}

@@ -6,16 +6,16 @@ import numpy as np
 from numba import njit
 
 from features.engines.compiled.arrays import MemberRows, OutcomeRows, Outcomes, PersonRows, Timetable, WantedRows
-from features.engines.compiled.kernel import first_after, span
+from features.engines.compiled.kernel import find_first_after, mask_span
 from features.engines.compiled.kernel_plan import SMALLEST
 
-__all__ = ["look_ahead"]
+__all__ = ["find_outcomes"]
 
 _ONE = np.uint64(1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def look_ahead(
+def find_outcomes(
     wanted: WantedRows,
     members: MemberRows,
     people: PersonRows,
@@ -37,8 +37,8 @@ def look_ahead(
             for e in range(events.start[person], events.start[person + 1]):
                 valid, known, c = events.valid[e], events.known[e], events.component[e]
                 # Of horizons [time, end), those that hold the moment: dates whose end is later, up to it itself.
-                first, last = first_after(ends, valid), first_after(times, valid)
-                bits = mask & people.allowed[person, events.service[c]] & span(first, last)
+                first, last = find_first_after(ends, valid), find_first_after(times, valid)
+                bits = mask & people.allowed[person, events.service[c]] & mask_span(first, last)
                 for k in range(first, last):
                     if bits >> np.uint64(k) & _ONE and (
                         at[k, i, c] == SMALLEST

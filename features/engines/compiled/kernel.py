@@ -16,8 +16,18 @@ from features.engines.compiled.arrays import ChoiceRows, CoverageRows, HomeRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
 
 __all__ = [
-    "cover", "digests", "first_after", "fold_choices", "fold_homes", "group", "local_day", "share_moments", "span",
-    "span_masks", "visible", "weigh",
+    "cover_windows",
+    "digest_texts",
+    "find_day",
+    "find_first_after",
+    "find_shared_moments",
+    "find_visible",
+    "fold_choices",
+    "fold_homes",
+    "group_rows",
+    "mask_span",
+    "mask_spans",
+    "weigh_amounts",
 ]  # fmt: skip
 
 _DAY = 86_400_000_000
@@ -29,7 +39,7 @@ Moments = NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def first_after(times: Any, moment: Any) -> Any:
+def find_first_after(times: Any, moment: Any) -> Any:
     """Return the index of the first of ascending `times`, 64 at most, that is later than `moment`."""
     # Counting them all has no branch to mispredict, so for so few it is quicker than halving.
     earlier = 0
@@ -39,7 +49,7 @@ def first_after(times: Any, moment: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def span(first: Any, last: Any) -> Any:
+def mask_span(first: Any, last: Any) -> Any:
     """Return the mask with the bits `first <= k < last`."""
     if first >= last:
         return _NONE
@@ -48,16 +58,16 @@ def span(first: Any, last: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def span_masks(times: Any, known_at: Any, known_until: Any, start: Any, end: Any, masks: Any) -> None:
+def mask_spans(times: Any, known_at: Any, known_until: Any, start: Any, end: Any, masks: Any) -> None:
     """Fill, per row, the dates at which its version is visible and its half-open interval [start, end) holds."""
     for row in range(known_at.shape[0]):
-        first = max(first_after(times, known_at[row]), first_after(times, start[row] - 1))
-        last = min(first_after(times, known_until[row]), first_after(times, end[row] - 1))
-        masks[row] = span(first, last)
+        first = max(find_first_after(times, known_at[row]), find_first_after(times, start[row] - 1))
+        last = min(find_first_after(times, known_until[row]), find_first_after(times, end[row] - 1))
+        masks[row] = mask_span(first, last)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def group(key: Any, groups: Any) -> Any:
+def group_rows(key: Any, groups: Any) -> Any:
     """Return (starts, order): the rows of key g are `order[starts[g]:starts[g + 1]]`, in their old order."""
     starts = np.zeros(groups + 1, np.int64)
     for row in range(key.shape[0]):
@@ -111,7 +121,7 @@ def fold_homes(household: Any, kind: Any, area: Any, mask: Any, kinds: Any, area
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def cover(rows: CoverageRows, needs: Moments, times: Moments, masks: Masks) -> None:
+def cover_windows(rows: CoverageRows, needs: Moments, times: Moments, masks: Masks) -> None:
     """Fold, per person, the dates at which their known coverage of one service holds each whole window.
 
     `needs[w, k]` is when window w starts. Intervals that meet are one: of a window from 3 on, asked at 9,
@@ -135,7 +145,7 @@ def cover(rows: CoverageRows, needs: Moments, times: Moments, masks: Masks) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def local_day(midnights: Any, moment: Any) -> Any:
+def find_day(midnights: Any, moment: Any) -> Any:
     """Return the index of the calendar day of `moment`; `midnights[d]` is when day d begins, one more at the end."""
     day = min(max((moment - midnights[0]) // _DAY, 0), midnights.shape[0] - 2)
     while midnights[day] > moment and day > 0:
@@ -146,15 +156,15 @@ def local_day(midnights: Any, moment: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def visible(times: Any, valid: Any, known: Any, until: Any, first: Any, last: Any) -> None:
+def find_visible(times: Any, valid: Any, known: Any, until: Any, first: Any, last: Any) -> None:
     """Fill, per event, the dates `first <= k < last` at which its version is visible and its moment has come."""
     for row in range(valid.shape[0]):
-        first[row] = first_after(times, max(valid[row], known[row]))
-        last[row] = times.shape[0] if until[row] == LARGEST else first_after(times, until[row])
+        first[row] = find_first_after(times, max(valid[row], known[row]))
+        last[row] = times.shape[0] if until[row] == LARGEST else find_first_after(times, until[row])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def weigh(signal: Any, amount: Any, signals: Any) -> Any:
+def weigh_amounts(signal: Any, amount: Any, signals: Any) -> Any:
     """Return the sum of the sizes of each signal's amounts, as floats that cannot overflow."""
     total = np.zeros(signals)
     for row in range(signal.shape[0]):
@@ -164,14 +174,16 @@ def weigh(signal: Any, amount: Any, signals: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _hashed(contest: Any, valid: Any, known: Any) -> Any:
+def _hash_moment(contest: Any, valid: Any, known: Any) -> Any:
     mixed = (np.uint64(valid) ^ np.uint64(contest)) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(32)) ^ np.uint64(known)) * np.uint64(0x94D049BB133111EB)
     return mixed ^ (mixed >> np.uint64(31))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def share_moments(homes: HomeRows, event_start: Any, signal: Any, contest: Any, valid: Moments, known: Moments) -> Any:
+def find_shared_moments(
+    homes: HomeRows, event_start: Any, signal: Any, contest: Any, valid: Moments, known: Moments
+) -> Any:
     """Return, by event, whether another of the same contest and moments, of anybody of the same home, may be there.
 
     `contest[s]` is what signal s competes in, -1 for nothing. Never a wrong no, a rare wrong yes. One home at a time,
@@ -194,17 +206,17 @@ def share_moments(homes: HomeRows, event_start: Any, signal: Any, contest: Any, 
         for place in range(home_start[home], home_start[home + 1]):
             for e in range(event_start[person[place]], event_start[person[place] + 1]):
                 if contest[signal[e]] >= 0:
-                    n = np.int64(_hashed(contest[signal[e]], valid[e], known[e]) & last)
+                    n = np.int64(_hash_moment(contest[signal[e]], valid[e], known[e]) & last)
                     counts[n] = min(counts[n] + 1, 2)
         for place in range(home_start[home], home_start[home + 1]):
             for e in range(event_start[person[place]], event_start[person[place] + 1]):
                 if contest[signal[e]] >= 0:
-                    shares[e] |= counts[np.int64(_hashed(contest[signal[e]], valid[e], known[e]) & last)] > 1
+                    shares[e] |= counts[np.int64(_hash_moment(contest[signal[e]], valid[e], known[e]) & last)] > 1
     return shares
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def digests(ends: Any, data: Any) -> Any:
+def digest_texts(ends: Any, data: Any) -> Any:
     """Return a 64-bit digest of each text `data[ends[n]:ends[n + 1]]`: FNV-1a, then mixed."""
     states = np.empty(ends.shape[0] - 1, np.uint64)
     for n in range(states.shape[0]):

@@ -21,7 +21,7 @@ from charter.errors import DataError
 from features.engines.compiled.arrays import Program
 from features.engines.question import Question
 from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
-from features.grammar.signal import scaled
+from features.grammar.signal import scale_amount
 
 __all__ = ["LARGEST", "MAKE", "SMALLEST", "Plan"]
 
@@ -294,8 +294,8 @@ class _Compiler:
                         cell.window,
                         self.seen.index(seen),
                         signal.at_least is not None or signal.below is not None,
-                        SMALLEST if signal.at_least is None else scaled(signal.at_least),
-                        LARGEST if signal.below is None else scaled(signal.below),
+                        SMALLEST if signal.at_least is None else scale_amount(signal.at_least),
+                        LARGEST if signal.below is None else scale_amount(signal.below),
                         cell.by,
                         cell.words,
                         *cell.slots,

@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from features.engines.compiled.arrays import EventRows, MemberRows, PersonRows, Program, Results, Timetable, WantedRows
-from features.engines.compiled.kernel import first_after, local_day, span
+from features.engines.compiled.kernel import find_day, find_first_after, mask_span
 from features.engines.compiled.kernel_plan import (
     AT_LEAST,
     BELOW,
@@ -47,7 +47,7 @@ from features.engines.compiled.kernel_plan import (
 )
 from features.grammar.signal import AMOUNT_SCALE
 
-__all__ = ["accumulate"]
+__all__ = ["accumulate_events"]
 
 # Numba freezes these; a name instead of a look-up keeps the loops plain.
 _COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM = (
@@ -89,7 +89,7 @@ class _Moment(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def accumulate(
+def accumulate_events(
     wanted: WantedRows,
     members: MemberRows,
     people: PersonRows,
@@ -124,7 +124,7 @@ def accumulate(
             _count_seen(mask, member.watched, anybody, counted)
             for e in range(events.start[person], events.start[person + 1]):
                 first, last = np.int64(events.first[e]), np.int64(events.last[e])
-                here = mask & span(first, last)
+                here = mask & mask_span(first, last)
                 if here:
                     _event(slots, e, member, _Dates(here, rows, first, last, top), events, timetable, program)
         _carry(slots, program.carry, dates)
@@ -158,8 +158,8 @@ def _event(
             window, watch = entry[n, WINDOW], entry[n, SEEN]
             if valid < timetable.windows[window, 0]:
                 break  # entries are ordered by where their window starts: the rest start later still
-            stop = min(last, first_after(timetable.windows[window], valid))
-            bits = seen.bits & member.watched[watch] & span(first, stop)
+            stop = min(last, find_first_after(timetable.windows[window], valid))
+            bits = seen.bits & member.watched[watch] & mask_span(first, stop)
         if bits == _NONE:
             continue
         meaning = np.int64(program.payload[n, detail])
@@ -171,8 +171,8 @@ def _event(
         if kind == PLAIN:
             _plain(slots, entry[n], run, valid, size)
         elif kind == OPEN:
-            end = min(stop, first_after(timetable.times, events.ended[e] - 1))
-            _open(slots, entry[n, SLOT], _Dates(bits & span(first, end), seen.rows, first, end, seen.top))
+            end = min(stop, find_first_after(timetable.times, events.ended[e] - 1))
+            _open(slots, entry[n, SLOT], _Dates(bits & mask_span(first, end), seen.rows, first, end, seen.top))
         elif kind == LATEST:
             value = meaning if meaning > 0 else size
             if value != SMALLEST:
@@ -238,7 +238,7 @@ def _bit(entry: NDArray[np.int64], meaning: Any, place: int, midnights: NDArray[
         return meaning - 1
     if entry[BY] == BY_PERSON:
         return place
-    return local_day(midnights, valid) % (entry[WORDS] * 64)
+    return find_day(midnights, valid) % (entry[WORDS] * 64)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -264,7 +264,7 @@ def _end_of_run(dates: _Dates, k: Any) -> Any:
 
     Bits 0 1 0 1 1 0 with rows 0 1 0 1 1 1, from date 1 on: nobody asks at date 2, so the run ends at 5, not at 2.
     """
-    if dates.bits == dates.rows & span(k, dates.stop):
+    if dates.bits == dates.rows & mask_span(k, dates.stop):
         return dates.stop if dates.bits else k
     if not dates.bits >> np.uint64(k) & _ONE:
         return k
@@ -349,7 +349,7 @@ def _columns(
         if make == _DAYS:
             for k in range(made.shape[0]):
                 newest = slots[a, k]
-                made[k, c] = since[b, k] if newest == SMALLEST else today[k] - local_day(timetable.midnights, newest)
+                made[k, c] = since[b, k] if newest == SMALLEST else today[k] - find_day(timetable.midnights, newest)
         elif make == _COMPOSITION:
             for k in range(made.shape[0]):
                 made[k, c] = program.composition[household, k, a]

@@ -9,17 +9,17 @@ from features.engines.compiled import kernel
 from features.engines.compiled.arrays import ChoiceRows
 from features.engines.reading.frame import ALL, ONE, Frame
 
-__all__ = ["choices"]
+__all__ = ["fold_choices"]
 
 
-def choices(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def fold_choices(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return (by person and service, the dates allowed; by person, the dates kept out of everything)."""
     services, people = frame.services, len(frame.codes.people)
     rows = frame.store.choices(frame.question.permission.purpose, services)
     folded = []
     for times in (frame.times, frame.now):
         mask = np.zeros(len(rows["person"]), np.uint64)
-        kernel.span_masks(times, rows["known"], rows["until"], rows["start"], rows["ended"], mask)
+        kernel.mask_spans(times, rows["known"], rows["until"], rows["start"], rows["ended"], mask)
         denied = np.zeros((people, len(services) + 1), np.uint64)
         consented = np.zeros_like(denied)
         kernel.fold_choices(ChoiceRows(**{name: rows[name] for name in ChoiceRows._fields}), mask, denied, consented)

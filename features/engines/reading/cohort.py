@@ -13,7 +13,7 @@ from features.engines.compiled.kernel_plan import LARGEST
 from features.engines.reading.frame import ALL, ONE, Frame
 from features.engines.reading.snapshot_reader import Columns
 
-__all__ = ["Cohort", "cohort_of"]
+__all__ = ["Cohort", "find_cohort"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Cohort:
     areas: NDArray[np.bytes_]
 
 
-def cohort_of(
+def find_cohort(
     frame: Frame,
     members: MemberRows,
     settled: NDArray[np.uint64],
@@ -53,7 +53,7 @@ def _homes(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArra
     rows, areas, first_known = frame.store.homes()
     mask = np.zeros(len(rows["household"]), np.uint64)
     until = np.full(len(mask), LARGEST)
-    kernel.span_masks(frame.times, rows["known"], until, rows["start"], rows["ended"], mask)
+    kernel.mask_spans(frame.times, rows["known"], until, rows["start"], rows["ended"], mask)
     kinds = np.full((len(frame.codes.households), len(frame.dates)), -1, np.int8)
     codes = np.zeros(kinds.shape, np.int32)
     kernel.fold_homes(rows["household"], rows["kind"], rows["area"], mask, kinds, codes)
@@ -105,7 +105,7 @@ def _own_dates(frame: Frame, members: MemberRows, allowed: NDArray[np.uint64]) -
     own = np.zeros(len(frame.codes.people), np.uint64)
     rows = frame.store.own_days(each.signal)
     visible = np.zeros(len(rows["person"]), np.uint64)
-    kernel.span_masks(frame.times, rows["known"], rows["until"], rows["known"], np.full(len(visible), LARGEST), visible)
+    kernel.mask_spans(frame.times, rows["known"], rows["until"], rows["known"], np.full(len(visible), LARGEST), visible)
     usable = each.signal in frame.question.permission.signals
     for person, valid, mask in zip(rows["person"], rows["valid"], visible, strict=True):
         k = place.get(each.after.after(frame.day(int(valid))))

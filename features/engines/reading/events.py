@@ -19,13 +19,13 @@ from charter.errors import DataError
 from features.engines.compiled import kernel
 from features.engines.compiled.arrays import EventRows, HomeRows, OutcomeRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
-from features.engines.question import Question, microseconds
+from features.engines.question import Question, to_microseconds
 from features.engines.reading.frame import Frame
 from features.engines.reading.snapshot_reader import Store
 from features.grammar import Expression, Signal
-from features.grammar.signal import AMOUNT_SCALE, scaled
+from features.grammar.signal import AMOUNT_SCALE, scale_amount
 
-__all__ = ["Events", "outcome_conditions", "read_events", "read_outcomes"]
+__all__ = ["Events", "make_conditions", "read_events", "read_outcomes"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Events:
     def at(self, frame: Frame) -> EventRows:
         """Return the events with the dates of a frame at which each is visible and its moment has come."""
         first, last = np.zeros(len(self.until), np.uint8), np.zeros(len(self.until), np.uint8)
-        kernel.visible(frame.times, self.rows.valid, self.rows.known, self.until, first, last)
+        kernel.find_visible(frame.times, self.rows.valid, self.rows.known, self.until, first, last)
         return self.rows._replace(first=first, last=last)
 
 
@@ -83,7 +83,7 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
         return _no_events(len(people))
     detailed = np.array([_reads_details(question, name) for name in signals])
     opened = any(getattr(rule, "word", "") == "open_at" for rule in rules)
-    before = microseconds(question.midnights[-1])
+    before = to_microseconds(question.midnights[-1])
     contest = _contests(rules, signals)
     tied = contest >= 0
     asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, before, opened)
@@ -91,7 +91,7 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     _refuse_overflow(signals, columns)
     person = columns.pop("person")
     if len(person) and (np.diff(person) < 0).any():
-        start, order = kernel.group(person, len(people))
+        start, order = kernel.group_rows(person, len(people))
         columns = {name: values[order] if len(values) else values for name, values in columns.items()}
     else:
         start = np.searchsorted(person, np.arange(len(people) + 1)).astype(np.int64)
@@ -226,7 +226,7 @@ def _digests(column: Any) -> NDArray[np.uint64]:
         return np.zeros(0, np.uint64)
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
-    return np.asarray(kernel.digests(ends, np.frombuffer(data or b"", np.uint8)))
+    return np.asarray(kernel.digest_texts(ends, np.frombuffer(data or b"", np.uint8)))
 
 
 def _moments(column: Any, otherwise: int) -> NDArray[np.int64]:
@@ -251,7 +251,7 @@ def _amounts(column: Any) -> NDArray[np.int64]:
 
 
 def _refuse_overflow(signals: Sequence[str], columns: dict[str, NDArray[Any]]) -> None:
-    for place, amount in enumerate(kernel.weigh(columns["signal"], columns["amount"], len(signals))):
+    for place, amount in enumerate(kernel.weigh_amounts(columns["signal"], columns["amount"], len(signals))):
         if amount > LARGEST / 4:
             raise DataError(
                 f"the amounts of {signals[place]} are too large to be summed exactly.",
@@ -287,7 +287,7 @@ def _ties(
     homes = _residents(store, len(start) - 1)
     signal, valid, known = columns["signal"], columns["valid"], columns["known"]
     places = np.flatnonzero(
-        kernel.share_moments(homes, event_start=start, signal=signal, contest=contest, valid=valid, known=known)
+        kernel.find_shared_moments(homes, event_start=start, signal=signal, contest=contest, valid=valid, known=known)
     )
     tie = np.zeros(len(valid), np.int32)
     if not len(places):
@@ -316,8 +316,8 @@ def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:
 
 def read_outcomes(question: Question, store: Store, services: Sequence[str], people: int) -> OutcomeRows:
     """Read the outcome's events that stand now; `services` are those whose choices are folded, in order."""
-    rows = store.outcome_events(outcome_conditions(question), microseconds(question.now))
-    start, order = kernel.group(rows["person"], people)
+    rows = store.outcome_events(make_conditions(question), to_microseconds(question.now))
+    start, order = kernel.group_rows(rows["person"], people)
     return OutcomeRows(
         start=start,
         valid=rows["valid"][order],
@@ -327,7 +327,7 @@ def read_outcomes(question: Question, store: Store, services: Sequence[str], peo
     )
 
 
-def outcome_conditions(question: Question) -> list[str]:
+def make_conditions(question: Question) -> list[str]:
     """Return one SQL condition per outcome component."""
     return [_condition(component.signal, question.permission.signals) for component in question.components]
 
@@ -341,7 +341,7 @@ def _condition(signal: Signal, usable: frozenset[str]) -> str:
         quoted = ", ".join("'" + detail.replace("'", "''") + "'" for detail in signal.details)
         parts.append(f"detail IN ({quoted})")
     if signal.at_least is not None:
-        parts.append(f"amount::DECIMAL(18, 4) * {AMOUNT_SCALE} >= {scaled(signal.at_least)}")
+        parts.append(f"amount::DECIMAL(18, 4) * {AMOUNT_SCALE} >= {scale_amount(signal.at_least)}")
     if signal.below is not None:
-        parts.append(f"amount::DECIMAL(18, 4) * {AMOUNT_SCALE} < {scaled(signal.below)}")
+        parts.append(f"amount::DECIMAL(18, 4) * {AMOUNT_SCALE} < {scale_amount(signal.below)}")
     return " AND ".join(parts)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.engines.compiled import kernel
 from features.engines.compiled.arrays import CoverageRows
 from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
-from features.engines.question import microseconds
+from features.engines.question import to_microseconds
 from features.engines.reading.frame import Frame
 from features.grammar import Window
 
@@ -48,7 +48,7 @@ class Feeds:
         if not spans:
             return None
         lag = self.frame.question.permission.lag.get(service, 0)
-        tail = microseconds(self.frame.question.midnight(self.frame.dates[k] - timedelta(days=lag)))
+        tail = to_microseconds(self.frame.question.midnight(self.frame.dates[k] - timedelta(days=lag)))
         start = self.frame.window_start(window, k)
         begin = int(self.frame.times[k]) if window.now else spans[0][0] if start == SMALLEST else start
         needed = spans[0][0] if window.last is None and not window.now else min(begin, tail)
@@ -85,9 +85,9 @@ class Feeds:
             last=last[known],
         )
         needs = np.array([[SMALLEST if b is None else b for b in row] for row in begins], dtype=np.int64)
-        kernel.cover(coverage, needs, frame.times, masks)
+        kernel.cover_windows(coverage, needs, frame.times, masks)
         # Before anything was known of whom the service could see, it could have seen everybody.
-        everybody = kernel.span(0, known_from)
+        everybody = kernel.mask_span(0, known_from)
         return np.asarray((masks | everybody) & fed[None, :])
 
     def horizon_fed(self) -> NDArray[np.uint64]:
@@ -96,7 +96,7 @@ class Feeds:
         for component in frame.question.definition.outcome.components:
             spans, mask = self._whole(component.signal.service), 0
             for k, day in enumerate(frame.dates):
-                begin, end = int(frame.times[k]), microseconds(frame.question.horizon_end(day))
+                begin, end = int(frame.times[k]), to_microseconds(frame.question.horizon_end(day))
                 mask |= any(a <= begin and end <= b for a, b in spans) << k
             found.append(mask)
         return np.array(found, dtype=np.uint64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
 from features.engines.compiled.kernel_plan import SMALLEST
-from features.engines.question import EPOCH, Question, microseconds
+from features.engines.question import EPOCH, Question, to_microseconds
 from features.engines.reading.snapshot_reader import Codes, Store
 from features.grammar import Window
 
@@ -44,17 +44,17 @@ class Frame:
     @cached_property
     def times(self) -> NDArray[np.int64]:
         """The moment of each date, in microseconds."""
-        return np.array([microseconds(self.question.midnight(day)) for day in self.dates], dtype=np.int64)
+        return np.array([to_microseconds(self.question.midnight(day)) for day in self.dates], dtype=np.int64)
 
     @cached_property
     def now(self) -> NDArray[np.int64]:
         """The one moment that is now."""
-        return np.array([microseconds(self.question.now)], dtype=np.int64)
+        return np.array([to_microseconds(self.question.now)], dtype=np.int64)
 
     @property
     def all_dates(self) -> np.uint64:
         """The mask of all dates."""
-        return np.uint64(kernel.span(0, len(self.dates)))
+        return np.uint64(kernel.mask_span(0, len(self.dates)))
 
     @cached_property
     def services(self) -> list[str]:
@@ -68,7 +68,7 @@ class Frame:
     def window_start(self, window: Window, k: int) -> int:
         """Return when a window that looks back from date k starts; SMALLEST where it has no length of its own."""
         start = self.question.start(window, self.dates[k])
-        return SMALLEST if start is None else microseconds(start)
+        return SMALLEST if start is None else to_microseconds(start)
 
     def day(self, moment: int) -> date:
         """Return the calendar day of a moment in the council's time zone."""
@@ -77,4 +77,4 @@ class Frame:
     def since(self, first: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Return the masks of all dates from the `first`-th on."""
         count = len(self.dates)
-        return np.array([kernel.span(k, count) for k in range(count + 1)], dtype=np.uint64)[first]
+        return np.array([kernel.mask_span(k, count) for k in range(count + 1)], dtype=np.uint64)[first]

@@ -7,22 +7,22 @@ from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
 from features.engines.compiled.arrays import MemberRows
-from features.engines.question import microseconds
+from features.engines.question import to_microseconds
 from features.engines.reading.frame import ALL, Frame
 from features.engines.reading.snapshot_reader import Columns
 
-__all__ = ["ages_of", "members_of", "stays_of"]
+__all__ = ["find_ages", "find_members", "read_stays"]
 
 
-def stays_of(frame: Frame) -> tuple[Columns, NDArray[np.uint64]]:
+def read_stays(frame: Frame) -> tuple[Columns, NDArray[np.uint64]]:
     """Return the rows of `residence` and the dates at which each is visible and in force."""
     stays = frame.store.residence()
     mask = np.zeros(len(stays["person"]), np.uint64)
-    kernel.span_masks(frame.times, stays["known"], stays["until"], stays["start"], stays["ended"], mask)
+    kernel.mask_spans(frame.times, stays["known"], stays["until"], stays["start"], stays["ended"], mask)
     return stays, mask
 
 
-def members_of(
+def find_members(
     frame: Frame,
     stays: Columns,
     mask: NDArray[np.uint64],
@@ -55,11 +55,11 @@ def _long_enough(frame: Frame, start: NDArray[np.int64]) -> NDArray[np.uint64]:
     period = frame.question.definition.cohort.resident
     if period is None:
         return np.full(len(start), ALL)
-    since = np.array([microseconds(frame.question.midnight(period.before(day))) for day in frame.dates])
+    since = np.array([to_microseconds(frame.question.midnight(period.before(day))) for day in frame.dates])
     return frame.since(np.searchsorted(since, start, side="left"))
 
 
-def ages_of(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.int16]]:
+def find_ages(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.int16]]:
     """Return (by person, the dates at which they live; by date and person, the age in whole years or -1)."""
     rows = frame.store.births()
     birth, death = rows["birth"].astype(np.int64), rows["death"].astype(np.int64)

@@ -9,24 +9,24 @@ from numpy.typing import NDArray
 
 from features.engines.compiled.arrays import Timetable
 from features.engines.compiled.kernel_plan import MAKE, Plan
-from features.engines.question import microseconds
+from features.engines.question import to_microseconds
 from features.engines.reading.feeds import Feeds
 from features.engines.reading.frame import Frame
 
-__all__ = ["midnights_of", "timetable_of"]
+__all__ = ["list_midnights", "make_timetable"]
 
 
-def midnights_of(frame: Frame, earliest: int | None) -> tuple[NDArray[np.int64], date]:
+def list_midnights(frame: Frame, earliest: int | None) -> tuple[NDArray[np.int64], date]:
     """Return when each day begins, from that of `earliest` (or the first date) to the last date, and the first day."""
     first = frame.dates[0]
     if earliest is not None:
         first = min(first, frame.day(earliest))
     count = (frame.dates[-1] - first).days + 2
     days = (first + timedelta(days=n) for n in range(count))
-    return np.array([microseconds(frame.question.midnight(day)) for day in days], dtype=np.int64), first
+    return np.array([to_microseconds(frame.question.midnight(day)) for day in days], dtype=np.int64), first
 
 
-def timetable_of(
+def make_timetable(
     frame: Frame, plan: Plan, feeds: Feeds, midnights: NDArray[np.int64], first_day: date
 ) -> tuple[Timetable, NDArray[np.int64]]:
     """Return the timetable of a plan, and the plan's columns, pointed at their rows of `since`."""
@@ -39,7 +39,7 @@ def timetable_of(
         since=since,
         today=np.array([(day - first_day).days for day in frame.dates], dtype=np.int64),
         midnights=midnights,
-        ends=np.array([microseconds(frame.question.horizon_end(day)) for day in frame.dates], dtype=np.int64),
+        ends=np.array([to_microseconds(frame.question.horizon_end(day)) for day in frame.dates], dtype=np.int64),
     )
     return timetable, column
 

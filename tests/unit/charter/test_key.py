@@ -10,7 +10,7 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import CharterError, UsageError
 from charter.vault.key import Key, key_file
-from features.intake.database import connect
+from features.intake.database import open_database
 
 ROOT = Path(__file__).resolve().parents[3]
 KEY = Key(bytes(range(32)))
@@ -36,7 +36,7 @@ def test_keys_are_derived_by_hkdf_of_rfc_5869() -> None:
 
 @pytest.mark.parametrize("text", ["", "H1", "O'Néil \U0001f600", "x" * 500])
 def test_the_database_makes_the_same_pseudonyms(text: str) -> None:
-    with connect(KEY) as database:
+    with open_database(KEY) as database:
         (made,) = database.execute("select reference_of($1)", [text]).fetchall()[0]
     assert made == KEY.pseudonym("reference", text)
 

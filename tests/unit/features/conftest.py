@@ -16,8 +16,8 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
 from features.intake.snapshot import PullResult
-from features.linking.link import LinkResult, link
-from features.pull import pull
+from features.linking.link import LinkResult, link_records
+from features.pull import pull_sources
 
 REGISTER = """
 [[source]]
@@ -137,12 +137,12 @@ class Town:
     def pull(self) -> PullResult:
         """Pull as the verb does."""
         with writer_lock(self.workspace):
-            return pull(self.invocation)
+            return pull_sources(self.invocation)
 
     def link(self, threads: int | None = None) -> LinkResult:
         """Link as the verb does."""
         with writer_lock(self.workspace):
-            return link(self.invocation, threads=threads)
+            return link_records(self.invocation, threads=threads)
 
     @property
     def snapshots(self) -> list[Path]:
@@ -176,8 +176,8 @@ def borough_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_borough(workspace / "extracts", council, 1500, 3)
     invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
     with writer_lock(workspace):
-        pull(invocation)
-        link(invocation)
+        pull_sources(invocation)
+        link_records(invocation)
     return workspace
 
 

@@ -10,7 +10,7 @@ from charter.contracts.files import write_json
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
-from features.departures import departures
+from features.departures import find_departures
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
 from tests.conftest import ROOT
 
@@ -42,5 +42,5 @@ def test_a_death_and_open_help_take_off_and_a_move_does_not(tmp_path: Path) -> N
     manifest = {"snapshot": "one", "taken_at": TAKEN.isoformat(), "synthetic": True, "sources": []}
     write_json(workspace.store / "one" / "manifest.json", {"schema_version": 1, **manifest})
     invocation = Invocation(Council.load(ROOT / "council").serving("early_help"), "early_help", workspace)
-    assert departures(invocation, "one", AS_OF, LISTED) == {"home-a": "death", "home-b": "already_helped"}
-    assert departures(invocation, "one", AS_OF, {}) == {}
+    assert find_departures(invocation, "one", AS_OF, LISTED) == {"home-a": "death", "home-b": "already_helped"}
+    assert find_departures(invocation, "one", AS_OF, {}) == {}

@@ -12,7 +12,7 @@ import pytest
 from features.engines.engine import Engine
 from features.engines.question import Question
 from features.engines.rows import Coverage, Event, Feed, Person, Residence, Tables
-from features.estimate import Estimate, estimate
+from features.estimate import Estimate, estimate_build
 from features.grammar import Cohort, Definition, Feature, Outcome, any_of, count, months, open_at, signal
 from features.permission import Permission
 
@@ -40,7 +40,7 @@ def town() -> Tables:
 def found(town: Tables, tmp_path: Path) -> Callable[[Cohort], Estimate]:
     def run(cohort: Cohort) -> Estimate:
         town.write(tmp_path)
-        return estimate(question(cohort), tmp_path)
+        return estimate_build(question(cohort), tmp_path)
 
     return run
 

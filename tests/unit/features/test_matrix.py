@@ -16,7 +16,7 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.training_settings import AsOf, EachEntity, StatedPeriod
 from charter.errors import CharterError, UsageError
 from charter.invocation import Invocation, shipped_council
-from features.build import as_of_dates, build
+from features.build import build_matrix, read_as_of_dates
 from features.engines.rows import Event, Feed, Household, Person, Residence, Tables
 from features.forget import forget
 from features.grammar import Definition, Period
@@ -75,7 +75,7 @@ def open_council(tmp_path: Path) -> Callable[[], Invocation]:
 
 def test_the_matrix_keeps_its_contract_and_is_what_current_names(open_council: Callable[[], Invocation]) -> None:
     invocation = open_council()
-    folder = build(invocation)
+    folder = build_matrix(invocation)
     matrix = Matrix.open(folder)
     definition = Definition.load(invocation.programme_folder / "definition.py")
     assert find_current(invocation.workspace.matrix) == folder
@@ -96,16 +96,16 @@ def test_the_matrix_keeps_its_contract_and_is_what_current_names(open_council: C
 
 
 def test_building_twice_does_nothing(open_council: Callable[[], Invocation]) -> None:
-    folder = build(open_council())
+    folder = build_matrix(open_council())
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert build(open_council()) == folder
+    assert build_matrix(open_council()) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_both_engines_write_the_same_bytes(open_council: Callable[[], Invocation]) -> None:
     days = [date(2022, 3, 1), date(2024, 3, 1)]
-    one = build(open_council(), as_of=days)
-    other = build(open_council(), as_of=days, engine="reference")
+    one = build_matrix(open_council(), as_of=days)
+    other = build_matrix(open_council(), as_of=days, engine="reference")
     assert one != other
     for day in days:
         for name in MatrixDate.ARRAYS:
@@ -114,7 +114,7 @@ def test_both_engines_write_the_same_bytes(open_council: Callable[[], Invocation
 
 
 def test_arrays_are_those_that_numpy_would_have_written(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
-    folder = build(open_council(), as_of=[date(2024, 3, 1)])
+    folder = build_matrix(open_council(), as_of=[date(2024, 3, 1)])
     for name in MatrixDate.ARRAYS:
         path = folder / "as_of=2024-03-01" / f"{name}.npy"
         np.save(tmp_path / "again.npy", np.load(path, allow_pickle=False), allow_pickle=False)
@@ -123,24 +123,24 @@ def test_arrays_are_those_that_numpy_would_have_written(open_council: Callable[[
 
 def test_another_date_purpose_or_charter_is_another_matrix(open_council: Callable[[], Invocation]) -> None:
     invocation = open_council()
-    first = build(invocation)
-    ranked = build(invocation, purpose="rank", as_of=[date(2025, 9, 1)])
+    first = build_matrix(invocation)
+    ranked = build_matrix(invocation, purpose="rank", as_of=[date(2025, 9, 1)])
     assert ranked != first
     assert find_current(invocation.workspace.matrix) == first
     assert Matrix.open(ranked).manifest["purpose"] == "rank"
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text() + "\n# Another word.\n")
-    assert build(invocation.reread()) != first
+    assert build_matrix(invocation.reread()) != first
 
 
 def test_a_new_snapshot_leaves_the_old_matrix(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
-    first = build(open_council(), as_of=[date(2024, 3, 1)])
+    first = build_matrix(open_council(), as_of=[date(2024, 3, 1)])
     tables = small_borough()
     later = [replace(event, known_until=TAKEN) if n == 0 else event for n, event in enumerate(tables.events)]
     leave_snapshot(tmp_path / "workspace", replace(tables, events=tuple(later)), "two")
-    second = build(open_council(), as_of=[date(2024, 3, 1)])
+    second = build_matrix(open_council(), as_of=[date(2024, 3, 1)])
     assert second != first
-    assert build(open_council(), as_of=[date(2024, 3, 1)], snapshot="one") == first
+    assert build_matrix(open_council(), as_of=[date(2024, 3, 1)], snapshot="one") == first
 
 
 def arrays_of(folder: Path, day: str) -> dict[str, bytes]:
@@ -149,27 +149,27 @@ def arrays_of(folder: Path, day: str) -> dict[str, bytes]:
 
 def test_a_new_month_costs_one_date(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
     days = [date(2024, 3, 1), date(2024, 4, 1)]
-    first = build(open_council(), as_of=days)
+    first = build_matrix(open_council(), as_of=days)
     tables = small_borough()
     moment = datetime(2024, 5, 20, tzinfo=UTC)
     person = tables.people[3].person_id
     news = Event("news", person, "homelessness.duty_owed", moment, moment + timedelta(days=1))
     workspace = tmp_path / "workspace"
     leave_snapshot(workspace, replace(tables, events=(*tables.events, news)), "two")
-    second = build(open_council(), as_of=[*days, date(2024, 6, 1)])
+    second = build_matrix(open_council(), as_of=[*days, date(2024, 6, 1)])
     shutil.rmtree(workspace / "matrix" / "early_help" / first.name)
     kept = {day: arrays_of(second, str(day)) for day in (*days, date(2024, 6, 1))}
     links = {day: (second / f"as_of={day}" / "features.npy").stat().st_nlink for day in ("2024-03-01", "2024-06-01")}
     assert links == {"2024-03-01": 1, "2024-06-01": 1}, "its old matrix is gone"
     shutil.rmtree(second)
-    again = build(open_council(), as_of=[*days, date(2024, 6, 1)])
+    again = build_matrix(open_council(), as_of=[*days, date(2024, 6, 1)])
     assert again == second
     assert {day: arrays_of(again, str(day)) for day in kept} == kept
 
 
 def test_dates_that_nothing_changed_are_the_same_files(open_council: Callable[[], Invocation]) -> None:
-    first = build(open_council(), as_of=[date(2024, 3, 1)])
-    second = build(open_council(), as_of=[date(2024, 3, 1), date(2024, 4, 1)])
+    first = build_matrix(open_council(), as_of=[date(2024, 3, 1)])
+    second = build_matrix(open_council(), as_of=[date(2024, 3, 1), date(2024, 4, 1)])
     for name in MatrixDate.ARRAYS:
         one, other = (folder / "as_of=2024-03-01" / f"{name}.npy" for folder in (first, second))
         assert one.read_bytes() == other.read_bytes()
@@ -180,13 +180,13 @@ def test_dates_that_nothing_changed_are_the_same_files(open_council: Callable[[]
 
 def test_what_is_forgotten_is_not_used_again(open_council: Callable[[], Invocation]) -> None:
     invocation = open_council()
-    first = build(invocation, as_of=[date(2024, 3, 1)])
-    second = build(invocation, as_of=[date(2024, 3, 1), date(2024, 4, 1)])
+    first = build_matrix(invocation, as_of=[date(2024, 3, 1)])
+    second = build_matrix(invocation, as_of=[date(2024, 3, 1), date(2024, 4, 1)])
     person = Matrix.open(first).at(date(2024, 3, 1)).person[0].decode()
     assert forget([person], invocation.workspace) == 2
     assert not first.exists()
     assert not second.exists()
-    third = build(invocation, as_of=[date(2024, 3, 1)])
+    third = build_matrix(invocation, as_of=[date(2024, 3, 1)])
     assert (third / "as_of=2024-03-01" / "features.npy").stat().st_nlink == 1
 
 
@@ -195,30 +195,30 @@ def test_what_the_charter_does_not_allow_is_refused(open_council: Callable[[], I
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text().replace('  "housing.notice",\n', ""))
     with pytest.raises(CharterError, match=r"reads housing.notice, which the charter does not allow"):
-        build(invocation)
+        build_matrix(invocation)
     assert not invocation.workspace.matrix.exists()
 
 
 def test_an_unknown_engine_is_refused(open_council: Callable[[], Invocation]) -> None:
     with pytest.raises(UsageError, match="no engine 'pandas'"):
-        build(open_council(), engine="pandas")
+        build_matrix(open_council(), engine="pandas")
 
 
 def test_a_failed_build_leaves_nothing(open_council: Callable[[], Invocation], tmp_path: Path) -> None:
     path = tmp_path / "workspace" / "store" / "one" / "tables" / "residence.parquet"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(Exception, match=r"residence|parquet|Parquet"):
-        build(open_council())
+        build_matrix(open_council())
     assert not [p for p in (tmp_path / "workspace" / "matrix").rglob("*") if p.is_file()]
 
 
 def test_dates_are_a_range_a_list_or_each_entitys_own() -> None:
     monthly = StatedPeriod(n=1, unit="months")
-    dates, each = as_of_dates(AsOf(first=date(2024, 1, 31), last=date(2024, 4, 30), step=monthly))
+    dates, each = read_as_of_dates(AsOf(first=date(2024, 1, 31), last=date(2024, 4, 30), step=monthly))
     assert dates == (date(2024, 1, 31), date(2024, 2, 29), date(2024, 3, 31), date(2024, 4, 30))
     assert each is None
     own = EachEntity(signal="school.enrolled", after=StatedPeriod(n=28, unit="days"))
-    dates, each = as_of_dates(AsOf(dates=(date(2024, 2, 1), date(2024, 1, 1)), each=own))
+    dates, each = read_as_of_dates(AsOf(dates=(date(2024, 2, 1), date(2024, 1, 1)), each=own))
     assert dates == (date(2024, 1, 1), date(2024, 2, 1))
     assert each is not None
     assert each.after == Period(28, "days")

@@ -12,7 +12,7 @@ from charter.errors import CharterError, DefinitionError
 from charter.invocation import shipped_council
 from charter.rules.policy import Policy
 from features.grammar import Cohort, Definition, Feature, Outcome, age_of_youngest, any_of, count, months, signal
-from features.permission import ALL, Choice, Permission, denied, permitted
+from features.permission import ALL, Choice, Permission, is_denied, is_permitted
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -26,7 +26,7 @@ def choice(kind: str, service: str = "school", status: str = "received", day: in
 
 
 def asked(*choices: Choice, day: int = 100, consent_based: bool = False) -> bool:
-    return permitted(choices, "school", "train", LONG_AGO + day * DAY, consent_based=consent_based)
+    return is_permitted(choices, "school", "train", LONG_AGO + day * DAY, consent_based=consent_based)
 
 
 def test_without_any_choice_only_a_consent_basis_forbids() -> None:
@@ -71,9 +71,9 @@ def test_at_one_moment_the_row_that_forbids_counts() -> None:
 
 def test_only_what_was_said_about_all_services_keeps_a_person_out() -> None:
     at = LONG_AGO + 100 * DAY
-    assert denied([choice("objection", ALL)], ALL, "train", at)
-    assert not denied([choice("objection", "school")], ALL, "train", at)
-    assert not denied([choice("objection", ALL, purpose="display")], ALL, "train", at)
+    assert is_denied([choice("objection", ALL)], ALL, "train", at)
+    assert not is_denied([choice("objection", "school")], ALL, "train", at)
+    assert not is_denied([choice("objection", ALL, purpose="display")], ALL, "train", at)
 
 
 @pytest.fixture(scope="module")

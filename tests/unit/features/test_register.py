@@ -7,7 +7,7 @@ from pathlib import Path
 from charter.council.register import Register
 from charter.invocation import shipped_council
 from charter.rules.policy import Policy
-from features.feature_list import as_html, as_markdown
+from features.feature_list import render_html, render_markdown
 from features.grammar import Definition
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def page() -> str:
     council = shipped_council()
     definition = Definition.load(council / "early_help" / "definition.py")
-    return as_markdown(definition, Register.load(council / "register.toml"), Policy.load(council / "charter.toml"))
+    return render_markdown(definition, Register.load(council / "register.toml"), Policy.load(council / "charter.toml"))
 
 
 def test_the_page_in_docs_is_current() -> None:
@@ -34,9 +34,9 @@ def test_every_feature_has_its_reason_and_every_signal_its_readers() -> None:
 
 
 def test_the_same_page_is_plain_html() -> None:
-    made = as_html(page(), "Early help & more")
+    made = render_html(page(), "Early help & more")
     assert "<title>Early help &amp; more</title>" in made
     assert "<code>rent_steps_6m</code>" in made
     assert made.count("<table>") == 2
     assert "|---" not in made
-    assert as_html("# One\n\n- two\n- three `x < y`\n\nfour\nfive\n", "t").count("<li>") == 2
+    assert render_html("# One\n\n- two\n- three `x < y`\n\nfour\nfive\n", "t").count("<li>") == 2

@@ -12,8 +12,8 @@ import pytest
 from benchmarks import borough_at_scale
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.errors import UsageError
-from features.engines.engine import Engine, assemble
-from features.engines.spark import collect, reporting_lag_days, session, write
+from features.engines.engine import Engine, assemble_dates
+from features.engines.spark import collect_dates, measure_reporting_lag, open_session, write_rows
 
 pytest.importorskip("pyspark", reason="needs the extra `spark`")
 
@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    running = session("local[2]")
+    running = open_session("local[2]")
     running.sparkContext.setLogLevel("ERROR")
     yield running
     running.stop()
@@ -38,11 +38,11 @@ def test_three_thousand_households_are_the_same_in_every_cell(spark: Any, tmp_pa
     question, tables = borough_at_scale.question(6), borough_at_scale.make(3000, 500_000)
     engine = Engine(question, tables)
     lag = engine.reporting_lag_days
-    mine = assemble(question, engine.blocks())
+    mine = assemble_dates(question, engine.blocks())
     out = str(tmp_path / "rows")
-    assert write(spark, question, str(tables), out, buckets=4) == [cannot_tell for _, cannot_tell in mine]
-    collect(spark, question, out, tmp_path)
-    assert reporting_lag_days(spark, question, str(tables)) == lag
+    assert write_rows(spark, question, str(tables), out, buckets=4) == [cannot_tell for _, cannot_tell in mine]
+    collect_dates(spark, question, out, tmp_path)
+    assert measure_reporting_lag(spark, question, str(tables)) == lag
     matrix = Matrix(tmp_path, {"id": "spark"}, {})
     for rows, _ in mine:
         theirs = matrix.at(rows.as_of)
@@ -58,8 +58,8 @@ def test_the_number_of_buckets_changes_nothing(spark: Any, tmp_path: Path) -> No
     found = []
     for buckets in (1, 7):
         out = str(tmp_path / f"rows{buckets}")
-        write(spark, question, str(tables), out, buckets=buckets)
-        collect(spark, question, out, tmp_path / f"matrix{buckets}")
+        write_rows(spark, question, str(tables), out, buckets=buckets)
+        collect_dates(spark, question, out, tmp_path / f"matrix{buckets}")
         found.append(Matrix(tmp_path / f"matrix{buckets}", {"id": "spark"}, {}).at(question.dates[-1]))
     assert np.isfinite(found[0].features).any()
     assert found[0].features.tobytes() == found[1].features.tobytes()
@@ -69,4 +69,4 @@ def test_the_number_of_buckets_changes_nothing(spark: Any, tmp_path: Path) -> No
 def test_a_cluster_that_is_not_there_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyspark.sql", None)
     with pytest.raises(UsageError, match="PySpark is not installed"):
-        session("local[1]")
+        open_session("local[1]")

@@ -14,7 +14,7 @@ from charter.council.council import Council
 from charter.invocation import Invocation
 from features.engines.rows import Event, Tables
 from features.permission import Choice
-from features.timeline import timelines
+from features.timeline import list_timelines
 from tests.conftest import ROOT
 
 AS_OF = date(2026, 3, 2)
@@ -32,7 +32,7 @@ def given(tmp_path: Path) -> Given:
         write_json(workspace.store / "s1" / "manifest.json", {"schema_version": 1, **manifest})
         Tables(events=tuple(events), permission=tuple(choices or ())).write(workspace.store / "s1" / "tables")
         invocation = Invocation(Council.load(ROOT / "council").serving("early_help"), "early_help", workspace)
-        return timelines(invocation, "s1", AS_OF, 12, [["ann", "bob"], ["cem"]])
+        return list_timelines(invocation, "s1", AS_OF, 12, [["ann", "bob"], ["cem"]])
 
     return asked
 

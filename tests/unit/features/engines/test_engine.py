@@ -10,7 +10,7 @@ import pytest
 
 from charter.contracts.matrix import MatrixDate
 from features.engines import engine
-from features.engines.engine import Engine, assemble
+from features.engines.engine import Engine, assemble_dates
 from features.engines.question import Question
 from features.engines.rows import Event, Feed, Residence, Tables
 from features.grammar import Cohort, Definition, Feature, Outcome, any_of, count, months, signal
@@ -45,7 +45,7 @@ def question(tmp_path: Path) -> Question:
 
 
 def rows(question: Question, folder: Path) -> list[list[bytes]]:
-    made = assemble(question, Engine(question, folder, threads=2).blocks())
+    made = assemble_dates(question, Engine(question, folder, threads=2).blocks())
     return [[getattr(at, name).tobytes() for name in MatrixDate.ARRAYS] for at, _ in made]
 
 

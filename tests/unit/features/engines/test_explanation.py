@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from charter.errors import DataError, DefinitionError
-from features.engines.explanation import explain
+from features.engines.explanation import explain_value
 from features.engines.question import Question
 from features.engines.rows import Coverage, Event, Feed, Residence, Tables
 from features.grammar import Cohort, Definition, Feature, Outcome, any_of, count, members, months, open_at, signal
@@ -71,7 +71,7 @@ def tables(tmp_path: Path) -> Path:
 
 
 def test_every_record_is_used_or_says_why_not(tables: Path) -> None:
-    found = explain(question(), tables, "home", "absences")
+    found = explain_value(question(), tables, "home", "absences")
     assert found.value == 1
     assert found.members == ("ada", "ben", "cat")
     assert found.seen == {"school": 1}
@@ -92,23 +92,23 @@ def test_every_record_is_used_or_says_why_not(tables: Path) -> None:
 
 
 def test_what_is_no_longer_open_says_so(tables: Path) -> None:
-    found = explain(question(), tables, "home", "plans")
+    found = explain_value(question(), tables, "home", "plans")
     assert {line.event.event_id: line.why.split(":")[0] for line in found.lines} == {"open": "used", "ended": "ended"}
 
 
 def test_what_the_charter_does_not_allow_says_so(tables: Path) -> None:
-    found = explain(question(frozenset({"care.plan"})), tables, "home", "absences")
+    found = explain_value(question(frozenset({"care.plan"})), tables, "home", "absences")
     assert {line.why for line in found.lines} == {"not permitted: the charter or the register does not allow it"}
 
 
 def test_who_lives_together_reads_no_records(tables: Path) -> None:
-    found = explain(question(), tables, "home", "people")
+    found = explain_value(question(), tables, "home", "people")
     assert (found.value, found.lines, found.seen) == (3, (), {})
 
 
 def test_an_unknown_feature_or_household_says_what_there_is(tables: Path) -> None:
     with pytest.raises(DefinitionError, match="no feature 'pets'") as raised:
-        explain(question(), tables, "home", "pets")
+        explain_value(question(), tables, "home", "pets")
     assert "absences, plans, people" in raised.value.next_step
     with pytest.raises(DataError, match="nobody belongs to the household"):
-        explain(question(), tables, "nowhere", "absences")
+        explain_value(question(), tables, "nowhere", "absences")

@@ -34,8 +34,8 @@ from features.grammar import (
     total,
     years,
 )
-from features.grammar.definition import seen_name
-from features.grammar.words import describe, reason_text, value_text
+from features.grammar.definition import name_seen_column
+from features.grammar.words import describe_expression, describe_reason, describe_value
 
 absence = signal("education.unauthorised_absence")
 arrears = signal("housing.arrears_stage")
@@ -182,7 +182,7 @@ def test_seen_columns_are_named_by_service_and_window() -> None:
     assert asked.seen == ("education:6_months", "housing:6_months")
     assert feature(open_at(absence)).seen == ("education:now",)
     assert feature(members()).seen == ()
-    assert seen_name("housing", since_start) == "housing:start"
+    assert name_seen_column("housing", since_start) == "housing:start"
 
 
 @pytest.mark.parametrize(
@@ -207,32 +207,35 @@ def test_a_period_that_leaves_the_calendar_is_refused() -> None:
 def test_values_are_said_as_people_say_them() -> None:
     units = {"housing.arrears_stage": "GBP"}
     owed = feature(total(arrears, last=months(12)), reason="Rent owed: {value}").document(units)
-    assert reason_text(owed, 1250.4) == "Rent owed: £1,250"
-    assert value_text(owed, -3) == "-£3"
-    assert value_text(owed, float("nan")) == "not seen"
-    assert value_text(owed, None) == "not seen"
-    assert value_text(feature(any_of(arrears, last=months(12))).document(), 1) == "yes"
+    assert describe_reason(owed, 1250.4) == "Rent owed: £1,250"
+    assert describe_value(owed, -3) == "-£3"
+    assert describe_value(owed, float("nan")) == "not seen"
+    assert describe_value(owed, None) == "not seen"
+    assert describe_value(feature(any_of(arrears, last=months(12))).document(), 1) == "yes"
     step = feature(latest(arrears, details=["pre_notice", "court"], last=months(12))).document()
-    assert value_text(step, 1) == "pre notice"
-    assert value_text(step, 0) == "none"
+    assert describe_value(step, 1) == "pre notice"
+    assert describe_value(step, 0) == "none"
 
 
 def test_days_since_nothing_is_said_as_none() -> None:
     from features.grammar import days_since
 
     asked = feature(days_since(arrears, last=months(12))).document()
-    assert value_text(asked, 366, date(2023, 3, 1)) == "none"
-    assert value_text(asked, 366, date(2024, 3, 1)) == "366"
-    assert value_text(asked, 367) == "none"
-    assert value_text(asked, 12) == "12"
+    assert describe_value(asked, 366, date(2023, 3, 1)) == "none"
+    assert describe_value(asked, 366, date(2024, 3, 1)) == "366"
+    assert describe_value(asked, 367) == "none"
+    assert describe_value(asked, 12) == "12"
 
 
 def test_expressions_are_described_in_english() -> None:
     titles = {"housing.arrears_stage": "Rent arrears"}
     letters = count(arrears.where(detail="letter", amount_at_least=Decimal(5)), last=months(6))
-    assert describe(letters, titles) == "Number of events: Rent arrears (letter, at least 5), in the last 6 months"
-    assert describe(children(0, 4)) == "Number of members aged 0 to 4, at the as-of date"
-    assert describe(open_at(absence)) == "Open: education, unauthorised absence, at the as-of date"
+    assert (
+        describe_expression(letters, titles)
+        == "Number of events: Rent arrears (letter, at least 5), in the last 6 months"
+    )
+    assert describe_expression(children(0, 4)) == "Number of members aged 0 to 4, at the as-of date"
+    assert describe_expression(open_at(absence)) == "Open: education, unauthorised absence, at the as-of date"
 
 
 def test_the_good_side_is_written_only_where_it_is_given() -> None:

@@ -6,7 +6,7 @@ from charter.contracts.files import writer_lock
 from charter.errors import UsageError
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.clean import clean
+from features.intake.clean import clean_snapshots
 
 
 def test_old_snapshots_go_with_what_the_vault_holds_of_them(town) -> None:
@@ -17,7 +17,7 @@ def test_old_snapshots_go_with_what_the_vault_holds_of_them(town) -> None:
             town.link()
     names = [path.name for path in town.snapshots]
     with writer_lock(town.workspace):
-        cleaned = clean(town.invocation, keep=1)
+        cleaned = clean_snapshots(town.invocation, keep=1)
     assert cleaned.removed == (names[0], names[2])
     assert cleaned.kept == (names[1], names[3]), "the current one and the newest"
     assert [path.name for path in town.snapshots] == [names[1], names[3]]
@@ -30,4 +30,4 @@ def test_old_snapshots_go_with_what_the_vault_holds_of_them(town) -> None:
 
 def test_at_least_one_snapshot_is_kept(town) -> None:
     with pytest.raises(UsageError, match="at least one"):
-        clean(town.invocation, keep=0)
+        clean_snapshots(town.invocation, keep=0)

@@ -12,8 +12,8 @@ from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
-from features.linking.link import link
-from features.pull import pull
+from features.linking.link import link_records
+from features.pull import pull_sources
 
 ROOT = Path(__file__).resolve().parents[4]
 DATA = ROOT.parent / "shared/data/oulad_aaa"
@@ -26,8 +26,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     council = Council.load(ROOT / "tests/councils/oulad_aaa")
     invocation = Invocation(council, "aaa", Workspace(root, "aaa"), quiet=True)
     with writer_lock(root):
-        pull(invocation)
-        link(invocation)
+        pull_sources(invocation)
+        link_records(invocation)
     return invocation.workspace.snapshot() / "tables"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from charter.contracts.files import writer_lock
 from charter.errors import CharterError, DataError
-from features.pull import pull
+from features.pull import pull_sources
 
 ARREARS = "id,person_ref,day,balance,stage,recorded,corrected\n"
 RIGHT = "A1,H1,30/06/2024,120.50,letter,02/07/2024,\n"
@@ -201,7 +201,7 @@ def test_a_transfer_that_broke_off_is_held_until_somebody_has_asked(town, rows_o
         town.pull()
     assert "--confirm housing" in refused.value.next_step
     with writer_lock(town.workspace):
-        pull(town.invocation, confirmed=frozenset({"housing"}))
+        pull_sources(town.invocation, confirmed=frozenset({"housing"}))
     assert sum(row["known_until"] is None for row in events(town, rows_of)) == 3
     # A tenth may go, and so may a handful of a short list.
     town.deliver("housing", "2024-11-01")
@@ -281,13 +281,13 @@ import sys
 from pathlib import Path
 from charter.contracts.files import writer_lock
 from charter.invocation import Invocation
-from features.linking.link import link
-from features.pull import pull
+from features.linking.link import link_records
+from features.pull import pull_sources
 invocation = Invocation.open(Path(sys.argv[1]), "", Path(sys.argv[2]), quiet=True)
 print("ready", flush=True)
 with writer_lock(invocation.workspace.root):
-    pull(invocation)
-    link(invocation)
+    pull_sources(invocation)
+    link_records(invocation)
 """
 
 

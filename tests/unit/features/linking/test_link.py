@@ -13,7 +13,7 @@ from charter.contracts import read_table_contract
 from charter.contracts.files import file_digest, read_json
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.database import compute_rows, connect, fetch_rows, read_parquet
+from features.intake.database import compute_rows, fetch_rows, open_database, read_parquet
 from features.linking.accuracy import measure_accuracy, read_truth
 from features.linking.canonical_tables import TABLES
 
@@ -57,7 +57,7 @@ def test_events_are_in_the_order_of_people_and_time(borough_once: Path) -> None:
 
 def test_linkage_is_right_overall_and_for_every_group(borough_once: Path) -> None:
     extracts = borough_once / "extracts"
-    with connect(Key(bytes.fromhex("5a" * 32))) as database:
+    with open_database(Key(bytes.fromhex("5a" * 32))) as database:
         truth = compute_rows(
             database,
             "select t.*, p.ethnicity, p.sex from truth t join people p using (person)",
@@ -77,7 +77,7 @@ def test_linkage_is_right_overall_and_for_every_group(borough_once: Path) -> Non
 
 def test_exact_matching_alone_would_miss_more_than_one_pair_in_seven(borough_once: Path) -> None:
     """What makes the borough a test of linkage at all."""
-    with connect(Key(bytes.fromhex("5a" * 32))) as database:
+    with open_database(Key(bytes.fromhex("5a" * 32))) as database:
         listed = borough_once / "extracts/truth/references.parquet"
         truth = read_truth(database, Key(bytes.fromhex("5a" * 32)), listed)
         exact = compute_rows(
@@ -173,7 +173,7 @@ def test_everybody_has_a_value_of_every_characteristic(borough_once: Path) -> No
 def test_sex_is_read_as_each_service_writes_it(borough_once: Path) -> None:
     """Every service has codes of its own; where two say anything of one person they nearly always agree."""
     truth = borough_once / "extracts/truth"
-    with connect(Key(bytes.fromhex("5a" * 32))) as database:
+    with open_database(Key(bytes.fromhex("5a" * 32))) as database:
         rows = fetch_rows(
             database,
             "select service, avg((value = case p.sex when 'F' then 'female' else 'male' end)::int) from protected "

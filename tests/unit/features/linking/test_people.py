@@ -13,7 +13,7 @@ import pytest
 from charter.council.register import Register, Source
 from charter.errors import DataError
 from charter.vault.key import Key
-from features.intake.database import connect
+from features.intake.database import open_database
 from features.linking import parameters
 from features.linking.evidence import Evidence
 from features.linking.judgements import Judgement
@@ -41,7 +41,7 @@ REGISTER = Register(sources=(source("school", one=True), source("care", one=True
 @pytest.fixture
 def database() -> duckdb.DuckDBPyConnection:
     """Give a town of two thousand strangers, so that names are as rare as names are."""
-    connection = connect(Key(b"k" * 32))
+    connection = open_database(Key(b"k" * 32))
     connection.execute(
         "create table evidence (ref varchar, service varchar, forename varchar, surname varchar, birth_date date, "
         "sex varchar, shared_key varchar, forename_forms varchar[], homes varchar[], came bigint[], gone bigint[], "

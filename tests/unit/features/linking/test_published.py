@@ -15,7 +15,7 @@ import pytest
 
 from charter.council.register import Register
 from charter.vault.key import Key
-from features.intake.database import Relation, compute_rows, connect, fetch_rows, give_rows, literal
+from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, open_database, quote_text
 from features.linking.accuracy import Accuracy, measure_accuracy
 from features.linking.evidence import Evidence
 from features.linking.fit import fit_shares
@@ -62,9 +62,9 @@ def test_the_481_people_of_two_services_are_found_and_none_twice() -> None:
     if not folder.exists():
         pytest.skip("needs ../shared/data/csc_formats beside the repository")
     register = Register(sources=(source("csc", one=True), source("education", one=True)))
-    with connect(Key(b"k" * 32)) as database:
+    with open_database(Key(b"k" * 32)) as database:
         both = [
-            FAMILY.format(service=service, path=literal(str(folder / f"{service}.csv")))
+            FAMILY.format(service=service, path=quote_text(str(folder / f"{service}.csv")))
             for service in ("csc", "education")
         ]
         evidence = evidence_of(database, compute_rows(database, " union all ".join(both)))
@@ -89,8 +89,8 @@ def found_in(file: str, query: str, threshold: float | None = None) -> Accuracy:
     """Return how right a file's links are: as shipped, or with a model fitted to the file and nobody kept apart."""
     if not (DATA / file).exists():
         pytest.skip(f"needs ../shared/data/{file} beside the repository")
-    rows = f"read_csv({literal(str(DATA / file))}, header = true, all_varchar = true)"
-    with connect(Key(b"k" * 32)) as database:
+    rows = f"read_csv({quote_text(str(DATA / file))}, header = true, all_varchar = true)"
+    with open_database(Key(b"k" * 32)) as database:
         said = compute_rows(database, query.format(rows=rows))
         evidence, truth = evidence_of(database, said), said.select("ref, person")
         parameters = Parameters.load() if threshold is None else fitted(database, evidence, truth, threshold)

@@ -20,11 +20,11 @@ from charter.contracts.files import read_json
 from charter.contracts.matrix import Matrix
 from charter.errors import CharterError, DataError, UsageError
 from charter.vault.key import Key
-from features.build import build
+from features.build import build_matrix
 from features.commands import verbs
-from features.linking.judgements import drop, read
+from features.linking.judgements import drop_judgements, read_judgements
 from features.linking.parameters import Parameters
-from features.linking.review import decide, pairs_of, shown, undecided
+from features.linking.review import decide_pairs, list_pairs, list_undecided, show_pairs
 from tests.unit.features.conftest import Town
 
 DEFINITION = """
@@ -62,7 +62,7 @@ def housing(town: Town, second: str) -> Town:
 
 def values(town: Town) -> Mapping[str, tuple[float, ...]]:
     """Return the features of each home, by its pseudonym, from a matrix built now."""
-    rows = Matrix.open(build(town.invocation, as_of=[AS_OF], engine="reference")).at(AS_OF)
+    rows = Matrix.open(build_matrix(town.invocation, as_of=[AS_OF], engine="reference")).at(AS_OF)
     return {
         home.decode(): tuple(np.nan_to_num(row, nan=-1).tolist())
         for home, row in zip(rows.entity, rows.features, strict=True)
@@ -79,7 +79,7 @@ def said(town: Town, saying: str, **changed: str) -> None:
     """Say `saying` of the two tenants as the verb does, then link again."""
     entries: list[Mapping[str, object]] = []
     told = {"role": "resident_desk", "reason": "they rang"} | changed
-    decide(town.invocation, [f"{references(town)}={saying}"], log=entries.append, **told)
+    decide_pairs(town.invocation, [f"{references(town)}={saying}"], log=entries.append, **told)
     assert [entry["says"] for entry in entries] == [saying]
     assert town.link().made
 
@@ -102,7 +102,7 @@ def test_splitting_a_wrong_merge_restores_both_histories(town: Town, tmp_path: P
     merged.link()
     assert people(merged) == 1
     assert values(merged) != apart
-    pair = pairs_of(merged.invocation.workspace, links(merged)[0])
+    pair = list_pairs(merged.invocation.workspace, links(merged)[0])
     assert [one.evidence for one in pair] == ["name and date"]
 
     said(merged, "different")
@@ -111,7 +111,7 @@ def test_splitting_a_wrong_merge_restores_both_histories(town: Town, tmp_path: P
 
     said(merged, "cannot_tell")
     assert people(merged) == 1
-    assert [one.says for one in read(merged.invocation.workspace)] == ["different", "cannot_tell"]
+    assert [one.says for one in read_judgements(merged.invocation.workspace)] == ["different", "cannot_tell"]
 
 
 def links(town: Town) -> list[str]:
@@ -148,7 +148,9 @@ def test_at_a_terminal_a_reviewer_is_asked_about_each_pair(town: Town) -> None:
     assert "Type one of s, d, c, n or q" in told.stdout
     assert "1 pairs, 1 decided. Linking again." in told.stdout
     assert people(town) == 2
-    assert [(one.says, one.role) for one in read(town.invocation.workspace)] == [("different", "resident_desk")]
+    assert [(one.says, one.role) for one in read_judgements(town.invocation.workspace)] == [
+        ("different", "resident_desk")
+    ]
 
 
 def test_a_judgement_holds_in_every_later_snapshot(town: Town) -> None:
@@ -177,14 +179,14 @@ def test_what_cannot_be_judged_is_refused_and_nothing_is_filed(town: Town, text,
     town.link()
     pair = references(town)
     with pytest.raises(error, match=says):
-        decide(
+        decide_pairs(
             town.invocation,
             [f"{pair}=same", text.format(pair=pair, one=pair.split("-")[0])],
             role=role,
             reason=reason,
             log=lambda entry: pytest.fail(str(entry)),
         )
-    assert read(town.invocation.workspace) == ()
+    assert read_judgements(town.invocation.workspace) == ()
 
 
 def test_a_spoilt_line_of_the_judgements_stops_the_link(town: Town) -> None:
@@ -198,17 +200,17 @@ def test_judgements_of_whoever_is_erased_are_dropped(town: Town) -> None:
     housing(town, "Ada").pull()
     town.link()
     said(town, "different")
-    assert drop(town.invocation.workspace, frozenset({references(town).split("-")[0]})) == 1
-    assert read(town.invocation.workspace) == ()
+    assert drop_judgements(town.invocation.workspace, frozenset({references(town).split("-")[0]})) == 1
+    assert read_judgements(town.invocation.workspace) == ()
 
 
 def test_names_are_shown_side_by_side_once_the_log_has_who_asked(borough_town: Town) -> None:
-    found = undecided(borough_town.invocation.workspace)
+    found = list_undecided(borough_town.invocation.workspace)
     parameters = Parameters.load()
     assert len(found) > 20
     assert all(parameters.review <= one.weight < parameters.threshold for one in found)
     entries: list[Mapping[str, object]] = []
-    sides = shown(
+    sides = show_pairs(
         borough_town.invocation, found[:5], role="data_protection_officer", reason="a review", log=entries.append
     )
     assert [entry["action"] for entry in entries] == ["identify"]
@@ -216,7 +218,7 @@ def test_names_are_shown_side_by_side_once_the_log_has_who_asked(borough_town: T
                for place, side in enumerate(both) for line in side)  # fmt: skip
     assert any("born" in line for both in sides for side in both for line in side)
     with pytest.raises(CharterError):
-        shown(borough_town.invocation, found[:1], role="analyst", reason="a review", log=entries.append)
+        show_pairs(borough_town.invocation, found[:1], role="analyst", reason="a review", log=entries.append)
     assert len(entries) == 1
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from charter.contracts.files import read_json, writer_lock
 from charter.errors import DataError
-from features.rights.asking import Certificate, ask
-from features.rights.held import show
+from features.rights.asking import Certificate, file_request
+from features.rights.held import show_person
 
 REGISTER = """
 [[source]]
@@ -59,7 +59,7 @@ def tables(town):
 
 def request(town, action: str, **about: str) -> Certificate:
     with writer_lock(town.workspace):
-        return ask(town.invocation, action, through="housing", reference="p1", **about)
+        return file_request(town.invocation, action, through="housing", reference="p1", **about)
 
 
 def held(town, rows_of, name: str) -> list[dict[str, object]]:
@@ -71,11 +71,13 @@ def events(town, rows_of) -> list[tuple[object, object]]:
 
 
 def test_they_are_shown_by_their_own_id(tables) -> None:
-    shown = show(tables.invocation, through="housing", reference="p1", role="desk", reason="asked", log=[].append)
+    shown = show_person(
+        tables.invocation, through="housing", reference="p1", role="desk", reason="asked", log=[].append
+    )
     assert [row["signal"] for row in shown["events"]] == ["council_tax.arrears", "housing.arrears"]
     assert shown["residence"] == [{"rows": 1}]
     with pytest.raises(DataError, match="nobody is known"):
-        show(tables.invocation, through="housing", reference="p9", role="desk", reason="asked", log=[].append)
+        show_person(tables.invocation, through="housing", reference="p9", role="desk", reason="asked", log=[].append)
 
 
 def test_withdrawing_one_service_leaves_the_others_and_where_they_live(tables, rows_of) -> None:

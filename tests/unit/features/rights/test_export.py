@@ -12,7 +12,7 @@ import pytest
 from charter.contracts.files import writer_lock
 from charter.errors import CharterError, DataError, UsageError
 from charter.vault.key import Key
-from features.rights.export import CHECKS, draft, hand_over
+from features.rights.export import CHECKS, draft_export, hand_over_export
 
 KEY = Key(bytes.fromhex("5a" * 32))
 
@@ -46,7 +46,7 @@ def young_person(town) -> tuple[str, str]:
 
 def made(town, number: str, by: str = "self", elsewhere: dict[str, list[dict[str, object]]] | None = None) -> str:
     with writer_lock(town.workspace):
-        return draft(
+        return draft_export(
             town.invocation, through="youth_justice", reference=number, elsewhere=elsewhere or {}, by=by,
             role="resident_desk", reason="asked", log=[].append, now=datetime(2026, 9, 1, tzinfo=UTC),
         ).id  # fmt: skip
@@ -54,7 +54,7 @@ def made(town, number: str, by: str = "self", elsewhere: dict[str, list[dict[str
 
 def released(town, export: str, to: Path, **how: object) -> dict[str, object]:
     with writer_lock(town.workspace):
-        hand_over(town.invocation, export, to=to, **{"checked": CHECKS, **how})
+        hand_over_export(town.invocation, export, to=to, **{"checked": CHECKS, **how})
     return json.loads((to / "your-data.json").read_text(encoding="utf-8"))
 
 

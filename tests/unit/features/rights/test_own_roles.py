@@ -14,8 +14,8 @@ import features.commands
 import sooner.residents
 from charter.errors import CharterError
 from charter.vault.log import FileLog
-from features.linking.judgements import read
-from features.linking.review import decide, undecided
+from features.linking.judgements import read_judgements
+from features.linking.review import decide_pairs, list_undecided
 from tests.own_roles import OWN, copy_with_own_roles
 from tests.unit.features.conftest import Town
 from tests.unit.features.rights.test_rights import pupil
@@ -60,9 +60,11 @@ def test_links_are_reviewed_by_the_roles_that_may(own_town: Town) -> None:
     assert "born" in side_by_side.stdout
     assert logged(own_town)[-1] == ("identify", OWN["front_door"])
     assert "does not let" in str(run(own_town, features.commands.verbs, *review, OWN["analyst"]).exception)
-    pair = undecided(own_town.invocation.workspace)[0].name
+    pair = list_undecided(own_town.invocation.workspace)[0].name
     entries: list[Mapping[str, object]] = []
-    decide(own_town.invocation, [f"{pair}=same"], role=OWN["resident_desk"], reason="both seen", log=entries.append)
-    assert [judgement.role for judgement in read(own_town.invocation.workspace)] == [OWN["resident_desk"]]
+    decide_pairs(
+        own_town.invocation, [f"{pair}=same"], role=OWN["resident_desk"], reason="both seen", log=entries.append
+    )
+    assert [judgement.role for judgement in read_judgements(own_town.invocation.workspace)] == [OWN["resident_desk"]]
     with pytest.raises(CharterError, match="knows no role 'front_door'"):
-        decide(own_town.invocation, [f"{pair}=same"], role="front_door", reason="both seen", log=entries.append)
+        decide_pairs(own_town.invocation, [f"{pair}=same"], role="front_door", reason="both seen", log=entries.append)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from features.rights.held import lapsed
+from features.rights.held import list_lapsed_consents
 
 REGISTER = """
 [[source]]
@@ -75,7 +75,7 @@ def test_an_objection_does_not_lapse(choices) -> None:
 
 def test_the_young_person_is_asked_again_unless_they_have_spoken(choices) -> None:
     town, _ = choices
-    assert lapsed(town.invocation) == [{"person_id": "p1", "service": "housing", "since": "2023-02-03"}]
+    assert list_lapsed_consents(town.invocation) == [{"person_id": "p1", "service": "housing", "since": "2023-02-03"}]
 
 
 def test_whoever_objects_to_everything_is_in_no_group_of_the_audit(choices, rows_of) -> None:

@@ -12,9 +12,9 @@ from charter.vault.key import Key
 from charter.vault.rights_ledger import list_outstanding
 from charter.vault.vault import NamedPerson, Vault
 from features.linking.corrections import PAPER
-from features.linking.link import link
-from features.rights.asking import Certificate, ask
-from features.rights.rectify import rectify
+from features.linking.link import link_records
+from features.rights.asking import Certificate, file_request
+from features.rights.rectify import file_correction
 
 KEY = Key(bytes.fromhex("5a" * 32))
 FILED = datetime(2024, 10, 1, 12, tzinfo=UTC)
@@ -35,8 +35,8 @@ def homes(town):
 
 def put_right(town, **said: object) -> Certificate:
     with writer_lock(town.workspace):
-        made = rectify(town.invocation, through="housing", reference="H1", said=said, now=FILED)
-        link(town.invocation)
+        made = file_correction(town.invocation, through="housing", reference="H1", said=said, now=FILED)
+        link_records(town.invocation)
     return made
 
 
@@ -162,5 +162,5 @@ def test_what_was_said_is_outside_no_vault_and_goes_with_erasure(homes) -> None:
         if path.is_file():
             assert b"Zzyzxmarch" not in path.read_bytes(), path
     with writer_lock(homes.workspace):
-        ask(homes.invocation, "erase", through="housing", reference="H1")
+        file_request(homes.invocation, "erase", through="housing", reference="H1")
     assert Vault.open(homes.workspace / "vault", KEY).papers(PAPER) == {}

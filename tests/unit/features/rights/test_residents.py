@@ -13,9 +13,9 @@ from charter.council.register import Register
 from charter.errors import CharterError, UsageError
 from charter.vault.residence_check import CANNOT_TELL, NO, YES, Question, answer_question
 from charter.vault.vault import Vault
-from features.linking.residence_index import tokens_of
-from features.rights.asking import ask
-from features.rights.held import whose
+from features.linking.residence_index import find_tokens
+from features.rights.asking import file_request
+from features.rights.held import find_person
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.store.own_record import gather_record
@@ -77,7 +77,7 @@ def test_it_says_yes_no_or_can_not_tell(desk: Desk) -> None:
 def test_whoever_objects_is_answered_for_like_somebody_unknown(homes, desk: Desk) -> None:
     assert told(desk, **DEE) == YES
     with writer_lock(homes.workspace):
-        ask(homes.invocation, "object", through="housing", reference="H4", purpose="residence_check")
+        file_request(homes.invocation, "object", through="housing", reference="H4", purpose="residence_check")
     for uprn in ("400", "300"):
         assert told(desk, **{**DEE, "uprn": uprn}) == CANNOT_TELL
     assert told(desk) == YES
@@ -122,8 +122,8 @@ def test_an_export_says_that_somebody_was_asked_about(homes, desk: Desk) -> None
         Client(guarded(desk)).send("POST", "/v1/residence-checks", json=asked, headers=partner)
     vault, files = Vault.open(homes.invocation.workspace.vault, desk.key), homes.invocation.workspace
     for reference, times in (("H1", 2), ("H4", 1), ("H2", 0)):
-        person = whose(homes.invocation, desk.key, "housing", reference)
-        checks = tokens_of(vault, desk.key, person.snapshot, person.person_id)
+        person = find_person(homes.invocation, desk.key, "housing", reference)
+        checks = find_tokens(vault, desk.key, person.snapshot, person.person_id)
         seen = gather_record([person.person_id], files, checks=checks)["seen_by"]
         assert [(one["role"], one["action"]) for one in seen] == [("partner", "residence.checked")] * times
 
@@ -142,7 +142,7 @@ def test_other_roles_may_not_ask(desk: Desk, role: str) -> None:
 
 def test_an_answer_takes_as_long_for_somebody_unknown(homes, desk: Desk) -> None:
     with writer_lock(homes.workspace):
-        ask(homes.invocation, "restrict", through="housing", reference="H4")
+        file_request(homes.invocation, "restrict", through="housing", reference="H4")
     vault = Vault.open(desk.invocation.workspace.vault, desk.key)
     register = Register.load(desk.invocation.council.folder / "register.toml")
     spent: dict[str, list[float]] = {"known": [], "hidden": [], "unknown": []}

@@ -16,9 +16,9 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests, require_carried_out
 from charter.vault.vault import Vault
-from features.build import build
-from features.rights.asking import Certificate, ask, overrule, replay
-from features.rights.held import show
+from features.build import build_matrix
+from features.rights.asking import Certificate, file_request, overrule_request, replay_requests
+from features.rights.held import show_person
 from serving.web.serve import make_environment
 
 KEY = Key(bytes.fromhex("5a" * 32))
@@ -55,7 +55,7 @@ def pupil(town) -> tuple[str, str]:
 
 def request(town, action: str, number: str, **about: str) -> Certificate:
     with writer_lock(town.workspace):
-        return ask(town.invocation, action, through="education", reference=number, **about)
+        return file_request(town.invocation, action, through="education", reference=number, **about)
 
 
 def others(town, person: str) -> dict[str, list[tuple]]:
@@ -179,10 +179,10 @@ def test_tombstones_and_manifest_say_what_was_done(borough_town) -> None:
 def test_replaying_the_ledger_does_nothing_twice_and_finishes_what_a_kill_left(borough_town) -> None:
     number, _ = pupil(borough_town)
     request(borough_town, "withdraw", number, service="education")
-    assert replay(borough_town.invocation) == {}
+    assert replay_requests(borough_town.invocation) == {}
     (borough_town.snapshots[0] / "tombstones.jsonl").unlink()
     before = query(borough_town, "select * from permission order by all")
-    assert len(replay(borough_town.invocation)) == 1
+    assert len(replay_requests(borough_town.invocation)) == 1
     assert query(borough_town, "select * from permission order by all") == before
     assert len(read_requests(borough_town.invocation.workspace)) == 1
 
@@ -211,10 +211,12 @@ def test_a_named_role_may_overrule_an_objection_and_nobody_a_withdrawal(borough_
     objected = request(borough_town, "object", number, service="education", purpose="rank")
     before = query(borough_town, f"select * from events where person_id = '{person}' order by all")
     with writer_lock(borough_town.workspace), pytest.raises(CharterError, match="does not let team_manager"):
-        overrule(borough_town.invocation, objected.request, role="team_manager")
+        overrule_request(borough_town.invocation, objected.request, role="team_manager")
     later = datetime.now(UTC) + timedelta(days=1)
     with writer_lock(borough_town.workspace):
-        certificate = overrule(borough_town.invocation, objected.request, role="data_protection_officer", now=later)
+        certificate = overrule_request(
+            borough_town.invocation, objected.request, role="data_protection_officer", now=later
+        )
     assert certificate.people == (person,)
     assert sum(sum(rows.values()) for rows in certificate.rows_removed.values()) == 0
     assert status_now(borough_town, person) == [
@@ -224,7 +226,7 @@ def test_a_named_role_may_overrule_an_objection_and_nobody_a_withdrawal(borough_
     assert query(borough_town, f"select * from events where person_id = '{person}' order by all") == before
     withdrawn = request(borough_town, "withdraw", number, service="education")
     with writer_lock(borough_town.workspace), pytest.raises(CharterError, match="nobody can overrule"):
-        overrule(borough_town.invocation, withdrawn.request, role="data_protection_officer")
+        overrule_request(borough_town.invocation, withdrawn.request, role="data_protection_officer")
 
 
 def test_a_restored_workspace_is_brought_in_line_before_anything_is_made_of_it(borough_town, tmp_path) -> None:
@@ -237,11 +239,11 @@ def test_a_restored_workspace_is_brought_in_line_before_anything_is_made_of_it(b
     backup.rename(borough_town.workspace)
     assert query(borough_town, f"select count(*) from events where person_id = '{person}'") != [(0,)]
     with pytest.raises(CharterError, match="were not carried out"):
-        build(borough_town.invocation, purpose="rank", as_of=[date(2026, 1, 1)])
+        build_matrix(borough_town.invocation, purpose="rank", as_of=[date(2026, 1, 1)])
     with pytest.raises(CharterError, match="were not carried out"):
         make_environment(borough_town.invocation)
     with writer_lock(borough_town.workspace):
-        assert len(replay(borough_town.invocation)) == 1
+        assert len(replay_requests(borough_town.invocation)) == 1
     assert query(borough_town, f"select count(*) from events where person_id = '{person}'") == [(0,)]
     assert others(borough_town, person) == after
     require_carried_out(borough_town.invocation.workspace)
@@ -250,7 +252,7 @@ def test_a_restored_workspace_is_brought_in_line_before_anything_is_made_of_it(b
 def test_showing_needs_a_reason_and_is_logged_before_anything_is_shown(borough_town) -> None:
     number, person = pupil(borough_town)
     log: list[object] = []
-    shown = show(
+    shown = show_person(
         borough_town.invocation, through="education", reference=number, role="desk", reason="asked", log=log.append
     )
     assert shown["person_id"] == person
@@ -258,7 +260,9 @@ def test_showing_needs_a_reason_and_is_logged_before_anything_is_shown(borough_t
     assert shown["events"]
     assert log == [{"action": "identify", "role": "desk", "reason": "asked", "subjects": [person], "count": 1}]
     with pytest.raises(CharterError, match="without a role and a reason"):
-        show(borough_town.invocation, through="education", reference=number, role="desk", reason=" ", log=log.append)
+        show_person(
+            borough_town.invocation, through="education", reference=number, role="desk", reason=" ", log=log.append
+        )
     assert len(log) == 1
 
 

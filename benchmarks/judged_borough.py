@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation, shipped_council
 from charter.vault.key import Key
-from features.grammar.period import Period as Length
+from features.grammar import months
 from features.intake.database import fetch_rows, read_parquet
 from features.linking.accuracy import read_truth
 from training.data.dataset import MISSING
@@ -144,7 +144,7 @@ class _Need:
         rows = planned.data.at(day)
         units = np.array([self.unit_of.get(name, -1) for name in np.asarray(rows.person).tolist()])
         household = np.asarray(rows.person_row)
-        end = Length(12, "months").after(day)
+        end = months(12).after(day)
         now = max(place for place, when in enumerate(self.days) if when <= day)
         after = [place for place, when in enumerate(self.days) if day <= when < end]
         parts = []

@@ -84,13 +84,13 @@ def read_as_of_dates(stated: AsOf) -> tuple[tuple[date, ...], Each | None]:
     With `each`, an entity has a row only at those of the dates that are its own.
     """
     if stated.first is not None and stated.last is not None and stated.step is not None:
-        return tuple(_steps(stated.first, stated.last, Period(stated.step.n, stated.step.unit))), None
+        return tuple(_step_dates(stated.first, stated.last, Period(stated.step.n, stated.step.unit))), None
     each = stated.each
     after = Each(each.signal, Period(each.after.n, each.after.unit)) if each is not None else None
     return tuple(sorted(set(stated.dates))), after
 
 
-def _steps(first: date, last: date, step: Period) -> Iterator[date]:
+def _step_dates(first: date, last: date, step: Period) -> Iterator[date]:
     # Counted from the first date, so that the 31st stays the last day of each month.
     number, day = 0, first
     while day <= last:
@@ -146,23 +146,23 @@ def build_matrix(
     if purpose in ("train", "shadow"):
         policy = invocation.policy
         require_assessments(policy.assessments, purpose, synthetic=opened.synthetic)
-    name = _id(question, opened, rules, engine)
+    name = _matrix_id(question, opened, rules, engine)
     folder = invocation.workspace.matrix / name
     if not (folder / "manifest.json").exists():
         invocation.workspace.matrix.mkdir(parents=True, exist_ok=True)
         with new_folder(folder) as beside:
-            written = _write(invocation, question, opened, engine, beside, master)
-            manifest = _manifest(question, opened, rules, engine, name) | written
+            written = _write_dates(invocation, question, opened, engine, beside, master)
+            manifest = _describe_matrix(question, opened, rules, engine, name) | written
             check_document("matrix", manifest)
             write_json(beside / "definition.json", question.definition.document(question.permission.units))
             write_json(beside / "manifest.json", manifest)
-            write_text(beside / "register.html", _register(invocation, question))
+            write_text(beside / "register.html", _render_register(invocation, question))
     if purpose == "train" and as_of is None:
         set_current(invocation.workspace.matrix, name)
     return folder
 
 
-def _register(invocation: Invocation, question: Question) -> str:
+def _render_register(invocation: Invocation, question: Question) -> str:
     """Return the definition's register in English, as a page to be read beside the matrix."""
     definition = question.definition
     return render_html(
@@ -170,7 +170,7 @@ def _register(invocation: Invocation, question: Question) -> str:
     )
 
 
-def _id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
+def _matrix_id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
     from features.engines.engine import ENGINE_VERSION
 
     return content_id(
@@ -190,7 +190,7 @@ def _id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine
     )
 
 
-def _manifest(
+def _describe_matrix(
     question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str, name: str
 ) -> dict[str, Any]:
     definition = question.definition
@@ -211,7 +211,7 @@ def _manifest(
     }
 
 
-def _write(
+def _write_dates(
     invocation: Invocation, question: Question, snapshot: Snapshot, engine: str, folder: Path, master: str
 ) -> dict[str, Any]:
     """Write every date's arrays below `folder` and return what only a built matrix can say of itself."""
@@ -228,14 +228,14 @@ def _write(
         dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **own}
     members = (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in question.dates)
     write_uncertain(snapshot.tables, folder, members)
-    return {"reporting_lag_days": lag, "freshness": _freshness(snapshot), "as_of": dates}
+    return {"reporting_lag_days": lag, "freshness": _read_freshness(snapshot), "as_of": dates}
 
 
 def _date_folder(folder: Path, day: date) -> Path:
     return folder / f"as_of={day.isoformat()}"
 
 
-def _freshness(snapshot: Snapshot) -> dict[str, str]:
+def _read_freshness(snapshot: Snapshot) -> dict[str, str]:
     import duckdb
 
     path = snapshot.tables / "feeds.parquet"
@@ -269,7 +269,7 @@ def _write_engine(
 ) -> tuple[float, list[dict[str, Any]]]:
     from features.engines.engine import Engine
 
-    engine, made = Engine(question, snapshot.tables), _Made.of(invocation.workspace.matrix)
+    engine, made = Engine(question, snapshot.tables), _EarlierDates.of(invocation.workspace.matrix)
     lag = engine.reporting_lag_days
     with invocation.progress("Building the matrix") as advance, ExitStack() as stack:
         writers = [stack.enter_context(DateWriter(_date_folder(folder, day), question)) for day in question.dates]
@@ -287,7 +287,7 @@ def _write_engine(
 
 
 @dataclass(frozen=True)
-class _Made:
+class _EarlierDates:
     """Dates of this programme's matrices that are there, by the key of what their rows depend on.
 
     There is no other cache: what is forgotten with its matrix can't be used again.
@@ -297,7 +297,7 @@ class _Made:
     cannot_tell: Mapping[str, int]
 
     @classmethod
-    def of(cls, matrices: Path) -> _Made:
+    def of(cls, matrices: Path) -> _EarlierDates:
         """Look through the matrices in a folder."""
         folders, cannot_tell = {}, {}
         for manifest in sorted(matrices.glob("*/manifest.json")):

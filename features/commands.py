@@ -39,9 +39,9 @@ SparkMaster = Annotated[str, typer.Option("--master", help="Where Spark runs: lo
 @verbs.add("pull", under="run", example="sooner pull --extracts deliveries", locks=True)
 def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed = None) -> None:
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
-    from features import pull as pulling
+    from features.pull import pull_sources
 
-    result = pulling.pull_sources(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
+    result = pull_sources(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
     for name, counts in result.by_file.items():
         if counts.get("orphans"):
             invocation.say(f"{name}: {counts['orphans']:,} of {counts['rows']:,} rows name somebody no record knows.")
@@ -83,9 +83,9 @@ def _link_and_report(invocation: Invocation) -> None:
     """Leave the canonical tables of the newest snapshot. The writer lock is the caller's."""
     from dataclasses import asdict
 
-    from features.linking import link as linking
+    from features.linking.link import link_records
 
-    result = linking.link_records(invocation)
+    result = link_records(invocation)
     beginning = "Linked" if result.made else "Already linked"
     invocation.report(
         asdict(result),
@@ -200,19 +200,19 @@ def build(
 ) -> None:
     """Build the matrix: every feature of every household in the cohort, as known at each date, as permitted now."""
     from charter.contracts.files import read_json, writer_lock
-    from features import build as building
+    from features.build import Snapshot, build_matrix, make_question
 
     days = [moment.date() for moment in as_of] if as_of else None
     if plan:
         from features.estimate import estimate_build
 
-        opened = building.Snapshot.open(invocation.workspace.snapshot(snapshot or None))
-        question, _ = building.make_question(invocation, opened, purpose, days)
+        opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+        question, _ = make_question(invocation, opened, purpose, days)
         expected = estimate_build(question, opened.tables)
         invocation.report(expected.document(), expected.text())
         return
     with writer_lock(invocation.workspace.root):
-        folder = building.build_matrix(
+        folder = build_matrix(
             invocation, purpose=purpose, snapshot=snapshot or None, as_of=days, engine=engine, master=master
         )
     manifest = read_json(folder / "manifest.json")
@@ -271,9 +271,9 @@ def clean(
     """Remove old snapshots, with what the vault and the quarantine hold of them."""
     from dataclasses import asdict
 
-    from features.intake import clean as cleaning
+    from features.intake.clean import clean_snapshots
 
-    result = cleaning.clean_snapshots(invocation, keep=keep)
+    result = clean_snapshots(invocation, keep=keep)
     invocation.report(
         asdict(result),
         f"{len(result.removed)} snapshots removed, {len(result.kept)} kept: {', '.join(result.kept)}.",

@@ -19,35 +19,35 @@ __all__ = ["render_html", "render_markdown"]
 
 def render_markdown(definition: Definition, register: Register, policy: Policy) -> str:
     """Return the register of `definition` as one Markdown page."""
-    return "\n".join(_lines(definition, register, policy)) + "\n"
+    return "\n".join(_list_lines(definition, register, policy)) + "\n"
 
 
-def _lines(definition: Definition, register: Register, policy: Policy) -> Iterator[str]:
+def _list_lines(definition: Definition, register: Register, policy: Policy) -> Iterator[str]:
     titles = {signal.name: signal.title for signal in register.signals}
     name = definition.programme.replace("_", " ")
     yield f"# What {name} asks of the records\n"
     yield f"Rows are {definition.entity}s. {definition.cohort.title}.\n"
     yield "## Who is looked at\n"
-    yield from (f"- {line}" for line in _cohort(definition.cohort, titles))
+    yield from (f"- {line}" for line in _list_cohort(definition.cohort, titles))
     yield "\n## What may appear\n"
     yield f"{definition.outcome.title}. Looked for over the next {definition.outcome.horizon}, each apart:\n"
     for component in definition.outcome.components:
-        yield f"- {_title(component.name, titles)} (`{component.name}`)"
+        yield f"- {_find_title(component.name, titles)} (`{component.name}`)"
     yield f"\n## What is asked\n\n{len(definition.features)} questions. `response` marks what a service did rather than"
     yield "what happened to the family; `more of it` is what a larger value may do;"
     yield "`good` is the side that is good for a family, where it has one: only there is it ever a strength.\n"
     yield "| name | what it is | unit | said to a worker | why | response | more of it | good |"
     yield "|---|---|---|---|---|---|---|---|"
-    yield from (_feature(feature, titles, register) for feature in definition.features)
+    yield from (_feature_row(feature, titles, register) for feature in definition.features)
     yield "\n## Where it comes from\n"
     yield "For each signal: which service records it, on what basis, for which purposes the charter allows it, and what"
     yield "reads it.\n"
     yield "| signal | service | basis | purposes | read by |"
     yield "|---|---|---|---|---|"
-    yield from (_lineage(signal, definition, register, policy) for signal in definition.signals)
+    yield from (_lineage_row(signal, definition, register, policy) for signal in definition.signals)
 
 
-def _cohort(cohort: Cohort, titles: Mapping[str, str]) -> Iterator[str]:
+def _list_cohort(cohort: Cohort, titles: Mapping[str, str]) -> Iterator[str]:
     yield "Only homes: no shared accommodation, no protected address." if cohort.entity == "household" else "Persons."
     if cohort.with_age:
         yield f"Somebody there is {cohort.with_age[0]} to {cohort.with_age[1]} years old."
@@ -62,11 +62,11 @@ def _cohort(cohort: Cohort, titles: Mapping[str, str]) -> Iterator[str]:
     yield "Where a rule can't be evaluated they are left out, and counted as \"can't tell\"."
 
 
-def _title(signal: str, titles: Mapping[str, str]) -> str:
+def _find_title(signal: str, titles: Mapping[str, str]) -> str:
     return titles.get(signal) or signal.replace(".", ", ").replace("_", " ")
 
 
-def _feature(feature: Feature, titles: Mapping[str, str], register: Register) -> str:
+def _feature_row(feature: Feature, titles: Mapping[str, str], register: Register) -> str:
     units = {signal.name: signal.unit for signal in register.signals}
     document = feature.document(units)
     more = {"increasing": "only moves up the list", "decreasing": "only moves down the list", None: "either"}
@@ -77,7 +77,7 @@ def _feature(feature: Feature, titles: Mapping[str, str], register: Register) ->
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def _lineage(signal: str, definition: Definition, register: Register, policy: Policy) -> str:
+def _lineage_row(signal: str, definition: Definition, register: Register, policy: Policy) -> str:
     source = register.source(signal.split(".")[0])
     purposes = [p for p in PURPOSES if policy.allows(signal, p) and register.permits(source.service, p)]
     readers = [f"`{f.name}`" for f in definition.features if signal in f.expression.signals_named]
@@ -91,47 +91,47 @@ def _lineage(signal: str, definition: Definition, register: Register, policy: Po
 
 def render_html(markdown: str, title: str) -> str:
     """Return a register's Markdown (headings, lists, tables and paragraphs) as one plain HTML page."""
-    body = "\n".join(_blocks(markdown.splitlines()))
+    body = "\n".join(_html_blocks(markdown.splitlines()))
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{html.escape(title)}</title></head>\n'
         f"<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
 
 
-def _blocks(lines: list[str]) -> Iterator[str]:
+def _html_blocks(lines: list[str]) -> Iterator[str]:
     number = 0
     while number < len(lines):
         line = lines[number]
-        kind = _kind(line)
+        kind = _kind_of_line(line)
         end = number + 1
-        while end < len(lines) and kind in ("table", "list", "text") and _kind(lines[end]) == kind:
+        while end < len(lines) and kind in ("table", "list", "text") and _kind_of_line(lines[end]) == kind:
             end += 1
         if kind == "heading":
             level = len(line) - len(line.lstrip("#"))
-            yield f"<h{level}>{_inline(line.lstrip('# '))}</h{level}>"
+            yield f"<h{level}>{_html_inline(line.lstrip('# '))}</h{level}>"
         elif kind == "table":
-            yield _table(lines[number:end])
+            yield _html_table(lines[number:end])
         elif kind == "list":
-            yield "<ul>" + "".join(f"<li>{_inline(item[2:])}</li>" for item in lines[number:end]) + "</ul>"
+            yield "<ul>" + "".join(f"<li>{_html_inline(item[2:])}</li>" for item in lines[number:end]) + "</ul>"
         elif kind == "text":
-            yield f"<p>{_inline(' '.join(lines[number:end]))}</p>"
+            yield f"<p>{_html_inline(' '.join(lines[number:end]))}</p>"
         number = end
 
 
-def _kind(line: str) -> str:
+def _kind_of_line(line: str) -> str:
     if not line.strip():
         return "nothing"
     starts = {"#": "heading", "|": "table", "-": "list"}
     return starts.get(line[0], "text")
 
 
-def _table(lines: list[str]) -> str:
+def _html_table(lines: list[str]) -> str:
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-    head = "".join(f'<th scope="col">{_inline(cell)}</th>' for cell in rows[0])
-    body = "".join("<tr>" + "".join(f"<td>{_inline(cell)}</td>" for cell in row) + "</tr>" for row in rows[2:])
+    head = "".join(f'<th scope="col">{_html_inline(cell)}</th>' for cell in rows[0])
+    body = "".join("<tr>" + "".join(f"<td>{_html_inline(cell)}</td>" for cell in row) + "</tr>" for row in rows[2:])
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _inline(text: str) -> str:
+def _html_inline(text: str) -> str:
     parts = html.escape(text).split("`")
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))

@@ -65,12 +65,12 @@ def is_denied(choices: Iterable[Choice], service: str, purpose: str, at: datetim
         if choice.kind == "refusal":
             return True
         key = (choice.service, choice.purpose, choice.kind)
-        if key not in newest or _order(choice) > _order(newest[key]):
+        if key not in newest or _sort_key(choice) > _sort_key(newest[key]):
             newest[key] = choice
     return any(choice.status != "overruled" or not choice.decided_by for choice in newest.values())
 
 
-def _order(choice: Choice) -> tuple[datetime, datetime, bool]:
+def _sort_key(choice: Choice) -> tuple[datetime, datetime, bool]:
     # Of two rows of one moment the one that forbids counts.
     return choice.start, choice.known_at, choice.status != "overruled" or not choice.decided_by
 

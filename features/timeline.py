@@ -39,11 +39,11 @@ def list_timelines(
     shown = {one.service for one in register.sources if one.display and not one.confidential_from_household}
     signals = sorted(name for name in allowed.signals if name.split(".")[0] in shown)
     at = council.midnight(as_of)
-    rows = _events(
+    rows = _read_events(
         opened.tables, households, signals, [name for name in signals if register.signal(name).interval],
-        _microseconds(council.midnight(months(window).before(as_of))), _microseconds(at),
+        _to_microseconds(council.midnight(months(window).before(as_of))), _to_microseconds(at),
     )  # fmt: skip
-    choices = _choices(opened.tables, sorted({person for people in households for person in people}))
+    choices = _read_choices(opened.tables, sorted({person for people in households for person in people}))
     found: list[list[dict[str, str | None]]] = [[] for _ in households]
     for number, person, signal, valid, ended, interval in rows:
         service = signal.split(".")[0]
@@ -52,14 +52,16 @@ def list_timelines(
             for moment in (at, opened.taken_at)
         ):
             continue
-        days = [_moment(one).astimezone(council.time_zone).date().isoformat() if one else "" for one in (valid, ended)]
+        days = [
+            _to_moment(one).astimezone(council.time_zone).date().isoformat() if one else "" for one in (valid, ended)
+        ]
         found[number].append(
             {"service": service, "signal": signal, "day": days[0], "until": days[1] if interval else None}
         )
     return found
 
 
-def _events(
+def _read_events(
     tables: Path,
     households: Sequence[Sequence[str]],
     signals: Sequence[str],
@@ -90,7 +92,7 @@ def _events(
         ).fetchall()
 
 
-def _choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
+def _read_choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
     """Return the choices of some people, by person."""
     path = tables / "permission.parquet"
     found: dict[str, list[Choice]] = {}
@@ -106,16 +108,16 @@ def _choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
     for person, service, purpose, kind, status, start, end, decided_by, known_at, known_until in rows:
         found.setdefault(person, []).append(
             Choice(
-                person, service, purpose, kind, status, _moment(start), _moment(end) if end is not None else None,
-                decided_by, _moment(known_at), _moment(known_until) if known_until is not None else None,
+                person, service, purpose, kind, status, _to_moment(start), _to_moment(end) if end is not None else None,
+                decided_by, _to_moment(known_at), _to_moment(known_until) if known_until is not None else None,
             )
         )  # fmt: skip
     return found
 
 
-def _moment(microseconds: int) -> datetime:
+def _to_moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
-def _microseconds(moment: datetime) -> int:
+def _to_microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)

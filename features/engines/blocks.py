@@ -96,7 +96,7 @@ class Maker:
 
     def candidates_at(self, places: Sequence[int]) -> NDArray[np.int64]:
         """Return the entities that may get a row at any of the frame's dates at `places`."""
-        return np.flatnonzero(self.cohort.rows.candidates & _bits(places))
+        return np.flatnonzero(self.cohort.rows.candidates & _mask_places(places))
 
     def outcome_block(self, k: int, entities: NDArray[np.bytes_]) -> OutcomeBlock:
         """Return the outcomes at date k of those entities that are of this maker's range, in their order."""
@@ -104,23 +104,23 @@ class Maker:
         place = np.searchsorted(ids, entities)
         place[place == len(ids)] = 0
         mine = place[ids[place] == entities] if len(ids) else place[:0]
-        outcomes = self._outcomes(WantedRows(mine, np.full(len(ids), _bits([k]))))
+        outcomes = self._find_outcomes(WantedRows(mine, np.full(len(ids), _mask_places([k]))))
         return OutcomeBlock(self.frame.first + k, *outcomes.at(k))
 
     def block(self, entities: NDArray[np.int64], places: Sequence[int]) -> list[Block]:
         """Return one block for each of the frame's dates at `places`, for some entities."""
-        wanted = WantedRows(entities, self.cohort.rows.candidates & _bits(places))
+        wanted = WantedRows(entities, self.cohort.rows.candidates & _mask_places(places))
         shape = (len(self.frame.dates), len(entities))
         results = Results(
             values=np.full((*shape, len(self.program.column)), np.nan, np.float32),
             seen=np.zeros((*shape, len(self.frame.question.seen)), np.uint16),
         )
         sums.accumulate_events(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
-        rows, cannot_tell = self._rows(entities, results.values)
-        outcomes = self._outcomes(wanted)
-        return [self._block(k, entities, rows[k], int(cannot_tell[k]), results, outcomes) for k in places]
+        rows, cannot_tell = self._choose_rows(entities, results.values)
+        outcomes = self._find_outcomes(wanted)
+        return [self._make_block(k, entities, rows[k], int(cannot_tell[k]), results, outcomes) for k in places]
 
-    def _rows(
+    def _choose_rows(
         self, entities: NDArray[np.int64], values: NDArray[np.float32]
     ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Return (by date and entity whether it gets a row, by date how many can't be told)."""
@@ -136,13 +136,13 @@ class Maker:
         unknown = unknown | missing.any(axis=2)
         return candidate & ~false & ~unknown, (candidate & ~false & unknown).sum(axis=1)
 
-    def _outcomes(self, wanted: WantedRows) -> _Labels:
+    def _find_outcomes(self, wanted: WantedRows) -> _Labels:
         shape = (len(self.frame.dates), len(wanted.entity), len(self.outcomes.service))
         outcomes = Outcomes(np.full(shape, NONE), np.full(shape, NONE), np.zeros(shape[1:], np.uint64))
         horizon.find_outcomes(wanted, self.members, self.people, self.outcomes, self.timetable, outcomes)
         return _Labels(outcomes.valid, outcomes.known, self.fed[None, :] & ~outcomes.closed)
 
-    def _block(
+    def _make_block(
         self,
         k: int,
         entities: NDArray[np.int64],
@@ -182,7 +182,7 @@ class Maker:
         return self.members.person[place[here]], owner[here]
 
 
-def _bits(places: Sequence[int]) -> np.uint64:
+def _mask_places(places: Sequence[int]) -> np.uint64:
     return np.uint64(sum(1 << k for k in places))
 
 
@@ -190,11 +190,11 @@ def count_compositions(
     compositions: Sequence[Composition], members: MemberRows, ages: NDArray[np.int16], dates: int
 ) -> NDArray[np.float64]:
     """Return, by entity, date and composition, who lives there; NaN where no age is known that it asks."""
-    made = [_composed(composition, members, ages, dates) for composition in compositions]
+    made = [_count_composition(composition, members, ages, dates) for composition in compositions]
     return np.stack(made, axis=2) if made else np.zeros((1, 1, 0))
 
 
-def _composed(
+def _count_composition(
     composition: Composition, members: MemberRows, ages: NDArray[np.int16], dates: int
 ) -> NDArray[np.float64]:
     count, household = members.entities, members.owner
@@ -225,11 +225,12 @@ def assemble_dates(question: Question, blocks: Iterable[Block | OutcomeBlock]) -
             raise TypeError("these blocks hold outcomes alone")
         found[block.date_index].append(block)
     return [
-        (_joined(question, day, found[k]), sum(b.cannot_tell for b in found[k])) for k, day in enumerate(question.dates)
+        (_join_blocks(question, day, found[k]), sum(b.cannot_tell for b in found[k]))
+        for k, day in enumerate(question.dates)
     ]
 
 
-def _joined(question: Question, day: date, blocks: Sequence[Block]) -> MatrixDate:
+def _join_blocks(question: Question, day: date, blocks: Sequence[Block]) -> MatrixDate:
     widths = question.widths
     arrays: dict[str, Any] = {
         column.name: [np.zeros((0, *column.row_shape(widths)), column.dtype)] for column in COLUMNS

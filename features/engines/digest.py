@@ -36,16 +36,16 @@ def tally_rows(maker: Maker) -> Tally:
     """Return what the rows of a frame's dates depend on, summed over its entities."""
     frame, members = maker.frame, maker.members
     identities = Identities(
-        entity=_numbers(frame.codes.people if frame.by_person else frame.codes.households),
-        person=_numbers(frame.codes.people),
-        area=_numbers(maker.cohort.areas),
-        seen=_texts([f"{service} {window.document()}" for service, window in maker.plan.seen]),
+        entity=_digest_ids(frame.codes.people if frame.by_person else frame.codes.households),
+        person=_digest_ids(frame.codes.people),
+        area=_digest_ids(maker.cohort.areas),
+        seen=_digest_texts([f"{service} {window.document()}" for service, window in maker.plan.seen]),
     )
-    meanings = {"signal": _texts(frame.signals), "detail": _texts(("", *maker.details))}
+    meanings = {"signal": _digest_texts(frame.signals), "detail": _digest_texts(("", *maker.details))}
     threads = frame.store.threads
     parts = np.zeros((threads, len(frame.dates), 2), np.uint64)
     with ThreadPoolExecutor(threads) as pool:
-        histories = _histories(maker.events, meanings, pool)
+        histories = _mix_histories(maker.events, meanings, pool)
         for piece in [
             pool.submit(
                 tallies.add_entities,
@@ -64,7 +64,9 @@ _RANKED = frozenset({"tie"})
 """Made of `known`, `ident` and other people's events: a stranger's withdrawal changes it, and no row."""
 
 
-def _histories(events: EventRows, meanings: Mapping[str, NDArray[np.uint64]], pool: ThreadPoolExecutor) -> Histories:
+def _mix_histories(
+    events: EventRows, meanings: Mapping[str, NDArray[np.uint64]], pool: ThreadPoolExecutor
+) -> Histories:
     """Return events with all that each says as one number: every field of theirs, codes by what they mean.
 
     When a version was known decides nothing but which is the latest; so it is left out where nothing asks for that.
@@ -114,11 +116,11 @@ def make_keys(maker: Maker, found: Tally, version: int) -> list[str]:
     return result
 
 
-def _numbers(texts: NDArray[np.bytes_]) -> NDArray[np.uint64]:
+def _digest_ids(texts: NDArray[np.bytes_]) -> NDArray[np.uint64]:
     """Return a 64-bit digest of each text."""
     whole = b"".join(hashlib.blake2b(bytes(text), digest_size=8).digest() for text in texts)
     return np.frombuffer(whole, np.uint64)
 
 
-def _texts(texts: Sequence[str]) -> NDArray[np.uint64]:
-    return _numbers(np.array([text.encode() for text in texts], dtype="S"))
+def _digest_texts(texts: Sequence[str]) -> NDArray[np.uint64]:
+    return _digest_ids(np.array([text.encode() for text in texts], dtype="S"))

@@ -73,11 +73,11 @@ class Engine:
             if earlier and self.ranges > 1:
                 for _ in self.makers():
                     pass
-                kept = self._kept(earlier)
+                kept = self._find_earlier(earlier)
             for maker in self.makers():
                 if earlier and self.ranges == 1:
-                    kept = self._kept(earlier)
-                yield from self._rows(maker, kept)
+                    kept = self._find_earlier(earlier)
+                yield from self._make_rows(maker, kept)
 
     @cached_property
     def reporting_lag_days(self) -> float:
@@ -101,16 +101,16 @@ class Engine:
             read = read_events(self.question, self.store, signals, codes.people)
             for first in range(0, len(self.question.dates), CHUNK):
                 dates = self.question.dates[first : first + CHUNK]
-                maker = self._maker(Frame(self.question, self.store, codes, self.signals, dates, first), read)
+                maker = self._make_maker(Frame(self.question, self.store, codes, self.signals, dates, first), read)
                 tallies[first] = tallies.get(first, np.uint64(0)) + tally_rows(maker)
                 self.keys.update(zip(dates, make_keys(maker, tallies[first], ENGINE_VERSION), strict=True))
                 yield maker
 
-    def _kept(self, earlier: Earlier) -> dict[int, NDArray[np.bytes_]]:
+    def _find_earlier(self, earlier: Earlier) -> dict[int, NDArray[np.bytes_]]:
         found = {k: earlier(self.keys[day]) for k, day in enumerate(self.question.dates) if day in self.keys}
         return {k: entities for k, entities in found.items() if entities is not None}
 
-    def _rows(self, maker: Maker, kept: Mapping[int, NDArray[np.bytes_]]) -> Iterator[Block | OutcomeBlock]:
+    def _make_rows(self, maker: Maker, kept: Mapping[int, NDArray[np.bytes_]]) -> Iterator[Block | OutcomeBlock]:
         frame = maker.frame
         places = [k for k in range(len(frame.dates)) if frame.first + k not in kept]
         rows = maker.candidates_at(places)
@@ -126,7 +126,7 @@ class Engine:
             if frame.first + k in kept:
                 yield maker.outcome_block(k, kept[frame.first + k])
 
-    def _maker(self, frame: Frame, events: Events) -> Maker:
+    def _make_maker(self, frame: Frame, events: Events) -> Maker:
         allowed, kept_out = fold_choices(frame)
         alive, ages = find_ages(frame)
         stays, stay_mask = read_stays(frame)

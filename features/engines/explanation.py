@@ -83,7 +83,7 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
     if chosen is None:
         names = ", ".join(one.name for one in question.definition.features)
         raise DefinitionError(f"the definition has no feature {feature!r}.", f"Choose one of: {names}.")
-    reference = Reference(question, Tables.read(tables, _people(question, tables, entity)))
+    reference = Reference(question, Tables.read(tables, _find_people(question, tables, entity)))
     day = question.dates[0]
     members = reference.members(entity, day)
     if not members:
@@ -101,12 +101,12 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
         value,
         describe_value(document, value, day),
         members,
-        _seen(reference, chosen, entity, day),
-        tuple(_lines(reference, chosen, entity, day)),
+        _count_seen(reference, chosen, entity, day),
+        tuple(_list_lines(reference, chosen, entity, day)),
     )
 
 
-def _people(question: Question, tables: Path, entity: str) -> list[str]:
+def _find_people(question: Question, tables: Path, entity: str) -> list[str]:
     if question.definition.entity == "person":
         return [entity]
     import duckdb
@@ -119,7 +119,7 @@ def _people(question: Question, tables: Path, entity: str) -> list[str]:
         return [row[0] for row in connection.execute(sql, [str(path), entity]).fetchall()]
 
 
-def _seen(reference: Reference, feature: Feature, entity: str, day: date) -> dict[str, int]:
+def _count_seen(reference: Reference, feature: Feature, entity: str, day: date) -> dict[str, int]:
     """Return how many members each service that the feature reads has seen over the whole window."""
     if isinstance(feature.expression, Composition):
         return {}
@@ -127,7 +127,7 @@ def _seen(reference: Reference, feature: Feature, entity: str, day: date) -> dic
     return {s: len(reference.seen_members(entity, s, reach, day)) for s in feature.expression.services}
 
 
-def _lines(reference: Reference, feature: Feature, entity: str, day: date) -> Iterator[Line]:
+def _list_lines(reference: Reference, feature: Feature, entity: str, day: date) -> Iterator[Line]:
     expression = feature.expression
     if isinstance(expression, Composition):
         return
@@ -142,10 +142,10 @@ def _lines(reference: Reference, feature: Feature, entity: str, day: date) -> It
     yield from (Line(event, True, "used") for event in reversed(used))
     for event in sorted(about, key=lambda event: (event.valid_at, event.known_at, event.event_id), reverse=True):
         if event not in used:
-            yield Line(event, False, _why(reference, feature, event, day))
+            yield Line(event, False, _say_why(reference, feature, event, day))
 
 
-def _why(reference: Reference, feature: Feature, event: Event, day: date) -> str:
+def _say_why(reference: Reference, feature: Feature, event: Event, day: date) -> str:
     """Return the first rule that keeps a record out, in the order in which a person would ask."""
     question, expression = reference.question, feature.expression
     if isinstance(expression, Composition):
@@ -156,7 +156,7 @@ def _why(reference: Reference, feature: Feature, event: Event, day: date) -> str
     if event.signal not in question.permission.signals:
         return "not permitted: the charter or the register does not allow it"
     if not reference.permitted(event.person_id, service, day):
-        return f"not permitted: {_choice(reference, event.person_id, service, day)}"
+        return f"not permitted: {_say_choice(reference, event.person_id, service, day)}"
     if event.valid_at >= t:
         return "too late: it happened on or after the as-of date"
     if event.known_at >= t:
@@ -172,7 +172,7 @@ def _why(reference: Reference, feature: Feature, event: Event, day: date) -> str
     return "ended: no longer open at the as-of date"
 
 
-def _choice(reference: Reference, person: str, service: str, day: date) -> str:
+def _say_choice(reference: Reference, person: str, service: str, day: date) -> str:
     question = reference.question
     purpose, choices = question.permission.purpose, reference.choices[person]
     consent_based = service in question.permission.consent

@@ -59,10 +59,10 @@ def is_standing(event: Event, question: Question) -> bool:
 
 def matches_signals(event: Event, signals: Sequence[Signal]) -> bool:
     """Return whether an event is of one of `signals`, by name, detail and amount."""
-    return any(_matches(event, signal) for signal in signals)
+    return any(_matches_signal(event, signal) for signal in signals)
 
 
-def _matches(event: Event, signal: Signal) -> bool:
+def _matches_signal(event: Event, signal: Signal) -> bool:
     if event.signal != signal.name or (signal.details and event.detail not in signal.details):
         return False
     if signal.at_least is None and signal.below is None:
@@ -107,7 +107,7 @@ class Reference:
                 rows.append(entity)
             elif verdict is None:
                 cannot_tell += 1
-        return Answer(self._arrays(rows, day), cannot_tell)
+        return Answer(self._make_arrays(rows, day), cannot_tell)
 
     # Household.
 
@@ -117,17 +117,19 @@ class Reference:
         if self.question.definition.entity == "person":
             people = {entity}
         else:
-            people = {r.person_id for r in self.tables.residence if r.household_id == entity and self._lives(r, day)}
-        return tuple(sorted(person for person in people if self._counts(person, day)))
+            people = {
+                r.person_id for r in self.tables.residence if r.household_id == entity and self._lives_there(r, day)
+            }
+        return tuple(sorted(person for person in people if self._counts_there(person, day)))
 
-    def _lives(self, row: object, day: date) -> bool:
+    def _lives_there(self, row: object, day: date) -> bool:
         """Return whether a dated row (residence, household) is visible and in force at `day`."""
         t = self.question.midnight(day)
         start, end = row.start, row.end  # type: ignore[attr-defined]  # residence and households both have them
         known_until = getattr(row, "known_until", None)
         return is_visible(row.known_at, known_until, t) and start <= t and (end is None or t < end)  # type: ignore[attr-defined]  # the same
 
-    def _counts(self, person_id: str, day: date) -> bool:
+    def _counts_there(self, person_id: str, day: date) -> bool:
         person = self.people.get(person_id)
         if person and person.birth_date and person.birth_date > day:
             return False
@@ -150,12 +152,12 @@ class Reference:
             known |= {r.person_id for r in self.tables.residence if r.known_at < t}
             found = known
         else:
-            found = {r.household_id for r in self.tables.residence if self._lives(r, day)}
+            found = {r.household_id for r in self.tables.residence if self._lives_there(r, day)}
         return sorted(entity for entity in found if self.members(entity, day))
 
     def home(self, household_id: str, day: date) -> Household | None:
         """Return the row of `households` in force at `day`, as known then: the newest by (start, known_at)."""
-        rows = [h for h in self.tables.households if h.household_id == household_id and self._lives(h, day)]
+        rows = [h for h in self.tables.households if h.household_id == household_id and self._lives_there(h, day)]
         return max(rows, key=lambda h: (h.start, h.known_at), default=None)
 
     def area(self, entity: str, day: date) -> str:
@@ -163,19 +165,19 @@ class Reference:
         households = [entity]
         if self.question.definition.entity == "person":
             households = sorted(
-                {r.household_id for r in self.tables.residence if r.person_id == entity and self._lives(r, day)}
+                {r.household_id for r in self.tables.residence if r.person_id == entity and self._lives_there(r, day)}
             )
         home = self.home(households[0], day) if households else None
         return home.area if home else ""
 
     def in_cohort(self, entity: str, day: date) -> bool | None:
         """Return whether the entity gets a row at `day`; None where no rule is false but one can't be evaluated."""
-        verdicts = list(self._verdicts(entity, day))
+        verdicts = list(self._list_verdicts(entity, day))
         if False in verdicts:
             return False
         return None if None in verdicts else True
 
-    def _verdicts(self, entity: str, day: date) -> Iterator[bool | None]:
+    def _list_verdicts(self, entity: str, day: date) -> Iterator[bool | None]:
         cohort, people = self.question.definition.cohort, self.members(entity, day)
         if cohort.entity == "household" and any(
             h.known_at < self.question.midnight(day) for h in self.tables.households
@@ -183,7 +185,7 @@ class Reference:
             home = self.home(entity, day)
             yield None if home is None else home.kind == "home"
         if cohort.with_age is not None:
-            ages = [self._age(person, day) for person in people]
+            ages = [self._age_of(person, day) for person in people]
             youngest, oldest = cohort.with_age
             yield (
                 True
@@ -199,7 +201,7 @@ class Reference:
                 for r in self.tables.residence
                 if r.person_id in people
                 and (cohort.entity == "person" or r.household_id == entity)
-                and self._lives(r, day)
+                and self._lives_there(r, day)
             )
         if self.question.each is not None:
             yield self._own_date(people, day)
@@ -314,7 +316,7 @@ class Reference:
     def value(self, expression: Expression, entity: str, day: date) -> float | None:
         """Return an expression's value for an entity at `day`, or None where it was not seen."""
         if isinstance(expression, Composition):
-            return self._composition(expression, entity, day)
+            return self._count_people(expression, entity, day)
         reach = expression.reach
         if not all(self.seen_members(entity, service, reach, day) for service in expression.services):
             return None
@@ -323,10 +325,10 @@ class Reference:
             before = [event for event in whole if event not in recent]
             if expression.of.word == "count":
                 return float(len(recent) - len(before))
-            return (_sum(recent) - _sum(before)) / AMOUNT_SCALE
-        return self._number(expression, self.used(expression, reach, entity, day), day)
+            return (_sum_amounts(recent) - _sum_amounts(before)) / AMOUNT_SCALE
+        return self._count_value(expression, self.used(expression, reach, entity, day), day)
 
-    def _number(self, rule: Aggregate, events: list[Event], day: date) -> float:
+    def _count_value(self, rule: Aggregate, events: list[Event], day: date) -> float:
         if rule.word == "days_since":
             return float(self._days_since(rule, events, day))
         amounts = [event.amount for event in events if event.amount is not None]
@@ -334,11 +336,11 @@ class Reference:
             "count": lambda: len(events),
             "any_of": lambda: bool(events),
             "open_at": lambda: len(events),
-            "total": lambda: _sum(events) / AMOUNT_SCALE,
-            "mean": lambda: float(_sum(events)) / float(AMOUNT_SCALE * len(amounts)) if amounts else 0,
+            "total": lambda: _sum_amounts(events) / AMOUNT_SCALE,
+            "mean": lambda: float(_sum_amounts(events)) / float(AMOUNT_SCALE * len(amounts)) if amounts else 0,
             "maximum": lambda: max(amounts) / AMOUNT_SCALE if amounts else 0,
-            "latest": lambda: self._latest(rule, events),
-            "distinct": lambda: len(self._distinct(rule, events)),
+            "latest": lambda: self._latest_value(rule, events),
+            "distinct": lambda: len(self._count_distinct(rule, events)),
             "active_days": lambda: len({self.question.day_of(event.valid_at) for event in events}),
         }
         return float(numbers[rule.word]())
@@ -351,29 +353,29 @@ class Reference:
             start = min(feed.covers_from for service in rule.services for feed in self.feeds(service, day))
         return (day - self.question.day_of(start)).days + 1
 
-    def _latest(self, rule: Aggregate, events: list[Event]) -> float:
+    def _latest_value(self, rule: Aggregate, events: list[Event]) -> float:
         if rule.steps:
             stated = [event.detail for event in events if event.detail in rule.steps]
             return rule.steps.index(str(stated[-1])) + 1 if stated else 0
         amounts = [event.amount for event in events if event.amount is not None]
         return amounts[-1] / AMOUNT_SCALE if amounts else 0
 
-    def _distinct(self, rule: Aggregate, events: list[Event]) -> set[str]:
+    def _count_distinct(self, rule: Aggregate, events: list[Event]) -> set[str]:
         if rule.of == "person":
             return {event.person_id for event in events}
         if rule.of == "signal":
             return {event.signal for event in events}
         return {event.detail for event in events if event.detail is not None}
 
-    def _age(self, person_id: str, day: date) -> int | None:
+    def _age_of(self, person_id: str, day: date) -> int | None:
         person = self.people.get(person_id)
         return find_age(person.birth_date, day) if person else None
 
-    def _composition(self, expression: Composition, entity: str, day: date) -> float | None:
+    def _count_people(self, expression: Composition, entity: str, day: date) -> float | None:
         people = self.members(entity, day)
         if expression.word == "members":
             return float(len(people))
-        ages = [age for age in (self._age(person, day) for person in people) if age is not None]
+        ages = [age for age in (self._age_of(person, day) for person in people) if age is not None]
         if not ages:
             return None
         if expression.age is None:
@@ -428,10 +430,10 @@ class Reference:
 
     # Arrays.
 
-    def _arrays(self, rows: list[str], day: date) -> MatrixDate:
+    def _make_arrays(self, rows: list[str], day: date) -> MatrixDate:
         question, definition = self.question, self.question.definition
         people = [(person, row) for row, entity in enumerate(rows) for person in self.members(entity, day)]
-        ages = [self._age(person, day) for person, _ in people]
+        ages = [self._age_of(person, day) for person, _ in people]
         outcomes = [[self.outcome(c, entity, day) for c in definition.outcome.components] for entity in rows]
         values = [[self.value(f.expression, entity, day) for f in definition.features] for entity in rows]
         return MatrixDate.of(
@@ -453,7 +455,7 @@ class Reference:
         )
 
 
-def _sum(events: Sequence[Event]) -> int:
+def _sum_amounts(events: Sequence[Event]) -> int:
     return sum(event.amount for event in events if event.amount is not None)
 
 

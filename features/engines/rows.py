@@ -104,7 +104,9 @@ class Tables:
 
         With `people`, only the rows about them, and those that say since when a service or a table was known at all.
         """
-        return cls(**{name: tuple(_read(folder / f"{name}.parquet", kind, people)) for name, kind in KINDS.items()})
+        return cls(
+            **{name: tuple(_read_rows(folder / f"{name}.parquet", kind, people)) for name, kind in KINDS.items()}
+        )
 
     def write(self, folder: Path) -> None:
         """Write each table that has rows to `folder/TABLE.parquet`, as link does."""
@@ -115,7 +117,7 @@ class Tables:
         for name, kind in KINDS.items():
             rows = getattr(self, name)
             types = {f.name: _arrow_type(f.name, str(f.type)) for f in fields(kind)}
-            columns = {field: [_stored(field, getattr(row, field)) for row in rows] for field in types}
+            columns = {field: [_store_value(field, getattr(row, field)) for row in rows] for field in types}
             if rows:
                 schema = pa.schema(list(types.items()))
                 pq.write_table(pa.table(columns, schema=schema), folder / f"{name}.parquet")
@@ -133,7 +135,7 @@ KINDS: Mapping[str, type] = {
 """The class of a row, by table."""
 
 
-def _read(path: Path, kind: type, people: Sequence[str] | None) -> Iterable[Any]:
+def _read_rows(path: Path, kind: type, people: Sequence[str] | None) -> Iterable[Any]:
     if not path.exists():
         return
     import duckdb
@@ -141,14 +143,14 @@ def _read(path: Path, kind: type, people: Sequence[str] | None) -> Iterable[Any]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         names = [field.name for field in fields(kind)]
-        columns = [_column(field.name, str(field.type)) for field in fields(kind)]
+        columns = [_select_column(field.name, str(field.type)) for field in fields(kind)]
         where = _ABOUT.get(path.stem, "true") if people is not None else "true"
         sql = f"SELECT {', '.join(columns)} FROM read_parquet($path) WHERE {where}"
         parameters: dict[str, Any] = {"path": str(path)}
         if "$people" in where:
             parameters["people"] = list(people or ())
         for values in connection.execute(sql, parameters).fetchall():
-            yield kind(**dict(zip(names, map(_plain, columns, values), strict=True)))
+            yield kind(**dict(zip(names, map(_read_value, columns, values), strict=True)))
 
 
 # Which rows are about some people. Besides theirs: the first known row of coverage, and each service's events that
@@ -165,7 +167,7 @@ _ABOUT = {
 }
 
 
-def _column(name: str, annotation: str) -> str:
+def _select_column(name: str, annotation: str) -> str:
     """Return a column as whole numbers where it is a time or an amount."""
     if annotation.startswith("datetime"):
         return f'epoch_us("{name}")'
@@ -182,11 +184,11 @@ def _arrow_type(name: str, annotation: str) -> Any:
     return pa.date32() if annotation.startswith("date") else pa.string()
 
 
-def _stored(name: str, value: Any) -> Any:
+def _store_value(name: str, value: Any) -> Any:
     return Decimal(value) / AMOUNT_SCALE if name == "amount" and value is not None else value
 
 
-def _plain(column: str, value: Any) -> Any:
+def _read_value(column: str, value: Any) -> Any:
     if value is not None and column.startswith("epoch_us"):
         return EPOCH + timedelta(microseconds=value)
     return value

@@ -122,16 +122,16 @@ def write_rows(spark: Any, question: Question, tables: str, out: str, *, buckets
     """
     functions = import_module("pyspark.sql.functions")
     observation = import_module("pyspark.sql").Observation("cohort")
-    found = _tables(spark, tables)
+    found = _open_tables(spark, tables)
     many = buckets or max(
         int(spark.sparkContext.defaultParallelism), -(-found["residence"].count() // PEOPLE_PER_BUCKET)
     )
     handed = (
-        _bucketed(spark, question, found, many)
+        _bucket_rows(spark, question, found, many)
         .repartition(many, "bucket")
         .sortWithinPartitions("bucket", "table", "person_id")
     )
-    rows = handed.mapInArrow(partial(answer_buckets, _text(question)), _ROWS)
+    rows = handed.mapInArrow(partial(answer_buckets, _write_question(question)), _ROWS)
     days = [day.isoformat() for day in question.dates]
     counted = [
         functions.sum(functions.when(functions.col("as_of") == functions.lit(day).cast("date"), rows["cannot_tell"]))
@@ -149,16 +149,16 @@ def collect_dates(spark: Any, question: Question, out: str, folder: Path) -> Non
     rows = spark.read.schema(_ROWS.rsplit(",", 1)[0]).parquet(out)
     for day in question.dates:
         table = rows.filter(functions.col("as_of") == functions.lit(day)).drop("as_of").toArrow().sort_by("entity")
-        _arrays(question, day, table).write(folder / f"as_of={day.isoformat()}")
+        _gather_arrays(question, day, table).write(folder / f"as_of={day.isoformat()}")
 
 
 def measure_reporting_lag(spark: Any, question: Question, tables: str) -> float:
     """Return the 95th percentile (nearest rank) of known minus valid of the outcome's first versions, in days."""
     functions = import_module("pyspark.sql.functions")
-    events = _tables(spark, tables)["events"]
+    events = _open_tables(spark, tables)["events"]
     wanted = functions.lit(False)
     for component in question.definition.outcome.components:
-        wanted = wanted | _picked(functions, component.signal, question.permission.signals)
+        wanted = wanted | _pick_events(functions, component.signal, question.permission.signals)
     known, valid = (functions.unix_micros(functions.col(name).cast("timestamp")) for name in ("known_at", "valid_at"))
     lags = (
         events.filter(wanted & (known <= to_microseconds(question.taken_at)))
@@ -176,7 +176,7 @@ def measure_reporting_lag(spark: Any, question: Question, tables: str) -> float:
     return float(lags[place]["lag"]) / 86_400_000_000
 
 
-def _picked(functions: Any, signal: Signal, usable: frozenset[str]) -> Any:
+def _pick_events(functions: Any, signal: Signal, usable: frozenset[str]) -> Any:
     """Return the condition that picks a signal's events, or none of them where it may not be used."""
     if signal.name not in usable:
         return functions.lit(False)
@@ -219,7 +219,7 @@ def _some_rows(file: str, function: Callable[[Any], Any], pieces: Iterator[Any])
 # What is handed to the workers.
 
 
-def _tables(spark: Any, tables: str) -> dict[str, Any]:
+def _open_tables(spark: Any, tables: str) -> dict[str, Any]:
     """Open every table that is there, with its canonical columns and types; one that is not is empty."""
     functions = import_module("pyspark.sql.functions")
     absent = import_module("pyspark.errors").AnalysisException
@@ -231,18 +231,18 @@ def _tables(spark: Any, tables: str) -> dict[str, Any]:
             if why.getCondition() != "PATH_NOT_FOUND":
                 raise
             table = spark.createDataFrame([], ", ".join(f"`{column}` string" for column in columns))
-        found[name] = table.select(*[_typed(functions, column) for column in columns])
+        found[name] = table.select(*[_cast_column(functions, column) for column in columns])
     return found
 
 
-def _typed(functions: Any, column: str) -> Any:
+def _cast_column(functions: Any, column: str) -> Any:
     kind = "timestamp_ntz" if column in _TIMES else "date" if column.endswith("_date") else "string"
     if column == "amount":
         kind = "decimal(18,4)"
     return functions.col(f"`{column}`").cast(kind).alias(column)
 
 
-def _bucketed(spark: Any, question: Question, found: Mapping[str, Any], buckets: int) -> Any:
+def _bucket_rows(spark: Any, question: Question, found: Mapping[str, Any], buckets: int) -> Any:
     """Return all rows of all tables with the bucket they belong to and their table's place in `_NAMES`."""
     functions = import_module("pyspark.sql.functions")
     every = spark.range(buckets).withColumnRenamed("id", "bucket")
@@ -259,20 +259,23 @@ def _bucketed(spark: Any, question: Question, found: Mapping[str, Any], buckets:
         homes = parts["residence"].select("household_id", "bucket").distinct()
         parts["households"] = found["households"].join(homes, "household_id")
     else:
-        events = events.filter(functions.col("signal").isin(sorted(_signals(question))))
+        events = events.filter(functions.col("signal").isin(sorted(_needed_signals(question))))
         parts = {name: found[name].select("*", bucket("household_id")) for name in ("residence", "households")}
         lived = parts["residence"].select("person_id", "bucket").distinct()
         parts |= {name: found[name].join(lived, "person_id") for name in ("people", "permission", "coverage")}
         parts["events"] = events.join(lived, "person_id")
     parts["feeds"] = found["feeds"].crossJoin(every)
     whole = None
-    for name, rows in [*parts.items(), *((n, rows.crossJoin(every)) for n, rows in _facts(question, found, spark))]:
+    for name, rows in [
+        *parts.items(),
+        *((n, rows.crossJoin(every)) for n, rows in _state_facts(question, found, spark)),
+    ]:
         typed = rows.withColumn("table", functions.lit(_NAMES.index(name)).cast("tinyint"))
         whole = typed if whole is None else whole.unionByName(typed, allowMissingColumns=True)
     return whole
 
 
-def _signals(question: Question) -> set[str]:
+def _needed_signals(question: Question) -> set[str]:
     """Return every signal whose events say anything about a household's row."""
     definition = question.definition
     rules = [*(feature.expression for feature in definition.features), *question.given, *question.unless]
@@ -281,7 +284,7 @@ def _signals(question: Question) -> set[str]:
     return names | ({question.each.signal} if question.each else set())
 
 
-def _facts(question: Question, found: Mapping[str, Any], spark: Any) -> list[tuple[str, Any]]:
+def _state_facts(question: Question, found: Mapping[str, Any], spark: Any) -> list[tuple[str, Any]]:
     """Return rows about nobody that say what is true of whole tables."""
     functions = import_module("pyspark.sql.functions")
     nobody, kind, known = functions.lit(NOBODY), functions.lit("home"), functions.col("known_at")
@@ -299,14 +302,14 @@ def _facts(question: Question, found: Mapping[str, Any], spark: Any) -> list[tup
         ),
     ]  # fmt: skip
     fed = {row["service"] for row in found["feeds"].select("service").distinct().collect()}
-    if unfed := sorted(_services(question) - fed):
+    if unfed := sorted(_needed_services(question) - fed):
         facts.append(("events", _first_events(question, found["events"], unfed)))
     return facts
 
 
-def _services(question: Question) -> set[str]:
+def _needed_services(question: Question) -> set[str]:
     """Return every service whose feed a row depends on."""
-    named = _signals(question) | set(question.definition.signals)
+    named = _needed_signals(question) | set(question.definition.signals)
     return {name.split(".")[0] for name in named} | {rule.service for rule in question.definition.cohort.known_to}
 
 
@@ -327,7 +330,7 @@ def _first_events(question: Question, events: Any, services: Sequence[str]) -> A
     return each.select("one.*").distinct().select("*", nobody.alias("person_id"), nobody.alias("event_id"))
 
 
-def _text(question: Question) -> str:
+def _write_question(question: Question) -> str:
     """Return the question as JSON text."""
     permission, each = question.permission, question.each
     return json.dumps(
@@ -345,7 +348,7 @@ def _text(question: Question) -> str:
     )
 
 
-def _question(text: str) -> Question:
+def _read_question(text: str) -> Question:
     """Return the question that `_text` wrote, without units and titles, which no number depends on."""
     asked = json.loads(text)
     each = asked["each"]
@@ -366,15 +369,15 @@ def answer_buckets(text: str, batches: Iterator[Any]) -> Iterator[Any]:
     """Answer the question in `text` from Arrow batches sorted by (bucket, table); give batches of rows."""
     from features.engines.engine import Engine
 
-    question = _question(text)
-    for tables in _buckets(batches):
+    question = _read_question(text)
+    for tables in _split_buckets(batches):
         with TemporaryDirectory() as folder:
-            _leave(tables, Path(folder))
+            _write_tables(tables, Path(folder))
             for block in Engine(question, Path(folder), threads=1).blocks():
-                yield from _rows(question.dates[block.date_index], block)
+                yield from _batch_rows(question.dates[block.date_index], block)
 
 
-def _buckets(batches: Iterator[Any]) -> Iterator[dict[str, list[Any]]]:
+def _split_buckets(batches: Iterator[Any]) -> Iterator[dict[str, list[Any]]]:
     """Give the pieces of every table, one bucket after another."""
     found: dict[str, list[Any]] = {}
     current = -1
@@ -393,7 +396,7 @@ def _buckets(batches: Iterator[Any]) -> Iterator[dict[str, list[Any]]]:
         yield found
 
 
-def _leave(tables: Mapping[str, Sequence[Any]], folder: Path) -> None:
+def _write_tables(tables: Mapping[str, Sequence[Any]], folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -402,7 +405,7 @@ def _leave(tables: Mapping[str, Sequence[Any]], folder: Path) -> None:
         pq.write_table(whole, folder / f"{name}.parquet", row_group_size=122_880, compression="none")
 
 
-def _rows(day: date, block: Any) -> Iterator[Any]:
+def _batch_rows(day: date, block: Any) -> Iterator[Any]:
     """Give a block's rows, and how many of its entities can't be told as a row without an entity."""
     import pyarrow as pa
 
@@ -411,7 +414,7 @@ def _rows(day: date, block: Any) -> Iterator[Any]:
     columns = [pa.array([day] * count, pa.date32())]
     for column in _ANSWERED:
         values = getattr(block, column.name)
-        flat = _flat(values, column)
+        flat = _flatten_values(values, column)
         if column.width:
             starts = pa.array(np.arange(count + 1) * values.shape[1], pa.int32())
             columns.append(pa.ListArray.from_arrays(starts, flat))
@@ -427,7 +430,7 @@ def _rows(day: date, block: Any) -> Iterator[Any]:
         yield pa.RecordBatch.from_arrays(untold, names)
 
 
-def _flat(values: NDArray[Any], column: MatrixColumn) -> Any:
+def _flatten_values(values: NDArray[Any], column: MatrixColumn) -> Any:
     """Return all values of an array, one after another, of the type that Spark is told."""
     import pyarrow as pa
 
@@ -440,7 +443,7 @@ def _flat(values: NDArray[Any], column: MatrixColumn) -> Any:
 # What comes home.
 
 
-def _arrays(question: Question, day: date, table: Any) -> MatrixDate:
+def _gather_arrays(question: Question, day: date, table: Any) -> MatrixDate:
     """Return the arrays of one date from its rows, sorted by entity."""
     people = table["person"].combine_chunks()
     sizes = np.diff(people.offsets.to_numpy()) if len(people) else np.zeros(0, np.int64)

@@ -101,7 +101,7 @@ class Cohort:
     @classmethod
     def of(cls, document: Mapping[str, Any], entity: Entity) -> Cohort:
         """Read a cohort from its document."""
-        rules = {name: [_aggregate(rule) for rule in document.get(name, ())] for name in ("given", "unless")}
+        rules = {name: [_read_aggregate(rule) for rule in document.get(name, ())] for name in ("given", "unless")}
         return cls(
             document["title"],
             entity,
@@ -229,7 +229,7 @@ class Feature:
         """Return the feature as the contract `definition` writes it; `units` are the register's, by signal."""
         document: dict[str, Any] = {
             "name": self.name,
-            "unit": _unit(self.expression, units or {}),
+            "unit": _unit_of(self.expression, units or {}),
             "signals": list(self.expression.signals_named),
             "services": list(self.expression.services),
             "expression": self.expression.document(),
@@ -312,9 +312,9 @@ class Definition:
     @property
     def hash(self) -> str:
         """The id of the definition: of its document without units, which are the register's."""
-        return content_id(self._content({}))
+        return content_id(self._content_document({}))
 
-    def _content(self, units: Mapping[str, str]) -> dict[str, Any]:
+    def _content_document(self, units: Mapping[str, str]) -> dict[str, Any]:
         return {
             "schema_version": SCHEMA_VERSION,
             "programme": self.programme,
@@ -326,7 +326,7 @@ class Definition:
 
     def document(self, units: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the contract `definition`; `units` are the register's units by signal, for amounts."""
-        document = self._content(units or {}) | {"hash": self.hash}
+        document = self._content_document(units or {}) | {"hash": self.hash}
         check_document("definition", document)
         return document
 
@@ -362,10 +362,11 @@ class Definition:
             # The file belongs to the council, like the rest of its folder; it is run as the Python it is.
             exec(compile(source, str(path), "exec"), names)  # noqa: S102
         except SoonerError as error:
-            raise type(error)(f"{_place(source, path, error)}: {error.message}", error.next_step) from None
+            raise type(error)(f"{_place_error(source, path, error)}: {error.message}", error.next_step) from None
         except Exception as error:
             raise DefinitionError(
-                f"{_place(source, path, error)}: {type(error).__name__}: {error}.", "Mend that line of the definition."
+                f"{_place_error(source, path, error)}: {type(error).__name__}: {error}.",
+                "Mend that line of the definition.",
             ) from error
         missing = [name for name in ("COHORT", "OUTCOME", "FEATURES") if name not in names]
         if missing:
@@ -375,14 +376,14 @@ class Definition:
         return cls(path.parent.name, names["COHORT"], names["OUTCOME"], tuple(names["FEATURES"]))
 
 
-def _aggregate(document: Mapping[str, Any]) -> Aggregate:
+def _read_aggregate(document: Mapping[str, Any]) -> Aggregate:
     rule = read_expression(document)
     if not isinstance(rule, Aggregate):
         raise DefinitionError("a cohort rule is no question about the past.", f"Use one of: {', '.join(_RULE_WORDS)}.")
     return rule
 
 
-def _unit(expression: Expression, units: Mapping[str, str]) -> str:
+def _unit_of(expression: Expression, units: Mapping[str, str]) -> str:
     """Return the expression's unit, with the register's unit where it is an amount of signals that share one."""
     found = {units.get(s.name, "") for s in expression.signals}
     return found.pop() or "amount" if expression.unit == "amount" and len(found) == 1 else expression.unit
@@ -395,7 +396,7 @@ def _plain_words(who: str, what: str, text: str) -> None:
         raise DefinitionError(f'the {what} of {who} says "risk".', "Write need or likelihood.")
 
 
-def _place(source: str, path: Path, error: BaseException) -> str:
+def _place_error(source: str, path: Path, error: BaseException) -> str:
     """Return where in a definition an error arose: the file, the line, and the feature whose value it is in."""
     if isinstance(error, SyntaxError):
         return f"{path.name} line {error.lineno}"

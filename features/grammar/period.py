@@ -38,17 +38,17 @@ class Period:
 
     def before(self, day: date) -> date:
         """Return the day that is this period before `day`."""
-        return self._moved(day, -1)
+        return self._move_day(day, -1)
 
     def after(self, day: date) -> date:
         """Return the day that is this period after `day`."""
-        return self._moved(day, 1)
+        return self._move_day(day, 1)
 
     def times(self, factor: int) -> Period:
         """Return a period `factor` times as long, in the same unit."""
         return Period(self.n * factor, self.unit)
 
-    def _moved(self, day: date, sign: int) -> date:
+    def _move_day(self, day: date, sign: int) -> date:
         try:
             if self.unit in _DAYS:
                 return day + timedelta(days=sign * self.n * _DAYS[self.unit])

@@ -80,8 +80,8 @@ class Signal:
         return replace(
             self,
             details=details or self.details,
-            at_least=self.at_least if amount_at_least is None else _decimal(self.name, amount_at_least),
-            below=self.below if amount_below is None else _decimal(self.name, amount_below),
+            at_least=self.at_least if amount_at_least is None else _read_decimal(self.name, amount_at_least),
+            below=self.below if amount_below is None else _read_decimal(self.name, amount_below),
         )
 
     def document(self) -> dict[str, Any]:
@@ -90,9 +90,9 @@ class Signal:
         if self.details:
             document["details"] = list(self.details)
         if self.at_least is not None:
-            document["at_least"] = _text(self.at_least)
+            document["at_least"] = _decimal_text(self.at_least)
         if self.below is not None:
-            document["below"] = _text(self.below)
+            document["below"] = _decimal_text(self.below)
         return document
 
     @classmethod
@@ -103,8 +103,8 @@ class Signal:
         return cls(
             document["name"],
             tuple(document.get("details", ())),
-            _decimal(document["name"], document["at_least"]) if "at_least" in document else None,
-            _decimal(document["name"], document["below"]) if "below" in document else None,
+            _read_decimal(document["name"], document["at_least"]) if "at_least" in document else None,
+            _read_decimal(document["name"], document["below"]) if "below" in document else None,
         )
 
 
@@ -113,7 +113,7 @@ def signal(name: str) -> Signal:
     return Signal(name)
 
 
-def _decimal(name: str, value: Decimal | int | str) -> Decimal:
+def _read_decimal(name: str, value: Decimal | int | str) -> Decimal:
     if isinstance(value, bool | float):
         raise DefinitionError(
             f"an amount of {name} is {value!r}.", 'Write it as a whole number or a text like "12.50", never a float.'
@@ -124,5 +124,5 @@ def _decimal(name: str, value: Decimal | int | str) -> Decimal:
         raise DefinitionError(f"an amount of {name} is {value!r}.", 'Write it like 250 or "12.50".') from None
 
 
-def _text(amount: Decimal) -> str:
+def _decimal_text(amount: Decimal) -> str:
     return format(Decimal(scale_amount(amount)) / AMOUNT_SCALE, "f")

@@ -19,14 +19,14 @@ _DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
 def describe_expression(expression: Expression, titles: Mapping[str, str] | None = None) -> str:
     """Return one English phrase for an expression; `titles` are the register's titles by signal."""
     if isinstance(expression, Composition):
-        return _composition(expression)
+        return _describe_composition(expression)
     if isinstance(expression, Change):
         recent = describe_expression(expression.of, titles)
         return f"Change against the {expression.of.window.last} before: {recent[0].lower()}{recent[1:]}"
     phrase = WORDS[expression.word].phrase
     if expression.steps:
-        phrase = f"Newest step ({', '.join(_spaced(step) for step in expression.steps)}): {{what}}"
-    what = " or ".join(_signal(signal, titles or {}) for signal in expression.signals)
+        phrase = f"Newest step ({', '.join(_space_words(step) for step in expression.steps)}): {{what}}"
+    what = " or ".join(_describe_signal(signal, titles or {}) for signal in expression.signals)
     column = _DISTINCT.get(expression.of or "", "")
     return f"{phrase.format(what=what, column=column)}, {expression.window}"
 
@@ -34,11 +34,11 @@ def describe_expression(expression: Expression, titles: Mapping[str, str] | None
 def describe_rule(rule: Aggregate | KnownTo, titles: Mapping[str, str] | None = None) -> str:
     """Return one English phrase for a cohort rule."""
     if isinstance(rule, KnownTo):
-        return f"Known to {_spaced(rule.service)}, {rule.window}"
+        return f"Known to {_space_words(rule.service)}, {rule.window}"
     return describe_expression(rule, titles)
 
 
-def _composition(expression: Composition) -> str:
+def _describe_composition(expression: Composition) -> str:
     if expression.word == "members":
         return "Number of people in the household, at the as-of date"
     if expression.age is None:
@@ -46,9 +46,9 @@ def _composition(expression: Composition) -> str:
     return f"Number of members aged {expression.age[0]} to {expression.age[1]}, at the as-of date"
 
 
-def _signal(signal: Signal, titles: Mapping[str, str]) -> str:
-    text = titles.get(signal.name) or f"{_spaced(signal.service)}, {_spaced(signal.kind)}"
-    limits = [" or ".join(_spaced(detail) for detail in signal.details)] if signal.details else []
+def _describe_signal(signal: Signal, titles: Mapping[str, str]) -> str:
+    text = titles.get(signal.name) or f"{_space_words(signal.service)}, {_space_words(signal.kind)}"
+    limits = [" or ".join(_space_words(detail) for detail in signal.details)] if signal.details else []
     if signal.at_least is not None:
         limits.append(f"at least {signal.at_least}")
     if signal.below is not None:
@@ -56,7 +56,7 @@ def _signal(signal: Signal, titles: Mapping[str, str]) -> str:
     return f"{text} ({', '.join(limits)})" if limits else text
 
 
-def _spaced(name: str) -> str:
+def _space_words(name: str) -> str:
     return name.replace("_", " ")
 
 
@@ -71,7 +71,7 @@ def describe_value(feature: Mapping[str, Any], value: float | None, as_of: date 
     if unit == "yes or no":
         return "yes" if value else "no"
     if unit == "step":
-        return _spaced(expression["steps"][int(value) - 1]) if value else "none"
+        return _space_words(expression["steps"][int(value) - 1]) if value else "none"
     if unit == "GBP":
         return f"-£{-value:,.0f}" if value < 0 else f"£{value:,.0f}"
     if expression["word"] == "days_since" and value > _window_days(expression, as_of):

@@ -111,7 +111,8 @@ def _create_reading(
 ) -> None:
     """Create `reading`: the row's number, each column typed, and beside it as it came."""
     typed_columns = {
-        column.name: _typed(column.name, column.type, found.get(column.name), time_zone) for column in contract.columns
+        column.name: _type_column(column.name, column.type, found.get(column.name), time_zone)
+        for column in contract.columns
     }
     if contract.name == "events":
         for name in ("known_at", "end_at"):
@@ -126,7 +127,7 @@ def _create_reading(
     )
 
 
-def _typed(name: str, kind: str, found: str | None, time_zone: str) -> str:
+def _type_column(name: str, kind: str, found: str | None, time_zone: str) -> str:
     """Return the typed column as SQL: null where it is not of the type. Texts are trimmed: " p1 " is p1."""
     column, zone, sql_type = quote_name(name), quote_text(time_zone), _SQL_TYPES[kind]
     if found is None:
@@ -165,7 +166,7 @@ def _check_table(
     for column in contract.columns:
         name = quote_name(column.name)
         if column.name in found:
-            _refuse(
+            _refuse_rows(
                 database,
                 path,
                 f"nullif(trim({quote_name('raw ' + column.name)}::varchar), '') is not null and {name} is null",
@@ -173,10 +174,12 @@ def _check_table(
                 "Correct those rows.",
             )
         if column.required and (contract.name, column.name) not in _MAY_LACK:
-            _refuse(database, path, f"{name} is null", f"the {column.name} is empty", "Fill it or leave the row out.")
+            _refuse_rows(
+                database, path, f"{name} is null", f"the {column.name} is empty", "Fill it or leave the row out."
+            )
         if column.allowed:
             words = ", ".join(quote_text(word) for word in column.allowed)
-            _refuse(
+            _refuse_rows(
                 database,
                 path,
                 f"{name} not in ({words})",
@@ -184,7 +187,7 @@ def _check_table(
                 "Correct those rows.",
             )
         if column.name in ("person_id", "household_id"):
-            _refuse(
+            _refuse_rows(
                 database,
                 path,
                 f"strlen({name}) > {ID_BYTES}",
@@ -192,7 +195,7 @@ def _check_table(
                 "Use a shorter pseudonym.",
             )
     keys = ", ".join(quote_name(name) for name in contract.key if name in found)
-    _refuse(
+    _refuse_rows(
         database,
         path,
         f"_row in (select _row from (select _row, row_number() over (partition by {keys} order by _row) as copy "
@@ -208,7 +211,7 @@ def _check_table(
     return int(row[0]) if row else 0
 
 
-def _refuse(database: duckdb.DuckDBPyConnection, path: Path, test: str, rule: str, next_step: str) -> None:
+def _refuse_rows(database: duckdb.DuckDBPyConnection, path: Path, test: str, rule: str, next_step: str) -> None:
     row = database.execute(f"select count(*), min(_row) from reading where {test}").fetchall()[0]
     if row and row[0]:
         raise DataError(f"{path.name}: in {row[0]} rows (first: row {row[1]}) {rule}.", next_step)

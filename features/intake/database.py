@@ -69,7 +69,7 @@ def compute_rows(
     """
     # DuckDB computes a relation anew each time it is read; a table of a name that nobody is told is read as it stands.
     name = f"rows_{next(_NUMBERS)}"
-    database.execute(f"create temp table {name} as {_bound(query, relations)}", list(parameters))
+    database.execute(f"create temp table {name} as {_bind_names(query, relations)}", list(parameters))
     return database.table(name)
 
 
@@ -78,17 +78,17 @@ def define_rows(database: duckdb.DuckDBPyConnection, query: str, /, **relations:
 
     `relations` are what the names in the query stand for.
     """
-    return database.sql(_bound(query, relations))
+    return database.sql(_bind_names(query, relations))
 
 
 def fetch_rows(
     database: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = (), /, **relations: Relation
 ) -> list[Any]:
     """Run a query and return its rows as tuples; `relations` are what the names in the query stand for."""
-    return database.execute(_bound(query, relations), list(parameters)).fetchall()
+    return database.execute(_bind_names(query, relations), list(parameters)).fetchall()
 
 
-def _bound(query: str, relations: dict[str, Relation]) -> str:
+def _bind_names(query: str, relations: dict[str, Relation]) -> str:
     """Return the query with its names bound, as common table expressions before its own."""
     if not relations:
         return query

@@ -64,9 +64,9 @@ def read_delivery(source: Source, folder: Path, council: Council, now: datetime)
         )
     delivery = Delivery(
         source.service,
-        _moment(raw, "covers_from", source, council),
-        _moment(raw, "covers_to", source, council),
-        _moment(raw, "received_at", source, council),
+        _read_moment(raw, "covers_from", source, council),
+        _read_moment(raw, "covers_to", source, council),
+        _read_moment(raw, "received_at", source, council),
         synthetic=bool(raw.get("synthetic", False)),
     )
     if delivery.covers_from is not None and delivery.covers_to is not None:
@@ -83,7 +83,7 @@ def read_delivery(source: Source, folder: Path, council: Council, now: datetime)
     return delivery
 
 
-def _moment(raw: Any, name: str, source: Source, council: Council) -> datetime:
+def _read_moment(raw: Any, name: str, source: Source, council: Council) -> datetime:
     value = raw.get(name)
     if isinstance(value, str):
         try:

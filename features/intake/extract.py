@@ -80,11 +80,11 @@ def read_file(
             except duckdb.Error as error:
                 raise table.refusal(error) from None
             _refuse_second_header(database, source, file, table)
-    rows = _count(database, source, file)
+    rows = _count_rows(database, source, file)
     quarantine.set_rows(source, file, rows)
     _set_apart(database, source, file, columns, quarantine)
     quarantine.refuse_where_many(source, file)
-    for name in _checked(file, columns):
+    for name in _columns_to_check(file, columns):
         database.execute(f"alter table {name_table(source, file)} drop column {quote_name('raw ' + name)}")
     database.execute(f"alter table {name_table(source, file)} drop column _header")
     return rows
@@ -100,8 +100,8 @@ def _create_typed(
     second_header: str = "false",
 ) -> None:
     """Create the file's table; beside each typed value that must be checked, the raw one."""
-    typed = ", ".join(_typed(name, kind, columns[name], source) for name, kind in file.columns.items())
-    raw = "".join(f", {quote_name(name)} as {quote_name('raw ' + name)}" for name in _checked(file, columns))
+    typed = ", ".join(_type_column(name, kind, columns[name], source) for name, kind in file.columns.items())
+    raw = "".join(f", {quote_name(name)} as {quote_name('raw ' + name)}" for name in _columns_to_check(file, columns))
     database.execute(
         f"create table {name_table(source, file)} as select row_number() over () as _row, {typed}{raw}, "
         f"({second_header}) as _header from {reader}"
@@ -116,7 +116,7 @@ def _refuse_second_header(
         raise table.repeated_header(int(row))
 
 
-def _count(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> int:
+def _count_rows(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> int:
     row = database.execute(f"select count(*) from {name_table(source, file)}").fetchall()[0]
     return int(row[0]) if row else 0
 
@@ -150,7 +150,7 @@ def _check_columns(where: str, file: ExtractFile, columns: Sequence[str]) -> Non
         )
 
 
-def _typed(name: str, kind: str, found: str, source: Source) -> str:
+def _type_column(name: str, kind: str, found: str, source: Source) -> str:
     """Return the typed column as SQL: null where the value is not of the type, or where the cast would change it."""
     column = quote_name(name)
     if kind == "text":
@@ -164,7 +164,7 @@ def _typed(name: str, kind: str, found: str, source: Source) -> str:
     return f"{exact_number(text, kind) if kind in NUMBERS else f'try_cast({text} as {_SQL_TYPES[kind]})'} as {column}"
 
 
-def _checked(file: ExtractFile, found: Mapping[str, str]) -> tuple[str, ...]:
+def _columns_to_check(file: ExtractFile, found: Mapping[str, str]) -> tuple[str, ...]:
     """Return the columns whose raw value must be kept to see what could not be read."""
     return tuple(name for name, kind in file.columns.items() if kind != "text" and (found[name], kind) not in _LOSSLESS)
 
@@ -178,7 +178,7 @@ def _set_apart(
 ) -> None:
     table = name_table(source, file)
     unreadable: dict[str, str] = {}
-    for name in _checked(file, found):
+    for name in _columns_to_check(file, found):
         raw = quote_name("raw " + name)
         there = f"nullif(trim({raw}), '') is not null" if found[name] == "VARCHAR" else f"{raw} is not null"
         unreadable[name] = f"({there} and {quote_name(name)} is null)"

@@ -31,7 +31,7 @@ __all__ = ["KEPT", "create_kept", "settle_versions"]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Versioned:
     """A staged table that keeps versions: who owns a row, when it is of, and what it says."""
 
     owner: str
@@ -39,11 +39,11 @@ class _Kept:
     content: tuple[str, ...]
 
 
-KEPT: Mapping[str, _Kept] = {
-    "events": _Kept("service", "valid_at", ("ref", "signal", "valid_at", "end_at", "amount", "detail")),
-    "addresses": _Kept("service", "start", ("ref", "household_id", "start", "end")),
-    "coverage": _Kept("service", "start", ("ref", "start", "end")),
-    "permission": _Kept(
+KEPT: Mapping[str, _Versioned] = {
+    "events": _Versioned("service", "valid_at", ("ref", "signal", "valid_at", "end_at", "amount", "detail")),
+    "addresses": _Versioned("service", "start", ("ref", "household_id", "start", "end")),
+    "coverage": _Versioned("service", "start", ("ref", "start", "end")),
+    "permission": _Versioned(
         "source", "start", ("ref", "service", "purpose", "kind", "status", "start", "end", "decided_by")
     ),
 }
@@ -101,12 +101,12 @@ def _refuse_older(database: duckdb.DuckDBPyConnection, source: Source, delivery:
 
 
 def _refuse_vanished(
-    database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, source: Source, delivery: Delivery
+    database: duckdb.DuckDBPyConnection, table: str, kept: _Versioned, source: Source, delivery: Delivery
 ) -> None:
     """Hold a delivery without so many of the rows that stood, in the time it covers: `before` is loaded by now."""
     standing, gone = database.execute(
         f"select count(*), count(*) filter (where id not in (select id from {table})) from before b "
-        f"where known_until is null and {_covered(kept.time, delivery)}"
+        f"where known_until is null and {_covers_time(kept.time, delivery)}"
     ).fetchall()[0]
     share = source.tolerance.vanished_rows
     if gone > max(_HANDFUL, share * standing):
@@ -119,7 +119,7 @@ def _refuse_vanished(
 
 
 def _load_before(
-    database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, source: Source, previous: Path | None
+    database: duckdb.DuckDBPyConnection, table: str, kept: _Versioned, source: Source, previous: Path | None
 ) -> bool:
     """Load the source's rows of the last snapshot into `before`; return whether it had any delivery of the source."""
     if previous is None:
@@ -138,7 +138,7 @@ def _load_before(
 
 
 def _settle_first(
-    database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, source: Source, delivery: Delivery
+    database: duckdb.DuckDBPyConnection, table: str, kept: _Versioned, source: Source, delivery: Delivery
 ) -> None:
     """Without a snapshot before: times as given; back-loaded rows are assumed to have come with the feed's lag.
 
@@ -158,7 +158,7 @@ def _settle_first(
     )
 
 
-def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Kept, delivery: Delivery) -> None:
+def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Versioned, delivery: Delivery) -> None:
     """With the last snapshot's rows in `before`: keep what was settled, close what changed or went.
 
     A row says the same as before (`said`): it keeps its known time, if that is the given one or the row still stood.
@@ -167,7 +167,7 @@ def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Kept
     time, received = quote_name(kept.time), quote_moment(delivery.received_at)
     said = f"hash({', '.join(quote_name(name) for name in kept.content)})"
     columns = ", ".join(quote_name(name) for name in (*STAGED[table], "known_rule"))
-    gone_until = f"if(b.known_until is null and {_covered(kept.time, delivery)}, {received}, b.known_until)"
+    gone_until = f"if(b.known_until is null and {_covers_time(kept.time, delivery)}, {received}, b.known_until)"
     database.execute(
         f"""
         create or replace temp table settled as
@@ -212,7 +212,7 @@ def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Kept
     )
 
 
-def _covered(time: str, delivery: Delivery) -> str:
+def _covers_time(time: str, delivery: Delivery) -> str:
     """Return SQL that is true where the delivery covers the time of an old row, so that its absence says something."""
     if delivery.covers_from is None or delivery.covers_to is None:
         return "true"

@@ -40,7 +40,7 @@ class Quarantine:
         self._database.execute(
             f"insert into quarantine select {quote_text(source.service)}, {quote_text(file.name)}, row_number, "
             f"row_of({quote_text(source.service + chr(31) + file.name + chr(31))} || row_number::varchar), "
-            f"field, rule, {_messages()}[rule] from ({bad_rows}) bad"
+            f"field, rule, {_message_of_rule()}[rule] from ({bad_rows}) bad"
         )
         return self.count(source, file) - before
 
@@ -92,6 +92,6 @@ class Quarantine:
             )
 
 
-def _messages() -> str:
+def _message_of_rule() -> str:
     pairs = ", ".join(f"{quote_text(rule)}: {quote_text(message)}" for rule, message in MESSAGES.items())
     return f"map {{{pairs}}}"

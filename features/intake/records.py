@@ -146,15 +146,15 @@ class _Stager:
         found: dict[str, str] = {}
         for field in sorted(required | optional):
             text = record.fields.get(field)
-            found[field] = "null" if text is None else self._typed(source, file, record, field, text)
+            found[field] = "null" if text is None else self._type_field(source, file, record, field, text)
         for field in ("known_at", "end_at"):
             if record.kind == "event" and field in record.fields and self._is_day(source, file, record, field):
                 found[field] = not_before(found["valid_at"], found[field], self.time_zone)
-        self._bound(source, file, record, "where", record.where)
+        self._bind_expression(source, file, record, "where", record.where)
         return found
 
-    def _typed(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
-        kind = self._bound(source, file, record, field, text)
+    def _type_field(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
+        kind = self._bind_expression(source, file, record, field, text)
         if field in _TIMES:
             if kind == "DATE":
                 zone = quote_text(self.time_zone)
@@ -169,9 +169,9 @@ class _Stager:
         return f"({text})::varchar"
 
     def _is_day(self, source: Source, file: ExtractFile, record: Record, field: str) -> bool:
-        return self._bound(source, file, record, field, record.fields[field]) == "DATE"
+        return self._bind_expression(source, file, record, field, record.fields[field]) == "DATE"
 
-    def _bound(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
+    def _bind_expression(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
         """Bind the expression and return its type; DuckDB's message names columns alone, as no row is read."""
         try:
             described = self.database.execute(f"describe select ({text}) from {name_table(source, file)}").fetchall()
@@ -215,7 +215,7 @@ def stage_file(
         database.execute("set schema = 'main'")
 
 
-def _mapped(stager: _Stager, source: Source, file: ExtractFile, record: Record, key: str) -> None:
+def _map_rows(stager: _Stager, source: Source, file: ExtractFile, record: Record, key: str) -> None:
     """Make the temporary table `mapped`: every field of the record, and when the next version of its key was known."""
     fields = stager.expressions(source, file, record)
     selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
@@ -243,24 +243,24 @@ def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mappin
         stager.database.execute(f"delete from mapped where _row in (select row_number from ({bad}))")
 
 
-def _reference(source: Source, field: str = "f_reference") -> str:
+def _reference_sql(source: Source, field: str = "f_reference") -> str:
     return f"reference_of({quote_text(source.service + chr(31))} || {field})"
 
 
-def _key(source: Source, file: ExtractFile) -> str:
+def _key_sql(source: Source, file: ExtractFile) -> str:
     """Return the SQL text that names a row of the file across deliveries: by its key, or by all it says."""
     columns = file.key or tuple(file.columns)
     parts = [f"coalesce({quote_name(name)}::varchar, '')" for name in columns]
     return join_texts([quote_text(source.service), quote_text(file.name), *parts])
 
 
-def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _mapped(stager, source, file, record, key="f_signal, f_key")
+def _stage_event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record, key="f_signal, f_key")
     details = ", ".join(
         f"{quote_text(signal.name)}: [{', '.join(quote_text(d) for d in signal.details)}]" for signal in source.signals
     )
     undeclared = stager.database.execute(
-        f"select min(f_signal) from mapped where f_signal not in ({_signals(source)}) or f_signal is null"
+        f"select min(f_signal) from mapped where f_signal not in ({_list_signals(source)}) or f_signal is null"
     ).fetchall()[0]
     if undeclared is not None and undeclared[0] is not None:
         raise DataError(
@@ -288,23 +288,23 @@ def _event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -
     )
     identity = join_texts([quote_text(source.service), quote_text(file.name), "f_signal", "f_key"])
     stager.database.execute(
-        f"insert into main.events select {quote_text(source.service)}, event_of({identity}), {_reference(source)}, "
+        f"insert into main.events select {quote_text(source.service)}, event_of({identity}), {_reference_sql(source)}, "
         "f_signal, f_valid_at, f_end_at, f_known_at, f_known_until, f_amount, f_detail from mapped"
     )
 
 
-def _signals(source: Source) -> str:
+def _list_signals(source: Source) -> str:
     return ", ".join(quote_text(signal.name) for signal in source.signals) or "''"
 
 
-def _keyed(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+def _map_keyed_rows(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     """Make `mapped` for a record whose versions are those of the file's own key."""
     fields = stager.expressions(source, file, record)
     selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
     stager.database.execute(
         "create or replace temp table mapped as "
         "select *, lead(f_known_at) over (partition by f_row order by f_known_at, _row) as f_known_until from "
-        f"(select _row, {_key(source, file)} as f_row, {selected}, ({record.where}) as f_kept "
+        f"(select _row, {_key_sql(source, file)} as f_row, {selected}, ({record.where}) as f_kept "
         f"from {name_table(source, file)})"
     )
     _drop_unkept(stager)
@@ -317,17 +317,17 @@ _SPAN = {
 }
 
 
-def _address(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _keyed(stager, source, file, record)
+def _stage_address(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_keyed_rows(stager, source, file, record)
     _set_apart(stager, source, file, {**_SPAN, ("uprn", "uprn.form"): has_no_form("f_uprn")})
     _leave_out_no_address(stager, source, file)
     stager.database.execute(
         f"insert into main.addresses select {quote_text(source.service)}, row_of(f_row || chr(31) || 'address'), "
-        f"{_reference(source)}, {_home('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
+        f"{_reference_sql(source)}, {_home_sql('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
 
-def _home(uprn: str) -> str:
+def _home_sql(uprn: str) -> str:
     """Return the pseudonym of a UPRN: the same however it was padded; null where the text is no UPRN."""
     return f"household_of({read_uprn(uprn)})"
 
@@ -342,17 +342,17 @@ def _leave_out_no_address(stager: _Stager, source: Source, file: ExtractFile) ->
     stager.database.execute(f"delete from mapped where {nowhere}")
 
 
-def _coverage(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _keyed(stager, source, file, record)
+def _stage_coverage(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_keyed_rows(stager, source, file, record)
     _set_apart(stager, source, file, _SPAN)
     stager.database.execute(
         f"insert into main.coverage select {quote_text(source.service)}, row_of(f_row || chr(31) || 'coverage'), "
-        f"{_reference(source)}, f_start, f_end, f_known_at, f_known_until from mapped"
+        f"{_reference_sql(source)}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
 
-def _permission(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _keyed(stager, source, file, record)
+def _stage_permission(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_keyed_rows(stager, source, file, record)
     services = ", ".join(quote_text(one.service) for one in stager.register.sources)
     _set_apart(
         stager,
@@ -360,9 +360,9 @@ def _permission(stager: _Stager, source: Source, file: ExtractFile, record: Reco
         file,
         {
             **_SPAN,
-            ("choice", "code.unknown"): f"f_choice is null or f_choice not in ({_listed(_CHOICES['kind'])})",
-            ("status", "code.unknown"): f"f_status is null or f_status not in ({_listed(_CHOICES['status'])})",
-            ("purpose", "code.unknown"): f"f_purpose is null or f_purpose not in ({_listed(PURPOSES)}, '*')",
+            ("choice", "code.unknown"): f"f_choice is null or f_choice not in ({_list_words(_CHOICES['kind'])})",
+            ("status", "code.unknown"): f"f_status is null or f_status not in ({_list_words(_CHOICES['status'])})",
+            ("purpose", "code.unknown"): f"f_purpose is null or f_purpose not in ({_list_words(PURPOSES)}, '*')",
             ("service", "code.unknown"): f"f_service is null or f_service not in ({services}, '*')",
             ("of_service", "code.unknown"): f"f_of_service is null or f_of_service not in ({services})",
         },
@@ -374,34 +374,34 @@ def _permission(stager: _Stager, source: Source, file: ExtractFile, record: Reco
     )
 
 
-def _listed(words: tuple[str, ...]) -> str:
+def _list_words(words: tuple[str, ...]) -> str:
     return ", ".join(quote_text(word) for word in words)
 
 
-def _protected(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _mapped(stager, source, file, record, key="")
+def _stage_protected(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record, key="")
     _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     stager.database.execute(
-        f"insert into main.protected select distinct {quote_text(source.service)}, {_reference(source)}, "
+        f"insert into main.protected select distinct {quote_text(source.service)}, {_reference_sql(source)}, "
         "f_characteristic, f_value, f_known_at from mapped where f_value is not null and f_characteristic is not null"
     )
 
 
-def _person(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _mapped(stager, source, file, record, key="")
+def _stage_person(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record, key="")
     _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     stager.database.execute(
         f"insert into main.references_of_people select distinct {quote_text(source.service)}, f_reference from mapped"
     )
     stager.database.execute(
-        f"insert into main.people select distinct {quote_text(source.service)}, {_reference(source)}, f_forename, "
-        f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home('f_uprn')}, f_shared_key, f_safe_contact, "
-        "f_known_at from mapped"
+        f"insert into main.people select distinct {quote_text(source.service)}, {_reference_sql(source)}, f_forename, "
+        f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home_sql('f_uprn')}, f_shared_key, "
+        "f_safe_contact, f_known_at from mapped"
     )
 
 
-def _place(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _mapped(stager, source, file, record, key="")
+def _stage_place(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record, key="")
     _set_apart(
         stager,
         source,
@@ -409,23 +409,23 @@ def _place(stager: _Stager, source: Source, file: ExtractFile, record: Record) -
         {
             ("uprn", "reference.missing"): is_no_address("f_uprn"),
             ("uprn", "uprn.form"): has_no_form("f_uprn"),
-            ("home", "code.unknown"): f"f_home is null or f_home not in ({_listed(_HOMES)})",
+            ("home", "code.unknown"): f"f_home is null or f_home not in ({_list_words(_HOMES)})",
         },
     )
     stager.database.execute(
-        f"insert into main.places select {_home('f_uprn')}, coalesce(f_area, ''), f_home, "
+        f"insert into main.places select {_home_sql('f_uprn')}, coalesce(f_area, ''), f_home, "
         "concat_ws(', ', f_address, f_postcode), f_start, f_end, f_known_at from mapped"
     )
 
 
 _make = {
-    "event": _event,
-    "address": _address,
-    "coverage": _coverage,
-    "permission": _permission,
-    "protected": _protected,
-    "person": _person,
-    "place": _place,
+    "event": _stage_event,
+    "address": _stage_address,
+    "coverage": _stage_coverage,
+    "permission": _stage_permission,
+    "protected": _stage_protected,
+    "person": _stage_person,
+    "place": _stage_place,
 }
 
 

@@ -102,16 +102,16 @@ def read_sources(
     policy = invocation.policy
     _refuse_unknown_to_charter(register, policy)
     now = datetime.now(UTC)
-    inputs = [_found(source, council, extracts or workspace.extracts, now) for source in register.sources]
+    inputs = [_find_input(source, council, extracts or workspace.extracts, now) for source in register.sources]
     synthetic = all(one.delivery.synthetic for one in inputs)
     if not synthetic:
         _refuse_examples(council, register, policy)
     taken = taken_at or (max(one.delivery.received_at for one in inputs) if synthetic else now)
     key = Key.load(council, workspace)
     last = find_newest_snapshot(workspace.store)
-    said = _said(register, key, inputs)
-    if last is not None and _unchanged(last, said):
-        return _already(last)
+    said = _digest_inputs(register, key, inputs)
+    if last is not None and _is_unchanged(last, said):
+        return _report_earlier(last)
     _refuse_other_key(last, key)
     name = f"{taken:%Y-%m-%d}-{content_id([said, taken.isoformat(), last.name if last else None])}"
     with open_database(key, threads) as database, refuse_full_disk():
@@ -124,8 +124,8 @@ def read_sources(
         )
         with invocation.progress("Reading the extracts", sum(len(one.digests) for one in inputs)) as done:
             rows = reading.read(inputs, None if last is None else last / "records", done)
-        manifest = _manifest(name, taken, synthetic, inputs, rows, last, register, key)
-        sets = {table: _parquet(database, table) for table in ("people", "places")}
+        manifest = _make_manifest(name, taken, synthetic, inputs, rows, last, register, key)
+        sets = {table: _table_bytes(database, table) for table in ("people", "places")}
         Vault.open(workspace.vault, key).put_sets(name, sets)
         reading.quarantine.write(workspace.quarantine / f"{name}.parquet")
         with new_folder(workspace.store / name) as folder:
@@ -164,7 +164,7 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
         )
 
 
-def _found(source: Source, council: Council, extracts: Path, now: datetime) -> _Input:
+def _find_input(source: Source, council: Council, extracts: Path, now: datetime) -> _Input:
     folder = find_folder(source, council, extracts)
     names = (
         [path.name for name in CANONICAL if (path := find_table_file(folder, name))]
@@ -177,17 +177,17 @@ def _found(source: Source, council: Council, extracts: Path, now: datetime) -> _
     return _Input(source, folder, read_delivery(source, folder, council, now), digests)
 
 
-def _said(register: Register, key: Key, inputs: Sequence[_Input]) -> str:
+def _digest_inputs(register: Register, key: Key, inputs: Sequence[_Input]) -> str:
     """One hash of everything that went in."""
     digests = {f"{one.source.service}/{name}": digest for one in inputs for name, digest in one.digests.items()}
     return content_id([register.sha256, key.id, digests])
 
 
-def _unchanged(last: Path, said: str) -> bool:
+def _is_unchanged(last: Path, said: str) -> bool:
     return bool(read_json(last / "manifest.json").get("inputs") == said)
 
 
-def _already(last: Path) -> PullResult:
+def _report_earlier(last: Path) -> PullResult:
     manifest = read_json(last / "manifest.json")
     rows = {
         f"{row['service']}/{row['file']}": {"rows": row["rows"], "quarantined": row["quarantined"]}
@@ -313,7 +313,7 @@ class _Reading:
             )
 
 
-def _manifest(
+def _make_manifest(
     name: str,
     taken: datetime,
     synthetic: bool,
@@ -344,13 +344,13 @@ def _manifest(
         "tables": {},
         "register_sha256": register.sha256,
         "key_id": key.id,
-        "inputs": _said(register, key, inputs),
+        "inputs": _digest_inputs(register, key, inputs),
     }
     check_document("snapshot", manifest)
     return manifest
 
 
-def _parquet(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
+def _table_bytes(database: duckdb.DuckDBPyConnection, table: str) -> bytes:
     """Return a staged table as Parquet bytes, to be sealed; its rows in a stated order."""
     columns = ", ".join(quote_name(name) for name in STAGED[table])
     into = BytesIO()
@@ -363,18 +363,18 @@ def _write_records(
 ) -> None:
     folder.mkdir()
     for table in KEPT:
-        _copy(database, f"select * from kept_{table}", folder / f"{table}.parquet")
+        _copy_rows(database, f"select * from kept_{table}", folder / f"{table}.parquet")
     covers_from = {one.source.service: one.delivery.covers_from for one in inputs}
     whens = ", ".join(
         f"{quote_text(service)}: {quote_moment(start)}" for service, start in covers_from.items() if start is not None
     )
-    _copy(
+    _copy_rows(
         database,
         f"select * replace (coalesce(known_at, map {{{whens}}}[service]) as known_at) from protected",
         folder / "protected.parquet",
     )
     always = quote_moment(_ALWAYS)
-    _copy(
+    _copy_rows(
         database,
         f'select household_id, area, kind, coalesce(start, {always}) as start, "end", '
         f"coalesce(known_at, {always}) as known_at from places",
@@ -393,12 +393,12 @@ def _write_records(
             database.execute(
                 f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})", [one.source.service]
             )
-    _copy(database, "select distinct * from feeds order by all", folder / "feeds.parquet")
+    _copy_rows(database, "select distinct * from feeds order by all", folder / "feeds.parquet")
     present = {row[0] for row in database.execute("select table_name from duckdb_tables()").fetchall()}
     for name in CANONICAL:
         if f"canonical_{name}" in present:
-            _copy(database, f"select * from canonical_{name}", folder / f"canonical_{name}.parquet")
+            _copy_rows(database, f"select * from canonical_{name}", folder / f"canonical_{name}.parquet")
 
 
-def _copy(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+def _copy_rows(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     database.execute(f"copy ({query}) to {quote_text(str(path))} (format parquet)")

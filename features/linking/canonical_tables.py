@@ -116,17 +116,17 @@ def make_tables(
 ) -> CanonicalTables:
     """Return every table of TABLES; `claims` are those of `claim_homes`."""
     residence = settle_residence(database, claims, rules.parameters.home_order)
-    permission = _permission(database, people, said.choices)
+    permission = _make_permission(database, people, said.choices)
     everybody = compute_rows(database, "select distinct person_id from used", used=people.used)
     made = {
-        "events": _events(database, records, people, rules.parameters.inactive_months),
-        "people": _people(database, people, said.people),
+        "events": _make_events(database, records, people, rules.parameters.inactive_months),
+        "people": _make_people(database, people, said.people),
         "protected": settle_protected(database, records.protected, everybody, people.used, permission, rules),
         "residence": residence,
-        "households": _households(database, records.places, residence),
+        "households": _make_households(database, records.places, residence),
         "permission": permission,
         "feeds": records.feeds,
-        "coverage": _coverage(database, records.coverage, people),
+        "coverage": _make_coverage(database, records.coverage, people),
     }
     canonical = records.canonical
     whole = {
@@ -138,7 +138,7 @@ def make_tables(
     tables = replace(tables, people=_complete_people(database, tables))
     tables = replace(tables, feeds=_complete_feeds(database, tables, rules.taken_at))
     tables = replace(tables, permission=_with_choices_of_given(database, tables, people, said.choices))
-    return replace(tables, protected=_withhold(database, tables, rules))
+    return replace(tables, protected=_withhold_protected(database, tables, rules))
 
 
 def claim_homes(
@@ -157,7 +157,7 @@ def claim_homes(
     )
 
 
-def _events(
+def _make_events(
     database: duckdb.DuckDBPyConnection, records: ServiceRecords, people: LinkedPeople, months: int
 ) -> Relation:
     """Return `events`: each version for as long as its reference's link is active.
@@ -182,7 +182,7 @@ def _events(
     )
 
 
-def _people(database: duckdb.DuckDBPyConnection, people: LinkedPeople, said: Relation) -> Relation:
+def _make_people(database: duckdb.DuckDBPyConnection, people: LinkedPeople, said: Relation) -> Relation:
     """Return `people`: of several dates of birth the one most services give, then the earliest."""
     return define_rows(
         database,
@@ -202,7 +202,7 @@ def _people(database: duckdb.DuckDBPyConnection, people: LinkedPeople, said: Rel
     )
 
 
-def _households(database: duckdb.DuckDBPyConnection, places: Relation, residence: Relation) -> Relation:
+def _make_households(database: duckdb.DuckDBPyConnection, places: Relation, residence: Relation) -> Relation:
     """Return `households`: the gazetteer's homes, and homes it doesn't know, whose area is not recorded."""
     return compute_rows(
         database,
@@ -217,13 +217,14 @@ def _households(database: duckdb.DuckDBPyConnection, places: Relation, residence
     )
 
 
-def _permission(database: duckdb.DuckDBPyConnection, people: LinkedPeople, choices: Relation) -> Relation:
+def _make_permission(database: duckdb.DuckDBPyConnection, people: LinkedPeople, choices: Relation) -> Relation:
     """Return `permission` of choices, those of references that are not used included: they say why."""
     return compute_rows(
         database,
         f"""
         select p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at,
-               {_latest('c."end"')} as "end", max(c.decided_by) as decided_by, {_latest("c.known_until")} as known_until
+               {_latest_end('c."end"')} as "end", max(c.decided_by) as decided_by,
+               {_latest_end("c.known_until")} as known_until
         from choices c join every p using (ref)
         group by p.person_id, c.service, c.purpose, c.kind, c.status, c.start, c.known_at
         """,
@@ -232,12 +233,12 @@ def _permission(database: duckdb.DuckDBPyConnection, people: LinkedPeople, choic
     )
 
 
-def _coverage(database: duckdb.DuckDBPyConnection, coverage: Relation, people: LinkedPeople) -> Relation:
+def _make_coverage(database: duckdb.DuckDBPyConnection, coverage: Relation, people: LinkedPeople) -> Relation:
     return compute_rows(
         database,
         f"""
-        select p.person_id, c.service, c.start, c.known_at, {_latest('c."end"')} as "end",
-               {_latest("c.known_until")} as known_until
+        select p.person_id, c.service, c.start, c.known_at, {_latest_end('c."end"')} as "end",
+               {_latest_end("c.known_until")} as known_until
         from coverage c join used p using (ref)
         group by p.person_id, c.service, c.start, c.known_at
         """,
@@ -246,7 +247,7 @@ def _coverage(database: duckdb.DuckDBPyConnection, coverage: Relation, people: L
     )
 
 
-def _latest(column: str) -> str:
+def _latest_end(column: str) -> str:
     """Return SQL for the latest of several ends, where empty means it goes on."""
     return f"case when bool_or({column} is null) then null else max({column}) end"
 
@@ -380,7 +381,7 @@ def _with_choices_of_given(
     return conform_rows(database, "permission", tables.permission, filed)
 
 
-def _withhold(database: duckdb.DuckDBPyConnection, tables: CanonicalTables, rules: LinkingRules) -> Relation:
+def _withhold_protected(database: duckdb.DuckDBPyConnection, tables: CanonicalTables, rules: LinkingRules) -> Relation:
     """Return `protected` with "not recorded" of those in canonical deliveries who opted out of equality monitoring."""
     return compute_rows(
         database,

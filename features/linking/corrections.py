@@ -79,7 +79,7 @@ def correct_people(
     values = [(name, one) for one in corrections for name in NAMED if name in one.right]
     if not values:
         return people
-    own = _copied(database, people)
+    own = _copy_rows(database, people)
     for name, one in values:
         database.execute(
             f"update {own.alias} set {name} = $1 where list_contains($2::varchar[], ref) "
@@ -89,7 +89,7 @@ def correct_people(
     return own
 
 
-def _copied(database: duckdb.DuckDBPyConnection, rows: Relation) -> Relation:
+def _copy_rows(database: duckdb.DuckDBPyConnection, rows: Relation) -> Relation:
     """Return a copy of rows to be changed by one correction after another: nobody else reads it until it is done."""
     return compute_rows(database, "select * from original", original=rows)
 
@@ -108,7 +108,7 @@ def correct_events(
     wrongs = [one for one in corrections if "event_id" in one.right]
     if not wrongs:
         return events
-    own = _copied(database, events)
+    own = _copy_rows(database, events)
     for one in wrongs:
         _correct_event(database, own.alias, one)
     return own
@@ -162,7 +162,7 @@ def correct_addresses(
     moves = [one for one in corrections if "household" in one.right]
     if not moves:
         return addresses
-    own = _copied(database, addresses)
+    own = _copy_rows(database, addresses)
     table = own.alias
     for one in moves:
         filed, since = f"timestamp {quote_text(one.filed_at)}", f"timestamp {quote_text(str(one.right['since']))}"

@@ -66,20 +66,21 @@ def gather_evidence(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot:
         **{name: getattr(records, name) for name in _ANYWHERE},
     )
     taken_at = str(read_json(snapshot / "manifest.json")["taken_at"])[:19]
-    return Evidence(people, references, _traits(database, people, records.addresses, register, taken_at))
+    return Evidence(people, references, _gather_traits(database, people, records.addresses, register, taken_at))
 
 
-def _traits(
+def _gather_traits(
     database: duckdb.DuckDBPyConnection, people: Relation, addresses: Relation, register: Register, taken_at: str
 ) -> Relation:
     youngest = ", ".join(f"{quote_text(source.service)}: {source.youngest_age}" for source in register.sources)
     placeholders = ", ".join(quote_text(name) for name in _PLACEHOLDERS)
+    week_left = _number_week('"end"')
     return compute_rows(
         database,
         f"""
         with folded as (
-            select ref, service, nullif({_folded("forename")}, '') as forename,
-                   nullif({_folded("surname")}, '') as surname, birth_date, sex, household_id, shared_key,
+            select ref, service, nullif({_fold_name("forename")}, '') as forename,
+                   nullif({_fold_name("surname")}, '') as surname, birth_date, sex, household_id, shared_key,
                    known_at
             from people
         ),
@@ -94,8 +95,8 @@ def _traits(
             group by ref
         ),
         moves as (
-            select ref, list_sort(list_distinct(list({_week("start")}))) as came,
-                   list_sort(list_distinct(flatten(list(range({_week('"end"')}, {_week('"end"')} + {_WEEKS_TO_MOVE})
+            select ref, list_sort(list_distinct(list({_number_week("start")}))) as came,
+                   list_sort(list_distinct(flatten(list(range({week_left}, {week_left} + {_WEEKS_TO_MOVE})
                    ) filter ("end" is not null)))) as gone,
                    max(coalesce("end", {quote_text(taken_at)}::timestamp))
                        - to_years(any_value(coalesce(map {{{youngest}}}[service], 0))) as born_by
@@ -103,10 +104,10 @@ def _traits(
         ),
         newest as (
             select ref, service,
-                   arg_max(forename, {_order("forename")})
+                   arg_max(forename, {_newest_first("forename")})
                        filter (forename is not null and forename not in ({placeholders})) as forename,
-                   arg_max(surname, {_order("surname")}) filter (surname is not null) as surname,
-                   arg_max(birth_date, {_order("birth_date")}) filter (birth_date is not null) as birth_date,
+                   arg_max(surname, {_newest_first("surname")}) filter (surname is not null) as surname,
+                   arg_max(birth_date, {_newest_first("birth_date")}) filter (birth_date is not null) as birth_date,
                    max(sex) as sex, max(shared_key) as shared_key
             from folded group by ref, service
         )
@@ -121,15 +122,15 @@ def _traits(
     )
 
 
-def _folded(column: str) -> str:
+def _fold_name(column: str) -> str:
     return f"regexp_replace(lower(strip_accents({column})), '[^a-z]', '', 'g')"
 
 
-def _week(column: str) -> str:
+def _number_week(column: str) -> str:
     """Return the number of the week of a time, from 1 January 1900."""
     return f"(date_diff('day', timestamp '1900-01-01', {column}) // 7)"
 
 
-def _order(column: str) -> str:
+def _newest_first(column: str) -> str:
     """Return what makes the newest value win, and among equally new ones always the same."""
     return f"(coalesce(known_at, timestamp '1900-01-01'), {column})"

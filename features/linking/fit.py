@@ -65,7 +65,9 @@ def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Rel
     )
     shares: dict[tuple[str, str], tuple[float, float]] = {}
     for comparison, levels in parameters.levels.items():
-        counts = [_count(database, pairs, comparison, [level.name for level in levels]) for pairs in (same, other)]
+        counts = [
+            _count_levels(database, pairs, comparison, [level.name for level in levels]) for pairs in (same, other)
+        ]
         for place, level in enumerate(levels):
             m, u = (of[place] / sum(of) for of in counts)
             shares[(comparison, level.name)] = (m, u)
@@ -75,7 +77,7 @@ def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Rel
     return Fit(shares, pairs, references)
 
 
-def _count(database: duckdb.DuckDBPyConnection, pairs: Relation, comparison: str, names: list[str]) -> list[int]:
+def _count_levels(database: duckdb.DuckDBPyConnection, pairs: Relation, comparison: str, names: list[str]) -> list[int]:
     """Return how many pairs reach each level first, of those in which both say anything."""
     unknown = make_condition(comparison, None)
     cases = " ".join(f"when {make_condition(comparison, name)} then {place}" for place, name in enumerate(names))

@@ -68,7 +68,7 @@ def read_judgements(workspace: Workspace) -> tuple[Judgement, ...]:
 
 def append_judgements(workspace: Workspace, judgements: Iterable[Judgement]) -> None:
     """Add judgements to the file, on disk before this returns."""
-    lines = "".join(_line(one) for one in judgements)
+    lines = "".join(_write_line(one) for one in judgements)
     path = workspace.judgements
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -79,7 +79,7 @@ def append_judgements(workspace: Workspace, judgements: Iterable[Judgement]) -> 
         os.close(handle)
 
 
-def _line(judgement: Judgement) -> str:
+def _write_line(judgement: Judgement) -> str:
     return json.dumps(asdict(judgement), sort_keys=True, separators=(",", ":")) + "\n"
 
 
@@ -93,5 +93,5 @@ def drop_judgements(workspace: Workspace, refs: frozenset[str]) -> int:
     held = read_judgements(workspace)
     kept = [one for one in held if refs.isdisjoint(one.pair)]
     if len(kept) < len(held):
-        write_text(workspace.judgements, "".join(map(_line, kept)))
+        write_text(workspace.judgements, "".join(map(_write_line, kept)))
     return len(held) - len(kept)

@@ -111,7 +111,7 @@ def link_records(
     )
     if manifest.get("linkage", {}).get("made_from") == made_from:
         set_current(workspace.store, snapshot.name)
-        return _result(snapshot, manifest, made=False)
+        return _report_linkage(snapshot, manifest, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
     with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as done:
@@ -123,7 +123,7 @@ def link_records(
         write_json(snapshot / "manifest.json", manifest)
         set_current(workspace.store, snapshot.name)
         done()
-    return _result(snapshot, manifest, made=True)
+    return _report_linkage(snapshot, manifest, made=True)
 
 
 @dataclass(frozen=True)
@@ -159,14 +159,14 @@ class _Linking:
         linkage = link_people(database, evidence, rules.register, rules.parameters, judgements)
         before = _people_before(self.invocation.workspace.store, self.manifest)
         by_reference = _name_people(linkage, before, self.key)
-        unused = self._unused(evidence, by_reference, said)
+        unused = self._find_unused(evidence, by_reference, said)
         people = relate_people(database, evidence.references, by_reference, unused, linkage)
         done()
         claims = claim_homes(database, records.addresses, people.used, corrections)
         tables = make_tables(database, records, people, claims, Said(evidence.people, said.choices, corrections), rules)
         permission = lapse_consents(database, tables.permission, tables.people, rules.register, self._time_zone)
         tables = replace(tables, permission=permission)
-        beside = {"links": people.links, "review": relate_pairs(database, linkage.review)} | self._accuracy(people)
+        beside = {"links": people.links, "review": relate_pairs(database, linkage.review)} | self._measure_links(people)
         places = pq.read_table(BytesIO(self.vault.get_set(self.snapshot.name, "places")))
         linked = _Linked(
             tables=tables.by_name() | beside,
@@ -206,7 +206,7 @@ class _Linking:
         allowed, left_out = leave_out(database, evidence, register, by_reference, self.rules.taken_at)
         return allowed, _Choices(chosen, by_reference), left_out
 
-    def _unused(self, evidence: Evidence, people: Mapping[str, str], said: _Choices) -> Set[str]:
+    def _find_unused(self, evidence: Evidence, people: Mapping[str, str], said: _Choices) -> Set[str]:
         """Return the references that were linked only so that it is known whose values must say "not seen"."""
         at = self.rules.taken_at
         choices_of = {ref: of for ref, of in said.by_reference.items() if ref in people}
@@ -217,7 +217,7 @@ class _Linking:
             ref for ref, of in choices_of.items() if forbids_service(of, services[ref], at)
         }
 
-    def _accuracy(self, people: LinkedPeople) -> dict[str, Relation]:
+    def _measure_links(self, people: LinkedPeople) -> dict[str, Relation]:
         """Return, of a fictional borough, how right its links are."""
         truth = self.invocation.workspace.extracts / "truth" / "references.parquet"
         if not self.manifest["synthetic"] or not truth.exists():
@@ -234,7 +234,7 @@ class _Choices:
     by_reference: Mapping[str, Sequence[Choice]]
 
 
-def _result(snapshot: Path, manifest: Mapping[str, Any], *, made: bool) -> LinkResult:
+def _report_linkage(snapshot: Path, manifest: Mapping[str, Any], *, made: bool) -> LinkResult:
     linkage = manifest["linkage"]
     return LinkResult(
         snapshot=snapshot.name,

@@ -63,7 +63,7 @@ def make_condition(comparison: str, level: str | None) -> str:
     return _NULL[comparison] if level is None else _CONDITIONS.get((comparison, level), "true")
 
 
-def _comparison(name: str, parameters: Parameters) -> dict[str, Any]:
+def _make_comparison(name: str, parameters: Parameters) -> dict[str, Any]:
     levels: list[dict[str, Any]] = [
         {"sql_condition": _NULL[name], "label_for_charts": "unknown", "is_null_level": True}
     ]
@@ -86,7 +86,7 @@ def make_settings(parameters: Parameters, references: int) -> dict[str, Any]:
     return {
         "link_type": "dedupe_only",
         "probability_two_random_records_match": parameters.prior(references),
-        "comparisons": [_comparison(name, parameters) for name in parameters.levels],
+        "comparisons": [_make_comparison(name, parameters) for name in parameters.levels],
         "blocking_rules_to_generate_predictions": [
             *_BLOCKS,
             *(_AT_HOME if "forename" in parameters.apart else _AT_HOME_ALONE),

@@ -119,7 +119,7 @@ class _Groups:
         self._parent[second] = first
         self._joined.setdefault(first, []).extend((second, *self._joined.pop(second, ())))
         for said in (self._apart, self._own, self._births):
-            _pool(said, first, second)
+            _pool_sets(said, first, second)
         limits = [limit for limit in (self._born_by.get(first), self._born_by.pop(second, None)) if limit is not None]
         if limits:
             self._born_by[first] = min(limits)
@@ -132,19 +132,19 @@ class _Groups:
     def _births_contradict(self, first: str, second: str) -> bool:
         """Whether two dates of birth differ by more than a slip, or one is too late for a service's youngest age."""
         births, others = self._births.get(first, _NOTHING), self._births.get(second, _NOTHING)
-        if self._births_apart and any(not _slip(one, other) for one in births for other in others):
+        if self._births_apart and any(not _is_slip(one, other) for one in births for other in others):
             return True
         limits = [limit for limit in (self._born_by.get(first), self._born_by.get(second)) if limit is not None]
         return bool(limits) and any(birth.year > min(limits).year + 1 for birth in (*births, *others))
 
 
-def _pool(said: dict[str, set[Any]], first: str, second: str) -> None:
+def _pool_sets(said: dict[str, set[Any]], first: str, second: str) -> None:
     """Say of the first group what was said of the second."""
     if moved := said.pop(second, None):
         said.setdefault(first, set()).update(moved)
 
 
-def _slip(one: date, other: date) -> bool:
+def _is_slip(one: date, other: date) -> bool:
     """Whether two dates are the same, or one digit, two neighbouring digits, or day and month apart."""
     if one == other or (one.year, one.month, one.day) == (other.year, other.day, other.month):
         return True
@@ -198,10 +198,12 @@ def link_people(
             links[other] = Link(other, one, "splink", weight, why)
             uncertain.update(side)
     said = {one.pair for one in judgements}
-    return Linkage({ref: groups.find(ref) for ref in services}, links, uncertain, _undecided(review, groups, said))
+    return Linkage(
+        {ref: groups.find(ref) for ref in services}, links, uncertain, _choose_undecided(review, groups, said)
+    )
 
 
-def _undecided(review: Sequence[Pair], groups: _Groups, said: Set[tuple[str, str]]) -> Sequence[Pair]:
+def _choose_undecided(review: Sequence[Pair], groups: _Groups, said: Set[tuple[str, str]]) -> Sequence[Pair]:
     """Return the strongest pair of each two groups that nothing joined and of which nobody has said anything."""
     found: dict[tuple[str, str], Pair] = {}
     for pair in review:

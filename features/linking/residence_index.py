@@ -38,7 +38,7 @@ def index_residents(
     """
     if not rules.register.checks:
         return {}
-    homes = _homes(database, claims, tables, rules)
+    homes = _find_homes(database, claims, tables, rules)
     people: dict[str, set[str]] = defaultdict(set)
     rows = fetch_rows(
         database,
@@ -77,7 +77,7 @@ def find_tokens(vault: Vault, key: Key, snapshot: Path, person_id: str) -> froze
     return frozenset(one for one in tokens if len(json.loads(vault.resident(one) or index_row((), ()))["people"]) < 2)
 
 
-def _homes(
+def _find_homes(
     database: duckdb.DuckDBPyConnection, claims: Relation, tables: CanonicalTables, rules: LinkingRules
 ) -> Mapping[str, set[str]]:
     """Return the current homes that may be told, by person; people of whom nothing may be told are left out."""

@@ -87,7 +87,7 @@ def require_reviewer(roles: Roles, role: str, reason: str) -> str:
     return reviewer
 
 
-def _open(snapshot: Path) -> duckdb.DuckDBPyConnection:
+def _open_links(snapshot: Path) -> duckdb.DuckDBPyConnection:
     """Return a connection with the views `links` (those in use) and `review` of a linked snapshot."""
     database = duckdb.connect()
     for name, where in (("links", "where used"), ("review", "")):
@@ -103,7 +103,7 @@ def _open(snapshot: Path) -> duckdb.DuckDBPyConnection:
 
 def list_undecided(workspace: Workspace) -> Sequence[Candidate]:
     """Return the pairs of the newest linked snapshot that lie between two and one, the likeliest first."""
-    with _open(workspace.snapshot()) as database:
+    with _open_links(workspace.snapshot()) as database:
         rows = database.execute(
             "select one, other, weight, evidence from review semi join (select ref as one from links) using (one) "
             "semi join (select ref as other from links) using (other) order by weight desc, one, other"
@@ -116,7 +116,7 @@ def list_pairs(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
 
     Raises DataError for a person of whom no two records are linked.
     """
-    with _open(workspace.snapshot()) as database:
+    with _open_links(workspace.snapshot()) as database:
         rows = database.execute(
             "select least(ref, other_ref), greatest(ref, other_ref), weight, evidence from links "
             "where person_id = ? and other_ref is not null order by weight nulls last, ref",
@@ -155,25 +155,25 @@ def decide_pairs(
     """
     reviewer = require_reviewer(invocation.roles, role, reason)
     at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    with _open(invocation.workspace.snapshot()) as database:
-        judgements = [_judgement(database, text, reviewer, at) for text in said]
+    with _open_links(invocation.workspace.snapshot()) as database:
+        judgements = [_read_judgement(database, text, reviewer, at) for text in said]
     for one in judgements:
         log({"action": "link review", "reason": reason, "subjects": list(one.pair), "count": 2, "says": one.says})
     append_judgements(invocation.workspace, judgements)
     return judgements
 
 
-def _judgement(database: duckdb.DuckDBPyConnection, text: str, role: str, at: str) -> Judgement:
+def _read_judgement(database: duckdb.DuckDBPyConnection, text: str, role: str, at: str) -> Judgement:
     pair, _, says = text.partition("=")
     if says not in SAYINGS or pair.count("-") != 1:
         raise UsageError(f"{text!r} judges no pair.", f"Write PAIR=SAYING, a saying of: {', '.join(SAYINGS)}.")
-    one, other = sorted(_reference(database, part) for part in pair.split("-"))
+    one, other = sorted(_find_reference(database, part) for part in pair.split("-"))
     if one == other:
         raise UsageError(f"{pair!r} names one reference twice.", "Name two, as the list does.")
     return Judgement(one, other, says, role, at)
 
 
-def _reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
+def _find_reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
     found = database.execute("select ref from links where starts_with(ref, ?) limit 2", [beginning]).fetchall()
     if len(beginning) < _SHORTEST or len(found) != 1:
         raise UsageError(
@@ -194,7 +194,7 @@ def show_pairs(
     workspace = invocation.workspace
     snapshot = workspace.snapshot()
     vault = Vault.open(workspace.vault, Key.load(invocation.council, workspace))
-    with _open(snapshot) as database:
+    with _open_links(snapshot) as database:
         refs = sorted({ref for one in candidates for ref in (one.one, one.other)})
         database.execute("create temp table asked as select unnest($1::varchar[]) as ref", [refs])
         whose: Mapping[str, str] = dict(
@@ -209,7 +209,7 @@ def show_pairs(
         sides = []
         for one in candidates:
             merged = whose[one.one] == whose[one.other]
-            sides.append([_own(database, ref, merged, lines) for ref in (one.one, one.other)])
+            sides.append([_lines_of_side(database, ref, merged, lines) for ref in (one.one, one.other)])
         return sides
 
 
@@ -225,7 +225,7 @@ _SIDE = """
 """
 
 
-def _own(
+def _lines_of_side(
     database: duckdb.DuckDBPyConnection, ref: str, merged: bool, lines: Mapping[str, Sequence[str]]
 ) -> Sequence[str]:
     """Return the lines of one side: of the reference alone where both are one person now, else of the whole person."""

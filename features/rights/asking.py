@@ -106,7 +106,7 @@ def file_request(
     Vault.open(workspace.vault, key)  # Another key would find nobody: better to say that it is another.
     ref = find_reference(key, register, through, reference)
     refs = find_references(workspace, ref, service)
-    request = Request(action, _text(now), through, ref, refs, service, purpose, by)
+    request = Request(action, _write_moment(now), through, ref, refs, service, purpose, by)
     append_request(workspace, request)
     return replay_requests(invocation, rooms)[request.id]
 
@@ -129,14 +129,14 @@ def overrule_request(
             f"the request {request} is to {found.action}: nobody can overrule that.", "It stands; leave it in force."
         )
     answer = Request(
-        "overrule", _text(now), found.through, found.ref, found.refs, found.service, found.purpose,
+        "overrule", _write_moment(now), found.through, found.ref, found.refs, found.service, found.purpose,
         answers=found.id, decided_by=overruler,
     )  # fmt: skip
     append_request(workspace, answer)
     return replay_requests(invocation, rooms)[answer.id]
 
 
-def _text(moment: datetime | None) -> str:
+def _write_moment(moment: datetime | None) -> str:
     return (moment or datetime.now(UTC)).isoformat()
 
 
@@ -146,7 +146,7 @@ def find_reference(key: Key, register: Register, through: str, reference: str) -
     return reference if source.format == "canonical" else key.pseudonym("reference", source.service, reference)
 
 
-def _snapshots(workspace: Workspace) -> Sequence[Path]:
+def _list_snapshots(workspace: Workspace) -> Sequence[Path]:
     return sorted(path.parent for path in workspace.store.glob("*/manifest.json"))
 
 
@@ -158,15 +158,15 @@ def find_references(workspace: Workspace, ref: str, service: str) -> tuple[str, 
     found: set[str] = set()
     known = False
     with duckdb.connect() as database:
-        for snapshot in _snapshots(workspace):
+        for snapshot in _list_snapshots(workspace):
             if not (snapshot / "tables" / "links.parquet").exists():
                 continue
-            links = _table(snapshot, "links")
+            links = _table_sql(snapshot, "links")
             rows = database.execute(
                 f"select ref, service from {links} where person_id in (select person_id from {links} where ref = ?)",
                 [ref],
             ).fetchall()
-            known = known or bool(rows) or _canonical(database, snapshot, ref)
+            known = known or bool(rows) or _is_canonical(database, snapshot, ref)
             found |= {of for of, by in rows if service in (ALL, by)}
     if not known:
         raise DataError(
@@ -176,15 +176,15 @@ def find_references(workspace: Workspace, ref: str, service: str) -> tuple[str, 
     return tuple(sorted(found | {ref}))
 
 
-def _table(snapshot: Path, name: str) -> str:
+def _table_sql(snapshot: Path, name: str) -> str:
     return f"read_parquet({quote_text(str(snapshot / 'tables' / f'{name}.parquet'))})"
 
 
-def _canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: str) -> bool:
+def _is_canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: str) -> bool:
     """Whether a canonical delivery gave a person this id."""
     if not (snapshot / "records" / "canonical_events.parquet").exists():
         return False
-    found = database.execute(f"select 1 from {_table(snapshot, 'people')} where person_id = ?", [person]).fetchall()
+    found = database.execute(f"select 1 from {_table_sql(snapshot, 'people')} where person_id = ?", [person]).fetchall()
     return bool(found)
 
 
@@ -201,7 +201,7 @@ def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mappi
     vault = Vault.open(workspace.vault, key)
     by_id = {request.id: request for request in requests}
     lifted = find_overruled(requests)
-    honoured = {snapshot: list_carried_out(snapshot) for snapshot in _snapshots(workspace)}
+    honoured = {snapshot: list_carried_out(snapshot) for snapshot in _list_snapshots(workspace)}
     certificates: dict[str, Certificate] = {}
     for request in requests:
         if request.action not in (*ACTIONS, "overrule"):
@@ -221,7 +221,7 @@ def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mappi
             for room in rooms:
                 if room.concerned(request):
                     room.forget(people, workspace)
-            certificates[request.id] = _certificate(request, people, rows, forget(people, workspace))
+            certificates[request.id] = _make_certificate(request, people, rows, forget(people, workspace))
     return certificates
 
 
@@ -230,7 +230,7 @@ def _taken_at(snapshot: Path) -> datetime:
     return taken.astimezone(UTC).replace(tzinfo=None)
 
 
-def _certificate(
+def _make_certificate(
     request: Request, people: Collection[str], rows: Mapping[str, Mapping[str, int]], dropped: int
 ) -> Certificate:
     return Certificate(

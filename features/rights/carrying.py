@@ -95,7 +95,7 @@ class Carrying:
         """Carry it out, leaving `choices` (by reference) in force, and return the rows removed by table."""
         removed: dict[str, int] = {}
         with open_database(self._key) as database:
-            asked = _ids(database, self._request.refs)
+            asked = _give_ids(database, self._request.refs)
             if self._clears:
                 self._clear_records(database, asked, removed)
                 self._clear_canonical(database, asked, removed)
@@ -103,13 +103,13 @@ class Carrying:
                 self._clear_identities(database, asked, removed)
             if (self._snapshot / "tables").exists():
                 self._rewrite_tables(database, asked, removed, choices)
-        self._bury(removed)
+        self._write_tombstone(removed)
         return removed
 
     def _clear_records(self, database: duckdb.DuckDBPyConnection, asked: Relation, removed: dict[str, int]) -> None:
         for name in _CLEARED:
             path = self._snapshot / "records" / f"{name}.parquet"
-            removed[f"records/{name}"] = _rewrite(database, path, "ref in (select id from asked)", asked)
+            removed[f"records/{name}"] = _rewrite_file(database, path, "ref in (select id from asked)", asked)
 
     def _clear_canonical(self, database: duckdb.DuckDBPyConnection, asked: Relation, removed: dict[str, int]) -> None:
         """Take the person's rows out of what a canonical delivery said: all of them, or one service's."""
@@ -124,7 +124,7 @@ class Carrying:
         for name, test in tests.items():
             path = self._snapshot / "records" / f"canonical_{name}.parquet"
             if path.exists():
-                removed[f"records/canonical_{name}"] = _rewrite(database, path, test, asked)
+                removed[f"records/canonical_{name}"] = _rewrite_file(database, path, test, asked)
 
     def _clear_identities(self, database: duckdb.DuckDBPyConnection, asked: Relation, removed: dict[str, int]) -> None:
         """Take the person's rows out of the vault's sealed set of this snapshot, and what the desk filed for them."""
@@ -135,7 +135,7 @@ class Carrying:
         if self._snapshot.name not in self._vault.snapshots():
             return
         sealed = pq.read_table(BytesIO(self._vault.get_set(self._snapshot.name, "people")))
-        rest = _without(
+        rest = _leave_out(
             database, give_rows(database, sealed), "ref in (select id from asked)", asked=asked
         ).to_arrow_table()
         into = BytesIO()
@@ -153,7 +153,7 @@ class Carrying:
         folder = self._snapshot / "tables"
         names = [*TABLES, "links", *(name for name in _BESIDE if (folder / f"{name}.parquet").exists())]
         tables = {name: read_parquet(database, folder / f"{name}.parquet") for name in names}
-        before = {name: _count(database, tables[name]) for name in TABLES}
+        before = {name: _count_rows(database, tables[name]) for name in TABLES}
         them, linked = _find_people(database, asked, tables)
         self.people = frozenset(person for (person,) in fetch_rows(database, "select id from them", them=them))
         manifest = read_json(self._snapshot / "manifest.json")
@@ -162,12 +162,12 @@ class Carrying:
             tables["permission"] = _with_choice(database, tables, them, choice)
         if self._clears:
             whose = _Whose(asked, them, linked)
-            tables |= self._cleared(database, tables, whose, taken_at)
+            tables |= self._clear_tables(database, tables, whose, taken_at)
             for name, test in _BESIDE.items():
                 if name in tables:
-                    tables[name] = _without(database, tables[name], test, asked=asked, them=them)
+                    tables[name] = _leave_out(database, tables[name], test, asked=asked, them=them)
         for name in TABLES:
-            removed[name] = max(before[name] - _count(database, tables[name]), 0)
+            removed[name] = max(before[name] - _count_rows(database, tables[name]), 0)
         version = f"tables-{content_id([folder.resolve().name, self._request.id])}"
         with new_folder(self._snapshot / version) as beside:
             manifest["tables"] = write_tables(database, tables, beside)
@@ -178,7 +178,7 @@ class Carrying:
         if self._request.action == "erase" and self._request.service == ALL:
             self._vault.forget(self.people)
 
-    def _cleared(
+    def _clear_tables(
         self, database: duckdb.DuckDBPyConnection, tables: Mapping[str, Relation], whose: _Whose, taken_at: datetime
     ) -> dict[str, Relation]:
         """Return the tables that a request changes, without what it clears."""
@@ -186,7 +186,7 @@ class Carrying:
         if request.service == ALL:
             stay = ("people", "permission") if request.action != "erase" else ("permission",)
             cleared = {
-                name: _without(database, tables[name], mine, them=whose.them)
+                name: _leave_out(database, tables[name], mine, them=whose.them)
                 for name in ("events", "coverage", "residence", "protected", "people")
                 if name not in stay
             }
@@ -196,7 +196,7 @@ class Carrying:
                 "events": f"{mine} and starts_with(signal, {signals})",
                 "coverage": f"{mine} and service = {service}",
             }
-            cleared = {name: _without(database, tables[name], test, them=whose.them) for name, test in tests.items()}
+            cleared = {name: _leave_out(database, tables[name], test, them=whose.them) for name, test in tests.items()}
             cleared["links"] = compute_rows(
                 database,
                 "select * replace (used and ref not in (select id from asked) as used) from links",
@@ -206,7 +206,7 @@ class Carrying:
             cleared |= self._settle_again(database, tables, cleared["links"], whose, taken_at)
         if request.action == "erase":
             links = cleared.get("links", tables["links"])
-            cleared["links"] = _without(database, links, "ref in (select id from asked)", asked=whose.asked)
+            cleared["links"] = _leave_out(database, links, "ref in (select id from asked)", asked=whose.asked)
         return cleared
 
     def _settle_again(
@@ -234,11 +234,11 @@ class Carrying:
         }
         settled = {}
         for name, rows in fresh.items():
-            others = _without(database, tables[name], "person_id in (select id from linked)", linked=whose.linked)
+            others = _leave_out(database, tables[name], "person_id in (select id from linked)", linked=whose.linked)
             settled[name] = conform_rows(database, name, others, rows)
         return settled
 
-    def _bury(self, removed: Mapping[str, int]) -> None:
+    def _write_tombstone(self, removed: Mapping[str, int]) -> None:
         request = self._request
         line = {
             "request": request.id,
@@ -254,18 +254,18 @@ class Carrying:
         write_text(path, held + json.dumps(line, sort_keys=True) + "\n")
 
 
-def _rewrite(database: duckdb.DuckDBPyConnection, path: Path, test: str, asked: Relation) -> int:
+def _rewrite_file(database: duckdb.DuckDBPyConnection, path: Path, test: str, asked: Relation) -> int:
     """Write a Parquet file again without the rows of `test`; return how many they were."""
     rows = read_parquet(database, path)
-    rest = _without(database, rows, test, asked=asked)
-    number = _count(database, rows) - _count(database, rest)
+    rest = _leave_out(database, rows, test, asked=asked)
+    number = _count_rows(database, rows) - _count_rows(database, rest)
     if number:
         with new_file(path) as beside:
             database.execute(f"copy ({rest.sql_query()}) to {quote_text(str(beside))} (format parquet)")
     return number
 
 
-def _without(database: duckdb.DuckDBPyConnection, rows: Relation, test: str, **relations: Relation) -> Relation:
+def _leave_out(database: duckdb.DuckDBPyConnection, rows: Relation, test: str, **relations: Relation) -> Relation:
     """Return the rows of which `test` is not true."""
     return compute_rows(database, f"select * from whole where ({test}) is not true", whole=rows, **relations)
 
@@ -313,10 +313,10 @@ def _with_choice(
     )
 
 
-def _count(database: duckdb.DuckDBPyConnection, rows: Relation) -> int:
+def _count_rows(database: duckdb.DuckDBPyConnection, rows: Relation) -> int:
     return int(fetch_rows(database, "select count(*) from counted", counted=rows)[0][0])
 
 
-def _ids(database: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> Relation:
+def _give_ids(database: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> Relation:
     """Return ids as rows."""
     return compute_rows(database, "select unnest($1::varchar[]) as id", [list(ids)])

@@ -71,7 +71,7 @@ def draft_export(
     person = find_person(invocation, key, through, reference)
     register = invocation.register
     moment = now or datetime.now(UTC)
-    shown = _shown(invocation, person, register, by, moment)
+    shown = _services_shown(invocation, person, register, by, moment)
     refs = find_references(invocation.workspace, person.ref, ALL)
     vault = Vault.open(invocation.workspace.vault, key)
     document = {
@@ -83,16 +83,16 @@ def draft_export(
             "asked_by": by,
         },
         "identity": identify_person(invocation, key, person, role=role, reason=reason, log=log),
-        "services": [_service(person, source) for source in shown],
-        **_tables(person, shown, by),
+        "services": [_export_service(person, source) for source in shown],
+        **_export_tables(person, shown, by),
         "requests": _of_services(list_requests(invocation, person), shown),
         "corrections": [
             {"filed_at": one.filed_at, "right": dict(one.right)}
             for one in read_corrections(vault)
             if by == BY[0] and set(one.refs) & set(refs)
         ],
-        "lists": [_list(invocation, person, shown, one) for one in elsewhere.get("lists", ())],
-        "matrices": _matrices(invocation, person),
+        "lists": [_export_list(invocation, person, shown, one) for one in elsewhere.get("lists", ())],
+        "matrices": _list_matrices(invocation, person),
         "seen_by": list(elsewhere.get("seen_by", ())),
     }
     request = Request("export", moment.isoformat(), through, person.ref, refs, ALL, ALL, by)
@@ -102,7 +102,9 @@ def draft_export(
     return request
 
 
-def _shown(invocation: Invocation, person: Person, register: Register, by: str, now: datetime) -> tuple[Source, ...]:
+def _services_shown(
+    invocation: Invocation, person: Person, register: Register, by: str, now: datetime
+) -> tuple[Source, ...]:
     """Return the services whose records whoever asks may see."""
     if by == BY[0]:
         return register.sources
@@ -115,7 +117,7 @@ def _shown(invocation: Invocation, person: Person, register: Register, by: str, 
     )
 
 
-def _service(person: Person, source: Source) -> dict[str, Any]:
+def _export_service(person: Person, source: Source) -> dict[str, Any]:
     """Return what a service said, in all its versions, and why that may be used."""
     titles = {signal.name: signal.title for signal in source.signals}
     events = person.rows(
@@ -140,7 +142,7 @@ def _of_services(rows: Sequence[dict[str, Any]], shown: Collection[Source]) -> l
     return [row for row in rows if row["service"] in services]
 
 
-def _tables(person: Person, shown: Collection[Source], by: str) -> dict[str, list[dict[str, Any]]]:
+def _export_tables(person: Person, shown: Collection[Source], by: str) -> dict[str, list[dict[str, Any]]]:
     """Return the person's own rows of the other tables, of the services that may be shown."""
     services = ", ".join(f"'{name}'" for name in (ALL, *(source.service for source in shown)))
     mine, theirs = "person_id = ?", f"service in ({services})"
@@ -157,7 +159,7 @@ def _tables(person: Person, shown: Collection[Source], by: str) -> dict[str, lis
     return found if by == BY[0] else found | {"characteristics": []}
 
 
-def _list(
+def _export_list(
     invocation: Invocation, person: Person, shown: Collection[Source], listed: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a list the household was on, with what this person's own records put into each value."""
@@ -177,7 +179,7 @@ def _list(
     return {**listed, "own_part": part}
 
 
-def _matrices(invocation: Invocation, person: Person) -> list[dict[str, str]]:
+def _list_matrices(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     """Return the tables for training and ranking that hold the person, by programme, id and as-of date."""
     wanted = np.array([person.person_id], dtype="S32")
     found = []
@@ -208,10 +210,10 @@ def hand_over_export(
     paper = vault.papers(PAPER).get(export)
     if paper is None:
         raise DataError(f"there is no draft {export}.", "Make one: `sooner resident export`.")
-    document = _without(json.loads(paper)["document"], leave_out)
+    document = _leave_out_services(json.loads(paper)["document"], leave_out)
     as_json = json.dumps(document, indent=1, ensure_ascii=False)
     pages = Environment(loader=PackageLoader("features.rights"), autoescape=True)
-    pages.filters["said"] = partial(_said, zone=invocation.council.time_zone)
+    pages.filters["said"] = partial(_say_value, zone=invocation.council.time_zone)
     page = pages.get_template("export.html")
     for name, text in zip(_FILES, (as_json, page.render(**document)), strict=True):
         write_text(to / name, text)
@@ -219,7 +221,7 @@ def hand_over_export(
     return {"export": export, "digest": content_id(document), "left_out": sorted(leave_out), "files": list(_FILES)}
 
 
-def _said(value: Any, zone: ZoneInfo) -> str:
+def _say_value(value: Any, zone: ZoneInfo) -> str:
     """Return a value for the page: a time (UTC in the document) as the council's clock says it, a number plainly."""
     if value is None:
         return ""
@@ -231,7 +233,7 @@ def _said(value: Any, zone: ZoneInfo) -> str:
     return re.sub(r"\.0000$|(?<=\.\d\d)00$", "", text) if re.fullmatch(r"-?\d+\.\d{4}", text) else text
 
 
-def _without(document: dict[str, Any], services: Collection[str]) -> dict[str, Any]:
+def _leave_out_services(document: dict[str, Any], services: Collection[str]) -> dict[str, Any]:
     """Return the document without some services: where an officer finds that it would harm or tell of others."""
     known = {one["service"] for one in document["services"]}
     unknown = sorted(set(services) - known)

@@ -54,7 +54,7 @@ def file_correction(
     vault = Vault.open(invocation.workspace.vault, key)
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     refs = find_references(invocation.workspace, person.ref, ALL)
-    right, wrong = _checked(invocation, key, vault, person, refs, said)
+    right, wrong = _check_correction(invocation, key, vault, person, refs, said)
     service = str(right["signal"]).split(".")[0] if "signal" in right else ALL
     request = Request("rectify", moment.isoformat(), through, person.ref, refs, service, ALL, by)
     filed = moment.replace(tzinfo=None).isoformat()
@@ -63,7 +63,7 @@ def file_correction(
     return Certificate(request.id, "rectify", request.filed_at, service, ALL, (person.person_id,), {}, 0)
 
 
-def _checked(
+def _check_correction(
     invocation: Invocation, key: Key, vault: Vault, person: Person, refs: tuple[str, ...], said: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     unknown = sorted(set(said) - _KEYS)
@@ -71,16 +71,16 @@ def _checked(
         what = f"{unknown[0]!r} can't be corrected" if unknown else "nothing was said to be wrong"
         raise UsageError(f"{what}.", f"Say one of: {', '.join(sorted(_KEYS))}.")
     if "event" in said:
-        return _event(invocation, person, said)
-    right: dict[str, Any] = {name: _name(name, said[name]) for name in NAMED if name in said}
+        return _check_event(invocation, person, said)
+    right: dict[str, Any] = {name: _read_name(name, said[name]) for name in NAMED if name in said}
     wrong: dict[str, list[Any]] = {}
     if right:
         people = pq.read_table(BytesIO(vault.get_set(person.snapshot.name, "people"))).to_pylist()
         mine = [row for row in people if row["ref"] in refs]
         wrong = {name: sorted({str(row[name]) for row in mine if row[name] is not None}) for name in right}
     if "uprn" in said or "since" in said:
-        right["household"] = key.pseudonym("household", _text("uprn", said.get("uprn")).lstrip("0"))
-        right["since"] = _midnight(invocation, "since", said.get("since"))
+        right["household"] = key.pseudonym("household", _read_text("uprn", said.get("uprn")).lstrip("0"))
+        right["since"] = _read_midnight(invocation, "since", said.get("since"))
         path = quote_text(str(person.snapshot / "records/addresses.parquet"))
         rows = person.rows(
             f"select {CLAIM} as id from read_parquet({path}) a join links l using (ref) where l.person_id = $1 "
@@ -91,14 +91,14 @@ def _checked(
     return right, wrong
 
 
-def _event(
+def _check_event(
     invocation: Invocation, person: Person, said: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """Return the event as it is right, and as it was said; only the person's own, and only its newest version."""
     rows = person.rows(
         "select event_id, signal, valid_at::varchar as valid_at, end_at::varchar as end_at, "
         "amount::varchar as amount, detail from events "
-        f"where person_id = $1 and known_until is null and event_id = {quote_text(_text('event', said['event']))}"
+        f"where person_id = $1 and known_until is null and event_id = {quote_text(_read_text('event', said['event']))}"
     )
     if not rows:
         raise UsageError("there is no such event of this person.", "Take its id from `sooner resident export`.")
@@ -115,34 +115,34 @@ def _event(
         raise UsageError("that is no detail of this event.", f"Choose one of: {', '.join(signal.details)}.")
     for name in ("valid_at", "end_at"):
         if changed.get(name) is not None:
-            changed[name] = _midnight(invocation, name, changed[name])
+            changed[name] = _read_midnight(invocation, name, changed[name])
     if changed.get("amount") is not None:
-        changed["amount"] = _amount(changed["amount"])
+        changed["amount"] = _read_amount(changed["amount"])
     return right | {name: held[name] for name in _EVENT} | changed, wrong
 
 
-def _text(name: str, value: Any) -> str:
+def _read_text(name: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{name} is missing.", _NEXT)
     return value.strip()
 
 
-def _name(name: str, value: Any) -> str:
-    return _day(name, value).isoformat() if name == "birth_date" else _text(name, value)
+def _read_name(name: str, value: Any) -> str:
+    return _read_day(name, value).isoformat() if name == "birth_date" else _read_text(name, value)
 
 
-def _day(name: str, value: Any) -> date:
+def _read_day(name: str, value: Any) -> date:
     try:
-        return date.fromisoformat(_text(name, value))
+        return date.fromisoformat(_read_text(name, value))
     except ValueError:
         raise UsageError(f"{name} is not a day.", "Write it like 2026-03-01.") from None
 
 
-def _midnight(invocation: Invocation, name: str, value: Any) -> str:
-    return invocation.council.midnight(_day(name, value)).replace(tzinfo=None).isoformat()
+def _read_midnight(invocation: Invocation, name: str, value: Any) -> str:
+    return invocation.council.midnight(_read_day(name, value)).replace(tzinfo=None).isoformat()
 
 
-def _amount(value: Any) -> str:
+def _read_amount(value: Any) -> str:
     try:
         return str(Decimal(str(value)).quantize(Decimal("0.0001")))
     except InvalidOperation:

@@ -163,10 +163,10 @@ class _Compiler:
         self.needs_tie: set[str] = set()
 
     def plan(self) -> Plan:
-        columns = [self._column(expression) for expression in self.expressions]
-        rows = [row for cell in self.cells.values() for row in self._rows(cell)]
-        self._place(rows)
-        entry_start, entry, payload = self._entries()
+        columns = [self._plan_column(expression) for expression in self.expressions]
+        rows = [row for cell in self.cells.values() for row in self._list_rows(cell)]
+        self._place_slots(rows)
+        entry_start, entry, payload = self._make_entries()
         width = max([len(seen) for _, _, seen in columns] + [1])
         return Plan(
             signals=self.signals,
@@ -186,7 +186,7 @@ class _Compiler:
         )
 
     @staticmethod
-    def _rows(cell: _Cell) -> list[tuple[_Cell, int, int, int]]:
+    def _list_rows(cell: _Cell) -> list[tuple[_Cell, int, int, int]]:
         """Return the rows of a cell's slots: the cell, which slot begins there or -1, how it is carried, from what."""
         most, ahead = [(MOST, SMALLEST), (AHEAD, SMALLEST)], [(UNION, 0), (AHEAD, 0)]
         if cell.kind == PLAIN:
@@ -202,17 +202,17 @@ class _Compiler:
         ]
 
     @staticmethod
-    def _place(rows: Sequence[tuple[_Cell, int, int, int]]) -> None:
+    def _place_slots(rows: Sequence[tuple[_Cell, int, int, int]]) -> None:
         for row, (cell, use, _, _) in enumerate(rows):
             if use >= 0:
                 cell.slots[use] = row
 
-    def _index(self, found: list[Any], value: Any) -> int:
+    def _index_of(self, found: list[Any], value: Any) -> int:
         if value not in found:
             found.append(value)
         return found.index(value)
 
-    def _cell(self, rule: Aggregate, reach: Window) -> _Cell:
+    def _make_cell(self, rule: Aggregate, reach: Window) -> _Cell:
         """Return the cell that a rule reads, made and entered under its signals where it is new."""
         kind, by, words = PLAIN, BY_PAYLOAD, 0
         sub: tuple[str, ...] = ()
@@ -223,20 +223,20 @@ class _Compiler:
             kind = OPEN
         elif rule.word in ("distinct", "active_days"):
             kind = BITS
-            by, bits = self._bits(rule)
+            by, bits = self._count_bits(rule)
             words, sub = -(-bits // 64), (rule.of or "day",)
         key = (kind, sub, rule.signals, rule.window, reach)
         if key not in self.cells:
-            self.cells[key] = cell = _Cell(kind, self._index(self.windows, rule.window), by, words)
+            self.cells[key] = cell = _Cell(kind, self._index_of(self.windows, rule.window), by, words)
             for place, signal in enumerate(rule.signals, start=1):
                 # What a detail without a meaning of its own says: for steps nothing at all, so it is not allowed.
                 otherwise = -1 if rule.steps else place if rule.of == "signal" else 0
                 self.entries[signal.name].append(
-                    (cell, signal, (signal.service, reach), self._meaning(rule), otherwise)
+                    (cell, signal, (signal.service, reach), self._map_details(rule), otherwise)
                 )
         return self.cells[key]
 
-    def _bits(self, rule: Aggregate) -> tuple[int, int]:
+    def _count_bits(self, rule: Aggregate) -> tuple[int, int]:
         if rule.of == "person":
             return BY_PERSON, self.most_members
         if rule.word == "distinct":
@@ -246,29 +246,29 @@ class _Compiler:
         longest = max((day - rule.window.last.before(day)).days for day in self.question.dates)
         return BY_DAY, longest
 
-    def _meaning(self, rule: Aggregate) -> Mapping[str, int]:
+    def _map_details(self, rule: Aggregate) -> Mapping[str, int]:
         """Return what each detail means beyond being allowed: its step, or its bit from 1."""
         if rule.steps:
             return {step: place for place, step in enumerate(rule.steps, start=1)}
         return self.details if rule.of == "detail" and rule.word == "distinct" else {}
 
-    def _column(self, expression: Expression) -> tuple[int, Callable[[], tuple[int, int]], list[int]]:
+    def _plan_column(self, expression: Expression) -> tuple[int, Callable[[], tuple[int, int]], list[int]]:
         """Return how a column is made, from which two numbers (slots are known once all cells are), and what it needs.
 
         What it needs are the seen columns of which each must have a member.
         """
         if isinstance(expression, Composition):
-            place = self._index(self.compositions, expression)
+            place = self._index_of(self.compositions, expression)
             return MAKE["composition"], lambda: (place, 0), []
-        seen = [self._index(self.seen, (service, expression.reach)) for service in expression.services]
+        seen = [self._index_of(self.seen, (service, expression.reach)) for service in expression.services]
         if isinstance(expression, Change):
-            recent = self._cell(expression.of, expression.reach)
-            whole = self._cell(expression.whole, expression.reach)
+            recent = self._make_cell(expression.of, expression.reach)
+            whole = self._make_cell(expression.whole, expression.reach)
             slot = COUNT if expression.of.word == "count" else TOTAL
             recent.uses.add(slot)
             whole.uses.add(slot)
             return MAKE[f"change_{expression.of.word}"], lambda: (recent.slots[slot], whole.slots[slot]), seen
-        cell = self._cell(expression, expression.reach)
+        cell = self._make_cell(expression, expression.reach)
         if cell.kind == BITS:
             return MAKE["bits"], lambda: (cell.slots[0], cell.words), seen
         if cell.kind == LATEST:
@@ -277,12 +277,12 @@ class _Compiler:
             return MAKE["count"], lambda: (cell.slots[0], 0), seen
         used = _SLOTS[expression.word]
         cell.uses |= set(used)
-        window = self._index(self.windows, expression.window)
+        window = self._index_of(self.windows, expression.window)
         if expression.word == "days_since":
             return MAKE["days_since"], lambda: (cell.slots[used[0]], window), seen
         return MAKE[expression.word], lambda: (cell.slots[used[0]], cell.slots[used[-1]]), seen
 
-    def _entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
+    def _make_entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
         starts, rows, payloads = [0], [], []
         for name in self.signals:
             for cell, signal, seen, meaning, otherwise in self.entries[name]:
@@ -301,7 +301,7 @@ class _Compiler:
                         *cell.slots,
                     ]
                 )
-                payloads.append(self._payload(signal, meaning, otherwise))
+                payloads.append(self._map_payload(signal, meaning, otherwise))
             starts.append(len(rows))
         return (
             np.array(starts, dtype=np.int32),
@@ -309,7 +309,7 @@ class _Compiler:
             np.array(payloads, dtype=np.int16).reshape(-1, len(self.details) + 1),
         )
 
-    def _payload(self, signal: Signal, meaning: Mapping[str, int], otherwise: int) -> list[int]:
+    def _map_payload(self, signal: Signal, meaning: Mapping[str, int], otherwise: int) -> list[int]:
         row = [-1 if signal.details else otherwise]
         for detail in self.details:
             allowed = not signal.details or detail in signal.details

@@ -126,10 +126,10 @@ def accumulate_events(
                 first, last = np.int64(events.first[e]), np.int64(events.last[e])
                 here = mask & mask_span(first, last)
                 if here:
-                    _event(slots, e, member, _Dates(here, rows, first, last, top), events, timetable, program)
-        _carry(slots, program.carry, dates)
-        _columns(slots, made, household, timetable, program)
-        _blank(made, anybody, program.column_seen, rows)
+                    _add_event(slots, e, member, _Dates(here, rows, first, last, top), events, timetable, program)
+        _carry_ahead(slots, program.carry, dates)
+        _make_columns(slots, made, household, timetable, program)
+        _blank_unseen(made, anybody, program.column_seen, rows)
         for k in range(dates):
             if rows >> np.uint64(k) & _ONE:
                 results.values[k, i, :] = made[k]
@@ -138,7 +138,7 @@ def accumulate_events(
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _event(
+def _add_event(
     slots: Slots,
     e: int,
     member: _Member,
@@ -169,61 +169,65 @@ def _event(
             continue
         run, kind = _Dates(bits, seen.rows, first, stop, seen.top), entry[n, KIND]
         if kind == PLAIN:
-            _plain(slots, entry[n], run, valid, size)
+            _add_plain(slots, entry[n], run, valid, size)
         elif kind == OPEN:
             end = min(stop, find_first_after(timetable.times, events.ended[e] - 1))
-            _open(slots, entry[n, SLOT], _Dates(bits & mask_span(first, end), seen.rows, first, end, seen.top))
+            _add_open(slots, entry[n, SLOT], _Dates(bits & mask_span(first, end), seen.rows, first, end, seen.top))
         elif kind == LATEST:
             value = meaning if meaning > 0 else size
             if value != SMALLEST:
-                _newest(slots, entry[n, SLOT], run, _Moment(valid, events.known[e], np.int64(events.tie[e])), value)
+                _keep_newest(
+                    slots, entry[n, SLOT], run, _Moment(valid, events.known[e], np.int64(events.tie[e])), value
+                )
         else:
-            _mark(slots, entry[n, SLOT], run, _bit(entry[n], meaning, member.place, timetable.midnights, valid))
+            _mark_bit(
+                slots, entry[n, SLOT], run, _choose_bit(entry[n], meaning, member.place, timetable.midnights, valid)
+            )
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _plain(slots: Slots, entry: NDArray[np.int64], dates: _Dates, valid: int, amount: int) -> None:
+def _add_plain(slots: Slots, entry: NDArray[np.int64], dates: _Dates, valid: int, amount: int) -> None:
     """Add an event to a cell's slots."""
     k = dates.begin
     while k < dates.stop:
-        end = _end_of_run(dates, k)
+        end = _find_end_of_run(dates, k)
         if end > k:
             if entry[SLOT + COUNT] >= 0:
-                _add(slots, entry[SLOT + COUNT], k, end, 1)
+                _add_number(slots, entry[SLOT + COUNT], k, end, 1)
             if entry[SLOT + NEWEST] >= 0:
-                _most(slots, entry[SLOT + NEWEST], k, end, dates.top, valid)
+                _raise_maximum(slots, entry[SLOT + NEWEST], k, end, dates.top, valid)
             if amount != SMALLEST:
                 if entry[SLOT + TOTAL] >= 0:
-                    _add(slots, entry[SLOT + TOTAL], k, end, amount)
+                    _add_number(slots, entry[SLOT + TOTAL], k, end, amount)
                 if entry[SLOT + CARRYING] >= 0:
-                    _add(slots, entry[SLOT + CARRYING], k, end, 1)
+                    _add_number(slots, entry[SLOT + CARRYING], k, end, 1)
                 if entry[SLOT + LARGEST_AMOUNT] >= 0:
-                    _most(slots, entry[SLOT + LARGEST_AMOUNT], k, end, dates.top, amount)
+                    _raise_maximum(slots, entry[SLOT + LARGEST_AMOUNT], k, end, dates.top, amount)
         k = max(end, k + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _open(slots: Slots, slot: int, dates: _Dates) -> None:
+def _add_open(slots: Slots, slot: int, dates: _Dates) -> None:
     """Count an event that is open at the dates."""
     k = dates.begin
     while k < dates.stop:
-        end = _end_of_run(dates, k)
+        end = _find_end_of_run(dates, k)
         if end > k:
-            _add(slots, slot, k, end, 1)
+            _add_number(slots, slot, k, end, 1)
         k = max(end, k + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _newest(slots: Slots, slot: int, dates: _Dates, moment: _Moment, value: Any) -> None:
+def _keep_newest(slots: Slots, slot: int, dates: _Dates, moment: _Moment, value: Any) -> None:
     """Keep a value where it is newer than what is kept: in four rows, its moment's three and itself."""
     for k in range(dates.begin, dates.stop):
-        if dates.bits >> np.uint64(k) & _ONE and _newer(slots, slot, k, moment):
+        if dates.bits >> np.uint64(k) & _ONE and _is_newer(slots, slot, k, moment):
             slots[slot, k], slots[slot + 1, k] = moment.valid, moment.known
             slots[slot + 2, k], slots[slot + 3, k] = moment.tie, value
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _newer(slots: Slots, slot: int, k: int, moment: _Moment) -> Any:
+def _is_newer(slots: Slots, slot: int, k: int, moment: _Moment) -> Any:
     if moment.valid != slots[slot, k]:
         return moment.valid > slots[slot, k]
     if moment.known != slots[slot + 1, k]:
@@ -232,7 +236,7 @@ def _newer(slots: Slots, slot: int, k: int, moment: _Moment) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _bit(entry: NDArray[np.int64], meaning: Any, place: int, midnights: NDArray[np.int64], valid: int) -> Any:
+def _choose_bit(entry: NDArray[np.int64], meaning: Any, place: int, midnights: NDArray[np.int64], valid: int) -> Any:
     """Return which bit an event sets: of its detail or signal, of its person, or of its day."""
     if entry[BY] == BY_PAYLOAD:
         return meaning - 1
@@ -242,14 +246,14 @@ def _bit(entry: NDArray[np.int64], meaning: Any, place: int, midnights: NDArray[
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _mark(slots: Slots, slot: int, dates: _Dates, bit: Any) -> None:
+def _mark_bit(slots: Slots, slot: int, dates: _Dates, bit: Any) -> None:
     """Set a bit at the dates: carried ahead where they reach the last row, else at each of them."""
     if bit < 0:
         return
     word, mark = slot + 2 * (bit // 64), np.int64(_ONE << np.uint64(bit % 64))
     k = dates.begin
     while k < dates.stop:
-        end = _end_of_run(dates, k)
+        end = _find_end_of_run(dates, k)
         if end >= dates.top and end > k:
             slots[word + 1, k] |= mark
         else:
@@ -259,7 +263,7 @@ def _mark(slots: Slots, slot: int, dates: _Dates, bit: Any) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _end_of_run(dates: _Dates, k: Any) -> Any:
+def _find_end_of_run(dates: _Dates, k: Any) -> Any:
     """Return where the run of the bits from k on ends, k where there is none; dates without a row don't end it.
 
     Bits 0 1 0 1 1 0 with rows 0 1 0 1 1 1, from date 1 on: nobody asks at date 2, so the run ends at 5, not at 2.
@@ -274,14 +278,14 @@ def _end_of_run(dates: _Dates, k: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _add(slots: Slots, slot: int, begin: int, stop: int, number: int) -> None:
+def _add_number(slots: Slots, slot: int, begin: int, stop: int, number: int) -> None:
     """Add a number at the dates `begin <= k < stop`: where it begins, and off where it ends."""
     slots[slot, begin] += number
     slots[slot, stop] -= number
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _most(slots: Slots, slot: int, begin: int, stop: int, top: int, value: int) -> None:
+def _raise_maximum(slots: Slots, slot: int, begin: int, stop: int, top: int, value: int) -> None:
     """Raise a maximum at the dates `begin <= k < stop`; no row is at `top` or later."""
     if stop >= top:
         slots[slot + 1, begin] = max(slots[slot + 1, begin], value)
@@ -304,7 +308,7 @@ def _count_seen(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _carry(slots: Slots, carry: NDArray[np.int8], dates: int) -> None:
+def _carry_ahead(slots: Slots, carry: NDArray[np.int8], dates: int) -> None:
     """Carry what was added once along the dates."""
     for slot in range(slots.shape[0]):
         how = carry[slot]
@@ -326,7 +330,7 @@ def _carry(slots: Slots, carry: NDArray[np.int8], dates: int) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _ones(word: Any) -> Any:
+def _count_ones(word: Any) -> Any:
     bits = np.uint64(word)
     bits -= bits >> np.uint64(1) & np.uint64(0x5555555555555555)
     bits = (bits & np.uint64(0x3333333333333333)) + (bits >> np.uint64(2) & np.uint64(0x3333333333333333))
@@ -335,7 +339,7 @@ def _ones(word: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _columns(
+def _make_columns(
     slots: Slots,
     made: NDArray[np.float32],
     household: int,
@@ -354,13 +358,13 @@ def _columns(
             for k in range(made.shape[0]):
                 made[k, c] = program.composition[household, k, a]
         elif make in (_COUNT, _ANY, _TOTAL, _MEAN, _MAXIMUM):
-            _sum_column(slots, made, c, make, a, b)
+            _make_sum_column(slots, made, c, make, a, b)
         else:
-            _other_column(slots, made, c, make, a, b)
+            _make_other_column(slots, made, c, make, a, b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _sum_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: int, b: int) -> None:
+def _make_sum_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: int, b: int) -> None:
     if make == _COUNT:
         for k in range(made.shape[0]):
             made[k, c] = float(slots[a, k])
@@ -379,12 +383,12 @@ def _sum_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: i
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _other_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: int, b: int) -> None:
+def _make_other_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a: int, b: int) -> None:
     if make == _BITS:
         for k in range(made.shape[0]):
             ones = 0
             for word in range(a, a + 2 * b, 2):
-                ones += _ones(slots[word, k])
+                ones += _count_ones(slots[word, k])
             made[k, c] = float(ones)
     elif make in (_LATEST, _STEP):
         for k in range(made.shape[0]):
@@ -395,7 +399,9 @@ def _other_column(slots: Slots, made: NDArray[np.float32], c: int, make: int, a:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blank(made: NDArray[np.float32], anybody: NDArray[np.uint64], column_seen: NDArray[np.int32], rows: Any) -> None:
+def _blank_unseen(
+    made: NDArray[np.float32], anybody: NDArray[np.uint64], column_seen: NDArray[np.int32], rows: Any
+) -> None:
     """Make every value missing of which a service saw no member."""
     for c in range(column_seen.shape[0]):
         unseen = _NONE

@@ -24,7 +24,7 @@ _NONE = np.uint64(0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _mixed(state: Any, number: Any) -> Any:
+def _mix_number(state: Any, number: Any) -> Any:
     """Return `state` with `number` mixed in: the finalizer of splitmix64, a bijection for each state."""
     mixed = (state ^ np.uint64(number)) + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -36,7 +36,7 @@ def _mixed(state: Any, number: Any) -> Any:
 def mix_column(states: NDArray[np.uint64], column: NDArray[np.uint64]) -> None:
     """Mix a column of numbers into the states of its rows."""
     for row in range(states.shape[0]):
-        states[row] = _mixed(states[row], column[row])
+        states[row] = _mix_number(states[row], column[row])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -62,25 +62,27 @@ def add_entities(
             continue
         for k in range(dates):
             if rows >> np.uint64(k) & _ONE:
-                state = _mixed(entity, identities.area[cohort.area[household, k]])
-                state = _mixed(state, cohort.unknown[household] >> np.uint64(k) & _ONE)
+                state = _mix_number(entity, identities.area[cohort.area[household, k]])
+                state = _mix_number(state, cohort.unknown[household] >> np.uint64(k) & _ONE)
                 tally[k, 0] += state
-                tally[k, 1] += _mixed(state, np.uint64(7))
+                tally[k, 1] += _mix_number(state, np.uint64(7))
         for m in range(members.start[household], members.start[household + 1]):
             person, mask = members.person[m], members.mask[m] & rows
             if mask == _NONE:
                 continue
             history[:, :] = _NONE
-            _watch(history, mask, people.seen[person], identities.seen)
+            _add_watched(history, mask, people.seen[person], identities.seen)
             _add_events(history, histories, person)
             first_sum, second_sum = _NONE, _NONE
             for k in range(dates):
                 first_sum += history[k, 0]
                 second_sum += history[k, 1]
                 if mask >> np.uint64(k) & _ONE:
-                    state = _mixed(_mixed(entity, identities.person[person]), np.int64(people.ages[k, person]))
-                    tally[k, 0] += _mixed(state, first_sum)
-                    tally[k, 1] += _mixed(_mixed(state, np.uint64(7)), second_sum)
+                    state = _mix_number(
+                        _mix_number(entity, identities.person[person]), np.int64(people.ages[k, person])
+                    )
+                    tally[k, 0] += _mix_number(state, first_sum)
+                    tally[k, 1] += _mix_number(_mix_number(state, np.uint64(7)), second_sum)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -91,7 +93,7 @@ def _add_events(history: NDArray[np.uint64], histories: Histories, person: int) 
         if first >= last:
             continue
         state = histories.state[e]
-        other = _mixed(state, np.uint64(7))
+        other = _mix_number(state, np.uint64(7))
         history[first, 0] += state
         history[first, 1] += other
         history[last, 0] -= state
@@ -99,14 +101,14 @@ def _add_events(history: NDArray[np.uint64], histories: Histories, person: int) 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _watch(history: NDArray[np.uint64], mask: Any, watched: NDArray[np.uint64], seen: NDArray[np.uint64]) -> None:
+def _add_watched(history: NDArray[np.uint64], mask: Any, watched: NDArray[np.uint64], seen: NDArray[np.uint64]) -> None:
     """Add the services and windows that saw a person to the dates at which they did."""
     for w in range(seen.shape[0]):
         bits = watched[w] & mask
         if bits == _NONE:
             continue
         before = _NONE
-        state, other = _mixed(seen[w], np.uint64(1)), _mixed(seen[w], np.uint64(2))
+        state, other = _mix_number(seen[w], np.uint64(1)), _mix_number(seen[w], np.uint64(2))
         for k in range(history.shape[0] - 1):
             now = bits >> np.uint64(k) & _ONE
             if now != before:

@@ -37,7 +37,7 @@ def find_cohort(
     `settled` are the dates at which each member is; `stays` and `stay_mask` are `residence` and when each row holds.
     """
     somebody = members.any_of(members.mask)
-    other, unknown_home, area, areas = _homes(frame)
+    other, unknown_home, area, areas = _fold_homes(frame)
     if frame.by_person:
         area = _areas_of_people(frame, area, stays, stay_mask)
     fits, unknown_age = _with_age(frame, members, people.ages)
@@ -48,7 +48,7 @@ def find_cohort(
     return Cohort(CohortRows(candidates, (unknown_home | (unknown_age & ~fits)) & candidates, area), areas)
 
 
-def _homes(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32], NDArray[np.bytes_]]:
+def _fold_homes(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int32], NDArray[np.bytes_]]:
     """Return by entity (the dates at which it is no home, and at which that is unknown), areas by household, areas."""
     rows, areas, first_known = frame.store.homes()
     mask = np.zeros(len(rows["household"]), np.uint64)

@@ -52,7 +52,7 @@ class Events:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Reading:
     """What to read: the codes of signals, whether each one's details are read, and columns that are not always."""
 
     people: NDArray[np.bytes_]
@@ -84,10 +84,10 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     detailed = np.array([_reads_details(question, name) for name in signals])
     opened = any(getattr(rule, "word", "") == "open_at" for rule in rules)
     before = to_microseconds(question.midnights[-1])
-    contest = _contests(rules, signals)
+    contest = _find_contests(rules, signals)
     tied = contest >= 0
-    asked = _Asked(people, {name: place for place, name in enumerate(signals)}, detailed, tied, before, opened)
-    columns, details = _read(path, asked, store.threads)
+    asked = _Reading(people, {name: place for place, name in enumerate(signals)}, detailed, tied, before, opened)
+    columns, details = _read_columns(path, asked, store.threads)
     _refuse_overflow(signals, columns)
     person = columns.pop("person")
     if len(person) and (np.diff(person) < 0).any():
@@ -98,7 +98,7 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     row = columns.pop("row")
     tie = np.zeros(0, np.int32)
     if tied.any():
-        tie = _ties(store, start, columns, row, contest)
+        tie = _rank_ties(store, start, columns, row, contest)
     until, none = columns.pop("until"), np.zeros(0, np.uint8)
     return Events(EventRows(start=start, **columns, tie=tie, first=none, last=none), until, details)
 
@@ -129,7 +129,7 @@ def _reads_details(question: Question, name: str) -> bool:
     return False
 
 
-def _read(path: Path, asked: _Asked, threads: int) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+def _read_columns(path: Path, asked: _Reading, threads: int) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
     """Return the columns of the events asked for, in the file's order, and the texts of the detail codes."""
     import pyarrow.parquet as pq
 
@@ -163,19 +163,19 @@ def _read(path: Path, asked: _Asked, threads: int) -> tuple[dict[str, NDArray[An
 
 
 def _row_group(
-    path: Path, metadata: Any, number: int, first: int, asked: _Asked
+    path: Path, metadata: Any, number: int, first: int, asked: _Reading
 ) -> tuple[dict[str, NDArray[Any]], list[str]]:
     """Return the asked rows of one row group; details are places in the texts returned, from 1."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path, metadata=metadata, read_dictionary=["person_id", "signal", "detail"]) as file:
         table = file.read_row_group(number, columns=asked.columns, use_threads=False)
-    who, ids = _texts(table.column("person_id"))
+    who, ids = _decode_texts(table.column("person_id"))
     place = np.searchsorted(asked.people, ids) if len(ids) else np.zeros(0, np.int64)
     place[place == len(asked.people)] = 0
     place = np.where(asked.people[place] == ids, place, -1) if len(asked.people) and len(ids) else place * 0 - 1
-    what, kinds = _texts(table.column("signal"))
-    known = _moments(table.column("known_at"), LARGEST)
+    what, kinds = _decode_texts(table.column("signal"))
+    known = _decode_moments(table.column("known_at"), LARGEST)
     person = place[who]
     signal = np.array([asked.signals.get(kind.decode(), -1) for kind in kinds] or [-1])[what]
     keep = (person >= 0) & (signal >= 0) & (known < asked.before)
@@ -183,20 +183,20 @@ def _row_group(
         "person": person,
         "signal": signal,
         "known": known,
-        "valid": _moments(table.column("valid_at"), LARGEST),
-        "until": _moments(table.column("known_until"), LARGEST),
-        "amount": _amounts(table.column("amount")),
+        "valid": _decode_moments(table.column("valid_at"), LARGEST),
+        "until": _decode_moments(table.column("known_until"), LARGEST),
+        "amount": _decode_amounts(table.column("amount")),
         "row": np.arange(first, first + len(table)),
     }
     if asked.ended:
-        part["ended"] = _moments(table.column("end_at"), LARGEST)
+        part["ended"] = _decode_moments(table.column("end_at"), LARGEST)
     if asked.tied.any():
-        part["ident"] = _digests(table.column("event_id"))
+        part["ident"] = _digest_texts(table.column("event_id"))
     if not keep.all():
         part = {name: values[keep] for name, values in part.items()}
     if "detail" not in asked.columns:
         return part | {"detail": np.zeros(len(part["row"]), np.int64)}, []
-    said, texts = _texts(table.column("detail"))
+    said, texts = _decode_texts(table.column("detail"))
     said = np.where(asked.detailed[part["signal"]], said[keep] + 1, 0)
     used = np.unique(said[said > 0])
     codes = np.zeros(len(texts) + 1, np.int64)
@@ -204,7 +204,7 @@ def _row_group(
     return part | {"detail": codes[said]}, [texts[code - 1].decode() for code in used]
 
 
-def _texts(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+def _decode_texts(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
     """Return a text column as places (-1 is null) in its different texts."""
     import pyarrow as pa
 
@@ -217,7 +217,7 @@ def _texts(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
     return column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64), texts
 
 
-def _digests(column: Any) -> NDArray[np.uint64]:
+def _digest_texts(column: Any) -> NDArray[np.uint64]:
     """Return a 64-bit digest of each text."""
     import pyarrow as pa
 
@@ -229,7 +229,7 @@ def _digests(column: Any) -> NDArray[np.uint64]:
     return np.asarray(kernel.digest_texts(ends, np.frombuffer(data or b"", np.uint8)))
 
 
-def _moments(column: Any, otherwise: int) -> NDArray[np.int64]:
+def _decode_moments(column: Any, otherwise: int) -> NDArray[np.int64]:
     """Return a column of times in microseconds, `otherwise` where there is none."""
     import pyarrow as pa
 
@@ -237,7 +237,7 @@ def _moments(column: Any, otherwise: int) -> NDArray[np.int64]:
     return np.asarray(column.fill_null(otherwise).to_numpy())
 
 
-def _amounts(column: Any) -> NDArray[np.int64]:
+def _decode_amounts(column: Any) -> NDArray[np.int64]:
     """Return a column of decimals in ten-thousandths, SMALLEST where there is none: by its layout of 128 bits."""
     import pyarrow as pa
 
@@ -259,7 +259,7 @@ def _refuse_overflow(signals: Sequence[str], columns: dict[str, NDArray[Any]]) -
             )
 
 
-def _contests(rules: Sequence[Expression], signals: Sequence[str]) -> NDArray[np.int64]:
+def _find_contests(rules: Sequence[Expression], signals: Sequence[str]) -> NDArray[np.int64]:
     """Return, by signal, which contest for the latest it is in, -1 for none; signals asked of together share one."""
     contest = np.full(len(signals), -1)
     for number, rule in enumerate(rules):
@@ -272,7 +272,7 @@ def _contests(rules: Sequence[Expression], signals: Sequence[str]) -> NDArray[np
     return contest
 
 
-def _ties(
+def _rank_ties(
     store: Store,
     start: NDArray[np.int64],
     columns: dict[str, NDArray[Any]],
@@ -284,7 +284,7 @@ def _ties(
     Only where two events of one contest, of people who ever shared a home, became valid and known at the very same
     times can an event's id decide which is the latest, so only those ids are read.
     """
-    homes = _residents(store, len(start) - 1)
+    homes = _read_residents(store, len(start) - 1)
     signal, valid, known = columns["signal"], columns["valid"], columns["known"]
     places = np.flatnonzero(
         kernel.find_shared_moments(homes, event_start=start, signal=signal, contest=contest, valid=valid, known=known)
@@ -293,11 +293,11 @@ def _ties(
     if not len(places):
         return tie
     order = np.lexsort((store.event_ids(row[places]), known[places], valid[places]))
-    tie[places[order]] = _ranks(known[places][order], valid[places][order])
+    tie[places[order]] = _rank_runs(known[places][order], valid[places][order])
     return tie
 
 
-def _residents(store: Store, people: int) -> HomeRows:
+def _read_residents(store: Store, people: int) -> HomeRows:
     """Return the people who ever lived at each home; of persons each is a home alone."""
     if store.entity == "person":
         return HomeRows(np.arange(people + 1), np.arange(people))
@@ -307,7 +307,7 @@ def _residents(store: Store, people: int) -> HomeRows:
     return HomeRows(np.searchsorted(home, np.arange(home.max(initial=-1) + 2)), person)
 
 
-def _ranks(*keys: NDArray[np.int64]) -> NDArray[np.int32]:
+def _rank_runs(*keys: NDArray[np.int64]) -> NDArray[np.int32]:
     """Return the place of each row within its run of equal keys."""
     new = np.append(True, np.logical_or.reduce([np.diff(key) != 0 for key in keys]))
     begin = np.maximum.accumulate(np.where(new, np.arange(len(new)), 0))
@@ -329,10 +329,10 @@ def read_outcomes(question: Question, store: Store, services: Sequence[str], peo
 
 def make_conditions(question: Question) -> list[str]:
     """Return one SQL condition per outcome component."""
-    return [_condition(component.signal, question.permission.signals) for component in question.components]
+    return [_make_condition(component.signal, question.permission.signals) for component in question.components]
 
 
-def _condition(signal: Signal, usable: frozenset[str]) -> str:
+def _make_condition(signal: Signal, usable: frozenset[str]) -> str:
     """Return the SQL that picks a signal's events, or none of them where it may not be used."""
     if signal.name not in usable:
         return "false"

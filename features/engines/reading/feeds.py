@@ -35,7 +35,7 @@ class Feeds:
             begin = self._first_events[service][k]
             return [(begin, int(self.frame.now[0]))] if begin < LARGEST else []
         first = min(received for _, _, received in rows)
-        return _merged([(a, b) for a, b, received in rows if received == first or received < self.frame.times[k]])
+        return _merge_spans([(a, b) for a, b, received in rows if received == first or received < self.frame.times[k]])
 
     @cached_property
     def _first_events(self) -> dict[str, list[int]]:
@@ -59,11 +59,11 @@ class Feeds:
         masks = np.zeros((len(self.frame.codes.people), len(wanted)), np.uint64)
         for service in sorted({service for service, _ in wanted}):
             places = [w for w, (name, _) in enumerate(wanted) if name == service]
-            covered = self._covered(service, [wanted[w][1] for w in places])
+            covered = self._cover_service(service, [wanted[w][1] for w in places])
             masks[:, places] = covered & allowed[:, [self.frame.services.index(service)]]
         return masks
 
-    def _covered(self, service: str, windows: Sequence[Window]) -> NDArray[np.uint64]:
+    def _cover_service(self, service: str, windows: Sequence[Window]) -> NDArray[np.uint64]:
         frame = self.frame
         begins = [[self.stretch(service, window, k) for k in range(len(frame.dates))] for window in windows]
         fed = np.array(
@@ -94,22 +94,22 @@ class Feeds:
         """Return, by outcome component, the dates whose whole horizon the service's feed covers."""
         frame, found = self.frame, []
         for component in frame.question.definition.outcome.components:
-            spans, mask = self._whole(component.signal.service), 0
+            spans, mask = self._whole_feed(component.signal.service), 0
             for k, day in enumerate(frame.dates):
                 begin, end = int(frame.times[k]), to_microseconds(frame.question.horizon_end(day))
                 mask |= any(a <= begin and end <= b for a, b in spans) << k
             found.append(mask)
         return np.array(found, dtype=np.uint64)
 
-    def _whole(self, service: str) -> Spans:
+    def _whole_feed(self, service: str) -> Spans:
         rows = self.rows.get(service)
         if rows is not None:
-            return _merged([(a, b) for a, b, _ in rows])
+            return _merge_spans([(a, b) for a, b, _ in rows])
         begin = self.frame.store.first_events(service, [LARGEST])[0]
         return [(begin, int(self.frame.now[0]))] if begin < LARGEST else []
 
 
-def _merged(spans: Sequence[tuple[int, int]]) -> Spans:
+def _merge_spans(spans: Sequence[tuple[int, int]]) -> Spans:
     result: Spans = []
     for begin, end in sorted(spans):
         if result and begin <= result[-1][1]:

@@ -140,7 +140,7 @@ class Store:
         self.connection.unregister("wanted")
         return np.array([row[0].encode() for row in found])
 
-    def _coded(self, table: str, column: str, values: Sequence[str], first: int = 0) -> None:
+    def _make_code_table(self, table: str, column: str, values: Sequence[str], first: int = 0) -> None:
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {table} AS "  # our own words
             f"SELECT unnest(?::VARCHAR[]) AS {column}, generate_subscripts(?::VARCHAR[], 1)::INT - {1 - first} AS code",
@@ -198,7 +198,7 @@ class Store:
         """Return the rows of `households` in order, the areas by code (0 is unknown), and when the first was known."""
         found = self.connection.execute("SELECT DISTINCT area FROM households WHERE area <> '' ORDER BY 1").fetchall()
         areas = ["", *(row[0] for row in found)]
-        self._coded("district", "area", areas)
+        self._make_code_table("district", "area", areas)
         rows = self.columns(f"""
             SELECT home.code AS household, (kind = 'home')::INT AS kind, coalesce(district.code, 0) AS area,
                 epoch_us(start) AS start, coalesce(epoch_us("end"), {LARGEST}) AS ended, epoch_us(known_at) AS known
@@ -211,7 +211,7 @@ class Store:
 
     def choices(self, purpose: str, services: Sequence[str]) -> Columns:
         """Return the choices about `purpose`, ordered for folding; service -1 is all of them."""
-        self._coded("asked", "service", services)
+        self._make_code_table("asked", "service", services)
         return self.columns(
             f"""
             SELECT person.code AS person, CASE permission.service WHEN '*' THEN -1 ELSE asked.code END::INT AS service,

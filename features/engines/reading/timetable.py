@@ -32,7 +32,7 @@ def make_timetable(
     """Return the timetable of a plan, and the plan's columns, pointed at their rows of `since`."""
     dates = range(len(frame.dates))
     windows = [[frame.window_start(window, k) for k in dates] for window in plan.windows]
-    since, column = _nothing(frame, plan, feeds)
+    since, column = _days_since_nothing(frame, plan, feeds)
     timetable = Timetable(
         times=frame.times,
         windows=np.array(windows, dtype=np.int64).reshape(len(plan.windows), len(dates)),
@@ -44,7 +44,7 @@ def make_timetable(
     return timetable, column
 
 
-def _nothing(frame: Frame, plan: Plan, feeds: Feeds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _days_since_nothing(frame: Frame, plan: Plan, feeds: Feeds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return what days_since says where there was nothing, one more than the window's days; and the plan's columns.
 
     Since the start there are as many windows as there are sets of services, so those columns get rows of their own.

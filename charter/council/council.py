@@ -153,7 +153,7 @@ class Council(File):
     def names(cls, raw: Mapping[str, Any]) -> dict[str, frozenset[str]]:
         """Return the ids that rows of the file can name, the wards of its areas with them."""
         areas = raw.get("area")
-        wards = {row.get("ward") for row in areas if isinstance(row, dict)} if isinstance(areas, list) else set()
+        wards = [row.get("ward") for row in areas if isinstance(row, dict)] if isinstance(areas, list) else []
         return super().names(raw) | {"ward": frozenset(ward for ward in wards if isinstance(ward, str))}
 
     def copied_to(self, folder: Path) -> Council:

@@ -10,7 +10,7 @@ import numpy as np
 
 from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
 from charter.invocation import Invocation
-from charter.rules.gate import decide
+from charter.rules.gate import decide_findings
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
 from fairness_reports.audit.explaining.explanations import (
@@ -53,7 +53,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         pack = Pack(
             council=invocation.council.name,
             findings=document,
-            decision=decide(
+            decision=decide_findings(
                 document,
                 audited.policy,
                 find_today(invocation),

@@ -10,7 +10,7 @@ from charter.contracts import check_document
 from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.rules.gate import decide
+from charter.rules.gate import decide_findings
 from charter.signing import suspensions
 from charter.signing.acceptance import find_audit, find_live_audit
 from charter.signing.second_gate import open_live
@@ -35,7 +35,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
         for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
         if path.parent != folder and not live
     ]
-    decision = decide(
+    decision = decide_findings(
         findings,
         policy,
         day,

@@ -17,8 +17,9 @@ from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.rules.gate import visible_gap
+from charter.rules.failing import find_criterion
 from charter.rules.measures import SHARES
+from charter.rules.visible_gap import find_visible_gap
 from fairness_reports.audit.measuring.findings import About, measure_groups
 from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import (
@@ -68,6 +69,7 @@ def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
         findings = measure_groups(
             units, groups[gate.characteristic], [SHARES[gate.measure]], about, resamples=RESAMPLES, seed=SEED
         )
+        criterion = find_criterion(len(findings))
         for finding in findings:
             enough = min(finding["clusters"], finding["rest"]["clusters"]) >= gate.minimum_positives
             rows.append(
@@ -79,7 +81,8 @@ def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
                     "households": finding["clusters"],
                     "statistic": gate.statistic,
                     "limit": gate.limit,
-                    "visible": visible_gap(gate, finding) if enough else None,
+                    "enough_households": enough,
+                    "visible": find_visible_gap(gate, finding, criterion) if enough else None,
                 }
             )
     return rows
@@ -116,11 +119,11 @@ def describe_plan(rows: list[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
         where = f"{row['characteristic']}: {row['group']}"
-        gap = (
-            f"a {row['statistic']} of {row['visible']:.2f} or worse would fail four times in five"
-            if row["visible"] is not None
-            else "too few households to tell anything"
-        )
+        gap = "too few households to tell anything"
+        if row["visible"] is not None:
+            gap = f"a {row['statistic']} of {row['visible']:.2f} or worse would fail four times in five"
+        elif row["enough_households"]:
+            gap = "no gap, however large, would fail four times in five"
         households = str(row["households"]) if row["households"] >= FEWEST else f"under {FEWEST}"
         lines.append(f"{row['gate']:<28} {where:<28} {households:>8} households; {gap}")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from charter.contracts.files import write_text
 from charter.invocation import Invocation
-from charter.rules.gate import decide
+from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
@@ -38,7 +38,7 @@ def write_live_page(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     folder, document = audit_issued(invocation)
     day = find_today(invocation)
     policy = invocation.policy
-    decision = decide(document, policy, day, red_lines=invocation.red_lines)
+    decision = decide_findings(document, policy, day, red_lines=invocation.red_lines)
     write_text(folder / "report.html", render_live_page(invocation.council.name, document, decision, policy))
     return folder / "report.html", document
 

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from charter.rules import measures, questions
+from charter.rules.gate_sentences import REASONS
 from charter.rules.policy import Policy
 from charter.rules.questions import NOT_SHARES, Gate
 from fairness_reports.publish.figures import Bar, Dot, draw_bars, draw_dots
@@ -35,7 +36,7 @@ from fairness_reports.publish.parts import (
 __all__ = ["ANSWERS", "FEWEST", "Pack", "hide_small", "is_small", "render_pack", "tabulate_gate"]
 
 ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
-VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Too little data to tell"}
+VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Cannot be told"}
 MODELS = {
     "random": "Drawing lots",
     "last_contact": "Last contact first",
@@ -198,7 +199,7 @@ def tabulate_gate(
             {
                 "group": row["group"],
                 "verdict": verdict["verdict"],
-                "answer": VERDICTS[verdict["verdict"]],
+                "answer": _say_answer(verdict),
                 "waiver": verdict.get("waiver"),
                 "estimate": say(row["estimate"]),
                 "rest": say(row["rest"]["estimate"]),
@@ -219,6 +220,12 @@ def tabulate_gate(
         "rows": table,
         "lines": sentences,
     }
+
+
+def _say_answer(verdict: Mapping[str, Any]) -> str:
+    """Say a verdict with what it was decided on; decisions made before that was written down have the verdict alone."""
+    answer, reason = VERDICTS[verdict["verdict"]], verdict.get("reason")
+    return answer if reason is None or verdict["verdict"] == "pass" else f"{answer}: {REASONS[reason]}"
 
 
 def _find_figure(metrics: Mapping[str, Any], model: str, measure: str) -> Mapping[str, Any] | None:

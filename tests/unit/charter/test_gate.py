@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -16,78 +15,22 @@ from hypothesis import strategies as st
 import charter.rules.gate
 from charter.contracts import check_document
 from charter.invocation import shipped_council
-from charter.rules.gate import decide, visible_gap
+from charter.rules.failing import find_criterion
+from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
+from charter.rules.visible_gap import find_visible_gap
 from charter.rules.waivers import Caveat, Waiver
-from fairness_reports.audit.measuring.intervals import bound_difference, bound_ratio, bound_share
+from tests.unit.charter.gates import CONTACTED, GAP, GAP_ABOVE, REACHED, finding
 
 TODAY = date(2026, 9, 28)
 CHARTER = Policy.load(Path(shipped_council() / "charter.toml"), TODAY)
 OUTREACH = "Outreach to them begins in May."
 LINE = {"id": "one", "story": "The police ask.", "expected": "refused", "answer": "refused", "held": True}
-REACHED = Gate(
-    id="reached",
-    question="Does every group get onto a list as often as others?",
-    harm="missed help",
-    measure="recall",
-    characteristic="ethnicity",
-    statistic="ratio",
-    limit=0.8,
-    floor=0.02,
-    minimum_positives=30,
-)
-CONTACTED = REACHED.replace(
-    id="contacted", harm="unwanted contact", measure="false_positive_rate", limit=1.25, floor=None, ceiling=0.3
-)
-GAP = REACHED.replace(id="gap", statistic="difference", limit=-0.05)
-GAP_ABOVE = CONTACTED.replace(id="gap_above", statistic="difference", limit=0.05)
 
 
 def policy_of(*gates: Gate, waivers: tuple[Waiver, ...] = ()) -> Policy:
     return CHARTER.replace(gates=gates, waivers=waivers)
-
-
-def finding(counts: tuple[int, int, int, int], group: str = "A", measure: str = "recall", **changes: Any) -> Any:
-    """Return a finding from counts: counted and all of the group, then of everyone else."""
-    counted, n, other, m = (np.array([float(value)]) for value in counts)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p, q = counted / n, other / m
-        ratio = p / q
-    ends = {
-        "interval": bound_share(p, n),
-        "rest": bound_share(q, m),
-        "difference_interval": bound_difference(p, n, q, m),
-        "ratio_interval": bound_ratio(p, n, q, m),
-    }
-    listed = {name: _ends(low[0], high[0]) for name, (low, high) in ends.items()}
-    return {
-        "id": f"{measure}-{group}",
-        "measure": measure,
-        "characteristic": "ethnicity",
-        "group": group,
-        "model": "lightgbm",
-        "component": None,
-        "at": "capacity",
-        "estimate": _number(p[0]),
-        "interval": listed["interval"],
-        "n": counts[1],
-        "positives": counts[1],
-        "clusters": counts[1],
-        "rest": {"estimate": _number(q[0]), "interval": listed["rest"], "n": counts[3], "clusters": counts[3]},
-        "difference": _number((p - q)[0]),
-        "difference_interval": listed["difference_interval"],
-        "ratio": _number(ratio[0]),
-        "ratio_interval": listed["ratio_interval"],
-    } | changes
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _ends(low: float, high: float) -> list[float | None] | None:
-    return None if np.isnan(low) or np.isnan(high) else [_number(low), _number(high)]
 
 
 def findings(*rows: Any, **changes: Any) -> Any:
@@ -106,7 +49,7 @@ def decided(*rows: Any, gates: tuple[Gate, ...] = (REACHED,), **options: Any) ->
     policy = policy_of(*gates, waivers=options.pop("waivers", ()))
     changes = options.pop("changes", {})
     options.setdefault("red_lines", [LINE] * CHARTER.scenarios_at_least)
-    decision = decide(findings(*rows, **changes), policy, TODAY, **options)
+    decision = decide_findings(findings(*rows, **changes), policy, TODAY, **options)
     check_document("decision", decision)
     return decision
 
@@ -282,7 +225,7 @@ def test_a_caveat_refers_whatever_the_figures_say_and_says_why(counts: tuple[int
     policy = policy_of(REACHED).replace(caveats=(caveat, caveat.replace(group="A")))
     lines = [LINE] * CHARTER.scenarios_at_least
     rows = [finding(counts, group="not recorded"), finding((600, 1000, 5000, 8000), group="B")]
-    decision = decide(findings(*rows), policy, TODAY, red_lines=lines)
+    decision = decide_findings(findings(*rows), policy, TODAY, red_lines=lines)
     assert decision["decision"] == "refer"
     assert [one["verdict"] for one in decision["verdicts"]] == ["insufficient", "pass"]
     assert "Of this group it says nothing: Only those who asked" in decision["verdicts"][0]["sentence"]
@@ -438,10 +381,95 @@ def test_a_drift_of_who_is_listed_blocks_and_another_drift_does_not() -> None:
     assert with_drift(alarm=None)["decision"] == "pass"
 
 
-def test_the_gap_that_would_be_seen_is_that_of_the_decision() -> None:
+def test_the_gap_that_would_be_seen_is_by_the_rule_that_decides_among_the_gates_groups() -> None:
     row = finding((30, 50, 500, 800))
-    (verdict,) = decided(row)["verdicts"]
-    assert visible_gap(REACHED, row) == verdict["smallest_visible_gap"]
+    for groups in (1, 4):
+        others = [finding((250, 1000, 2000, 8000), group=f"B{number}") for number in range(groups - 1)]
+        verdict = decided(row, *others)["verdicts"][0]
+        assert verdict["smallest_visible_gap"] == find_visible_gap(REACHED, row, find_criterion(groups))
+    assert "or less, as one of 4 groups, would have failed four times in five" in verdict["sentence"]
+
+
+def answer(*rows: Any, gate: Gate = REACHED, **options: Any) -> tuple[str, str]:
+    """Return the reason and the sentence of the first group's verdict."""
+    verdict = decided(*rows, gates=(gate,), **options)["verdicts"][0]
+    return verdict["reason"], verdict["sentence"]
+
+
+def with_ratio(value: float, low: float, high: float | None, **changes: Any) -> Any:
+    row = finding((120, 1000, 800, 8000), measure="false_positive_rate", ratio=value, ratio_interval=[low, high])
+    return row | changes
+
+
+def test_a_figure_well_above_the_limit_never_reads_like_one_that_keeps_it() -> None:
+    reason, above = answer(with_ratio(1.77, 1.04, 3.0), gate=CONTACTED)
+    assert reason == "beyond unsure"
+    assert "a ratio of 1.77 (95 % interval 1.04 to 3.00), 77 % more. Cannot be told: it is above the limit" in above
+    assert "above the limit of 1.25, but the interval reaches below it." in above
+    reason, near = answer(with_ratio(0.99, 0.58, 1.68), gate=CONTACTED)
+    assert reason == "within unsure"
+    assert "0.99 (95 % interval 0.58 to 1.68), 1 % less. Cannot be told: it keeps the limit of 1.25, but the" in near
+    assert "no end" in answer(with_ratio(1.77, 1.04, None), gate=CONTACTED)[1]
+    assert "as good as the same" in answer(with_ratio(1.001, 0.58, 1.68), gate=CONTACTED)[1]
+
+
+def test_beyond_the_limit_but_not_by_holms_rule_says_so_with_both_figures() -> None:
+    alone = finding((60, 400, 2000, 8000))
+    others = [finding((250, 1000, 2000, 8000), group=name) for name in "BCDEF"]
+    reason, sentence = answer(alone, *others)
+    assert reason == "holm"
+    assert "but of 6 groups asked about one may be so by chance; Holm's rule needs 2.64 standard errors" in sentence
+    assert "below the limit of 0.8: missed help." in answer(alone)[1]
+    assert "far enough for one of 6 groups (Holm's rule)" in answer(finding((5, 400, 2000, 8000)), *others)[1]
+
+
+def test_the_side_whose_own_figure_decides_is_named_with_its_interval() -> None:
+    reason, sentence = answer(finding((1, 1000, 8, 8000)))
+    assert reason == "bound"
+    assert "the group's own figure, 0.1 % (0.0 % to 0.6 %), is wholly below 0.02, the bound on the figure" in sentence
+    reason, sentence = answer(
+        finding((600, 1000, 5000, 8000)) | {"rest": {"estimate": 0.01, "interval": [0.005, 0.015], "n": 8000}}
+    )
+    assert (reason, "everyone else's own figure, 1.0 % (0.5 % to 1.5 %)" in sentence) == ("bound", True)
+    reason, sentence = answer(finding((600, 1000, 5000, 8000), interval=[0.01, 0.9]))
+    assert reason == "unsure of bound"
+    assert "but the group's own figure, 60.0 % (1.0 % to 90.0 %), is not sure to be above 0.02" in sentence
+    row = finding((600, 1000, 5000, 8000))
+    reason, sentence = answer(row | {"rest": row["rest"] | {"interval": None}})
+    assert (reason, "but everyone else's own figure, 62.5 %, is not sure" in sentence) == ("unsure of bound", True)
+
+
+def test_each_other_reason_is_said() -> None:
+    fair = finding((600, 1000, 5000, 8000))
+    assert answer(fair)[1].endswith(
+        "Passes: the whole interval keeps the limit of 0.8, and both figures keep the bound of 0.02."
+    )
+    assert answer(fair | {"ratio": None, "ratio_interval": None}) == (
+        "no interval",
+        "A (ethnicity): the share of those with a later need who were on a worklist (recall) is 60.0 % against 62.5 %"
+        " of everyone else, a ratio of unknown (no interval). Cannot be told: there is no interval to tell by."
+        " Enough data is not due within ten years.",
+    )
+    assert answer(finding((0, 5, 4000, 8000)))[0] == "too few"
+    assert answer(finding((3, 40, 3500, 8000)))[1].count("no gap, however large") == 0
+    assert "With so little data no gap, however large, would have failed" in answer(finding((3, 40, 800, 8000)))[1]
+    assert answer(finding((100, 1000, 2000, 8000)), gate=GAP)[1].count("a difference of -0.15") == 1
+    assert (
+        "15.0 points less. Fails: the whole interval is below the limit of -0.05"
+        in answer(finding((100, 1000, 2000, 8000)), gate=GAP)[1]
+    )
+    days = GAP.replace(measure="recorded_per_independent", limit=-0.5)
+    row = finding((600, 1000, 5000, 8000), measure="recorded_per_independent", estimate=1.25)
+    assert "is 1.25 against 0.62 of everyone else" in answer(row, gate=days)[1]
+    assert "0.03 less" in answer(row | {"difference": -0.025}, gate=days)[1]
+    assert decided()["verdicts"][0]["reason"] == "no finding"
+
+
+def test_a_referral_says_how_many_questions_are_open_for_which_reason() -> None:
+    rows = [finding((0, 5, 4000, 8000), group="A"), finding((70, 300, 2000, 8000), group="B")]
+    rows += [finding((4, 9, 4000, 8000), group="C")]
+    sentence = decided(*rows)["sentence"]
+    assert "(1: within the limit, but the interval reaches beyond it; 2: too few households)" in sentence
 
 
 def test_the_examples_of_this_file_take_every_branch_of_the_gate(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, SignOffError
 from charter.invocation import shipped_council
 from charter.rules.assessments import Assessment, require_assessments
-from charter.rules.gate import decide
+from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.signing.second_gate import in_shadow, open_live
 from charter.signing.suspensions import GATE, record_resumption, suspend_on_breach
@@ -102,16 +102,16 @@ def ungated(stage: str) -> Policy:
 
 
 def test_eight_weeks_in_shadow_are_enough_and_seven_are_not() -> None:
-    enough = decide(live_findings(), ungated("shadow"), TODAY)
+    enough = decide_findings(live_findings(), ungated("shadow"), TODAY)
     assert (enough["decision"], enough["next_decision_by"]) == ("pass", "2027-09-01")
-    few = decide(live_findings(period={"first": "", "last": "", "days": 49}), ungated("shadow"), TODAY)
+    few = decide_findings(live_findings(period={"first": "", "last": "", "days": 49}), ungated("shadow"), TODAY)
     assert few["decision"] == "block"
     assert "7 of the 8 weeks" in few["sentence"]
 
 
 def test_each_stage_asks_its_own_questions() -> None:
     def asked(stage: str) -> set[str]:
-        found = decide(live_findings(stage=stage), CHARTER, TODAY)
+        found = decide_findings(live_findings(stage=stage), CHARTER, TODAY)
         assert found["decision"] == "block"
         return {one["gate"] for one in found["verdicts"]}
 
@@ -124,8 +124,8 @@ def test_a_drift_of_selection_blocks_and_another_does_not() -> None:
     def drift(about: str) -> list[dict[str, object]]:
         return [{"title": "Asian among the newly listed", "about": about, "alarm": "2026-09-21"}]
 
-    assert decide(live_findings(drift=drift("input")), ungated("shadow"), TODAY)["decision"] == "pass"
-    blocked = decide(live_findings(drift=drift("selection")), ungated("shadow"), TODAY)
+    assert decide_findings(live_findings(drift=drift("input")), ungated("shadow"), TODAY)["decision"] == "pass"
+    blocked = decide_findings(live_findings(drift=drift("selection")), ungated("shadow"), TODAY)
     assert blocked["decision"] == "block"
     assert "Asian among the newly listed since 2026-09-21" in blocked["sentence"]
 

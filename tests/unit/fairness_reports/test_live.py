@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from charter.invocation import shipped_council
-from charter.rules.gate import decide
+from charter.rules.gate import decide_findings
 from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.findings import About, measure_groups
@@ -35,7 +35,7 @@ def decided(stage: str, biased: bool) -> dict[str, Any]:
     groups = Grouping.of(np.where(group, "Asian", "White"))
     about = About("", "ethnicity", "lightgbm", "capacity")
     rows = measure_groups(Units(homes, selected, label), groups, SHARES.values(), about, resamples=500, seed=1)
-    return decide(
+    return decide_findings(
         {
             "programme": "early_help",
             "run": "r1",

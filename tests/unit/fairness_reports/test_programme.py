@@ -18,7 +18,7 @@ import pytest
 from charter.contracts import check_document
 from charter.contracts.files import read_json, set_current
 from charter.errors import CharterError, DataError, UsageError
-from charter.rules.gate import decide
+from charter.rules.gate import decide_findings
 from charter.rules.tie_break import order, select
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.population.protected import read_characteristics
@@ -191,7 +191,7 @@ def test_scores_of_another_model_or_twice_or_none_are_refused(worlds: Callable[.
 def test_less_recorded_contact_at_equal_need_blocks(worlds: Callable[..., Any]) -> None:
     world = worlds(signals=0.15)
     audited = gather_run(world.invocation)
-    decision = decide(measure_run(audited), audited.policy, TODAY)
+    decision = decide_findings(measure_run(audited), audited.policy, TODAY)
     assert decision["decision"] == "block"
     failed = {(v["measure"], v["group"]) for v in decision["verdicts"] if v["verdict"] == "fail"}
     assert ("recall", "Black") in failed
@@ -200,14 +200,14 @@ def test_less_recorded_contact_at_equal_need_blocks(worlds: Callable[..., Any]) 
 def test_less_recorded_need_is_found_out_by_the_independent_outcome(worlds: Callable[..., Any]) -> None:
     world = worlds(labels=0.25)
     audited = gather_run(world.invocation)
-    decision = decide(measure_run(audited), audited.policy, TODAY)
+    decision = decide_findings(measure_run(audited), audited.policy, TODAY)
     failed = {(v["measure"], v["group"]) for v in decision["verdicts"] if v["verdict"] == "fail"}
     assert ("recorded_per_independent", "Black") in failed
 
 
 def test_the_fair_world_is_not_blocked(audited: Audited, document: dict[str, Any], shared_world: Any) -> None:
     red_lines = shared_world.invocation.red_lines
-    assert decide(document, audited.policy, TODAY, red_lines=red_lines)["decision"] == "refer"
+    assert decide_findings(document, audited.policy, TODAY, red_lines=red_lines)["decision"] == "refer"
 
 
 @pytest.mark.parametrize("what", ["charter", "register", "delivery", "years", "none"])
@@ -233,7 +233,7 @@ def test_where_the_independent_outcome_cannot_be_seen_the_pack_says_so(worlds: C
     assert audited.independent.label is None
     found = measure_run(audited)
     assert any("cannot be seen" in note for note in found["notes"])
-    decision = decide(found, audited.policy, TODAY)
+    decision = decide_findings(found, audited.policy, TODAY)
     assert decision["decision"] == "block"
     assert "Nothing was found out about recorded_per_independent" in decision["sentence"]
 

@@ -1,0 +1,142 @@
+"""A gate's answer in words: the figure with its direction and size, then the answer with the reason decided on.
+
+    Black (ethnicity): the share of those with a later need who were on a worklist (recall) is 5.0 % against 25.0 % of
+    everyone else, a ratio of 0.20 (95 % interval 0.15 to 0.27), 80 % less. Fails: the whole interval is below the limit
+    of 0.8: missed help.
+
+A ratio of 1.77 (1.04 to 3.00) under a limit of 1.25 is "77 % more", and "above the limit of 1.25, but the interval
+reaches below it": nothing here reads alike of it and of 0.99.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from charter.rules.questions import MEASURES, NOT_SHARES, Gate
+
+__all__ = ["REASONS", "Reason", "say_due", "say_figure", "say_group", "say_reason", "say_visible_gap"]
+
+REASONS = {
+    "limit": "the whole interval decides",
+    "bound": "the bound on the figure itself decides",
+    "beyond unsure": "beyond the limit, but the interval reaches within it",
+    "within unsure": "within the limit, but the interval reaches beyond it",
+    "holm": "beyond the limit, but one of several groups may be so by chance",
+    "unsure of bound": "a figure is not sure to keep its bound",
+    "no interval": "there is no interval to tell by",
+    "no better off": "the gap closed and the group is no better off",
+    "too few": "too few households",
+    "caveat": "the charter says that it says nothing of the group",
+    "no finding": "nothing was found out",
+}
+"""What an answer was decided on, by its word in decision.json, as a list of answers says it."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What an answer was decided on (of REASONS), and the figures that decided.
+
+    `rest` where it was everyone else's own figure; `distance` and `criterion` in standard errors beyond the limit, of
+    one among `groups` asked about.
+    """
+
+    id: str
+    rest: bool = False
+    distance: float = 0.0
+    criterion: float = 0.0
+    groups: int = 1
+
+
+def say_group(gate: Gate, finding: Mapping[str, Any]) -> str:
+    """Name the group and the measure, without a figure: of a handful of households one would say something."""
+    return f"{finding['group']} ({gate.characteristic}): {MEASURES[gate.measure]} ({gate.measure})"
+
+
+def say_figure(gate: Gate, finding: Mapping[str, Any]) -> str:
+    """Say group, measure, both sides, the gap with its interval, its direction and its size."""
+    rest = finding.get("rest") or {}
+    value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
+    between = "no interval" if interval is None else f"95 % interval {_say_ends(interval)}"
+    return (
+        f"{say_group(gate, finding)} is {_say_own(gate, finding.get('estimate'))} against"
+        f" {_say_own(gate, rest.get('estimate'))} of everyone else, a {gate.statistic} of {_say_number(value)}"
+        f" ({between}){_say_size(gate, value)}"
+    )
+
+
+def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Reason) -> str:
+    """Say an answer with what it was decided on: one sentence that needs no other to be understood."""
+    beyond, within = ("below", "above") if gate.at_least else ("above", "below")
+    limit = f"the limit of {gate.limit:g}"
+    if verdict == "pass":
+        return f"Passes: the whole interval keeps {limit}, and both figures keep the bound of {gate.bound:g}."
+    if reason.id == "limit":
+        rule = f", far enough for one of {reason.groups} groups (Holm's rule)" if reason.groups > 1 else ""
+        return f"Fails: the whole interval is {beyond} {limit}{rule}: {gate.harm}."
+    figure = _say_bounded(gate, finding, rest=reason.rest)
+    if reason.id == "bound":
+        return f"Fails: {figure} is wholly {beyond} {gate.bound:g}, the bound on the figure itself: {gate.harm}."
+    why = {
+        "beyond unsure": f"it is {beyond} {limit}, but the interval reaches {within} it",
+        "within unsure": f"it keeps {limit}, but the interval reaches {beyond} it",
+        "holm": f"the interval is {beyond} {limit}, but of {reason.groups} groups asked about one may be so by chance;"
+        f" Holm's rule needs {reason.criterion:.2f} standard errors, and it is {reason.distance:.2f} {beyond}",
+        "unsure of bound": f"the interval keeps {limit}, but {figure} is not sure to be {within} {gate.bound:g}, the"
+        " bound on the figure itself",
+        "no better off": "the gap closed since it failed, but the group itself is no better off than it was",
+        "no interval": "there is no interval to tell by",
+        "too few": f"fewer households on one side than the {gate.minimum_positives} that an answer needs",
+    }[reason.id]
+    return f"Cannot be told: {why}."
+
+
+def say_visible_gap(gate: Gate, gap: float | None, groups: int) -> str:
+    """Say which gap would have failed four times in five, if any would."""
+    of = f", as one of {groups} groups," if groups > 1 else ""
+    if gap is None:
+        return f" With so little data{of} no gap, however large, would have failed four times in five."
+    less = "less" if gate.at_least else "more"
+    return f" A {gate.statistic} of {gap:.2f} or {less}{of} would have failed four times in five."
+
+
+def say_due(due: date | None) -> str:
+    """Say when enough data is due."""
+    return " Enough data is not due within ten years." if due is None else f" Enough data is due by {due}."
+
+
+def _say_bounded(gate: Gate, finding: Mapping[str, Any], *, rest: bool) -> str:
+    """Say the figure that the bound is about, with its interval."""
+    side = (finding.get("rest") or {}) if rest else finding
+    whose = "everyone else's own figure" if rest else "the group's own figure"
+    interval = side.get("interval")
+    between = "" if interval is None else f" ({' to '.join(_say_own(gate, end) for end in interval)})"
+    return f"{whose}, {_say_own(gate, side.get('estimate'))}{between},"
+
+
+def _say_size(gate: Gate, value: float | None) -> str:
+    """Say how much more or less it is: ", 80 % less"; of a difference of shares in points."""
+    if value is None:
+        return ""
+    if gate.statistic == "ratio":
+        amount, unit, more = f"{abs(100 * (value - 1)):.0f}", " %", value > 1
+    elif gate.measure in NOT_SHARES:
+        amount, unit, more = f"{abs(value):.2f}", "", value > 0
+    else:
+        amount, unit, more = f"{abs(100 * value):.1f}", " points", value > 0
+    return f", {amount}{unit} {'more' if more else 'less'}" if float(amount) else ", as good as the same"
+
+
+def _say_own(gate: Gate, estimate: float | None) -> str:
+    """Say one side's own figure: a share in hundredths."""
+    return _say_number(estimate) if estimate is None or gate.measure in NOT_SHARES else f"{100 * estimate:.1f} %"
+
+
+def _say_ends(interval: Sequence[float | None]) -> str:
+    return " to ".join("no end" if end is None else _say_number(end) for end in interval)
+
+
+def _say_number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"

@@ -30,13 +30,10 @@ def train(
     ] = False,
 ) -> None:
     """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
-    from training.models.planning import describe_fold, make_plan
-    from training.report.terminal import summarise_run, tabulate_folds, tabulate_studies
+    from training.report.terminal import summarise_run, tabulate_studies
 
     if plan:
-        folds_plan = make_plan(invocation)
-        folds = [describe_fold(*fold) for fold in zip(folds_plan.folds, folds_plan.counts, strict=True)]
-        invocation.report({"folds": folds, "left_out": list(folds_plan.unchanging)}, tabulate_folds(folds))
+        _report_plan(invocation)
         return
     from charter.contracts.files import writer_lock
     from training.experiment import train_models
@@ -49,6 +46,19 @@ def train(
         | ({"studies": study["studies"]} if study else {}),
         "\n\n".join([summarise_run(run.metrics), *([tabulate_studies(study)] if study else [])]),
     )
+
+
+def _report_plan(invocation: Invocation) -> None:
+    from training.judging.replay_run import plan_replay
+    from training.judging.replay_weeks import say_weeks
+    from training.models.planning import describe_fold, make_plan
+    from training.report.terminal import tabulate_folds
+
+    folds_plan = make_plan(invocation)
+    folds = [describe_fold(*fold) for fold in zip(folds_plan.folds, folds_plan.counts, strict=True)]
+    weeks = say_weeks(plan_replay(invocation, folds_plan))
+    document = {"folds": folds, "left_out": list(folds_plan.unchanging), "replay": weeks}
+    invocation.report(document, f"{tabulate_folds(folds)}\n\n{weeks}")
 
 
 def _study_data(invocation: Invocation, run: Run) -> Mapping[str, Any]:

@@ -86,7 +86,7 @@ class Replayed:
     @classmethod
     def nothing(cls, rules: ListRules, why: str) -> Replayed:
         """Return that nothing was measured, and why."""
-        return cls(WeekPlan((), np.zeros(0, dtype=np.int8), (), rules.apart, why), rules, {}, {})
+        return cls(WeekPlan.nothing(rules.apart, why), rules, {}, {})
 
     def deciding(self, period: str) -> dict[str, Spread]:
         """Return by model, simplest first, the spread that decides between models; empty where there is none."""

@@ -22,11 +22,11 @@ from training.data.list_rules import ListRules
 from training.judging.choosing import Choice, choose_model, leave_open
 from training.judging.choosing_words import say_choice, say_contradiction
 from training.judging.replay_figures import LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
-from training.judging.replay_weeks import build_weeks, plan_weeks
+from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
-__all__ = ["describe_choice", "replay_run"]
+__all__ = ["describe_choice", "plan_replay", "replay_run"]
 
 WORKED = (1.0, 3.0, 5.0)
 """Margins, of 100 listed, that the board is shown in families a year."""
@@ -47,10 +47,9 @@ def replay_run(
     programme = invocation.settings
     rules = ListRules.of(programme.worklist)
     level, names = planned.settings.bootstrap.level, planned.settings.models.in_order
-    why = _why_not(invocation, planned, programme)
-    plan = plan_weeks(planned, rules, look)
-    if why or plan.why:
-        return Replayed.nothing(rules, why or plan.why), leave_open(names, margin, level, why or plan.why)
+    plan = plan_replay(invocation, planned, look)
+    if plan.why:
+        return Replayed.nothing(rules, plan.why), leave_open(names, margin, level, plan.why)
     data, weeks = build_weeks(invocation, planned, plan, rules)
     advance()
     margins = score_weeks(planned, trained, data, [name for name in names if name != LOTS])
@@ -66,6 +65,14 @@ def replay_run(
     half = {choice.model: shared.replay(choice.model, rules.with_undecided(0.5))}
     advance()
     return replace(replayed, half=_by_period(half)), choice
+
+
+def plan_replay(invocation: Invocation, planned: Plan, look: bool = True) -> WeekPlan:
+    """Return which weeks a run would replay, or why it cannot."""
+    programme = invocation.settings
+    rules = ListRules.of(programme.worklist)
+    why = _why_not(invocation, planned, programme)
+    return WeekPlan.nothing(rules.apart, why) if why else plan_weeks(planned, rules, look)
 
 
 def describe_choice(planned: Plan, replayed: Replayed, choice: Choice) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks, gather_weeks
 from training.models.planning import Plan
 
-__all__ = ["FEWEST_WEEKS", "MOST_YEARS", "WeekPlan", "build_weeks", "choose_fold", "plan_weeks"]
+__all__ = ["FEWEST_WEEKS", "MOST_YEARS", "WeekPlan", "build_weeks", "choose_fold", "plan_weeks", "say_weeks"]
 
 MOST_YEARS = 2
 FEWEST_WEEKS = 26
@@ -43,6 +43,11 @@ class WeekPlan:
     periods: tuple[str, ...]
     apart: int
     why: str = ""
+
+    @classmethod
+    def nothing(cls, apart: int, why: str) -> WeekPlan:
+        """Return that no week is replayed, and why."""
+        return cls((), np.zeros(0, dtype=np.int8), (), apart, why)
 
     def days_of(self, period: int) -> list[date]:
         """Return the list dates of one period."""
@@ -79,11 +84,31 @@ def plan_weeks(planned: Plan, rules: ListRules, look: bool = True) -> WeekPlan:
     plan = WeekPlan(tuple(days), part, periods, rules.apart)
     if plan.count_weeks(0) >= FEWEST_WEEKS:
         return plan
+    needed = rules.burn_in + -(-7 * FEWEST_WEEKS // rules.apart)
+    last = first + (needed - 1) * apart
     why = (
         f"after the {rules.burn_in * rules.apart // 7} weeks in which the first rests end there are"
         f" {plan.count_weeks(0)} weeks of lists whose outcome is known, and {FEWEST_WEEKS} are needed"
     )
-    return WeekPlan((), np.zeros(0, dtype=np.int8), (), rules.apart, why)
+    if final is not None and final not in choosing and last >= final.test[0]:
+        remedy = "more folds in [folds] of training.toml would begin earlier"
+    else:
+        remedy = f"there are from {data.matures(last).date()} on"
+    return WeekPlan.nothing(rules.apart, f"{why}; {remedy}")
+
+
+def say_weeks(plan: WeekPlan) -> str:
+    """Return what the replay of a plan's weeks could tell, in a sentence."""
+    if plan.why:
+        return f"Lists as they are used: nothing can be told yet: {plan.why}. Until then use agreed points, in shadow."
+    counted = ", ".join(
+        f"{plan.count_weeks(part)} weeks {'choose nothing' if period == FINAL else 'choose the model'}"
+        for part, period in enumerate(plan.periods)
+    )
+    return (
+        f"Lists as they are used: {len(plan.days)} lists from {plan.days[0]} to {plan.days[-1]}; the first"
+        f" {plan.burn_in} are burn-in, {counted}."
+    )
 
 
 def find_coverage_end(data: Dataset) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ from training.data.list_rules import ListRules
 from training.judging.replay import HouseholdDraws, bound, replay_model
 from training.judging.replay_figures import expect_lots
 from training.judging.replay_run import replay_run
-from training.judging.replay_weeks import WeekPlan, choose_fold, plan_weeks
+from training.judging.replay_weeks import WeekPlan, choose_fold, plan_weeks, say_weeks
 from training.models.fitting import Bins, fit_folds
 from training.models.planning import Plan, make_plan
 
@@ -66,6 +67,27 @@ def test_under_26_weeks_nothing_is_told(planned: Plan) -> None:
     plan = plan_weeks(planned, longer)
     assert plan.days == ()
     assert "there are 25 weeks of lists whose outcome is known, and 26 are needed" in plan.why
+    assert plan.why.endswith("more folds in [folds] of training.toml would begin earlier")
+    assert say_weeks(plan).startswith("Lists as they are used: nothing can be told yet: after the 28 weeks")
+
+
+def test_from_when_history_is_enough_is_said(planned: Plan) -> None:
+    """Broken by counting from the last list instead of the first."""
+    young = fresh(planned, "2025-06-01T00:00:00+00:00")
+    plan = plan_weeks(young, RULES)
+    told = re.search(r"there are from (\S+) on$", plan.why)
+    assert told is not None
+    enough = plan_weeks(fresh(planned, f"{told[1]}T23:59:00+00:00"), RULES)
+    assert enough.why == ""
+    before = date.fromisoformat(told[1]) - timedelta(days=1)
+    assert plan_weeks(fresh(planned, f"{before}T00:00:00+00:00"), RULES).why
+
+
+def test_the_plan_is_said_in_a_sentence(planned: Plan) -> None:
+    text = say_weeks(plan_weeks(planned, RULES))
+    assert text.startswith("Lists as they are used: ")
+    assert "the first 27 are burn-in, 26 weeks choose the model, " in text
+    assert text.endswith("weeks choose nothing.")
 
 
 def test_at_most_two_years_are_counted(planned: Plan) -> None:

@@ -94,7 +94,8 @@ class Choice:
 
     def as_document(self) -> dict[str, Any]:
         """Return the choice as JSON values, without its sentence."""
-        return asdict(self) | {"recommended": self.recommended, "beats_lots": self.beats_lots}
+        steps = [asdict(step) for step in self.steps]
+        return asdict(self) | {"steps": steps, "recommended": self.recommended, "beats_lots": self.beats_lots}
 
 
 def compare_models(

@@ -5,14 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from markupsafe import Markup, escape
 
+from charter.contracts import check_document
 from charter.contracts.workspace import Workspace
+from tests.unit.training.test_replay import rules_of, weeks_of
+from training.judging.choosing import choose_model
+from training.judging.choosing_words import say_choice
+from training.judging.replay import Exposure, HouseholdDraws
+from training.judging.replay_figures import Replayed, ReplayInput, describe_replay
+from training.judging.replay_weeks import WeekPlan
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
 from training.report.page import FILE, render_page
+from training.report.terminal import find_replay_figure, gather_headline, summarise_run
 from training.run import Run
 
 # Warnings of MLflow's own code, of pinned versions.
@@ -40,6 +50,75 @@ def test_the_page_of_a_run_says_everything_in_words_and_pictures(run: Run) -> No
         assert f"{fold['train_from']} to {fold['train_to']}" in page
     assert "With 5 more places on every list" in page
     assert "days after the list on average" in page
+
+
+@pytest.fixture(scope="module")
+def used() -> dict[str, Any]:
+    """Return what a run says of lists as they are used: three models over 80 made-up weeks, the last 26 final."""
+    weeks = weeks_of(2, 120, 80, places=3)
+    part = np.where(np.arange(80) < 4, -1, np.where(np.arange(80) < 54, 0, 1)).astype(np.int8)
+    plan, rules = WeekPlan(weeks.days, part, ("selection", "final"), 7), rules_of(taken_up=0.6)
+    draws = HouseholdDraws.of(weeks.names, 100, 10, seed=1)
+    generator = np.random.default_rng(1)
+    needed = weeks.needed.astype(np.float64)
+    margins = {"points": needed + generator.normal(size=len(needed)), "lightgbm": needed}
+    shared = ReplayInput(plan, rules, weeks, margins, draws, Exposure.of(weeks, part, draws, 7), 1)
+    by_model = {name: shared.replay(name) for name in ("random", *margins)}
+    half = {"lightgbm": shared.replay("lightgbm", rules.with_undecided(0.5))}
+    replayed = Replayed(plan, rules, *(
+        {period: {name: spreads[period] for name, spreads in made.items()} for period in plan.periods}
+        for made in (by_model, half)
+    ))  # fmt: skip
+    choice = choose_model(replayed.deciding("selection"), 0.03, 0.95)
+    sentence = say_choice(choice, replayed.deciding(replayed.headline), "12 months", 0.95)
+    worked = [{"fewer_of_100_listed": 3.0, "families_a_year": 4.6}]
+    return {
+        "models": ["random", "points", "lightgbm"],
+        "model": choice.model,
+        "replay": describe_replay(replayed, 0.95, 100),
+        "recommendation": choice.as_document() | {"sentence": sentence, "worked": worked},
+    }
+
+
+def test_lists_as_they_are_used_are_on_the_page_and_the_terminal(run: Run, used: dict[str, Any]) -> None:
+    """Every figure is the run's own, of the weeks that chose nothing. Broken by the figures of another period."""
+    metrics = {**run.metrics, **used}
+    check_document("metrics", metrics)
+    page, summary = render_page(run.manifest, metrics), summarise_run(metrics)
+    assert used["model"] == "lightgbm"
+    assert metrics["replay"]["headline"] == "final"
+    assert "26 weeks from 2025-01-13 to 2025-07-07, which chose nothing" in page
+    assert "26 weeks from 2025-01-13 to 2025-07-07, which chose nothing" in summary
+    for model in ("points", "lightgbm"):
+        needed = find_replay_figure(metrics, model, "needed_of_listed")
+        before = find_replay_figure(metrics, model, "days_before")
+        assert needed is not None
+        assert before is not None
+        assert needed["period"] == "final"
+        share = "{:.0f} % ({:.0f} to {:.0f} %)".format(*(100 * needed[end] for end in ("estimate", "low", "high")))
+        assert share in page
+        assert f'<td class="number">{before["estimate"]:.0f}</td>' in page
+        assert "{:.1f} ({:.1f} to {:.1f})".format(*(100 * needed[e] for e in ("estimate", "low", "high"))) in summary
+    step = used["recommendation"]["steps"][0]
+    assert f"{100 * step['more']:+.1f} ({100 * step['low']:+.1f} to {100 * step['high']:+.1f})" in page
+    assert "the other is better" in page
+    assert "3 of 100 listed is 5 families a year" in page
+    assert "3 of 100 listed is 5 families a year" in summary
+    assert "half of all cases left undecided" in page
+    assert (
+        gather_headline(metrics)["needed_of_listed"][0]
+        == find_replay_figure(metrics, "lightgbm", "needed_of_listed")["estimate"]
+    )  # type: ignore[index]  # it is there
+
+
+def test_a_run_of_an_older_version_still_has_its_page(run: Run) -> None:
+    old = {**run.metrics, "replay": [{"model": "points", "rest_weeks": 26}]}
+    old["recommendation"] = {"model": "points", "best": "points", "sentence": "It was so.", "beats_lots": True}
+    check_document("metrics", old)
+    page = render_page(run.manifest, old)
+    assert "It was so." in page
+    assert "Lists as they are used" not in page
+    assert "Annex: isolated dates" in summarise_run(old)
 
 
 def test_the_page_refers_to_nothing_outside_and_names_nobody(run: Run) -> None:

@@ -32,7 +32,7 @@ from training.data.coverage import measure_coverage, measure_seen_share
 from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
 from training.judging.periods import Results, judge_periods
-from training.judging.replay_run import describe_choice, replay_run
+from training.judging.replay_run import describe_choice, released_model, replay_run
 from training.judging.treatment import measure_treatment
 from training.judging.unseen_households import judge_disjoint
 from training.models.contenders import word_rules
@@ -69,8 +69,7 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
             replayed, choice = replay_run(
                 invocation, planned, trained, policy.choosing.margin, advance, look=final.judged
             )
-        stated = planned.settings.models.release
-        model = choice.model if stated == "recommended" else stated
+        model = released_model(planned, choice)
         with invocation.progress("Judging isolated dates", 2) as advance:
             judged = judge_periods(planned, trained, model, advance, final.judged)
             extra = _diagnose_model(planned, bins, trained, judged, search_result) | {"final": final.as_document()}

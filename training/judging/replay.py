@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -89,6 +89,10 @@ class HouseholdDraws:
         seeds = [hashlib.sha256(f"{seed}/{number}".encode()).digest() for number in range(lotteries + draws)]
         return cls(times, lotteries, name_keys(names), np.array([_first_bits(digest) for digest in seeds], np.uint64))
 
+    def first(self, draws: int) -> HouseholdDraws:
+        """Return all lotteries and the first draws, for figures that cost more."""
+        return replace(self, times=self.times[:draws], seeds=self.seeds[: self.lotteries + draws])
+
     def totals(self, value: Float) -> Float:
         """Return the total of a value over the households (households,), in each draw. Shape (draws,)."""
         some = np.flatnonzero(value)
@@ -135,6 +139,10 @@ class Exposure:
             households.append(np.r_[present.sum(), draws.totals(present)])
             years.append(lists * apart / 365.25)
         return cls(np.array(in_need).T, np.array(households).T, np.array(years))
+
+    def first(self, draws: int) -> Exposure:
+        """Return the sample and its first draws."""
+        return replace(self, in_need=self.in_need[: 1 + draws], households=self.households[: 1 + draws])
 
 
 @dataclass(frozen=True)

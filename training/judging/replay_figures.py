@@ -7,7 +7,7 @@ lots is a contender too; what it would list is known by expectation, so no list 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from training.judging.replay_weeks import FEWEST_WEEKS, WeekPlan, choose_fold
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
-__all__ = ["DECIDES", "HALF_UNDECIDED", "LOTS", "ReplayInput", "Replayed", "describe_replay", "score_weeks"]
+__all__ = ["CURVE", "DECIDES", "HALF_UNDECIDED", "LOTS", "ReplayInput", "Replayed", "describe_replay", "score_weeks"]
 
 Float = NDArray[np.float64]
 Spreads = Mapping[str, Spread]
@@ -33,6 +33,9 @@ DECIDES = "needed_of_listed"
 """The figure that models are chosen by: of 100 listings, those whose need was recorded within a horizon."""
 
 LOTTERIES = 100
+CURVE = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Where the released model is replayed with more places or fewer, in times the teams' places."""
+
 HALF_UNDECIDED = "half undecided"
 """The same lists where half of what is listed is undecided when the next list comes."""
 
@@ -70,23 +73,31 @@ class ReplayInput:
         replay = replay_model(self.weeks, self.margins[model], self.plan.part, by, self.draws, self.threads)
         return {period: measure_replay(replay, self.exposure, part) for part, period in enumerate(self.plan.periods)}
 
+    def with_places(self, times: float, draws: int) -> ReplayInput:
+        """Return the same weeks with so many times the places (rounded), and the first of the draws."""
+        room = np.rint(self.weeks.room * times).astype(np.int32)
+        weeks = replace(self.weeks, room=room)
+        return replace(self, weeks=weeks, draws=self.draws.first(draws), exposure=self.exposure.first(draws))
+
 
 @dataclass(frozen=True)
 class Replayed:
     """What the replay measured: by period and model, each measure's spread; `plan.why` where nothing could be.
 
-    `half` is the released model's, by period, where half of what is listed waits undecided for the next list.
+    `half` is the released model's, by period, where half of what is listed waits undecided for the next list; `curve`
+    is its own too, by times of the places and by period.
     """
 
     plan: WeekPlan
     rules: ListRules
     spreads: Mapping[str, Mapping[str, Spreads]]
-    half: Mapping[str, Mapping[str, Spreads]]
+    half: Mapping[str, Mapping[str, Spreads]] = field(default_factory=dict)
+    curve: Mapping[float, Mapping[str, Spreads]] = field(default_factory=dict)
 
     @classmethod
     def nothing(cls, rules: ListRules, why: str) -> Replayed:
         """Return that nothing was measured, and why."""
-        return cls(WeekPlan.nothing(rules.apart, why), rules, {}, {})
+        return cls(WeekPlan.nothing(rules.apart, why), rules, {})
 
     def deciding(self, period: str) -> dict[str, Spread]:
         """Return by model, simplest first, the spread that decides between models; empty where there is none."""
@@ -195,6 +206,12 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
             for part, period in enumerate(plan.periods)
         ],
         "figures": [{**figure.__dict__} for figure in replayed.figures(level)],
+        "curve": [
+            {"times_places": times, "measure": measure, "period": replayed.headline}
+            | dict(zip(("estimate", "low", "high"), bound(by_period[replayed.headline][measure], level), strict=True))
+            for times, by_period in replayed.curve.items()
+            for measure in (DECIDES, "listed_of_need")
+        ],
         "note": NOTE,
     }
 

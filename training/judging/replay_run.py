@@ -21,12 +21,12 @@ from training.data.folds import FINAL, SELECTION
 from training.data.list_rules import ListRules
 from training.judging.choosing import Choice, choose_model, leave_open
 from training.judging.choosing_words import say_choice, say_contradiction
-from training.judging.replay_figures import LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
+from training.judging.replay_figures import CURVE, LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
 from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
-__all__ = ["describe_choice", "plan_replay", "replay_run"]
+__all__ = ["describe_choice", "plan_replay", "released_model", "replay_run"]
 
 WORKED = (1.0, 3.0, 5.0)
 """Margins, of 100 listed, that the board is shown in families a year."""
@@ -58,13 +58,21 @@ def replay_run(
     for name in names:
         by_model[name] = shared.replay(name)
         advance()
-    replayed = Replayed(plan, rules, _by_period(by_model), {})
+    replayed = Replayed(plan, rules, _by_period(by_model))
     choice = choose_model(replayed.deciding(SELECTION), margin, level)
     final = replayed.deciding(FINAL)
     choice = replace(choice, contradicted=say_contradiction(choice, final, level) if final else "")
-    half = {choice.model: shared.replay(choice.model, rules.with_undecided(0.5))}
+    released, few = released_model(planned, choice), planned.settings.bootstrap.ranking_resamples
+    half = {released: shared.replay(released, rules.with_undecided(0.5))}
+    curve = {times: shared.with_places(times, few).replay(released) for times in CURVE}
     advance()
-    return replace(replayed, half=_by_period(half)), choice
+    return replace(replayed, half=_by_period(half), curve=curve), choice
+
+
+def released_model(planned: Plan, choice: Choice) -> str:
+    """Return the model to release: the chosen one, unless training.toml names another."""
+    stated = planned.settings.models.release
+    return choice.model if stated == "recommended" else stated
 
 
 def plan_replay(invocation: Invocation, planned: Plan, look: bool = True) -> WeekPlan:

@@ -191,6 +191,7 @@ def _replay_view(metrics: Document) -> dict[str, Any] | None:
             for name in metrics["models"]
         ],
         "picture": _replay_picture(metrics),
+        "curve": _replay_curve(metrics, replay["curve"]) if replay.get("curve") else None,
     }
 
 
@@ -205,6 +206,31 @@ def _replay_picture(metrics: Document) -> Markup:
     rows = [_dot_of(TITLES[name], figure, strong=name == metrics["model"]) for name, figure in figures if figure]
     title = "Lists made every week, with rests: of those listed, the share whose need was recorded afterwards"
     return draw_dots("replay", title, rows, axis="Of those listed, the share with a need recorded", say=_say_share)
+
+
+def _replay_curve(metrics: Document, curve: Sequence[Document]) -> Markup:
+    places = sum(metrics["capacity"]["places"].values())
+    words = {"needed_of_listed": "of listings, before a need", "listed_of_need": "of families in need, listed before"}
+    series = [
+        Series(
+            words[measure],
+            [
+                (point["times_places"] * places, point["estimate"])
+                for point in curve
+                if point["measure"] == measure and point["estimate"] is not None
+            ],
+        )
+        for measure in words
+    ]
+    return draw_curves(
+        "replay-curve",
+        f"More places, or fewer: {TITLES[metrics['model']]} over these weeks",
+        [line for line in series if line.points],
+        across="Places on a list",
+        up="Share",
+        say=_say_share,
+        mark=(places, "the teams' places"),
+    )
 
 
 def _step_rows(metrics: Document) -> list[dict[str, Any]]:

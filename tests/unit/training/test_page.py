@@ -65,10 +65,11 @@ def used() -> dict[str, Any]:
     shared = ReplayInput(plan, rules, weeks, margins, draws, Exposure.of(weeks, part, draws, 7), 1)
     by_model = {name: shared.replay(name) for name in ("random", *margins)}
     half = {"lightgbm": shared.replay("lightgbm", rules.with_undecided(0.5))}
+    curve = {times: shared.with_places(times, 50).replay("lightgbm") for times in (0.5, 1.0, 2.0)}
     replayed = Replayed(plan, rules, *(
         {period: {name: spreads[period] for name, spreads in made.items()} for period in plan.periods}
         for made in (by_model, half)
-    ))  # fmt: skip
+    ), curve)  # fmt: skip
     choice = choose_model(replayed.deciding("selection"), 0.03, 0.95)
     sentence = say_choice(choice, replayed.deciding(replayed.headline), "12 months", 0.95)
     worked = [{"fewer_of_100_listed": 3.0, "families_a_year": 4.6}]
@@ -105,6 +106,10 @@ def test_lists_as_they_are_used_are_on_the_page_and_the_terminal(run: Run, used:
     assert "3 of 100 listed is 5 families a year" in page
     assert "3 of 100 listed is 5 families a year" in summary
     assert "half of all cases left undecided" in page
+    assert "More places, or fewer: LightGBM over these weeks" in page
+    shares = [one["estimate"] for one in metrics["replay"]["curve"] if one["measure"] == "listed_of_need"]
+    assert shares == sorted(shares)
+    assert len(set(shares)) == 3
     assert (
         gather_headline(metrics)["needed_of_listed"][0]
         == find_replay_figure(metrics, "lightgbm", "needed_of_listed")["estimate"]

@@ -29,7 +29,7 @@ _KINDS = {
     "bool_type": "true or false",
     "date_type": "a date",
     "datetime_type": "a date and time",
-    "timezone_naive": "a time with its zone",
+    "timezone_aware": "a time with its zone",
     "tuple_type": "a list",
     "frozen_set_type": "a list",
     "dict_type": "a table",
@@ -192,7 +192,7 @@ def _slip(detail: ErrorDetails, raw: Any, kind: type[BaseModel]) -> Slip:
         return Slip(place.row, place.key, f"{holds} an empty text", place.example)
     if what in ("literal_error", "union_tag_invalid", "union_tag_not_found"):
         return _not_a_word(place, given, context)
-    raise AssertionError(f"the reader has no sentence for {what}: {detail['msg']}")
+    return Slip(place.row, place.key, f"{holds} {shown}, which cannot be read", place.example)
 
 
 def _not_a_word(place: _Place, given: Any, context: Mapping[str, Any]) -> Slip:

@@ -5,7 +5,7 @@ A refusal ends the role's own sign-off of the same bytes; until the role signs a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def sign_as(
     expires = until or longest
     if not day < expires <= longest:
         raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
-    signoff = SignOff(signing.id, what, sha256, datetime.now(UTC), expires, "demo")
+    signoff = SignOff.of(signing.id, what, sha256, datetime.now(UTC), expires, "demo")
     if not demo:
         signoff = _add_signature(signoff, policy, signature)
     add_signoff(path, signoff)
@@ -109,7 +109,7 @@ def _add_signature(signoff: SignOff, policy: Policy, signature: Path | None) -> 
             f"the charter lists no public_key for {signoff.role}, so nothing can be signed with it.",
             "Let the board add the role's public key to charter.toml; that is another charter, to be signed again.",
         )
-    signed = replace(signoff, kind="signed", signature=read_signature(signature))
+    signed = signoff.replace(kind="signed", signature=read_signature(signature))
     if not signed.proved(policy):
         raise SignOffError(
             f"{signature.name} is not a signature of this {signoff.what} by the key of {signoff.role}.", how

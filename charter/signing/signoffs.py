@@ -16,14 +16,15 @@ from __future__ import annotations
 import calendar
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, Field, model_validator
 
 from charter.contracts import check_document
 from charter.contracts.files import file_digest, read_json, write_text
-from charter.council.reading import Origin, read_toml
+from charter.council.reading import File, Listed, OneOf, Row, Text, broken
 from charter.errors import BlockedError, DataError, ReferredError, SignOffError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
@@ -34,6 +35,7 @@ from charter.vault.signature import is_signed
 __all__ = [
     "KINDS",
     "SignOff",
+    "SignOffs",
     "add_signoff",
     "find_today",
     "list_missing",
@@ -51,18 +53,49 @@ KINDS = ("demo", "signed")
 _AGAIN = "Run `sooner audit`, then `sooner decide`."
 
 
-@dataclass(frozen=True)
-class SignOff:
-    """One role's acceptance of one sha256, from `signed_at` until `expires` (exclusive)."""
+class SignOff(Row):
+    """One role's acceptance of the bytes of one sha256, from `signed_at` until `expires` (exclusive)."""
 
-    role: str
-    what: str
-    sha256: str
-    signed_at: datetime
-    expires: date
-    kind: str
-    minute: str = ""
-    signature: str = ""
+    role: Annotated[Text, Field(description="The role that accepts.", examples=["chief_data_officer"])]
+    charter_sha256: Annotated[
+        Text | None, Field(description="The sha256 of the charter that it accepts.", examples=["a9a074ad99527007"])
+    ] = None
+    decision_sha256: Annotated[
+        Text | None, Field(description="The sha256 of the decision that it accepts.", examples=["5c1b0c46f2d9e8aa"])
+    ] = None
+    signed_at: Annotated[AwareDatetime, Field(description="When.", examples=["2026-09-28T09:00:00+00:00"])]
+    expires: Annotated[date, Field(description="The day from which it holds no more.", examples=[date(2027, 9, 28)])]
+    kind: Annotated[
+        str,
+        OneOf(KINDS),
+        Field(description="How: typed for made-up data alone, or with the role's own key.", examples=["signed"]),
+    ]
+    minute: Annotated[str, Field(description="The minute that says so.", examples=["Board minute 2026-03"])] = ""
+    signature: Annotated[str, Field(description="The Ed25519 signature, in base64.", examples=["c2ln"])] = ""
+
+    @model_validator(mode="after")
+    def _of_one_thing(self) -> Self:
+        if (self.charter_sha256 is None) == (self.decision_sha256 is None):
+            raise broken("names not one thing that was signed", "Remove the row and sign again.")
+        return self
+
+    @classmethod
+    def of(
+        cls, role: str, what: str, sha256: str, signed_at: datetime, expires: date, kind: str, **more: str
+    ) -> SignOff:
+        """Return the acceptance of `what`: "charter" or "decision"."""
+        stated = {"role": role, f"{what}_sha256": sha256, "signed_at": signed_at, "expires": expires, "kind": kind}
+        return cls.model_validate(stated | more)
+
+    @property
+    def what(self) -> str:
+        """What it accepts: "charter" or "decision"."""
+        return "charter" if self.charter_sha256 is not None else "decision"
+
+    @property
+    def sha256(self) -> str:
+        """The sha256 of what it accepts."""
+        return self.charter_sha256 or self.decision_sha256 or ""
 
     def holds(self, sha256: str, day: date, *, synthetic: bool) -> bool:
         """Whether it accepts these very bytes on `day`; a demo one only for synthetic data."""
@@ -73,6 +106,17 @@ class SignOff:
         key = next((role.public_key for role in policy.roles if role.id == self.role), "")
         line = write_statement(self.role, self.what, self.sha256, self.expires)
         return self.kind == "demo" or is_signed(key, line, self.signature)
+
+
+class SignOffs(File):
+    """All of a signoffs.toml."""
+
+    heading = "Which role accepted which charter"
+    signed_by = "`sooner sign` writes it; whoever edits a row makes it count for nothing."
+
+    signoffs: Annotated[
+        Listed[SignOff], Field(validation_alias="signoff", description="The sign-offs, each of these very bytes.")
+    ] = ()
 
 
 def write_statement(role: str, what: str, sha256: str, expires: date) -> str:
@@ -86,36 +130,10 @@ def find_today(invocation: Invocation) -> date:
 
 
 def read_signoffs(path: Path) -> tuple[SignOff, ...]:
-    """Read a signoffs.toml; none where the file does not exist. Raises DataError naming the row that is not one."""
+    """Read a signoffs.toml; none where the file does not exist. Raises DataError with every slip in it."""
     if not path.exists():
         return ()
-    raw = read_toml(Origin.of(path))
-    rows = raw.pop("signoff", [])
-    if raw:
-        raise DataError(f"{path.name} has a key that is not known: {', '.join(sorted(raw))}.", "Remove it.")
-    return tuple(_read_row(row, number, path) for number, row in enumerate(rows, start=1))
-
-
-def _read_row(row: Mapping[str, Any], number: int, path: Path) -> SignOff:
-    try:
-        (what,) = (key.removesuffix("_sha256") for key in row if key in {"charter_sha256", "decision_sha256"})
-        signoff = SignOff(
-            role=row["role"],
-            what=what,
-            sha256=row[f"{what}_sha256"],
-            signed_at=row["signed_at"],
-            expires=row["expires"],
-            kind=row["kind"],
-            minute=row.get("minute", ""),
-            signature=row.get("signature", ""),
-        )
-    except (KeyError, ValueError) as error:
-        raise DataError(
-            f"sign-off {number} of {path.name} is not complete: {error}.", "Remove the row and sign again."
-        ) from None
-    if signoff.kind not in KINDS or isinstance(signoff.expires, datetime) or not isinstance(signoff.expires, date):
-        raise DataError(f"sign-off {number} of {path.name} is not one.", "Remove the row and sign again.")
-    return signoff
+    return SignOffs.read(path).signoffs
 
 
 def add_signoff(path: Path, signoff: SignOff) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import shutil
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -96,14 +95,14 @@ def test_a_row_that_says_signed_counts_for_nothing_without_the_signature(
     )
     rows = invocation.council.folder / "signoffs.toml"
     for forged in (
-        replace(made, signature=""),
-        replace(made, signature="!"),
-        replace(made, expires=until + timedelta(days=1)),
-        replace(made, role="residents_panel"),
+        made.replace(signature=""),
+        made.replace(signature="!"),
+        made.replace(expires=until + timedelta(days=1)),
+        made.replace(role="residents_panel"),
     ):
         rows.unlink(missing_ok=True)
         add_signoff(rows, forged)
-        assert read_signoffs(rows) == (replace(forged, signed_at=made.signed_at.replace(microsecond=0)),)
+        assert read_signoffs(rows) == (forged.replace(signed_at=made.signed_at.replace(microsecond=0)),)
         assert {ROLE, "residents_panel"} <= left(invocation)
 
 

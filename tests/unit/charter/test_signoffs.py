@@ -109,7 +109,7 @@ def test_demo_signatures_never_open_real_data(invocation: Invocation) -> None:
 def test_a_row_in_the_workspace_is_a_demo_whatever_it_says(invocation: Invocation) -> None:
     policy = policy_of(invocation)
     now = datetime.now(UTC)
-    real = SignOff(ROLES[0], "charter", policy.sha256, now, date(2099, 1, 1), "signed")
+    real = SignOff.of(ROLES[0], "charter", policy.sha256, now, date(2099, 1, 1), "signed")
     add_signoff(invocation.workspace.signoffs, real)
     assert read_charter_signoffs(invocation) == ()
     add_signoff(invocation.council.folder / "signoffs.toml", real)
@@ -206,10 +206,9 @@ def test_signing_again_replaces_the_row(invocation: Invocation) -> None:
 
 def test_rows_survive_being_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "signoffs.toml"
-    one = SignOff(
-        "r", "charter", "a" * 64, datetime(2026, 1, 2, tzinfo=UTC), date(2027, 1, 2), "signed", 'Minute "7"', "c2ln"
-    )
-    two = SignOff("r", "decision", "b" * 64, datetime(2026, 1, 3, tzinfo=UTC), date(2027, 1, 3), "demo")
+    when, until = datetime(2026, 1, 2, tzinfo=UTC), date(2027, 1, 2)
+    one = SignOff.of("r", "charter", "a" * 64, when, until, "signed", minute='Minute "7"', signature="c2ln")
+    two = SignOff.of("r", "decision", "b" * 64, datetime(2026, 1, 3, tzinfo=UTC), date(2027, 1, 3), "demo")
     add_signoff(path, one)
     add_signoff(path, two)
     assert read_signoffs(path) == (one, two)
@@ -219,18 +218,26 @@ def test_rows_survive_being_written_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("surprise = 1", "a key that is not known"),
-        ('[[signoff]]\nrole = "r"', "not complete"),
-        ('[[signoff]]\nrole = "r"\ncharter_sha256 = "a"\nsigned_at = 2026-01-01T00:00:00Z', "not complete"),
+        ("surprise = 1", "unknown key 'surprise'"),
+        ('[[signoff]]\nrole = "r"', "lacks 'signed_at'"),
+        ('[[signoff]]\nrole = "r"\ncharter_sha256 = "a"\nsigned_at = 2026-01-01T00:00:00Z', "lacks 'expires'"),
         (
             '[[signoff]]\nrole = "r"\ncharter_sha256 = "a"\nsigned_at = 2026-01-01T00:00:00Z\nexpires = 2027-01-01\n'
             'kind = "forged"',
-            "is not one",
+            "is 'forged', which is not known",
         ),
         (
             '[[signoff]]\nrole = "r"\ncharter_sha256 = "a"\nsigned_at = 2026-01-01T00:00:00Z\n'
             'expires = 2027-01-01T00:00:00Z\nkind = "demo"',
-            "is not one",
+            "not a date",
+        ),
+        (
+            '[[signoff]]\nrole = "r"\nsigned_at = 2026-01-01T00:00:00\nexpires = 2027-01-01\nkind = "demo"',
+            "not a time with its zone",
+        ),
+        (
+            '[[signoff]]\nrole = "r"\nsigned_at = 2026-01-01T00:00:00Z\nexpires = 2027-01-01\nkind = "demo"',
+            "names not one thing",
         ),
     ],
 )

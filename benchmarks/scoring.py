@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.results import Row
 from charter.invocation import shipped_council
-from charter.rules.tie_break import order
+from charter.rules.tie_break import order_rows
 from features.grammar.definition import Definition
 from serving.ranking.reasons import ExplainedRow, explain_row
 from serving.ranking.scoring import Model
@@ -46,7 +46,7 @@ def scoring_run() -> Row:
     def ours() -> None:
         model = Model.read(text, names, {}, [band])
         margins = model.margins(rows)
-        first = np.flatnonzero(order(entity, _AS_OF, margins) <= LISTED)
+        first = np.flatnonzero(order_rows(entity, _AS_OF, margins) <= LISTED)
         contributions, base = model.contributions(rows[first])
         for number, row in enumerate(first):
             explained = ExplainedRow(

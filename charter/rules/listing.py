@@ -16,7 +16,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from charter.rules.tie_break import order, rank_within
+from charter.rules.tie_break import order_rows, rank_within
 
 __all__ = ["order_lists"]
 
@@ -33,14 +33,14 @@ def order_lists(
     """Return the rows that are on a list and their rank from 1 within their team, by team and rank.
 
     All arrays are (rows,) of one as-of date; a row of a team without places is on no list. With `times`, lists go on
-    until so many times the team's places: who is just below the line. Raises what `tie_break.order` raises.
+    until so many times the team's places: who is just below the line. Raises what `tie_break.order_rows` raises.
     """
     room = {str(name): places.get(str(name), 0) * times for name in np.unique(team)}
     names = np.asarray(entity)
     rows = np.flatnonzero(~left_out & np.array([room[str(name)] > 0 for name in team.tolist()], dtype=bool))
     if not rows.size:
         return rows, rows
-    rank = rank_within(order(names[rows], as_of, margin[rows]), team[rows])
+    rank = rank_within(order_rows(names[rows], as_of, margin[rows]), team[rows])
     within = rank <= np.array([room[str(name)] for name in team[rows].tolist()], dtype=np.int64)
     rows, rank = rows[within], rank[within]
     by_team = np.lexsort((rank, team[rows]))

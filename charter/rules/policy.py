@@ -30,7 +30,7 @@ from charter.council.reading import File, Listed, MarkedRow, OneOf, Text, Words,
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
-from charter.rules.choosing import Choosing
+from charter.rules.choice_margin import Choosing
 from charter.rules.going_live import Live
 from charter.rules.questions import Gate, pairs
 from charter.rules.roles import Role, Roles

@@ -21,10 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from charter.errors import DataError
 
-__all__ = ["lots", "order", "rank_within", "select"]
+__all__ = ["lots", "order_rows", "rank_within", "select"]
 
 
-def order(
+def order_rows(
     entity: ArrayLike, as_of: date, margin: ArrayLike, drawn: NDArray[np.bytes_] | None = None
 ) -> NDArray[np.int64]:
     """Return each row's place from 1 among all rows of one as-of date.
@@ -62,7 +62,7 @@ def lots(entity: ArrayLike, as_of: date) -> NDArray[np.bytes_]:
 
 
 def rank_within(rank: NDArray[np.int64], team: ArrayLike) -> NDArray[np.int64]:
-    """Return each row's place from 1 within its team, given its place among all (`order`); shape (rows,)."""
+    """Return each row's place from 1 within its team, given its place among all (`order_rows`); shape (rows,)."""
     teams = np.asarray(team)
     by_team = np.lexsort((rank, teams))
     within = np.empty(len(rank), dtype=np.int64)

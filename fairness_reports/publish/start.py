@@ -26,7 +26,7 @@ from charter.contracts.files import write_text
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.points_list import Point, PointsFile
 from charter.invocation import Invocation
-from charter.rules.tie_break import order, select
+from charter.rules.tie_break import order_rows, select
 from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppress_counts
 
 __all__ = ["write_start"]
@@ -40,7 +40,7 @@ def write_start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
     points = _sum_points(at, matrix.features, rules)
     teams = np.array([_find_team(invocation, code.decode(), day) for code in at.area])
     capacity = invocation.settings.capacity(invocation.council, day)
-    chosen = select(order(at.entity, day, points.astype(np.float64)), teams, capacity) & (points > 0)
+    chosen = select(order_rows(at.entity, day, points.astype(np.float64)), teams, capacity) & (points > 0)
     reasons = {feature["name"]: feature["reason"] for feature in matrix.definition["features"]}
     list_rows = _tabulate_listed(at, matrix.features, rules, reasons, points, teams, chosen)
     need = _tabulate_need(invocation, at, points)

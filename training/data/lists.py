@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charter.council.council import Council
 from charter.errors import DataError
-from charter.rules.tie_break import lots, order, rank_within
+from charter.rules.tie_break import lots, order_rows, rank_within
 from training.data.dataset import MISSING, Dataset
 
 __all__ = ["Period", "Places", "find_teams", "mark_in_touch", "measure_lead_days"]
@@ -140,7 +140,7 @@ class Period:
         place = np.zeros(len(margins), dtype=np.int64)
         for number, day in enumerate(self.days):
             rows = np.flatnonzero(self.day == number)
-            among_all = order(self.entity[rows], day, margins[rows], self._lots[rows])
+            among_all = order_rows(self.entity[rows], day, margins[rows], self._lots[rows])
             place[rows] = rank_within(among_all, self.group[rows])
         place[self.group < 0] = 0
         return place

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.rules.tie_break import order as order_rows
+from charter.rules.tie_break import order_rows
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
 from training.judging.bootstrap import find_interval

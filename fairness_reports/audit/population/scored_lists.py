@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.rules.tie_break import order, rank_within
+from charter.rules.tie_break import order_rows, rank_within
 
 __all__ = ["Listing"]
 
@@ -36,6 +36,6 @@ class Listing:
         selected = np.zeros(len(self.day), dtype=np.bool_)
         for number, day in enumerate(self.days):
             rows = np.flatnonzero(self.day == number)
-            place = rank_within(order(self.entity[rows], day, by[rows]), self.team[rows])
+            place = rank_within(order_rows(self.entity[rows], day, by[rows]), self.team[rows])
             selected[rows] = place <= room[rows]
         return selected

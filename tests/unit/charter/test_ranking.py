@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charter.errors import DataError
-from charter.rules.tie_break import lots, order, rank_within, select
+from charter.rules.tie_break import lots, order_rows, rank_within, select
 
 DAY = date(2026, 3, 1)
 
@@ -29,27 +29,27 @@ def slow_order(names: list[str], day: date, margins: list[float]) -> list[int]:
 
 
 def test_larger_margin_comes_first() -> None:
-    assert order(["a", "b", "c"], DAY, [0.1, 2.0, -1.0]).tolist() == [2, 1, 3]
+    assert order_rows(["a", "b", "c"], DAY, [0.1, 2.0, -1.0]).tolist() == [2, 1, 3]
 
 
 @given(st.lists(st.sampled_from([0.0, -0.0, 1.0, 1.5]), max_size=40), st.dates())
 def test_order_is_the_published_rule(margins: list[float], day: date) -> None:
     names = [f"household-{i}" for i in range(len(margins))]
     expected = slow_order(names, day, margins)
-    assert order(np.array(names, dtype=str), day, margins).tolist() == expected
-    assert order(np.array(names, dtype="S32"), day, margins).tolist() == expected
+    assert order_rows(np.array(names, dtype=str), day, margins).tolist() == expected
+    assert order_rows(np.array(names, dtype="S32"), day, margins).tolist() == expected
 
 
 def test_ties_fall_differently_on_another_day() -> None:
     names = [f"h{i}" for i in range(50)]
-    assert order(names, DAY, np.zeros(50)).tolist() != order(names, date(2026, 3, 8), np.zeros(50)).tolist()
+    assert order_rows(names, DAY, np.zeros(50)).tolist() != order_rows(names, date(2026, 3, 8), np.zeros(50)).tolist()
 
 
 def test_order_does_not_depend_on_row_order() -> None:
     rng = np.random.default_rng(5)
     names, margins = np.array([f"h{i}" for i in range(200)]), rng.integers(0, 5, 200).astype(float)
     shuffled = rng.permutation(200)
-    assert (order(names, DAY, margins)[shuffled] == order(names[shuffled], DAY, margins[shuffled])).all()
+    assert (order_rows(names, DAY, margins)[shuffled] == order_rows(names[shuffled], DAY, margins[shuffled])).all()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_order_does_not_depend_on_row_order() -> None:
 )
 def test_order_refuses_what_has_no_place(names: list[str], margins: list[float], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        order(names, DAY, margins)
+        order_rows(names, DAY, margins)
 
 
 def test_rank_within_counts_from_one_in_each_team() -> None:
@@ -78,11 +78,11 @@ def test_select_cuts_each_team_at_its_capacity() -> None:
 
 def test_nobody_is_selected_from_nobody() -> None:
     empty = np.zeros(0, dtype=np.int64)
-    assert order([], DAY, []).tolist() == []
+    assert order_rows([], DAY, []).tolist() == []
     assert select(empty, [], {"n": 2}).tolist() == []
 
 
 def test_lots_drawn_before_give_the_same_order() -> None:
     names, margins = np.array([f"h{i}" for i in range(60)]), np.repeat([2.0, 1.0, 2.0], 20)
-    assert order(names, DAY, margins, lots(names, DAY)).tolist() == order(names, DAY, margins).tolist()
-    assert order(names, DAY, margins, lots(names[::-1], DAY)).tolist() != order(names, DAY, margins).tolist()
+    assert order_rows(names, DAY, margins, lots(names, DAY)).tolist() == order_rows(names, DAY, margins).tolist()
+    assert order_rows(names, DAY, margins, lots(names[::-1], DAY)).tolist() != order_rows(names, DAY, margins).tolist()

@@ -19,7 +19,7 @@ from charter.contracts import check_document
 from charter.contracts.files import read_json, set_current
 from charter.errors import CharterError, DataError, UsageError
 from charter.rules.gate import decide_findings
-from charter.rules.tie_break import order, select
+from charter.rules.tie_break import order_rows, select
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.population.protected import read_characteristics
 from fairness_reports.audit.run_findings import Audited, gather_run, measure_run
@@ -65,7 +65,7 @@ def test_selection_is_each_teams_capacity_by_the_published_order(audited: Audite
     ).fetchnumpy()
     teams = [council.team_of(bytes(area).decode(), day).id for area in rows.area]
     chosen = select(
-        order(np.char.encode(scores["entity"].astype(str)), day, scores["margin"]),
+        order_rows(np.char.encode(scores["entity"].astype(str)), day, scores["margin"]),
         teams,
         {team.id: team.places for team in council.teams},
     )

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from charter.errors import BlockedError, DataError
-from charter.rules.tie_break import order
+from charter.rules.tie_break import order_rows
 from serving.identity import Identity
 from serving.ranking.bundle import Bundle
 from serving.ranking.worklist import rank_households
@@ -30,7 +30,7 @@ def store_of(world: World) -> Store:
 def test_each_team_gets_its_capacity_in_the_published_order(world: World) -> None:
     result = rank_households(world.invocation, world.matrix, AS_OF)
     margins = Bundle.current(world.workspace).model.margins(world.arrays["features"])
-    places = order(world.arrays["entity"], AS_OF, margins)
+    places = order_rows(world.arrays["entity"], AS_OF, margins)
     with (result.folder / "issued.csv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     assert [one.referrals for one in result.lists] == [8, 8, 8, 8]

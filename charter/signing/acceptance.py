@@ -78,9 +78,9 @@ def sign_as(
 def _find_signed(invocation: Invocation, thing: Signable, *, demo: bool) -> tuple[Path, str, date | None]:
     """Return where the sign-off belongs, the sha256 it is of, and the day on which the next decision is due."""
     if thing.what == "charter":
-        charter = invocation.council.folder / "charter.toml"
         council = invocation.council.folder / "signoffs.toml"
-        return invocation.workspace.signoffs if demo else council, file_digest(charter), None
+        # Of the bytes that were parsed, whatever stands in the file by now.
+        return invocation.workspace.signoffs if demo else council, invocation.policy.sha256, None
     folder = find_audit(invocation, thing.run, live=thing.live)
     decision = folder / "decision.json"
     if not decision.exists():

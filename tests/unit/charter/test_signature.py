@@ -117,7 +117,7 @@ def test_another_key_another_day_and_another_charter_are_refused(invocation: Inv
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(SignOffError):
-        sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=good, until=until)
+        sign_as(invocation.reread(), ROLE, Signable("charter"), demo=False, signature=good, until=until)
     assert not (invocation.council.folder / "signoffs.toml").exists()
 
 

@@ -63,13 +63,13 @@ class Snapshot:
         manifest = read_json(folder / "manifest.json")
         check_document("snapshot", manifest)
         stated = {name: table["sha256"] for name, table in manifest.get("tables", {}).items()}
-        found = sorted((folder / "tables").glob("*.parquet"))
+        paths = sorted((folder / "tables").glob("*.parquet"))
         return cls(
             folder,
             manifest["snapshot"],
             datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC),
             manifest["synthetic"],
-            {path.stem: stated.get(path.stem) or file_digest(path) for path in found if path.stem not in _NOT_READ},
+            {path.stem: stated.get(path.stem) or file_digest(path) for path in paths if path.stem not in _NOT_READ},
         )
 
     @property
@@ -216,16 +216,16 @@ def _write_dates(
 ) -> dict[str, Any]:
     """Write every date's arrays below `folder` and return what only a built matrix can say of itself."""
     if engine == "reference":
-        lag, said = _write_reference(invocation, question, snapshot, folder)
+        lag, facts = _write_reference(invocation, question, snapshot, folder)
     elif engine == "spark":
-        lag, said = _write_spark(invocation, question, snapshot, folder, master)
+        lag, facts = _write_spark(invocation, question, snapshot, folder, master)
     else:
-        lag, said = _write_engine(invocation, question, snapshot, folder)
+        lag, facts = _write_engine(invocation, question, snapshot, folder)
     dates = {}
-    for day, own in zip(question.dates, said, strict=True):
+    for day, date_facts in zip(question.dates, facts, strict=True):
         arrays = _date_folder(folder, day)
         rows = len(np.load(arrays / "entity.npy", mmap_mode="r"))
-        dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **own}
+        dates[day.isoformat()] = {"rows": rows, "sha256": folder_digest(arrays), **date_facts}
     members = (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in question.dates)
     write_uncertain(snapshot.tables, folder, members)
     return {"reporting_lag_days": lag, "freshness": _read_freshness(snapshot), "as_of": dates}
@@ -254,14 +254,14 @@ def _write_reference(
     from features.engines.reference import Reference
     from features.engines.rows import Tables
 
-    reference, said = Reference(question, Tables.read(snapshot.tables)), []
+    reference, facts = Reference(question, Tables.read(snapshot.tables)), []
     with invocation.progress("Building the matrix, row by row", len(question.dates)) as advance:
         for day in question.dates:
             answer = reference.answer(day)
             answer.rows.write(_date_folder(folder, day))
-            said.append({"cannot_tell": answer.cannot_tell})
+            facts.append({"cannot_tell": answer.cannot_tell})
             advance()
-    return reference.reporting_lag_days, said
+    return reference.reporting_lag_days, facts
 
 
 def _write_engine(
@@ -269,21 +269,21 @@ def _write_engine(
 ) -> tuple[float, list[dict[str, Any]]]:
     from features.engines.engine import Engine
 
-    engine, made = Engine(question, snapshot.tables), _EarlierDates.of(invocation.workspace.matrix)
+    engine, earlier = Engine(question, snapshot.tables), _EarlierDates.of(invocation.workspace.matrix)
     lag = engine.reporting_lag_days
     with invocation.progress("Building the matrix") as advance, ExitStack() as stack:
         writers = [stack.enter_context(DateWriter(_date_folder(folder, day), question)) for day in question.dates]
-        for block in engine.blocks(made.entities):
+        for block in engine.blocks(earlier.entities):
             writers[block.date_index].append(block)
             advance()
         for day, writer in zip(question.dates, writers, strict=True):
-            writer.keep(made.folders.get(engine.keys[day]))
-    said = []
+            writer.keep(earlier.folders.get(engine.keys[day]))
+    facts = []
     for day, writer in zip(question.dates, writers, strict=True):
         key = engine.keys[day]
-        told = made.cannot_tell.get(key, writer.cannot_tell)
-        said.append({"cannot_tell": told, "key": key})
-    return lag, said
+        cannot_tell = earlier.cannot_tell.get(key, writer.cannot_tell)
+        facts.append({"cannot_tell": cannot_tell, "key": key})
+    return lag, facts
 
 
 @dataclass(frozen=True)
@@ -301,10 +301,10 @@ class _EarlierDates:
         """Look through the matrices in a folder."""
         folders, cannot_tell = {}, {}
         for manifest in sorted(matrices.glob("*/manifest.json")):
-            for day, said in read_json(manifest)["as_of"].items():
-                if "key" in said:
-                    folders[said["key"]] = manifest.parent / f"as_of={day}"
-                    cannot_tell[said["key"]] = said["cannot_tell"]
+            for day, facts in read_json(manifest)["as_of"].items():
+                if "key" in facts:
+                    folders[facts["key"]] = manifest.parent / f"as_of={day}"
+                    cannot_tell[facts["key"]] = facts["cannot_tell"]
         return cls(folders, cannot_tell)
 
     def entities(self, key: str) -> NDArray[np.bytes_] | None:

@@ -29,11 +29,11 @@ def find_departures(
     question, _ = make_question(invocation, opened, "rank", [as_of])
     people = sorted({person for persons in listed.values() for person in persons})
     reference = Reference(question, Tables.read(opened.tables, people))
-    found = {}
+    reasons = {}
     for entity, persons in listed.items():
         rows = [reference.people[person] for person in persons if person in reference.people]
         if any(row.death_date and row.death_date <= as_of for row in rows):
-            found[entity] = "death"
+            reasons[entity] = "death"
         elif any((reference.value(rule, entity, as_of) or 0) > 0 for rule in question.unless):
-            found[entity] = "already_helped"
-    return found
+            reasons[entity] = "already_helped"
+    return reasons

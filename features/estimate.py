@@ -67,10 +67,10 @@ class Estimate:
             f"{self.bytes / 1e6:,.0f} MB, from {self.events:,} events: about {self.seconds:,.0f} s. Nothing was made."
         ]
         days = list(self.rows)
-        shown = days if len(days) <= 4 else [days[0], days[len(days) // 2], days[-1]]
-        lines.append("People seen, by service, in every window that a feature asks: " + ", ".join(shown))
+        some_days = days if len(days) <= 4 else [days[0], days[len(days) // 2], days[-1]]
+        lines.append("People seen, by service, in every window that a feature asks: " + ", ".join(some_days))
         for service, dates in self.seen.items():
-            shares = ("no one there" if (share := dates[day]) is None else f"{share:.0%}" for day in shown)
+            shares = ("no one there" if (share := dates[day]) is None else f"{share:.0%}" for day in some_days)
             lines.append(f"  {service}: {', '.join(shares)}")
         return "\n".join(lines)
 
@@ -83,7 +83,7 @@ def estimate_build(question: Question, tables: Path) -> Estimate:
     events = engine.store.event_rows
     rows, people = dict.fromkeys(question.dates, 0), dict.fromkeys(question.dates, 0)
     services = sorted({service for service, _ in question.seen})
-    seen = {service: dict.fromkeys(question.dates, 0) for service in services}
+    people_seen = {service: dict.fromkeys(question.dates, 0) for service in services}
     for maker in engine.candidates():
         for k, day in enumerate(maker.frame.dates):
             here = _people_at(maker, k)
@@ -92,9 +92,9 @@ def estimate_build(question: Question, tables: Path) -> Estimate:
             for service in services:
                 places = [w for w, (name, _) in enumerate(question.seen) if name == service]
                 whole = np.bitwise_and.reduce(maker.people.seen[here][:, places], axis=1)
-                seen[service][day] += int((whole >> np.uint64(k) & ONE).sum())
+                people_seen[service][day] += int((whole >> np.uint64(k) & ONE).sum())
     columns = len(question.definition.features)
-    made = sum(rows.values()) * columns
+    values = sum(rows.values()) * columns
     width = {
         per: sum(column.row_bytes(question.widths) for column in COLUMNS if column.per == per)
         for per in ("row", "person")
@@ -105,10 +105,10 @@ def estimate_build(question: Question, tables: Path) -> Estimate:
         people={day.isoformat(): count for day, count in people.items()},
         events=events,
         bytes=sum(rows.values()) * width["row"] + sum(people.values()) * width["person"],
-        seconds=AT_LEAST + events / EVENTS_PER_SECOND + made / VALUES_PER_SECOND,
+        seconds=AT_LEAST + events / EVENTS_PER_SECOND + values / VALUES_PER_SECOND,
         seen={
             service: {day.isoformat(): count / people[day] if people[day] else None for day, count in dates.items()}
-            for service, dates in seen.items()
+            for service, dates in people_seen.items()
         },
     )
 

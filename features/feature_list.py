@@ -55,8 +55,8 @@ def _list_cohort(cohort: Cohort, titles: Mapping[str, str]) -> Iterator[str]:
         yield f"Somebody has lived there for {cohort.resident}."
     for rule in cohort.given:
         yield f"True of them: {describe_rule(rule, titles)}."
-    for known in cohort.known_to:
-        yield f"True of them: {describe_rule(known, titles)}."
+    for rule_known in cohort.known_to:
+        yield f"True of them: {describe_rule(rule_known, titles)}."
     for rule in cohort.unless:
         yield f"Not true of them: {describe_rule(rule, titles)}."
     yield "Where a rule can't be evaluated they are left out, and counted as \"can't tell\"."

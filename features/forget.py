@@ -21,8 +21,8 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
     dropped = 0
     for manifest in sorted((workspace.root / "matrix").glob("*/*/manifest.json")):
         folder = manifest.parent
-        held = (np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("as_of=*/person.npy"))
-        if len(wanted) and any(np.isin(people, wanted).any() for people in held):
+        members = (np.load(path, mmap_mode="r", allow_pickle=False) for path in folder.glob("as_of=*/person.npy"))
+        if len(wanted) and any(np.isin(people, wanted).any() for people in members):
             pointer = folder.parent / "current"
             if pointer.exists() and pointer.read_text(encoding="utf-8").strip() == folder.name:
                 pointer.unlink()

@@ -137,9 +137,9 @@ class Permission:
                     f"the feature {feature.name} reads ages, which the charter does not allow.",
                     "Remove it, or ask the board to set age_as_composition.",
                 )
-            if one := policy.prohibits(feature.name):
+            if prohibited := policy.prohibits(feature.name):
                 raise CharterError(
-                    f"the feature {feature.name} has a name that the charter prohibits ({one.title}).",
+                    f"the feature {feature.name} has a name that the charter prohibits ({prohibited.title}).",
                     "Remove it; a feature on something else needs another name.",
                 )
             self._check_signals(f"the feature {feature.name}", feature.expression.signals_named, policy, register)
@@ -158,9 +158,10 @@ class Permission:
             register.signal(name)
             if name in self.signals:
                 continue
-            if one := policy.prohibits(name):
+            if prohibited := policy.prohibits(name):
                 raise CharterError(
-                    f"{who} reads {name}, which the charter prohibits: {one.title}. {one.why}", "Remove it."
+                    f"{who} reads {name}, which the charter prohibits: {prohibited.title}. {prohibited.why}",
+                    "Remove it.",
                 )
             if not policy.allows(name, self.purpose):
                 raise CharterError(

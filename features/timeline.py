@@ -36,15 +36,17 @@ def list_timelines(
     council = invocation.council
     register = invocation.register
     allowed = Permission.of(invocation.policy, register, "display")
-    shown = {one.service for one in register.sources if one.display and not one.confidential_from_household}
-    signals = sorted(name for name in allowed.signals if name.split(".")[0] in shown)
+    services = {
+        source.service for source in register.sources if source.display and not source.confidential_from_household
+    }
+    signals = sorted(name for name in allowed.signals if name.split(".")[0] in services)
     at = council.midnight(as_of)
     rows = _read_events(
         opened.tables, households, signals, [name for name in signals if register.signal(name).interval],
         _to_microseconds(council.midnight(months(window).before(as_of))), _to_microseconds(at),
     )  # fmt: skip
     choices = _read_choices(opened.tables, sorted({person for people in households for person in people}))
-    found: list[list[dict[str, str | None]]] = [[] for _ in households]
+    timelines: list[list[dict[str, str | None]]] = [[] for _ in households]
     for number, person, signal, valid, ended, interval in rows:
         service = signal.split(".")[0]
         if not all(
@@ -53,12 +55,12 @@ def list_timelines(
         ):
             continue
         days = [
-            _to_moment(one).astimezone(council.time_zone).date().isoformat() if one else "" for one in (valid, ended)
+            _to_moment(time).astimezone(council.time_zone).date().isoformat() if time else "" for time in (valid, ended)
         ]
-        found[number].append(
+        timelines[number].append(
             {"service": service, "signal": signal, "day": days[0], "until": days[1] if interval else None}
         )
-    return found
+    return timelines
 
 
 def _read_events(
@@ -95,9 +97,9 @@ def _read_events(
 def _read_choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
     """Return the choices of some people, by person."""
     path = tables / "permission.parquet"
-    found: dict[str, list[Choice]] = {}
+    by_person: dict[str, list[Choice]] = {}
     if not path.exists():
-        return found
+        return by_person
     with duckdb.connect() as database:
         database.register("members", pa.table({"person_id": list(people)}))
         rows = database.execute(
@@ -106,13 +108,13 @@ def _read_choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]
             [str(path)],
         ).fetchall()
     for person, service, purpose, kind, status, start, end, decided_by, known_at, known_until in rows:
-        found.setdefault(person, []).append(
+        by_person.setdefault(person, []).append(
             Choice(
                 person, service, purpose, kind, status, _to_moment(start), _to_moment(end) if end is not None else None,
                 decided_by, _to_moment(known_at), _to_moment(known_until) if known_until is not None else None,
             )
         )  # fmt: skip
-    return found
+    return by_person
 
 
 def _to_moment(microseconds: int) -> datetime:

@@ -128,10 +128,10 @@ class Maker:
         candidate = (self.cohort.rows.candidates[entities][None, :] >> bits & ONE).astype(bool)
         unknown = (self.cohort.rows.unknown[entities][None, :] >> bits & ONE).astype(bool)
         rules = values[:, :, self.plan.columns :]
-        given = len(self.frame.question.given)
+        rules_that_hold = len(self.frame.question.given)
         missing = np.isnan(rules)
         holds = rules > 0
-        holds[:, :, given:] = rules[:, :, given:] == 0
+        holds[:, :, rules_that_hold:] = rules[:, :, rules_that_hold:] == 0
         false = (~missing & ~holds).any(axis=2)
         unknown = unknown | missing.any(axis=2)
         return candidate & ~false & ~unknown, (candidate & ~false & unknown).sum(axis=1)
@@ -190,8 +190,8 @@ def count_compositions(
     compositions: Sequence[Composition], members: MemberRows, ages: NDArray[np.int16], dates: int
 ) -> NDArray[np.float64]:
     """Return, by entity, date and composition, who lives there; NaN where no age is known that it asks."""
-    made = [_count_composition(composition, members, ages, dates) for composition in compositions]
-    return np.stack(made, axis=2) if made else np.zeros((1, 1, 0))
+    counts = [_count_composition(composition, members, ages, dates) for composition in compositions]
+    return np.stack(counts, axis=2) if counts else np.zeros((1, 1, 0))
 
 
 def _count_composition(
@@ -202,30 +202,30 @@ def _count_composition(
     for k in range(dates):
         here = (members.mask >> np.uint64(k) & ONE).astype(bool)
         age = ages[k, members.person]
-        known = here & (age >= 0)
+        with_age = here & (age >= 0)
         if composition.word == "members":
             result[:, k] = np.bincount(household[here], minlength=count)
             continue
         if composition.age is None:
             youngest = np.full(count, np.inf)
-            np.minimum.at(youngest, household[known], age[known])
+            np.minimum.at(youngest, household[with_age], age[with_age])
             result[:, k] = youngest
         else:
-            fits = known & (age >= composition.age[0]) & (age <= composition.age[1])
+            fits = with_age & (age >= composition.age[0]) & (age <= composition.age[1])
             result[:, k] = np.bincount(household[fits], minlength=count)
-        result[np.bincount(household[known], minlength=count) == 0, k] = np.nan
+        result[np.bincount(household[with_age], minlength=count) == 0, k] = np.nan
     return result
 
 
 def assemble_dates(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list[tuple[MatrixDate, int]]:
     """Return the whole answer in memory: per date its arrays and how many entities can't be told. For small data."""
-    found: dict[int, list[Block]] = {k: [] for k in range(len(question.dates))}
+    blocks_by_date: dict[int, list[Block]] = {k: [] for k in range(len(question.dates))}
     for block in blocks:
         if isinstance(block, OutcomeBlock):
             raise TypeError("these blocks hold outcomes alone")
-        found[block.date_index].append(block)
+        blocks_by_date[block.date_index].append(block)
     return [
-        (_join_blocks(question, day, found[k]), sum(b.cannot_tell for b in found[k]))
+        (_join_blocks(question, day, blocks_by_date[k]), sum(b.cannot_tell for b in blocks_by_date[k]))
         for k, day in enumerate(question.dates)
     ]
 

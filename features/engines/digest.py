@@ -109,9 +109,9 @@ def make_keys(maker: Maker, found: Tally, version: int) -> list[str]:
     }
     result = []
     for k, day in enumerate(maker.frame.dates):
-        said = [int(number) for part in (table.windows, table.since) for number in part[:, k]]
-        own = {"day": day.isoformat(), "table": said, "tally": [int(number) for number in found[k]]}
-        text = json.dumps(general | own, sort_keys=True)
+        numbers = [int(number) for part in (table.windows, table.since) for number in part[:, k]]
+        date_facts = {"day": day.isoformat(), "table": numbers, "tally": [int(number) for number in found[k]]}
+        text = json.dumps(general | date_facts, sort_keys=True)
         result.append(hashlib.sha256(text.encode()).hexdigest())
     return result
 

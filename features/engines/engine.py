@@ -58,8 +58,8 @@ class Engine:
         self.question, self.threads = question, threads
         self.store = Store(tables, threads=threads, entity=question.definition.entity)
         self.ranges = ranges or max(1, -(-self.store.event_rows // _EVENTS_AT_ONCE))
-        named = {s.name for rule in question.expressions for s in rule.signals}
-        self.signals = tuple(sorted(named & question.permission.signals))
+        names = {s.name for rule in question.expressions for s in rule.signals}
+        self.signals = tuple(sorted(names & question.permission.signals))
         self.keys: dict[date, str] = {}
         """By date what its rows depend on; complete when `blocks` has ended."""
 
@@ -69,15 +69,15 @@ class Engine:
         Where `earlier` gives the entities of a date whose key it knows, only that date's outcomes are made.
         """
         with self.store:
-            kept: dict[int, NDArray[np.bytes_]] = {}
+            entities_before: dict[int, NDArray[np.bytes_]] = {}
             if earlier and self.ranges > 1:
                 for _ in self.makers():
                     pass
-                kept = self._find_earlier(earlier)
+                entities_before = self._find_earlier(earlier)
             for maker in self.makers():
                 if earlier and self.ranges == 1:
-                    kept = self._find_earlier(earlier)
-                yield from self._make_rows(maker, kept)
+                    entities_before = self._find_earlier(earlier)
+                yield from self._make_rows(maker, entities_before)
 
     @cached_property
     def reporting_lag_days(self) -> float:
@@ -98,17 +98,17 @@ class Engine:
         for part in range(self.ranges):
             codes = self.store.take(part, self.ranges)
             signals = self.signals if events else ()
-            read = read_events(self.question, self.store, signals, codes.people)
+            versions = read_events(self.question, self.store, signals, codes.people)
             for first in range(0, len(self.question.dates), CHUNK):
                 dates = self.question.dates[first : first + CHUNK]
-                maker = self._make_maker(Frame(self.question, self.store, codes, self.signals, dates, first), read)
+                maker = self._make_maker(Frame(self.question, self.store, codes, self.signals, dates, first), versions)
                 tallies[first] = tallies.get(first, np.uint64(0)) + tally_rows(maker)
                 self.keys.update(zip(dates, make_keys(maker, tallies[first], ENGINE_VERSION), strict=True))
                 yield maker
 
     def _find_earlier(self, earlier: Earlier) -> dict[int, NDArray[np.bytes_]]:
-        found = {k: earlier(self.keys[day]) for k, day in enumerate(self.question.dates) if day in self.keys}
-        return {k: entities for k, entities in found.items() if entities is not None}
+        entities_before = {k: earlier(self.keys[day]) for k, day in enumerate(self.question.dates) if day in self.keys}
+        return {k: entities for k, entities in entities_before.items() if entities is not None}
 
     def _make_rows(self, maker: Maker, kept: Mapping[int, NDArray[np.bytes_]]) -> Iterator[Block | OutcomeBlock]:
         frame = maker.frame

@@ -79,9 +79,9 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
 
     Raises DefinitionError for an unknown feature, DataError for an entity that nobody belongs to at that date.
     """
-    chosen = next((one for one in question.definition.features if one.name == feature), None)
+    chosen = next((candidate for candidate in question.definition.features if candidate.name == feature), None)
     if chosen is None:
-        names = ", ".join(one.name for one in question.definition.features)
+        names = ", ".join(candidate.name for candidate in question.definition.features)
         raise DefinitionError(f"the definition has no feature {feature!r}.", f"Choose one of: {names}.")
     reference = Reference(question, Tables.read(tables, _find_people(question, tables, entity)))
     day = question.dates[0]

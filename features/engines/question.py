@@ -74,19 +74,19 @@ class Question:
     @cached_property
     def given(self) -> tuple[Aggregate, ...]:
         """The cohort's rules that must hold: `given`, then `known_to` over the signals that may be used."""
-        known = (rule.among(sorted(self.permission.signals)) for rule in self.definition.cohort.known_to)
-        return (*self.definition.cohort.given, *known)
+        known_rules = (rule.among(sorted(self.permission.signals)) for rule in self.definition.cohort.known_to)
+        return (*self.definition.cohort.given, *known_rules)
 
     @cached_property
     def seen(self) -> tuple[tuple[str, Window], ...]:
         """The matrix's seen columns in the order of their names: each a service and the window it must have covered."""
-        found = {
+        columns = {
             name_seen_column(service, feature.expression.reach): (service, feature.expression.reach)
             for feature in self.definition.features
             if not isinstance(feature.expression, Composition)
             for service in feature.expression.services
         }
-        return tuple(found[name] for name in self.definition.seen)
+        return tuple(columns[name] for name in self.definition.seen)
 
     @cached_property
     def widths(self) -> Widths:

@@ -148,12 +148,12 @@ class Reference:
         """Return the entities that could get a row at `day`: with a member, or (persons) known to anybody by then."""
         t = self.question.midnight(day)
         if self.question.definition.entity == "person":
-            known = {e.person_id for e in self.tables.events if e.known_at < t}
-            known |= {r.person_id for r in self.tables.residence if r.known_at < t}
-            found = known
+            people = {e.person_id for e in self.tables.events if e.known_at < t}
+            people |= {r.person_id for r in self.tables.residence if r.known_at < t}
+            entities = people
         else:
-            found = {r.household_id for r in self.tables.residence if self._lives_there(r, day)}
-        return sorted(entity for entity in found if self.members(entity, day))
+            entities = {r.household_id for r in self.tables.residence if self._lives_there(r, day)}
+        return sorted(entity for entity in entities if self.members(entity, day))
 
     def home(self, household_id: str, day: date) -> Household | None:
         """Return the row of `households` in force at `day`, as known then: the newest by (start, known_at)."""
@@ -248,8 +248,8 @@ class Reference:
         if rows:
             first = min(feed.received_at for feed in rows)
             return [feed for feed in rows if feed.received_at == first or feed.received_at < t]
-        known = [e.valid_at for e in self.tables.events if e.signal.startswith(f"{service}.") and e.known_at < t]
-        return [Feed(service, min(known), self.question.now, self.question.now)] if known else []
+        moments = [e.valid_at for e in self.tables.events if e.signal.startswith(f"{service}.") and e.known_at < t]
+        return [Feed(service, min(moments), self.question.now, self.question.now)] if moments else []
 
     @cache  # noqa: B019  # see members
     def stretch(self, service: str, window: Window, day: date) -> tuple[datetime, datetime] | None:
@@ -276,10 +276,10 @@ class Reference:
         if stretch is None or not self.permitted(person_id, service, day):
             return False
         t = self.question.midnight(day)
-        known = [c for c in self.tables.coverage if c.service == service and c.known_at < t]
-        if not known:
+        coverage = [c for c in self.tables.coverage if c.service == service and c.known_at < t]
+        if not coverage:
             return True
-        theirs = [c for c in known if c.person_id == person_id and is_visible(c.known_at, c.known_until, t)]
+        theirs = [c for c in coverage if c.person_id == person_id and is_visible(c.known_at, c.known_until, t)]
         spans = merge_spans([(c.start, c.end or datetime.max.replace(tzinfo=t.tzinfo)) for c in theirs])
         return any(begin <= stretch[0] and stretch[1] <= end for begin, end in spans)
 
@@ -301,7 +301,7 @@ class Reference:
     def used(self, rule: Aggregate, reach: Window, entity: str, day: date) -> list[Event]:
         """Return the events that count for `rule`, in order of (valid_at, known_at, event_id)."""
         t = self.question.midnight(day)
-        found = [
+        events = [
             event
             for person in self.members(entity, day)
             for event in self.events[person]
@@ -310,8 +310,8 @@ class Reference:
             and self.sees(person, event.signal.split(".")[0], reach, day)
         ]
         if rule.window.now:
-            found = [event for event in found if event.end_at is None or event.end_at > t]
-        return sorted(found, key=lambda event: (event.valid_at, event.known_at, event.event_id))
+            events = [event for event in events if event.end_at is None or event.end_at > t]
+        return sorted(events, key=lambda event: (event.valid_at, event.known_at, event.event_id))
 
     def value(self, expression: Expression, entity: str, day: date) -> float | None:
         """Return an expression's value for an entity at `day`, or None where it was not seen."""
@@ -391,7 +391,7 @@ class Reference:
         """
         t, end = self.question.midnight(day), self.question.horizon_end(day)
         service, people = component.signal.service, self.members(entity, day)
-        found = sorted(
+        events = sorted(
             (event.valid_at, event.known_at, event.event_id)
             for person in people
             if self.permitted(person, service, day)
@@ -401,18 +401,18 @@ class Reference:
             and t <= event.valid_at < end
         )
         spans = merge_spans([(f.covers_from, f.covers_to) for f in self._all_feeds(service)])
-        seen = any(begin <= t and end <= stop for begin, stop in spans)
-        seen = seen and all(self.permitted(person, service, day) for person in people)
-        if not found:
-            return Outcomes(NONE, NONE, seen)
-        return Outcomes(to_microseconds(found[0][0]), to_microseconds(found[0][1]), seen)
+        covered = any(begin <= t and end <= stop for begin, stop in spans)
+        covered = covered and all(self.permitted(person, service, day) for person in people)
+        if not events:
+            return Outcomes(NONE, NONE, covered)
+        return Outcomes(to_microseconds(events[0][0]), to_microseconds(events[0][1]), covered)
 
     def _all_feeds(self, service: str) -> list[Feed]:
         rows = [feed for feed in self.tables.feeds if feed.service == service]
         if rows:
             return rows
-        known = [e.valid_at for e in self.tables.events if e.signal.startswith(f"{service}.")]
-        return [Feed(service, min(known), self.question.now, self.question.now)] if known else []
+        moments = [e.valid_at for e in self.tables.events if e.signal.startswith(f"{service}.")]
+        return [Feed(service, min(moments), self.question.now, self.question.now)] if moments else []
 
     @cached_property
     def reporting_lag_days(self) -> float:
@@ -422,8 +422,8 @@ class Reference:
         for event in self.tables.events:
             usable = event.signal in self.question.permission.signals
             if usable and matches_signals(event, signals) and event.known_at <= self.question.taken_at:
-                held = first.get(event.event_id)
-                if held is None or event.known_at < held.known_at:
+                earliest = first.get(event.event_id)
+                if earliest is None or event.known_at < earliest.known_at:
                     first[event.event_id] = event
         lags = sorted((event.known_at - event.valid_at) / timedelta(days=1) for event in first.values())
         return lags[-(-95 * len(lags) // 100) - 1] if lags else 0.0

@@ -122,12 +122,12 @@ def write_rows(spark: Any, question: Question, tables: str, out: str, *, buckets
     """
     functions = import_module("pyspark.sql.functions")
     observation = import_module("pyspark.sql").Observation("cohort")
-    found = _open_tables(spark, tables)
+    whole_tables = _open_tables(spark, tables)
     many = buckets or max(
-        int(spark.sparkContext.defaultParallelism), -(-found["residence"].count() // PEOPLE_PER_BUCKET)
+        int(spark.sparkContext.defaultParallelism), -(-whole_tables["residence"].count() // PEOPLE_PER_BUCKET)
     )
     handed = (
-        _bucket_rows(spark, question, found, many)
+        _bucket_rows(spark, question, whole_tables, many)
         .repartition(many, "bucket")
         .sortWithinPartitions("bucket", "table", "person_id")
     )
@@ -137,9 +137,9 @@ def write_rows(spark: Any, question: Question, tables: str, out: str, *, buckets
         functions.sum(functions.when(functions.col("as_of") == functions.lit(day).cast("date"), rows["cannot_tell"]))
         for day in days
     ]
-    observed = rows.observe(observation, *[one.alias(day) for one, day in zip(counted, days, strict=True)])
-    kept = observed.filter(functions.col("entity").isNotNull()).drop("cannot_tell")
-    kept.write.partitionBy("as_of").mode("overwrite").parquet(out)
+    observed = rows.observe(observation, *[column.alias(day) for column, day in zip(counted, days, strict=True)])
+    answered = observed.filter(functions.col("entity").isNotNull()).drop("cannot_tell")
+    answered.write.partitionBy("as_of").mode("overwrite").parquet(out)
     return [int(observation.get[day] or 0) for day in days]
 
 
@@ -159,11 +159,13 @@ def measure_reporting_lag(spark: Any, question: Question, tables: str) -> float:
     wanted = functions.lit(False)
     for component in question.definition.outcome.components:
         wanted = wanted | _pick_events(functions, component.signal, question.permission.signals)
-    known, valid = (functions.unix_micros(functions.col(name).cast("timestamp")) for name in ("known_at", "valid_at"))
+    known_at, valid = (
+        functions.unix_micros(functions.col(name).cast("timestamp")) for name in ("known_at", "valid_at")
+    )
     lags = (
-        events.filter(wanted & (known <= to_microseconds(question.taken_at)))
+        events.filter(wanted & (known_at <= to_microseconds(question.taken_at)))
         .groupBy("event_id")
-        .agg(functions.min_by(known - valid, known).alias("lag"))
+        .agg(functions.min_by(known_at - valid, known_at).alias("lag"))
         .groupBy("lag")
         .count()
         .orderBy("lag")
@@ -223,7 +225,7 @@ def _open_tables(spark: Any, tables: str) -> dict[str, Any]:
     """Open every table that is there, with its canonical columns and types; one that is not is empty."""
     functions = import_module("pyspark.sql.functions")
     absent = import_module("pyspark.errors").AnalysisException
-    found = {}
+    opened = {}
     for name, columns in _COLUMNS.items():
         try:
             table = spark.read.parquet(f"{tables.rstrip('/')}/{name}.parquet")
@@ -231,8 +233,8 @@ def _open_tables(spark: Any, tables: str) -> dict[str, Any]:
             if why.getCondition() != "PATH_NOT_FOUND":
                 raise
             table = spark.createDataFrame([], ", ".join(f"`{column}` string" for column in columns))
-        found[name] = table.select(*[_cast_column(functions, column) for column in columns])
-    return found
+        opened[name] = table.select(*[_cast_column(functions, column) for column in columns])
+    return opened
 
 
 def _cast_column(functions: Any, column: str) -> Any:
@@ -287,18 +289,18 @@ def _needed_signals(question: Question) -> set[str]:
 def _state_facts(question: Question, found: Mapping[str, Any], spark: Any) -> list[tuple[str, Any]]:
     """Return rows about nobody that say what is true of whole tables."""
     functions = import_module("pyspark.sql.functions")
-    nobody, kind, known = functions.lit(NOBODY), functions.lit("home"), functions.col("known_at")
+    nobody, kind, known_at = functions.lit(NOBODY), functions.lit("home"), functions.col("known_at")
     covered = found["coverage"].groupBy("service").agg(functions.min("known_at").alias("known_at"))
-    housed = found["households"].agg(functions.min("known_at").alias("known_at")).filter(known.isNotNull())
+    housed = found["households"].agg(functions.min("known_at").alias("known_at")).filter(known_at.isNotNull())
     dead = spark.createDataFrame(
         [(NOBODY, None, date(1900, 1, 1))], "person_id string, birth_date date, death_date date"
     )
     facts = [
         ("people", dead),
-        ("coverage", covered.select(nobody.alias("person_id"), "service", known.alias("start"), "known_at")),
+        ("coverage", covered.select(nobody.alias("person_id"), "service", known_at.alias("start"), "known_at")),
         (
             "households",
-            housed.select(nobody.alias("household_id"), kind.alias("kind"), known.alias("start"), "known_at"),
+            housed.select(nobody.alias("household_id"), kind.alias("kind"), known_at.alias("start"), "known_at"),
         ),
     ]  # fmt: skip
     fed = {row["service"] for row in found["feeds"].select("service").distinct().collect()}
@@ -309,23 +311,23 @@ def _state_facts(question: Question, found: Mapping[str, Any], spark: Any) -> li
 
 def _needed_services(question: Question) -> set[str]:
     """Return every service whose feed a row depends on."""
-    named = _needed_signals(question) | set(question.definition.signals)
-    return {name.split(".")[0] for name in named} | {rule.service for rule in question.definition.cohort.known_to}
+    names = _needed_signals(question) | set(question.definition.signals)
+    return {name.split(".")[0] for name in names} | {rule.service for rule in question.definition.cohort.known_to}
 
 
 def _first_events(question: Question, events: Any, services: Sequence[str]) -> Any:
     """Return, as events about nobody, the first event of each service by each date: when it went live."""
     functions = import_module("pyspark.sql.functions")
-    known = functions.unix_micros(functions.col("known_at").cast("timestamp"))
+    known_at = functions.unix_micros(functions.col("known_at").cast("timestamp"))
     both = functions.struct("valid_at", "known_at", "signal")
-    firsts = [functions.min(functions.when(known < to_microseconds(moment), both)) for moment in question.midnights]
+    firsts = [functions.min(functions.when(known_at < to_microseconds(moment), both)) for moment in question.midnights]
     service = functions.substring_index("signal", ".", 1).alias("service")
-    found = (
+    firsts_of_service = (
         events.filter(service.isin(list(services)))
         .groupBy(service)
         .agg(functions.array(*firsts, functions.min(both)).alias("firsts"))
     )
-    each = found.select(functions.explode("firsts").alias("one")).filter(functions.col("one").isNotNull())
+    each = firsts_of_service.select(functions.explode("firsts").alias("one")).filter(functions.col("one").isNotNull())
     nobody = functions.lit(NOBODY)
     return each.select("one.*").distinct().select("*", nobody.alias("person_id"), nobody.alias("event_id"))
 
@@ -350,14 +352,16 @@ def _write_question(question: Question) -> str:
 
 def _read_question(text: str) -> Question:
     """Return the question that `_text` wrote, without units and titles, which no number depends on."""
-    asked = json.loads(text)
-    each = asked["each"]
+    document = json.loads(text)
+    each = document["each"]
     return Question(
-        Definition.of(asked["definition"]),
-        tuple(date.fromisoformat(day) for day in asked["dates"]),
-        ZoneInfo(asked["zone"]),
-        datetime.fromisoformat(asked["taken_at"]).astimezone(UTC),
-        Permission(asked["purpose"], frozenset(asked["signals"]), frozenset(asked["consent"]), asked["lag"], {}, {}),
+        Definition.of(document["definition"]),
+        tuple(date.fromisoformat(day) for day in document["dates"]),
+        ZoneInfo(document["zone"]),
+        datetime.fromisoformat(document["taken_at"]).astimezone(UTC),
+        Permission(
+            document["purpose"], frozenset(document["signals"]), frozenset(document["consent"]), document["lag"], {}, {}
+        ),
         Each(each[0], Period.of(each[1])) if each else None,
     )
 
@@ -379,21 +383,21 @@ def answer_buckets(text: str, batches: Iterator[Any]) -> Iterator[Any]:
 
 def _split_buckets(batches: Iterator[Any]) -> Iterator[dict[str, list[Any]]]:
     """Give the pieces of every table, one bucket after another."""
-    found: dict[str, list[Any]] = {}
+    tables: dict[str, list[Any]] = {}
     current = -1
     for batch in batches:
         bucket, table = batch.column("bucket").to_numpy(), batch.column("table").to_numpy()
         ends = [*(np.flatnonzero((np.diff(bucket) != 0) | (np.diff(table) != 0)) + 1), batch.num_rows]
         first = 0
         for end in ends if batch.num_rows else ():
-            if bucket[first] != current and found:
-                yield found
-                found = {}
+            if bucket[first] != current and tables:
+                yield tables
+                tables = {}
             current = int(bucket[first])
-            found.setdefault(_NAMES[table[first]], []).append(batch.slice(first, end - first))
+            tables.setdefault(_NAMES[table[first]], []).append(batch.slice(first, end - first))
             first = end
-    if found:
-        yield found
+    if tables:
+        yield tables
 
 
 def _write_tables(tables: Mapping[str, Sequence[Any]], folder: Path) -> None:

@@ -385,8 +385,8 @@ def _read_aggregate(document: Mapping[str, Any]) -> Aggregate:
 
 def _unit_of(expression: Expression, units: Mapping[str, str]) -> str:
     """Return the expression's unit, with the register's unit where it is an amount of signals that share one."""
-    found = {units.get(s.name, "") for s in expression.signals}
-    return found.pop() or "amount" if expression.unit == "amount" and len(found) == 1 else expression.unit
+    amounts = {units.get(s.name, "") for s in expression.signals}
+    return amounts.pop() or "amount" if expression.unit == "amount" and len(amounts) == 1 else expression.unit
 
 
 def _plain_words(who: str, what: str, text: str) -> None:

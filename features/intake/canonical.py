@@ -66,21 +66,21 @@ def read_canonical(
 def _read_table(database: duckdb.DuckDBPyConnection, contract: TableContract, path: Path, time_zone: str) -> int:
     try:
         if path.suffix == ".parquet":
-            found = _parquet_columns(database, path)
-            _check_columns(contract, path, tuple(found))
-            _create_reading(database, contract, found, f"read_parquet({quote_text(str(path))})", time_zone)
+            columns = _parquet_columns(database, path)
+            _check_columns(contract, path, tuple(columns))
+            _create_reading(database, contract, columns, f"read_parquet({quote_text(str(path))})", time_zone)
         else:
             with open_csv(path, path.name) as csv:
-                found = dict.fromkeys(csv.columns, "VARCHAR")
+                columns = dict.fromkeys(csv.columns, "VARCHAR")
                 _check_columns(contract, path, csv.columns)
                 try:
-                    _create_reading(database, contract, found, csv.sql, time_zone, second_header=csv.second_header)
+                    _create_reading(database, contract, columns, csv.sql, time_zone, second_header=csv.second_header)
                 except duckdb.Error as error:
                     raise csv.refusal(error) from None
                 repeated = database.execute("select min(_row) from reading where _header").fetchall()[0][0]
                 if repeated is not None:
                     raise csv.repeated_header(int(repeated))
-        return _check_table(database, contract, path, found)
+        return _check_table(database, contract, path, columns)
     finally:
         database.execute("drop table if exists reading")
 

@@ -92,9 +92,9 @@ def _bind_names(query: str, relations: dict[str, Relation]) -> str:
     """Return the query with its names bound, as common table expressions before its own."""
     if not relations:
         return query
-    named = ", ".join(f"{name} as not materialized ({of.sql_query()})" for name, of in relations.items())
+    expressions = ", ".join(f"{name} as not materialized ({of.sql_query()})" for name, of in relations.items())
     rest = query.strip()
-    return f"with {named}, {rest[5:]}" if rest[:5].lower() == "with " else f"with {named} {rest}"
+    return f"with {expressions}, {rest[5:]}" if rest[:5].lower() == "with " else f"with {expressions} {rest}"
 
 
 def give_rows(database: duckdb.DuckDBPyConnection, table: Any) -> Relation:

@@ -76,13 +76,13 @@ def settle_versions(
     """
     if previous is not None:
         _refuse_older(database, source, delivery, previous)
-    for table, kept in KEPT.items():
-        if _load_before(database, table, kept, source, previous):
+    for table, versioned in KEPT.items():
+        if _load_before(database, table, versioned, source, previous):
             if not confirmed:
-                _refuse_vanished(database, table, kept, source, delivery)
-            _settle_against(database, table, kept, delivery)
+                _refuse_vanished(database, table, versioned, source, delivery)
+            _settle_against(database, table, versioned, delivery)
         else:
-            _settle_first(database, table, kept, source, delivery)
+            _settle_first(database, table, versioned, source, delivery)
         database.execute(f"delete from {table}")
 
 
@@ -165,19 +165,19 @@ def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Vers
     It says something else under a known time that was already taken: it was changed silently.
     """
     time, received = quote_name(kept.time), quote_moment(delivery.received_at)
-    said = f"hash({', '.join(quote_name(name) for name in kept.content)})"
+    content = f"hash({', '.join(quote_name(name) for name in kept.content)})"
     columns = ", ".join(quote_name(name) for name in (*STAGED[table], "known_rule"))
     gone_until = f"if(b.known_until is null and {_covers_time(kept.time, delivery)}, {received}, b.known_until)"
     database.execute(
         f"""
         create or replace temp table settled as
-        with old as (select *, {said} as said from before),
+        with old as (select *, {content} as said from before),
         taken as (select distinct id, known_at from before),
         known as (select distinct id from before),
         matched as (
             select n.* rename (known_at as given), o.known_at as old_known_at, o.known_rule as old_rule,
                    t.id is not null or (n.known_at is null and k.id is not null) as changed
-            from (select *, {said} as said from {table}) n
+            from (select *, {content} as said from {table}) n
             left join old o on o.id = n.id and o.said = n.said and (o.known_at = n.known_at or o.known_until is null)
             left join taken t on t.id = n.id and t.known_at = n.known_at
             left join known k on k.id = n.id

@@ -19,5 +19,5 @@ def not_before(valid_at: str, midnight: str, time_zone: str) -> str:
     """
     zone = quote_text(time_zone)
     day = f"timezone({zone}, ({midnight})::timestamptz)::date"
-    own = f"timezone({zone}, ({valid_at})::timestamptz)::date"
-    return f"case when {own} = {day} then greatest({valid_at}, {midnight}) else {midnight} end"
+    happened = f"timezone({zone}, ({valid_at})::timestamptz)::date"
+    return f"case when {happened} = {day} then greatest({valid_at}, {midnight}) else {midnight} end"

@@ -122,8 +122,8 @@ _HOMES = ("home", "communal", "protected", "none")
 def create_staged(database: duckdb.DuckDBPyConnection) -> None:
     """Create the empty staged tables."""
     for name, columns in STAGED.items():
-        listed = ", ".join(f"{quote_name(column)} {kind}" for column, kind in columns.items())
-        database.execute(f"create table {name} ({listed})")
+        typed_columns = ", ".join(f"{quote_name(column)} {kind}" for column, kind in columns.items())
+        database.execute(f"create table {name} ({typed_columns})")
     database.execute("create table no_addresses (service varchar, file varchar, rows bigint)")
     database.execute("create table references_of_people (service varchar, reference varchar)")
     database.execute(
@@ -143,15 +143,15 @@ class _Stager:
     def expressions(self, source: Source, file: ExtractFile, record: Record) -> Mapping[str, str]:
         """Return an SQL expression for each field the record may give, bound and typed; null where it gives none."""
         required, optional = RECORD_FIELDS[record.kind]
-        found: dict[str, str] = {}
+        expressions: dict[str, str] = {}
         for field in sorted(required | optional):
             text = record.fields.get(field)
-            found[field] = "null" if text is None else self._type_field(source, file, record, field, text)
+            expressions[field] = "null" if text is None else self._type_field(source, file, record, field, text)
         for field in ("known_at", "end_at"):
             if record.kind == "event" and field in record.fields and self._is_day(source, file, record, field):
-                found[field] = not_before(found["valid_at"], found[field], self.time_zone)
+                expressions[field] = not_before(expressions["valid_at"], expressions[field], self.time_zone)
         self._bind_expression(source, file, record, "where", record.where)
-        return found
+        return expressions
 
     def _type_field(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
         kind = self._bind_expression(source, file, record, field, text)
@@ -353,7 +353,7 @@ def _stage_coverage(stager: _Stager, source: Source, file: ExtractFile, record: 
 
 def _stage_permission(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
     _map_keyed_rows(stager, source, file, record)
-    services = ", ".join(quote_text(one.service) for one in stager.register.sources)
+    services = ", ".join(quote_text(source_row.service) for source_row in stager.register.sources)
     _set_apart(
         stager,
         source,

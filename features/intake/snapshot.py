@@ -75,10 +75,10 @@ class _Input:
 
 def find_newest_snapshot(store: Path) -> Path | None:
     """Return the folder of the newest pulled snapshot, the one that no other followed; None where there is none."""
-    found = {path.parent.name: path.parent for path in store.glob("*/manifest.json")}
-    before = {read_json(folder / "manifest.json").get("previous") for folder in found.values()}
-    heads = sorted(name for name in found if name not in before)
-    return found[heads[-1]] if heads else None
+    folders = {path.parent.name: path.parent for path in store.glob("*/manifest.json")}
+    before = {read_json(folder / "manifest.json").get("previous") for folder in folders.values()}
+    heads = sorted(name for name in folders if name not in before)
+    return folders[heads[-1]] if heads else None
 
 
 def read_sources(
@@ -103,17 +103,17 @@ def read_sources(
     _refuse_unknown_to_charter(register, policy)
     now = datetime.now(UTC)
     inputs = [_find_input(source, council, extracts or workspace.extracts, now) for source in register.sources]
-    synthetic = all(one.delivery.synthetic for one in inputs)
+    synthetic = all(entry.delivery.synthetic for entry in inputs)
     if not synthetic:
         _refuse_examples(council, register, policy)
-    taken = taken_at or (max(one.delivery.received_at for one in inputs) if synthetic else now)
+    moment = taken_at or (max(entry.delivery.received_at for entry in inputs) if synthetic else now)
     key = Key.load(council, workspace)
     last = find_newest_snapshot(workspace.store)
-    said = _digest_inputs(register, key, inputs)
-    if last is not None and _is_unchanged(last, said):
+    digest = _digest_inputs(register, key, inputs)
+    if last is not None and _is_unchanged(last, digest):
         return _report_earlier(last)
     _refuse_other_key(last, key)
-    name = f"{taken:%Y-%m-%d}-{content_id([said, taken.isoformat(), last.name if last else None])}"
+    name = f"{moment:%Y-%m-%d}-{content_id([digest, moment.isoformat(), last.name if last else None])}"
     with open_database(key, threads) as database, refuse_full_disk():
         reading = _Reading(
             database,
@@ -122,9 +122,9 @@ def read_sources(
             Quarantine(database, workspace.quarantine / "refused.parquet"),
             confirmed,
         )
-        with invocation.progress("Reading the extracts", sum(len(one.digests) for one in inputs)) as done:
-            rows = reading.read(inputs, None if last is None else last / "records", done)
-        manifest = _make_manifest(name, taken, synthetic, inputs, rows, last, register, key)
+        with invocation.progress("Reading the extracts", sum(len(entry.digests) for entry in inputs)) as advance:
+            rows = reading.read(inputs, None if last is None else last / "records", advance)
+        manifest = _make_manifest(name, moment, synthetic, inputs, rows, last, register, key)
         sets = {table: _table_bytes(database, table) for table in ("people", "places")}
         Vault.open(workspace.vault, key).put_sets(name, sets)
         reading.quarantine.write(workspace.quarantine / f"{name}.parquet")
@@ -135,7 +135,7 @@ def read_sources(
             name,
             True,
             synthetic,
-            taken,
+            moment,
             sum(row["rows"] for row in rows.values()),
             sum(row["quarantined"] for row in rows.values()),
             reading.quarantine.by_rule(),
@@ -179,7 +179,7 @@ def _find_input(source: Source, council: Council, extracts: Path, now: datetime)
 
 def _digest_inputs(register: Register, key: Key, inputs: Sequence[_Input]) -> str:
     """One hash of everything that went in."""
-    digests = {f"{one.source.service}/{name}": digest for one in inputs for name, digest in one.digests.items()}
+    digests = {f"{entry.source.service}/{name}": digest for entry in inputs for name, digest in entry.digests.items()}
     return content_id([register.sha256, key.id, digests])
 
 
@@ -249,19 +249,19 @@ class _Reading:
         create_staged(self.database)
         create_kept(self.database)
         rows: dict[str, Mapping[str, int]] = {}
-        for one in inputs:
-            if one.source.format != "canonical":
-                rows |= self._read_source(one, previous, done)
+        for entry in inputs:
+            if entry.source.format != "canonical":
+                rows |= self._read_source(entry, previous, done)
         by_folder: dict[Path, list[_Input]] = {}
-        for one in inputs:
-            if one.source.format == "canonical":
-                by_folder.setdefault(one.folder.resolve(), []).append(one)
+        for entry in inputs:
+            if entry.source.format == "canonical":
+                by_folder.setdefault(entry.folder.resolve(), []).append(entry)
         if len(by_folder) > 1:
             raise DataError(
                 "the register names more than one canonical folder.", "Put the tables of all of them in one folder."
             )
         for folder, sharing in by_folder.items():
-            counts = read_canonical(self.database, [one.source for one in sharing], folder, self.time_zone)
+            counts = read_canonical(self.database, [entry.source for entry in sharing], folder, self.time_zone)
             rows |= {
                 f"{sharing[0].source.service}/{name}": {"rows": count, "quarantined": 0}
                 for name, count in counts.items()
@@ -323,7 +323,7 @@ def _make_manifest(
     register: Register,
     key: Key,
 ) -> Mapping[str, Any]:
-    digests = {f"{one.source.service}/{file}": digest for one in inputs for file, digest in one.digests.items()}
+    digests = {f"{entry.source.service}/{file}": digest for entry in inputs for file, digest in entry.digests.items()}
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "snapshot": name,
@@ -364,7 +364,7 @@ def _write_records(
     folder.mkdir()
     for table in KEPT:
         _copy_rows(database, f"select * from kept_{table}", folder / f"{table}.parquet")
-    covers_from = {one.source.service: one.delivery.covers_from for one in inputs}
+    covers_from = {entry.source.service: entry.delivery.covers_from for entry in inputs}
     whens = ", ".join(
         f"{quote_text(service)}: {quote_moment(start)}" for service, start in covers_from.items() if start is not None
     )
@@ -387,11 +387,12 @@ def _write_records(
         database.execute(
             f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
         )
-    for one in inputs:
-        if one.delivery.covers_from is not None and one.delivery.covers_to is not None:
-            times = (one.delivery.covers_from, one.delivery.covers_to, one.delivery.received_at)
+    for entry in inputs:
+        if entry.delivery.covers_from is not None and entry.delivery.covers_to is not None:
+            times = (entry.delivery.covers_from, entry.delivery.covers_to, entry.delivery.received_at)
             database.execute(
-                f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})", [one.source.service]
+                f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})",
+                [entry.source.service],
             )
     _copy_rows(database, "select distinct * from feeds order by all", folder / "feeds.parquet")
     present = {row[0] for row in database.execute("select table_name from duckdb_tables()").fetchall()}

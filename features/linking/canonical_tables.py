@@ -118,7 +118,7 @@ def make_tables(
     residence = settle_residence(database, claims, rules.parameters.home_order)
     permission = _make_permission(database, people, said.choices)
     everybody = compute_rows(database, "select distinct person_id from used", used=people.used)
-    made = {
+    linked_rows = {
         "events": _make_events(database, records, people, rules.parameters.inactive_months),
         "people": _make_people(database, people, said.people),
         "protected": settle_protected(database, records.protected, everybody, people.used, permission, rules),
@@ -130,8 +130,8 @@ def make_tables(
     }
     canonical = records.canonical
     whole = {
-        name: conform_rows(database, name, own, *([canonical[name]] if name in canonical else []))
-        for name, own in made.items()
+        name: conform_rows(database, name, rows, *([canonical[name]] if name in canonical else []))
+        for name, rows in linked_rows.items()
     }
     tables = CanonicalTables(**whole)
     tables = replace(tables, events=correct_events(database, tables.events, said.corrections))

@@ -24,9 +24,9 @@ def list_choices(requests: Iterable[Request], taken_at: datetime) -> tuple[Choic
     A choice filed after the snapshot was taken counts in its last second: no earlier as-of date sees it, but "now"
     does, so that it is honoured at once. `taken_at` is naive UTC, as the times in tables are.
     """
-    asked = tuple(requests)
-    by_id = {request.id: request for request in asked}
-    return tuple(choice for request in asked for choice in list_request_choices(request, by_id, taken_at))
+    filed = tuple(requests)
+    by_id = {request.id: request for request in filed}
+    return tuple(choice for request in filed for choice in list_request_choices(request, by_id, taken_at))
 
 
 def list_request_choices(request: Request, by_id: Mapping[str, Request], taken_at: datetime) -> tuple[Choice, ...]:

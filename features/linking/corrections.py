@@ -63,30 +63,32 @@ class Correction:
 
 def read_corrections(vault: Vault) -> tuple[Correction, ...]:
     """Return every correction, in the order of filing."""
-    read = [Correction(**{**raw, "refs": tuple(raw["refs"])}) for raw in map(json.loads, vault.papers(PAPER).values())]
-    return tuple(sorted(read, key=lambda one: (one.filed_at, one.request)))
+    corrections = [
+        Correction(**{**raw, "refs": tuple(raw["refs"])}) for raw in map(json.loads, vault.papers(PAPER).values())
+    ]
+    return tuple(sorted(corrections, key=lambda one: (one.filed_at, one.request)))
 
 
 def digest_corrections(corrections: Sequence[Correction]) -> list[str]:
     """Return what tells one set of corrections from another; nothing where there is none."""
-    return [content_id([one.request for one in corrections])] if corrections else []
+    return [content_id([correction.request for correction in corrections])] if corrections else []
 
 
 def correct_people(
     database: duckdb.DuckDBPyConnection, people: Relation, corrections: Sequence[Correction]
 ) -> Relation:
     """Return who people are put right: what was said when a correction was filed, where it is still said."""
-    values = [(name, one) for one in corrections for name in NAMED if name in one.right]
+    values = [(name, correction) for correction in corrections for name in NAMED if name in correction.right]
     if not values:
         return people
-    own = _copy_rows(database, people)
-    for name, one in values:
+    copy = _copy_rows(database, people)
+    for name, correction in values:
         database.execute(
-            f"update {own.alias} set {name} = $1 where list_contains($2::varchar[], ref) "
+            f"update {copy.alias} set {name} = $1 where list_contains($2::varchar[], ref) "
             f"and list_contains($3::varchar[], {name}::varchar)",
-            [one.right[name], list(one.refs), list(one.wrong.get(name, ()))],
+            [correction.right[name], list(correction.refs), list(correction.wrong.get(name, ()))],
         )
-    return own
+    return copy
 
 
 def _copy_rows(database: duckdb.DuckDBPyConnection, rows: Relation) -> Relation:
@@ -105,13 +107,13 @@ def correct_events(
         after     e1   amount 80   known 1 March until 1 May
                   e1   amount  8   known 1 May until now
     """
-    wrongs = [one for one in corrections if "event_id" in one.right]
+    wrongs = [correction for correction in corrections if "event_id" in correction.right]
     if not wrongs:
         return events
-    own = _copy_rows(database, events)
-    for one in wrongs:
-        _correct_event(database, own.alias, one)
-    return own
+    copy = _copy_rows(database, events)
+    for correction in wrongs:
+        _correct_event(database, copy.alias, correction)
+    return copy
 
 
 def _correct_event(database: duckdb.DuckDBPyConnection, table: str, one: Correction) -> None:
@@ -159,15 +161,18 @@ def correct_addresses(
                   council tax   home A   since 2019 until 1 March    known 1 May until now
                   the desk      home B   since 1 March               known 1 May until now
     """
-    moves = [one for one in corrections if "household" in one.right]
+    moves = [correction for correction in corrections if "household" in correction.right]
     if not moves:
         return addresses
-    own = _copy_rows(database, addresses)
-    table = own.alias
-    for one in moves:
-        filed, since = f"timestamp {quote_text(one.filed_at)}", f"timestamp {quote_text(str(one.right['since']))}"
+    copy = _copy_rows(database, addresses)
+    table = copy.alias
+    for correction in moves:
+        filed, since = (
+            f"timestamp {quote_text(correction.filed_at)}",
+            f"timestamp {quote_text(str(correction.right['since']))}",
+        )
         stood = f"list_contains($1::varchar[], {CLAIM}) and (known_until is null or known_until > {filed})"
-        claims = [list(one.wrong.get("address", ()))]
+        claims = [list(correction.wrong.get("address", ()))]
         ended = compute_rows(
             database,
             f'select * replace ({since} as "end", {filed} as known_at) from {table} where {stood} and start < {since}',
@@ -178,9 +183,9 @@ def correct_addresses(
         database.execute(
             f"insert into {table} by name select $1 as service, $2 as id, $3 as ref, $4 as household_id, "
             f"{since} as start, {filed} as known_at",
-            [_DESK, one.request, one.refs[0], one.right["household"]],
+            [_DESK, correction.request, correction.refs[0], correction.right["household"]],
         )
-    return own
+    return copy
 
 
 CLAIM = "id || ' ' || household_id || ' ' || start::varchar"

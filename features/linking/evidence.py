@@ -55,8 +55,8 @@ def gather_evidence(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot:
                   Rob   ONEIL    (none)       known 2021                  rob    oneil   (none)
         trait     rob (may stand for robert)   oneil   2010-03-01
     """
-    said = give_rows(database, pq.read_table(BytesIO(vault.get_set(snapshot.name, "people"))))
-    people = correct_people(database, said, read_corrections(vault))
+    people_as_read = give_rows(database, pq.read_table(BytesIO(vault.get_set(snapshot.name, "people"))))
+    people = correct_people(database, people_as_read, read_corrections(vault))
     records = ServiceRecords.open(database, snapshot / "records")
     references = compute_rows(
         database,

@@ -47,13 +47,13 @@ class Fit:
 
 def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Relation, parameters: Parameters) -> Fit:
     """Return (m, u) of each level: shares of the pairs in which both records say anything."""
-    told = compute_rows(
+    records = compute_rows(
         database, "select e.*, t.person from traits e join truth t using (ref)", traits=traits, truth=truth
     )
     same = compute_rows(
         database,
         "select l as l, r as r from told l join told r on l.person = r.person and l.ref < r.ref",
-        told=told,
+        told=records,
     )
     side = 2000
     other = compute_rows(
@@ -61,7 +61,7 @@ def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Rel
         f"select l as l, r as r from (select * from told order by hash(ref) limit {side}) l "
         f"cross join (select * from told order by hash(ref, 1) limit {_RANDOM_PAIRS // side}) r "
         "where l.person <> r.person",
-        told=told,
+        told=records,
     )
     shares: dict[tuple[str, str], tuple[float, float]] = {}
     for comparison, levels in parameters.levels.items():
@@ -72,7 +72,7 @@ def fit_shares(database: duckdb.DuckDBPyConnection, traits: Relation, truth: Rel
             m, u = (of[place] / sum(of) for of in counts)
             shares[(comparison, level.name)] = (m, u)
     pairs, references = fetch_rows(
-        database, "select (select count(*) from same), (select count(*) from told)", same=same, told=told
+        database, "select (select count(*) from same), (select count(*) from told)", same=same, told=records
     )[0]
     return Fit(shares, pairs, references)
 

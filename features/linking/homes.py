@@ -30,13 +30,13 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, orde
     `claims` have person_id, household_id, service, start, "end", known_at, known_until. Services that `order` does not
     name come after those it does, by name.
     """
-    listed = ", ".join(quote_text(service) for service in order)
+    services = ", ".join(quote_text(service) for service in order)
     claim = compute_rows(
         database,
         f"""
         select person_id, household_id, start, coalesce("end", 'infinity') as "end", known_at,
                coalesce(known_until, 'infinity') as known_until,
-               coalesce(nullif(list_position([{listed}]::varchar[], service), 0), {len(order) + 1}) as place, service
+               coalesce(nullif(list_position([{services}]::varchar[], service), 0), {len(order) + 1}) as place, service
         from claims where "end" is null or "end" > start
         """,
         claims=claims,

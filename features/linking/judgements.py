@@ -52,7 +52,7 @@ def read_judgements(workspace: Workspace) -> tuple[Judgement, ...]:
     path = workspace.judgements
     if not path.exists():
         return ()
-    found = []
+    judgements = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             judgement = Judgement(**json.loads(line))
@@ -62,13 +62,13 @@ def read_judgements(workspace: Workspace) -> tuple[Judgement, ...]:
             raise DataError(
                 f"line {number} of {path.name} is not a judgement.", "Restore the file from its backup, then link."
             )
-        found.append(judgement)
-    return tuple(found)
+        judgements.append(judgement)
+    return tuple(judgements)
 
 
 def append_judgements(workspace: Workspace, judgements: Iterable[Judgement]) -> None:
     """Add judgements to the file, on disk before this returns."""
-    lines = "".join(_write_line(one) for one in judgements)
+    lines = "".join(_write_line(judgement) for judgement in judgements)
     path = workspace.judgements
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -85,13 +85,13 @@ def _write_line(judgement: Judgement) -> str:
 
 def find_standing(judgements: Iterable[Judgement]) -> Mapping[tuple[str, str], Judgement]:
     """Return the newest judgement of each pair."""
-    return {one.pair: one for one in judgements}
+    return {judgement.pair: judgement for judgement in judgements}
 
 
 def drop_judgements(workspace: Workspace, refs: frozenset[str]) -> int:
     """Remove every judgement about any of `refs` (an erasure); return how many there were."""
-    held = read_judgements(workspace)
-    kept = [one for one in held if refs.isdisjoint(one.pair)]
-    if len(kept) < len(held):
-        write_text(workspace.judgements, "".join(map(_write_line, kept)))
-    return len(held) - len(kept)
+    judgements = read_judgements(workspace)
+    rest = [judgement for judgement in judgements if refs.isdisjoint(judgement.pair)]
+    if len(rest) < len(judgements):
+        write_text(workspace.judgements, "".join(map(_write_line, rest)))
+    return len(judgements) - len(rest)

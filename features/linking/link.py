@@ -105,7 +105,7 @@ def link_records(
             register.sha256,
             list(policy.characteristics),
             parameters.sha256,
-            [asdict(one) for one in judgements],
+            [asdict(judgement) for judgement in judgements],
             *digest_corrections(corrections),
         ]
     )
@@ -114,15 +114,15 @@ def link_records(
         return _report_linkage(snapshot, manifest, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
-    with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as done:
+    with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as advance:
         work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
-        linked = work.link(judgements, corrections, done)
+        linked = work.link(judgements, corrections, advance)
         manifest |= work.write(linked, made_from)
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
         write_json(snapshot / "manifest.json", manifest)
         set_current(workspace.store, snapshot.name)
-        done()
+        advance()
     return _report_linkage(snapshot, manifest, made=True)
 
 
@@ -154,16 +154,18 @@ class _Linking:
         """Return what the snapshot's records say, linked: evidence, people, homes and tables."""
         database, rules = self.database, self.rules
         records = ServiceRecords.open(database, self.snapshot / "records")
-        evidence, said, left_out = self._allowed_evidence(records)
+        evidence, chosen, left_out = self._allowed_evidence(records)
         done()
         linkage = link_people(database, evidence, rules.register, rules.parameters, judgements)
         before = _people_before(self.invocation.workspace.store, self.manifest)
         by_reference = _name_people(linkage, before, self.key)
-        unused = self._find_unused(evidence, by_reference, said)
+        unused = self._find_unused(evidence, by_reference, chosen)
         people = relate_people(database, evidence.references, by_reference, unused, linkage)
         done()
         claims = claim_homes(database, records.addresses, people.used, corrections)
-        tables = make_tables(database, records, people, claims, Said(evidence.people, said.choices, corrections), rules)
+        tables = make_tables(
+            database, records, people, claims, Said(evidence.people, chosen.choices, corrections), rules
+        )
         permission = lapse_consents(database, tables.permission, tables.people, rules.register, self._time_zone)
         tables = replace(tables, permission=permission)
         beside = {"links": people.links, "review": relate_pairs(database, linkage.review)} | self._measure_links(people)
@@ -222,8 +224,8 @@ class _Linking:
         truth = self.invocation.workspace.extracts / "truth" / "references.parquet"
         if not self.manifest["synthetic"] or not truth.exists():
             return {}
-        known = read_truth(self.database, self.key, truth)
-        return {"linkage": count_right_pairs(self.database, people.links, known)}
+        real_people = read_truth(self.database, self.key, truth)
+        return {"linkage": count_right_pairs(self.database, people.links, real_people)}
 
 
 @dataclass(frozen=True)
@@ -269,16 +271,16 @@ def _name_people(linkage: Linkage, before: Mapping[str, str], key: Key) -> Mappi
     for representative, refs in groups.items():
         had = Counter(before[ref] for ref in refs if ref in before)
         claims += [(-count, person, representative) for person, count in had.items()]
-    named: dict[str, str] = {}
-    taken: set[str] = set()
+    person_of: dict[str, str] = {}
+    pseudonyms: set[str] = set()
     for _, person, representative in sorted(claims):
-        if representative not in named and person not in taken:
-            named[representative] = person
-            taken.add(person)
+        if representative not in person_of and person not in pseudonyms:
+            person_of[representative] = person
+            pseudonyms.add(person)
     pseudonym = key.pseudonyms("person")
     for representative in sorted(groups):
-        if representative not in named:
+        if representative not in person_of:
             fresh = pseudonym(representative)
-            named[representative] = pseudonym(representative, "apart") if fresh in taken else fresh
-            taken.add(named[representative])
-    return {ref: named[representative] for ref, representative in linkage.representative.items()}
+            person_of[representative] = pseudonym(representative, "apart") if fresh in pseudonyms else fresh
+            pseudonyms.add(person_of[representative])
+    return {ref: person_of[representative] for ref, representative in linkage.representative.items()}

@@ -33,7 +33,7 @@ def relate_people(
     """Return who is whom: `people` by reference, `references` with their services, without the `unused` in use."""
     refs: Sequence[str] = sorted(people)
     links = [linkage.links[ref] for ref in refs]
-    given = give_rows(
+    rows = give_rows(
         database,
         pa.table(
             {
@@ -49,13 +49,13 @@ def relate_people(
         ),
     )
     return LinkedPeople(
-        every=define_rows(database, "select ref, person_id from given", given=given),
-        used=compute_rows(database, "select ref, person_id from given where used", given=given),
+        every=define_rows(database, "select ref, person_id from given", given=rows),
+        used=compute_rows(database, "select ref, person_id from given where used", given=rows),
         links=compute_rows(
             database,
             "select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, l.certain, l.used "
             "from given l join refs r using (ref)",
-            given=given,
+            given=rows,
             refs=references,
         ),
     )

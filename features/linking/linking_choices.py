@@ -150,12 +150,12 @@ def find_lapsed_consents(
 
     `database` has the tables `permission` and `people`; `taken_at` is naive UTC.
     """
-    own = _own_voice("c.service", "p.birth_date", register, time_zone)
+    voice = _own_voice("c.service", "p.birth_date", register, time_zone)
     consents = ", ".join(quote_text(s.service) for s in register.sources if register.consent_based(s.service)) or "''"
     return database.execute(
         f"""
         select distinct c.person_id, c.service, c."end" from permission c join people p using (person_id)
-        where c.kind = 'consent' and c.service in ({consents}) and c."end" = {own} and c."end" <= $1
+        where c.kind = 'consent' and c.service in ({consents}) and c."end" = {voice} and c."end" <= $1
           and p.death_date is null
           and not exists (select 1 from permission l where l.person_id = c.person_id
                           and l.service in (c.service, '*') and l.start >= c."end")

@@ -69,15 +69,15 @@ def _make_comparison(name: str, parameters: Parameters) -> dict[str, Any]:
     ]
     for level in parameters.levels[name]:
         condition = _CONDITIONS.get((name, level.name), "ELSE")
-        made: dict[str, Any] = {
+        splink_level: dict[str, Any] = {
             "sql_condition": condition,
             "label_for_charts": level.name,
             "m_probability": level.m,
             "u_probability": level.u,
         }
         if name in _RARE_COUNTS_MORE and level.name == "same":
-            made |= {"tf_adjustment_column": name, "tf_adjustment_weight": 1.0, "tf_minimum_u_value": 0.0005}
-        levels.append(made)
+            splink_level |= {"tf_adjustment_column": name, "tf_adjustment_weight": 1.0, "tf_minimum_u_value": 0.0005}
+        levels.append(splink_level)
     return {"output_column_name": name, "comparison_levels": levels}
 
 
@@ -108,7 +108,7 @@ def score_pairs(
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
     apart = "where gamma_forename <> 0" if "forename" in parameters.apart else ""
     words = ", ".join(_in_words(name, parameters) for name in parameters.levels)
-    found = database.execute(
+    pairs = database.execute(
         f"""
         select least(unique_id_l, unique_id_r) as one, greatest(unique_id_l, unique_id_r) as other,
                round(match_weight, 6) as weight, concat_ws('; ', {words}) as evidence
@@ -116,7 +116,7 @@ def score_pairs(
         """
     ).fetchall()
     linker.table_management.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]  # Splink's
-    return found
+    return pairs
 
 
 def _in_words(name: str, parameters: Parameters) -> str:

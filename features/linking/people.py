@@ -118,8 +118,8 @@ class _Groups:
             return False
         self._parent[second] = first
         self._joined.setdefault(first, []).extend((second, *self._joined.pop(second, ())))
-        for said in (self._apart, self._own, self._births):
-            _pool_sets(said, first, second)
+        for statements in (self._apart, self._own, self._births):
+            _pool_sets(statements, first, second)
         limits = [limit for limit in (self._born_by.get(first), self._born_by.pop(second, None)) if limit is not None]
         if limits:
             self._born_by[first] = min(limits)
@@ -132,7 +132,7 @@ class _Groups:
     def _births_contradict(self, first: str, second: str) -> bool:
         """Whether two dates of birth differ by more than a slip, or one is too late for a service's youngest age."""
         births, others = self._births.get(first, _NOTHING), self._births.get(second, _NOTHING)
-        if self._births_apart and any(not _is_slip(one, other) for one in births for other in others):
+        if self._births_apart and any(not _is_slip(birth, other) for birth in births for other in others):
             return True
         limits = [limit for limit in (self._born_by.get(first), self._born_by.get(second)) if limit is not None]
         return bool(limits) and any(birth.year > min(limits).year + 1 for birth in (*births, *others))
@@ -148,10 +148,10 @@ def _is_slip(one: date, other: date) -> bool:
     """Whether two dates are the same, or one digit, two neighbouring digits, or day and month apart."""
     if one == other or (one.year, one.month, one.day) == (other.year, other.day, other.month):
         return True
-    left, right = f"{one:%Y%m%d}", f"{other:%Y%m%d}"
-    apart = [place for place in range(8) if left[place] != right[place]]
+    before, after = f"{one:%Y%m%d}", f"{other:%Y%m%d}"
+    apart = [place for place in range(8) if before[place] != after[place]]
     if len(apart) == 2 and apart[1] == apart[0] + 1:
-        return left[apart[0]] == right[apart[1]] and left[apart[1]] == right[apart[0]]
+        return before[apart[0]] == after[apart[1]] and before[apart[1]] == after[apart[0]]
     return len(apart) <= 1
 
 
@@ -171,46 +171,48 @@ def link_people(
     born: Sequence[_Born] = fetch_rows(database, "select ref, birth_date, born_by from traits", traits=traits)
     groups = _Groups(services, one_each, born, parameters.apart)
     links = {ref: Link(ref, None, "alone", None, "") for ref in services}
-    judged = sorted(one.pair for one in judgements if one.says == SAME and services.keys() >= set(one.pair))
+    judged = sorted(
+        judgement.pair for judgement in judgements if judgement.says == SAME and services.keys() >= set(judgement.pair)
+    )
     for judgement in judgements:
         if judgement.says == DIFFERENT and services.keys() >= set(judgement.pair):
             groups.keep_apart(*judgement.pair)
-    for one, other in judged:
-        if groups.join(one, other, judged=True):
-            links[other] = Link(other, one, "judged", None, "a person said they are one")
+    for first, second in judged:
+        if groups.join(first, second, judged=True):
+            links[second] = Link(second, first, "judged", None, "a person said they are one")
     exact = {
         "key": _same_key(database, traits),
         "name and date": _same_name_and_date(database, traits, one_each),
     }
     for method, edges in exact.items():
-        for one, other in edges:
-            if groups.join(one, other):
-                links[other] = Link(other, one, method, None, method)
+        for first, second in edges:
+            if groups.join(first, second):
+                links[second] = Link(second, first, method, None, method)
     nodes = _merge_groups(database, traits, {ref: groups.find(ref) for ref in services})
     review: list[Pair] = []
     uncertain: set[str] = set()
-    for one, other, weight, why in score_pairs(database, nodes, len(born), parameters):
+    for first, second, weight, why in score_pairs(database, nodes, len(born), parameters):
         if weight < parameters.threshold:
-            review.append((one, other, weight, why))
+            review.append((first, second, weight, why))
             continue
-        side = groups.smaller(one, other) if weight < parameters.certain else ()
-        if groups.join(one, other):
-            links[other] = Link(other, one, "splink", weight, why)
+        side = groups.smaller(first, second) if weight < parameters.certain else ()
+        if groups.join(first, second):
+            links[second] = Link(second, first, "splink", weight, why)
             uncertain.update(side)
-    said = {one.pair for one in judgements}
+    judged_pairs = {judgement.pair for judgement in judgements}
     return Linkage(
-        {ref: groups.find(ref) for ref in services}, links, uncertain, _choose_undecided(review, groups, said)
+        {ref: groups.find(ref) for ref in services}, links, uncertain, _choose_undecided(review, groups, judged_pairs)
     )
 
 
 def _choose_undecided(review: Sequence[Pair], groups: _Groups, said: Set[tuple[str, str]]) -> Sequence[Pair]:
     """Return the strongest pair of each two groups that nothing joined and of which nobody has said anything."""
-    found: dict[tuple[str, str], Pair] = {}
+    strongest: dict[tuple[str, str], Pair] = {}
     for pair in review:
         first, second = sorted((groups.find(pair[0]), groups.find(pair[1])))
         if first != second and pair[:2] not in said:
-            found.setdefault((first, second), pair)
-    return tuple(found.values())
+            strongest.setdefault((first, second), pair)
+    return tuple(strongest.values())
 
 
 def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence[tuple[str, str]]:

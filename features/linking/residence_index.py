@@ -74,7 +74,9 @@ def find_tokens(vault: Vault, key: Key, snapshot: Path, person_id: str) -> froze
             [person_id],
         ).fetchall()
     tokens = {residents_token(key, *row) for row in rows}
-    return frozenset(one for one in tokens if len(json.loads(vault.resident(one) or index_row((), ()))["people"]) < 2)
+    return frozenset(
+        token for token in tokens if len(json.loads(vault.resident(token) or index_row((), ()))["people"]) < 2
+    )
 
 
 def _find_homes(
@@ -82,7 +84,7 @@ def _find_homes(
 ) -> Mapping[str, set[str]]:
     """Return the current homes that may be told, by person; people of whom nothing may be told are left out."""
     services = [source.service for source in rules.register.sources if PURPOSE in source.purposes]
-    listed = ", ".join(map(quote_text, services)) or "''"
+    telling = ", ".join(map(quote_text, services)) or "''"
     now = f"timestamp {quote_text(rules.taken_at.isoformat(sep=' '))}"
     rows = fetch_rows(
         database,
@@ -95,7 +97,7 @@ def _find_homes(
             union select person_id from people where death_date is not null),
         said as (
             select distinct person_id, household_id, service from claims
-            where service in ({listed}) and known_until is null)
+            where service in ({telling}) and known_until is null)
         select h.person_id, h.household_id, s.service from here h join said s using (person_id, household_id)
         where h.person_id not in (select person_id from apart) order by all
         """,

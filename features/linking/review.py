@@ -124,10 +124,12 @@ def list_pairs(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
         ).fetchall()
         if not rows:
             raise DataError(f"no two records are linked as {person_id!r}.", "Take the pseudonym from the case page.")
-        own = dict(database.execute("select ref, service from links where person_id = ?", [person_id]).fetchall())
+        service_of = dict(
+            database.execute("select ref, service from links where person_id = ?", [person_id]).fetchall()
+        )
         return [
-            Candidate(one, other, weight, evidence, ((own.get(one, ""),), (own.get(other, ""),)))
-            for one, other, weight, evidence in rows
+            Candidate(first, second, weight, evidence, ((service_of.get(first, ""),), (service_of.get(second, ""),)))
+            for first, second, weight, evidence in rows
         ]
 
 
@@ -140,8 +142,8 @@ def _with_services(database: duckdb.DuckDBPyConnection, rows: Sequence[Any]) -> 
         ).fetchall()
     )
     return [
-        Candidate(one, other, weight, evidence, (tuple(services[one]), tuple(services[other])))
-        for one, other, weight, evidence in rows
+        Candidate(first, second, weight, evidence, (tuple(services[first]), tuple(services[second])))
+        for first, second, weight, evidence in rows
     ]
 
 
@@ -157,8 +159,16 @@ def decide_pairs(
     at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
     with _open_links(invocation.workspace.snapshot()) as database:
         judgements = [_read_judgement(database, text, reviewer, at) for text in said]
-    for one in judgements:
-        log({"action": "link review", "reason": reason, "subjects": list(one.pair), "count": 2, "says": one.says})
+    for judgement in judgements:
+        log(
+            {
+                "action": "link review",
+                "reason": reason,
+                "subjects": list(judgement.pair),
+                "count": 2,
+                "says": judgement.says,
+            }
+        )
     append_judgements(invocation.workspace, judgements)
     return judgements
 
@@ -167,20 +177,20 @@ def _read_judgement(database: duckdb.DuckDBPyConnection, text: str, role: str, a
     pair, _, says = text.partition("=")
     if says not in SAYINGS or pair.count("-") != 1:
         raise UsageError(f"{text!r} judges no pair.", f"Write PAIR=SAYING, a saying of: {', '.join(SAYINGS)}.")
-    one, other = sorted(_find_reference(database, part) for part in pair.split("-"))
-    if one == other:
+    first, second = sorted(_find_reference(database, part) for part in pair.split("-"))
+    if first == second:
         raise UsageError(f"{pair!r} names one reference twice.", "Name two, as the list does.")
-    return Judgement(one, other, says, role, at)
+    return Judgement(first, second, says, role, at)
 
 
 def _find_reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
-    found = database.execute("select ref from links where starts_with(ref, ?) limit 2", [beginning]).fetchall()
-    if len(beginning) < _SHORTEST or len(found) != 1:
+    refs = database.execute("select ref from links where starts_with(ref, ?) limit 2", [beginning]).fetchall()
+    if len(beginning) < _SHORTEST or len(refs) != 1:
         raise UsageError(
-            f"{beginning!r} is the beginning of {'no' if not found else 'more than one'} reference.",
+            f"{beginning!r} is the beginning of {'no' if not refs else 'more than one'} reference.",
             f"Give {_SHORTEST} digits or more of a pseudonym, as `sooner link review` prints them.",
         )
-    return str(found[0][0])
+    return str(refs[0][0])
 
 
 def show_pairs(
@@ -195,7 +205,7 @@ def show_pairs(
     snapshot = workspace.snapshot()
     vault = Vault.open(workspace.vault, Key.load(invocation.council, workspace))
     with _open_links(snapshot) as database:
-        refs = sorted({ref for one in candidates for ref in (one.one, one.other)})
+        refs = sorted({ref for candidate in candidates for ref in (candidate.one, candidate.other)})
         database.execute("create temp table asked as select unnest($1::varchar[]) as ref", [refs])
         whose: Mapping[str, str] = dict(
             database.execute("select ref, person_id from links join asked using (ref)").fetchall()
@@ -207,9 +217,9 @@ def show_pairs(
         for ref, line in database.execute(_SIDE.format(withheld=quote_text(_WITHHELD))).fetchall():
             lines.setdefault(ref, []).append(line)
         sides = []
-        for one in candidates:
-            merged = whose[one.one] == whose[one.other]
-            sides.append([_lines_of_side(database, ref, merged, lines) for ref in (one.one, one.other)])
+        for candidate in candidates:
+            merged = whose[candidate.one] == whose[candidate.other]
+            sides.append([_lines_of_side(database, ref, merged, lines) for ref in (candidate.one, candidate.other)])
         return sides
 
 
@@ -233,4 +243,4 @@ def _lines_of_side(
     if not merged:
         query = "select ref from links where person_id = (select person_id from links where ref = ?) order by ref"
         refs = [row[0] for row in database.execute(query, [ref]).fetchall()]
-    return [line for one in refs for line in lines.get(one, ())]
+    return [line for reference in refs for line in lines.get(reference, ())]

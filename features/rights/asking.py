@@ -120,17 +120,18 @@ def overrule_request(
     that may not. The writer lock is the caller's.
     """
     workspace = invocation.workspace
-    found = next((one for one in read_requests(workspace) if one.id == request), None)
-    if found is None:
+    objection = next((candidate for candidate in read_requests(workspace) if candidate.id == request), None)
+    if objection is None:
         raise UsageError(f"there is no request {request}.", "Take its id from its certificate.")
     overruler = invocation.roles.require(role, "objection.overrule").id
-    if found.action not in ("object", "restrict"):
+    if objection.action not in ("object", "restrict"):
         raise CharterError(
-            f"the request {request} is to {found.action}: nobody can overrule that.", "It stands; leave it in force."
+            f"the request {request} is to {objection.action}: nobody can overrule that.",
+            "It stands; leave it in force.",
         )
     answer = Request(
-        "overrule", _write_moment(now), found.through, found.ref, found.refs, found.service, found.purpose,
-        answers=found.id, decided_by=overruler,
+        "overrule", _write_moment(now), objection.through, objection.ref, objection.refs, objection.service,
+        objection.purpose, answers=objection.id, decided_by=overruler,
     )  # fmt: skip
     append_request(workspace, answer)
     return replay_requests(invocation, rooms)[answer.id]
@@ -155,8 +156,8 @@ def find_references(workspace: Workspace, ref: str, service: str) -> tuple[str, 
 
     Raises DataError where nobody is known under it.
     """
-    found: set[str] = set()
-    known = False
+    refs: set[str] = set()
+    somebody = False
     with duckdb.connect() as database:
         for snapshot in _list_snapshots(workspace):
             if not (snapshot / "tables" / "links.parquet").exists():
@@ -166,14 +167,14 @@ def find_references(workspace: Workspace, ref: str, service: str) -> tuple[str, 
                 f"select ref, service from {links} where person_id in (select person_id from {links} where ref = ?)",
                 [ref],
             ).fetchall()
-            known = known or bool(rows) or _is_canonical(database, snapshot, ref)
-            found |= {of for of, by in rows if service in (ALL, by)}
-    if not known:
+            somebody = somebody or bool(rows) or _is_canonical(database, snapshot, ref)
+            refs |= {of for of, by in rows if service in (ALL, by)}
+    if not somebody:
         raise DataError(
             "nobody is known under that reference of that service.",
             "Check the service and the reference; who may not be linked is not held here. Nothing was filed.",
         )
-    return tuple(sorted(found | {ref}))
+    return tuple(sorted(refs | {ref}))
 
 
 def _table_sql(snapshot: Path, name: str) -> str:
@@ -184,8 +185,8 @@ def _is_canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: s
     """Whether a canonical delivery gave a person this id."""
     if not (snapshot / "records" / "canonical_events.parquet").exists():
         return False
-    found = database.execute(f"select 1 from {_table_sql(snapshot, 'people')} where person_id = ?", [person]).fetchall()
-    return bool(found)
+    rows = database.execute(f"select 1 from {_table_sql(snapshot, 'people')} where person_id = ?", [person]).fetchall()
+    return bool(rows)
 
 
 def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, Certificate]:
@@ -208,8 +209,8 @@ def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mappi
             continue
         rows: dict[str, Mapping[str, int]] = {}
         people: set[str] = set()
-        for snapshot, done in honoured.items():
-            if request.id in done:
+        for snapshot, tombstones in honoured.items():
+            if request.id in tombstones:
                 continue
             clears = request.clears and request.id not in lifted
             carried = Carrying(snapshot, request, key, vault, invocation.register, invocation.policy, clears=clears)
@@ -226,8 +227,8 @@ def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mappi
 
 
 def _taken_at(snapshot: Path) -> datetime:
-    taken = datetime.fromisoformat(read_json(snapshot / "manifest.json")["taken_at"])
-    return taken.astimezone(UTC).replace(tzinfo=None)
+    moment = datetime.fromisoformat(read_json(snapshot / "manifest.json")["taken_at"])
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 def _make_certificate(

@@ -95,14 +95,14 @@ class Carrying:
         """Carry it out, leaving `choices` (by reference) in force, and return the rows removed by table."""
         removed: dict[str, int] = {}
         with open_database(self._key) as database:
-            asked = _give_ids(database, self._request.refs)
+            references = _give_ids(database, self._request.refs)
             if self._clears:
-                self._clear_records(database, asked, removed)
-                self._clear_canonical(database, asked, removed)
+                self._clear_records(database, references, removed)
+                self._clear_canonical(database, references, removed)
             if self._request.action == "erase":
-                self._clear_identities(database, asked, removed)
+                self._clear_identities(database, references, removed)
             if (self._snapshot / "tables").exists():
-                self._rewrite_tables(database, asked, removed, choices)
+                self._rewrite_tables(database, references, removed, choices)
         self._write_tombstone(removed)
         return removed
 
@@ -250,8 +250,8 @@ class Carrying:
             "rows_removed": dict(removed),
         }
         path = self._snapshot / "tombstones.jsonl"
-        held = path.read_text(encoding="utf-8") if path.exists() else ""
-        write_text(path, held + json.dumps(line, sort_keys=True) + "\n")
+        lines = path.read_text(encoding="utf-8") if path.exists() else ""
+        write_text(path, lines + json.dumps(line, sort_keys=True) + "\n")
 
 
 def _rewrite_file(database: duckdb.DuckDBPyConnection, path: Path, test: str, asked: Relation) -> int:
@@ -281,12 +281,12 @@ def _find_people(
         asked=asked,
     )
     names = ("people", "events", "residence", "permission")
-    given = "union ".join(
+    ids = "union ".join(
         f"select person_id as id from {name} where person_id in (select id from asked) " for name in names
     )
     them = compute_rows(
         database,
-        f"select id from linked union {given}",
+        f"select id from linked union {ids}",
         linked=linked,
         asked=asked,
         **{name: tables[name] for name in names},

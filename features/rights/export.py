@@ -71,7 +71,7 @@ def draft_export(
     person = find_person(invocation, key, through, reference)
     register = invocation.register
     moment = now or datetime.now(UTC)
-    shown = _services_shown(invocation, person, register, by, moment)
+    sources = _services_shown(invocation, person, register, by, moment)
     refs = find_references(invocation.workspace, person.ref, ALL)
     vault = Vault.open(invocation.workspace.vault, key)
     document = {
@@ -83,15 +83,15 @@ def draft_export(
             "asked_by": by,
         },
         "identity": identify_person(invocation, key, person, role=role, reason=reason, log=log),
-        "services": [_export_service(person, source) for source in shown],
-        **_export_tables(person, shown, by),
-        "requests": _of_services(list_requests(invocation, person), shown),
+        "services": [_export_service(person, source) for source in sources],
+        **_export_tables(person, sources, by),
+        "requests": _of_services(list_requests(invocation, person), sources),
         "corrections": [
-            {"filed_at": one.filed_at, "right": dict(one.right)}
-            for one in read_corrections(vault)
-            if by == BY[0] and set(one.refs) & set(refs)
+            {"filed_at": correction.filed_at, "right": dict(correction.right)}
+            for correction in read_corrections(vault)
+            if by == BY[0] and set(correction.refs) & set(refs)
         ],
-        "lists": [_export_list(invocation, person, shown, one) for one in elsewhere.get("lists", ())],
+        "lists": [_export_list(invocation, person, sources, entry) for entry in elsewhere.get("lists", ())],
         "matrices": _list_matrices(invocation, person),
         "seen_by": list(elsewhere.get("seen_by", ())),
     }
@@ -154,9 +154,9 @@ def _export_tables(person: Person, shown: Collection[Source], by: str) -> dict[s
         "coverage": f'select service, start, "end", known_at from coverage where {mine} and {theirs} order by all',
         "characteristics": f"select characteristic, value, known_at from protected where {mine} order by all",
     }
-    found = {name: person.rows(query) for name, query in rows.items()}
+    tables = {name: person.rows(query) for name, query in rows.items()}
     # Which service said a characteristic is not kept with it, so it is for the person themself alone.
-    return found if by == BY[0] else found | {"characteristics": []}
+    return tables if by == BY[0] else tables | {"characteristics": []}
 
 
 def _export_list(
@@ -171,8 +171,8 @@ def _export_list(
     services = {source.service for source in shown}
     part = []
     for feature in question.definition.features:
-        named = {signal.split(".")[0] for signal in feature.expression.signals_named}
-        value = alone.value(feature.expression, str(listed["entity"]), day) if named and named <= services else None
+        needed = {signal.split(".")[0] for signal in feature.expression.signals_named}
+        value = alone.value(feature.expression, str(listed["entity"]), day) if needed and needed <= services else None
         if value:
             document = feature.document(question.permission.units)
             part.append({"feature": feature.name, "value": value, "text": describe_value(document, value, day)})
@@ -182,12 +182,12 @@ def _export_list(
 def _list_matrices(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     """Return the tables for training and ranking that hold the person, by programme, id and as-of date."""
     wanted = np.array([person.person_id], dtype="S32")
-    found = []
+    matrices = []
     for path in sorted((invocation.workspace.root / "matrix").glob("*/*/as_of=*/person.npy")):
         if np.isin(np.load(path, mmap_mode="r", allow_pickle=False), wanted).any():
             day, matrix = path.parent.name.removeprefix("as_of="), path.parents[1]
-            found.append({"programme": matrix.parent.name, "matrix": matrix.name, "as_of": day})
-    return found
+            matrices.append({"programme": matrix.parent.name, "matrix": matrix.name, "as_of": day})
+    return matrices
 
 
 def hand_over_export(
@@ -235,14 +235,14 @@ def _say_value(value: Any, zone: ZoneInfo) -> str:
 
 def _leave_out_services(document: dict[str, Any], services: Collection[str]) -> dict[str, Any]:
     """Return the document without some services: where an officer finds that it would harm or tell of others."""
-    known = {one["service"] for one in document["services"]}
-    unknown = sorted(set(services) - known)
+    names = {service["service"] for service in document["services"]}
+    unknown = sorted(set(services) - names)
     if unknown:
-        raise UsageError(f"the draft holds nothing of {unknown[0]!r}.", f"It holds: {', '.join(sorted(known))}.")
-    kept = dict(document)
+        raise UsageError(f"the draft holds nothing of {unknown[0]!r}.", f"It holds: {', '.join(sorted(names))}.")
+    rest = dict(document)
     for name in ("services", "links", "choices", "coverage"):
-        kept[name] = [row for row in document[name] if row["service"] not in services]
+        rest[name] = [row for row in document[name] if row["service"] not in services]
     if services:
         # A part of a household's value may rest on what is left out.
-        kept["lists"] = [{**one, "own_part": []} for one in document["lists"]]
-    return kept
+        rest["lists"] = [{**entry, "own_part": []} for entry in document["lists"]]
+    return rest

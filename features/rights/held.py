@@ -43,9 +43,9 @@ class Person:
     def rows(self, query: str) -> list[dict[str, Any]]:
         """Return the rows of `query` over the snapshot's tables, whose one parameter is the person's pseudonym."""
         with open_tables(self.snapshot) as database:
-            found = database.execute(query, [self.person_id])
-            names = [column[0] for column in found.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+            result = database.execute(query, [self.person_id])
+            names = [column[0] for column in result.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def open_tables(snapshot: Path) -> duckdb.DuckDBPyConnection:
@@ -86,7 +86,7 @@ def show_person(
     workspace = invocation.workspace
     key = Key.load(invocation.council, workspace)
     person = find_person(invocation, key, through, reference)
-    shown: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "snapshot": person.snapshot.name,
         "person_id": person.person_id,
         "events": person.rows(
@@ -100,17 +100,17 @@ def show_person(
         ),
         "requests": list_requests(invocation, person),
     }
-    shown["identity"] = identify_person(invocation, key, person, role=role, reason=reason, log=log)
-    return shown
+    answer["identity"] = identify_person(invocation, key, person, role=role, reason=reason, log=log)
+    return answer
 
 
 def list_requests(invocation: Invocation, person: Person) -> list[dict[str, str]]:
     """Return what was asked through any of the person's references."""
     return [
-        {"request": one.id, "action": one.action, "filed_at": one.filed_at, "service": one.service,
-         "purpose": one.purpose, "by": one.by, "decided_by": one.decided_by}
-        for one in read_requests(invocation.workspace)
-        if person.ref in one.refs
+        {"request": request.id, "action": request.action, "filed_at": request.filed_at, "service": request.service,
+         "purpose": request.purpose, "by": request.by, "decided_by": request.decided_by}
+        for request in read_requests(invocation.workspace)
+        if person.ref in request.refs
     ]  # fmt: skip
 
 
@@ -132,12 +132,12 @@ def list_lapsed_consents(invocation: Invocation) -> list[dict[str, str]]:
     snapshot = invocation.workspace.snapshot()
     taken_at = datetime.fromisoformat(read_json(snapshot / "manifest.json")["taken_at"]).astimezone(UTC)
     with open_tables(snapshot) as database:
-        found = find_lapsed_consents(database, register, zone.key, taken_at.replace(tzinfo=None))
+        lapses = find_lapsed_consents(database, register, zone.key, taken_at.replace(tzinfo=None))
     return [
         {
             "person_id": person,
             "service": service,
             "since": since.replace(tzinfo=UTC).astimezone(zone).date().isoformat(),
         }
-        for person, service, since in found
+        for person, service, since in lapses
     ]

@@ -102,12 +102,12 @@ def _check_event(
     )
     if not rows:
         raise UsageError("there is no such event of this person.", "Take its id from `sooner resident export`.")
-    held = rows[0]
-    wrong = {"event": [held[name] for name in _EVENT]}
-    right: dict[str, Any] = {"event_id": held["event_id"], "signal": held["signal"]}
+    event = rows[0]
+    wrong = {"event": [event[name] for name in _EVENT]}
+    right: dict[str, Any] = {"event_id": event["event_id"], "signal": event["signal"]}
     if said.get("never_happened") is True:
         return right, wrong
-    signal = invocation.register.signal(held["signal"])
+    signal = invocation.register.signal(event["signal"])
     changed = {name: said[name] for name in _EVENT if name in said}
     if not changed:
         raise UsageError("it is not said what of the event is wrong.", f"Say one of: {', '.join(_EVENT)}.")
@@ -118,7 +118,7 @@ def _check_event(
             changed[name] = _read_midnight(invocation, name, changed[name])
     if changed.get("amount") is not None:
         changed["amount"] = _read_amount(changed["amount"])
-    return right | {name: held[name] for name in _EVENT} | changed, wrong
+    return right | {name: event[name] for name in _EVENT} | changed, wrong
 
 
 def _read_text(name: str, value: Any) -> str:

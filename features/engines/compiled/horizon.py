@@ -35,7 +35,7 @@ def find_outcomes(
             for c in range(events.service.shape[0]):
                 outcomes.closed[i, c] |= mask & ~people.allowed[person, events.service[c]]
             for e in range(events.start[person], events.start[person + 1]):
-                valid, known, c = events.valid[e], events.known[e], events.component[e]
+                valid, known_moment, c = events.valid[e], events.known[e], events.component[e]
                 # Of horizons [time, end), those that hold the moment: dates whose end is later, up to it itself.
                 first, last = find_first_after(ends, valid), find_first_after(times, valid)
                 bits = mask & people.allowed[person, events.service[c]] & mask_span(first, last)
@@ -43,6 +43,6 @@ def find_outcomes(
                     if bits >> np.uint64(k) & _ONE and (
                         at[k, i, c] == SMALLEST
                         or valid < at[k, i, c]
-                        or (valid == at[k, i, c] and known < known_at[k, i, c])
+                        or (valid == at[k, i, c] and known_moment < known_at[k, i, c])
                     ):
-                        at[k, i, c], known_at[k, i, c] = valid, known
+                        at[k, i, c], known_at[k, i, c] = valid, known_moment

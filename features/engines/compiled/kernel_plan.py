@@ -115,10 +115,10 @@ class Plan:
         ranges = [range(self.entry_start[place], self.entry_start[place + 1]) for place in places]
         order = [
             n
-            for own in ranges
-            for n in sorted(own, key=lambda n: (starts[self.entry[n, WINDOW]], *self.entry[n, [WINDOW, SEEN]]))
+            for entries in ranges
+            for n in sorted(entries, key=lambda n: (starts[self.entry[n, WINDOW]], *self.entry[n, [WINDOW, SEEN]]))
         ]
-        ends = np.cumsum([0, *(len(own) for own in ranges)])
+        ends = np.cumsum([0, *(len(entries) for entries in ranges)])
         return Program(
             begin=ends[:-1],
             end=ends[1:],
@@ -167,7 +167,7 @@ class _Compiler:
         rows = [row for cell in self.cells.values() for row in self._list_rows(cell)]
         self._place_slots(rows)
         entry_start, entry, payload = self._make_entries()
-        width = max([len(seen) for _, _, seen in columns] + [1])
+        width = max([len(places) for _, _, places in columns] + [1])
         return Plan(
             signals=self.signals,
             services=self.services,
@@ -179,7 +179,7 @@ class _Compiler:
             entry=entry,
             payload=payload,
             column=np.array([[make, *numbers()] for make, numbers, _ in columns], dtype=np.int64).reshape(-1, 3),
-            column_seen=np.array([seen + [-1] * (width - len(seen)) for _, _, seen in columns], dtype=np.int32),
+            column_seen=np.array([places + [-1] * (width - len(places)) for _, _, places in columns], dtype=np.int32),
             columns=self.features,
             carry=np.array([how for *_, how, _ in rows], dtype=np.int8),
             needs_tie=tuple(sorted(self.needs_tie)),
@@ -190,14 +190,14 @@ class _Compiler:
         """Return the rows of a cell's slots: the cell, which slot begins there or -1, how it is carried, from what."""
         most, ahead = [(MOST, SMALLEST), (AHEAD, SMALLEST)], [(UNION, 0), (AHEAD, 0)]
         if cell.kind == PLAIN:
-            kept = [(use, most if use in (LARGEST_AMOUNT, NEWEST) else [(SUM, 0)]) for use in sorted(cell.uses)]
+            slots = [(use, most if use in (LARGEST_AMOUNT, NEWEST) else [(SUM, 0)]) for use in sorted(cell.uses)]
         elif cell.kind == LATEST:
-            kept = [(0, [(STAY, SMALLEST)] * 3 + [(STAY, 0)])]
+            slots = [(0, [(STAY, SMALLEST)] * 3 + [(STAY, 0)])]
         else:
-            kept = [(0, ahead * cell.words if cell.kind == BITS else [(SUM, 0)])]
+            slots = [(0, ahead * cell.words if cell.kind == BITS else [(SUM, 0)])]
         return [
             (cell, use if place == 0 else -1, how, fresh)
-            for use, rows in kept
+            for use, rows in slots
             for place, (how, fresh) in enumerate(rows)
         ]
 
@@ -260,39 +260,39 @@ class _Compiler:
         if isinstance(expression, Composition):
             place = self._index_of(self.compositions, expression)
             return MAKE["composition"], lambda: (place, 0), []
-        seen = [self._index_of(self.seen, (service, expression.reach)) for service in expression.services]
+        seen_columns = [self._index_of(self.seen, (service, expression.reach)) for service in expression.services]
         if isinstance(expression, Change):
             recent = self._make_cell(expression.of, expression.reach)
             whole = self._make_cell(expression.whole, expression.reach)
             slot = COUNT if expression.of.word == "count" else TOTAL
             recent.uses.add(slot)
             whole.uses.add(slot)
-            return MAKE[f"change_{expression.of.word}"], lambda: (recent.slots[slot], whole.slots[slot]), seen
+            return MAKE[f"change_{expression.of.word}"], lambda: (recent.slots[slot], whole.slots[slot]), seen_columns
         cell = self._make_cell(expression, expression.reach)
         if cell.kind == BITS:
-            return MAKE["bits"], lambda: (cell.slots[0], cell.words), seen
+            return MAKE["bits"], lambda: (cell.slots[0], cell.words), seen_columns
         if cell.kind == LATEST:
-            return MAKE["step" if expression.steps else "latest"], lambda: (cell.slots[0], 0), seen
+            return MAKE["step" if expression.steps else "latest"], lambda: (cell.slots[0], 0), seen_columns
         if cell.kind == OPEN:
-            return MAKE["count"], lambda: (cell.slots[0], 0), seen
+            return MAKE["count"], lambda: (cell.slots[0], 0), seen_columns
         used = _SLOTS[expression.word]
         cell.uses |= set(used)
         window = self._index_of(self.windows, expression.window)
         if expression.word == "days_since":
-            return MAKE["days_since"], lambda: (cell.slots[used[0]], window), seen
-        return MAKE[expression.word], lambda: (cell.slots[used[0]], cell.slots[used[-1]]), seen
+            return MAKE["days_since"], lambda: (cell.slots[used[0]], window), seen_columns
+        return MAKE[expression.word], lambda: (cell.slots[used[0]], cell.slots[used[-1]]), seen_columns
 
     def _make_entries(self) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int16]]:
         starts, rows, payloads = [0], [], []
         for name in self.signals:
-            for cell, signal, seen, meaning, otherwise in self.entries[name]:
+            for cell, signal, seen_column, meaning, otherwise in self.entries[name]:
                 if len(self.details) >= np.iinfo(np.int16).max:
                     raise DataError(f"{name} has too many different details.", "Group them in the register's mapping.")
                 rows.append(
                     [
                         cell.kind,
                         cell.window,
-                        self.seen.index(seen),
+                        self.seen.index(seen_column),
                         signal.at_least is not None or signal.below is not None,
                         SMALLEST if signal.at_least is None else scale_amount(signal.at_least),
                         LARGEST if signal.below is None else scale_amount(signal.below),

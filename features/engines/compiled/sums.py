@@ -104,7 +104,7 @@ def accumulate_events(
     for row in range(program.fresh.shape[0]):
         blank[row, :] = program.fresh[row]
     slots = np.empty_like(blank)
-    made = np.empty((dates, program.column.shape[0]), np.float32)
+    table = np.empty((dates, program.column.shape[0]), np.float32)
     anybody = np.empty(people.seen.shape[1], np.uint64)
     counted = np.empty((results.seen.shape[2], dates), np.uint16)
     for i in range(wanted.entity.shape[0]):
@@ -128,11 +128,11 @@ def accumulate_events(
                 if here:
                     _add_event(slots, e, member, _Dates(here, rows, first, last, top), events, timetable, program)
         _carry_ahead(slots, program.carry, dates)
-        _make_columns(slots, made, household, timetable, program)
-        _blank_unseen(made, anybody, program.column_seen, rows)
+        _make_columns(slots, table, household, timetable, program)
+        _blank_unseen(table, anybody, program.column_seen, rows)
         for k in range(dates):
             if rows >> np.uint64(k) & _ONE:
-                results.values[k, i, :] = made[k]
+                results.values[k, i, :] = table[k]
                 for w in range(counted.shape[0]):
                     results.seen[k, i, w] = counted[w, k]
 

@@ -62,9 +62,9 @@ def _fold_homes(frame: Frame) -> tuple[NDArray[np.uint64], NDArray[np.uint64], N
         none = np.zeros(len(frame.codes.people), np.uint64)
         return none, none, codes, texts
     bits = ONE << np.arange(len(frame.dates), dtype=np.uint64)
-    asked = bits[None, :] * (frame.times > first_known)[None, :].astype(np.uint64)
-    other = np.bitwise_or.reduce(np.where(kinds == 0, asked, np.uint64(0)), axis=1)
-    unknown = np.bitwise_or.reduce(np.where(kinds < 0, asked, np.uint64(0)), axis=1)
+    evaluated = bits[None, :] * (frame.times > first_known)[None, :].astype(np.uint64)
+    other = np.bitwise_or.reduce(np.where(kinds == 0, evaluated, np.uint64(0)), axis=1)
+    unknown = np.bitwise_or.reduce(np.where(kinds < 0, evaluated, np.uint64(0)), axis=1)
     return other, unknown, codes, texts
 
 
@@ -72,26 +72,26 @@ def _areas_of_people(
     frame: Frame, codes: NDArray[np.int32], stays: Columns, mask: NDArray[np.uint64]
 ) -> NDArray[np.int32]:
     """Return each person's area by date: that of their first home, by id."""
-    found = np.zeros((len(frame.codes.people), len(frame.dates)), np.int32)
+    areas = np.zeros((len(frame.codes.people), len(frame.dates)), np.int32)
     for row in np.argsort(-stays["household"].astype(np.int64), kind="stable"):
         for k in range(len(frame.dates)):
             if mask[row] >> np.uint64(k) & ONE:
-                found[stays["person"][row], k] = codes[stays["household"][row], k]
-    return found
+                areas[stays["person"][row], k] = codes[stays["household"][row], k]
+    return areas
 
 
 def _with_age(
     frame: Frame, members: MemberRows, ages: NDArray[np.int16]
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return by entity (the dates at which somebody is of the age asked, those at which somebody's is unknown)."""
-    asked = frame.question.definition.cohort.with_age
-    if asked is None:
+    ages_asked = frame.question.definition.cohort.with_age
+    if ages_asked is None:
         return np.full(members.entities, ALL), np.zeros(members.entities, np.uint64)
     fits, unknown = np.zeros(len(members.person), np.uint64), np.zeros(len(members.person), np.uint64)
     for k in range(len(frame.dates)):
         age = ages[k, members.person]
         bit = np.uint64(k)
-        fits |= ((age >= asked[0]) & (age <= asked[1])).astype(np.uint64) << bit
+        fits |= ((age >= ages_asked[0]) & (age <= ages_asked[1])).astype(np.uint64) << bit
         unknown |= (age < 0).astype(np.uint64) << bit
     return members.any_of(fits & members.mask), members.any_of(unknown & members.mask)
 
@@ -102,7 +102,7 @@ def _own_dates(frame: Frame, members: MemberRows, allowed: NDArray[np.uint64]) -
     if each is None:
         return np.full(members.entities, ALL)
     place = {day: k for k, day in enumerate(frame.dates)}
-    own = np.zeros(len(frame.codes.people), np.uint64)
+    dates_of_person = np.zeros(len(frame.codes.people), np.uint64)
     rows = frame.store.own_days(each.signal)
     visible = np.zeros(len(rows["person"]), np.uint64)
     kernel.mask_spans(frame.times, rows["known"], rows["until"], rows["known"], np.full(len(visible), LARGEST), visible)
@@ -110,6 +110,6 @@ def _own_dates(frame: Frame, members: MemberRows, allowed: NDArray[np.uint64]) -
     for person, valid, mask in zip(rows["person"], rows["valid"], visible, strict=True):
         k = place.get(each.after.after(frame.day(int(valid))))
         if usable and k is not None:
-            own[person] |= mask & ONE << np.uint64(k)
-    own &= allowed[:, frame.services.index(each.signal.split(".")[0])]
-    return members.any_of(own[members.person] & members.mask)
+            dates_of_person[person] |= mask & ONE << np.uint64(k)
+    dates_of_person &= allowed[:, frame.services.index(each.signal.split(".")[0])]
+    return members.any_of(dates_of_person[members.person] & members.mask)

@@ -86,8 +86,8 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     before = to_microseconds(question.midnights[-1])
     contest = _find_contests(rules, signals)
     tied = contest >= 0
-    asked = _Reading(people, {name: place for place, name in enumerate(signals)}, detailed, tied, before, opened)
-    columns, details = _read_columns(path, asked, store.threads)
+    reading = _Reading(people, {name: place for place, name in enumerate(signals)}, detailed, tied, before, opened)
+    columns, details = _read_columns(path, reading, store.threads)
     _refuse_overflow(signals, columns)
     person = columns.pop("person")
     if len(person) and (np.diff(person) < 0).any():
@@ -123,8 +123,8 @@ def _no_events(people: int) -> Events:
 
 def _reads_details(question: Question, name: str) -> bool:
     for rule in question.expressions:
-        asked = [signal for signal in rule.signals if signal.name == name]
-        if any(signal.details for signal in asked) or (asked and getattr(rule, "of", None) == "detail"):
+        signals = [signal for signal in rule.signals if signal.name == name]
+        if any(signal.details for signal in signals) or (signals and getattr(rule, "of", None) == "detail"):
             return True
     return False
 
@@ -157,9 +157,9 @@ def _read_columns(path: Path, asked: _Reading, threads: int) -> tuple[dict[str, 
             count = after
     details = tuple(sorted(codes))
     ascending = np.array([0, *(details.index(text) + 1 for text in codes)], dtype=np.int16)
-    found = {name: values[:count] for name, values in whole.items()}
-    found["detail"] = ascending[found["detail"]]
-    return {"ended": np.zeros(0, np.int64), "ident": np.zeros(0, np.uint64)} | found, details
+    columns = {name: values[:count] for name, values in whole.items()}
+    columns["detail"] = ascending[columns["detail"]]
+    return {"ended": np.zeros(0, np.int64), "ident": np.zeros(0, np.uint64)} | columns, details
 
 
 def _row_group(
@@ -175,14 +175,14 @@ def _row_group(
     place[place == len(asked.people)] = 0
     place = np.where(asked.people[place] == ids, place, -1) if len(asked.people) and len(ids) else place * 0 - 1
     what, kinds = _decode_texts(table.column("signal"))
-    known = _decode_moments(table.column("known_at"), LARGEST)
+    known_at = _decode_moments(table.column("known_at"), LARGEST)
     person = place[who]
     signal = np.array([asked.signals.get(kind.decode(), -1) for kind in kinds] or [-1])[what]
-    keep = (person >= 0) & (signal >= 0) & (known < asked.before)
+    keep = (person >= 0) & (signal >= 0) & (known_at < asked.before)
     part: dict[str, NDArray[Any]] = {
         "person": person,
         "signal": signal,
-        "known": known,
+        "known": known_at,
         "valid": _decode_moments(table.column("valid_at"), LARGEST),
         "until": _decode_moments(table.column("known_until"), LARGEST),
         "amount": _decode_amounts(table.column("amount")),
@@ -196,12 +196,12 @@ def _row_group(
         part = {name: values[keep] for name, values in part.items()}
     if "detail" not in asked.columns:
         return part | {"detail": np.zeros(len(part["row"]), np.int64)}, []
-    said, texts = _decode_texts(table.column("detail"))
-    said = np.where(asked.detailed[part["signal"]], said[keep] + 1, 0)
-    used = np.unique(said[said > 0])
+    detail, texts = _decode_texts(table.column("detail"))
+    detail = np.where(asked.detailed[part["signal"]], detail[keep] + 1, 0)
+    used = np.unique(detail[detail > 0])
     codes = np.zeros(len(texts) + 1, np.int64)
     codes[used] = np.arange(1, len(used) + 1)
-    return part | {"detail": codes[said]}, [texts[code - 1].decode() for code in used]
+    return part | {"detail": codes[detail]}, [texts[code - 1].decode() for code in used]
 
 
 def _decode_texts(column: Any) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
@@ -285,15 +285,17 @@ def _rank_ties(
     times can an event's id decide which is the latest, so only those ids are read.
     """
     homes = _read_residents(store, len(start) - 1)
-    signal, valid, known = columns["signal"], columns["valid"], columns["known"]
+    signal, valid, known_at = columns["signal"], columns["valid"], columns["known"]
     places = np.flatnonzero(
-        kernel.find_shared_moments(homes, event_start=start, signal=signal, contest=contest, valid=valid, known=known)
+        kernel.find_shared_moments(
+            homes, event_start=start, signal=signal, contest=contest, valid=valid, known=known_at
+        )
     )
     tie = np.zeros(len(valid), np.int32)
     if not len(places):
         return tie
-    order = np.lexsort((store.event_ids(row[places]), known[places], valid[places]))
-    tie[places[order]] = _rank_runs(known[places][order], valid[places][order])
+    order = np.lexsort((store.event_ids(row[places]), known_at[places], valid[places]))
+    tie[places[order]] = _rank_runs(known_at[places][order], valid[places][order])
     return tie
 
 
@@ -323,7 +325,9 @@ def read_outcomes(question: Question, store: Store, services: Sequence[str], peo
         valid=rows["valid"][order],
         known=rows["known"][order],
         component=rows["component"][order].astype(np.int64),
-        service=np.array([services.index(one.signal.service) for one in question.components], dtype=np.int64),
+        service=np.array(
+            [services.index(component.signal.service) for component in question.components], dtype=np.int64
+        ),
     )
 
 

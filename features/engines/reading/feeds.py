@@ -74,15 +74,15 @@ class Feeds:
         first = np.searchsorted(frame.times, rows["known"], side="right")
         last = np.searchsorted(frame.times, rows["until"], side="right")
         known_from = int(first.min(initial=len(frame.times)))
-        known = rows["person"] >= 0
-        persons, starts = np.unique(rows["person"][known], return_index=True)
+        about_people = rows["person"] >= 0
+        persons, starts = np.unique(rows["person"][about_people], return_index=True)
         coverage = CoverageRows(
-            start=np.append(starts, known.sum()),
+            start=np.append(starts, about_people.sum()),
             person=persons,
-            begin=rows["start"][known],
-            end=rows["ended"][known],
-            first=first[known],
-            last=last[known],
+            begin=rows["start"][about_people],
+            end=rows["ended"][about_people],
+            first=first[about_people],
+            last=last[about_people],
         )
         needs = np.array([[SMALLEST if b is None else b for b in row] for row in begins], dtype=np.int64)
         kernel.cover_windows(coverage, needs, frame.times, masks)
@@ -92,14 +92,14 @@ class Feeds:
 
     def horizon_fed(self) -> NDArray[np.uint64]:
         """Return, by outcome component, the dates whose whole horizon the service's feed covers."""
-        frame, found = self.frame, []
+        frame, masks = self.frame, []
         for component in frame.question.definition.outcome.components:
             spans, mask = self._whole_feed(component.signal.service), 0
             for k, day in enumerate(frame.dates):
                 begin, end = int(frame.times[k]), to_microseconds(frame.question.horizon_end(day))
                 mask |= any(a <= begin and end <= b for a, b in spans) << k
-            found.append(mask)
-        return np.array(found, dtype=np.uint64)
+            masks.append(mask)
+        return np.array(masks, dtype=np.uint64)
 
     def _whole_feed(self, service: str) -> Spans:
         rows = self.rows.get(service)

@@ -37,10 +37,10 @@ def find_members(
     mask = mask & ~kept_out[person] & alive[person]
     settled = mask & _long_enough(frame, stays["start"])
     if frame.by_person:
-        own = np.zeros(people, np.uint64)
-        np.bitwise_or.at(own, person, settled)
-        known = frame.since(np.searchsorted(frame.times, frame.store.first_known(), side="right"))
-        return MemberRows(np.arange(people + 1), np.arange(people), known & ~kept_out & alive), own
+        settled_person = np.zeros(people, np.uint64)
+        np.bitwise_or.at(settled_person, person, settled)
+        known_dates = frame.since(np.searchsorted(frame.times, frame.store.first_known(), side="right"))
+        return MemberRows(np.arange(people + 1), np.arange(people), known_dates & ~kept_out & alive), settled_person
     pairs, where = np.unique(stays["household"].astype(np.int64) * (people + 1) + person, return_inverse=True)
     folded = np.zeros((2, len(pairs)), np.uint64)
     np.bitwise_or.at(folded[0], where, mask)

@@ -75,8 +75,8 @@ class Store:
 
     def columns(self, sql: str, parameters: Sequence[Any] = ()) -> Columns:
         """Run a query and return its columns as arrays; it must return no nulls."""
-        found = self.connection.execute(sql, list(parameters)).fetchnumpy()
-        return {name: np.ma.getdata(values) for name, values in found.items()}
+        arrays = self.connection.execute(sql, list(parameters)).fetchnumpy()
+        return {name: np.ma.getdata(values) for name, values in arrays.items()}
 
     def _make_codes(self, entity: str) -> None:
         self.entity = entity
@@ -115,7 +115,7 @@ class Store:
 
     def codes(self) -> Codes:
         """Return the ids behind the codes; raise DataError for one that is longer than the matrix holds."""
-        found = []
+        ids = []
         for table, column in (("person", "person_id"), ("home", "household_id")):
             longest = self.connection.execute(f"SELECT coalesce(max(strlen({column})), 0) FROM {table}").fetchall()[0][
                 0
@@ -126,19 +126,19 @@ class Store:
                     "Use shorter ids.",
                 )
             rows = self.connection.execute(f"SELECT {column} FROM {table} ORDER BY code").fetchall()  # the same
-            found.append(np.array([row[0].encode() for row in rows], dtype=f"S{ID_BYTES}"))
-        return Codes(*found)
+            ids.append(np.array([row[0].encode() for row in rows], dtype=f"S{ID_BYTES}"))
+        return Codes(*ids)
 
     def event_ids(self, rows: NDArray[np.int64]) -> NDArray[np.bytes_]:
         """Return the ids of the events at some places of the file, in the order of `rows`."""
         self.connection.register("wanted", {"place": rows, "number": np.arange(len(rows))})
-        found = self.connection.execute(
+        ids = self.connection.execute(
             "SELECT event_id FROM wanted JOIN read_parquet(?, file_row_number = true) ON file_row_number = place "
             "ORDER BY number",
             [str(self.tables / "events.parquet")],
         ).fetchall()
         self.connection.unregister("wanted")
-        return np.array([row[0].encode() for row in found])
+        return np.array([row[0].encode() for row in ids])
 
     def _make_code_table(self, table: str, column: str, values: Sequence[str], first: int = 0) -> None:
         self.connection.execute(
@@ -160,7 +160,7 @@ class Store:
     def reporting_lag(self, conditions: Sequence[str], taken_at: int) -> float:
         """Return the 95th percentile (nearest rank) of known minus valid, in days, over first versions."""
         where = " OR ".join(f"({condition})" for condition in conditions)
-        found = self.connection.execute(
+        lags = self.connection.execute(
             f"""
             WITH lags AS (
                 SELECT arg_min(epoch_us(known_at) - epoch_us(valid_at), known_at) AS lag FROM events
@@ -168,7 +168,7 @@ class Store:
             ranked AS (SELECT lag, row_number() OVER (ORDER BY lag) AS place, count(*) OVER () AS n FROM lags)
             SELECT lag FROM ranked WHERE place = (95 * n + 99) // 100"""  # our own words and numbers
         ).fetchall()
-        return float(found[0][0]) / 86_400_000_000 if found else 0.0
+        return float(lags[0][0]) / 86_400_000_000 if lags else 0.0
 
     def residence(self) -> Columns:
         """Return who lived where, coded."""
@@ -196,8 +196,10 @@ class Store:
 
     def homes(self) -> tuple[Columns, list[str], int]:
         """Return the rows of `households` in order, the areas by code (0 is unknown), and when the first was known."""
-        found = self.connection.execute("SELECT DISTINCT area FROM households WHERE area <> '' ORDER BY 1").fetchall()
-        areas = ["", *(row[0] for row in found)]
+        area_rows = self.connection.execute(
+            "SELECT DISTINCT area FROM households WHERE area <> '' ORDER BY 1"
+        ).fetchall()
+        areas = ["", *(row[0] for row in area_rows)]
         self._make_code_table("district", "area", areas)
         rows = self.columns(f"""
             SELECT home.code AS household, (kind = 'home')::INT AS kind, coalesce(district.code, 0) AS area,
@@ -241,12 +243,12 @@ class Store:
 
     def feeds(self) -> dict[str, list[tuple[int, int, int]]]:
         """Return (covers_from, covers_to, received_at) of every delivery, by service."""
-        found: dict[str, list[tuple[int, int, int]]] = {}
+        deliveries: dict[str, list[tuple[int, int, int]]] = {}
         for service, *times in self.connection.execute(
             "SELECT service, epoch_us(covers_from), epoch_us(covers_to), epoch_us(received_at) FROM feeds"
         ).fetchall():
-            found.setdefault(service, []).append((times[0], times[1], times[2]))
-        return found
+            deliveries.setdefault(service, []).append((times[0], times[1], times[2]))
+        return deliveries
 
     def first_events(self, service: str, times: Sequence[int]) -> list[int]:
         """Return, for each of `times`, when the first event of a service known before it happened; LARGEST if none."""

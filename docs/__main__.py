@@ -104,6 +104,16 @@ def features_register(programme: str) -> str:
     return NOTICE + render_markdown(definition, register, policy)
 
 
+def house_page() -> str:
+    """Return the page about the house with the code's shape as it is now between its two marks."""
+    from house.shape import as_markdown, house_at
+
+    page = (FOLDER / "explanation" / "house.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition("<!-- shape: made by `make docs` -->")
+    after = rest.partition("<!-- /shape -->")[2]
+    return f"{before}<!-- shape: made by `make docs` -->\n\n{as_markdown(house_at())}\n<!-- /shape -->{after}"
+
+
 def pages() -> Mapping[str, str]:
     """Return every generated page by its path below docs/."""
     return {
@@ -112,6 +122,7 @@ def pages() -> Mapping[str, str]:
         "reference/notebooks.md": NOTICE + notebook_names(),
         "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),
+        "explanation/house.md": house_page(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
         **{f"reference/files/{name}.md": NOTICE + file_reference(name) for name in FILES},
         **{f"reference/{name}.md": features_register(name) for name in shipped_programmes()},

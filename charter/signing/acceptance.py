@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from charter.contracts.files import file_digest, find_current, read_json
+from charter.contracts.workspace import Workspace
 from charter.errors import BlockedError, CharterError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
@@ -47,12 +48,15 @@ def sign_as(
 
     `signature` is a file with the role's signature of the line that `signoffs.write_statement` gives for `until`; a
     `demo` needs none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
-    demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and
+    demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and for a
+    demo's sign-off where real data was pulled, and
     SignOffError for a signature that is not of this line by its key.
     """
     what = thing.what
     if what not in {"charter", "decision"}:
         raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
+    if demo:
+        _refuse_demo_of_real_data(invocation.workspace)
     day = find_today(invocation)
     policy = invocation.policy
     signing = policy.role(role)
@@ -73,6 +77,16 @@ def sign_as(
         actor=actor, role=signing.id, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
     )
     return signoff
+
+
+def _refuse_demo_of_real_data(workspace: Workspace) -> None:
+    """Raise CharterError where any snapshot of the workspace holds data that `synth` did not make."""
+    for manifest in sorted(workspace.store.glob("*/manifest.json")):
+        if not read_json(manifest).get("synthetic", False):
+            raise CharterError(
+                f"the snapshot {manifest.parent.name} holds real data, and a demo's sign-off decides nothing about it.",
+                "Sign with the role's own key: `sooner sign --signature FILE`.",
+            )
 
 
 def _find_signed(invocation: Invocation, thing: Signable, *, demo: bool) -> tuple[Path, str, date | None]:

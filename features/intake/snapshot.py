@@ -29,10 +29,13 @@ import pyarrow.parquet as pq
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, file_digest, new_folder, read_json, write_json
 from charter.council.council import Council
+from charter.council.practice import Practice
+from charter.council.reading import File
 from charter.council.register import Register, Source
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
+from charter.rules.scenarios import Scenarios
 from charter.vault.key import Key
 from charter.vault.vault import Vault
 from features.intake.canonical import CANONICAL, find_table_file, read_canonical
@@ -154,8 +157,11 @@ def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
 
 
 def _refuse_examples(council: Council, register: Register, policy: Policy) -> None:
-    """Rows written for the fictional borough decide nothing about real people."""
-    marked = [f"{file.path.name} ({file.marked[0]})" for file in (council, policy, register) if file.marked]
+    """Rows written for the fictional borough decide nothing about real people, nor teach anybody about them."""
+    files: list[File] = [council, policy, register, Scenarios.load(council.folder / "scenarios.toml", policy)]
+    if (council.folder / "practice.toml").exists():
+        files.append(Practice.load(council.folder))
+    marked = [f"{file.path.name} ({file.marked[0]})" for file in files if file.marked]
     if marked:
         raise CharterError(
             f"these deliveries are not marked synthetic, and {marked[0]} still carries `example = true`.",

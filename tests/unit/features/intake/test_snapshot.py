@@ -14,6 +14,7 @@ import pytest
 
 from charter.contracts.files import writer_lock
 from charter.errors import CharterError, DataError
+from charter.invocation import shipped_council
 from features.pull import pull_sources
 
 ARREARS = "id,person_ref,day,balance,stage,recorded,corrected\n"
@@ -341,3 +342,18 @@ def test_a_full_disk_is_said_plainly_and_loses_nothing(borough_town) -> None:
     assert "there is no room left" in ran.stderr or "the vault can't be used" in ran.stderr
     assert (borough_town.workspace / "store/current").read_text(encoding="utf-8") == before
     assert len(borough_town.snapshots) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("scenarios.toml", "example = true\n"),
+        ("practice.toml", "example = true\nright_at_least = 1\nwrong_found_at_least = 0\n"),
+    ],
+)
+def test_made_up_cases_teach_nobody_about_real_people(town, name: str, text: str) -> None:
+    shipped = (shipped_council() / name).read_text(encoding="utf-8")
+    (town.council / name).write_text(text if name == "scenarios.toml" else shipped, encoding="utf-8")
+    town.deliver("housing", synthetic=False)
+    with pytest.raises(CharterError, match=rf"{name} .* still carries `example = true`"):
+        town.pull()

@@ -56,7 +56,7 @@ _AGAIN = "Run `sooner audit`, then `sooner decide`."
 class SignOff(Row):
     """One role's acceptance of the bytes of one sha256, from `signed_at` until `expires` (exclusive)."""
 
-    role: Annotated[Text, Field(description="The role that accepts.", examples=["chief_data_officer"])]
+    role: Annotated[Text, Field(description="The role that accepts.", examples=["director"])]
     charter_sha256: Annotated[
         Text | None, Field(description="The sha256 of the charter that it accepts.", examples=["a9a074ad99527007"])
     ] = None

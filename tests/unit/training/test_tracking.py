@@ -12,9 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from charter.contracts.workspace import Workspace
 from charter.errors import DataError
-from charter.invocation import Invocation
+from charter.invocation import Invocation, shipped_council
 from training.keeping.tracking import CANDIDATE, CHAMPION, Registry, Tracking
 from training.run import Run
 
@@ -217,17 +216,18 @@ def test_a_store_that_another_program_holds_is_one_sentence_and_no_traceback(
 ) -> None:
     store = tmp_path / "mlflow.db"
     shutil.copy(empty_store, store)
+    invocation = Invocation.open(shipped_council(), "early_help", tmp_path, quiet=True)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store}?timeout=0.1")
     monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 2)  # MLflow itself tries for 100 seconds
     holder = sqlite3.connect(store, isolation_level=None)
     holder.execute("begin exclusive")
     with (
         pytest.raises(DataError, match="another program holds MLflow's store") as refused,
-        Tracking.started(Workspace(tmp_path, "early_help")) as tracking,
+        Tracking.started(invocation) as tracking,
     ):
         tracking.open()
     assert "run this again" in refused.value.next_step
     holder.execute("rollback")
     holder.close()
-    with Tracking.started(Workspace(tmp_path, "early_help")) as tracking:
+    with Tracking.started(invocation) as tracking:
         assert tracking.open()

@@ -17,6 +17,7 @@ from charter.council.training_settings import TrainingFile
 from charter.council.worklist_settings import WorklistFile
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
+from charter.signing.signoffs import SignOffs
 
 __all__ = ["FILES", "file_reference"]
 
@@ -29,8 +30,9 @@ FILES: Mapping[str, type[File]] = {
     "training": TrainingFile,
     "worklist": WorklistFile,
     "points": PointsFile,
+    "signoffs": SignOffs,
 }
-"""Every TOML file of a council's folder and of a programme's, by its name without `.toml`."""
+"""Every TOML file of a council and of a programme, and what `sooner sign` leaves, by its name without `.toml`."""
 
 _KINDS = {
     "string": "text",

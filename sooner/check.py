@@ -6,7 +6,7 @@ Where a file has slips, what it would have named is not known, and the others ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,33 +23,44 @@ from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
 from features.grammar import Definition
 
-__all__ = ["check_council"]
+__all__ = ["check_council", "list_slips"]
 
 _Value = TypeVar("_Value")
 
 
 def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
-    """Return every refusal that a verb could meet in the files of `folder`, in the order in which they are read."""
+    """Return every refusal that a verb could meet in the files of `folder`, in the order in which they are read.
+
+    What a file names in another (a programme, a signal, a feature) must be there too: a verb would meet it late, or
+    pass it over.
+    """
     reading = _Reading()
-    council = reading.attempt(Council.load, folder)
-    policy = reading.attempt(Policy.read, folder / "charter.toml")
+    programmes = sorted(path.parent.name for path in folder.glob("*/definition.py"))
+    known: dict[str, Collection[str]] = {"programme": programmes} if programmes else {}
+    reading.attempt(Council.read, folder / "council.toml", known)
+    policy = reading.attempt(Policy.read, folder / "charter.toml", known)
     if policy is not None:
         reading.attempt(policy.require_review, today)
         reading.attempt(Scenarios.load, folder / "scenarios.toml", policy)
-    roles = None if policy is None else policy.acting.ids
-    register = reading.attempt(Register.load, folder / "register.toml", roles)
+        known["role"] = policy.acting.ids
+    register = reading.attempt(Register.read, folder / "register.toml", known)
+    if register is not None:
+        known["signal"] = {signal.name for source in register.sources for signal in source.signals}
+        if policy is not None:
+            reading.attempt(Policy.read, folder / "charter.toml", known)
     if (folder / "practice.toml").exists():
         reading.attempt(Practice.load, folder)
-    signals = None if register is None else {signal.name for source in register.sources for signal in source.signals}
-    names = council.programmes if council is not None else tuple(sorted(p.parent.name for p in folder.glob(_PATTERN)))
-    if not names:
+    if not programmes:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
-    for name in names:
-        _check_programme(reading, folder / name, signals)
+    for name in programmes:
+        _check_programme(reading, folder / name, known)
     return tuple(reading.faults)
 
 
-_PATTERN = "*/definition.py"
+def list_slips(error: SoonerError) -> list[str]:
+    """Return each slip that a refusal of a file names, as a line of its own."""
+    heading, *slips = error.message.splitlines()
+    return [slip.strip() for slip in slips] or [heading]
 
 
 @dataclass(frozen=True)
@@ -67,15 +78,16 @@ class _Reading:
             return None
 
 
-def _check_programme(reading: _Reading, folder: Path, signals: Collection[str] | None) -> None:
-    definition = reading.attempt(_read_definition, folder, signals)
-    reading.attempt(TrainingFile.load, folder)
-    worklist = reading.attempt(WorklistFile.load, folder)
+def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collection[str]]) -> None:
+    definition = reading.attempt(_read_definition, folder, known.get("signal"))
+    if definition is not None:
+        known = {**known, "feature": [feature.name for feature in definition.features]}
+    reading.attempt(TrainingFile.read, folder / "training.toml", known)
+    worklist = reading.attempt(WorklistFile.read, folder / "worklist.toml", known)
     if worklist is not None:
         reading.attempt(worklist.require_decisions)
     if (folder / "points.toml").exists():
-        features = None if definition is None else [feature.name for feature in definition.features]
-        reading.attempt(PointsFile.load, folder / "points.toml", features)
+        reading.attempt(PointsFile.read, folder / "points.toml", known)
 
 
 def _read_definition(folder: Path, signals: Collection[str] | None) -> Definition:

@@ -91,11 +91,12 @@ def check(
 def doctor(invocation: Invocation) -> None:
     """Say what is missing here and the exact command that brings it."""
     from charter.machine.doctor import Check, examine_machine
-    from sooner.check import check_council
+    from sooner.check import check_council, list_slips
 
     checks = examine_machine(invocation)
     faults = check_council(invocation.council.folder, invocation.today)
-    checks = (*checks, *(Check("the council's folder", found=False, note=error.message) for error in faults))
+    slips = [slip for error in faults for slip in list_slips(error)]
+    checks = (*checks, *(Check("the council's folder", found=False, note=slip) for slip in slips))
     if not faults:
         checks = (*checks, Check("the council's folder", found=True, note="every file can be read"))
     lines = [f"{'ok     ' if check.found else 'MISSING'}  {check.title:<34} {check.note}" for check in checks]

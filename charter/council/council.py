@@ -91,7 +91,7 @@ class Team(MarkedRow):
         Field(description="The role that answers for its cases, in words.", examples=["Family help team manager"]),
     ] = ""
     programmes: Annotated[
-        Listed[str],
+        Listed[Annotated[str, RefersTo("programme", "the council's folder")]],
         Field(description="The programmes whose lists it gets; none named: all.", examples=[["early_help"]]),
     ] = ()
     cover: Annotated[Listed[Cover], Field(description="Who stands in for it, and when.")] = ()

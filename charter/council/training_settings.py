@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, Strict, model_validator
 
 from charter.council.plain_words import PlainText
-from charter.council.reading import File, Listed, OneOf, Row, Text, broken
+from charter.council.reading import File, Listed, OneOf, RefersTo, Row, Text, broken
 from charter.errors import DefinitionError
 
 __all__ = [
@@ -60,7 +60,9 @@ class EachEntity(Row):
     """Rows at each entity's own dates, rather than at all dates."""
 
     signal: Annotated[
-        Text, Field(description="The signal whose event it counts from.", examples=["registry.enrolment"])
+        Text,
+        RefersTo("signal", "register.toml"),
+        Field(description="The signal whose event it counts from.", examples=["registry.enrolment"]),
     ]
     after: Annotated[StatedPeriod, Field(description="How long after that event.")]
 

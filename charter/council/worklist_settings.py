@@ -92,7 +92,7 @@ class LeaveOut(MarkedRow):
     """Who has a worker already, and is left off every list."""
 
     with_worker: Annotated[
-        Listed[Text],
+        Listed[Annotated[Text, RefersTo("feature", "definition.py")]],
         Field(
             description="Features of the definition: a household in which one of them is above 0 has a worker.",
             examples=[["early_help_now"]],

@@ -26,7 +26,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, Strict
 
-from charter.council.reading import File, Listed, MarkedRow, OneOf, Text, Words, broken, row_ids
+from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, Words, broken, row_ids
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
@@ -68,7 +68,7 @@ class Allow(MarkedRow):
         Field(description="What the signals may be used for.", examples=[["train", "rank", "display"]]),
     ]
     signals: Annotated[
-        Words[Annotated[str, AfterValidator(_full_name)]],
+        Words[Annotated[str, AfterValidator(_full_name), RefersTo("signal", "register.toml")]],
         Field(description="Each signal in full, `service.kind`.", examples=[["housing.arrears_stage"]]),
     ]
 
@@ -122,7 +122,7 @@ class Audit(MarkedRow):
         _Ages, Field(description="The people who are counted: the youngest and the oldest age.", examples=[[0, 17]])
     ]
     programme_ages: Annotated[
-        Mapping[str, _Ages],
+        Mapping[Annotated[str, RefersTo("programme", "the council's folder")], _Ages],
         Field(
             description="Other ages for a programme that is not about children.",
             examples=[{"homelessness": [16, 120]}],
@@ -132,8 +132,7 @@ class Audit(MarkedRow):
         Text, Field(description="What a value that nobody recorded is called.", examples=["not recorded"])
     ]
     independent_outcome: Annotated[
-        str | None,
-        AfterValidator(lambda signal: signal if signal is None else _full_name(signal)),
+        Annotated[str, AfterValidator(_full_name), RefersTo("signal", "register.toml")] | None,
         Field(
             description="A signal that others record, so that a group whose needs we record less can be found out.",
             examples=["hospital.emergency_admission"],

@@ -39,7 +39,9 @@ _Reason = Annotated[
     ),
 ]
 _Programme = Annotated[
-    str, Field(description="The programme it holds for; none named: all.", examples=["homelessness"])
+    str,
+    RefersTo("programme", "the council's folder"),
+    Field(description="The programme it holds for; none named: all.", examples=["homelessness"]),
 ]
 
 

@@ -54,6 +54,37 @@ def test_what_one_file_names_must_be_in_another(folder: Path) -> None:
     assert "asks for housing.arears_stage, which register.toml does not declare" in messages
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("council.toml", 'programmes = ["early_help"]', 'programmes = ["early_hepl"]', "no programme"),
+        ("charter.toml", 'programme = "homelessness"', 'programme = "homelesness"', "no programme"),
+        ("charter.toml", "homelessness = [16", "homeless = [16", "no programme"),
+        ("charter.toml", '"housing.arrears_stage"', '"housing.arears_stage"', "no signal"),
+        ("charter.toml", '"hospital.emergency_admission"', '"hospital.emergency"', "no signal"),
+        ("early_help/worklist.toml", "with_worker = []", 'with_worker = ["early_help_nwo"]', "no feature"),
+    ],
+)
+def test_a_name_that_no_other_file_has_is_said(folder: Path, name: str, old: str, new: str, said: str) -> None:
+    change(folder / name, old, new)
+    (error,) = check_council(folder, TODAY)
+    assert f"which is {said} of" in error.message
+    assert Path(name).name in error.message
+
+
+def test_a_date_that_counts_from_a_signal_nobody_sends_is_said(folder: Path) -> None:
+    training = folder / "early_help" / "training.toml"
+    text = training.read_text(encoding="utf-8")
+    start = text.index("\n[as_of]") + 1
+    end = text.index("\n[", start)
+    own_dates = (
+        '[as_of]\ndates = [2024-01-01]\neach = { signal = "registry.enrolled", after = { n = 1, unit = "days" } }\n'
+    )
+    training.write_text(text[:start] + own_dates + text[end:], encoding="utf-8")
+    (error,) = check_council(folder, TODAY)
+    assert "is 'registry.enrolled', which is no signal of register.toml" in error.message
+
+
 def test_an_overdue_review_and_no_programme_are_said(folder: Path) -> None:
     (error,) = check_council(folder, date(2099, 1, 1))
     assert isinstance(error, CharterError)
@@ -71,3 +102,14 @@ def test_the_verb_exits_as_the_first_fault_does(folder: Path) -> None:
     assert ran.code == DataError.exit_code
     assert "council.toml" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_the_doctor_says_each_slip_on_a_line_of_its_own(folder: Path, tmp_path: Path) -> None:
+    change(folder / "early_help" / "training.toml", "seed = ", "sead = ")
+    change(folder / "early_help" / "training.toml", "[folds]", "[foldz]")
+    ran = run_sooner("doctor", "--council", str(folder), "--workspace", str(tmp_path / "workspace"))
+    lines = [line for line in ran.out.splitlines() if "the council's folder" in line]
+    assert len(lines) == 2, ran.out
+    assert all(line.startswith("MISSING") for line in lines)
+    assert "sead" in lines[0] + lines[1]
+    assert "foldz" in lines[0] + lines[1]

@@ -33,6 +33,7 @@ from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
 from training.judging.periods import Results, judge_periods
 from training.judging.replay_run import describe_choice, released_model, replay_run
+from training.judging.replayed_lists import ReplayedLists
 from training.judging.treatment import measure_treatment
 from training.judging.unseen_households import judge_disjoint
 from training.models.contenders import word_rules
@@ -66,7 +67,7 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
         with invocation.progress("Training", len(planned.folds) * len(models) + len(models)) as advance:
             trained = fit_folds(planned, bins, advance, search_result.by_fold if search_result else None)
         with invocation.progress("Replaying past weeks", 2 + len(models)) as advance:
-            replayed, choice = replay_run(
+            replayed, choice, lists = replay_run(
                 invocation, planned, trained, policy.choosing.margin, advance, look=final.judged
             )
         model = released_model(planned, choice)
@@ -74,7 +75,7 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
             judged = judge_periods(planned, trained, model, advance, final.judged)
             extra = _diagnose_model(planned, bins, trained, judged, search_result) | {"final": final.as_document()}
             extra |= describe_choice(planned, replayed, choice)
-            run = _keep_run(invocation, planned, trained, judged, extra, inputs)
+            run = _keep_run(invocation, planned, trained, judged, extra, inputs, lists)
             page.write_page(run)
         final.record(invocation.workspace, planned)
         with invocation.progress("Recording in MLflow"):
@@ -144,6 +145,7 @@ def _keep_run(
     results: Results,
     extra: dict[str, Any],
     named: dict[str, Any],
+    lists: ReplayedLists | None,
 ) -> Run:
     """Write the run's folder, named by what went in."""
     matrix, run_id = planned.data.matrix, content_id(named)
@@ -163,6 +165,8 @@ def _keep_run(
         if "points" in trained.candidates:
             write_text(folder / "baseline.lgb", trained.candidates["points"].text or "")
         write_scores(folder / "scores.parquet", results.scored)
+        if lists is not None:
+            lists.write(folder)
         metrics = _metrics_document(invocation, run_id, planned, trained, results)
         write_json(folder / "metrics.json", metrics | extra)
         outputs = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 from charter.contracts.files import file_digest, new_file, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
+from training.judging.replayed_lists import HOUSEHOLDS, LISTINGS
 from training.run import SCORES
 
 __all__ = ["forget"]
@@ -37,25 +39,51 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
 
 def _forget_in(run: Path, people: np.ndarray[tuple[int], np.dtype[np.bytes_]], workspace: Workspace) -> int:
     manifest = read_json(run / "manifest.json")
-    scores = pq.read_table(run / "scores.parquet", schema=SCORES)
     matrix = workspace.matrix / str(manifest["matrix"])
     same_matrix = (matrix / "manifest.json").exists() and file_digest(matrix / "manifest.json") == manifest[
         "inputs"
     ].get("matrix/manifest.json")
-    if same_matrix:
-        entities, rows = _their_entities(Matrix.open(matrix), people)
-        theirs = pc.is_in(scores["entity"], value_set=pa.array(entities, pa.string()))
-        remaining = scores.filter(pc.invert(theirs))
-    else:
-        remaining, rows = scores.slice(0, 0), len(scores)
-    if not rows:
+    entities, rows = _their_entities(Matrix.open(matrix), people) if same_matrix else (None, 0)
+    removed = _remove_rows(run, "scores.parquet", SCORES, entities, manifest)
+    if not (rows if same_matrix else removed):
         return 0
-    with new_file(run / "scores.parquet") as beside:
-        pq.write_table(remaining, beside, compression="zstd")
-    manifest["outputs"]["scores.parquet"] = file_digest(run / "scores.parquet")
-    manifest["withdrawn_rows"] = int(manifest.get("withdrawn_rows", 0)) + rows
+    _forget_replayed(run, people, workspace, manifest, entities)
+    manifest["withdrawn_rows"] = int(manifest.get("withdrawn_rows", 0)) + (rows if same_matrix else removed)
     write_json(run / "manifest.json", manifest)
-    return len(scores) - len(remaining)
+    return removed
+
+
+def _forget_replayed(
+    run: Path,
+    people: np.ndarray[tuple[int], np.dtype[np.bytes_]],
+    workspace: Workspace,
+    manifest: dict[str, Any],
+    entities: list[str] | None,
+) -> None:
+    """Remove their households from the replayed lists, by the matrix of the weeks too."""
+    if not (run / "replayed.parquet").exists():
+        return
+    name = read_json(run / "metrics.json")["replay"]["matrix"]
+    weeks = workspace.matrix / str(name)
+    known = entities is not None and (weeks / "manifest.json").exists()
+    both = sorted({*entities, *_their_entities(Matrix.open(weeks), people)[0]}) if known and entities else entities
+    for file, schema in (("replayed.parquet", LISTINGS), ("replayed_households.parquet", HOUSEHOLDS)):
+        _remove_rows(run, file, schema, both if known else None, manifest)
+
+
+def _remove_rows(run: Path, file: str, schema: pa.Schema, entities: list[str] | None, manifest: dict[str, Any]) -> int:
+    """Remove some entities' rows from a file of a run, of None everybody's; return how many."""
+    table = pq.read_table(run / file, schema=schema)
+    if entities is None:
+        remaining = table.slice(0, 0)
+    else:
+        remaining = table.filter(pc.invert(pc.is_in(table["entity"], value_set=pa.array(entities, pa.string()))))
+    if len(remaining) == len(table):
+        return 0
+    with new_file(run / file) as beside:
+        pq.write_table(remaining, beside, compression="zstd")
+    manifest["outputs"][file] = file_digest(run / file)
+    return len(table) - len(remaining)
 
 
 def _their_entities(matrix: Matrix, people: np.ndarray[tuple[int], np.dtype[np.bytes_]]) -> tuple[list[str], int]:

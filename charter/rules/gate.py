@@ -41,6 +41,7 @@ from charter.rules.gate_sentences import (
     say_reason,
     say_visible_gap,
 )
+from charter.rules.measures import MEASURES
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.visible_gap import find_needed_data, find_visible_gap
@@ -227,7 +228,7 @@ def _answers(finding: Mapping[str, Any], gate: Gate, findings: Mapping[str, Any]
         and finding["characteristic"] == gate.characteristic
         and finding["group"] is not None
         and finding.get("component") is None
-        and finding["at"] == "capacity"
+        and finding["at"] == MEASURES[gate.measure].at
         and finding["model"] == findings.get("model", finding["model"])
     )
 

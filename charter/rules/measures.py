@@ -12,6 +12,9 @@ A row of data is one person at one as-of date, and falls into one of six cells:
 
 A share counts the rows of some cells among those of others, so a new share is a row here and needs no other code. A
 measure without cells is worked out by its own part of the audit.
+
+Lists as they are used have two kinds of rows: of a share of those in need, one for each person whose household came to
+need, once however often; of a rate, one for each person and each week's list.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CELLS", "MEASURES", "SHARES", "Measure"]
+__all__ = ["AS_USED", "AT_DATES", "CELLS", "MEASURES", "SHARES", "USED", "Measure"]
 
 CELLS = 6
 """How many cells a row can fall into."""
@@ -32,12 +35,18 @@ _NO, _YES = (_TN, _FP), (_FN, _TP)
 _KNOWN, _LISTED = (_TN, _FP, _FN, _TP), (_FP, _TP, _ON)
 _EVERYBODY = tuple(range(CELLS))
 
+AT_DATES = "capacity"
+"""Where a finding was measured: on the lists of isolated dates, at the teams' places."""
+AS_USED = "as used"
+"""Where a finding was measured: on every week's list in turn, with its places, rests and the model of that week."""
+
 
 @dataclass(frozen=True)
 class Measure:
     """One measure. `title` heads a table; `asked` completes a gate's question, and is empty where no gate may ask it.
 
-    `counted` and `among` are cells. Where `bounded` is false the measure is no share of anything and may be above 1.
+    `counted` and `among` are cells. Where `bounded` is false the measure is no share of anything and may be above 1; a
+    `rate` is of 1,000 people and a year. `at` is where a gate asks it: at isolated dates, or of lists as they are used.
     """
 
     id: str
@@ -46,6 +55,8 @@ class Measure:
     counted: tuple[int, ...] = ()
     among: tuple[int, ...] = ()
     bounded: bool = True
+    rate: bool = False
+    at: str = AT_DATES
 
     @property
     def needs_label(self) -> bool:
@@ -131,6 +142,50 @@ MEASURES: Mapping[str, Measure] = {
             "Share listed among those with an independent sign of need",
             "the share on a worklist among those with an independent sign of need",
         ),
+        Measure(
+            "listed_before_need",
+            "Of those in need, listed before it was recorded",
+            "the share of those in need who were listed before the need was recorded",
+            (_TP,),
+            _YES,
+            at=AS_USED,
+        ),
+        Measure(
+            "unneeded_listings",
+            "Unneeded listings for 1,000 people a year",
+            "the listings that no need followed, for 1,000 people a year",
+            (_FP,),
+            _KNOWN,
+            bounded=False,
+            rate=True,
+            at=AS_USED,
+        ),
+        Measure(
+            "listings",
+            "Listings for 1,000 people a year",
+            "",
+            _LISTED,
+            _EVERYBODY,
+            bounded=False,
+            rate=True,
+            at=AS_USED,
+        ),
+        Measure(
+            "needed_of_listed",
+            "Of listings, those that a need followed",
+            "the share of listings that a need followed",
+            (_TP,),
+            (_FP, _TP),
+            at=AS_USED,
+        ),
+        Measure("listed_at_all", "On any list of those weeks", "", _LISTED, _EVERYBODY, at=AS_USED),
+        Measure(
+            "days_before",
+            "Days from the listing to the need",
+            "the days from the listing to the need",
+            bounded=False,
+            at=AS_USED,
+        ),
         Measure("seen", asked="the share of people whom a service could see"),
         Measure("kept", asked="the share of those on a worklist who were on the next one too"),
         Measure(
@@ -145,5 +200,10 @@ MEASURES: Mapping[str, Measure] = {
 }
 """Every measure by its id, shares first, in the order of reports."""
 
-SHARES: Mapping[str, Measure] = {name: measure for name, measure in MEASURES.items() if measure.among}
-"""Those that count cells among cells."""
+SHARES: Mapping[str, Measure] = {
+    name: measure for name, measure in MEASURES.items() if measure.among and measure.at == AT_DATES
+}
+"""Those that count cells among cells, of lists at isolated dates."""
+
+USED: Mapping[str, Measure] = {name: measure for name, measure in MEASURES.items() if measure.at == AS_USED}
+"""Those of lists as they are used."""

@@ -20,7 +20,7 @@ __all__ = ["HARMS", "MEASURES", "NOT_SHARES", "PAIRED", "STAGES", "Gate", "pairs
 PAIRED = ("selection_rate", "recall", "false_positive_rate")
 """What is measured of two characteristics together."""
 
-HARMS = ("missed help", "unwanted contact")
+HARMS = ("missed help", "unwanted contact", "later help")
 
 STAGES = ("test", "shadow", "live")
 """When a gate is asked: of the past, of lists that nobody has seen, and of lists whose outcomes are known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from importlib.metadata import version
 from itertools import combinations
@@ -32,6 +32,9 @@ from fairness_reports.audit.measuring.units import Units
 from fairness_reports.audit.population.audited_people import People, Scores, gather_people, group_people
 from fairness_reports.audit.population.independent import Independent, read_independent_outcome
 from fairness_reports.audit.population.protected import read_characteristics
+from fairness_reports.audit.population.replayed_people import NO_LISTS, ReplayedPeople, read_replayed_people
+from fairness_reports.audit.used_lists import describe_used_lists, measure_used_lists, write_unmeasured
+from fairness_reports.audit.usefulness import measure_usefulness
 
 __all__ = [
     "RESAMPLES",
@@ -64,6 +67,8 @@ class Audited:
     independent: Independent
     linked: Sequence[dict[str, Any]]
     inputs: Mapping[str, str]
+    used: ReplayedPeople | str = NO_LISTS
+    used_groups: Mapping[str, Grouping] = field(default_factory=dict)
 
     @property
     def units(self) -> Units:
@@ -102,6 +107,7 @@ def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
     taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     recorded = read_characteristics(snapshot / "tables", policy, taken_at)
     tables = snapshot / "tables"
+    used = read_replayed_people(folder, manifest, workspace, policy)
     return Audited(
         run=folder,
         manifest=manifest,
@@ -118,7 +124,12 @@ def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
             "snapshot/manifest.json": file_digest(snapshot / "manifest.json"),
             "charter.toml": policy.sha256,
             "register.toml": register.sha256,
+            **(used.inputs if isinstance(used, ReplayedPeople) else {}),
         },
+        used=used,
+        used_groups={name: used.group(values, policy.not_recorded) for name, values in recorded.items()}
+        if isinstance(used, ReplayedPeople)
+        else {},
     )
 
 
@@ -136,7 +147,13 @@ def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     rows += measure_pairs(audited)
     rows += measure_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
     rows += audited.linked
-    document = write_heading(audited, made_at) | {"period": _describe_period(people.dates), "findings": rows}
+    rows += _measure_as_used(audited)
+    rows += measure_usefulness(audited.run, audited.model)
+    document = write_heading(audited, made_at) | {
+        "period": _describe_period(people.dates),
+        "used_lists": describe_used_lists(audited.used),
+        "findings": rows,
+    }
     check_document("findings", document)
     return document
 
@@ -157,6 +174,18 @@ def write_heading(audited: Audited, made_at: datetime | None = None) -> dict[str
         "synthetic": bool(audited.matrix.manifest["synthetic"]),
         "notes": _write_notes(audited),
     }
+
+
+def _measure_as_used(audited: Audited) -> list[dict[str, Any]]:
+    """Return the findings of every model whose lists as they are used were left; without any, rows that say why."""
+    used = audited.used
+    if isinstance(used, str):
+        return write_unmeasured(audited.groups, audited.model, used)
+    return [
+        row
+        for model in used.models
+        for row in measure_used_lists(used, audited.used_groups, model, resamples=RESAMPLES, seed=SEED)
+    ]
 
 
 def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> list[dict[str, Any]]:
@@ -312,6 +341,10 @@ def _write_notes(audited: Audited) -> list[str]:
     notes += [
         "A need that no service recorded is not counted as a need: measures against recorded needs cannot show it."
     ]
+    if isinstance(audited.used, str):
+        notes.append(
+            f"{audited.used} What is shown instead are lists of isolated dates, on which nobody rests: they flatter."
+        )
     if audited.independent.label is None:
         notes.append(f"Whether needs are recorded alike for every group cannot be seen: {audited.independent.why_not}")
     else:

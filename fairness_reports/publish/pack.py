@@ -346,7 +346,10 @@ def _describe_characteristic(
     table = [
         _tabulate_row(row)
         for row in rows
-        if row["characteristic"] == name and row["measure"] in _TITLES and row["component"] is None
+        if row["characteristic"] == name
+        and row["measure"] in _TITLES
+        and row["component"] is None
+        and row["model"] == pack.findings["model"]
     ]
     return {
         "id": name,

@@ -53,6 +53,7 @@ __all__ = [
     "Spread",
     "bound",
     "list_as_ranked",
+    "list_by_lottery",
     "measure_replay",
     "replay_model",
 ]
@@ -296,6 +297,26 @@ def list_as_ranked(weeks: ListWeeks, margins: Float, rules: ListRules, seed: int
     listed = np.zeros(len(weeks.household), dtype=np.bool_)
     listed[rows[places]] = True
     return listed
+
+
+def list_by_lottery(
+    weeks: ListWeeks, margins: Float, rules: ListRules, draws: HouseholdDraws, lotteries: int
+) -> list[NDArray[np.int64]]:
+    """Return the rows that were listed in each of the replay's first lotteries over the households there are."""
+    uncounted = Calendar(weeks.list_week, weeks.room, np.full(len(weeks.days), -1, dtype=np.int8))
+    once, totals = np.ones((1, len(weeks.names)), dtype=np.uint8), np.zeros((1, 1, QUANTITIES))
+    depth = (weeks.room * (rules.mean_rest + 1) * 1.5 + 60).astype(np.int64)
+    while True:
+        rows, order = order_weeks(weeks, margins, depth)
+        lists = Lists(order, _outcomes(weeks, rows), uncounted, compile_answers(rules), draws.keys)
+        listed, too_short = [], False
+        for lottery in range(lotteries):
+            places = np.zeros(len(rows), dtype=np.bool_)
+            too_short |= replay_draws(lists, once, draws.seeds[lottery : lottery + 1], totals, places)
+            listed.append(rows[places])
+        if not too_short:
+            return listed
+        depth = depth * 2
 
 
 def measure_replay(replay: Replay, exposure: Exposure, part: int) -> dict[str, Spread]:

@@ -85,7 +85,7 @@ class Replayed:
     """What the replay measured: by period and model, each measure's spread; `plan.why` where nothing could be.
 
     `half` is the released model's, by period, where half of what is listed waits undecided for the next list; `curve`
-    is its own too, by times of the places and by period.
+    is its own too, by times of the places and by period; `matrix` is that of the weeks.
     """
 
     plan: WeekPlan
@@ -93,6 +93,7 @@ class Replayed:
     spreads: Mapping[str, Mapping[str, Spreads]]
     half: Mapping[str, Mapping[str, Spreads]] = field(default_factory=dict)
     curve: Mapping[float, Mapping[str, Spreads]] = field(default_factory=dict)
+    matrix: str | None = None
 
     @classmethod
     def nothing(cls, rules: ListRules, why: str) -> Replayed:
@@ -184,6 +185,7 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
     plan, rules = replayed.plan, replayed.rules
     return {
         "why": plan.why,
+        "matrix": replayed.matrix,
         "headline": replayed.headline if plan.days else None,
         "days_apart": rules.apart,
         "burn_in_weeks": plan.burn_in * rules.apart // 7,

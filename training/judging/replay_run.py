@@ -23,10 +23,14 @@ from training.judging.choosing import Choice, choose_model, leave_open
 from training.judging.choosing_words import say_choice, say_contradiction
 from training.judging.replay_figures import CURVE, LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
 from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks
+from training.judging.replayed_lists import ReplayedLists, keep_lists
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
 __all__ = ["describe_choice", "plan_replay", "released_model", "replay_run"]
+
+KEPT = ("points", "last_contact")
+"""Beside the released model, whose lists are left for the audit: what stands in for it, and today's practice."""
 
 WORKED = (1.0, 3.0, 5.0)
 """Margins, of 100 listed, that the board is shown in families a year."""
@@ -39,9 +43,10 @@ def replay_run(
     margin: float,
     advance: Callable[[], None],
     look: bool = True,
-) -> tuple[Replayed, Choice]:
+) -> tuple[Replayed, Choice, ReplayedLists | None]:
     """Replay every contender and choose one; `look`: at the final weeks too (final.py).
 
+    Returned beside: the lists of the released model and of KEPT as rows, where any week could be replayed.
     `advance` is told of the matrix and of each contender. Raises what `features.build.build_matrix` raises.
     """
     programme = invocation.settings
@@ -49,7 +54,7 @@ def replay_run(
     level, names = planned.settings.bootstrap.level, planned.settings.models.in_order
     plan = plan_replay(invocation, planned, look)
     if plan.why:
-        return Replayed.nothing(rules, plan.why), leave_open(names, margin, level, plan.why)
+        return Replayed.nothing(rules, plan.why), leave_open(names, margin, level, plan.why), None
     data, weeks = build_weeks(invocation, planned, plan, rules)
     advance()
     margins = score_weeks(planned, trained, data, [name for name in names if name != LOTS])
@@ -65,8 +70,11 @@ def replay_run(
     released, few = released_model(planned, choice), planned.settings.bootstrap.ranking_resamples
     half = {released: shared.replay(released, rules.with_undecided(0.5))}
     curve = {times: shared.with_places(times, few).replay(released) for times in CURVE}
+    kept = dict.fromkeys(name for name in (released, *KEPT) if name in margins)
+    lists = keep_lists(shared, planned.folds, list(kept))
     advance()
-    return replace(replayed, half=_by_period(half), curve=curve), choice
+    matrix = str(data.matrix.manifest["id"])
+    return replace(replayed, half=_by_period(half), curve=curve, matrix=matrix), choice, lists
 
 
 def released_model(planned: Plan, choice: Choice) -> str:

@@ -70,13 +70,14 @@ class _Shares:
     @property
     def enough(self) -> NDArray[np.bool_]:
         on, off = self.share * self.effective, (1 - self.share) * self.effective
-        return np.nan_to_num(np.minimum(on, off), nan=0.0) >= ENOUGH
+        return (np.nan_to_num(np.minimum(on, off), nan=0.0) >= ENOUGH) & (len(self.draws) > 0)
 
 
 def measure_disparities(tally: Tally, measure: Measure, draws: Floats) -> list[Disparity]:
     """Return one Disparity per group of the tally, in its order.
 
-    `draws` (resamples, groups, cells) are the tally's own, so that all measures share them.
+    `draws` (resamples, groups, cells) are the tally's own, so that all measures share them; without any, closed forms
+    are used for all.
 
     A recall of 30 among 100 people in need beside 200 among 400 has 30 counted and 70 not: on both sides over ENOUGH,
     so the difference -0.2 and the ratio 0.6 get the bootstrap's percentiles. 10 among 100 has 10 counted only: then

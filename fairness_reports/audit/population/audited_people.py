@@ -37,6 +37,7 @@ __all__ = [
     "gather_people",
     "group_people",
     "list_mature_dates",
+    "mark_audited",
     "measure_sight",
     "read_outcomes",
 ]
@@ -204,7 +205,7 @@ def _gather_date(
     scored = np.full(len(rows.entity), -1, dtype=np.int64)
     scored[place] = np.arange(len(place)) + first
     person_row = np.asarray(rows.person_row)
-    chosen = np.flatnonzero((scored[person_row] >= 0) & _mark_audited(rows, matrix, policy))
+    chosen = np.flatnonzero((scored[person_row] >= 0) & mark_audited(rows, matrix, policy))
     of = person_row[chosen]
     label, components, lead = read_outcomes(matrix, rows, council)
     return {
@@ -220,7 +221,7 @@ def _gather_date(
     }
 
 
-def _mark_audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
+def mark_audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
     """Whether each person is of the audited ages; of a programme about persons, those of unknown age count too."""
     youngest, oldest = policy.ages_of(matrix.definition["programme"])
     age = np.asarray(rows.person_age)

@@ -3,14 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from charter.contracts.files import file_digest
+from charter.contracts.files import file_digest, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
 from training.forget import forget
+from training.judging.replayed_lists import HOUSEHOLDS, LISTINGS
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -51,6 +53,39 @@ def test_the_run_is_marked_with_every_row_it_learned_from_and_its_digest_follows
     theirs = [np.isin(matrix.at(day).entity.astype(str), list(entities)).sum() for day in matrix.dates]
     assert run.manifest["withdrawn_rows"] == sum(theirs) > 30
     assert run.manifest["outputs"]["scores.parquet"] == file_digest(run.folder / "scores.parquet")
+
+
+def leave_lists(trained: Invocation, matrix: str) -> Run:
+    """Leave replayed lists of everybody beside the run, as one whose weeks could be replayed does."""
+    run = Run.open(trained.workspace)
+    names = sorted(entities_in(run))
+    rows = [dict.fromkeys(LISTINGS.names) | {"entity": name} for name in names]
+    pq.write_table(pa.Table.from_pylist(rows, schema=LISTINGS), run.folder / "replayed.parquet")
+    homes = [dict.fromkeys(HOUSEHOLDS.names) | {"entity": name} for name in names]
+    pq.write_table(pa.Table.from_pylist(homes, schema=HOUSEHOLDS), run.folder / "replayed_households.parquet")
+    metrics = read_json(run.folder / "metrics.json")
+    write_json(run.folder / "metrics.json", metrics | {"replay": {"matrix": matrix}})
+    return run
+
+
+def test_replayed_lists_lose_their_household_and_keep_everybody_else(trained: Invocation) -> None:
+    """Broken by removing rows from the scores alone."""
+    run = leave_lists(trained, str(Run.open(trained.workspace).manifest["matrix"]))
+    people, entities = people_of(trained, 3)
+    everybody = entities_in(run)
+    forget(people, trained.workspace)
+    outputs = Run.open(trained.workspace).manifest["outputs"]
+    for name in ("replayed.parquet", "replayed_households.parquet"):
+        assert set(pq.read_table(run.folder / name)["entity"].to_pylist()) == everybody - entities
+        assert outputs[name] == file_digest(run.folder / name)
+
+
+def test_replayed_lists_whose_matrix_is_gone_lose_every_row(trained: Invocation) -> None:
+    run = leave_lists(trained, "gone")
+    forget(people_of(trained, 1)[0], trained.workspace)
+    assert not pq.read_metadata(run.folder / "replayed.parquet").num_rows
+    assert not pq.read_metadata(run.folder / "replayed_households.parquet").num_rows
+    assert entities_in(run)
 
 
 def test_somebody_unknown_changes_nothing(trained: Invocation) -> None:

@@ -20,7 +20,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -62,12 +62,18 @@ _OPENING: Mapping[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb, or a group of verbs, as the help lists it; `make` gives the command, when somebody asks for it."""
+    """A verb, or a group of verbs, as the help lists it; `make` gives the command, when somebody asks for it.
+
+    `way` is the way out (charter.rules.showing) by which it shows a household, '' where it shows none. `verbs` are
+    those under its name.
+    """
 
     name: str
     heading: Heading
     summary: str
     make: Callable[[], TyperCommand | TyperGroup]
+    way: str = ""
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
 
 
 class VerbGroup(TyperGroup):
@@ -108,12 +114,20 @@ class Verbs(typer.Typer):
         self.listed: dict[str, Verb] = {}
 
     def add(
-        self, name: str, *, example: str, under: Heading = "run", locks: bool = False, opens: bool = True
+        self,
+        name: str,
+        *,
+        example: str,
+        under: Heading = "run",
+        locks: bool = False,
+        opens: bool = True,
+        way: str = "",
     ) -> Callable[[_Function], _Function]:
         """Make a function a verb: its first parameter is the Invocation, the others are its own options.
 
         With `locks` the workspace's writer lock is held while it runs. Without `opens` it needs no council and no
-        workspace, and is given a Voice instead. `example` is one whole command line; its help ends with it.
+        workspace, and is given a Voice instead. `example` is one whole command line; its help ends with it. `way` is
+        the way out by which it shows a household: it asks charter.rules.showing whether it may.
         """
 
         def decorate(function: _Function) -> _Function:
@@ -121,7 +135,7 @@ class Verbs(typer.Typer):
             self.command(name, help=text, epilog=_as_epilog(example))(_callback(function, locks=locks, opens=opens))
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
             alone.registered_commands.append(self.registered_commands[-1])
-            self.listed[name] = Verb(name, under, _first_paragraph(text), partial(_command_of, alone))
+            self.listed[name] = Verb(name, under, _first_paragraph(text), partial(_command_of, alone), way)
             return function
 
         return decorate
@@ -129,7 +143,7 @@ class Verbs(typer.Typer):
     def add_verbs(self, name: str, verbs: Verbs, *, under: Heading = "run") -> None:
         """Add the verbs of another list under one name."""
         self.add_typer(verbs, name=name)
-        self.listed[name] = Verb(name, under, str(verbs.info.help), partial(_command_of, verbs))
+        self.listed[name] = Verb(name, under, str(verbs.info.help), partial(_command_of, verbs), verbs=verbs.listed)
 
 
 def _as_epilog(example: str) -> str:

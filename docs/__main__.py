@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from access_reference import access_reference
 from api_page import notebook_names
 from decision_index import decision_index
 from file_reference import FILES, file_reference
@@ -117,6 +118,7 @@ def house_page() -> str:
 def pages() -> Mapping[str, str]:
     """Return every generated page by its path below docs/."""
     return {
+        "reference/access.md": NOTICE + access_reference(FOLDER.parent / "council"),
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
         "reference/notebooks.md": NOTICE + notebook_names(),

@@ -234,35 +234,6 @@ def build(
     )
 
 
-@verbs.add("explain", under="look", example="sooner explain 5f1c0e7a9b3d absences_6m 2026-03-02")
-def explain(
-    invocation: Invocation,
-    entity: Annotated[str, typer.Argument(help="The household's or person's pseudonym.")],
-    feature: Annotated[str, typer.Argument(help="The feature's name.")],
-    as_of: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The as-of date.")],
-    snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
-    purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
-) -> None:
-    """Print the very rows behind one value, and those that were not used with why."""
-    from features.build import Snapshot, make_question
-    from features.engines import explanation
-
-    opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
-    question, _ = make_question(invocation, opened, purpose, [as_of.date()])
-    value = explanation.explain_value(question, opened.tables, entity, feature)
-    lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
-    lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
-    for line in value.lines:
-        event, day = line.event, question.day_of(line.event.valid_at)
-        amount = "" if event.amount is None else f", {event.amount / 10_000:g}"
-        detail = f", {event.detail}" if event.detail else ""
-        lines.append(
-            f"  {'+' if line.used else '-'} {day} {event.signal}{detail}{amount} "
-            f"(known {question.day_of(event.known_at)}, person {event.person_id}): {line.why}"
-        )
-    invocation.report(value.document(), "\n".join(lines))
-
-
 @verbs.add("clean", under="look after", example="sooner clean --keep 5", locks=True)
 def clean(
     invocation: Invocation,

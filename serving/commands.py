@@ -41,12 +41,28 @@ def serve(
     os.execve(sys.executable, make_command(host, port, workers), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
 
 
-@verbs.add("print-list", under="look", example="sooner print-list north")
-def print_list(invocation: Invocation, team: Annotated[str, typer.Argument(help="The team, by its id.")]) -> None:
-    """Print a team's list on paper, numbered and logged, for the day the network is down."""
+RoleName = Annotated[
+    str, typer.Option("--role", help="The role that asks, as the charter names it; by default the first that may.")
+]
+
+
+@verbs.add("print-list", under="look", example="sooner print-list north --holder WORKER", way="paper")
+def print_list(
+    invocation: Invocation,
+    team: Annotated[str, typer.Argument(help="The team, by its id.")],
+    holder: Annotated[
+        str,
+        typer.Option("--holder", help="Who takes the copy, by the id that they sign in with; by default $SOONER_USER."),
+    ] = "",
+    role: RoleName = "",
+) -> None:
+    """Print a live list on paper for the day the network is down: numbered, logged, without families its holder knows.
+
+    Nothing is printed of a list that is in shadow, suspended or ended.
+    """
     from serving.casework.printing import print_worklist
 
-    print(print_worklist(invocation, team))
+    print(print_worklist(invocation, team, holder=holder, role=role))
 
 
 @verbs.add("check-residence", under="rights", example="sooner check-residence --says question.json")
@@ -55,9 +71,7 @@ def check_residence(
     says: Annotated[
         Path, typer.Option("--says", help="The question as a JSON file; - for standard input. Never in options.")
     ],
-    role: Annotated[
-        str, typer.Option("--role", help="The role that asks, as the charter names it; by default the first that may.")
-    ] = "",
+    role: RoleName = "",
 ) -> None:
     """Say whether a person is resident at an address: yes, no or can't tell, and nothing else; logged.
 
@@ -81,24 +95,30 @@ def check_residence(
     invocation.report({"answer": answer}, answer)
 
 
-@verbs.add("trace", under="look", example="sooner trace --feed housing")
+@verbs.add("trace", under="look", example="sooner trace --feed housing", way="trace")
 def trace(
     invocation: Invocation,
     feed: Annotated[str, typer.Option(help="A service whose data was at fault.")] = "",
     feature: Annotated[str, typer.Option(help="A feature that was at fault.")] = "",
     bundle: Annotated[str, typer.Option(help="A bundle that was at fault.")] = "",
     snapshot: Annotated[str, typer.Option(help="A snapshot that was at fault.")] = "",
+    role: RoleName = "",
 ) -> None:
-    """Say whom a fault touched: the referrals that a feed, feature, bundle or snapshot had a part in."""
+    """Say whom a fault touched, and on whose paper: the referrals that a feed, feature, bundle or snapshot made."""
     faults = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
     if not any(faults.values()):
         raise UsageError("a trace needs something to follow.", "Add --feed, --feature, --bundle or --snapshot.")
     from serving.trace import trace_fault
 
-    referrals = trace_fault(invocation, **faults)
+    touched, copies = trace_fault(invocation, role=role, **faults)
+    lines = [*(referral.sentence for referral in touched), f"{len(touched)} referrals were touched."]
     invocation.report(
-        {"touched": [referral.document() for referral in referrals], "count": len(referrals)},
-        "\n".join([*(referral.sentence for referral in referrals), f"{len(referrals)} referrals were touched."]),
+        {
+            "touched": [referral.document() for referral in touched],
+            "count": len(touched),
+            "copies": [copy.document() for copy in copies],
+        },
+        "\n".join([*lines, *(copy.sentence for copy in copies)]),
     )
 
 

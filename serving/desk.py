@@ -16,12 +16,14 @@ from charter.council.practice import Practice
 from charter.council.worklist_settings import WorklistFile
 from charter.invocation import Invocation
 from charter.rules.roles import Roles
+from charter.rules.showing import ENDED, LIVE, SHADOW, SUSPENDED, Standing
 from charter.signing.second_gate import in_shadow
 from charter.vault.key import Key
 from charter.vault.vault import NamedPerson, Vault
 from serving.identity import Identity
 from serving.practice_cases import PASSED
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
+from serving.ranking.reasons import write_day
 from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
@@ -132,15 +134,25 @@ class Desk:
         """Return, by household, the other programmes' teams that would have listed it too."""
         return find_seeking_teams(self.store, self.programme, write_moment(), self._all_teams)
 
-    def why_silent(self, team: str | None = None, bundle: str | None = None) -> str:
-        """Return why no list is shown now, in one sentence, or ''."""
-        stopped = self.suspended(team, bundle)
-        if stopped is not None:
-            return "This list is suspended: nothing is ranked or shown until two roles resume it."
+    def standing(
+        self, team: str | None = None, bundle: str | None = None, header: IssuedList | None = None
+    ) -> Standing:
+        """Return how a list stands now: of a team that works it, made with a bundle (by default the one in use).
+
+        Without a `header` it is a list that is not made yet, or scores of none: it can't have ended.
+        """
+        teams = {team, header.team} if header else {team}
+        if any(self.suspended(name, bundle) for name in teams):
+            return Standing(SUSPENDED, "This list is suspended: nothing is ranked or shown until two roles resume it.")
         if not self.settings.list.shown:
-            return "This list is in shadow: it is made to be measured, and shown to nobody."
+            return Standing(SHADOW, "This list is in shadow: it is made to be measured, and shown to nobody.")
         today = datetime.now(self.invocation.council.time_zone).date()
-        return in_shadow(self.invocation.workspace, str(self.manifest(bundle).get("release", "")), today)
+        shadow = in_shadow(self.invocation.workspace, str(self.manifest(bundle).get("release", "")), today)
+        if shadow:
+            return Standing(SHADOW, shadow)
+        if header is not None and self.expired(header):
+            return Standing(ENDED, f"This list ended on {write_day(self.day(header.expires_at))}.")
+        return Standing(LIVE)
 
     def suspended(self, team: str | None = None, bundle: str | None = None) -> Suspension | None:
         """Return what stops this programme, team or bundle now, or None. Read from files at each request."""

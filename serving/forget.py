@@ -13,7 +13,7 @@ from datetime import datetime
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
 from charter.vault.rights_ledger import ACTIONS, read_requests, read_tombstones
-from serving.store.connection import find_database_url
+from serving.store.connection import is_begun
 from serving.store.issued import write_moment
 from serving.store.store import Store, open_store
 
@@ -72,7 +72,7 @@ def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
 @contextmanager
 def _open_casework(workspace: Workspace) -> Iterator[Store | None]:
     """Open the casework store; None where nothing was issued yet."""
-    if not workspace.casework.exists() and find_database_url(workspace).startswith("sqlite"):
+    if not is_begun(workspace):
         yield None
         return
     with open_store(workspace) as store:

@@ -6,13 +6,15 @@ teams is none, not all.
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 
 from charter.acts import COMMAND
-from charter.errors import CharterError
+from charter.errors import CharterError, UsageError
 from charter.rules.roles import Role
 
-__all__ = ["Identity", "identify_command", "require_act"]
+__all__ = ["Identity", "identify_command", "require_act", "require_user_id"]
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,22 @@ class Identity:
 
 
 def identify_command(role: Role | None = None) -> Identity:
-    """Return who types a command: in a role, or, where the command asks for none, in no role."""
-    return Identity.of("command", role, frozenset()) if role else Identity("command", COMMAND, frozenset())
+    """Return who types a command: in a role, or, where the command asks for none, in no role.
+
+    `$SOONER_USER` says who it is, by the id that they sign in with; else nobody in particular is named. Raises
+    UsageError for what can't be such an id.
+    """
+    user = require_user_id(os.environ.get("SOONER_USER") or COMMAND)
+    return Identity.of(user, role, frozenset()) if role else Identity(user, COMMAND, frozenset())
+
+
+def require_user_id(user: str) -> str:
+    """Return the id of a person as they sign in with it; raise UsageError for what can't be one."""
+    if not re.fullmatch(r"[A-Za-z0-9._@:-]{1,64}", user):
+        raise UsageError(
+            "that is no id of a person: 1 to 64 letters, digits and . _ @ : -.", "Write the id that they sign in with."
+        )
+    return user
 
 
 def require_act(identity: Identity | None, act: str, team: str | None = None) -> Identity:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,10 +11,13 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.log import FileLog, verify_chains
+from serving.asking_to_show import keep_shown
+from serving.desk import Desk
+from serving.identity import identify_command
 from serving.ranking.sealed_record import read_record
 from serving.store.store import Referral, open_store
 
-__all__ = ["Touched", "trace_fault", "verify_logs"]
+__all__ = ["Copy", "Touched", "trace_fault", "verify_logs"]
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,64 @@ class Touched:
         return f"{self.referral}  {self.list}, place {self.rank}, {self.status.replace('_', ' ')}{part}"
 
 
-def trace_fault(
-    invocation: Invocation, *, feed: str = "", feature: str = "", bundle: str = "", snapshot: str = ""
-) -> list[Touched]:
-    """Return the referrals of the programme that all the given things had a part in, by list and rank.
+@dataclass(frozen=True)
+class Copy:
+    """A copy on paper that tells of a touched referral: its number, its list, who holds it ('' not said) and since."""
 
-    A feed or feature had a part where one of its values was seen and added or took something. Raises UsageError for a
-    feed or feature that no bundle of these referrals knows.
+    number: str
+    list: str
+    holder: str
+    at: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a person."""
+        return (
+            f"On paper: copy {self.number} of {self.list}, held by {self.holder or 'nobody who was named'}, {self.at}."
+        )
+
+
+def trace_fault(
+    invocation: Invocation, *, role: str = "", feed: str = "", feature: str = "", bundle: str = "", snapshot: str = ""
+) -> tuple[list[Touched], list[Copy]]:
+    """Return the referrals of the programme that all the given things had a part in, and the copies of them on paper.
+
+    Referrals are in order of list and rank. A feed or feature had a part where one of its values was seen and added or
+    took something. `role` must be one that may
+    read the log (by default the first); families that whoever asks knows are left out. Raises UsageError for a feed
+    or feature that no bundle of these referrals knows, CharterError for another role.
     """
-    with open_store(invocation.workspace) as store:
+    desk = Desk.open(invocation, demo=False, chain="trace")
+    try:
+        identity = identify_command(desk.roles.choose(role, "log.read"))
         wanted = {"programme": invocation.programme, "bundle": bundle, "snapshot": snapshot}
-        referrals = store.touched(**{column: value for column, value in wanted.items() if value})
+        referrals = desk.store.touched(**{column: value for column, value in wanted.items() if value})
+        shown = keep_shown(desk, identity, "trace", referrals)
+        touched = _list_touched(invocation, shown, feed, feature)
+        detail = {"touched": len(touched), "feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
+        desk.store.log(identity, "fault.traced", purpose="evaluate", detail=detail)
+        return touched, _list_copies(desk, {referral.referral for referral in touched})
+    finally:
+        desk.store.close()
+
+
+def _list_copies(desk: Desk, referrals: Collection[str]) -> list[Copy]:
+    """Return the copies on paper of lists that had one of these referrals; older entries do not say which they had."""
+    lists = {referral.list for name in referrals if (referral := desk.store.referral(name))}
+    copies = []
+    for entry in desk.store.done("list.printed"):
+        named = entry.detail.get("referrals")
+        touches = bool(set(named) & set(referrals)) if isinstance(named, list) else entry.subject in lists
+        if touches:
+            copies.append(Copy(entry.digest[:8].upper(), entry.subject, str(entry.detail.get("holder", "")), entry.at))
+    return copies
+
+
+def _list_touched(invocation: Invocation, referrals: Sequence[Referral], feed: str, feature: str) -> list[Touched]:
     if not feed and not feature:
         return [_describe_touched(referral, None) for referral in referrals]
     is_feature = False

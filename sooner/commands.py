@@ -1,4 +1,4 @@
-"""The verbs that put the rooms in order: init, check, run, demo, promote, rank, reproduce, doctor."""
+"""The verbs that put the rooms in order: init, check, run, demo, promote, rank, explain, reproduce, doctor."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ __all__ = ["verbs"]
 
 verbs = Verbs("The whole path, and what is missing here.")
 
+RoleName = Annotated[
+    str, typer.Option("--role", help="The role that asks, as the charter names it; by default the first that may.")
+]
 AsOf = Annotated[datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The list's date (YYYY-MM-DD).")]
 
 
@@ -188,14 +191,49 @@ def rank(
     invocation.report(result.document(), result.sentence())
 
 
-@verbs.add("reproduce", under="look", example="sooner reproduce pr4b1f8e2a9c07d35", locks=True)
+@verbs.add("explain", under="look", example="sooner explain 5f1c0e7a9b3d absences_6m 2026-03-02", way="rows")
+def explain(
+    invocation: Invocation,
+    entity: Annotated[str, typer.Argument(help="The household's or person's pseudonym.")],
+    feature: Annotated[str, typer.Argument(help="The feature's name.")],
+    as_of: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="The as-of date.")],
+    snapshot: Annotated[str, typer.Option("--snapshot", help="The snapshot; by default the newest.")] = "",
+    purpose: Annotated[str, typer.Option("--purpose", help="What the matrix is for.", show_default=True)] = "train",
+    role: RoleName = "",
+) -> None:
+    """Print the very rows behind one value, and those that were not used with why."""
+    from features.build import Snapshot, make_question
+    from features.engines import explanation
+    from serving.asking_to_show import require_rows
+
+    require_rows(invocation, entity, role)
+    opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
+    question, _ = make_question(invocation, opened, purpose, [as_of.date()])
+    value = explanation.explain_value(question, opened.tables, entity, feature)
+    lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
+    lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
+    for line in value.lines:
+        event, day = line.event, question.day_of(line.event.valid_at)
+        amount = "" if event.amount is None else f", {event.amount / 10_000:g}"
+        detail = f", {event.detail}" if event.detail else ""
+        lines.append(
+            f"  {'+' if line.used else '-'} {day} {event.signal}{detail}{amount} "
+            f"(known {question.day_of(event.known_at)}, person {event.person_id}): {line.why}"
+        )
+    invocation.report(value.document(), "\n".join(lines))
+
+
+@verbs.add("reproduce", under="look", example="sooner reproduce pr4b1f8e2a9c07d35", locks=True, way="sealed")
 def reproduce(
     invocation: Invocation,
     name: Annotated[str, typer.Argument(metavar="REFERRAL", help="A referral's id, or a training run's.")],
+    role: RoleName = "",
 ) -> None:
     """Make a past referral or model again: the same bytes, or exit 12 naming what was withdrawn since."""
+    from serving.asking_to_show import require_sealed
     from sooner.path import reproduce_result
 
+    require_sealed(invocation, name, role)
     result, snapshot = reproduce_result(invocation, name)
     if not snapshot:
         invocation.report(

@@ -50,7 +50,9 @@ Says = Annotated[
 _ASKED = "a resident asked"
 
 
-@resident.add("show", under="rights", example="sooner resident show --through housing --reference T0001234")
+@resident.add(
+    "show", under="rights", example="sooner resident show --through housing --reference T0001234", way="rights"
+)
 def show_held(
     invocation: Invocation, through: Through, reference: Reference, role: RoleName = "", reason: Reason = _ASKED
 ) -> None:
@@ -58,6 +60,7 @@ def show_held(
     from features.rights.held import show_person
 
     role = invocation.roles.choose(role, "rights.file").id
+    _require_stranger(invocation, through, reference, role)
     log = _Log(invocation, role)
     record = show_person(invocation, through=through, reference=reference, role=role, reason=reason, log=log.record)
     invocation.report(record, json.dumps(record, indent=1, default=str))
@@ -171,6 +174,7 @@ resident.add(
     under="rights",
     example="sooner resident export --through housing --reference T0001234 --by self",
     locks=True,
+    way="rights",
 )
 def export_held(
     invocation: Invocation,
@@ -186,12 +190,14 @@ def export_held(
     from features.linking.residence_index import find_tokens
     from features.rights.export import draft_export
     from features.rights.held import find_person
+    from serving.asking_to_show import require_stranger
     from serving.store.own_record import gather_record
 
     role = invocation.roles.choose(role, "rights.file").id
     log = _Log(invocation, role)
     key = Key.load(invocation.council, invocation.workspace)
     person = find_person(invocation, key, through, reference)
+    require_stranger(invocation, person.person_id, role, "rights.file")
     checks = find_tokens(Vault.open(invocation.workspace.vault, key), key, person.snapshot, person.person_id)
     request = draft_export(
         invocation,
@@ -252,6 +258,7 @@ resident.add(
     example="sooner hand-over x1f0c2d3 --to for-the-resident --role ROLE --identity-checked --third-parties-checked "
     "--serious-harm-checked",
     locks=True,
+    way="rights",
 )
 def hand_over(
     invocation: Invocation,
@@ -271,8 +278,10 @@ def hand_over(
 ) -> None:
     """Release a resident's export, as a page and as JSON, once an officer has checked it."""
     from features.rights import export
+    from serving.asking_to_show import require_stranger
 
     role = invocation.roles.require(role, "export.release").id
+    require_stranger(invocation, export.find_subject(invocation, draft), role, "export.release")
     answers = (identity_checked, third_parties_checked, serious_harm_checked)
     checks = [check for check, answer in zip(export.CHECKS, answers, strict=True) if answer]
     files = export.hand_over_export(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
@@ -336,17 +345,28 @@ def ask_again(invocation: Invocation) -> None:
     invocation.report({"ask_again": people}, "\n".join([*lines, f"{len(people)} people to ask again."]))
 
 
+def _require_stranger(invocation: Invocation, through: str, reference: str, role: str) -> None:
+    """Raise CharterError where whoever types this said that they know the family."""
+    from charter.vault.key import Key
+    from features.rights.held import find_person
+    from serving.asking_to_show import require_stranger
+
+    person = find_person(invocation, Key.load(invocation.council, invocation.workspace), through, reference)
+    require_stranger(invocation, person.person_id, role, "rights.file")
+
+
 class _Log:
     """The command's chain of the audit log, in one role."""
 
     def __init__(self, invocation: Invocation, role: str) -> None:
         from charter.vault.log import FileLog
+        from serving.identity import identify_command
 
-        self._log, self._role = FileLog(invocation.workspace.log), role
+        self._log, self._role, self._user = FileLog(invocation.workspace.log), role, identify_command().user
 
     def record(self, entry: Mapping[str, object]) -> None:
         """Write one entry."""
-        self._log.append(actor="command", role=self._role, action=str(entry["action"]), detail={**entry})
+        self._log.append(actor=self._user, role=self._role, action=str(entry["action"]), detail={**entry})
 
 
 def _read_words(says: Path | None) -> dict[str, Any]:

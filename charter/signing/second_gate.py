@@ -17,6 +17,7 @@ from typing import Any
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import read_json, write_json
 from charter.contracts.workspace import Workspace
+from charter.errors import DataError
 
 __all__ = ["in_shadow", "open_live"]
 
@@ -43,7 +44,10 @@ def in_shadow(workspace: Workspace, release: str, today: date) -> str:
     path = workspace.live / f"{release}.json"
     if not release or not path.exists():
         return "This list is in shadow: it is made to be measured, and shown to nobody until the second gate opens."
-    until = date.fromisoformat(read_json(path)["until"])
+    try:
+        until = date.fromisoformat(str(read_json(path)["until"]))
+    except (DataError, KeyError, TypeError, ValueError):
+        return "This list is in shadow: the record that let it be shown can’t be read, so it is shown to nobody."
     if today >= until:
         return (
             f"This list is in shadow again: what let it be shown ended on {until}, and the next decision is not made."

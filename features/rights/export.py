@@ -39,7 +39,7 @@ from features.permission import ALL
 from features.rights.asking import find_references
 from features.rights.held import Person, find_person, identify_person, list_requests
 
-__all__ = ["CHECKS", "PAPER", "draft_export", "hand_over_export"]
+__all__ = ["CHECKS", "PAPER", "draft_export", "find_subject", "hand_over_export"]
 
 PAPER = "export"
 """The kind of paper a draft is in the vault."""
@@ -96,7 +96,7 @@ def draft_export(
         "seen_by": list(elsewhere.get("seen_by", ())),
     }
     request = Request("export", moment.isoformat(), through, person.ref, refs, ALL, ALL, by)
-    paper = {"refs": list(refs), "document": document}
+    paper = {"refs": list(refs), "person": person.person_id, "document": document}
     vault.file_paper(PAPER, request.id, json.dumps(paper, default=str).encode())
     append_request(invocation.workspace, request)
     return request
@@ -190,6 +190,23 @@ def _list_matrices(invocation: Invocation, person: Person) -> list[dict[str, str
     return matrices
 
 
+def find_subject(invocation: Invocation, export: str) -> str:
+    """Return whom a draft is about, as a pseudonym; '' for one that does not say it.
+
+    Raises DataError for an unknown draft.
+    """
+    return str(_read_draft(invocation, export).get("person", ""))
+
+
+def _read_draft(invocation: Invocation, export: str) -> dict[str, Any]:
+    vault = Vault.open(invocation.workspace.vault, Key.load(invocation.council, invocation.workspace))
+    paper = vault.papers(PAPER).get(export)
+    if paper is None:
+        raise DataError(f"there is no draft {export}.", "Make one: `sooner resident export`.")
+    draft: dict[str, Any] = json.loads(paper)
+    return draft
+
+
 def hand_over_export(
     invocation: Invocation, export: str, *, to: Path, checked: Collection[str], leave_out: Collection[str] = ()
 ) -> Mapping[str, Any]:
@@ -207,10 +224,7 @@ def hand_over_export(
     if to.resolve().is_relative_to(invocation.workspace.root.resolve()):
         raise UsageError("the folder is inside the workspace, which holds no names.", "Name one elsewhere with --to.")
     vault = Vault.open(invocation.workspace.vault, Key.load(invocation.council, invocation.workspace))
-    paper = vault.papers(PAPER).get(export)
-    if paper is None:
-        raise DataError(f"there is no draft {export}.", "Make one: `sooner resident export`.")
-    document = _leave_out_services(json.loads(paper)["document"], leave_out)
+    document = _leave_out_services(_read_draft(invocation, export)["document"], leave_out)
     as_json = json.dumps(document, indent=1, ensure_ascii=False)
     pages = Environment(loader=PackageLoader("features.rights"), autoescape=True)
     pages.filters["said"] = partial(_say_value, zone=invocation.council.time_zone)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
+from serving.asking_to_show import keep_shown, require_list
 from serving.casework.timeline_view import view_timeline
 from serving.casework.view import STATUS, CaseFile, describe_list, make_reference, view_case, view_row
 from serving.casework.visit import Visit
-from serving.casework.wanting import WantingError, file_decision
+from serving.casework.wanting import WantingError, file_decision, require_case
 from serving.desk import Desk
 from serving.store.challenges import OUTCOMES, keep_answer, read_challenges
 from serving.store.store import ConflictError, DecisionDraft, write_moment
@@ -53,12 +54,10 @@ def show_worklist(visit: Visit) -> Response:
     """Show a team's newest list."""
     desk, team = visit.desk, visit.team
     header = desk.store.current_list(desk.programme, team.id)
-    visit.require_shown(team.id, header.bundle if header else None)
+    require_list(desk, "list", team.id, header)
     if header is None:
         return visit.render("worklist.html", heading=desk.settings.list.title, team=team, header=None)
-    families = desk.store.families_known(visit.identity)
-    worked = desk.store.worked(header, write_moment())
-    referrals = [referral for referral in worked if not referral.removed and referral.id not in families]
+    referrals = keep_shown(desk, visit.identity, "list", desk.store.worked(header, write_moment()))
     records = {referral.id: desk.record(referral) for referral in referrals}
     persons = desk.people(visit.identity, records, "worklist")
     manifest = desk.manifest(header.bundle)
@@ -109,7 +108,7 @@ def _render_case(
 ) -> Response:
     """Return the case page; `errors` are what is wanting in its forms, by the id of the field."""
     desk, referral, team, identity = visit.desk, visit.referral, visit.team, visit.identity
-    visit.require_shown(team.id, referral.bundle)
+    require_case(desk, identity, referral, "case", "referral.read")  # a form that wants something shows the case again
     record = desk.record(referral)
     persons = desk.people(identity, {referral.id: record}, "case")
     desk.store.log(identity, "referral.viewed", subject=referral.id, purpose="display")

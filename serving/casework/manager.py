@@ -9,10 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from charter.council.council import Team
+from charter.rules.showing import Asking, find_refusals
+from serving.asking_to_show import keep_shown
 from serving.casework.facts import list_sights
 from serving.casework.second_look import VIEWS, KindTally, Look, draw_looks, tally_looks
 from serving.casework.view import STATUS, describe_list, make_reference, write_day
 from serving.casework.visit import Visit
+from serving.casework.wanting import require_case
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.strengths import sort_strengths
@@ -60,7 +63,7 @@ def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Ide
     header = desk.store.current_list(desk.programme, team.id)
     if header is None:
         return TeamFigures(team, None)
-    sample = _draw_sample(desk, team.id)
+    sample = _draw_sample(desk, team.id, identity)
     refresh = desk.store.refresh_asked(desk.programme, header.id)
     return TeamFigures(
         team=team,
@@ -89,28 +92,30 @@ def request_refresh(visit: Visit) -> Response:
 
 def _list_conflicts(desk: Desk, header: IssuedList, identity: Identity) -> list[tuple[str, str]]:
     """Return the cases that wait for somebody who doesn't know the family, unless this manager does too."""
-    own_families = desk.store.families_known(identity)
-    waiting = {
-        referral.id: referral
-        for referral in desk.store.worked(header, write_moment())
-        if referral.status in _OPEN and not referral.removed and referral.id not in own_families
-    }
+    if find_refusals(Asking("list", desk.standing(header.team, header.bundle, header))):
+        return []
+    worked = [referral for referral in desk.store.worked(header, write_moment()) if referral.status in _OPEN]
+    waiting = {referral.id: referral for referral in keep_shown(desk, identity, "list", worked)}
     conflicts = desk.store.conflicts(list(waiting))
     return [(name, f"Case {make_reference(waiting[name])}") for name in sorted(conflicts)]
 
 
-def _draw_sample(desk: Desk, team: str) -> list[Look]:
-    return draw_looks(desk.store, desk.programme, team, desk.settings.second_look)
+def _draw_sample(desk: Desk, team: str, identity: Identity) -> list[Look]:
+    """Return the sample without families that this manager knows: the figures wait for nobody who may not look."""
+    families = desk.store.families_known(identity)
+    looks = draw_looks(desk.store, desk.programme, team, desk.settings.second_look)
+    return [look for look in looks if look.referral.id not in families]
 
 
 def _find_look(visit: Visit) -> tuple[Team, Look]:
     """Return the case of the sample that is asked for, and its team; refuse any other."""
-    desk = visit.desk
+    desk, identity = visit.desk, visit.identity
     for team in desk.invocation.council.teams:
-        if visit.identity.may("manager.read", team.id) and desk.store.lists(desk.programme, team.id):
-            for look in _draw_sample(desk, team.id):
+        if identity.may("manager.read", team.id) and desk.store.lists(desk.programme, team.id):
+            looks = draw_looks(desk.store, desk.programme, team.id, desk.settings.second_look)
+            for look in looks:
                 if look.id == visit.request.path_params["look"]:
-                    visit.require_shown(team.id, look.referral.bundle)
+                    require_case(desk, identity, look.referral, "second_look")
                     return team, look
     raise HTTPException(404)
 
@@ -148,5 +153,5 @@ def give_second_look(visit: Visit) -> Response:
     if not look.view:
         detail = {"view": view, "kind": look.kind}
         desk.store.log(visit.identity, "second_look.given", subject=look.referral.id, purpose="evaluate", detail=detail)
-    following = next((look for look in _draw_sample(desk, team.id) if not look.view), None)
+    following = next((look for look in _draw_sample(desk, team.id, visit.identity) if not look.view), None)
     return visit.go_to(f"/manager/second-look/{following.id}" if following else "/manager")

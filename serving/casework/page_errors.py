@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from charter.errors import CharterError, SoonerError
+from charter.rules.showing import ASK_FOR_HELP
+from serving.asking_to_show import UnshownError
 from serving.casework.visit import Page, Visit
-from serving.casework.wanting import ASK_FOR_HELP, WantingError
+from serving.casework.wanting import WantingError
 from serving.desk import Desk
 from serving.store.store import ConflictError
 
@@ -29,6 +31,8 @@ _FAILURE = ("That didn’t work", "The page could not be made.", "Try again, or 
 _FORM = ("Not yours to open", "This form is not from your session, so nothing was saved.", "Open the page again.")
 
 _WANTS: Mapping[str, str] = {
+    "role": "Not yours to open",
+    "team": "Not yours to open",
     "taken_off": "Taken off the list",
     "conflict": "Not yours to open",
     "silence": "No list is shown now",
@@ -67,7 +71,10 @@ def _explain_error(request: Request, error: Exception) -> tuple[int, Mapping[str
         status, title = check.status, _WANTS.get(check.id, title)
         changed = check.id == "version"
     else:
-        status = 409 if isinstance(error, ConflictError) else 403 if isinstance(error, CharterError) else 400
+        status = 403 if isinstance(error, CharterError) else 400
+        if isinstance(error, ConflictError | UnshownError):
+            status = 409
+        title = _WANTS["silence"] if isinstance(error, UnshownError) else title
         changed = isinstance(error, ConflictError)
     words = {"title": title, "message": message, "next_step": next_step}
     if changed:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from charter.errors import UsageError
 from charter.invocation import Invocation
+from serving.asking_to_show import keep_shown, require_list
 from serving.casework.view import CaseFile, describe_list, view_row, write_day
 from serving.desk import Desk
-from serving.identity import identify_command
+from serving.identity import identify_command, require_user_id
 from serving.store.store import write_moment
-from serving.suspension import list_feeds, require_running
 
 __all__ = ["print_worklist"]
 
@@ -19,10 +21,12 @@ _LIMITS = (
 )
 
 
-def print_worklist(invocation: Invocation, team_id: str) -> str:
+def print_worklist(invocation: Invocation, team_id: str, *, holder: str = "", role: str = "") -> str:
     """Return a team's newest list as plain text to print; the copy's number is that of its line in the audit log.
 
-    Raises UsageError for an unknown team or one without a list, BlockedError while it is suspended.
+    `holder` is who takes the copy, by the id that they sign in with (by default whoever prints): families that they, or
+    whoever prints, said they know are not on it. Raises UsageError for an unknown team or one without a list,
+    CharterError for a role that may not read lists, BlockedError unless the list is live.
     """
     desk = Desk.open(invocation, demo=False, chain="print")
     try:
@@ -31,27 +35,32 @@ def print_worklist(invocation: Invocation, team_id: str) -> str:
         if team is None or header is None:
             teams = ", ".join(team.id for team in invocation.council.teams)
             raise UsageError(f"the team {team_id!r} has no list.", f"Choose one of: {teams}; or run `sooner rank`.")
-        manifest = desk.manifest(header.bundle)
-        models = [str(manifest.get(name, "")) for name in ("id", "release")]
-        require_running(invocation.workspace, team=team_id, feeds=list_feeds(manifest), models=models)
-        if desk.expired(header):
-            raise UsageError(f"the list {header.id} has ended.", "Run `sooner rank` for a new one.")
-        printer = identify_command()
-        standing = [referral for referral in desk.store.worked(header, write_moment()) if not referral.removed]
+        printer = identify_command(desk.roles.choose(role, "worklist.read"))
+        holder = require_user_id(holder or printer.user)
+        require_list(desk, "paper", team_id, header)
+        standing = desk.store.worked(header, write_moment())
+        for reader in (printer, replace(printer, user=holder)):
+            standing = keep_shown(desk, reader, "paper", standing)
         records = {referral.id: desk.record(referral) for referral in standing}
         persons = desk.people(printer, records, "printed list")
         copy = desk.store.log(
-            printer, "list.printed", subject=header.id, purpose="display", detail={"referrals": len(standing)}
+            printer,
+            "list.printed",
+            subject=header.id,
+            purpose="display",
+            detail={"referrals": sorted(records), "holder": holder},
         )
         until = write_day(desk.day(header.expires_at))
         lines = [
             f"{desk.settings.list.title}: {team.title}",
             f"Copy {copy.digest[:8].upper()} of {header.id}. {describe_list(header, desk.day)}.",
-            f"Destroy this copy after {until}.",
+            f"For {holder}. Destroy this copy after {until}.",
             "",
         ]
         for referral in standing:
-            line = view_row(CaseFile(referral, records[referral.id], manifest, persons), desk.settings)
+            line = view_row(
+                CaseFile(referral, records[referral.id], desk.manifest(referral.bundle), persons), desk.settings
+            )
             workers = ", ".join(line.workers) or "no open work that a list may name"
             late = f"; not seen or late: {', '.join(line.unseen)}" if line.unseen else ""
             lines += [

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from serving.asking_to_show import keep_shown, require_list
 from serving.casework.facts import list_sights
 from serving.casework.second_look import VIEWS
 from serving.casework.visit import Visit
@@ -56,12 +57,9 @@ def _read_sample(visit: Visit) -> _Sample:
     header = desk.store.current_list(desk.programme, team.id)
     if header is None:
         raise HTTPException(404)
-    if desk.suspended(team.id, header.bundle) is not None:
-        raise HTTPException(409, "This list is suspended: nothing is ranked or shown until two roles resume it.")
-    families = desk.store.families_known(visit.identity)
-    cases = [
-        case for case in draw_sample(desk.store, header, desk.settings.blind_review.listed) if case.id not in families
-    ]
+    require_list(desk, "blind", team.id, header)
+    drawn = draw_sample(desk.store, header, desk.settings.blind_review.listed)
+    cases = keep_shown(desk, visit.identity, "blind", drawn)
     return _Sample(header, cases, desk.store.blind_views([case.id for case in cases]))
 
 

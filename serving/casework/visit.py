@@ -59,7 +59,9 @@ class Page:
     """A page (GET) or an act on one (POST).
 
     `act` is what a role must be allowed to do (charter/acts.py), ANYBODY or SIGNED_IN. With `{team}` in the path it
-    must be allowed for that team, with `{referral}` for the team that works the case, which must be open to the reader.
+    must be allowed for that team, with `{referral}` for the team that works the case. `way` is the way out
+    (charter.rules.showing) by which it shows or touches a household, '' where it touches none: with `{referral}` it is
+    asked before the handler is reached, else the handler asks it of the list and of each case.
     """
 
     method: str
@@ -68,6 +70,7 @@ class Page:
     title: str
     handler: Callable[[Visit], Response]
     link: Link | None = None
+    way: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,11 +122,6 @@ class Visit:
         if not identity.may(act, team):
             raise HTTPException(403)
         return identity
-
-    def require_shown(self, team: str, bundle: str | None) -> None:
-        """Refuse (409) while a team's list is suspended or in shadow."""
-        if silence := self.desk.why_silent(team, bundle):
-            raise HTTPException(409, silence)
 
     def links(self) -> list[dict[str, Any]]:
         """Return the navigation: the links that this person may follow, in the order of the table."""
@@ -225,8 +223,7 @@ def _let_in(page: Page, visit: Visit) -> Visit:
         if referral is None or referral.programme != desk.programme:
             visit.require(page.act)
             raise HTTPException(404)
-        identity = visit.require(page.act, referral.team)
-        require_case(desk, identity, referral, shown=page.method == "GET")
+        require_case(desk, visit.identity, referral, page.way, page.act)
         return replace(visit, path_team=desk.team(referral.team), path_referral=referral)
     if "{team}" in page.path:
         team = desk.team(parameters["team"])

@@ -4,11 +4,13 @@
     taken off its list                               x              x            x
     whoever asks knows the family                    x              x            x
     suspended, or in shadow                          x              x
+    the list has ended                                              x
     practice on made-up cases                                       x
     a decision, its reason, safe contact                            x            x
     the version it was made on                                      x            x
 
-Stepping up never waits for practice, nor for a list that is shown. What an answer says of a want is the same
+The first five are the one function's (charter.rules.showing); what is decided needs more. Stepping up never waits for
+practice, nor for a list that is shown. What an answer says of a want is the same
 everywhere: its sentence, what to do next, and the HTTP status.
 """
 
@@ -18,13 +20,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from charter.errors import SoonerError
+from serving.asking_to_show import list_refusals
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.store.case_decisions import DECIDED_MEANWHILE
 from serving.store.store import Decision, DecisionDraft, Referral
 
 __all__ = [
-    "ASK_FOR_HELP",
     "CHECKS",
     "Check",
     "Want",
@@ -33,9 +35,6 @@ __all__ = [
     "list_wants",
     "require_case",
 ]
-
-ASK_FOR_HELP = "Work with requests for help as before: they never pass through the list."
-"""What to do while no list is shown."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +50,14 @@ class Sentence:
 class Check:
     """One line of the list: its id, the HTTP status of an answer that wants it, and what must be so.
 
-    `opens`: asked of whoever opens a case; `steps_up`: asked of stepping up too. `field`: where the API's body has it.
+    Without `find` the one function finds it. `opens`: asked of whoever opens a case; `steps_up`: asked of stepping up
+    too. `field`: where the API's body has it.
     """
 
     id: str
     status: int
     title: str
-    find: Callable[[Desk, Identity, Referral, DecisionDraft], Sentence | None]
+    find: Callable[[Desk, Referral, DecisionDraft], Sentence | None] | None = None
     opens: bool = False
     steps_up: bool = True
     field: str = ""
@@ -81,37 +81,12 @@ class WantingError(SoonerError):
         self.wants = wants
 
 
-def _find_taken_off(_desk: Desk, _identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
-    # What was issued stays sealed, for complaints and the data protection officer alone.
-    return Sentence("This household was taken off the list.", "Go back to the worklist.") if referral.removed else None
-
-
-def _find_conflict(desk: Desk, identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
-    if not desk.store.knows_family(identity, referral.id):
-        return None
-    return Sentence("You said that you know this family, so somebody else decides.", "Your manager sees to it.")
-
-
-def _find_silence(desk: Desk, _identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
-    silence = desk.why_silent(referral.team, referral.bundle)
-    return Sentence(silence, ASK_FOR_HELP) if silence else None
-
-
-def _find_no_practice(desk: Desk, identity: Identity, referral: Referral, _draft: DecisionDraft) -> Sentence | None:
-    if desk.has_practised(identity, referral.bundle):
-        return None
-    return Sentence(
-        "You have not practised on the made-up cases, or too long ago.",
-        "Open Practice and find the cases that the list has wrong. Stepping up never waits for it.",
-    )
-
-
-def _find_no_disposition(desk: Desk, _identity: Identity, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
+def _find_no_disposition(desk: Desk, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
     choices = tuple(choice.id for choice in desk.settings.choices)
     return None if draft.disposition in choices else Sentence("Choose your decision.", choices=choices)
 
 
-def _find_no_reason(desk: Desk, _identity: Identity, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
+def _find_no_reason(desk: Desk, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
     choice = desk.settings.choice(draft.disposition)
     codes = tuple(code for code, _ in choice.reasons) if choice else ()
     if choice is None or draft.reason in codes or (draft.steps_up and not codes):
@@ -119,23 +94,24 @@ def _find_no_reason(desk: Desk, _identity: Identity, _referral: Referral, draft:
     return Sentence(f"Choose a reason for “{choice.title}”.", choices=codes)
 
 
-def _find_unsafe_contact(
-    _desk: Desk, _identity: Identity, _referral: Referral, draft: DecisionDraft
-) -> Sentence | None:
+def _find_unsafe_contact(_desk: Desk, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
     if draft.disposition != "taken_up" or draft.safe_to_contact_checked:
         return None
     return Sentence("Check how and when contact is safe before you take up the case.", choices=("true",))
 
 
-def _find_other_version(_desk: Desk, _identity: Identity, referral: Referral, draft: DecisionDraft) -> Sentence | None:
+def _find_other_version(_desk: Desk, referral: Referral, draft: DecisionDraft) -> Sentence | None:
     return None if draft.version == referral.version else Sentence(*DECIDED_MEANWHILE)
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("taken_off", 410, "The household is still on its list", _find_taken_off, opens=True),
-    Check("conflict", 403, "Whoever asks did not say that they know the family", _find_conflict, opens=True),
-    Check("silence", 409, "The list is neither suspended nor in shadow", _find_silence, opens=True, steps_up=False),
-    Check("practice", 403, "Whoever decides has practised on the made-up cases", _find_no_practice, steps_up=False),
+    Check("role", 403, "Whoever asks is in a role that does this", opens=True),
+    Check("team", 403, "The case is one of their team's", opens=True),
+    Check("taken_off", 410, "The household is still on its list", opens=True),
+    Check("conflict", 403, "Whoever asks did not say that they know the family", opens=True),
+    Check("silence", 409, "The list is neither suspended nor in shadow", opens=True, steps_up=False),
+    Check("ended", 409, "The list has not ended", steps_up=False),
+    Check("practice", 403, "Whoever decides has practised on the made-up cases", steps_up=False),
     Check("disposition", 400, "It is a decision of worklist.toml", _find_no_disposition, field="disposition"),
     Check("reason", 400, "Its reason is one of that decision's", _find_no_reason, field="reason"),
     Check("safe_contact", 400, "Whoever takes up a case checked how contact is safe", _find_unsafe_contact,
@@ -145,22 +121,28 @@ CHECKS: tuple[Check, ...] = (
 """All that can be wanting, in the order in which it is said."""
 
 
+_BY_ID = {check.id: check for check in CHECKS}
+
+
 def list_wants(
     desk: Desk, identity: Identity, referral: Referral, draft: DecisionDraft | None = None
 ) -> tuple[Want, ...]:
     """Return what is wanting for `draft`, or (without one) for opening the case, in the order of `CHECKS`."""
     if draft is None:
-        checks = [check for check in CHECKS if check.opens]
-    else:
-        checks = [check for check in CHECKS if check.steps_up or not draft.steps_up]
-    sentences = ((check, check.find(desk, identity, referral, draft or DecisionDraft())) for check in checks)
-    return tuple(Want(check, sentence) for check, sentence in sentences if sentence is not None)
+        return _ask_function(desk, identity, "case", referral, "referral.read")
+    refused = _ask_function(desk, identity, "step_up" if draft.steps_up else "decision", referral, "referral.decide")
+    sentences = ((check, check.find(desk, referral, draft)) for check in CHECKS if check.find is not None)
+    return refused + tuple(Want(check, sentence) for check, sentence in sentences if sentence is not None)
 
 
-def require_case(desk: Desk, identity: Identity, referral: Referral, *, shown: bool = True) -> None:
-    """Raise WantingError unless a case may be opened; where it isn't `shown`, a silent list hinders nobody."""
-    wants = tuple(want for want in list_wants(desk, identity, referral) if shown or want.check.id != "silence")
-    if wants:
+def _ask_function(desk: Desk, identity: Identity, way: str, referral: Referral, act: str) -> tuple[Want, ...]:
+    refusals = list_refusals(desk, identity, way, referral, act)
+    return tuple(Want(_BY_ID[refusal.id], Sentence(refusal.message, refusal.next_step)) for refusal in refusals)
+
+
+def require_case(desk: Desk, identity: Identity, referral: Referral, way: str, act: str = "") -> None:
+    """Raise WantingError unless the one function lets this person have a case by this way, in a role that may `act`."""
+    if wants := _ask_function(desk, identity, way, referral, act):
         raise WantingError(wants)
 
 

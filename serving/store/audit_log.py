@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, func, insert, or_, select
+from sqlalchemy import CompoundSelect, Connection, Engine, Row, Select, and_, func, insert, or_, select, union
 
 from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
 from serving.store.connection import begin_reading, begin_writing
-from serving.store.tables import anchors, audit
+from serving.store.tables import anchors, audit, members, referrals
 
 __all__ = ["Act", "AuditLog"]
 
@@ -58,6 +58,23 @@ def _anchor(connection: Connection, last: Entry, key: bytes) -> None:
     signed = anchor_chains([last], key)
     heads = {chain: list(head) for chain, head in signed.heads.items()}
     connection.execute(insert(anchors), {"at": signed.at, "heads": json.dumps(heads), "signature": signed.signature})
+
+
+def _read_entry(row: Row[Any]) -> Entry:
+    return Entry(**{**row._mapping, "detail": json.loads(row.detail)})
+
+
+def _select_kin(families: frozenset[str]) -> CompoundSelect[Any]:
+    """Select every referral that shares a person, or the household itself, with one of `families`."""
+    declared, listed = members.alias("declared"), members.alias("listed")
+    before, since = referrals.alias("before"), referrals.alias("since")
+    by_person = (
+        select(listed.c.referral)
+        .join(declared, declared.c.person == listed.c.person)
+        .where(declared.c.referral.in_(families))
+    )
+    by_household = select(since.c.id).join(before, before.c.entity == since.c.entity).where(before.c.id.in_(families))
+    return union(by_person, by_household)
 
 
 class AuditLog:
@@ -108,13 +125,26 @@ class AuditLog:
         return str(detail["view"]) if detail else None
 
     def knows_family(self, identity: Identity, referral_id: str) -> bool:
-        """Whether a reviewer said that they know this family, so that somebody else must decide."""
-        return self._said(identity, "conflict.declared", referral_id) is not None
+        """Whether a reviewer said that they know this family, on whichever list, so that somebody else must decide."""
+        return referral_id in self.families_known(identity)
 
     def families_known(self, identity: Identity) -> frozenset[str]:
-        """Return the referrals of the families that a reviewer said they know."""
-        wanted = select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == identity.user)
+        """Return every referral, past and present, of whoever lived in a household that a reviewer said they know.
+
+        A conflict of interest is about people: it follows each of them to another list, programme or household.
+        """
+        declared = select(audit.c.subject).where(audit.c.action == "conflict.declared", audit.c.actor == identity.user)
         with begin_reading(self._engine) as connection:
+            families = frozenset(connection.execute(declared).scalars())
+            if not families:
+                return families
+            return families | {row[0] for row in connection.execute(_select_kin(families))}
+
+    def persons_known(self, identity: Identity) -> frozenset[str]:
+        """Return the pseudonyms of whoever lived in a household that a reviewer said they know."""
+        families = self.families_known(identity)
+        with begin_reading(self._engine) as connection:
+            wanted = select(members.c.person).where(members.c.referral.in_(families)).distinct()
             return frozenset(connection.execute(wanted).scalars())
 
     def refresh_asked(self, programme: str, list_id: str) -> str | None:
@@ -130,6 +160,12 @@ class AuditLog:
         wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
         with begin_reading(self._engine) as connection:
             return connection.execute(wanted).scalar()
+
+    def done(self, action: str) -> list[Entry]:
+        """Return every entry of one action, oldest first."""
+        wanted = select(audit).where(audit.c.action == action).order_by(audit.c.at, audit.c.chain, audit.c.number)
+        with begin_reading(self._engine) as connection:
+            return [_read_entry(row) for row in connection.execute(wanted)]
 
     def _said(self, identity: Identity, action: str, referral_id: str) -> Mapping[str, Any] | None:
         wanted = (
@@ -172,14 +208,22 @@ class AuditLog:
         )
 
     def conflicts(self, referral_ids: Sequence[str]) -> dict[str, int]:
-        """Return how many reviewers said that they know the family, by referral."""
-        wanted = (
-            select(audit.c.subject, func.count())
-            .where(audit.c.action == "conflict.declared", audit.c.subject.in_(list(referral_ids)))
-            .group_by(audit.c.subject)
+        """Return how many reviewers said that they know the family, by referral, wherever they said it."""
+        declared, listed = members.alias("declared"), members.alias("listed")
+        said = audit.c.action == "conflict.declared"
+        here = select(audit.c.subject.label("referral"), audit.c.actor).where(
+            said, audit.c.subject.in_(list(referral_ids))
         )
+        elsewhere = (
+            select(listed.c.referral, audit.c.actor)
+            .join(declared, declared.c.referral == audit.c.subject)
+            .join(listed, listed.c.person == declared.c.person)
+            .where(said, listed.c.referral.in_(list(referral_ids)))
+        )
+        both = here.union(elsewhere).subquery()
+        wanted = select(both.c.referral, func.count()).group_by(both.c.referral)
         with begin_reading(self._engine) as connection:
-            return {row.subject: int(row[1]) for row in connection.execute(wanted)}
+            return {row.referral: int(row[1]) for row in connection.execute(wanted)}
 
     def close(self) -> None:
         """Sign how far this process's chain came, and let go of the database."""
@@ -193,7 +237,7 @@ class AuditLog:
         """Return all entries of the audit log, by chain and number."""
         with begin_reading(self._engine) as connection:
             rows = connection.execute(select(audit).order_by(audit.c.chain, audit.c.number)).all()
-        return [Entry(**{**row._mapping, "detail": json.loads(row.detail)}) for row in rows]
+        return [_read_entry(row) for row in rows]
 
     def verify_log(self) -> Mapping[str, int]:
         """Return how many entries each chain of the log holds; raise DataError where it was tampered with."""

@@ -24,6 +24,7 @@ __all__ = [
     "begin_reading",
     "begin_writing",
     "find_database_url",
+    "is_begun",
     "list_forms",
     "migrate_database",
     "open_engine",
@@ -37,6 +38,11 @@ _MIGRATION_LOCK = 7_005_001
 def find_database_url(workspace: Workspace) -> str:
     """Return where the casework database is: $SOONER_DATABASE, or SQLite in the workspace."""
     return os.environ.get("SOONER_DATABASE") or f"sqlite:///{workspace.casework.resolve()}"
+
+
+def is_begun(workspace: Workspace) -> bool:
+    """Whether there is a casework database: nothing was issued before there is one."""
+    return workspace.casework.exists() or not find_database_url(workspace).startswith("sqlite")
 
 
 def open_engine(url: str) -> Engine:

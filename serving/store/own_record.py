@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from charter.contracts.workspace import Workspace
 from charter.vault.log import FileLog
-from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
+from serving.store.connection import begin_reading, find_database_url, is_begun, migrate_database, open_engine
 from serving.store.tables import audit, decisions, lists, members, referrals
 
 __all__ = ["gather_record"]
@@ -32,7 +32,7 @@ def gather_record(
     """
     listings: _Rows = []
     lines: _Rows = []
-    if workspace.casework.exists() or not find_database_url(workspace).startswith("sqlite"):
+    if is_begun(workspace):
         engine = open_engine(find_database_url(workspace))
         migrate_database(engine)
         with begin_reading(engine) as connection:

@@ -27,10 +27,11 @@ from starlette.routing import Route
 from charter.contracts.files import read_json
 from charter.errors import CharterError, SoonerError, UsageError
 from charter.vault.residence_check import Question
+from serving.asking_to_show import keep_shown, require_list
 from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.facts import list_sights, read_facts
 from serving.casework.visit import ANYBODY
-from serving.casework.wanting import ASK_FOR_HELP, file_decision, require_case
+from serving.casework.wanting import file_decision, require_case
 from serving.desk import Desk
 from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH
@@ -146,12 +147,9 @@ def give_worklist(call: Call) -> Response:
     header = desk.store.current_list(desk.programme, team)
     if header is None:
         return make_problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
-    if silence := desk.why_silent(team, header.bundle):
-        return make_problem(409, silence, ASK_FOR_HELP)
-    families = desk.store.families_known(call.identity)
-    referrals = desk.store.worked(header, write_moment())
-    standing = [referral for referral in referrals if not referral.removed and referral.id not in families]
-    page = standing[int(after) : int(after) + int(limit)]
+    require_list(desk, "list", team, header)
+    shown = keep_shown(desk, call.identity, "list", desk.store.worked(header, write_moment()))
+    page = shown[int(after) : int(after) + int(limit)]
     desk.store.log(
         call.identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}
     )
@@ -162,7 +160,7 @@ def give_worklist(call: Call) -> Response:
             "referrals": [
                 {"id": r.id, "rank": r.rank, "band": r.band, "status": r.status, "version": r.version} for r in page
             ],
-            "next": f"/v1/worklists/{team}?after={end}&limit={limit}" if end < len(standing) else None,
+            "next": f"/v1/worklists/{team}?after={end}&limit={limit}" if end < len(shown) else None,
         }
     )
 
@@ -170,7 +168,6 @@ def give_worklist(call: Call) -> Response:
 def give_referral(call: Call) -> Response:
     """Return one referral."""
     desk, referral = call.desk, call.referral
-    require_case(desk, call.identity, referral)
     record = desk.record(referral)
     desk.store.log(call.identity, "referral.viewed", subject=referral.id, purpose="display")
     return JSONResponse(_referral_document(referral, record, desk))
@@ -200,7 +197,8 @@ class Endpoint:
     """One row of the API's table: `act` is what a role must be allowed to do, or ANYBODY.
 
     With `{team}` in the path it must be allowed for that team, with `{referral}` for the team that works the case.
-    Without a handler the service answers it itself, by the same act.
+    Without a handler the service answers it itself, by the same act. `way` is the way out (charter.rules.showing) by
+    which it shows or touches a household, '' where it touches none.
     """
 
     method: str
@@ -208,22 +206,25 @@ class Endpoint:
     act: str
     title: str
     handler: Callable[[Call], Response] | None
+    way: str = ""
 
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/session", ANYBODY,
              "Get a bearer token of the demonstration, on this computer alone", begin_api_session),
     Endpoint("GET", "/v1/openapi.json", ANYBODY, "The contract of the API", give_contract),
-    Endpoint("GET", "/v1/worklists/{team}", "worklist.read", "A team's newest list, a page at a time", give_worklist),
+    Endpoint("GET", "/v1/worklists/{team}", "worklist.read", "A team's newest list, a page at a time", give_worklist,
+             "list"),
     Endpoint("GET", "/v1/referrals/{referral}", "referral.read",
-             "One referral: why, what speaks against, what was not seen, versions", give_referral),
+             "One referral: why, what speaks against, what was not seen, versions", give_referral, "case"),
     Endpoint("POST", "/v1/referrals/{referral}/decisions", "referral.decide",
-             "Record what a person decided, once for one Idempotency-Key", take_decision),
+             "Record what a person decided, once for one Idempotency-Key", take_decision, "decision"),
     Endpoint("POST", "/v1/residence-checks", "residence.check",
              "Say whether a person is resident at an address: yes, no or can't tell, and nothing else",
              check_residence),
     Endpoint("POST", "/v1/score", "score.listed",
-             "Scores with contributions: of listed households in your scope, or (analysts) of rows of features", None),
+             "Scores with contributions: of listed households in your scope, or (analysts) of rows of features", None,
+             "score"),
 )  # fmt: skip
 """Every endpoint of the API."""
 
@@ -233,7 +234,7 @@ def make_routes(desk: Callable[[], Desk]) -> list[Route]:
     return [
         Route(
             endpoint.path,
-            _answer_endpoint(endpoint.act, endpoint.path, endpoint.handler, desk),
+            _answer_endpoint(endpoint, endpoint.handler, desk),
             methods=[endpoint.method],
         )
         for endpoint in ENDPOINTS
@@ -242,14 +243,14 @@ def make_routes(desk: Callable[[], Desk]) -> list[Route]:
 
 
 def _answer_endpoint(
-    act: str, path: str, handler: Callable[[Call], Response], desk: Callable[[], Desk]
+    endpoint: Endpoint, handler: Callable[[Call], Response], desk: Callable[[], Desk]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         return await run_in_threadpool(answer_call, request, await request.body())
 
     def answer_call(request: Request, content: bytes) -> Response:
         try:
-            call = _let_in(act, path, desk(), request, content)
+            call = _let_in(endpoint, desk(), request, content)
             return call if isinstance(call, Response) else handler(call)
         except SoonerError as error:
             return make_error_problem(error)
@@ -257,18 +258,26 @@ def _answer_endpoint(
     return answer
 
 
-def _let_in(act: str, path: str, desk: Desk, request: Request, content: bytes) -> Call | Response:
-    """Return the call with the referral of its path; refuse whoever may not do the endpoint's act there."""
+def _let_in(endpoint: Endpoint, desk: Desk, request: Request, content: bytes) -> Call | Response:
+    """Return the call with the referral of its path; refuse whoever may not do the endpoint's act there.
+
+    What a decision wants is all said by its handler, with what its body wants.
+    """
+    act = endpoint.act
     session = CURRENT.get()
     identity = session.identity if session else None
     if act == ANYBODY:
         return Call(desk, request, content, identity)
-    if "{referral}" in path:
+    if "{referral}" in endpoint.path:
         referral = desk.store.referral(request.path_params["referral"])
         if referral is None or referral.programme != desk.programme or referral.removed:
             require_act(identity, act)
             return make_problem(404, "There is no such referral.")
-        return Call(desk, request, content, require_act(identity, act, referral.team), referral)
+        require_act(identity, act, referral.team)
+        call = Call(desk, request, content, identity, referral)
+        if endpoint.way == "case":
+            require_case(desk, call.identity, referral, endpoint.way, act)
+        return call
     return Call(desk, request, content, require_act(identity, act, request.path_params.get("team")))
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.errors import BlockedError, CharterError, UsageError
+from charter.errors import CharterError, UsageError
+from serving.asking_to_show import require_shown
 from serving.desk import Desk
 from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH, Bundle
@@ -41,7 +42,7 @@ def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[
     """Return scores of referrals on current lists of the caller's own teams, from their sealed values.
 
     Raises CharterError for one that is not on such a list: nobody is scored out of curiosity; BlockedError while its
-    team, or anything its list was made with, is suspended.
+    list is not shown, or has ended.
     """
     by_bundle: dict[str, list[tuple[str, Sequence[float | None]]]] = {}
     for referral_id in ids:
@@ -53,8 +54,7 @@ def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[
         if referral is None or not on_list or referral.programme != desk.programme or referral.removed:
             raise CharterError("One of these referrals is on no current list.", "Score listed households alone.")
         require_act(identity, "score.listed", referral.team)
-        if silence := desk.why_silent(referral.team, referral.bundle):
-            raise BlockedError(silence, "")
+        require_shown(desk, identity, "score", referral)
         by_bundle.setdefault(referral.bundle, []).append((referral.id, desk.record(referral).values))
     scores: dict[str, dict[str, Any]] = {}
     for name, rows in by_bundle.items():

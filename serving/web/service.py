@@ -29,6 +29,7 @@ from starlette.types import ASGIApp
 
 from charter.errors import BlockedError, SoonerError, UsageError
 from charter.invocation import Invocation
+from charter.rules.showing import Asking, find_refusals
 from serving.casework.app import build_app
 from serving.desk import Desk
 from serving.identity import require_act
@@ -125,8 +126,8 @@ class Sooner:
         if bool(body.referrals) == bool(body.rows):
             raise UsageError("Send either referrals or rows.", "")
         bundle = self._live.bundle
-        if silence := self._desk.why_silent(None, bundle.id):
-            raise BlockedError(silence, "")
+        if refusals := find_refusals(Asking("score", self._desk.standing(None, bundle.id))):
+            raise BlockedError(refusals[0].message, "")
         if body.rows:
             return score_features(self._desk, require_act(identity, "score.features"), bundle, body.rows)
         return score_referrals(self._desk, require_act(identity, "score.listed"), body.referrals)

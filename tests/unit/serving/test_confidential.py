@@ -30,7 +30,7 @@ def desk(world: World) -> Desk:
 def test_a_reason_on_a_confidential_feed_is_marked_on_the_case_and_first_on_no_list(desk: Desk) -> None:
     client = Client(guarded(desk))
     client.sign_in("demo-north-lead_practitioner")
-    paper = print_worklist(desk.invocation, "north")
+    paper = print_worklist(desk.invocation, "north", holder="worker-7")
     marked = 0
     for referral in desk.store.referrals("early_help", "north-2026-09-28"):
         file = CaseFile(referral, desk.record(referral), desk.manifest(referral.bundle))

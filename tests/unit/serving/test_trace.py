@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from charter.errors import DataError, UsageError
 from charter.vault.log import FileLog
+from serving.casework.printing import print_worklist
 from serving.commands import verbs
 from serving.forget import forget
 from serving.ranking.worklist import rank_households
@@ -27,7 +28,7 @@ def test_a_feature_is_traced_to_the_referrals_it_had_a_part_in(world: World) -> 
         record = json.loads(referral.sealed)
         if record["values"][0] is not None and record["contributions"][0]:
             expected[referral.id] = record["contributions"][0]
-    found = trace_fault(world.invocation, feature="absences_6m")
+    found, _ = trace_fault(world.invocation, feature="absences_6m")
     assert {one.referral: one.contribution for one in found} == expected
     assert 0 < len(found) <= 32
 
@@ -35,7 +36,7 @@ def test_a_feature_is_traced_to_the_referrals_it_had_a_part_in(world: World) -> 
 def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
     store = Store(open_engine(find_database_url(world.workspace)))
-    for one in trace_fault(world.invocation, feed="housing"):
+    for one in trace_fault(world.invocation, feed="housing")[0]:
         stored = store.referral(one.referral)
         assert stored is not None
         record = json.loads(stored.sealed)
@@ -45,9 +46,19 @@ def test_a_feed_is_traced_through_all_its_features(world: World) -> None:
 
 def test_a_bundle_or_snapshot_is_traced_to_all_it_made(world: World) -> None:
     result = rank_households(world.invocation, world.matrix, AS_OF)
-    assert len(trace_fault(world.invocation, bundle=result.bundle)) == 32
-    assert len(trace_fault(world.invocation, snapshot="snapshot1")) == 32
-    assert trace_fault(world.invocation, snapshot="another") == []
+    assert len(trace_fault(world.invocation, bundle=result.bundle)[0]) == 32
+    assert len(trace_fault(world.invocation, snapshot="snapshot1")[0]) == 32
+    assert trace_fault(world.invocation, snapshot="another") == ([], [])
+
+
+def test_a_copy_on_paper_is_traced_to_who_holds_it(world: World) -> None:
+    result = rank_households(world.invocation, world.matrix, AS_OF)
+    assert trace_fault(world.invocation, bundle=result.bundle)[1] == []
+    paper = print_worklist(world.invocation, "north", holder="worker-7")
+    _, copies = trace_fault(world.invocation, bundle=result.bundle)
+    assert [(copy.list, copy.holder) for copy in copies] == [("north-2026-09-28", "worker-7")]
+    assert copies[0].number in paper
+    assert trace_fault(world.invocation, snapshot="another")[1] == []
 
 
 def test_something_no_model_reads_is_said(world: World) -> None:

@@ -12,6 +12,7 @@ HOUSEHOLDS ?= 10000
 SEED ?= 1
 SERVE ?= 1
 ONLY ?=
+PORT ?= 5000
 
 # Quiet, offline and pickle-free, whoever runs it.
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -79,8 +80,9 @@ docs: .venv/.dev ## make the generated pages of docs/ again, and the site of all
 	@$(BIN)/python -m sphinx -q -W --keep-going -c docs -d build/doctrees . site
 	@echo "site/index.html"
 
+# One worker: each imports all of MLflow, and several of them at once keep two cores busy for a minute.
 ui: .venv/.demo ## MLflow's pages on 127.0.0.1:5000, for this machine only
-	@$(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///$(abspath $(WORKSPACE))/mlflow.db
+	@$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(abspath $(WORKSPACE))/mlflow.db
 
 clean: ## remove what runs leave behind, not what you installed
 	@rm -rf $(WORKSPACE) site build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -129,5 +129,6 @@ def _list_places(invocation: Invocation) -> dict[str, str]:
     return {
         "worklist": f"{worklist}/ and, while serving, http://127.0.0.1:3000/",
         "board pack": str(board_pack(invocation)),
-        "MLflow": f"make ui WORKSPACE={invocation.workspace.root} (or: mlflow ui --backend-store-uri {tracking})",
+        "MLflow": f"make ui WORKSPACE={invocation.workspace.root} (or: mlflow ui --workers 1 --backend-store-uri"
+        f" {tracking})",
     }

@@ -14,19 +14,19 @@ more than a year stale; what is judged is the way of making it (docs/decisions/0
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Collection
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
+from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.machine.code_version import describe_code, digest_code, is_edited
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_coverage, measure_seen_share
 from training.judging.final import FinalPeriod
@@ -45,6 +45,9 @@ from training.run import Run, keep_run, make_current, write_scores
 
 __all__ = ["train_models"]
 
+_ROOMS = ("charter", "features", "training")
+"""The rooms whose code can change a run: their own files and all that they import of ours."""
+
 
 def train_models(invocation: Invocation, searching: bool = False) -> Run:
     """Train, judge and keep one run, record it in MLflow, make it the newest, and return it.
@@ -56,6 +59,7 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
 
     policy = invocation.policy
     planned = make_plan(invocation)
+    _require_known_code(planned)
     with one_thread(), Tracking.started(invocation) as tracking:
         models = planned.settings.models.in_order
         bins = Bins.of(planned)
@@ -82,6 +86,16 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
             tracking.record(run, planned, trained, judged, search_result)
         make_current(invocation.workspace, run)
     return run
+
+
+def _require_known_code(planned: Plan) -> None:
+    """Raise DataError where real people's data would be learned from by code that nobody could find again."""
+    if not planned.data.matrix.manifest["synthetic"] and is_edited(code := describe_code()):
+        raise DataError(
+            f"the code that would train on real data is {code}: no commit and no installed version holds it, so nobody "
+            "could make the model again.",
+            "Commit what you changed, or install a version of Sooner, and run this again.",
+        )
 
 
 def _search_settings(invocation: Invocation, planned: Plan, bins: Bins) -> Found:
@@ -123,7 +137,7 @@ def _name_inputs(invocation: Invocation, planned: Plan, found: Found | None, cha
 
 
 def _digest_inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
-    """Return the sha256 of each file that goes into a run, and of this room's code."""
+    """Return the sha256 of each file that goes into a run, and of the code of all rooms that can change it."""
     matrix = planned.data.matrix.folder
     files = {
         "matrix/manifest.json": matrix / "manifest.json",
@@ -134,7 +148,7 @@ def _digest_inputs(invocation: Invocation, planned: Plan, but: Collection[str] =
     }
     return {name: file_digest(path) for name, path in files.items() if name not in but} | {
         "offers": planned.data.offers.sha256,
-        "code": _code_digest(),
+        "code": digest_code(_ROOMS),
     }
 
 
@@ -203,14 +217,6 @@ def _coverage_document(invocation: Invocation, planned: Plan) -> list[dict[str, 
         return []
     level = planned.settings.bootstrap.level
     return [part.as_document(level) for part in measure_coverage(planned.data, tables, planned.tested)]
-
-
-def _code_digest() -> str:
-    """Return one sha256 over this room's code, shelves included, so that a run made by other code has another id."""
-    total, room = hashlib.sha256(), Path(__file__).parent
-    for path in sorted(room.rglob("*.py")):
-        total.update(f"{path.relative_to(room).as_posix()}\0{file_digest(path)}\n".encode())
-    return total.hexdigest()
 
 
 def _metrics_document(

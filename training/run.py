@@ -9,8 +9,8 @@
     models/NAME.lgb    each model that can be released
     folds/FOLD.lgb     the candidate's kind as each fold learned it, for the audit to see how steady it is
 
-A run's id is made of what went in (matrix, settings, code of this room is not part of it), so the same run trained
-again gives the same id and must give the same bytes.
+A run's id is made of what went in (matrix, settings, charter, the code of every room that can change it), so the same
+run trained again gives the same id and must give the same bytes.
 """
 
 from __future__ import annotations

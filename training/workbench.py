@@ -32,7 +32,7 @@ from features.build import build_matrix
 from features.grammar import Definition, Feature
 from training.data.dataset import MISSING
 from training.experiment import train_models
-from training.keeping.tracking import find_tracking_uri
+from training.keeping.mlflow_store import find_tracking_uri
 from training.models.planning import make_plan
 from training.report.terminal import find_figure
 from training.run import Run

@@ -39,7 +39,7 @@ def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path
     assert "recommended" in said
     assert "absences_6m" in said
     assert "lightgbm" in said
-    assert "metrics.precision" in said
+    assert "metrics.isolated.precision" in said
     assert (folder_digest(early_help.scores), find_current(early_help.matrix)) == before
     assert find_current(Workspace(own_workspace, "two_features").scores) is not None
 

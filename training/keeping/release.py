@@ -18,9 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
-from numpy.typing import NDArray
 
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import (
@@ -35,15 +33,15 @@ from charter.contracts.files import (
 )
 from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
+from charter.machine.code_version import DIRTY
 from charter.signing.signoffs import read_signoffs, require_signoffs
-from training.judging.calibration import word_bands
-from training.keeping.tracking import Registry
+from training.keeping.check_rows import make_check_rows
+from training.keeping.registry import Registry
+from training.keeping.scoring_manifest import describe_scoring, select_scoring
 from training.models.boosting import predict_margins
 from training.run import Run
 
-__all__ = ["make_check_rows", "release_model", "roll_back_release"]
-
-_CHECKED = 256
+__all__ = ["release_model", "roll_back_release"]
 
 
 def release_model(invocation: Invocation, run: str | None = None) -> Path:
@@ -54,6 +52,7 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
     """
     chosen = Run.open(invocation.workspace, run)
     chosen.refuse_withdrawn()
+    _refuse_edited_code(chosen)
     text = chosen.text()
     decision = _require_decision(invocation, chosen)
     content = _release_content(invocation, chosen, decision)
@@ -68,7 +67,9 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
         manifest = content | {"id": release_id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
         check_document("release", manifest)
         write_json(beside / "manifest.json", manifest)
-    Registry(invocation.workspace).champion(chosen, _registry_tags(invocation, chosen, decision, release_id))
+    Registry(invocation).name_champion(
+        chosen, select_scoring(content), _registry_tags(invocation, chosen, decision, release_id)
+    )
     _make_current(invocation, release_id, "release")
     return folder
 
@@ -95,7 +96,9 @@ def roll_back_release(invocation: Invocation) -> Path:
     decision = _require_decision(invocation, run)
     if file_digest(folder / "model.lgb") != manifest["model_sha256"]:
         raise DataError(f"model.lgb of release {folder.name} is not what was released.", "Train and promote again.")
-    Registry(invocation.workspace).champion(run, _registry_tags(invocation, run, decision, folder.name))
+    Registry(invocation).name_champion(
+        run, select_scoring(manifest), _registry_tags(invocation, run, decision, folder.name)
+    )
     _make_current(invocation, folder.name, "rollback")
     return folder
 
@@ -133,16 +136,11 @@ def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, An
         },
         "programme": invocation.programme,
         "run": run.id,
-        "model": model,
-        "model_sha256": manifest["outputs"]["model.lgb"],
         "matrix": manifest["matrix"],
         "definition": manifest["definition"],
-        "features": manifest["features"],
         "seen": manifest.get("seen", []),
         "synthetic": manifest["synthetic"],
         "charter_sha256": manifest["charter_sha256"],
-        "calibration": manifest["calibration"][model],
-        "bands": word_bands(metrics["bands"]),
         "metrics": {
             "recommendation": metrics["recommendation"],
             "capacity": metrics["capacity"],
@@ -162,9 +160,7 @@ def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, An
         },
         "versions": manifest.get("versions", {}),
         "commit": _commit_of(run),
-    }
-    if "abstention" in manifest:
-        content["abstention"] = manifest["abstention"]
+    } | describe_scoring(run, model)
     if manifest.get("baseline"):
         content["baseline"] = {
             "model": manifest["baseline"],
@@ -173,6 +169,16 @@ def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, An
             "rules": metrics.get("points", []),
         }
     return content
+
+
+def _refuse_edited_code(run: Run) -> None:
+    """Raise DataError where a model of real people was made by code that no commit holds."""
+    if not run.manifest["synthetic"] and (_commit_of(run) or "").endswith(DIRTY):
+        raise DataError(
+            f"run {run.id} was trained on real data by code that was edited and not committed, so nobody could make it "
+            "again.",
+            "Commit the code, then train, audit and decide again.",
+        )
 
 
 def _commit_of(run: Run) -> str | None:
@@ -191,27 +197,6 @@ def _registry_tags(invocation: Invocation, run: Run, decision: Mapping[str, Any]
         "sooner.approved_by": ", ".join(sorted(f"{signoff.role} ({signoff.kind})" for signoff in signed)),
     }
     return tags | ({"sooner.expires": min(signoff.expires for signoff in signed).isoformat()} if signed else {})
-
-
-def make_check_rows(text: str, seed: int = 0) -> NDArray[np.float32]:
-    """Return rows that try every side of a model's splits: cut points, their neighbours, 0 and not seen.
-
-    They are drawn from the model's text alone, so no row is, or resembles, a household. Shape (256, features).
-    """
-    model = lgb.Booster(model_str=text)
-    values: list[set[float]] = [{0.0, np.nan} for _ in range(model.num_feature())]
-    for tree in model.dump_model()["tree_info"]:
-        waiting = [tree["tree_structure"]]
-        while waiting:
-            node = waiting.pop()
-            if "split_feature" in node:
-                cut = np.float32(node["threshold"])
-                around = (cut, np.nextafter(cut, np.float32(np.inf)), np.nextafter(cut, np.float32(-np.inf)))
-                values[node["split_feature"]].update(float(value) for value in around)
-                waiting += [node["left_child"], node["right_child"]]
-    generator = np.random.default_rng(seed)
-    columns = [generator.choice(np.array(sorted(tried), dtype=np.float32), _CHECKED) for tried in values]
-    return np.ascontiguousarray(np.column_stack(columns), dtype=np.float32)
 
 
 def _read_definition(invocation: Invocation, run: Run) -> str:

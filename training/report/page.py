@@ -18,7 +18,7 @@ from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, 
 from training.report.terminal import find_figure, find_replay_figure, say_reach, say_steadiness
 from training.run import Run
 
-__all__ = ["FILE", "render_page", "write_page"]
+__all__ = ["FILE", "LIST_MEASURES", "render_page", "write_page"]
 
 FILE = "report.html"
 _DRAWN = ("random", "last_contact", "points", "logistic", "lightgbm")
@@ -187,7 +187,7 @@ def _replay_view(metrics: Document) -> dict[str, Any] | None:
         "half": find_replay_figure(metrics, metrics["model"], "needed_of_listed", "half undecided"),
         "rows": [
             {"title": TITLES[name], "strong": name == metrics["model"]}
-            | {measure: find_replay_figure(metrics, name, measure) for measure in _REPLAYED}
+            | {measure: find_replay_figure(metrics, name, measure) for measure in LIST_MEASURES}
             for name in metrics["models"]
         ],
         "picture": _replay_picture(metrics),
@@ -195,7 +195,7 @@ def _replay_view(metrics: Document) -> dict[str, Any] | None:
     }
 
 
-_REPLAYED = (
+LIST_MEASURES = (
     "needed_of_listed", "needed_of_families", "listed_of_need", "days_before", "unneeded_per_1000", "new_of_listed",
     "places_unused",
 )  # fmt: skip

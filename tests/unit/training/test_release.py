@@ -25,8 +25,9 @@ from charter.errors import (
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
 from training.experiment import train_models
-from training.keeping.release import make_check_rows, release_model, roll_back_release
-from training.keeping.tracking import CHAMPION
+from training.keeping.check_rows import make_check_rows
+from training.keeping.registry import CHAMPION, Registry
+from training.keeping.release import release_model, roll_back_release
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -124,7 +125,9 @@ def test_the_registry_says_who_approved_it_until_when(trained: Invocation) -> No
     decided(trained)
     signed(trained)
     folder = release_model(trained)
-    version = mlflow.MlflowClient(trained.workspace.tracking_uri).get_model_version_by_alias("early_help", CHAMPION)
+    version = mlflow.MlflowClient(trained.workspace.tracking_uri).get_model_version_by_alias(
+        Registry(trained).name, CHAMPION
+    )
     assert version.tags["sooner.release"] == folder.name
     assert "(demo)" in version.tags["sooner.approved_by"]
     assert version.tags["sooner.expires"] > "2026"
@@ -168,6 +171,8 @@ def test_without_a_decision_there_is_no_champion(trained: Invocation) -> None:
 def test_demo_sign_offs_do_not_open_real_data(trained: Invocation) -> None:
     run = Run.open(trained.workspace)
     write_json(run.folder / "manifest.json", {**run.manifest, "synthetic": False})
+    tracked = read_json(run.folder / "tracking.json")
+    write_json(run.folder / "tracking.json", tracked | {"commit": tracked["commit"].removesuffix("-dirty")})
     decided(trained)
     signed(trained)
     with pytest.raises(SignOffError):
@@ -232,7 +237,7 @@ def test_rolling_back_returns_to_the_release_before(trained: Invocation) -> None
     assert roll_back_release(trained) == first
     assert find_current(trained.workspace.release) == first
     client = mlflow.MlflowClient(trained.workspace.tracking_uri)
-    champion = client.get_model_version_by_alias("early_help", CHAMPION)
+    champion = client.get_model_version_by_alias(Registry(trained).name, CHAMPION)
     assert champion.tags["sooner.release"] == first.name
     history = [entry["action"] for entry in read_json(trained.workspace.release / "history.json")]
     assert history == ["release", "release", "rollback"]

@@ -21,8 +21,8 @@ from charter.contracts.matrix import Matrix
 from charter.council.training_settings import Search, Trees
 from charter.invocation import Invocation
 from training.experiment import train_models
+from training.keeping.mlflow_store import find_tracking_uri
 from training.keeping.reproduce import retrain_model
-from training.keeping.tracking import find_tracking_uri
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
 from training.models.search import Found, Trial, _Judge, search_settings

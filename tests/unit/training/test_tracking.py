@@ -14,7 +14,9 @@ import pytest
 
 from charter.errors import DataError
 from charter.invocation import Invocation, shipped_council
-from training.keeping.tracking import CANDIDATE, CHAMPION, Registry, Tracking
+from training.keeping.registry import CANDIDATE, CHAMPION, Registry
+from training.keeping.scoring_manifest import describe_scoring
+from training.keeping.tracking import Tracking
 from training.run import Run
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -24,8 +26,11 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).resolve().parents[3]
-RUNS = 1 + 3 * 6
-"""A parent, and a child for each of three folds and six models."""
+RUNS = 1 + 3 * 6 + 2
+"""A parent, a child for each of three folds and six models, and one for each candidate that is not the run's model."""
+
+NAME = "borough-of-fernhill-early_help"
+"""The registered model: the council's name and the programme's."""
 
 
 def client_of(uri: str):  # type: ignore[no-untyped-def]  # MLflow is imported where it is used
@@ -46,13 +51,14 @@ def parents(runs):  # type: ignore[no-untyped-def]  # MLflow's runs
     return [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
 
 
-def test_there_is_one_parent_and_a_child_for_each_fold_and_model(tracked) -> None:  # type: ignore[no-untyped-def]
+def test_there_is_one_parent_and_a_child_for_each_fold_and_model_and_other_candidate(tracked) -> None:  # type: ignore[no-untyped-def]
     _, runs, _ = tracked
     (parent,) = parents(runs)
     children = [run for run in runs if run is not parent]
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
-    names = {(run.data.tags["sooner.fold"], run.data.tags["sooner.model"]) for run in children}
+    names = {(run.data.tags.get("sooner.fold"), run.data.tags["sooner.model"]) for run in children}
     assert len(names) == len(children) == RUNS - 1
+    assert len([fold for fold, _ in names if fold is None]) == 2
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
@@ -63,8 +69,7 @@ def test_the_parent_holds_settings_figures_digests_and_versions(tracked) -> None
     assert parent.data.params["lightgbm.trees"] == str(manifest["settings"]["lightgbm"]["trees"])
     assert parent.data.tags["sooner.charter_sha256"] == manifest["charter_sha256"]
     assert parent.data.tags["sooner.version.lightgbm"] == manifest["versions"]["lightgbm"]
-    assert parent.data.tags["sooner.commit"]
-    assert {"precision", "recall", "selection.points.precision", "final.lightgbm.auroc"} <= set(parent.data.metrics)
+    assert {"isolated.precision", "isolated.recall", "isolated.final.auroc"} <= set(parent.data.metrics)
     (data,) = parent.inputs.dataset_inputs
     assert data.dataset.digest == manifest["inputs"]["matrix/manifest.json"][:36]
 
@@ -91,7 +96,7 @@ def _workspace(root: Path):  # type: ignore[no-untyped-def]  # a helper
 def test_figures_by_fold_are_lines_over_time(tracked) -> None:  # type: ignore[no-untyped-def]
     client, runs, _ = tracked
     (parent,) = parents(runs)
-    history = client.get_metric_history(parent.info.run_id, "fold.points.precision")
+    history = client.get_metric_history(parent.info.run_id, "isolated.precision.by_fold.points")
     assert sorted(point.step for point in history) == [0, 1, 2]
 
 
@@ -101,9 +106,10 @@ def test_the_candidate_is_registered_as_native_text_with_its_signature(tracked) 
 
     client, _, workspace = tracked
     run = Run.open(_workspace(workspace))
-    version = client.get_model_version_by_alias("early_help", CANDIDATE)
+    version = client.get_model_version_by_alias(NAME, CANDIDATE)
     assert version.tags["sooner.run"] == run.id
-    files = [path for path in (workspace / "mlartifacts").rglob("*") if path.is_file()]
+    folder = Path(client.get_model_version_download_uri(NAME, version.version).removeprefix("file://"))
+    files = [path for path in folder.rglob("*") if path.is_file()]
     (text,) = [path for path in files if path.name == "model.lgb"]
     rows = np.zeros((3, len(run.manifest["features"])), dtype=np.float32)
     ours = lgb.Booster(model_str=run.text()).predict(rows, raw_score=True)
@@ -177,7 +183,8 @@ def test_mlflow_run_leaves_exactly_one_parent_run_in_the_store_it_names(trained:
     (parent,) = parents(runs)
     assert len(runs) == RUNS
     assert {run.info.status for run in runs} == {"FINISHED"}
-    assert "precision" in parent.data.metrics
+    assert "isolated.precision" in parent.data.metrics
+    assert parent.data.tags["mlflow.source.type"] == "PROJECT"
     assert client.get_experiment_by_name("early_help") is None
 
 
@@ -191,7 +198,7 @@ def test_a_workspace_that_was_copied_keeps_its_artifacts_at_home(
     own = sorted(trained.workspace.artifacts.rglob("model.lgb"))
     train_models(trained)
     assert sorted((trained_workspace / "mlartifacts").rglob("*")) == before
-    assert len(sorted(trained.workspace.artifacts.rglob("model.lgb"))) == len(own) + 1
+    assert len(sorted(trained.workspace.artifacts.rglob("model.lgb"))) == len(own) + 3
 
 
 def test_a_champion_must_be_in_the_store_in_use(
@@ -199,15 +206,16 @@ def test_a_champion_must_be_in_the_store_in_use(
 ) -> None:
     run = Run.open(trained.workspace)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    Registry(trained.workspace).champion(run, {"sooner.approved_by": "board"})
-    version = client_of(trained.workspace.tracking_uri).get_model_version_by_alias("early_help", CHAMPION)
+    scoring = describe_scoring(run, run.manifest["model"])
+    Registry(trained).name_champion(run, scoring, {"sooner.approved_by": "board"})
+    version = client_of(trained.workspace.tracking_uri).get_model_version_by_alias(NAME, CHAMPION)
     assert version.tags["sooner.approved_by"] == "board"
     other = tmp_path / "other.db"
     shutil.copy(trained.workspace.root / "mlflow.db", other)
-    client_of(f"sqlite:///{other}").delete_registered_model("early_help")
+    client_of(f"sqlite:///{other}").delete_registered_model(NAME)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{other}")
     with pytest.raises(DataError, match="has no model version of run") as refused:
-        Registry(trained.workspace).champion(run, {})
+        Registry(trained).name_champion(run, scoring, {})
     assert "MLFLOW_TRACKING_URI" in refused.value.next_step
 
 

@@ -49,10 +49,11 @@ class RegisteredModel(PythonModel):
         explained = np.asarray(self.booster.predict(rows, pred_contrib=True, num_threads=1))
         margin = np.asarray(self.booster.predict(rows, raw_score=True, num_threads=1))
         likelihood = self._likelihood(margin)
-        answers = pd.DataFrame({"margin": margin, "likelihood": likelihood}, index=model_input.index)
-        answers["band"] = pd.Series(self._bands(rows, likelihood), index=answers.index, dtype=object)
-        named = {f"contribution.{name}": explained[:, column] for column, name in enumerate(features)}
-        return answers.join(pd.DataFrame({"base": explained[:, -1]} | named, index=answers.index))
+        columns: dict[str, Any] = {"margin": margin, "likelihood": likelihood}
+        columns["band"] = np.array(self._bands(rows, likelihood), dtype=object)
+        columns["base"] = explained[:, -1]
+        columns |= {f"contribution.{name}": explained[:, number] for number, name in enumerate(features)}
+        return pd.DataFrame(columns, index=model_input.index)
 
     def _likelihood(self, margin: Numbers) -> Numbers:
         calibration = self.manifest["calibration"]

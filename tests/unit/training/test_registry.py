@@ -86,7 +86,9 @@ def some_rows(released: Invocation) -> Any:
     folder, manifest = release_of(released)
     rows = make_check_rows((folder / "model.lgb").read_text(), seed=3)
     rows[:20] = np.where(np.arange(rows.shape[1]) % 3 == 0, np.nan, rows[:20])
-    return pd.DataFrame(rows.astype(np.float64), columns=manifest["features"])
+    # As `Workbench.data` indexes rows: by as-of date, many to a date.
+    days = pd.Index(["2024-01-01"] * 100 + ["2024-03-01"] * (len(rows) - 100), name="as_of")
+    return pd.DataFrame(rows.astype(np.float64), columns=manifest["features"], index=days)
 
 
 def test_the_champion_answers_what_serving_would_say_of_the_same_rows(released: Invocation, store: Any) -> None:
@@ -99,6 +101,7 @@ def test_the_champion_answers_what_serving_would_say_of_the_same_rows(released: 
     served = Model.read(text, manifest["features"], manifest["calibration"], manifest["bands"])
     values = rows.to_numpy(np.float32)
     margins = served.margins(values)
+    assert list(answers.index) == list(rows.index)
     assert np.asarray(answers["margin"]).tobytes() == margins.tobytes()
     likelihoods = served.likelihoods(margins)
     assert np.asarray(answers["likelihood"]).tobytes() == likelihoods.tobytes()

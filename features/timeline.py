@@ -1,7 +1,8 @@
-"""What services recorded of households, as the case page may show it: signal and days, never an amount or a detail.
+"""What services recorded of households, as the case page may show it: who, what, when, how much and which step.
 
 known at the as-of date  ->  charter, register and choice allow `display`, then and now  ->  of no feed whose
-register row forbids display or is confidential from the household
+register row forbids display or is confidential from the household. Which roles are shown more than that there was
+something is asked when a page is made: `details_to` of the register.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def list_timelines(
     """Return for each of `households` (its people's ids) what services recorded in `window` months before `as_of`.
 
     Each entry has `service`, `signal`, `day` and `until` (local dates in ISO 8601; `until` is None for what happened on
-    one day and '' for what is still open), newest first. What began earlier and was open in the window counts too.
+    one day and '' for what is still open), `person` (pseudonym), `amount` (a decimal number as text) and `detail`, each
+    None where there is none; newest first. What began earlier and was open in the window counts too.
     """
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot))
     council = invocation.council
@@ -47,7 +49,7 @@ def list_timelines(
     )  # fmt: skip
     choices = _read_choices(opened.tables, sorted({person for people in households for person in people}))
     timelines: list[list[dict[str, str | None]]] = [[] for _ in households]
-    for number, person, signal, valid, ended, interval in rows:
+    for number, person, signal, valid, ended, interval, amount, detail in rows:
         service = signal.split(".")[0]
         if not all(
             is_permitted(choices.get(person, []), service, "display", moment, consent_based=service in allowed.consent)
@@ -58,7 +60,15 @@ def list_timelines(
             _to_moment(time).astimezone(council.time_zone).date().isoformat() if time else "" for time in (valid, ended)
         ]
         timelines[number].append(
-            {"service": service, "signal": signal, "day": days[0], "until": days[1] if interval else None}
+            {
+                "service": service,
+                "signal": signal,
+                "day": days[0],
+                "until": days[1] if interval else None,
+                "person": person,
+                "amount": amount,
+                "detail": detail,
+            }
         )
     return timelines
 
@@ -71,7 +81,7 @@ def _read_events(
     start: int,
     t: int,
 ) -> list[tuple[Any, ...]]:
-    """Return number, person, signal, begin, end (microseconds, 0 for none yet) and whether it is an interval."""
+    """Return number, person, signal, begin, end (microseconds, 0: none yet), if it is an interval, amount, detail."""
     path = tables / "events.parquet"
     if not path.exists():
         return []
@@ -84,7 +94,7 @@ def _read_events(
             """
             SELECT number, person_id, signal, epoch_us(valid_at) AS valid,
                 CASE WHEN epoch_us(end_at) < $t THEN epoch_us(end_at) ELSE 0 END AS ended,
-                list_contains($intervals, signal) AS interval
+                list_contains($intervals, signal) AS interval, CAST(amount AS VARCHAR) AS amount, detail
             FROM read_parquet($path) JOIN members USING (person_id)
             WHERE list_contains($signals, signal) AND epoch_us(valid_at) < $t AND epoch_us(known_at) < $t
                 AND (known_until IS NULL OR epoch_us(known_until) >= $t)

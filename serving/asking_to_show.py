@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from charter.errors import BlockedError, CharterError
 from charter.invocation import Invocation
-from charter.rules.showing import WAYS, Asking, Refusal, Standing, find_refusals
+from charter.rules.showing import ENDED, LIVE, WAYS, Asking, Refusal, Standing, find_refusals
 from serving.desk import Desk
 from serving.identity import Identity, identify_command
 from serving.store.connection import is_begun
@@ -57,9 +57,16 @@ class UnshownError(BlockedError):
 
 
 def find_case_standing(desk: Desk, referral: Referral) -> Standing:
-    """Return how the list stands that a referral is on: stopped where its own team is, or the one that works it now."""
+    """Return how the list stands that a referral is on: stopped where its own team is, or the one that works it now.
+
+    A case that was deferred to a day has no list's end from that day on: its decision said that it returns.
+    """
     header = desk.store.issued_list(referral.programme, referral.list)
-    return desk.standing(referral.team, referral.bundle, header)
+    standing = desk.standing(referral.team, referral.bundle, header)
+    returned = standing.state == ENDED and referral.status == "deferred"
+    if returned and desk.store.due_days([referral.id]).get(referral.id, "9") <= desk.today().isoformat():
+        return Standing(LIVE)
+    return standing
 
 
 def keep_shown(desk: Desk, identity: Identity, way: str, referrals: Sequence[Referral]) -> list[Referral]:

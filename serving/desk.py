@@ -29,6 +29,7 @@ from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.store.actions import Exporter
 from serving.store.connection import find_database_url, migrate_database, open_engine
+from serving.store.papers import Papers
 from serving.store.store import IssuedList, Referral, Store, write_moment
 from serving.suspension import Suspension, list_feeds, read_suspensions
 
@@ -63,6 +64,11 @@ class Desk:
     def sessions(self) -> Sessions:
         """The sessions that all workers of this council share."""
         return Sessions(self.key.derive("sessions"), self.admit)
+
+    @cached_property
+    def papers(self) -> Papers:
+        """What people typed and have not sent."""
+        return self.store.papers(self.key.derive("papers"))
 
     @cached_property
     def roles(self) -> Roles:
@@ -215,9 +221,17 @@ class Desk:
         lot = int.from_bytes(hashlib.sha256(f"{referral.id}{identity.user}".encode()).digest()[:4], "big")
         return lot % one_in == 0 and self.store.own_view(identity, referral.id) is None
 
+    def today(self) -> date:
+        """Return today's date in the council's time zone."""
+        return datetime.now(self.invocation.council.time_zone).date()
+
+    def local_time(self, moment: str) -> datetime:
+        """Return a moment (UTC, ISO 8601) in the council's time zone."""
+        return datetime.fromisoformat(moment).astimezone(self.invocation.council.time_zone)
+
     def day(self, moment: str) -> date:
         """Return the local date of a moment (UTC, ISO 8601)."""
-        return datetime.fromisoformat(moment).astimezone(self.invocation.council.time_zone).date()
+        return self.local_time(moment).date()
 
 
 @lru_cache(maxsize=8)

@@ -20,10 +20,12 @@ from cryptography.fernet import Fernet, InvalidToken
 from charter.errors import CharterError
 from serving.identity import Identity
 
-__all__ = ["COOKIE", "CURRENT", "HOURS", "Session", "Sessions"]
+__all__ = ["COOKIE", "CURRENT", "HOURS", "KEPT_HOURS", "Session", "Sessions"]
 
 COOKIE = "sooner_session"
 HOURS = 8
+KEPT_HOURS = 24
+"""For so long a browser keeps a cookie: after `HOURS` it opens nothing, and still says whose a late form is."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,13 @@ class Sessions:
         }
         return self._fernet.encrypt(json.dumps(claims).encode()).decode()
 
-    def read(self, token: str) -> Session | None:
-        """Return the session of a token, or None where it is not ours, was altered or has ended."""
+    def read(self, token: str, hours: int = HOURS) -> Session | None:
+        """Return the session of a token, or None where it is not ours, was altered or began over `hours` ago.
+
+        With more hours than HOURS it says whose session it was, to keep what they typed, and lets nobody in.
+        """
         try:
-            claims = json.loads(self._fernet.decrypt(token.encode(), ttl=HOURS * 3600))
+            claims = json.loads(self._fernet.decrypt(token.encode(), ttl=hours * 3600))
             identity = self._admit(claims["user"], claims["role"], frozenset(claims["teams"]))
         except (InvalidToken, ValueError, KeyError, CharterError):
             return None

@@ -93,7 +93,10 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
             "display": source.display,
             "details_to": sorted(source.details_to),
             "confidential": source.confidential_from_household,
+            "phone": source.phone,
             "signals": {signal.name: signal.title for signal in source.signals},
+            "units": {signal.name: signal.unit for signal in source.signals if signal.unit},
+            "weekly": [signal.name for signal in source.signals if signal.weekly],
             # What a service does for a family over a time: while it is open, somebody works with them.
             "work": [signal.name for signal in source.signals if signal.interval and signal.system_response],
         }

@@ -74,6 +74,10 @@ class Signal(MarkedRow):
     interval: Annotated[bool, Field(description="Whether it lasts, from one day until another.", examples=[True])] = (
         False
     )
+    weekly: Annotated[
+        bool,
+        Field(description="Whether its day stands for the week that begins then: pages say the week.", examples=[True]),
+    ] = False
 
 
 class ExtractFile(MarkedRow):
@@ -197,6 +201,9 @@ class Source(MarkedRow):
     title: Annotated[Text, Field(description="What it is called.", examples=["Housing management"])]
     contact: Annotated[
         str, Field(description="Who answers for the data.", examples=["housing-data@fernhill.example"])
+    ] = ""
+    phone: Annotated[
+        str, Field(description="Where a worker can ring the service about a family.", examples=["01632 960101"])
     ] = ""
     format: Annotated[
         Literal["canonical", "csv", "parquet"], Field(description="What its files are.", examples=["csv"])

@@ -13,9 +13,10 @@ from starlette.responses import RedirectResponse, Response
 from charter.errors import CharterError, SoonerError
 from charter.rules.showing import ASK_FOR_HELP
 from serving.asking_to_show import UnshownError
-from serving.casework.visit import Page, Visit
+from serving.casework.visit import Page, SessionEndedError, Visit
 from serving.casework.wanting import WantingError
 from serving.desk import Desk
+from serving.store.papers import DRAFT
 from serving.store.store import ConflictError
 
 __all__ = ["answer_errors"]
@@ -59,7 +60,23 @@ def answer_errors(desk: Callable[[], Desk], pages: Sequence[Page]) -> Mapping[ty
         status, words = _explain_error(request, error)
         return await run_in_threadpool(render_message, request, status, words)
 
-    return {HTTPException: answer_refusal, SoonerError: answer_error}
+    async def answer_ended(request: Request, error: Exception) -> Response:
+        kept = await run_in_threadpool(_keep_late_form, desk(), request, error)
+        return RedirectResponse(f"/sign-in?ended={'kept' if kept else 'lost'}", status_code=303)
+
+    return {HTTPException: answer_refusal, SoonerError: answer_error, SessionEndedError: answer_ended}
+
+
+def _keep_late_form(desk: Desk, request: Request, error: Exception) -> bool:
+    """Keep what somebody typed into a case's form after their session had ended; return whether there was anything."""
+    identity = error.identity if isinstance(error, SessionEndedError) else None
+    parts = request.url.path.strip("/").split("/")
+    if identity is None or not isinstance(error, SessionEndedError) or parts[0] != "cases" or len(parts) < 3:
+        return False
+    choice = error.fields.get("disposition", "") if parts[2] == "decision" else parts[2]
+    typed = {name: value for name, value in error.fields.items() if name not in ("form_token", "key") and value}
+    desk.papers.keep(DRAFT, identity.user, f"{parts[1]}/{choice}", typed, referral=parts[1])
+    return True
 
 
 def _explain_error(request: Request, error: Exception) -> tuple[int, Mapping[str, Any]]:

@@ -8,49 +8,60 @@ from __future__ import annotations
 
 from serving.casework.analyst import show_health
 from serving.casework.board import resume_lists, show_board, show_pack, suspend_lists
-from serving.casework.cases import (
-    answer_challenge,
-    declare_conflict,
-    give_own_view,
-    record_decision,
-    show_case,
-    show_worklist,
-    step_up_case,
-    transfer_case,
-)
+from serving.casework.case.sheet import show_sheet
+from serving.casework.cases import answer_challenge, give_own_view, show_case
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_in import begin_session, end_session, show_first_page, show_sign_in
 from serving.casework.signing_off import sign_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
+from serving.casework.working.case_list import show_all_teams, show_worklist
+from serving.casework.working.deciding import (
+    pick_case,
+    record_decision,
+    show_decision,
+    show_stepped_up,
+    step_up_case,
+    undo_decision,
+)
+from serving.casework.working.handing_on import declare_conflict, show_conflict, show_transfer, transfer_case
+from serving.casework.working.my_cases import show_my_cases
 
 __all__ = ["PAGES"]
 
 _REVIEWS = Link(
-    "Blind review", several="Blind review: {team}", shown=lambda desk: desk.settings.blind_review.listed > 0
+    "Blind review", several="Blind review: {team}", shown=lambda desk, _: desk.settings.blind_review.listed > 0
 )
+_ALL_TEAMS = Link("All your teams", shown=lambda _, identity: len(identity.teams) > 1)
 
 PAGES: tuple[Page, ...] = (
     Page("GET", "/", ANYBODY, "Your own first page", show_first_page),
     Page("GET", "/sign-in", ANYBODY, "Sign in", show_sign_in),
     Page("POST", "/sign-in", ANYBODY, "Begin a session of the demonstration", begin_session),
     Page("POST", "/sign-out", SIGNED_IN, "End the session", end_session),
+    Page("GET", "/worklists", "worklist.read", "Lists of all one's teams", show_all_teams, _ALL_TEAMS, "list"),
     Page("GET", "/worklists/{team}", "worklist.read", "Worklist", show_worklist, Link("{team}"), "list"),
     Page("GET", "/cases/{referral}", "referral.read", "Case", show_case, way="case"),
+    Page("GET", "/cases/{referral}/sheet", "referral.read", "A sheet to take along", show_sheet, way="case"),
+    Page("GET", "/cases/{referral}/decide/{choice}", "referral.decide", "Decide", show_decision, way="decision"),
     Page("POST", "/cases/{referral}/decision", "referral.decide", "Record a decision", record_decision, way="decision"),
     Page("POST", "/cases/{referral}/step-up", "referral.decide", "Step up at once", step_up_case, way="step_up"),
+    Page("GET", "/cases/{referral}/stepped-up", "referral.decide", "Stepped up", show_stepped_up, way="step_up"),
     Page(
         "POST",
-        "/cases/{referral}/own-view",
+        "/cases/{referral}/undo",
         "referral.decide",
-        "Give one's own view first",
-        give_own_view,
+        "Take back one's last decision",
+        undo_decision,
         way="answer",
     ),
+    Page("POST", "/cases/{referral}/pick", "referral.decide", "Say that one works on a case", pick_case, way="answer"),
+    Page("POST", "/cases/{referral}/own-view", "referral.decide", "Give one's view first", give_own_view, way="answer"),
     Page(
         "POST", "/cases/{referral}/challenge", "referral.decide", "Answer a challenge", answer_challenge, way="answer"
     ),
+    Page("GET", "/cases/{referral}/conflict", "referral.decide", "You know this family", show_conflict, way="answer"),
     Page(
         "POST",
         "/cases/{referral}/conflict",
@@ -59,6 +70,7 @@ PAGES: tuple[Page, ...] = (
         declare_conflict,
         way="answer",
     ),
+    Page("GET", "/cases/{referral}/transfer", "referral.transfer", "Move a case", show_transfer, way="transfer"),
     Page(
         "POST",
         "/cases/{referral}/transfer",
@@ -67,6 +79,7 @@ PAGES: tuple[Page, ...] = (
         transfer_case,
         way="transfer",
     ),
+    Page("GET", "/my-cases", "worklist.read", "Your cases", show_my_cases, Link("Your cases"), "list"),
     Page("GET", "/practice", "referral.decide", "Practice", show_practice, Link("Practice")),
     Page("POST", "/practice", "referral.decide", "See what was right", mark_practice),
     Page("GET", "/reviews/{team}", "review.give", "Blind review", show_review, _REVIEWS, "blind"),

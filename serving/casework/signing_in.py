@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.visit import Visit
-from serving.session import COOKIE, HOURS
+from serving.session import COOKIE, KEPT_HOURS
 
 __all__ = ["begin_session", "end_session", "show_first_page", "show_sign_in"]
 
@@ -23,7 +23,8 @@ def show_sign_in(visit: Visit) -> Response:
     desk = visit.desk
     error = refuse_connection(visit.request) if desk.demo else ""
     people = list_people(desk.invocation.council.teams, desk.roles).values()
-    return visit.render("sign_in.html", demo=desk.demo and not error, error=error, people=people)
+    ended = visit.request.query_params.get("ended", "")
+    return visit.render("sign_in.html", demo=desk.demo and not error, error=error, people=people, ended=ended)
 
 
 def begin_session(visit: Visit) -> Response:
@@ -39,7 +40,7 @@ def begin_session(visit: Visit) -> Response:
     response.set_cookie(
         COOKIE,
         desk.sessions.begin(person.identity),
-        max_age=HOURS * 3600,
+        max_age=KEPT_HOURS * 3600,
         httponly=True,
         samesite="strict",
         secure=visit.request.url.scheme == "https",

@@ -1,79 +1,135 @@
-"""The case page's timeline: which service recorded something in which month, and what where the role may see it."""
+"""The case page's timeline: what services recorded, of whom, when, how much and which step, where the role may see it.
+
+    the register names the role in `details_to`   each thing with its day (a weekly return with its week), person,
+                                                  amount and the service's own word
+    it doesn't                                    that there was something, by month
+
+A service that the register doesn't display, or that is confidential from the household, is never on it. Lists made
+before timelines kept people and amounts say less, never something else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from serving.casework.facts import list_events
 from serving.ranking.reasons import write_day
-from serving.ranking.sealed_record import RecordedEvent, Timeline
+from serving.ranking.sealed_record import RecordedEvent, SealedRecord
 
-__all__ = ["Month", "Recorded", "view_timeline"]
+__all__ = ["SOMETHING", "Entry", "is_told", "list_entries", "list_names"]
 
-
-@dataclass(frozen=True)
-class Recorded:
-    """What one service recorded in one month; `details` is empty for a role that is only told of something."""
-
-    service: str
-    details: tuple[str, ...]
+SOMETHING = "Something recorded"
+"""What a role is told that may not see more."""
 
 
 @dataclass(frozen=True)
-class Month:
-    """One month of a timeline, such as September 2026."""
+class Entry:
+    """One thing that a service recorded: `day` it began, `until` its end ('' while open, None on one day).
 
-    title: str
-    recorded: tuple[Recorded, ...]
-
-
-def view_timeline(
-    timeline: Timeline | None, manifest: Mapping[str, Any], roles: Collection[str]
-) -> tuple[Month, ...] | None:
-    """Return what services recorded, newest month first, as a role may see it; None where the list kept no timeline.
-
-    `roles` are the ids under which a register may name it. A service that the register doesn't display, or that is
-    confidential from the household, is never on it.
+    `when`, `what` and `who` are words; `people` are the numbers of the people it is of, from 0, in the record's order.
+    `signal` is '' for what a role is only told of: of that the day is the first of the month, and says no more.
     """
-    if timeline is None:
-        return None
-    services = manifest.get("services", {})
-    months: dict[str, dict[str, dict[tuple[str, str], list[date]]]] = {}
-    for event in list_events(timeline, manifest):
-        day = date.fromisoformat(event.day)
-        of_service = months.setdefault(f"{day:%B %Y}", {}).setdefault(event.service, {})
-        of_service.setdefault((event.signal, _until_words(event)), []).append(day)
+
+    day: date
+    until: str | None
+    service: str
+    source: str
+    signal: str
+    when: str
+    what: str
+    people: tuple[int, ...]
+    who: str
+
+    @property
+    def newest(self) -> date:
+        """The last day on which something of it changed."""
+        return date.fromisoformat(self.until) if self.until else self.day
+
+
+def is_told(service: Mapping[str, Any], roles: Collection[str]) -> bool:
+    """Whether one of these roles (as the register names it) is shown what a service recorded."""
+    return any(role in service.get("details_to", ()) for role in roles)
+
+
+def list_names(record: SealedRecord, write_name: Callable[[str], str]) -> tuple[str, ...]:
+    """Return what each of a record's people is called; two of one name are told apart by their ages."""
+    names = [write_name(subject.person) for subject in record.people]
     return tuple(
-        Month(
-            month,
-            tuple(
-                Recorded(services[name]["title"], _detail_words(services[name], signals, roles))
-                for name, signals in sorted(by_service.items(), key=lambda pair: str(services[pair[0]]["title"]))
-            ),
-        )
-        for month, by_service in months.items()
+        f"{name} ({subject.age})" if names.count(name) > 1 and subject.age is not None else name
+        for name, subject in zip(names, record.people, strict=True)
     )
 
 
-def _until_words(event: RecordedEvent) -> str:
-    """Say until when an interval lasted; '' for what happened on one day."""
+def list_entries(
+    record: SealedRecord, manifest: Mapping[str, Any], roles: Collection[str], names: Sequence[str]
+) -> tuple[Entry, ...] | None:
+    """Return what services recorded, newest first, as a role may see it; None where the list kept no timeline.
+
+    `names` are what the record's people are called, in its order. What is of several people alike is one entry.
+    """
+    if record.timeline is None:
+        return None
+    services = manifest.get("services", {})
+    numbers = {person: number for number, person in enumerate(record.person_ids)}
+    groups: dict[tuple[Any, ...], list[RecordedEvent]] = {}
+    for event in list_events(record.timeline, manifest):
+        told = is_told(services[event.service], roles)
+        key = (event.day, event.until, event.signal, event.amount, event.detail) if told else (event.day[:7],)
+        groups.setdefault((event.service, told, *key), []).append(event)
+    entries = [
+        _view_told(events, services[service], numbers, names) if told else _view_untold(events, services[service])
+        for (service, told, *_), events in groups.items()
+    ]
+    return tuple(sorted(entries, key=lambda entry: (-entry.newest.toordinal(), entry.source, entry.what, entry.who)))
+
+
+def _view_untold(events: Sequence[RecordedEvent], service: Mapping[str, Any]) -> Entry:
+    day = date.fromisoformat(events[0].day).replace(day=1)
+    return Entry(
+        day, None, events[0].service, str(service["title"]), "", f"{day:%B %Y}", SOMETHING.lower(), (), ""
+    )  # fmt: skip
+
+
+def _view_told(
+    events: Sequence[RecordedEvent], service: Mapping[str, Any], numbers: Mapping[str, int], names: Sequence[str]
+) -> Entry:
+    event = events[0]
+    people = sorted({numbers[each.person] for each in events if each.person is not None and each.person in numbers})
+    return Entry(
+        day=date.fromisoformat(event.day),
+        until=event.until,
+        service=event.service,
+        source=str(service["title"]),
+        signal=event.signal,
+        when=_write_when(event, weekly=event.signal in service.get("weekly", ())),
+        what=_write_what(event, service),
+        people=tuple(people),
+        who=" and ".join(names[number] for number in people),
+    )
+
+
+def _write_when(event: RecordedEvent, *, weekly: bool) -> str:
+    day = write_day(event.day)
     if event.until is None:
-        return ""
-    return f"until {write_day(event.until)}" if event.until else "open on the list’s date"
+        return f"Week of {day}" if weekly else day
+    return f"{day}, until {write_day(event.until)}" if event.until else f"{day}, open on the list’s date"
 
 
-def _detail_words(
-    service: Mapping[str, Any], signals: Mapping[tuple[str, str], list[date]], roles: Collection[str]
-) -> tuple[str, ...]:
-    if not any(role in service.get("details_to", ()) for role in roles):
-        return ()
-    details = []
-    for (signal, until), days in signals.items():
-        distinct = sorted(set(days))
-        when = f"on {write_day(distinct[0])}" if len(distinct) == 1 else f"on {len(distinct)} days"
-        title = str(service.get("signals", {}).get(signal, "Something recorded"))
-        details.append(f"{title}: {when}{f', {until}' if until else ''}")
-    return tuple(details)
+def _write_what(event: RecordedEvent, service: Mapping[str, Any]) -> str:
+    """Say a thing in the service's own words: "Rent arrears, with the recovery stage reached: £412, second letter"."""
+    title = str(service.get("signals", {}).get(event.signal, SOMETHING))
+    unit = str(service.get("units", {}).get(event.signal, ""))
+    parts = [_write_amount(event.amount, unit)] if event.amount is not None else []
+    parts += [event.detail.replace("_", " ")] if event.detail else []
+    return f"{title}: {', '.join(parts)}" if parts else title
+
+
+def _write_amount(amount: str, unit: str) -> str:
+    number = Decimal(amount)
+    if unit.startswith("GBP"):
+        return f"£{number:,.2f}".removesuffix(".00") + unit.removeprefix("GBP")
+    return f"{number.normalize():,f} {unit}".rstrip()

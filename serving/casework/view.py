@@ -33,6 +33,7 @@ __all__ = [
     "view_case",
     "view_row",
     "write_day",
+    "write_name",
 ]
 
 STATUS: Mapping[str, str] = {
@@ -83,6 +84,7 @@ class Member:
     name: str
     age: str
     safe_contact: str
+    born: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,16 +139,21 @@ class Row:
     unseen: tuple[str, ...]
     also: tuple[SeekingTeam, ...] = ()
     drawn: bool = False
+    band_id: str = ""
 
 
 @dataclass(frozen=True)
 class CaseView:
-    """All that a case page says."""
+    """All that a case page says of a case's reasons, people and services.
+
+    `why` tells of something that was recorded; `quiet` raises the likelihood though nothing of it was.
+    """
 
     row: Row
     band_title: str
     band_meaning: str
     why: tuple[CaseReason, ...]
+    quiet: tuple[CaseReason, ...]
     strengths: tuple[CaseReason, ...]
     less: tuple[CaseReason, ...]
     points: tuple[GivenPoints, ...]
@@ -200,6 +207,7 @@ def view_row(file: CaseFile, settings: WorklistFile) -> Row:
         unseen=tuple(service.source for service in facts if service.missed),
         also=file.seeking.get(referral.entity, ()),
         drawn=referral.arm == "random",
+        band_id=referral.band,
     )
 
 
@@ -222,7 +230,8 @@ def view_case(
         row=view_row(file, settings),
         band_title=title,
         band_meaning=meaning,
-        why=_view_reasons(record.reasons.for_, file),
+        why=_view_reasons([reason for reason in record.reasons.for_ if _speaks(reason, file)], file),
+        quiet=_view_reasons([reason for reason in record.reasons.for_ if not _speaks(reason, file)], file),
         strengths=_view_reasons(strengths.good, file),
         less=_view_reasons(strengths.less, file),
         points=list_points(record, file.manifest),
@@ -254,6 +263,11 @@ def _view_reasons(reasons: Sequence[Reason], file: CaseFile) -> tuple[CaseReason
     )
 
 
+def _speaks(reason: Reason, file: CaseFile) -> bool:
+    """Whether a reason tells of something; who lives there is something too."""
+    return not reason.signals or _says_something(reason, file.record, file.manifest)
+
+
 def _says_something(reason: Reason, record: SealedRecord, manifest: Mapping[str, Any]) -> bool:
     """Whether a reason says that something was recorded; where its feature is not known any more, it does."""
     column = find_columns(record, manifest, [reason])[0]
@@ -263,7 +277,7 @@ def _says_something(reason: Reason, record: SealedRecord, manifest: Mapping[str,
 
 def _name_household(file: CaseFile) -> str:
     """Return what a household is called: its one or two commonest surnames, misspellings of the first left out."""
-    names = [_write_name(person.name) for person in file.identified]
+    names = [write_name(person.name) for person in file.identified]
     surnames = Counter(name.split()[-1] for name in names if name)
     distinct: list[str] = []
     for surname, _ in surnames.most_common():
@@ -272,7 +286,7 @@ def _name_household(file: CaseFile) -> str:
     return f"{' and '.join(distinct)} household" if distinct else "Household"
 
 
-def _write_name(name: str) -> str:
+def write_name(name: str) -> str:
     """Return a name as it is written in a sentence: some services send capitals alone."""
     return name.title() if name.isupper() else name
 
@@ -287,9 +301,10 @@ def _view_members(file: CaseFile) -> tuple[Member, ...]:
         person = file.persons.get(subject.person)
         members.append(
             Member(
-                name=_write_name(person.name) if person and person.name else "Name not known",
+                name=write_name(person.name) if person and person.name else "Name not known",
                 age=_age_words(subject.age) if subject.age is not None else "not known",
                 safe_contact=person.safe_contact if person else "",
+                born=write_day(person.birth_date) if person and person.birth_date else "",
             )
         )
     return tuple(members)

@@ -30,7 +30,7 @@ from serving.identity import Identity
 from serving.session import Session
 from serving.store.store import Referral
 
-__all__ = ["ANYBODY", "SIGNED_IN", "Link", "Page", "Visit", "answer_page"]
+__all__ = ["ANYBODY", "SIGNED_IN", "Link", "Page", "SessionEndedError", "Visit", "answer_page"]
 
 ANYBODY = "anybody"
 """In place of an act: nobody need be signed in, and no form carries a session's token."""
@@ -46,12 +46,12 @@ class Link:
     """A page's place in the navigation: its words, `{team}` in them for the team's title.
 
     A page with a team in its path has a link for each of the reader's teams; where there are several the words are
-    `several`. `shown` says whether this desk has the page at all.
+    `several`. `shown` says whether this desk has the page for somebody at all.
     """
 
     words: str
     several: str = ""
-    shown: Callable[[Desk], bool] = lambda _desk: True
+    shown: Callable[[Desk, Identity], bool] = lambda _desk, _identity: True
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Visit:
             return []
         links = []
         for page in self.pages:
-            if page.link is None or not page.link.shown(self.desk):
+            if page.link is None or not page.link.shown(self.desk, self.identity):
                 continue
             if "{team}" in page.path:
                 teams = [team for team in self.desk.invocation.council.teams if self.identity.may(page.act, team.id)]
@@ -170,6 +170,15 @@ class Visit:
         return RedirectResponse(path, status_code=303)
 
 
+class SessionEndedError(Exception):
+    """A form came after its session had ended; `identity` is whose form it is, None where that can't be told."""
+
+    def __init__(self, identity: Identity | None, fields: Mapping[str, str]) -> None:
+        super().__init__("The session ended.")
+        self.identity = identity
+        self.fields = fields
+
+
 @cache
 def _load_templates() -> Environment:
     loaders = [
@@ -204,7 +213,11 @@ async def _read_form(request: Request, page: Page) -> Mapping[str, str]:
     if page.act == ANYBODY:
         return fields
     if session is None:
-        raise HTTPException(401)
+        ended: Session | None = getattr(request.state, "ended", None)
+        if ended is None:
+            raise HTTPException(401)
+        own = secrets.compare_digest(fields.get("form_token", ""), ended.form_token)
+        raise SessionEndedError(ended.identity if own else None, fields)
     if not secrets.compare_digest(fields.get("form_token", ""), session.form_token):
         raise HTTPException(403, "form")
     return fields

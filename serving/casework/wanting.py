@@ -6,7 +6,7 @@
     suspended, or in shadow                          x              x
     the list has ended                                              x
     practice on made-up cases                                       x
-    a decision, its reason, safe contact                            x            x
+    a decision, its reason, safe contact, its day                   x            x
     the version it was made on                                      x            x
 
 The first five are the one function's (charter.rules.showing); what is decided needs more. Stepping up never waits for
@@ -18,11 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from charter.errors import SoonerError
 from serving.asking_to_show import list_refusals
 from serving.desk import Desk
 from serving.identity import Identity
+from serving.ranking.reasons import write_day
 from serving.store.case_decisions import DECIDED_MEANWHILE
 from serving.store.store import Decision, DecisionDraft, Referral
 
@@ -35,6 +37,10 @@ __all__ = [
     "list_wants",
     "require_case",
 ]
+
+
+_DEFERRED_WEEKS = 26
+"""A case is deferred for so many weeks at most."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,17 @@ def _find_unsafe_contact(_desk: Desk, _referral: Referral, draft: DecisionDraft)
     return Sentence("Check how and when contact is safe before you take up the case.", choices=("true",))
 
 
+def _find_no_day(desk: Desk, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
+    if draft.disposition != "deferred" or not draft.until:
+        return None
+    first, last = desk.today() + timedelta(days=1), desk.today() + timedelta(weeks=_DEFERRED_WEEKS)
+    try:
+        fits = first <= date.fromisoformat(draft.until) <= last
+    except ValueError:
+        fits = False
+    return None if fits else Sentence(f"Choose a day from {write_day(first)} to {write_day(last)}.")
+
+
 def _find_other_version(_desk: Desk, referral: Referral, draft: DecisionDraft) -> Sentence | None:
     return None if draft.version == referral.version else Sentence(*DECIDED_MEANWHILE)
 
@@ -116,6 +133,8 @@ CHECKS: tuple[Check, ...] = (
     Check("reason", 400, "Its reason is one of that decision's", _find_no_reason, field="reason"),
     Check("safe_contact", 400, "Whoever takes up a case checked how contact is safe", _find_unsafe_contact,
           field="safe_to_contact_checked"),
+    Check("until", 400, "A deferred case returns on a day of the next weeks, where one is named", _find_no_day,
+          field="until"),
     Check("version", 409, "Nobody changed the case since it was read", _find_other_version),
 )  # fmt: skip
 """All that can be wanting, in the order in which it is said."""

@@ -54,8 +54,12 @@ def reproduce_record(
     scored = ScoredDate(bundle, matrix, at, score_rows(bundle, matrix, at))
     places = fill_places(invocation.council, at, scored.margins, {header.team: header}, record.exploration)
     household = [place for place in places if at.entity[place.row].decode() == stored.entity]
+    timeline = record.timeline
     keepsakes = Keepsakes(
-        timelines if record.timeline else None, record.timeline.months if record.timeline else 0, record.exploration
+        timelines if timeline else None,
+        timeline.months if timeline else 0,
+        record.exploration,
+        bare=timeline is not None and all(event.person is None for event in timeline.entries),
     )
     again = seal_records(scored, household, ZoneInfo(record.time_zone), keepsakes)
     if again and again[0][0].sealed == stored.sealed:

@@ -49,12 +49,21 @@ class RecordedEvent:
     """What a service recorded: its signal and local day (ISO 8601).
 
     `until` is None for what happened on one day, '' for what was still open when the list was made, else the day.
+    `person` is of whom (a pseudonym), `amount` a decimal number, `detail` the service's own word; None where none was
+    recorded, and in records of lists that kept only what and when.
     """
 
     service: str
     signal: str
     day: str
     until: str | None
+    person: str | None = None
+    amount: str | None = None
+    detail: str | None = None
+
+    def document(self) -> dict[str, str | None]:
+        """Return it as JSON values; what was not kept has no key, so that older records come out as they were."""
+        return {name: value for name, value in vars(self).items() if value is not None or name == "until"}
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,8 @@ class SealedRecord:
         document = asdict(self) | {"as_of": self.as_of.isoformat(), "reasons": self.reasons.document()}
         if self.timeline is None:
             del document["timeline"]
+        else:
+            document["timeline"]["entries"] = [event.document() for event in self.timeline.entries]
         if not self.exploration:
             del document["exploration"], document["inclusion"]
         return document

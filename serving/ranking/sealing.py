@@ -42,12 +42,14 @@ class Keepsakes:
     """What records keep beside the row itself.
 
     With `timelines`, what services recorded in `months` before the date; where a share of places is drawn by lot
-    (`exploration`), that share and with which probability the household came to have a place.
+    (`exploration`), that share and with which probability the household came to have a place. `bare` records keep of
+    each event only what and when, as those of older lists do.
     """
 
     timelines: Timelines | None = None
     months: int = 0
     exploration: float = 0.0
+    bare: bool = False
 
 
 def seal_records(
@@ -138,7 +140,15 @@ def _read_timelines(
         return [None] * len(people)
     names = [[subject.person for subject in household] for household in people]
     entries = keepsakes.timelines(str(scored.matrix.manifest["snapshot"]), scored.at.as_of, keepsakes.months, names)
-    return [Timeline(keepsakes.months, tuple(RecordedEvent(**entry) for entry in household)) for household in entries]
+    return [
+        Timeline(keepsakes.months, tuple(_read_event(entry, bare=keepsakes.bare) for entry in household))
+        for household in entries
+    ]
+
+
+def _read_event(entry: Mapping[str, Any], *, bare: bool) -> RecordedEvent:
+    event = RecordedEvent(**entry)
+    return RecordedEvent(event.service, event.signal, event.day, event.until) if bare else event
 
 
 def _uncertain_services(uncertain: Collection[tuple[str, str]], people: Sequence[ListedPerson]) -> frozenset[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from charter.council.worklist_settings import DISPOSITIONS
@@ -17,15 +17,23 @@ from serving.identity import Identity
 from serving.store.audit_log import Act, AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, Decision, DecisionDraft, write_moment
-from serving.store.tables import BELOW, decisions, referrals
+from serving.store.tables import BELOW, decisions, referrals, undone
 
-__all__ = ["DECIDED_MEANWHILE", "Decisions"]
+__all__ = ["DECIDED_MEANWHILE", "UNDO_MINUTES", "Decisions"]
 
 DECIDED_MEANWHILE = (
     "Somebody else changed this case since you opened it, so your decision was not filed.",
     "Open the case again, see what changed, and decide then.",
 )
 """What somebody is told whose decision was made on another version, and what to do next."""
+
+
+UNDO_MINUTES = 5
+"""For so long whoever made a decision can take it back."""
+
+_STANDS: ColumnElement[bool] = ~exists().where(
+    and_(undone.c.referral == decisions.c.referral, undone.c.version == decisions.c.version)
+)
 
 
 class Decisions(AuditLog):
@@ -62,6 +70,7 @@ class Decisions(AuditLog):
             identity.role,
             moment,
             moment if draft.disposition == "taken_up" else None,
+            draft.until or None,
         )
         key = key or uuid.uuid4().hex
         try:
@@ -77,6 +86,48 @@ class Decisions(AuditLog):
             if before is not None:
                 return _same_decision(before, decision)
             raise ConflictError(*DECIDED_MEANWHILE) from None
+        return decision
+
+    def can_undo(self, identity: Identity, referral_id: str, now: datetime | None = None) -> Decision | None:
+        """Return the decision that somebody may still take back: their own, the case's last, a few minutes old."""
+        standing = self.decisions(referral_id)
+        if not standing or standing[-1].actor != identity.user:
+            return None
+        age = (now or datetime.now(UTC)) - datetime.fromisoformat(standing[-1].decided_at)
+        with begin_reading(self._engine) as connection:
+            version = connection.execute(
+                select(referrals.c.version).where(referrals.c.id == referral_id, referrals.c.removed == "")
+            ).scalar()
+        last = version == standing[-1].version + 1
+        return standing[-1] if last and age <= timedelta(minutes=UNDO_MINUTES) else None
+
+    def undo(self, identity: Identity, referral_id: str, now: datetime | None = None) -> Decision:
+        """Take back somebody's own decision: the case is as it was before; both stay in the log.
+
+        Raises UsageError where it is too late or another's, ConflictError where somebody changed the case meanwhile.
+        """
+        decision = self.can_undo(identity, referral_id, now)
+        if decision is None:
+            raise UsageError(
+                f"Only your own last decision can be taken back, and only for {UNDO_MINUTES} minutes.",
+                "Decide again: the newest decision counts.",
+            )
+        before = self.decisions(referral_id)[:-1]
+        with self._acting() as act:
+            changed = act.connection.execute(
+                update(referrals)
+                .where(referrals.c.id == referral_id, referrals.c.version == decision.version + 1)
+                .values(status=before[-1].disposition if before else "new", version=decision.version + 2)
+            )
+            if changed.rowcount != 1:
+                raise ConflictError(*DECIDED_MEANWHILE)
+            row = {"referral": referral_id, "version": decision.version, "actor": identity.user,
+                   "role": identity.role, "at": write_moment(now)}  # fmt: skip
+            act.connection.execute(insert(undone), row)
+            act.log(
+                actor=identity.user, role=identity.role, action="referral.undone", subject=referral_id,
+                purpose="rank", detail={"version": decision.version, "disposition": decision.disposition},
+            )  # fmt: skip
         return decision
 
     @staticmethod
@@ -121,12 +172,12 @@ class Decisions(AuditLog):
 
     @staticmethod
     def _by_key(connection: Connection, key: str) -> Decision | None:
-        row = connection.execute(select(decisions).where(decisions.c.key == key)).one_or_none()
+        row = connection.execute(select(decisions).where(decisions.c.key == key, _STANDS)).one_or_none()
         return _read_decision(row) if row is not None else None
 
     def decisions(self, referral_id: str | None = None, programme: str | None = None) -> list[Decision]:
-        """Return decisions in the order they were made: of one referral, or of a whole programme."""
-        wanted = select(decisions).order_by(decisions.c.id)
+        """Return the decisions that stand, in the order they were made: of one referral, or of a whole programme."""
+        wanted = select(decisions).where(_STANDS).order_by(decisions.c.id)
         if referral_id is not None:
             wanted = wanted.where(decisions.c.referral == referral_id)
         if programme is not None:
@@ -147,7 +198,7 @@ class Decisions(AuditLog):
                 decisions.c.offered_at,
             )
             .join(referrals, referrals.c.id == decisions.c.referral)
-            .where(referrals.c.programme == programme)
+            .where(referrals.c.programme == programme, _STANDS)
             .order_by(decisions.c.id)
         )
         with begin_reading(self._engine) as connection:
@@ -184,7 +235,7 @@ class Decisions(AuditLog):
         wanted = (
             select(referrals.c.entity, decisions.c.disposition, decisions.c.decided_at)
             .join(referrals, referrals.c.id == decisions.c.referral)
-            .where(decisions.c.decided_at >= write_moment(since))
+            .where(decisions.c.decided_at >= write_moment(since), _STANDS)
             .order_by(decisions.c.id)
         )
         with begin_reading(self._engine) as connection:
@@ -196,7 +247,7 @@ def _read_decision(row: Row[Any]) -> Decision:
 
 
 def _same_decision(before: Decision, decision: Decision) -> Decision:
-    same = ("referral", "version", "disposition", "reason", "note", "actor")
+    same = ("referral", "version", "disposition", "reason", "note", "actor", "until")
     if any(getattr(before, name) != getattr(decision, name) for name in same):
         raise UsageError("this idempotency key was used for another decision.", "Use a new key for each decision.")
     return before

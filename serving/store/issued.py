@@ -60,7 +60,10 @@ class Referral:
 
 @dataclass(frozen=True)
 class DecisionDraft:
-    """A decision as somebody sent it; `version` is the referral's as they read it, 0 where they sent none."""
+    """A decision as somebody sent it; `version` is the referral's as they read it, 0 where they sent none.
+
+    `until` is the local day (ISO 8601) on which a deferred case returns, '' where it does with the next list.
+    """
 
     disposition: str = ""
     reason: str = ""
@@ -68,6 +71,7 @@ class DecisionDraft:
     safe_to_contact_checked: bool = False
     note: str = ""
     reference: str = ""
+    until: str = ""
 
     @property
     def steps_up(self) -> bool:
@@ -77,7 +81,7 @@ class DecisionDraft:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person decided on one version of a referral."""
+    """What a person decided on one version of a referral; `until` is the day on which a deferred case returns."""
 
     referral: str
     version: int
@@ -90,6 +94,7 @@ class Decision:
     role: str
     decided_at: str
     offered_at: str | None
+    until: str | None = None
 
 
 def write_moment(moment: datetime | None = None) -> str:

@@ -14,7 +14,7 @@ from serving.identity import Identity
 from serving.store.audit_log import AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
-from serving.store.tables import BELOW, lists, members, referrals
+from serving.store.tables import BELOW, lists, members, papers, referrals
 
 __all__ = ["Lists"]
 
@@ -180,6 +180,7 @@ class Lists(AuditLog):
             rows = act.connection.execute(_select_standing(persons, before).order_by(referrals.c.id)).all()
             for row in rows:
                 same = referrals.c.id == row.id
+                act.connection.execute(delete(papers).where(papers.c.referral == row.id))
                 if row.status == BELOW:
                     act.connection.execute(delete(members).where(members.c.referral == row.id))
                     act.connection.execute(delete(referrals).where(same))

@@ -1,6 +1,7 @@
 """The casework store: issued lists, referrals, decisions and the audit log, each act and its entry in one transaction.
 
-    lists.py  lists and referrals   case_decisions.py  decisions   audit_log.py  the log   issued.py  their values
+    lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
+    audit_log.py  the log           papers.py  what was typed      issued.py  their values
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -17,9 +18,11 @@ from sqlalchemy.exc import OperationalError
 
 from charter.contracts.workspace import Workspace
 from serving.store.case_decisions import Decisions
+from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
 from serving.store.lists import Lists
+from serving.store.papers import Papers
 from serving.store.tables import lists
 
 __all__ = [
@@ -34,11 +37,15 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions):
+class Store(Lists, Decisions, CaseWork):
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.
     """
+
+    def papers(self, secret: bytes) -> Papers:
+        """Return the sealed papers of this database; `secret` is 32 bytes that all workers share."""
+        return Papers(self._engine, secret)
 
     def answers(self) -> bool:
         """Whether the database can be read now."""

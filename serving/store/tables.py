@@ -4,6 +4,8 @@
     referrals  one household on a list, with the sealed record of what the worker was shown
     members    who lived in the household when it was referred: for objections, erasure and tracing faults
     decisions  what a person decided on a referral: one for each version of it, so that none is doubled
+    undone     decisions that whoever made them took back at once
+    papers     what somebody typed and has not sent, and how they filtered a list: sealed, one person's own
     audit      the audit log (charter.vault.log): rows can be added, never changed or removed
     anchors    signed heads of all chains of the log
 
@@ -30,7 +32,18 @@ from sqlalchemy import (
 
 from charter.council.worklist_settings import DISPOSITIONS
 
-__all__ = ["BELOW", "anchors", "audit", "decisions", "lists", "members", "metadata", "referrals"]
+__all__ = [
+    "BELOW",
+    "anchors",
+    "audit",
+    "decisions",
+    "lists",
+    "members",
+    "metadata",
+    "papers",
+    "referrals",
+    "undone",
+]
 
 BELOW = "below"
 """The status of a household just below the line: kept for a second look, on no list, and never decided on."""
@@ -112,10 +125,36 @@ decisions = Table(
     Column("decided_at", String(32), nullable=False, index=True),
     Column("offered_at", String(32)),
     Column("key", String(128), nullable=False, unique=True),
+    Column("until", String(10)),
     UniqueConstraint("referral", "version"),
     CheckConstraint("actor_kind = 'person'", name="a_person_decides"),
     CheckConstraint("actor <> ''", name="named_actor"),
     CheckConstraint(f"disposition IN ({', '.join(repr(name) for name in DISPOSITIONS)})", name="disposition"),
+)
+
+undone = Table(
+    "undone",
+    metadata,
+    Column("referral", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    ForeignKeyConstraint(
+        ["referral", "version"], ["decisions.referral", "decisions.version"], name="fk_undone_decision"
+    ),
+)
+
+papers = Table(
+    "papers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("referral", String(32), nullable=False, index=True),
+    Column("at", String(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index("ix_papers_kind_actor", "kind", "actor"),
 )
 
 audit = Table(

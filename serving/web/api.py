@@ -60,6 +60,7 @@ class DecisionBody(BaseModel):
     note: str = Field(default="", max_length=500)
     reference: str = Field(default="", max_length=60)
     safe_to_contact_checked: bool = False
+    until: str = Field(default="", max_length=10)
 
 
 class ResidenceBody(BaseModel):

@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.casework.demo_people import refuse_connection
 from serving.casework.page_table import PAGES
 from serving.casework.visit import ANYBODY
-from serving.session import COOKIE, CURRENT, Session, Sessions
+from serving.session import COOKIE, CURRENT, KEPT_HOURS, Session, Sessions
 from serving.web.api import ENDPOINTS
 from serving.web.problem import describe_misfit, make_problem
 
@@ -62,6 +62,7 @@ class Guard:
         else:
             session = self._session(scope, first)
             scope.setdefault("state", {})["session"] = session
+            scope["state"]["ended"] = self._ended(scope, first) if session is None else None
             CURRENT.set(session)
             if first == "v1" and session is None and scope["path"] not in _TOKENLESS:
                 await make_problem(
@@ -105,6 +106,11 @@ class Guard:
         if headers.get("origin") != f"{scope['scheme']}://{headers.get('host', '')}":
             return _refuse(first, 403, "This form came from another site, so nothing was saved.")
         return None
+
+    def _ended(self, scope: Scope, first: str) -> Session | None:
+        """Return whose form comes late, so that what was typed is kept for them; they are let in nowhere."""
+        token = Request(scope).cookies.get(COOKIE, "") if first in _PAGES and scope["method"] == "POST" else ""
+        return self._sessions().read(token, KEPT_HOURS) if token else None
 
     def _session(self, scope: Scope, first: str) -> Session | None:
         if first == "v1":

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import tarfile
 from contextlib import closing
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,8 @@ def test_old_cases_are_read_decided_and_answered_on_pages(old: Path) -> None:
         assert "Taken up" in page
         assert "Unauthorised absence in a week" in page
         assert "They have moved." in east.get(f"/cases/{SET_ASIDE}").text
-        hidden = south.form_of(f"/cases/{WAITING}", f"/cases/{WAITING}/decision")
-        fields = {"disposition": "deferred", "reason": "deferred:capacity"}
+        hidden = south.form_of(f"/cases/{WAITING}/decide/deferred", f"/cases/{WAITING}/decision")
+        fields = {"reason": "deferred:capacity", "until": (desk.today() + timedelta(weeks=1)).isoformat()}
         assert south.post(f"/cases/{WAITING}/decision", {**hidden, **fields}).status_code == 303
         assert [decision.disposition for decision in desk.store.decisions(WAITING)] == ["deferred"]
         challenged = [client for client in (north, east, south) for case in (TAKEN_UP, SET_ASIDE, WAITING)

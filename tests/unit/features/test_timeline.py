@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -45,23 +46,27 @@ def event(person: str, signal: str, days: int, *, known: int | None = None, end:
     return Event(f"{person}/{signal}/{days}", person, signal, t - timedelta(days=days), known_at=known_at, end_at=ended)
 
 
-def test_days_of_what_was_known_newest_first_and_no_amounts(given: Given) -> None:
+def test_days_of_what_was_known_newest_first(given: Given) -> None:
     found = given(
         [
-            event("ann", "housing.arrears_stage", 40),
+            replace(event("ann", "housing.arrears_stage", 40), amount=4125000, detail="letter"),
             event("bob", "education.suspension", 3),
             event("bob", "education.suspension", 2, known=-1),
             event("ann", "housing.arrears_stage", 400),
             event("cem", "early_help.episode", 500, end=10),
         ]
     )
+    bare = {"amount": None, "detail": None}
     assert found == [
         [
-            {"service": "education", "signal": "education.suspension", "day": "2026-02-27", "until": None},
-            {"service": "housing", "signal": "housing.arrears_stage", "day": "2026-01-21", "until": None},
+            {"service": "education", "signal": "education.suspension", "day": "2026-02-27", "until": None,
+             "person": "bob", **bare},
+            {"service": "housing", "signal": "housing.arrears_stage", "day": "2026-01-21", "until": None,
+             "person": "ann", "amount": "412.5000", "detail": "letter"},
         ],
-        [{"service": "early_help", "signal": "early_help.episode", "day": "2024-10-18", "until": "2026-02-20"}],
-    ]
+        [{"service": "early_help", "signal": "early_help.episode", "day": "2024-10-18", "until": "2026-02-20",
+          "person": "cem", **bare}],
+    ]  # fmt: skip
 
 
 def test_confidential_and_undisplayed_feeds_are_never_there(given: Given) -> None:

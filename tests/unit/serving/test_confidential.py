@@ -35,14 +35,16 @@ def test_a_reason_on_a_confidential_feed_is_marked_on_the_case_and_first_on_no_l
     for referral in desk.store.referrals("early_help", "north-2026-09-28"):
         file = CaseFile(referral, desk.record(referral), desk.manifest(referral.bundle))
         seen = view_case(file, desk.settings, desk.usual(file.record), [], desk.day)
-        for line in (*seen.why, *seen.strengths, *seen.less):
+        for line in (*seen.why, *seen.quiet, *seen.strengths, *seen.less):
             about = any(signal.startswith("education.") for signal in line.reason.signals)
             assert line.confidential == (about and not line.reason.text.endswith(": none"))
             marked += line.confidential
         html = client.get(f"/cases/{referral.id}").text
-        assert html.count(ALONE) == sum(one.confidential for one in (*seen.why, *seen.strengths, *seen.less))
+        assert html.count(ALONE) == sum(
+            one.confidential for one in (*seen.why, *seen.quiet, *seen.strengths, *seen.less)
+        )
         line = view_row(file, desk.settings)
-        hidden = {one.reason.text for one in seen.why if one.confidential}
+        hidden = {one.reason.text for one in (*seen.why, *seen.quiet) if one.confidential}
         assert line.why_now not in hidden
         assert "Schools" not in line.workers
         assert f"Why now: {line.why_now}" in paper

@@ -20,8 +20,9 @@ import pytest
 
 from charter.council.council import Council
 from charter.council.worklist_settings import WorklistFile
+from serving.casework.case.glance import view_glance
+from serving.casework.case.timeline_page import view_timeline
 from serving.casework.facts import list_sights
-from serving.casework.timeline_view import view_timeline
 from serving.casework.view import CaseFile, view_case
 from serving.casework.visit import _load_templates
 from serving.ranking.sealed_record import digest_record
@@ -31,6 +32,8 @@ from tests.unit.serving.conftest import ROOT
 from tests.unit.serving.generated_cases import CONFIDENTIAL, DEFINITION, KINDS, MANIFEST, TITLES, Case, make_case
 
 WARNING = "For you alone"
+UNTOLD = "health_visiting"
+"""The service of which the reader is told only that there was something."""
 QUICK, DEEP = 100, 1000
 
 
@@ -75,13 +78,11 @@ def render(template: str, **values: Any) -> str:
 def render_case(case: Case) -> tuple[str, Any]:
     file = file_of(case)
     view = view_case(file, settings(), listed(), [], lambda _: date(2026, 9, 28))
-    timeline = case.record.timeline
     page = render(
         "case.html", case=view, team=Council.load(ROOT / "council").serving("early_help").teams[0], key="k",
-        timeline=view_timeline(timeline, MANIFEST, ["lead_practitioner"]), choices=settings().choices, errors={},
-        timeline_months=timeline.months if timeline else 0, ask_own_view=False, others=[], transfers={}, challenges=[],
-        form=dict.fromkeys(("disposition", "reason", "note", "reference", "safe"), ""), as_of=case.record.as_of,
-        case_bundle="b", snapshot="s", moved="", waits=False,
+        timeline=view_timeline(file, ["lead_practitioner"]), glance=view_glance(file, ["lead_practitioner"]),
+        choices=settings().choices, ask_own_view=False, others=[], challenges=[], drafts=(), error_list=[],
+        as_of=case.record.as_of, case_bundle="b", snapshot="s", moved="", waits=False,
     )  # fmt: skip
     return page, view
 
@@ -99,9 +100,10 @@ def read_page(page: str) -> Page:
     rows = re.findall(r"<tr[^>]*><th scope=\"row\"[^>]*>(.*?)</th><td[^>]*>(.*?)</td>", page, re.S)
     involved = re.findall(r"<dt[^>]*>(.*?)</dt><dd[^>]*>(.*?)</dd>", section(page, "Who is already involved"), re.S)
     timeline: dict[str, list[str]] = {}
-    for title, words in re.findall(r"<li><strong>(.*?)</strong>: (.*?)</li>", section(
-        page, "What services recorded, month by month"), re.S):  # fmt: skip
-        timeline.setdefault(plain(title), []).append(plain(words))
+    for when, title, words in re.findall(
+        r"<li><span[^>]*>(.*?)</span> <strong>(.*?)</strong>(.*?)</li>", section(page, "What services recorded"), re.S
+    ):
+        timeline.setdefault(plain(title), []).append(plain(f"{when} {words}"))
     return Page(
         plain(page),
         {plain(title): plain(words) for title, words in rows},
@@ -205,12 +207,15 @@ def check_recorded(said: Said, truth: Truth, case: Case) -> None:
     if "not on the timeline" in said.status:
         assert not said.months
         assert case.record.timeline is not None
-    assert len(said.months) == len({_month(event.ago) for event in case.on_timeline(said.service)})
+    shown = case.on_timeline(said.service)
+    told = {(event.ago, event.end) for event in shown}
+    assert len(said.months) == len(told if said.service != UNTOLD else {_month(event.ago) for event in shown})
+    assert all("something recorded" in words for words in said.months) or said.service != UNTOLD
 
 
 def check_open(said: Said, truth: Truth, case: Case) -> None:
     assert (said.status == "Open now") == said.works == truth.open
-    intervals = [event for event in case.on_timeline(said.service) if event.interval]
+    intervals = [event for event in case.on_timeline(said.service) if event.interval and said.service != UNTOLD]
     months = " ".join(said.months)
     assert ("open on the list" in months) == any(event.end is None for event in intervals)
     assert ("until" in months) == any(event.end is not None for event in intervals)
@@ -231,7 +236,8 @@ def check_numbers(said: Said, truth: Truth, people: int) -> None:
 
 def check_page(case: Case, page: Page, view: Any) -> None:
     """Check what is said once: the timeline as a whole, the warnings, the strengths and the need."""
-    assert len(page.reasons) == len(view.why) + len(view.strengths) + len(view.less)
+    assert len(page.reasons) == len(view.why) + len(view.quiet) + len(view.strengths) + len(view.less)
+    assert all(tells(one.reason.text) for one in view.why)
     empty = case.record.timeline is not None and not page.timeline
     assert ("No service that this timeline may show" in page.text) == empty
     assert ("No timeline was kept" in page.text) == (case.record.timeline is None)

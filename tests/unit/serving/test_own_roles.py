@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -106,8 +106,8 @@ def test_a_case_is_decided_and_its_details_shown_to_the_role_that_the_register_n
     )
     assert "14 September 2026" in door.get(f"/cases/{case}").text
     assert "14 September 2026" not in lead.get(f"/cases/{case}").text
-    hidden = lead.form_of(f"/cases/{case}", f"/cases/{case}/decision")
-    fields = {"disposition": "deferred", "reason": "deferred:capacity"}
+    hidden = lead.form_of(f"/cases/{case}/decide/deferred", f"/cases/{case}/decision")
+    fields = {"reason": "deferred:capacity", "until": (desk.today() + timedelta(weeks=1)).isoformat()}
     assert lead.post(f"/cases/{case}/decision", {**hidden, **fields}).status_code == 303
     assert desk.store.decisions(case)[0].role == OWN["lead_practitioner"]
     assert "(Lead practitioner)" in lead.get(f"/cases/{case}").text

@@ -34,7 +34,7 @@ def client_in_role(desk: Desk, role: str) -> tuple[Client, str]:
 def path_of(page: Page, desk: Desk) -> str:
     look = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
-    return page.path.format(team="north", referral=case, look=look, stage="test")
+    return page.path.format(team="north", referral=case, look=look, stage="test", choice="set_aside")
 
 
 def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
@@ -76,7 +76,8 @@ def test_the_navigation_has_what_the_role_may_open_in_the_order_of_the_table(des
     links = re.findall(r'<a class="govuk-service-navigation__link" href="([^"]+)"[^>]*>(.*?)</a>', page, re.DOTALL)
     paths = [path for path, _ in links if path != "/"]
     assert paths == [
-        *(f"/worklists/{team}" for team in TEAMS), "/practice", *(f"/reviews/{team}" for team in TEAMS), "/manager"
+        "/worklists", *(f"/worklists/{team}" for team in TEAMS), "/my-cases", "/practice",
+        *(f"/reviews/{team}" for team in TEAMS), "/manager",
     ]  # fmt: skip
     assert "Blind review: North family help team" in page
 

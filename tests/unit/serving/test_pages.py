@@ -51,9 +51,19 @@ def first_case(desk: Desk, team: str = "north") -> str:
     return desk.store.referrals("early_help", f"{team}-2026-09-28")[0].id
 
 
-def decide(client: Client, case: str, **fields: str) -> int:
-    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
-    return client.post(f"/cases/{case}/decision", {**hidden, **fields}).status_code
+def decide(client: Client, case: str, disposition: str, **fields: str) -> int:
+    """Send the form of a choice; return 400 where it comes back with something wanting."""
+    hidden = form_of_choice(client, case, disposition)
+    answer = client.post(f"/cases/{case}/decision", {**hidden, **fields})
+    return 400 if "problem=1" in answer.headers.get("location", "") else answer.status_code
+
+
+def form_of_choice(client: Client, case: str, disposition: str) -> dict[str, str]:
+    """Return the hidden fields of a choice's form, and a day where it asks for one."""
+    path = f"/cases/{case}/decide/{disposition}"
+    hidden = client.form_of(path, f"/cases/{case}/decision")
+    days = re.findall(r'name="until" type="radio" value="(\d{4}-\d\d-\d\d)"', client.get(path).text)
+    return {**hidden, **({"until": days[0]} if days else {})}
 
 
 def test_nobody_is_let_in_by_default(client: Client, desk: Desk) -> None:
@@ -155,7 +165,10 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
     """Every page there is: the app's own routes, so that a new page is asked too."""
     look = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     paths = {
-        route.path.replace("{team}", "north").replace("{look}", look).replace("{referral}", case)
+        route.path.replace("{team}", "north")
+        .replace("{look}", look)
+        .replace("{referral}", case)
+        .replace("{choice}", "set_aside")
         for route in build_app(lambda: desk).routes
         for case in [first_case(desk)]
         if isinstance(route, Route) and "GET" in (route.methods or ())
@@ -206,47 +219,53 @@ def test_a_decision_is_filed_with_its_reason_and_shown(client: Client, desk: Des
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("choice", "fields", "said"),
     [
-        ({}, "Choose your decision."),
-        ({"disposition": "set_aside"}, "Choose a reason for"),
-        ({"disposition": "set_aside", "reason": "taken_up:need_confirmed"}, "Choose a reason for"),
-        ({"disposition": "taken_up", "reason": "taken_up:need_confirmed"}, "contact is safe"),
-        ({"disposition": "close_the_case", "reason": "x"}, "Choose your decision."),
+        ("set_aside", {"disposition": ""}, "Choose your decision."),
+        ("set_aside", {"disposition": "close_the_case", "reason": "x"}, "Choose your decision."),
+        ("set_aside", {}, "Choose a reason for"),
+        ("set_aside", {"reason": "taken_up:need_confirmed"}, "Choose a reason for"),
+        ("taken_up", {"reason": "taken_up:need_confirmed"}, "contact is safe"),
+        ("deferred", {"reason": "deferred:capacity", "until": ""}, "Choose a day from"),
+        ("deferred", {"reason": "deferred:capacity", "until": "another", "until_day": "2001-01-01"}, "Choose a day"),
     ],
 )
 def test_an_incomplete_decision_says_what_is_missing(
-    client: Client, desk: Desk, fields: dict[str, str], said: str
+    client: Client, desk: Desk, choice: str, fields: dict[str, str], said: str
 ) -> None:
     client.sign_in(LEAD)
     case = first_case(desk)
-    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
-    answer = client.post(f"/cases/{case}/decision", {**hidden, **fields, "note": "kept note"})
-    assert answer.status_code == 400
-    assert said in answer.text
-    assert "kept note" in answer.text
+    hidden = form_of_choice(client, case, choice)
+    sent = client.post(f"/cases/{case}/decision", {**hidden, "note": "kept note", **fields})
+    assert sent.status_code == 303
+    page = client.get(sent.headers["location"]).text
+    assert said in page
+    assert "<title>Error: " in page
+    assert ("kept note" in page) == (fields.get("disposition") is None)
+    assert "error-message" in page
     assert not desk.store.decisions(case)
 
 
 def test_a_second_reviewer_is_told_that_the_case_changed(client: Client, desk: Desk) -> None:
     case = first_case(desk)
     client.sign_in(LEAD)
-    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
+    hidden = form_of_choice(client, case, "set_aside")
     other = Client(guarded(desk))
     other.sign_in("demo-north-team_manager")
     assert decide(other, case, disposition="deferred", reason="deferred:capacity") == 303
-    fields = {**hidden, "disposition": "set_aside", "reason": "set_aside:capacity"}
-    answer = client.post(f"/cases/{case}/decision", fields)
-    assert answer.status_code == 409
-    assert "changed this case" in answer.text
+    fields = {**hidden, "reason": "set_aside:capacity", "note": "A visit told me."}
+    page = client.get(client.post(f"/cases/{case}/decision", fields).headers["location"]).text
+    assert "changed this case" in page
+    assert "A visit told me." in page
+    assert "A visit told me." not in other.get(f"/cases/{case}/decide/set_aside").text
     assert [one.disposition for one in desk.store.decisions(case)] == ["deferred"]
 
 
 def test_sending_a_form_twice_files_it_once(client: Client, desk: Desk) -> None:
     client.sign_in(LEAD)
     case = first_case(desk)
-    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
-    fields = {**hidden, "disposition": "deferred", "reason": "deferred:capacity"}
+    hidden = form_of_choice(client, case, "deferred")
+    fields = {**hidden, "reason": "deferred:capacity"}
     answers = [client.post(f"/cases/{case}/decision", fields).status_code for _ in range(2)]
     assert answers == [303, 303]
     assert len(desk.store.decisions(case)) == 1
@@ -258,16 +277,21 @@ def test_stepping_up_is_one_action_on_whatever_version(client: Client, desk: Des
     hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/step-up")
     assert decide(client, case, disposition="deferred", reason="deferred:capacity") == 303
     answer = client.post(f"/cases/{case}/step-up", hidden)
-    assert answer.status_code == 200
-    assert "family-help@fernhill.example" in answer.text
+    assert answer.status_code == 303
+    pages = [client.get(answer.headers["location"]) for _ in range(2)]
+    assert [page.status_code for page in pages] == [200, 200]
+    for page in pages:
+        main = page.text.partition("<main")[2]
+        assert main.index("call 999") < main.index("family-help@fernhill.example") < main.index("Back to the case")
+        assert "Nothing was saved" not in page.text
     assert desk.store.decisions(case)[-1].disposition == "stepped_up"
 
 
 def test_a_forged_form_changes_nothing(client: Client, desk: Desk) -> None:
     client.sign_in(LEAD)
     case = first_case(desk)
-    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/decision")
-    fields = {**hidden, "disposition": "deferred", "reason": "deferred:capacity"}
+    hidden = form_of_choice(client, case, "deferred")
+    fields = {**hidden, "reason": "deferred:capacity"}
     path = f"/cases/{case}/decision"
     assert client.send("POST", path, data=fields).status_code == 403
     assert client.send("POST", path, data=fields, headers={"origin": "https://elsewhere.example"}).status_code == 403
@@ -424,7 +448,7 @@ def test_the_board_reads_its_pack_without_scripts(client: Client, world: World) 
 def test_whoever_knows_the_family_hands_the_case_on(client: Client, desk: Desk) -> None:
     client.sign_in(LEAD)
     case = first_case(desk)
-    hidden = client.form_of(f"/cases/{case}", f"/cases/{case}/conflict")
+    hidden = client.form_of(f"/cases/{case}/conflict", f"/cases/{case}/conflict")
     assert client.post(f"/cases/{case}/conflict", hidden).status_code == 303
     assert client.get(f"/cases/{case}").status_code == 403
     assert client.get(f"/v1/referrals/{case}", headers=client.token(LEAD)).status_code == 403

@@ -122,7 +122,7 @@ def ask_route(client: Client, borough: Borough, cell: Cell) -> int:
     if door.way == "step_up" and cell.scope == OWN:
         case = borough.cases["stepped up"]
     team = "south" if cell.scope == OTHER else "north"
-    path = door.path.format(team=team, referral=case.id, look=borough.looks[cell.scope])
+    path = door.path.format(team=team, referral=case.id, look=borough.looks[cell.scope], choice="set_aside")
     token = desk.sessions.begin(identity)
     if path.startswith("/v1"):
         headers = {"authorization": f"Bearer {token}", "idempotency-key": "x" * 10}
@@ -140,6 +140,8 @@ def ask_route(client: Client, borough: Borough, cell: Cell) -> int:
         client.cookies.set(COOKIE, token, domain="127.0.0.1")
         session = desk.sessions.read(token)
         assert session is not None
+        if path == "/my-cases":
+            desk.store.log(identity, "referral.viewed", subject=case.id)
         fields = {"form_token": session.form_token, "version": "1"}
         answer = client.get(path) if door.method == "GET" else client.post(path, fields)
         told = f"/cases/{case.id}" in answer.text
@@ -234,7 +236,7 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
         client.cookies.set(COOKIE, token, domain="127.0.0.1")
         for row in (*PAGES, *ENDPOINTS):
             if row.method == "GET":
-                path = row.path.format(team="north", referral=listed[0].id, look=look, stage="test")
+                path = row.path.format(team="north", referral=listed[0].id, look=look, stage="test", choice="set_aside")
                 text = client.get(path, headers={"authorization": f"Bearer {token}"}).text
                 if any(mark in text for mark in marks) and path != "/":
                     found.add(row.path)

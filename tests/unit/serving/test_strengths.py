@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
@@ -38,7 +39,8 @@ def seal(manifest: Mapping[str, Any], values: Sequence[float], lowering: float =
         schema_version=1, id="r", programme="early_help", list="l", team="t", entity="e", area="a", as_of=AS_OF,
         rank=1, arm="top", eligible=90, capacity=20, members=1, seen=(), snapshot="s", matrix="m", definition="d",
         bundle="b", model_sha256="0", time_zone="Europe/London", freshness={}, margin=0.0, likelihood=0.5, band="",
-        values=tuple(values), contributions=contributions, people=(ListedPerson("p", 3),),
+        values=tuple(None if math.isnan(value) else value for value in values),
+        contributions=contributions, people=(ListedPerson("p", 3),),
         reasons=explain_row(manifest, row, {}, AS_OF, ZoneInfo("Europe/London")),
     )  # fmt: skip
 
@@ -77,6 +79,24 @@ def test_a_low_but_harmful_value_of_any_feature_is_never_a_strength(programme: s
         texts = " ".join(reason.text for reason in sorted_out.less)
         assert "rent owed" in texts
         assert sorted_out.compared == listed
+
+
+def features_of_both() -> list[tuple[str, str]]:
+    return [(programme, feature["name"]) for programme in PROGRAMMES for feature in manifest_of(programme)["features"]]
+
+
+@pytest.mark.parametrize(("programme", "name"), features_of_both())
+def test_a_low_but_harmful_value_of_one_feature_alone_is_never_a_strength(programme: str, name: str) -> None:
+    """One after the other, so that none hides behind its neighbours: all else of the household was not seen."""
+    manifest = manifest_of(programme)
+    place = [feature["name"] for feature in manifest["features"]].index(name)
+    low, worse = plant(manifest["features"][place])
+    values = [math.nan] * len(manifest["features"])
+    planted = seal(manifest, [*values[:place], low, *values[place + 1 :]])
+    assert len(planted.reasons.against) == 1
+    for others in ([worse] * FEWEST, [worse] * 2 * FEWEST, [low] * FEWEST, []):
+        usual = read_usual([seal(manifest, [*values[:place], value, *values[place + 1 :]]) for value in others])
+        assert sort_strengths(planted, manifest, usual).good == ()
 
 
 @pytest.mark.parametrize("programme", PROGRAMMES)

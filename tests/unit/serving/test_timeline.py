@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from serving.casework.timeline_view import view_timeline
+from serving.casework.timeline_view import list_entries
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
 from serving.ranking.reproduction import reproduce_record
-from serving.ranking.sealed_record import RecordedEvent, Timeline
+from serving.ranking.sealed_record import ListedPerson, RecordedEvent, SealedRecord, Timeline
 from serving.ranking.worklist import rank_households
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import AS_OF, SERVICES, World
+from tests.unit.serving.generated_cases import make_case
 
 ENTRIES = [
     {"service": "education", "signal": "education.suspension", "day": "2026-09-14", "until": None},
@@ -27,7 +29,8 @@ ENTRIES = [
 MANIFEST = {
     "services": {
         "education": {"title": "Schools", "display": True, "details_to": ["front_door"],
-                      "signals": {"education.suspension": "Suspension"}},
+                      "signals": {"education.suspension": "Suspension", "education.absence": "Absence in a week"},
+                      "units": {"education.suspension": "sessions"}, "weekly": ["education.absence"]},
         "social_care": {"title": "Social care", "display": True, "details_to": []},
         "early_help": {"title": "Early help", "display": True, "details_to": ["front_door"],
                        "signals": {"early_help.episode": "Early help"}},
@@ -36,30 +39,54 @@ MANIFEST = {
 }  # fmt: skip
 
 
-def said(role: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    months = view_timeline(Timeline(12, tuple(RecordedEvent(**entry) for entry in ENTRIES)), MANIFEST, [role])
-    return {month.title: {one.service: one.details for one in month.recorded} for month in months or ()}
+def record_of(entries: Sequence[Mapping[str, Any]] | None) -> SealedRecord:
+    timeline = None if entries is None else Timeline(12, tuple(RecordedEvent(**entry) for entry in entries))
+    return replace(make_case(1).record, timeline=timeline, people=(ListedPerson("ann", 9), ListedPerson("bob", 40)))
+
+
+def said(role: str, entries: Sequence[Mapping[str, Any]] = ENTRIES) -> list[tuple[str, str, str, str]]:
+    listed = list_entries(record_of(entries), MANIFEST, [role], ["Ann", "Bob"])
+    return [(entry.when, entry.source, entry.who, entry.what) for entry in listed or ()]
 
 
 def test_a_role_that_the_register_names_sees_what_and_when_and_others_that_there_was_something() -> None:
-    assert said("front_door") == {
-        "September 2026": {"Schools": ("Suspension: on 2 days",), "Social care": ()},
-        "May 2026": {"Early help": ("Early help: on 4 May 2026, until 1 August 2026",)},
-    }
-    assert said("lead_practitioner") == {
-        "September 2026": {"Schools": (), "Social care": ()},
-        "May 2026": {"Early help": ()},
-    }
+    assert said("front_door") == [
+        ("14 September 2026", "Schools", "", "Suspension"),
+        ("10 September 2026", "Schools", "", "Suspension"),
+        ("September 2026", "Social care", "", "something recorded"),
+        ("4 May 2026, until 1 August 2026", "Early help", "", "Early help"),
+    ]
+    assert said("lead_practitioner") == [
+        ("September 2026", "Schools", "", "something recorded"),
+        ("September 2026", "Social care", "", "something recorded"),
+        ("May 2026", "Early help", "", "something recorded"),
+    ]
+
+
+def test_a_thing_is_said_with_its_people_its_amount_and_the_service_s_own_word() -> None:
+    """Seen to fail with the amount, the detail, the person and the week each left out."""
+    kept = [
+        {"service": "education", "signal": "education.suspension", "day": "2026-09-14", "until": None,
+         "person": person, "amount": "3.0000", "detail": "fixed_term"}
+        for person in ("ann", "bob")
+    ]  # fmt: skip
+    week = {"service": "education", "signal": "education.absence", "day": "2026-09-07", "until": None, "person": "ann"}
+    assert said("front_door", [*kept, week]) == [
+        ("14 September 2026", "Schools", "Ann and Bob", "Suspension: 3 sessions, fixed term"),
+        ("Week of 7 September 2026", "Schools", "Ann", "Absence in a week"),
+    ]
+    untold = said("lead_practitioner", [*kept, week])
+    assert untold == [("September 2026", "Schools", "", "something recorded")]
 
 
 def test_a_list_without_a_timeline_says_so() -> None:
-    assert view_timeline(None, MANIFEST, ["front_door"]) is None
+    assert list_entries(record_of(None), MANIFEST, ["front_door"], ["Ann", "Bob"]) is None
 
 
 def recorded(
     snapshot: str, as_of: date, months: int, households: Sequence[Sequence[str]]
 ) -> list[Sequence[Mapping[str, Any]]]:
-    assert (snapshot, as_of, months) == ("snapshot1", AS_OF, 12)
+    assert (snapshot, as_of, months) == ("snapshot1", AS_OF, 24)
     return [ENTRIES for _ in households]
 
 
@@ -78,7 +105,7 @@ def test_the_case_page_shows_each_role_its_own_and_the_record_is_made_again(worl
         client = Client(guarded(desk))
         client.sign_in(who)
         pages[who] = client.get(f"/cases/{referral.id}").text
-        assert "September 2026</h3>" in pages[who]
-    assert "on 2 days" in pages["demo-front_door"]
-    assert "on 2 days" not in pages["demo-north-lead_practitioner"]
+        assert "September 2026" in pages[who]
+    assert "14 September 2026" in pages["demo-front_door"]
+    assert "14 September 2026" not in pages["demo-north-lead_practitioner"]
     assert reproduce_record(world.invocation, referral.id, world.matrix, recorded) == referral.sealed

@@ -68,10 +68,13 @@ def test_an_older_form_is_copied_and_brought_up(ranked: World) -> None:
 
 
 def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: World) -> None:
-    """The second form has an index more: without it, and saying so, a database is of the first."""
+    """Later forms have an index, two tables and a column more: without them, and saying so, it is of the first."""
     engine = open_engine(find_database_url(ranked.workspace))
     with begin_writing(engine) as connection:
         connection.execute(text("DROP INDEX ix_audit_action_actor"))
+        for table in ("undone", "papers"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("ALTER TABLE decisions DROP COLUMN until"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     assert plan_upgrade(ranked.invocation)[0].sentence == f"Casework database: form 0001 -> form {list_forms()[-1]}."
     with pytest.raises(DataError, match="older Sooner"):
@@ -82,6 +85,8 @@ def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: Worl
     assert (kept / "casework.db").exists()
     with begin_reading(engine) as connection:
         assert read_form(connection) == list_forms()[-1]
+        assert {"undone", "papers"} <= set(inspect(connection).get_table_names())
+        assert "until" in {column["name"] for column in inspect(connection).get_columns("decisions")}
         assert "ix_audit_action_actor" in {one["name"] for one in inspect(connection).get_indexes("audit")}
         assert connection.execute(text("SELECT count(*) FROM lists")).scalar() == 4
     assert run_upgrade(ranked.invocation) is None

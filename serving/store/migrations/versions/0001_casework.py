@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from serving.store.migrations.only_adding import forbid_changes
+
 revision = "0001"
 down_revision = None
 
@@ -115,22 +117,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_anchors"),
     )
     for table in ("audit", "anchors", "decisions"):
-        _only_add(table)
-
-
-def _only_add(table: str) -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
-                f"BEGIN SELECT RAISE(ABORT, 'rows of {table} can only be added'); END"
-            )
-        return
-    op.execute(
-        f"CREATE FUNCTION {table}_only_add() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION 'rows of {table} can only be added'; END $$"
-    )
-    op.execute(
-        f"CREATE TRIGGER {table}_only_add BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_only_add()"
-    )
+        forbid_changes(table)

@@ -1,0 +1,1 @@
+"""Working through a list: the cases in order, deciding, taking back, what one has in hand."""

@@ -1,0 +1,82 @@
+"""What a page says after an act: that it was done, what follows from it, and how to take it back.
+
+An act redirects to a page with `?done=NAME`. The page asks the store whether this person did that just now, so that an
+address that somebody made up claims nothing, and reading the page again says the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from serving.casework.view import STATUS
+from serving.casework.visit import Visit
+from serving.casework.working.consequences import list_consequences
+from serving.desk import Desk
+from serving.store.case_decisions import UNDO_MINUTES
+
+__all__ = ["Notice", "find_notice"]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notification banner; `undo` is where to take the act back, `link` where to go on."""
+
+    title: str
+    text: str
+    detail: str = ""
+    undo: str = ""
+    undo_words: str = ""
+    link: str = ""
+    link_words: str = ""
+    good: bool = True
+
+
+_DONE = {
+    "undone": ("referral.undone", "Taken back. The case is as it was before."),
+    "picked": ("referral.picked", "You are working on this case. Colleagues see that somebody is."),
+    "let_go": ("referral.let_go", "You let this case go."),
+    "answered": ("challenge.answered", "Your answer is kept, and the household can read it."),
+    "view": ("own_view.given", "Your own view is kept. These are the reasons."),
+    "moved": ("referral.transferred", "The case was moved. It is on the other team’s list now."),
+    "known": ("conflict.declared", "A colleague decides on that case. You see it nowhere any more."),
+    "refreshed": ("refresh.asked", "A new list was asked for. The next ranking of a later day makes it."),
+    "suspended": ("suspended", "Stopped. No list of it is made or shown until two roles resume it."),
+    "resumed": ("resumed", "Started again."),
+    "asked": ("resume.asked", "You asked to start again. One more role must."),
+    "judged": ("second_look.given", "Your view is kept."),
+}
+
+
+def find_notice(visit: Visit, subject: str = "", *, link: str = "", link_words: str = "") -> Notice | None:
+    """Return what to say of the act that brought the reader here, or None; `link` is where to go on."""
+    code = visit.request.query_params.get("done", "")
+    desk, identity = visit.desk, visit.identity
+    if code == "kept":
+        return Notice("Kept", "What you typed is kept for you. Nothing was decided.")
+    if code == "decided" and subject:
+        return _notice_decision(desk, visit, subject, link, link_words)
+    if code not in _DONE or not desk.store.did_lately(identity, _DONE[code][0], subject):
+        return None
+    return Notice("Done", _DONE[code][1], link=link, link_words=link_words)
+
+
+def _notice_decision(desk: Desk, visit: Visit, subject: str, link: str, link_words: str) -> Notice | None:
+    if not desk.store.did_lately(visit.identity, "referral.decided", subject):
+        return None
+    decisions = desk.store.decisions(subject)
+    if not decisions or decisions[-1].actor != visit.identity.user:
+        return None
+    decision = decisions[-1]
+    undo = desk.store.can_undo(visit.identity, subject)
+    end = datetime.fromisoformat(decision.decided_at) + timedelta(minutes=UNDO_MINUTES)
+    local = end.astimezone(desk.invocation.council.time_zone)
+    return Notice(
+        "Recorded",
+        f"Recorded: {STATUS[decision.disposition]}.",
+        " ".join(list_consequences(desk, decision.disposition, until=decision.until or "")),
+        undo=f"/cases/{subject}/undo" if undo else "",
+        undo_words=f"until {local:%H:%M}" if undo else "",
+        link=link,
+        link_words=link_words,
+    )

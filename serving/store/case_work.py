@@ -1,0 +1,168 @@
+"""Who works on which case now: opened, picked, looked at lately; all of it lines of the audit log.
+
+Nobody's work is counted from it: a page asks of one case, or of one's own cases, and never of a colleague's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from serving.identity import Identity
+from serving.store.audit_log import AuditLog
+from serving.store.connection import begin_reading
+from serving.store.issued import Referral, write_moment
+from serving.store.tables import BELOW, audit, decisions, referrals, undone
+
+__all__ = ["OPEN_MINUTES", "CaseWork", "Opening"]
+
+OPEN_MINUTES = 15
+"""Whoever looked at a case within so many minutes may have it open."""
+
+_PICKED, _LET_GO, _CLOSED = "referral.picked", "referral.let_go", "referral.closed"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Somebody else who may have a case open: their role, and when they looked (UTC, ISO 8601)."""
+
+    role: str
+    at: str
+
+
+class CaseWork(AuditLog):
+    """What people have in hand."""
+
+    def opened_by_others(
+        self, identity: Identity, referral_ids: Sequence[str], now: datetime | None = None
+    ) -> dict[str, Opening]:
+        """Return who else looked at each case within OPEN_MINUTES, the newest look of each."""
+        since = write_moment((now or datetime.now(UTC)) - timedelta(minutes=OPEN_MINUTES))
+        wanted = (
+            select(audit.c.subject, audit.c.role, audit.c.at)
+            .where(
+                audit.c.at >= since, audit.c.action == "referral.viewed", audit.c.actor != identity.user,
+                audit.c.subject.in_(list(referral_ids)),
+            )
+            .order_by(audit.c.at)
+        )  # fmt: skip
+        with begin_reading(self._engine) as connection:
+            return {row.subject: Opening(row.role, row.at) for row in connection.execute(wanted)}
+
+    def picks(self, referral_ids: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return who picked each case and holds it still: user and role."""
+        wanted = (
+            select(audit.c.subject, audit.c.action, audit.c.actor, audit.c.role)
+            .where(audit.c.action.in_((_PICKED, _LET_GO)), audit.c.subject.in_(list(referral_ids)))
+            .order_by(audit.c.at, audit.c.chain, audit.c.number)
+        )
+        holders: dict[str, tuple[str, str]] = {}
+        with begin_reading(self._engine) as connection:
+            for row in connection.execute(wanted):
+                if row.action == _PICKED:
+                    holders[row.subject] = (row.actor, row.role)
+                else:
+                    holders.pop(row.subject, None)
+        return holders
+
+    def pick(self, identity: Identity, referral_id: str, *, let_go: bool = False) -> None:
+        """Note that somebody picked a case, or lets it go."""
+        self.log(identity, _LET_GO if let_go else _PICKED, subject=referral_id, purpose="rank")
+
+    def did_lately(self, identity: Identity, action: str, subject: str = "", now: datetime | None = None) -> bool:
+        """Whether somebody did something (to `subject`, where one is given) within the last minutes."""
+        since = write_moment((now or datetime.now(UTC)) - timedelta(minutes=OPEN_MINUTES))
+        wanted = select(audit.c.number).where(
+            audit.c.action == action, audit.c.actor == identity.user, audit.c.at >= since
+        )
+        if subject:
+            wanted = wanted.where(audit.c.subject == subject)
+        with begin_reading(self._engine) as connection:
+            return connection.execute(wanted.limit(1)).first() is not None
+
+    def recent_cases(self, identity: Identity, programme: str, most: int = 5) -> list[Referral]:
+        """Return the cases that somebody looked at last, newest first, those taken off left out."""
+        newest = func.max(audit.c.at).label("at")
+        seen = (
+            select(audit.c.subject, newest)
+            .where(audit.c.action == "referral.viewed", audit.c.actor == identity.user)
+            .group_by(audit.c.subject)
+            .order_by(newest.desc())
+            .limit(4 * most)
+            .subquery()
+        )
+        wanted = (
+            select(referrals)
+            .join(seen, seen.c.subject == referrals.c.id)
+            .where(referrals.c.programme == programme, referrals.c.removed == "", referrals.c.status != BELOW)
+            .order_by(seen.c.at.desc())
+            .limit(most)
+        )
+        with begin_reading(self._engine) as connection:
+            return [Referral(**row._mapping) for row in connection.execute(wanted)]
+
+    def own_cases(self, identity: Identity, programme: str) -> list[Referral]:
+        """Return the cases that are somebody's own until they are closed: picked, or whose last decision is theirs."""
+        picked = select(audit.c.subject).where(audit.c.action == _PICKED, audit.c.actor == identity.user)
+        decided = select(decisions.c.referral).where(decisions.c.actor == identity.user)
+        closed = select(audit.c.subject).where(audit.c.action == _CLOSED)
+        wanted = select(referrals).where(
+            referrals.c.programme == programme,
+            referrals.c.removed == "",
+            referrals.c.status.in_(("new", "deferred", "taken_up")),
+            referrals.c.id.in_(picked.union(decided)),
+            referrals.c.id.not_in(closed),
+        )
+        with begin_reading(self._engine) as connection:
+            rows = [Referral(**row._mapping) for row in connection.execute(wanted.order_by(referrals.c.list.desc()))]
+        holders = self.picks([referral.id for referral in rows])
+        last = self._last_actors([referral.id for referral in rows])
+        return [
+            referral
+            for referral in rows
+            if holders.get(referral.id, ("", ""))[0] == identity.user
+            or (referral.status != "new" and last.get(referral.id) == identity.user)
+        ]
+
+    def _last_actors(self, referral_ids: Sequence[str]) -> dict[str, str]:
+        """Return who made the newest decision on each case that stands."""
+        return {row.referral: row.actor for row in self._standing(referral_ids)}
+
+    def due_days(self, referral_ids: Sequence[str]) -> dict[str, str]:
+        """Return the day on which each deferred case returns (ISO 8601), by the newest decision that stands."""
+        rows = {row.referral: row for row in self._standing(referral_ids)}
+        return {name: row.until for name, row in rows.items() if row.disposition == "deferred" and row.until}
+
+    def _standing(self, referral_ids: Sequence[str]) -> Sequence[Row[Any]]:
+        """Return the decisions on some cases that were not taken back, oldest first."""
+        wanted = (
+            select(decisions)
+            .outerjoin(undone, (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version))
+            .where(decisions.c.referral.in_(list(referral_ids)), undone.c.referral.is_(None))
+            .order_by(decisions.c.id)
+        )
+        with begin_reading(self._engine) as connection:
+            return connection.execute(wanted).all()
+
+    def returned(self, programme: str, team: str, list_id: str, today: str) -> list[Referral]:
+        """Return a team's deferred cases of other lists whose day has come, oldest day first."""
+        wanted = (
+            select(referrals)
+            .join(decisions, (decisions.c.referral == referrals.c.id) & (decisions.c.until.is_not(None)))
+            .outerjoin(undone, (undone.c.referral == decisions.c.referral) & (undone.c.version == decisions.c.version))
+            .where(
+                referrals.c.programme == programme, referrals.c.team == team, referrals.c.list != list_id,
+                referrals.c.status == "deferred", referrals.c.removed == "", undone.c.referral.is_(None),
+                decisions.c.until <= today,
+            )
+            .order_by(decisions.c.until, referrals.c.id)
+        )  # fmt: skip
+        with begin_reading(self._engine) as connection:
+            rows = [Referral(**row._mapping) for row in connection.execute(wanted).all()]
+        due = self.due_days([referral.id for referral in rows])
+        unique = {referral.id: referral for referral in rows if due.get(referral.id, "9") <= today}
+        return list(unique.values())

@@ -4,7 +4,7 @@
        search       with `--search`: LightGBM's settings, on the selection folds (search.py)
     2  fits         every model on every fold's training rows; each scores its fold's test dates once
     3  replay       every contender's lists of up to two years of weeks; by them and the board's margin one is chosen
-    4  calibration  on pooled out-of-time margins, cross-fitted over the selection folds
+    4  calibration  on pooled out-of-time margins, mended where lists are made; bands say what lists showed
     5  annex        figures of isolated dates: at capacity on the selection periods, and on the final period once
     6  candidate    the chosen model, fitted again on every row that has a label by the snapshot
 
@@ -32,7 +32,7 @@ from training.data.coverage import measure_coverage, measure_seen_share
 from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
 from training.judging.periods import Results, judge_periods
-from training.judging.replay_run import describe_choice, released_model, replay_run
+from training.judging.replay_run import Likelihoods, describe_choice, released_model, replay_run
 from training.judging.replayed_lists import ReplayedLists
 from training.judging.treatment import measure_treatment
 from training.judging.unseen_households import judge_disjoint
@@ -71,15 +71,14 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
         with invocation.progress("Training", len(planned.folds) * len(models) + len(models)) as advance:
             trained = fit_folds(planned, bins, advance, search_result.by_fold if search_result else None)
         with invocation.progress("Replaying past weeks", 2 + len(models)) as advance:
-            replayed, choice, lists = replay_run(
-                invocation, planned, trained, policy.choosing.margin, advance, look=final.judged
-            )
-        model = released_model(planned, choice)
+            result = replay_run(invocation, planned, trained, policy.choosing.margin, advance, look=final.judged)
+        model = released_model(planned, result.choice)
         with invocation.progress("Judging isolated dates", 2) as advance:
-            judged = judge_periods(planned, trained, model, advance, final.judged)
+            judged = judge_periods(planned, trained, model, result.likelihoods.scaling, advance, final.judged)
             extra = _diagnose_model(planned, bins, trained, judged, search_result) | {"final": final.as_document()}
-            extra |= describe_choice(planned, replayed, choice)
-            run = _keep_run(invocation, planned, trained, judged, extra, inputs, lists)
+            extra |= describe_choice(planned, result.replayed, result.choice) | result.likelihoods.as_document()
+            extra["abstention"] = _describe_abstention(judged, result.likelihoods)
+            run = _keep_run(invocation, planned, trained, judged, extra, inputs, result.lists)
             page.write_page(run)
         final.record(invocation.workspace, planned)
         with invocation.progress("Recording in MLflow"):
@@ -96,6 +95,12 @@ def _require_known_code(planned: Plan) -> None:
             "could make the model again.",
             "Commit what you changed, or install a version of Sooner, and run this again.",
         )
+
+
+def _describe_abstention(judged: Results, likelihoods: Likelihoods) -> dict[str, Any]:
+    """Return how many rows have no band: of all, and of those on replayed lists, where there are any."""
+    of_listed = {"of_listed": dict(likelihoods.without_band)} if likelihoods.without_band else {}
+    return {"of_all": dict(judged.abstention), **of_listed}
 
 
 def _search_settings(invocation: Invocation, planned: Plan, bins: Bins) -> Found:
@@ -243,9 +248,6 @@ def _metrics_document(
         "folds": [describe_fold(fold, counted) for fold, counted in zip(planned.folds, planned.counts, strict=True)],
         "figures": [{**figure.__dict__} for judged in results.periods.values() for figure in judged.figures],
         "curve": [point for judged in results.periods.values() for point in judged.curve],
-        "bands": list(results.bands),
-        "calibration": list(results.calibration),
-        "abstention": dict(results.abstention),
         "stability": dict(results.stability),
         "coverage": _coverage_document(invocation, planned),
         "seen": measure_seen_share(planned.data),

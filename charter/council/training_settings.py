@@ -271,7 +271,10 @@ class Bootstrap(Row):
 
 
 class Band(Row):
-    """A band of the calibrated likelihood: from where, what its words promise, and the words."""
+    """A band of the calibrated likelihood: from where, what it is called, and the share that its title stands for.
+
+    What a band means is not agreed: it is observed on replayed lists, and its title follows what was observed.
+    """
 
     identity = "id"
 
@@ -281,16 +284,12 @@ class Band(Row):
     stated: Annotated[
         tuple[float, float],
         Strict(False),
-        Field(description="The share of households that the words promise: [from, to].", examples=[[0.65, 0.95]]),
+        Field(description="The shares of households that its title stands for: [from, to].", examples=[[0.65, 0.95]]),
     ]
     meaning: Annotated[
         PlainText,
-        Field(
-            min_length=1,
-            description="What it means, in words that a worker reads.",
-            examples=["About 8 in 10 households like this went on to have such a need within a year."],
-        ),
-    ]
+        Field(description="Of older councils, and shown nowhere: figures agreed beforehand are no figures."),
+    ] = ""
 
     @model_validator(mode="after")
     def _promises_a_share(self) -> Self:

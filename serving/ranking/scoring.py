@@ -2,7 +2,7 @@
 
     margin          sum over trees: what ranking uses, float64
     contribution    what each feature adds to the margin (TreeSHAP, Lundberg et al. 2020); with the base they sum to it
-    likelihood      calibrated margin (Platt), between 0 and 1: bands alone come from it
+    likelihood      calibrated margin, between 0 and 1 (charter/rules/likelihood.py): bands alone come from it
 
 One thread for single cases, where several only wait for each other (50 times slower); all of them for whole lists. Each
 row is summed by one thread, so the bits are the same everywhere.
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.errors import DataError
+from charter.rules.likelihood import compute_likelihood
 
 __all__ = ["Band", "Model"]
 
@@ -43,8 +44,7 @@ class Model:
 
     booster: lightgbm.Booster
     features: tuple[str, ...]
-    slope: float
-    intercept: float
+    calibration: Mapping[str, Any]
     bands: tuple[Band, ...]
 
     @classmethod
@@ -68,8 +68,7 @@ class Model:
         return cls(
             booster,
             tuple(features),
-            float(calibration.get("slope", 1.0)),
-            float(calibration.get("intercept", 0.0)),
+            calibration,
             tuple(
                 sorted(
                     (Band(b["id"], b["title"], b["meaning"], float(b["from_score"])) for b in bands),
@@ -101,7 +100,7 @@ class Model:
 
     def likelihoods(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the calibrated likelihood of each margin, between 0 and 1."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * margins + self.intercept))))
+        return compute_likelihood(self.calibration, margins)
 
     def band(self, likelihood: float) -> Band:
         """Return the band that `likelihood` falls in; the lowest band where it is below all."""

@@ -5,7 +5,8 @@
 Platt (1999), with his smoothed targets; by scikit-learn. The slope comes from all the folds at hand, the intercept from
 the one nearest in time: how often a need is recorded drifts from year to year, how much a margin says does not. Bands
 use the likelihood, and nothing else does: ranking stays on the raw margin. A fold's own scores come from a scaling
-fitted on other folds, so the figures of calibration were not fitted on what they judge.
+fitted on other folds, so the figures of calibration were not fitted on what they judge. Whether it holds where lists
+are made, and what is done where it doesn't, is list_scaling.py.
 """
 
 from __future__ import annotations
@@ -19,19 +20,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq  # type: ignore[import-untyped]  # it ships no types
 
-from charter.council.training_settings import Band
 from charter.errors import DataError
-from training.judging.bootstrap import Draws, find_interval
+from charter.rules.likelihood import compute_likelihood
+from training.data.dataset import MISSING
+from training.data.folds import Fold
+from training.judging.bootstrap import Draws
+from training.models.planning import Plan
 
 __all__ = [
+    "Margins",
     "Platt",
     "fit_platt",
     "fit_slope_and_intercept",
-    "measure_bands",
+    "measure_slope",
     "move_intercept",
     "refuse_backwards",
-    "say_broken_bands",
-    "word_bands",
+    "scale_folds",
+    "scale_margins",
 ]
 
 Float = NDArray[np.float64]
@@ -48,7 +53,7 @@ class Platt:
 
     def likelihood(self, margins: Float) -> Float:
         """Return the calibrated likelihood of each margin; shape (rows,)."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(self.slope * margins + self.intercept))))
+        return compute_likelihood({"method": "platt", "slope": self.slope, "intercept": self.intercept}, margins)
 
     def as_document(self) -> dict[str, Any]:
         """Return the scaling as the release contract's `calibration`."""
@@ -101,23 +106,26 @@ def move_intercept(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> 
     return Platt(scaling.slope, intercept, scaling.rows, scaling.positives)
 
 
-def fit_slope_and_intercept(
-    draws: Draws, score: Float, level: float, inside: NDArray[np.bool_] | None = None
-) -> Mapping[str, tuple[float, float, float]]:
-    """Return the calibration slope, and the intercept at slope 1, each with its interval; of the rows `inside` alone.
-
-    Logistic regression of the outcome on the log odds of the likelihood (Cox 1958); intervals from the sandwich
-    variance with households as clusters. A slope of 1 and an intercept of 0 are perfect.
-    """
+def fit_slope_and_intercept(draws: Draws, score: Float, level: float) -> Mapping[str, tuple[float, float, float]]:
+    """Return the calibration slope, and the intercept at slope 1, each with its interval, of labelled rows."""
     period = draws.period
-    rows = np.flatnonzero(period.labelled if inside is None else period.labelled & inside)
-    clipped = np.clip(score[rows], 1e-9, 1 - 1e-9)
+    rows = np.flatnonzero(period.labelled)
+    return measure_slope(score[rows], period.positive[rows], period.household[rows], np.ones(len(rows)), level)
+
+
+def measure_slope(
+    score: Float, needed: NDArray[np.bool_], household: NDArray[np.int32], weight: Float, level: float
+) -> Mapping[str, tuple[float, float, float]]:
+    """Return the calibration slope, and the intercept at slope 1, each with its interval; nothing where it has none.
+
+    Logistic regression of the outcome on the log odds of the likelihood (Cox 1958), each row with its weight; intervals
+    from the sandwich variance with households as clusters. A slope of 1 and an intercept of 0 are perfect.
+    """
+    clipped = np.clip(score, 1e-9, 1 - 1e-9)
     odds = np.log(clipped / (1 - clipped))
-    outcome = period.positive[rows].astype(np.float64)
-    both = _fit_clustered(
-        np.column_stack([np.ones(len(rows)), odds]), outcome, np.zeros(len(rows)), period.household[rows]
-    )
-    alone = _fit_clustered(np.ones((len(rows), 1)), outcome, odds, period.household[rows])
+    outcome, ones = needed.astype(np.float64), np.ones((len(score), 1))
+    both = _fit_clustered(np.column_stack([ones, odds]), outcome, np.zeros(len(score)), household, weight)
+    alone = _fit_clustered(ones, outcome, odds, household, weight)
     if both is None or alone is None:
         return {}
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -130,100 +138,64 @@ def fit_slope_and_intercept(
 
 
 def _fit_clustered(
-    design: Float, outcome: Float, offset: Float, cluster: NDArray[np.int32]
+    design: Float, outcome: Float, offset: Float, cluster: NDArray[np.int32], weight: Float
 ) -> tuple[Float, Float] | None:
     """Return (coefficients, cluster-robust standard errors) of a logistic regression; None where it has none."""
+    if not len(outcome) or not 0 < outcome @ weight < weight.sum():
+        return None
     beta = np.zeros(design.shape[1])
     for _ in range(50):
         expected = 1 / (1 + np.exp(-(design @ beta + offset)))
-        information = design.T @ (design * (expected * (1 - expected))[:, None])
+        information = design.T @ (design * (weight * expected * (1 - expected))[:, None])
         if np.linalg.cond(information) > 1e12:
             return None
-        step = np.linalg.solve(information, design.T @ (outcome - expected))
+        step = np.linalg.solve(information, design.T @ (weight * (outcome - expected)))
         beta += np.clip(step, -5, 5)
         if np.abs(step).max() < 1e-10:
             break
     expected = 1 / (1 + np.exp(-(design @ beta + offset)))
-    information = design.T @ (design * (expected * (1 - expected))[:, None])
-    residual = design * (outcome - expected)[:, None]
+    information = design.T @ (design * (weight * expected * (1 - expected))[:, None])
+    residual = design * (weight * (outcome - expected))[:, None]
     size = int(cluster.max()) + 1
     summed = np.column_stack([np.bincount(cluster, weights=column, minlength=size) for column in residual.T])
     bread = np.linalg.inv(information)
     return beta, np.sqrt(np.diag(bread @ (summed.T @ summed) @ bread))
 
 
-def measure_bands(
-    draws: Draws, score: Float, listed: NDArray[np.bool_], bands: Sequence[Band], level: float
-) -> list[dict[str, Any]]:
-    """Return each band with the share of its listed rows that had the outcome, its interval, and their number.
+@dataclass(frozen=True)
+class Margins:
+    """One fold's out-of-time margins of one model, and its labels; rows without a label left out."""
 
-    Only listed households have a band, so only they are counted, with the whole sample's lists.
+    margins: Float
+    labels: NDArray[np.int8]
 
-    `as_stated` says whether the observed share lies within what the words promise: "yes", "no" when the whole
-    interval lies outside, else "insufficient".
+
+def _labelled_margins(planned: Plan, fold: Fold, margins: Float) -> Margins:
+    labels = np.concatenate([planned.data.labels(day, planned.data.taken_at) for day in fold.test])
+    return Margins(margins[labels != MISSING], labels[labels != MISSING])
+
+
+def scale_margins(parts: Sequence[Margins], nearest: int) -> Platt:
+    """Return the scaling whose slope is fitted on all `parts` and whose intercept is that of one of them."""
+    pooled = np.concatenate([part.margins for part in parts])
+    scaling = fit_platt(pooled, np.concatenate([part.labels for part in parts]))
+    return move_intercept(scaling, parts[nearest].margins, parts[nearest].labels)
+
+
+def scale_folds(planned: Plan, by_fold: Mapping[str, Float]) -> tuple[Platt, dict[str, Platt]]:
+    """Return one model's scaling for release, from all its folds, and each fold's own, from others.
+
+    A selection fold's comes from the other selection folds, its intercept from the one before it (the first: after
+    it); the final fold's from all selection folds. A run with a single fold has no others, and says so by using it.
     """
-    period = draws.period
-    lower = [band.from_score for band in bands]
-    upper = [1.1, *lower[:-1]]
-    rates = []
-    for band, low_edge, high_edge in zip(bands, lower, upper, strict=True):
-        inside = (score >= low_edge) & (score < high_edge) & period.labelled & listed
-        shares = _shares_with_outcome(draws, inside)
-        low, high = find_interval(shares[1:], level)
-        estimate = float(shares[0]) if np.isfinite(shares[0]) else None
-        rates.append(
-            {
-                "id": band.id,
-                "title": band.title,
-                "meaning": band.meaning,
-                "from_score": band.from_score,
-                "stated": list(band.stated),
-                "observed": estimate,
-                "low": low,
-                "high": high,
-                "n": int(inside.sum()),
-                "as_stated": _as_stated(band, estimate, low, high),
-            }
-        )
-    return rates
-
-
-def say_broken_bands(rates: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each band whose words did not hold on the lists that it was checked on."""
-    return [
-        f"The band {rate['title']!r} does not keep its word: {100 * rate['observed']:.0f} of 100 listed in it had the"
-        f" outcome ({100 * rate['low']:.0f} to {100 * rate['high']:.0f}), where {100 * rate['stated'][0]:.0f} to"
-        f" {100 * rate['stated'][1]:.0f} are stated. Caseworkers are shown what was observed."
-        for rate in rates
-        if rate["as_stated"] == "no"
-    ]
-
-
-def word_bands(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the bands as people are shown them: words that did not hold give way to what was observed."""
-    return [{**rate, "meaning": _observed_words(rate)} if rate["as_stated"] == "no" else {**rate} for rate in rates]
-
-
-def _observed_words(rate: Mapping[str, Any]) -> str:
-    than = "fewer" if rate["high"] < rate["stated"][0] else "more"
-    return (
-        f"On past lists about {10 * rate['observed']:.0f} in 10 households in this band went on to have such a need:"
-        f" {than} than was expected when the bands were agreed."
-    )
-
-
-def _shares_with_outcome(draws: Draws, inside: NDArray[np.bool_]) -> Float:
-    rows = draws.total(inside.astype(np.float64))
-    hits = draws.total((inside & draws.period.positive).astype(np.float64))
-    return np.asarray(np.divide(hits, rows, out=np.full(np.shape(rows), np.nan), where=rows > 0))
-
-
-def _as_stated(band: Band, observed: float | None, low: float | None, high: float | None) -> str:
-    if observed is None or low is None or high is None:
-        return "insufficient"
-    if high < band.stated[0] or low > band.stated[1]:
-        return "no"
-    return "yes" if band.stated[0] <= observed <= band.stated[1] else "insufficient"
+    parts = [_labelled_margins(planned, fold, by_fold[fold.name]) for fold in planned.folds]
+    selecting = [number for number, fold in enumerate(planned.folds) if not fold.final]
+    by_name = {}
+    for number, fold in enumerate(planned.folds):
+        others = [other for other in selecting if other != number] or [number]
+        nearest = max((other for other in others if other < number), default=others[0])
+        by_name[fold.name] = scale_margins([parts[other] for other in others], others.index(nearest))
+    return scale_margins(parts, len(parts) - 1), by_name
 
 
 def refuse_backwards(model: str, scaling: Platt) -> None:

@@ -35,25 +35,14 @@ def mark_enough_seen(planned: Plan, folds: Sequence[Fold]) -> NDArray[np.bool_]:
     )
 
 
-def measure_abstention(
-    draws: Draws, enough: NDArray[np.bool_], listed: NDArray[np.bool_], level: float
-) -> dict[str, Any]:
-    """Return the share of all and of listed rows without a band, and how many of the latter had the outcome.
+def measure_abstention(draws: Draws, enough: NDArray[np.bool_], level: float) -> dict[str, Any]:
+    """Return the share of labelled rows without a band, with its interval, and how many of them had the outcome.
 
-    `enough` and `listed` are (rows,); shares have intervals by resampling households, the lists as in the sample.
+    `enough` is (rows,). Of those on lists, listed_rows.py says the same.
     """
     period = draws.period
-    shares: dict[str, Any] = {}
-    for name, among in (("of_all", period.labelled), ("of_listed", listed & period.labelled)):
-        without, every = among & ~enough, draws.total(among.astype(np.float64))
-        share = draws.total(without.astype(np.float64)) / np.maximum(every, 1.0)
-        low, high = find_interval(share[1:], level)
-        positives = int((without & period.positive).sum())
-        shares[name] = {
-            "n": int(without.sum()),
-            "share": float(share[0]),
-            "low": low,
-            "high": high,
-            "had_outcome": positives,
-        }
-    return shares
+    without, every = period.labelled & ~enough, draws.total(period.labelled.astype(np.float64))
+    share = draws.total(without.astype(np.float64)) / np.maximum(every, 1.0)
+    low, high = find_interval(share[1:], level)
+    positives = int((without & period.positive).sum())
+    return {"n": int(without.sum()), "share": float(share[0]), "low": low, "high": high, "had_outcome": positives}

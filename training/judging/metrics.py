@@ -10,11 +10,13 @@ interval are the same arithmetic. Figures at capacity pool the dates and teams o
     lift                          precision / the share with the outcome among all labelled rows
     average_precision, auroc      of the whole order (area of the step-wise precision-recall curve; Mann-Whitney)
     brier, observed_over_expected of the calibrated likelihood
+    stability                     of those listed at a date, the share that had been on the list of the date before
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +24,15 @@ from numpy.typing import NDArray
 from training.data.lists import Period
 from training.judging.bootstrap import Counts, Draws, find_interval
 
-__all__ = ["Figure", "Order", "make_figures", "measure_at_capacity", "measure_likelihood", "measure_order"]
+__all__ = [
+    "Figure",
+    "Order",
+    "make_figures",
+    "measure_at_capacity",
+    "measure_likelihood",
+    "measure_order",
+    "measure_stability",
+]
 
 Float = NDArray[np.float64]
 
@@ -144,3 +154,12 @@ class Order:
 
 def _ratio_of(top: Float, bottom: Float) -> Float:
     return np.asarray(np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=np.asarray(bottom) > 0))
+
+
+def measure_stability(period: Period, place: NDArray[np.int64]) -> float | None:
+    """Return the share of listed households that had been on the list of the date before; None for a single date."""
+    on_list = period.listed(place)
+    by_day = [set(period.household[on_list & (period.day == number)].tolist()) for number in range(len(period.days))]
+    stayed = sum(len(before & after) for before, after in pairwise(by_day))
+    number = sum(len(after) for after in by_day[1:])
+    return stayed / number if number else None

@@ -49,11 +49,11 @@ from training.judging.replay_kernel import (
 __all__ = [
     "Exposure",
     "HouseholdDraws",
+    "Listings",
     "Replay",
     "Spread",
     "bound",
     "list_as_ranked",
-    "list_by_lottery",
     "measure_replay",
     "replay_model",
 ]
@@ -146,12 +146,51 @@ class Exposure:
         return replace(self, in_need=self.in_need[: 1 + draws], households=self.households[: 1 + draws])
 
 
+class Listings(NamedTuple):
+    """Whom one model's lists held, in each lottery and draw: (lotteries or draws, all lists' places).
+
+    A listing is a number of `rows` (reached,), the rows of the weeks that a list can come to; one beyond the last is a
+    place that stayed empty.
+    """
+
+    rows: NDArray[np.int64]
+    expected: NDArray[np.int32]
+    drawn: NDArray[np.int32]
+
+    @property
+    def chance(self) -> Float:
+        """How often each of the rows is listed, over the lotteries; shape (reached,)."""
+        times = np.bincount(self.expected.ravel(), minlength=len(self.rows) + 1)
+        return np.asarray(times[:-1] / max(len(self.expected), 1))
+
+    def of_lottery(self, lottery: int) -> NDArray[np.int64]:
+        """Return the rows of the weeks, in their order, that one lottery over the households there are listed."""
+        listed = self.expected[lottery]
+        return np.sort(self.rows[listed[listed < len(self.rows)]])
+
+    def total(self, value: Float) -> tuple[Float, Float]:
+        """Return the total of values over the listings: (reached, k) becomes (lotteries, k) and (draws, k)."""
+        from scipy.sparse import csr_array  # type: ignore[import-untyped]  # it ships no types
+
+        def over(listed: NDArray[np.int32]) -> Float:
+            ends = np.arange(len(listed) + 1) * listed.shape[1]
+            times = csr_array((np.ones(listed.size), listed.ravel(), ends), shape=(len(listed), len(padded)))
+            return np.asarray(times @ padded)
+
+        padded = np.vstack([value, np.zeros((1, value.shape[1]))])
+        return over(self.expected), over(self.drawn)
+
+
 @dataclass(frozen=True)
 class Replay:
-    """One model's totals (replay_kernel.QUANTITIES), by lottery or draw, and part: (lotteries or draws, parts, 9)."""
+    """One model's totals (replay_kernel.QUANTITIES), by lottery or draw, and part: (lotteries or draws, parts, 9).
+
+    `listings` has no places where they were not kept.
+    """
 
     expected: Float
     drawn: Float
+    listings: Listings
 
 
 class Spread(NamedTuple):
@@ -170,6 +209,7 @@ def bound(spread: Spread, level: float) -> tuple[float | None, float | None, flo
 
     The variance between draws is that of who lives there plus that of the lots. The estimate is a mean over lots, so
     their part, seen between lotteries, is taken out: deviations shrink by sqrt(1 - between lotteries / between draws).
+    That ratio is itself measured, so what is left is never less than the ratio's own standard error.
     """
     expected, drawn = spread.expected[np.isfinite(spread.expected)], spread.drawn[np.isfinite(spread.drawn)]
     if not len(expected) or len(expected) < 0.9 * len(spread.expected):
@@ -179,7 +219,9 @@ def bound(spread: Spread, level: float) -> tuple[float | None, float | None, flo
         return estimate, None, None
     between = float(drawn.var(ddof=1))
     by_lot = float(expected.var(ddof=1)) if len(expected) > 1 else 0.0
-    shrink = np.sqrt(max(0.0, 1.0 - by_lot / between)) if between > 0 else 0.0
+    ratio = by_lot / between if between > 0 else 0.0
+    error = ratio * np.sqrt(2.0 / max(len(expected) - 1, 1) + 2.0 / (len(drawn) - 1))
+    shrink = np.sqrt(max(1.0 - ratio, min(error, 1.0)))
     low, high = find_interval(drawn.mean() + shrink * (drawn - drawn.mean()), level)
     return estimate, low, high
 
@@ -191,10 +233,11 @@ def replay_model(
     rules: ListRules,
     draws: HouseholdDraws,
     threads: int = 1,
+    keep: bool = False,
 ) -> Replay:
     """Replay the lists that a model's margins (rows,) would have made.
 
-    `part` (weeks,) says which part each week counts in, from 0; -1 for none, as in the burn-in.
+    `part` (weeks,) says which part each week counts in, from 0; -1 for none, as in the burn-in. `keep` whom they hold.
     """
     if int(part.max(initial=-1)) >= _PARTS:
         raise ValueError(f"a replay counts {_PARTS} parts at most")
@@ -210,11 +253,19 @@ def replay_model(
         calendar = Calendar(weeks.list_week, weeks.room, part)
         lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), draws.keys[near])
         once = np.ones((draws.lotteries, len(near)), dtype=np.uint8)
-        expected, too_short = _replay_all(lists, once, draws.seeds[: draws.lotteries], threads)
-        drawn, again = _replay_all(lists, draws.times[:, near], draws.seeds[draws.lotteries :], threads)
-        if not too_short | again:
-            return Replay(expected, drawn)
+        expected = _replay_all(lists, once, draws.seeds[: draws.lotteries], threads, keep)
+        drawn = _replay_all(lists, draws.times[:, near], draws.seeds[draws.lotteries :], threads, keep)
+        if not expected.short | drawn.short:
+            return Replay(expected.totals, drawn.totals, Listings(rows, expected.kept, drawn.kept))
         depth = depth * 2
+
+
+class _Made(NamedTuple):
+    """What the loop made of some draws: totals, places listed, and whether a list ran out of rows that there are."""
+
+    totals: Float
+    kept: NDArray[np.int32]
+    short: bool
 
 
 def _outcomes(weeks: ListWeeks, rows: NDArray[np.int64]) -> Outcomes:
@@ -228,20 +279,21 @@ def compile_answers(rules: ListRules) -> Answers:
     return Answers(np.append(shares, np.inf), np.array([*rules.lists_left_out.values(), 1], dtype=np.int32))
 
 
-def _replay_all(lists: Lists, times: NDArray[np.uint8], seeds: NDArray[np.uint64], threads: int) -> tuple[Float, bool]:
-    """Replay each draw, on some threads; return the totals, and whether a list ran out of rows that there are."""
+def _replay_all(
+    lists: Lists, times: NDArray[np.uint8], seeds: NDArray[np.uint64], threads: int, keep: bool = False
+) -> _Made:
+    """Replay each draw, on some threads; `keep` whom each list holds."""
     totals = np.zeros((len(times), max(int(lists.calendar.part.max(initial=-1)) + 1, 1), QUANTITIES))
+    places = int(lists.calendar.room.sum()) if keep else 0
+    kept = np.full((len(times), places), len(lists.order.household), dtype=np.int32)
     edges = np.linspace(0, len(times), threads + 1).astype(int)
 
     def replay(begin: int, end: int) -> bool:
-        return bool(replay_draws(lists, times[begin:end], seeds[begin:end], totals[begin:end], _NO_ROWS))
+        return bool(replay_draws(lists, times[begin:end], seeds[begin:end], totals[begin:end], kept[begin:end]))
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         short = any(list(pool.map(replay, edges[:-1], edges[1:])))
-    return totals, short
-
-
-_NO_ROWS = np.zeros(0, dtype=np.bool_)
+    return _Made(totals, kept, short)
 
 
 def order_weeks(
@@ -291,32 +343,11 @@ def list_as_ranked(weeks: ListWeeks, margins: Float, rules: ListRules, seed: int
     rows, order = order_weeks(weeks, margins, deepest, published=True)
     calendar = Calendar(weeks.list_week, weeks.room, np.full(len(weeks.days), -1, dtype=np.int8))
     lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), name_keys(weeks.names))
-    places = np.zeros(len(rows), dtype=np.bool_)
     once, seeds = np.ones((1, len(weeks.names)), dtype=np.uint8), np.array([seed], dtype=np.uint64)
-    replay_draws(lists, once, seeds, np.zeros((1, 1, QUANTITIES)), places)
+    kept = _replay_all(lists, once, seeds, threads=1, keep=True).kept[0]
     listed = np.zeros(len(weeks.household), dtype=np.bool_)
-    listed[rows[places]] = True
+    listed[rows[kept[kept < len(rows)]]] = True
     return listed
-
-
-def list_by_lottery(
-    weeks: ListWeeks, margins: Float, rules: ListRules, draws: HouseholdDraws, lotteries: int
-) -> list[NDArray[np.int64]]:
-    """Return the rows that were listed in each of the replay's first lotteries over the households there are."""
-    uncounted = Calendar(weeks.list_week, weeks.room, np.full(len(weeks.days), -1, dtype=np.int8))
-    once, totals = np.ones((1, len(weeks.names)), dtype=np.uint8), np.zeros((1, 1, QUANTITIES))
-    depth = (weeks.room * (rules.mean_rest + 1) * 1.5 + 60).astype(np.int64)
-    while True:
-        rows, order = order_weeks(weeks, margins, depth)
-        lists = Lists(order, _outcomes(weeks, rows), uncounted, compile_answers(rules), draws.keys)
-        listed, too_short = [], False
-        for lottery in range(lotteries):
-            places = np.zeros(len(rows), dtype=np.bool_)
-            too_short |= replay_draws(lists, once, draws.seeds[lottery : lottery + 1], totals, places)
-            listed.append(rows[places])
-        if not too_short:
-            return listed
-        depth = depth * 2
 
 
 def measure_replay(replay: Replay, exposure: Exposure, part: int) -> dict[str, Spread]:

@@ -18,7 +18,7 @@ from training.data.folds import FINAL, SELECTION
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
 from training.judging.metrics import Figure
-from training.judging.replay import Exposure, HouseholdDraws, Spread, bound, measure_replay, replay_model
+from training.judging.replay import Exposure, HouseholdDraws, Replay, Spread, bound, measure_replay, replay_model
 from training.judging.replay_weeks import FEWEST_WEEKS, WeekPlan, choose_fold
 from training.models.fitting import Trained
 from training.models.planning import Plan
@@ -69,8 +69,15 @@ class ReplayInput:
                 period: expect_lots(self.weeks, self.plan.part == part, self.draws)
                 for part, period in enumerate(self.plan.periods)
             }
+        return self.measure(self.make_lists(model, rules))
+
+    def make_lists(self, model: str, rules: ListRules | None = None, keep: bool = False) -> Replay:
+        """Make one contender's lists, under other rules of deciding where some are given; `keep` whom they hold."""
         by = rules or self.rules
-        replay = replay_model(self.weeks, self.margins[model], self.plan.part, by, self.draws, self.threads)
+        return replay_model(self.weeks, self.margins[model], self.plan.part, by, self.draws, self.threads, keep)
+
+    def measure(self, replay: Replay) -> dict[str, Spreads]:
+        """Return the spreads of what a replay made, by period."""
         return {period: measure_replay(replay, self.exposure, part) for part, period in enumerate(self.plan.periods)}
 
     def with_places(self, times: float, draws: int) -> ReplayInput:
@@ -212,7 +219,7 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
             {"times_places": times, "measure": measure, "period": replayed.headline}
             | dict(zip(("estimate", "low", "high"), bound(by_period[replayed.headline][measure], level), strict=True))
             for times, by_period in replayed.curve.items()
-            for measure in (DECIDES, "listed_of_need")
+            for measure in (DECIDES, "listed_of_need", "places_filled")
         ],
         "note": NOTE,
     }

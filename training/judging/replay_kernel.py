@@ -135,10 +135,8 @@ def _answer(answers: Any, lot: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _list(outcomes: Any, place: Any, part: Any, marks: Any, copy: Any, total: Any, listed: Any) -> None:
+def _list(outcomes: Any, place: Any, part: Any, marks: Any, copy: Any, total: Any) -> None:
     """Add one listing to its part's totals; `marks` remembers which copies were counted as households already."""
-    if listed.shape[0]:
-        listed[place] = True
     if part < 0:
         return
     total[part, LISTINGS] += 1
@@ -245,16 +243,16 @@ def _gather(lists: Any, state: Any, level: Any, k: Any, week: Any, seed: Any) ->
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _replay(lists: Any, times: Any, seed: Any, total: Any, listed: Any) -> bool:
+def _replay(lists: Any, times: Any, seed: Any, total: Any, kept: Any) -> bool:
     """Make every list once and add up `total` (parts, quantities); say whether a list ran out of the order it has.
 
-    `listed` (places,) is filled where it has any length.
+    `kept`, where it has any length, is filled with the place of each listing, in the order of the lists.
     """
     order, calendar = lists.order, lists.calendar
     state = _begin(times, calendar.part.shape[0])
     copies = state.owner.shape[0]
     level = Level(np.empty(copies, np.int32), np.empty(copies, np.int32), np.empty(copies, np.uint64))
-    short, now = False, -1
+    short, now, listings = False, -1, 0
     for g in range(calendar.week.shape[0]):
         week, left = calendar.week[g], calendar.room[g]
         while now < week:
@@ -273,8 +271,11 @@ def _replay(lists: Any, times: Any, seed: Any, total: Any, listed: Any) -> bool:
             for n in range(number):
                 if level.lot[n] <= last:
                     left -= 1
+                    if kept.shape[0]:
+                        kept[listings] = level.place[n]
+                        listings += 1
                     _rest(state, level.copy[n], week, _answer(lists.answers, level.lot[n]))
-                    _list(lists.outcomes, level.place[n], part, state.marks, level.copy[n], total, listed)
+                    _list(lists.outcomes, level.place[n], part, state.marks, level.copy[n], total)
         if left > 0:
             short |= order.cut[g]
             if part >= 0:
@@ -283,12 +284,13 @@ def _replay(lists: Any, times: Any, seed: Any, total: Any, listed: Any) -> bool:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def replay_draws(lists: Any, times: Any, seeds: Any, totals: Any, listed: Any) -> bool:
+def replay_draws(lists: Any, times: Any, seeds: Any, totals: Any, kept: Any) -> bool:
     """Replay each draw: `times` (draws, households), `seeds` (draws,) into `totals` (draws, parts, quantities).
 
+    `kept` (draws, 0) keeps no listing, (draws, all lists' places) the place of each; what it does not fill, it leaves.
     Returns whether any list ran out of the places it was given while there were more: then the order is too short.
     """
     short = False
     for draw in range(times.shape[0]):
-        short |= _replay(lists, times[draw], seeds[draw], totals[draw], listed)
+        short |= _replay(lists, times[draw], seeds[draw], totals[draw], kept[draw])
     return short

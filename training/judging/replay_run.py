@@ -4,36 +4,72 @@
     margins    each contender's, by the fold that could have been in use
     replays    every contender's lists (replay.py)
     choice     by the margin that the board signed (choosing.py)
+    bands      what its likelihoods mean on its lists (list_scaling.py, bands.py, list_calibration.py)
 
 Where the weeks cannot be replayed, nothing is chosen: the run says why, and the simplest model stands in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from charter.council.programme import Programme
+from charter.council.training_settings import RELEASABLE
 from charter.invocation import Invocation
 from features.grammar.definition import Definition
+from training.data.dataset import Dataset
 from training.data.folds import FINAL, SELECTION
 from training.data.list_rules import ListRules
+from training.judging.bands import Wording, leave_unsaid, measure_bands
+from training.judging.calibration import scale_folds
 from training.judging.choosing import Choice, choose_model, leave_open
 from training.judging.choosing_words import say_choice, say_contradiction
+from training.judging.list_calibration import measure_groups
+from training.judging.list_scaling import ListScaling, choose_scaling
+from training.judging.listed_rows import gather_listed_rows, measure_without_band
+from training.judging.replay import Listings
 from training.judging.replay_figures import CURVE, LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
 from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks
 from training.judging.replayed_lists import ReplayedLists, keep_lists
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
-__all__ = ["describe_choice", "plan_replay", "released_model", "replay_run"]
+__all__ = ["Likelihoods", "ReplayResult", "describe_choice", "plan_replay", "released_model", "replay_run"]
 
 KEPT = ("points", "last_contact")
 """Beside the released model, whose lists are left for the audit: what stands in for it, and today's practice."""
 
 WORKED = (1.0, 3.0, 5.0)
 """Margins, of 100 listed, that the board is shown in families a year."""
+
+
+@dataclass(frozen=True)
+class Likelihoods:
+    """What the released model's likelihoods mean on lists: how they are scaled, bands in words, calibration by group.
+
+    `scaling` is None where no week could be replayed: then bands have no figure, and nothing is known of a group.
+    """
+
+    scaling: ListScaling | None
+    bands: Sequence[Mapping[str, Any]]
+    groups: Sequence[Mapping[str, Any]] = ()
+    without_band: Mapping[str, Any] | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """Return what metrics.json keeps of them."""
+        document = {"bands": list(self.bands), "calibration": list(self.groups)}
+        return document | ({"list_scaling": self.scaling.as_document()} if self.scaling else {})
+
+
+class ReplayResult(NamedTuple):
+    """What the replay of a run gave; `lists` are rows of the released model and of KEPT, where a week was replayed."""
+
+    replayed: Replayed
+    choice: Choice
+    likelihoods: Likelihoods
+    lists: ReplayedLists | None
 
 
 def replay_run(
@@ -43,10 +79,9 @@ def replay_run(
     margin: float,
     advance: Callable[[], None],
     look: bool = True,
-) -> tuple[Replayed, Choice, ReplayedLists | None]:
+) -> ReplayResult:
     """Replay every contender and choose one; `look`: at the final weeks too (final.py).
 
-    Returned beside: the lists of the released model and of KEPT as rows, where any week could be replayed.
     `advance` is told of the matrix and of each contender. Raises what `features.build.build_matrix` raises.
     """
     programme = invocation.settings
@@ -54,14 +89,20 @@ def replay_run(
     level, names = planned.settings.bootstrap.level, planned.settings.models.in_order
     plan = plan_replay(invocation, planned, look)
     if plan.why:
-        return Replayed.nothing(rules, plan.why), leave_open(names, margin, level, plan.why), None
+        unsaid = leave_unsaid(planned.settings.bands, Wording.of(planned.data.matrix.definition))
+        open_choice = leave_open(names, margin, level, plan.why)
+        return ReplayResult(Replayed.nothing(rules, plan.why), open_choice, Likelihoods(None, unsaid), None)
     data, weeks = build_weeks(invocation, planned, plan, rules)
     advance()
     margins = score_weeks(planned, trained, data, [name for name in names if name != LOTS])
     shared = ReplayInput.of(planned, plan, rules, weeks, margins)
-    by_model = {}
+    by_model, listings = {}, {}
     for name in names:
-        by_model[name] = shared.replay(name)
+        if name in (*RELEASABLE, *KEPT):
+            made = shared.make_lists(name, keep=True)
+            by_model[name], listings[name] = shared.measure(made), made.listings
+        else:
+            by_model[name] = shared.replay(name)
         advance()
     replayed = Replayed(plan, rules, _by_period(by_model))
     choice = choose_model(replayed.deciding(SELECTION), margin, level)
@@ -70,11 +111,30 @@ def replay_run(
     released, few = released_model(planned, choice), planned.settings.bootstrap.ranking_resamples
     half = {released: shared.replay(released, rules.with_undecided(0.5))}
     curve = {times: shared.with_places(times, few).replay(released) for times in CURVE}
-    kept = dict.fromkeys(name for name in (released, *KEPT) if name in margins)
-    lists = keep_lists(shared, planned.folds, list(kept))
+    lists = keep_lists(shared, planned.folds, {name: listings[name] for name in (released, *KEPT) if name in listings})
+    likelihoods = _judge_likelihoods(planned, trained, data, shared, released, listings[released])
     advance()
-    matrix = str(data.matrix.manifest["id"])
-    return replace(replayed, half=_by_period(half), curve=curve, matrix=matrix), choice, lists
+    replayed = replace(replayed, half=_by_period(half), curve=curve, matrix=str(data.matrix.manifest["id"]))
+    return ReplayResult(replayed, choice, likelihoods, lists)
+
+
+def _judge_likelihoods(
+    planned: Plan, trained: Trained, data: Dataset, shared: ReplayInput, model: str, listings: Listings
+) -> Likelihoods:
+    """Choose how the released model's margins are scaled, and measure what likelihoods mean on its lists."""
+    settings, margins = planned.settings, shared.margins[model]
+    rows = gather_listed_rows(planned, data, shared.weeks, shared.plan.part, listings, margins)
+    released, by_name = scale_folds(planned, trained.margins[model])
+    platt = (released, [by_name[fold.name] for fold in planned.folds])
+    level = settings.bootstrap.level
+    scaling = choose_scaling(shared.weeks, margins, rows, shared.draws.keys, platt, level)
+    wording = Wording.of(planned.data.matrix.definition)
+    return Likelihoods(
+        scaling,
+        measure_bands(rows, scaling.likelihood, settings.bands, wording, level),
+        measure_groups(rows, scaling.likelihood, level),
+        measure_without_band(rows, level),
+    )
 
 
 def released_model(planned: Plan, choice: Choice) -> str:
@@ -94,9 +154,8 @@ def plan_replay(invocation: Invocation, planned: Plan, look: bool = True) -> Wee
 def describe_choice(planned: Plan, replayed: Replayed, choice: Choice) -> dict[str, Any]:
     """Return the `recommendation` and the `replay` of metrics.json."""
     by = planned.settings.bootstrap
-    horizon = planned.data.matrix.definition["outcome"]["horizon"]
-    words = f"{horizon['n']} {horizon['unit'] if horizon['n'] != 1 else str(horizon['unit']).removesuffix('s')}"
-    sentence = say_choice(choice, replayed.deciding(replayed.headline), words, by.level)
+    horizon = Wording.of(planned.data.matrix.definition).horizon
+    sentence = say_choice(choice, replayed.deciding(replayed.headline), horizon, by.level)
     return {
         "recommendation": choice.as_document() | {"sentence": sentence, "worked": _worked(replayed, choice)},
         "replay": describe_replay(replayed, by.level, by.resamples),

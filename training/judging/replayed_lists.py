@@ -9,7 +9,7 @@ these rows are the replay's sums.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from training.data.folds import Fold
 from training.data.weeks import ListWeeks
-from training.judging.replay import list_by_lottery
+from training.judging.replay import Listings
 from training.judging.replay_figures import ReplayInput
 from training.judging.replay_weeks import choose_fold
 
@@ -76,8 +76,8 @@ class _Week:
     counted: NDArray[np.bool_]
 
 
-def keep_lists(shared: ReplayInput, folds: Sequence[Fold], models: Sequence[str]) -> ReplayedLists:
-    """Return the listings of some models' replayed lists; the first of `models` is the run's own."""
+def keep_lists(shared: ReplayInput, folds: Sequence[Fold], listings: Mapping[str, Listings]) -> ReplayedLists:
+    """Return the listings of some models' replayed lists; the first of the models is the run's own."""
     weeks = shared.weeks
     week = _Week(
         np.array(weeks.days, dtype=object),
@@ -85,10 +85,10 @@ def keep_lists(shared: ReplayInput, folds: Sequence[Fold], models: Sequence[str]
         shared.plan.part >= 0,
     )
     tables = []
-    for model in models:
-        arm = "ranked" if model == models[0] else "baseline"
-        drawings = list_by_lottery(weeks, shared.margins[model], shared.rules, shared.draws, KEPT_LOTTERIES)
-        for lottery, rows in enumerate(drawings):
+    for number, (model, kept) in enumerate(listings.items()):
+        arm = "baseline" if number else "ranked"
+        for lottery in range(KEPT_LOTTERIES):
+            rows = kept.of_lottery(lottery)
             tables.append(_write_listings(weeks, week, rows[week.counted[weeks.week[rows]]], (model, arm, lottery)))
     return ReplayedLists(pa.concat_tables(tables), _count_households(weeks, week))
 

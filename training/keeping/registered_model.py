@@ -39,7 +39,7 @@ class RegisteredModel(PythonModel):
         self.booster = lgb.Booster(model_str=text)
         self.manifest = json.loads(Path(context.artifacts["manifest"]).read_text(encoding="utf-8"))
         method = self.manifest["calibration"].get("method", "platt")
-        if method != "platt":
+        if method not in ("platt", "isotonic"):
             raise ValueError(f"this version's calibration, {method}, is not known to the file stored with it")
 
     def predict(self, model_input: pd.DataFrame) -> pd.DataFrame:  # type: ignore[override]  # MLflow passes what is named
@@ -57,6 +57,8 @@ class RegisteredModel(PythonModel):
 
     def _likelihood(self, margin: Numbers) -> Numbers:
         calibration = self.manifest["calibration"]
+        if calibration.get("method") == "isotonic":
+            return np.asarray(np.interp(margin, calibration["margins"], calibration["likelihoods"]))
         return np.asarray(1.0 / (1.0 + np.exp(-(calibration["slope"] * margin + calibration["intercept"]))))
 
     def _bands(self, rows: np.ndarray[Any, np.dtype[np.float32]], likelihood: Numbers) -> list[str | None]:

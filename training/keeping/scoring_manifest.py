@@ -6,10 +6,10 @@ other says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.judging.calibration import word_bands
+from training.judging.bands import NOT_KNOWN
 from training.run import Run
 
 __all__ = ["describe_scoring", "name_model_file", "select_scoring"]
@@ -33,7 +33,7 @@ def describe_scoring(run: Run, model: str) -> dict[str, Any]:
         "model_sha256": manifest["outputs"][name_model_file(run, model)],
         "features": manifest["features"],
         "calibration": manifest["calibration"][model],
-        "bands": word_bands(run.metrics["bands"]) if model == manifest["model"] else [],
+        "bands": _bands_to_release(run.metrics["bands"]) if model == manifest["model"] else [],
     }
     return document | ({"abstention": manifest["abstention"]} if "abstention" in manifest else {})
 
@@ -41,3 +41,11 @@ def describe_scoring(run: Run, model: str) -> dict[str, Any]:
 def select_scoring(release: Mapping[str, Any]) -> dict[str, Any]:
     """Return of a release's manifest what scoring needs to know, as `describe_scoring` gives it."""
     return {key: release[key] for key in _KEYS if key in release}
+
+
+def _bands_to_release(bands: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a run's bands; those of an older run lose their words, which no replayed list had shown."""
+    return [
+        {**band} if "joined" in band else {**band, "title": NOT_KNOWN, "meaning": "Train again to see what lists show."}
+        for band in bands
+    ]

@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from charter.contracts.files import read_json, write_text
 from training.judging.choosing import TITLES
+from training.judging.list_calibration import say_bounds, say_calibration
+from training.judging.list_scaling import say_scaling
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
 from training.report.terminal import find_figure, find_replay_figure, say_reach, say_steadiness
 from training.run import Run
@@ -54,7 +56,6 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         models=_model_rows(metrics),
         curve=_capacity_picture(metrics, "precision", "Share of those listed with the outcome"),
         found=_capacity_picture(metrics, "recall", "Share of those with the outcome who are listed"),
-        more=_more_places(metrics),
         in_use=say_reach(metrics),
         replay=_replay_view(metrics),
         steps=_step_rows(metrics),
@@ -65,10 +66,13 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         periods=_part_picture(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
         teams=_part_picture(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
         components=_part_picture(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
-        bands=metrics["bands"],
+        bands=[{"joined": [], **band} for band in metrics["bands"]],
         band_picture=_band_picture(metrics["bands"]),
+        scaling=say_scaling(metrics.get("list_scaling")),
+        calibration=say_calibration(metrics.get("calibration", ())),
         groups=_group_picture(metrics),
-        insufficient=sum(row["answer"] == "insufficient" for row in metrics.get("calibration", ())),
+        group_rows=_group_rows(metrics),
+        few=sum(row["observed_over_expected"]["estimate"] is None for row in metrics.get("calibration", ())),
         abstained=metrics.get("abstention", {}).get("of_listed"),
         seen=_seen_picture(studied["seen"] if studied else _by_service(metrics.get("seen", ()))),
         studies=_study_picture(studied) if studied else None,
@@ -156,14 +160,20 @@ def _capacity_picture(metrics: Document, measure: str, up: str) -> Markup:
     )
 
 
-def _more_places(metrics: Document) -> dict[str, Any] | None:
-    """Return what five more places on each list would find: of those listed more, how many had the outcome."""
-    part = next((figure["part"] for figure in metrics["figures"] if figure["part"].endswith("more places")), None)
-    if part is None:
-        return None
-    figures = {name: find_figure(metrics, metrics["model"], name, part=part) for name in ("found", "precision")}
-    dates = len(metrics["folds"]) and sum(1 for figure in metrics["folds"] if figure["fold"] != "final")
-    return {"part": part, "folds": dates, **figures}
+def _say_more_places(metrics: Document, curve: Sequence[Document]) -> str:
+    """Return what half as many places again would hold in a year, by estimate; empty where it was not replayed."""
+    by_measure = {
+        (point["times_places"], point["measure"]): point["estimate"] for point in curve if point["estimate"] is not None
+    }
+    wanted = [(times, measure) for times in (1.0, 1.5) for measure in ("places_filled", "needed_of_listed")]
+    if not all(key in by_measure for key in wanted):
+        return ""
+    filled, share, more_filled, more_share = (by_measure[key] for key in wanted)
+    places = sum(metrics["capacity"]["places"].values())
+    return (
+        f"With half as many places again, {1.5 * places:g} on a list instead of {places}, {more_filled - filled:,.0f}"
+        f" more listings a year would hold {more_filled * more_share - filled * share:,.0f} more before a need."
+    )
 
 
 def _replay_view(metrics: Document) -> dict[str, Any] | None:
@@ -192,6 +202,7 @@ def _replay_view(metrics: Document) -> dict[str, Any] | None:
         ],
         "picture": _replay_picture(metrics),
         "curve": _replay_curve(metrics, replay["curve"]) if replay.get("curve") else None,
+        "more": _say_more_places(metrics, replay.get("curve", ())),
     }
 
 
@@ -286,36 +297,57 @@ def _part_picture(metrics: Document, kind: str, measure: str, axis: str) -> Mark
     return draw_dots(kind.strip(), axis, rows, axis=axis, say=_say_share)
 
 
-def _band_picture(bands: Sequence[Document]) -> Markup:
+def _band_picture(bands: Sequence[Document]) -> Markup | None:
     rows = [
         Dot(
             band["title"],
             band["observed"],
             band["low"],
             band["high"],
-            (band["stated"][0], band["stated"][1]),
+            (band["stated"][0], band["stated"][1]) if band["stated"] else None,
             strong=True,
         )
         for band in bands
+        if band["observed"] is not None
     ]
-    title = "Each band: the share its words promise (pale) and the share observed"
-    return draw_dots("bands", title, rows, axis="Share of listed households with the outcome", say=_say_share)
+    if not rows:
+        return None
+    title = "Each band: the share observed, and the shares that its title stands for (pale)"
+    return draw_dots("bands", title, rows, axis="Of places on lists, the share with a need recorded", say=_say_share)
 
 
 def _group_picture(metrics: Document) -> Markup | None:
     rows = [
-        _dot_of(
-            f"{row['group']} ({row['positives']})", row["observed_over_expected"], strong=row["answer"] == "as expected"
-        )
+        _dot_of(_name_group(row), row["observed_over_expected"], strong=row["answer"] == "as expected")
         for row in metrics.get("calibration", ())
-        if row["answer"] != "insufficient"
+        if row["observed_over_expected"]["estimate"] is not None
     ]
     if not rows:
         return None
-    title = "Outcomes observed for each one expected, by team, area and how much is seen"
+    title = "Needs that followed for each one expected, on lists: all, by team, area and how much is seen"
     return draw_dots(
-        "groups", title, rows, axis="Observed for each one expected", say=lambda value: f"{value:g}", mark=1.0
+        "groups", title, rows, axis="Needs for each one expected", say=lambda value: f"{value:g}", mark=1.0
     )
+
+
+def _name_group(row: Document) -> str:
+    return "all places" if row["kind"] == "all" else f"{str(row['group']).replace('_', ' ')} ({row['positives']})"
+
+
+def _group_rows(metrics: Document) -> list[dict[str, Any]]:
+    """Return each group's two answers; an older run had one."""
+    return [
+        {
+            "name": _name_group(row),
+            "n": row["n"],
+            "ratio": say_bounds(row["observed_over_expected"]),
+            "answer": row["answer"],
+            "slope": say_bounds(row["calibration_slope"]),
+            "slope_answer": row.get("slope_answer", ""),
+        }
+        for row in metrics.get("calibration", ())
+        if row["observed_over_expected"]["estimate"] is not None
+    ]
 
 
 def _by_service(rows: Sequence[Document]) -> list[dict[str, Any]]:

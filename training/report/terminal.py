@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.judging.calibration import say_broken_bands
+from training.judging.bands import list_meanings
 from training.judging.choosing import TITLES
+from training.judging.list_calibration import say_calibration
 
 __all__ = [
     "find_figure",
@@ -117,7 +118,9 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
     """Return the comparison of replayed lists, the recommendation, and what was kept apart, for a person."""
     periods = {figure["period"] for figure in metrics["figures"]}
     places = sum(metrics["capacity"]["places"].values())
-    lines = [*_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics), ""]
+    lines = [*_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics)]
+    lines += say_reach(metrics) + list_meanings(metrics["bands"])
+    lines += [line for line in [say_calibration(metrics.get("calibration", ()))] if line] + [""]
     rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]
     rows += [
         (
@@ -146,8 +149,6 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
             " run has no figures of it. New as-of dates make a new one."
         )
     lines += _say_beyond(metrics)
-    lines += say_reach(metrics)
-    lines += say_broken_bands(metrics["bands"])
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
         lines.append(f"Accepted although they know the outcome too well: {names}.")
@@ -178,7 +179,8 @@ def _say_replay(metrics: Mapping[str, Any]) -> list[str]:
     undecided = f" Were half of all cases left undecided: {_in_hundred(half)} of 100 listed." if half else ""
     return [
         f"Lists as they are used: {period['weeks']} weeks from {period['first']} to {period['last']}, {chose}, after"
-        f" {replay['burn_in_weeks']} weeks until the first rests ended; 95 % intervals by drawing households again."
+        f" {replay['burn_in_weeks']} weeks until the first rests ended; {100 * replay['level']:g} % intervals by"
+        " drawing households again."
         f"{undecided}",
         "",
         align_table(rows, right=(1, 2, 3)),
@@ -247,14 +249,37 @@ def say_steadiness(weekly: Mapping[str, Any] | None) -> str:
 
 
 def say_reach(metrics: Mapping[str, Any]) -> list[str]:
-    """Return what the figures at capacity leave out: who was known already, how early, and who could not be listed."""
+    """Return what headline figures leave out: who was new to services, how early, and who could not be listed."""
+    lines = _say_reach_of_lists(metrics) or _say_reach_of_dates(metrics)
+    any_of = next((part for part in metrics.get("coverage", ()) if part["component"] == "any"), None)
+    if any_of and any_of["share"] is not None:
+        share = f"{100 * any_of['share']:.0f} of 100 people with such a need"
+        lines.append(f"{share} were in the cohort; no list could reach the others.")
+    return lines
+
+
+def _say_reach_of_lists(metrics: Mapping[str, Any]) -> list[str]:
+    new, days = (find_replay_figure(metrics, metrics["model"], name) for name in ("new_of_listed", "days_before"))
+    lines = []
+    if new and new["estimate"] is not None:
+        lines.append(f"Of 100 listings {_in_hundred(new)} were new: no service had acted in three months.")
+    if days and days["estimate"] is not None and days["low"] is not None:
+        lines.append(
+            f"Where a need followed, it was recorded {days['estimate']:.0f} days after the family's first such listing"
+            f" on average ({days['low']:.0f} to {days['high']:.0f})."
+        )
+    return lines
+
+
+def _say_reach_of_dates(metrics: Mapping[str, Any]) -> list[str]:
+    """Return the same of isolated dates, for a run whose weeks could not be replayed."""
     new = find_figure(metrics, metrics["model"], "new_share")
     precision = find_figure(metrics, metrics["model"], "new_precision")
     lines = []
     if new["estimate"] is not None and precision["estimate"] is not None:
         lines.append(
-            f"{100 * new['estimate']:.0f} of 100 listed were new: no service had acted in three months; of those,"
-            f" {100 * precision['estimate']:.0f} in 100 had the outcome."
+            f"On isolated dates {100 * new['estimate']:.0f} of 100 listed were new: no service had acted in three"
+            f" months; of those, {100 * precision['estimate']:.0f} in 100 had the outcome."
         )
     lead = find_figure(metrics, metrics["model"], "lead_days")
     if lead["estimate"] is not None and lead["low"] is not None:
@@ -262,10 +287,6 @@ def say_reach(metrics: Mapping[str, Any]) -> list[str]:
             f"Of those found, the outcome came {lead['estimate']:.0f} days after the list on average"
             f" ({lead['low']:.0f} to {lead['high']:.0f})."
         )
-    any_of = next((part for part in metrics.get("coverage", ()) if part["component"] == "any"), None)
-    if any_of and any_of["share"] is not None:
-        share = f"{100 * any_of['share']:.0f} of 100 people with such a need"
-        lines.append(f"{share} were in the cohort; no list could reach the others.")
     return lines
 
 

@@ -3,21 +3,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from charter.council.training_settings import Band
 from charter.errors import DataError
 from training.data.lists import Period
 from training.judging.bootstrap import Draws
 from training.judging.calibration import (
+    Margins,
     Platt,
     fit_platt,
     fit_slope_and_intercept,
-    measure_bands,
+    measure_slope,
     move_intercept,
     refuse_backwards,
-    say_broken_bands,
-    word_bands,
+    scale_margins,
 )
-from training.judging.periods import Margins, scale_margins
 
 TRUE = Platt(0.7, -1.5, 0, 0)
 
@@ -124,44 +122,15 @@ def test_rows_of_one_household_do_not_count_as_so_many_households() -> None:
     assert (high4 - low4) == pytest.approx(high - low, rel=0.15)
 
 
-BANDS = [
-    Band(id="a", title="A", from_score=0.5, stated=(0.5, 0.9), meaning="Many."),
-    Band(id="b", title="B", from_score=0.0, stated=(0.0, 0.3), meaning="Few."),
-]
-
-
-def test_a_band_counts_listed_rows_alone() -> None:
-    margins, period = drawn()
-    listed = np.zeros(len(margins), dtype=bool)
-    listed[:500] = True
-    score = TRUE.likelihood(margins)
-    rates = measure_bands(Draws.of(period, 200, 1), score, listed, BANDS, 0.95)
-    assert sum(rate["n"] for rate in rates) == 500
-    inside = listed & (score >= 0.5)
-    assert rates[0]["observed"] == pytest.approx(period.positive[inside].mean())
-    assert rates[0]["low"] < rates[0]["observed"] < rates[0]["high"]
-
-
-def test_a_band_that_promises_too_much_is_told_apart_from_one_too_small_to_tell() -> None:
-    margins, period = drawn()
-    score = TRUE.likelihood(margins)
-    everyone = np.ones(len(margins), dtype=bool)
-    draws = Draws.of(period, 200, 1)
-    kept = measure_bands(draws, score, everyone, BANDS, 0.95)
-    assert [rate["as_stated"] for rate in kept] == ["yes", "yes"]
-    bold = [BANDS[0].replace(stated=(0.85, 0.95), meaning="Nearly all."), BANDS[1]]
-    broken = measure_bands(draws, score, everyone, bold, 0.95)
-    assert broken[0]["as_stated"] == "no"
-    (said,) = say_broken_bands(broken)
-    assert said.startswith("The band 'A' does not keep its word: ")
-    told = word_bands(broken)
-    assert [band["meaning"] for band in told][1:] == [BANDS[1].meaning]
-    assert told[0]["meaning"].startswith(f"On past lists about {10 * broken[0]['observed']:.0f} in 10 households")
-    assert told[0]["meaning"].endswith("fewer than was expected when the bands were agreed.")
-    assert not say_broken_bands(kept)
-    assert word_bands(kept) == kept
-    nobody = measure_bands(draws, score, ~everyone, BANDS, 0.95)
-    assert [rate["as_stated"] for rate in nobody] == ["insufficient", "insufficient"]
+def test_a_row_of_half_the_weight_is_half_a_row() -> None:
+    """Two copies of each row at half the weight are the rows themselves. Broken by weights that are not used."""
+    margins, period = drawn(4000)
+    score, needed, household = TRUE.likelihood(margins), period.positive, period.household
+    once = measure_slope(score, needed, household, np.ones(4000), 0.95)
+    twice = measure_slope(*(np.tile(part, 2) for part in (score, needed, household)), np.full(8000, 0.5), 0.95)
+    for name in ("calibration_slope", "calibration_in_the_large"):
+        assert twice[name] == pytest.approx(once[name])
+    assert measure_slope(score, np.zeros(4000, dtype=bool), household, np.ones(4000), 0.95) == {}
 
 
 def test_a_model_that_orders_backwards_is_refused() -> None:

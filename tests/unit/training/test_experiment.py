@@ -233,16 +233,13 @@ def test_training_twice_leaves_one_folder_and_the_pointer(trained: Invocation) -
     assert (trained.workspace.scores / "current").read_text() == f"{run.id}\n"
 
 
-def test_bands_of_the_run_are_those_of_training_toml_with_what_was_observed(trained: Invocation) -> None:
+def test_without_replayed_lists_there_is_one_band_and_it_has_no_figure(trained: Invocation) -> None:
     run = run_of(trained)
-    bands = run.metrics["bands"]
-    assert [band["id"] for band in bands] == [band["id"] for band in run.manifest["settings"]["bands"]]
-    assert sum(band["n"] for band in bands) == next(
-        figure["estimate"]
-        for figure in run.metrics["figures"]
-        if (figure["model"], figure["period"], figure["part"], figure["measure"])
-        == (run.manifest["model"], "selection", "all", "listed")
-    )
+    (band,) = run.metrics["bands"]
+    assert band["joined"] == [agreed["title"] for agreed in run.manifest["settings"]["bands"]]
+    assert (band["observed"], band["low"], band["high"], band["n"]) == (None, None, None, 0)
+    assert run.metrics["calibration"] == []
+    assert set(run.metrics["abstention"]) == {"of_all"}
 
 
 def test_labels_of_the_candidate_stop_at_the_snapshot(trained: Invocation) -> None:

@@ -93,7 +93,7 @@ def test_a_passed_and_signed_run_is_released_with_its_contract(trained: Invocati
     assert (manifest["run"], manifest["model"]) == (run.id, run.manifest["model"])
     assert manifest["model_sha256"] == file_digest(folder / "model.lgb") == run.manifest["outputs"]["model.lgb"]
     assert manifest["calibration"] == run.manifest["calibration"][manifest["model"]]
-    assert [band["id"] for band in manifest["bands"]] == [band["id"] for band in run.manifest["settings"]["bands"]]
+    assert manifest["bands"] == run.metrics["bands"]
     assert read_json(folder / "definition.json")["hash"] == manifest["definition"]
 
 

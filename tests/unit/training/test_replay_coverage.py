@@ -22,21 +22,21 @@ PART = np.where(np.arange(WEEKS) < RULES.burn_in, -1, 0).astype(np.int8)
 FIGURES = ("needed_of_listed", "needed_of_families", "listed_of_need", "unneeded_per_1000", "days_before")
 
 
-def population(seed: int, levels: int | None) -> tuple[ListWeeks, np.ndarray, np.ndarray]:
+def population(seed: int, levels: int | None, households: int = HOUSEHOLDS) -> tuple[ListWeeks, np.ndarray, np.ndarray]:
     """Draw a population; the second score has few `levels`, where any are given, so that lots decide much."""
     generator = np.random.default_rng(seed)
-    need = generator.normal(size=HOUSEHOLDS)
+    need = generator.normal(size=households)
     when = generator.exponential(30 / np.exp(0.9 * need))
-    sharp, blunt = (need + noise * generator.normal(size=HOUSEHOLDS) for noise in (0.8, 1.2))
-    household = np.tile(np.arange(HOUSEHOLDS, dtype=np.int32), WEEKS)
-    week = np.repeat(np.arange(WEEKS), HOUSEHOLDS)
+    sharp, blunt = (need + noise * generator.normal(size=households) for noise in (0.8, 1.2))
+    household = np.tile(np.arange(households, dtype=np.int32), WEEKS)
+    week = np.repeat(np.arange(WEEKS), households)
     # Who came to need is not in the cohort any more.
     rows = np.flatnonzero((when[household] > week) & (generator.random(len(week)) < 0.95))
     weekly = 0.3 * generator.normal(size=(2, len(week)))
     margins = [(score[household] + noise)[rows] for score, noise in zip((sharp, blunt), weekly, strict=True)]
     weeks = ListWeeks(
         days=tuple(date(2024, 1, 1) + timedelta(weeks=number) for number in range(WEEKS)),
-        names=np.array([f"{seed}/{number}" for number in range(HOUSEHOLDS)], dtype="S16"),
+        names=np.array([f"{seed}/{number}" for number in range(households)], dtype="S16"),
         household=household[rows],
         list_of=(household % TEAMS + week * TEAMS)[rows].astype(np.int32),
         start=np.searchsorted(week[rows], np.arange(WEEKS + 1)),

@@ -125,10 +125,16 @@ def test_a_workspace_without_its_snapshot_says_why_and_recommends_nothing(
     invocation = make(how(households=200))
     planned = make_plan(invocation)
     trained = fit_folds(planned, Bins.of(planned), lambda: None)
-    replayed, choice, lists = replay_run(invocation, planned, trained, 0.03, lambda: None)
+    replayed, choice, likelihoods, lists = replay_run(invocation, planned, trained, 0.03, lambda: None)
     assert lists is None
     assert "snapshot" in choice.why
     assert (choice.model, replayed.spreads) == ("points", {})
+    # What was agreed never stands in for what was not seen.
+    (band,) = likelihoods.bands
+    assert (band["observed"], band["stated"], band["from_score"]) == (None, None, 0.0)
+    assert band["title"] == "How likely is not known yet"
+    assert not set(re.findall(r"\d+", band["meaning"])) - {"12"}
+    assert likelihoods.scaling is None
 
 
 def test_a_plan_counts_weeks_however_far_lists_are_apart() -> None:

@@ -35,7 +35,9 @@ def kept(seed: int = 4) -> tuple[ReplayInput, ReplayedLists]:
     plan = WeekPlan(weeks.days, part, ("selection",), 7)
     exposure = Exposure.of(weeks, part, draws, 7)
     shared = ReplayInput(plan, rules, weeks, {"points": margins, "last_contact": -margins}, draws, exposure, 1)
-    return shared, keep_lists(shared, folds(), ["points", "last_contact"])
+    return shared, keep_lists(
+        shared, folds(), {name: shared.make_lists(name, keep=True).listings for name in ("points", "last_contact")}
+    )
 
 
 def test_sums_over_the_rows_are_the_replays_sums_lottery_by_lottery() -> None:

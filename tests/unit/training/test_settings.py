@@ -63,7 +63,7 @@ def test_settings_read_back_what_a_run_stored() -> None:
         ("first = 2020-09-01", 'first = "2020-09-01"', "'first' of [as_of] is \"2020-09-01\", not a date"),
         ("first = 2020-09-01\n", "", "[as_of] states no dates"),
         ("from_score = 0.0\n", "from_score = 0.1\n", "down to one of 0.0"),
-        ('meaning = "About 8', 'meaning = "High ' + "risk: about 8", "Write need or likelihood"),
+        ('title = "Very likely"', 'title = "High ' + 'risk"', "Write need or likelihood"),
     ],
 )
 def test_a_value_that_makes_no_sense_names_its_section_and_rule(

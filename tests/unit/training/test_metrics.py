@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 
 from training.data.lists import Period
-from training.judging.isolated_lists import measure_stability
+from training.judging.metrics import measure_stability
 
 
 def three_months() -> Period:

@@ -141,6 +141,7 @@ def _date(
         outcome_at=np.where(happens, at, NONE),
         outcome_known_at=np.where(happens, known, NONE),
         outcome_seen=np.ones((households, components), dtype=bool),
+        outcome_before=np.zeros((households, components), dtype=np.int8),
     )
 
 

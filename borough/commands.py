@@ -25,8 +25,10 @@ def synth(
     variant: Annotated[str, typer.Option(help="standard; or points, where a points list is enough.")] = "standard",
 ) -> None:
     """Make a fictional borough's extracts, as each service would send them."""
-    from borough.synth import count_steps, make_borough
+    from borough.sized_council import size_council
+    from borough.synth import SMALLEST, count_steps, make_borough
 
+    invocation = size_council(invocation, max(households, SMALLEST))
     with invocation.progress("Making a borough", count_steps()) as progress:
         result = make_borough(
             invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress

@@ -33,10 +33,12 @@ from charter.contracts.files import read_json
 from charter.council.council import Council
 from charter.errors import DataError, UsageError
 
-__all__ = ["UNFAIR", "VARIANTS", "list_feeds", "make_borough"]
+__all__ = ["SMALLEST", "UNFAIR", "VARIANTS", "list_feeds", "make_borough"]
 
 UNFAIR = ("signals", "labels", "both")
 VARIANTS = ("standard", "points")
+SMALLEST = 100
+"""Homes below which a borough would not have every service."""
 _SERVICES = {
     "addresses": addresses,
     "housing": housing,
@@ -79,8 +81,10 @@ def make_borough(
     bytes. `progress` is called with 1 for each of the steps that `count_steps()` counts. Raises UsageError for
     arguments that make no borough, and where a delivery lies in `extracts` that nobody made up.
     """
-    if homes < 100:
-        raise UsageError(f"a borough of {homes} homes is too small to have every service.", "Ask for 100 or more.")
+    if homes < SMALLEST:
+        raise UsageError(
+            f"a borough of {homes} homes is too small to have every service.", f"Ask for {SMALLEST} or more."
+        )
     if seed < 0:
         raise UsageError(f"the seed {seed} is negative.", "Choose a seed of 0 or more.")
     if unfair not in ("", *UNFAIR):

@@ -43,15 +43,24 @@ class Invocation(Voice):
     council: Council
     programme: str
     workspace: Workspace
+    named: bool = False
+    """Whether somebody named the council's folder."""
 
     @classmethod
     def open(
-        cls, council: Path, programme: str, workspace: Path, as_json: bool = False, quiet: bool = False
+        cls, council: Path | None, programme: str, workspace: Path, as_json: bool = False, quiet: bool = False
     ) -> Invocation:
         """Load the council with the programme's teams; raise UsageError for a programme it does not have.
 
-        The default folder `council` falls back to the shipped one, so that `sooner demo` works anywhere.
+        Where no folder is named it is `council` if somebody made that their own, else the one that a demo left in the
+        workspace, else the shipped one, so that `sooner demo` works anywhere.
         """
+        named = council is not None
+        if council is None:
+            council, left = Path("council"), Workspace(workspace, programme).council
+            is_own = council.exists() and council.resolve() != shipped_council().resolve()
+            if not is_own and (left / "council.toml").exists():
+                council = left
         if council == Path("council") and not council.exists():
             council = shipped_council()
         loaded = Council.load(council)
@@ -61,7 +70,8 @@ class Invocation(Voice):
         chosen = programme or names[0]
         if chosen not in names:
             raise UsageError(f"{council} has no programme {chosen!r}.", f"Choose one of: {', '.join(names)}.")
-        return cls(loaded.serving(chosen), chosen, Workspace(workspace, chosen), as_json=as_json, quiet=quiet)
+        where = Workspace(workspace, chosen)
+        return cls(loaded.serving(chosen), chosen, where, named=named, as_json=as_json, quiet=quiet)
 
     @cached_property
     def today(self) -> date:

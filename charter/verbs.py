@@ -51,7 +51,15 @@ _SPEAKING: Mapping[str, tuple[Any, Any]] = {
     "quiet": (Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")], False),
 }
 _OPENING: Mapping[str, tuple[Any, Any]] = {
-    "council": (Annotated[Path, typer.Option("--council", help="The council's folder.")], Path("council")),
+    "council": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--council", help="The council's folder; by default the one a demo left in the workspace, or council."
+            ),
+        ],
+        None,
+    ),
     "programme": (
         Annotated[str, typer.Option("--programme", help="The programme; by default the only or first one.")],
         "",

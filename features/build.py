@@ -117,7 +117,8 @@ def make_question(
         raise UsageError("no as-of date was given.", "Name one like --as-of 2025-01-01.")
     if each is not None and each.signal not in permission.signals:
         raise DefinitionError(f"[as_of] each reads {each.signal}, which may not be used.", "Name an allowed signal.")
-    question = Question(definition, dates, invocation.council.time_zone, snapshot.taken_at, permission, each)
+    free = Period(policy.onset.free_months, "months")
+    question = Question(definition, dates, invocation.council.time_zone, snapshot.taken_at, permission, each, free)
     return question, {"charter.toml": policy.sha256, "register.toml": register.sha256}
 
 
@@ -181,6 +182,7 @@ def _matrix_id(question: Question, snapshot: Snapshot, rules: Mapping[str, str],
             "rules": dict(rules),
             "purpose": question.permission.purpose,
             "dates": [day.isoformat() for day in question.dates],
+            "free": question.free.document(),
             "each": [question.each.signal, question.each.after.document()] if question.each else None,
             "zone": str(question.zone),
             "taken_at": snapshot.taken_at.isoformat(),
@@ -207,6 +209,7 @@ def _describe_matrix(
         "seen": list(definition.seen),
         "components": [component.name for component in definition.outcome.components],
         "horizon": definition.outcome.horizon.document(),
+        "free": question.free.document(),
         "engine": engine,
     }
 
@@ -259,7 +262,7 @@ def _write_reference(
         for day in question.dates:
             answer = reference.answer(day)
             answer.rows.write(_date_folder(folder, day))
-            facts.append({"cannot_tell": answer.cannot_tell})
+            facts.append({"cannot_tell": answer.cannot_tell, "not_at_risk": answer.not_at_risk})
             advance()
     return reference.reporting_lag_days, facts
 
@@ -281,8 +284,8 @@ def _write_engine(
     facts = []
     for day, writer in zip(question.dates, writers, strict=True):
         key = engine.keys[day]
-        cannot_tell = earlier.cannot_tell.get(key, writer.cannot_tell)
-        facts.append({"cannot_tell": cannot_tell, "key": key})
+        counts = {"cannot_tell": writer.cannot_tell, "not_at_risk": writer.not_at_risk}
+        facts.append({**earlier.counts.get(key, counts), "key": key})
     return lag, facts
 
 
@@ -294,18 +297,19 @@ class _EarlierDates:
     """
 
     folders: Mapping[str, Path]
-    cannot_tell: Mapping[str, int]
+    counts: Mapping[str, Mapping[str, int]]
 
     @classmethod
     def of(cls, matrices: Path) -> _EarlierDates:
         """Look through the matrices in a folder."""
-        folders, cannot_tell = {}, {}
+        folders, counts = {}, {}
         for manifest in sorted(matrices.glob("*/manifest.json")):
             for day, facts in read_json(manifest)["as_of"].items():
                 if "key" in facts:
                     folders[facts["key"]] = manifest.parent / f"as_of={day}"
-                    cannot_tell[facts["key"]] = facts["cannot_tell"]
-        return cls(folders, cannot_tell)
+                    names = ("cannot_tell", "not_at_risk")
+                    counts[facts["key"]] = {name: facts[name] for name in names if name in facts}
+        return cls(folders, counts)
 
     def entities(self, key: str) -> NDArray[np.bytes_] | None:
         """Return the entities of a date's rows where the same rows have been made before."""
@@ -321,11 +325,11 @@ def _write_spark(
     running = spark.open_session(master)
     tables, rows = str(snapshot.tables.resolve()), (folder / "rows").resolve()
     with invocation.progress("Building the matrix on Spark", 3) as advance:
-        cannot_tell = spark.write_rows(running, question, tables, str(rows))
+        counts = spark.write_rows(running, question, tables, str(rows))
         advance()
         spark.collect_dates(running, question, str(rows), folder)
         shutil.rmtree(rows)
         advance()
         lag = spark.measure_reporting_lag(running, question, tables)
         advance()
-    return lag, [{"cannot_tell": count} for count in cannot_tell]
+    return lag, counts

@@ -33,6 +33,12 @@ def _list_lines(definition: Definition, register: Register, policy: Policy) -> I
     yield f"{definition.outcome.title}. Looked for over the next {definition.outcome.horizon}, each apart:\n"
     for component in definition.outcome.components:
         yield f"- {_find_title(component.name, titles)} (`{component.name}`)"
+    months = policy.onset.free_months
+    if definition.outcome.onset:
+        yield f"\nOnly what begins counts: of each, for whoever was free of it for {months} months and seen to be."
+        yield "For whom nothing could begin is not looked at."
+    else:
+        yield f"\nWhat begins and what goes on both count; they are reported apart, by the {months} months before."
     yield f"\n## What is asked\n\n{len(definition.features)} questions. `response` marks what a service did rather than"
     yield "what happened to the family; `more of it` is what a larger value may do;"
     yield "`good` is the side that is good for a family, where it has one: only there is it ever a strength.\n"

@@ -35,13 +35,16 @@ def demo(
     ),
     no_serve: Annotated[bool, typer.Option("--no-serve", help="Stop before serving.")] = False,
 ) -> None:
-    """Make a fictional borough, take it from extracts to worklist with sign-offs marked `demo`, and serve it."""
+    """Make a fictional borough, take it from extracts to worklist with sign-offs marked `demo`, and serve it.
+
+    Its teams, places and lists are those of a council of so many homes; a council named with --council keeps its own.
+    """
     from serving.commands import serve
     from sooner.demo import play_demo
 
-    play_demo(invocation, households=households, seed=seed, unfair=unfair, variant=variant)
+    played = play_demo(invocation, households=households, seed=seed, unfair=unfair, variant=variant)
     if not no_serve:
-        serve(invocation)
+        serve(played)
 
 
 @verbs.add(

@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["play_demo"]
 
 
-def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str, variant: str) -> None:
-    """Make a borough and take it to today's worklist, then say where everything is.
+def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str, variant: str) -> Invocation:
+    """Make a borough and take it to today's worklist, then say where everything is; return what it was played with.
 
-    Homes lie in the council's own areas, and its own teams get the lists. Takes the writer lock itself, and lets it go
-    before anything is served. Raises UsageError where the workspace holds real data or the council reads what nobody
-    makes up, BlockedError where a gate says block.
+    The council is made for so many homes, unless it is somebody's own: then homes lie in its areas and its own teams
+    get the lists. Takes the writer lock itself, and lets it go before anything is served. Raises UsageError where the
+    workspace holds real data or the council reads what nobody makes up, BlockedError where a gate says block.
     """
-    from borough.synth import count_steps, make_borough
+    from borough.sized_council import size_council
+    from borough.synth import SMALLEST, count_steps, make_borough
 
     _refuse_real_data(invocation)
     _refuse_other_register(invocation)
@@ -37,6 +38,7 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
         f"{invocation.council.name}, made up: {households:,} homes, seed {seed}, in {invocation.workspace.root}/"
     )
     with writer_lock(invocation.workspace.root):
+        invocation = size_council(invocation, max(households, SMALLEST))
         with time_step(invocation, "synth"), invocation.progress("Making a borough", count_steps()) as progress:
             make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
         _sign_as_all(invocation, "charter")
@@ -57,20 +59,22 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
         {"seconds": round(seconds, 1), "decision": decision["decision"], **places, **result.document()},
         f"{result.sentence()}\nDone in {seconds:.0f} s.\n{lines}",
     )
+    return invocation
 
 
 def _live_through_shadow(invocation: Invocation) -> RankResult:
     """Play the shadow weeks up to today: lists that nobody sees, the second gate, `demo` sign-offs; then today's.
 
-    A demo's lists are few: of the first day, the middle and the end, a week ago, rather than of each week.
+    A demo's lists are few: of the first day, the middle and the last before today's, rather than all of them.
     """
     from fairness_reports.publish.live_page import write_live_page
 
     policy = invocation.policy
     last = snapshot_day(invocation)
-    weeks = policy.live.shadow_weeks
-    for before in (weeks, weeks // 2, 0):
-        day = last - timedelta(weeks=before + 1)
+    days = invocation.settings.worklist.list.days
+    lists = -(-7 * policy.live.shadow_weeks // days)
+    for before in dict.fromkeys((lists, lists // 2, 0)):
+        day = last - timedelta(days=days * (before + 1))
         rank_day(invocation, day, now=invocation.council.midnight(day))
     write_live_page(invocation)
     decision = decide_run(invocation, live=True)

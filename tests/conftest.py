@@ -58,6 +58,8 @@ def run_sooner(*words: str, cwd: Path = ROOT, timeout: float = 600, env: dict[st
 def demo_workspace(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return the workspace of `sooner demo --no-serve` on 3,000 households; made once, read by all, changed by none.
 
+    Its council is the shipped one as it is, with four teams and places for a larger borough: lists that can be tested.
+
     A test that changes a workspace copies it first (`own_workspace`).
     """
     base = tmp_path_factory.getbasetemp()
@@ -67,7 +69,8 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
     with (shared / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "done").exists():
-            ran = run_sooner("demo", "--no-serve", "--households", "3000", "--seed", "1", "--workspace", str(workspace))
+            size = ("--households", "3000", "--seed", "1", "--council", "council")
+            ran = run_sooner("demo", "--no-serve", *size, "--workspace", str(workspace))
             (shared / "done").write_text(f"{ran.code}\n{ran.out}\n{ran.err}")
     told = (shared / "done").read_text()
     assert told.startswith("0\n"), told

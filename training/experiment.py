@@ -29,6 +29,8 @@ from charter.invocation import Invocation
 from charter.machine.code_version import describe_code, digest_code, is_edited
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_coverage, measure_seen_share
+from training.data.folds import SELECTION
+from training.data.onsets import measure_onsets
 from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
 from training.judging.periods import Results, judge_periods
@@ -224,6 +226,12 @@ def _coverage_document(invocation: Invocation, planned: Plan) -> list[dict[str, 
     return [part.as_document(level) for part in measure_coverage(planned.data, tables, planned.tested)]
 
 
+def _list_rows(results: Results) -> dict[str, Any]:
+    """Return by model which rows of the selection dates it would have listed."""
+    period, places = results.draws.period, results.periods[SELECTION].places
+    return {name: period.listed(place) for name, place in places.items()}
+
+
 def _metrics_document(
     invocation: Invocation, run_id: str, planned: Plan, trained: Trained, results: Results
 ) -> dict[str, Any]:
@@ -251,6 +259,7 @@ def _metrics_document(
         "stability": dict(results.stability),
         "coverage": _coverage_document(invocation, planned),
         "seen": measure_seen_share(planned.data),
+        "onsets": measure_onsets(planned.data, results.draws.period.days, _list_rows(results)),
         "points": word_rules(trained.candidates["points"], matrix.definition, matrix.features)
         if "points" in trained.candidates
         else [],

@@ -60,9 +60,10 @@ class Workbench:
     invocation: Invocation
 
     @classmethod
-    def open(cls, workspace: str | Path, programme: str = "", council: str | Path = "council") -> Workbench:
+    def open(cls, workspace: str | Path, programme: str = "", council: str | Path | None = None) -> Workbench:
         """Open a programme (the only or first one) of a council (the shipped one) in a workspace."""
-        return cls(Invocation.open(Path(council), programme, Path(workspace), quiet=True))
+        folder = None if council is None else Path(council)
+        return cls(Invocation.open(folder, programme, Path(workspace), quiet=True))
 
     def define(self, name: str, *features: Feature) -> Workbench:
         """Return a programme `name` with these features and this programme's cohort, outcome, teams and settings.

@@ -16,6 +16,8 @@
         outcome_at.npy       (rows, components)  int64: valid_at of the first in the horizon, UTC µs; NONE if none
         outcome_known_at.npy (rows, components)  int64: its known_at
         outcome_seen.npy     (rows, components)  bool: whether feed and permission cover the whole horizon
+        outcome_before.npy   (rows, components)  int8: over the months before, seen to be free of it (FREE), in it
+                                                 already (CONTINUING), or not seen (UNSEEN)
 
 Needs numpy alone, so that serving can read it. Nothing here is pickled.
 """
@@ -37,11 +39,24 @@ from charter.contracts import check_document
 from charter.contracts.files import read_json
 from charter.errors import DataError
 
-__all__ = ["COLUMNS", "ID_BYTES", "NONE", "Matrix", "MatrixColumn", "MatrixDate", "Widths"]
+__all__ = [
+    "COLUMNS",
+    "CONTINUING",
+    "FREE",
+    "ID_BYTES",
+    "NONE",
+    "UNSEEN",
+    "Matrix",
+    "MatrixColumn",
+    "MatrixDate",
+    "Widths",
+]
 
 NONE = np.iinfo(np.int64).min
 """The time that means "no such time" in int64 microsecond arrays."""
 
+FREE, CONTINUING, UNSEEN = 0, 1, -1
+"""What a row says of a component before its as-of date."""
 
 ID_BYTES = 32
 """How long an id of a person or a household may be."""
@@ -84,6 +99,7 @@ COLUMNS = (
     MatrixColumn("outcome_at", "<i8", width="components"),
     MatrixColumn("outcome_known_at", "<i8", width="components"),
     MatrixColumn("outcome_seen", "|b1", width="components"),
+    MatrixColumn("outcome_before", "|i1", width="components"),
 )
 """Every array of a matrix: what is written, read back, estimated, and sent between machines."""
 
@@ -104,6 +120,7 @@ class MatrixDate:
     outcome_at: NDArray[np.int64]
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
+    outcome_before: NDArray[np.int8]
 
     ARRAYS = tuple(column.name for column in COLUMNS)
 
@@ -183,7 +200,11 @@ class Matrix:
                 f"the matrix {self.manifest['id']} has no rows at {as_of}.",
                 f"Build it with `sooner build --as-of {as_of}`.",
             )
-        return MatrixDate(
-            as_of,
-            **{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in MatrixDate.ARRAYS},
-        )
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            for name in MatrixDate.ARRAYS
+            if name != "outcome_before" or (folder / f"{name}.npy").exists()
+        }
+        # A matrix made before a component was looked for before the as-of date says of nobody that it was there.
+        arrays.setdefault("outcome_before", np.full(arrays["outcome_seen"].shape, FREE, dtype=np.int8))
+        return MatrixDate(as_of, **arrays)

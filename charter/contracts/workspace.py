@@ -23,6 +23,11 @@ class Workspace:
     programme: str
 
     @property
+    def council(self) -> Path:
+        """The council folder that a demo made for its borough's size; none where the council is the user's own."""
+        return self.root / "council"
+
+    @property
     def extracts(self) -> Path:
         """The fictional borough's extracts, as each service would send them."""
         return self.root / "extracts"

@@ -35,7 +35,14 @@ class Offer(MarkedRow):
 
     title: Annotated[Text, Field(description="What is offered.", examples=["Family support worker, eight weeks"])]
     by: Annotated[Text, Field(description="Who gives it.", examples=["North family help team"])]
-    places: Annotated[int, Field(ge=0, description="How many households the team can take on each week.", examples=[8])]
+    places: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="How many households the team can take on each week; 0.5 is one every two weeks.",
+            examples=[5],
+        ),
+    ]
     expected: Annotated[
         Text,
         Field(
@@ -105,7 +112,7 @@ class Team(MarkedRow):
         return self
 
     @property
-    def places(self) -> int:
+    def places(self) -> float:
         """Places a week over all offers: the team's capacity."""
         return sum(offer.places for offer in self.offers)
 

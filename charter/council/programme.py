@@ -20,7 +20,7 @@ class Programme:
     """`training` and `worklist` as read.
 
     Capacity is a team's places of each week (council.toml offers), times `[capacity] weeks` of worklist.toml for one
-    as-of date.
+    as-of date, in whole places.
     """
 
     name: str
@@ -38,7 +38,9 @@ class Programme:
         Raises DataError where no team offers any help.
         """
         weeks = self.worklist.capacity.weeks
-        places = {team.id: team.places * weeks for team in council.teams if team.serves(day) and team.places > 0}
+        # A hair above, so that 0.1 places of ten weeks are one whole place.
+        places = {team.id: int(team.places * weeks + 1e-6) for team in council.teams if team.serves(day)}
+        places = {team: number for team, number in places.items() if number}
         if not places:
             raise DataError(
                 f"no team of {council.name} offers any help on {day}.",

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
+from charter.rules.measures import MEASURES
 from charter.rules.questions import Gate
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "compare_bound",
     "count_households",
     "find_criterion",
+    "find_overall_rate",
     "is_beyond",
     "keeps_limit",
     "list_criteria",
@@ -87,10 +89,36 @@ def keeps_limit(gate: Gate, value: float, interval: Sequence[float | None]) -> b
     return min(value, end) >= gate.limit if gate.at_least else max(value, end) <= gate.limit
 
 
+def find_overall_rate(gate: Gate, finding: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the overall rate that the gate's bound follows, from the findings of the same audit; None where unknown.
+
+    Of a measure of lists it is the share of everybody who was listed: the places alone decide it, so that no model can
+    lower its own bar. Of 8,000 people 40 are listed: 0.005, and of those with a later need a lot would list as many.
+    """
+    measure = MEASURES[gate.measure]
+    if measure.overall == gate.measure:
+        return _pool_sides(finding)
+    same = ("characteristic", "group", "component", "model", "at")
+    for other in findings:
+        if other["measure"] == measure.overall and all(other.get(key) == finding.get(key) for key in same):
+            return _pool_sides(other)
+    return None
+
+
+def _pool_sides(finding: Mapping[str, Any]) -> float | None:
+    """Return the figure of the group and everyone else together; None where one side has none."""
+    sides = [side for side in (finding, finding.get("rest") or {}) if side.get("n")]
+    if not sides or any(side.get("estimate") is None for side in sides):
+        return None
+    return float(sum(side["estimate"] * side["n"] for side in sides) / sum(side["n"] for side in sides))
+
+
 def compare_bound(gate: Gate, side: Mapping[str, Any]) -> str:
-    """Compare one side's figure with the gate's bound: pass, fail or insufficient."""
+    """Compare one side's figure with the gate's bound: pass, fail or insufficient, as where the bound is not known."""
     estimate, interval = side.get("estimate"), side.get("interval")
     if estimate is None or interval is None:
+        return "insufficient"
+    if math.isnan(gate.bound):
         return "insufficient"
     low, high = interval
     if gate.at_least:

@@ -27,6 +27,7 @@ from charter.rules.failing import (
     Z,
     compare_bound,
     count_households,
+    find_overall_rate,
     is_beyond,
     keeps_limit,
     list_criteria,
@@ -208,6 +209,7 @@ def _answer_gate(
 ) -> list[_Answer]:
     """Answer one gate about every group; a gate that no finding answers fails."""
     rows = [finding for finding in findings["findings"] if _answers(finding, gate, findings)]
+    every = findings["findings"]
     if not rows:
         sentence = f"Nothing was found out about {gate.measure} by {gate.characteristic}."
         return [_Answer(gate, "fail", "no finding", sentence)]
@@ -215,8 +217,9 @@ def _answer_gate(
     answers = []
     for finding, distance, criterion in zip(rows, distances, list_criteria(distances), strict=True):
         rule = Reason("", distance=distance, criterion=criterion, groups=len(rows))
-        verdict, reason = _decide_group(gate, finding, rule, earlier)
-        answer = _write_answer(gate, finding, verdict, reason, findings, today)
+        bounded = gate.at_overall(find_overall_rate(gate, finding, every))
+        verdict, reason = _decide_group(bounded, finding, rule, earlier)
+        answer = _write_answer(bounded, finding, verdict, reason, findings, today)
         answers.append(_waive(_apply_caveats(answer, policy), policy, today))
     return answers
 

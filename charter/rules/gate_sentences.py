@@ -10,11 +10,13 @@ reaches below it": nothing here reads alike of it and of 0.99.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from charter.rules import measures
 from charter.rules.questions import MEASURES, NOT_SHARES, Gate
 
 __all__ = ["REASONS", "Reason", "say_due", "say_figure", "say_group", "say_reason", "say_visible_gap"]
@@ -72,20 +74,20 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
     beyond, within = ("below", "above") if gate.at_least else ("above", "below")
     limit = f"the limit of {gate.limit:g}"
     if verdict == "pass":
-        return f"Passes: the whole interval keeps {limit}, and both figures keep the bound of {gate.bound:g}."
+        return f"Passes: the whole interval keeps {limit}, and both figures keep the bound of {_say_bound(gate)}."
     if reason.id == "limit":
         rule = f", far enough for one of {reason.groups} groups (Holm's rule)" if reason.groups > 1 else ""
         return f"Fails: the whole interval is {beyond} {limit}{rule}: {gate.harm}."
     figure = _say_bounded(gate, finding, rest=reason.rest)
     if reason.id == "bound":
-        return f"Fails: {figure} is wholly {beyond} {gate.bound:g}, the bound on the figure itself: {gate.harm}."
+        return f"Fails: {figure} is wholly {beyond} {_say_bound(gate)}, the bound on the figure itself: {gate.harm}."
     why = {
         "beyond unsure": f"it is {beyond} {limit}, but the interval reaches {within} it",
         "within unsure": f"it keeps {limit}, but the interval reaches {beyond} it",
         "holm": f"the interval is {beyond} {limit}, but of {reason.groups} groups asked about one may be so by chance;"
         f" Holm's rule needs {reason.criterion:.2f} standard errors, and it is {reason.distance:.2f} {beyond}",
-        "unsure of bound": f"the interval keeps {limit}, but {figure} is not sure to be {within} {gate.bound:g}, the"
-        " bound on the figure itself",
+        "unsure of bound": f"the interval keeps {limit}, but {figure} is not sure to be {within} {_say_bound(gate)},"
+        " the bound on the figure itself",
         "no better off": "the gap closed since it failed, but the group itself is no better off than it was",
         "no interval": "there is no interval to tell by",
         "too few": f"fewer households on one side than the {gate.minimum_positives} that an answer needs",
@@ -114,6 +116,15 @@ def _say_bounded(gate: Gate, finding: Mapping[str, Any], *, rest: bool) -> str:
     interval = side.get("interval")
     between = "" if interval is None else f" ({' to '.join(_say_own(gate, end) for end in interval)})"
     return f"{whose}, {_say_own(gate, side.get('estimate'))}{between},"
+
+
+def _say_bound(gate: Gate) -> str:
+    """Say the bound on the figure itself, and which overall rate it follows, if it does."""
+    if gate.of_overall is None:
+        return f"{gate.bound:g}"
+    rate = MEASURES[measures.MEASURES[gate.measure].overall]
+    times = f"{gate.of_overall:g} times {rate}, over everybody"
+    return times if math.isnan(gate.bound) else f"{gate.bound:.2g} ({times})"
 
 
 def _say_size(gate: Gate, value: float | None) -> str:

@@ -47,6 +47,7 @@ class Measure:
 
     `counted` and `among` are cells. Where `bounded` is false the measure is no share of anything and may be above 1; a
     `rate` is of 1,000 people and a year. `at` is where a gate asks it: at isolated dates, or of lists as they are used.
+    `follows` is the measure whose overall figure a relative bound follows, where that is not its own.
     """
 
     id: str
@@ -57,6 +58,12 @@ class Measure:
     bounded: bool = True
     rate: bool = False
     at: str = AT_DATES
+    follows: str = ""
+
+    @property
+    def overall(self) -> str:
+        """The measure whose figure over everybody a bound relative to the overall rate follows."""
+        return self.follows or self.id
 
     @property
     def needs_label(self) -> bool:
@@ -87,6 +94,7 @@ MEASURES: Mapping[str, Measure] = {
             "the share of those with a later need who were on a worklist",
             (_TP,),
             _YES,
+            follows="selection_rate",
         ),
         Measure(
             "false_negative_rate",
@@ -101,6 +109,7 @@ MEASURES: Mapping[str, Measure] = {
             "the share of those without a later need who were on a worklist",
             (_FP,),
             _NO,
+            follows="selection_rate",
         ),
         Measure("true_negative_rate", "Share of no later need that was left alone", "", (_TN,), _NO),
         Measure(
@@ -141,6 +150,7 @@ MEASURES: Mapping[str, Measure] = {
             "recall_of_independent",
             "Share listed among those with an independent sign of need",
             "the share on a worklist among those with an independent sign of need",
+            follows="selection_rate",
         ),
         Measure(
             "listed_before_need",
@@ -149,6 +159,7 @@ MEASURES: Mapping[str, Measure] = {
             (_TP,),
             _YES,
             at=AS_USED,
+            follows="listed_at_all",
         ),
         Measure(
             "unneeded_listings",
@@ -159,6 +170,7 @@ MEASURES: Mapping[str, Measure] = {
             bounded=False,
             rate=True,
             at=AS_USED,
+            follows="listings",
         ),
         Measure(
             "listings",

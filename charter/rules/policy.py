@@ -32,6 +32,7 @@ from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
 from charter.rules.choice_margin import Choosing
 from charter.rules.going_live import Live
+from charter.rules.onset import Onset
 from charter.rules.questions import Gate, pairs
 from charter.rules.roles import Role, Roles
 from charter.rules.waivers import Caveat, Waiver
@@ -217,6 +218,7 @@ class Policy(File):
         Field(validation_alias="role", min_length=1, description="Who signs, who may suspend, and who may do what."),
     ]
     choosing: Annotated[Choosing, Field(description="How much the board gives for a simpler list.")] = Choosing()
+    onset: Annotated[Onset, Field(description="When a need is a new one.")] = Onset()
     live: Annotated[Live, Field(description="How a promoted model goes live.")] = Live()
     assessments: Annotated[
         Listed[Assessment],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Annotated, Literal, Self
@@ -89,6 +90,24 @@ class Gate(MarkedRow):
             examples=[0.05],
         ),
     ] = None
+    floor_of_overall: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Instead of `floor`, so many times the overall rate: of the share of everybody who was listed "
+            "where the measure is of lists (so 1 is what drawing the same places by lot would give), else of the "
+            "measure's own figure over everybody.",
+            examples=[1.0],
+        ),
+    ] = None
+    ceiling_of_overall: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Instead of `ceiling`, so many times the overall rate, as with `floor_of_overall`.",
+            examples=[2.0],
+        ),
+    ] = None
     minimum_positives: Annotated[
         int,
         Field(ge=0, description="Fewer people with the outcome than this are never an answer.", examples=[30]),
@@ -113,10 +132,19 @@ class Gate(MarkedRow):
                 key="limit",
             )
         bound, other = ("floor", "ceiling") if self.at_least else ("ceiling", "floor")
-        if getattr(self, bound) is None:
-            raise broken(f"lacks {bound!r}", "Bound the figure itself too, such as 0.02: a gap can close downwards.")
-        if getattr(self, other) is not None:
-            raise broken("bounds the side that does no harm", f"Remove it: this limit goes with {bound!r}.", key=other)
+        bounds = [name for name in (bound, f"{bound}_of_overall") if getattr(self, name) is not None]
+        if not bounds:
+            raise broken(
+                f"lacks {bound!r}",
+                f"Bound the figure itself too, with {bound!r} or '{bound}_of_overall': a gap can close downwards.",
+            )
+        if len(bounds) > 1:
+            raise broken("bounds the figure twice", f"Keep one of {bound!r} and {bounds[1]!r}.", key=bounds[1])
+        for name in (other, f"{other}_of_overall"):
+            if getattr(self, name) is not None:
+                raise broken(
+                    "bounds the side that does no harm", f"Remove it: this limit goes with {bound!r}.", key=name
+                )
         if self.measure not in NOT_SHARES and self.bound > 1:
             raise broken(f"is {self.bound:g}, and no share is above 1", "Write a share, such as 0.02.", key=bound)
         if self.of_pair and self.measure not in PAIRED:
@@ -127,8 +155,20 @@ class Gate(MarkedRow):
 
     @property
     def bound(self) -> float:
-        """The least (or most) that the group's own figure may be."""
-        return float(self.floor if self.floor is not None else self.ceiling or 0.0)
+        """The least (or most) that the group's own figure may be; NaN where it follows a rate that is not given yet."""
+        bound = self.floor if self.at_least else self.ceiling
+        return math.nan if bound is None else bound
+
+    @property
+    def of_overall(self) -> float | None:
+        """How many times the overall rate the bound is; None where the charter states the bound itself."""
+        return self.floor_of_overall if self.at_least else self.ceiling_of_overall
+
+    def at_overall(self, rate: float | None) -> Gate:
+        """Return the gate with the bound that follows from the overall rate; without one, the bound stays unknown."""
+        if self.of_overall is None or rate is None:
+            return self
+        return self.model_copy(update={"floor" if self.at_least else "ceiling": self.of_overall * rate})
 
     @property
     def of_pair(self) -> bool:

@@ -214,7 +214,7 @@ def tabulate_gate(
         "harm": gate.harm,
         "statistic": gate.statistic,
         "limit": f"{gate.limit:g}",
-        "bound": say(gate.bound),
+        "bound": say(gate.bound) if gate.of_overall is None else f"{gate.of_overall:g} times the overall rate",
         "bound_words": "and nobody's figure below" if gate.at_least else "and nobody's figure above",
         "measure": questions.MEASURES[gate.measure].capitalize(),
         "rows": table,

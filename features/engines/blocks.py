@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.contracts.matrix import COLUMNS, NONE, MatrixDate
+from charter.contracts.matrix import COLUMNS, CONTINUING, FREE, NONE, UNSEEN, MatrixDate
 from features.engines.compiled import horizon, sums
 from features.engines.compiled.arrays import (
     EventRows,
@@ -34,7 +34,7 @@ __all__ = ["Block", "Maker", "OutcomeBlock", "assemble_dates", "count_compositio
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive rows of one as-of date: the matrix arrays of a range of entities, and who can't be told."""
+    """Consecutive rows of one as-of date: the matrix arrays of a range of entities; how many have no row, and why."""
 
     date_index: int
     entity: NDArray[np.bytes_]
@@ -48,7 +48,9 @@ class Block:
     outcome_at: NDArray[np.int64]
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
+    outcome_before: NDArray[np.int8]
     cannot_tell: int
+    not_at_risk: int
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,14 @@ class _Labels:
     def at(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
         """Return what a matrix says at date k: when, known when, and whether it is seen."""
         return self.valid[k], self.known[k], (self.seen >> np.uint64(k) & ONE).astype(np.bool_)
+
+
+class _Chosen(NamedTuple):
+    """By date and entity whether it gets a row; by date how many have none, by why."""
+
+    rows: NDArray[np.bool_]
+    cannot_tell: NDArray[np.int64]
+    not_at_risk: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -116,25 +126,37 @@ class Maker:
             seen=np.zeros((*shape, len(self.frame.question.seen)), np.uint16),
         )
         sums.accumulate_events(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
-        rows, cannot_tell = self._choose_rows(entities, results.values)
+        before = self._read_before(results.values)
+        chosen = self._choose_rows(entities, results.values, before)
         outcomes = self._find_outcomes(wanted)
-        return [self._make_block(k, entities, rows[k], int(cannot_tell[k]), results, outcomes) for k in places]
+        return [self._make_block(k, entities, chosen, results, before, outcomes) for k in places]
+
+    def _read_before(self, values: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return by date, entity and component what the months before say: the last columns, as states."""
+        question = self.frame.question
+        columns = values[:, :, values.shape[2] - len(question.components) :]
+        states = np.where(np.isnan(columns), UNSEEN, np.where(columns > 0, CONTINUING, FREE)).astype(np.int8)
+        states[:, :, [not question.may_ask(component) for component in question.components]] = UNSEEN
+        return states
 
     def _choose_rows(
-        self, entities: NDArray[np.int64], values: NDArray[np.float32]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Return (by date and entity whether it gets a row, by date how many can't be told)."""
+        self, entities: NDArray[np.int64], values: NDArray[np.float32], before: NDArray[np.int8]
+    ) -> _Chosen:
+        """Return by date and entity whether it gets a row, and by date how many have none, and why."""
         bits = np.arange(len(self.frame.dates), dtype=np.uint64)[:, None]
         candidate = (self.cohort.rows.candidates[entities][None, :] >> bits & ONE).astype(bool)
         unknown = (self.cohort.rows.unknown[entities][None, :] >> bits & ONE).astype(bool)
-        rules = values[:, :, self.plan.columns :]
-        rules_that_hold = len(self.frame.question.given)
+        question = self.frame.question
+        rules_that_hold = len(question.given)
+        rules = values[:, :, self.plan.columns : self.plan.columns + rules_that_hold + len(question.unless)]
         missing = np.isnan(rules)
         holds = rules > 0
         holds[:, :, rules_that_hold:] = rules[:, :, rules_that_hold:] == 0
         false = (~missing & ~holds).any(axis=2)
         unknown = unknown | missing.any(axis=2)
-        return candidate & ~false & ~unknown, (candidate & ~false & unknown).sum(axis=1)
+        rows = candidate & ~false & ~unknown
+        at_risk = (before == FREE).any(axis=2) | (not question.must_be_at_risk)
+        return _Chosen(rows & at_risk, (candidate & ~false & unknown).sum(axis=1), (rows & ~at_risk).sum(axis=1))
 
     def _find_outcomes(self, wanted: WantedRows) -> _Labels:
         shape = (len(self.frame.dates), len(wanted.entity), len(self.outcomes.service))
@@ -146,11 +168,12 @@ class Maker:
         self,
         k: int,
         entities: NDArray[np.int64],
-        rows: NDArray[np.bool_],
-        cannot_tell: int,
+        cohort: _Chosen,
         results: Results,
+        before: NDArray[np.int8],
         outcomes: _Labels,
     ) -> Block:
+        rows = cohort.rows[k]
         chosen, codes = entities[rows], self.frame.codes
         people, owner = self._people_of(chosen, k)
         ages = self.people.ages[k, people].astype(np.float32)
@@ -169,7 +192,9 @@ class Maker:
             outcome_at=outcome_at[rows],
             outcome_known_at=outcome_known_at[rows],
             outcome_seen=outcome_seen[rows],
-            cannot_tell=cannot_tell,
+            outcome_before=before[k, rows],
+            cannot_tell=int(cohort.cannot_tell[k]),
+            not_at_risk=int(cohort.not_at_risk[k]),
         )
 
     def _people_of(self, chosen: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -217,15 +242,19 @@ def _count_composition(
     return result
 
 
-def assemble_dates(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list[tuple[MatrixDate, int]]:
-    """Return the whole answer in memory: per date its arrays and how many entities can't be told. For small data."""
+def assemble_dates(question: Question, blocks: Iterable[Block | OutcomeBlock]) -> list[tuple[MatrixDate, int, int]]:
+    """Return the whole answer in memory, for small data: per date its arrays, and how many have no row, by why."""
     blocks_by_date: dict[int, list[Block]] = {k: [] for k in range(len(question.dates))}
     for block in blocks:
         if isinstance(block, OutcomeBlock):
             raise TypeError("these blocks hold outcomes alone")
         blocks_by_date[block.date_index].append(block)
     return [
-        (_join_blocks(question, day, blocks_by_date[k]), sum(b.cannot_tell for b in blocks_by_date[k]))
+        (
+            _join_blocks(question, day, blocks_by_date[k]),
+            sum(b.cannot_tell for b in blocks_by_date[k]),
+            sum(b.not_at_risk for b in blocks_by_date[k]),
+        )
         for k, day in enumerate(question.dates)
     ]
 

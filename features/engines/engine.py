@@ -37,7 +37,7 @@ from features.engines.reading.timetable import list_midnights, make_timetable
 
 __all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble_dates"]
 
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 """Raised whenever a change to this engine could change any byte of a matrix."""
 
 _BLOCK = 1024

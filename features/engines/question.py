@@ -16,6 +16,7 @@ from features.permission import Permission
 __all__ = ["EPOCH", "Each", "Question", "to_microseconds"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+A_YEAR = Period(12, "months")
 
 
 def to_microseconds(moment: datetime) -> int:
@@ -35,7 +36,8 @@ class Each:
 class Question:
     """One question to an engine; the answer depends on nothing else but the snapshot's tables.
 
-    `dates` are ascending; `zone` decides when a day begins; `taken_at` is the snapshot's, which is "now".
+    `dates` are ascending; `zone` decides when a day begins; `taken_at` is the snapshot's, which is "now". `free` is how
+    long somebody must have been free of a component, and seen to be, for it to begin anew.
     """
 
     definition: Definition
@@ -44,6 +46,7 @@ class Question:
     taken_at: datetime
     permission: Permission
     each: Each | None = None
+    free: Period = A_YEAR
 
     @cached_property
     def midnights(self) -> tuple[datetime, ...]:
@@ -95,9 +98,23 @@ class Question:
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """What is computed, in this order: the features, then the cohort's rules that must hold, and must not."""
+        """What is computed, in order: features, the cohort's rules that must hold, those that must not, `before`."""
         features = tuple(feature.expression for feature in self.definition.features)
-        return (*features, *self.given, *self.unless)
+        return (*features, *self.given, *self.unless, *self.before)
+
+    @cached_property
+    def before(self) -> tuple[Aggregate, ...]:
+        """By component of the outcome whether any was known in the months before: asked as a feature is."""
+        return tuple(Aggregate("any_of", (part.signal,), Window(last=self.free)) for part in self.components)
+
+    def may_ask(self, component: Component) -> bool:
+        """Whether a component's signal may be used for the purpose, so that its absence means anything."""
+        return component.signal.name in self.permission.signals
+
+    @property
+    def must_be_at_risk(self) -> bool:
+        """Whether only those have a row for whom a component can begin anew."""
+        return self.definition.outcome.onset
 
     @property
     def components(self) -> tuple[Component, ...]:

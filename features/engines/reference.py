@@ -4,6 +4,7 @@
     time        an as-of date t is 00:00 in the council's time zone; intervals are half-open
     window      visible events with valid_at in [t - n, t)
     label       standing events with valid_at in [t, t + horizon), whatever was visible at t
+    before      by component: known, or seen to be free of it, in the charter's months up to t
     household   the people at one address at t, as known at t; their events follow them
     permission  charter, register and choice, at t and now
     seen        a value exists only where the feed covered the whole window, was permitted and covered somebody
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from charter.contracts.matrix import NONE, MatrixDate
+from charter.contracts.matrix import CONTINUING, FREE, NONE, UNSEEN, MatrixDate
 from features.engines.question import Question, to_microseconds
 from features.engines.rows import Event, Feed, Household, Tables
 from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
@@ -33,10 +34,14 @@ __all__ = ["Answer", "Outcomes", "Reference", "find_age", "is_standing", "is_vis
 
 
 class Answer(NamedTuple):
-    """The rows of one as-of date, and how many entities are out because a cohort rule can't be evaluated."""
+    """The rows of one as-of date, and how many entities have none.
+
+    Because a cohort rule can't be evaluated, or because no component can begin anew for them.
+    """
 
     rows: MatrixDate
     cannot_tell: int
+    not_at_risk: int = 0
 
 
 class Outcomes(NamedTuple):
@@ -100,14 +105,16 @@ class Reference:
 
     def answer(self, day: date) -> Answer:
         """Return the matrix rows at the as-of date `day`."""
-        rows, cannot_tell = [], 0
+        rows, cannot_tell, not_at_risk = [], 0, 0
         for entity in self.candidates(day):
             verdict = self.in_cohort(entity, day)
-            if verdict:
+            if verdict and self.question.must_be_at_risk and FREE not in self.before(entity, day):
+                not_at_risk += 1
+            elif verdict:
                 rows.append(entity)
             elif verdict is None:
                 cannot_tell += 1
-        return Answer(self._make_arrays(rows, day), cannot_tell)
+        return Answer(self._make_arrays(rows, day), cannot_tell, not_at_risk)
 
     # Household.
 
@@ -407,6 +414,17 @@ class Reference:
             return Outcomes(NONE, NONE, covered)
         return Outcomes(to_microseconds(events[0][0]), to_microseconds(events[0][1]), covered)
 
+    def before(self, entity: str, day: date) -> list[int]:
+        """Return by component what the months before `day` say, as known then: FREE, CONTINUING or UNSEEN.
+
+        It is asked as a feature is: nothing recorded is free only where the service saw somebody over all the months.
+        """
+        states = []
+        for component, rule in zip(self.question.components, self.question.before, strict=True):
+            value = self.value(rule, entity, day) if self.question.may_ask(component) else None
+            states.append(UNSEEN if value is None else CONTINUING if value else FREE)
+        return states
+
     def _all_feeds(self, service: str) -> list[Feed]:
         rows = [feed for feed in self.tables.feeds if feed.service == service]
         if rows:
@@ -451,6 +469,7 @@ class Reference:
                 "outcome_at": [[o.at for o in row] for row in outcomes],
                 "outcome_known_at": [[o.known_at for o in row] for row in outcomes],
                 "outcome_seen": [[o.seen for o in row] for row in outcomes],
+                "outcome_before": [self.before(entity, day) for entity in rows],
             },
         )
 

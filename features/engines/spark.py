@@ -66,10 +66,10 @@ def _spark_type(column: MatrixColumn) -> str:
 
 _ANSWERED = tuple(column for column in COLUMNS if column.name != "person_row")
 """What a row of the answer holds of the matrix: its people are a list, so whose they are needs no saying."""
-_ROWS = ", ".join(
-    ("as_of date", *(f"{column.name} {_spark_type(column)}" for column in _ANSWERED), "cannot_tell bigint")
-)
-"""A row of the answer; one without an entity only counts whose cohort rules could not be evaluated."""
+_COUNTS = ("cannot_tell", "not_at_risk")
+_COLUMNS_OUT = [f"{column.name} {_spark_type(column)}" for column in _ANSWERED]
+_ROWS = ", ".join(["as_of date", *_COLUMNS_OUT, *(f"{name} bigint" for name in _COUNTS)])
+"""A row of the answer; one without an entity only counts who has none, by why."""
 
 PEOPLE_PER_BUCKET = 25_000
 """About how many people one bucket holds: the fixed cost of an engine is small beside them, its memory too."""
@@ -114,10 +114,12 @@ def open_session(master: str = "local[*]") -> Any:
         raise UsageError("Spark did not start.", "Install Java 17 or newer, or check --master.") from why
 
 
-def write_rows(spark: Any, question: Question, tables: str, out: str, *, buckets: int | None = None) -> list[int]:
+def write_rows(
+    spark: Any, question: Question, tables: str, out: str, *, buckets: int | None = None
+) -> list[dict[str, int]]:
     """Answer `question` from the tables below the URL `tables` into Parquet at the URL `out`.
 
-    Returns, by date, how many entities can't be told. `buckets` is by default one per 25,000 people. Rows are as
+    Returns, by date, how many entities have no row, by why. `buckets` is by default one per 25,000 people. Rows are as
     `charter.contracts.matrix` describes them: lists in the order of the definition, times in microseconds.
     """
     functions = import_module("pyspark.sql.functions")
@@ -134,19 +136,22 @@ def write_rows(spark: Any, question: Question, tables: str, out: str, *, buckets
     rows = handed.mapInArrow(partial(answer_buckets, _write_question(question)), _ROWS)
     days = [day.isoformat() for day in question.dates]
     counted = [
-        functions.sum(functions.when(functions.col("as_of") == functions.lit(day).cast("date"), rows["cannot_tell"]))
+        functions.sum(functions.when(functions.col("as_of") == functions.lit(day).cast("date"), rows[name])).alias(
+            f"{name} {day}"
+        )
         for day in days
+        for name in _COUNTS
     ]
-    observed = rows.observe(observation, *[column.alias(day) for column, day in zip(counted, days, strict=True)])
-    answered = observed.filter(functions.col("entity").isNotNull()).drop("cannot_tell")
+    observed = rows.observe(observation, *counted)
+    answered = observed.filter(functions.col("entity").isNotNull()).drop(*_COUNTS)
     answered.write.partitionBy("as_of").mode("overwrite").parquet(out)
-    return [int(observation.get[day] or 0) for day in days]
+    return [{name: int(observation.get[f"{name} {day}"] or 0) for name in _COUNTS} for day in days]
 
 
 def collect_dates(spark: Any, question: Question, out: str, folder: Path) -> None:
     """Write the rows at the URL `out` as a matrix's arrays, one folder per date below `folder`."""
     functions = import_module("pyspark.sql.functions")
-    rows = spark.read.schema(_ROWS.rsplit(",", 1)[0]).parquet(out)
+    rows = spark.read.schema(_ROWS.rsplit(",", len(_COUNTS))[0]).parquet(out)
     for day in question.dates:
         table = rows.filter(functions.col("as_of") == functions.lit(day)).drop("as_of").toArrow().sort_by("entity")
         _gather_arrays(question, day, table).write(folder / f"as_of={day.isoformat()}")
@@ -280,7 +285,7 @@ def _bucket_rows(spark: Any, question: Question, found: Mapping[str, Any], bucke
 def _needed_signals(question: Question) -> set[str]:
     """Return every signal whose events say anything about a household's row."""
     definition = question.definition
-    rules = [*(feature.expression for feature in definition.features), *question.given, *question.unless]
+    rules = question.expressions
     names = {signal.name for rule in rules for signal in rule.signals}
     names |= {component.signal.name for component in definition.outcome.components}
     return names | ({question.each.signal} if question.each else set())
@@ -346,6 +351,7 @@ def _write_question(question: Question) -> str:
             "consent": sorted(permission.consent),
             "lag": dict(permission.lag),
             "each": [each.signal, each.after.document()] if each else None,
+            "free": question.free.document(),
         }
     )
 
@@ -363,6 +369,7 @@ def _read_question(text: str) -> Question:
             document["purpose"], frozenset(document["signals"]), frozenset(document["consent"]), document["lag"], {}, {}
         ),
         Each(each[0], Period.of(each[1])) if each else None,
+        Period.of(document["free"]),
     )
 
 
@@ -424,14 +431,15 @@ def _batch_rows(day: date, block: Any) -> Iterator[Any]:
             columns.append(pa.ListArray.from_arrays(starts, flat))
         else:
             columns.append(pa.ListArray.from_arrays(owners, flat) if column.per == "person" else flat)
-    columns.append(pa.nulls(count, pa.int64()))
-    names = ["as_of", *(column.name for column in _ANSWERED), "cannot_tell"]
+    columns += [pa.nulls(count, pa.int64()) for _ in _COUNTS]
+    names = ["as_of", *(column.name for column in _ANSWERED), *_COUNTS]
     if count:
         yield pa.RecordBatch.from_arrays(columns, names)
-    if block.cannot_tell:
-        untold = [pa.nulls(1, column.type) for column in columns]
-        untold[0], untold[-1] = pa.array([day], pa.date32()), pa.array([block.cannot_tell], pa.int64())
-        yield pa.RecordBatch.from_arrays(untold, names)
+    counts = [getattr(block, name) for name in _COUNTS]
+    if any(counts):
+        nobody = [pa.nulls(1, column.type) for column in columns[: -len(_COUNTS)]]
+        nobody[0] = pa.array([day], pa.date32())
+        yield pa.RecordBatch.from_arrays([*nobody, *(pa.array([number], pa.int64()) for number in counts)], names)
 
 
 def _flatten_values(values: NDArray[Any], column: MatrixColumn) -> Any:
@@ -441,7 +449,8 @@ def _flatten_values(values: NDArray[Any], column: MatrixColumn) -> Any:
     kind = _SPARK_TYPES[np.dtype(column.dtype).kind]
     if kind == "string":
         return pa.array(values.tolist(), pa.binary()).cast(pa.string())
-    return pa.array((values.astype(np.int32) if kind == "int" else values).ravel())
+    wide = {"int": np.int32, "bigint": np.int64}.get(kind)
+    return pa.array((values if wide is None else values.astype(wide, copy=False)).ravel())
 
 
 # What comes home.

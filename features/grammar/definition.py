@@ -131,10 +131,15 @@ class Component:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What may appear in `[as_of, as_of + horizon)` about any member at the as-of date: one component per signal."""
+    """What may appear in `[as_of, as_of + horizon)` about any member at the as-of date: one component per signal.
+
+    With `onset` a component counts only where it begins: for a household that was free of it, and seen to be, for the
+    charter's months before. Whoever has no such component has no row.
+    """
 
     title: str
     expression: Aggregate
+    onset: bool = False
 
     def __post_init__(self) -> None:
         _plain_words("the outcome", "title", self.title)
@@ -142,6 +147,8 @@ class Outcome:
             raise DefinitionError(
                 "the outcome does not look forward.", "Write any_of(signal(...), ..., next=months(12))."
             )
+        if not isinstance(self.onset, bool):
+            raise DefinitionError(f"the outcome's onset is {self.onset!r}.", "Write onset=True, or leave it out.")
 
     @property
     def horizon(self) -> Period:
@@ -158,17 +165,20 @@ class Outcome:
 
     def document(self) -> dict[str, Any]:
         """Return the outcome as the contract `definition` writes it."""
-        return {
+        document = {
             "title": self.title,
             "horizon": self.horizon.document(),
             "components": [component.document() for component in self.components],
         }
+        # Written only where it is so: a definition without it keeps the hash that it had before there was the word.
+        return document | ({"onset": True} if self.onset else {})
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Outcome:
         """Read an outcome from its document."""
         signals = tuple(Signal.of(component["events"]) for component in document["components"])
-        return cls(document["title"], Aggregate("any_of", signals, Window(next=Period.of(document["horizon"]))))
+        expression = Aggregate("any_of", signals, Window(next=Period.of(document["horizon"])))
+        return cls(document["title"], expression, bool(document.get("onset", False)))
 
 
 @dataclass(frozen=True)

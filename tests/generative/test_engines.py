@@ -248,7 +248,11 @@ def questions(draw: st.DrawFn) -> Question:
     definition = Definition(
         "drawn",
         cohort,
-        Outcome("Drawn", any_of(*draw(picks()), next=draw(st.builds(Period, st.integers(1, 6), st.just("months"))))),
+        Outcome(
+            "Drawn",
+            any_of(*draw(picks()), next=draw(st.builds(Period, st.integers(1, 6), st.just("months")))),
+            onset=chance(draw, 40),
+        ),
         tuple(Feature(f"f{n}", e, "Said: {value}", "Drawn") for n, e in enumerate(asked)),
     )
     each = Each("school.award", Period(7, "days")) if chance(draw, 10) else None
@@ -256,7 +260,8 @@ def questions(draw: st.DrawFn) -> Question:
     permission = Permission("train", frozenset(allowed), frozenset(["clinic"] if chance(draw, 40) else []),
                             {"housing": 0, "school": 30, "clinic": 3}, {}, {})  # fmt: skip
     dates = tuple(sorted(draw(st.sets(st.sampled_from(DATES), min_size=1, max_size=4))))
-    return Question(definition, dates, ZoneInfo(draw(st.sampled_from(ZONES))), TAKEN, permission, each)
+    free = Period(draw(st.sampled_from([1, 3, 12])), "months")
+    return Question(definition, dates, ZoneInfo(draw(st.sampled_from(ZONES))), TAKEN, permission, each, free)
 
 
 def check_agree(question: Question, drawn: Tables) -> None:
@@ -266,13 +271,13 @@ def check_agree(question: Question, drawn: Tables) -> None:
         lag = engine.reporting_lag_days
         answers = assemble_dates(question, engine.blocks())
     assert lag == reference.reporting_lag_days
-    for day, (rows, cannot_tell) in zip(question.dates, answers, strict=True):
+    for day, (rows, cannot_tell, not_at_risk) in zip(question.dates, answers, strict=True):
         expected = reference.answer(day)
         for name in MatrixDate.ARRAYS:
             mine, theirs = getattr(rows, name), getattr(expected.rows, name)
             assert mine.dtype == theirs.dtype, name
             np.testing.assert_array_equal(mine, theirs, err_msg=f"{name} at {day}")
-        assert cannot_tell == expected.cannot_tell
+        assert (cannot_tell, not_at_risk) == (expected.cannot_tell, expected.not_at_risk)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

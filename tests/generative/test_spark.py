@@ -44,16 +44,18 @@ def from_spark(spark: Any, question: Question, tables: Tables, folder: Path) -> 
 
     tables.write(folder / "tables")
     where, out = str(folder / "tables"), str(folder / "rows")
-    cannot_tell = write_rows(spark, question, where, out, buckets=5)
+    counts = write_rows(spark, question, where, out, buckets=5)
     collect_dates(spark, question, out, folder / "matrix")
     matrix = Matrix(folder / "matrix", {"id": "spark"}, {})
     rows = [matrix.at(day) for day in question.dates]
-    return list(zip(rows, cannot_tell, strict=True)), measure_reporting_lag(spark, question, where)
+    return [(row, *count.values()) for row, count in zip(rows, counts, strict=True)], measure_reporting_lag(
+        spark, question, where
+    )
 
 
 def check_same(spark: Any, question: Question, tables: Tables, mine: Answers, folder: Path) -> None:
     theirs, lag = from_spark(spark, question, tables, folder)
-    for (one, untold), (other, also) in zip(mine, theirs, strict=True):
+    for (one, *untold), (other, *also) in zip(mine, theirs, strict=True):
         assert untold == also
         for name in MatrixDate.ARRAYS:
             left, right = getattr(one, name), getattr(other, name)

@@ -26,8 +26,8 @@ SEEDS = range(6)
 
 
 def check_same(one: Answers, other: Answers, names: tuple[str, ...] = MatrixDate.ARRAYS) -> None:
-    for (mine, cannot_tell), (theirs, also) in zip(one, other, strict=True):
-        assert cannot_tell == also
+    for (mine, *counts), (theirs, *also) in zip(one, other, strict=True):
+        assert counts == also
         for name in names:
             left, right = getattr(mine, name), getattr(theirs, name)
             assert left.dtype == right.dtype

@@ -1,8 +1,8 @@
 """Every case of the Markdown pages beside this file, on the reference engine and on the fast one.
 
 `tests/spec/*.md` are the specification that people read (docs/reference/spec.md is made of them); this module reads
-their tables. One line of a case is one setting, one table with a table's name in its first cell holds records, `Ask` or
-`Outcome` opens a question, and the table after it holds the answers.
+their tables. One line of a case is one setting, one table with a table's name in its first cell holds records, `Ask`,
+`Outcome` or `Onset` opens a question, and the table after it holds the answers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import features.grammar as grammar
-from charter.contracts.matrix import NONE, MatrixDate
+from charter.contracts.matrix import CONTINUING, FREE, NONE, UNSEEN, MatrixDate
 from features.engines.engine import Engine, assemble_dates
 from features.engines.question import EPOCH, Each, Question
 from features.engines.reference import Reference
@@ -68,7 +68,7 @@ def read_case(case: Case, body: str) -> Case:
     for number, line in enumerate(lines):
         if setting := re.fullmatch(r"(zone|consent|lag|cohort|entity|each|allowed|feeds): (.*)", line):
             case.settings[setting[1]] = setting[2]
-        elif question := re.fullmatch(r"(Ask|Outcome) `(.*)`", line):
+        elif question := re.fullmatch(r"(Ask|Outcome|Onset) `(.*)`", line):
             case.asked.append(Asked(question[1], question[2]))
         elif line.startswith("|") and not lines[number - 1].startswith("|"):
             rows = list(table_rows(lines[number:]))
@@ -156,9 +156,9 @@ class World:
         expression = eval(asked.text, dict(WORDS))  # noqa: S307
         entity = self.case.settings.get("entity", "household")
         cohort = eval(self.case.settings.get("cohort", f"Cohort('All', {entity!r})"), dict(WORDS))  # noqa: S307
-        feature = grammar.count(signal("school.absence"), last=months(1)) if asked.kind == "Outcome" else expression
-        outcome = expression if asked.kind == "Outcome" else DEFAULT_OUTCOME
-        definition = Definition("spec", cohort, Outcome("Spec", outcome), (Feature("f", feature, "{value}", "Spec"),))
+        feature = expression if asked.kind == "Ask" else grammar.count(signal("school.absence"), last=months(1))
+        outcome = Outcome("Spec", DEFAULT_OUTCOME if asked.kind == "Ask" else expression, onset=asked.kind == "Onset")
+        definition = Definition("spec", cohort, outcome, (Feature("f", feature, "{value}", "Spec"),))
         lag = dict(pair.split() for pair in self.case.settings.get("lag", "").split(",") if pair)
         allowed = self.case.settings.get("allowed", "").split() or self.signals
         permission = Permission(
@@ -177,32 +177,36 @@ class World:
         return Each(stated[1], Period(int(stated[2]), stated[3])) if stated else None  # type: ignore[arg-type]  # checked by Period
 
 
-def engine_answers(world: World, question: Question, folder: Path) -> tuple[list[tuple[MatrixDate, int]], float]:
+def engine_answers(world: World, question: Question, folder: Path) -> tuple[list[tuple[MatrixDate, int, int]], float]:
     world.tables.write(folder)
     engine = Engine(question, folder)
     lag = engine.reporting_lag_days
     return assemble_dates(question, engine.blocks()), lag
 
 
-def check(world: World, asked: Asked, question: Question, answers: list[tuple[MatrixDate, int]], lag: float) -> None:
-    by_day = {rows.as_of: (rows, cannot_tell) for rows, cannot_tell in answers}
-    out: dict[date, int] = {}
+def check(
+    world: World, asked: Asked, question: Question, answers: list[tuple[MatrixDate, int, int]], lag: float
+) -> None:
+    by_day = {rows.as_of: (rows, (cannot_tell, not_at_risk)) for rows, cannot_tell, not_at_risk in answers}
+    out: dict[date, list[str]] = {}
     for expected in asked.answers:
         day = date.fromisoformat(expected["as_of"])
         rows, _ = by_day[day]
         entities = [entity.decode() for entity in rows.entity]
         entity = expected.get("entity", "home")
-        if expected.get("value") in ("no row", "can't tell"):
+        if expected.get("value") in ("no row", "can't tell", "not at risk"):
             assert entity not in entities, (day, entity)
-            out[day] = out.get(day, 0) + (expected["value"] == "can't tell")
+            out.setdefault(day, []).append(expected["value"])
             continue
         assert entity in entities, (day, entity)
         said = answer(world, question, rows, entities.index(entity), expected.get("component", ""))
         said["reporting_lag_days"] = f"{lag:g}"
         stated = {name: text for name, text in expected.items() if name not in ("as_of", "entity", "component")}
+        if asked.kind == "Onset":
+            stated.pop("value", None)
         assert {name: said[name] for name in stated} == stated, (day, entity)
-    for day, (_, cannot_tell) in by_day.items():
-        assert cannot_tell == out.get(day, 0), day
+    for day, (_, counts) in by_day.items():
+        assert counts == tuple(out.get(day, []).count(why) for why in ("can't tell", "not at risk")), day
 
 
 def answer(world: World, question: Question, rows: MatrixDate, row: int, component: str) -> dict[str, str]:
@@ -218,6 +222,7 @@ def answer(world: World, question: Question, rows: MatrixDate, row: int, compone
         "outcome_at": said_moment(world, int(rows.outcome_at[row, place])),
         "outcome_known_at": said_moment(world, int(rows.outcome_known_at[row, place])),
         "outcome_seen": "yes" if rows.outcome_seen[row, place] else "no",
+        "outcome_before": {FREE: "free", CONTINUING: "continuing", UNSEEN: "not seen"}[rows.outcome_before[row, place]],
     }
 
 

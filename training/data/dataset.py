@@ -5,9 +5,7 @@ asked for, the cut T (GLOSSARY.md, label):
 
     mature    as_of + horizon + reporting lag <= T. Before that a row has no label at all: it is neither a 0 (its
               horizon has not ended) nor a 1 (early positives without their negatives would flatter).
-    positive  some component's outcome was known before T
-    missing   no component positive, and some component's feed or permission does not cover the horizon
-    negative  otherwise
+    asked     charter/contracts/labels.py says which components are asked of a household, and which labels follow
 """
 
 from __future__ import annotations
@@ -20,6 +18,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.labels import NOT_KNOWN, label_rows
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council.council import Council
 from charter.errors import DataError
@@ -28,7 +27,7 @@ from training.data.offers import NO_OFFERS, Offers
 
 __all__ = ["MISSING", "Dataset"]
 
-MISSING = np.int8(-1)
+MISSING = NOT_KNOWN
 """The label of a row that has none."""
 
 
@@ -101,9 +100,7 @@ class Dataset:
         """Return the label of each row of `as_of` at `cut`: 1, 0 or MISSING; shape (rows,)."""
         if self.matures(as_of) > cut:
             return np.full(len(self.at(as_of).entity), MISSING, dtype=np.int8)
-        positive = self.components(as_of, cut)
-        covered = np.asarray(self.at(as_of).outcome_seen).all(axis=1)
-        return np.where(positive.any(axis=1), 1, np.where(covered, 0, MISSING)).astype(np.int8)
+        return self._label(as_of, cut)[0]
 
     def treated(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
         """Return which rows of `as_of` were offered help within their horizon, as known at `cut`; shape (rows,)."""
@@ -118,11 +115,15 @@ class Dataset:
         return labels
 
     def components(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
-        """Return which component of the outcome each row had, as known at `cut`; shape (rows, components)."""
+        """Return which component of those asked of it each row had, as known at `cut`; shape (rows, components)."""
+        return self._label(as_of, cut)[1]
+
+    def _label(self, as_of: date, cut: datetime) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
         rows = self.at(as_of)
         known_at = np.asarray(rows.outcome_known_at)
         happened = (np.asarray(rows.outcome_at) != NONE) & (known_at != NONE)
-        return np.asarray(happened & (known_at < to_microseconds(cut)))
+        happened &= known_at < to_microseconds(cut)
+        return label_rows(rows, self.matrix.definition["outcome"], happened)
 
 
 def to_microseconds(moment: datetime) -> int:

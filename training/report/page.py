@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from charter.contracts.files import read_json, write_text
+from training.data.onsets import say_persistence
 from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_bounds, say_calibration
 from training.judging.list_scaling import say_scaling
@@ -66,6 +67,8 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         periods=_part_picture(metrics, _FOLD, "precision", "Of those listed, the share with the outcome, by period"),
         teams=_part_picture(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
         components=_part_picture(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
+        onsets=metrics.get("onsets"),
+        persistence=say_persistence(metrics["onsets"], model) if metrics.get("onsets") else "",
         bands=[{"joined": [], **band} for band in metrics["bands"]],
         band_picture=_band_picture(metrics["bands"]),
         scaling=say_scaling(metrics.get("list_scaling")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.data.onsets import say_persistence
 from training.judging.bands import list_meanings
 from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_calibration
@@ -149,6 +150,8 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
             " run has no figures of it. New as-of dates make a new one."
         )
     lines += _say_beyond(metrics)
+    if metrics.get("onsets"):
+        lines.append(say_persistence(metrics["onsets"], metrics["model"]))
     if metrics.get("suspected_leaks"):
         names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
         lines.append(f"Accepted although they know the outcome too well: {names}.")

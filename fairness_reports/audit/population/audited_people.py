@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.labels import label_rows
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council.council import Council
 from charter.council.programme import Programme
@@ -243,14 +244,14 @@ def read_outcomes(
 
     A date whose horizon and reporting lag were not over by then has no labels at all: its early outcomes without the
     later ones would flatter. Of two components as of 1 January, one that happened on 10 February and the other not: the
-    label is 1, the components True and False, the lead time 40 days; with neither, and one not seen, it is UNKNOWN.
+    label is 1, the components True and False, the lead time 40 days. Components that are not asked of a household
+    count for nothing (charter/contracts/labels.py).
     """
     taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
     at, known_at = np.asarray(rows.outcome_at), np.asarray(rows.outcome_known_at)
     had = (at != NONE) & (known_at != NONE) & (known_at < count_microseconds(taken_at))
-    visible = np.asarray(rows.outcome_seen).all(axis=1)
-    label = np.where(had.any(axis=1), 1, np.where(visible, 0, UNKNOWN)).astype(np.int8)
+    label, had = label_rows(rows, matrix.definition["outcome"], had)
     if find_horizon_end(matrix.definition, council, rows.as_of) + lag > taken_at:
         label[:] = UNKNOWN
     first = np.where(had, at, np.iinfo(np.int64).max).min(axis=1)

@@ -9,7 +9,7 @@ good time before a change does not hide it. The year's chance of a false alarm i
 quarters (Bonferroni), and holds whatever the series have to do with each other.
 
 A series raises its alarm where the whole interval is further from the reference than the tolerance: a change too small
-to matter, and the reference's own uncertainty, are no alarm.
+to matter, and the reference's own error, are no alarm (`watch.measure_tolerance`).
 """
 
 from __future__ import annotations

@@ -93,8 +93,9 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
         step()
         tested = gather_run(invocation, release["run"])
         before = _predict_margins(booster, release["features"], tested.matrix, tested.matrix.dates[-1])
+        days = invocation.settings.worklist.list.days
         titles = {feature["name"]: feature["title"] for feature in matrix.definition["features"]}
-        series = make_household_series(tested.matrix, before, matrix, margins, titles)
+        series = make_household_series(tested.matrix, before, matrix, margins, titles, apart=days)
         series += make_selection_series(tested.people, tested.groups, audited.people, audited.groups, _FEWEST)
         document["drift"] = watch_series(series, audited.policy.live.false_alarms_a_year)
         check_document("findings", document)

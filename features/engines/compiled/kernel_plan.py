@@ -133,7 +133,7 @@ class Plan:
 
     @classmethod
     def of(cls, question: Question, details: Sequence[str], most_members: int, days: int) -> Plan:
-        """Compile the question's features, then its cohort rules, into a plan.
+        """Compile the question's features, its cohort rules and what was before into a plan.
 
         `details` are the texts of the detail codes 1, 2, ...; `most_members` bounds a household; `days` bounds how
         many calendar days `since_start` can reach back.
@@ -146,9 +146,8 @@ class _Compiler:
         self.question = question
         self.details = {detail: code for code, detail in enumerate(details, start=1)}
         self.most_members, self.days = max(1, most_members), max(1, days)
-        rules: list[Expression] = [feature.expression for feature in question.definition.features]
-        self.expressions = [*rules, *question.given, *question.unless]
-        self.features = len(rules)
+        self.expressions: list[Expression] = list(question.expressions)
+        self.features = len(question.definition.features)
         names = {s.name for e in self.expressions for s in e.signals}
         self.signals = tuple(sorted(names))
         self.services = tuple(sorted({name.split(".")[0] for name in names}))

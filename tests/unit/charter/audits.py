@@ -8,8 +8,9 @@ from typing import Any
 from charter.contracts.files import set_current, write_json
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
+from charter.rules.questions import Gate
 
-__all__ = ["audited", "figures", "policy_of", "promoted"]
+__all__ = ["audited", "figures", "kept_level", "policy_of", "promoted"]
 
 
 def policy_of(invocation: Invocation) -> Policy:
@@ -22,6 +23,13 @@ OF_LISTS = {
     "inputs": {"model.lgb": MODEL},
     "period": {"first": "2026-08-03", "last": "2026-09-28", "days": 56, "outcomes_due": "2027-09-01"},
 }
+
+
+def kept_level(gate: Gate) -> float:
+    """Return a figure that is well within the gate's bound, where one in ten is listed."""
+    if gate.of_overall is not None:
+        return 0.1 if gate.measure == "selection_rate" else 0.3 if gate.at_least else 0.05
+    return max(0.3, 1.8 * gate.bound) if gate.at_least else gate.bound / 2
 
 
 def figures(value: float, spread: float, level: float = 0.3) -> dict[str, Any]:
@@ -51,8 +59,8 @@ def audited(
     folder = invocation.workspace.audit / run / "live" if live else invocation.workspace.audit / run
     rows = []
     for gate in policy.gates:
-        enough = figures(value, spread, level=max(0.3, 1.8 * gate.bound))
-        shown = enough if gate.at_least else figures(0.9, 0.1, level=gate.bound / 2)
+        enough = figures(value, spread, level=kept_level(gate))
+        shown = enough if gate.at_least else figures(0.9, 0.1, level=kept_level(gate))
         rows.append(
             {
                 "id": gate.id,

@@ -14,21 +14,16 @@ from charter.contracts.files import set_current, write_json
 from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
-from charter.rules.questions import Gate
 from charter.vault.key import Key
 from charter.vault.log import FileLog
 from charter.vault.vault import Vault
+from tests.unit.charter.audits import kept_level
 
 
 @pytest.fixture
 def options(tmp_path: Path) -> list[str]:
     shutil.copytree(shipped_council(), tmp_path / "council")
     return ["--council", str(tmp_path / "council"), "--workspace", str(tmp_path / "workspace")]
-
-
-def level(gate: Gate) -> float:
-    """Return a share that is well within the gate's bound."""
-    return gate.bound * 2 if gate.at_least else gate.bound / 2
 
 
 def leave_findings(options: list[str], ratio: float, spread: float) -> None:
@@ -43,13 +38,13 @@ def leave_findings(options: list[str], ratio: float, spread: float) -> None:
             "group": "A",
             "model": "lightgbm",
             "at": "capacity",
-            "estimate": level(gate),
-            "interval": [level(gate) * 0.9, level(gate) * 1.1],
+            "estimate": kept_level(gate),
+            "interval": [kept_level(gate) * 0.9, kept_level(gate) * 1.1],
             "n": 900,
             "positives": 300,
             "rest": {
-                "estimate": level(gate),
-                "interval": [level(gate) * 0.9, level(gate) * 1.1],
+                "estimate": kept_level(gate),
+                "interval": [kept_level(gate) * 0.9, kept_level(gate) * 1.1],
                 "n": 900,
                 "clusters": 900,
             },

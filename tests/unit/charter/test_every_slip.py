@@ -47,7 +47,15 @@ FILES: Mapping[str, type[File]] = {
     "homelessness/worklist.toml": WorklistFile,
 }
 LEAST_SLIPS = 1_000
-NEEDED_BY_ANOTHER = {"floor", "ceiling", "minimum_positives", "characteristic", "groups"}
+NEEDED_BY_ANOTHER = {
+    "floor",
+    "floor_of_overall",
+    "ceiling",
+    "ceiling_of_overall",
+    "minimum_positives",
+    "characteristic",
+    "groups",
+}
 """Keys of a gate that its measure or comparison needs: optional in general, refused by their name where they lack."""
 DERIVED = {"folder"}
 """Keys whose default is another key's value: a source's folder is its service's name."""

@@ -181,6 +181,40 @@ def test_contact_raised_for_everyone_fails_at_the_ceiling() -> None:
     assert decided(row, gates=(CONTACTED,))["decision"] == "block"
 
 
+AT_LEAST_A_LOT = REACHED.replace(id="reached_as_by_lot", floor=None, floor_of_overall=1.0)
+
+
+def listed(share: float, group: str = "A") -> Any:
+    """Return the finding of who was listed at all: `share` of 1,000 of a group and of 8,000 others."""
+    return finding((round(1000 * share), 1000, round(8000 * share), 8000), group=group, measure="selection_rate")
+
+
+@pytest.mark.parametrize(
+    ("share", "answer"), [(0.02, "pass"), (0.3, "fail"), (0.1, "insufficient"), (None, "insufficient")]
+)
+def test_a_relative_floor_follows_how_many_were_listed_at_all(share: float | None, answer: str) -> None:
+    # 100 of 1,000 and 800 of 8,000 in need were listed: better than a lot where one in fifty is listed, worse where
+    # three in ten are; where nobody knows how many were, it cannot be told.
+    rows = [] if share is None else [listed(share)]
+    verdict = decided(finding((100, 1000, 800, 8000)), *rows, gates=(AT_LEAST_A_LOT.replace(limit=0.5),))["verdicts"][0]
+    assert verdict["verdict"] == answer
+    assert verdict["reason"] == {"pass": "limit", "fail": "bound"}.get(answer, "unsure of bound")
+    assert "1 times the share on a worklist, over everybody" in verdict["sentence"]
+
+
+def test_a_relative_ceiling_follows_how_many_were_listed_at_all() -> None:
+    gate = CONTACTED.replace(ceiling=None, ceiling_of_overall=2.0)
+    row = finding((50, 1000, 400, 8000), measure="false_positive_rate")
+    assert decided(row, listed(0.1), gates=(gate.replace(limit=1.5),))["decision"] == "pass"
+    assert decided(row, listed(0.01), gates=(gate,))["decision"] == "block"
+
+
+def test_a_relative_floor_of_what_is_no_list_follows_the_measure_itself() -> None:
+    gate = REACHED.replace(id="seen", measure="seen", floor=None, floor_of_overall=0.25)
+    assert decided(finding((900, 1000, 7200, 8000), measure="seen"), gates=(gate,))["decision"] == "pass"
+    assert decided(finding((50, 1000, 7200, 8000), measure="seen"), gates=(gate,))["decision"] == "block"
+
+
 def test_a_figure_exactly_known_and_beyond_fails() -> None:
     row = finding((100, 1000, 8000, 8000), ratio=0.1, ratio_interval=[0.1, 0.1])
     assert decided(row)["decision"] == "block"

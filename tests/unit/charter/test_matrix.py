@@ -31,6 +31,7 @@ def at_day() -> MatrixDate:
         outcome_at=np.full((2, 1), NONE),
         outcome_known_at=np.full((2, 1), NONE),
         outcome_seen=np.ones((2, 1), bool),
+        outcome_before=np.zeros((2, 1), np.int8),
     )
 
 

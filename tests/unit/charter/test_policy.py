@@ -118,7 +118,11 @@ GATE = 'id = "missed_help_ethnicity"'
         ("limit = 0.8", "limit = true", "is true, not a number"),
         ("limit = 0.8", "limit = 1.2", "lacks 'ceiling'"),
         ("limit = 0.8", "limit = 0.8\nceiling = 0.5", "bounds the side that does no harm"),
-        ("floor = 0.02", "floor = 2.0", "is 2, and no share is above 1"),
+        ("floor_of_overall = 1.0", "floor = 2.0", "is 2, and no share is above 1"),
+        ("floor_of_overall = 1.0", "", "lacks 'floor'"),
+        ("floor_of_overall = 1.0", "floor_of_overall = 1.0\nfloor = 0.02", "bounds the figure twice"),
+        ("floor_of_overall = 1.0", "floor_of_overall = 0.0", "floor_of_overall"),
+        ("limit = 0.8", "limit = 0.8\nceiling_of_overall = 2.0", "bounds the side that does no harm"),
         ('purposes = ["evaluate"]', 'purposes = ["curiosity"]', "holds 'curiosity', which is not known"),
         ('"housing.notice"', '"housing.*.x"', "not of the form service.kind"),
         ('"housing.notice"', "1", "holds 1, not a text"),
@@ -204,7 +208,7 @@ def test_a_caveat_that_names_a_programme_holds_for_no_other_and_needs_a_reason(
 
 
 def test_a_pair_can_be_asked_about_by_what_is_measured_of_pairs(edited: Callable[[str, str], Path]) -> None:
-    old = 'characteristic = "ethnicity"\nstatistic = "ratio"\nlimit = 0.8\nfloor = 0.02'
+    old = 'characteristic = "ethnicity"\nstatistic = "ratio"\nlimit = 0.8\nfloor_of_overall = 1.0'
     policy = Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and sex"')), TODAY)
     assert [gate.id for gate in policy.gates if gate.of_pair] == ["missed_help_ethnicity"]
     with pytest.raises(CharterError, match="no characteristic of"):

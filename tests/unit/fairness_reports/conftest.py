@@ -136,6 +136,7 @@ def make_world(
             outcome_at=at,
             outcome_known_at=np.where(true, at + 5 * 86_400_000_000, NONE),
             outcome_seen=rng.random(true.shape) < 0.99,
+            outcome_before=np.zeros(true.shape, dtype=np.int8),
         )
         rows.write(matrix_folder / f"as_of={day}")
         digests[day.isoformat()] = {"rows": households, "cannot_tell": 3, "sha256": "0" * 64}

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from fairness_reports.audit.watching.drift import Series, bound_sequence, watch_series
-from fairness_reports.audit.watching.watch import SMALL, SMALL_SELECTION
+from fairness_reports.audit.watching.watch import SMALL, SMALL_SELECTION, measure_tolerance
 
 START = date(2026, 1, 5)
 ALARMS = 0.05
@@ -77,15 +77,24 @@ def fair_year(rng: np.random.Generator) -> list[Series]:
     weeks = [START + timedelta(weeks=i) for i in range(52)]
     kinds = ["score", *["input"] * 40, *["coverage"] * 9]
     found = []
-    for of, about, tested, size, tolerance in (
-        (watched_of, kinds, 3000, 24, SMALL),
-        (listed_of, ["selection"] * 12, 120, 4, SMALL_SELECTION),
+    for of, about, tested, size, small in (
+        (watched_of, kinds, 3000, 24, {"points": SMALL}),
+        (listed_of, ["selection"] * 12, 120, 4, {"spreads": SMALL_SELECTION}),
     ):
-        reference, lists = of(tested).mean(axis=0), [(day, of(size)) for day in weeks]
+        values_tested, lists = of(tested), [(day, of(size)) for day in weeks]
+        reference = values_tested.mean(axis=0)
         for number, kind in enumerate(about):
             values = [(day, rows[:, number]) for day, rows in lists]
+            tolerance = measure_tolerance(values_tested[:, number], **small)
             found.append(Series(f"{kind} {number}", kind, float(reference[number]), tolerance, values))
     return found
+
+
+def test_a_tolerance_follows_the_spread_and_narrows_with_what_was_tested() -> None:
+    few, many = np.repeat([0.0, 1.0], [80, 20]), np.repeat([0.0, 1.0], [80_000, 20_000])
+    assert measure_tolerance(few, spreads=SMALL_SELECTION) == pytest.approx(0.08 + 1.96 * 0.04, abs=1e-4)
+    assert measure_tolerance(many, spreads=SMALL_SELECTION) == pytest.approx(0.08, abs=0.003)
+    assert measure_tolerance(many, points=SMALL) == pytest.approx(0.05, abs=0.003)
 
 
 @pytest.mark.deep

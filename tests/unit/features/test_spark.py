@@ -40,11 +40,13 @@ def test_three_thousand_households_are_the_same_in_every_cell(spark: Any, tmp_pa
     lag = engine.reporting_lag_days
     mine = assemble_dates(question, engine.blocks())
     out = str(tmp_path / "rows")
-    assert write_rows(spark, question, str(tables), out, buckets=4) == [cannot_tell for _, cannot_tell in mine]
+    assert write_rows(spark, question, str(tables), out, buckets=4) == [
+        {"cannot_tell": cannot_tell, "not_at_risk": not_at_risk} for _, cannot_tell, not_at_risk in mine
+    ]
     collect_dates(spark, question, out, tmp_path)
     assert measure_reporting_lag(spark, question, str(tables)) == lag
     matrix = Matrix(tmp_path, {"id": "spark"}, {})
-    for rows, _ in mine:
+    for rows, *_ in mine:
         theirs = matrix.at(rows.as_of)
         assert len(rows.entity) > 2000
         for name in MatrixDate.ARRAYS:

@@ -125,6 +125,7 @@ def rows_of(seed: int, rows: int) -> dict[str, np.ndarray]:
         "outcome_at": np.full((rows, 1), NONE),
         "outcome_known_at": np.full((rows, 1), NONE),
         "outcome_seen": np.zeros((rows, 1), bool),
+        "outcome_before": np.zeros((rows, 1), np.int8),
     }
 
 

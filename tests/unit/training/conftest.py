@@ -87,6 +87,7 @@ def make_matrix(workspace: Workspace, made: Made) -> Matrix:
             outcome_at=np.where(happens, at, NONE)[here],
             outcome_known_at=np.where(happens, known, NONE)[here],
             outcome_seen=np.ones((int(here.sum()), len(components)), dtype=bool),
+            outcome_before=np.zeros((int(here.sum()), len(components)), dtype=np.int8),
         )
         if made.edit:
             folders[day.isoformat()] = made.edit(folders[day.isoformat()])

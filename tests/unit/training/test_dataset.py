@@ -23,7 +23,10 @@ EARLY, LATE = datetime(2022, 3, 1, tzinfo=UTC), datetime(2023, 6, 1, tzinfo=UTC)
 
 
 def with_outcomes(rows: MatrixDate, known: list[datetime | None], seen: list[bool]) -> MatrixDate:
-    """Give every row the same outcomes: one component each, happened on 1 February 2022, known as said."""
+    """Give every row but the last the same outcomes: each component happened on 1 February 2022, known as said.
+
+    The last row is seen and nothing happened to it: the feeds cover the date.
+    """
     number = len(rows.entity)
     at = [to_microseconds(datetime(2022, 2, 1, tzinfo=UTC)) if moment else NONE for moment in known]
     told = [to_microseconds(moment) if moment else NONE for moment in known]
@@ -31,7 +34,8 @@ def with_outcomes(rows: MatrixDate, known: list[datetime | None], seen: list[boo
         rows,
         outcome_at=np.tile(np.array(at, dtype=np.int64), (number, 1)),
         outcome_known_at=np.tile(np.array(told, dtype=np.int64), (number, 1)),
-        outcome_seen=np.tile(np.array(seen), (number, 1)),
+        outcome_seen=np.vstack([np.tile(np.array(seen), (number - 1, 1)), np.ones((1, len(seen)), dtype=bool)]),
+        outcome_before=np.zeros((number, len(seen)), dtype=np.int8),
     )
 
 
@@ -65,7 +69,19 @@ def test_a_label_at_a_cut(
 ) -> None:
     data = Dataset.open(shared_matrix, council)
     data.__dict__["_dates"] = {DAY: with_outcomes(shared_matrix.at(date(2022, 1, 1)), known, seen)}
-    assert set(data.labels(DAY, cut)) == {label}
+    assert set(data.labels(DAY, cut)[:-1]) == {label}
+
+
+def test_a_date_that_a_feed_does_not_cover_has_no_label_of_either_kind(shared_matrix: Matrix, council: Council) -> None:
+    data = Dataset.open(shared_matrix, council)
+    rows = with_outcomes(shared_matrix.at(date(2022, 1, 1)), [EARLY, None], [True, True])
+    data.__dict__["_dates"] = {DAY: rows}
+    assert set(data.labels(DAY, AFTER)) == {1}
+    seen = np.array(rows.outcome_seen)
+    seen[:, 1] = False
+    data.__dict__["_dates"] = {DAY: replace(rows, outcome_seen=seen)}
+    assert set(data.labels(DAY, AFTER)) == {MISSING}
+    assert not data.components(DAY, AFTER).any()
 
 
 def test_rows_mature_after_the_calendar_horizon_and_the_measured_lag(shared_matrix: Matrix, council: Council) -> None:

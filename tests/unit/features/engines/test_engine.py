@@ -46,7 +46,7 @@ def question(tmp_path: Path) -> Question:
 
 def rows(question: Question, folder: Path) -> list[list[bytes]]:
     made = assemble_dates(question, Engine(question, folder, threads=2).blocks())
-    return [[getattr(at, name).tobytes() for name in MatrixDate.ARRAYS] for at, _ in made]
+    return [[getattr(at, name).tobytes() for name in MatrixDate.ARRAYS] for at, *_ in made]
 
 
 def test_rows_are_the_same_in_many_small_blocks_as_in_one(

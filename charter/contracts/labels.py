@@ -1,0 +1,54 @@
+"""What a row's outcome is, for whoever learns from it and whoever audits: yes, no, or not known.
+
+Of each component of the outcome a row says what was before its as-of date (FREE, CONTINUING, UNSEEN), whether it
+happened within the horizon, and whether its feed and its members' choices cover the horizon.
+
+    asked       it can be asked of the household: seen over the months before; of an onset also free of it
+    yes         any component that is asked happened
+    no          every component that is asked is covered, and none happened
+    not known   else; and everything of a date of which the feed of a component does not cover the horizon, yes and no
+                alike: its early positives without the rest would flatter
+
+                       before      covered   happened     of an onset   of any
+    a duty owed        FREE        yes       no           asked: no     asked: no
+    severe absence     CONTINUING  yes       yes          not asked     asked: yes
+    an exclusion       UNSEEN      yes       no           not asked     not asked
+    the household                                         no            yes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.contracts.matrix import FREE, UNSEEN, MatrixDate
+
+__all__ = ["NOT_KNOWN", "find_asked", "label_rows"]
+
+NOT_KNOWN = np.int8(-1)
+"""The label of a row whose outcome is not known."""
+
+
+def find_asked(rows: MatrixDate, outcome: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Return which components can be asked of each row, of an `outcome` (definition.json); (rows, components)."""
+    before = np.asarray(rows.outcome_before)
+    return np.asarray(before == FREE if outcome.get("onset") else before != UNSEEN)
+
+
+def label_rows(
+    rows: MatrixDate, outcome: Mapping[str, Any], happened: NDArray[np.bool_]
+) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """Return each row's label, 1, 0 or NOT_KNOWN, and which components that are asked happened.
+
+    `happened` (rows, components) says what was known to have happened within the horizon.
+    """
+    asked, seen = find_asked(rows, outcome), np.asarray(rows.outcome_seen)
+    counted = happened & asked
+    covered = bool((seen.any(axis=0) | ~asked.any(axis=0)).all())
+    if not covered:
+        return np.full(len(asked), NOT_KNOWN, dtype=np.int8), np.zeros_like(counted)
+    none_missing = asked.any(axis=1) & (seen | ~asked).all(axis=1)
+    return np.where(counted.any(axis=1), 1, np.where(none_missing, 0, NOT_KNOWN)).astype(np.int8), counted

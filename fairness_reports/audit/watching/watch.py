@@ -7,6 +7,7 @@ speaks twice. Who is listed is looked at when first listed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date
 
@@ -43,7 +44,7 @@ def measure_tolerance(values: Floats, *, points: float = 0.0, spreads: float = 0
     with 0.2 spreads the tolerance 0.08 + 0.09. Of 2,000 it is 0.08 + 0.02.
     """
     spread = float(np.std(values))
-    return points + spreads * spread + Z * spread / np.sqrt(len(values))
+    return points + spreads * spread + Z * spread / math.sqrt(len(values))
 
 
 def make_household_series(

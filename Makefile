@@ -58,8 +58,11 @@ demo: .venv/.demo ## a fictional borough from extracts to worklist, then serve o
 	@$(BIN)/sooner demo --workspace $(WORKSPACE) --households $(HOUSEHOLDS) --seed $(SEED) \
 	  $(if $(UNFAIR),--unfair $(UNFAIR)) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: .venv/.dev check ## every check and test that should pass before a change lands
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -m "not deep"
+test: .venv/.dev check ## every check and test that should pass before a change lands, and what of the product they ran
+	@rm -rf build/covered
+	@SOONER_COVERED=$(CURDIR)/build/covered PYTHONPATH=$(CURDIR)/house/covered \
+	  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep"
+	@$(BIN)/python -m house.covering build/covered
 
 check: .venv/.dev ## formatting, lint, types, imports, and documents that lag behind the code
 	@$(BIN)/ruff format --check .

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from house.covering import leave_covered
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,12 +28,30 @@ os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each module's tests on one worker, unless they name a group: what they share is made once."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+    """Begin with what takes longest, so that neither worker waits for the other (`--dist loadfile` keeps the order).
+
+    One file that needs the demo comes first and makes it; meanwhile come those that make a path of their own, then the
+    others that need the demo, and many short ones last.
+    """
+    using_demo = {item.path for item in items if "demo_workspace" in getattr(item, "fixturenames", ())}
+    first = next((item.path for item in items if item.path in using_demo), None)
+
+    def turn(item: pytest.Item) -> int:
+        if item.path == first:
+            return 0
+        if item.path in using_demo:
+            return 2
+        return 3 if "unit" in item.path.relative_to(ROOT).parts else 1
+
+    items.sort(key=turn)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave what this worker ran of the product: xdist ends its workers without their last words."""
+    if "SOONER_COVERED" in os.environ and hasattr(session.config, "workerinput"):
+        leave_covered()
 
 
 @dataclass(frozen=True)
@@ -43,15 +65,32 @@ class Ran:
 
 def run_sooner(*words: str, cwd: Path = ROOT, timeout: float = 600, env: dict[str, str] | None = None) -> Ran:
     """Run the real command in a process of its own, as a user's shell would."""
+    environment = {**os.environ, **(env or {})}
+    if not _is_first_of_its_kind(words):
+        environment.pop("SOONER_COVERED", None)
     done = subprocess.run(
         [sys.executable, "-m", "sooner", *words],
         cwd=cwd,
         capture_output=True,
         text=True,
         timeout=timeout,
-        env={**os.environ, **(env or {})},
+        env=environment,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def _is_first_of_its_kind(words: Sequence[str]) -> bool:
+    """Whether no worker has noted yet what this verb runs with these options: noting takes a second a process."""
+    if "SOONER_COVERED" not in os.environ:
+        return True
+    kind = "-".join(word.lstrip("-") for word in words if re.fullmatch("-*[a-z][a-z-]*", word))
+    kinds = Path(os.environ["SOONER_COVERED"]) / "kinds"
+    kinds.mkdir(parents=True, exist_ok=True)
+    try:
+        (kinds / (kind[:200] or "none")).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from tests.browser.conftest import SCREENSHOTS
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
     # Playwright's own loop policy call warns on newer Pythons; it is not ours to mend.
     pytest.mark.filterwarnings("ignore::DeprecationWarning:playwright"),
 ]

@@ -15,8 +15,6 @@ import pytest
 from charter.contracts.files import folder_digest
 from tests.conftest import ROOT, Ran, run_sooner
 
-pytestmark = pytest.mark.xdist_group("bad_input")
-
 Row = dict[str, str]
 
 

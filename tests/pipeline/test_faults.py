@@ -28,7 +28,6 @@ from tests.conftest import ROOT, Ran, run_sooner
 from tests.pipeline.test_path import first_referral, known_reference, next_delivery
 
 pytestmark = [
-    pytest.mark.xdist_group("demo"),
     pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs Linux's /proc to know when a verb writes"),
 ]
 

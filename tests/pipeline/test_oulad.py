@@ -28,7 +28,6 @@ from tests.conftest import ROOT, Ran, run_sooner
 DATA = ROOT.parent / "shared/data/oulad_aaa"
 pytestmark = [
     pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data/oulad_aaa beside the repository"),
-    pytest.mark.xdist_group("oulad"),
 ]
 
 DAY_28 = {"2013J": date(2013, 10, 29), "2014J": date(2014, 10, 29)}

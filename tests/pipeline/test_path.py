@@ -21,8 +21,6 @@ from charter.vault.key import Key
 from serving.ranking.sealed_record import make_referral_id
 from tests.conftest import run_sooner
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def issued(workspace: Workspace) -> list[dict[str, str]]:
     folder = find_current(workspace.worklist)

@@ -29,8 +29,6 @@ import pytest
 from charter.council.register import Register
 from tests.conftest import ROOT, run_sooner
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 SEALED = {"vault", "extracts"}
 """What may hold names: the vault, encrypted; and the fictional borough's deliveries themselves."""
 

@@ -16,8 +16,6 @@ from charter.contracts.workspace import Workspace
 from charter.invocation import shipped_council
 from tests.conftest import run_sooner
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 PROGRAMME = "homelessness"
 
 

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from charter.invocation import shipped_council
 
 COUNTING = """
@@ -29,7 +27,6 @@ finally:
 """
 
 
-@pytest.mark.xdist_group("demo")
 def test_rank_opens_each_file_of_the_council_once(demo_workspace: Path) -> None:
     council = shipped_council()
     words = ["rank", "--quiet", "--council", str(council), "--workspace", str(demo_workspace)]

@@ -12,7 +12,6 @@ from charter.contracts.files import find_current, folder_digest
 from charter.contracts.workspace import Workspace
 
 pytestmark = [
-    pytest.mark.xdist_group("demo"),
     # Jupyter's own: where it looks for its files, and the event loop it makes.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -70,6 +70,7 @@ check: .venv/.dev ## formatting, lint, types, imports, and documents that lag be
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python docs --check
+	@$(BIN)/python -m house.shape > /dev/null
 	@$(BIN)/python -m benchmarks.readme --check
 
 deep: .venv/.deep ## long fuzzing, fault drills and simulations (ONLY=name runs one)

@@ -12,7 +12,7 @@ and leaves it in the folder when it ends; a process that is killed leaves nothin
                          features/engines/reference.py and to a slow replay, row by row, by tests of their own
     migrations           left out, as in house/shape.py
 
-Slipcover notes a line once and then takes its mark out, so a test run takes a tenth longer and not twice as long.
+Slipcover puts its marks into the code once, as it is imported, where others are called back for every line that runs.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Needed:
 def _noting() -> Any:
     from slipcover import Slipcover
 
-    return Slipcover(branch=True)
+    # Never taken out again: taking marks out of functions that are running breaks threads and recursion.
+    return Slipcover(branch=True, d_miss_threshold=2**30)
 
 
 def start_covering() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from house.covering import leave_covered
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -63,7 +64,7 @@ class Ran:
     err: str
 
 
-def run_sooner(*words: str, cwd: Path = ROOT, timeout: float = 600, env: dict[str, str] | None = None) -> Ran:
+def run_sooner(*words: str, cwd: Path = ROOT, timeout: float = PATIENCE, env: dict[str, str] | None = None) -> Ran:
     """Run the real command in a process of its own, as a user's shell would."""
     environment = {**os.environ, **(env or {})}
     if not _is_first_of_its_kind(words):

@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.waiting import PATIENCE, wait_until_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
@@ -62,23 +61,11 @@ def served(workspace: Path) -> Iterator[str]:
             cwd=ROOT, stdout=log, stderr=log,
         )  # fmt: skip
     try:
-        _wait(address, process, workspace.parent / "serve.log")
+        wait_until_ready(address, process, workspace.parent / "serve.log")
         yield address
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-
-
-def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{address}/readyz", timeout=2):  # noqa: S310  # our own server on loopback
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"the service did not get ready:\n{log.read_text()}")
+        process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "index.html",
@@ -40,7 +42,7 @@ def build_site(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
     """Build as `make docs` does, into a folder of the test's own."""
     words = ["-q", "-W", "--keep-going", "-c", str(root / "docs"), "-d", str(site.with_name("doctrees"))]
     return subprocess.run(
-        [sys.executable, "-m", "sphinx", *words, str(root), str(site)], capture_output=True, text=True, timeout=600
+        [sys.executable, "-m", "sphinx", *words, str(root), str(site)], capture_output=True, text=True, timeout=PATIENCE
     )
 
 

@@ -26,6 +26,7 @@ from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from tests.conftest import ROOT, Ran, run_sooner
 from tests.pipeline.test_path import first_referral, known_reference, next_delivery
+from tests.waiting import PATIENCE
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/locks").exists(), reason="needs Linux's /proc to know when a verb writes"),
@@ -93,7 +94,7 @@ def stopped(words: Sequence[str], how: signal.Signals, after: float) -> Ran:
         time.sleep(0.005)
     if process.poll() is None:
         process.send_signal(how)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=PATIENCE)
     return Ran(process.returncode, out, err)
 
 
@@ -204,7 +205,7 @@ def full_disk(seed: int, each: int) -> Callable[[str, Sequence[str], Workspace],
         times = 0
         for _ in range(each):
             process = started(words, limit=int(2 ** draw.uniform(4, 21)))
-            _, err = process.communicate(timeout=300)
+            _, err = process.communicate(timeout=PATIENCE)
             if process.returncode not in (0, 15):
                 assert process.returncode == 11, (verb, process.returncode, err)
                 assert err.splitlines()[-2].startswith("sooner: "), (verb, err)

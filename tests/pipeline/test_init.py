@@ -21,6 +21,7 @@ from charter.invocation import Invocation, shipped_council
 from features.grammar.definition import Definition
 from sooner.demo import play_demo
 from tests.conftest import ROOT, run_sooner
+from tests.waiting import PATIENCE
 
 DELIVERY = {
     "schema_version": 1,
@@ -89,7 +90,7 @@ def test_at_a_terminal_what_is_left_out_is_asked_for(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "sooner", "init", str(tmp_path / "mine"), "--contact", "a@b.example"]
     process = subprocess.Popen(words, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env=dict(os.environ))
     os.write(ours, b"Smallford\n\n\nHill team, Dale team\n")
-    code = process.wait(timeout=120)
+    code = process.wait(timeout=PATIENCE)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)
     os.close(theirs)

@@ -14,7 +14,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -28,6 +27,7 @@ import pytest
 
 from charter.council.register import Register
 from tests.conftest import ROOT, run_sooner
+from tests.waiting import PATIENCE, wait_until_ready
 
 SEALED = {"vault", "extracts"}
 """What may hold names: the vault, encrypted; and the fictional borough's deliveries themselves."""
@@ -191,17 +191,11 @@ def served(own_workspace: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
             [*command, "--port", address.rsplit(":", 1)[1]], cwd=ROOT, stdout=handle, stderr=handle
         )
     try:
-        for _ in range(600):
-            assert process.poll() is None, log.read_text()
-            try:
-                if httpx.get(f"{address}/readyz", timeout=2).status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        wait_until_ready(address, process, log)
         yield address, log
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def test_what_serving_logs_and_files_names_nobody(
@@ -209,7 +203,9 @@ def test_what_serving_logs_and_files_names_nobody(
 ) -> None:
     address, log = served
     shown: set[str] = set()
-    with httpx.Client(base_url=address, headers={"origin": address}, follow_redirects=True, timeout=30) as browser:
+    with httpx.Client(
+        base_url=address, headers={"origin": address}, follow_redirects=True, timeout=PATIENCE
+    ) as browser:
         assert browser.post("/sign-in", data={"who": "demo-north-lead_practitioner"}).status_code == 200
         page = browser.get("/")
         assert page.status_code == 200

@@ -10,6 +10,7 @@ import pytest
 
 from charter.contracts.files import find_current, folder_digest
 from charter.contracts.workspace import Workspace
+from tests.waiting import PATIENCE
 
 pytestmark = [
     # Jupyter's own: where it looks for its files, and the event loop it makes.
@@ -32,7 +33,10 @@ def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path
     before = folder_digest(early_help.scores), find_current(early_help.matrix)
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     made = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(own_workspace.parent)}}
+        notebook,
+        timeout=int(PATIENCE),
+        kernel_name="python3",
+        resources={"metadata": {"path": str(own_workspace.parent)}},
     ).execute()
     said = "\n".join(outputs(cell) for cell in made["cells"] if cell["cell_type"] == "code")
     assert "recommended" in said

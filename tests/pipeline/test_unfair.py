@@ -17,6 +17,7 @@ import pytest
 from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from tests.conftest import run_sooner
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.deep
 
@@ -55,7 +56,7 @@ def judged(root: Path, seed: int, unfair: str) -> Judged:
             ("train",),
             ("audit",),
         ):
-            ran = run_sooner(*words, "--quiet", *where, timeout=3600)
+            ran = run_sooner(*words, "--quiet", *where, timeout=PATIENCE)
             assert ran.code == 0, (seed, words, ran.err)
         ran = run_sooner("decide", *where)
         folder = find_current(workspace.audit)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 ROOMS = ("charter", "features", "training", "fairness_reports", "serving", "borough")
@@ -43,7 +45,7 @@ def test_what_was_released_stays_what_was_said() -> None:
 
 def test_a_wheel_is_built_offline_and_holds_every_room_and_the_fictional_council(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(tmp_path), str(ROOT)]
-    built = subprocess.run(words, capture_output=True, text=True, timeout=300)
+    built = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
     assert built.returncode == 0, built.stdout + built.stderr
     wheel = tmp_path / f"sooner-{VERSION}-py3-none-any.whl"
     names = set(zipfile.ZipFile(wheel).namelist())

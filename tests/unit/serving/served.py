@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from serving.ranking.worklist import rank_households
 from serving.session import Sessions
 from serving.web.serve import make_environment
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
+from tests.waiting import PATIENCE, wait_until_ready
 
 __all__ = ["Served", "serving"]
 
@@ -81,19 +81,8 @@ def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "")
             process = subprocess.Popen(command, cwd=cwd, stdout=handle, stderr=handle, env=settings)
         try:
             served = Served(f"http://127.0.0.1:{port}", log, world)
-            _wait(served, process)
+            wait_until_ready(served.address, process, log)
             yield served
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
-
-
-def _wait(served: Served, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert process.poll() is None, served.log.read_text()
-        try:
-            if httpx.get(f"{served.address}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    pytest.fail(served.log.read_text())
+            process.wait(timeout=PATIENCE)

@@ -19,6 +19,7 @@ from serving.ranking.bundle import make_bundle
 from serving.web.serve import make_environment
 from tests.unit.serving.conftest import ROOT, SERVICES, World, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
+from tests.waiting import PATIENCE
 
 LEAD = "demo-north-lead_practitioner"
 NAME = "Quillfeather"
@@ -83,7 +84,7 @@ def test_what_the_how_to_types_is_answered_as_it_says(served: Served) -> None:
 
 def _typed(text: str) -> str:
     """Type it into a shell and return what it printed; fail where the shell does."""
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", text], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

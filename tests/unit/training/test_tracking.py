@@ -14,6 +14,7 @@ import pytest
 
 from charter.errors import DataError
 from charter.invocation import Invocation, shipped_council
+from tests.waiting import PATIENCE
 from training.keeping.registry import CANDIDATE, CHAMPION, Registry
 from training.keeping.scoring_manifest import describe_scoring
 from training.keeping.tracking import Tracking
@@ -176,7 +177,7 @@ def test_mlflow_run_leaves_exactly_one_parent_run_in_the_store_it_names(trained:
         "-P",
         f"council={trained.council.folder}",
     ]
-    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    ran = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE)
     assert ran.returncode == 0, ran.stderr[-3000:]
     experiment = client.get_experiment_by_name("by_hand")
     runs = client.search_runs([experiment.experiment_id], max_results=1000)

@@ -61,8 +61,10 @@ COHORT = Cohort(
 )
 
 OUTCOME = Outcome(
-    "Within twelve months a need appears that ordinary help could have met",
+    "Within twelve months a need begins that ordinary help could have met",
     any_of(duty, exclusion, severe_absence, child_in_need, next=months(12)),
+    # Only what begins: of trouble that a service knows already, somebody there is told without any prediction.
+    onset=True,
 )
 
 FEATURES = [

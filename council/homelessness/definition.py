@@ -46,6 +46,7 @@ COHORT = Cohort(
 OUTCOME = Outcome(
     "Within six months the council owes the household a homelessness duty",
     any_of(duty, next=months(6)),
+    onset=True,
 )
 
 FEATURES = [

@@ -204,6 +204,14 @@ def test_a_relative_floor_follows_how_many_were_listed_at_all(share: float | Non
     assert "1 times the share on a worklist, over everybody" in verdict["sentence"]
 
 
+def test_a_relative_bound_is_unknown_where_nobody_is_there_to_be_listed() -> None:
+    nobody = listed(0.02) | {"estimate": None}
+    verdict = decided(finding((100, 1000, 800, 8000)), nobody, gates=(AT_LEAST_A_LOT.replace(limit=0.5),))["verdicts"][
+        0
+    ]
+    assert verdict["reason"] == "unsure of bound"
+
+
 def test_a_relative_ceiling_follows_how_many_were_listed_at_all() -> None:
     gate = CONTACTED.replace(ceiling=None, ceiling_of_overall=2.0)
     row = finding((50, 1000, 400, 8000), measure="false_positive_rate")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charter.contracts.files import write_json
-from charter.contracts.matrix import NONE, Matrix, MatrixDate
+from charter.contracts.matrix import FREE, NONE, Matrix, MatrixDate
 from charter.errors import DataError
 
 DAY = date(2026, 9, 28)
@@ -111,3 +111,10 @@ def test_nothing_in_a_matrix_is_unpickled(folder: Path) -> None:
     np.save(folder / f"as_of={DAY}" / "entity.npy", np.array([{"a": 1}], object))
     with pytest.raises(ValueError, match="Python objects"):
         Matrix.open(folder).at(DAY)
+
+
+def test_a_matrix_made_before_a_component_was_looked_for_says_of_nobody_that_it_was_there(folder: Path) -> None:
+    (folder / f"as_of={DAY}" / "outcome_before.npy").unlink()
+    rows = Matrix.open(folder).at(DAY)
+    assert rows.outcome_before.tolist() == [[FREE], [FREE]]
+    assert rows.outcome_before.dtype == np.int8

@@ -1,13 +1,18 @@
-"""When a group fails a gate: how far it is beyond the limit, how far it must be, and what its own figure may be.
+"""When a group fails a question: how far beyond the limit it is, and that it is no chance difference.
 
-    distance    how far beyond the limit, in standard errors: 1.96 is the whole 95 % interval beyond, exactly
-    criterion   how far it must be. Within one gate several groups are asked about, and one in forty fair ones would
-                be 1.96 beyond by chance: failing follows Holm's step-down rule (Scandinavian Journal of Statistics
-                1979, 6:65-70) at 2.5 %, one-sided, over the gate's groups
+    distance    how far beyond the limit, in standard errors. Were the group exactly at the limit, 1.64 would come up 5
+                times in 100 (FAIL): a group fails from there on
+    apart       how far from everyone else, the harmful way. One question asks about several groups, and of several fair
+                ones some group is far away by chance: failing asks for what comes up in 5 of 100 fair lists, over all
+                the groups together (Bonferroni), as Fisher's protected test does
+    passing     asks for no less than before: the whole 95 % interval keeps the limit, 2.5 times in 100 by chance
 
-Of four groups at distances 3.1, 2.3, 0.4 and minus infinity, the first must be 2.50 beyond (one of four) and is; the
-second then 2.39 (one of three) and is not, nor are the others. A group's criterion is thus set by the others that fail
-whatever it does itself: 2.39 for all but the first, whose others do not fail, 2.50 for that one.
+So a question blocks a fair list, or one with a group exactly at the limit, at most 5 times in 100. Of five groups at
+distances 2.1, 0.3, -0.4, -1 and -1.2, the first 2.6 apart: it is beyond 1.64, and one of five fair groups must be 2.33
+apart: it fails. Had it been 2.1 apart, chance would explain it.
+
+Of shares and rates both are score tests of the two sides' own figures; of an average they are read from the interval's
+end that faces the limit.
 """
 
 from __future__ import annotations
@@ -15,65 +20,94 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from charter.rules.measures import MEASURES
 from charter.rules.questions import Gate
+from charter.rules.score_test import measure_score, read_sides
 
 __all__ = [
+    "ERROR",
+    "FAIL",
+    "Standing",
     "Z",
     "compare_bound",
     "count_households",
-    "find_criterion",
+    "find_apart_criterion",
     "find_overall_rate",
     "is_beyond",
     "keeps_limit",
-    "list_criteria",
-    "measure_distance",
+    "measure_furthest",
+    "measure_standing",
 ]
+
+ERROR = 0.05
+"""How often one question may block a list that it should not."""
+
+FAIL = NormalDist().inv_cdf(1 - ERROR)
+"""Standard errors beyond the limit from which on a group fails."""
 
 Z = NormalDist().inv_cdf(0.975)
 """Standard errors from a figure to either end of its 95 % interval."""
 
 
-def measure_distance(gate: Gate, finding: Mapping[str, Any]) -> float:
-    """Return how far the group is beyond the limit, in standard errors; minus infinity where it cannot be told.
+class Standing(NamedTuple):
+    """Where a group stands, in standard errors: beyond the limit, and apart from everyone else; -inf where unknown."""
 
-    The standard error is that of the end of the interval that faces the limit.
-    """
+    distance: float
+    apart: float
+
+    def fails(self, groups: int) -> bool:
+        """Whether it fails as one of so many groups."""
+        return self.distance >= FAIL and self.apart >= find_apart_criterion(groups)
+
+
+def measure_standing(gate: Gate, finding: Mapping[str, Any]) -> Standing:
+    """Return where a group stands; unknown where there are too few households or no interval."""
     value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
-    rest = finding.get("rest") or {}
-    if (
-        value is None
-        or interval is None
-        or min(count_households(finding), count_households(rest)) < gate.minimum_positives
-    ):
-        return -math.inf
+    fewest = min(count_households(finding), count_households(finding.get("rest") or {}))
+    if value is None or interval is None or fewest < gate.minimum_positives:
+        return Standing(-math.inf, -math.inf)
+    sides = read_sides(gate, finding)
+    if sides is None:
+        return Standing(*(_read_distance(gate, limit, value, interval) for limit in (gate.limit, gate.neutral)))
+    group, rest = sides
+    counts = (np.array(group.share * group.people), np.array(group.people))
+    others = (np.array(rest.share * rest.people), np.array(rest.people))
+    sign = -1.0 if gate.at_least else 1.0
+    return Standing(
+        *(sign * float(measure_score(gate, limit, *counts, *others)) for limit in (gate.limit, gate.neutral))
+    )
+
+
+def measure_furthest(gate: Gate, finding: Mapping[str, Any]) -> float:
+    """Return how far apart a group could be at all: if nobody of it counted, or everybody; infinite for an average."""
+    sides = read_sides(gate, finding)
+    if sides is None:
+        return math.inf if finding[f"{gate.statistic}_interval"] is not None else -math.inf
+    group, rest = sides
+    counted = np.array(0.0 if gate.at_least else group.people)
+    score = measure_score(
+        gate, gate.neutral, counted, np.array(group.people), np.array(rest.share * rest.people), np.array(rest.people)
+    )
+    return -float(score) if gate.at_least else float(score)
+
+
+def _read_distance(gate: Gate, limit: float, value: float, interval: Sequence[float | None]) -> float:
+    """Return how far beyond a limit an average is, by the end of its interval that faces the limit."""
     low, high = interval
-    facing, beyond = (high, gate.limit - value) if gate.at_least else (low, value - gate.limit)
+    facing, beyond = (high, limit - value) if gate.at_least else (low, value - limit)
     if facing is None or beyond <= 0:
         return -math.inf
     width = abs(facing - value)
     return math.inf if width == 0 else Z * beyond / width
 
 
-def list_criteria(distances: Sequence[float]) -> list[float]:
-    """Return the distance from which on each group fails, given those of the others; all of one gate's groups."""
-    order = sorted(range(len(distances)), key=lambda i: -distances[i])
-    criteria = [0.0] * len(distances)
-    for group in range(len(distances)):
-        failing = 0
-        for other in order:
-            if other != group and distances[other] < find_criterion(len(distances) - failing):
-                break
-            failing += other != group
-        criteria[group] = find_criterion(len(distances) - failing)
-    return criteria
-
-
-def find_criterion(groups: int) -> float:
-    """Return the distance that one of so many groups must be beyond."""
-    return NormalDist().inv_cdf(1 - 0.025 / groups)
+def find_apart_criterion(groups: int) -> float:
+    """Return how far apart one of so many groups must be, so that chance puts none there in 95 of 100 fair lists."""
+    return NormalDist().inv_cdf(1 - ERROR / max(groups, 1))
 
 
 def is_beyond(gate: Gate, value: float) -> bool:

@@ -1,14 +1,15 @@
 """The gate: what the board asked, what the audit found, and what follows. A pure function, without any I/O.
 
-    each gate of the charter   asks about every group of one characteristic, against everyone else
-      fail                     the whole interval is beyond the limit, or a figure's whole interval beyond its bound
-      pass                     the whole intervals are within limit and bound, among enough households
+    each gate of the charter   is one question about the groups of one characteristic, each against everyone else
+      fail                     a group is beyond the limit, by more than chance (`charter.rules.failing`), or a figure's
+                               whole interval beyond its bound
+      pass                     every group asked about: the whole intervals are within limit and bound
       insufficient             anything else: also too few households, and a finding that has no interval
+    whom it asks               of two groups the worse off, once; neither those of whom no group is recorded, nor groups
+                               in which no gap would be found more often than not, where the charter says so
+    usefulness                 at least so many of 100 listed, and better than practice (`charter.rules.usefulness`)
     at its stage               of the tested past; of lists that nobody has seen; of lists whose outcomes are known
-    the decision               block if anything fails or is missing, else refer if anything is insufficient, else pass
-
-How far beyond the limit a group must be to fail depends on how many are asked about (`charter.rules.failing`). Passing
-needs no such rule, since every group must pass.
+    the decision               block if any question fails or is missing, else refer if any is insufficient, else pass
 
 Taking help away from everyone else closes a gap. It does not open the gate: the bound is on the figures themselves,
 and a group that once failed passes only when its own figure is better than it was then.
@@ -18,20 +19,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from charter.rules.failing import (
-    Z,
+    FAIL,
+    Standing,
     compare_bound,
     count_households,
+    find_apart_criterion,
     find_overall_rate,
     is_beyond,
     keeps_limit,
-    list_criteria,
-    measure_distance,
+    measure_furthest,
+    measure_standing,
 )
 from charter.rules.gate_sentences import (
     REASONS,
@@ -44,13 +47,16 @@ from charter.rules.gate_sentences import (
 )
 from charter.rules.measures import MEASURES
 from charter.rules.policy import Policy
+from charter.rules.power import OFTEN, Sizes, find_power, find_worse
 from charter.rules.questions import Gate
+from charter.rules.usefulness import answer_usefulness
 from charter.rules.visible_gap import find_needed_data, find_visible_gap
 from charter.rules.waivers import Waiver
 
 __all__ = ["decide_findings"]
 
 _LONGEST_DAYS = 3653
+_TWO = 2
 # What is asked at each stage: once outcomes are known, everything that could be asked without them is asked again.
 _ASKED = {"test": ("test",), "shadow": ("shadow",), "live": ("shadow", "live")}
 
@@ -67,6 +73,8 @@ class _Answer:
     gap: float | None = None
     due: date | None = None
     waiver: Waiver | None = None
+    asked: bool = True
+    expected: float | None = None
 
     def as_document(self) -> dict[str, Any]:
         finding = self.finding or {}
@@ -84,6 +92,8 @@ class _Answer:
             "sentence": self.sentence,
             "smallest_visible_gap": self.gap,
             "enough_data_by": self.due.isoformat() if self.due else None,
+            "asked": self.asked,
+            "expected_a_year": self.expected,
             "waiver": None
             if self.waiver is None
             else {
@@ -116,30 +126,62 @@ def decide_findings(
     answers: list[_Answer] = []
     for gate in policy.asked(*_ASKED[stage]):
         answers.extend(_answer_gate(gate, findings, policy, today, earlier))
+    verdicts = [answer.as_document() for answer in answers]
+    if policy.usefulness is not None and stage == "test":
+        verdicts += answer_usefulness(policy.usefulness, findings)
+    questions = _list_questions(verdicts, {gate.id for gate in policy.gates if gate.of_pair})
     edited = findings.get("charter_sha256") != policy.sha256
-    open_answers = [answer for answer in answers if answer.waiver is None]
-    failed = [answer for answer in open_answers if answer.verdict == "fail"]
-    # Two characteristics together make many small groups: what cannot be told of one informs the board.
-    unsure = [answer for answer in open_answers if answer.verdict == "insufficient" and not answer.gate.of_pair]
     crossed = " ".join(
         filter(None, (_say_crossed(red_lines, policy), _say_too_soon(findings, policy), _say_drifted(findings)))
     )
-    decision = "block" if edited or crossed or failed else "refer" if unsure else "pass"
+    answered = {question["verdict"] for question in questions}
+    decision = "block" if edited or crossed or "fail" in answered else "refer" if "insufficient" in answered else "pass"
     return {
         "schema_version": 1,
         "programme": findings["programme"],
         "run": findings["run"],
         "decision": decision,
-        "sentence": _summarise(decision, edited, crossed, failed, unsure, answers),
+        "sentence": _summarise(decision, edited, crossed, questions, verdicts),
         "charter_sha256": policy.sha256,
         "findings_sha256": findings_sha256,
         "decided_on": today.isoformat(),
         "stage": stage,
         "next_decision_by": (findings.get("period") or {}).get("outcomes_due") if stage == "shadow" else None,
         "synthetic": bool(findings.get("synthetic", False)),
-        "verdicts": [answer.as_document() for answer in answers],
+        "questions": questions,
+        "verdicts": verdicts,
         "red_lines": list(red_lines),
     }
+
+
+def _list_questions(verdicts: Sequence[Mapping[str, Any]], of_pairs: Collection[str]) -> list[dict[str, Any]]:
+    """Return each question with its one answer, over the groups that it asks about.
+
+    Two characteristics together make many small groups: what cannot be told of one informs the board, and a question
+    about them is "informs" unless one fails. A question that could ask about no group is insufficient.
+    """
+    questions = []
+    for gate in dict.fromkeys(verdict["gate"] for verdict in verdicts):
+        mine = [verdict for verdict in verdicts if verdict["gate"] == gate]
+        standing = [verdict for verdict in mine if not verdict["waiver"]]
+        asked = [verdict for verdict in standing if verdict["asked"]]
+        failed = any(verdict["verdict"] == "fail" for verdict in standing)
+        unsure = any(verdict["verdict"] == "insufficient" for verdict in asked)
+        nobody = bool(standing) and not asked and len(standing) == len(mine)
+        informs = gate in of_pairs and (unsure or nobody)
+        answer = "fail" if failed else "informs" if informs else "insufficient" if unsure or nobody else "pass"
+        questions.append(
+            {
+                "gate": gate,
+                "question": mine[0]["question"],
+                "harm": mine[0]["harm"],
+                "verdict": answer,
+                "asked": [verdict["group"] for verdict in mine if verdict["asked"]],
+                "not_asked": [verdict["group"] for verdict in mine if not verdict["asked"]],
+                "waived": len(mine) - len(standing),
+            }
+        )
+    return questions
 
 
 def _say_crossed(red_lines: Sequence[Mapping[str, Any]], policy: Policy) -> str:
@@ -177,51 +219,120 @@ def _summarise(
     decision: str,
     edited: bool,
     crossed: str,
-    failed: Sequence[_Answer],
-    unsure: Sequence[_Answer],
-    answers: Sequence[_Answer],
+    questions: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[Mapping[str, Any]],
 ) -> str:
     if edited:
         return "Blocked: the charter was edited after the audit, so its findings answer other questions."
+    standing = [verdict for verdict in verdicts if not verdict["waiver"]]
     if decision == "block":
         sentences = [crossed] if crossed else []
-        return f"Blocked: {' '.join([*sentences, *(answer.sentence for answer in failed)])}"
-    waived = sum(answer.waiver is not None for answer in answers)
-    but = f" {waived} waived by the charter." if waived else ""
+        failed = [verdict["sentence"] for verdict in standing if verdict["verdict"] == "fail"]
+        return f"Blocked: {' '.join([*sentences, *failed])}"
+    waived = len(verdicts) - len(standing)
+    but = f" {waived} answers waived by the charter." if waived else ""
+    but += _say_not_asked(verdicts)
     if decision == "refer":
-        due = sorted(answer.due for answer in unsure if answer.due)
-        soon = f" Enough data is due for {len(due)} of them by {due[-1]}." if due else ""
-        reasons = Counter(answer.reason for answer in unsure)
+        open_ids = {question["gate"] for question in questions if question["verdict"] == "insufficient"}
+        unsure = [
+            verdict for verdict in standing if verdict["gate"] in open_ids and verdict["verdict"] == "insufficient"
+        ]
+        due = sorted(verdict["enough_data_by"] for verdict in unsure if verdict["enough_data_by"])
+        soon = f" Enough data is due for {len(due)} of their answers by {due[-1]}." if due else ""
+        reasons = Counter(verdict["reason"] for verdict in unsure)
         why = "; ".join(f"{reasons[reason]}: {REASONS[reason]}" for reason in REASONS if reasons[reason])
         return (
-            f"Referred to the board: of {len(answers)} questions about groups {len(unsure)} cannot be answered with"
-            f" the data there is ({why}), and none failed.{soon}{but}"
+            f"Referred to the board: of {len(questions)} questions {len(open_ids)} cannot be answered with"
+            f" the data there is (by group, {why}), and none failed.{soon}{but}"
         )
-    known = sum(answer.verdict != "insufficient" or not answer.gate.of_pair for answer in answers)
-    pairs = (
-        f" {len(answers) - known} about two characteristics together cannot be told." if known < len(answers) else ""
+    known = [question for question in questions if question["verdict"] == "pass"]
+    pairs = len(questions) - len(known)
+    told = f" {pairs} about two characteristics together cannot be told." if pairs else ""
+    return f"Passed: all {len(known)} questions are answered within the charter's limits.{told}{but}"
+
+
+def _say_not_asked(verdicts: Sequence[Mapping[str, Any]]) -> str:
+    """Name the groups too small to be asked about, so that no answer seems to be about them."""
+    names = {
+        f"{verdict['group']} ({verdict['characteristic']})" for verdict in verdicts if verdict["reason"] == "not asked"
+    }
+    return (
+        f" Nothing could be asked about some groups, which are too small: {', '.join(sorted(names))}." if names else ""
     )
-    return f"Passed: all {known} questions about groups are answered within the charter's limits.{pairs}{but}"
 
 
 def _answer_gate(
     gate: Gate, findings: Mapping[str, Any], policy: Policy, today: date, earlier: Sequence[Mapping[str, Any]]
 ) -> list[_Answer]:
     """Answer one gate about every group; a gate that no finding answers fails."""
-    rows = [finding for finding in findings["findings"] if _answers(finding, gate, findings)]
-    every = findings["findings"]
-    if not rows:
+    found = [finding for finding in findings["findings"] if _answers(finding, gate, findings)]
+    if not found:
         sentence = f"Nothing was found out about {gate.measure} by {gate.characteristic}."
         return [_Answer(gate, "fail", "no finding", sentence)]
-    distances = [measure_distance(gate, finding) for finding in rows]
+    unrecorded = [row for row in found if row["group"] == policy.not_recorded and not gate.ask_not_recorded]
+    rows = [row for row in found if row not in unrecorded]
+    groups = _count_groups(gate, rows)
     answers = []
-    for finding, distance, criterion in zip(rows, distances, list_criteria(distances), strict=True):
-        rule = Reason("", distance=distance, criterion=criterion, groups=len(rows))
-        bounded = gate.at_overall(find_overall_rate(gate, finding, every))
-        verdict, reason = _decide_group(bounded, finding, rule, earlier)
+    for finding in _ask_once(gate, rows):
+        standing = measure_standing(gate, finding)
+        rule = Reason("", distance=standing.apart, criterion=find_apart_criterion(groups), groups=groups)
+        asked = _is_asked(gate, finding, groups)
+        bounded = gate.at_overall(find_overall_rate(gate, finding, findings["findings"]))
+        verdict, reason = _decide_group(bounded, finding, standing, rule, earlier)
+        if not asked and verdict != "fail":
+            verdict, reason = "insufficient", replace(rule, id="not asked")
         answer = _write_answer(bounded, finding, verdict, reason, findings, today)
+        answer = replace(answer, asked=asked or verdict == "fail", expected=_expect_a_year(gate, finding, findings))
         answers.append(_waive(_apply_caveats(answer, policy), policy, today))
+    for finding in unrecorded:
+        rule = Reason("not recorded", groups=groups)
+        answers.append(replace(_write_answer(gate, finding, "insufficient", rule, findings, today), asked=False))
     return answers
+
+
+def _ask_once(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return whom to answer about: of two groups, where the charter leaves the unrecorded out, the worse off alone."""
+    if len(rows) != _TWO or gate.ask_not_recorded:
+        return rows
+    return [max(rows, key=lambda row: (measure_standing(gate, row).apart, row["group"]))]
+
+
+def _count_groups(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Return among how many groups one may be apart by chance: those that could be so far apart at all (Tarone 1990).
+
+    Of six groups in two of which nobody reached would still be no surprise, four.
+    """
+    furthest = [measure_furthest(gate, row) for row in rows]
+    several = range(1, len(rows) + 1)
+    return next((k for k in several if sum(apart >= find_apart_criterion(k) for apart in furthest) <= k), 1)
+
+
+def _is_asked(gate: Gate, finding: Mapping[str, Any], groups: int) -> bool:
+    """Whether a group is asked about: by the charter all are, or those in which a large gap would be found, mostly."""
+    if gate.too_few == "refer":
+        return True
+    if min(count_households(finding), count_households(finding.get("rest") or {})) < gate.minimum_positives:
+        return False
+    sizes = Sizes.of(gate, finding)
+    if sizes is None:
+        return finding[f"{gate.statistic}_interval"] is not None
+    return find_power(gate, sizes, find_worse(gate), groups) >= OFTEN
+
+
+def _expect_a_year(gate: Gate, finding: Mapping[str, Any], findings: Mapping[str, Any]) -> float | None:
+    """Return how many more the gap harms in a year than it would where the group fared as everyone else.
+
+    Families in need who were not listed before, or unneeded listings of people; None of what is no count of them.
+    """
+    weeks, rest = findings.get("used_lists") or {}, finding.get("rest") or {}
+    if not weeks.get("days") or finding["estimate"] is None or rest.get("estimate") is None:
+        return None
+    gap = float(rest["estimate"] - finding["estimate"])
+    if gate.measure == "listed_before_need":
+        return gap * count_households(finding) * 365.25 / weeks["days"]
+    if gate.measure == "unneeded_listings":
+        return -gap / 1000 * finding["n"] / weeks["lists"]
+    return None
 
 
 def _answers(finding: Mapping[str, Any], gate: Gate, findings: Mapping[str, Any]) -> bool:
@@ -237,22 +348,24 @@ def _answers(finding: Mapping[str, Any], gate: Gate, findings: Mapping[str, Any]
 
 
 def _decide_group(
-    gate: Gate, finding: Mapping[str, Any], rule: Reason, earlier: Sequence[Mapping[str, Any]]
+    gate: Gate, finding: Mapping[str, Any], standing: Standing, rule: Reason, earlier: Sequence[Mapping[str, Any]]
 ) -> tuple[str, Reason]:
-    """Return the verdict about one group and what it was decided on; `rule` says how far it is and must be beyond."""
+    """Return the verdict about one group and what it was decided on; `rule` says how far apart it is and must be."""
     rest = finding.get("rest") or {}
     value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
     bounds = [compare_bound(gate, side) for side in (finding, rest)]
+    if finding["estimate"] is None and finding.get("note") and not finding["n"]:
+        return "insufficient", replace(rule, id="no lists")
     if min(count_households(finding), count_households(rest)) < gate.minimum_positives:
         return "insufficient", replace(rule, id="too few")
-    if rule.distance >= rule.criterion:
+    if standing.fails(rule.groups):
         return "fail", replace(rule, id="limit")
     if "fail" in bounds:
         return "fail", replace(rule, id="bound", rest=bounds[0] != "fail")
     if value is None or interval is None:
         return "insufficient", replace(rule, id="no interval")
-    if rule.distance >= Z:
-        return "insufficient", replace(rule, id="holm")
+    if standing.distance >= FAIL:
+        return "insufficient", replace(rule, id="chance")
     if not keeps_limit(gate, value, interval):
         return "insufficient", replace(rule, id="beyond unsure" if is_beyond(gate, value) else "within unsure")
     if "insufficient" in bounds:
@@ -271,12 +384,14 @@ def _write_answer(
         fewest = min(count_households(finding), count_households(finding.get("rest") or {}))
         due = _find_due(gate.minimum_positives / fewest if fewest else math.inf, findings, today)
         return _Answer(gate, verdict, reason.id, f"{say_group(gate, finding)}. {why}{say_due(due)}", finding, None, due)
+    if reason.id == "no lists":
+        return _Answer(gate, verdict, reason.id, f"{say_group(gate, finding)}. {why}", finding)
     sentence = f"{say_figure(gate, finding)}. {why}"
-    if verdict != "insufficient" or reason.id == "no better off":
+    if verdict != "insufficient" or reason.id in {"no better off", "not recorded"}:
         return _Answer(gate, verdict, reason.id, sentence, finding)
-    gap, due = None, _find_due(find_needed_data(gate, finding, reason.criterion), findings, today)
+    gap, due = None, _find_due(find_needed_data(gate, finding), findings, today)
     if reason.id != "no interval":
-        gap = find_visible_gap(gate, finding, reason.criterion)
+        gap = find_visible_gap(gate, finding, reason.groups)
         sentence += say_visible_gap(gate, gap, reason.groups)
     return _Answer(gate, verdict, reason.id, f"{sentence}{say_due(due)}", finding, gap, due)
 
@@ -319,7 +434,7 @@ def _is_no_better_off(gate: Gate, finding: Mapping[str, Any], earlier: Sequence[
 
 def _find_due(factor: float, findings: Mapping[str, Any], today: date) -> date | None:
     """Return when `factor` times the data of the audit's period will be there; None beyond ten years."""
-    observed = (findings.get("period") or {}).get("days")
+    observed = (findings.get("used_lists") or {}).get("days") or (findings.get("period") or {}).get("days")
     if not observed or observed * (factor - 1) > _LONGEST_DAYS:
         return None
     return today + timedelta(days=math.ceil(observed * (factor - 1)))

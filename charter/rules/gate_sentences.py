@@ -22,15 +22,19 @@ from charter.rules.questions import MEASURES, NOT_SHARES, Gate
 __all__ = ["REASONS", "Reason", "say_due", "say_figure", "say_group", "say_reason", "say_visible_gap"]
 
 REASONS = {
-    "limit": "the whole interval decides",
+    "limit": "the limit decides",
     "bound": "the bound on the figure itself decides",
     "beyond unsure": "beyond the limit, but the interval reaches within it",
     "within unsure": "within the limit, but the interval reaches beyond it",
+    "chance": "beyond the limit, but one of several groups may be so by chance",
     "holm": "beyond the limit, but one of several groups may be so by chance",
     "unsure of bound": "a figure is not sure to keep its bound",
     "no interval": "there is no interval to tell by",
     "no better off": "the gap closed and the group is no better off",
     "too few": "too few households",
+    "not asked": "too few for a gap to be found more often than not, so it is not asked about",
+    "not recorded": "whose group nobody recorded, so they are not asked about",
+    "no lists": "the run left no lists as they are used",
     "caveat": "the charter says that it says nothing of the group",
     "no finding": "nothing was found out",
 }
@@ -41,7 +45,7 @@ REASONS = {
 class Reason:
     """What an answer was decided on (of REASONS), and the figures that decided.
 
-    `rest` where it was everyone else's own figure; `distance` and `criterion` in standard errors beyond the limit, of
+    `rest` where it was everyone else's own figure; `distance` from everyone else and `criterion` in standard errors, of
     one among `groups` asked about.
     """
 
@@ -76,16 +80,24 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
     if verdict == "pass":
         return f"Passes: the whole interval keeps {limit}, and both figures keep the bound of {_say_bound(gate)}."
     if reason.id == "limit":
-        rule = f", far enough for one of {reason.groups} groups (Holm's rule)" if reason.groups > 1 else ""
-        return f"Fails: the whole interval is {beyond} {limit}{rule}: {gate.harm}."
+        rule = (
+            f", and one of {reason.groups} fair groups would not be so far from the rest" if reason.groups > 1 else ""
+        )
+        return (
+            f"Fails: it is {beyond} {limit} by more than chance; at the limit so bad a figure comes up less than 5 times"
+            f" in 100{rule}: {gate.harm}."
+        )
     figure = _say_bounded(gate, finding, rest=reason.rest)
     if reason.id == "bound":
         return f"Fails: {figure} is wholly {beyond} {_say_bound(gate)}, the bound on the figure itself: {gate.harm}."
     why = {
         "beyond unsure": f"it is {beyond} {limit}, but the interval reaches {within} it",
         "within unsure": f"it keeps {limit}, but the interval reaches {beyond} it",
-        "holm": f"the interval is {beyond} {limit}, but of {reason.groups} groups asked about one may be so by chance;"
-        f" Holm's rule needs {reason.criterion:.2f} standard errors, and it is {reason.distance:.2f} {beyond}",
+        "chance": f"it is {beyond} {limit}, but of {reason.groups} groups alike one may be so by chance; it would have"
+        f" to be {reason.criterion:.2f} standard errors from everyone else, and is {reason.distance:.2f}",
+        "not asked": "so few households that no gap would be found more often than not, so it is not asked about",
+        "not recorded": "nobody recorded their group, so the charter does not ask about them",
+        "no lists": str(finding.get("note")).rstrip("."),
         "unsure of bound": f"the interval keeps {limit}, but {figure} is not sure to be {within} {_say_bound(gate)},"
         " the bound on the figure itself",
         "no better off": "the gap closed since it failed, but the group itself is no better off than it was",

@@ -9,6 +9,7 @@
     ├── waivers      answers the board accepts for now: by which role, why, until when
     ├── caveats      answers that say nothing of a group, and why: the board's to decide every time
     ├── roles        who signs the charter and a decision, who may suspend, and who may do what (roles.py)
+    ├── usefulness   of how much use a list must be
     ├── choosing     how much the board gives for a simpler list
     ├── live         how long nobody sees a list, and how often watching may cry wolf
     └── assessments  what must be begun or signed before real data is used
@@ -35,6 +36,7 @@ from charter.rules.going_live import Live
 from charter.rules.onset import Onset
 from charter.rules.questions import Gate, pairs
 from charter.rules.roles import Role, Roles
+from charter.rules.usefulness import Usefulness
 from charter.rules.waivers import Caveat, Waiver
 
 __all__ = ["Allow", "Audit", "Characteristic", "Exploration", "Policy", "Principle", "Prohibited"]
@@ -217,6 +219,9 @@ class Policy(File):
         AfterValidator(_signs_everything),
         Field(validation_alias="role", min_length=1, description="Who signs, who may suspend, and who may do what."),
     ]
+    usefulness: Annotated[Usefulness | None, Field(description="Of how much use a list must be; none: not asked.")] = (
+        None
+    )
     choosing: Annotated[Choosing, Field(description="How much the board gives for a simpler list.")] = Choosing()
     onset: Annotated[Onset, Field(description="When a need is a new one.")] = Onset()
     live: Annotated[Live, Field(description="How a promoted model goes live.")] = Live()

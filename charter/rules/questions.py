@@ -112,6 +112,22 @@ class Gate(MarkedRow):
         int,
         Field(ge=0, description="Fewer people with the outcome than this are never an answer.", examples=[30]),
     ]
+    too_few: Annotated[
+        Literal["refer", "say"],
+        Field(
+            description='A group so small that no test could find a gap more often than not: "refer" leaves it to the '
+            'board every time, "say" states it and lets the question be answered for the others.',
+            examples=["say"],
+        ),
+    ] = "refer"
+    ask_not_recorded: Annotated[
+        bool,
+        Field(
+            description="Whether those whose group nobody recorded are asked about too; their figures are shown in any "
+            "case.",
+            examples=[False],
+        ),
+    ] = True
     stages: Annotated[
         Listed[Annotated[str, OneOf(STAGES)]],
         Field(
@@ -124,8 +140,7 @@ class Gate(MarkedRow):
 
     @model_validator(mode="after")
     def _can_be_kept(self) -> Self:
-        neutral = 1.0 if self.statistic == "ratio" else 0.0
-        if self.limit == neutral or (self.statistic == "ratio" and self.limit <= 0):
+        if self.limit == self.neutral or (self.statistic == "ratio" and self.limit <= 0):
             raise broken(
                 f"is {self.limit:g}, which no two groups could ever be sure to keep",
                 "Write the worst ratio below or above 1 (or difference below or above 0) that the board accepts.",
@@ -171,6 +186,11 @@ class Gate(MarkedRow):
         return self.model_copy(update={"floor" if self.at_least else "ceiling": self.of_overall * rate})
 
     @property
+    def neutral(self) -> float:
+        """The gap of two sides that are alike."""
+        return 1.0 if self.statistic == "ratio" else 0.0
+
+    @property
     def of_pair(self) -> bool:
         """Whether it asks about two characteristics together."""
         return " and " in self.characteristic
@@ -178,7 +198,7 @@ class Gate(MarkedRow):
     @property
     def at_least(self) -> bool:
         """Whether too little of the measure is the harm (else too much of it is)."""
-        return self.limit < (1.0 if self.statistic == "ratio" else 0.0)
+        return self.limit < self.neutral
 
 
 def pairs(characteristics: Sequence[str]) -> tuple[str, ...]:

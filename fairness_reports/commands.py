@@ -63,10 +63,10 @@ def audit_scored_table(
 
 @audits.add("plan", example="sooner audit plan")
 def plan_audit(invocation: Invocation) -> None:
-    """Say before training which gaps an audit could see."""
-    from fairness_reports.audit.audit_plan import describe_plan, plan_gaps
+    """Say before anything is signed which questions could be answered, with what power, and the best there could be."""
+    from fairness_reports.audit.audit_plan import describe_plan, plan_questions
 
-    rows = plan_gaps(invocation)
+    rows = plan_questions(invocation)
     invocation.report({"plan": rows}, describe_plan(rows))
 
 

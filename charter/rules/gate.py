@@ -329,9 +329,9 @@ def _expect_a_year(gate: Gate, finding: Mapping[str, Any], findings: Mapping[str
         return None
     gap = float(rest["estimate"] - finding["estimate"])
     if gate.measure == "listed_before_need":
-        return gap * count_households(finding) * 365.25 / weeks["days"]
+        return gap * count_households(finding) * 365.25 / float(weeks["days"])
     if gate.measure == "unneeded_listings":
-        return -gap / 1000 * finding["n"] / weeks["lists"]
+        return -gap / 1000 * float(finding["n"]) / float(weeks["lists"])
     return None
 
 

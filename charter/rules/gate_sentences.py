@@ -84,8 +84,8 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
             f", and one of {reason.groups} fair groups would not be so far from the rest" if reason.groups > 1 else ""
         )
         return (
-            f"Fails: it is {beyond} {limit} by more than chance; at the limit so bad a figure comes up less than 5 times"
-            f" in 100{rule}: {gate.harm}."
+            f"Fails: it is {beyond} {limit} by more than chance; at the limit so bad a figure comes up in less than 5"
+            f" of 100{rule}: {gate.harm}."
         )
     figure = _say_bounded(gate, finding, rest=reason.rest)
     if reason.id == "bound":

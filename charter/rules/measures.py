@@ -175,7 +175,7 @@ MEASURES: Mapping[str, Measure] = {
         Measure(
             "listings",
             "Listings for 1,000 people a year",
-            "",
+            "the listings for 1,000 people a year",
             _LISTED,
             _EVERYBODY,
             bounded=False,
@@ -190,7 +190,14 @@ MEASURES: Mapping[str, Measure] = {
             (_FP, _TP),
             at=AS_USED,
         ),
-        Measure("listed_at_all", "On any list of those weeks", "", _LISTED, _EVERYBODY, at=AS_USED),
+        Measure(
+            "listed_at_all",
+            "On any list of those weeks",
+            "the share who were on any list",
+            _LISTED,
+            _EVERYBODY,
+            at=AS_USED,
+        ),
         Measure(
             "days_before",
             "Days from the listing to the need",

@@ -174,7 +174,7 @@ def _compare_pairs(sizes: Sizes, true: tuple[float, float], limit: tuple[float, 
     under, over = _Outcomes.of(sizes, *limit), _Outcomes.of(sizes, *true)
     ratios, chances = weigh(under), under.likely.ravel()
     falling = np.argsort(-ratios)
-    reached = np.searchsorted(np.cumsum(chances[falling]), error)
+    reached = int(np.searchsorted(np.cumsum(chances[falling]), error))
     threshold = ratios[falling[min(reached, len(falling) - 1)]]
     at, above = chances[ratios == threshold].sum(), chances[ratios > threshold].sum()
     here, likely = weigh(over), over.likely.ravel()

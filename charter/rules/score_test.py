@@ -2,7 +2,7 @@
 
 Of a ratio Miettinen and Nurminen's statistic, of a difference theirs too (Statistics in Medicine 1985, 4:213-226): the
 figure minus the limit, over its standard error where the limit holds, with the shares that are then most likely. It
-stays right where nobody or nearly everybody of a group counts. 5 of 50 beside 20 of 100: from the ratio 1 it is -1.54 away.
+stays right where nobody or nearly everybody of a group counts. 5 of 50 beside 20 of 100: the ratio 1 is 1.54 away.
 
 All functions take and give float arrays of one shape, or numbers.
 """

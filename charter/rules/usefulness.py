@@ -47,8 +47,9 @@ class Usefulness(MarkedRow):
 
 def answer_usefulness(usefulness: Usefulness, findings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return both answers as verdicts of a decision document."""
+    model = findings.get("model")
     rows = {
-        (row["measure"], row["component"]): row for row in findings["findings"] if row["model"] == findings["model"]
+        (row["measure"], row.get("component")): row for row in findings["findings"] if model in (None, row["model"])
     }
     practice = _WORDS[usefulness.better_than]
     return [
@@ -62,7 +63,7 @@ def answer_usefulness(usefulness: Usefulness, findings: Mapping[str, Any]) -> li
         _answer(
             "better_than_practice",
             f"Does the list hold more such families than {practice} would?",
-            None if findings["model"] == usefulness.better_than else rows.get((BETTER, usefulness.better_than)),
+            rows.get((BETTER, usefulness.better_than)),
             0.0,
             f"more of 100 listed than {practice}",
         ),

@@ -27,7 +27,7 @@ from charter.starting.toml_rows import toml_value, write_row
 
 __all__ = ["refuse_full", "write_council"]
 
-_GATES = ("missed_help", "unwanted_contact", "listed", "visible")
+_GATES = ("missed_help", "unneeded_listing", "later_help", "unwanted_contact", "listed", "visible")
 """How the gates that need no signal of their own begin; the others ask of what a council must first record."""
 
 _COUNCIL = """\

@@ -1,129 +1,341 @@
-"""What an audit will be able to see, before anything is trained: the gaps that each gate could tell, group by group.
+"""What each question of the charter could answer at this council's size, before anything is trained or signed.
 
-The households, their outcomes, their groups and the teams' places are real; only the order is made up, so that half of
-each list later has the need (PRECISION) and no group is treated differently. A better model narrows intervals, a worse
-one widens them. Nothing about any model is known here, and no row of the result is a finding.
+Households, their needs, their groups and the teams' places are real; how good the lists are is assumed (ASSUMED), or
+taken from the newest run that replayed its weeks. Nobody is treated differently in what is planned. For each group:
+
+    found     how often the question would find it, were its figure half of everyone else's (or double)
+    best      how often any test at all could, that blocks so few fair lists: where this is low no charter can help, and
+              only more lists, groups put together or a wider margin can
+    passes    how often it would pass where nobody is treated differently
+
+    sooner audit plan
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import NormalDist
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
 
-from charter.contracts.files import find_current
+from charter.contracts.files import find_current, read_json
 from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.rules.failing import find_criterion
-from charter.rules.measures import SHARES
-from charter.rules.visible_gap import find_visible_gap
-from fairness_reports.audit.measuring.findings import About, measure_groups
-from fairness_reports.audit.measuring.units import Units
+from charter.rules.failing import FAIL, Z
+from charter.rules.measures import AS_USED, MEASURES, SHARES
+from charter.rules.power import (
+    OFTEN,
+    Sizes,
+    find_best_pass,
+    find_best_power,
+    find_pass_chance,
+    find_power,
+    find_worse,
+)
+from charter.rules.questions import Gate
+from charter.rules.visible_gap import POWER
+from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.audited_people import (
-    Scores,
-    gather_people,
-    group_people,
     list_mature_dates,
+    mark_audited,
     read_outcomes,
 )
 from fairness_reports.audit.population.protected import read_characteristics
-from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, pair_groups
 
-__all__ = ["FEWEST", "PRECISION", "describe_plan", "plan_gaps"]
+__all__ = ["ASSUMED", "Borough", "describe_plan", "plan_questions"]
 
-PRECISION = 0.5
-"""The share of the made-up lists that later has the need."""
+ASSUMED = 0.2
+"""Of those listed, the share whose need is then recorded, where no run has measured it."""
 
 FEWEST = 10
 """Households below which not even their number is told."""
 
+LONGEST = 2.0
+"""Years of lists: as many as a replay counts, so that nothing is promised of one model for longer."""
 
-def plan_gaps(invocation: Invocation) -> list[dict[str, Any]]:
-    """Return, by gate and group, the households there are and the smallest gap that would fail four times in five.
+LIMITS = {True: (0.9, 0.8, 0.67), False: (1.25, 1.5, 2.0)}
+"""The three limits that are worked out for members, of a ratio that must be at least and of one that may be at most."""
 
-    Uses the newest matrix, and as many of its newest labelled dates as training.toml tests on. Raises UsageError
-    where there is no matrix or no date whose outcomes are known. Gates that need an independent outcome or no label
-    are left out: they do not depend on the order.
+_SPREAD_OF_DAYS = 0.6
+"""The days before a need spread by so much of their mean, in every run measured."""
+
+_GROWTH = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Borough:
+    """How many households of each group there are, how many came to be in need in so many years, and the lists' places.
+
+    `households` and `in_need` by characteristic and group; `precise` the share of listings whose need is then recorded.
+    """
+
+    households: Mapping[str, Mapping[str, int]]
+    in_need: Mapping[str, Mapping[str, int]]
+    everybody: int
+    everybody_in_need: int
+    years: float
+    lists_a_year: float
+    places_a_year: float
+    precise: float
+    measured: bool
+
+    @property
+    def listed_of_need(self) -> float:
+        """The share of those in need whom so many places would list before, each family once."""
+        found = self.places_a_year * self.years * self.precise
+        return min(0.95, found / max(self.everybody_in_need, 1))
+
+    def size(self, gate: Gate, group: str) -> Sizes | None:
+        """Return both sides' sizes of a question about lists as they are used; None where a side is empty."""
+        of_need = gate.measure in {"listed_before_need", "days_before"}
+        table = (self.in_need if of_need else self.households)[gate.characteristic]
+        people = table.get(group, 0)
+        rest = (self.everybody_in_need if of_need else self.everybody) - people
+        if people < 1 or rest < 1:
+            return None
+        if of_need:
+            return Sizes(people, rest, self.listed_of_need)
+        lists = self.lists_a_year * self.years
+        share = self.places_a_year * (1 - self.precise) / (self.everybody * self.lists_a_year)
+        return Sizes(round(people * lists), round(rest * lists), min(share, 0.95))
+
+
+def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
+    """Return each question of the test stage about lists as they are used, with its groups and their power.
+
+    Uses the newest matrix. Raises UsageError where there is none, or no date whose outcomes are known. Questions about
+    what does not depend on any order are named as not planned.
     """
     folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to plan an audit on.", "Run `sooner build`.")
-    matrix = Matrix.open(folder)
-    policy = invocation.policy
-    programme = invocation.settings
-    scores = _make_up_scores(matrix, invocation, programme)
-    people = gather_people(matrix, scores, invocation.council, programme, policy)
-    tables = invocation.workspace.snapshot(matrix.manifest["snapshot"]) / "tables"
-    recorded = read_characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
-    units = Units(people.cluster, people.selected, people.label)
-    groups = {name: group_people(values, people, policy.not_recorded) for name, values in recorded.items()}
-    groups |= pair_groups(groups)
-    rows = []
-    for gate in policy.asked("test"):
-        if gate.measure not in SHARES:
-            continue
-        about = About("", gate.characteristic, "made up", AT)
-        findings = measure_groups(
-            units, groups[gate.characteristic], [SHARES[gate.measure]], about, resamples=RESAMPLES, seed=SEED
+    borough = _read_borough(Matrix.open(folder), invocation)
+    not_recorded = invocation.policy.not_recorded
+    return [plan_question(gate, borough, not_recorded) for gate in invocation.policy.asked("test") if not gate.of_pair]
+
+
+def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, Any]:
+    """Return what one question could answer of each of its groups, and what it could with other limits."""
+    row: dict[str, Any] = {"gate": gate.id, "question": gate.question, "measure": gate.measure, "limit": gate.limit}
+    if MEASURES[gate.measure].at != AS_USED:
+        why = (
+            "it is about lists of isolated dates, which nobody works"
+            if gate.measure in SHARES
+            else "what it asks about does not depend on any list"
         )
-        criterion = find_criterion(len(findings))
-        for finding in findings:
-            enough = min(finding["clusters"], finding["rest"]["clusters"]) >= gate.minimum_positives
-            rows.append(
-                {
-                    "gate": gate.id,
-                    "measure": gate.measure,
-                    "characteristic": gate.characteristic,
-                    "group": finding["group"],
-                    "households": finding["clusters"],
-                    "statistic": gate.statistic,
-                    "limit": gate.limit,
-                    "enough_households": enough,
-                    "visible": find_visible_gap(gate, finding, criterion) if enough else None,
-                }
+        return row | {"planned": False, "why": why, "groups": []}
+    names = [name for name in borough.households[gate.characteristic] if gate.ask_not_recorded or name != not_recorded]
+    groups = [_plan_group(gate, borough, name, len(names)) for name in names]
+    asked = [group for group in groups if group["asked"]]
+    return row | {
+        "planned": True,
+        "assumed": None if borough.measured else ASSUMED,
+        "years": round(borough.years, 2),
+        "groups": groups,
+        "found": min((group["found"] for group in asked), default=None),
+        "best": min((group["best"] for group in asked), default=None),
+        "passes": math.prod(group["passes"] for group in asked) if asked else None,
+        "best_passes": min((group["best_passes"] for group in asked), default=None),
+        "choices": [_work_choice(gate, borough, limit, names) for limit in LIMITS[gate.at_least]],
+        "advice": _advise(groups, asked),
+    }
+
+
+def _plan_group(gate: Gate, borough: Borough, name: str, groups: int) -> dict[str, Any]:
+    sizes, gap = borough.size(gate, name), find_worse(gate)
+    households = (borough.in_need if gate.measure != "unneeded_listings" else borough.households)[gate.characteristic]
+    row: dict[str, Any] = {"group": name, "households": households.get(name, 0)}
+    if sizes is None or row["households"] < max(gate.minimum_positives, 1):
+        return row | {
+            "asked": False,
+            "found": 0.0,
+            "best": 0.0,
+            "passes": 0.0,
+            "best_passes": 0.0,
+            "years_to_find": None,
+        }
+    power = _power_of_days if gate.measure == "days_before" else _power_of_shares
+    found, best, passes, best_passes = power(gate, sizes, gap, groups)
+    grown = next((k for k in _GROWTH if power(gate, sizes.grown(k), gap, groups)[0] >= POWER), None)
+    return row | {
+        "asked": gate.too_few == "refer" or found >= OFTEN,
+        "found": found,
+        "best": best,
+        "passes": passes,
+        "best_passes": best_passes,
+        "years_to_find": None if grown is None else round(grown * borough.years, 1),
+    }
+
+
+def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, groups: int) -> tuple[float, float, float, float]:
+    found, best = find_power(gate, sizes, gap, groups), find_best_power(gate, sizes, gap)
+    return found, max(best, found), find_pass_chance(gate, sizes), find_best_pass(gate, sizes)
+
+
+def _power_of_days(gate: Gate, sizes: Sizes, gap: float, _groups: int) -> tuple[float, float, float, float]:
+    """Return the same of an average by the normal curve, which there is the best any test can do."""
+    listed = (sizes.people * sizes.share, sizes.rest * sizes.share)
+    error = _SPREAD_OF_DAYS * math.sqrt(sum(1 / max(count, 1e-9) for count in listed))
+    found = NormalDist().cdf(abs(math.log(gate.limit / gap)) / error - FAIL)
+    passes = NormalDist().cdf(abs(math.log(gate.limit)) / error - Z)
+    return found, found, passes, passes
+
+
+def _work_choice(gate: Gate, borough: Borough, limit: float, names: Sequence[str]) -> dict[str, Any]:
+    """Return what another limit is as a difference and in families a year, and how often a fair list would pass."""
+    asked = gate.model_copy(update={"limit": limit})
+    largest = max(names, key=lambda name: borough.households[gate.characteristic][name])
+    others = [name for name in names if name != largest] or list(names)
+    middle = sorted(others, key=lambda name: borough.households[gate.characteristic][name])[len(others) // 2]
+    sizes = borough.size(asked, middle)
+    row: dict[str, Any] = {"limit": limit, "group": middle, "difference": None, "families_a_year": None, "passes": None}
+    if sizes is None:
+        return row
+    if gate.measure == "days_before":
+        return row | {"passes": _power_of_days(asked, sizes, find_worse(asked), 1)[2]}
+    gap = abs(limit - 1) * sizes.share
+    yearly = gap * sizes.people / borough.years
+    return row | {"difference": gap, "families_a_year": yearly, "passes": find_pass_chance(asked, sizes)}
+
+
+def _advise(groups: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, Any]]) -> str:
+    """Say what a board should do about a question, in one or two sentences."""
+    weak = [group for group in asked if group["found"] < POWER]
+    left_out = [group["group"] for group in groups if not group["asked"]]
+    words = []
+    if not asked:
+        words.append(
+            "This question cannot be answered at this size: a large gap would be found in no group more often than not."
+        )
+    elif weak:
+        words.append(f"It would miss a large gap more than once in five for {_name(g['group'] for g in weak)}.")
+    else:
+        words.append("It can be answered: a large gap would be found at least four times in five.")
+    if left_out and asked:
+        words.append(f"It cannot ask about {_name(left_out)}.")
+    if weak or left_out:
+        waits = [group["years_to_find"] for group in (*weak, *(g for g in groups if not g["asked"]))]
+        longest = None if None in waits else max(waits, default=None)
+        if longest is not None and longest <= LONGEST:
+            words.append(f"{longest:g} years of lists would do.")
+        else:
+            words.append(
+                "More lists alone will not do within the two years that are replayed: put groups together in"
+                " [[audit.characteristic]], accept a wider margin, or look at the order below the line."
             )
-    return rows
+    return " ".join(words)
 
 
-def _make_up_scores(matrix: Matrix, invocation: Invocation, programme: Programme) -> Scores:
-    """Return margins in a made-up order that owes nothing to any group: half of each list later has the need."""
-    folds = programme.training.folds
-    wanted = folds.count * folds.dates + folds.final
-    days = list_mature_dates(matrix, invocation.council)[-wanted:]
+def _name(names: Any) -> str:
+    return ", ".join(names)
+
+
+def _read_borough(matrix: Matrix, invocation: Invocation) -> Borough:
+    days = list_mature_dates(matrix, invocation.council)
     if not days:
         raise UsageError(
             "no date's outcomes are known yet, so nothing can be planned.", "Wait, or build earlier dates."
         )
-    rng = np.random.default_rng(SEED)
-    by_date = {}
+    days = [day for day in days if day >= days[-1] - timedelta(days=round(LONGEST * 365.25))]
+    tables = invocation.workspace.snapshot(matrix.manifest["snapshot"]) / "tables"
+    policy, programme = invocation.policy, invocation.settings
+    recorded = read_characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
+    needy: set[bytes] = set()
     for day in days:
         rows = matrix.at(day)
         label = read_outcomes(matrix, rows, invocation.council)[0]
-        places = sum(programme.capacity(invocation.council, day).values())
-        chance = np.zeros(len(label))
-        for value, part in ((1, PRECISION), (0, 1 - PRECISION)):
-            inside = label == value
-            chance[inside] = min(1.0, places * part / max(int(inside.sum()), 1))
-        # Twice the places are lifted, half and half, so that every team's list is filled from them.
-        lifted = rng.random(len(label)) < np.minimum(2 * chance, 1)
-        margin = rng.random(len(label)) + lifted
-        by_date[day] = (np.asarray(rows.entity), margin, np.zeros(len(label)))
-    return Scores("made up", by_date)
+        needy |= set(np.asarray(rows.entity)[label == 1].tolist())
+    rows = matrix.at(days[-1])
+    chosen = mark_audited(rows, matrix, policy)
+    homes = np.asarray(rows.entity)[np.asarray(rows.person_row)[chosen]]
+    in_need = np.isin(homes, np.array(sorted(needy), dtype="S32"))
+    households, of_need = {}, {}
+    for name, values in recorded.items():
+        named = [values.get(bytes(person), policy.not_recorded) for person in np.asarray(rows.person)[chosen]]
+        grouping = Grouping.of(np.array(named or [policy.not_recorded])[: len(named)])
+        households[name] = _count_homes(homes, grouping, np.ones(len(homes), dtype=np.bool_))
+        of_need[name] = _count_homes(homes, grouping, in_need)
+    apart = programme.worklist.list.days
+    precise, measured = _read_precision(invocation)
+    return Borough(
+        households=households,
+        in_need=of_need,
+        everybody=len(np.unique(homes)),
+        everybody_in_need=len(np.unique(homes[in_need])),
+        years=_count_years(days),
+        lists_a_year=365.25 / apart,
+        places_a_year=_count_places(programme, invocation, days[-1]) * 365.25 / apart,
+        precise=precise,
+        measured=measured,
+    )
 
 
-def describe_plan(rows: list[dict[str, Any]]) -> str:
+def _count_years(days: Sequence[date]) -> float:
+    step = (days[-1] - days[0]).days / (len(days) - 1) if len(days) > 1 else 30.0
+    return min(LONGEST, ((days[-1] - days[0]).days + step) / 365.25)
+
+
+def _count_places(programme: Programme, invocation: Invocation, day: date) -> float:
+    return float(sum(programme.capacity(invocation.council, day).values()))
+
+
+def _count_homes(homes: Any, grouping: Grouping, among: Any) -> dict[str, int]:
+    """Count the homes in which somebody of each group lives."""
+    return {name: len(np.unique(homes[(grouping.code == code) & among])) for code, name in enumerate(grouping.names)}
+
+
+def _read_precision(invocation: Invocation) -> tuple[float, bool]:
+    """Return the share of listed families with a need as the newest run measured it, or as assumed; and which it is."""
+    run = find_current(invocation.workspace.scores)
+    if run is None or not (run / "metrics.json").exists():
+        return ASSUMED, False
+    metrics = read_json(run / "metrics.json")
+    replay = metrics.get("replay")
+    for figure in replay.get("figures", ()) if isinstance(replay, Mapping) else ():
+        same = figure["model"] == metrics["model"] and figure["measure"] == "needed_of_listed"
+        if same and figure["part"] == "all" and figure["against"] is None and figure["estimate"] is not None:
+            return float(figure["estimate"]), True
+    return ASSUMED, False
+
+
+def describe_plan(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the plan as lines for a terminal."""
-    lines = []
+    lines: list[str] = []
     for row in rows:
-        where = f"{row['characteristic']}: {row['group']}"
-        gap = "too few households to tell anything"
-        if row["visible"] is not None:
-            gap = f"a {row['statistic']} of {row['visible']:.2f} or worse would fail four times in five"
-        elif row["enough_households"]:
-            gap = "no gap, however large, would fail four times in five"
-        households = str(row["households"]) if row["households"] >= FEWEST else f"under {FEWEST}"
-        lines.append(f"{row['gate']:<28} {where:<28} {households:>8} households; {gap}")
-    return "\n".join(lines)
+        lines += wrap(row["question"], 108)
+        if not row["planned"]:
+            lines += [f"  not planned: {row['why']}.", ""]
+            continue
+        lines.append(f"  {'group':<16} {'homes':>9} {'found':>7} {'best':>6} {'passes':>7} {'best':>6}  80 % after")
+        lines += [_describe_group(group) for group in row["groups"]]
+        lines += [_describe_choice(choice) for choice in row["choices"] if choice["families_a_year"] is not None]
+        lines += [*wrap(row["advice"], 108, initial_indent="  ", subsequent_indent="  "), ""]
+    assumed = next((row["assumed"] for row in rows if row["planned"]), None)
+    if assumed is not None:
+        lines.append(f"Assumed: {100 * assumed:.0f} of 100 listed have a need; a trained run is measured instead.")
+    return "\n".join(lines).rstrip()
+
+
+def _describe_choice(choice: Mapping[str, Any]) -> str:
+    return (
+        f"  limit {choice['limit']:g}: {100 * choice['difference']:.2g} points, {choice['families_a_year']:.1f} a year"
+        f" ({choice['group']}); a fair list passes {100 * choice['passes']:.0f} in 100"
+    )
+
+
+def _describe_group(group: Mapping[str, Any]) -> str:
+    homes = f"{group['households']:,}" if group["households"] >= FEWEST else f"under {FEWEST}"
+    cells = [f"{100 * group[name]:.0f} %" for name in ("found", "best", "passes", "best_passes")]
+    years = group["years_to_find"]
+    after = "now" if group["found"] >= POWER else "–" if years is None else f"{years:g} years"
+    mark = "" if group["asked"] else "  not asked about"
+    return (
+        f"  {group['group'][:16]:<16} {homes:>9} {cells[0]:>7} {cells[1]:>6} {cells[2]:>7} {cells[3]:>6}  {after}{mark}"
+    )

@@ -23,6 +23,7 @@ from charter.rules.policy import Policy
 from charter.rules.questions import PAIRED, pairs
 from fairness_reports.audit.explaining.alternatives import measure_other_capacities
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
+from fairness_reports.audit.measured_use import measure_usefulness
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
 from fairness_reports.audit.measuring.oracle import confirm_findings
@@ -34,7 +35,6 @@ from fairness_reports.audit.population.independent import Independent, read_inde
 from fairness_reports.audit.population.protected import read_characteristics
 from fairness_reports.audit.population.replayed_people import NO_LISTS, ReplayedPeople, read_replayed_people
 from fairness_reports.audit.used_lists import describe_used_lists, measure_used_lists, write_unmeasured
-from fairness_reports.audit.usefulness import measure_usefulness
 
 __all__ = [
     "RESAMPLES",

@@ -7,6 +7,7 @@ from typing import Any
 
 from charter.contracts.files import set_current, write_json
 from charter.invocation import Invocation
+from charter.rules.measures import AS_USED, MEASURES
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 
@@ -69,10 +70,21 @@ def audited(
                 "group": "A",
                 "model": "lightgbm",
                 "component": None,
-                "at": "capacity",
+                "at": MEASURES[gate.measure].at,
                 **shown,
             }
         )
+    # One in ten is on any list at all, and what is asked of the whole list is answered.
+    about = {"group": "A", "model": "lightgbm", "component": None, "at": AS_USED}
+    rows += [
+        about | {"id": f"{measure} {name}", "measure": measure, "characteristic": name} | figures(1.0, 0.1, 0.1)
+        for measure in ("listed_at_all", "listings")
+        for name in policy.characteristics
+    ]
+    for measure, component, share in (("needed_of_100", None, 0.3), ("needed_of_100_more", "last_contact", 0.1)):
+        useful = {"id": measure, "measure": measure, "characteristic": None, "group": None, "component": component}
+        useful |= {"estimate": share, "interval": [share - 0.02, share + 0.02], "n": 0, "positives": None}
+        rows.append(about | useful)
     write_json(
         folder / "findings.json",
         {

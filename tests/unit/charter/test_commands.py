@@ -10,14 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from charter.commands import verbs
-from charter.contracts.files import set_current, write_json
 from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.invocation import Invocation, shipped_council
-from charter.rules.policy import Policy
 from charter.vault.key import Key
 from charter.vault.log import FileLog
 from charter.vault.vault import Vault
-from tests.unit.charter.audits import kept_level
+from tests.unit.charter.audits import audited
 
 
 @pytest.fixture
@@ -28,43 +26,7 @@ def options(tmp_path: Path) -> list[str]:
 
 def leave_findings(options: list[str], ratio: float, spread: float) -> None:
     """Leave an audit in which one group of every gate has this ratio to everyone else."""
-    invocation = Invocation.open(Path(options[1]), "early_help", Path(options[3]))
-    policy = Policy.load(invocation.council.folder / "charter.toml")
-    rows = [
-        {
-            "id": gate.id,
-            "measure": gate.measure,
-            "characteristic": gate.characteristic,
-            "group": "A",
-            "model": "lightgbm",
-            "at": "capacity",
-            "estimate": kept_level(gate),
-            "interval": [kept_level(gate) * 0.9, kept_level(gate) * 1.1],
-            "n": 900,
-            "positives": 300,
-            "rest": {
-                "estimate": kept_level(gate),
-                "interval": [kept_level(gate) * 0.9, kept_level(gate) * 1.1],
-                "n": 900,
-                "clusters": 900,
-            },
-            "ratio": ratio,
-            "ratio_interval": [ratio - spread, ratio + spread],
-        }
-        for gate in policy.gates
-    ]
-    document = {
-        "schema_version": 1,
-        "snapshot": "s1",
-        "inputs": {},
-        "run": "r1",
-        "programme": "early_help",
-        "code_version": "0",
-        "charter_sha256": policy.sha256,
-        "findings": rows,
-    }
-    write_json(invocation.workspace.audit / "r1" / "findings.json", document)
-    set_current(invocation.workspace.audit, "r1")
+    audited(Invocation.open(Path(options[1]), "early_help", Path(options[3])), ratio, spread)
 
 
 def run(words: list[str]) -> tuple[str, BaseException | None]:

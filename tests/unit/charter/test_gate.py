@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from charter.contracts import check_document
 from charter.invocation import shipped_council
-
 from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
@@ -33,7 +32,7 @@ LINE = {"id": "one", "story": "The police ask.", "expected": "refused", "answer"
 
 
 def policy_of(*gates: Gate, waivers: tuple[Waiver, ...] = ()) -> Policy:
-    return CHARTER.replace(gates=gates, waivers=waivers)
+    return CHARTER.replace(gates=gates, waivers=waivers, usefulness=None)
 
 
 def findings(*rows: Any, **changes: Any) -> Any:
@@ -298,6 +297,17 @@ def test_what_a_gap_comes_to_in_a_year_is_said_of_lists_as_they_are_used() -> No
     row |= {"rest": {"estimate": 20.0, "interval": [19.0, 21.0], "n": 900_000, "clusters": 9000}}
     (verdict,) = decided(row, gates=(rate,), changes=used)["verdicts"]
     assert verdict["expected_a_year"] == pytest.approx(10.0)
+
+
+def test_a_handful_is_not_asked_about_and_an_average_is_where_it_has_an_interval() -> None:
+    used = {"used_lists": {"why": "", "days": 731, "lists": 104}}
+    handful = decided(finding((0, 5, 4000, 8000)), gates=(ASKED,), changes=used)
+    assert handful["verdicts"][0]["reason"] == "not asked"
+    average = ASKED.replace(measure="recorded_per_independent")
+    row = finding((600, 1000, 5000, 8000), measure="recorded_per_independent")
+    (verdict,) = decided(row, gates=(average,), changes=used)["verdicts"]
+    assert (verdict["asked"], verdict["expected_a_year"]) == (True, None)
+    assert not decided(row | {"ratio_interval": None}, gates=(average,))["verdicts"][0]["asked"]
 
 
 def test_a_run_without_lists_as_they_are_used_is_referred_with_what_to_type() -> None:

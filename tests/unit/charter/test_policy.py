@@ -41,7 +41,7 @@ def test_the_shipped_charter_is_understood() -> None:
     assert policy.ages_of("homelessness") == (16, 120)
     assert policy.example
     assert re.fullmatch("[0-9a-f]{64}", policy.sha256)
-    assert {gate.harm for gate in policy.gates} == {"missed help", "unwanted contact"}
+    assert {gate.harm for gate in policy.gates} == {"missed help", "unwanted contact", "later help"}
     assert {gate.measure for gate in policy.gates} <= set(MEASURES)
 
 
@@ -110,7 +110,7 @@ GATE = 'id = "missed_help_ethnicity"'
         ("ages = [0, 17]", "ages = [17, 0]", "not a youngest and an oldest"),
         ("ages = [0, 17]", "ages = [0]", "a list of another length"),
         ("ages = [0, 17]", "ages = [0, true]", "holds true, not a whole number"),
-        ('measure = "recall"', 'measure = "luck"', "is not known"),
+        ('measure = "listed_before_need"', 'measure = "luck"', "is not known"),
         ('harm = "missed help"', 'harm = "bad luck"', "is not known"),
         ('statistic = "ratio"', 'statistic = "vibes"', "is not known"),
         ("limit = 0.8", "limit = 1", "no two groups could ever be sure to keep"),
@@ -208,9 +208,9 @@ def test_a_caveat_that_names_a_programme_holds_for_no_other_and_needs_a_reason(
 
 
 def test_a_pair_can_be_asked_about_by_what_is_measured_of_pairs(edited: Callable[[str, str], Path]) -> None:
-    old = 'characteristic = "ethnicity"\nstatistic = "ratio"\nlimit = 0.8\nfloor_of_overall = 1.0'
+    old = 'measure = "recall"\ncharacteristic = "ethnicity"\nstatistic = "ratio"\nlimit = 0.8\nfloor_of_overall = 1.0'
     policy = Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and sex"')), TODAY)
-    assert [gate.id for gate in policy.gates if gate.of_pair] == ["missed_help_ethnicity"]
+    assert [gate.id for gate in policy.gates if gate.of_pair] == ["missed_help_of_issued_ethnicity"]
     with pytest.raises(CharterError, match="no characteristic of"):
         Policy.load(edited(old, old.replace('"ethnicity"', '"ethnicity and shoes"')), TODAY)
     old = 'measure = "seen"\ncharacteristic = "ethnicity"'

@@ -8,29 +8,24 @@ from starlette.responses import Response
 
 from serving.casework.case.glance import view_glance
 from serving.casework.case.timeline_page import view_timeline
-from serving.casework.view import CaseFile, make_reference, view_case
+from serving.casework.view import make_reference, view_case
 from serving.casework.visit import Visit
+from serving.casework.working.agreeing import view_agreement
+from serving.casework.working.case_file import open_file
 from serving.casework.working.case_list import name_team
 from serving.casework.working.notices import find_notice
 from serving.casework.working.queue import read_queue
+from serving.casework.working.reporting import view_reports
 from serving.store.challenges import OUTCOMES, keep_answer, read_challenges
 from serving.store.papers import DRAFT
 
-__all__ = ["answer_challenge", "give_own_view", "open_file", "show_case"]
+__all__ = ["answer_challenge", "give_own_view", "show_case"]
 
 _OWN_VIEWS = (
     ("offer", "I would offer help"),
     ("wait", "I would not contact this household now"),
     ("unsure", "I can’t tell without the reasons"),
 )
-
-
-def open_file(visit: Visit, reason: str) -> CaseFile:
-    """Return the case of the path with its people's names, after one line in the log that gives the reason."""
-    desk, referral = visit.desk, visit.referral
-    record = desk.record(referral)
-    persons = desk.people(visit.identity, {referral.id: record}, reason)
-    return CaseFile(referral, record, desk.manifest(referral.bundle), persons, desk.seeking_teams())
 
 
 def show_case(visit: Visit) -> Response:
@@ -56,6 +51,8 @@ def show_case(visit: Visit) -> Response:
         timeline=view_timeline(file, roles, visit.request.query_params),
         challenges=read_challenges(desk.vault, [referral.id]),
         outcomes=list(OUTCOMES.items()),
+        reports=view_reports(visit, desk.store.reports(referral=referral.id, kind="wrong_record"), file.manifest),
+        agreement=view_agreement(desk.store.agreement(referral.id)),
         choices=desk.settings.choices,
         drafts=_list_drafts(visit),
         ask_own_view=desk.asks_own_view(identity, referral),

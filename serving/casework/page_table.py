@@ -16,6 +16,7 @@ from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_in import begin_session, end_session, show_first_page, show_sign_in
 from serving.casework.signing_off import sign_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
+from serving.casework.working.agreeing import record_agreement, record_withdrawal, show_agreement
 from serving.casework.working.case_list import show_all_teams, show_worklist
 from serving.casework.working.deciding import (
     pick_case,
@@ -27,6 +28,7 @@ from serving.casework.working.deciding import (
 )
 from serving.casework.working.handing_on import declare_conflict, show_conflict, show_transfer, transfer_case
 from serving.casework.working.my_cases import show_my_cases
+from serving.casework.working.reporting import answer_doubt, answer_report, show_doubts
 
 __all__ = ["PAGES"]
 
@@ -61,6 +63,24 @@ PAGES: tuple[Page, ...] = (
     Page(
         "POST", "/cases/{referral}/challenge", "referral.decide", "Answer a challenge", answer_challenge, way="answer"
     ),
+    Page("GET", "/cases/{referral}/agreement", "referral.decide", "The family said yes", show_agreement, way="answer"),
+    Page(
+        "POST",
+        "/cases/{referral}/agreement",
+        "referral.decide",
+        "Record what a family agreed to",
+        record_agreement,
+        way="answer",
+    ),
+    Page(
+        "POST",
+        "/cases/{referral}/withdrawn",
+        "referral.decide",
+        "Record that a family took it back",
+        record_withdrawal,
+        way="answer",
+    ),
+    Page("POST", "/cases/{referral}/report", "referral.decide", "Keep a service's answer", answer_report, way="answer"),
     Page("GET", "/cases/{referral}/conflict", "referral.decide", "You know this family", show_conflict, way="answer"),
     Page(
         "POST",
@@ -96,5 +116,7 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/board/decisions/{stage}", "decision.sign", "Accept or refuse a decision", sign_decision),
     Page("POST", "/board/suspend", "suspend", "Stop lists", suspend_lists),
     Page("POST", "/board/resume", "suspend", "Ask to start again", resume_lists),
+    Page("GET", "/link-doubts", "link.review", "Taken for somebody else", show_doubts, Link("Link doubts")),
+    Page("POST", "/link-doubts", "link.review", "Keep what a review of a link found", answer_doubt),
 )
 """Every page and act, in the order of the navigation."""

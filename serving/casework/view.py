@@ -38,7 +38,7 @@ __all__ = [
 
 STATUS: Mapping[str, str] = {
     "new": "New",
-    "taken_up": "Taken up",
+    "taken_up": "Help offered",
     "deferred": "Deferred",
     "set_aside": "Set aside",
     "stepped_up": "Stepped up",

@@ -39,8 +39,8 @@ __all__ = [
 ]
 
 
-_DEFERRED_WEEKS = 26
-"""A case is deferred for so many weeks at most."""
+_LONGEST_WEEKS = {"deferred": 26, "family_said_no": 520}
+"""For so many weeks at most a case is deferred, or a family's wish to be left alone is kept."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +107,10 @@ def _find_unsafe_contact(_desk: Desk, _referral: Referral, draft: DecisionDraft)
 
 
 def _find_no_day(desk: Desk, _referral: Referral, draft: DecisionDraft) -> Sentence | None:
-    if draft.disposition != "deferred" or not draft.until:
+    longest = _LONGEST_WEEKS.get(draft.disposition)
+    if longest is None or not draft.until:
         return None
-    first, last = desk.today() + timedelta(days=1), desk.today() + timedelta(weeks=_DEFERRED_WEEKS)
+    first, last = desk.today() + timedelta(days=1), desk.today() + timedelta(weeks=longest)
     try:
         fits = first <= date.fromisoformat(draft.until) <= last
     except ValueError:
@@ -133,7 +134,7 @@ CHECKS: tuple[Check, ...] = (
     Check("reason", 400, "Its reason is one of that decision's", _find_no_reason, field="reason"),
     Check("safe_contact", 400, "Whoever takes up a case checked how contact is safe", _find_unsafe_contact,
           field="safe_to_contact_checked"),
-    Check("until", 400, "A deferred case returns on a day of the next weeks, where one is named", _find_no_day,
+    Check("until", 400, "A day that is named is one of the next weeks (of years, where a family said no)", _find_no_day,
           field="until"),
     Check("version", 409, "Nobody changed the case since it was read", _find_other_version),
 )  # fmt: skip

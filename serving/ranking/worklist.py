@@ -235,14 +235,18 @@ def _expiry(council: Council, as_of: date, moment: datetime, days: int) -> str:
 
 
 def _cooling_off(store: Store, settings: WorklistFile, council: Council, as_of: date) -> dict[str, str]:
-    """Return whom no list may hold on `as_of`, over all programmes, and the decision that says so."""
+    """Return whom no list may hold on `as_of`, over all programmes, and the decision that says so.
+
+    A family that said no may wish for longer than the council's own rest.
+    """
     longest = max(settings.cooling_off.values(), default=0)
     since = council.midnight(as_of - timedelta(weeks=longest))
     decisions = [
         (entity, disposition, datetime.fromisoformat(decided_at).astimezone(council.time_zone).date())
         for entity, disposition, decided_at in store.last_dispositions(since)
     ]
-    return find_resting(decisions, settings.cooling_off, as_of)
+    wishes = dict.fromkeys(store.wishes(as_of.isoformat()), "family_said_no")
+    return wishes | find_resting(decisions, settings.cooling_off, as_of)
 
 
 def _with_worker(settings: WorklistFile, scored: ScoredDate) -> dict[str, str]:

@@ -230,6 +230,16 @@ class Decisions(AuditLog):
             if name in standing and (view := str(json.loads(entry.detail)["view"])) in views
         ]
 
+    def wishes(self, day: str) -> frozenset[str]:
+        """Return the households that said no and wish to be left alone beyond a day (ISO 8601), over all programmes."""
+        wanted = (
+            select(referrals.c.entity)
+            .join(decisions, decisions.c.referral == referrals.c.id)
+            .where(decisions.c.disposition == "family_said_no", decisions.c.until > day, _STANDS)
+        )
+        with begin_reading(self._engine) as connection:
+            return frozenset(connection.execute(wanted).scalars())
+
     def last_dispositions(self, since: datetime) -> list[tuple[str, str, str]]:
         """Return (entity, disposition, decided_at) of all decisions since a moment, over all programmes."""
         wanted = (

@@ -1,7 +1,7 @@
 """The casework store: issued lists, referrals, decisions and the audit log, each act and its entry in one transaction.
 
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
-    audit_log.py  the log           papers.py  what was typed      issued.py  their values
+    follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -20,6 +20,7 @@ from charter.contracts.workspace import Workspace
 from serving.store.case_decisions import Decisions
 from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
+from serving.store.follow_ups import FollowUps
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
 from serving.store.lists import Lists
 from serving.store.papers import Papers
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions, CaseWork):
+class Store(Lists, Decisions, CaseWork, FollowUps):
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.

@@ -5,6 +5,8 @@
     members    who lived in the household when it was referred: for objections, erasure and tracing faults
     decisions  what a person decided on a referral: one for each version of it, so that none is doubled
     undone     decisions that whoever made them took back at once
+    agreements what a family agreed to share, with whom and until when, or took back
+    reports    records that a worker said are wrong, or of somebody else, and how that was answered
     papers     what somebody typed and has not sent, and how they filtered a list: sealed, one person's own
     audit      the audit log (charter.vault.log): rows can be added, never changed or removed
     anchors    signed heads of all chains of the log
@@ -34,6 +36,7 @@ from charter.council.worklist_settings import DISPOSITIONS
 
 __all__ = [
     "BELOW",
+    "agreements",
     "anchors",
     "audit",
     "decisions",
@@ -42,6 +45,7 @@ __all__ = [
     "metadata",
     "papers",
     "referrals",
+    "reports",
     "undone",
 ]
 
@@ -155,6 +159,39 @@ papers = Table(
     Column("at", String(32), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Index("ix_papers_kind_actor", "kind", "actor"),
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("referral", String(32), ForeignKey("referrals.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("shared", Text, nullable=False),
+    Column("recipient", String(128), nullable=False),
+    Column("until", String(10), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    CheckConstraint("kind IN ('agreed', 'withdrawn')", name="kind"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("referral", String(32), ForeignKey("referrals.id"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    Column("answered_at", String(32), nullable=False, server_default=""),
+    Column("answered_role", String(32), nullable=False, server_default=""),
+    CheckConstraint("kind IN ('wrong_record', 'somebody_else')", name="kind"),
+    Index("ix_reports_kind_outcome", "kind", "outcome"),
 )
 
 audit = Table(

@@ -98,7 +98,7 @@ def test_old_cases_are_read_decided_and_answered_on_pages(old: Path) -> None:
         assert len(identities) == len(people) > 1
         names = {identity.name.casefold() for identity in identities.values()}
         assert {name for name in names if name not in page.casefold()} == set()
-        assert "Taken up" in page
+        assert "Help offered" in page
         assert "Unauthorised absence in a week" in page
         assert "They have moved." in east.get(f"/cases/{SET_ASIDE}").text
         hidden = south.form_of(f"/cases/{WAITING}/decide/deferred", f"/cases/{WAITING}/decision")

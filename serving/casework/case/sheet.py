@@ -35,7 +35,7 @@ def _soften(what: str) -> str:
 
 
 def show_sheet(visit: Visit) -> Response:
-    """Show the sheet for one of the case's grown people; the first of them, unless another is asked for."""
+    """Show the sheet for one of the case's grown people; the first whose name is known, unless another is asked for."""
     desk, referral = visit.desk, visit.referral
     record = desk.record(referral)
     persons = desk.people(visit.identity, {referral.id: record}, "sheet")
@@ -45,7 +45,8 @@ def show_sheet(visit: Visit) -> Response:
         number for number, person in enumerate(record.people) if person.age is None or person.age >= _GROWN
     ] or list(range(len(record.people)))
     asked = visit.request.query_params.get("person", "")
-    number = int(asked) - 1 if asked.isdigit() and int(asked) - 1 in grown else grown[-1] if grown else 0
+    named = [each for each in grown if record.people[each].age is not None and record.person_ids[each] in file.persons]
+    number = int(asked) - 1 if asked.isdigit() and int(asked) - 1 in grown else next(iter([*named, *grown]), 0)
     person: NamedPerson | None = file.persons.get(record.person_ids[number]) if record.people else None
     desk.store.log(visit.identity, "sheet.made", subject=referral.id, purpose="display")
     weeks = desk.settings.cooling_off.get("family_said_no", 0)

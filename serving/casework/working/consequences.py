@@ -9,17 +9,24 @@ __all__ = ["list_consequences"]
 
 
 def list_consequences(desk: Desk, disposition: str, *, until: str = "") -> tuple[str, ...]:
-    """Return what follows from a decision, in sentences; `until` is the day on which a deferred case returns."""
+    """Return what follows from a decision, in sentences.
+
+    `until` is the day on which a deferred case returns, or until which a family wishes to be left alone.
+    """
     sentences = {
-        "taken_up": ["You offer help. Nothing leaves the council before the family said yes."],
+        "taken_up": ["You offer help. Nothing leaves the council: what the family agrees to is recorded on the case, "
+                     "and you type it into your case system."],
         "deferred": [f"It returns to your list on {write_day(until)}." if until
                      else "It returns to your list on the day that you choose."],
         "set_aside": ["Nobody contacts the household because of this list."],
         "already_supported": ["Nobody else contacts the household because of this list."],
         "family_said_no": ["A no has no other consequence for the family."],
-        "wrong_data": ["Nothing is corrected by this page: tell the service that sent the record."],
+        "wrong_data": ["Nothing is corrected or sent by this page: it says whom to ask, and keeps the answer. Records "
+                       "of somebody else hide the household at once, also from you."],
         "stepped_up": ["The list does nothing more: ring the front door."],
     }  # fmt: skip
+    if disposition == "family_said_no" and until:
+        return (*sentences[disposition], f"No list of any programme holds the household until {write_day(until)}.")
     weeks = desk.settings.cooling_off.get(disposition, 0)
     rest = (
         f"No list of any programme holds the household for {weeks} weeks."

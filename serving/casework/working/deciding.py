@@ -20,7 +20,9 @@ from charter.council.worklist_settings import Choice
 from serving.casework.view import make_reference
 from serving.casework.visit import Visit
 from serving.casework.wanting import Want, WantingError, file_decision, list_wants
+from serving.casework.working.case_file import open_file
 from serving.casework.working.consequences import list_consequences
+from serving.casework.working.reporting import file_reports, find_unsaid, list_people, list_records
 from serving.ranking.reasons import write_day
 from serving.store.papers import DRAFT
 from serving.store.store import DecisionDraft
@@ -38,7 +40,7 @@ _NOTE, _REFERENCE = 500, 60
 _FIELDS: Mapping[str, str] = {"reason": "reason-1", "safe_to_contact_checked": "safe", "until": "until-1"}
 """Where the form has what a check finds wanting, by the check's field."""
 
-_TYPED = ("reason", "note", "reference", "safe", "until", "until_day")
+_TYPED = ("reason", "note", "reference", "safe", "until", "until_day", "record", "person", "wrong")
 _WEEKS = (1, 2, 4)
 
 
@@ -51,6 +53,9 @@ def show_decision(visit: Visit) -> Response:
     if paper and visit.request.query_params.get("problem") == "1":
         wants = list_wants(visit.desk, visit.identity, visit.referral, _read_draft(visit, choice.id, form))
     errors = {_FIELDS[want.check.field]: want.sentence.message for want in wants if want.check.field in _FIELDS}
+    records, people = _list_wrong(visit, choice.id)
+    if wants or (paper and visit.request.query_params.get("problem") == "1"):
+        errors |= find_unsaid(choice.id, form)
     changed = next((want.sentence for want in wants if want.check.id == "version"), None)
     return visit.render(
         "decide.html",
@@ -61,8 +66,10 @@ def show_decision(visit: Visit) -> Response:
         reference=make_reference(visit.referral),
         choice=choice,
         follows=list_consequences(visit.desk, choice.id),
-        days=_list_days(visit.desk.today()),
-        form={"reason": "", "note": "", "reference": "", "safe": "", "until": "", "until_day": "", **form},
+        days=_list_days(visit.desk.today(), choice.id),
+        records=records,
+        people=people,
+        form=dict.fromkeys(_TYPED, "") | form,
         kept=bool(paper) and not errors and changed is None,
         changed=changed,
         key=secrets.token_hex(16),
@@ -82,8 +89,19 @@ def _name_draft(visit: Visit, choice: str) -> str:
     return f"{visit.referral.id}/{choice}"
 
 
-def _list_days(today: date) -> list[tuple[str, str]]:
-    """Return days to defer to, as ISO 8601 and in words."""
+def _list_wrong(visit: Visit, choice: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Return the records and people that can be said to be wrong, where that is the choice."""
+    if choice != "wrong_data":
+        return [], []
+    file = open_file(visit, "wrong data")
+    return list_records(file, visit.desk.roles.ids_of(visit.identity.role)), list_people(file)
+
+
+def _list_days(today: date, choice: str) -> list[tuple[str, str]]:
+    """Return days to defer to, or until which a family may wish to be left alone, as ISO 8601 and in words."""
+    if choice == "family_said_no":
+        wishes = [(today + timedelta(weeks=104), "For two years"), (today + timedelta(weeks=520), "For ten years")]
+        return [(day.isoformat(), f"{words}, until {write_day(day)}") for day, words in wishes]
     days = [(today + timedelta(weeks=weeks), weeks) for weeks in _WEEKS]
     return [
         (day.isoformat(), f"In {weeks} {'week' if weeks == 1 else 'weeks'}, {day:%A} {write_day(day)}")
@@ -108,9 +126,9 @@ def _read_draft(visit: Visit, disposition: str, fields: Mapping[str, str]) -> De
 
 def _read_until(disposition: str, fields: Mapping[str, str]) -> str:
     """Return the day that a form names; on a page a deferred case asks for one, so none is said as no day."""
-    if disposition != "deferred":
-        return ""
     chosen = fields.get("until", "")
+    if disposition != "deferred":
+        return chosen if disposition == "family_said_no" else ""
     return (fields.get("until_day", "").strip() if chosen == "another" else chosen) or "none"
 
 
@@ -124,9 +142,13 @@ def record_decision(visit: Visit) -> Response:
     _keep_typed(visit, name)
     if fields.get("act") == "keep":
         return visit.go_to(f"/cases/{referral.id}?done=kept")
+    if find_unsaid(disposition, fields):
+        return visit.go_to(f"/cases/{referral.id}/decide/{disposition}?problem=1")
     draft = _read_draft(visit, disposition, {"version": "0", **fields})
+    key = fields.get("key") or secrets.token_hex(16)
+    again = desk.store.was_filed(key)
     try:
-        file_decision(desk, visit.identity, referral, draft, fields.get("key") or secrets.token_hex(16))
+        file_decision(desk, visit.identity, referral, draft, key)
     except WantingError as error:
         # What the form can't mend comes first: nobody chooses a reason for a case that is not theirs to decide.
         hindrances = tuple(want for want in error.wants if want.check.field not in _FIELDS)
@@ -134,7 +156,8 @@ def record_decision(visit: Visit) -> Response:
             raise WantingError(hindrances) from None
         return visit.go_to(f"/cases/{referral.id}/decide/{disposition}?problem=1")
     desk.papers.drop(DRAFT, visit.identity.user, name)
-    return visit.go_to(f"/cases/{referral.id}?done=decided")
+    place = file_reports(visit) if disposition == "wrong_data" and not again else ""
+    return visit.go_to(place or f"/cases/{referral.id}?done=decided")
 
 
 def _keep_typed(visit: Visit, name: str) -> None:

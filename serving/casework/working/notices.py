@@ -44,6 +44,20 @@ _DONE = {
     "suspended": ("suspended", "Stopped. No list of it is made or shown until two roles resume it."),
     "resumed": ("resumed", "Started again."),
     "asked": ("resume.asked", "You asked to start again. One more role must."),
+    "agreed": (
+        "family.agreed",
+        "Recorded: the family said yes. Nothing was sent: type it into your case system.",
+    ),
+    "withdrawn": (
+        "family.withdrawn",
+        "Recorded: the family took it back. Tell whoever holds it: nothing was sent from here, so nothing is called "
+        "back by it.",
+    ),
+    "hidden": (
+        "record.reported",
+        "That household left every list at once, also for you. Whoever reviews links sees why.",
+    ),
+    "reported": ("report.answered", "The answer is kept."),
     "judged": ("second_look.given", "Your view is kept."),
 }
 

@@ -80,7 +80,9 @@ def test_a_manager_judges_blind_and_sees_kinds_only_at_the_end(desk: Desk) -> No
         assert "Just below the line" not in client.get("/manager").text
         path = f"/manager/second-look/{look.id}"
         page = client.get(path).text
-        assert not re.search(r"Taken up|Set aside|Already supported|Wrong data|Family said no|households like", page)
+        assert not re.search(
+            r"Help offered|Set aside|Already supported|Wrong data|Family said no|households like", page
+        )
         assert not re.search(r"\brisk", page, re.IGNORECASE)
         for known in (look.referral.entity, look.referral.id, make_reference(look.referral)):
             assert known not in page

@@ -68,11 +68,11 @@ def test_an_older_form_is_copied_and_brought_up(ranked: World) -> None:
 
 
 def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: World) -> None:
-    """Later forms have an index, two tables and a column more: without them, and saying so, it is of the first."""
+    """Later forms have an index, four tables and a column more: without them, and saying so, it is of the first."""
     engine = open_engine(find_database_url(ranked.workspace))
     with begin_writing(engine) as connection:
         connection.execute(text("DROP INDEX ix_audit_action_actor"))
-        for table in ("undone", "papers"):
+        for table in ("undone", "papers", "agreements", "reports"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE decisions DROP COLUMN until"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
@@ -85,7 +85,7 @@ def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: Worl
     assert (kept / "casework.db").exists()
     with begin_reading(engine) as connection:
         assert read_form(connection) == list_forms()[-1]
-        assert {"undone", "papers"} <= set(inspect(connection).get_table_names())
+        assert {"undone", "papers", "agreements", "reports"} <= set(inspect(connection).get_table_names())
         assert "until" in {column["name"] for column in inspect(connection).get_columns("decisions")}
         assert "ix_audit_action_actor" in {one["name"] for one in inspect(connection).get_indexes("audit")}
         assert connection.execute(text("SELECT count(*) FROM lists")).scalar() == 4

@@ -36,17 +36,23 @@ EngineName = Annotated[
 SparkMaster = Annotated[str, typer.Option("--master", help="Where Spark runs: local[*] or a cluster's URL.")]
 
 
-@verbs.add("pull", under="run", example="sooner pull --extracts deliveries", locks=True)
+pulls = Verbs(
+    "Read every source into a dated snapshot, and see what each service sent.",
+    default="run",
+    example="sooner pull --extracts deliveries",
+)
+verbs.add_verbs("pull", pulls, under="run")
+
+
+@pulls.add("run", example="sooner pull --extracts deliveries", locks=True)
 def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed = None) -> None:
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
+    from features.intake.counts_in_words import describe_files
     from features.pull import pull_sources
 
     result = pull_sources(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
-    for name, counts in result.by_file.items():
-        if counts.get("orphans"):
-            invocation.say(f"{name}: {counts['orphans']:,} of {counts['rows']:,} rows name somebody no record knows.")
-        if counts.get("no_address"):
-            invocation.say(f"{name}: {counts['no_address']:,} of {counts['rows']:,} rows have no address (UPRN).")
+    for line in describe_files(result.by_file):
+        invocation.say(line)
     beginning = "Pulled" if result.made else "Nothing new since"
     invocation.report(
         {
@@ -62,6 +68,24 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
         f"{beginning} snapshot {result.snapshot}: {result.rows:,} rows of {len(result.by_file)} files, "
         f"{result.quarantined:,} set apart (quarantine/{result.snapshot}.parquet).",
     )
+
+
+@pulls.add("report", example="sooner pull report")
+def report_feeds(invocation: Invocation) -> None:
+    """Write each feed on one page, HTML and JSON: rows, empty cells, codes, how late, and what changed."""
+    from features.intake.feeds.report import write_report
+    from features.intake.snapshot import find_newest_snapshot
+
+    snapshot = find_newest_snapshot(invocation.workspace.store)
+    if snapshot is None:
+        from charter.errors import DataError
+
+        raise DataError("nothing was pulled yet.", "Run `sooner pull`.")
+    page, _, document = write_report(invocation.register, snapshot, invocation.workspace.root / "feeds")
+    for feed in document["feeds"]:
+        for change in feed["deliveries"][-1]["changes"] if feed["deliveries"] else ():
+            invocation.say(f"{feed['service']}: {change}")
+    invocation.report({**document, "page": str(page)}, f"Wrote {page} and feeds.json beside it.")
 
 
 links = Verbs(

@@ -76,7 +76,7 @@ def _propose(voice: Voice, extracts: Path | None) -> tuple[tuple[ProposedSource,
     """Return the sources found in the extracts, and the sub-folders that are none."""
     if extracts is None:
         return (propose_example(),), ()
-    from features.intake.proposal import find_deliveries, propose_sources
+    from features.intake.guessing.proposal import find_deliveries, propose_sources
 
     deliveries, left_out = find_deliveries(extracts)
     with voice.progress("Looking at the extracts"):

@@ -80,6 +80,15 @@ class Signal(MarkedRow):
     ] = False
 
 
+def _format(text: str) -> str:
+    if "%" not in text:
+        raise broken(f"is {text!r}, which is no form of a date", 'Write it like "%d/%m/%Y".')
+    return text
+
+
+_DateForm = Annotated[str, AfterValidator(_format)]
+
+
 class ExtractFile(MarkedRow):
     """One file of a delivery: its strict columns, its unique key, and what its rows become."""
 
@@ -108,6 +117,21 @@ class ExtractFile(MarkedRow):
         Field(validation_alias="record", description="What its rows become."),
     ] = ()
     optional: Annotated[bool, Field(description="Whether a delivery may come without it.", examples=[True])] = False
+    forms: Annotated[
+        Mapping[str, _DateForm],
+        Field(
+            description="How single columns write a day or a time, where not as the source says.",
+            examples=[{"born": "%Y-%m-%d"}],
+        ),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _forms_are_of_days(self) -> Self:
+        days = [name for name, kind in self.columns.items() if kind in ("date", "datetime")]
+        for column in self.forms:
+            if column not in days:
+                raise broken(f"names {column!r}, which is no date or datetime", choose(column, days), key="forms")
+        return self
 
     @model_validator(mode="after")
     def _keys_are_columns(self) -> Self:
@@ -181,15 +205,9 @@ _Gateway = Annotated[
 ]
 
 
-def _format(text: str) -> str:
-    if "%" not in text:
-        raise broken(f"is {text!r}, which is no form of a date", 'Write it like "%d/%m/%Y".')
-    return text
-
-
-_DateForm = Annotated[str, AfterValidator(_format)]
 _ENCODINGS = ("utf-8", "windows-1252", "iso-8859-1", "iso-8859-15", "utf-16")
 _DELIMITERS = (",", ";", "\t", "|")
+_THOUSANDS = ("", ",", ".", " ", "'")
 
 
 class Source(MarkedRow):
@@ -216,6 +234,13 @@ class Source(MarkedRow):
             examples=["housing"],
         ),
     ] = ""
+    deliveries: Annotated[
+        Literal["full", "incremental"],
+        Field(
+            description="full: what is in a delivery no more was taken back; incremental: it stays as it was.",
+            examples=["incremental"],
+        ),
+    ] = "full"
     encoding: Annotated[
         str,
         OneOf(_ENCODINGS),
@@ -226,6 +251,14 @@ class Source(MarkedRow):
         OneOf(_DELIMITERS),
         Field(description="What stands between the cells of its CSV files.", examples=[";"]),
     ] = ","
+    decimal_mark: Annotated[
+        str, OneOf((".", ",")), Field(description="What stands before the decimals of its numbers.", examples=[","])
+    ] = "."
+    thousands_mark: Annotated[
+        str,
+        OneOf(_THOUSANDS),
+        Field(description="What stands between the thousands of its numbers; empty: nothing.", examples=["."]),
+    ] = ""
     dates: Annotated[
         _DateForm, Field(description="How its CSV files write a day of the council's.", examples=["%d/%m/%Y"])
     ] = "%Y-%m-%d"
@@ -291,6 +324,21 @@ class Source(MarkedRow):
         rows = raw.get("signal")
         signals = [_in_full(row, service) for row in rows] if isinstance(rows, list) else rows
         return {"folder": service, **raw} | ({"signal": signals} if rows is not None else {})
+
+    @model_validator(mode="after")
+    def _places_come_in_full(self) -> Self:
+        kinds = {record.kind for file in self.files for record in file.records}
+        if self.deliveries == "incremental" and (self.format == "canonical" or "place" in kinds):
+            raise broken(
+                "is incremental, of canonical tables or places", "Let them come whole: full.", key="deliveries"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.decimal_mark == self.thousands_mark:
+            raise broken("is the decimal mark too", "Leave `thousands_mark` out, or correct it.", key="thousands_mark")
+        return self
 
     @model_validator(mode="after")
     def _own_signals(self) -> Self:

@@ -30,7 +30,7 @@ from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_tally, measure_whole_tally
 from fairness_reports.audit.measuring.tally import CELLS, Tally
 from features.intake.database import quote_name, quote_text
-from features.intake.strict_csv import CsvTable, open_csv
+from features.intake.opening.strict_csv import CsvTable, open_csv
 
 __all__ = ["TableQuestion", "audit_table"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,18 @@ __all__ = ["Delivery", "find_folder", "read_delivery"]
 
 @dataclass(frozen=True)
 class Delivery:
-    """One delivery of a service; times are UTC. `covers_from` is None where only its events can tell."""
+    """One delivery of a service; times are UTC. `covers_from` is None where only its events can tell.
+
+    A `full` delivery is all that the service says of the time it covers: what is not in it any more, it has taken
+    back. Of an incremental one, what is not in it stays as it was.
+    """
 
     service: str
     covers_from: datetime | None
     covers_to: datetime | None
     received_at: datetime
     synthetic: bool
+    full: bool = True
 
 
 def find_folder(source: Source, council: Council, extracts: Path) -> Path:
@@ -68,6 +73,7 @@ def read_delivery(source: Source, folder: Path, council: Council, now: datetime)
         _read_moment(raw, "covers_to", source, council),
         _read_moment(raw, "received_at", source, council),
         synthetic=bool(raw.get("synthetic", False)),
+        full=raw.get("deliveries", source.deliveries) == "full",
     )
     if delivery.covers_from is not None and delivery.covers_to is not None:
         if delivery.covers_from >= delivery.covers_to:
@@ -80,6 +86,11 @@ def read_delivery(source: Source, folder: Path, council: Council, now: datetime)
                 f"the delivery of {source.service!r} says it covers time after it was received.",
                 "covers_to is never after received_at.",
             )
+    if not delivery.synthetic and delivery.received_at > now + timedelta(days=1):
+        raise DataError(
+            f"the delivery of {source.service!r} says that it was received after today.",
+            "Correct received_at: deliveries are put in order by it.",
+        )
     return delivery
 
 

@@ -1,12 +1,15 @@
 """One file of a delivery becomes one typed table: strict columns, each value checked, bad rows set apart.
 
 A file `tenancies.csv` of `housing` becomes the table `housing.tenancies`: its columns as declared, and `_row`, the
-row's number in the file (1 is the first after the header). Expressions of the register run over these tables.
+row's number (1 is the first after the header). A file may come in parts (`arrears_*.csv`): their rows follow each
+other. Expressions of the register run over these tables.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -14,11 +17,15 @@ import duckdb
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from features.intake.database import quote_name, quote_text
-from features.intake.exact_casts import NUMBERS, exact_cast, exact_number
+from features.intake.exact_casts import NumberMarks, exact_cast, exact_number, exact_text, trim_text
+from features.intake.opening.headers import check_header
+from features.intake.opening.open_table import OpenTable, open_table
+from features.intake.opening.row_places import Part
+from features.intake.opening.strict_csv import CsvDialect, CsvTable
 from features.intake.quarantine import Quarantine
-from features.intake.strict_csv import CsvDialect, CsvTable, check_header, open_csv
+from features.intake.row_rules import LONGEST_TEXT
 
-__all__ = ["name_table", "read_file"]
+__all__ = ["CONTROL_CHARACTERS", "FileTally", "check_columns", "check_names", "name_table", "read_file"]
 
 _SQL_TYPES: Mapping[str, str] = {
     "text": "varchar",
@@ -35,9 +42,28 @@ _LOSSLESS = {
     ("INTEGER", "integer"),
     ("SMALLINT", "integer"),
     ("BOOLEAN", "boolean"),
+    ("VARCHAR", "text"),
 }
-"""Parquet types that need no check; what they hold is of the declared type already."""
+"""Types that need no check; what they hold is of the declared type already."""
+_NOT_TEXT = ("[", "STRUCT", "MAP", "UNION", "BLOB", "BIT", "INTERVAL", "JSON")
+"""What of a SQL type's name says that it is no cell of a table."""
 _EARLIEST, _LATEST = "date '1850-01-01'", "date '2200-01-01'"
+CONTROL_CHARACTERS = "[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F\\x{FFFD}\\x{202A}-\\x{202E}\\x{2066}-\\x{2069}]"
+"""Characters that no service means: control characters but tabs and line ends, lost ones, and what turns text round."""
+
+
+@dataclass(frozen=True)
+class FileTally:
+    """What a file held: its rows, bad ones included, blank lines, and in how many rows each column is filled."""
+
+    rows: int = 0
+    blank_lines: int = 0
+    filled: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def empty_columns(self) -> tuple[str, ...]:
+        """Columns in which nothing stands, read or not."""
+        return tuple(name for name, count in self.filled.items() if not count)
 
 
 def name_table(source: Source, file: ExtractFile) -> str:
@@ -46,97 +72,60 @@ def name_table(source: Source, file: ExtractFile) -> str:
 
 
 def read_file(
-    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, path: Path, quarantine: Quarantine
-) -> int:
-    """Read `path` into its table and return how many rows it holds, bad ones included.
-
-    Raises DataError for a missing file, a missing or unknown column, a file that is not CSV or Parquet, a duplicate
-    key, and more bad values than the register tolerates.
-    """
-    if not path.exists():
-        if file.optional:
-            _create_empty(database, source, file)
-            quarantine.set_rows(source, file, 0)
-            return 0
-        raise DataError(
-            f"the file {file.name} of {source.service!r} is missing.",
-            "Ask the service for it, or remove it from register.toml.",
-        )
-    where = f"{source.service}/{file.name}"
-    database.execute(f"create schema if not exists {quote_name(source.service)}")
-    if path.suffix == ".parquet":
-        columns = _parquet_columns(database, where, path)
-        _check_columns(where, file, tuple(columns))
-        try:
-            _create_typed(database, source, file, columns, f"read_parquet({quote_text(str(path))})")
-        except duckdb.Error:
-            raise DataError(f"{where} is not a whole Parquet file.", "Ask for it again.") from None
-    else:
-        with open_csv(path, where, CsvDialect(source.encoding, source.delimiter)) as table:
-            columns = dict.fromkeys(table.columns, "VARCHAR")
-            _check_columns(where, file, table.columns)
-            try:
-                _create_typed(database, source, file, columns, table.sql, second_header=table.second_header)
-            except duckdb.Error as error:
-                raise table.refusal(error) from None
-            _refuse_second_header(database, source, file, table)
-    rows = _count_rows(database, source, file)
-    quarantine.set_rows(source, file, rows)
-    _set_apart(database, source, file, columns, quarantine)
-    quarantine.refuse_where_many(source, file)
-    for name in _columns_to_check(file, columns):
-        database.execute(f"alter table {name_table(source, file)} drop column {quote_name('raw ' + name)}")
-    database.execute(f"alter table {name_table(source, file)} drop column _header")
-    return rows
-
-
-def _create_typed(
     database: duckdb.DuckDBPyConnection,
     source: Source,
     file: ExtractFile,
-    columns: Mapping[str, str],
-    reader: str,
-    *,
-    second_header: str = "false",
-) -> None:
-    """Create the file's table; beside each typed value that must be checked, the raw one."""
-    typed = ", ".join(_type_column(name, kind, columns[name], source) for name, kind in file.columns.items())
-    raw = "".join(f", {quote_name(name)} as {quote_name('raw ' + name)}" for name in _columns_to_check(file, columns))
-    database.execute(
-        f"create table {name_table(source, file)} as select row_number() over () as _row, {typed}{raw}, "
-        f"({second_header}) as _header from {reader}"
-    )
+    paths: Sequence[Path],
+    quarantine: Quarantine,
+) -> FileTally:
+    """Read the parts of a file into its table and return what it held.
 
-
-def _refuse_second_header(
-    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, table: CsvTable
-) -> None:
-    row = database.execute(f"select min(_row) from {name_table(source, file)} where _header").fetchall()[0][0]
-    if row is not None:
-        raise table.repeated_header(int(row))
-
-
-def _count_rows(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> int:
-    row = database.execute(f"select count(*) from {name_table(source, file)}").fetchall()[0]
-    return int(row[0]) if row else 0
-
-
-def _create_empty(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> None:
-    columns = ", ".join(f"{quote_name(name)} {_SQL_TYPES[kind]}" for name, kind in file.columns.items())
+    Raises DataError for a missing file, a missing or unknown column, a file that is not of its kind, a duplicate
+    key, and more bad values than the register tolerates.
+    """
     database.execute(f"create schema if not exists {quote_name(source.service)}")
-    database.execute(f"create table {name_table(source, file)} (_row bigint, {columns})")
+    _create_empty(database, source, file)
+    if not paths:
+        if not file.optional:
+            raise DataError(
+                f"the file {quarantine.name_file(file)} of {source.service!r} is missing.",
+                "Ask the service for it, or remove it from register.toml.",
+            )
+        quarantine.set_rows(source, file, 0)
+        return FileTally()
+    rows, blank_lines = 0, 0
+    parts: list[Part] = []
+    with ExitStack() as stack:
+        for path in paths:
+            name = quarantine.name_file(file.replace(name=path.name))
+            table = stack.enter_context(
+                open_table(database, path, f"{source.service}/{name}", CsvDialect(source.encoding, source.delimiter))
+            )
+            check_columns(table.where, file, table)
+            parts.append(Part(name, rows + 1, table.find_lines))
+            rows += _load_part(database, source, file, table, rows)
+            blank_lines += table.count_blank_lines(rows - parts[-1].first_row + 1)
+    quarantine.set_rows(source, file, rows, parts)
+    filled = _count_filled(database, source, file) if rows else {}
+    _set_apart(database, source, file, quarantine)
+    quarantine.refuse_where_many(source, file)
+    for name in (*map(_unread, file.columns), "_header"):
+        database.execute(f"alter table {name_table(source, file)} drop column {quote_name(name)}")
+    return FileTally(rows, blank_lines, filled)
 
 
-def _parquet_columns(database: duckdb.DuckDBPyConnection, where: str, path: Path) -> Mapping[str, str]:
-    """Return the columns that a Parquet file has, with their types."""
-    try:
-        described = database.execute(f"describe select * from read_parquet({quote_text(str(path))})").fetchall()
-    except duckdb.Error:
-        raise DataError(f"{where} is not a Parquet file.", "Ask for it again.") from None
-    return {row[0]: row[1] for row in described}
+def check_columns(where: str, file: ExtractFile, table: OpenTable) -> None:
+    """Raise DataError where a table lacks a declared column, has another, or one that holds no cells."""
+    check_names(where, file, table.columns)
+    nested = [name for name in file.columns if any(word in table.types[name] for word in _NOT_TEXT)]
+    if nested:
+        raise DataError(
+            f"{where} has no plain values in the column {nested[0]!r}.", "Ask the service for one value in each cell."
+        )
 
 
-def _check_columns(where: str, file: ExtractFile, columns: Sequence[str]) -> None:
+def check_names(where: str, file: ExtractFile, columns: Sequence[str]) -> None:
+    """Raise DataError where the columns are not those that the register declares."""
     check_header(
         where,
         columns,
@@ -150,56 +139,112 @@ def _check_columns(where: str, file: ExtractFile, columns: Sequence[str]) -> Non
         )
 
 
-def _type_column(name: str, kind: str, found: str, source: Source) -> str:
-    """Return the typed column as SQL: null where the value is not of the type, or where the cast would change it."""
+def _create_empty(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> None:
+    columns = ", ".join(f"{quote_name(name)} {_SQL_TYPES[kind]}" for name, kind in file.columns.items())
+    unread = ", ".join(f"{quote_name(_unread(name))} boolean" for name in file.columns)
+    database.execute(
+        f"create or replace table {name_table(source, file)} (_row bigint, {columns}, {unread}, _header boolean)"
+    )
+
+
+def _unread(name: str) -> str:
+    """Return the name of the column that says whether a value stood there that could not be read."""
+    return f"unread {name}"
+
+
+def _load_part(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, table: OpenTable | CsvTable, before: int
+) -> int:
+    """Add the rows of one part, after so many `before`, and return how many they are."""
+    typed = ", ".join(
+        f"{_type_column(name, kind, table.types[name], source, file)} as {quote_name(name)}"
+        for name, kind in file.columns.items()
+    )
+    unread = ", ".join(
+        f"({_tells_unread(name, kind, table.types[name])}) as {quote_name(_unread(name))}"
+        for name, kind in file.columns.items()
+    )
+    raw = ", ".join(
+        f"{quote_name(name)} as {quote_name('raw ' + name)}"
+        for name, kind in file.columns.items()
+        if (table.types[name], kind) not in _LOSSLESS
+    )
+    names = ", ".join(map(quote_name, file.columns))
+    try:
+        inserted = database.execute(
+            f"insert into {name_table(source, file)} select _row, {names}, {unread}, _header from (select {before} + "
+            f"row_number() over () as _row, {typed}{', ' if raw else ''}{raw}, ({table.second_header}) as _header "
+            f"from {table.sql})"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise table.refusal(error) from None
+    if isinstance(table, CsvTable):
+        row = database.execute(
+            f"select min(_row) from {name_table(source, file)} where _header and _row > {before}"
+        ).fetchall()[0][0]
+        if row is not None:
+            raise table.repeated_header(int(row) - before)
+    return int(inserted[0][0])
+
+
+def _type_column(name: str, kind: str, found: str, source: Source, file: ExtractFile) -> str:
+    """Return the typed value as SQL: null where it is not of the type, or where the cast would change it."""
     column = quote_name(name)
     if kind == "text":
-        return f"nullif(trim({column}::varchar), '') as {column}"
+        return exact_text(column, found)
     if found != "VARCHAR":
-        return f"{exact_cast(column, found, _SQL_TYPES[kind])} as {column}"
-    text = f"nullif(trim({column}), '')"
+        return exact_cast(column, found, _SQL_TYPES[kind])
+    text = trim_text(column)
     if kind in ("date", "datetime"):
-        pattern = source.dates if kind == "date" else source.datetimes
-        return f"try_strptime({text}, {quote_text(pattern)})::{_SQL_TYPES[kind]} as {column}"
-    return f"{exact_number(text, kind) if kind in NUMBERS else f'try_cast({text} as {_SQL_TYPES[kind]})'} as {column}"
+        form = file.forms.get(name) or (source.dates if kind == "date" else source.datetimes)
+        return f"try_strptime({text}, {quote_text(form)})::{_SQL_TYPES[kind]}"
+    if kind == "boolean":
+        return f"try_cast({text} as boolean)"
+    return exact_number(text, kind, NumberMarks(source.decimal_mark, source.thousands_mark))
 
 
-def _columns_to_check(file: ExtractFile, found: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the columns whose raw value must be kept to see what could not be read."""
-    return tuple(name for name, kind in file.columns.items() if kind != "text" and (found[name], kind) not in _LOSSLESS)
+def _tells_unread(name: str, kind: str, found: str) -> str:
+    """Return SQL that is true where something stood in the cell and its typed value is null."""
+    if (found, kind) in _LOSSLESS or (kind == "text" and found not in ("DOUBLE", "FLOAT")):
+        return "false"
+    raw = quote_name("raw " + name)
+    there = f"{trim_text(raw)} is not null" if found == "VARCHAR" else f"{raw} is not null"
+    return f"{quote_name(name)} is null and {there}"
 
 
-def _set_apart(
-    database: duckdb.DuckDBPyConnection,
-    source: Source,
-    file: ExtractFile,
-    found: Mapping[str, str],
-    quarantine: Quarantine,
-) -> None:
-    table = name_table(source, file)
-    unreadable: dict[str, str] = {}
-    for name in _columns_to_check(file, found):
-        raw = quote_name("raw " + name)
-        there = f"nullif(trim({raw}), '') is not null" if found[name] == "VARCHAR" else f"{raw} is not null"
-        unreadable[name] = f"({there} and {quote_name(name)} is null)"
-    tests = [(name, "value.type", test) for name, test in unreadable.items()]
+def _count_filled(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> Mapping[str, int]:
+    """Return in how many rows something stands in each column, whether it could be read or not."""
+    filled = ", ".join(f"count({quote_name(name)}) + count_if({quote_name(_unread(name))})" for name in file.columns)
+    counts = database.execute(f"select {filled} from {name_table(source, file)}").fetchall()[0]
+    return dict(zip(file.columns, map(int, counts), strict=True))
+
+
+def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, quarantine: Quarantine) -> None:
+    """Quarantine what breaks a rule on values, then on the key; what was set apart is no other's double."""
+    tests: list[tuple[str, str, str]] = []
     for name, kind in file.columns.items():
+        column = quote_name(name)
+        tests.append((name, "value.type", quote_name(_unread(name))))
         if kind in ("date", "datetime"):
-            column = quote_name(name)
             tests.append((name, "value.range", f"{column} < {_EARLIEST} or {column} >= {_LATEST}"))
+        if kind == "text":
+            tests.append((name, "value.control", f"regexp_matches({column}, {quote_text(CONTROL_CHARACTERS)})"))
+            tests.append((name, "value.long", f"length({column}) > {LONGEST_TEXT}"))
     # A key that is there but can't be read is `value.type`: the cause that a service can mend.
     tests += [
-        (name, "key.missing", f"{quote_name(name)} is null and not {unreadable.get(name, 'false')}")
-        for name in file.key
+        (name, "key.missing", f"{quote_name(name)} is null and not {quote_name(_unread(name))}") for name in file.key
     ]
-    if tests:
-        bad = " union all ".join(
-            f"select _row as row_number, {quote_text(name)} as field, {quote_text(rule)} as rule "
-            f"from {table} where {test}"
-            for name, rule, test in tests
-        )
-        if quarantine.add(source, file, bad):
-            _drop_quarantined(database, source, file)
+    table = name_table(source, file)
+    counts = database.execute(
+        f"select {', '.join(f'count_if({test})' for _, _, test in tests)} from {table}"
+    ).fetchall()[0]
+    bad = " union all ".join(
+        f"select _row as row_number, {quote_text(name)} as field, {quote_text(rule)} as rule from {table} where {test}"
+        for (name, rule, test), count in zip(tests, counts, strict=True)
+        if count
+    )
+    if bad and quarantine.add(source, file, bad):
+        _drop_quarantined(database, source, file, quarantine)
     if file.key:
         columns = ", ".join(quote_name(name) for name in (*file.key, *file.versions))
         twice = (
@@ -208,12 +253,14 @@ def _set_apart(
             "where copy > 1"
         )
         if quarantine.add(source, file, twice):
-            _drop_quarantined(database, source, file)
+            _drop_quarantined(database, source, file, quarantine)
 
 
-def _drop_quarantined(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> None:
+def _drop_quarantined(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, quarantine: Quarantine
+) -> None:
     database.execute(
         f"delete from {name_table(source, file)} where _row in "
         "(select row_number from quarantine where service = ? and file = ?)",
-        [source.service, file.name],
+        [source.service, quarantine.name_file(file)],
     )

@@ -4,10 +4,11 @@
     none, first delivery          valid_at + the feed's arrival lag: `assumed`
     none, later delivery          when the delivery that first held it was received: `first_seen`
     changed since the last one    the old version ends, the new begins, when this delivery was received: `changed`
-    gone since the last one       ends when this delivery was received, if the delivery covers its time; else it stays
+    gone since the last one       ends when this delivery was received, if the delivery is full and covers its time, or
+                                  takes the row back (its `where` is false now); else it stays
 
-Two deliveries are refused, for what they would do to that past: one received before one that was pulled already, and
-one in which more standing rows are gone than the register tolerates (a transfer that broke off), unless confirmed.
+A delivery in which more standing rows are gone than the register tolerates (a transfer that broke off) is refused,
+unless confirmed. Deliveries are settled in the order in which they were received (`features.intake.inputs`).
 
 So nothing is overwritten: an earlier as-of date sees what it saw. Rows whose time was settled in an earlier snapshot
 keep it.
@@ -27,7 +28,7 @@ from features.intake.database import quote_moment, quote_name, quote_text
 from features.intake.delivery import Delivery
 from features.intake.records import STAGED
 
-__all__ = ["KEPT", "create_kept", "settle_versions"]
+__all__ = ["KEPT", "Settling", "create_kept", "load_kept", "settle_versions"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ KEPT: Mapping[str, _Versioned] = {
         "source", "start", ("ref", "service", "purpose", "kind", "status", "start", "end", "decided_by")
     ),
 }
-"""The staged tables whose rows have versions; `settle` moves them to `kept_TABLE`, with a column `known_rule`."""
+"""The staged tables whose rows have versions; `settle_versions` keeps them in `kept_TABLE`, with a `known_rule`."""
 
 
 def create_kept(database: duckdb.DuckDBPyConnection) -> None:
@@ -60,44 +61,52 @@ _HANDFUL = 10
 """So many rows may always go: of a short list one family that moved is a large share."""
 
 
-def settle_versions(
-    database: duckdb.DuckDBPyConnection,
-    source: Source,
-    delivery: Delivery,
-    previous: Path | None,
-    *,
-    confirmed: bool = False,
-) -> None:
-    """Move the staged rows of one source to the kept tables with their known times settled.
+@dataclass(frozen=True)
+class Settling:
+    """How a delivery is settled: the first of its source or a later one; `confirmed` where rows are really gone."""
 
-    `previous` is the records folder of the last snapshot, or None for the first. Raises DataError for a delivery that
-    is older than the last one pulled, and for one that has lost more rows than `tolerance.vanished_rows` of the
-    register allows, unless `confirmed`.
+    first: bool
+    confirmed: bool = False
+
+
+def load_kept(database: duckdb.DuckDBPyConnection, source: Source, previous: Path | None) -> bool:
+    """Load what the last snapshot kept of a source into the kept tables; return whether it had any delivery of it.
+
+    `previous` is the records folder of the last snapshot, or None to begin anew.
     """
-    if previous is not None:
-        _refuse_older(database, source, delivery, previous)
+    if previous is None:
+        return False
+    feeds = quote_text(str(previous / "feeds.parquet"))
+    rows = database.execute(f"select count(*) from read_parquet({feeds}) where service = ?", [source.service])
+    if not rows.fetchall()[0][0]:
+        return False
+    for table, kept in KEPT.items():
+        database.execute(
+            f"insert into kept_{table} by name select * from "
+            f"read_parquet({quote_text(str(previous / f'{table}.parquet'))}) "
+            f"where {kept.owner} = {quote_text(source.service)}"
+        )
+    return True
+
+
+def settle_versions(
+    database: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, settling: Settling
+) -> None:
+    """Move the staged rows of one delivery to the kept tables with their known times settled.
+
+    What the source's deliveries before it left stands in the kept tables. Raises DataError for one that has lost more
+    rows than `tolerance.vanished_rows` of the register allows, unless `confirmed`.
+    """
     for table, versioned in KEPT.items():
-        if _load_before(database, table, versioned, source, previous):
-            if not confirmed:
+        if settling.first:
+            _settle_first(database, table, versioned, source, delivery)
+        else:
+            _take_before(database, table, versioned, source)
+            if delivery.full and not settling.confirmed:
                 _refuse_vanished(database, table, versioned, source, delivery)
             _settle_against(database, table, versioned, delivery)
-        else:
-            _settle_first(database, table, versioned, source, delivery)
         database.execute(f"delete from {table}")
-
-
-def _refuse_older(database: duckdb.DuckDBPyConnection, source: Source, delivery: Delivery, previous: Path) -> None:
-    feeds = quote_text(str(previous / "feeds.parquet"))
-    row = database.execute(
-        f"select max(received_at) > {quote_moment(delivery.received_at)} from read_parquet({feeds}) where service = ?",
-        [source.service],
-    ).fetchall()[0]
-    if row[0]:
-        raise DataError(
-            f"the delivery of {source.service!r} was received before one that was pulled already.",
-            "Deliveries are pulled in the order in which they came. To bring in history, begin a new workspace with "
-            "--workspace and pull them from the oldest. Nothing was pulled.",
-        )
+    database.execute("delete from taken_back")
 
 
 def _refuse_vanished(
@@ -118,23 +127,11 @@ def _refuse_vanished(
         )
 
 
-def _load_before(
-    database: duckdb.DuckDBPyConnection, table: str, kept: _Versioned, source: Source, previous: Path | None
-) -> bool:
-    """Load the source's rows of the last snapshot into `before`; return whether it had any delivery of the source."""
-    if previous is None:
-        return False
-    feeds, rows = quote_text(str(previous / "feeds.parquet")), quote_text(str(previous / f"{table}.parquet"))
-    row = database.execute(
-        f"select count(*) from read_parquet({feeds}) where service = ?", [source.service]
-    ).fetchall()[0]
-    if not row or not row[0]:
-        return False
-    database.execute(
-        f"create or replace temp table before as select * from read_parquet({rows}) "
-        f"where {kept.owner} = {quote_text(source.service)}"
-    )
-    return True
+def _take_before(database: duckdb.DuckDBPyConnection, table: str, kept: _Versioned, source: Source) -> None:
+    """Move the source's kept rows into `before`."""
+    mine = f"{kept.owner} = {quote_text(source.service)}"
+    database.execute(f"create or replace temp table before as select * from kept_{table} where {mine}")
+    database.execute(f"delete from kept_{table} where {mine}")
 
 
 def _settle_first(
@@ -167,7 +164,8 @@ def _settle_against(database: duckdb.DuckDBPyConnection, table: str, kept: _Vers
     time, received = quote_name(kept.time), quote_moment(delivery.received_at)
     content = f"hash({', '.join(quote_name(name) for name in kept.content)})"
     columns = ", ".join(quote_name(name) for name in (*STAGED[table], "known_rule"))
-    gone_until = f"if(b.known_until is null and {_covers_time(kept.time, delivery)}, {received}, b.known_until)"
+    gone = _covers_time(kept.time, delivery) if delivery.full else "b.id in (select id from taken_back)"
+    gone_until = f"if(b.known_until is null and {gone}, {received}, b.known_until)"
     database.execute(
         f"""
         create or replace temp table settled as

@@ -1,69 +1,87 @@
 """Rows that break a rule: set apart with the rule's id, counted per file, and refused as a whole where they are many.
 
-A quarantined row is named by a pseudonym of its place, never by its content.
+A quarantined row is named by where it stands and by a pseudonym of that, never by its content.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from charter.contracts.files import new_file
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from features.intake.database import quote_text
+from features.intake.opening.row_places import Part, Place, find_places
 from features.intake.row_rules import MESSAGES, TOLERANCE_OF
 
 __all__ = ["Quarantine"]
 
 
 class Quarantine:
-    """The quarantine of one pull, in the table `quarantine` of its connection."""
+    """The quarantine of one pull, in the table `quarantine` of its connection.
+
+    Its `file` is the register's name of the file, with the delivery before it where a folder holds several; what is
+    written and said names the very file that came.
+    """
 
     def __init__(self, database: duckdb.DuckDBPyConnection, refused: Path) -> None:
         self._database = database
         self._refused = refused
+        self._delivery = ""
         self._rows: dict[tuple[str, str], int] = {}
+        self._parts: dict[tuple[str, str], Sequence[Part]] = {}
         database.execute(
             "create table quarantine (service text, file text, row_number bigint, row_ref text, field text, rule text, "
             "message text)"
         )
 
-    def add(self, source: Source, file: ExtractFile, bad_rows: str) -> int:
-        """Set apart the rows that the query `bad_rows` gives as (row_number, field, rule); return how many rows.
+    def begin_delivery(self, name: str) -> None:
+        """Say which delivery of a source the rows are of from now on; empty where there is but one."""
+        self._delivery = f"{name}/" if name else ""
 
-        Raises DataError where their share of the file is more than the register tolerates for the rule.
-        """
+    def name_file(self, file: ExtractFile) -> str:
+        """Return what a file of the delivery is called."""
+        return f"{self._delivery}{file.name}"
+
+    def add(self, source: Source, file: ExtractFile, bad_rows: str) -> int:
+        """Set apart the rows that the query `bad_rows` gives as (row_number, field, rule); return how many rows."""
         before = self.count(source, file)
+        name = self.name_file(file)
         self._database.execute(
-            f"insert into quarantine select {quote_text(source.service)}, {quote_text(file.name)}, row_number, "
-            f"row_of({quote_text(source.service + chr(31) + file.name + chr(31))} || row_number::varchar), "
+            f"insert into quarantine select {quote_text(source.service)}, {quote_text(name)}, row_number, "
+            f"row_of({quote_text(source.service + chr(31) + name + chr(31))} || row_number::varchar), "
             f"field, rule, {_message_of_rule()}[rule] from ({bad_rows}) bad"
         )
         return self.count(source, file) - before
 
-    def set_rows(self, source: Source, file: ExtractFile, rows: int) -> None:
-        """Say how many rows the file holds, bad ones included: what shares are of."""
-        self._rows[source.service, file.name] = rows
+    def set_rows(self, source: Source, file: ExtractFile, rows: int, parts: Sequence[Part] = ()) -> None:
+        """Say how many rows the file holds, bad ones included, and in which parts it came."""
+        self._rows[source.service, self.name_file(file)] = rows
+        self._parts[source.service, self.name_file(file)] = parts
 
     def refuse_where_many(self, source: Source, file: ExtractFile) -> None:
         """Raise DataError, leaving the list of refused rows behind, where a rule is broken by too many of its rows."""
-        rows = self._rows[source.service, file.name]
+        name = self.name_file(file)
+        rows = self._rows[source.service, name]
         broken = self._database.execute(
-            "select rule, count(distinct row_number), min(field), min(row_number) from quarantine "
+            "select rule, count(distinct row_number), arg_min(field, row_number), min(row_number) from quarantine "
             "where service = ? and file = ? group by rule",
-            [source.service, file.name],
+            [source.service, name],
         ).fetchall()
         causes = list(MESSAGES)
         for rule, count, field, first in sorted(broken, key=lambda row: causes.index(row[0])):
             share = source.tolerance.of(TOLERANCE_OF.get(rule, "bad_value"))
             if count > share * rows:
                 self.write(self._refused)
+                place = self._find_places(source.service, name, [first])[first]
+                inside = "" if place.part in ("", name) else f"{place.part}, "
                 raise DataError(
-                    f"{source.service}/{file.name}: {count} of {rows} rows break the rule {rule} (first: row "
-                    f"{first}, {field}). {MESSAGES[rule]} At most {share:.1%} may.",
+                    f"{source.service}/{name}: {count} of {rows} rows break the rule {rule} (first: {inside}"
+                    f"{place.words}, {field}). {MESSAGES[rule]} At most {share:.1%} may.",
                     f"See quarantine/{self._refused.name}; ask the service for a corrected file. Nothing was pulled.",
                 )
 
@@ -71,7 +89,7 @@ class Quarantine:
         """How many rows of a file are set apart."""
         row = self._database.execute(
             "select count(distinct row_number) from quarantine where service = ? and file = ?",
-            [source.service, file.name],
+            [source.service, self.name_file(file)],
         ).fetchall()[0]
         return int(row[0]) if row else 0
 
@@ -84,12 +102,36 @@ class Quarantine:
         return {rule: int(count) for rule, count in rows}
 
     def write(self, path: Path) -> None:
-        """Write the quarantined rows to `path` as Parquet, without any value of theirs."""
+        """Write the quarantined rows to `path` as Parquet, by file and line, without any value of theirs."""
+        self._database.register("given", self._list_places())
         with new_file(path) as beside:
             self._database.execute(
-                "copy (select * from quarantine order by service, file, row_number, field, rule) "
-                f"to {quote_text(str(beside))} (format parquet)"
+                "copy (select q.service, coalesce(p.part, q.file) as file, coalesce(p.part_row, q.row_number) as "
+                "row_number, p.line, q.row_ref, q.field, q.rule, q.message from quarantine q left join given p on "
+                "p.service = q.service and p.file = q.file and p.row_number = q.row_number "
+                f"order by all) to {quote_text(str(beside))} (format parquet)"
             )
+        self._database.unregister("given")
+
+    def _list_places(self) -> pa.Table:
+        rows = self._database.execute(
+            "select service, file, list(distinct row_number) from quarantine group by service, file"
+        ).fetchall()
+        places = [
+            (service, file, row, place.part, place.row, place.line)
+            for service, file, numbers in rows
+            for row, place in self._find_places(service, file, numbers).items()
+        ]
+        names = ("service", "file", "row_number", "part", "part_row", "line")
+        kinds = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.int64(), pa.int64())
+        columns = zip(*places, strict=True) if places else [()] * len(names)
+        return pa.table(
+            {name: pa.array(values, kind) for name, kind, values in zip(names, kinds, columns, strict=True)}
+        )
+
+    def _find_places(self, service: str, file: str, rows: Sequence[int]) -> Mapping[int, Place]:
+        parts = self._parts.get((service, file))
+        return find_places(parts, rows) if parts else {row: Place(file, row) for row in rows}
 
 
 def _message_of_rule() -> str:

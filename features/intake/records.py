@@ -16,21 +16,23 @@ Dates become midnight in the council's time zone, as UTC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
 from charter.council.register import RECORD_FIELDS, ExtractFile, Record, Register, Source
 from charter.errors import DataError
 from charter.purposes import PURPOSES
-from features.intake.database import join_texts, quote_name, quote_text
+from features.intake.database import join_texts, quote_moment, quote_name, quote_text
 from features.intake.extract import name_table
 from features.intake.precision import not_before
 from features.intake.quarantine import Quarantine
 from features.intake.uprn import has_no_form, is_no_address, read_uprn
 
-__all__ = ["STAGED", "count_no_addresses", "count_orphans", "create_staged", "stage_file"]
+__all__ = ["STAGED", "Staging", "create_staged", "is_no_area", "show_signal", "stage_file"]
 
 STAGED: Mapping[str, Mapping[str, str]] = {
     "events": {
@@ -116,6 +118,10 @@ _CHOICES = {
     "kind": ("consent", "refusal", "objection", "restriction"),
     "status": ("received", "upheld", "overruled"),
 }
+_EXPECTED = 300
+"""How many days ahead a birth may lie: of a child who is expected."""
+_LSOA = "[EW]01[0-9]{6}|95[A-Z]{2}[0-9]{2}[A-Z][0-9]|N2[01][0-9]{6}|S01[0-9]{6}"
+"""The form of a small area's code: England and Wales, Northern Ireland, Scotland."""
 _HOMES = ("home", "communal", "protected", "none")
 
 
@@ -125,20 +131,30 @@ def create_staged(database: duckdb.DuckDBPyConnection) -> None:
         typed_columns = ", ".join(f"{quote_name(column)} {kind}" for column, kind in columns.items())
         database.execute(f"create table {name} ({typed_columns})")
     database.execute("create table no_addresses (service varchar, file varchar, rows bigint)")
-    database.execute("create table references_of_people (service varchar, reference varchar)")
-    database.execute(
-        "create table references_of_events (service varchar, file varchar, reference varchar, rows bigint)"
-    )
+    database.execute("create table references_of_events (service varchar, file varchar, ref varchar, rows bigint)")
+    database.execute("create table taken_back (id varchar)")
 
 
 @dataclass(frozen=True)
-class _Stager:
-    """What mapping one record needs to know."""
+class Staging:
+    """What mapping records needs to know: the register, the council's areas and zone, and when the delivery came.
+
+    Where the council names no areas, any may stand in a gazetteer.
+    """
 
     database: duckdb.DuckDBPyConnection
     register: Register
-    time_zone: str
     quarantine: Quarantine
+    time_zone: str
+    areas: frozenset[str]
+    received_at: datetime
+
+    @property
+    def latest(self) -> str:
+        """Return SQL for the end of the day on which the delivery was received: nothing of it can be later."""
+        zone = quote_text(self.time_zone)
+        day = f"timezone({zone}, ({quote_moment(self.received_at)})::timestamptz)::date"
+        return f"timezone({zone}, ({day} + 1)::timestamp)::timestamp"
 
     def expressions(self, source: Source, file: ExtractFile, record: Record) -> Mapping[str, str]:
         """Return an SQL expression for each field the record may give, bound and typed; null where it gives none."""
@@ -188,20 +204,13 @@ def _bad_expression(source: Source, file: ExtractFile, record: Record, field: st
     )
 
 
-def stage_file(
-    database: duckdb.DuckDBPyConnection,
-    register: Register,
-    source: Source,
-    file: ExtractFile,
-    time_zone: str,
-    quarantine: Quarantine,
-) -> None:
+def stage_file(stager: Staging, source: Source, file: ExtractFile) -> None:
     """Add the canonical rows of one file to the staged tables.
 
-    Raises DataError for an expression that doesn't fit its file, an undeclared signal, or more rows that break a rule
-    than the register tolerates.
+    Raises DataError for an expression that doesn't fit its file or its rows, an undeclared signal, or more rows that
+    break a rule than the register tolerates.
     """
-    stager = _Stager(database, register, time_zone, quarantine)
+    database = stager.database
     database.execute(f"set schema = {quote_text(source.service)}")
     try:
         for record in file.records:
@@ -211,28 +220,41 @@ def stage_file(
             f"register.toml: a record of {source.service}/{file.name} makes an amount or date that doesn't fit.",
             "Amounts have at most 14 digits before the point and 4 after it.",
         ) from None
+    except (duckdb.InvalidInputException, duckdb.OutOfRangeException):
+        raise DataError(
+            f"register.toml: an expression of a record of {source.service}/{file.name} fails on some of its rows.",
+            "Write it so that it gives null there: try_cast, try_strptime, nullif.",
+        ) from None
     finally:
         database.execute("set schema = 'main'")
 
 
-def _map_rows(stager: _Stager, source: Source, file: ExtractFile, record: Record, key: str) -> None:
-    """Make the temporary table `mapped`: every field of the record, and when the next version of its key was known."""
+def _map_rows(
+    stager: Staging, source: Source, file: ExtractFile, record: Record, key: str = "", identity: str = ""
+) -> None:
+    """Make the temporary table `mapped`: every field of the record, and when the next version of its key was known.
+
+    `key` tells the versions of a row apart, `identity` is the id of the row that is staged; both are SQL.
+    """
     fields = stager.expressions(source, file, record)
     selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
+    row_key = _key_sql(source, file) if key == "f_row" else "null::varchar"
     following = f"lead(f_known_at) over (partition by {key} order by f_known_at, _row)" if key else "null::timestamp"
     stager.database.execute(
         f"create or replace temp table mapped as select *, {following} as f_known_until "
-        f"from (select _row, {selected}, ({record.where}) as f_kept from {name_table(source, file)})"
+        f"from (select _row, {row_key} as f_row, {selected}, ({record.where}) as f_kept "
+        f"from {name_table(source, file)})"
     )
-    _drop_unkept(stager)
-
-
-def _drop_unkept(stager: _Stager) -> None:
-    """Leave out what `where` leaves out, and versions that ended as they began: nobody could have seen those."""
+    if identity:
+        stager.database.execute(
+            f"insert into main.taken_back select {identity} from mapped where f_kept is not true "
+            "and f_known_until is null"
+        )
+    # What `where` leaves out goes, and versions that ended as they began: nobody could have seen those.
     stager.database.execute("delete from mapped where f_kept is not true or f_known_until <= f_known_at")
 
 
-def _set_apart(stager: _Stager, source: Source, file: ExtractFile, tests: Mapping[tuple[str, str], str]) -> None:
+def _set_apart(stager: Staging, source: Source, file: ExtractFile, tests: Mapping[tuple[str, str], str]) -> None:
     """Quarantine the mapped rows that break any test, {(field, rule): SQL that is true where it is broken}."""
     bad = " union all ".join(
         f"select _row as row_number, {quote_text(field)} as field, {quote_text(rule)} as rule from mapped where {test}"
@@ -254,8 +276,10 @@ def _key_sql(source: Source, file: ExtractFile) -> str:
     return join_texts([quote_text(source.service), quote_text(file.name), *parts])
 
 
-def _stage_event(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record, key="f_signal, f_key")
+def _stage_event(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    parts = join_texts([quote_text(source.service), quote_text(file.name), "f_signal", "f_key"])
+    identity = f"event_of({parts})"
+    _map_rows(stager, source, file, record, key="f_signal, f_key", identity=identity)
     details = ", ".join(
         f"{quote_text(signal.name)}: [{', '.join(quote_text(d) for d in signal.details)}]" for signal in source.signals
     )
@@ -266,7 +290,7 @@ def _stage_event(stager: _Stager, source: Source, file: ExtractFile, record: Rec
         raise DataError(
             f"register.toml: {source.service}/{file.name} makes events of a signal that {source.service!r} does not "
             "declare.",
-            f"Add a [[source.signal]] row for it to register.toml: {undeclared[0]!r}.",
+            f"Add a [[source.signal]] row for it to register.toml{show_signal(undeclared[0], source.service)}.",
         )
     _set_apart(
         stager,
@@ -277,6 +301,8 @@ def _stage_event(stager: _Stager, source: Source, file: ExtractFile, record: Rec
             ("key", "key.missing"): "f_key is null",
             ("valid_at", "time.missing"): "f_valid_at is null",
             ("known_at", "time.known_before_valid"): "f_known_at < f_valid_at",
+            ("valid_at", "time.future"): f"f_valid_at >= {stager.latest}",
+            ("known_at", "time.future"): f"f_known_at >= {stager.latest}",
             ("end_at", "time.end_before_start"): "f_end_at < f_valid_at",
             ("detail", "detail.unknown"): f"f_detail is not null and len(map {{{details}}}[f_signal]) > 0 "
             f"and not list_contains(map {{{details}}}[f_signal], f_detail)",
@@ -284,11 +310,10 @@ def _stage_event(stager: _Stager, source: Source, file: ExtractFile, record: Rec
     )
     stager.database.execute(
         f"insert into main.references_of_events select {quote_text(source.service)}, {quote_text(file.name)}, "
-        "f_reference, count(*) from mapped group by f_reference"
+        f"{_reference_sql(source)}, rows from (select f_reference, count(*) as rows from mapped group by f_reference)"
     )
-    identity = join_texts([quote_text(source.service), quote_text(file.name), "f_signal", "f_key"])
     stager.database.execute(
-        f"insert into main.events select {quote_text(source.service)}, event_of({identity}), {_reference_sql(source)}, "
+        f"insert into main.events select {quote_text(source.service)}, {identity}, {_reference_sql(source)}, "
         "f_signal, f_valid_at, f_end_at, f_known_at, f_known_until, f_amount, f_detail from mapped"
     )
 
@@ -297,17 +322,11 @@ def _list_signals(source: Source) -> str:
     return ", ".join(quote_text(signal.name) for signal in source.signals) or "''"
 
 
-def _map_keyed_rows(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    """Make `mapped` for a record whose versions are those of the file's own key."""
-    fields = stager.expressions(source, file, record)
-    selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
-    stager.database.execute(
-        "create or replace temp table mapped as "
-        "select *, lead(f_known_at) over (partition by f_row order by f_known_at, _row) as f_known_until from "
-        f"(select _row, {_key_sql(source, file)} as f_row, {selected}, ({record.where}) as f_kept "
-        f"from {name_table(source, file)})"
-    )
-    _drop_unkept(stager)
+def _map_keyed_rows(stager: Staging, source: Source, file: ExtractFile, record: Record) -> str:
+    """Make `mapped` for a record whose versions are those of the file's own key; return the SQL of its rows' ids."""
+    identity = f"row_of(f_row || chr(31) || {quote_text(record.kind)})"
+    _map_rows(stager, source, file, record, key="f_row", identity=identity)
+    return identity
 
 
 _SPAN = {
@@ -317,12 +336,12 @@ _SPAN = {
 }
 
 
-def _stage_address(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_keyed_rows(stager, source, file, record)
+def _stage_address(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    identity = _map_keyed_rows(stager, source, file, record)
     _set_apart(stager, source, file, {**_SPAN, ("uprn", "uprn.form"): has_no_form("f_uprn")})
     _leave_out_no_address(stager, source, file)
     stager.database.execute(
-        f"insert into main.addresses select {quote_text(source.service)}, row_of(f_row || chr(31) || 'address'), "
+        f"insert into main.addresses select {quote_text(source.service)}, {identity}, "
         f"{_reference_sql(source)}, {_home_sql('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
@@ -332,7 +351,7 @@ def _home_sql(uprn: str) -> str:
     return f"household_of({read_uprn(uprn)})"
 
 
-def _leave_out_no_address(stager: _Stager, source: Source, file: ExtractFile) -> None:
+def _leave_out_no_address(stager: Staging, source: Source, file: ExtractFile) -> None:
     """Drop, and count, the mapped rows that say that no address is known: nobody gets a home from them."""
     nowhere = is_no_address("f_uprn")
     stager.database.execute(
@@ -342,17 +361,17 @@ def _leave_out_no_address(stager: _Stager, source: Source, file: ExtractFile) ->
     stager.database.execute(f"delete from mapped where {nowhere}")
 
 
-def _stage_coverage(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_keyed_rows(stager, source, file, record)
+def _stage_coverage(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    identity = _map_keyed_rows(stager, source, file, record)
     _set_apart(stager, source, file, _SPAN)
     stager.database.execute(
-        f"insert into main.coverage select {quote_text(source.service)}, row_of(f_row || chr(31) || 'coverage'), "
+        f"insert into main.coverage select {quote_text(source.service)}, {identity}, "
         f"{_reference_sql(source)}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
 
-def _stage_permission(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_keyed_rows(stager, source, file, record)
+def _stage_permission(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    identity = _map_keyed_rows(stager, source, file, record)
     services = ", ".join(quote_text(source_row.service) for source_row in stager.register.sources)
     _set_apart(
         stager,
@@ -368,7 +387,7 @@ def _stage_permission(stager: _Stager, source: Source, file: ExtractFile, record
         },
     )
     stager.database.execute(
-        f"insert into main.permission select {quote_text(source.service)}, row_of(f_row || chr(31) || 'permission'), "
+        f"insert into main.permission select {quote_text(source.service)}, {identity}, "
         "reference_of(f_of_service || chr(31) || f_reference), f_service, f_purpose, f_choice, f_status, f_start, "
         "f_end, f_decided_by, f_known_at, f_known_until from mapped"
     )
@@ -378,8 +397,8 @@ def _list_words(words: tuple[str, ...]) -> str:
     return ", ".join(quote_text(word) for word in words)
 
 
-def _stage_protected(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record, key="")
+def _stage_protected(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record)
     _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     stager.database.execute(
         f"insert into main.protected select distinct {quote_text(source.service)}, {_reference_sql(source)}, "
@@ -387,11 +406,17 @@ def _stage_protected(stager: _Stager, source: Source, file: ExtractFile, record:
     )
 
 
-def _stage_person(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record, key="")
-    _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
-    stager.database.execute(
-        f"insert into main.references_of_people select distinct {quote_text(source.service)}, f_reference from mapped"
+def _stage_person(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record)
+    _set_apart(
+        stager,
+        source,
+        file,
+        {
+            ("reference", "reference.missing"): "f_reference is null",
+            ("birth_date", "person.dates"): f"f_birth_date >= {stager.latest} + interval {_EXPECTED} day "
+            "or f_death_date < f_birth_date",
+        },
     )
     stager.database.execute(
         f"insert into main.people select distinct {quote_text(source.service)}, {_reference_sql(source)}, f_forename, "
@@ -400,8 +425,8 @@ def _stage_person(stager: _Stager, source: Source, file: ExtractFile, record: Re
     )
 
 
-def _stage_place(stager: _Stager, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record, key="")
+def _stage_place(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
+    _map_rows(stager, source, file, record)
     _set_apart(
         stager,
         source,
@@ -409,6 +434,7 @@ def _stage_place(stager: _Stager, source: Source, file: ExtractFile, record: Rec
         {
             ("uprn", "reference.missing"): is_no_address("f_uprn"),
             ("uprn", "uprn.form"): has_no_form("f_uprn"),
+            ("area", "area.unknown"): is_no_area("f_area", stager.areas),
             ("home", "code.unknown"): f"f_home is null or f_home not in ({_list_words(_HOMES)})",
         },
     )
@@ -416,6 +442,22 @@ def _stage_place(stager: _Stager, source: Source, file: ExtractFile, record: Rec
         f"insert into main.places select {_home_sql('f_uprn')}, coalesce(f_area, ''), f_home, "
         "concat_ws(', ', f_address, f_postcode), f_start, f_end, f_known_at from mapped"
     )
+
+
+def is_no_area(area: str, areas: frozenset[str]) -> str:
+    """Return SQL that is true of an area that is none of the council's `areas` and has no LSOA code's form.
+
+    Where the council names no areas, any is one.
+    """
+    if not areas:
+        return "false"
+    own = ", ".join(quote_text(code) for code in sorted(areas))
+    return f"{area} is not null and {area} not in ({own}) and not regexp_full_match({area}, {quote_text(_LSOA)})"
+
+
+def show_signal(signal: str, service: str) -> str:
+    """Return an undeclared signal as a message may show it: nothing where it could be somebody's value."""
+    return f": {signal!r}" if re.fullmatch(rf"{re.escape(service)}\.[a-z0-9_]{{1,60}}", signal) else ""
 
 
 _make = {
@@ -427,38 +469,3 @@ _make = {
     "person": _stage_person,
     "place": _stage_place,
 }
-
-
-def count_orphans(database: duckdb.DuckDBPyConnection, source: Source) -> Mapping[str, tuple[int, int]]:
-    """Return, by file of the source, how many of its events' rows name nobody its person records name, and of how many.
-
-    All files of the source have been staged. A service that sends no person records is not asked: it may name people
-    by another's references. Raises DataError where more than the register's `tolerance.unknown_reference` do.
-    """
-    rows = database.execute(
-        """
-        select file, sum(rows) filter (where p.reference is null), sum(rows)
-        from references_of_events e
-        left join (select distinct reference from references_of_people where service = $1) p using (reference)
-        where e.service = $1 and exists (select 1 from references_of_people where service = $1)
-        group by file order by file
-        """,
-        [source.service],
-    ).fetchall()
-    share = source.tolerance.unknown_reference
-    for name, orphans, every in rows:
-        if orphans and orphans > share * every:
-            raise DataError(
-                f"{source.service}/{name}: {int(orphans):,} of {int(every):,} rows name somebody whom no person record "
-                f"of {source.service!r} knows (rule reference.unknown; at most {share:.0%} may).",
-                "Ask the service whether references lost their zeros, or came from elsewhere. Nothing was pulled.",
-            )
-    return {name: (int(orphans or 0), int(every)) for name, orphans, every in rows}
-
-
-def count_no_addresses(database: duckdb.DuckDBPyConnection, source: Source) -> Mapping[str, int]:
-    """Return, by file of the source, how many of its address rows say that no UPRN is known."""
-    rows = database.execute(
-        "select file, sum(rows) from no_addresses where service = ? group by file", [source.service]
-    ).fetchall()
-    return {name: int(count) for name, count in rows}

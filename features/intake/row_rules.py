@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["MESSAGES", "TOLERANCE_OF"]
+__all__ = ["LONGEST_TEXT", "MESSAGES", "TOLERANCE_OF"]
+
+LONGEST_TEXT = 4_000
+"""How many characters a cell may have: no name, address or code has so many, and a free text has no place in a feed."""
 
 MESSAGES: Mapping[str, str] = {
     "value.type": "The value is not of the column's type.",
     "value.range": "The date is before 1850 or after 2200.",
+    "value.control": "The text holds a control character, or one that was lost when the file was saved.",
+    "value.long": f"The text is longer than {LONGEST_TEXT:,} characters.",
+    "id.long": "The id is longer than 32 bytes.",
     "key.missing": "A column of the key is empty.",
     "key.duplicate": "Another row has the same key and version.",
     "uprn.form": "The UPRN is not 1 to 12 digits; a spreadsheet may have changed it.",
@@ -16,6 +22,9 @@ MESSAGES: Mapping[str, str] = {
     "time.missing": "The row does not say when it happened or began.",
     "time.known_before_valid": "The row was known before it happened.",
     "time.end_before_start": "The row ends before it begins.",
+    "time.future": "The row happened, or was known, after the delivery was received.",
+    "person.dates": "The person was born after the delivery was received, or died before they were born.",
+    "area.unknown": "The area is not one of the council's, nor an LSOA code of 2021.",
     "detail.unknown": "The code is not on the signal's stated list.",
     "code.unknown": "The word is not one that the contract allows.",
 }

@@ -14,8 +14,8 @@ from charter.errors import DataError, UsageError
 from charter.starting.new_council import ProposedSource
 from charter.starting.toml_rows import write_row
 from features.grammar import signal
-from features.intake.column_kinds import SAMPLE_ROWS
-from features.intake.proposal import find_deliveries, propose_sources
+from features.intake.guessing.column_kinds import SAMPLE_ROWS
+from features.intake.guessing.proposal import find_deliveries, propose_sources
 
 TENANTS = """\
 tenancyRef,Person Ref,forename,surname,dob,mother_surname,ethnicity,uprn,postcode,start,end,recorded_on

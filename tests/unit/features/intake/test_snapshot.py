@@ -174,7 +174,16 @@ def test_few_bad_rows_are_set_apart_with_their_rule_and_no_value_of_theirs(town,
     town.write("housing/arrears.csv", ARREARS + RIGHT + RIGHT.replace("A1", "A9").replace("30/06", "soon"))
     result = town.pull()
     assert (result.quarantined, result.by_rule) == (1, {"value.type": 1})
-    assert result.by_file["housing/arrears.csv"] == {"rows": 2, "quarantined": 1, "orphans": 0, "no_address": 0}
+    assert result.by_file["housing/arrears.csv"] == {
+        "rows": 2,
+        "kept": 1,
+        "quarantined": 1,
+        "unchanged": 0,
+        "orphans": 0,
+        "no_address": 0,
+        "blank_lines": 0,
+        "empty_columns": ["corrected"],
+    }
     (row,) = rows_of(town.workspace / "quarantine" / f"{result.snapshot}.parquet")
     assert (row["service"], row["file"], row["row_number"], row["field"]) == ("housing", "arrears.csv", 2, "day")
     assert len(row["row_ref"]) == 32

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from charter.errors import DataError
-from features.intake.strict_csv import CsvDialect, check_header, open_csv
+from features.intake.opening.headers import check_header
+from features.intake.opening.strict_csv import CsvDialect, open_csv
 
 HEADER = "id,surname,day\n"
 
@@ -98,3 +99,53 @@ def test_a_header_is_refused_for_its_own_cause(columns: tuple[str, ...], said: s
 
 def test_a_header_may_leave_nothing_to_say() -> None:
     check_header("svc/people.csv", ("surname", "id"), ("id", "surname"), "Declare it.")
+
+
+def test_utf_16_is_named_as_such_and_half_a_character_at_the_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    for encoding in ("utf-16", "utf-16-le"):
+        path.write_bytes((HEADER + "1,Herv\u00e9,x\n").encode(encoding))
+        with pytest.raises(DataError, match=r"is (UTF-16|not UTF-8)|zero bytes") as refused:
+            read(path)
+        assert "utf-16" in refused.value.next_step
+    path.write_bytes((HEADER + "1,Herv\u00e9,x\n").encode("utf-16")[:-1])
+    with pytest.raises(DataError, match="line 3: it is not utf-16"):
+        read(path, CsvDialect("utf-16"))
+
+
+def test_utf_8_that_is_taken_for_windows_1252_is_told_and_no_name_is_misread(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(HEADER + "1,Herv\u00e9,x\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"is UTF-8, though register.toml says windows-1252") as refused:
+        read(path, CsvDialect("windows-1252"))
+    assert "Herv" not in str(refused.value)
+    path.write_text(HEADER + "1,Marsh,x\n", encoding="utf-8")
+    assert read(path, CsvDialect("windows-1252")) == [("1", "Marsh", "x")]
+
+
+def test_a_header_in_another_order_is_a_second_header_too(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(HEADER + "1,Marsh,x\nDay,id,Surname\nid,Marsh,x\n")
+    with duckdb.connect() as database, open_csv(path, "svc/people.csv") as table:
+        rows = database.execute(
+            f"select n from (select row_number() over () as n, * from {table.sql}) where {table.second_header}"
+        ).fetchall()
+        assert rows == [(2,)]
+
+
+def test_lines_are_found_past_blank_ones_and_blank_ones_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(HEADER + '1,"Ma\nrsh",x\n\n\n2,Marsh,y\n')
+    with open_csv(path, "svc/people.csv") as table:
+        assert table.find_lines([1, 2]) == {1: 3, 2: 6}
+        assert table.count_blank_lines(2) == 2
+    path.write_text(HEADER + "1,Marsh,x\n2,Marsh,y\n")
+    with open_csv(path, "svc/people.csv") as table:
+        assert table.count_blank_lines(2) == 0
+
+
+def test_a_blank_first_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("\n" + HEADER)
+    with pytest.raises(DataError, match="line 1: it is blank"):
+        read(path)

@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.intake.strict_csv import CsvDialect
+from features.intake.opening.strict_csv import CsvDialect
 
 __all__ = ["guess_dialect"]
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import duckdb
 
 from charter.errors import DataError
-from features.intake.column_names import is_identifier, says_day, starts_with
 from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import exact_number
-from features.intake.strict_csv import CsvDialect, open_csv
+from features.intake.guessing.column_names import is_identifier, says_day, starts_with
+from features.intake.opening.strict_csv import CsvDialect, open_csv
 
 __all__ = ["DATES", "MOMENTS", "SampledFile", "choose_form", "open_sample"]
 

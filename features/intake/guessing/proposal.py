@@ -27,10 +27,10 @@ from charter.council.register import ExtractFile, Signal, Source
 from charter.errors import DataError, UsageError
 from charter.purposes import PURPOSES
 from charter.starting.new_council import ProposedSource, name_id
-from features.intake.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
-from features.intake.column_names import find_named, is_person_reference, says_end, split_words, starts_with
 from features.intake.database import quote_name
-from features.intake.dialect import guess_dialect
+from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
+from features.intake.guessing.column_names import find_named, is_person_reference, says_end, split_words, starts_with
+from features.intake.guessing.dialect import guess_dialect
 
 __all__ = ["find_deliveries", "propose_sources"]
 

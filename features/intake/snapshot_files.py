@@ -1,0 +1,158 @@
+"""What a snapshot leaves behind: its manifest, the records that services gave, and the sets that the vault seals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from charter.contracts.files import read_json
+from charter.errors import DataError
+from charter.vault.vault import Vault
+from features.intake.canonical import CANONICAL
+from features.intake.database import quote_moment, quote_name, quote_text
+from features.intake.history import KEPT
+from features.intake.inputs import SourcePlan
+from features.intake.records import STAGED
+from features.intake.row_digests import create_digests
+from features.intake.source_reader import FileCounts
+
+__all__ = ["list_pulled", "list_sources", "load_sets", "make_sets", "write_records"]
+
+_ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
+"""Since when a home has been where it is, if the gazetteer does not say."""
+
+
+def list_pulled(last: Path | None) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Return the deliveries that the last snapshot holds, by service, as its manifest names them.
+
+    One made by an earlier version does not name them: its feeds do, without the digest of what they held.
+    """
+    pulled: dict[str, list[Mapping[str, Any]]] = {}
+    if last is None:
+        return pulled
+    manifest = read_json(last / "manifest.json")
+    if "deliveries" in manifest:
+        for row in manifest["deliveries"]:
+            pulled.setdefault(row["service"], []).append(row)
+        return pulled
+    with duckdb.connect() as database:
+        rows = database.execute(
+            f"select distinct service, received_at from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
+        ).fetchall()
+    for service, received_at in rows:
+        moment = received_at.replace(tzinfo=UTC).isoformat()
+        pulled.setdefault(service, []).append({"service": service, "received_at": moment, "sha256": None})
+    return pulled
+
+
+def list_sources(plans: Sequence[SourcePlan], counts: Mapping[str, FileCounts]) -> list[dict[str, Any]]:
+    """Return a manifest's rows of the files that were read, each with its digest and what became of its rows."""
+    rows = []
+    for plan in plans:
+        for entry in plan.inputs:
+            prefix = f"{entry.name}/" if entry.name else ""
+            for name, parts in entry.parts.items():
+                where = f"{plan.source.service}/{prefix}{name}"
+                for part in parts[:1]:
+                    if where in counts:
+                        document = counts[where].document()
+                        rows.append(
+                            {
+                                "service": plan.source.service,
+                                "file": f"{prefix}{name}",
+                                "sha256": entry.digests[part.name],
+                                **document,
+                            }
+                        )
+    return rows
+
+
+def load_sets(database: duckdb.DuckDBPyConnection, vault: Vault, last: Path | None) -> None:
+    """Load what the last snapshot sealed: `people_before`, `protected_before`, and the digests of its rows."""
+    create_digests(database)
+    columns = ", ".join(f"{quote_name(name)} {kind}" for name, kind in STAGED["people"].items())
+    database.execute(f"create temp table people_before ({columns})")
+    protected = ", ".join(f"{quote_name(name)} {kind}" for name, kind in STAGED["protected"].items())
+    database.execute(f"create temp table protected_before ({protected})")
+    if last is None:
+        return
+    database.execute(
+        "insert into protected_before by name select * from "
+        f"read_parquet({quote_text(str(last / 'records/protected.parquet'))})"
+    )
+    for name, table in (("people", "people_before"), ("digests", "digests")):
+        try:
+            sealed = vault.get_set(last.name, name)
+        except DataError:
+            continue
+        database.register("given", pq.read_table(BytesIO(sealed)))
+        database.execute(f"insert into {table} by name select * from given")
+        database.unregister("given")
+
+
+def make_sets(database: duckdb.DuckDBPyConnection) -> Mapping[str, bytes]:
+    """Return the tables that the vault seals, as Parquet bytes, their rows in a stated order."""
+    sets = {table: _table_bytes(database, table, tuple(STAGED[table])) for table in ("people", "places")}
+    return {**sets, "digests": _table_bytes(database, "digests", ("service", "file", "digest"))}
+
+
+def _table_bytes(database: duckdb.DuckDBPyConnection, table: str, names: Sequence[str]) -> bytes:
+    columns = ", ".join(quote_name(name) for name in names)
+    into = BytesIO()
+    pq.write_table(database.sql(f"select distinct {columns} from {table} order by all").to_arrow_table(), into)
+    return into.getvalue()
+
+
+def write_records(
+    database: duckdb.DuckDBPyConnection, folder: Path, plans: Sequence[SourcePlan], last: Path | None
+) -> None:
+    """Write the records of a snapshot into its new `folder`."""
+    folder.mkdir()
+    inputs = [entry for plan in plans for entry in plan.inputs]
+    for table in KEPT:
+        _copy_rows(database, f"select * from kept_{table}", folder / f"{table}.parquet")
+    covers_from = {entry.source.service: entry.delivery.covers_from for entry in inputs}
+    whens = ", ".join(
+        f"{quote_text(service)}: {quote_moment(start)}" for service, start in covers_from.items() if start is not None
+    )
+    _copy_rows(
+        database,
+        f"select * replace (coalesce(known_at, map {{{whens}}}[service]) as known_at) from protected",
+        folder / "protected.parquet",
+    )
+    always = quote_moment(_ALWAYS)
+    _copy_rows(
+        database,
+        f'select household_id, area, kind, coalesce(start, {always}) as start, "end", '
+        f"coalesce(known_at, {always}) as known_at from places",
+        folder / "places.parquet",
+    )
+    database.execute(
+        "create temp table feeds (service varchar, covers_from timestamp, covers_to timestamp, received_at timestamp)"
+    )
+    if last is not None:
+        database.execute(
+            f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
+        )
+    for entry in inputs:
+        if entry.delivery.covers_from is not None and entry.delivery.covers_to is not None:
+            times = (entry.delivery.covers_from, entry.delivery.covers_to, entry.delivery.received_at)
+            database.execute(
+                f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})",
+                [entry.source.service],
+            )
+    _copy_rows(database, "select distinct * from feeds order by all", folder / "feeds.parquet")
+    present = {row[0] for row in database.execute("select table_name from duckdb_tables()").fetchall()}
+    for name in CANONICAL:
+        if f"canonical_{name}" in present:
+            _copy_rows(database, f"select * from canonical_{name}", folder / f"canonical_{name}.parquet")
+
+
+def _copy_rows(database: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    database.execute(f"copy ({query}) to {quote_text(str(path))} (format parquet)")

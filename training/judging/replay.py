@@ -31,7 +31,10 @@ from training.judging.replay_kernel import (
     BEFORE,
     DAYS,
     FAMILIES,
+    FRESH,
+    LABELLED,
     LISTINGS,
+    NEED,
     NEEDED,
     NEW,
     NEW_NEEDED,
@@ -251,10 +254,10 @@ def replay_model(
         local[near] = np.arange(len(near), dtype=np.int32)
         order = order._replace(household=local[order.household])
         calendar = Calendar(weeks.list_week, weeks.room, part)
-        lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), draws.keys[near])
-        once = np.ones((draws.lotteries, len(near)), dtype=np.uint8)
+        lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), draws.keys[near], near)
+        once = np.ones((draws.lotteries, len(weeks.names)), dtype=np.uint8)
         expected = _replay_all(lists, once, draws.seeds[: draws.lotteries], threads, keep)
-        drawn = _replay_all(lists, draws.times[:, near], draws.seeds[draws.lotteries :], threads, keep)
+        drawn = _replay_all(lists, draws.times, draws.seeds[draws.lotteries :], threads, keep)
         if not expected.short | drawn.short:
             return Replay(expected.totals, drawn.totals, Listings(rows, expected.kept, drawn.kept))
         depth = depth * 2
@@ -269,8 +272,8 @@ class _Made(NamedTuple):
 
 
 def _outcomes(weeks: ListWeeks, rows: NDArray[np.int64]) -> Outcomes:
-    days = np.nan_to_num(weeks.days_until[rows])
-    return Outcomes(weeks.labelled[rows], weeks.needed[rows], weeks.new[rows], days)
+    bits = LABELLED * weeks.labelled[rows] + NEED * weeks.needed[rows] + FRESH * weeks.new[rows]
+    return Outcomes(bits.astype(np.uint8), np.nan_to_num(weeks.days_until[rows]))
 
 
 def compile_answers(rules: ListRules) -> Answers:
@@ -342,7 +345,14 @@ def list_as_ranked(weeks: ListWeeks, margins: Float, rules: ListRules, seed: int
     deepest = np.full(len(weeks.room), np.iinfo(np.int64).max)
     rows, order = order_weeks(weeks, margins, deepest, published=True)
     calendar = Calendar(weeks.list_week, weeks.room, np.full(len(weeks.days), -1, dtype=np.int8))
-    lists = Lists(order, _outcomes(weeks, rows), calendar, compile_answers(rules), name_keys(weeks.names))
+    lists = Lists(
+        order,
+        _outcomes(weeks, rows),
+        calendar,
+        compile_answers(rules),
+        name_keys(weeks.names),
+        np.arange(len(weeks.names)),
+    )
     once, seeds = np.ones((1, len(weeks.names)), dtype=np.uint8), np.array([seed], dtype=np.uint64)
     kept = _replay_all(lists, once, seeds, threads=1, keep=True).kept[0]
     listed = np.zeros(len(weeks.household), dtype=np.bool_)

@@ -24,7 +24,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 __all__ = [
-    "BEFORE", "DAYS", "FAMILIES", "LISTINGS", "NEEDED", "NEW", "NEW_NEEDED", "QUANTITIES", "SPELLS", "UNUSED",
+    "BEFORE", "DAYS", "FAMILIES", "FRESH", "LABELLED", "LISTINGS", "NEED", "NEEDED", "NEW", "NEW_NEEDED", "QUANTITIES",
+    "SPELLS", "UNUSED",
     "Answers", "Calendar", "Lists", "Order", "Outcomes", "replay_draws",
 ]  # fmt: skip
 
@@ -48,12 +49,14 @@ class Order(NamedTuple):
 
 
 class Outcomes(NamedTuple):
-    """What came of each place's row, (places,): whether it has a label, had the need, was new; days until the need."""
+    """What came of each place's row, (places,): bits of LABELLED, NEED and FRESH together; days until the need."""
 
-    labelled: NDArray[np.bool_]
-    needed: NDArray[np.bool_]
-    new: NDArray[np.bool_]
+    bits: NDArray[np.uint8]
     days: NDArray[np.float32]
+
+
+LABELLED, NEED, FRESH = 1, 2, 4
+"""A place's row has a label; the need came; no service was in touch. In one byte, so that one look fetches them all."""
 
 
 class Calendar(NamedTuple):
@@ -72,30 +75,41 @@ class Answers(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """All that a replay needs to know; `keys` (households,) name the households to the lots."""
+    """All that a replay needs to know; `keys` (households,) name the households to the lots.
+
+    Households here are those that a list can come to; `number` (households,) is each one's among all.
+    """
 
     order: Order
     outcomes: Outcomes
     calendar: Calendar
     answers: Answers
     keys: NDArray[np.uint64]
+    number: NDArray[np.int64]
 
 
 class State(NamedTuple):
-    """Where a replay stands: copies numbered by household, `first` (households + 1,) and `owner` (copies,).
+    """Where a replay stands: copies numbered by household, those of h from `first[h]` to `first[h + 1]`.
 
     `free` (households,) counts the copies that do not rest; `again` (copies,) is the week from which on a copy may be
-    listed, and `head` (weeks,) with `following` (copies,) chains those whose rest ends with each week's lists.
-    `marks` (copies,) are of what was counted.
+    listed. `marks` (copies,) are of what was counted.
     """
 
     first: NDArray[np.int32]
-    owner: NDArray[np.int32]
     free: NDArray[np.uint8]
-    again: NDArray[np.int32]
-    head: NDArray[np.int32]
-    following: NDArray[np.int32]
+    again: NDArray[np.int16]
     marks: NDArray[np.uint8]
+
+
+class Log(NamedTuple):
+    """Every listing in its order: its household and which answer it had; `start` (weeks + 1,) where each week's begin.
+
+    Whose rest ends is read from it in one go: all that a week listed and answered alike come back together.
+    """
+
+    household: NDArray[np.int32]
+    answer: NDArray[np.uint8]
+    start: NDArray[np.int64]
 
 
 class Level(NamedTuple):
@@ -125,79 +139,61 @@ def _lot(seed: Any, key: Any, copy: Any, week: Any) -> Any:
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _answer(answers: Any, lot: Any) -> Any:
-    """Return from which list on, counted from its own, a household may be listed again."""
+def _answer(until: Any, lot: Any) -> Any:
+    """Return the number of the answer that a lot draws."""
     share = (mix(lot ^ _DECISION) >> np.uint64(11)) * 2.0**-53
     k = 0
-    while share >= answers.until[k]:
+    while share >= until[k]:
         k += 1
-    return answers.lists[k]
+    return k
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _list(outcomes: Any, place: Any, part: Any, marks: Any, copy: Any, total: Any) -> None:
-    """Add one listing to its part's totals; `marks` remembers which copies were counted as households already."""
-    if part < 0:
-        return
-    total[part, LISTINGS] += 1
-    if not outcomes.labelled[place]:
-        return
-    total[part, SPELLS] += 1
+def _count(bits: Any, days: Any, part: Any, mark: Any, total: Any) -> Any:
+    """Add one listing to the totals of its part (quantities,); return its copy's marks of what was counted."""
+    total[LISTINGS] += 1
+    if not bits & LABELLED:
+        return mark
+    total[SPELLS] += 1
     listed, before = np.uint8(1 << (2 * part)), np.uint8(2 << (2 * part))
-    if not marks[copy] & listed:
-        marks[copy] |= listed
-        total[part, FAMILIES] += 1
-    if outcomes.new[place]:
-        total[part, NEW] += 1
-    if outcomes.needed[place]:
-        total[part, NEEDED] += 1
-        if outcomes.new[place]:
-            total[part, NEW_NEEDED] += 1
-        if not marks[copy] & before:
-            marks[copy] |= before
-            total[part, BEFORE] += 1
-            total[part, DAYS] += outcomes.days[place]
+    if not mark & listed:
+        mark |= listed
+        total[FAMILIES] += 1
+    if bits & FRESH:
+        total[NEW] += 1
+    if bits & NEED:
+        total[NEEDED] += 1
+        if bits & FRESH:
+            total[NEW_NEEDED] += 1
+        if not mark & before:
+            mark |= before
+            total[BEFORE] += 1
+            total[DAYS] += days
+    return mark
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _rest(state: Any, copy: Any, week: Any, lists: Any) -> None:
-    """Let a copy rest from a week on for so many lists."""
-    state.again[copy] = week + lists
-    state.free[state.owner[copy]] -= 1
-    if week + lists < state.head.shape[0]:
-        state.following[copy] = state.head[week + lists]
-        state.head[week + lists] = copy
-
-
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _wake(state: Any, week: Any) -> None:
-    """Free every copy whose rest ends with the lists of a week."""
-    copy = state.head[week]
-    while copy >= 0:
-        state.free[state.owner[copy]] += 1
-        copy = state.following[copy]
+def _wake(free: Any, log: Any, lists: Any, week: Any) -> None:
+    """Free every copy whose rest ends with the lists of a week; `lists` (answers,) is how long each answer rests."""
+    household, answer, start = log.household, log.answer, log.start
+    for k in range(lists.shape[0]):
+        then = week - lists[k]
+        if then >= 0:
+            for n in range(start[then], start[then + 1]):
+                if answer[n] == k:
+                    free[household[n]] += 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _begin(times: Any, weeks: Any) -> Any:
-    """Return the state before the first list: everybody drawn is free."""
-    first = np.empty(times.shape[0] + 1, np.int32)
+def _begin(number: Any, times: Any) -> Any:
+    """Return the state before the first list: everybody drawn is free; `times` is of all households."""
+    first, free = np.empty(number.shape[0] + 1, np.int32), np.empty(number.shape[0], np.uint8)
     first[0] = 0
-    for h in range(times.shape[0]):
-        first[h + 1] = first[h] + times[h]
-    owner = np.empty(first[-1], np.int32)
-    for h in range(times.shape[0]):
-        owner[first[h] : first[h + 1]] = h
-    copies = owner.shape[0]
-    return State(
-        first,
-        owner,
-        times.copy(),
-        np.zeros(copies, np.int32),
-        np.full(weeks, -1, np.int32),
-        np.empty(copies, np.int32),
-        np.zeros(copies, np.uint8),
-    )
+    for h in range(number.shape[0]):
+        free[h] = times[number[h]]
+        first[h + 1] = first[h] + free[h]
+    copies = first[-1]
+    return State(first, free, np.zeros(copies, np.int16), np.zeros(copies, np.uint8))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -228,16 +224,18 @@ def _smallest(values: Any, number: Any) -> Any:
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _gather(lists: Any, state: Any, level: Any, k: Any, week: Any, seed: Any) -> Any:
     """Put every free copy of the level that begins at `k` into `level`, with its lot; return how many there are."""
+    household, keys = lists.order.household, lists.keys
+    first, free, again = state.first, state.free, state.again
     number = 0
     for place in range(k, lists.order.level_end[k]):
-        h = lists.order.household[place]
-        if state.free[h] == 0:
+        h = household[place]
+        if free[h] == 0:
             continue
-        for copy in range(state.first[h], state.first[h + 1]):
-            if state.again[copy] <= week:
+        for copy in range(first[h], first[h + 1]):
+            if again[copy] <= week:
                 level.copy[number] = copy
                 level.place[number] = place
-                level.lot[number] = _lot(seed, lists.keys[h], copy - state.first[h], week)
+                level.lot[number] = _lot(seed, keys[h], copy - first[h], week)
                 number += 1
     return number
 
@@ -248,36 +246,47 @@ def _replay(lists: Any, times: Any, seed: Any, total: Any, kept: Any) -> bool:
 
     `kept`, where it has any length, is filled with the place of each listing, in the order of the lists.
     """
-    order, calendar = lists.order, lists.calendar
-    state = _begin(times, calendar.part.shape[0])
-    copies = state.owner.shape[0]
+    household, level_end, start = lists.order.household, lists.order.level_end, lists.order.start
+    weeks, room, parts = lists.calendar.week, lists.calendar.room, lists.calendar.part
+    bits, days, rests = lists.outcomes.bits, lists.outcomes.days, lists.answers.lists
+    state = _begin(lists.number, times)
+    free, again, marks = state.free, state.again, state.marks
+    copies = again.shape[0]
     level = Level(np.empty(copies, np.int32), np.empty(copies, np.int32), np.empty(copies, np.uint64))
+    log = Log(np.empty(room.sum(), np.int32), np.empty(room.sum(), np.uint8), np.zeros(parts.shape[0] + 1, np.int64))
     short, now, listings = False, -1, 0
-    for g in range(calendar.week.shape[0]):
-        week, left = calendar.week[g], calendar.room[g]
+    for g in range(weeks.shape[0]):
+        week, left = weeks[g], room[g]
         while now < week:
             now += 1
-            _wake(state, now)
-        part = calendar.part[week]
-        k, end = order.start[g], order.start[g + 1]
+            log.start[now] = log.start[now + 1] = listings
+            _wake(free, log, rests, now)
+        part = parts[week]
+        k, end = start[g], start[g + 1]
         while left > 0 and k < end:
-            if state.free[order.household[k]] == 0:
+            if free[household[k]] == 0:
                 k += 1
                 continue
             number = _gather(lists, state, level, k, week, seed)
-            k = order.level_end[k]
+            k = level_end[k]
             # All of the level get a place, or as many as there are places: those with the smallest lots.
             last = _smallest(level.lot[:number].copy(), left) if number > left else ~np.uint64(0)
             for n in range(number):
                 if level.lot[n] <= last:
+                    copy, place = level.copy[n], level.place[n]
+                    answer = _answer(lists.answers.until, level.lot[n])
                     left -= 1
+                    free[household[place]] -= 1
+                    again[copy] = week + rests[answer]
+                    log.household[listings], log.answer[listings] = household[place], answer
                     if kept.shape[0]:
-                        kept[listings] = level.place[n]
-                        listings += 1
-                    _rest(state, level.copy[n], week, _answer(lists.answers, level.lot[n]))
-                    _list(lists.outcomes, level.place[n], part, state.marks, level.copy[n], total)
+                        kept[listings] = place
+                    listings += 1
+                    if part >= 0:
+                        marks[copy] = _count(bits[place], days[place], part, marks[copy], total[part])
+        log.start[week + 1] = listings
         if left > 0:
-            short |= order.cut[g]
+            short |= lists.order.cut[g]
             if part >= 0:
                 total[part, UNUSED] += left
     return short

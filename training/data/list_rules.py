@@ -5,6 +5,7 @@
     [cooling_off]  weeks by decision       how long a household rests after each (charter/rules/left_out.py)
     [leave_out]    with_worker             features that say of a household that somebody works with it already
     [replay]       answers, decided_after  what people are expected to decide, and when
+    [exploration]  share                   places that a lot gives, which no model's order fills
 
 A decision that `answers` does not name is not expected; what is missing to 1 is undecided when the next list comes.
 """
@@ -22,13 +23,17 @@ __all__ = ["ListRules"]
 
 @dataclass(frozen=True)
 class ListRules:
-    """The rules: `weeks` of rest by decision, lists `apart` days apart, and the share of each decision."""
+    """The rules: `weeks` of rest by decision, lists `apart` days apart, and the share of each decision.
+
+    `by_lot` is the share of a list's places that exploration gives: they are no model's, and are counted apart.
+    """
 
     apart: int
     weeks: Mapping[str, int]
     with_worker: tuple[str, ...]
     answers: Mapping[str, float]
     decided_after: int
+    by_lot: float = 0.0
 
     @classmethod
     def of(cls, worklist: WorklistFile) -> ListRules:
@@ -39,7 +44,12 @@ class ListRules:
             with_worker=worklist.leave_out.with_worker,
             answers=worklist.replay.answers,
             decided_after=worklist.replay.decided_after,
+            by_lot=worklist.exploration.share,
         )
+
+    def count_ranked(self, places: Mapping[str, int]) -> dict[str, int]:
+        """Return by team how many of its places its order fills: all but those that exploration gives by lot."""
+        return {team: number - int(self.by_lot * number) for team, number in places.items()}
 
     @property
     def undecided(self) -> float:

@@ -201,6 +201,7 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
         "decided_after_days": rules.decided_after,
         "rests_weeks": {name: rules.weeks.get(name, 0) for name in rules.answers},
         "with_worker": list(rules.with_worker),
+        "by_lot": rules.by_lot,
         "resamples": resamples,
         "lotteries": LOTTERIES,
         "level": level,
@@ -221,8 +222,17 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
             for times, by_period in replayed.curve.items()
             for measure in (DECIDES, "listed_of_need", "places_filled")
         ],
-        "note": NOTE,
+        "note": f"{NOTE} {_say_exploration(rules.by_lot)}".strip(),
     }
+
+
+def _say_exploration(share: float) -> str:
+    if not share:
+        return ""
+    return (
+        f"Of each list's places {100 * share:g} of 100, rounded down, are drawn by lot for exploration: they are no"
+        " model's and are in no figure, and who has one does not rest here."
+    )
 
 
 NOTE = (

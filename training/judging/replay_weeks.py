@@ -125,7 +125,7 @@ def build_weeks(invocation: Invocation, planned: Plan, plan: WeekPlan, rules: Li
     built = build_matrix(invocation, purpose="train", snapshot=snapshot, as_of=plan.days)
     data = Dataset.open(Matrix.open(built), invocation.council)
     programme = invocation.settings
-    places = {day: programme.capacity(invocation.council, day) for day in plan.days}
+    places = {day: rules.count_ranked(programme.capacity(invocation.council, day)) for day in plan.days}
     return data, gather_weeks(data, lambda day: places[day], rules.with_worker)
 
 

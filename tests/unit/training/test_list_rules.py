@@ -43,6 +43,13 @@ def test_the_burn_in_is_the_rest_of_the_commonest_decision_that_has_one() -> Non
     assert monthly.lists_left_out["taken_up"] == 7
 
 
+def test_places_drawn_by_lot_are_no_models() -> None:
+    """As `rank` divides them: the last ones, rounded down. Broken by counting them as ranked."""
+    rules = rules_of(exploration={"share": 0.25})
+    assert rules.count_ranked({"north": 8, "south": 7, "west": 3}) == {"north": 6, "south": 6, "west": 3}
+    assert rules_of().count_ranked({"north": 8}) == {"north": 8}
+
+
 def test_half_undecided_keeps_the_proportions_of_the_rest() -> None:
     half = rules_of(replay={"answers": {"taken_up": 0.6, "set_aside": 0.2}}).with_undecided(0.5)
     assert half.answers == pytest.approx({"taken_up": 0.375, "set_aside": 0.125})

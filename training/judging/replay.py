@@ -351,7 +351,7 @@ def list_as_ranked(weeks: ListWeeks, margins: Float, rules: ListRules, seed: int
         calendar,
         compile_answers(rules),
         name_keys(weeks.names),
-        np.arange(len(weeks.names)),
+        np.arange(len(weeks.names), dtype=np.int32),
     )
     once, seeds = np.ones((1, len(weeks.names)), dtype=np.uint8), np.array([seed], dtype=np.uint64)
     kept = _replay_all(lists, once, seeds, threads=1, keep=True).kept[0]

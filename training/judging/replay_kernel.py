@@ -85,7 +85,7 @@ class Lists(NamedTuple):
     calendar: Calendar
     answers: Answers
     keys: NDArray[np.uint64]
-    number: NDArray[np.int64]
+    number: NDArray[np.int32]
 
 
 class State(NamedTuple):

@@ -21,6 +21,7 @@ from fairness_reports.audit.explaining.explanations import (
     weigh_by_fold,
 )
 from fairness_reports.audit.explaining.minimisation import read_added_precision
+from fairness_reports.audit.explaining.model_reads import list_read_features
 from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, list_findings, write_figure
@@ -47,6 +48,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         document["findings"] += measure_contributions(audited, explained) + measure_steadiness(audited, explained)
         document["findings"] += _measure_what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
+        document["reads"] = list_read_features(audited.run / "model.lgb")
         step()
         folder = invocation.workspace.audit / audited.run.name
         write_json(folder / "findings.json", document)

@@ -1,18 +1,19 @@
 """When a group fails a question: how far beyond the limit it is, and that it is no chance difference.
 
-    distance    how far beyond the limit, in standard errors. Were the group exactly at the limit, 1.64 would come up 5
-                times in 100 (FAIL): a group fails from there on
+    distance    how far beyond the limit, in standard errors. Were the group exactly at the limit, 1.70 would come up
+                4.5 times in 100 (FAIL): a group fails from there on
     apart       how far from everyone else, the harmful way. One question asks about several groups, and of several fair
                 ones some group is far away by chance: failing asks for what comes up in 5 of 100 fair lists, over all
                 the groups together (Bonferroni), as Fisher's protected test does
     passing     asks for no less than before: the whole 95 % interval keeps the limit, 2.5 times in 100 by chance
 
 So a question blocks a fair list, or one with a group exactly at the limit, at most 5 times in 100. Of five groups at
-distances 2.1, 0.3, -0.4, -1 and -1.2, the first 2.6 apart: it is beyond 1.64, and one of five fair groups must be 2.33
+distances 2.1, 0.3, -0.4, -1 and -1.2, the first 2.6 apart: it is beyond 1.70, and one of five fair groups must be 2.33
 apart: it fails. Had it been 2.1 apart, chance would explain it.
 
-Of shares and rates both are score tests of the two sides' own figures; of an average they are read from the interval's
-end that faces the limit.
+Of shares and rates both are score tests of the two sides' own figures. An average's interval is an approximation, and
+the fewer the rougher: it is read from the end that faces the limit, and must be as far beyond the limit itself as one
+of several fair groups would have to be from everyone else.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ __all__ = [
 ERROR = 0.05
 """How often one question may block a list that it should not."""
 
-FAIL = NormalDist().inv_cdf(1 - ERROR)
-"""Standard errors beyond the limit from which on a group fails."""
+FAIL = NormalDist().inv_cdf(1 - 0.9 * ERROR)
+"""Standard errors beyond the limit from which on a group fails; a tenth of the error is left to the other groups."""
 
 Z = NormalDist().inv_cdf(0.975)
 """Standard errors from a figure to either end of its 95 % interval."""
@@ -72,7 +73,8 @@ def measure_standing(gate: Gate, finding: Mapping[str, Any]) -> Standing:
         return Standing(-math.inf, -math.inf)
     sides = read_sides(gate, finding)
     if sides is None:
-        return Standing(*(_read_distance(gate, limit, value, interval) for limit in (gate.limit, gate.neutral)))
+        distance = _read_distance(gate, value, interval)
+        return Standing(distance, distance)
     group, rest = sides
     counts = (np.array(group.share * group.people), np.array(group.people))
     others = (np.array(rest.share * rest.people), np.array(rest.people))
@@ -95,10 +97,10 @@ def measure_furthest(gate: Gate, finding: Mapping[str, Any]) -> float:
     return -float(score) if gate.at_least else float(score)
 
 
-def _read_distance(gate: Gate, limit: float, value: float, interval: Sequence[float | None]) -> float:
-    """Return how far beyond a limit an average is, by the end of its interval that faces the limit."""
+def _read_distance(gate: Gate, value: float, interval: Sequence[float | None]) -> float:
+    """Return how far beyond the limit an average is, by the end of its interval that faces the limit."""
     low, high = interval
-    facing, beyond = (high, limit - value) if gate.at_least else (low, value - limit)
+    facing, beyond = (high, gate.limit - value) if gate.at_least else (low, value - gate.limit)
     if facing is None or beyond <= 0:
         return -math.inf
     width = abs(facing - value)

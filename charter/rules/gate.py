@@ -237,6 +237,7 @@ def _summarise(
         unsure = [
             verdict for verdict in standing if verdict["gate"] in open_ids and verdict["verdict"] == "insufficient"
         ]
+        unsure = [verdict for verdict in unsure if verdict["asked"]] or unsure
         due = sorted(verdict["enough_data_by"] for verdict in unsure if verdict["enough_data_by"])
         soon = f" Enough data is due for {len(due)} of their answers by {due[-1]}." if due else ""
         reasons = Counter(verdict["reason"] for verdict in unsure)

@@ -13,7 +13,7 @@ limit could more than 42.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Any
@@ -25,7 +25,16 @@ from charter.rules.failing import ERROR, FAIL, Z, find_apart_criterion
 from charter.rules.questions import Gate
 from charter.rules.score_test import measure_score, read_sides
 
-__all__ = ["OFTEN", "Sizes", "find_best_pass", "find_best_power", "find_pass_chance", "find_power", "find_worse"]
+__all__ = [
+    "OFTEN",
+    "Sizes",
+    "count_groups",
+    "find_best_pass",
+    "find_best_power",
+    "find_pass_chance",
+    "find_power",
+    "find_worse",
+]
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +66,18 @@ class Sizes:
     def grown(self, factor: float) -> Sizes:
         """Return the sizes of so many times the data."""
         return replace(self, people=max(round(self.people * factor), 1), rest=max(round(self.rest * factor), 1))
+
+
+def count_groups(gate: Gate, sizes: Sequence[Sizes]) -> int:
+    """Return among how many of these groups one may be apart by chance: those that could be so far apart at all."""
+    furthest = []
+    for size in sizes:
+        counted = np.array(0.0 if gate.at_least else size.people)
+        others = np.array(size.share * size.rest)
+        score = measure_score(gate, gate.neutral, counted, np.array(size.people), others, np.array(size.rest))
+        furthest.append(-float(score) if gate.at_least else float(score))
+    several = range(1, len(furthest) + 1)
+    return next((k for k in several if sum(apart >= find_apart_criterion(k) for apart in furthest) <= k), 1)
 
 
 def find_worse(gate: Gate) -> float:

@@ -107,13 +107,8 @@ def _find_gap_of_averages(gate: Gate, error: float, groups: int) -> float | None
 
     A ratio's interval is `value * exp(-+ Z error)`: its end that faces the limit is a fixed part of it away.
     """
-    sign = -1 if gate.at_least else 1
-    needs = ((gate.limit, FAIL), (gate.neutral, find_apart_criterion(groups)))
+    sign, criterion = -1 if gate.at_least else 1, max(FAIL, find_apart_criterion(groups))
     if gate.statistic == "difference":
-        gaps = [limit + sign * (criterion + _BEYOND) * error for limit, criterion in needs]
-    else:
-        aways = [1 - criterion / Z * (1 - math.exp(-sign * Z * error)) for _, criterion in needs]
-        if min(aways) <= 0:
-            return None
-        gaps = [limit / away * math.exp(sign * _BEYOND * error) for (limit, _), away in zip(needs, aways, strict=True)]
-    return min(gaps) if gate.at_least else max(gaps)
+        return gate.limit + sign * (criterion + _BEYOND) * error
+    away = 1 - criterion / Z * (1 - math.exp(-sign * Z * error))
+    return gate.limit / away * math.exp(sign * _BEYOND * error) if away > 0 else None

@@ -28,11 +28,12 @@ from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.rules.failing import FAIL, Z
+from charter.rules.failing import FAIL, Z, find_apart_criterion
 from charter.rules.measures import AS_USED, MEASURES, SHARES
 from charter.rules.power import (
     OFTEN,
     Sizes,
+    count_groups,
     find_best_pass,
     find_best_power,
     find_pass_chance,
@@ -132,7 +133,10 @@ def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, 
         )
         return row | {"planned": False, "why": why, "groups": []}
     names = [name for name in borough.households[gate.characteristic] if gate.ask_not_recorded or name != not_recorded]
-    groups = [_plan_group(gate, borough, name, len(names)) for name in names]
+    table = (borough.households if gate.measure == "unneeded_listings" else borough.in_need)[gate.characteristic]
+    able = [borough.size(gate, name) for name in names if table.get(name, 0) >= gate.minimum_positives]
+    several = count_groups(gate, [size for size in able if size is not None])
+    groups = [_plan_group(gate, borough, name, several) for name in names]
     asked = [group for group in groups if group["asked"]]
     return row | {
         "planned": True,
@@ -179,11 +183,11 @@ def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, groups: int) -> tuple
     return found, max(best, found), find_pass_chance(gate, sizes), find_best_pass(gate, sizes)
 
 
-def _power_of_days(gate: Gate, sizes: Sizes, gap: float, _groups: int) -> tuple[float, float, float, float]:
+def _power_of_days(gate: Gate, sizes: Sizes, gap: float, groups: int) -> tuple[float, float, float, float]:
     """Return the same of an average by the normal curve, which there is the best any test can do."""
     listed = (sizes.people * sizes.share, sizes.rest * sizes.share)
     error = _SPREAD_OF_DAYS * math.sqrt(sum(1 / max(count, 1e-9) for count in listed))
-    found = NormalDist().cdf(abs(math.log(gate.limit / gap)) / error - FAIL)
+    found = NormalDist().cdf(abs(math.log(gate.limit / gap)) / error - max(FAIL, find_apart_criterion(groups)))
     passes = NormalDist().cdf(abs(math.log(gate.limit)) / error - Z)
     return found, found, passes, passes
 

@@ -23,6 +23,7 @@ from fairness_reports.publish.figures_in_words import (
     say_share,
     say_signed,
 )
+from fairness_reports.publish.front_pages import describe_front
 from fairness_reports.publish.parts import (
     tabulate_added,
     tabulate_capacities,
@@ -33,7 +34,7 @@ from fairness_reports.publish.parts import (
     tabulate_services,
 )
 
-__all__ = ["ANSWERS", "FEWEST", "Pack", "hide_small", "is_small", "render_pack", "tabulate_gate"]
+__all__ = ["ANSWERS", "FEWEST", "Pack", "hide_small", "is_small", "list_used", "render_pack", "tabulate_gate"]
 
 ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
 VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Cannot be told"}
@@ -111,6 +112,11 @@ def render_pack(pack: Pack) -> str:
         answer=ANSWERS[pack.decision["decision"]],
         gates=[tabulate_gate(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
         recommendation=pack.metrics["recommendation"]["sentence"],
+        front=describe_front(
+            pack.findings, pack.decision, pack.policy, MODELS, pack.metrics["recommendation"]["sentence"]
+        ),
+        points=pack.metrics.get("points", []) if pack.findings["model"] == "points" else [],
+        all_pieces=len(pack.definition["features"]),
         precision_figure=_draw_precision(pack),
         performance=_tabulate_performance(pack),
         components=_tabulate_components(rows),
@@ -157,11 +163,17 @@ def render_pack(pack: Pack) -> str:
                 "services": ", ".join(service.replace("_", " ") for service in feature["services"]),
                 "system_response": feature["system_response"],
             }
-            for feature in pack.definition["features"]
+            for feature in list_used(pack.definition, pack.findings)
         ],
         resamples=f"{pack.resamples:,}",
         facts=_list_facts(pack),
     )
+
+
+def list_used(definition: Mapping[str, Any], findings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the pieces of data that the audited model reads, by its own bytes; all, of an audit that did not say."""
+    reads = findings.get("reads")
+    return [feature for feature in definition["features"] if reads is None or feature["name"] in reads]
 
 
 def is_small(row: Mapping[str, Any]) -> bool:
@@ -377,7 +389,7 @@ def _say_key(gate: Gate | None) -> str:
 
 
 def _tabulate_row(row: Mapping[str, Any]) -> dict[str, str]:
-    plain = row["measure"] in {"observed_over_expected", "lead_days", "recorded_per_independent"}
+    plain = row["measure"] in {"observed_over_expected", "lead_days", *NOT_SHARES}
     say = say_number if plain else say_share
     rest = row["rest"]["estimate"]
     gap = row["difference"]

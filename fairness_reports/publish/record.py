@@ -17,7 +17,7 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
-from fairness_reports.publish.pack import AT_CAPACITY, MODELS, is_small
+from fairness_reports.publish.pack import AT_CAPACITY, MODELS, is_small, list_used
 
 __all__ = ["publish_record"]
 
@@ -54,7 +54,8 @@ def _fill_record(
     findings: Mapping[str, Any],
     decision: Mapping[str, Any],
 ) -> dict[str, Any]:
-    services = sorted({service for feature in definition["features"] for service in feature["services"]})
+    used = list_used(definition, findings)
+    services = sorted({service for feature in used for service in feature["services"]})
     sources = [register.source(service) for service in services]
     owner = policy.signers("decision")[0]
     fields = {
@@ -72,7 +73,7 @@ def _fill_record(
         "2.1.3 Senior responsible owner": owner.title,
         "2.1.4 Third party involvement": PROMPT,
         "2.2.1 Detailed description": (
-            f"Outcome: {definition['outcome']['title']}. {len(definition['features'])} pieces of data from"
+            f"Outcome: {definition['outcome']['title']}. {len(used)} pieces of data from"
             f" {len(services)} services; the model is {MODELS.get(findings['model'], findings['model'])}."
         ),
         "2.2.2 Benefits": "Help is offered sooner; measured by `sooner trial` before it is claimed.",
@@ -97,7 +98,7 @@ def _fill_record(
         "2.4.2.1 Model name": MODELS.get(findings["model"], findings["model"]),
         "2.4.2.2 Model version": findings["run"],
         "2.4.2.3 Model task": definition["outcome"]["title"],
-        "2.4.2.4 Model input": "; ".join(feature["title"] for feature in definition["features"]),
+        "2.4.2.4 Model input": "; ".join(feature["title"] for feature in used),
         "2.4.2.5 Model output": "An order.",
         "2.4.2.6 Model architecture": MODELS.get(findings["model"], findings["model"]),
         "2.4.2.7 Model performance": _say_performance(findings),

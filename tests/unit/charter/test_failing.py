@@ -68,7 +68,7 @@ def test_at_the_limit_a_group_fails_at_most_five_times_in_a_hundred(gate: Gate, 
             for limit in (gate.limit, gate.neutral)
         )
         failing = (distance >= FAIL) & (apart >= find_apart_criterion(groups))
-        assert failing.mean() <= 0.057
+        assert failing.mean() <= 0.052
 
 
 @pytest.mark.parametrize("groups", [2, 5, 9])
@@ -95,6 +95,7 @@ def test_an_average_stands_by_the_end_of_its_interval_that_faces_the_limit() -> 
     gate = REACHED.replace(measure="recorded_per_independent")
     row = finding((1, 100, 1, 100), measure="recorded_per_independent", ratio=0.5, ratio_interval=[0.4, 0.65])
     assert measure_standing(gate, row).distance == pytest.approx(1.96 * 0.3 / 0.15, abs=0.01)
+    assert measure_standing(gate, row).apart == measure_standing(gate, row).distance
     assert measure_standing(gate, row | {"ratio_interval": [0.4, None]}).distance == -math.inf
     assert measure_standing(gate, row | {"ratio": 0.9}).distance == -math.inf
     assert measure_standing(gate, row | {"ratio_interval": [0.5, 0.5]}).distance == math.inf

@@ -3,7 +3,9 @@
 Of each component of the outcome a row says what was before its as-of date (FREE, CONTINUING, UNSEEN), whether it
 happened within the horizon, and whether its feed and its members' choices cover the horizon.
 
-    asked       it can be asked of the household: seen over the months before; of an onset also free of it
+    asked       it can be asked of the household: seen over the months before; of an onset also free of it. Where
+                nobody was seen over the months before, because the feed is younger than that, of any it is asked of all
+                (whom a service can see is then not known, and the horizon alone says what is covered)
     yes         any component that is asked happened
     no          every component that is asked is covered, and none happened
     not known   else; and everything of a date of which the feed of a component does not cover the horizon, yes and no
@@ -35,7 +37,10 @@ NOT_KNOWN = np.int8(-1)
 def find_asked(rows: MatrixDate, outcome: Mapping[str, Any]) -> NDArray[np.bool_]:
     """Return which components can be asked of each row, of an `outcome` (definition.json); (rows, components)."""
     before = np.asarray(rows.outcome_before)
-    return np.asarray(before == FREE if outcome.get("onset") else before != UNSEEN)
+    if outcome.get("onset"):
+        return np.asarray(before == FREE)
+    too_young = (before == UNSEEN).all(axis=0) & np.asarray(rows.outcome_seen).any(axis=0)
+    return np.asarray((before != UNSEEN) | too_young)
 
 
 def label_rows(

@@ -74,3 +74,11 @@ def test_what_is_asked_is_of_an_onset_free_and_of_any_need_seen() -> None:
     rows = rows_of([[FREE, CONTINUING], [UNSEEN, FREE]], [[True, True]] * 2)
     assert find_asked(rows, OF_ONSET).tolist() == [[True, False], [False, True]]
     assert find_asked(rows, OF_ANY).tolist() == [[True, True], [False, True]]
+
+
+def test_a_feed_younger_than_the_months_before_is_asked_of_all_and_an_onset_of_none() -> None:
+    rows = rows_of([[FREE, UNSEEN]] * 2, [[True, True]] * 2)
+    assert find_asked(rows, OF_ANY).tolist() == [[True, True]] * 2
+    assert find_asked(rows, OF_ONSET).tolist() == [[True, False]] * 2
+    label, _ = label_rows(rows, OF_ANY, np.array([[False, True], [False, False]]))
+    assert label.tolist() == [1, 0]

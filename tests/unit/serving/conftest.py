@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -252,10 +253,14 @@ class World:
 
 
 def make_council(folder: Path, edit: Callable[[str], str] = lambda text: text) -> Council:
-    """Copy the shipped council with the early help programme's settings; `edit` changes council.toml."""
+    """Copy the shipped council with the early help programme's settings; `edit` changes council.toml.
+
+    Each of its teams has 8 places, whatever the shipped council has by now.
+    """
     programme = folder / "early_help"
     programme.mkdir(parents=True)
-    (folder / "council.toml").write_text(edit((ROOT / "council" / "council.toml").read_text(encoding="utf-8")))
+    text = (ROOT / "council" / "council.toml").read_text(encoding="utf-8")
+    (folder / "council.toml").write_text(edit(re.sub(r"\bplaces = 5\b", "places = 8", text)))
     for name in ("charter.toml", "practice.toml"):
         shutil.copy(ROOT / "council" / name, folder / name)
     for name in ("training.toml", "worklist.toml"):

@@ -53,7 +53,11 @@ def list_refusals(
 
 
 class UnshownError(BlockedError):
-    """A list is not shown now, or no longer decided on: in shadow, suspended or ended."""
+    """A list is not shown now, or no longer decided on: `state` is shadow, suspended or ended."""
+
+    def __init__(self, message: str, next_step: str, state: str) -> None:
+        super().__init__(message, next_step)
+        self.state = state
 
 
 def find_case_standing(desk: Desk, referral: Referral) -> Standing:
@@ -159,5 +163,6 @@ def _open_desk(invocation: Invocation) -> Iterator[Desk]:
 
 def _raise_first(refusals: Sequence[Refusal]) -> None:
     for refusal in refusals[:1]:
-        kind = UnshownError if refusal.id in ("silence", "ended") else CharterError
-        raise kind(refusal.message, refusal.next_step)
+        if refusal.state:
+            raise UnshownError(refusal.message, refusal.next_step, refusal.state)
+        raise CharterError(refusal.message, refusal.next_step)

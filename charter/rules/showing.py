@@ -109,12 +109,16 @@ class Asking:
 
 @dataclass(frozen=True)
 class Refusal:
-    """One reason why not: its id, the HTTP status of an answer that gives it, the sentence, and what to do instead."""
+    """One reason why not: its id, the HTTP status of an answer that gives it, the sentence, and what to do instead.
+
+    `state` is how the list stands, where that is the reason.
+    """
 
     id: str
     status: int
     message: str
     next_step: str
+    state: str = ""
 
 
 _NOT_YOURS = ("Your role does not do this.", "Ask your manager if you need it.")
@@ -147,7 +151,7 @@ def find_refusals(asking: Asking) -> tuple[Refusal, ...]:
         # A list of which nobody knows how it stands is shown to nobody.
         ended = state == ENDED
         instead = _INSTEAD_OF_ENDED if ended else ASK_FOR_HELP
-        refusals.append(Refusal("ended" if ended else "silence", 409, asking.standing.sentence, instead))
+        refusals.append(Refusal("ended" if ended else "silence", 409, asking.standing.sentence, instead, state))
     if way.practised and not asking.practised:
         refusals.append(Refusal("practice", 403, *_UNPRACTISED))
     return tuple(refusals)

@@ -50,6 +50,7 @@ class Sentence:
     message: str
     next_step: str = ""
     choices: tuple[str, ...] = ()
+    state: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ def list_wants(
 
 def _ask_function(desk: Desk, identity: Identity, way: str, referral: Referral, act: str) -> tuple[Want, ...]:
     refusals = list_refusals(desk, identity, way, referral, act)
-    return tuple(Want(_BY_ID[refusal.id], Sentence(refusal.message, refusal.next_step)) for refusal in refusals)
+    return tuple(
+        Want(_BY_ID[refusal.id], Sentence(refusal.message, refusal.next_step, state=refusal.state))
+        for refusal in refusals
+    )
 
 
 def require_case(desk: Desk, identity: Identity, referral: Referral, way: str, act: str = "") -> None:

@@ -16,14 +16,20 @@ from serving.identity import Identity
 from serving.store.audit_log import AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import Referral, write_moment
-from serving.store.tables import BELOW, audit, decisions, referrals, undone
+from serving.store.tables import BELOW, audit, decisions, lists, referrals, undone
 
-__all__ = ["OPEN_MINUTES", "CaseWork", "Opening"]
+__all__ = ["OPEN_MINUTES", "CaseWork", "Opening", "write_cursor"]
 
 OPEN_MINUTES = 15
 """Whoever looked at a case within so many minutes may have it open."""
 
+_CHANGES = ("referral.decided", "referral.undone", "referral.transferred", "family.agreed", "family.withdrawn")
 _PICKED, _LET_GO, _CLOSED = "referral.picked", "referral.let_go", "referral.closed"
+
+
+def write_cursor(referral: Referral, at: str) -> str:
+    """Return the cursor of a change: its moment without the zone, which is always UTC, and the referral."""
+    return f"{at[:26]}/{referral.id}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,37 @@ class CaseWork(AuditLog):
             wanted = wanted.where(audit.c.subject == subject)
         with begin_reading(self._engine) as connection:
             return connection.execute(wanted.limit(1)).first() is not None
+
+    def changes(self, programme: str, teams: Sequence[str], after: str, most: int) -> list[tuple[Referral, str]]:
+        """Return referrals of some teams with the moment of their newest change, those after a cursor, oldest first.
+
+        A cursor is a moment, or a moment and a referral (`write_cursor`). To be listed is a change too.
+        """
+        acted = (
+            select(audit.c.subject, func.max(audit.c.at).label("at"))
+            .where(audit.c.action.in_(_CHANGES))
+            .group_by(audit.c.subject)
+            .subquery()
+        )
+        of_list = (lists.c.programme == referrals.c.programme) & (lists.c.id == referrals.c.list)
+        wanted = (
+            select(referrals, lists.c.issued_at, acted.c.at)
+            .join(lists, of_list)
+            .outerjoin(acted, acted.c.subject == referrals.c.id)
+            .where(
+                referrals.c.programme == programme, referrals.c.team.in_(list(teams)), referrals.c.removed == "",
+                referrals.c.status != BELOW,
+            )
+        )  # fmt: skip
+        with begin_reading(self._engine) as connection:
+            rows = connection.execute(wanted).all()
+        fields = Referral.__dataclass_fields__
+        changes = [
+            (Referral(**{name: row._mapping[name] for name in fields}), max(row.issued_at, row.at or ""))
+            for row in rows
+        ]
+        later = [(referral, at) for referral, at in changes if write_cursor(referral, at) > after]
+        return sorted(later, key=lambda change: (change[1], change[0].id))[:most]
 
     def recent_cases(self, identity: Identity, programme: str, most: int = 5) -> list[Referral]:
         """Return the cases that somebody looked at last, newest first, those taken off left out."""

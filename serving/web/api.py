@@ -1,6 +1,8 @@
 """The JSON API beside the score route: lists, referrals and decisions, for a council's own case system.
 
     POST /v1/session                          the demonstration's bearer token
+    GET  /v1/lists                            the newest list of each of one's teams, and how it stands
+    GET  /v1/changes                          what changed of one's teams' referrals (?after=CURSOR&limit=N)
     GET  /v1/worklists/{team}                 a team's newest list (?after=HOW_MANY&limit=N)
     GET  /v1/referrals/{id}                   one referral: reasons, what was not seen, band, versions
     POST /v1/referrals/{id}/decisions         decide, with an Idempotency-Key
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +29,7 @@ from starlette.routing import Route
 
 from charter.contracts.files import read_json
 from charter.errors import CharterError, SoonerError, UsageError
+from charter.rules.showing import WAYS
 from charter.vault.residence_check import Question
 from serving.asking_to_show import keep_shown, require_list
 from serving.casework.demo_people import list_people, refuse_connection
@@ -39,6 +43,7 @@ from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.strengths import sort_strengths
 from serving.session import CURRENT
+from serving.store.case_work import write_cursor
 from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
 from serving.web.problem import describe_misfit, make_error_problem, make_problem
 from serving.web.residence_answer import answer_residence
@@ -47,6 +52,8 @@ __all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "ResidenceBody", "ma
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _MOST = 200
+_CURSOR = 100
+_OVERLAP = timedelta(seconds=5)
 
 
 class DecisionBody(BaseModel):
@@ -166,12 +173,60 @@ def give_worklist(call: Call) -> Response:
     )
 
 
+def give_lists(call: Call) -> Response:
+    """Return the newest list of each team of whoever asks, and how it stands; of a silent one nothing else."""
+    desk, identity = call.desk, call.identity
+    documents = []
+    for team in desk.invocation.council.teams:
+        header = desk.store.current_list(desk.programme, team.id) if identity.may("worklist.read", team.id) else None
+        if header is None:
+            continue
+        state = desk.standing(team.id, header.bundle, header).state
+        shown = _header_document(header) if state in WAYS["list"].states else {}
+        documents.append({"team": team.id, "title": team.title, "state": state, **shown})
+    desk.store.log(identity, "lists.read", purpose="display")
+    return JSONResponse({"lists": documents})
+
+
+def give_changes(call: Call) -> Response:
+    """Return which referrals of one's teams were listed or changed after a cursor, the longest ago first.
+
+    The same change may come twice, and none is left out: the cursor stays a little behind now.
+    """
+    desk, identity, query = call.desk, call.identity, call.request.query_params
+    after, limit = query.get("after", ""), query.get("limit", "50")
+    if len(after) > _CURSOR or not (limit.isdigit() and 1 <= int(limit) <= _MOST):
+        return make_problem(400, f"after is the cursor of an answer before and limit lies between 1 and {_MOST}.")
+    teams = [team.id for team in desk.invocation.council.teams if identity.may("worklist.read", team.id)]
+    changes = desk.store.changes(desk.programme, teams, after, int(limit))
+    by_id = {referral.id: referral for referral, _ in changes}
+    shown = {referral.id for referral in keep_shown(desk, identity, "list", list(by_id.values()))}
+    desk.store.log(identity, "changes.read", purpose="display", detail={"referrals": sorted(shown)})
+    more = len(changes) == int(limit)
+    last = write_cursor(*changes[-1]) if changes else after
+    settled = write_moment(datetime.now(UTC) - _OVERLAP)[:26]
+    return JSONResponse(
+        {
+            "changes": [
+                {"id": r.id, "team": r.team, "list": r.list, "status": r.status, "version": r.version, "changed_at": at}
+                for r, at in changes
+                if r.id in shown
+            ],
+            "cursor": last if more else min(last, max(after, settled)),
+            "more": more,
+        }
+    )
+
+
 def give_referral(call: Call) -> Response:
-    """Return one referral."""
+    """Return one referral; whoever has it as it is gets 304 and no body."""
     desk, referral = call.desk, call.referral
     record = desk.record(referral)
     desk.store.log(call.identity, "referral.viewed", subject=referral.id, purpose="display")
-    return JSONResponse(_referral_document(referral, record, desk))
+    etag = f'"{referral.version}-{referral.digest[:16]}"'
+    if call.request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers={"etag": etag})
+    return JSONResponse(_referral_document(referral, record, desk), headers={"etag": etag})
 
 
 def take_decision(call: Call) -> Response:
@@ -214,6 +269,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/session", ANYBODY,
              "Get a bearer token of the demonstration, on this computer alone", begin_api_session),
     Endpoint("GET", "/v1/openapi.json", ANYBODY, "The contract of the API", give_contract),
+    Endpoint("GET", "/v1/lists", "worklist.read",
+             "The newest list of each of one's teams, and how it stands", give_lists),
+    Endpoint("GET", "/v1/changes", "worklist.read",
+             "Which referrals of one's teams were listed or changed since a cursor", give_changes, "list"),
     Endpoint("GET", "/v1/worklists/{team}", "worklist.read", "A team's newest list, a page at a time", give_worklist,
              "list"),
     Endpoint("GET", "/v1/referrals/{referral}", "referral.read",

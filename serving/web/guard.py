@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
@@ -32,6 +33,8 @@ __all__ = ["Guard"]
 
 _LOG = logging.getLogger("sooner.access")
 _LARGEST = 1_000_000
+_REQUEST = re.compile(r"[A-Za-z0-9_-]{8,64}")
+"""A caller's own id of a request, that the answer and the log's line repeat; any other gets one of ours."""
 _SCORE_FIELDS = frozenset({"referrals", "rows"})
 _OPEN = frozenset({"livez", "readyz", "healthz", "assets"})
 _PAGES = frozenset(page.path.split("/")[1] for page in PAGES)
@@ -74,7 +77,9 @@ class Guard:
             else:
                 await self.app(scope, _limit_body(receive), answer.send)
         milliseconds = (time.perf_counter() - started) * 1000
-        _LOG.info("%s /%s %s %.1f ms", scope["method"], _path_kind(first), answer.status, milliseconds)
+        _LOG.info(
+            "%s /%s %s %.1f ms %s", scope["method"], _path_kind(first), answer.status, milliseconds, answer.request
+        )
 
     def _refusal(self, scope: Scope, first: str) -> Response | None:
         headers = Headers(scope=scope)
@@ -133,6 +138,8 @@ class _Answer:
         self._body = b""
         self.status = 0
         self.nonce = secrets.token_urlsafe(16)
+        asked = Headers(scope=scope).get("x-request-id", "")
+        self.request = asked if _REQUEST.fullmatch(asked) else secrets.token_hex(8)
         scope.setdefault("state", {})["nonce"] = self.nonce
 
     async def send(self, message: Message) -> None:
@@ -159,6 +166,8 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": bytes(response.body)})
 
     def _secure(self, headers: MutableHeaders) -> None:
+        if self._api:
+            headers["x-request-id"] = self.request
         headers["x-content-type-options"] = "nosniff"
         # Not `no-referrer`: browsers would then send forms without their origin, and the guard could not check it.
         headers["referrer-policy"] = "same-origin"

@@ -15,6 +15,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from charter.errors import UsageError
 from serving.casework.case.glance import name_people
 from serving.casework.timeline_view import list_entries
 from serving.casework.view import CaseFile, write_day
@@ -139,7 +140,7 @@ def answer_report(visit: Visit) -> Response:
     """Keep what the service answered."""
     filed = visit.desk.store.reports(referral=visit.referral.id, kind="wrong_record", id=visit.fields.get("report", ""))
     if not filed:
-        raise HTTPException(404)
+        raise UsageError("There is no such report.", "Open the page again.")
     visit.desk.store.answer_report(visit.identity, filed[0], visit.fields.get("outcome", ""))
     return visit.go_to(f"/cases/{visit.referral.id}?done=reported#reports")
 
@@ -168,6 +169,6 @@ def answer_doubt(visit: Visit) -> Response:
     """Keep what a review of the link found."""
     filed = visit.desk.store.reports(kind="somebody_else", id=visit.fields.get("report", ""))
     if not filed:
-        raise HTTPException(404)
+        raise UsageError("There is no such report.", "Open the page again.")
     visit.desk.store.answer_report(visit.identity, filed[0], visit.fields.get("outcome", ""))
     return visit.go_to("/link-doubts?done=reported")

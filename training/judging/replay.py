@@ -225,7 +225,10 @@ def bound(spread: Spread, level: float) -> tuple[float | None, float | None, flo
     ratio = by_lot / between if between > 0 else 0.0
     error = ratio * np.sqrt(2.0 / max(len(expected) - 1, 1) + 2.0 / (len(drawn) - 1))
     shrink = np.sqrt(max(1.0 - ratio, min(error, 1.0)))
-    low, high = find_interval(drawn.mean() + shrink * (drawn - drawn.mean()), level)
+    # Copies of a household shift the mean of the draws a little: deviations are laid around the estimate.
+    around = estimate + shrink * (drawn - drawn.mean())
+    every = np.concatenate([drawn, expected])
+    low, high = find_interval(np.clip(around, every.min(), every.max()), level)
     return estimate, low, high
 
 

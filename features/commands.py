@@ -14,6 +14,7 @@ from charter.verbs import Verbs
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
+    from charter.voice import Voice
 
 __all__ = ["verbs"]
 
@@ -86,6 +87,16 @@ def report_feeds(invocation: Invocation) -> None:
         for change in feed["deliveries"][-1]["changes"] if feed["deliveries"] else ():
             invocation.say(f"{feed['service']}: {change}")
     invocation.report({**document, "page": str(page)}, f"Wrote {page} and feeds.json beside it.")
+
+
+@pulls.add("rows", example="sooner pull rows ssd", opens=False)
+def show_rows(
+    voice: Voice, name: Annotated[str, typer.Argument(help="The format: ssd, the Standard Safeguarding Dataset.")]
+) -> None:
+    """Print register rows that are ready for a format of the sector, to be added, changed and confirmed."""
+    from features.intake.formats.ready_rows import read_rows
+
+    voice.report({"rows": read_rows(name)}, read_rows(name))
 
 
 links = Verbs(

@@ -23,6 +23,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
+from charter.council.connections import Connection
 from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, Words, broken
 from charter.council.record_kinds import RECORD_FIELDS, Record
 from charter.council.shape import toml_text
@@ -117,6 +118,27 @@ class ExtractFile(MarkedRow):
         Field(validation_alias="record", description="What its rows become."),
     ] = ()
     optional: Annotated[bool, Field(description="Whether a delivery may come without it.", examples=[True])] = False
+    query: Annotated[
+        str,
+        Field(
+            description="What is asked of the source's connection: SQL of a database, a path of a server.",
+            examples=["select id, person_ref, day, balance from rents.arrears"],
+        ),
+    ] = ""
+    cursor: Annotated[
+        str,
+        Field(
+            description='The column by which only newer rows are asked for; needs `deliveries = "incremental"`.',
+            examples=["changed_at"],
+        ),
+    ] = ""
+    sheet: Annotated[
+        str,
+        Field(description="The sheet of a workbook; left out where it has but one.", examples=["List 1"]),
+    ] = ""
+    header_line: Annotated[
+        int, Field(ge=1, le=100, description="The line of a sheet that names the columns.", examples=[3])
+    ] = 1
     forms: Annotated[
         Mapping[str, _DateForm],
         Field(
@@ -241,6 +263,10 @@ class Source(MarkedRow):
             examples=["incremental"],
         ),
     ] = "full"
+    connection: Annotated[
+        Annotated[Connection, Field(discriminator="kind")] | None,
+        Field(description="Where its rows are asked for, if no file is sent."),
+    ] = None
     encoding: Annotated[
         str,
         OneOf(_ENCODINGS),
@@ -332,6 +358,17 @@ class Source(MarkedRow):
             raise broken(
                 "is incremental, of canonical tables or places", "Let them come whole: full.", key="deliveries"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_each_file(self) -> Self:
+        for file in self.files:
+            if bool(file.query) != (self.connection is not None):
+                remedy = "Give each of its files a `query`, and a source with queries a [source.connection]."
+                raise broken(f"has the file {file.name!r} whose query and connection do not go together", remedy)
+            if file.cursor and (file.cursor not in file.columns or self.deliveries != "incremental"):
+                remedy = 'Name a column of the file, and write deliveries = "incremental".'
+                raise broken(f"has the file {file.name!r} whose cursor does not fit", remedy)
         return self
 
     @model_validator(mode="after")

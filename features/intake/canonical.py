@@ -30,7 +30,7 @@ from features.intake.canonical_rules import (
 from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import exact_cast, exact_number, trim_text
 from features.intake.opening.headers import check_header
-from features.intake.opening.open_table import OpenTable, open_table
+from features.intake.opening.open_table import Manner, OpenTable, open_table
 from features.intake.opening.strict_csv import UTF8, CsvTable
 from features.intake.precision import not_before
 from features.intake.row_digests import count_unchanged_rows
@@ -104,7 +104,7 @@ def read_canonical(reading: CanonicalReading, folder: Path) -> Mapping[str, tupl
 
 def _read_table(database: duckdb.DuckDBPyConnection, contract: TableContract, path: Path, bounds: Bounds) -> None:
     try:
-        with open_table(database, path, path.name, UTF8) as table:
+        with open_table(database, path, path.name, Manner(UTF8)) as table:
             _check_columns(contract, table)
             try:
                 _create_reading(database, contract, table, bounds.time_zone)

@@ -18,10 +18,12 @@ from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import NumberMarks, exact_cast, exact_number, exact_text, trim_text
+from features.intake.opening.bounded import PACKED
 from features.intake.opening.headers import check_header
-from features.intake.opening.open_table import OpenTable, open_table
+from features.intake.opening.open_table import Manner, OpenTable, open_table
 from features.intake.opening.row_places import Part
 from features.intake.opening.strict_csv import CsvDialect, CsvTable
+from features.intake.opening.text_rows import FetchedRows
 from features.intake.quarantine import Quarantine
 from features.intake.row_rules import LONGEST_TEXT
 
@@ -68,14 +70,16 @@ class FileTally:
 
 def name_table(source: Source, file: ExtractFile) -> str:
     """Return the SQL name of the table that `read_file` makes."""
-    return f"{quote_name(source.service)}.{quote_name(Path(file.name).stem)}"
+    name = Path(file.name)
+    stem = name.with_suffix("").stem if name.suffix in PACKED else name.stem
+    return f"{quote_name(source.service)}.{quote_name(stem)}"
 
 
 def read_file(
     database: duckdb.DuckDBPyConnection,
     source: Source,
     file: ExtractFile,
-    paths: Sequence[Path],
+    paths: Sequence[Path | FetchedRows],
     quarantine: Quarantine,
 ) -> FileTally:
     """Read the parts of a file into its table and return what it held.
@@ -99,7 +103,7 @@ def read_file(
         for path in paths:
             name = quarantine.name_file(file.replace(name=path.name))
             table = stack.enter_context(
-                open_table(database, path, f"{source.service}/{name}", CsvDialect(source.encoding, source.delimiter))
+                open_table(database, path, f"{source.service}/{name}", _manner_of(source, file))
             )
             check_columns(table.where, file, table)
             parts.append(Part(name, rows + 1, table.find_lines))
@@ -112,6 +116,15 @@ def read_file(
     for name in (*map(_unread, file.columns), "_header"):
         database.execute(f"alter table {name_table(source, file)} drop column {quote_name(name)}")
     return FileTally(rows, blank_lines, filled)
+
+
+def _manner_of(source: Source, file: ExtractFile) -> Manner:
+    forms = {
+        name: file.forms.get(name) or (source.dates if kind == "date" else source.datetimes)
+        for name, kind in file.columns.items()
+        if kind in ("date", "datetime")
+    }
+    return Manner(CsvDialect(source.encoding, source.delimiter), file.sheet, file.header_line, forms)
 
 
 def check_columns(where: str, file: ExtractFile, table: OpenTable) -> None:

@@ -12,20 +12,24 @@ same records. That needs all its earlier deliveries side by side; where one is m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import content_id, file_digest
+from charter.council.connections import Connection, DatabaseConnection
 from charter.council.council import Council
 from charter.council.register import Source
 from charter.errors import DataError
 from features.intake.canonical import CANONICAL, find_table_file
+from features.intake.connecting.databases import DatabaseRows
+from features.intake.connecting.server import ServerRows
 from features.intake.delivery import Delivery, find_folder, read_delivery
+from features.intake.opening.text_rows import FetchedRows
 
-__all__ = ["Input", "SourcePlan", "find_inputs", "find_parts", "name_input", "plan_source"]
+__all__ = ["Arrivals", "Input", "SourcePlan", "find_inputs", "find_parts", "name_input", "plan_source"]
 
 _STATEMENT = "delivery.json"
 
@@ -41,8 +45,9 @@ class Input:
     name: str
     folder: Path
     delivery: Delivery
-    parts: Mapping[str, tuple[Path, ...]]
+    parts: Mapping[str, tuple[Path | FetchedRows, ...]]
     digests: Mapping[str, str]
+    cursors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -61,12 +66,26 @@ class SourcePlan:
     """All deliveries of the source that the snapshot will hold, as its manifest names them."""
 
 
-def find_inputs(source: Source, council: Council, extracts: Path, now: datetime) -> tuple[Input, ...]:
-    """Return the deliveries of a source, the first received first.
+@dataclass(frozen=True)
+class Arrivals:
+    """Where deliveries are looked for, and when: the council's folder, that of the extracts, and the time."""
+
+    council: Council
+    extracts: Path
+    now: datetime
+
+
+def find_inputs(source: Source, arrivals: Arrivals, pulled: Sequence[Mapping[str, Any]] = ()) -> tuple[Input, ...]:
+    """Return the deliveries of a source, the first received first; `pulled` are those of the last snapshot.
+
+    A source with a connection is asked for its rows; there is none where it has nothing newer.
 
     Raises DataError where there is none, where one does not say what it covers, and where two came at one moment.
     """
-    folder = find_folder(source, council, extracts)
+    council, now = arrivals.council, arrivals.now
+    if source.connection is not None:
+        return _fetch_input(source, source.connection, arrivals, pulled)
+    folder = find_folder(source, council, arrivals.extracts)
     several = [] if (folder / _STATEMENT).exists() else sorted(path.parent for path in folder.glob(f"*/{_STATEMENT}"))
     if not several:
         return (_find_input(source, "", folder, council, now),)
@@ -81,6 +100,36 @@ def find_inputs(source: Source, council: Council, extracts: Path, now: datetime)
     return tuple(inputs)
 
 
+def _fetch_input(
+    source: Source, connection: Connection, arrivals: Arrivals, pulled: Sequence[Mapping[str, Any]]
+) -> tuple[Input, ...]:
+    """Ask a database or a server for the rows of each file, above the cursor that the last delivery left."""
+    asked: DatabaseRows | ServerRows
+    if isinstance(connection, DatabaseConnection):
+        asked = DatabaseRows(source, connection.url_from)
+    else:
+        asked = ServerRows(source, connection)
+    before = dict(pulled[-1].get("cursors") or {}) if pulled else {}
+    rows = {file.name: asked.fetch(file, before.get(file.name, "")) for file in source.files}
+    if pulled and all(file.cursor for file in source.files) and not any(part.rows for part in rows.values()):
+        for part in rows.values():
+            part.close()
+        return ()
+    council = arrivals.council
+    delivery = Delivery(
+        source.service,
+        council.midnight(connection.covers_from),
+        arrivals.now,
+        arrivals.now,
+        synthetic=False,
+        full=source.deliveries == "full",
+    )
+    cursors = {name: part.cursor for name, part in rows.items() if part.cursor}
+    digests = {name: part.sha256 for name, part in rows.items()}
+    parts = {name: (part,) for name, part in rows.items()}
+    return (Input(source, "", council.folder, delivery, parts, digests, cursors),)
+
+
 def _find_input(source: Source, name: str, folder: Path, council: Council, now: datetime) -> Input:
     parts: dict[str, tuple[Path, ...]]
     if source.format == "canonical":
@@ -88,7 +137,7 @@ def _find_input(source: Source, name: str, folder: Path, council: Council, now: 
         parts = {path.name: (path,) for path in found.values() if path is not None}
     else:
         parts = {file.name: find_parts(folder, file.name) for file in source.files}
-    paths = [path for paths in parts.values() for path in paths if path.is_file()]
+    paths = [path for found_paths in parts.values() for path in found_paths if path.is_file()]
     if (folder / _STATEMENT).exists():
         paths.append(folder / _STATEMENT)
     digests = {path.name: file_digest(path) for path in sorted(set(paths))}
@@ -109,7 +158,12 @@ def plan_source(source: Source, inputs: Sequence[Input], pulled: Sequence[Mappin
     """
     known = {_moment(row): row.get("sha256") for row in pulled}
     newest = max(known, default=None)
-    fresh = [entry for entry in inputs if known.get(entry.delivery.received_at, "") not in (entry.sha256, None)]
+    last = pulled[-1].get("sha256") if pulled else None
+    fresh = [
+        entry
+        for entry in inputs
+        if known.get(entry.delivery.received_at, "") not in (entry.sha256, None) and entry.sha256 != last
+    ]
     late = [entry for entry in fresh if newest is not None and entry.delivery.received_at < newest]
     if late:
         there = {entry.delivery.received_at for entry in inputs}
@@ -147,4 +201,5 @@ def name_input(entry: Input) -> Mapping[str, Any]:
         "covers_to": covers[1].isoformat() if covers[1] else None,
         "deliveries": "full" if entry.delivery.full else "incremental",
         "sha256": entry.sha256,
+        "cursors": dict(entry.cursors),
     }

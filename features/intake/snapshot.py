@@ -29,7 +29,7 @@ from charter.contracts.files import content_id, new_folder, read_json, write_jso
 from charter.council.council import Council
 from charter.council.practice import Practice
 from charter.council.reading import File
-from charter.council.register import Register
+from charter.council.register import Register, Source
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
@@ -39,7 +39,7 @@ from charter.vault.vault import Vault
 from features.intake.column_drift import refuse_drift
 from features.intake.database import open_database
 from features.intake.feeds.profile import PROFILE, carry_profile
-from features.intake.inputs import Input, find_inputs, plan_source
+from features.intake.inputs import Arrivals, SourcePlan, find_inputs, plan_source
 from features.intake.quarantine import Quarantine
 from features.intake.snapshot_files import list_pulled, list_sources, load_sets, make_sets, write_records
 from features.intake.source_reader import SourceReader
@@ -92,23 +92,21 @@ def read_sources(
     policy = invocation.policy
     _refuse_unknown_to_charter(register, policy)
     now = datetime.now(UTC)
-    found = [find_inputs(source, council, extracts or workspace.extracts, now) for source in register.sources]
-    inputs = [entry for entries in found for entry in entries]
-    synthetic = all(entry.delivery.synthetic for entry in inputs)
-    if not synthetic:
-        _refuse_examples(council, register, policy)
-    moment = taken_at or (max(entry.delivery.received_at for entry in inputs) if synthetic else now)
     key = Key.load(council, workspace)
     last = find_newest_snapshot(workspace.store)
-    digest = _digest_inputs(register, key, inputs)
+    pulled = list_pulled(last)
+    arrivals = Arrivals(council, extracts or workspace.extracts, now)
+    plans = [_plan(source, arrivals, pulled.get(source.service, [])) for source in register.sources]
+    inputs = [entry for plan in plans for entry in plan.inputs]
+    asks = any(source.connection for source in register.sources)
+    synthetic = not asks and all(entry.delivery.synthetic for entry in inputs)
+    if not synthetic:
+        _refuse_examples(council, register, policy)
+    moment = taken_at or (max(entry.delivery.received_at for entry in inputs) if synthetic and inputs else now)
+    digest = _digest_inputs(register, key, plans)
     if last is not None and _is_unchanged(last, digest):
         return _report_earlier(last)
     _refuse_other_key(last, key)
-    pulled = list_pulled(last)
-    plans = [
-        plan_source(source, entries, pulled.get(source.service, ()))
-        for source, entries in zip(register.sources, found, strict=True)
-    ]
     name = f"{moment:%Y-%m-%d}-{content_id([digest, moment.isoformat(), last.name if last else None])}"
     vault = Vault.open(workspace.vault, key)
     with open_database(key, threads) as database, refuse_full_disk():
@@ -175,13 +173,13 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
         )
 
 
-def _digest_inputs(register: Register, key: Key, inputs: Sequence[Input]) -> str:
-    """One hash of everything that went in."""
-    digests = {
-        f"{entry.source.service}/{entry.name}/{name}": digest
-        for entry in inputs
-        for name, digest in entry.digests.items()
-    }
+def _plan(source: Source, arrivals: Arrivals, pulled: Sequence[Mapping[str, Any]]) -> SourcePlan:
+    return plan_source(source, find_inputs(source, arrivals, pulled), pulled)
+
+
+def _digest_inputs(register: Register, key: Key, plans: Sequence[SourcePlan]) -> str:
+    """One hash of everything that the snapshot will hold."""
+    digests = {plan.source.service: [row["sha256"] for row in plan.pulled] for plan in plans}
     return content_id([register.sha256, key.id, digests])
 
 

@@ -100,7 +100,7 @@ class SourceReader:
         if plan.anew:
             self.database.execute("delete from digests where service = ?", [source.service])
         self.database.execute("create or replace temp table places_of_others as select * from places")
-        if plan.inputs and not plan.inputs[0].delivery.full and not first:
+        if not first and not (plan.inputs and plan.inputs[0].delivery.full):
             self._load_evidence(source)
         for entry in plan.inputs:
             self.quarantine.begin_delivery(entry.name)
@@ -117,7 +117,7 @@ class SourceReader:
             tallies[file.name] = read_file(self.database, source, file, entry.parts.get(file.name, ()), self.quarantine)
             if entry.delivery.full:
                 self._refuse_empty(source, file, tallies[file.name].rows, previous)
-        if entry.delivery.full and not any(tally.rows for tally in tallies.values()):
+        if (entry.delivery.full or settling.first) and not any(tally.rows for tally in tallies.values()):
             raise DataError(
                 f"the delivery of {source.service!r} is empty: no file of it has a row.",
                 "Ask the service to send it again. Nothing was pulled.",

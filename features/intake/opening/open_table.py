@@ -6,20 +6,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import duckdb
 
 from charter.errors import DataError
 from features.intake.database import quote_text
+from features.intake.opening.bounded import PACKED, open_unpacked
+from features.intake.opening.encodings import copy_bytes
+from features.intake.opening.json_lines import read_json_lines
 from features.intake.opening.row_places import FindLines
-from features.intake.opening.strict_csv import CsvDialect, CsvTable, open_csv, peek_header
+from features.intake.opening.strict_csv import CsvDialect, CsvTable, Opener, open_csv, peek_header
+from features.intake.opening.text_rows import FetchedRows
+from features.intake.opening.workbook import Sheet, read_sheet
 
-__all__ = ["OpenTable", "open_table", "peek_columns"]
+__all__ = ["Manner", "OpenTable", "open_table", "peek_columns"]
 
 
 class OpenTable(Protocol):
@@ -81,21 +87,85 @@ class _ParquetTable:
         return 0
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a service writes its files: its CSV, the sheet of a workbook, and the form of each column of days."""
+
+    dialect: CsvDialect
+    sheet: str = ""
+    header_line: int = 1
+    forms: Mapping[str, str] = field(default_factory=dict)
+
+
 @contextmanager
 def open_table(
-    database: duckdb.DuckDBPyConnection, path: Path, where: str, dialect: CsvDialect
+    database: duckdb.DuckDBPyConnection, part: Path | FetchedRows, where: str, manner: Manner
 ) -> Iterator[OpenTable | CsvTable]:
-    """Open a file as rows, good while the context is open; `where` is what messages call it.
+    """Open a file, or rows that were fetched, as a table that is good while the context is open.
 
-    Raises DataError for what is no file, or none of its kind.
+    `where` is what messages call it. Raises DataError for what is no file, or none of its kind.
     """
-    if not path.is_file():
-        raise DataError(f"{where} is not a file.", "Put the file itself there.")
-    if path.suffix.lower() == ".parquet":
-        yield _open_parquet(database, path, where)
+    if isinstance(part, FetchedRows):
+        yield part.as_table(where)
         return
-    with open_csv(path, where, dialect) as table:
+    if not part.is_file():
+        raise DataError(f"{where} is not a file.", "Put the file itself there.")
+    if part.suffix.lower() in PACKED:
+        with (
+            _unpack(part, where) as (name, path),
+            _open_kind(database, name, path, where, manner, lambda: _unpack_again(part, where)) as table,
+        ):
+            yield table
+        return
+    with _open_kind(database, part.name, part, where, manner) as table:
         yield table
+
+
+@contextmanager
+def _unpack(path: Path, where: str) -> Iterator[tuple[str, Path]]:
+    """Unpack a file into memory; give its name, and where this process reads it."""
+    memory = os.memfd_create("unpacked")
+    try:
+        with open_unpacked(path, where) as (name, stream):
+            copy_bytes(stream, memory)
+        yield name, Path(f"/proc/self/fd/{memory}")
+    finally:
+        os.close(memory)
+
+
+@contextmanager
+def _unpack_again(path: Path, where: str) -> Iterator[BinaryIO]:
+    """Give what a packed file holds, to find a line in it."""
+    with open_unpacked(path, where) as (_, stream):
+        yield stream
+
+
+@contextmanager
+def _open_kind(
+    database: duckdb.DuckDBPyConnection,
+    name: str,
+    path: Path,
+    where: str,
+    manner: Manner,
+    open_bytes: Opener | None = None,
+) -> Iterator[OpenTable | CsvTable]:
+    kind = Path(name).suffix.lower()
+    if kind == ".parquet":
+        yield _open_parquet(database, path, where)
+    elif kind in (".xlsx", ".jsonl", ".ndjson"):
+        if kind == ".xlsx":
+            read = read_sheet(path, where, Sheet(manner.sheet, manner.header_line, manner.forms))
+        else:
+            with path.open("rb") as stream:
+                read = read_json_lines(stream, name, where)
+        rows, lines, blank = read
+        try:
+            yield rows.as_table(where, lines, blank)
+        finally:
+            rows.close()
+    else:
+        with open_csv(path, where, manner.dialect, open_bytes) as table:
+            yield table
 
 
 def _open_parquet(database: duckdb.DuckDBPyConnection, path: Path, where: str) -> _ParquetTable:
@@ -107,12 +177,15 @@ def _open_parquet(database: duckdb.DuckDBPyConnection, path: Path, where: str) -
 
 
 def peek_columns(
-    database: duckdb.DuckDBPyConnection, path: Path, where: str, dialect: CsvDialect
+    database: duckdb.DuckDBPyConnection, part: Path | FetchedRows, where: str, dialect: CsvDialect
 ) -> Sequence[str] | None:
     """Return the columns of a file without reading its rows; None where they can't be told so.
 
     Raises DataError for a file that has no header, or is no file of its kind.
     """
-    if path.suffix.lower() == ".parquet" and path.is_file():
-        return _open_parquet(database, path, where).columns
-    return peek_header(path, dialect) if path.is_file() else None
+    if isinstance(part, FetchedRows):
+        return part.columns
+    kind = part.suffix.lower()
+    if kind in (".xlsx", ".jsonl", ".ndjson", *PACKED) or not part.is_file():
+        return None
+    return _open_parquet(database, part, where).columns if kind == ".parquet" else peek_header(part, dialect)

@@ -12,7 +12,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,9 +21,9 @@ import duckdb
 
 from charter.errors import DataError
 from features.intake.database import quote_name, quote_text
-from features.intake.opening.encodings import copy_bytes, write_as_utf8
+from features.intake.opening.encodings import write_as_utf8
 
-__all__ = ["UTF8", "CsvDialect", "CsvTable", "open_csv", "peek_header"]
+__all__ = ["UTF8", "CsvDialect", "CsvTable", "Opener", "open_csv", "peek_header"]
 
 _CHUNK = 1 << 22
 _LONGEST_LINE = 2_000_000
@@ -39,7 +39,7 @@ class CsvDialect:
 
 
 UTF8 = CsvDialect()
-Opener = Callable[[], BinaryIO]
+Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 
 @dataclass(frozen=True)
@@ -174,21 +174,18 @@ def open_csv(
 ) -> Iterator[CsvTable]:
     """Read the header of `path` and make its rows readable; the table is good while the context is open.
 
-    `where` is what messages call the file; `open_bytes` gives its bytes where they do not lie at `path` as they are.
+    `where` is what messages call the file; `open_bytes` gives its bytes again once `path` is gone.
     Raises DataError for a file without a header and for text that is not in the stated encoding; what the header holds
     is checked by `check_header`.
     """
     opener: Opener = open_bytes or (lambda: path.open("rb"))
-    if dialect.encoding == "utf-8" and open_bytes is None:
+    if dialect.encoding == "utf-8":
         yield CsvTable(where, opener, str(path), _read_header(path, where, dialect), dialect)
         return
     memory = os.memfd_create("csv")
     try:
         with opener() as handle:
-            if dialect.encoding == "utf-8":
-                copy_bytes(handle, memory)
-            else:
-                write_as_utf8(handle, where, dialect.encoding, memory)
+            write_as_utf8(handle, where, dialect.encoding, memory)
         readable = f"/proc/self/fd/{memory}"
         yield CsvTable(where, opener, readable, _read_header(Path(readable), where, dialect), dialect)
     finally:

@@ -1,0 +1,79 @@
+"""Where a source's rows are asked for, if no file is sent: a database, or a server that gives pages of JSON.
+
+A secret is named and never written: `url_from = "HOUSING_DATABASE"` is the environment variable that holds the URL, or,
+with `_FILE` after it, the file outside council folder and workspace that does.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from charter.council.reading import MarkedRow, broken
+
+__all__ = ["Connection", "DatabaseConnection", "ServerConnection"]
+
+
+def _variable(name: str) -> str:
+    if not name.isidentifier() or not name.isupper():
+        raise broken(
+            "is not the name of an environment variable", 'Name the variable: "HOUSING_DATABASE". Write no secret here.'
+        )
+    return name
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise broken("is no https address", "Write https://...; http is for this machine alone.")
+    if parts.username or parts.password or parts.query:
+        raise broken("holds a name, a password or a query", "Write the address alone; name the token in token_from.")
+    return url
+
+
+_Variable = Annotated[str, AfterValidator(_variable)]
+_Since = Annotated[
+    date,
+    Field(description="From when its rows are whole; until when is the time of asking.", examples=[date(2020, 4, 1)]),
+]
+
+
+class DatabaseConnection(MarkedRow):
+    """A database that SQLAlchemy can open; each file's `query` asks for its rows."""
+
+    kind: Annotated[Literal["database"], Field(description="What is asked.", examples=["database"])]
+    url_from: Annotated[
+        _Variable,
+        Field(description="The environment variable that holds the database's URL.", examples=["HOUSING_DATABASE"]),
+    ]
+    covers_from: _Since
+
+
+class ServerConnection(MarkedRow):
+    """A server that gives pages of JSON; each file's `query` is a path below its address."""
+
+    kind: Annotated[Literal["server"], Field(description="What is asked.", examples=["server"])]
+    url: Annotated[
+        str,
+        AfterValidator(_address),
+        Field(description="The server's address, without secrets.", examples=["https://rents.fernhill.example/api"]),
+    ]
+    token_from: Annotated[
+        _Variable | None,
+        Field(description="The environment variable that holds the bearer token.", examples=["RENTS_TOKEN"]),
+    ] = None
+    rows_at: Annotated[
+        str, Field(description="Where the rows of a page are, by its keys; empty: the page itself.", examples=["data"])
+    ] = ""
+    next_at: Annotated[
+        str, Field(description="Where a page names the next one, by its keys.", examples=["links.next"])
+    ] = "next"
+    covers_from: _Since
+
+
+Connection = DatabaseConnection | ServerConnection
+"""Any of the kinds; a row's `kind` says which."""

@@ -1,0 +1,1 @@
+"""Formats that a whole sector sends: ready rows for a council's register, to be changed and confirmed by a person."""

@@ -1,0 +1,88 @@
+"""A sheet of an XLSX workbook as rows: cells as a spreadsheet keeps them, not as it shows them.
+
+A whole number is written without decimals, so that a reference that a spreadsheet took for a number is itself again; a
+day in a column of days is a day. A cell that holds an error (#N/A) is text, and no value of a typed column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from charter.errors import DataError
+from features.intake.opening.bounded import refuse_bombs
+from features.intake.opening.text_rows import FetchedRows, write_cell
+
+__all__ = ["Sheet", "read_sheet"]
+
+
+class Sheet:
+    """Which sheet of a workbook, the line of its header, and the form of each column of days."""
+
+    def __init__(self, name: str, header_line: int, forms: Mapping[str, str]) -> None:
+        self.name, self.header_line, self.forms = name, header_line, forms
+
+
+def read_sheet(path: Path, where: str, sheet: Sheet) -> tuple[FetchedRows, list[int], int]:
+    """Return the rows of a sheet, the line of each, and how many lines between them are blank.
+
+    Raises DataError for a bomb, a file that is no workbook, a sheet that is not there, and cells outside the header.
+    """
+    refuse_bombs(path, where)
+    lines = _read_lines(path, where, sheet.name)
+    if len(lines) < sheet.header_line:
+        raise DataError(f"{where} has no line {sheet.header_line}.", "Correct `header_line` in register.toml.")
+    header = [str(cell).strip() for cell in lines[sheet.header_line - 1]]
+    while header and not header[-1]:
+        header.pop()
+    if not header:
+        raise DataError(
+            f"{where}, line {sheet.header_line}: it is blank.",
+            "Correct `header_line` in register.toml: it is the header.",
+        )
+    rows = FetchedRows(path.name, tuple(header))
+    places: list[int] = []
+    rows.write_rows(_list_rows(lines, where, header, sheet, places))
+    return rows, places, len(lines) - sheet.header_line - len(places)
+
+
+def _read_lines(path: Path, where: str, name: str) -> list[list[Any]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        workbook = CalamineWorkbook.from_path(str(path))
+        names = workbook.sheet_names
+        if name and name not in names:
+            raise DataError(f"{where} has no sheet {name!r}: it has {len(names)}.", "Correct `sheet` in register.toml.")
+        if not name and len(names) != 1:
+            raise DataError(f"{where} has {len(names)} sheets.", "Say which one in register.toml: sheet = ...")
+        lines: list[list[Any]] = workbook.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
+    except (CalamineError, OSError, ValueError):
+        raise DataError(f"{where} is not a whole workbook.", "Save it as XLSX again.") from None
+    return lines
+
+
+def _list_rows(
+    lines: Sequence[Sequence[Any]], where: str, header: Sequence[str], sheet: Sheet, places: list[int]
+) -> Iterator[list[str]]:
+    for number, line in enumerate(lines[sheet.header_line :], start=sheet.header_line + 1):
+        cells = [_write(cell, where, sheet.forms.get(name, "")) for cell, name in zip(line, header, strict=False)]
+        if any(str(cell).strip() for cell in line[len(header) :]):
+            raise DataError(
+                f"{where}, line {number}: it has a cell beside the columns of the header.", "Ask for a corrected file."
+            )
+        if any(cells):
+            places.append(number)
+            yield cells + [""] * (len(header) - len(cells))
+
+
+def _write(cell: Any, where: str, form: str) -> str:
+    if isinstance(cell, datetime | date) and form:
+        return cell.strftime(form)
+    if isinstance(cell, datetime) and cell.time() == time():
+        return cell.date().isoformat()
+    if isinstance(cell, time | timedelta):
+        return str(cell)
+    return write_cell(cell, where)

@@ -1,0 +1,180 @@
+"""Packed files, workbooks and JSON lines go through the same door: rows counted, faults named by line, no bombs."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from charter.council.register import ExtractFile, Source
+from charter.errors import DataError
+from charter.vault.key import Key
+from features.intake.database import open_database
+from features.intake.extract import name_table, read_file
+from features.intake.opening.bounded import open_unpacked, refuse_bombs
+from features.intake.quarantine import Quarantine
+
+COLUMNS = {"id": "text", "born": "date", "n": "integer", "amount": "decimal"}
+CSV = "id,born,n,amount\n001,01/02/2001,7,1.25\n002,,8,2\n"
+
+
+def read(path: Path, **file: object) -> list[tuple[object, ...]]:
+    extract = ExtractFile.model_validate({"name": path.name, "columns": COLUMNS, "key": ("id",), **file})
+    source = Source(
+        service="svc", title="Any", basis="public task", purposes=frozenset({"link"}), retention_years=7,
+        dates="%d/%m/%Y", files=(extract,),
+    )  # fmt: skip
+    with open_database(Key(b"k" * 32), threads=1) as database:
+        tally = read_file(database, source, extract, [path], Quarantine(database, path.parent / "refused.parquet"))
+        rows = database.execute(f"select id, born::varchar, n, amount::varchar from {name_table(source, extract)}")
+        found = rows.fetchall()
+        assert tally.rows == len(found)
+        return found
+
+
+ROWS = [("001", "2001-02-01", 7, "1.2500"), ("002", None, 8, "2.0000")]
+
+
+def write_zip(path: Path, **members: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return path
+
+
+def write_workbook(path: Path, lines: list[list[object]], sheets: int = 1) -> Path:
+    """Write the least that is a workbook: texts inline, numbers, and days as Excel counts them (style 1)."""
+
+    def cell(value: object, place: str) -> str:
+        if isinstance(value, str):
+            return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
+        if isinstance(value, tuple):
+            return f'<c r="{place}" s="1"><v>{value[0]}</v></c>'
+        return "" if value is None else f'<c r="{place}"><v>{value}</v></c>'
+
+    def row(number: int, line: list[object]) -> str:
+        cells = "".join(cell(value, f"{chr(65 + column)}{number}") for column, value in enumerate(line))
+        return f'<row r="{number}">{cells}</row>'
+
+    rows = "".join(row(number, line) for number, line in enumerate(lines, start=1))
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    numbers = range(1, sheets + 1)
+    members = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="xml" '
+        'ContentType="application/xml"/><Default Extension="rels" ContentType="application/vnd.openxmlformats-'
+        'package.relationships+xml"/><Override PartName="/xl/workbook.xml" ContentType="application/vnd.'
+        'openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r1" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        + "".join(f'<sheet name="List {n}" sheetId="{n}" r:id="r{n}"/>' for n in numbers)
+        + "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        + "".join(f'<Relationship Id="r{n}" Type="{office}/worksheet" Target="worksheets/s.xml"/>' for n in numbers)
+        + f'<Relationship Id="r9" Type="{office}/styles" Target="styles.xml"/></Relationships>',
+        "xl/styles.xml": f'<styleSheet xmlns="{main}"><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
+        "</styleSheet>",
+        "xl/worksheets/s.xml": f'<worksheet xmlns="{main}"><sheetData>{rows}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return path
+
+
+def test_packed_files_hold_what_they_hold(tmp_path: Path) -> None:
+    packed = tmp_path / "people.csv.gz"
+    packed.write_bytes(gzip.compress(CSV.encode()))
+    assert read(packed) == ROWS
+    assert read(write_zip(tmp_path / "people.zip", people__csv=CSV.encode())) == ROWS
+    packed.write_bytes(gzip.compress((CSV + "003,soon,1,1\n").encode()))
+    with pytest.raises(DataError, match=r"value.type \(first: line 4, born\)"):
+        read(packed)
+
+
+@pytest.mark.parametrize("kind", ["gz", "zip"])
+def test_a_broken_packed_file_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"people.csv.{kind}"
+    write_zip(path, people__csv=CSV.encode() * 99) if kind == "zip" else path.write_bytes(gzip.compress(CSV.encode()))
+    for content in (path.read_bytes()[:-9], b"", b"no such thing"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"not a whole packed file|is empty"):
+            read(path)
+
+
+def test_two_files_in_one_archive_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds 2 files"):
+        read(write_zip(tmp_path / "people.zip", people__csv=CSV.encode(), more__csv=CSV.encode()))
+
+
+def test_a_bomb_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    bomb = tmp_path / "people.csv.gz"
+    with gzip.open(bomb, "wb") as handle:
+        for _ in range(100):
+            handle.write(b"0" * (1 << 20))
+    assert bomb.stat().st_size * 250 < 100 << 20
+    chunks: list[int] = []
+    with (
+        open_unpacked(bomb, "svc/x") as (_, stream),
+        pytest.raises(DataError, match="grows to more than 250 times"),
+    ):
+        chunks.extend(len(chunk) for chunk in iter(lambda: stream.read(1 << 20), b""))
+    assert 0 < sum(chunks) <= 65 << 20
+    workbook = write_zip(tmp_path / "people.xlsx", sheet=b"0" * (100 << 20))
+    with pytest.raises(DataError, match="grows to more than 250 times"):
+        refuse_bombs(workbook, "svc/x")
+
+
+def test_a_sheet_is_read_as_its_cells_are_kept(tmp_path: Path) -> None:
+    header = ["id", "born", "n", "amount"]
+    lines = [["Quarterly list"], [], header, ["001", (36923,), 7, 1.25], [None], [2, "01/02/2001", 8, 2]]
+    path = write_workbook(tmp_path / "people.xlsx", lines)
+    assert read(path, header_line=3) == [("001", "2001-02-01", 7, "1.2500"), ("2", "2001-02-01", 8, "2.0000")]
+    path = write_workbook(tmp_path / "people.xlsx", [header, ["001", "soon", 7, 1.5], ["002", None, 1.5, 1]])
+    with pytest.raises(DataError, match=r"2 of 2 rows break the rule value.type \(first: line 2, born\)"):
+        read(path)
+    path = write_workbook(tmp_path / "people.xlsx", [header, ["001", None, 7, 1.5, "Quillfeather"]])
+    with pytest.raises(DataError, match="line 2: it has a cell beside the columns") as refused:
+        read(path)
+    assert "Quill" not in str(refused.value)
+
+
+def test_the_sheet_is_named_where_there_are_several(tmp_path: Path) -> None:
+    path = write_workbook(tmp_path / "people.xlsx", [list(COLUMNS), ["001", None, 7, 1]], sheets=2)
+    with pytest.raises(DataError, match="has 2 sheets"):
+        read(path)
+    with pytest.raises(DataError, match="has no sheet 'List 3'"):
+        read(path, sheet="List 3")
+    assert read(path, sheet="List 2") == [("001", None, 7, "1.0000")]
+
+
+def test_json_lines_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl"
+    objects = [{"id": "001", "born": "01/02/2001", "n": 7, "amount": 1.25}, {"id": "002", "n": 8, "amount": 2}]
+    path.write_text("\n\n".join(map(json.dumps, objects)))
+    assert read(path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"id": "Quillfeather"', "line 2: it is not JSON"),
+        ('{"id": "1", "id": "Quillfeather"}', "line 2: it is not JSON, or has a key twice"),
+        ('["Quillfeather"]', "line 2: it is no JSON object"),
+        ('{"id": ["Quillfeather"]}', "line 2 has a cell that holds no plain value"),
+        ('{"id": "1", "amount": NaN}', "line 2: it is not JSON"),
+        ('{"id": "1", "shoe_size": "Quillfeather"}', "unknown column 'shoe_size'"),
+        ('{"id": "1", "n": 1.5}', r"value.type \(first: line 2, n\)"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named_and_not_shown(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "people.jsonl"
+    path.write_text('{"id": "0", "born": null, "n": 1, "amount": 1}\n' + line + "\n")
+    with pytest.raises(DataError, match=said) as refused:
+        read(path)
+    assert "Quill" not in str(refused.value)

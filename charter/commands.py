@@ -145,6 +145,8 @@ def rotate(
 def _log_act(
     invocation: Invocation, *, role: str, action: str, subject: str = "", detail: Mapping[str, object] | None = None
 ) -> None:
-    from charter.vault.log import FileLog
+    from charter.vault.command_log import CommandLog
 
-    FileLog(invocation.workspace.log).append(actor="command", role=role, action=action, subject=subject, detail=detail)
+    CommandLog.open(invocation.council, invocation.workspace).append(
+        actor="command", role=role, action=action, subject=subject, detail=detail
+    )

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from charter.plain_text import clean_text
+
 __all__ = ["Voice"]
 
 
@@ -25,14 +27,14 @@ class Voice:
     def say(self, sentence: str) -> None:
         """Tell the person something, on standard error, unless they asked for quiet."""
         if not self.quiet:
-            print(sentence, file=sys.stderr)
+            print(clean_text(sentence), file=sys.stderr)
 
     def report(self, result: Mapping[str, Any], sentence: str) -> None:
         """Print a verb's result: the mapping as JSON for a script, else the sentence for a person."""
         if self.as_json:
             print(json.dumps(result, indent=1, default=str))
         elif not self.quiet:
-            print(sentence)
+            print(clean_text(sentence))
 
     @contextmanager
     def progress(self, title: str, total: int | None = None) -> Iterator[Callable[..., None]]:

@@ -155,9 +155,9 @@ def _file_sayings(invocation: Invocation, sayings: Sequence[str], role: str, rea
 
 
 def _open_log(invocation: Invocation, role: str) -> Callable[[Mapping[str, object]], object]:
-    from charter.vault.log import FileLog
+    from charter.vault.command_log import CommandLog
 
-    log = FileLog(invocation.workspace.log)
+    log = CommandLog.open(invocation.council, invocation.workspace)
     return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
 
 

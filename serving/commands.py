@@ -62,7 +62,8 @@ def print_list(
     """
     from serving.casework.printing import print_worklist
 
-    print(print_worklist(invocation, team, holder=holder, role=role))
+    paper = print_worklist(invocation, team, holder=holder, role=role)
+    invocation.report({"paper": paper}, paper)
 
 
 @verbs.add("check-residence", under="rights", example="sooner check-residence --says question.json")
@@ -141,11 +142,21 @@ def upgrade(
 
 @verbs.add("verify-log", under="look after", example="sooner verify-log")
 def verify_log(invocation: Invocation) -> None:
-    """Check that no entry of the audit logs was edited, removed or moved; exit 11 names the first that was."""
-    from serving.trace import verify_logs
+    """Check logs, anchors, database and parts: exit 11 names all that was edited, removed, moved, replaced or emptied.
 
-    counts = verify_logs(invocation)
-    total = sum(counts.values())
+    That the log was read is an entry of the log.
+    """
+    from serving.verification import verify_logs
+
+    verification = verify_logs(invocation)
+    total, chains = sum(verification.chains.values()), len(verification.chains)
+    sentence = f"The audit log is whole: {total} entries in {chains} chains, {verification.anchors} anchors outside."
     invocation.report(
-        {"entries": total, "chains": dict(counts)}, f"The audit log is whole: {total} entries in {len(counts)} chains."
+        {
+            "entries": total,
+            "chains": dict(verification.chains),
+            "anchors": verification.anchors,
+            "notes": list(verification.notes),
+        },
+        "\n".join([sentence, *(f"Note: {note}." for note in verification.notes)]),
     )

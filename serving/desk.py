@@ -18,6 +18,7 @@ from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.rules.showing import ENDED, LIVE, SHADOW, SUSPENDED, Standing
 from charter.signing.second_gate import in_shadow
+from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.vault import NamedPerson, Vault
 from serving.identity import Identity
@@ -28,9 +29,8 @@ from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.store.actions import Exporter
-from serving.store.connection import find_database_url, migrate_database, open_engine
 from serving.store.papers import Papers
-from serving.store.store import IssuedList, Referral, Store, write_moment
+from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import Suspension, list_feeds, read_suspensions
 
 __all__ = ["Desk"]
@@ -52,12 +52,10 @@ class Desk:
 
         `demo` lets people sign in as made-up workers; only ever on data that is made up too.
         """
-        engine = open_engine(find_database_url(invocation.workspace))
-        migrate_database(engine)
         key = Key.load(invocation.council, invocation.workspace)
         settings = invocation.settings.worklist
         settings.require_decisions()
-        store = Store(engine, chain=chain, key=key.derive("audit log"))
+        store = make_store(invocation.workspace, chain=chain, key=key.derive(LOG_PURPOSE))
         return cls(invocation, settings, store, key, demo)
 
     @cached_property

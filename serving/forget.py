@@ -25,19 +25,20 @@ PURPOSES = ("link", "shadow", "rank", "display")
 _WHY = "withdrawn"
 
 
-def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
+def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"") -> int:
     """Take every referral of these people's households off its list; return how many there were.
 
-    The sealed record of what the worker saw is kept under case retention for complaints and the data protection
-    officer alone (design: what issued stays); no page or list shows it any more.
+    `key` seals the log's entries (charter.vault.command_log). What was issued stays sealed: what the
+    worker saw is kept under case retention for complaints and the data protection officer alone (design: what issued
+    stays); no page or list shows it any more.
     """
-    with _open_casework(workspace) as store:
+    with _open_casework(workspace, key) as store:
         return store.remove(person_ids, _WHY, actor="sooner") if store else 0
 
 
-def catch_up(workspace: Workspace) -> int:
+def catch_up(workspace: Workspace, *, key: bytes = b"") -> int:
     """Take off what was issued before a request that is carried out, if it stands again; return how many there were."""
-    with _open_casework(workspace) as store:
+    with _open_casework(workspace, key) as store:
         if store is None:
             return 0
         requests = _carried_out(workspace)
@@ -46,7 +47,7 @@ def catch_up(workspace: Workspace) -> int:
 
 def require_caught_up(workspace: Workspace) -> None:
     """Raise CharterError while a referral stands that a resident's request had taken off its list."""
-    with _open_casework(workspace) as store:
+    with _open_casework(workspace, b"") as store:
         if store and any(store.still_listed(people, filed) for people, filed in _carried_out(workspace)):
             raise CharterError(
                 "the casework database lists households that a resident's request had taken off, so it may be a "
@@ -70,10 +71,10 @@ def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:
 
 
 @contextmanager
-def _open_casework(workspace: Workspace) -> Iterator[Store | None]:
+def _open_casework(workspace: Workspace, key: bytes) -> Iterator[Store | None]:
     """Open the casework store; None where nothing was issued yet."""
     if not is_begun(workspace):
         yield None
         return
-    with open_store(workspace) as store:
+    with open_store(workspace, key=key) as store:
         yield store

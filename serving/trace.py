@@ -1,23 +1,21 @@
-"""Looking back: whom a fault touched, and whether the audit logs are whole."""
+"""Looking back: whom a fault touched, and who holds it on paper."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from charter.contracts.files import read_json
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.vault.key import Key
-from charter.vault.log import FileLog, verify_chains
 from serving.asking_to_show import keep_shown
 from serving.desk import Desk
 from serving.identity import identify_command
 from serving.ranking.sealed_record import read_record
-from serving.store.store import Referral, open_store
+from serving.store.store import Referral
 
-__all__ = ["Copy", "Touched", "trace_fault", "verify_logs"]
+__all__ = ["Copy", "Touched", "trace_fault"]
 
 
 @dataclass(frozen=True)
@@ -124,15 +122,3 @@ def _list_touched(invocation: Invocation, referrals: Sequence[Referral], feed: s
 
 def _describe_touched(referral: Referral, contribution: float | None) -> Touched:
     return Touched(referral.id, referral.list, referral.rank, referral.status, contribution)
-
-
-def verify_logs(invocation: Invocation) -> Mapping[str, int]:
-    """Return how many entries each chain of both logs holds: the casework database's and that of typed commands.
-
-    Raises DataError naming the chain and the entry where one was edited, removed or moved.
-    """
-    counts = dict(verify_chains(FileLog(invocation.workspace.log).entries()))
-    key = Key.load(invocation.council, invocation.workspace).derive("audit log")
-    with open_store(invocation.workspace, key=key) as store:
-        counts |= store.verify_log()
-    return counts

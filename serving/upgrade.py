@@ -1,6 +1,7 @@
 """Going to a newer Sooner: what would change, and the change with a backup before it.
 
-casework database   brought to the newest form; SQLite is copied first, PostgreSQL's own tools do that
+casework database   brought to the newest form; SQLite is copied first, PostgreSQL's own tools do that. What an older
+                    Sooner filed is adopted: anchored outside, its rows told in the log, notes and records sealed
 charter, register   read as they are and copied: roles signed those bytes, so no program edits them. What no longer
                     reads is named before anything is changed, and so is a new key that is not stated yet
 snapshot            read by its contract
@@ -23,6 +24,9 @@ from charter.contracts import check_document
 from charter.contracts.files import find_current, new_folder, read_json
 from charter.council.register import Register
 from charter.invocation import Invocation
+from charter.vault.anchors import Anchors
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
 from serving.ranking.bundle import Bundle, verify_bundle
 from serving.store.connection import (
     begin_reading,
@@ -32,8 +36,13 @@ from serving.store.connection import (
     open_engine,
     read_form,
 )
+from serving.store.store import Store
 
 __all__ = ["Step", "plan_upgrade", "run_upgrade"]
+
+
+KEYED = "0003"
+"""The first form of the database in which entries have keyed digests."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +111,10 @@ def run_upgrade(invocation: Invocation, now: datetime | None = None) -> Path | N
     backup = _copy_state(invocation, url, now or datetime.now(UTC))
     engine = open_engine(url)
     migrate_database(engine, older=True)
+    if before < KEYED:
+        key = Key.load(invocation.council, invocation.workspace).derive(LOG_PURPOSE)
+        anchors = Anchors.of(invocation.workspace, key)
+        Store(engine, chain="upgrade", key=key, anchors=anchors).adopt(invocation.workspace.log)
     engine.dispose()
     return backup
 

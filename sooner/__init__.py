@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["main"]
@@ -65,9 +66,11 @@ def _answer(words: list[str]) -> int:
         import typer
 
         from charter.errors import SoonerError, UsageError
+        from charter.machine.private_files import keep_files_private
         from sooner.command import make_command
         from sooner.old_spellings import respell
 
+        keep_files_private()
         line, note = respell(words)
         if note:
             print(f"sooner: {note}", file=sys.stderr)
@@ -101,7 +104,11 @@ def _find_clash() -> tuple[str, str] | None:
 
 
 def _refuse(sentence: str, next_step: str, code: int) -> int:
-    print(f"sooner: {sentence}", file=sys.stderr)
-    if next_step:
-        print(f"  next: {next_step}", file=sys.stderr)
+    # Here and not above, as an import may be what was interrupted; where it can't be had nothing of ours is quoted.
+    lines = [f"sooner: {sentence}", f"  next: {next_step}"][: 2 if next_step else 1]
+    with suppress(ImportError):
+        from charter.plain_text import clean_text
+
+        lines = [clean_text(line) for line in lines]
+    print(*lines, sep="\n", file=sys.stderr)
     return code

@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from charter.invocation import Invocation
     from features.rights.asking import Room
 
-__all__ = ["list_rooms"]
+__all__ = ["find_log_key", "list_rooms"]
 
 
-def list_rooms() -> tuple[Room, ...]:
+def find_log_key(invocation: Invocation) -> bytes:
+    """Return the key that seals the entries of the audit log."""
+    from charter.vault.command_log import LOG_PURPOSE
+    from charter.vault.key import Key
+
+    return Key.load(invocation.council, invocation.workspace).derive(LOG_PURPOSE)
+
+
+def list_rooms(invocation: Invocation) -> tuple[Room, ...]:
     """Return the rooms that forget, in the order in which they are asked to."""
+    from functools import partial
+
     import fairness_reports.forget
     import serving.forget
     import training.forget
@@ -20,5 +31,5 @@ def list_rooms() -> tuple[Room, ...]:
     return (
         Room(training.forget.forget, ("link", "train", "shadow", "evaluate")),
         Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
-        Room(serving.forget.forget, serving.forget.PURPOSES),
+        Room(partial(serving.forget.forget, key=find_log_key(invocation)), serving.forget.PURPOSES),
     )

@@ -99,7 +99,7 @@ def _asking_to(right: str, summary: str) -> Callable[..., None]:
             service=service,
             purpose=purpose,
             by=by,
-            rooms=list_rooms(),
+            rooms=list_rooms(invocation),
         )
         invocation.report(asdict(certificate), _in_words(certificate))
 
@@ -310,7 +310,7 @@ def overrule_request(
     from sooner.erasure import list_rooms
 
     role = invocation.roles.find(role).id
-    certificate = overrule_request(invocation, request, role=role, rooms=list_rooms())
+    certificate = overrule_request(invocation, request, role=role, rooms=list_rooms(invocation))
     _Log(invocation, role).record({"action": "overrule", "reason": reason, "request": request})
     invocation.report(asdict(certificate), _in_words(certificate))
 
@@ -321,10 +321,10 @@ def replay_requests(invocation: Invocation) -> None:
     from charter.acts import COMMAND
     from features.rights.asking import replay_requests
     from serving.forget import catch_up
-    from sooner.erasure import list_rooms
+    from sooner.erasure import find_log_key, list_rooms
 
-    certificates = replay_requests(invocation, list_rooms())
-    count = catch_up(invocation.workspace)
+    certificates = replay_requests(invocation, list_rooms(invocation))
+    count = catch_up(invocation.workspace, key=find_log_key(invocation))
     entry = {"action": "replay", "requests": sorted(certificates), "taken_off": count}
     _Log(invocation, COMMAND).record(entry)
     sentence = f"{len(certificates)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
@@ -359,10 +359,14 @@ class _Log:
     """The command's chain of the audit log, in one role."""
 
     def __init__(self, invocation: Invocation, role: str) -> None:
-        from charter.vault.log import FileLog
+        from charter.vault.command_log import CommandLog
         from serving.identity import identify_command
 
-        self._log, self._role, self._user = FileLog(invocation.workspace.log), role, identify_command().user
+        self._log, self._role, self._user = (
+            CommandLog.open(invocation.council, invocation.workspace),
+            role,
+            identify_command().user,
+        )
 
     def record(self, entry: Mapping[str, object]) -> None:
         """Write one entry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -122,4 +123,6 @@ def own_workspace(demo_workspace: Path, tmp_path: Path) -> Path:
     """Give a copy of the demo's workspace that the test may change."""
     own = tmp_path / "workspace"
     subprocess.run(["cp", "-a", str(demo_workspace), str(own)], check=True)
+    for beside in demo_workspace.parent.glob("workspace.*.jsonl"):
+        shutil.copy2(beside, tmp_path / beside.name)
     return own

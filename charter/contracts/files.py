@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from charter.errors import DataError
+from charter.machine.private_files import close_folder
 
 __all__ = [
     "content_id",
@@ -136,7 +137,8 @@ def writer_lock(root: Path) -> Iterator[None]:
 
     The lock is the kernel's, so a killed writer leaves none behind. What a killed writer left beside is removed here.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    close_folder(root)
     with (root / ".writer").open("w", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -16,7 +16,7 @@ from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.signing.refusals import Refusal, lift_refusal, note_refusal
 from charter.signing.signoffs import SignOff, add_signoff, find_expiry, find_today, withdraw_signoffs, write_statement
-from charter.vault.log import FileLog
+from charter.vault.command_log import CommandLog
 from charter.vault.signature import read_signature
 
 __all__ = ["Signable", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
@@ -73,7 +73,7 @@ def sign_as(
         signoff = _add_signature(signoff, policy, signature)
     add_signoff(path, signoff)
     lift_refusal(path.parent, signoff.role, sha256)
-    FileLog(invocation.workspace.log).append(
+    CommandLog.open(invocation.council, invocation.workspace).append(
         actor=actor, role=signing.id, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
     )
     return signoff
@@ -150,7 +150,9 @@ def refuse_as(invocation: Invocation, role: str, reason: str, *, actor: str, liv
     refusal = Refusal(refusing, sha256, reason.strip(), datetime.now(UTC).isoformat(timespec="seconds"))
     note_refusal(folder, refusal)
     withdraw_signoffs(folder / "signoffs.toml", refusing, sha256)
-    FileLog(invocation.workspace.log).append(actor=actor, role=refusing, action="refuse decision", subject=sha256)
+    CommandLog.open(invocation.council, invocation.workspace).append(
+        actor=actor, role=refusing, action="refuse decision", subject=sha256
+    )
     return refusal
 
 

@@ -15,7 +15,7 @@ from charter.signing import suspensions
 from charter.signing.acceptance import find_audit, find_live_audit
 from charter.signing.second_gate import open_live
 from charter.signing.signoffs import find_today, read_signoffs, require_signoffs
-from charter.vault.log import FileLog
+from charter.vault.command_log import CommandLog
 
 __all__ = ["decide_run", "go_live"]
 
@@ -47,7 +47,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
     write_json(folder / "decision.json", decision)
     if live and decision["decision"] == "block":
         path = suspensions.suspend_on_breach(invocation.workspace, decision["sentence"])
-        log = FileLog(invocation.workspace.log)
+        log = CommandLog.open(invocation.council, invocation.workspace)
         log.append(actor="command", role=GATE, action="suspend", subject=path.stem)
     return decision
 
@@ -65,5 +65,7 @@ def go_live(invocation: Invocation) -> tuple[str, date]:
     sha256 = file_digest(folder / "decision.json")
     until = min(signoff.expires for signoff in read_signoffs(folder / "signoffs.toml") if signoff.sha256 == sha256)
     open_live(invocation.workspace, release["id"], decision, sha256, until)
-    FileLog(invocation.workspace.log).append(actor="command", role=COMMAND, action="go live", subject=release["id"])
+    CommandLog.open(invocation.council, invocation.workspace).append(
+        actor="command", role=COMMAND, action="go live", subject=release["id"]
+    )
     return str(release["id"]), until

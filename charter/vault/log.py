@@ -1,8 +1,10 @@
 """The append-only audit log: one hash chain per writer, joined by signed anchors.
 
 Each entry holds the digest of the one before it, so an edited, removed or reordered entry breaks the chain at a place
-that `verify_chains` names. A removed end leaves no broken link, so an `Anchor` (the heads of all chains, signed with a
-key kept outside the log) says how far each chain had come. Entries hold ids and counts: never a name, address or note.
+that `verify_chains` names. Digests are keyed (HMAC-SHA256, a key kept outside the log), so that whoever can write the
+log can't write a chain anew. A removed end leaves no broken link, so anchors (charter.vault.anchors) say outside the
+log how far each chain had come; an `Anchor` says it inside the database too. Entries hold ids and counts: never a name,
+address or note.
 
     chain "cli"       1 ── 2 ── 3
     chain "worker-1"  1 ── 2 ── 3 ── 4        anchor: {cli: 3, worker-1: 4}, signed
@@ -15,15 +17,35 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from charter.acts import SYSTEM
 from charter.errors import DataError
+from charter.vault.anchors import Anchors
 
-__all__ = ["FIRST", "Anchor", "Entry", "FileLog", "LoggedAct", "anchor_chains", "follow_entry", "verify_chains"]
+__all__ = [
+    "FIRST",
+    "KEEP_A_COPY",
+    "Anchor",
+    "Entry",
+    "FileLog",
+    "LoggedAct",
+    "anchor_chains",
+    "find_faults",
+    "find_unanchored",
+    "follow_entry",
+    "name_entry",
+    "read_heads",
+    "verify_chains",
+]
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+_quote = json.encoder.encode_basestring
 
 FIRST = "0" * 64
 """What the first entry of a chain names as the digest before it."""
@@ -61,16 +83,21 @@ class Entry:
     previous: str = FIRST
     digest: str = ""
 
-    def sealed(self) -> Entry:
-        """Return this entry with its digest: sha256 of all other fields in canonical JSON."""
-        return replace(self, digest=self.expected())
+    def sealed(self, key: bytes = b"") -> Entry:
+        """Return this entry with its digest, over all other fields in canonical JSON."""
+        return replace(self, digest=self.expected(key))
 
-    def expected(self) -> str:
-        """Return the digest that this entry's other fields give."""
-        # Not `asdict`, which copies `detail` deeply: every act of the service waits for this.
-        sealed = {name: value for name, value in vars(self).items() if name != "digest"}
-        canonical = json.dumps(sealed, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(canonical.encode()).hexdigest()
+    def expected(self, key: bytes = b"") -> str:
+        """Return the digest that this entry's other fields give: HMAC-SHA256; sha256 without a key, as it once was."""
+        # Written out in the order of the keys, and not through a dictionary: every act of the service waits for this,
+        # and so does whoever verifies a hundred thousand.
+        canonical = (
+            f'{{"action":{_quote(self.action)},"actor":{_quote(self.actor)},"at":{_quote(self.at)},'
+            f'"chain":{_quote(self.chain)},"detail":{_CANONICAL.encode(self.detail)},"number":{self.number},'
+            f'"previous":{_quote(self.previous)},"purpose":{_quote(self.purpose)},"role":{_quote(self.role)},'
+            f'"subject":{_quote(self.subject)}}}'
+        ).encode("utf-8", "surrogatepass")
+        return (hmac.digest(key, canonical, "sha256") if key else hashlib.sha256(canonical).digest()).hex()
 
 
 @dataclass(frozen=True)
@@ -82,8 +109,8 @@ class Anchor:
     signature: str
 
 
-def follow_entry(last: Entry | None, chain: str, act: LoggedAct, at: datetime | None = None) -> Entry:
-    """Return the sealed entry of an act that follows `last` in `chain` (None begins the chain)."""
+def follow_entry(last: Entry | None, chain: str, act: LoggedAct, at: datetime | None = None, key: bytes = b"") -> Entry:
+    """Return the entry of an act that follows `last` in `chain` (None begins the chain), sealed with `key`."""
     moment = (at or datetime.now(UTC)).astimezone(UTC)
     return Entry(
         chain,
@@ -96,7 +123,7 @@ def follow_entry(last: Entry | None, chain: str, act: LoggedAct, at: datetime | 
         act.purpose,
         dict(act.detail),
         last.digest if last else FIRST,
-    ).sealed()
+    ).sealed(key)
 
 
 def _sign_heads(at: str, heads: Mapping[str, tuple[int, str]], key: bytes) -> str:
@@ -104,62 +131,113 @@ def _sign_heads(at: str, heads: Mapping[str, tuple[int, str]], key: bytes) -> st
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def anchor_chains(entries: Iterable[Entry], key: bytes, at: datetime | None = None) -> Anchor:
-    """Return a signed anchor over the heads of all chains in `entries`."""
+def read_heads(entries: Iterable[Entry]) -> dict[str, tuple[int, str]]:
+    """Return how far each chain has come: number and digest of its last entry."""
     heads: dict[str, tuple[int, str]] = {}
     for entry in entries:
         if entry.chain not in heads or entry.number > heads[entry.chain][0]:
             heads[entry.chain] = (entry.number, entry.digest)
+    return heads
+
+
+def anchor_chains(entries: Iterable[Entry], key: bytes, at: datetime | None = None) -> Anchor:
+    """Return a signed anchor over the heads of all chains in `entries`."""
+    heads = read_heads(entries)
     moment = (at or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="microseconds")
     return Anchor(moment, heads, _sign_heads(moment, heads, key))
 
 
-def verify_chains(entries: Iterable[Entry], anchors: Iterable[Anchor] = (), key: bytes = b"") -> Mapping[str, int]:
+def verify_chains(
+    entries: Iterable[Entry], anchors: Iterable[Anchor] = (), key: bytes = b"", *, entry_key: bytes = b""
+) -> Mapping[str, int]:
     """Return how many entries each chain holds.
 
-    Raises DataError naming the chain and the first entry that was edited, removed or moved, or the anchor that was
-    changed or that an end of a chain is missing from.
+    `key` signed the anchors, `entry_key` sealed the entries. Raises DataError naming the chain and the first entry that
+    was edited, removed or moved, or the anchor that was changed or that an end of a chain is missing from.
     """
+    kept = list(entries)
+    faults = find_faults(kept, anchors, key, entry_key=entry_key)
+    if faults:
+        raise DataError(f"the audit log is broken: {faults[0]}.", KEEP_A_COPY)
+    counts: dict[str, int] = {}
+    for entry in kept:
+        counts[entry.chain] = counts.get(entry.chain, 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def find_faults(
+    entries: Iterable[Entry],
+    anchors: Iterable[Anchor] = (),
+    key: bytes = b"",
+    *,
+    entry_key: bytes = b"",
+    unkeyed: Mapping[str, int] | None = None,
+) -> list[str]:
+    """Return everything that is wrong with chains, each with its entry; none where they are whole.
+
+    `unkeyed` says up to which number a chain may hold entries from before digests were keyed.
+    """
+    faults: list[str] = []
     chains: dict[str, dict[int, Entry]] = {}
     for entry in entries:
         numbered = chains.setdefault(entry.chain, {})
         if entry.number in numbered:
-            raise _say_broken(entry.chain, entry.number, "is there twice")
+            faults.append(name_entry(entry.chain, entry.number, "is there twice"))
         numbered[entry.number] = entry
     for chain, numbered in chains.items():
-        _verify_chain(chain, numbered)
+        faults += _find_broken(chain, numbered, entry_key, (unkeyed or {}).get(chain, 0))
     for signed in anchors:
-        _verify_anchor(signed, chains, key)
-    return {chain: len(numbered) for chain, numbered in sorted(chains.items())}
+        if not hmac.compare_digest(signed.signature, _sign_heads(signed.at, signed.heads, key)):
+            faults.append(f"the anchor of {signed.at} was edited, or signed with another key")
+        faults += find_unanchored(signed.heads, chains, signed.at)
+    return faults
 
 
-def _verify_chain(chain: str, numbered: Mapping[int, Entry]) -> None:
+def _find_broken(chain: str, numbered: Mapping[int, Entry], key: bytes, unkeyed: int) -> Iterator[str]:
+    """Give each entry of a chain that was removed, moved or edited."""
     previous = FIRST
     for number in range(1, max(numbered) + 1):
         entry = numbered.get(number)
         if entry is None:
-            raise _say_broken(chain, number, "was removed")
+            yield name_entry(chain, number, "was removed")
+            # What follows is compared with what it says itself, so that one gap is named once.
+            following = numbered.get(number + 1)
+            previous = following.previous if following else previous
+            continue
         if entry.previous != previous:
-            raise _say_broken(chain, number, "does not follow the entry before it")
-        if entry.digest != entry.expected():
-            raise _say_broken(chain, number, "was edited")
+            yield name_entry(chain, number, "does not follow the entry before it")
+        if not _is_sealed(entry, key, old=number <= unkeyed):
+            yield name_entry(chain, number, "was edited")
         previous = entry.digest
 
 
-def _verify_anchor(signed: Anchor, chains: Mapping[str, Mapping[int, Entry]], key: bytes) -> None:
-    if not hmac.compare_digest(signed.signature, _sign_heads(signed.at, signed.heads, key)):
-        raise DataError(f"the anchor of {signed.at} was edited, or signed with another key.", _NEXT)
-    for chain, (number, digest) in signed.heads.items():
+def _is_sealed(entry: Entry, key: bytes, *, old: bool) -> bool:
+    """Whether an entry has the digest that its fields give; where it is `old`, without a key too."""
+    try:
+        return entry.digest == entry.expected(key) or (bool(key) and old and entry.digest == entry.expected())
+    except (TypeError, ValueError):
+        return False  # a field is no text any more
+
+
+def find_unanchored(
+    heads: Mapping[str, tuple[int, str]], chains: Mapping[str, Mapping[int, Entry]], at: str
+) -> list[str]:
+    """Return which heads that were anchored at a moment are not there, or are others."""
+    faults = []
+    for chain, (number, digest) in heads.items():
         entry = chains.get(chain, {}).get(number)
         if entry is None or entry.digest != digest:
-            raise _say_broken(chain, number, f"is not the one that was anchored at {signed.at}")
+            faults.append(name_entry(chain, number, f"is not the one that was anchored at {at}"))
+    return faults
 
 
-_NEXT = "Keep a copy of the log as it is and tell the data protection officer."
+KEEP_A_COPY = "Keep a copy of the log as it is and tell the data protection officer."
+"""What to do where a log was changed."""
 
 
-def _say_broken(chain: str, number: int, what: str) -> DataError:
-    return DataError(f"the audit log is broken: entry {number} of chain {chain!r} {what}.", _NEXT)
+def name_entry(chain: str, number: int, what: str) -> str:
+    """Say something of one entry."""
+    return f"entry {number} of chain {chain!r} {what}"
 
 
 @dataclass(frozen=True)
@@ -167,11 +245,14 @@ class FileLog:
     """A chain in a file of JSON lines, for acts typed at a command line.
 
     Appending takes the file's kernel lock, so several commands may share one file; each line is synced before the
-    act it records goes on.
+    act it records goes on. Half a last line, left by a crash, is moved to a file beside and stops nothing. With `key`
+    entries are sealed with it, and with `anchors` each is anchored outside.
     """
 
     path: Path
     chain: str = "commands"
+    key: bytes = field(default=b"", repr=False)
+    anchors: Anchors | None = None
 
     def append(
         self,
@@ -190,25 +271,63 @@ class FileLog:
             fcntl.flock(handle, fcntl.LOCK_EX)
             os.fchmod(handle.fileno(), 0o600)
             handle.seek(0)
+            text = handle.read()
+            torn = text[text.rfind("\n") + 1 :]
+            if torn:
+                _set_apart(handle, self.path, torn)
             last = None
-            for entry in self._parse(handle.read()):
+            for entry in self._parse(text.removesuffix(torn) if torn else text):
                 if entry.chain == self.chain:
                     last = entry
-            added = follow_entry(last, self.chain, act)
-            handle.write(json.dumps(asdict(added), sort_keys=True, ensure_ascii=False) + "\n")
+            self._require_anchors(last)
+            acts = [LoggedAct("sooner", SYSTEM, "log.torn", detail={"characters": len(torn)})] if torn else []
+            for each in (*acts, act):
+                added = last = follow_entry(last, self.chain, each, key=self.key)
+                handle.write(json.dumps(asdict(added), sort_keys=True, ensure_ascii=False) + "\n")
             handle.flush()
             os.fsync(handle.fileno())
+            if self.anchors is not None:
+                self.anchors.add({self.chain: (added.number, added.digest)})
         return added
 
+    def _require_anchors(self, last: Entry | None) -> None:
+        """Begin the anchors where there are none yet; raise DataError where there were, and they are gone."""
+        if self.anchors is None or self.anchors.begun:
+            return
+        if last is not None and last.digest == last.expected(self.key):
+            self.anchors.require()
+        self.anchors.add(read_heads(self.entries()), begins=True)
+
     def entries(self) -> list[Entry]:
-        """Return all entries, in order; none where nothing was logged yet."""
-        return self._parse(self.path.read_text(encoding="utf-8")) if self.path.exists() else []
+        """Return all entries, in order; none where nothing was logged yet. Half a last line is left out."""
+        if not self.path.exists():
+            return []
+        text = self.path.read_text(encoding="utf-8", errors="surrogateescape")
+        return self._parse(text[: text.rfind("\n") + 1])
 
     def _parse(self, text: str) -> list[Entry]:
         entries = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            try:
-                entries.append(Entry(**json.loads(line)))
-            except (ValueError, TypeError):
-                raise DataError(f"line {number} of {self.path.name} is not an entry of the audit log.", _NEXT) from None
+        for number, line in enumerate(text.split("\n")[:-1], start=1):
+            entry = _parse_entry(line)
+            if entry is None:
+                raise DataError(f"line {number} of {self.path.name} is not an entry of the audit log.", KEEP_A_COPY)
+            entries.append(entry)
         return entries
+
+
+def _parse_entry(line: str) -> Entry | None:
+    try:
+        entry = Entry(**json.loads(line))
+        typed = isinstance(entry.number, int) and isinstance(entry.detail, dict)
+        texts = (entry.chain, entry.at, entry.action, entry.subject, entry.previous, entry.digest)
+        return entry if typed and all(isinstance(text, str) for text in texts) else None
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _set_apart(handle: TextIO, path: Path, torn: str) -> None:
+    """Move half a line to a file beside, and cut it off the log."""
+    with path.with_name(f"{path.name}.torn").open("a", encoding="utf-8") as beside:
+        beside.write(torn + "\n")
+    os.ftruncate(handle.fileno(), os.fstat(handle.fileno()).st_size - len(torn.encode()))
+    handle.seek(0, os.SEEK_END)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from charter.errors import UsageError
 from charter.invocation import Invocation
+from charter.plain_text import clean_line
 from serving.asking_to_show import keep_shown, require_list
 from serving.casework.view import CaseFile, describe_list, view_row, write_day
 from serving.desk import Desk
@@ -72,6 +73,7 @@ def print_worklist(invocation: Invocation, team_id: str, *, holder: str = "", ro
                 "",
             ]
         lines += [*_LIMITS, f"Worried that somebody isn't safe? Don't wait for a list: {invocation.council.contact}"]
-        return "\n".join(lines)
+        # A name may hold whatever a service typed: it moves no cursor and forges no line.
+        return "\n".join(clean_line(line) for line in lines)
     finally:
         desk.store.close()

@@ -13,6 +13,8 @@ from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError, WithdrawnError
 from charter.invocation import Invocation
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
 from serving.ranking.places import ScoredDate, fill_places, score_rows
 from serving.ranking.sealed_record import read_record
@@ -77,7 +79,8 @@ def _differs(stored: Referral) -> DataError:
 
 
 def _find_referral(invocation: Invocation, referral: str) -> tuple[Referral, IssuedList]:
-    with open_store(invocation.workspace) as store:
+    key = Key.load(invocation.council, invocation.workspace).derive(LOG_PURPOSE)
+    with open_store(invocation.workspace, key=key) as store:
         stored = store.referral(referral)
         header = store.issued_list(stored.programme, stored.list) if stored else None
     if stored is None or header is None:

@@ -28,6 +28,8 @@ from charter.council.worklist_settings import WorklistFile
 from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.rules.left_out import find_resting, mark_with_worker
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
 from serving.ranking.elsewhere import find_listed_elsewhere, give_way
 from serving.ranking.health import write_health
@@ -35,8 +37,7 @@ from serving.ranking.places import Place, ScoredDate, draw_below, fill_places, f
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.store.actions import export_actions, write_csv
-from serving.store.connection import find_database_url, migrate_database, open_engine
-from serving.store.store import IssuedList, Referral, Store, write_moment
+from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import list_feeds, read_suspensions, require_running
 
 __all__ = ["WITH_WORKER", "Departures", "ListSummary", "RankResult", "rank_households"]
@@ -124,9 +125,8 @@ def rank_households(
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
-    engine = open_engine(find_database_url(workspace))
-    migrate_database(engine)
-    store = Store(engine, chain="rank")
+    key = Key.load(council, workspace).derive(LOG_PURPOSE)
+    store = make_store(workspace, chain="rank", key=key)
     try:
         headers, fixed = _begin_lists(invocation, store, settings, capacity, scored, refresh, moment)
         if departures is not None:

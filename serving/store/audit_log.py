@@ -6,6 +6,7 @@ Every process writes its own chain (charter.vault.log), so that no two wait for 
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +16,19 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Row, Select, and_, func, insert, or_, select, union
 
+from charter.errors import DataError
+from charter.vault.anchors import Anchors
 from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
 from serving.store.connection import begin_reading, begin_writing
+from serving.store.sealing_at_rest import Seals
 from serving.store.tables import anchors, audit, members, referrals
 
 __all__ = ["Act", "AuditLog"]
 
 _ANCHOR_EVERY = 100
+_DETAIL = list(Entry.__dataclass_fields__).index("detail")
+_LOG = logging.getLogger("sooner.log")
 
 
 @dataclass
@@ -45,7 +51,9 @@ class Act:
         detail: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Add an entry to the log, in this transaction."""
-        entry = follow_entry(self.last, self.chain, LoggedAct(actor, role, action, subject, purpose, detail or {}))
+        entry = follow_entry(
+            self.last, self.chain, LoggedAct(actor, role, action, subject, purpose, detail or {}), key=self.key
+        )
         row = {**vars(entry), "detail": json.dumps(dict(entry.detail), sort_keys=True)}
         self.connection.execute(insert(audit), row)
         if self.key and entry.number % _ANCHOR_EVERY == 1:
@@ -61,7 +69,27 @@ def _anchor(connection: Connection, last: Entry, key: bytes) -> None:
 
 
 def _read_entry(row: Row[Any]) -> Entry:
-    return Entry(**{**row._mapping, "detail": json.loads(row.detail)})
+    return Entry(**{**row._mapping, "detail": _read_detail(row.detail)})
+
+
+def _fill_entry(fields: tuple[Any, ...]) -> Entry:
+    return Entry(*fields)
+
+
+def _read_detail(text: str) -> Mapping[str, Any]:
+    """Return an entry's detail; one that is no JSON any more as what its digest can't be."""
+    try:
+        detail = json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        detail = None
+    return detail if isinstance(detail, dict) else {"unreadable": text}
+
+
+def _read_heads(text: str) -> Mapping[str, tuple[int, str]]:
+    try:
+        return {str(chain): (int(number), str(digest)) for chain, (number, digest) in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _select_kin(families: frozenset[str]) -> CompoundSelect[Any]:
@@ -77,14 +105,27 @@ def _select_kin(families: frozenset[str]) -> CompoundSelect[Any]:
     return union(by_person, by_household)
 
 
+def _anchor_outside(anchors: Anchors, last: Entry) -> None:
+    """Anchor what was committed; what can't be written now is covered by the next line, and never undoes the act."""
+    try:
+        anchors.add({last.chain: (last.number, last.digest)})
+    except (DataError, OSError) as error:
+        _LOG.error("an entry of the audit log is not anchored outside yet: %s", error)
+
+
 class AuditLog:
     """The end of the log that one process writes; safe to share between threads.
 
-    `key` signs the anchors of the log; without it none are written.
+    `key` seals entries, notes and records, and signs the anchors; without it nothing is sealed or anchored. `anchors`
+    are those outside the database: each group of entries is anchored there once it is committed.
     """
 
-    def __init__(self, engine: Engine, *, chain: str = "worker", key: bytes = b"") -> None:
+    def __init__(
+        self, engine: Engine, *, chain: str = "worker", key: bytes = b"", anchors: Anchors | None = None
+    ) -> None:
         self._engine = engine
+        self._anchors = anchors
+        self._seals = Seals(key)
         self._chain = f"{chain}-{uuid.uuid4().hex[:12]}"
         self._key = key
         self._last: Entry | None = None
@@ -97,6 +138,8 @@ class AuditLog:
             with begin_writing(self._engine) as connection:
                 act = Act(connection, self._chain, self._last, self._key)
                 yield act
+            if self._anchors is not None and act.last is not self._last and act.last is not None:
+                _anchor_outside(self._anchors, act.last)
             self._last = act.last
 
     def log(
@@ -160,6 +203,15 @@ class AuditLog:
         wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
         with begin_reading(self._engine) as connection:
             return connection.execute(wanted).scalar()
+
+    def entries_at(self, heads: Mapping[str, tuple[int, str]]) -> list[Entry]:
+        """Return the entry of each chain that has the number of its head, where there is one."""
+        with begin_reading(self._engine) as connection:
+            rows = [
+                connection.execute(select(audit).where(audit.c.chain == chain, audit.c.number == number)).one_or_none()
+                for chain, (number, _) in heads.items()
+            ]
+        return [_read_entry(row) for row in rows if row is not None]
 
     def done(self, action: str) -> list[Entry]:
         """Return every entry of one action, oldest first."""
@@ -235,16 +287,18 @@ class AuditLog:
 
     def entries(self) -> list[Entry]:
         """Return all entries of the audit log, by chain and number."""
+        columns = [audit.c[name] for name in Entry.__dataclass_fields__]
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(select(audit).order_by(audit.c.chain, audit.c.number)).all()
-        return [_read_entry(row) for row in rows]
+            rows = connection.execute(select(*columns).order_by(audit.c.chain, audit.c.number)).all()
+        # By position, in the order of the fields: there may be hundreds of thousands.
+        return [_fill_entry((*row[:_DETAIL], _read_detail(row[_DETAIL]), *row[_DETAIL + 1 :])) for row in rows]
 
     def verify_log(self) -> Mapping[str, int]:
         """Return how many entries each chain of the log holds; raise DataError where it was tampered with."""
+        return verify_chains(self.entries(), self.signed_anchors() if self._key else (), self._key, entry_key=self._key)
+
+    def signed_anchors(self) -> list[Anchor]:
+        """Return the anchors inside the database, as they are."""
         with begin_reading(self._engine) as connection:
             rows = connection.execute(select(anchors).order_by(anchors.c.id)).all()
-        signed = [
-            Anchor(row.at, {c: (int(n), str(d)) for c, (n, d) in json.loads(row.heads).items()}, row.signature)
-            for row in rows
-        ]
-        return verify_chains(self.entries(), signed if self._key else (), self._key)
+        return [Anchor(row.at, _read_heads(row.heads), row.signature) for row in rows]

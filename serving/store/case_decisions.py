@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,8 @@ from serving.identity import Identity
 from serving.store.audit_log import Act, AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, Decision, DecisionDraft, write_moment
+from serving.store.proof import digest_decision
+from serving.store.sealing_at_rest import name_note
 from serving.store.tables import BELOW, decisions, referrals, undone
 
 __all__ = ["DECIDED_MEANWHILE", "UNDO_MINUTES", "Decisions"]
@@ -130,8 +132,7 @@ class Decisions(AuditLog):
             )  # fmt: skip
         return decision
 
-    @staticmethod
-    def _decide(act: Act, decision: Decision, key: str) -> None:
+    def _decide(self, act: Act, decision: Decision, key: str) -> None:
         changed = act.connection.execute(
             update(referrals)
             .where(
@@ -149,7 +150,11 @@ class Decisions(AuditLog):
             if row is None:
                 raise UsageError("there is no such referral.", "Go back to the worklist.")
             raise ConflictError(*DECIDED_MEANWHILE)
-        act.connection.execute(insert(decisions), {**asdict(decision), "actor_kind": "person", "key": key})
+        note = self._seals.seal_text(name_note(decision.referral, decision.version), decision.note)
+        act.connection.execute(
+            insert(decisions), {**asdict(decision), "note": note, "actor_kind": "person", "key": key}
+        )
+        record = act.connection.execute(select(referrals.c.digest).where(referrals.c.id == decision.referral)).scalar()
         # The note may say anything about the family, so the log holds that there is one and not what it says.
         act.log(
             actor=decision.actor,
@@ -162,6 +167,8 @@ class Decisions(AuditLog):
                 "disposition": decision.disposition,
                 "reason": decision.reason,
                 "note": bool(decision.note),
+                "decision": digest_decision(self._key, decision),
+                "record": record,
             },
         )
 
@@ -170,10 +177,14 @@ class Decisions(AuditLog):
         with begin_reading(self._engine) as connection:
             return self._by_key(connection, key) is not None
 
-    @staticmethod
-    def _by_key(connection: Connection, key: str) -> Decision | None:
+    def _by_key(self, connection: Connection, key: str) -> Decision | None:
         row = connection.execute(select(decisions).where(decisions.c.key == key, _STANDS)).one_or_none()
-        return _read_decision(row) if row is not None else None
+        return self._read_decision(row) if row is not None else None
+
+    def _read_decision(self, row: Row[Any]) -> Decision:
+        decision = Decision(**{name: row._mapping[name] for name in Decision.__dataclass_fields__})
+        note = self._seals.unseal_text(name_note(decision.referral, decision.version), decision.note)
+        return replace(decision, note=note)
 
     def decisions(self, referral_id: str | None = None, programme: str | None = None) -> list[Decision]:
         """Return the decisions that stand, in the order they were made: of one referral, or of a whole programme."""
@@ -185,7 +196,7 @@ class Decisions(AuditLog):
                 referrals.c.programme == programme
             )
         with begin_reading(self._engine) as connection:
-            return [_read_decision(row) for row in connection.execute(wanted)]
+            return [self._read_decision(row) for row in connection.execute(wanted)]
 
     def actions(self, programme: str) -> list[dict[str, str]]:
         """Return the rows of contract `actions`: what was decided on which entity of which list."""
@@ -250,10 +261,6 @@ class Decisions(AuditLog):
         )
         with begin_reading(self._engine) as connection:
             return [(row.entity, row.disposition, row.decided_at) for row in connection.execute(wanted)]
-
-
-def _read_decision(row: Row[Any]) -> Decision:
-    return Decision(**{name: row._mapping[name] for name in Decision.__dataclass_fields__})
 
 
 def _same_decision(before: Decision, decision: Decision) -> Decision:

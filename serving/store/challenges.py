@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from charter.contracts.files import content_id
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
+from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.vault import Vault
 from serving.identity import Identity
@@ -85,13 +86,14 @@ def file_challenge(
     ]
     if not standing:
         raise DataError("no referral of this person's household stands.", "There is nothing to challenge.")
-    vault = Vault.open(invocation.workspace.vault, Key.load(invocation.council, invocation.workspace))
+    key = Key.load(invocation.council, invocation.workspace)
+    vault = Vault.open(invocation.workspace.vault, key)
     filed_at = write_moment(datetime.now(UTC))
     challenges = tuple(
         Challenge(content_id([referral, filed_at, about]), referral, tuple(refs), filed_at, by, about, words.strip())
         for referral in standing
     )
-    with open_store(invocation.workspace) as store:
+    with open_store(invocation.workspace, key=key.derive(LOG_PURPOSE)) as store:
         for challenge in challenges:
             _seal_challenge(vault, challenge)
             clerk = Identity("command", role, frozenset())

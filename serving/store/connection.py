@@ -71,7 +71,13 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own implicit transactions would begin too late; `_begin_immediate` begins them.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=30000",
+        "recursive_triggers=ON",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

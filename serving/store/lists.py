@@ -14,9 +14,11 @@ from serving.identity import Identity
 from serving.store.audit_log import AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
+from serving.store.proof import digest_list, digest_referral
+from serving.store.sealing_at_rest import name_record
 from serving.store.tables import BELOW, lists, members, papers, referrals
 
-__all__ = ["Lists"]
+__all__ = ["Lists", "read_header"]
 
 
 class Lists(AuditLog):
@@ -34,7 +36,7 @@ class Lists(AuditLog):
                     continue
                 act.connection.execute(insert(lists), {**asdict(header), "excluded": json.dumps(dict(header.excluded))})
                 if rows:
-                    act.connection.execute(insert(referrals), [asdict(referral) for referral, _ in rows])
+                    act.connection.execute(insert(referrals), [self._seal_row(referral) for referral, _ in rows])
                 people = [{"referral": r.id, "person": person} for r, persons in rows for person in persons]
                 if people:
                     act.connection.execute(insert(members), people)
@@ -48,10 +50,30 @@ class Lists(AuditLog):
                         "referrals": sum(r.status != BELOW for r, _ in rows),
                         "bundle": header.bundle,
                         "matrix": header.matrix,
+                        **self._tell_list(header, rows),
                     },
                 )
                 new += 1
         return new
+
+    def _seal_row(self, referral: Referral) -> dict[str, Any]:
+        return {**vars(referral), "sealed": self._seals.seal_bytes(name_record(referral.id), referral.sealed)}
+
+    def _read_referral(self, row: Row[Any]) -> Referral:
+        values = dict(row._mapping)
+        sealed = self._seals.unseal_bytes(name_record(values["id"]), values["sealed"])
+        return Referral(**{**values, "sealed": sealed})
+
+    def _tell_list(self, header: IssuedList, rows: Sequence[tuple[Referral, Sequence[str]]]) -> dict[str, Any]:
+        """Return what the entry of a list says of its rows: digest, team, status, version and why it was taken off."""
+        told = {
+            referral.id: [
+                digest_referral(self._key, referral, people), referral.team, referral.status, referral.version,
+                referral.removed,
+            ]
+            for referral, people in rows
+        }  # fmt: skip
+        return {"list": digest_list(self._key, header), "rows": told}
 
     @staticmethod
     def _list_row(connection: Connection, programme: str, list_id: str) -> Row[Any] | None:
@@ -66,13 +88,13 @@ class Lists(AuditLog):
             wanted = wanted.where(lists.c.team == team)
         with begin_reading(self._engine) as connection:
             rows = connection.execute(wanted.order_by(lists.c.as_of.desc(), lists.c.id)).all()
-        return [_read_header(row) for row in rows]
+        return [read_header(row) for row in rows]
 
     def issued_list(self, programme: str, list_id: str) -> IssuedList | None:
         """Return one list, or None."""
         with begin_reading(self._engine) as connection:
             row = self._list_row(connection, programme, list_id)
-        return _read_header(row) if row is not None else None
+        return read_header(row) if row is not None else None
 
     def current_list(self, programme: str, team: str) -> IssuedList | None:
         """Return the team's newest list, or None."""
@@ -84,7 +106,7 @@ class Lists(AuditLog):
         wanted = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
         with begin_reading(self._engine) as connection:
             rows = connection.execute(wanted.order_by(lists.c.programme, lists.c.id)).all()
-        return [_read_header(row) for row in rows]
+        return [read_header(row) for row in rows]
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
         """Return the referrals of a list in their order, those removed since among them."""
@@ -110,7 +132,7 @@ class Lists(AuditLog):
         with begin_reading(self._engine) as connection:
             moved = connection.execute(wanted.order_by(referrals.c.list, referrals.c.rank)).all()
         still_here = [referral for referral in issued if referral.team == header.team]
-        return still_here + [Referral(**row._mapping) for row in moved]
+        return still_here + [self._read_referral(row) for row in moved]
 
     def transfer(self, identity: Identity, referral: Referral, team: str, reason: str) -> None:
         """Move a case to another team, with its log entry; the issued list stays as it was issued.
@@ -139,7 +161,7 @@ class Lists(AuditLog):
                 action="referral.transferred",
                 subject=referral.id,
                 purpose="rank",
-                detail={"from": referral.team, "to": team, "reason": reason},
+                detail={"from": referral.team, "to": team, "reason": reason, "version": referral.version},
             )
 
     def below(self, programme: str, list_id: str) -> list[Referral]:
@@ -149,14 +171,14 @@ class Lists(AuditLog):
     def _read_list(self, programme: str, list_id: str, condition: ColumnElement[bool]) -> list[Referral]:
         wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, condition)
         with begin_reading(self._engine) as connection:
-            return [Referral(**row._mapping) for row in connection.execute(wanted.order_by(referrals.c.rank))]
+            return [self._read_referral(row) for row in connection.execute(wanted.order_by(referrals.c.rank))]
 
     def referral(self, referral_id: str) -> Referral | None:
         """Return one referral, or None."""
         with begin_reading(self._engine) as connection:
             wanted = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
             row = connection.execute(wanted).one_or_none()
-        return Referral(**row._mapping) if row is not None else None
+        return self._read_referral(row) if row is not None else None
 
     def members(self, referral_id: str) -> tuple[str, ...]:
         """Return the pseudonyms of who lived in the household when it was referred, in order."""
@@ -195,7 +217,7 @@ class Lists(AuditLog):
                     action="second_look.deleted" if row.status == BELOW else "referral.removed",
                     subject=row.id,
                     purpose="rank",
-                    detail={"why": why},
+                    detail={"why": why, "changed": row.status != BELOW},
                 )
         return removed
 
@@ -211,7 +233,7 @@ class Lists(AuditLog):
             return
         with self._acting() as act:
             for referral, why in sorted(whys.items()):
-                act.connection.execute(
+                changed = act.connection.execute(
                     update(referrals)
                     .where(referrals.c.id == referral, referrals.c.removed == "")
                     .values(removed=why, version=referrals.c.version + 1)
@@ -222,7 +244,7 @@ class Lists(AuditLog):
                     action="referral.removed",
                     subject=referral,
                     purpose="rank",
-                    detail={"why": why},
+                    detail={"why": why, "changed": changed.rowcount == 1},
                 )
 
     def counts(self, programme: str) -> dict[str, dict[str, int]]:
@@ -253,11 +275,16 @@ class Lists(AuditLog):
         for column, value in by.items():
             wanted = wanted.where(referrals.c[column] == value)
         with begin_reading(self._engine) as connection:
-            return [Referral(**row._mapping) for row in connection.execute(wanted)]
+            return [self._read_referral(row) for row in connection.execute(wanted)]
 
 
-def _read_header(row: Row[Any]) -> IssuedList:
-    return IssuedList(**{**row._mapping, "excluded": json.loads(row.excluded)})
+def read_header(row: Row[Any]) -> IssuedList:
+    """Return a row of `lists` as a value; what it says of whom it left out as nothing where that can't be read."""
+    try:
+        excluded = json.loads(row.excluded)
+    except ValueError:
+        excluded = {"": "unreadable"}
+    return IssuedList(**{**row._mapping, "excluded": excluded})
 
 
 def _select_standing(persons: Iterable[str], before: str) -> Select[Any]:

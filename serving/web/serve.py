@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from charter.contracts.files import find_current, read_json
 from charter.errors import BlockedError, DataError
 from charter.invocation import Invocation
+from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.rights_ledger import require_carried_out
 from charter.vault.vault import Vault
 from serving.forget import require_caught_up
+from serving.store.connection import is_begun
+from serving.store.store import open_store
 from serving.suspension import require_running
+from serving.verification import require_whole
 
 __all__ = ["make_command", "make_environment"]
 
@@ -25,15 +29,18 @@ __all__ = ["make_command", "make_environment"]
 def make_environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
     """Return the environment the service reads.
 
-    Raises DataError where no bundle was promoted; CharterError while a resident's request is not carried out on what
-    is here, or with another key than the vault was sealed with. The demonstration's sign-in opens for made-up data
-    alone.
+    Raises DataError where no bundle was promoted, or a part that was there is not (serving.verification); CharterError
+    while a resident's request is not carried out on what is here, or with another key than the vault was sealed with.
+    The demonstration's sign-in opens for made-up data alone.
     """
     require_carried_out(invocation.workspace)
     require_caught_up(invocation.workspace)
     key = Key.load(invocation.council, invocation.workspace)
     if invocation.workspace.vault.is_dir():
         Vault.open(invocation.workspace.vault, key)
+    if is_begun(invocation.workspace):
+        with open_store(invocation.workspace, chain="serve", key=key.derive(LOG_PURPOSE)) as store:
+            require_whole(invocation, store)
     folder = find_current(invocation.workspace.bundle)
     if folder is None:
         raise DataError(f"no model of {invocation.programme} was promoted yet.", "Run `sooner promote`.")

@@ -29,6 +29,7 @@ from starlette.types import ASGIApp
 
 from charter.errors import BlockedError, SoonerError, UsageError
 from charter.invocation import Invocation
+from charter.machine.private_files import close_folder, keep_files_private
 from charter.rules.showing import Asking, find_refusals
 from serving.casework.app import build_app
 from serving.desk import Desk
@@ -46,12 +47,14 @@ _MOST = 500
 
 @cache
 def _desk() -> Desk:
+    keep_files_private()
     invocation = Invocation.open(
         Path(os.environ.get("SOONER_COUNCIL", "council")),
         os.environ.get("SOONER_PROGRAMME", ""),
         Path(os.environ.get("SOONER_WORKSPACE", "workspace")),
         quiet=True,
     )
+    close_folder(invocation.workspace.root)
     return Desk.open(invocation, demo=os.environ.get("SOONER_DEMO_SIGN_IN") == "1")
 
 
@@ -142,6 +145,7 @@ Sooner.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator makes
 
 def app() -> ASGIApp:
     """Return the whole of it as one ASGI application, for a server to run."""
+    keep_files_private()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     served: ASGIApp = Sooner.to_asgi()  # type: ignore[attr-defined]  # as above
     return served

@@ -27,6 +27,8 @@ from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
 from charter.signing.second_gate import open_live
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
 from features.grammar import (
     Cohort,
     Definition,
@@ -46,6 +48,7 @@ from features.grammar import (
 from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
 from serving.ranking.worklist import rank_households
+from serving.store.store import Store, make_store
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)
@@ -293,6 +296,16 @@ def desk(world: World) -> Desk:
     """Open a desk on the lists of AS_OF; a module that needs another has its own."""
     rank_households(world.invocation, world.matrix, AS_OF)
     return Desk.open(world.invocation, demo=True)
+
+
+def log_key(world: World) -> bytes:
+    """Return the key of a world's audit log."""
+    return Key.load(world.invocation.council, world.workspace).derive(LOG_PURPOSE)
+
+
+def open_casework(world: World) -> Store:
+    """Return the store of a world's casework database, as its own service opens it."""
+    return make_store(world.workspace, chain="test", key=log_key(world))
 
 
 def postgres() -> str:

@@ -12,9 +12,7 @@ from charter.errors import CharterError
 from charter.vault.rights_ledger import Request, append_request
 from serving.forget import catch_up, forget, require_caught_up
 from serving.ranking.worklist import rank_households
-from serving.store.connection import find_database_url, open_engine
-from serving.store.store import Store
-from tests.unit.serving.conftest import AS_OF, World
+from tests.unit.serving.conftest import AS_OF, World, open_casework
 
 
 def carried_out(world: World, person: str, *, action: str = "object", filed_at: datetime, answers: str = "") -> Request:
@@ -33,7 +31,7 @@ def carried_out(world: World, person: str, *, action: str = "object", filed_at: 
 def person(world: World) -> str:
     """Somebody on a list."""
     rank_households(world.invocation, world.matrix, AS_OF)
-    store = Store(open_engine(find_database_url(world.workspace)))
+    store = open_casework(world)
     return store.members(store.touched(programme="early_help")[0].id)[0]
 
 

@@ -25,12 +25,12 @@ from serving.ranking.worklist import rank_households
 from serving.store.connection import begin_writing, find_database_url, open_engine
 from serving.store.store import Referral, Store
 from serving.store.tables import referrals
-from tests.unit.serving.conftest import AS_OF, ROOT, World, rows_of, write_matrix
+from tests.unit.serving.conftest import AS_OF, ROOT, World, open_casework, rows_of, write_matrix
 
 
 def issued(world: World, team: str = "north") -> list[Referral]:
     rank_households(world.invocation, world.matrix, AS_OF)
-    return Store(open_engine(find_database_url(world.workspace))).referrals("early_help", f"{team}-2026-09-28")
+    return open_casework(world).referrals("early_help", f"{team}-2026-09-28")
 
 
 def withdraw(world: World, person: str, **more: str) -> None:

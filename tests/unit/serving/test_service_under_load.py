@@ -17,9 +17,7 @@ import pytest
 
 from charter.contracts.files import set_current
 from serving.ranking.bundle import Bundle, make_bundle
-from serving.store.connection import find_database_url, open_engine
-from serving.store.store import Store
-from tests.unit.serving.conftest import SERVICES, TEAMS, rows_of, train, write_release
+from tests.unit.serving.conftest import SERVICES, TEAMS, open_casework, rows_of, train, write_release
 from tests.unit.serving.served import Served, serving
 
 pytestmark = pytest.mark.deep
@@ -71,7 +69,7 @@ def test_twenty_reviewers_make_ten_thousand_decisions_and_none_is_lost_or_double
         reviews = [job.result() for job in jobs]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOONER_KEY", "5f" * 32)
-        store = Store(open_engine(find_database_url(served.world.workspace)))
+        store = open_casework(served.world)
         stored = store.decisions()
         entries = store.entries()
         store.verify_log()

@@ -1,0 +1,20 @@
+"""Text as a terminal and paper may have it: what a record holds can move no cursor, hide no line and forge none."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["clean_line", "clean_text"]
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line end, marks that turn the direction of writing, and halves of characters."""
+
+
+def clean_text(text: str) -> str:
+    """Return `text` with every control character shown as the replacement character; lines and tabs stay."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def clean_line(text: str) -> str:
+    """Return `text` as one line: as `clean_text` does, and with line ends and tabs as spaces."""
+    return re.sub(r"[\n\t\u2028\u2029]", " ", clean_text(text))

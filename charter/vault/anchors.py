@@ -1,0 +1,201 @@
+"""Anchors outside the database and the log: a chained, counted, signed line for each group of entries that was written.
+
+    WORKSPACE.anchors.jsonl      beside the workspace, or where $SOONER_ANCHORS says: a disk, host or role of its own
+      1  begins   {chain: [number, digest]} of the entries that were there before digests were keyed
+      2  heads    {"worker-1": [1, ...]}            each line names the signature of the line before it,
+      3  heads    {"commands": [1, ...]}            and is signed with a key that is in neither place
+      4  parts    ["vault", "bundle/early_help/..."]
+
+A chain whose end was cut, a database or log that was emptied or replaced by an older copy has not got what a line says
+it had. A part that a line names (charter.vault.parts) must be there: nothing is
+taken for a beginning once there was one.
+With $SOONER_ANCHORS_SYSLOG each line goes to the machine's system log too, for whoever collects that.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hmac
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.workspace import Workspace
+from charter.errors import DataError
+
+__all__ = ["Anchors", "Line", "anchors_file"]
+
+_FIRST = "0" * 64
+_TAIL = 1 << 16
+_LINE = 1 << 20
+
+Heads = Mapping[str, tuple[int, str]]
+
+
+def anchors_file(workspace: Workspace) -> Path:
+    """Return where the anchors of a workspace are."""
+    variable = os.environ.get("SOONER_ANCHORS")
+    root = workspace.root.resolve()
+    return Path(variable) if variable else root.with_name(f"{root.name}.anchors.jsonl")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line: its number, the signature before it, when, the heads of chains and the parts that there are by then.
+
+    `begins`: whether its heads are of entries that were written before there were anchors, and have no key.
+    """
+
+    number: int
+    previous: str
+    at: str
+    heads: Heads = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+    begins: bool = False
+    signature: str = ""
+
+    def sign(self, key: bytes) -> str:
+        """Return the signature that this line's other fields give: HMAC-SHA256, as hexadecimal digits."""
+        heads = {chain: list(head) for chain, head in self.heads.items()}
+        fields = [self.number, self.previous, self.at, heads, list(self.parts), self.begins]
+        return hmac.digest(key, json.dumps(fields, sort_keys=True, separators=(",", ":")).encode(), "sha256").hex()
+
+    def text(self) -> str:
+        """Return the line as the file has it."""
+        return json.dumps({**vars(self), "heads": dict(self.heads), "parts": list(self.parts)}, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """The anchors of one workspace; `key` signs them. Several processes may add at once."""
+
+    path: Path
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, workspace: Workspace, key: bytes) -> Anchors:
+        """Return the anchors of a workspace; `key` is the derived key of the audit log."""
+        return cls(anchors_file(workspace), key)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there are any."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
+    def require(self) -> None:
+        """Raise DataError where there are none, and there must have been."""
+        if not self.begun:
+            raise DataError(
+                f"the anchors of the audit log are not there ({self.path.name}), and there were some: nothing is "
+                "logged, shown or decided without them.",
+                "Name their file in $SOONER_ANCHORS, or bring it back from where it is kept.",
+            )
+
+    def add(self, heads: Heads, parts: Iterable[str] = (), *, begins: bool = False) -> None:
+        """Add a line with the heads that chains have come to, and parts that are new; `begins` as in Line.
+
+        Raises DataError where the file can't be written, or its last line is none of ours.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise DataError(
+                f"the anchors of the audit log can't be written: {error.strerror} ({self.path.name}).",
+                "Name a file that you may write in $SOONER_ANCHORS.",
+            ) from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            line = self._follow(_read_last(handle), heads, tuple(parts), begins=begins)
+            os.write(handle, line.text().encode())
+        finally:
+            os.close(handle)
+        _tell_syslog(line)
+
+    def _follow(self, last: Line | None, heads: Heads, parts: tuple[str, ...], *, begins: bool) -> Line:
+        at = datetime.now(UTC).isoformat(timespec="microseconds")
+        line = Line(last.number + 1 if last else 1, last.signature if last else _FIRST, at, dict(heads), parts, begins)
+        return Line(**{**vars(line), "signature": line.sign(self.key)})
+
+    def read(self) -> tuple[list[Line], list[str]]:
+        """Return the lines that hold, and what is wrong with the others, each named by its number.
+
+        A last line that was only half written, by a crash, is left out: it says nothing that was lost.
+        """
+        if not self.path.exists():
+            return [], []
+        lines: list[Line] = []
+        faults: list[str] = []
+        previous = _FIRST
+        for number, text in enumerate(_whole_lines(self.path), start=1):
+            line = _parse_line(text)
+            if line is None:
+                faults.append(f"line {number} of {self.path.name} is no anchor")
+                continue
+            if line.number != number or line.previous != previous:
+                faults.append(f"line {number} of {self.path.name} does not follow the line before it")
+            elif not hmac.compare_digest(line.signature, line.sign(self.key)):
+                faults.append(f"line {number} of {self.path.name} was edited, or signed with another key")
+            else:
+                lines.append(line)
+            previous = line.signature
+        return lines, faults
+
+    def parts(self) -> frozenset[str]:
+        """Return every part that a line of ours names."""
+        if not self.path.exists():
+            return frozenset()
+        naming = (_parse_line(text) for text in _whole_lines(self.path) if b'"parts": []' not in text)
+        lines = (line for line in naming if line and hmac.compare_digest(line.signature, line.sign(self.key)))
+        return frozenset(part for line in lines for part in line.parts)
+
+
+def _whole_lines(path: Path) -> list[bytes]:
+    return path.read_bytes().split(b"\n")[:-1]
+
+
+def _parse_line(text: bytes) -> Line | None:
+    try:
+        raw: dict[str, Any] = json.loads(text)
+        heads = {str(chain): (int(number), str(digest)) for chain, (number, digest) in raw["heads"].items()}
+        return Line(**{**raw, "heads": heads, "parts": tuple(str(part) for part in raw["parts"])})
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _read_last(handle: int) -> Line | None:
+    """Return the last whole line of an open file; what was half written after it, by a crash, is cut off."""
+    size = os.fstat(handle).st_size
+    reach = _TAIL
+    while True:
+        start = max(0, size - reach)
+        tail = os.pread(handle, size - start, start)
+        end = tail.rfind(b"\n")
+        before = tail.rfind(b"\n", 0, max(end, 0))
+        if start == 0 or (end >= 0 and before >= 0) or reach >= _LINE:
+            break
+        reach *= 4
+    if end < 0:
+        if size:
+            os.ftruncate(handle, 0)
+        return None
+    if start + end + 1 < size:
+        os.ftruncate(handle, start + end + 1)
+    line = _parse_line(tail[before + 1 : end])
+    if line is None:
+        raise DataError(
+            "the last anchor of the audit log is none of ours.",
+            "Keep a copy of the file as it is and tell the data protection officer: `sooner verify-log` says more.",
+        )
+    return line
+
+
+def _tell_syslog(line: Line) -> None:
+    if os.environ.get("SOONER_ANCHORS_SYSLOG") == "1":
+        import syslog
+
+        syslog.syslog(syslog.LOG_INFO | syslog.LOG_AUTH, f"sooner anchor {line.number} {line.signature}")

@@ -1,0 +1,143 @@
+"""Whether everything that should be there is, and is what was written: logs, anchors, rows, parts.
+
+    anchors outside   chained, counted, signed           every entry that a line names is there, and is the one
+    both logs         keyed chains                       no entry was edited, removed, moved or written anew
+    the database      each row is as the log tells       lists, referrals, who their people are, decisions, records
+    the workspace     each part that was ever named      vault, ledger, log, bundles, live states
+
+`verify_logs` reads all of it; `require_whole` asks at a start what costs little.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from charter.errors import DataError
+from charter.invocation import Invocation
+from charter.vault.anchors import Anchors, Line
+from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.key import Key
+from charter.vault.log import KEEP_A_COPY, Entry, FileLog, find_faults, find_unanchored
+from charter.vault.parts import find_parts, name_missing
+from serving.identity import identify_command
+from serving.store.connection import is_begun
+from serving.store.store import Store, make_store
+
+__all__ = ["Verification", "require_whole", "verify_logs"]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified: entries by chain, anchors, and notes of what a crash left, which harms nothing."""
+
+    chains: Mapping[str, int]
+    anchors: int
+    notes: tuple[str, ...]
+
+
+def verify_logs(invocation: Invocation) -> Verification:
+    """Verify all there is, and write in the log that it was read.
+
+    Raises DataError naming everything that was edited, removed, moved, put in another's place, or is not there.
+    """
+    workspace = invocation.workspace
+    key = Key.load(invocation.council, workspace).derive(LOG_PURPOSE)
+    anchors = Anchors.of(workspace, key)
+    lines, faults = anchors.read()
+    typed, typed_faults = _read_typed(FileLog(workspace.log))
+    faults += typed_faults
+    if not is_begun(workspace) and not lines and not typed:
+        return Verification({}, 0, ())
+    unkeyed = {chain: number for line in lines if line.begins for chain, (number, _) in line.heads.items()}
+    if not is_begun(workspace):
+        if any(chain != FileLog.chain for line in lines for chain in line.heads):
+            faults.append("the casework database is not there, and there was one")
+        faults += find_faults(typed, entry_key=key, unkeyed=unkeyed) + _find_unanchored(lines, typed)
+        faults += name_missing(anchors.parts(), find_parts(workspace))
+        _raise_faults(faults)
+        return _summarise(typed, lines, FileLog(workspace.log))
+    store = make_store(workspace, chain="verify", key=key)
+    try:
+        entries = [*typed, *store.entries()]
+        faults += find_faults(entries, store.signed_anchors(), key, entry_key=key, unkeyed=unkeyed)
+        faults += _find_unanchored(lines, entries)
+        faults += store.find_faults(entries)
+        faults += name_missing(anchors.parts(), find_parts(workspace))
+        detail = {"entries": len(entries), "faults": len(faults)}
+        store.log(identify_command(), "log.verified", purpose="evaluate", detail=detail)
+    finally:
+        store.close()
+    _raise_faults(faults)
+    return _summarise(entries, lines, FileLog(workspace.log))
+
+
+def require_whole(invocation: Invocation, store: Store) -> None:
+    """Raise DataError where a part that was there is not, or the end of a chain is not the one that was anchored.
+
+    For a start: it reads the anchors, and of the log only what their last lines name.
+    """
+    workspace = invocation.workspace
+    key = Key.load(invocation.council, workspace).derive(LOG_PURPOSE)
+    anchors = Anchors.of(workspace, key)
+    lines, faults = anchors.read()
+    heads = {chain: head for line in lines for chain, head in line.heads.items()}
+    typed, typed_faults = _read_typed(FileLog(workspace.log))
+    ends = {entry.chain: {entry.number: entry} for entry in store.entries_at(heads)}
+    for entry in typed:
+        ends.setdefault(entry.chain, {})[entry.number] = entry
+    faults += typed_faults + find_unanchored(heads, ends, lines[-1].at if lines else "")
+    faults += name_missing(anchors.parts(), find_parts(workspace))
+    _raise_faults(faults)
+
+
+def _read_typed(log: FileLog) -> tuple[list[Entry], list[str]]:
+    try:
+        return log.entries(), []
+    except DataError as error:
+        return [], [error.message.rstrip(".")]
+
+
+def _find_unanchored(lines: Iterable[Line], entries: Iterable[Entry]) -> list[str]:
+    """Return, of each chain, the first entry that a line names and that is not there, or is another."""
+    named = {(chain, number) for line in lines for chain, (number, _) in line.heads.items()}
+    chains: dict[str, dict[int, Entry]] = {}
+    for entry in entries:
+        if (entry.chain, entry.number) in named:
+            chains.setdefault(entry.chain, {})[entry.number] = entry
+    faults: dict[str, str] = {}
+    for line in lines:
+        for chain, head in line.heads.items():
+            if chain not in faults and (found := find_unanchored({chain: head}, chains, line.at)):
+                faults[chain] = found[0]
+    return list(faults.values())
+
+
+def _raise_faults(faults: Sequence[str]) -> None:
+    if faults:
+        several = f" ({len(faults)} faults)" if len(faults) > 1 else ""
+        raise DataError(f"the audit log is broken{several}: {'; '.join(faults)}.", KEEP_A_COPY)
+
+
+def _summarise(entries: Iterable[Entry], lines: Sequence[Line], log: FileLog) -> Verification:
+    chains: dict[str, int] = {}
+    anchored = {chain: number for line in lines for chain, (number, _) in line.heads.items()}
+    for entry in entries:
+        chains[entry.chain] = chains.get(entry.chain, 0) + 1
+    notes = [
+        f"{number - anchored.get(chain, 0)} entries of chain {chain!r} came after its last anchor"
+        for chain, number in sorted(chains.items())
+        if number > anchored.get(chain, 0)
+    ]
+    if log.path.exists() and not _ends_whole(log):
+        notes.append(f"the last line of {log.path.name} was only half written, by a crash; nothing else is missing")
+    return Verification(dict(sorted(chains.items())), len(lines), tuple(notes))
+
+
+def _ends_whole(log: FileLog) -> bool:
+    with log.path.open("rb") as handle:
+        if handle.seek(0, os.SEEK_END) == 0:
+            return True
+        handle.seek(-1, os.SEEK_END)
+        return handle.read(1) == b"\n"

@@ -127,6 +127,7 @@ def rotate(
     from charter.acts import COMMAND
     from charter.contracts.files import writer_lock
     from charter.vault import vault
+    from charter.vault.command_log import CommandLog
     from charter.vault.key import Key, open_key_file
 
     place = invocation.workspace
@@ -137,7 +138,7 @@ def rotate(
         other = None if new_key_file is None else open_key_file(new_key_file, invocation.council, place)
         records = vault.rotate_vault(place.vault, key, other)
         detail = {"records": records, "new_key": other is not None}
-        _log_act(invocation, role=COMMAND, action="rotate", detail=detail)
+        CommandLog.under(key, place).append(actor=COMMAND, role=COMMAND, action="rotate", detail=detail)
     opens = "The same key opens it." if new_key_file is None else "From now on name the new file in $SOONER_KEY_FILE."
     invocation.report(detail, f"{records:,} records were sealed anew. {opens}")
 

@@ -20,7 +20,7 @@ from charter.vault.anchors import Anchors, Line
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.log import KEEP_A_COPY, Entry, FileLog, find_faults, find_unanchored
-from charter.vault.parts import find_parts, name_missing
+from charter.vault.workspace_parts import find_parts, name_missing
 from serving.identity import identify_command
 from serving.store.connection import is_begun
 from serving.store.store import Store, make_store

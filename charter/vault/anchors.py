@@ -7,7 +7,7 @@
       4  parts    ["vault", "bundle/early_help/..."]
 
 A chain whose end was cut, a database or log that was emptied or replaced by an older copy has not got what a line says
-it had. A part that a line names (charter.vault.parts) must be there: nothing is
+it had. A part that a line names (charter.vault.workspace_parts) must be there: nothing is
 taken for a beginning once there was one.
 With $SOONER_ANCHORS_SYSLOG each line goes to the machine's system log too, for whoever collects that.
 """

@@ -11,7 +11,7 @@ from charter.council.council import Council
 from charter.vault.anchors import Anchors
 from charter.vault.key import Key
 from charter.vault.log import Entry, FileLog
-from charter.vault.parts import find_parts
+from charter.vault.workspace_parts import find_parts
 
 __all__ = ["LOG_PURPOSE", "CommandLog"]
 
@@ -30,9 +30,14 @@ class CommandLog:
     @classmethod
     def open(cls, council: Council, workspace: Workspace) -> CommandLog:
         """Return the log of a workspace. Raises as `Key.load` does."""
-        key = Key.load(council, workspace).derive(LOG_PURPOSE)
-        anchors = Anchors.of(workspace, key)
-        return cls(workspace, FileLog(workspace.log, key=key, anchors=anchors), anchors)
+        return cls.under(Key.load(council, workspace), workspace)
+
+    @classmethod
+    def under(cls, key: Key, workspace: Workspace) -> CommandLog:
+        """Return the log of a workspace under a key that was loaded already."""
+        sealing = key.derive(LOG_PURPOSE)
+        anchors = Anchors.of(workspace, sealing)
+        return cls(workspace, FileLog(workspace.log, key=sealing, anchors=anchors), anchors)
 
     def append(
         self,

@@ -37,7 +37,17 @@ def old(tmp_path: Path) -> Path:
     """Give the folder that holds `council` and `workspace` as the earlier code left them."""
     with tarfile.open(FIXTURE) as archive:
         archive.extractall(tmp_path, filter="data")
+    # Nothing is decided on a list that has ended, and these would end a week after they were left here.
+    with closing(sqlite3.connect(tmp_path / "workspace" / "casework.db")) as database, database:
+        database.execute("update lists set expires_at = '2126-12-05T00:00:00.000000+00:00' where as_of = ?", [LIST_DAY])
     return tmp_path
+
+
+@pytest.fixture
+def upgraded(old: Path) -> Path:
+    """Give the same folder after `sooner upgrade`."""
+    run_on(old, "upgrade")
+    return old
 
 
 def run_on(old: Path, *words: str, code: int = 0) -> Ran:
@@ -56,13 +66,29 @@ def rows_of(old: Path, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_it_upgrades_without_losing_a_row_and_its_log_stays_whole(old: Path) -> None:
-    counted = "select (select count(*) from referrals), (select count(*) from decisions), (select count(*) from audit)"
+    counted = "select (select count(*) from referrals), (select count(*) from decisions)"
     before = rows_of(old, counted)
-    sealed = rows_of(old, "select id, sealed, digest from referrals order by id")
+    log = rows_of(old, "select * from audit order by chain, number")
+    records = rows_of(old, "select id, sealed, digest from referrals order by id")
+    notes = {note for (note,) in rows_of(old, "select note from decisions") if note}
+    stopped = run_on(old, "verify-log", code=11)
+    assert "Stop serving, then run `sooner upgrade`" in stopped.err
     steps = json.loads(run_on(old, "upgrade", "--json").out)["steps"]
     assert {step["what"] for step in steps} >= {"Casework database", "Charter", "Register", "Snapshot", "Bundle"}
-    assert rows_of(old, counted) == before == [(32, 2, 28)]
-    assert rows_of(old, "select id, sealed, digest from referrals order by id") == sealed
+    assert rows_of(old, counted) == before == [(32, 2)]
+    # The log has grown by what was adopted; words are sealed now, and read as they were.
+    assert set(log) < set(rows_of(old, "select * from audit"))
+    adopted = "select count(*) from audit where action in ('list.adopted', 'decision.adopted')"
+    assert rows_of(old, adopted) == rows_of(old, "select (select count(*) from lists) + 2")
+    lying = rows_of(old, "select sealed from referrals")
+    assert all(not sealed.startswith(b"{") for (sealed,) in lying)
+    assert not notes & {note for (note,) in rows_of(old, "select note from decisions")}
+    desk = opened_desk(old)
+    assert {decision.note for decision in desk.store.decisions() if decision.note} == notes
+    for referral, sealed, digest in records:
+        stored = desk.store.touched(id=referral)
+        assert not stored or (stored[0].sealed, stored[0].digest) == (sealed, digest)
+    desk.close()
     assert json.loads(run_on(old, "verify-log", "--json").out)["entries"] >= 42
     again = json.loads(run_on(old, "upgrade", "--json").out)
     assert [step["now"] for step in again["steps"]] == [step["then"] for step in steps]
@@ -70,8 +96,9 @@ def test_it_upgrades_without_losing_a_row_and_its_log_stays_whole(old: Path) -> 
 
 
 def test_the_next_list_keeps_to_what_was_decided_and_suspended_and_an_old_referral_comes_out_the_same(
-    old: Path,
+    upgraded: Path,
 ) -> None:
+    old = upgraded
     result = json.loads(run_on(old, "rank", "--as-of", "2026-10-05", "--json").out)
     assert {row["team"]: (row["referrals"], row["left_out"]) for row in result["lists"]} == {
         "east": (1, 1), "north": (1, 1), "south": (1, 0),
@@ -81,11 +108,16 @@ def test_the_next_list_keeps_to_what_was_decided_and_suspended_and_an_old_referr
     listed = rows_of(old, "select entity from referrals where list like '%-2026-10-05' and status = 'new'")
     assert len(listed) == 3
     assert not set(rested) & set(listed)
-    ((sealed,),) = rows_of(old, f"select sealed from referrals where id = '{TAKEN_UP}'")
+    desk = opened_desk(old)
+    referral = desk.store.referral(TAKEN_UP)
+    desk.close()
+    assert referral is not None
+    sealed = referral.sealed
     assert run_on(old, "reproduce", TAKEN_UP, "--json").out.encode().strip() == sealed
 
 
-def test_old_cases_are_read_decided_and_answered_on_pages(old: Path) -> None:
+def test_old_cases_are_read_decided_and_answered_on_pages(upgraded: Path) -> None:
+    old = upgraded
     desk = opened_desk(old)
     try:
         north, east, south = (signed_in(desk, f"demo-{team}-lead_practitioner") for team in ("north", "east", "south"))

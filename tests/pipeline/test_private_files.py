@@ -18,7 +18,7 @@ NOBODY = 65534
 
 
 def open_to_others(root: Path) -> list[str]:
-    paths = [root, *root.rglob("*")]
+    paths = [path for path in (root, *root.rglob("*")) if not path.is_symlink()]
     assert len(paths) > 1
     return [f"{path.relative_to(root)} {path.lstat().st_mode:o}" for path in paths if path.lstat().st_mode & 0o077]
 

@@ -184,4 +184,4 @@ def test_a_fixed_list_loses_whoever_must_leave_at_once_and_nobody_else(world: Wo
     assert [one.id for one in after if one.removed] == [gone.id]
     assert [one.id for one in after] == [gone.id, decided.id, *(one.id for one in rest)]
     (entry,) = [entry for entry in store.entries() if entry.action == "referral.removed"]
-    assert (entry.subject, entry.detail) == (gone.id, {"why": "death"})
+    assert (entry.subject, entry.detail) == (gone.id, {"why": "death", "changed": True})

@@ -21,7 +21,7 @@ def upgrade() -> None:
         return
     for table, same in _SAME.items():
         op.execute(
-            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608  # names of our own tables
+            f"CREATE TRIGGER IF NOT EXISTS {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608  # names of our own tables
             f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
             f"BEGIN SELECT RAISE(ABORT, 'UNIQUE constraint failed: rows of {table} can only be added'); END"
         )

@@ -41,7 +41,7 @@ from serving.store.store import Store
 __all__ = ["Step", "plan_upgrade", "run_upgrade"]
 
 
-KEYED = "0003"
+KEYED = "0005"
 """The first form of the database in which entries have keyed digests."""
 
 

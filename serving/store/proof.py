@@ -47,6 +47,7 @@ class Casework:
     referrals: Sequence[Referral]
     members: Mapping[str, Sequence[str]]
     decisions: Sequence[Decision]
+    undone: frozenset[tuple[str, int]] = frozenset()
 
 
 @dataclass
@@ -54,14 +55,20 @@ class _Expected:
     """What the log says a referral is by now."""
 
     team: str
-    status: str
+    first_status: str
     digest: str
-    list: tuple[str, str]
     version: int = 1
     removed: str = ""
-    newest: int = 0
     moved: int = 0
     deleted: bool = False
+    decided: dict[int, str] = field(default_factory=dict)
+    undone: set[int] = field(default_factory=set)
+
+    @property
+    def status(self) -> str:
+        """The newest decision that stands, by the version that it was made on; what it was at first where none does."""
+        standing = {version: status for version, status in self.decided.items() if version not in self.undone}
+        return standing[max(standing)] if standing else self.first_status
 
 
 @dataclass
@@ -71,6 +78,7 @@ class _Told:
     lists: dict[tuple[str, str], str] = field(default_factory=dict)
     referrals: dict[str, _Expected] = field(default_factory=dict)
     decisions: dict[tuple[str, int], str] = field(default_factory=dict)
+    undone: set[tuple[str, int]] = field(default_factory=set)
 
 
 def _digest(key: bytes, value: Any) -> str:
@@ -106,8 +114,11 @@ def find_false_rows(key: bytes, entries: Iterable[Entry], casework: Casework) ->
 def _read_told(entries: Sequence[Entry]) -> _Told:
     """Return what the log says there is; an entry that makes no sense any more was edited, and is named as that."""
     told = _Told()
+    undone = [entry for entry in entries if entry.action == "referral.undone"]
+    others = [entry for entry in entries if entry.action != "referral.undone"]
     for take_in in (_take_rows, _follow_change):
-        for entry in entries:
+        # What was undone comes after what it undoes, in whichever chain each is.
+        for entry in (*others, *undone):
             with suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
                 take_in(told, entry)
     return told
@@ -120,9 +131,9 @@ def _take_rows(told: _Told, entry: Entry) -> None:
         programme, _, name = entry.subject.partition("/")
         told.lists[programme, name] = str(detail.get("list", ""))
         for referral, row in detail["rows"].items():
-            told.referrals[referral] = _Expected(
-                str(row[1]), str(row[2]), str(row[0]), (programme, name), int(row[3]), str(row[4]), int(row[3])
-            )
+            told.referrals[referral] = _Expected(str(row[1]), str(row[2]), str(row[0]), int(row[3]), str(row[4]))
+    elif entry.action == "referral.undone":
+        told.undone.add((entry.subject, int(detail["version"])))
     elif entry.action in ("referral.decided", "decision.adopted") and "decision" in detail:
         told.decisions[entry.subject, int(detail["version"])] = str(detail["decision"])
 
@@ -134,8 +145,10 @@ def _follow_change(told: _Told, entry: Entry) -> None:
         return
     if entry.action == "referral.decided" and "decision" in detail:
         referral.version += 1
-        if int(detail["version"]) >= referral.newest:
-            referral.newest, referral.status = int(detail["version"]), str(detail["disposition"])
+        referral.decided[int(detail["version"])] = str(detail["disposition"])
+    elif entry.action == "referral.undone" and int(detail["version"]) in referral.decided:
+        referral.version += 1
+        referral.undone.add(int(detail["version"]))
     elif entry.action == "referral.transferred" and "version" in detail:
         referral.version += 1
         if int(detail["version"]) >= referral.moved:
@@ -179,6 +192,8 @@ def _compare_decisions(key: bytes, told: _Told, casework: Casework) -> Iterable[
     there = {(decision.referral, decision.version): decision for decision in casework.decisions}
     for referral, version in sorted(told.decisions.keys() - there.keys()):
         yield f"the decision on version {version} of the referral {referral} was removed"
+    for referral, version in sorted(told.undone ^ casework.undone):
+        yield f"that the decision on version {version} of the referral {referral} was undone is not what the log tells"
     for (referral, version), decision in sorted(there.items()):
         digest = told.decisions.get((referral, version))
         if digest is None:

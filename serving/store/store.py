@@ -64,6 +64,7 @@ class Store(Lists, Decisions, CaseWork, FollowUps):
             headers = connection.execute(select(lists)).all()
             cases = [self._read_unsealed(row) for row in connection.execute(select(referrals))]
             rows = connection.execute(select(decisions).order_by(decisions.c.id)).all()
+            taken_back = frozenset((row.referral, row.version) for row in connection.execute(select(undone)))
             people: dict[str, list[str]] = {}
             for row in connection.execute(select(members)):
                 people.setdefault(row.referral, []).append(row.person)
@@ -73,7 +74,7 @@ class Store(Lists, Decisions, CaseWork, FollowUps):
             for case in cases
             if hashlib.sha256(case.sealed).hexdigest() != case.digest
         ]
-        casework = Casework([read_header(row) for row in headers], cases, people, filed)
+        casework = Casework([read_header(row) for row in headers], cases, people, filed, taken_back)
         return [*false_records, *find_false_rows(self._key, entries, casework)]
 
     def _read_unsealed(self, row: Row[Any]) -> Referral:
@@ -123,7 +124,10 @@ class Store(Lists, Decisions, CaseWork, FollowUps):
         if self._anchors is None:
             return
         self._anchors.add(read_heads([*self.entries(), *FileLog(old_log).entries()]), begins=True)
-        headers, filed = self._read_all_lists(), self.decisions()
+        headers = self._read_all_lists()
+        with begin_reading(self._engine) as connection:
+            rows = connection.execute(select(decisions).order_by(decisions.c.id)).all()
+        filed = [self._read_decision(row) for row in rows]
         with self._acting() as act:
             for header in headers:
                 told = self._tell_list(header, self._read_rows(header))

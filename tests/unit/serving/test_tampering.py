@@ -52,6 +52,8 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         desk.store.decide(LEAD, north[0].id, DecisionDraft("taken_up", "need_confirmed", 1, note=NOTE))
         desk.store.decide(LEAD, north[0].id, DecisionDraft("deferred", "capacity", 2))
         desk.store.decide(LEAD, north[1].id, DecisionDraft("set_aside", "capacity", 1))
+        desk.store.decide(LEAD, north[4].id, DecisionDraft("deferred", "capacity", 1))
+        desk.store.undo(LEAD, north[4].id)
         desk.store.transfer(LEAD, north[2], "south", "known_to_team")
         desk.store.take_off({north[3].id: "withdrawn"}, actor="sooner")
         for _ in range(3):
@@ -237,6 +239,10 @@ KINDS: dict[str, tuple[Callable[[World], None], str]] = {
                 "actor_kind, role, decided_at, key) SELECT referral, 9, disposition, reason, note, own_view, "
                 "reference, actor, actor_kind, role, decided_at, 'k9' FROM decisions WHERE id = 3"),
         "is in no entry of the log"),
+    "decision taken back": (
+        on_rows("INSERT INTO undone SELECT referral, version, actor, role, decided_at FROM decisions WHERE id = 3"),
+        "was undone is not what the log tells"),
+    "taking back removed": (on_rows("DELETE FROM undone"), "was undone is not what the log tells"),
     "record replaced": (on_rows(f"UPDATE referrals SET sealed = X'7b7d' WHERE id = {FIRST}"),
                         "the record of the referral"),
     "record and digest replaced": (
@@ -344,7 +350,7 @@ def test_notes_and_records_are_sealed_at_rest_and_read_as_they_were(world: World
 def test_an_entry_holds_the_digests_of_the_decision_and_of_the_record_it_is_about(world: World) -> None:
     store = Desk.open(world.invocation, demo=False).store
     decided = [entry for entry in store.entries() if entry.action == "referral.decided"]
-    assert len(decided) == 3
+    assert len(decided) == 4
     for entry in decided:
         case = store.referral(entry.subject)
         assert case is not None

@@ -38,5 +38,9 @@ def test_a_list_that_ended_or_is_suspended_or_unknown_is_not_printed(world: Worl
         (world.workspace.suspensions / "s.json").write_text(f'{{"what": "{what}", "name": "{name}"}}')
         with pytest.raises(BlockedError):
             print_worklist(world.invocation, "north", holder="worker-7")
+    (world.workspace.suspensions / "s.json").unlink()
+    (world.workspace.live / "release1.json").unlink()
+    with pytest.raises(BlockedError, match="in shadow"):
+        print_worklist(world.invocation, "north", holder="worker-7")
     with pytest.raises(UsageError, match="Choose one of: north"):
         print_worklist(world.invocation, "nowhere", holder="worker-7")

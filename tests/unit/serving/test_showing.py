@@ -73,7 +73,9 @@ def declare(desk: Desk, user: str, referral: str) -> None:
     desk.store.log(Identity(user, "lead_practitioner", frozenset()), "conflict.declared", subject=referral)
 
 
-@pytest.fixture(params=list(STATES))
+@pytest.fixture(
+    params=[pytest.param(state, marks=[] if state == "suspended" else pytest.mark.deep) for state in STATES]
+)
 def borough(desk: Desk, request: pytest.FixtureRequest) -> Borough:
     desk = replace(desk, settings=desk.settings.replace(blind_review=BlindReview(listed=50)))
     north, south = (desk.store.referrals("early_help", f"{team}-2026-09-28") for team in ("north", "south"))

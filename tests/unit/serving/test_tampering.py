@@ -358,6 +358,7 @@ def test_an_entry_holds_the_digests_of_the_decision_and_of_the_record_it_is_abou
         assert len(entry.detail["decision"]) == 32
 
 
+@pytest.mark.deep
 def test_a_hundred_thousand_entries_are_verified_in_two_seconds(world: World) -> None:
     desk = Desk.open(world.invocation, demo=False)
     key, last = log_key(world), None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["clean_line", "clean_text"]
+__all__ = ["clean_field", "clean_line", "clean_text", "is_whole"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line end, marks that turn the direction of writing, and halves of characters."""
@@ -18,3 +18,13 @@ def clean_text(text: str) -> str:
 def clean_line(text: str) -> str:
     """Return `text` as one line: as `clean_text` does, and with line ends and tabs as spaces."""
     return re.sub(r"[\n\t\u2028\u2029]", " ", clean_text(text))
+
+
+def clean_field(text: str) -> str:
+    """Return what was typed into a form: lines end as everywhere else, and no control character is left."""
+    return clean_text(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number of one to nine of the digits 0 to 9: every database holds it."""
+    return re.fullmatch(r"[0-9]{1,9}", text) is not None

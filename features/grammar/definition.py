@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import ast
 import re
+import signal
 import string
+import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +44,8 @@ __all__ = ["Cohort", "Component", "Definition", "Feature", "Outcome", "name_seen
 Entity = Literal["household", "person"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _BANNED = re.compile(r"\brisk", re.IGNORECASE)
+_SECONDS = 10
+"""How long a definition may take: it is plain values."""
 _RULE_WORDS = ("any_of", "count", "open_at")
 
 
@@ -363,27 +368,98 @@ class Definition:
         Raises UsageError where there is no such file, and DefinitionError with the line and the feature for a value
         that breaks the grammar.
         """
-        try:
-            source = path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise UsageError(f"{path} is missing.", "Write the programme's definition.py.") from None
-        names: dict[str, Any] = {"__name__": f"definition_{path.parent.name}"}
-        try:
-            # The file belongs to the council, like the rest of its folder; it is run as the Python it is.
-            exec(compile(source, str(path), "exec"), names)  # noqa: S102
-        except SoonerError as error:
-            raise type(error)(f"{_place_error(source, path, error)}: {error.message}", error.next_step) from None
-        except Exception as error:
-            raise DefinitionError(
-                f"{_place_error(source, path, error)}: {type(error).__name__}: {error}.",
-                "Mend that line of the definition.",
-            ) from error
+        source = _read_source(path)
+        names = _run_source(source, path)
         missing = [name for name in ("COHORT", "OUTCOME", "FEATURES") if name not in names]
         if missing:
             raise DefinitionError(
                 f"{path.name} sets no {' and no '.join(missing)}.", "Set all three, as early_help does."
             )
+        if not isinstance(names["FEATURES"], list | tuple):
+            raise DefinitionError(f"{path.name}: FEATURES is no list.", "Write FEATURES = [Feature(...), ...].")
+        for name, kind in (("COHORT", Cohort), ("OUTCOME", Outcome)):
+            if not isinstance(names[name], kind):
+                raise DefinitionError(
+                    f"{path.name}: {name} is no {kind.__name__}.", f"Write {name} = {kind.__name__}(...)."
+                )
+        wrong = [place for place, feature in enumerate(names["FEATURES"], start=1) if not isinstance(feature, Feature)]
+        if wrong:
+            raise DefinitionError(
+                f"{path.name}: the entry {wrong[0]} of FEATURES is no Feature.", "Write Feature(...) for each of them."
+            )
         return cls(path.parent.name, names["COHORT"], names["OUTCOME"], tuple(names["FEATURES"]))
+
+
+def _read_source(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path} is missing.", "Write the programme's definition.py.") from None
+    except UnicodeDecodeError as error:
+        raise DefinitionError(
+            f"{path.name} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8, as every file of a council is."
+        ) from None
+
+
+def _run_source(source: str, path: Path) -> dict[str, Any]:
+    """Run a definition as the Python it is, and return its names; whatever it does ends in a sentence."""
+    names: dict[str, Any] = {"__name__": f"definition_{path.parent.name}"}
+    try:
+        # The file belongs to the council, like the rest of its folder.
+        with _limit_time():
+            exec(compile(source, str(path), "exec"), names)  # noqa: S102
+    except SoonerError as error:
+        raise type(error)(f"{_place_error(source, path, error)}: {error.message}", error.next_step) from None
+    except KeyboardInterrupt as error:
+        if not _raised_in(path, error):
+            raise  # somebody typed Ctrl-C
+        raise _stopped(source, path, error) from None
+    except (_EndlessError, SystemExit, GeneratorExit) as error:
+        raise _stopped(source, path, error) from None
+    except Exception as error:
+        raise DefinitionError(
+            f"{_place_error(source, path, error)}: {type(error).__name__}: {error}.",
+            "Mend that line of the definition.",
+        ) from error
+    return names
+
+
+def _stopped(source: str, path: Path, error: BaseException) -> DefinitionError:
+    what = (
+        f"it did not come to an end in {_SECONDS} seconds"
+        if isinstance(error, _EndlessError)
+        else "it stops the program"
+    )
+    return DefinitionError(f"{_place_error(source, path, error)}: {what}.", "A definition is plain values.")
+
+
+class _EndlessError(BaseException):
+    """A definition did not come to an end; no `except Exception` of its own keeps it going."""
+
+
+@contextmanager
+def _limit_time() -> Iterator[None]:
+    """Raise _EndlessError after some seconds; where the main thread is not ours to interrupt, there is no limit."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_number: int, _frame: object) -> None:
+        raise _EndlessError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS, 1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _raised_in(path: Path, error: BaseException) -> bool:
+    """Whether a statement of the file itself raised an error, and not somebody who interrupted it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename == str(path) and "raise" in (frames[-1].line or "")
 
 
 def _read_aggregate(document: Mapping[str, Any]) -> Aggregate:

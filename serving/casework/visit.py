@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from charter.council.council import Team
+from charter.plain_text import clean_field
 from serving.casework.view import write_day
 from serving.casework.wanting import require_case
 from serving.desk import Desk
@@ -208,7 +209,7 @@ def answer_page(
 async def _read_form(request: Request, page: Page) -> Mapping[str, str]:
     """Return the form's fields, after checking that it is one of this session's own forms."""
     form = await request.form(max_files=0, max_fields=20)
-    fields = {name: value for name, value in form.items() if isinstance(value, str)}
+    fields = {name: clean_field(value) for name, value in form.items() if isinstance(value, str)}
     session: Session | None = request.state.session
     if page.act == ANYBODY:
         return fields

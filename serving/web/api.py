@@ -15,13 +15,16 @@ case system knows people by its own keys.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -29,6 +32,7 @@ from starlette.routing import Route
 
 from charter.contracts.files import read_json
 from charter.errors import CharterError, SoonerError, UsageError
+from charter.plain_text import clean_text, is_whole
 from charter.rules.showing import WAYS
 from charter.vault.residence_check import Question
 from serving.asking_to_show import keep_shown, require_list
@@ -54,6 +58,18 @@ _OPENAPI = Path(__file__).parent / "openapi.json"
 _MOST = 200
 _CURSOR = 100
 _OVERLAP = timedelta(seconds=5)
+_LONGEST_KEY = 128
+
+
+def _refuse_control(text: str) -> str:
+    if clean_text(text) != text:
+        raise PydanticCustomError("control_character", "holds a control character")
+    return text
+
+
+_Plain = Annotated[str, AfterValidator(_refuse_control)]
+_LARGEST = 2**31 - 1
+"""The largest whole number that every column holds."""
 
 
 class DecisionBody(BaseModel):
@@ -61,13 +77,13 @@ class DecisionBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
 
-    version: int = Field(ge=1)
-    disposition: str = Field(max_length=32)
-    reason: str = Field(max_length=64)
-    note: str = Field(default="", max_length=500)
-    reference: str = Field(default="", max_length=60)
+    version: int = Field(ge=1, le=_LARGEST)
+    disposition: _Plain = Field(max_length=32)
+    reason: _Plain = Field(max_length=64)
+    note: _Plain = Field(default="", max_length=500)
+    reference: _Plain = Field(default="", max_length=60)
     safe_to_contact_checked: bool = False
-    until: str = Field(default="", max_length=10)
+    until: _Plain = Field(default="", max_length=10)
 
 
 class ResidenceBody(BaseModel):
@@ -75,17 +91,17 @@ class ResidenceBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
 
-    forename: str = Field(min_length=1, max_length=100)
-    surname: str = Field(min_length=1, max_length=100)
-    birth_date: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
-    uprn: str = Field(pattern=r"^\d{1,12}$")
-    asked_by: str = Field(min_length=1, max_length=64)
+    forename: _Plain = Field(min_length=1, max_length=100)
+    surname: _Plain = Field(min_length=1, max_length=100)
+    birth_date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    uprn: str = Field(pattern=r"^[0-9]{1,12}$")
+    asked_by: _Plain = Field(min_length=1, max_length=64)
 
 
 class _SessionBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
 
-    who: str = Field(max_length=64)
+    who: _Plain = Field(max_length=64)
 
 
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -150,7 +166,7 @@ def give_worklist(call: Call) -> Response:
     """Return a team's newest list, a page at a time."""
     desk, team, query = call.desk, call.request.path_params["team"], call.request.query_params
     after, limit = query.get("after", "0"), query.get("limit", "50")
-    if not (after.isdigit() and limit.isdigit() and 1 <= int(limit) <= _MOST):
+    if not (is_whole(after) and is_whole(limit) and 1 <= int(limit) <= _MOST):
         return make_problem(400, f"after is how many to skip and limit lies between 1 and {_MOST}.")
     header = desk.store.current_list(desk.programme, team)
     if header is None:
@@ -195,7 +211,7 @@ def give_changes(call: Call) -> Response:
     """
     desk, identity, query = call.desk, call.identity, call.request.query_params
     after, limit = query.get("after", ""), query.get("limit", "50")
-    if len(after) > _CURSOR or not (limit.isdigit() and 1 <= int(limit) <= _MOST):
+    if len(after) > _CURSOR or not (is_whole(limit) and 1 <= int(limit) <= _MOST):
         return make_problem(400, f"after is the cursor of an answer before and limit lies between 1 and {_MOST}.")
     teams = [team.id for team in desk.invocation.council.teams if identity.may("worklist.read", team.id)]
     changes = desk.store.changes(desk.programme, teams, after, int(limit))
@@ -229,14 +245,20 @@ def give_referral(call: Call) -> Response:
     return JSONResponse(_referral_document(referral, record, desk), headers={"etag": etag})
 
 
+def _name_key(user: str, key: str) -> str:
+    """Return the key of a person's decision as its column holds it: as it is, or its digest where that is too long."""
+    name = f"{user}:{key}"
+    return name if len(name) <= _LONGEST_KEY else hashlib.sha256(name.encode()).hexdigest()
+
+
 def take_decision(call: Call) -> Response:
     """Record a decision."""
     key = call.request.headers.get("idempotency-key", "")
-    if not 8 <= len(key) <= 100:
-        return make_problem(400, "A decision needs an Idempotency-Key header of 8 to 100 characters.")
+    if not re.fullmatch(r"[!-~]{8,100}", key):
+        return make_problem(400, "A decision needs an Idempotency-Key header of 8 to 100 letters, digits and signs.")
     body = call.parse(DecisionBody)
     draft = DecisionDraft(**body.model_dump())
-    decision = file_decision(call.desk, call.identity, call.referral, draft, f"{call.identity.user}:{key}")
+    decision = file_decision(call.desk, call.identity, call.referral, draft, _name_key(call.identity.user, key))
     return JSONResponse(
         {
             "referral": decision.referral,

@@ -22,6 +22,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from charter.plain_text import is_whole
 from serving.casework.demo_people import refuse_connection
 from serving.casework.page_table import PAGES
 from serving.casework.visit import ANYBODY
@@ -35,6 +36,9 @@ _LOG = logging.getLogger("sooner.access")
 _LARGEST = 1_000_000
 _REQUEST = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """A caller's own id of a request, that the answer and the log's line repeat; any other gets one of ours."""
+_LONGEST_PATH = 500
+_OURS = 500
+"""From this status on the fault is ours."""
 _SCORE_FIELDS = frozenset({"referrals", "rows"})
 _OPEN = frozenset({"livez", "readyz", "healthz", "assets"})
 _PAGES = frozenset(page.path.split("/")[1] for page in PAGES)
@@ -85,13 +89,15 @@ class Guard:
         headers = Headers(scope=scope)
         if first not in _OPEN | _PAGES | _LOCAL | {"v1"}:
             return PlainTextResponse("There is nothing at this address.\n", 404)
+        if len(scope["path"]) > _LONGEST_PATH or not scope["path"].isprintable():
+            return _refuse(first, 404, "There is nothing at this address.")
         host = headers.get("host", "")
         if host.rsplit(":", 1)[0] not in self._hosts and host not in self._hosts:
             return _refuse(first, 400, "This host name is not served here.")
         if first in _LOCAL and refuse_connection(HTTPConnection(scope)):
             return _refuse(first, 403, "This is for this computer alone.")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _LARGEST:
+        if not is_whole(length) or int(length) > _LARGEST:
             return _refuse(first, 413, "That is too much at once.")
         if scope["method"] not in ("GET", "HEAD"):
             return self._unsafe(scope, first, headers)
@@ -190,6 +196,10 @@ def _is_problem(headers: MutableHeaders) -> bool:
 
 def _refusal_words(body: bytes, status: int) -> str:
     """Return what BentoML said of a refused body: where the fields break their rule, never what was in them."""
+    if status >= _OURS:
+        return (
+            "The service could not do this: the fault is its own. Look whether it was saved before you send it again."
+        )
     try:
         answer = json.loads(body)
     except ValueError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from charter.plain_text import is_whole
 from charter.vault.vault import NamedPerson
 from serving.casework.case.glance import name_people
 from serving.casework.timeline_view import list_entries
@@ -46,7 +47,7 @@ def show_sheet(visit: Visit) -> Response:
     ] or list(range(len(record.people)))
     asked = visit.request.query_params.get("person", "")
     named = [each for each in grown if record.people[each].age is not None and record.person_ids[each] in file.persons]
-    number = int(asked) - 1 if asked.isdigit() and int(asked) - 1 in grown else next(iter([*named, *grown]), 0)
+    number = int(asked) - 1 if is_whole(asked) and int(asked) - 1 in grown else next(iter([*named, *grown]), 0)
     person: NamedPerson | None = file.persons.get(record.person_ids[number]) if record.people else None
     desk.store.log(visit.identity, "sheet.made", subject=referral.id, purpose="display")
     weeks = desk.settings.cooling_off.get("family_said_no", 0)

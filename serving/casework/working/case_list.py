@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from charter.council.council import Team
+from charter.plain_text import is_whole
 from serving.asking_to_show import UnshownError, require_list
 from serving.casework.case.glance import name_people, view_glance
 from serving.casework.timeline_view import Entry
@@ -99,7 +100,7 @@ def _show_list(
     shown = sorted((case for case in cases if _fits(case, chosen)), key=_sort_key(chosen["sort"]))
     pages = max(1, -(-len(shown) // PAGE))
     number = visit.request.query_params.get("page", "1")
-    page = min(max(int(number) if number.isdigit() else 1, 1), pages)
+    page = min(max(int(number) if is_whole(number) else 1, 1), pages)
     manifest = desk.manifest(headers[0].bundle)
     present = {case.row.band_id for case in cases}
     waiting = sum(case.waits for case in cases)

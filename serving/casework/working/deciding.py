@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from charter.council.worklist_settings import Choice
+from charter.plain_text import is_whole
 from serving.casework.view import make_reference
 from serving.casework.visit import Visit
 from serving.casework.wanting import Want, WantingError, file_decision, list_wants
@@ -116,7 +117,7 @@ def _read_draft(visit: Visit, disposition: str, fields: Mapping[str, str]) -> De
     return DecisionDraft(
         disposition=disposition,
         reason=code if decision == disposition else "",
-        version=int(version) if version.isdigit() else visit.referral.version,
+        version=int(version) if is_whole(version) else visit.referral.version,
         safe_to_contact_checked=fields.get("safe") == "yes",
         note=fields.get("note", "").strip()[:_NOTE],
         reference=fields.get("reference", "").strip()[:_REFERENCE],

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from charter.errors import UsageError
+from charter.plain_text import is_whole
 from serving.casework.case.glance import name_people
 from serving.casework.timeline_view import list_entries
 from serving.casework.view import CaseFile, write_day
@@ -87,7 +88,7 @@ def find_unsaid(disposition: str, fields: Mapping[str, str]) -> dict[str, str]:
         return {}
     if code in _ABOUT_A_RECORD and not fields.get("record"):
         return {"record": "Choose the record that is wrong."}
-    if code == _SOMEBODY_ELSE and not fields.get("person", "").isdigit():
+    if code == _SOMEBODY_ELSE and not is_whole(fields.get("person", "")):
         return {"person": "Choose whose records they are taken for."}
     return {}
 

@@ -1,0 +1,83 @@
+"""Every input is bounded: odd values get 400, 404 or 413 and never 500, with both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serving.desk import Desk
+from serving.ranking.worklist import rank_households
+from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.conftest import AS_OF, make_world
+
+LEAD = "demo-north-lead_practitioner"
+ODD = [
+    "\u00b2", "0", "-1", "1e3", "2147483648", "9223372036854775808", "9" * 5000, "\x00", "a\x00b", "\u202e",
+    "x" * 5000, "1.5", " ", "\u0661", "true", "%00", "\x1b[2J",
+]  # fmt: skip
+
+
+@pytest.fixture
+def desk(tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Give a desk on issued lists, in a database of each kind."""
+    monkeypatch.setenv("SOONER_KEY", "5f" * 32)
+    monkeypatch.setenv("SOONER_DATABASE", url)
+    world = make_world(tmp_path / "world")
+    rank_households(world.invocation, world.matrix, AS_OF)
+    desk = Desk.open(world.invocation, demo=True)
+    yield desk
+    desk.close()
+
+
+def test_no_odd_value_is_answered_with_a_fault_of_ours(desk: Desk) -> None:
+    client = Client(guarded(desk))
+    headers = client.token(LEAD)
+    case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
+    whole = {"version": 7, "disposition": "deferred", "reason": "capacity", "note": "", "reference": ""}
+    statuses: dict[int, int] = {}
+
+    def note(status: int, what: object) -> None:
+        assert status < 500, what
+        statuses[status] = statuses.get(status, 0) + 1
+
+    for number, value in enumerate(ODD):
+        for name in ("after", "limit"):
+            note(client.get("/v1/worklists/north", params={name: value}, headers=headers).status_code, (name, value))
+        for path in ("/v1/referrals/{}", "/v1/worklists/{}"):
+            quoted = "".join(f"%{byte:02X}" for byte in value[:400].encode("utf-8", "surrogatepass"))
+            note(client.get(path.format(quoted), headers=headers).status_code, (path, value))
+        key = {**headers, "idempotency-key": f"key-{number:05d}"}
+        for name in ("version", "disposition", "reason", "note", "reference"):
+            wholes = [2**31, 2**63, 2**200] if name == "version" else []
+            bodies = [{**whole, name: odd} for odd in (value, *wholes)]
+            for body in bodies:
+                answer = client.send("POST", f"/v1/referrals/{case}/decisions", json=body, headers=key)
+                note(answer.status_code, (name, value, answer.text))
+    assert not desk.store.decisions(case), "none of these is a decision"
+    surrogate = f'{{"version": 1, "disposition": "deferred", "reason": "capacity", "note": "{chr(92)}ud800"}}'
+    as_json = {**headers, "idempotency-key": "key-surrogate", "content-type": "application/json"}
+    answer = client.send("POST", f"/v1/referrals/{case}/decisions", content=surrogate.encode(), headers=as_json)
+    assert answer.status_code == 400
+    # A key of a hundred characters is as long as the contract allows: it is kept, and found again.
+    key = {**headers, "idempotency-key": "k" * 100}
+    for _ in range(2):
+        answer = client.send("POST", f"/v1/referrals/{case}/decisions", json=whole | {"version": 1}, headers=key)
+        assert answer.status_code == 201, answer.text
+    assert len(desk.store.decisions(case)) == 1
+    assert {200, 400, 404} <= set(statuses)
+
+
+def test_no_odd_field_of_a_form_is_answered_with_a_fault_of_ours(desk: Desk) -> None:
+    client = Client(guarded(desk))
+    client.sign_in(LEAD)
+    case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
+    token = client.form_of("/practice", "/practice")["form_token"]
+    asked = 0
+    for value in ODD:
+        for name in ("version", "disposition", "reason", "note", "key"):
+            answer = client.post(f"/cases/{case}/decision", {"form_token": token, name: value})
+            assert answer.status_code < 500, (name, value)
+            asked += 1
+    assert asked == len(ODD) * 5

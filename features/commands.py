@@ -108,26 +108,41 @@ ReviewingRole = Annotated[str, typer.Option("--role", help="The role that review
 Reason = Annotated[str, typer.Option("--reason", help="Why it reviews, for the log.")]
 
 
-@links.add("run", example="sooner link", locks=True)
-def link(invocation: Invocation) -> None:
+@links.add("run", example="sooner link --judge labels.csv", locks=True)
+def link(
+    invocation: Invocation,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Link with what these records teach, and leave it as WORKSPACE/linkage.toml.")
+    ] = False,
+    judge: Annotated[
+        Path | None,
+        typer.Option(
+            "--judge", help="A CSV file of service, reference, person: say how right the links are, by group."
+        ),
+    ] = None,
+) -> None:
     """Find which records are one person, and who lived where: what `sooner link` alone does."""
-    _link_and_report(invocation)
+    _link_and_report(invocation, fit=fit, labels=judge)
 
 
-def _link_and_report(invocation: Invocation) -> None:
+def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path | None = None) -> None:
     """Leave the canonical tables of the newest snapshot. The writer lock is the caller's."""
     from dataclasses import asdict
 
     from features.linking.link import link_records
 
-    result = link_records(invocation)
+    result = link_records(invocation, fit=fit, labels=labels)
     beginning = "Linked" if result.made else "Already linked"
     invocation.report(
-        asdict(result),
+        asdict(result) | {"judged": [of.document() for of in result.judged]},
         f"{beginning} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
         f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked. "
-        f"{result.for_review:,} pairs are too close to call: `sooner link review`.",
+        f"{result.for_review:,} pairs are left for a person: `sooner link review`.",
     )
+    for measured in result.judged:
+        invocation.say(measured.sentence())
+    if fit:
+        invocation.say(f"What was learned is in {invocation.workspace.root.name}/linkage.toml: yours if you copy it.")
 
 
 @links.add(
@@ -174,6 +189,7 @@ def review_pairs(
     Without a role no more is shown than why they are close; as JSON never who they are.
     """
     from charter.contracts.files import writer_lock
+    from features.linking.matching.grouping import APART
     from features.linking.review import list_pairs, list_undecided, show_pairs
 
     pairs = list_pairs(invocation.workspace, of) if of else list_undecided(invocation.workspace)
@@ -187,7 +203,8 @@ def review_pairs(
     asks, decisions = sides is not None and sys.stdin.isatty(), 0
     for place, pair in enumerate(page):
         weight = "" if pair.weight is None else f" ({pair.weight:.1f} bits)"
-        lines = [f"{pair.name}{weight}: {pair.evidence}"]
+        why = f" ({APART[pair.rule]})" if pair.rule in APART else ""
+        lines = [f"{pair.name}{weight}{why}: {pair.evidence}"]
         for side, services in enumerate(pair.services):
             lines += [f"  {'AB'[side]}  {line}" for line in (sides[place][side] if sides else [", ".join(services)])]
         invocation.report({}, "\n".join(lines))

@@ -18,7 +18,7 @@ __all__ = ["RECORD_FIELDS", "Record", "RecordRow"]
 Expression = Text
 """An expression of DuckDB's SQL."""
 
-_ABOUT = frozenset({"kind", "where", "example"})
+_ABOUT = frozenset({"kind", "where", "example", "key_form"})
 
 
 class RecordRow(MarkedRow):
@@ -52,8 +52,25 @@ class PersonRecord(RecordRow):
     uprn: Annotated[
         Expression | None, Field(description="The home's unique property reference number.", examples=["uprn"])
     ] = None
+    address: Annotated[
+        Expression | None,
+        Field(description="The address as text, compared where there is no UPRN.", examples=["address"]),
+    ] = None
+    town: Annotated[
+        Expression | None, Field(description="A town, or another place that goes with them.", examples=["town"])
+    ] = None
+    email: Annotated[Expression | None, Field(description="The e-mail address.", examples=["email"])] = None
+    phone: Annotated[Expression | None, Field(description="The telephone number.", examples=["phone"])] = None
     shared_key: Annotated[
         Expression | None, Field(description="A key that services share by law.", examples=["nhs_number"])
+    ] = None
+    key_form: Annotated[
+        Text | None,
+        Field(
+            description="The form of that key: upn, nhs_number, uln, nino, or a regular expression of the service's "
+            "own. A key that breaks it is none. Left out: one that is written as a UPN must have its check letter.",
+            examples=["nhs_number"],
+        ),
     ] = None
     safe_contact: Annotated[
         Expression | None, Field(description="How the person may safely be reached.", examples=["safe_contact"])

@@ -25,6 +25,7 @@ from charter.vault.key import SEPARATOR, Key
 
 __all__ = [
     "Relation",
+    "bind_names",
     "compute_rows",
     "define_rows",
     "fetch_rows",
@@ -69,7 +70,7 @@ def compute_rows(
     """
     # DuckDB computes a relation anew each time it is read; a table of a name that nobody is told is read as it stands.
     name = f"rows_{next(_NUMBERS)}"
-    database.execute(f"create temp table {name} as {_bind_names(query, relations)}", list(parameters))
+    database.execute(f"create temp table {name} as {bind_names(query, relations)}", list(parameters))
     return database.table(name)
 
 
@@ -78,17 +79,17 @@ def define_rows(database: duckdb.DuckDBPyConnection, query: str, /, **relations:
 
     `relations` are what the names in the query stand for.
     """
-    return database.sql(_bind_names(query, relations))
+    return database.sql(bind_names(query, relations))
 
 
 def fetch_rows(
     database: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any] = (), /, **relations: Relation
 ) -> list[Any]:
     """Run a query and return its rows as tuples; `relations` are what the names in the query stand for."""
-    return database.execute(_bind_names(query, relations), list(parameters)).fetchall()
+    return database.execute(bind_names(query, relations), list(parameters)).fetchall()
 
 
-def _bind_names(query: str, relations: dict[str, Relation]) -> str:
+def bind_names(query: str, relations: dict[str, Relation]) -> str:
     """Return the query with its names bound, as common table expressions before its own."""
     if not relations:
         return query

@@ -24,6 +24,7 @@ from features.intake.opening.open_table import Manner, OpenTable, open_table
 from features.intake.opening.row_places import Part
 from features.intake.opening.strict_csv import CsvDialect, CsvTable
 from features.intake.opening.text_rows import FetchedRows
+from features.intake.person_cells import find_optional_columns
 from features.intake.quarantine import Quarantine
 from features.intake.row_rules import LONGEST_TEXT
 
@@ -49,6 +50,8 @@ _LOSSLESS = {
 """Types that need no check; what they hold is of the declared type already."""
 _NOT_TEXT = ("[", "STRUCT", "MAP", "UNION", "BLOB", "BIT", "INTERVAL", "JSON")
 """What of a SQL type's name says that it is no cell of a table."""
+_MOST_CELLS = 0.5
+"""The share of a column's cells that may be emptied; beyond it the register says wrongly how it is written."""
 _EARLIEST, _LATEST = "date '1850-01-01'", "date '2200-01-01'"
 CONTROL_CHARACTERS = "[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F\\x{FFFD}\\x{202A}-\\x{202E}\\x{2066}-\\x{2069}]"
 """Characters that no service means: control characters but tabs and line ends, lost ones, and what turns text round."""
@@ -251,12 +254,9 @@ def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: Extrac
     counts = database.execute(
         f"select {', '.join(f'count_if({test})' for _, _, test in tests)} from {table}"
     ).fetchall()[0]
-    bad = " union all ".join(
-        f"select _row as row_number, {quote_text(name)} as field, {quote_text(rule)} as rule from {table} where {test}"
-        for (name, rule, test), count in zip(tests, counts, strict=True)
-        if count
-    )
-    if bad and quarantine.add(source, file, bad):
+    broken = {test: count for test, count in zip(tests, counts, strict=True) if count}
+    of_rows = _empty_optional_cells(database, source, file, quarantine, broken)
+    if of_rows and quarantine.add(source, file, _find_broken(table, of_rows)):
         _drop_quarantined(database, source, file, quarantine)
     if file.key:
         columns = ", ".join(quote_name(name) for name in (*file.key, *file.versions))
@@ -267,6 +267,37 @@ def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: Extrac
         )
         if quarantine.add(source, file, twice):
             _drop_quarantined(database, source, file, quarantine)
+
+
+def _find_broken(table: str, tests: Sequence[tuple[str, str, str]]) -> str:
+    """Return the query of (row_number, field, rule) of the rows that break any of (field, rule, test)."""
+    return " union all ".join(
+        f"select _row as row_number, {quote_text(name)} as field, {quote_text(rule)} as rule from {table} where {test}"
+        for name, rule, test in tests
+    )
+
+
+def _empty_optional_cells(
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: ExtractFile,
+    quarantine: Quarantine,
+    broken: Mapping[tuple[str, str, str], int],
+) -> Sequence[tuple[str, str, str]]:
+    """Empty the bad cells of columns that only say who a person is, and say so; return the tests of all others.
+
+    `broken` are the tests that some rows break, with how many. A column of which most cells can't be read is another
+    matter: it is written in another way than the register says.
+    """
+    table, optional = name_table(source, file), find_optional_columns(file)
+    rows = database.execute(f"select count(*) from {table}").fetchall()[0][0]
+    cells = [test for test, count in broken.items() if test[0] in optional and count <= _MOST_CELLS * rows]
+    for name, rule, test in cells:
+        quarantine.add_cells(source, file, _find_broken(table, [(name, rule, test)]))
+        database.execute(
+            f"update {table} set {quote_name(name)} = null, {quote_name(_unread(name))} = false where {test}"
+        )
+    return [test for test in broken if test not in cells]
 
 
 def _drop_quarantined(

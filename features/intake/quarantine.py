@@ -34,10 +34,12 @@ class Quarantine:
         self._delivery = ""
         self._rows: dict[tuple[str, str], int] = {}
         self._parts: dict[tuple[str, str], Sequence[Part]] = {}
-        database.execute(
-            "create table quarantine (service text, file text, row_number bigint, row_ref text, field text, rule text, "
-            "message text)"
-        )
+        for table in ("quarantine", "emptied_cells"):
+            database.execute(
+                f"create table {table} (service text, file text, row_number bigint, row_ref text, field text, "
+                "rule text, message text)"
+            )
+        database.execute("create view broken_rules as select * from quarantine union all select * from emptied_cells")
 
     def begin_delivery(self, name: str) -> None:
         """Say which delivery of a source the rows are of from now on; empty where there is but one."""
@@ -50,13 +52,20 @@ class Quarantine:
     def add(self, source: Source, file: ExtractFile, bad_rows: str) -> int:
         """Set apart the rows that the query `bad_rows` gives as (row_number, field, rule); return how many rows."""
         before = self.count(source, file)
+        self._insert("quarantine", source, file, bad_rows)
+        return self.count(source, file) - before
+
+    def add_cells(self, source: Source, file: ExtractFile, bad_cells: str) -> None:
+        """Say of cells that the query gives as (row_number, field, rule) that they were emptied; their rows stay."""
+        self._insert("emptied_cells", source, file, bad_cells)
+
+    def _insert(self, table: str, source: Source, file: ExtractFile, bad: str) -> None:
         name = self.name_file(file)
         self._database.execute(
-            f"insert into quarantine select {quote_text(source.service)}, {quote_text(name)}, row_number, "
+            f"insert into {table} select {quote_text(source.service)}, {quote_text(name)}, row_number, "
             f"row_of({quote_text(source.service + chr(31) + name + chr(31))} || row_number::varchar), "
-            f"field, rule, {_message_of_rule()}[rule] from ({bad_rows}) bad"
+            f"field, rule, {_message_of_rule()}[rule] from ({bad}) bad"
         )
-        return self.count(source, file) - before
 
     def set_rows(self, source: Source, file: ExtractFile, rows: int, parts: Sequence[Part] = ()) -> None:
         """Say how many rows the file holds, bad ones included, and in which parts it came."""
@@ -94,9 +103,9 @@ class Quarantine:
         return int(row[0]) if row else 0
 
     def by_rule(self) -> Mapping[str, int]:
-        """How many rows broke each rule, over all files."""
+        """How many rows broke each rule, over all files, those of which a cell was emptied included."""
         rows = self._database.execute(
-            "select rule, count(*) from (select distinct service, file, row_number, rule from quarantine) "
+            "select rule, count(*) from (select distinct service, file, row_number, rule from broken_rules) "
             "group by rule order by rule"
         ).fetchall()
         return {rule: int(count) for rule, count in rows}
@@ -107,7 +116,7 @@ class Quarantine:
         with new_file(path) as beside:
             self._database.execute(
                 "copy (select q.service, coalesce(p.part, q.file) as file, coalesce(p.part_row, q.row_number) as "
-                "row_number, p.line, q.row_ref, q.field, q.rule, q.message from quarantine q left join given p on "
+                "row_number, p.line, q.row_ref, q.field, q.rule, q.message from broken_rules q left join given p on "
                 "p.service = q.service and p.file = q.file and p.row_number = q.row_number "
                 f"order by all) to {quote_text(str(beside))} (format parquet)"
             )
@@ -115,7 +124,7 @@ class Quarantine:
 
     def _list_places(self) -> pa.Table:
         rows = self._database.execute(
-            "select service, file, list(distinct row_number) from quarantine group by service, file"
+            "select service, file, list(distinct row_number) from broken_rules group by service, file"
         ).fetchall()
         places = [
             (service, file, row, place.part, place.row, place.line)

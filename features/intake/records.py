@@ -28,6 +28,7 @@ from charter.errors import DataError
 from charter.purposes import PURPOSES
 from features.intake.database import join_texts, quote_moment, quote_name, quote_text
 from features.intake.extract import name_table
+from features.intake.person_cells import empty_cells
 from features.intake.precision import not_before
 from features.intake.quarantine import Quarantine
 from features.intake.uprn import has_no_form, is_no_address, read_uprn
@@ -97,6 +98,10 @@ STAGED: Mapping[str, Mapping[str, str]] = {
         "sex": "varchar",
         "postcode": "varchar",
         "household_id": "varchar",
+        "address": "varchar",
+        "town": "varchar",
+        "email": "varchar",
+        "phone": "varchar",
         "shared_key": "varchar",
         "safe_contact": "varchar",
         "known_at": "timestamp",
@@ -408,20 +413,13 @@ def _stage_protected(stager: Staging, source: Source, file: ExtractFile, record:
 
 def _stage_person(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
     _map_rows(stager, source, file, record)
-    _set_apart(
-        stager,
-        source,
-        file,
-        {
-            ("reference", "reference.missing"): "f_reference is null",
-            ("birth_date", "person.dates"): f"f_birth_date >= {stager.latest} + interval {_EXPECTED} day "
-            "or f_death_date < f_birth_date",
-        },
-    )
+    _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
+    dates = f"f_birth_date >= {stager.latest} + interval {_EXPECTED} day or f_death_date < f_birth_date"
+    empty_cells(stager.database, stager.quarantine, source, file, record, {("birth_date", "person.dates"): dates})
     stager.database.execute(
         f"insert into main.people select distinct {quote_text(source.service)}, {_reference_sql(source)}, f_forename, "
-        f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home_sql('f_uprn')}, f_shared_key, "
-        "f_safe_contact, f_known_at from mapped"
+        f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home_sql('f_uprn')}, f_address, f_town, "
+        "f_email, f_phone, f_shared_key, f_safe_contact, f_known_at from mapped"
     )
 
 

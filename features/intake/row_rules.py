@@ -17,6 +17,8 @@ MESSAGES: Mapping[str, str] = {
     "id.long": "The id is longer than 32 bytes.",
     "key.missing": "A column of the key is empty.",
     "key.duplicate": "Another row has the same key and version.",
+    "key.placeholder": "The key says that there is none, or is one that everybody is given.",
+    "key.form": "The key is not of its form, or its check letter or digit is wrong.",
     "uprn.form": "The UPRN is not 1 to 12 digits; a spreadsheet may have changed it.",
     "reference.missing": "The row names no person.",
     "time.missing": "The row does not say when it happened or began.",

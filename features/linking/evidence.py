@@ -16,16 +16,20 @@ import pyarrow.parquet as pq
 from charter.contracts.files import read_json
 from charter.council.register import Register
 from charter.vault.vault import Vault
-from features.intake.database import Relation, compute_rows, give_rows, quote_text
+from features.intake.database import Relation, compute_rows, define_rows, give_rows, quote_text
+from features.intake.identifiers import breaks_form, fold_key, is_no_key, looks_like_upn
 from features.linking.corrections import correct_people, read_corrections
+from features.linking.matching.commonness import add_date_shares, add_shares
+from features.linking.matching.folded_names import fold_names, list_words, sound_out
 from features.linking.service_records import ServiceRecords
 
-__all__ = ["Evidence", "gather_evidence"]
+__all__ = ["Evidence", "gather_evidence", "gather_traits", "weigh_traits"]
 
 _SHORT_FORMS = Path(__file__).with_name("short_forms.csv")
-_PLACEHOLDERS = ("baby", "babe", "infant", "twin", "unborn", "unknown", "notknown", "child", "test", "na")
 _WEEKS_TO_MOVE = 6
 """Somebody who left one home and is said to live at another comes there within this many weeks, more often than not."""
+_PEOPLE_OF_A_KEY = 3
+"""A key with more different dates of birth and more different forenames than this is everybody's and nobody's."""
 _ANYWHERE = "events", "addresses", "coverage", "protected"
 
 
@@ -66,31 +70,61 @@ def gather_evidence(database: duckdb.DuckDBPyConnection, vault: Vault, snapshot:
         **{name: getattr(records, name) for name in _ANYWHERE},
     )
     taken_at = str(read_json(snapshot / "manifest.json")["taken_at"])[:19]
-    return Evidence(people, references, _gather_traits(database, people, records.addresses, register, taken_at))
+    return Evidence(people, references, gather_traits(database, people, records.addresses, register, taken_at))
 
 
-def _gather_traits(
+def gather_traits(
     database: duckdb.DuckDBPyConnection, people: Relation, addresses: Relation, register: Register, taken_at: str
 ) -> Relation:
+    """Return one row of evidence per reference of `people` (see Evidence), each value with how common it is."""
     youngest = ", ".join(f"{quote_text(source.service)}: {source.youngest_age}" for source in register.sources)
-    placeholders = ", ".join(quote_text(name) for name in _PLACEHOLDERS)
     week_left = _number_week('"end"')
-    return compute_rows(
+    dates = ", ".join(f"date {quote_text(day)}" for day in list_words("dates") if not day.endswith("-00"))
+    particles = ", ".join(map(quote_text, list_words("particles")))
+    folded = fold_names(database, _with_every_column(database, people))
+    said = compute_rows(
         database,
         f"""
-        with folded as (
-            select ref, service, nullif({_fold_name("forename")}, '') as forename,
-                   nullif({_fold_name("surname")}, '') as surname, birth_date, sex, household_id, shared_key,
-                   known_at
-            from people
-        ),
-        short_forms as (
+        select ref, service, known_at, forename_words[1] as forename,
+               nullif(array_to_string(forename_words, ''), '') as forename_whole,
+               forename_words, nullif(array_to_string(surname_words, ''), '') as surname,
+               list_filter(surname_words, lambda w: len(w) > 1 and w not in ({particles})) as surname_parts,
+               if(birth_date in ({dates}) or year(birth_date) < 1850, null, birth_date) as birth_date,
+               sex, household_id,
+               {_read_key()} as shared_key, {_fold_text("postcode")} as postcode,
+               if(regexp_matches(address, '[A-Za-z]'), {_fold_text("address")}, null) as address,
+               {_fold_text("town")} as town, nullif(lower(trim(email)), '') as email,
+               nullif(right(regexp_replace(phone, '[^0-9]', '', 'g'), 9), '') as phone
+        from folded
+        """,
+        folded=folded,
+    )
+    newest = ", ".join(
+        f"arg_max({name}, {_newest_first(name)}) filter ({name} is not null) as {name}"
+        for name in (
+            "forename",
+            "forename_whole",
+            "surname",
+            "birth_date",
+            "sex",
+            "shared_key",
+            "address",
+            "postcode",
+            "town",
+            "email",
+            "phone",
+        )
+    )
+    traits = compute_rows(
+        database,
+        f"""
+        with short_forms as (
             select short, list(forename order by forename) as forms
             from read_csv({quote_text(str(_SHORT_FORMS))}, header = true, all_varchar = true) group by short
         ),
         homes as (
             select ref, list(distinct household_id order by household_id) as homes from (
-                select ref, household_id from folded where household_id is not null
+                select ref, household_id from said where household_id is not null
                 union select ref, household_id from addresses)
             group by ref
         ),
@@ -103,13 +137,11 @@ def _gather_traits(
             from addresses group by ref
         ),
         newest as (
-            select ref, service,
-                   arg_max(forename, {_newest_first("forename")})
-                       filter (forename is not null and forename not in ({placeholders})) as forename,
-                   arg_max(surname, {_newest_first("surname")}) filter (surname is not null) as surname,
-                   arg_max(birth_date, {_newest_first("birth_date")}) filter (birth_date is not null) as birth_date,
-                   max(sex) as sex, max(shared_key) as shared_key
-            from folded group by ref, service
+            select ref, service, {newest},
+                   arg_max(forename_words, (len(forename_words) > 0, {_newest_first("forename")})) as forename_words,
+                   list_sort(list_distinct(flatten(list(surname_parts))
+                       || coalesce(list(distinct surname) filter (surname is not null), []))) as surnames
+            from said group by ref, service
         )
         select n.*, coalesce(s.forms, []::varchar[]) as forename_forms, coalesce(h.homes, []::varchar[]) as homes,
                coalesce(m.came, []::bigint[]) as came, coalesce(m.gone, []::bigint[]) as gone,
@@ -117,13 +149,78 @@ def _gather_traits(
         from newest n left join short_forms s on s.short = n.forename left join homes h using (ref)
         left join moves m using (ref)
         """,
-        people=people,
+        said=said,
         addresses=addresses,
+    )
+    return weigh_traits(database, _drop_crowded_keys(database, traits))
+
+
+def weigh_traits(database: duckdb.DuckDBPyConnection, traits: Relation) -> Relation:
+    """Return traits with what each value sounds like and how common it is (tf_...)."""
+    homes = compute_rows(
+        database,
+        f"""
+        with at_home as (select home, count(*) as n from (select unnest(homes) as home from traits) group by home),
+        fullest as (
+            select ref, max(n) as n from (select ref, unnest(homes) as home from traits) join at_home using (home)
+                    group by ref)
+        select t.*, {sound_out("forename")} as forename_sound, {sound_out("surname")} as surname_sound,
+               (f.n + 0.012) / ((select count(*) from traits) + 60) as tf_home
+        from traits t left join fullest f using (ref)
+        """,
+        traits=traits,
+    )
+    weighed = add_shares(database, homes, _USUAL)
+    return add_date_shares(database, weighed)
+
+
+_USUAL = {
+    "forename": 0.0043,
+    "surname": 0.0005,
+    "address": 0.0002,
+    "postcode": 0.0005,
+    "town": 0.01,
+    "email": 0.0001,
+    "phone": 0.0002,
+    "shared_key": 0.00001,
+}
+"""How common a value usually is, as parameters.toml has it: while there are few records, they say little of it."""
+_OPTIONAL = ("sex", "postcode", "household_id", "shared_key", "address", "town", "email", "phone")
+
+
+def _with_every_column(database: duckdb.DuckDBPyConnection, people: Relation) -> Relation:
+    """Return people with the columns that older snapshots lack, empty."""
+    missing = "".join(f", null::varchar as {name}" for name in _OPTIONAL if name not in people.columns)
+    return define_rows(database, f"select *{missing} from people", people=people)
+
+
+def _read_key() -> str:
+    """Return SQL for a shared key as it is compared; null where it is none, or a UPN whose check letter is wrong."""
+    key = fold_key("shared_key")
+    return (
+        f"case when not {is_no_key(key)} and not ({looks_like_upn(key)} and {breaks_form(key, 'upn')}) then {key} end"
     )
 
 
-def _fold_name(column: str) -> str:
-    return f"regexp_replace(lower(strip_accents({column})), '[^a-z]', '', 'g')"
+def _drop_crowded_keys(database: duckdb.DuckDBPyConnection, traits: Relation) -> Relation:
+    """Return traits without keys that more different people have than slips in one person's names explain."""
+    return compute_rows(
+        database,
+        f"""
+        with crowded as (
+            select shared_key from traits where shared_key is not null group by shared_key
+            having least(count(distinct birth_date), count(distinct forename)) > {_PEOPLE_OF_A_KEY})
+        select t.* replace (if(c.shared_key is null, t.shared_key, null) as shared_key)
+        from traits t left join crowded c using (shared_key)
+        """,
+        traits=traits,
+    )
+
+
+def _fold_text(column: str) -> str:
+    """Return SQL for a text in words of letters and digits alone; null where nothing is left."""
+    words = f"regexp_replace(lower(strip_accents({column})), '[^a-z0-9]+', ' ', 'g')"
+    return f"nullif(trim({words}), '')"
 
 
 def _number_week(column: str) -> str:

@@ -23,7 +23,15 @@ import duckdb
 import pyarrow.parquet as pq
 
 from charter.contracts import check_document
-from charter.contracts.files import content_id, new_folder, read_json, set_current, write_json
+from charter.contracts.files import (
+    content_id,
+    file_digest,
+    new_folder,
+    read_json,
+    set_current,
+    write_json,
+    write_text,
+)
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
@@ -37,7 +45,9 @@ from features.linking.canonical_tables import LinkingRules, Said, claim_homes, m
 from features.linking.choices_in_force import list_choices
 from features.linking.corrections import Correction, digest_corrections, read_corrections
 from features.linking.evidence import Evidence, gather_evidence
+from features.linking.fitted_numbers import FITTED, loosen_parameters, write_fitted
 from features.linking.identities import choose_identities
+from features.linking.judged_links import Labels, Measured, judge_links, read_labels
 from features.linking.judgements import Judgement, find_standing, read_judgements
 from features.linking.linked_people import LinkedPeople, relate_people
 from features.linking.linking_choices import (
@@ -71,14 +81,22 @@ class LinkResult:
     households: int
     by_method: Mapping[str, int]
     for_review: int
+    judged: Sequence[Measured] = ()
 
 
 def link_records(
-    invocation: Invocation, *, threads: int | None = None, parameters: Parameters | None = None
+    invocation: Invocation,
+    *,
+    threads: int | None = None,
+    parameters: Parameters | None = None,
+    fit: bool = False,
+    labels: Path | None = None,
 ) -> LinkResult:
     """Link the newest pulled snapshot and return what was found. The writer lock is the caller's.
 
-    `parameters`: others than the shipped ones, to see how much hangs on them.
+    `parameters`: others than the council's, to see how much hangs on them. `fit`: link with what these records teach,
+    and leave it in the workspace as a `linkage.toml`. `labels`: who is whom, to judge the links by, and to learn from
+    where both are asked for.
     Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
     """
     workspace, council = invocation.workspace, invocation.council
@@ -87,7 +105,8 @@ def link_records(
         raise DataError(f"there is no snapshot in {workspace.root.name}/store/.", "Run `sooner pull` first.")
     register = invocation.register
     policy = invocation.policy
-    parameters = parameters or Parameters.load()
+    parameters = parameters or Parameters.load_for(invocation.council.folder)
+    parameters = loosen_parameters(parameters) if fit else parameters
     judgements = tuple(find_standing(read_judgements(workspace)).values())
     require_assessments(policy.assessments, "link", synthetic=bool(read_json(snapshot / "manifest.json")["synthetic"]))
     key = Key.load(council, workspace)
@@ -107,23 +126,27 @@ def link_records(
             parameters.sha256,
             [asdict(judgement) for judgement in judgements],
             *digest_corrections(corrections),
+            *(["fitted", file_digest(labels) if labels else ""] if fit else []),
         ]
     )
+    said = read_labels(labels, key) if labels else None
     if manifest.get("linkage", {}).get("made_from") == made_from:
         set_current(workspace.store, snapshot.name)
-        return _report_linkage(snapshot, manifest, made=False)
+        return _report_linkage(snapshot, manifest, said, made=False)
     taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
     rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
     with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as advance:
         work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
-        linked = work.link(judgements, corrections, advance)
+        linked = work.link(judgements, corrections, said.person if said and fit else {}, advance)
         manifest |= work.write(linked, made_from)
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
         write_json(snapshot / "manifest.json", manifest)
+        if fit:
+            write_text(workspace.root / FITTED, linked.fitted)
         set_current(workspace.store, snapshot.name)
         advance()
-    return _report_linkage(snapshot, manifest, made=True)
+    return _report_linkage(snapshot, manifest, said, made=True)
 
 
 @dataclass(frozen=True)
@@ -134,6 +157,7 @@ class _Linked:
     identities: Mapping[str, NamedPerson]
     residents: Mapping[str, bytes]
     counts: Mapping[str, Any]
+    fitted: str
 
 
 @dataclass(frozen=True)
@@ -149,14 +173,21 @@ class _Linking:
     rules: LinkingRules
 
     def link(
-        self, judgements: Sequence[Judgement], corrections: Sequence[Correction], done: Callable[[], object]
+        self,
+        judgements: Sequence[Judgement],
+        corrections: Sequence[Correction],
+        persons: Mapping[str, str],
+        done: Callable[[], object],
     ) -> _Linked:
-        """Return what the snapshot's records say, linked: evidence, people, homes and tables."""
+        """Return what the snapshot's records say, linked: evidence, people, homes and tables.
+
+        `persons`: who some references are said to be, to learn from.
+        """
         database, rules = self.database, self.rules
         records = ServiceRecords.open(database, self.snapshot / "records")
         evidence, chosen, left_out = self._allowed_evidence(records)
         done()
-        linkage = link_people(database, evidence, rules.register, rules.parameters, judgements)
+        linkage = link_people(database, evidence, rules.register, rules.parameters, judgements, persons)
         before = _people_before(self.invocation.workspace.store, self.manifest)
         by_reference = _name_people(linkage, before, self.key)
         unused = self._find_unused(evidence, by_reference, chosen)
@@ -180,6 +211,7 @@ class _Linking:
                 "by_method": dict(Counter(link.method for link in linkage.links.values())),
                 "for_review": len(linkage.review),
             },
+            fitted=write_fitted(rules.parameters, linkage.model, linkage.comparisons),
         )
         done()
         return linked
@@ -236,8 +268,9 @@ class _Choices:
     by_reference: Mapping[str, Sequence[Choice]]
 
 
-def _report_linkage(snapshot: Path, manifest: Mapping[str, Any], *, made: bool) -> LinkResult:
+def _report_linkage(snapshot: Path, manifest: Mapping[str, Any], labels: Labels | None, *, made: bool) -> LinkResult:
     linkage = manifest["linkage"]
+    judged = judge_links(_people_of(snapshot), labels) if labels else ()
     return LinkResult(
         snapshot=snapshot.name,
         made=made,
@@ -247,12 +280,18 @@ def _report_linkage(snapshot: Path, manifest: Mapping[str, Any], *, made: bool) 
         households=manifest["tables"]["households"]["rows"],
         by_method=linkage["by_method"],
         for_review=linkage["for_review"],
+        judged=judged,
     )
 
 
 def _people_before(store: Path, manifest: Mapping[str, Any]) -> Mapping[str, str]:
     """Return each reference's person in the snapshot before, so that people keep their pseudonyms."""
-    links = store / str(manifest.get("previous")) / "tables" / "links.parquet"
+    return _people_of(store / str(manifest.get("previous")))
+
+
+def _people_of(snapshot: Path) -> Mapping[str, str]:
+    """Return each reference's person in a linked snapshot; none in one that is not linked, or not there."""
+    links = snapshot / "tables" / "links.parquet"
     if not links.exists():
         return {}
     with duckdb.connect() as database:

@@ -1,32 +1,54 @@
-"""The fixed numbers of linkage: `parameters.toml`, shipped, versioned and fitted apart."""
+"""The numbers of linkage: those that come with Sooner (`parameters.toml`), or a council's own (`linkage.toml`)."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from charter.council.reading import File, Listed, Row, Text, Words, broken
+from charter.council.reading import File, Listed, OneOf, Row, Text, broken
+from features.linking.matching.comparisons import LEVELS
 
-__all__ = ["Homes", "Level", "Parameters"]
+__all__ = ["OWN_FILE", "Homes", "Level", "Parameters"]
 
 _SHIPPED = Path(__file__).with_name("parameters.toml")
+OWN_FILE = "linkage.toml"
+"""A council's own numbers, in its folder; without it, those that come with Sooner."""
+
+_Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Level(Row):
-    """How alike two records are in one trait: `m` within a person, `u` between two people; both shares."""
+    """How alike two records are in one trait: `m` within a person, `u` between two people; shares."""
 
-    comparison: Annotated[Text, Field(description="The trait.", examples=["forename"])]
+    comparison: Annotated[Text, OneOf(tuple(LEVELS)), Field(description="The trait.", examples=["forename"])]
     name: Annotated[Text, Field(description="How alike.", examples=["same"])]
-    m: Annotated[float, Field(gt=0, le=1, description="How often between records of one person.", examples=[0.9])]
-    u: Annotated[float, Field(gt=0, le=1, description="How often between two people.", examples=[0.0043])]
+    m: Annotated[_Share, Field(description="How often between records of one person.", examples=[0.9])]
+    u: Annotated[_Share, Field(description="How often between two people.", examples=[0.0043])]
+    home: Annotated[
+        _Share | None, Field(description="How often between two people of one home; left out: as u.", examples=[0.8])
+    ] = None
+    twins: Annotated[
+        _Share | None, Field(description="How often between twins; left out: as `home`.", examples=[0.97])
+    ] = None
+    namesakes: Annotated[
+        _Share | None,
+        Field(description="How often between two of one home and name; left out: as `home`.", examples=[0.9]),
+    ] = None
 
 
 def _add_up(rows: Sequence[Level]) -> Sequence[Level]:
     for comparison in dict.fromkeys(row.comparison for row in rows):
+        names = tuple(row.name for row in rows if row.comparison == comparison)
+        if names != LEVELS[comparison]:
+            raise broken(
+                f"has not the levels of {comparison!r} in their order",
+                f"Write them so: {', '.join(LEVELS[comparison])}.",
+            )
         for share in ("m", "u"):
             total = sum(getattr(row, share) for row in rows if row.comparison == comparison)
             if not math.isclose(total, 1.0, abs_tol=1e-6):
@@ -41,22 +63,39 @@ class Homes(Row):
 
 
 class Parameters(File):
-    """Levels (best first), partners (references of one person) and thresholds in bits of match weight.
+    """Levels (best first), what is likely before anything is compared, and thresholds in bits of match weight.
 
-    `apart` names the traits (forename, birth_date) whose contradiction keeps two records apart, whatever they share.
+    A trait that has no levels here is not compared.
     """
 
-    heading = "The fixed numbers of linkage"
-    signed_by = "Nobody: they come with Sooner, fitted and published with it."
+    heading: ClassVar[str] = "The numbers of linkage"
+    signed_by: ClassVar[str] = (
+        "Whoever answers for linkage: a council's own replace those that come with Sooner, whole."
+    )
 
-    version: Annotated[Text, Field(description="Which version they are.", examples=["2026-1"])]
+    version: Annotated[Text, Field(description="Which version they are.", examples=["2026-2"])]
     partners: Annotated[
-        float, Field(ge=0, description="Other references that a reference's person has, on average.", examples=[1.4])
+        float, Field(gt=0, description="Other references that a reference's person has, on average.", examples=[1.4])
     ]
+    learn: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="How many pairs' worth `m` is trusted against the records at hand; 0: it stays as it is.",
+            examples=[1000.0],
+        ),
+    ]
+    housemates: Annotated[
+        float, Field(gt=0, description="References of others in one's home, for each reference.", examples=[6.0])
+    ]
+    twins: Annotated[_Share, Field(description="The share of those that are one's twin.", examples=[0.015])]
+    namesakes: Annotated[_Share, Field(description="The share of those that have one's name.", examples=[0.015])]
     threshold: Annotated[float, Field(description="From here two are merged unasked.", examples=[2.0])]
     certain: Annotated[float, Field(description="Below this a merge is uncertain.", examples=[7.0])]
     review: Annotated[float, Field(description="From here to the threshold a person decides.", examples=[-2.0])]
-    apart: Annotated[Words[str], Field(description="What keeps two records apart.", examples=[["forename"]])]
+    plausible: Annotated[
+        float, Field(description="No two records of one person are less likely than this.", examples=[-9.0])
+    ]
     inactive_months: Annotated[
         int, Field(ge=1, description="An uncertain link that is silent for so long drops out.", examples=[24])
     ]
@@ -68,7 +107,13 @@ class Parameters(File):
         """Read the parameters; raise DataError with every slip in them, such as shares that do not add up to one."""
         return cls.read(path)
 
-    @property
+    @classmethod
+    def load_for(cls, council: Path) -> Parameters:
+        """Read a council's own numbers where its folder has them, else those that come with Sooner."""
+        own = council / OWN_FILE
+        return cls.load(own if own.exists() else _SHIPPED)
+
+    @cached_property
     def levels(self) -> Mapping[str, tuple[Level, ...]]:
         """The levels by comparison, best first."""
         comparisons = dict.fromkeys(row.comparison for row in self.level)
@@ -78,7 +123,3 @@ class Parameters(File):
     def home_order(self) -> tuple[str, ...]:
         """Whose word about a home counts first."""
         return self.homes.order
-
-    def prior(self, references: int) -> float:
-        """Return the chance that two of so many references picked at random are one person; at most 1 in 10,000."""
-        return min(self.partners / max(references, 1), 0.0001)

@@ -47,7 +47,7 @@ _WITHHELD = "protected address"
 class Candidate:
     """Two references: how likely they are one person (bits; None if not scored), on what evidence, from which services.
 
-    `services` are those of every reference that either's person has.
+    `services` are those of every reference that either's person has; `rule` says what left the pair for a person.
     """
 
     one: str
@@ -55,6 +55,7 @@ class Candidate:
     weight: float | None
     evidence: str
     services: tuple[tuple[str, ...], tuple[str, ...]]
+    rule: str = ""
 
     @property
     def name(self) -> str:
@@ -68,14 +69,16 @@ class Candidate:
             "weight": self.weight,
             "evidence": self.evidence,
             "services": [list(side) for side in self.services],
+            "rule": self.rule,
         }
 
 
 def relate_pairs(database: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> Relation:
-    """Return the table `review` (one, other, weight, evidence)."""
-    columns: Sequence[Sequence[Any]] = list(zip(*pairs, strict=True)) or [(), (), (), ()]
-    kinds = {"one": pa.string(), "other": pa.string(), "weight": pa.float64(), "evidence": pa.string()}
-    rows = pa.table({name: pa.array(of, kind) for (name, kind), of in zip(kinds.items(), columns, strict=True)})
+    """Return the table `review` (one, other, weight, evidence, rule)."""
+    kinds = {
+        "one": pa.string(), "other": pa.string(), "weight": pa.float64(), "evidence": pa.string(), "rule": pa.string()
+    }  # fmt: skip
+    rows = pa.table({name: pa.array([getattr(pair, name) for pair in pairs], kind) for name, kind in kinds.items()})
     return give_rows(database, rows)
 
 
@@ -97,15 +100,19 @@ def _open_links(snapshot: Path) -> duckdb.DuckDBPyConnection:
                 f"the snapshot {snapshot.name} was linked before pairs were kept for review.",
                 "Link a new snapshot: `sooner pull`, then `sooner link`.",
             )
-        database.execute(f"create view {name} as select * from read_parquet({quote_text(str(path))}) {where}")
+        rows = f"read_parquet({quote_text(str(path))})"
+        database.execute(f"create view {name} as select * from {rows} {where}")
+        if name == "review" and "rule" not in database.table(name).columns:
+            database.execute(f"create or replace view review as select *, 'close' as rule from {rows}")
     return database
 
 
 def list_undecided(workspace: Workspace) -> Sequence[Candidate]:
-    """Return the pairs of the newest linked snapshot that lie between two and one, the likeliest first."""
+    """Return the pairs of the newest linked snapshot that a person must decide, the likeliest first."""
     with _open_links(workspace.snapshot()) as database:
         rows = database.execute(
-            "select one, other, weight, evidence from review semi join (select ref as one from links) using (one) "
+            "select one, other, weight, evidence, rule from review "
+            "semi join (select ref as one from links) using (one) "
             "semi join (select ref as other from links) using (other) order by weight desc, one, other"
         ).fetchall()
         return _with_services(database, rows)
@@ -142,8 +149,8 @@ def _with_services(database: duckdb.DuckDBPyConnection, rows: Sequence[Any]) -> 
         ).fetchall()
     )
     return [
-        Candidate(first, second, weight, evidence, (tuple(services[first]), tuple(services[second])))
-        for first, second, weight, evidence in rows
+        Candidate(first, second, weight, evidence, (tuple(services[first]), tuple(services[second])), rule)
+        for first, second, weight, evidence, rule in rows
     ]
 
 

@@ -226,7 +226,9 @@ class Carrying:
             linked=whose.linked,
         )
         claims = claim_homes(database, records.addresses, used, read_corrections(self._vault))
-        rules = LinkingRules(self._register, self._policy.characteristics, Parameters.load(), taken_at)
+        rules = LinkingRules(
+            self._register, self._policy.characteristics, Parameters.load_for(self._register.path.parent), taken_at
+        )
         people = compute_rows(database, "select id as person_id from linked", linked=whose.linked)
         fresh = {
             "residence": settle_residence(database, claims, rules.parameters.home_order),

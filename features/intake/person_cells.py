@@ -1,0 +1,66 @@
+"""Cells of people that say nothing: a bad date, key or home is unknown, is said, and its row stays.
+
+Who somebody is hangs on no one cell. A row of a person is set apart only where nobody can tell whom it is about; any
+other cell that breaks a rule is emptied, and stands in the quarantine with its rule as a row that was set apart does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import duckdb
+
+from charter.council.register import ExtractFile, Record, Source
+from features.intake.database import quote_text
+from features.intake.identifiers import breaks_form, fold_key, is_no_key, looks_like_upn
+from features.intake.quarantine import Quarantine
+from features.intake.uprn import has_no_form
+
+__all__ = ["empty_cells", "find_optional_columns"]
+
+_NEEDED = frozenset({"reference", "known_at"})
+
+
+def find_optional_columns(file: ExtractFile) -> frozenset[str]:
+    """Return the columns that only say who a person is: that nothing else of the file reads, nor its key."""
+    told: set[str] = set()
+    needed: set[str] = {*file.key, *file.versions}
+    for record in file.records:
+        for field, expression in (*record.fields.items(), ("where", record.where)):
+            about = record.kind == "person" and field not in _NEEDED and field != "where"
+            (told if about else needed).update(name for name in file.columns if _reads(expression, name))
+    return frozenset(told - needed)
+
+
+def _reads(expression: str, column: str) -> bool:
+    return re.search(rf"(?<![A-Za-z0-9_]){re.escape(column)}(?![A-Za-z0-9_])", expression, re.IGNORECASE) is not None
+
+
+def empty_cells(
+    database: duckdb.DuckDBPyConnection,
+    quarantine: Quarantine,
+    source: Source,
+    file: ExtractFile,
+    record: Record,
+    dates: Mapping[tuple[str, str], str],
+) -> None:
+    """Empty keys, homes and `dates` ({(field, rule): test}) of `mapped` people that are none; mend other keys."""
+    form = getattr(record, "key_form", None)
+    key = fold_key("f_shared_key")
+    wrong = breaks_form(key, form) if form else f"({looks_like_upn(key)} and {breaks_form(key, 'upn')})"
+    tests = {
+        **dates,
+        ("shared_key", "key.placeholder"): f"f_shared_key is not null and {is_no_key(key)}",
+        ("shared_key", "key.form"): f"f_shared_key is not null and {wrong}",
+        ("uprn", "uprn.form"): has_no_form("f_uprn"),
+    }
+    for (field, rule), test in tests.items():
+        quarantine.add_cells(
+            source,
+            file,
+            f"select _row as row_number, {quote_text(field)} as field, {quote_text(rule)} as rule "
+            f"from mapped where {test}",
+        )
+        database.execute(f"update mapped set f_{field} = null where {test}")
+    database.execute(f"update mapped set f_shared_key = {key} where f_shared_key is not null")

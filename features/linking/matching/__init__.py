@@ -1,0 +1,1 @@
+"""How alike two records are, how likely they are one person, and which records become one."""

@@ -1,0 +1,188 @@
+"""Pairs of records compared: the level that each reaches in each trait, and how common what they share is.
+
+The conditions are those that Splink is given (features/linking/matching/splink_model.py); a test holds that the sum of
+bits is Splink's own. They are asked here because Splink has no word for what a family shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from features.intake.database import Relation, bind_names, compute_rows, fetch_rows, give_rows
+from features.linking.matching.candidate_pairs import add_candidate_keys
+from features.linking.matching.comparisons import COLUMNS, NOTHING_SAID, RARER, make_condition
+from features.linking.matching.pair_weights import Compared
+from features.linking.parameters import Level, Parameters
+
+__all__ = ["Records", "compare_candidates", "compare_given", "compare_references", "measure_shares"]
+
+_RAREST = 1e-7
+"""No value counts as rarer: one in ten million people."""
+_LEAST = -14.0
+"""Pairs that share less than this (bits, by the numbers that were read) are not kept."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records to be compared, by place (`id` from 0), their names, and the comparisons of which any says anything."""
+
+    rows: Relation
+    names: Sequence[str]
+    comparisons: Mapping[str, Sequence[Level]]
+
+    @classmethod
+    def of(cls, database: duckdb.DuckDBPyConnection, nodes: Relation, parameters: Parameters) -> Records:
+        """Return the records of `nodes` (unique_id and traits), in the order of their ids."""
+        keyed = add_candidate_keys(database, nodes)
+        rows = compute_rows(
+            database, "select *, (row_number() over (order by unique_id) - 1)::integer as id from keyed", keyed=keyed
+        )
+        names = [name for (name,) in fetch_rows(database, "select unique_id from r order by id", r=rows)]
+        known = [name for name in parameters.levels if _anybody_says(database, rows, name)]
+        return cls(rows, names, {name: parameters.levels[name] for name in known})
+
+
+def _anybody_says(database: duckdb.DuckDBPyConnection, rows: Relation, comparison: str) -> bool:
+    unknown = " and ".join(
+        f"{'len(' + column + ') = 0' if column == 'homes' else column + ' is null'}"
+        for column in _TELLING.get(comparison, (comparison,))
+    )
+    return bool(fetch_rows(database, f"select 1 from r where not ({unknown}) limit 1", r=rows))
+
+
+_TELLING = {"home": ("homes", "address", "postcode", "town")}
+
+
+def compare_candidates(database: duckdb.DuckDBPyConnection, records: Records, partners: float) -> Compared:
+    """Compare every pair that shares a candidate key; the hopeless are left out."""
+    pairs = compute_rows(
+        database,
+        "with each as (select id, unnest(keys) as key from records) "
+        "select distinct l.id as one, r.id as other from each l join each r on l.key = r.key and l.id < r.id",
+        records=records.rows.select("id, keys"),
+    )
+    return _compare(
+        database, records.rows, records.comparisons, pairs, _LEAST - np.log2(partners / max(len(records.names), 1))
+    )
+
+
+def measure_shares(database: duckdb.DuckDBPyConnection, records: Records) -> Records:
+    """Return the records with u of each level as it is between random pairs of them, held near what was read.
+
+    Where all forenames of a council are much alike, that two are alike says little. Levels that share a value are left:
+    they count by how common the value is.
+    """
+    count = len(records.names)
+    chance = np.random.default_rng(0)
+    drawn = np.sort(chance.integers(0, max(count, 1), (_RANDOM_PAIRS, 2)), axis=1)
+    pairs = np.unique(drawn[drawn[:, 0] < drawn[:, 1]], axis=0)
+    compared = compare_given(database, records, list(map(tuple, pairs.tolist())))
+    measured: dict[str, Sequence[Level]] = {}
+    for name, levels in records.comparisons.items():
+        known = compared.levels[name][compared.levels[name] >= 0]
+        seen = np.bincount(known, minlength=len(levels))
+        shares = [
+            (n + _TRUSTED_PAIRS * level.u) / (len(known) + _TRUSTED_PAIRS)
+            for n, level in zip(seen, levels, strict=True)
+        ]
+        measured[name] = [level.model_copy(update={"u": float(u)}) for level, u in zip(levels, shares, strict=True)]
+    return replace(records, comparisons=measured)
+
+
+_RANDOM_PAIRS = 40_000
+_TRUSTED_PAIRS = 2_000.0
+"""Random pairs that are compared, and how many pairs' worth of trust what was read has against them."""
+
+
+def compare_given(database: duckdb.DuckDBPyConnection, records: Records, pairs: Iterable[tuple[int, int]]) -> Compared:
+    """Compare the pairs of places that are given, each as (smaller, larger), whatever they share."""
+    ones, others = list(zip(*pairs, strict=True)) or [(), ()]
+    table = pa.table({"one": pa.array(ones, pa.int32()), "other": pa.array(others, pa.int32())})
+    return _compare(database, records.rows, records.comparisons, give_rows(database, table), -np.inf)
+
+
+def compare_references(
+    database: duckdb.DuckDBPyConnection,
+    traits: Relation,
+    comparisons: Mapping[str, Sequence[Level]],
+    pairs: Sequence[tuple[str, str]],
+) -> Compared:
+    """Compare pairs of references by what each says itself; the places of the result are those of `traits` by ref."""
+    ones, others = list(zip(*pairs, strict=True)) or [(), ()]
+    named = give_rows(database, pa.table({"l": pa.array(ones, pa.string()), "r": pa.array(others, pa.string())}))
+    rows = compute_rows(
+        database, "select *, (row_number() over (order by ref) - 1)::integer as id from traits", traits=traits
+    )
+    places = compute_rows(
+        database,
+        "select l.id as one, r.id as other from named join rows l on l.ref = named.l join rows r on r.ref = named.r",
+        named=named,
+        rows=rows,
+    )
+    return _compare(database, rows, comparisons, places, -np.inf)
+
+
+def _compare(
+    database: duckdb.DuckDBPyConnection,
+    records: Relation,
+    comparisons: Mapping[str, Sequence[Level]],
+    pairs: Relation,
+    least: float,
+) -> Compared:
+    names = list(comparisons)
+    columns = dict.fromkeys(column for name in names for column in COLUMNS[name])
+    shares = dict.fromkeys(column for (name, _), column in RARER.items() if name in names)
+    both = ", ".join(f"l.{column} as {column}_l, r.{column} as {column}_r" for column in columns)
+    commoner = ", ".join(f"greatest(l.tf_{column}, r.tf_{column}) as tf_{column}" for column in shares)
+    levels = ", ".join(f"{_find_level(name, comparisons[name])} as level_{name}" for name in names)
+    bits = ", ".join(f"{_find_share(name, comparisons[name])}::float as share_{name}" for name in names)
+    person = " + ".join(_find_person(name, comparisons[name]) for name in names)
+    kept = ", ".join(f"level_{name}, share_{name}" for name in names)
+    found = database.sql(
+        bind_names(
+            f"""
+            with both_sides as (
+                select p.one, p.other, {both}, {commoner}
+                from pairs p join records l on l.id = p.one join records r on r.id = p.other),
+            levelled as (
+                select one, other, {levels}, {", ".join("tf_" + column for column in shares)} from both_sides),
+            weighed as (select *, {bits} from levelled)
+            select one, other, {kept} from weighed
+            where {person} - ({" + ".join("share_" + name for name in names)}) >= {max(least, -1e9)}
+            order by one, other
+            """,
+            {"pairs": pairs, "records": records},
+        )
+    ).fetchnumpy()
+    return Compared(
+        found["one"].astype(np.int64),
+        found["other"].astype(np.int64),
+        {name: np.asarray(found[f"level_{name}"]) for name in names},
+        {name: np.asarray(found[f"share_{name}"]) for name in names},
+        len(records),
+    )
+
+
+def _find_level(name: str, levels: Sequence[Level]) -> str:
+    cases = " ".join(f"when {make_condition(name, level.name)} then {place}" for place, level in enumerate(levels[:-1]))
+    return f"(case when {NOTHING_SAID[name]} then -1 {cases} else {len(levels) - 1} end)::tinyint"
+
+
+def _find_share(name: str, levels: Sequence[Level]) -> str:
+    """Return SQL for log2 u of the level that a pair reaches: of a shared value, how common it is."""
+    cases = []
+    for place, level in enumerate(levels):
+        column = RARER.get((name, level.name))
+        share = f"log2(greatest(coalesce(tf_{column}, {level.u}), {_RAREST}))" if column else f"{np.log2(level.u)}"
+        cases.append(f"when {place} then {share}")
+    return f"(case level_{name} {' '.join(cases)} else 0 end)"
+
+
+def _find_person(name: str, levels: Sequence[Level]) -> str:
+    cases = " ".join(f"when {place} then {np.log2(level.m)}" for place, level in enumerate(levels))
+    return f"(case level_{name} {cases} else 0 end)"

@@ -1,0 +1,206 @@
+"""How likely two records are one person, against each way in which they could be two: four explanations of one pair.
+
+    one person    what records of one person share (m), times how many of a person's references there are
+    strangers     what two people picked at random share (u): for a shared value, how common that value is
+    housemates    two people of one home: surname and home are shared anyway, so they say nothing
+    twins         the same, and the date of birth; what is left to tell them apart is the forename (and a key)
+    namesakes     two of one home and one name, father and son: what is left is the date of birth
+
+The weight is log2 of the first over the sum of the others: bits. What a record of one home shares with everybody in it
+thus cannot make one person of a family, however rare the home and the surname are among strangers.
+
+The m of each level and the sizes of the explanations are learned from the records at hand by expectation maximisation,
+held near the numbers that were read as by so many pairs' worth of evidence (`learn`): with few pairs they hardly move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.linking.parameters import Parameters
+
+__all__ = ["Compared", "Model", "count_known", "learn_model", "weigh_at_home", "weigh_pairs"]
+
+Floats = NDArray[np.float64]
+_ROUNDS = 8
+_RECORDS = 500.0
+"""Records' worth of trust in how many partners and housemates a record has to begin with."""
+_SELDOM = -3.0
+"""Bits: two of one home have one forename by chance eight times more seldom than strangers; else they are namesakes."""
+_MATES = 2000.0
+"""Pairs' worth of trust in how many housemates are twins or namesakes to begin with."""
+_FEWEST, _MOST = 0.02, 12.0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Pairs (places of records) with the level of each comparison (-1: unknown) and log2 u of what they share.
+
+    `records` is how many references the pairs were chosen from.
+    """
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    levels: Mapping[str, NDArray[np.int8]]
+    shares: Mapping[str, NDArray[np.float32]]
+    records: int
+
+    def select(self, places: Any) -> Compared:
+        """Return some of the pairs."""
+        return Compared(
+            self.one[places],
+            self.other[places],
+            {name: of[places] for name, of in self.levels.items()},
+            {name: of[places] for name, of in self.shares.items()},
+            self.records,
+        )
+
+
+@dataclass(frozen=True)
+class Model:
+    """log2 of the chance of each level by comparison, and of each explanation before anything is compared."""
+
+    person: Mapping[str, Floats]
+    housemates: Mapping[str, Floats]
+    twins: Mapping[str, Floats]
+    namesakes: Mapping[str, Floats]
+    partners: float
+    mates: float
+    twin_share: float
+    namesake_share: float
+
+    @classmethod
+    def of(cls, parameters: Parameters) -> Model:
+        """Return the model that the parameters say; an empty dictionary entry means: as two strangers."""
+        logs: dict[str, dict[str, Floats]] = {"m": {}, "home": {}, "twins": {}, "namesakes": {}}
+        for name, levels in parameters.levels.items():
+            logs["m"][name] = _log([level.m for level in levels])
+            for share in ("home", "twins", "namesakes"):
+                stated = [getattr(level, share) or level.home for level in levels]
+                if all(value is not None for value in stated):
+                    logs[share][name] = _log(stated)
+        return cls(
+            logs["m"],
+            logs["home"],
+            logs["twins"],
+            logs["namesakes"],
+            parameters.partners,
+            parameters.housemates,
+            parameters.twins,
+            parameters.namesakes,
+        )
+
+
+def _log(shares: Any) -> Floats:
+    """Return log2 of shares by level, and a 0 at the end for what is not known (-1)."""
+    return np.append(np.log2(np.asarray(shares, dtype=float)), 0.0)
+
+
+def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
+    """Return log2 of how likely each pair is as one person, and as strangers, housemates, twins and namesakes."""
+    count = max(pairs.records, 1)
+    person = np.full(len(pairs.one), np.log2(model.partners / count))
+    mates = np.log2(model.mates / count)
+    others = [
+        np.zeros(len(pairs.one)),
+        np.full(len(pairs.one), mates),
+        np.full(len(pairs.one), mates + np.log2(model.twin_share)),
+        np.full(len(pairs.one), mates + np.log2(model.namesake_share)),
+    ]
+    for name, level in pairs.levels.items():
+        person += model.person[name][level]
+        shared = pairs.shares[name]
+        of_a_home = shared + np.where(level == 0, _SELDOM, 0.0) if name == "forename" else shared
+        others[0] += shared
+        for total, told in zip(others[1:], (model.housemates, model.twins, model.namesakes), strict=True):
+            total += told[name][level] if name in told else of_a_home
+    return person, others
+
+
+def weigh_pairs(pairs: Compared, model: Model) -> Floats:
+    """Return the weight of each pair in bits."""
+    person, others = _explain(pairs, model)
+    against: Floats = np.logaddexp2.reduce(others, axis=0)
+    return person - against
+
+
+def weigh_at_home(pairs: Compared, model: Model) -> Floats:
+    """Return what each pair would weigh at best if the two shared a home that nobody else has.
+
+    Somebody who moved three times shares no home with themselves of before: what speaks against two records being one
+    person is what stays, names, dates, sex and keys.
+    """
+    size = len(pairs.one)
+    levels = {name: level for name, level in pairs.levels.items() if name in _STAYS}
+    shares = {name: pairs.shares[name] for name in levels}
+    if "home" in model.person:
+        levels["home"] = np.zeros(size, dtype=np.int8)
+        shares["home"] = np.full(size, -np.log2(max(pairs.records, 2)), dtype=np.float32)
+    return np.maximum(weigh_pairs(pairs, model), weigh_pairs(replace(pairs, levels=levels, shares=shares), model))
+
+
+def count_known(pairs: Compared) -> NDArray[np.int64]:
+    """Return of how many of forename, surname and date of birth both records of each pair say anything."""
+    known = [pairs.levels[name] >= 0 for name in ("forename", "surname", "birth_date") if name in pairs.levels]
+    return np.sum(known, axis=0) if known else np.zeros(len(pairs.one), dtype=np.int64)
+
+
+_STAYS = ("forename", "surname", "birth_date", "sex", "shared_key")
+
+
+def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, labels: Floats | None = None) -> Model:
+    """Return the model learned from pairs, and from those that were `joined` before: they are one person for sure.
+
+    `labels` (1 one person, 0 two, nan unknown), one for each pair, count for what they say.
+
+    Expectation maximisation: how likely each pair is one person by the model so far says how often each level occurs in
+    one person, and so on, eight times over.
+    """
+    model = Model.of(parameters)
+    if not len(pairs.one):
+        return model
+    counted = max(pairs.records, 1)
+    sure = {name: _count_levels(level, np.ones(len(level)), parameters, name) for name, level in joined.levels.items()}
+    for _ in range(_ROUNDS):
+        person, others = _explain(pairs, model)
+        everything = np.logaddexp2(person, np.logaddexp2.reduce(others, axis=0))
+        chance = np.exp2(person - everything)
+        if labels is not None:
+            chance = np.where(np.isnan(labels), chance, labels)
+        mates, twins, namesakes = (np.exp2(of - everything).sum() for of in others[1:])
+        mates += twins + namesakes
+        model = replace(
+            model,
+            partners=_near(2 * chance.sum(), counted, parameters.partners),
+            mates=_near(2 * mates, counted, parameters.housemates),
+            twin_share=float((twins + _MATES * parameters.twins) / (mates + _MATES)),
+            namesake_share=float((namesakes + _MATES * parameters.namesakes) / (mates + _MATES)),
+        )
+        if parameters.learn:
+            learned = {
+                name: _learn(sure[name] + _count_levels(level, chance, parameters, name), parameters, name)
+                for name, level in pairs.levels.items()
+            }
+            model = replace(model, person={**model.person, **learned})
+    return model
+
+
+def _near(total: float, records: int, stated: float) -> float:
+    """Return how many a record has on average, held near what was stated."""
+    return float(np.clip((total + _RECORDS * stated) / (records + _RECORDS), _FEWEST, _MOST))
+
+
+def _count_levels(level: NDArray[np.int8], chance: Floats, parameters: Parameters, name: str) -> Floats:
+    """Return how many pairs of one person reach each level."""
+    known = level >= 0
+    return np.bincount(level[known], weights=chance[known], minlength=len(parameters.levels[name])).astype(np.float64)
+
+
+def _learn(seen: Floats, parameters: Parameters, name: str) -> Floats:
+    stated = np.array([row.m for row in parameters.levels[name]])
+    return _log((seen + parameters.learn * stated) / (seen.sum() + parameters.learn))

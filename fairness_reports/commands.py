@@ -51,14 +51,26 @@ def audit_scored_table(
     capacity: Annotated[int | None, typer.Option("--capacity", help="Selected: so many of the largest.")] = None,
     selected: Annotated[str | None, typer.Option("--selected", help="Selected: where this column is 1.")] = None,
     cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
+    charter: Annotated[
+        Path | None, typer.Option("--charter", help="A charter whose questions are asked of it.")
+    ] = None,
+    into: Annotated[Path | None, typer.Option("--into", help="The folder for findings, verdict and report.")] = None,
 ) -> None:
-    """Measure how any scored table treats each group, with none of our files: no council, no workspace."""
+    """Measure how any scored table treats each group, with none of our files; with a charter, give a verdict too."""
     from fairness_reports.audit.scored_table import TableQuestion, audit_table
     from fairness_reports.publish.summary import summarise_findings
+    from fairness_reports.publish.table_page import leave_table_audit, refuse_decision
 
     question = TableQuestion(scores, tuple(group or ()), score, label, cluster, threshold, capacity, selected)
     document = audit_table(question)
-    voice.report(document, summarise_findings(document))
+    if charter is None and into is None:
+        voice.report(document, summarise_findings(document))
+        return
+    folder = into or scores.with_name(f"{scores.stem}-audit")
+    decision = leave_table_audit(folder, document, charter)
+    sentence = decision["sentence"] if decision else summarise_findings(document)
+    voice.report(decision or document, f"{sentence}\nThe report is {folder / 'report.html'}.")
+    refuse_decision(decision, folder)
 
 
 @audits.add("plan", example="sooner audit plan")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from charter.rules.failing import FAIL, Standing, find_apart_criterion, measure_furthest, measure_standing
+from charter.rules.power import Sizes, find_best_power, find_power, find_worse
 from charter.rules.questions import Gate
 from charter.rules.score_test import measure_score
 from fairness_reports.audit.measuring.intervals import bound_ratio
@@ -107,3 +108,15 @@ def test_how_far_a_group_could_be_at_all_depends_on_how_many_they_are() -> None:
     few, many = (measure_furthest(REACHED, finding((1, people, 80, 1000))) for people in (30, 300))
     assert few < 2 < many
     assert measure_furthest(CONTACTED, finding((1, 30, 80, 1000), measure="false_positive_rate")) > 5
+
+
+def test_power_of_a_difference_of_nobody_of_everybody_and_of_millions() -> None:
+    assert find_worse(GAP) == pytest.approx(-0.15)
+    sizes = Sizes(200, 2000, 0.3)
+    assert find_power(GAP, sizes, -0.15, 5) > 0.8
+    assert find_power(REACHED, sizes, 0.0, 1) == 1.0
+    assert math.isnan(find_power(CONTACTED, sizes, 4.0, 1))
+    assert math.isnan(find_best_power(CONTACTED, sizes, 4.0))
+    millions = Sizes(2_000_000_000, 9_000_000_000, 0.3)
+    assert find_power(REACHED, millions, 0.79, 5) > 0.99
+    assert find_power(REACHED, millions, 0.81, 5) < 0.01

@@ -1,4 +1,4 @@
-"""What a question can answer by a borough's size: 2,000 boroughs drawn for each, against what the plan states.
+"""What a question can answer by a borough's size: 10,000 boroughs drawn for each, against what the plan states.
 
 Places are three a fortnight for 10,000 homes; a third of those listed have a need, and one in ten of the households
 with children comes to be in need within two years. `python -m pytest -m deep -s` prints the table of
@@ -17,7 +17,7 @@ from charter.rules.score_test import measure_score
 from fairness_reports.audit.audit_plan import Borough, plan_question
 from tests.unit.fairness_reports.test_plan import MISSED, borough
 
-BOROUGHS = 2000
+BOROUGHS = 10_000
 SIZES = (3_000, 10_000, 30_000, 110_000)
 PRECISE = 1 / 3
 
@@ -60,11 +60,11 @@ def test_the_plan_states_what_drawn_boroughs_show(homes: int) -> None:
     for number, name in enumerate(names):
         at_limit = draw(size, {name: 0.8}, 2)[0].any(axis=1).mean()
         halved = draw(size, {name: 0.5}, 3)[0][:, number].mean()
-        assert at_limit <= 0.06
+        assert at_limit <= 0.058
         if size.in_need["ethnicity"][name] >= 2 * MISSED.minimum_positives:
             assert stated[name]["found"] == pytest.approx(halved, abs=0.03)
-            assert stated[name]["passes"] == pytest.approx(passing[:, number].mean(), abs=0.03)
-            assert halved >= min(0.8, stated[name]["best"] - 0.05)
+            assert stated[name]["passes"] == pytest.approx(passing[:, number].mean(), abs=0.035)
+            assert halved >= min(0.8, stated[name]["best"] - 0.06)
         if size.in_need["ethnicity"][name] >= MISSED.minimum_positives:
             figures = (halved, stated[name]["best"], at_limit, passing[:, number].mean(), stated[name]["best_passes"])
             print(

@@ -10,7 +10,8 @@ from markupsafe import Markup, escape
 
 __all__ = ["Answer", "draw_answers"]
 
-_WIDTH, _LABEL, _HARM, _ROW, _TOP = 720, 250, 90, 19, 34
+_WIDTH, _LABEL, _HARM, _ROW, _TOP = 720, 300, 80, 19, 34
+_LETTERS = 54
 _LOW, _HIGH = 0.25, 4.0
 _WORDS = {
     "pass": "within the limit",
@@ -70,7 +71,7 @@ def _x(value: float) -> float:
 
 def _draw_row(answer: Answer, y: float) -> str:
     colour = _COLOURS[answer.verdict]
-    label = answer.label if len(answer.label) < 36 else f"{answer.label[:34]}…"
+    label = answer.label if len(answer.label) < _LETTERS else f"{answer.label[: _LETTERS - 2]}…"
     parts = [f'<text x="{_LABEL - 10}" y="{y + 5:.1f}" text-anchor="end">{escape(label)}</text>']
     parts.append(
         f'<path d="M{_x(answer.limit):.1f} {y - 8:.1f} v16" stroke="#942514" stroke-width="2" stroke-dasharray="3 2"/>'

@@ -132,7 +132,7 @@ def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Poli
             continue
         answers.append(
             Answer(
-                f"{row['group']}: {_MEASURES.get(row['measure'], row['measure'].replace('_', ' '))}",
+                f"{row['group']} ({row['characteristic']}): {_name_measure(row['measure'])}",
                 row["ratio"],
                 None if row["ratio_interval"] is None else tuple(row["ratio_interval"]),
                 gate.limit,
@@ -142,6 +142,10 @@ def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Poli
         )
     answers.sort(key=lambda answer: -(answer.expected if answer.expected is not None else -1e9))
     return draw_answers(answers) if answers else ""
+
+
+def _name_measure(measure: str) -> str:
+    return _MEASURES.get(measure, measure.replace("_", " "))
 
 
 def _say_date(day: str) -> str:

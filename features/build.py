@@ -262,7 +262,7 @@ def _write_reference(
         for day in question.dates:
             answer = reference.answer(day)
             answer.rows.write(_date_folder(folder, day))
-            facts.append({"cannot_tell": answer.cannot_tell, "not_at_risk": answer.not_at_risk})
+            facts.append({"cannot_tell": answer.cannot_tell, "cannot_begin": answer.cannot_begin})
             advance()
     return reference.reporting_lag_days, facts
 
@@ -284,7 +284,7 @@ def _write_engine(
     facts = []
     for day, writer in zip(question.dates, writers, strict=True):
         key = engine.keys[day]
-        counts = {"cannot_tell": writer.cannot_tell, "not_at_risk": writer.not_at_risk}
+        counts = {"cannot_tell": writer.cannot_tell, "cannot_begin": writer.cannot_begin}
         facts.append({**earlier.counts.get(key, counts), "key": key})
     return lag, facts
 
@@ -307,7 +307,7 @@ class _EarlierDates:
             for day, facts in read_json(manifest)["as_of"].items():
                 if "key" in facts:
                     folders[facts["key"]] = manifest.parent / f"as_of={day}"
-                    names = ("cannot_tell", "not_at_risk")
+                    names = ("cannot_tell", "cannot_begin")
                     counts[facts["key"]] = {name: facts[name] for name in names if name in facts}
         return cls(folders, counts)
 

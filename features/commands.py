@@ -269,8 +269,8 @@ def build(
         )
     manifest = read_json(folder / "manifest.json")
     rows = sum(day["rows"] for day in manifest["as_of"].values())
-    cannot_tell, not_at_risk = (
-        sum(day.get(name, 0) for day in manifest["as_of"].values()) for name in ("cannot_tell", "not_at_risk")
+    cannot_tell, cannot_begin = (
+        sum(day.get(name, 0) for day in manifest["as_of"].values()) for name in ("cannot_tell", "cannot_begin")
     )
     invocation.report(
         {
@@ -280,12 +280,12 @@ def build(
             "columns": len(manifest["features"]),
             "dates": len(manifest["as_of"]),
             "cannot_tell": cannot_tell,
-            "not_at_risk": not_at_risk,
+            "cannot_begin": cannot_begin,
             "reporting_lag_days": manifest["reporting_lag_days"],
         },
         f"Matrix {manifest['id']}: {rows:,} rows at {len(manifest['as_of'])} dates, "
         f"{len(manifest['features'])} columns. "
-        f"A cohort rule could not be evaluated {cannot_tell:,} times; {not_at_risk:,} times nothing could begin anew. "
+        f"A cohort rule could not be evaluated {cannot_tell:,} times; {cannot_begin:,} times nothing could begin anew. "
         "Next: `sooner train`.",
     )
 

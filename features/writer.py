@@ -22,7 +22,7 @@ class DateWriter:
 
     def __init__(self, folder: Path, question: Question) -> None:
         folder.mkdir(parents=True)
-        self.folder, self.rows, self.cannot_tell, self.not_at_risk = folder, 0, 0, 0
+        self.folder, self.rows, self.cannot_tell, self.cannot_begin = folder, 0, 0, 0
         self.files = {
             column.name: _ArrayFile(folder / f"{column.name}.npy", column.dtype, column.row_shape(question.widths))
             for column in COLUMNS
@@ -36,7 +36,7 @@ class DateWriter:
                 file.append(part + np.int32(self.rows) if name == "person_row" else part)
         self.rows += len(block.outcome_seen)
         self.cannot_tell += getattr(block, "cannot_tell", 0)
-        self.not_at_risk += getattr(block, "not_at_risk", 0)
+        self.cannot_begin += getattr(block, "cannot_begin", 0)
 
     def keep(self, before: Path | None) -> None:
         """Take the arrays that were not made again from the folder of a date with the same rows."""

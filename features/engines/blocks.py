@@ -50,7 +50,7 @@ class Block:
     outcome_seen: NDArray[np.bool_]
     outcome_before: NDArray[np.int8]
     cannot_tell: int
-    not_at_risk: int
+    cannot_begin: int
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class _Chosen(NamedTuple):
 
     rows: NDArray[np.bool_]
     cannot_tell: NDArray[np.int64]
-    not_at_risk: NDArray[np.int64]
+    cannot_begin: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ class Maker:
             outcome_seen=outcome_seen[rows],
             outcome_before=before[k, rows],
             cannot_tell=int(cohort.cannot_tell[k]),
-            not_at_risk=int(cohort.not_at_risk[k]),
+            cannot_begin=int(cohort.cannot_begin[k]),
         )
 
     def _people_of(self, chosen: NDArray[np.int64], k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -253,7 +253,7 @@ def assemble_dates(question: Question, blocks: Iterable[Block | OutcomeBlock]) -
         (
             _join_blocks(question, day, blocks_by_date[k]),
             sum(b.cannot_tell for b in blocks_by_date[k]),
-            sum(b.not_at_risk for b in blocks_by_date[k]),
+            sum(b.cannot_begin for b in blocks_by_date[k]),
         )
         for k, day in enumerate(question.dates)
     ]

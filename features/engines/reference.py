@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 
     rows: MatrixDate
     cannot_tell: int
-    not_at_risk: int = 0
+    cannot_begin: int = 0
 
 
 class Outcomes(NamedTuple):
@@ -105,16 +105,16 @@ class Reference:
 
     def answer(self, day: date) -> Answer:
         """Return the matrix rows at the as-of date `day`."""
-        rows, cannot_tell, not_at_risk = [], 0, 0
+        rows, cannot_tell, cannot_begin = [], 0, 0
         for entity in self.candidates(day):
             verdict = self.in_cohort(entity, day)
             if verdict and self.question.must_be_at_risk and FREE not in self.before(entity, day):
-                not_at_risk += 1
+                cannot_begin += 1
             elif verdict:
                 rows.append(entity)
             elif verdict is None:
                 cannot_tell += 1
-        return Answer(self._make_arrays(rows, day), cannot_tell, not_at_risk)
+        return Answer(self._make_arrays(rows, day), cannot_tell, cannot_begin)
 
     # Household.
 

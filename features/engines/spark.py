@@ -66,7 +66,7 @@ def _spark_type(column: MatrixColumn) -> str:
 
 _ANSWERED = tuple(column for column in COLUMNS if column.name != "person_row")
 """What a row of the answer holds of the matrix: its people are a list, so whose they are needs no saying."""
-_COUNTS = ("cannot_tell", "not_at_risk")
+_COUNTS = ("cannot_tell", "cannot_begin")
 _COLUMNS_OUT = [f"{column.name} {_spark_type(column)}" for column in _ANSWERED]
 _ROWS = ", ".join(["as_of date", *_COLUMNS_OUT, *(f"{name} bigint" for name in _COUNTS)])
 """A row of the answer; one without an entity only counts who has none, by why."""

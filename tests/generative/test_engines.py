@@ -271,13 +271,13 @@ def check_agree(question: Question, drawn: Tables) -> None:
         lag = engine.reporting_lag_days
         answers = assemble_dates(question, engine.blocks())
     assert lag == reference.reporting_lag_days
-    for day, (rows, cannot_tell, not_at_risk) in zip(question.dates, answers, strict=True):
+    for day, (rows, cannot_tell, cannot_begin) in zip(question.dates, answers, strict=True):
         expected = reference.answer(day)
         for name in MatrixDate.ARRAYS:
             mine, theirs = getattr(rows, name), getattr(expected.rows, name)
             assert mine.dtype == theirs.dtype, name
             np.testing.assert_array_equal(mine, theirs, err_msg=f"{name} at {day}")
-        assert (cannot_tell, not_at_risk) == (expected.cannot_tell, expected.not_at_risk)
+        assert (cannot_tell, cannot_begin) == (expected.cannot_tell, expected.cannot_begin)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

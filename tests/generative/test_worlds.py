@@ -45,7 +45,7 @@ def test_engine_and_reference_agree_in_a_dense_world(
 
 
 def test_the_dense_worlds_are_dense(world: WorldOf, answers: AnswersOf) -> None:
-    found = [rows for seed in SEEDS for rows, _ in answers(*world(seed))]
+    found = [rows for seed in SEEDS for rows, *_ in answers(*world(seed))]
     values = np.concatenate([rows.features for rows in found])
     assert len(values) > 300
     assert np.isnan(values).mean() < 0.5
@@ -92,7 +92,7 @@ def test_a_withdrawal_changes_nobody_elses_household(
     received = question.taken_at - timedelta(days=2)
     objection = Choice(person, service, "*", "objection", "received", received, None, None, received, None)
     withdrawn = replace(tables, permission=(*tables.permission, objection))
-    for (before, _), (after, _) in zip(answers(question, tables), answers(question, withdrawn), strict=True):
+    for (before, *_), (after, *_) in zip(answers(question, tables), answers(question, withdrawn), strict=True):
         for name in ("features", "seen", "members", "outcome_at", "outcome_known_at", "outcome_seen", "area"):
             kept = dict(zip(before.entity, getattr(before, name), strict=True))
             still = dict(zip(after.entity, getattr(after, name), strict=True))
@@ -140,16 +140,16 @@ def test_neither_the_order_of_rows_nor_threads_matter(seed: int, world: WorldOf,
 def test_lone_events_silent_households_and_boundaries_keep_their_values(world: WorldOf, answers: AnswersOf) -> None:
     question, tables = world(3)
     quiet = replace(tables, events=(), permission=(), coverage=())
-    for rows, _ in answers(question, quiet):
+    for rows, *_ in answers(question, quiet):
         assert len(rows.entity) == 0, "known_to asks for a record"
     asked = replace(question.definition, cohort=replace(question.definition.cohort, known_to=[], unless=[]))
     silent = replace(question, definition=asked, permission=replace(question.permission, consent=frozenset()))
     yesterday = question.midnights[1] - timedelta(days=1)
     lone = Event("lone", "p000", "school.absence", yesterday, yesterday)
-    for rows, _ in answers(silent, quiet)[1:2]:
+    for rows, *_ in answers(silent, quiet)[1:2]:
         assert len(rows.entity) > 5
         assert (rows.features[:, 0] == 0).all()
-    rows, _ = answers(silent, replace(quiet, events=(lone,)))[1]
+    rows, *_ = answers(silent, replace(quiet, events=(lone,)))[1]
     home = next(row.household_id for row in tables.residence if row.person_id == "p000").encode()
     assert dict(zip(rows.entity, rows.features[:, 0], strict=True)).get(home) == 1
     assert rows.features[:, 0].sum() == rows.features[:, 3][rows.features[:, 3] == 1].sum()

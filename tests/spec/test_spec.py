@@ -187,7 +187,7 @@ def engine_answers(world: World, question: Question, folder: Path) -> tuple[list
 def check(
     world: World, asked: Asked, question: Question, answers: list[tuple[MatrixDate, int, int]], lag: float
 ) -> None:
-    by_day = {rows.as_of: (rows, (cannot_tell, not_at_risk)) for rows, cannot_tell, not_at_risk in answers}
+    by_day = {rows.as_of: (rows, (cannot_tell, cannot_begin)) for rows, cannot_tell, cannot_begin in answers}
     out: dict[date, list[str]] = {}
     for expected in asked.answers:
         day = date.fromisoformat(expected["as_of"])

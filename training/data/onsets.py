@@ -38,7 +38,7 @@ def measure_onsets(data: Dataset, days: Sequence[date], listed: Mapping[str, NDA
     return {
         "predicts": "onset" if outcome.get("onset") else "any",
         "free": dict(data.matrix.manifest.get("free", {})),
-        "not_at_risk": sum(int(facts[day.isoformat()].get("not_at_risk", 0)) for day in days),
+        "cannot_begin": sum(int(facts[day.isoformat()].get("cannot_begin", 0)) for day in days),
         "components": [
             {
                 "name": name,

@@ -134,7 +134,7 @@ def test_capacity_is_each_teams_places_over_the_weeks_of_a_list(council: Council
     assert programme.name == "early_help"
     assert programme.capacity(early_help, DAY) == dict.fromkeys(("north", "east", "south", "west"), 5)
     fortnight = Programme("early_help", programme.training, programme.worklist.replace(capacity=Capacity(weeks=2)))
-    assert fortnight.capacity(early_help, DAY)["north"] == 16
+    assert fortnight.capacity(early_help, DAY)["north"] == 10
     north = early_help.teams[0].replace(offers=())
     without = early_help.replace(teams=(north, *early_help.teams[1:]))
     assert "north" not in programme.capacity(without, DAY)

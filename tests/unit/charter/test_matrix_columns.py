@@ -42,6 +42,7 @@ def test_the_modules_own_table_says_the_same() -> None:
         "int32": "<i4",
         "int64": "<i8",
         "bool": "|b1",
+        "int8": "|i1",
     }
     lines = re.findall(
         r"^ +(\w+)\.npy +\((\w+),(?: (\w+))?\) +(?:bytes )?`?(\w+)`?", matrix.__doc__ or "", re.MULTILINE

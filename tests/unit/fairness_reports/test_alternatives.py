@@ -31,8 +31,8 @@ def test_the_listing_selects_as_the_audit_did(audited: Audited) -> None:
     people = audited.people
     assert np.array_equal(people.listing.select()[people.listed_as], people.selected)
     per_date = [people.listing.select()[people.listing.day == day].sum() for day in range(len(people.listing.days))]
-    assert set(per_date) == {32}
-    assert people.listing.select(times=0.5).sum() == people.listing.select().sum() / 2
+    assert set(per_date) == {20}
+    assert people.listing.select(times=0.4).sum() == people.listing.select().sum() * 2 / 5
     assert (people.listing.select(times=2.0) >= people.listing.select()).all()
 
 

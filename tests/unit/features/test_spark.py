@@ -41,7 +41,7 @@ def test_three_thousand_households_are_the_same_in_every_cell(spark: Any, tmp_pa
     mine = assemble_dates(question, engine.blocks())
     out = str(tmp_path / "rows")
     assert write_rows(spark, question, str(tables), out, buckets=4) == [
-        {"cannot_tell": cannot_tell, "not_at_risk": not_at_risk} for _, cannot_tell, not_at_risk in mine
+        {"cannot_tell": cannot_tell, "cannot_begin": cannot_begin} for _, cannot_tell, cannot_begin in mine
     ]
     collect_dates(spark, question, out, tmp_path)
     assert measure_reporting_lag(spark, question, str(tables)) == lag

@@ -59,7 +59,9 @@ def test_what_cannot_be_trained_on_is_one_sentence_with_its_exit_code(
     council = tmp_path / "council"
     shutil.copytree(invocation.council.folder, council)
     teams = council / "council.toml"
-    teams.write_text(teams.read_text(encoding="utf-8").replace("places = 8", f"places = {places}"), encoding="utf-8")
+    text = teams.read_text(encoding="utf-8")
+    assert "places = 5\n" in text
+    teams.write_text(text.replace("places = 5\n", f"places = {places}\n"), encoding="utf-8")
     words = ("--programme", "early_help", "--council", str(council), "--workspace", str(invocation.workspace.root))
     ran = run_sooner("train", *words)
     assert ran.code == 11

@@ -17,6 +17,8 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
 
     Snapshots and vault are cleared by `features.rights.asking`, which knows what was asked of which service.
     """
+    # Lists of known trouble name households: they are made again in moments.
+    shutil.rmtree(workspace.root / "known", ignore_errors=True)
     wanted = np.array(sorted(person_ids), dtype="S32")
     dropped = 0
     for manifest in sorted((workspace.root / "matrix").glob("*/*/manifest.json")):

@@ -226,6 +226,22 @@ def explain(
     invocation.report(value.document(), "\n".join(lines))
 
 
+@verbs.add("known", under="run", example="sooner known --as-of 2026-03-02", locks=True)
+def known(invocation: Invocation, as_of: AsOf = None) -> None:
+    """List households with a need that a service recorded already and with whom nobody works, for that service.
+
+    No model says who they are or in which order; each service gets as many as it has places for in worklist.toml.
+    """
+    from sooner.path import list_known_trouble
+
+    lists = list_known_trouble(invocation, as_of.date() if as_of else None)
+    rows = [
+        {"need": one.need, "households": one.households, "listed": one.listed, "file": str(one.file)} for one in lists
+    ]
+    lines = [f"{row['need']}: {row['households']} households, {row['listed']} of them in {row['file']}" for row in rows]
+    invocation.report({"lists": rows}, "\n".join(lines))
+
+
 @verbs.add("reproduce", under="look", example="sooner reproduce pr4b1f8e2a9c07d35", locks=True, way="sealed")
 def reproduce(
     invocation: Invocation,

@@ -18,12 +18,14 @@ from charter.signing.signoffs import find_today
 from charter.vault.rights_ledger import count_withdrawn
 
 if TYPE_CHECKING:
+    from features.known_trouble import KnownTrouble
     from serving.ranking.worklist import RankResult
 
 __all__ = [
     "board_pack",
     "issue_lists",
     "judge_model",
+    "list_known_trouble",
     "prepare_snapshot",
     "promote_model",
     "rank_day",
@@ -132,6 +134,18 @@ def rank_day(
         timelines=partial(list_timelines, invocation), departures=partial(find_departures, invocation),
     )  # fmt: skip
     return issue(score=_scorer_on(master)) if engine == "spark" else issue()
+
+
+def list_known_trouble(invocation: Invocation, as_of: date | None = None) -> list[KnownTrouble]:
+    """Leave the lists of known trouble of a day, by default the newest snapshot's.
+
+    Raises BlockedError while lists are suspended.
+    """
+    from features.known_trouble import write_known_trouble
+    from serving.suspension import require_running
+
+    require_running(invocation.workspace)
+    return write_known_trouble(invocation, as_of or snapshot_day(invocation))
 
 
 def _require_shadow_assessments(invocation: Invocation) -> None:

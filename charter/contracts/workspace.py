@@ -121,6 +121,11 @@ class Workspace:
         return self.root / "suspended"
 
     @property
+    def known(self) -> Path:
+        """`known/PROGRAMME/DATE/NEED.csv`: households with a known need and nobody at work, by the service's places."""
+        return self.root / "known" / self.programme
+
+    @property
     def start(self) -> Path:
         """`start/PROGRAMME/DATE/`: the single view, the points list and the need map, made without a model."""
         return self.root / "start" / self.programme

@@ -152,6 +152,19 @@ class BlindReview(MarkedRow):
     listed: Annotated[int, Field(ge=0, le=50, description="So many; 0: none.", examples=[4])] = 0
 
 
+class KnownNeeds(MarkedRow):
+    """Needs that a service recorded already, with nobody at work: a plain list for that service, without any model."""
+
+    places: Annotated[
+        Mapping[str, Annotated[int, Field(ge=0)]],
+        Field(
+            description="By service how many such households it can take on from one list; where a service is not "
+            "named: none.",
+            examples=[{"education": 3}],
+        ),
+    ] = {}
+
+
 class Timeline(MarkedRow):
     """What the case page shows of what services recorded."""
 
@@ -225,6 +238,7 @@ class WorklistFile(File):
     own_view: Annotated[OwnView, Field(description="Who says what they think first.")] = OwnView()
     second_look: Annotated[SecondLook, Field(description="What managers look at again.")] = SecondLook()
     blind_review: Annotated[BlindReview, Field(description="What is judged blind.")] = BlindReview()
+    known_trouble: Annotated[KnownNeeds, Field(description="Needs that a service knows already.")] = KnownNeeds()
     timeline: Annotated[Timeline, Field(description="What the case page shows of records.")] = Timeline()
     decisions: Annotated[
         Listed[Decision],

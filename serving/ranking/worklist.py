@@ -89,7 +89,8 @@ class RankResult:
     def sentence(self) -> str:
         """Say it to a person."""
         total = sum(summary.referrals for summary in self.lists)
-        return f"{total} referrals on {len(self.lists)} worklists as of {self.as_of}."
+        lists = len(self.lists)
+        return f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
 
 
 def rank_households(

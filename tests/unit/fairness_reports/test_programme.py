@@ -194,7 +194,7 @@ def test_less_recorded_contact_at_equal_need_blocks(worlds: Callable[..., Any]) 
     decision = decide_findings(measure_run(audited), audited.policy, TODAY)
     assert decision["decision"] == "block"
     failed = {(v["measure"], v["group"]) for v in decision["verdicts"] if v["verdict"] == "fail"}
-    assert ("recall", "Black") in failed
+    assert ("listed_before_need", "Black") in failed
 
 
 def test_less_recorded_need_is_found_out_by_the_independent_outcome(worlds: Callable[..., Any]) -> None:

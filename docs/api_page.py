@@ -13,6 +13,7 @@ WRITTEN_FORM = {"document", "of"}
 def notebook_names() -> str:
     """Return the reference of `training.workbench` and `features.grammar`."""
     import features.grammar as grammar
+    from training.judging.own_contenders import OwnReplay
     from training.run import Run
     from training.workbench import Workbench
 
@@ -21,9 +22,11 @@ def notebook_names() -> str:
     values = [word for word in words if inspect.isclass(word) and inspect.getdoc(word)]
     parts = [
         "# Names for notebooks\n",
-        "What [the notebook](../tutorial/two_features.ipynb) and a programme's `definition.py` import.\n",
+        "What the notebooks ([two features](../tutorial/two_features.ipynb),"
+        " [three models](../tutorial/three_models.ipynb)) and a programme's `definition.py` import.\n",
         "## `training.workbench`\n",
         *_class(Workbench, properties=True),
+        *_class(OwnReplay, properties=True),
         *_class(Run, properties=True),
         "## `features.grammar`: words\n",
         f"{_paragraphs(grammar.__doc__)}\n",

@@ -264,5 +264,7 @@ def _metrics_document(
         if "points" in trained.candidates
         else [],
         "left_out": list(planned.unchanging),
-        "suspected_leaks": [{"feature": leak.feature, "sign": leak.sign} for leak in planned.suspected],
+        "suspected_leaks": [
+            {"feature": leak.feature, "sign": leak.sign, "reason": leak.reason} for leak in planned.suspected
+        ],
     }

@@ -5,6 +5,8 @@
     X, y, folds = mine.data()                              for anything that follows scikit-learn's conventions
     run = mine.train()                                     Sooner's own models, judged at the teams' places
     mine.compare(run)                                      a row a model
+    own = bench.replay({"mine": any_classifier})           scikit-learn's, on lists as they are used
+    own.table, own.differences, own.plot()
 
 The charter and the register decide here as everywhere: a feature they don't allow is refused. A programme made here has
 a matrix, scores and an experiment of its own; nothing of the programmes it borrows from is changed.
@@ -13,11 +15,11 @@ a matrix, scores and an experiment of its own; nothing of the programmes it borr
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
@@ -28,10 +30,12 @@ from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.errors import UsageError
 from charter.invocation import Invocation
+from charter.machine.threads import one_thread
 from features.build import build_matrix
 from features.grammar import Definition, Feature
 from training.data.dataset import MISSING
 from training.experiment import train_models
+from training.judging.own_contenders import OwnReplay, replay_contenders
 from training.keeping.mlflow_store import find_tracking_uri
 from training.models.planning import make_plan
 from training.report.terminal import find_figure
@@ -123,6 +127,16 @@ class Workbench:
         with writer_lock(self.invocation.workspace.root):
             self.matrix()
             return train_models(self.invocation)
+
+    def replay(self, contenders: Mapping[str, Any]) -> OwnReplay:
+        """Judge scikit-learn classifiers of one's own, by name, on lists as they are used; return what was measured.
+
+        Each is cloned and fitted on every selection fold, on rows whose labels were known by then (float32, NaN is not
+        seen, columns by the features' names); drawing lots and the points list stand beside. What chooses nothing stays
+        unseen. Raises what `training.judging.own_contenders.replay_contenders` raises.
+        """
+        with writer_lock(self.invocation.workspace.root), one_thread():
+            return replay_contenders(self.invocation, make_plan(self.invocation, self.matrix()), contenders)
 
     def compare(self, run: Run) -> pd.DataFrame:
         """Return a row for each model, simplest first: figures over the selection periods, at the teams' places."""

@@ -322,12 +322,39 @@ class Abstention(Row):
     ] = 1
 
 
+class AcceptedLeak(Row):
+    """A feature that knows the outcome too well and is right all the same; the board pack quotes the reason."""
+
+    identity = "feature"
+
+    feature: Annotated[
+        Text,
+        RefersTo("feature", "definition.py"),
+        Field(description="The feature's name.", examples=["notice_served"]),
+    ]
+    reason: Annotated[
+        PlainText,
+        Field(
+            min_length=1,
+            description="Why it was known at the time.",
+            examples=["A notice is served two months before the duty is owed, and its date is the post's."],
+        ),
+    ]
+
+
 class Leaks(Row):
     """What to do with a feature that knows the outcome too well."""
 
     suspected: Annotated[
-        Literal["refuse", "accept"], Field(description="Stop, or go on and say so in the run.", examples=["refuse"])
+        Literal["refuse", "accept"],
+        Field(
+            description="Stop at features that are not accepted by name, or go on with all of them and say so.",
+            examples=["refuse"],
+        ),
     ] = "refuse"
+    accepted: Annotated[
+        Listed[AcceptedLeak], Field(description="Features that are right all the same, each with the council's reason.")
+    ] = ()
 
 
 class TrainingSettings(Row):

@@ -13,7 +13,7 @@ import base64
 import hashlib
 import subprocess
 from collections.abc import Sequence
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
 __all__ = ["DIRTY", "describe_code", "describe_installation", "digest_code", "is_edited"]
@@ -30,11 +30,8 @@ def describe_code(root: Path = _ROOT) -> str:
     """Return the commit, or the version and wheel, of the code under `root`; `unknown` where neither can be told."""
     if (root / ".git").exists():
         return _describe_checkout(root)
-    try:
-        installed = distribution("sooner")
-    except PackageNotFoundError:
-        return UNKNOWN
-    return describe_installation(installed)
+    installed = next(iter(distributions(name="sooner")), None)
+    return describe_installation(installed) if installed else UNKNOWN
 
 
 def is_edited(code: str) -> bool:

@@ -331,11 +331,16 @@ def _describe_period(dates: Sequence[date]) -> dict[str, Any]:
     }
 
 
+def _quote_reason(leak: Mapping[str, Any]) -> str:
+    """Return why a suspected feature was accepted, in the council's own words."""
+    return f'because "{leak["reason"].rstrip(".")}"' if leak.get("reason") else "and no reason was given"
+
+
 def _write_notes(audited: Audited) -> list[str]:
     """Say what the audit could not see, and first of all what training was told to overlook."""
     notes = [
-        f"The feature {leak['feature']} knows the outcome too well: it {leak['sign']}. Training was told to accept it,"
-        " so every figure here may rest on what nobody knew at the time."
+        f"The feature {leak['feature']} knows the outcome too well: {leak['sign']}. Training was told to accept it,"
+        f" {_quote_reason(leak)}, so every figure here may rest on what nobody knew at the time."
         for leak in read_json(audited.run / "metrics.json").get("suspected_leaks", ())
     ]
     notes += [

@@ -42,14 +42,16 @@ def test_a_planted_leak_is_caught_before_training_and_if_forced_flagged_by_the_a
     assert refused.code == 11, (refused.out, refused.err)
     assert f"the feature {name} knows the outcome too well" in refused.err
     training = council / "early_help" / "training.toml"
-    training.write_text(training.read_text() + '\n[leaks]\nsuspected = "accept"\n')
+    accepted = f'[[leaks.accepted]]\nfeature = "{name}"\nreason = "A notice that the post dates."\n'
+    training.write_text(f"{training.read_text()}\n{accepted}")
     trained = run_sooner("train", *words)
     assert trained.code == 0, trained.err
-    assert f"Accepted although they know the outcome too well: {name}" in trained.out
+    assert f"Accepted although they know the outcome too well: {name} (A notice that the post dates.)" in trained.out
     audited = run_sooner("audit", *words)
     assert audited.code == 0, audited.err
     folder = find_current(Workspace(own_workspace, "early_help").audit)
     assert folder is not None
     flagged = read_json(folder / "findings.json")["notes"][0]
     assert f"The feature {name} knows the outcome too well" in flagged
+    assert 'because "A notice that the post dates"' in flagged
     assert name in (folder / "report.html").read_text(encoding="utf-8")

@@ -47,10 +47,38 @@ def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path
     assert find_current(Workspace(own_workspace, "two_features").scores) is not None
 
 
-def test_the_notebook_takes_about_fifteen_lines_and_holds_no_results() -> None:
+MODELS = NOTEBOOK.with_name("three_models.ipynb")
+
+
+@pytest.mark.deep
+def test_three_models_of_ones_own_are_replayed_beside_the_points_list_and_drawn(own_workspace: Path) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    early_help = Workspace(own_workspace, "early_help")
+    before = folder_digest(early_help.scores), find_current(early_help.matrix)
+    made = NotebookClient(
+        nbformat.read(MODELS, as_version=4),
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(own_workspace.parent)}},
+    ).execute()
+    cells = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+    table, differences = outputs(cells[2]), outputs(cells[3])
+    for name in ("random", "points", "boosting", "forest", "regression"):
+        assert name in table
+    assert "needed_of_listed" in table
+    assert "boosting" in differences
+    pictures = [part for part in cells[4]["outputs"] if "image/png" in part.get("data", {})]
+    assert len(pictures) == 1
+    assert (folder_digest(early_help.scores), find_current(early_help.matrix)) == before
+
+
+@pytest.mark.parametrize("notebook", [NOTEBOOK, MODELS], ids=lambda path: path.stem)
+def test_the_notebook_takes_about_fifteen_lines_and_holds_no_results(notebook: Path) -> None:
     import nbformat
 
-    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4)["cells"] if cell["cell_type"] == "code"]
+    cells = [cell for cell in nbformat.read(notebook, as_version=4)["cells"] if cell["cell_type"] == "code"]
     statements = [one for cell in cells for one in ast.parse(cell["source"]).body]
     assert len([one for one in statements if not isinstance(one, ast.Import | ast.ImportFrom)]) <= 15
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells)

@@ -21,6 +21,7 @@ from training.data.folds import Fold, FoldCount, count_fold, plan_folds
 from training.data.lists import Places
 from training.data.offers import Offers
 from training.models.contenders import draw_sample
+from training.models.leak_evidence import explain_suspects, gather_contrast
 from training.models.leaks import Leak, find_suspects
 
 __all__ = ["Plan", "describe_fold", "make_plan"]
@@ -78,7 +79,13 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Tr
     counts = [count_fold(data, fold) for fold in folds]
     places = Places.of(data, tested, capacity, invocation.council)
     return Plan(
-        data, settings, folds, counts, places, _find_unchanging(data, settings), _find_leaks(data, settings, folds[-1])
+        data,
+        settings,
+        folds,
+        counts,
+        places,
+        _find_unchanging(data, settings),
+        _find_leaks(invocation, data, settings, folds[-1]),
     )
 
 
@@ -89,19 +96,23 @@ def _newest_matrix(invocation: Invocation) -> Matrix:
     return Matrix.open(folder)
 
 
-def _find_leaks(data: Dataset, settings: TrainingSettings, fold: Fold) -> tuple[Leak, ...]:
-    """Return the features that know the outcome too well on a fold's training rows, or refuse them."""
+def _find_leaks(invocation: Invocation, data: Dataset, settings: TrainingSettings, fold: Fold) -> tuple[Leak, ...]:
+    """Return the accepted features that know the outcome too well on a fold's training rows; refuse the others."""
     sample = draw_sample(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
-    leaks = tuple(find_suspects(sample, data.matrix.features))
-    if leaks and settings.leaks.suspected == "refuse":
-        more = f" (and {len(leaks) - 1} more features)" if len(leaks) > 1 else ""
+    names, definition = list(data.matrix.features), data.matrix.definition
+    leaks = explain_suspects(find_suspects(sample, names, gather_contrast(invocation, data)), sample, definition, names)
+    reasons = {accepted.feature: accepted.reason for accepted in settings.leaks.accepted}
+    refused = [leak for leak in leaks if leak.feature not in reasons]
+    if refused and settings.leaks.suspected == "refuse":
+        first, *others = refused
+        more = "".join(f" So does {leak.feature}: {leak.sign}." for leak in others)
         raise DataError(
-            f"the feature {leaks[0].feature} knows the outcome too well{more}: it {leaks[0].sign}. It was probably"
-            " recorded after the outcome.",
-            'Look at when its events become known; if it is right all the same, write `suspected = "accept"` in'
-            " [leaks] of training.toml.",
+            f"the feature {first.feature} knows the outcome too well: {first.sign}. It was probably recorded after the"
+            f" outcome.{more}",
+            "Look at when its events become known; if it is right all the same, add it with your reason to"
+            " [[leaks.accepted]] of training.toml.",
         )
-    return leaks
+    return tuple(replace(leak, reason=reasons.get(leak.feature, "")) for leak in leaks)
 
 
 def _find_unchanging(data: Dataset, settings: TrainingSettings) -> tuple[str, ...]:

@@ -153,7 +153,10 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
     if metrics.get("onsets"):
         lines.append(say_persistence(metrics["onsets"], metrics["model"]))
     if metrics.get("suspected_leaks"):
-        names = ", ".join(leak["feature"] for leak in metrics["suspected_leaks"])
+        names = ", ".join(
+            leak["feature"] + (f" ({leak['reason']})" if leak.get("reason") else "")
+            for leak in metrics["suspected_leaks"]
+        )
         lines.append(f"Accepted although they know the outcome too well: {names}.")
     if metrics.get("left_out"):
         lines.append(f"Left out, because they never vary here: {', '.join(metrics['left_out'])}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import zipfile
-from importlib.metadata import PathDistribution
+from importlib.metadata import PathDistribution, distribution
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,16 @@ def test_a_repository_without_a_commit_tells_nothing_and_is_not_trusted(tmp_path
     assert describe_code(tmp_path) == "unknown"
     assert is_edited("unknown")
     assert is_edited("none")
+
+
+def test_a_folder_without_a_repository_is_what_was_installed_and_an_editable_installation_lists_nothing(
+    tmp_path: Path,
+) -> None:
+    (info := tmp_path / "sooner-9.9.dist-info").mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sooner\nVersion: 9.9\n")
+    (info / "RECORD").write_text("__editable__.sooner.pth,sha256=abc,10\nsooner-9.9.dist-info/METADATA,,\n")
+    assert describe_installation(PathDistribution(info)) == "unknown"
+    assert describe_code(tmp_path) in ("unknown", describe_installation(distribution("sooner")))
 
 
 @pytest.fixture(scope="module")

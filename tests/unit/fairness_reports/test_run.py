@@ -240,6 +240,17 @@ def test_the_public_record_hides_small_groups_and_counts_what_is_left(
         and not row.get("component")
         and (row["clusters"] if row.get("clusters") is not None else row["n"]) < 10
     }
+    shown = {
+        (row["measure"], row["characteristic"], row["group"])
+        for row in document["findings"]
+        if row["group"]
+        and not row.get("component")
+        and row["at"] == "capacity"
+        and row["measure"] in ("recall", "false_positive_rate", "selection_rate")
+    }
+    assert len(shown) > 6
+    assert {(row["measure"], row["characteristic"], row["group"]) for row in record["groups"]} == shown
+    assert any("%" in row["figure"] and row["interval"] for row in record["groups"])
     for row in record["groups"]:
         if (row["measure"], row["group"]) in small:
             assert "%" not in row["figure"]

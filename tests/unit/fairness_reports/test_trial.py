@@ -90,7 +90,11 @@ def test_a_household_counts_once_by_its_first_list(world: Any) -> None:
     issue(world, households, ["ranked"] * 40 + ["random"] * 40)
     issue(world, households, ["random"] * 40 + ["ranked"] * 40, as_of=DAY + timedelta(days=7))
     happen(world, households, set(households[:10]))
-    by_arm = {arm["arm"]: arm for arm in measure_trial(world.invocation)["arms"]}
+    found = measure_trial(world.invocation)
+    by_arm = {arm["arm"]: arm for arm in found["arms"]}
+    (comparison,) = found["comparisons"]
+    assert sorted(comparison["arms"]) == ["random", "ranked"]
+    assert comparison["by_lot"] is False, "places drawn at random beside the ranking are no trial of the offer"
     assert by_arm["ranked"]["estimate"] == 0.25
     assert by_arm["random"]["estimate"] == 0.0
 

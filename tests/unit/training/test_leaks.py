@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from charter.contracts.matrix import NONE, MatrixDate
+from charter.council.training_settings import AcceptedLeak, Leaks
 from charter.errors import DataError
 from charter.invocation import Invocation
 from training.models.contenders import Sample
-from training.models.leaks import find_suspects
+from training.models.leaks import Contrast, find_suspects
 from training.models.planning import make_plan
 
 COLUMN = 7
@@ -34,12 +35,15 @@ def partly(rows: MatrixDate) -> MatrixDate:
     return replace(rows, features=values)
 
 
-@pytest.mark.parametrize(("edit", "sign"), [(planted, "of 100 pairs rightly"), (partly, "rows had the outcome")])
+@pytest.mark.parametrize(
+    ("edit", "sign"), [(planted, "of 100 pairs rightly"), (partly, "344 of 344 rows had the outcome, where ")]
+)
 def test_a_planted_leak_is_refused_by_name(make: Callable[[Any], Invocation], how: Any, edit: Any, sign: str) -> None:
     with pytest.raises(DataError, match="knows the outcome too well") as refused:
         make_plan(make(how(edit=edit)))
     assert sign in refused.value.message
-    assert "[leaks]" in refused.value.next_step
+    assert "all features order" in refused.value.message
+    assert "[[leaks.accepted]]" in refused.value.next_step
     assert refused.value.exit_code == 11
 
 
@@ -53,6 +57,109 @@ def test_a_leak_that_was_accepted_is_carried_by_name(make: Callable[[Any], Invoc
     finally:
         path.write_text(text, encoding="utf-8")
     assert [leak.feature for leak in planned.suspected] == [planned.data.matrix.features[COLUMN]]
+
+
+def accept(invocation: Invocation, *features: str) -> Any:
+    """Return the settings with these features accepted by name."""
+    accepted = tuple(AcceptedLeak(feature=name, reason="A notice of the post.") for name in features)
+    return invocation.settings.training.replace(leaks=Leaks(accepted=accepted))
+
+
+def both(rows: MatrixDate) -> MatrixDate:
+    """Put the outcome into two columns."""
+    values = np.array(planted(rows).features)
+    values[:, COLUMN + 1] = values[:, COLUMN]
+    return replace(rows, features=values)
+
+
+def test_acceptance_is_by_feature_with_a_reason_and_all_others_are_refused_by_name(
+    make: Callable[[Any], Invocation], how: Any
+) -> None:
+    invocation = make(how(edit=both))
+    with pytest.raises(DataError) as refused:
+        make_plan(invocation)
+    first, second = (invocation_features(invocation)[column] for column in (COLUMN, COLUMN + 1))
+    assert first in refused.value.message
+    assert f"So does {second}" in refused.value.message
+    with pytest.raises(DataError, match=f"the feature {second} knows the outcome too well") as refused:
+        make_plan(invocation, settings=accept(invocation, first))
+    assert first not in refused.value.message
+    planned = make_plan(invocation, settings=accept(invocation, first, second))
+    assert [(leak.feature, leak.reason) for leak in planned.suspected] == [
+        (first, "A notice of the post."),
+        (second, "A notice of the post."),
+    ]
+
+
+def invocation_features(invocation: Invocation) -> list[str]:
+    from charter.contracts.files import find_current
+    from charter.contracts.matrix import Matrix
+
+    folder = find_current(invocation.workspace.matrix)
+    assert folder is not None
+    return list(Matrix.open(folder).features)
+
+
+def dates_of(shares: list[float], homes: int = 4000, seed: int = 1) -> list[Any]:
+    """Return one column a date that is 1 in such a share of its rows."""
+    random = np.random.default_rng(seed)
+    return [(random.random((homes, 1)) < share).astype(np.float32) for share in shares]
+
+
+@pytest.mark.parametrize(
+    ("today", "suspected"),
+    [([0.001, 0.0, 0.0, 0.001], True), ([0.03] * 4, False)],
+    ids=["thins out", "is as common as ever"],
+)
+@pytest.mark.parametrize("sign", ["yes", "no"])
+def test_what_is_too_sure_is_a_leak_only_if_it_thins_out_towards_today(sign: str, today: Any, suspected: bool) -> None:
+    """A mark on 3 rows of 100: nearly all of them have the outcome, or none has."""
+    over = dates_of([0.03] * 12)
+    column = np.concatenate(over)
+    random = np.random.default_rng(2)
+    base = random.random(len(column)) < 0.065
+    labels = np.where(column[:, 0] > 0, sign == "yes", base).astype(np.int8)
+    leaks = find_suspects(Sample(column, labels), ["mark"], Contrast(over, dates_of(today, seed=3)))
+    assert [leak.feature for leak in leaks] == (["mark"] if suspected else [])
+    if suspected:
+        assert "at dates whose horizon is over, and 0." in leaks[0].sign
+
+
+def test_silence_that_is_as_common_as_ever_is_no_leak_and_silence_that_came_later_is() -> None:
+    """Nothing is seen of a tenth, and none of them has the outcome: honest if it was so at every date."""
+    random = np.random.default_rng(4)
+    silent = random.random(3000) < 0.1
+
+    def date_with(unseen: Any) -> Any:
+        values = random.poisson(2, (3000, 1)).astype(np.float32)
+        values[unseen] = np.nan
+        return values
+
+    over = [date_with(silent) for _ in range(12)]
+    labels = np.concatenate([~silent & (random.random(3000) < 0.065) for _ in over]).astype(np.int8)
+    sample = Sample(np.concatenate(over), labels)
+    assert find_suspects(sample, ["seen"], Contrast(over, [date_with(silent) for _ in range(4)])) == []
+    nobody = np.zeros(3000, dtype=bool)
+    (leak,) = find_suspects(sample, ["seen"], Contrast(over, [date_with(nobody) for _ in range(4)]))
+    assert leak.sign.startswith("where it is not seen, 0 of ")
+
+
+def test_a_sign_names_counts_and_never_a_value_of_a_row() -> None:
+    over = [np.where(one > 0, np.float32(7654.25), 0).astype(np.float32) for one in dates_of([0.03] * 12)]
+    labels = (np.concatenate(over)[:, 0] > 0).astype(np.int8)
+    (leak,) = find_suspects(Sample(np.concatenate(over), labels), ["amount"], Contrast(over, dates_of([0.0] * 4)))
+    assert "7654" not in leak.sign.replace(",", "")
+
+
+def test_a_service_that_begins_midway_is_no_leak() -> None:
+    """Not seen thins out because the feed began; its rows know nothing of the outcome."""
+    random = np.random.default_rng(5)
+    over = [random.poisson(2, (3000, 1)).astype(np.float32) for _ in range(12)]
+    for rows in over[:6]:
+        rows[:] = np.nan
+    labels = (random.random(36_000) < 0.065).astype(np.int8)
+    today = [random.poisson(2, (3000, 1)).astype(np.float32) for _ in range(4)]
+    assert find_suspects(Sample(np.concatenate(over), labels), ["begins"], Contrast(over, today)) == []
 
 
 def test_strong_features_that_are_no_leak_pass() -> None:

@@ -135,10 +135,13 @@ def _compare(
     least: float,
 ) -> Compared:
     names = list(comparisons)
+    if not names:
+        nobody = np.zeros(0, dtype=np.int64)
+        return Compared(nobody, nobody, {}, {}, len(records))
     columns = dict.fromkeys(column for name in names for column in COLUMNS[name])
     shares = dict.fromkeys(column for (name, _), column in RARER.items() if name in names)
     both = ", ".join(f"l.{column} as {column}_l, r.{column} as {column}_r" for column in columns)
-    commoner = ", ".join(f"greatest(l.tf_{column}, r.tf_{column}) as tf_{column}" for column in shares)
+    commoner = "".join(f", greatest(l.tf_{column}, r.tf_{column}) as tf_{column}" for column in shares)
     levels = ", ".join(f"{_find_level(name, comparisons[name])} as level_{name}" for name in names)
     bits = ", ".join(f"{_find_share(name, comparisons[name])}::float as share_{name}" for name in names)
     person = " + ".join(_find_person(name, comparisons[name]) for name in names)
@@ -147,10 +150,10 @@ def _compare(
         bind_names(
             f"""
             with both_sides as (
-                select p.one, p.other, {both}, {commoner}
+                select p.one, p.other, {both}{commoner}
                 from pairs p join records l on l.id = p.one join records r on r.id = p.other),
             levelled as (
-                select one, other, {levels}, {", ".join("tf_" + column for column in shares)} from both_sides),
+                select one, other, {levels}{"".join(f", tf_{column}" for column in shares)} from both_sides),
             weighed as (select *, {bits} from levelled)
             select one, other, {kept} from weighed
             where {person} - ({" + ".join("share_" + name for name in names)}) >= {max(least, -1e9)}

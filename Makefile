@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test check deep bench docs ui clean
+.PHONY: help demo test cover check deep bench docs ui clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -58,7 +58,10 @@ demo: .venv/.demo ## a fictional borough from extracts to worklist, then serve o
 	@$(BIN)/sooner demo --workspace $(WORKSPACE) --households $(HOUSEHOLDS) --seed $(SEED) \
 	  $(if $(UNFAIR),--unfair $(UNFAIR)) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: .venv/.dev check ## every check and test that should pass before a change lands, and what of the product they ran
+test: .venv/.dev check ## every check and test that should pass before a change lands
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep"
+
+cover: .venv/.dev ## the tests of `make test` once more, noting what of the product they run (house/limits.toml says what is enough)
 	@rm -rf build/covered
 	@SOONER_COVERED=$(CURDIR)/build/covered PYTHONPATH=$(CURDIR)/house/covered \
 	  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep"

@@ -327,7 +327,10 @@ def _choose_undecided(pairs: Sequence[Pair], person: Mapping[str, str], judged: 
 
 
 def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence[tuple[str, str]]:
-    """Return pairs with one key that names and dates bear out: the forename, and the surname or the date of birth."""
+    """Return pairs with one key that names and dates bear out: the forename, and the surname or the date of birth.
+
+    Where nobody says a name or a date of whoever has a key, the key is all there is and contradicts nothing: it joins.
+    """
     return fetch_rows(
         database,
         """
@@ -338,6 +341,11 @@ def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence
         union
         select first_value(ref) over w, ref from keyed where birth_date is not null
         window w as (partition by shared_key, forename, birth_date order by ref) qualify row_number() over w > 1
+        union
+        select first_value(ref) over w, ref from traits
+        semi join (select shared_key from traits where shared_key is not null group by shared_key
+                   having count(forename) + count(surname) + count(birth_date) = 0) using (shared_key)
+        window w as (partition by shared_key order by ref) qualify row_number() over w > 1
         order by all
         """,
         traits=traits,

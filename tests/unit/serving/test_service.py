@@ -69,7 +69,7 @@ def test_what_the_how_to_types_is_answered_as_it_says(served: Served) -> None:
     text = text.partition("## Ask whether")[0].replace("http://127.0.0.1:3000", served.address)
     text = text.replace("curl -s ", "curl -sS --fail-with-body ").replace("python3 -c", f"{sys.executable} -c")
     blocks = [block for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE) if "curl" in block]
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     token, listed, *rest = blocks
     typed = f"{token}\n{listed}"
     first = _typed(typed).splitlines()[-1]

@@ -13,7 +13,7 @@ WRITTEN_FORM = {"document", "of"}
 def notebook_names() -> str:
     """Return the reference of `training.workbench` and `features.grammar`."""
     import features.grammar as grammar
-    from training.judging.own_contenders import OwnReplay
+    from training.own_contenders import OwnReplay
     from training.run import Run
     from training.workbench import Workbench
 

@@ -35,9 +35,9 @@ from features.build import build_matrix
 from features.grammar import Definition, Feature
 from training.data.dataset import MISSING
 from training.experiment import train_models
-from training.judging.own_contenders import OwnReplay, replay_contenders
 from training.keeping.mlflow_store import find_tracking_uri
 from training.models.planning import make_plan
+from training.own_contenders import OwnReplay, replay_contenders
 from training.report.terminal import find_figure
 from training.run import Run
 
@@ -133,7 +133,7 @@ class Workbench:
 
         Each is cloned and fitted on every selection fold, on rows whose labels were known by then (float32, NaN is not
         seen, columns by the features' names); drawing lots and the points list stand beside. What chooses nothing stays
-        unseen. Raises what `training.judging.own_contenders.replay_contenders` raises.
+        unseen. Raises what `training.own_contenders.replay_contenders` raises.
         """
         with writer_lock(self.invocation.workspace.root), one_thread():
             return replay_contenders(self.invocation, make_plan(self.invocation, self.matrix()), contenders)

@@ -176,6 +176,12 @@ def unclaimed(lines: Sequence[str], claims: Sequence[Claim], metrics: Metrics) -
             assert told == list(expected), line
 
 
+def persistence(metrics: Metrics) -> list[str]:
+    onsets = metrics["onsets"]
+    of_listed, of_all = onsets["persistence"][metrics["model"]], onsets["persistence_of_all"]
+    return [f"{100 * of_listed:.0f}", str(onsets["free"]["n"]), f"{100 * of_all:.0f}"]
+
+
 def said_by_the_summary(metrics: Metrics) -> list[Claim]:
     one = period(metrics)
     return [
@@ -195,6 +201,8 @@ def said_by_the_summary(metrics: Metrics) -> list[Claim]:
          lambda m: ends(isolated(m, "precision", "final"))),
         (rf"On households none of whose people it learned from, {SHARE} of 100 listed had the outcome; as trained,"
          rf" {SHARE} \(newest fold\)\.", strangers),
+        (rf"What is predicted begins anew\. Of 100 listed, {N} had one of these needs in the {N} months before already,"
+         rf" for whom it could go on; of all households {N}\.", persistence),
         (r"Left out, because they never vary here: .*", lambda m: re.findall(N, ", ".join(m["left_out"]))),
     ]  # fmt: skip
 

@@ -85,6 +85,8 @@ class Registry:
             folder = Path(beside)
             write_text(folder / "model.lgb", text)
             write_json(folder / "manifest.json", {**self._describe(run), **scoring})
+            answers = folder / _ANSWERS.name  # MLflow keeps the mode of what it copies
+            write_text(answers, _ANSWERS.read_text(encoding="utf-8"))
             # Not `mlflow.pyfunc.log_model`, which records in whichever run or experiment the caller's process is in.
             experiment = client.get_run(source).info.experiment_id
             begun = client.create_logged_model(experiment, name="model", source_run_id=source)
@@ -93,7 +95,7 @@ class Registry:
                 mlflow.pyfunc,
                 run_id=source,
                 model_id=begun.model_id,
-                python_model=str(_ANSWERS),
+                python_model=str(answers),
                 artifacts={"model": str(folder / "model.lgb"), "manifest": str(folder / "manifest.json")},
                 signature=_describe_answers(scoring["features"]),
                 input_example=make_input_example(text, scoring["features"]),

@@ -31,7 +31,8 @@ from charter.signing.signoffs import (
     read_signoffs,
     require_signoffs,
 )
-from charter.vault.log import FileLog, verify_chains
+from charter.vault.command_log import CommandLog
+from charter.vault.log import verify_chains
 from tests.unit.charter.audits import audited, policy_of
 
 ROLES = ("senior_responsible_owner", "data_protection_officer", "residents_panel")
@@ -193,9 +194,10 @@ def test_signing_for_a_demo_leaves_the_council_folder_alone_and_is_logged(invoca
     before = {path: file_digest(path) for path in invocation.council.folder.rglob("*") if path.is_file()}
     sign_as(invocation, ROLES[0], Signable("charter"), demo=True)
     assert {path: file_digest(path) for path in invocation.council.folder.rglob("*") if path.is_file()} == before
-    entries = FileLog(invocation.workspace.log).entries()
+    log = CommandLog.open(invocation.council, invocation.workspace).file
+    entries = log.entries()
     assert [(entry.action, entry.role) for entry in entries] == [("sign charter", ROLES[0])]
-    verify_chains(entries)
+    verify_chains(entries, entry_key=log.key)
 
 
 def test_signing_again_replaces_the_row(invocation: Invocation) -> None:

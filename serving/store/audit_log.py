@@ -21,7 +21,8 @@ from charter.vault.anchors import Anchors
 from charter.vault.log import Anchor, Entry, LoggedAct, anchor_chains, follow_entry, verify_chains
 from serving.identity import Identity
 from serving.store.connection import begin_reading, begin_writing
-from serving.store.sealing_at_rest import Seals
+from serving.store.issued import Referral
+from serving.store.sealing_at_rest import Seals, name_record
 from serving.store.tables import anchors, audit, members, referrals
 
 __all__ = ["Act", "AuditLog"]
@@ -119,6 +120,11 @@ class AuditLog:
     `key` seals entries, notes and records, and signs the anchors; without it nothing is sealed or anchored. `anchors`
     are those outside the database: each group of entries is anchored there once it is committed.
     """
+
+    def _read_referral(self, row: Row[Any]) -> Referral:
+        values = dict(row._mapping)
+        sealed = self._seals.unseal_bytes(name_record(values["id"]), values["sealed"])
+        return Referral(**{**values, "sealed": sealed})
 
     def __init__(
         self, engine: Engine, *, chain: str = "worker", key: bytes = b"", anchors: Anchors | None = None

@@ -140,7 +140,7 @@ class CaseWork(AuditLog):
             .limit(most)
         )
         with begin_reading(self._engine) as connection:
-            return [Referral(**row._mapping) for row in connection.execute(wanted)]
+            return [self._read_referral(row) for row in connection.execute(wanted)]
 
     def own_cases(self, identity: Identity, programme: str) -> list[Referral]:
         """Return the cases that are somebody's own until they are closed: picked, or whose last decision is theirs."""
@@ -155,7 +155,7 @@ class CaseWork(AuditLog):
             referrals.c.id.not_in(closed),
         )
         with begin_reading(self._engine) as connection:
-            rows = [Referral(**row._mapping) for row in connection.execute(wanted.order_by(referrals.c.list.desc()))]
+            rows = [self._read_referral(row) for row in connection.execute(wanted.order_by(referrals.c.list.desc()))]
         holders = self.picks([referral.id for referral in rows])
         last = self._last_actors([referral.id for referral in rows])
         return [
@@ -199,7 +199,7 @@ class CaseWork(AuditLog):
             .order_by(decisions.c.until, referrals.c.id)
         )  # fmt: skip
         with begin_reading(self._engine) as connection:
-            rows = [Referral(**row._mapping) for row in connection.execute(wanted).all()]
+            rows = [self._read_referral(row) for row in connection.execute(wanted).all()]
         due = self.due_days([referral.id for referral in rows])
         unique = {referral.id: referral for referral in rows if due.get(referral.id, "9") <= today}
         return list(unique.values())

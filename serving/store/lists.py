@@ -59,11 +59,6 @@ class Lists(AuditLog):
     def _seal_row(self, referral: Referral) -> dict[str, Any]:
         return {**vars(referral), "sealed": self._seals.seal_bytes(name_record(referral.id), referral.sealed)}
 
-    def _read_referral(self, row: Row[Any]) -> Referral:
-        values = dict(row._mapping)
-        sealed = self._seals.unseal_bytes(name_record(values["id"]), values["sealed"])
-        return Referral(**{**values, "sealed": sealed})
-
     def _tell_list(self, header: IssuedList, rows: Sequence[tuple[Referral, Sequence[str]]]) -> dict[str, Any]:
         """Return what the entry of a list says of its rows: digest, team, status, version and why it was taken off."""
         told = {

@@ -74,7 +74,10 @@ def write_sized_council(shipped: Council, homes: int, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with new_folder(folder) as beside:
         shutil.copytree(shipped.folder, beside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-        for path in beside.rglob("*"):  # a copy keeps the modes of what was installed; a workspace is its owner's alone
+        for path in (
+            beside,
+            *beside.rglob("*"),
+        ):  # a copy keeps the modes of what was installed; a workspace is its owner's alone
             path.chmod(0o700 if path.is_dir() else 0o600)
         (beside / "council.toml").write_text("\n".join(_council_lines(council, homes)), encoding="utf-8")
         for programme, apart in weeks.items():

@@ -54,7 +54,17 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+    _leave_nothing_unsaid()
     sys.exit(code)
+
+
+def _leave_nothing_unsaid() -> None:
+    """Write what is still to be written; where nobody reads on (`sooner ... | head`), that is no error of ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more when it ends; it must find somebody who takes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(words: list[str]) -> int:

@@ -125,6 +125,12 @@ def saved(metrics: Metrics) -> list[str]:
     return ends(metrics["list_scaling"]["log_loss_saved"], "+.3f", 1)
 
 
+def persistence(metrics: Metrics) -> list[str]:
+    onsets = metrics["onsets"]
+    of_listed, of_all = onsets["persistence"][metrics["model"]], onsets["persistence_of_all"]
+    return [f"{100 * of_listed:.0f}", str(onsets["free"]["n"]), f"{100 * of_all:.0f}"]
+
+
 SAID: dict[str, Claim] = {
     "advice": (r".*is recommended: of 100 listed, .*", lambda m: ["100", *headline(m)]),
     "worked": (
@@ -141,6 +147,8 @@ SAID: dict[str, Claim] = {
              rf" \({N} to {N}\)\.", days_before),
     "cohort": (rf"{N} of 100 people with such a need were in the cohort; no list could reach the others\.",
                in_the_cohort),
+    "anew": (rf"What is predicted begins anew\. Of 100 listed, {N} had one of these needs in the {N} months before"
+             rf" already, for whom it could go on; of all households {N}\.", persistence),
 }  # fmt: skip
 """By name: the pattern of a whole sentence, and its numbers. Where a pattern has no group, all of its numbers count."""
 
@@ -176,12 +184,6 @@ def unclaimed(lines: Sequence[str], claims: Sequence[Claim], metrics: Metrics) -
             assert told == list(expected), line
 
 
-def persistence(metrics: Metrics) -> list[str]:
-    onsets = metrics["onsets"]
-    of_listed, of_all = onsets["persistence"][metrics["model"]], onsets["persistence_of_all"]
-    return [f"{100 * of_listed:.0f}", str(onsets["free"]["n"]), f"{100 * of_all:.0f}"]
-
-
 def said_by_the_summary(metrics: Metrics) -> list[Claim]:
     one = period(metrics)
     return [
@@ -201,8 +203,6 @@ def said_by_the_summary(metrics: Metrics) -> list[Claim]:
          lambda m: ends(isolated(m, "precision", "final"))),
         (rf"On households none of whose people it learned from, {SHARE} of 100 listed had the outcome; as trained,"
          rf" {SHARE} \(newest fold\)\.", strangers),
-        (rf"What is predicted begins anew\. Of 100 listed, {N} had one of these needs in the {N} months before already,"
-         rf" for whom it could go on; of all households {N}\.", persistence),
         (r"Left out, because they never vary here: .*", lambda m: re.findall(N, ", ".join(m["left_out"]))),
     ]  # fmt: skip
 

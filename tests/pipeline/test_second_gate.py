@@ -77,7 +77,7 @@ def test_parity_in_test_and_bias_in_what_was_issued_is_stopped_and_suspended(own
     )
     others = duckdb.sql(
         f"SELECT household_id FROM read_parquet('{tables}/households.parquet')"
-        f" WHERE kind = 'home' AND household_id NOT IN ({asian}) ORDER BY md5(household_id) LIMIT 600"
+        f" WHERE kind = 'home' AND household_id NOT IN ({asian}) ORDER BY md5(household_id) LIMIT 1200"
     ).fetchall()
     for path in workspace.worklist.glob("*/issued.csv"):
         with path.open(encoding="utf-8", newline="") as handle:

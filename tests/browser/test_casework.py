@@ -32,7 +32,8 @@ def sign_in_as_worker(page: Page) -> None:
 
 def open_case(page: Page, number: int) -> None:
     """Open the case at a place of the list, and give one's own view first where it is asked."""
-    page.locator(".sooner-card a").nth(number).click()
+    with page.expect_navigation():
+        page.locator(".sooner-card a").nth(number).click()
     if page.get_by_role("heading", name="Your own view first").count():
         page.get_by_label("I can’t tell without the reasons").check()
         page.get_by_role("button", name="Save and show the reasons").click()

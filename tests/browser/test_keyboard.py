@@ -25,7 +25,8 @@ def test_a_worker_opens_files_and_moves_on_by_keyboard_alone(page: Page) -> None
         start = time.perf_counter()
         link = page.get_by_role("link", name=re.compile("^(Begin|Go on) with"))
         link.focus()
-        page.keyboard.press("Enter")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
         if page.get_by_role("heading", name="Your own view first").count():
             page.get_by_label("I can’t tell without the reasons").focus()
             page.keyboard.press("Space")

@@ -1,4 +1,4 @@
-"""The rules' verbs: decide, sign, suspend, resume, rotate."""
+"""The rules' verbs: decide, sign, role-key, suspend, resume, rotate."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from charter.verbs import Verbs
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
+    from charter.voice import Voice
 
 __all__ = ["verbs"]
 
@@ -45,7 +46,7 @@ def decide(invocation: Invocation, run: Run = "", live: OfLive = False) -> None:
 @verbs.add(
     "sign",
     under="decide",
-    example="sooner sign --what decision --role ROLE --signature decision.sig --until 2026-12-31",
+    example="sooner sign --what decision --role director --key director.key",
     locks=True,
 )
 def sign(
@@ -55,7 +56,10 @@ def sign(
     run: Run = "",
     demo: Annotated[bool, typer.Option("--demo", help="A typed sign-off: it counts for synthetic data alone.")] = False,
     signature: Annotated[
-        Path | None, typer.Option("--signature", help="The role's Ed25519 signature, made with its own key.")
+        Path | None, typer.Option("--signature", help="The role's Ed25519 signature, made elsewhere with its own key.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The role's own key: the file of `sooner role-key`.")
     ] = None,
     until: Annotated[
         datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="The day that the signed line names.")
@@ -63,10 +67,15 @@ def sign(
     live: OfLive = False,
 ) -> None:
     """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
-    from charter.signing.acceptance import Signable, sign_as
+    from charter.signing.acceptance import RoleKey, Signable, Signature, sign_as
+    from charter.vault.role_key import is_locked
 
+    proof: RoleKey | Signature | None = Signature(signature) if signature else None
+    if key:
+        passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if is_locked(key) else ""
+        proof = RoleKey(key, passphrase)
     last = until.date() if until else None
-    signoff = sign_as(invocation, role, Signable(what, run, live), demo=demo, signature=signature, until=last)
+    signoff = sign_as(invocation, role, Signable(what, run, live), demo=demo, proof=proof, until=last)
     invocation.report(
         {
             "role": signoff.role,
@@ -76,6 +85,24 @@ def sign(
             "kind": signoff.kind,
         },
         f"{signoff.role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
+    )
+
+
+@verbs.add("role-key", under="decide", example="sooner role-key director.key", opens=False)
+def role_key(
+    voice: Voice,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where the key goes; its holder keeps it.")],
+    lock: Annotated[bool, typer.Option("--lock", help="Ask for a passphrase that opens it.")] = False,
+) -> None:
+    """Make a role's own key, to sign real data with, and print the line that charter.toml needs of it."""
+    from charter.vault.role_key import make_role_key
+
+    passphrase = typer.prompt("A passphrase", hide_input=True, confirmation_prompt=True, err=True) if lock else ""
+    public = make_role_key(file, passphrase)
+    voice.report(
+        {"file": str(file), "public_key": public},
+        f'public_key = "{public}"\nThat line goes into the role\'s row of charter.toml; {file} stays with its holder:'
+        f" `sooner sign --key {file}`.",
     )
 
 

@@ -62,6 +62,9 @@ def init(
     extracts: Annotated[
         Path | None, typer.Option(help="What services sent: a sub-folder for each, with CSV or Parquet files.")
     ] = None,
+    reference: Annotated[
+        list[str] | None, typer.Option(help="A column that says whom a row is about, if its name doesn't.")
+    ] = None,
     team: Annotated[list[str] | None, typer.Option(help="What a team is called; once for each team.")] = None,
     programme: Annotated[str, typer.Option(help="What the programme's folder is called.")] = "early_help",
 ) -> None:
@@ -71,7 +74,8 @@ def init(
     """
     from sooner.init import Questions, start_council
 
-    start_council(voice, folder, Questions(name, time_zone, contact, extracts, tuple(team or ()), programme))
+    questions = Questions(name, time_zone, contact, extracts, tuple(team or ()), programme, tuple(reference or ()))
+    start_council(voice, folder, questions)
 
 
 @verbs.add("check", under="start", example="sooner check mycouncil", opens=False)

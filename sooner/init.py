@@ -29,6 +29,7 @@ class Questions:
     extracts: Path | None
     teams: tuple[str, ...]
     programme: str
+    references: tuple[str, ...] = ()
 
 
 def start_council(voice: Voice, folder: Path, questions: Questions) -> None:
@@ -49,7 +50,7 @@ def start_council(voice: Voice, folder: Path, questions: Questions) -> None:
         questions.teams or (_TEAM,),
         questions.programme,
     )
-    proposed, left_out = _propose(voice, questions.extracts)
+    proposed, left_out = _propose(voice, questions)
     write_council(folder, answers, proposed, datetime.now(UTC).date())
     _report(voice, folder, questions, proposed, left_out)
 
@@ -69,18 +70,19 @@ def _ask(questions: Questions) -> Questions:
         Path(extracts) if extracts else None,
         tuple(team.strip() for team in teams if team.strip()),
         questions.programme,
+        questions.references,
     )
 
 
-def _propose(voice: Voice, extracts: Path | None) -> tuple[tuple[ProposedSource, ...], tuple[Path, ...]]:
+def _propose(voice: Voice, questions: Questions) -> tuple[tuple[ProposedSource, ...], tuple[Path, ...]]:
     """Return the sources found in the extracts, and the sub-folders that are none."""
-    if extracts is None:
+    if questions.extracts is None:
         return (propose_example(),), ()
     from features.intake.guessing.proposal import find_deliveries, propose_sources
 
-    deliveries, left_out = find_deliveries(extracts)
+    deliveries, left_out = find_deliveries(questions.extracts)
     with voice.progress("Looking at the extracts"):
-        return propose_sources(deliveries), left_out
+        return propose_sources(deliveries, questions.references), left_out
 
 
 def _report(

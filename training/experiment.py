@@ -30,9 +30,11 @@ from charter.machine.code_version import describe_code, digest_code, is_edited
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_coverage, measure_seen_share
 from training.data.folds import SELECTION
+from training.data.lists import list_contact_features
 from training.data.onsets import measure_onsets
 from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
+from training.judging.metrics import NEW_TO_SERVICES, blank_figures
 from training.judging.periods import Results, judge_periods
 from training.judging.replay_run import Likelihoods, describe_choice, released_model, replay_run
 from training.judging.replayed_lists import ReplayedLists
@@ -188,8 +190,10 @@ def _keep_run(
         write_scores(folder / "scores.parquet", results.scored)
         if lists is not None:
             lists.write(folder)
-        metrics = _metrics_document(invocation, run_id, planned, trained, results)
-        write_json(folder / "metrics.json", metrics | extra)
+        metrics = _metrics_document(invocation, run_id, planned, trained, results) | extra
+        if not list_contact_features(matrix.definition):
+            _forget_contact(metrics)
+        write_json(folder / "metrics.json", metrics)
         outputs = {
             path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()
         }
@@ -230,6 +234,14 @@ def _list_rows(results: Results) -> dict[str, Any]:
     """Return by model which rows of the selection dates it would have listed."""
     period, places = results.draws.period, results.periods[SELECTION].places
     return {name: period.listed(place) for name, place in places.items()}
+
+
+def _forget_contact(metrics: dict[str, Any]) -> None:
+    """Say of no family that it was new to services, where no feature tells whether one was in touch."""
+    metrics["figures"] = blank_figures(metrics["figures"], NEW_TO_SERVICES)
+    if "replay" in metrics:
+        figures = blank_figures(metrics["replay"]["figures"], NEW_TO_SERVICES)
+        metrics["replay"] = {**metrics["replay"], "figures": figures}
 
 
 def _metrics_document(

@@ -17,9 +17,10 @@ from charter.rules.policy import Policy
 from charter.signing.refusals import Refusal, lift_refusal, note_refusal
 from charter.signing.signoffs import SignOff, add_signoff, find_expiry, find_today, withdraw_signoffs, write_statement
 from charter.vault.command_log import CommandLog
+from charter.vault.role_key import sign_with_key
 from charter.vault.signature import read_signature
 
-__all__ = ["Signable", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
+__all__ = ["RoleKey", "Signable", "Signature", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,43 @@ class Signable:
     live: bool = False
 
 
+@dataclass(frozen=True)
+class Signature:
+    """A file with a signature that the role made elsewhere."""
+
+    path: Path
+
+    def sign(self, _line: str) -> str:
+        """Return the signature, in base64, whatever it is of; raise DataError where the file holds none."""
+        return read_signature(self.path)
+
+
+@dataclass(frozen=True)
+class RoleKey:
+    """The role's own key, read for this one signature; `passphrase` is empty where it is not locked."""
+
+    path: Path
+    passphrase: str = ""
+
+    def sign(self, line: str) -> str:
+        """Return the signature of a line, in base64; raise DataError for a file that is no such key."""
+        return sign_with_key(self.path, line, self.passphrase)
+
+
 def sign_as(
     invocation: Invocation,
     role: str,
     thing: Signable,
     *,
     demo: bool,
-    signature: Path | None = None,
+    proof: Signature | RoleKey | None = None,
     until: date | None = None,
     actor: str = "command",
 ) -> SignOff:
     """Record a role's sign-off of the charter or of a run's decision, and return it.
 
-    `signature` is a file with the role's signature of the line that `signoffs.write_statement` gives for `until`; a
-    `demo` needs none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
+    `proof` gives the role's signature of the line that `signoffs.write_statement` makes for `until`; a `demo` needs
+    none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
     demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and for a
     demo's sign-off where real data was pulled, and
     SignOffError for a signature that is not of this line by its key.
@@ -70,7 +94,7 @@ def sign_as(
         raise UsageError(f"a sign-off cannot end on {expires}.", f"Name a day after today and not after {longest}.")
     signoff = SignOff.of(signing.id, what, sha256, datetime.now(UTC), expires, "demo")
     if not demo:
-        signoff = _add_signature(signoff, policy, signature)
+        signoff = _add_signature(signoff, policy, proof)
     add_signoff(path, signoff)
     lift_refusal(path.parent, signoff.role, sha256)
     CommandLog.open(invocation.council, invocation.workspace).append(
@@ -106,14 +130,14 @@ def _find_signed(invocation: Invocation, thing: Signable, *, demo: bool) -> tupl
     return folder / "signoffs.toml", file_digest(decision), date.fromisoformat(due) if due else None
 
 
-def _add_signature(signoff: SignOff, policy: Policy, signature: Path | None) -> SignOff:
+def _add_signature(signoff: SignOff, policy: Policy, proof: Signature | RoleKey | None) -> SignOff:
     """Return the sign-off with its signature, checked against the key that the charter lists for the role."""
     line = write_statement(signoff.role, signoff.what, signoff.sha256, signoff.expires)
     how = (
-        f"Sign the line '{line}' (without a line end) with the key of {signoff.role} and add "
-        f"--until {signoff.expires} --signature FILE."
+        f"Add --key FILE, the key of {signoff.role}; or sign the line '{line}' (without a line end) with it elsewhere"
+        f" and add --until {signoff.expires} --signature FILE."
     )
-    if signature is None:
+    if proof is None:
         raise UsageError(
             "whoever types a command has not shown who they are, so a typed sign-off counts as a demo's.",
             f"{how} Or add --demo to sign for synthetic data.",
@@ -121,12 +145,13 @@ def _add_signature(signoff: SignOff, policy: Policy, signature: Path | None) -> 
     if not policy.role(signoff.role).public_key:
         raise CharterError(
             f"the charter lists no public_key for {signoff.role}, so nothing can be signed with it.",
-            "Let the board add the role's public key to charter.toml; that is another charter, to be signed again.",
+            "Make one with `sooner role-key FILE` and let the board add the public_key that it prints to charter.toml:"
+            " that is another charter, to be signed again.",
         )
-    signed = signoff.replace(kind="signed", signature=read_signature(signature))
+    signed = signoff.replace(kind="signed", signature=proof.sign(line))
     if not signed.proved(policy):
         raise SignOffError(
-            f"{signature.name} is not a signature of this {signoff.what} by the key of {signoff.role}.", how
+            f"{proof.path.name} is not a signature of this {signoff.what} by the key of {signoff.role}.", how
         )
     return signed
 

@@ -11,6 +11,7 @@ Every row that people must decide carries `example = true`, so that no real data
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from charter.council.register import Register, Signal
 from charter.errors import UsageError
 from charter.invocation import shipped_council
 from charter.rules.policy import Policy
-from charter.starting.new_council import Answers, ProposedSource, name_id
+from charter.starting.new_council import Answers, ProposedSource, name_id, propose_dates
 from charter.starting.shipped_rows import Paragraph, keep_paragraphs, read_paragraphs
 from charter.starting.toml_rows import toml_value, write_row
 
@@ -29,6 +30,9 @@ __all__ = ["refuse_full", "write_council"]
 
 _GATES = ("missed_help", "unneeded_listing", "later_help", "unwanted_contact", "listed", "visible")
 """How the gates that need no signal of their own begin; the others ask of what a council must first record."""
+
+_TEAMS_BEGAN = date(2016, 1, 1)
+"""From when teams of a council that sent nothing yet are said to serve."""
 
 _COUNCIL = """\
 # What the council is. Whoever answers for the teams keeps this file true, and removes `example = true` from each row.
@@ -70,7 +74,7 @@ _TRAINING = """\
 [as_of]
 first = {first}
 last = {last}
-step = {{ n = 3, unit = "months" }}
+step = {{ n = {step}, unit = "months" }}
 
 """
 
@@ -130,13 +134,13 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
         )
     with new_folder(folder) as beside:
         beside.chmod(0o755)
-        _write(beside / "council.toml", _council_text(answers))
+        _write(beside / "council.toml", _council_text(answers, proposed))
         _write(beside / "charter.toml", _charter_text(answers, signals, today))
         _write(beside / "register.toml", _register_text(proposed))
         programme = beside / answers.programme
         programme.mkdir()
         _write(programme / "definition.py", _definition_text(answers, proposed, signals))
-        _write(programme / "training.toml", _training_text(today))
+        _write(programme / "training.toml", _training_text(proposed, today))
         _write(programme / "worklist.toml", _worklist_text(proposed))
         for file, kind in (("council.toml", Council), ("charter.toml", Policy), ("register.toml", Register)):
             kind.read(beside / file)
@@ -161,25 +165,27 @@ def _without_prohibited(proposal: ProposedSource, policy: Policy) -> ProposedSou
         files.append(file.model_copy(update={"records": allowed}))
     signals = tuple(signal for signal in proposal.source.signals if signal.name not in barred)
     source = proposal.source.model_copy(update={"signals": signals, "files": tuple(files)})
-    return ProposedSource(source, remarks)
+    return replace(proposal, source=source, remarks=remarks)
 
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _council_text(answers: Answers) -> str:
+def _council_text(answers: Answers, proposed: Sequence[ProposedSource]) -> str:
     heading = f"name = {toml_value(answers.name)}\ntime_zone = {toml_value(answers.time_zone)}\n"
     contact = f"contact = {toml_value(answers.contact)}\n" if answers.contact else ""
     single = len(answers.teams) == 1
-    lines = [line for title in answers.teams for line in (*write_row("team", _team(title, single=single)), "")]
+    # Lists are judged by what they would have held, so a team stands from the first record, like its offer.
+    begun = min((proposal.months.first for proposal in proposed if proposal.months), default=_TEAMS_BEGAN)
+    lines = [line for title in answers.teams for line in (*write_row("team", _team(title, begun, single=single)), "")]
     # Two teams need wards to be told apart: an area for each team, until there are real ones.
     areas = [] if single else [_area(number, title) for number, title in enumerate(answers.teams, start=1)]
     lines += [line for area in areas for line in (*write_row("area", area), "")]
     return f"{_COUNCIL}\n{heading}{contact}example = true\n\n" + "\n".join(lines).rstrip() + "\n"
 
 
-def _team(title: str, *, single: bool) -> Team:
+def _team(title: str, begun: date, *, single: bool) -> Team:
     offer = Offer(
         title="An offer of help, to be named",
         by=title,
@@ -188,7 +194,7 @@ def _team(title: str, *, single: bool) -> Team:
         example=True,
     )
     wards = () if single else (f"Ward of {title}",)
-    return Team(id=name_id(title), title=title, start=date(2016, 1, 1), wards=wards, offers=(offer,), example=True)
+    return Team(id=name_id(title), title=title, start=begun, wards=wards, offers=(offer,), example=True)
 
 
 def _area(number: int, title: str) -> Area:
@@ -251,16 +257,16 @@ def _definition_text(answers: Answers, proposed: Sequence[ProposedSource], signa
     )
 
 
-def _training_text(today: date) -> str:
+def _training_text(proposed: Sequence[ProposedSource], today: date) -> str:
     paragraphs = read_paragraphs(shipped_council() / "early_help" / "training.toml")
     rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "as_of")
-    first, last = date(today.year - 4, 1, 1), date(today.year - 2, today.month, 1)
-    return _TRAINING.format(first=first, last=last) + rows
+    dates, step = propose_dates(proposed, today)
+    return _TRAINING.format(first=dates.first, last=dates.last, step=step) + rows
 
 
 def _worklist_text(proposed: Sequence[ProposedSource]) -> str:
     paragraphs = read_paragraphs(shipped_council() / "early_help" / "worklist.toml")
-    rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "need")
+    rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table not in {"need", "known_trouble"})
     return "\n".join([_WORKLIST + rows, *_needs(proposed)])
 
 

@@ -284,12 +284,12 @@ def _empty_optional_cells(
     quarantine: Quarantine,
     broken: Mapping[tuple[str, str, str], int],
 ) -> Sequence[tuple[str, str, str]]:
-    """Empty the bad cells of columns that only say who a person is, and say so; return the tests of all others.
+    """Empty the bad cells of columns that no row needs, and say so; return the tests of all others.
 
     `broken` are the tests that some rows break, with how many. A column of which most cells can't be read is another
     matter: it is written in another way than the register says.
     """
-    table, optional = name_table(source, file), find_optional_columns(file)
+    table, optional = name_table(source, file), find_optional_columns(source, file)
     rows = database.execute(f"select count(*) from {table}").fetchall()[0][0]
     cells = [test for test, count in broken.items() if test[0] in optional and count <= _MOST_CELLS * rows]
     for name, rule, test in cells:

@@ -22,15 +22,22 @@ __all__ = ["empty_cells", "find_optional_columns"]
 _NEEDED = frozenset({"reference", "known_at"})
 
 
-def find_optional_columns(file: ExtractFile) -> frozenset[str]:
-    """Return the columns that only say who a person is: that nothing else of the file reads, nor its key."""
+def find_optional_columns(source: Source, file: ExtractFile) -> frozenset[str]:
+    """Return the columns whose bad cells cost no row: they only say who a person is, or nothing reads them.
+
+    What the file's key or any other record of the source reads is needed.
+    """
+    unread = set(file.columns) - {*file.key, *file.versions}
+    for record in (record for each in source.files for record in each.records):
+        for expression in (*record.fields.values(), record.where):
+            unread = {name for name in unread if not _reads(expression, name)}
     told: set[str] = set()
     needed: set[str] = {*file.key, *file.versions}
     for record in file.records:
         for field, expression in (*record.fields.items(), ("where", record.where)):
             about = record.kind == "person" and field not in _NEEDED and field != "where"
             (told if about else needed).update(name for name in file.columns if _reads(expression, name))
-    return frozenset(told - needed)
+    return frozenset(told - needed | unread)
 
 
 def _reads(expression: str, column: str) -> bool:

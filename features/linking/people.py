@@ -329,7 +329,8 @@ def _choose_undecided(pairs: Sequence[Pair], person: Mapping[str, str], judged: 
 def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence[tuple[str, str]]:
     """Return pairs with one key that names and dates bear out: the forename, and the surname or the date of birth.
 
-    Where nobody says a name or a date of whoever has a key, the key is all there is and contradicts nothing: it joins.
+    A record that says no name and no date (a letter about rent, by tenancy number) has its key alone: it joins the
+    others of that key, as long as those who do say one all say the same. Else nobody can tell whose it is.
     """
     return fetch_rows(
         database,
@@ -342,10 +343,12 @@ def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence
         select first_value(ref) over w, ref from keyed where birth_date is not null
         window w as (partition by shared_key, forename, birth_date order by ref) qualify row_number() over w > 1
         union
-        select first_value(ref) over w, ref from traits
+        select first_value(ref) over w, ref
+        from (select *, forename is null and surname is null and birth_date is null as is_silent from traits)
         semi join (select shared_key from traits where shared_key is not null group by shared_key
-                   having count(forename) + count(surname) + count(birth_date) = 0) using (shared_key)
-        window w as (partition by shared_key order by ref) qualify row_number() over w > 1
+                   having greatest(count(distinct forename), count(distinct surname), count(distinct birth_date)) <= 1)
+             using (shared_key)
+        window w as (partition by shared_key order by is_silent, ref) qualify row_number() over w > 1 and is_silent
         order by all
         """,
         traits=traits,

@@ -279,7 +279,7 @@ def ask_many(borough: Borough, requests: int, every: int = 0) -> None:
 
 
 def test_what_a_resident_withdraws_goes_and_nothing_of_anybody_else(tmp_path: Path) -> None:
-    ask_many(settled(tmp_path / "workspace", 5), 15)
+    ask_many(settled(tmp_path / "workspace", 5), 10)
 
 
 @pytest.mark.deep

@@ -107,19 +107,17 @@ def test_a_referral_is_reproduced_after_new_data_and_named_as_withdrawn_after_a_
     workspace = Workspace(own_workspace, "early_help")
     referral = first_referral(workspace)
     where = ("--workspace", str(own_workspace))
-    before = run_sooner("reproduce", referral, *where, "--json")
-    assert before.code == 0, before.err
-
     next_delivery(own_workspace / "extracts")
     old = workspace.snapshot().name
     for verb in ("pull", "link"):
         ran = run_sooner(verb, *where)
         assert ran.code == 0, ran.err
     assert workspace.snapshot().name != old
-    after = run_sooner("reproduce", referral, *where, "--json")
-    assert (after.code, after.out) == (0, before.out), after.err
+    # It compares every byte with the sealed record, and ends with 11 where one differs.
+    again = run_sooner("reproduce", referral, *where, "--json")
+    assert again.code == 0, again.err
 
-    service, reference = known_reference(workspace, json.loads(before.out))
+    service, reference = known_reference(workspace, json.loads(again.out))
     named = ("--through", service, "--reference", reference)
     exported(named, where, referral, own_workspace)
     assert run_sooner("doctor", *where).out.count("nothing went since") == 1

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from charter.errors import DataError
 from charter.rules.tie_break import lots, order_rows, rank_within
 from training.data.dataset import MISSING, Dataset
 
-__all__ = ["Period", "Places", "find_teams", "mark_in_touch", "measure_lead_days"]
+__all__ = ["Period", "Places", "find_teams", "list_contact_features", "mark_in_touch", "measure_lead_days"]
 
 _NO_TEAM = ""
 
@@ -159,14 +160,24 @@ def measure_lead_days(data: Dataset, day: date) -> NDArray[np.float64]:
     return np.where(first < np.iinfo(np.int64).max, (first - start) / 86_400_000_000, np.nan)
 
 
+def list_contact_features(definition: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the features of a definition that say whether a service is busy with a household, or was lately.
+
+    Where there are none, who is new to every service cannot be told.
+    """
+    return tuple(
+        feature["name"]
+        for feature in definition["features"]
+        if feature["system_response"] and feature["expression"].get("word") in ("open_at", "days_since")
+    )
+
+
 def mark_in_touch(data: Dataset, day: date) -> NDArray[np.bool_]:
     """Return which households a service was busy with: by its features of system response, open or newer than that."""
     rows = data.at(day)
     busy = np.zeros(len(rows.entity), dtype=bool)
-    for feature in data.matrix.definition["features"]:
-        word = feature["expression"].get("word")
-        if not feature["system_response"] or word not in ("open_at", "days_since"):
-            continue
-        values = np.asarray(rows.features[:, data.matrix.features.index(feature["name"])])
-        busy |= values > 0 if word == "open_at" else values < _RECENT_DAYS
+    words = {feature["name"]: feature["expression"].get("word") for feature in data.matrix.definition["features"]}
+    for name in list_contact_features(data.matrix.definition):
+        values = np.asarray(rows.features[:, data.matrix.features.index(name)])
+        busy |= values > 0 if words[name] == "open_at" else values < _RECENT_DAYS
     return busy

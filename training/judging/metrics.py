@@ -15,8 +15,10 @@ interval are the same arithmetic. Figures at capacity pool the dates and teams o
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +51,16 @@ class Figure:
     high: float | None
     part: str = "all"
     against: str | None = None
+
+
+NEW_TO_SERVICES = ("new_of_listed", "new_needed_of_listed", "new_share", "new_precision")
+"""Measures of families that no service was in touch with: of a definition that can't tell, they are not known."""
+
+
+def blank_figures(figures: Sequence[Mapping[str, Any]], measures: Collection[str]) -> list[dict[str, Any]]:
+    """Return figures as JSON values, those of some measures as not known."""
+    unknown = {"estimate": None, "low": None, "high": None}
+    return [{**figure, **(unknown if figure["measure"] in measures else {})} for figure in figures]
 
 
 def make_figures(

@@ -267,7 +267,13 @@ def say_reach(metrics: Mapping[str, Any]) -> list[str]:
 def _say_reach_of_lists(metrics: Mapping[str, Any]) -> list[str]:
     new, days = (find_replay_figure(metrics, metrics["model"], name) for name in ("new_of_listed", "days_before"))
     lines = []
-    if new and new["estimate"] is not None:
+    listed = find_replay_figure(metrics, metrics["model"], "needed_of_listed")
+    if new and new["estimate"] is None and listed and listed["estimate"] is not None:
+        lines.append(
+            "Whether a service was in touch with those listed cannot be told: no feature is marked as a service's own"
+            " response (system_response)."
+        )
+    elif new and new["estimate"] is not None:
         lines.append(f"Of 100 listings {_in_hundred(new)} were new: no service had acted in three months.")
     if days and days["estimate"] is not None and days["low"] is not None:
         lines.append(

@@ -19,23 +19,30 @@ from pathlib import Path
 import duckdb
 
 from charter.errors import DataError
+from charter.starting.new_council import Months
 from features.intake.database import quote_name, quote_text
 from features.intake.exact_casts import exact_number
-from features.intake.guessing.column_names import is_identifier, says_day, starts_with
-from features.intake.opening.strict_csv import CsvDialect, open_csv
+from features.intake.guessing.column_names import is_identifier, names_somebody, says_day, starts_with
+from features.intake.opening.open_table import Manner, open_table
+from features.intake.opening.strict_csv import CsvDialect
 
 __all__ = ["DATES", "MOMENTS", "SampledFile", "choose_form", "open_sample"]
 
 SAMPLE_ROWS = 20_000
 """How many rows, from the top of a file, say what its columns are: enough for a guess that a person confirms."""
 
-DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d")
-"""How services write days, the likeliest first."""
+DATES = (
+    "%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d", "%m/%d/%Y",
+)  # fmt: skip
+"""How services write days, the likeliest first: the month stands before the day only where it can't be after it."""
 
 _COMPACT = "%Y%m%d"
 """The form that a number could have, too: believed of a column whose name says a day."""
 
-MOMENTS = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M")
+MOMENTS = (
+    "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M",
+)  # fmt: skip
 """How they write times."""
 
 _LEADING_ZERO = "[+-]?0[0-9]+([.][0-9]*)?"
@@ -115,6 +122,16 @@ class SampledFile:
                     return key, versions
         return (), ()
 
+    def find_repeated(self, kinds: Mapping[str, str]) -> str | None:
+        """Return the reference that most rows share with another row: whom rows are about, where no name says it."""
+        rows = _number(self.database, "select count(*) from sample")
+        shared = {
+            name: rows - _number(self.database, f"select count(distinct {quote_name(name)}) from sample")
+            for name in self.columns
+            if names_somebody(name) and kinds[name] in ("text", "integer") and self.filled[name] == rows
+        }
+        return max(shared, key=lambda name: shared[name], default=None) if any(shared.values()) else None
+
     def _tells_apart(self, key: tuple[str, ...], versions: tuple[str, ...]) -> bool:
         return all(_is_unique(self.database, table, key, versions) for table in ("sample", self.rows_sql))
 
@@ -122,6 +139,19 @@ class SampledFile:
         """Whether one column's day is before another's in any row of the sample; text is read in these forms."""
         query = f"select count(*) from sample where {self._day(column, forms)} < {self._day(other, forms)}"
         return _number(self.database, query) > 0
+
+    def find_months(self, column: str, forms: tuple[str, ...]) -> Months | None:
+        """Return the months between which 98 of 100 rows of the whole file say they happened; None where none does.
+
+        A month is all that is told: the first and the last day of all may be one person's.
+        """
+        day = self._day(column, forms)
+        ends = self.database.execute(
+            f"select quantile_disc(day, 0.01), quantile_disc(day, 0.99) from (select {day} as day from {self.rows_sql})"
+        ).fetchall()[0]
+        if ends[0] is None:
+            return None
+        return Months(ends[0].replace(day=1), ends[1].replace(day=1))
 
     def _day(self, column: str, forms: tuple[str, ...]) -> str:
         if column in self.typed:
@@ -144,13 +174,11 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'")
         database.execute("set temp_directory = ''")
-        if path.suffix == ".parquet":
-            yield _sample(database, path.name, f"read_parquet({quote_text(str(path))})", where)
-            return
-        with open_csv(path, where, dialect) as table:
-            _refuse_values_as_header(database, where, table.columns)
+        with open_table(database, path, where, Manner(dialect)) as table:
+            if path.suffix.lower() != ".parquet":
+                _refuse_values_as_header(database, where, table.columns)
             try:
-                yield _sample(database, path.name, table.sql, where)
+                yield _sample(database, path.name, table.sql)
             except duckdb.Error as error:
                 raise table.refusal(error) from None
 
@@ -168,13 +196,8 @@ def _refuse_values_as_header(database: duckdb.DuckDBPyConnection, where: str, co
         )
 
 
-def _sample(database: duckdb.DuckDBPyConnection, name: str, rows_sql: str, where: str) -> SampledFile:
-    try:
-        database.execute(f"create table sample as select * from {rows_sql} limit {SAMPLE_ROWS}")
-    except duckdb.Error:
-        if not rows_sql.startswith("read_parquet"):
-            raise
-        raise DataError(f"{where} is not a whole Parquet file.", "Ask for it again.") from None
+def _sample(database: duckdb.DuckDBPyConnection, name: str, rows_sql: str) -> SampledFile:
+    database.execute(f"create table sample as select * from {rows_sql} limit {SAMPLE_ROWS}")
     types = {str(row[0]): str(row[1]) for row in database.execute("describe sample").fetchall()}
     typed = {column: _typed(kind) for column, kind in types.items() if kind != "VARCHAR"}
     counts: dict[tuple[str, str], int] = {}

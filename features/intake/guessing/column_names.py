@@ -14,6 +14,7 @@ __all__ = [
     "find_named",
     "is_identifier",
     "is_person_reference",
+    "names_somebody",
     "says_day",
     "says_end",
     "split_words",
@@ -28,6 +29,8 @@ _IDENTIFIERS = frozenset(
         "ids",
         "number",
         "no",
+        "nbr",
+        "num",
         "code",
         "key",
         "uid",
@@ -59,8 +62,14 @@ _PEOPLE = frozenset(
         "student",
         "individual",
         "user",
+        "subject",
+        "household",
+        "family",
+        "participant",
+        "employee",
     ]
 )
+_PLACES = frozenset(["uprn", "usrn", "postcode", "phone", "code", "area", "lsoa", "ward"])
 _NUMBERS_OF_PEOPLE = (("upn",), ("ypid",), ("nhs", "number"), ("unique", "pupil", "number"))
 
 NAMED: dict[str, tuple[frozenset[str], ...]] = {
@@ -99,6 +108,11 @@ def is_person_reference(name: str) -> bool:
     """Whether a column says whom a row is about: a reference of a person, pupil, tenant, applicant and so on."""
     words = split_words(name)
     return words in _NUMBERS_OF_PEOPLE or (bool(_PEOPLE & set(words)) and bool(_IDENTIFIERS & set(words)))
+
+
+def names_somebody(name: str) -> bool:
+    """Whether a column could say whom a row is about: it names something, and no place, phone or code."""
+    return is_identifier(name) and not _PLACES & set(split_words(name))
 
 
 def find_named(field: str, columns: Iterable[str]) -> str | None:

@@ -15,9 +15,9 @@ What comes out holds names of files and columns, and no value of a row.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -26,7 +26,7 @@ import duckdb
 from charter.council.register import ExtractFile, Signal, Source
 from charter.errors import DataError, UsageError
 from charter.purposes import PURPOSES
-from charter.starting.new_council import ProposedSource, name_id
+from charter.starting.new_council import Months, ProposedSource, name_id
 from features.intake.database import quote_name
 from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
 from features.intake.guessing.column_names import find_named, is_person_reference, says_end, split_words, starts_with
@@ -34,7 +34,7 @@ from features.intake.guessing.dialect import guess_dialect
 
 __all__ = ["find_deliveries", "propose_sources"]
 
-_KINDS_OF_FILE = (".csv", ".parquet")
+_KINDS_OF_FILE = (".csv", ".parquet", ".xlsx", ".jsonl", ".ndjson")
 _AUDITED = ("ethnicity", "sex", "disability")
 _CHOICE = {
     "of_service": "reference_of",
@@ -59,15 +59,19 @@ def find_deliveries(extracts: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]
     stated = [folder for folder in deliveries if (folder / "delivery.json").exists()]
     if not deliveries:
         raise DataError(
-            f"{extracts} has no sub-folder with a CSV or Parquet file.",
+            f"{extracts} has no sub-folder with a CSV, Parquet, XLSX or JSON lines file.",
             "Put each service's files in a folder that is named after it.",
         )
     chosen = stated or deliveries
     return tuple(chosen), tuple(folder for folder in folders if folder not in chosen)
 
 
-def propose_sources(deliveries: Sequence[Path]) -> tuple[ProposedSource, ...]:
-    """Return a row for each delivery; raise DataError for a file that can't be read, naming its line and cause."""
+def propose_sources(deliveries: Sequence[Path], about: Collection[str] = ()) -> tuple[ProposedSource, ...]:
+    """Return a row for each delivery, where the columns of `about` say whom a row is about.
+
+    Raises DataError for a file that can't be read, naming its line and cause, and UsageError for a column of `about`
+    that no file has.
+    """
     services = [name_id(folder.name) for folder in deliveries]
     for folder, service in zip(deliveries, services, strict=True):
         if not service[:1].isalpha() or services.count(service) > 1:
@@ -75,23 +79,64 @@ def propose_sources(deliveries: Sequence[Path]) -> tuple[ProposedSource, ...]:
                 f"the folder {folder.name} has no service's name of its own.",
                 "Call it by a name that no other has and that begins with a letter, such as housing.",
             )
-    return tuple(_propose_source(folder, service) for folder, service in zip(deliveries, services, strict=True))
+    proposed = tuple(
+        _propose_source(folder, service, about) for folder, service in zip(deliveries, services, strict=True)
+    )
+    columns = {name for proposal in proposed for file in proposal.source.files for name in file.columns}
+    for name in about:
+        if name not in columns:
+            raise UsageError(f"no file has a column {name}.", "Name a column of the extracts with --reference.")
+    return tuple(_remark_shared(proposal, proposed) for proposal in proposed)
+
+
+def _remark_shared(proposal: ProposedSource, proposed: Sequence[ProposedSource]) -> ProposedSource:
+    """Say which references are called alike in several services: one number or not, people have to know.
+
+    It is never taken for one number by its name: two systems that both count from 1 would make strangers one person.
+    """
+    remarks = dict(proposal.remarks)
+    for file in proposal.source.files:
+        for record in file.records:
+            if record.kind != "person":
+                continue
+            others = sorted(
+                other.source.service
+                for other in proposed
+                if other is not proposal and record.reference in _people(other)
+            )
+            if others:
+                remarks[file.name] = (
+                    *remarks.get(file.name, ()),
+                    f"Confirm: {record.reference} is also in {', '.join(others)}. If it is one number everywhere, add"
+                    f' shared_key = "{record.reference}" to each person record; else records without names stay apart.',
+                )
+    return replace(proposal, remarks=remarks)
+
+
+def _people(proposal: ProposedSource) -> frozenset[str]:
+    return frozenset(
+        record.reference for file in proposal.source.files for record in file.records if record.kind == "person"
+    )
 
 
 def _files_of(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _KINDS_OF_FILE and path.is_file()]
 
 
-def _propose_source(folder: Path, service: str) -> ProposedSource:
+def _propose_source(folder: Path, service: str, about: Collection[str]) -> ProposedSource:
     dialect = guess_dialect([path for path in _files_of(folder) if path.suffix.lower() == ".csv"])
     with ExitStack() as stack:
         samples = [
             stack.enter_context(open_sample(path, f"{folder.name}/{path.name}", dialect)) for path in _files_of(folder)
         ]
         dates, moments = choose_form(samples, DATES), choose_form(samples, MOMENTS)
-        drafts = [_Draft.of(service, sample, dates, moments) for sample in samples]
-    references = {draft.reference for draft in drafts if draft.describes_people and draft.reference}
-    proposals = [draft.propose(references) for draft in drafts]
+        drafts = [_Draft.of(service, sample, (dates, moments), about) for sample in samples]
+        proposals = _propose_files(drafts)
+        months = [
+            sample.find_months(proposal.happened, (dates, moments))
+            for sample, proposal in zip(samples, proposals, strict=True)
+            if proposal.happened
+        ]
     signals = tuple(proposal.signal for proposal in proposals if proposal.signal is not None)
     remarks = {proposal.file.name: proposal.remarks for proposal in proposals}
     remarks |= {proposal.signal.name: proposal.doubts for proposal in proposals if proposal.signal is not None}
@@ -119,22 +164,45 @@ def _propose_source(folder: Path, service: str) -> ProposedSource:
             example=True,
         ),
         {name: lines for name, lines in remarks.items() if name and lines},
+        _join_months([between for between in months if between is not None]),
     )
+
+
+def _propose_files(drafts: Sequence[_Draft]) -> Sequence[_Proposal]:
+    """Return what each file of a service is, once all of them are known."""
+    if not any(draft.reference for draft in drafts):
+        drafts = [replace(draft, reference=draft.repeated, is_guess=True) for draft in drafts]
+    references = {draft.reference for draft in drafts if draft.describes_people and draft.reference}
+    return [draft.propose(references) for draft in drafts]
+
+
+def _join_months(found: Sequence[Months]) -> Months | None:
+    if not found:
+        return None
+    return Months(min(between.first for between in found), max(between.last for between in found))
 
 
 @dataclass(frozen=True)
 class _Proposal:
-    """A file's row, its signal where it has one, and what a person has to look at: of the file, and of the signal."""
+    """A file's row, its signal where it has one, and what a person has to look at: of the file, and of the signal.
+
+    `happened` is the column that says when the signal happened; empty where there is no signal.
+    """
 
     file: ExtractFile
     signal: Signal | None
+    happened: str
     remarks: tuple[str, ...]
     doubts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Draft:
-    """A file whose columns have kinds: what it could be, before the service's other files are looked at."""
+    """A file whose columns have kinds: what it could be, before the service's other files are looked at.
+
+    `reference` is the column that says whom a row is about, as far as the file itself shows: as told, by its name, else
+    its key. `repeated` is the best guess (`is_guess`) where none of the service's files shows any.
+    """
 
     service: str
     name: str
@@ -143,22 +211,31 @@ class _Draft:
     versions: tuple[str, ...]
     known_too_early: frozenset[str]
     empty_days: tuple[str, ...]
+    reference: str | None
+    repeated: str | None
+    is_guess: bool = False
 
     @classmethod
-    def of(cls, service: str, sample: SampledFile, dates: str, moments: str) -> _Draft:
+    def of(cls, service: str, sample: SampledFile, forms: tuple[str, str], about: Collection[str]) -> _Draft:
         """Look at a file once; nothing of its rows is needed after."""
+        dates, moments = forms
         try:
             kinds = sample.kinds(dates, moments)
             key, versions = sample.find_key(kinds)
             days = [name for name, kind in kinds.items() if kind in ("date", "datetime")]
             recorded = next((name for name in days if starts_with("recorded", name)), None)
-            early = [name for name in days if recorded and sample.is_ever_before(recorded, name, (dates, moments))]
+            early = [name for name in days if recorded and sample.is_ever_before(recorded, name, forms)]
+            repeated = sample.find_repeated(kinds)
         except duckdb.Error:
             raise DataError(
                 f"{service}/{sample.name} can't be read to its end.", "Ask the service for a corrected file."
             ) from None
         empty = tuple(name for name in days if name not in sample.typed and not sample.filled[name])
-        return cls(service, sample.name, kinds, key, versions, frozenset(early), empty)
+        stated = next((name for name in kinds if name in about), None)
+        reference = stated or next((name for name in kinds if is_person_reference(name)), None)
+        if reference is None and _describes_people(kinds) and len(key) == 1:
+            reference = key[0]
+        return cls(service, sample.name, kinds, key, versions, frozenset(early), empty, reference, repeated)
 
     @property
     def _signal_name(self) -> str:
@@ -169,13 +246,7 @@ class _Draft:
     @property
     def describes_people(self) -> bool:
         """Whether it says who somebody is, and not only that something happened to them."""
-        return any(find_named(field, self.kinds) for field in ("forename", "surname", "birth_date"))
-
-    @property
-    def reference(self) -> str | None:
-        """The column that says whom a row is about, as far as the file itself shows: by its name, else its key."""
-        column = next((name for name in self.kinds if is_person_reference(name)), None)
-        return column or (self.key[0] if self.describes_people and len(self.key) == 1 else None)
+        return _describes_people(self.kinds)
 
     @property
     def days(self) -> list[str]:
@@ -213,7 +284,8 @@ class _Draft:
             }
         )
         doubts = () if event is None else tuple(self._doubts(event))
-        return _Proposal(file, signal, tuple(self._remarks(records)), doubts)
+        happened = next((name for name in self.days if not says_end(name)), "") if event else ""
+        return _Proposal(file, signal, happened, tuple(self._remarks(records)), doubts)
 
     def _records(self, references: Collection[str]) -> Iterator[dict[str, str]]:
         reference = next((name for name in self.kinds if name in references), None) or self.reference
@@ -294,12 +366,15 @@ class _Draft:
     def _doubts(self, event: Mapping[str, str]) -> Iterator[str]:
         yield f"Confirm: in each row of {self.name}, this happened to {event['reference']} on {event['valid_at']}."
         if "known_at" not in event:
-            yield "Confirm: nothing says when a row was known; it counts from the first delivery that has it."
+            yield "Confirm: nothing says when a row was known: it counts from the first delivery that has it, and there"
+            yield f'is no past to learn from. If it takes a week, write known_at = "{event["valid_at"]} + 7".'
         numbers = [name for name, kind in self.kinds.items() if kind == "decimal"]
         if numbers:
             yield f"It may give an amount, with the signal's unit: {', '.join(numbers)}."
 
     def _remarks(self, records: Sequence[Mapping[str, str]]) -> Iterator[str]:
+        if records and self.is_guess:
+            yield f"Confirm: rows are about whom {self.reference} names; no column's name says whom, and it repeats."
         if not self.key:
             yield "Confirm: no column was found that tells its rows apart; a row's key is its place in the file."
         for name in self.empty_days:
@@ -310,6 +385,11 @@ class _Draft:
             yield "Confirm: every place is read as a home; say which are communal or protected."
         if not records:
             yield "Its rows become nothing yet: no column was found that says whom they are about, with a day."
+
+
+def _describes_people(columns: Iterable[str]) -> bool:
+    names = list(columns)
+    return any(find_named(field, names) for field in ("forename", "surname", "birth_date"))
 
 
 def _title(name: str) -> str:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from charter.errors import CharterError, DataError, SignOffError, SoonerError, UsageError
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
-from charter.signing.acceptance import Signable, sign_as
+from charter.signing.acceptance import Signable, Signature, sign_as
 from charter.signing.signoffs import (
     add_signoff,
     find_today,
@@ -110,14 +110,16 @@ def test_another_key_another_day_and_another_charter_are_refused(invocation: Inv
     until = find_today(invocation) + timedelta(days=100)
     by_another = signature(invocation, tmp_path / "a", until, key=OTHER)
     with pytest.raises(SignOffError, match="not a signature of this charter by the key of"):
-        sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=by_another, until=until)
+        sign_as(invocation, ROLE, Signable("charter"), demo=False, proof=Signature(by_another), until=until)
     good = signature(invocation, tmp_path / "b", until)
     with pytest.raises(SignOffError):
-        sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=good, until=until - timedelta(days=1))
+        sign_as(
+            invocation, ROLE, Signable("charter"), demo=False, proof=Signature(good), until=until - timedelta(days=1)
+        )
     charter = invocation.council.folder / "charter.toml"
     charter.write_text(charter.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     with pytest.raises(SignOffError):
-        sign_as(invocation.reread(), ROLE, Signable("charter"), demo=False, signature=good, until=until)
+        sign_as(invocation.reread(), ROLE, Signable("charter"), demo=False, proof=Signature(good), until=until)
     assert not (invocation.council.folder / "signoffs.toml").exists()
 
 
@@ -127,10 +129,10 @@ def test_a_role_without_a_key_cannot_sign_and_nobody_signs_for_longer_than_the_c
     until = find_today(invocation) + timedelta(days=100)
     some = signature(invocation, tmp_path / "s", until)
     with pytest.raises(CharterError, match="lists no public_key for residents_panel"):
-        sign_as(invocation, "residents_panel", Signable("charter"), demo=False, signature=some, until=until)
+        sign_as(invocation, "residents_panel", Signable("charter"), demo=False, proof=Signature(some), until=until)
     for day in (find_today(invocation), find_today(invocation) + timedelta(days=800)):
         with pytest.raises(UsageError, match="cannot end on"):
-            sign_as(invocation, ROLE, Signable("charter"), demo=False, signature=some, until=day)
+            sign_as(invocation, ROLE, Signable("charter"), demo=False, proof=Signature(some), until=day)
 
 
 def test_without_a_signature_the_line_to_sign_is_said(invocation: Invocation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError, UsageError
-from charter.starting.new_council import ProposedSource
+from charter.starting.new_council import Months, ProposedSource, propose_dates
 from charter.starting.toml_rows import write_row
 from features.grammar import signal
 from features.intake.guessing.column_kinds import SAMPLE_ROWS
@@ -221,3 +222,47 @@ def test_names_of_files_become_ids_and_plain_titles(tmp_path: Path) -> None:
     }
     assert [signal(name).name for name in signals] == list(signals)
     assert Source.model_validate(tomllib.loads("\n".join(write_row("source", source)))["source"][0]) == source
+
+
+INSPECTIONS = """\
+inspection_id,licence_no,inspected,violations
+7,A1,10/18/2016,none
+8,A1,01/20/2015,none
+9,A2,11/25/2014,two
+"""
+
+
+def test_whom_rows_are_about_is_told_or_the_reference_that_repeats(tmp_path: Path) -> None:
+    folder = extracts(tmp_path, checks__inspections=INSPECTIONS)
+    (guessed,) = propose(folder)
+    file = file_of(guessed.source, "inspections.csv")
+    assert records(file)["event"]["reference"] == "licence_no"
+    assert (guessed.source.dates, file.columns["inspected"]) == ("%m/%d/%Y", "date")
+    assert any("licence_no" in line and line.startswith("Confirm") for line in guessed.remarks["inspections.csv"])
+    (told,) = propose_sources(find_deliveries(folder)[0], ["inspection_id"])
+    assert records(file_of(told.source, "inspections.csv"))["event"]["reference"] == "inspection_id"
+    with pytest.raises(UsageError, match="no file has a column licence"):
+        propose_sources(find_deliveries(folder)[0], ["licence"])
+
+
+def test_where_no_reference_repeats_nothing_is_guessed(tmp_path: Path) -> None:
+    (source,) = propose(extracts(tmp_path, checks__visits="visit_no,seen_on\n1,02/03/2021\n2,03/03/2021\n"))
+    assert not source.source.signals
+
+
+def test_one_reference_in_several_services_is_for_people_to_confirm(tmp_path: Path) -> None:
+    repairs = "report_id,Person Ref,reported_on\nR1,1,10/03/2021\nR2,1,11/03/2021\n"
+    folder = extracts(tmp_path, housing__tenants=TENANTS, repairs__reports=repairs)
+    for proposal in propose(folder):
+        (remarks,) = (lines for name, lines in proposal.remarks.items() if name.endswith(".csv"))
+        assert any("shared_key" in line for line in remarks)
+        assert all("shared_key" not in record for file in proposal.source.files for record in file.records)
+
+
+def test_the_months_of_what_happened_are_told_and_no_day(tmp_path: Path) -> None:
+    rows = "".join(f"{n},P{n % 7},{1 + n % 28:02}/{1 + n % 12:02}/{2015 + n % 4}\n" for n in range(400))
+    (proposal,) = propose(extracts(tmp_path, care__visits=f"visit_id,client_id,seen_on\n{rows}9999,P1,01/01/1901\n"))
+    assert proposal.months == Months(date(2015, 1, 1), date(2018, 12, 1))
+    dates, step = propose_dates([proposal], date(2026, 1, 1))
+    assert (dates, step) == (Months(date(2016, 1, 1), date(2017, 11, 1)), 1)
+    assert propose_dates([], date(2026, 1, 1))[0].first.year == 2022

@@ -154,6 +154,25 @@ def test_a_key_that_nothing_bears_out_joins_nobody_and_is_reviewed(database) -> 
     assert [pair.rule for pair in linked(database).review if {pair.one, pair.other} == {"r0", "r1"}] == ["key"]
 
 
+def silent(service: str) -> dict:
+    return record(service, None, None, surname=None, homes=[], shared_key="k1")
+
+
+def test_a_record_that_says_no_name_is_whoever_has_its_key(database) -> None:
+    one = record("school", "ottoline", BORN, shared_key="k1")
+    assert people(database, one, silent("tax"), silent("care")) == [0, 0, 0]
+
+
+def test_records_of_which_none_says_a_name_are_one_by_their_key(database) -> None:
+    assert people(database, silent("tax"), silent("care")) == [0, 0]
+
+
+def test_where_two_people_have_one_key_a_record_that_says_no_name_is_neither(database) -> None:
+    one = record("school", "ottoline", BORN, shared_key="k1")
+    other = record("care", "barnabas", date(2009, 7, 8), surname="else", homes=[], shared_key="k1")
+    assert people(database, one, other, silent("tax")) == [0, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("forename", "born", "surname", "more"),
     [

@@ -159,8 +159,10 @@ def ten_million_rows() -> list[Row]:
 _AUDIT = """
 import sys
 from pathlib import Path
-from fairness_reports.audit.scored_table import TableQuestion, audit_table
-audit_table(TableQuestion(Path(sys.argv[1]), ("part",), score="score", label="happened", capacity=100_000))
+from fairness_reports.audit.tables.scored_table import audit_table
+from fairness_reports.audit.tables.table_question import Selection, TableQuestion
+places = (Selection(capacity=100_000),)
+audit_table(TableQuestion(Path(sys.argv[1]), ("part",), places, score="score", label="happened"))
 """
 
 

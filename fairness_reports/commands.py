@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 __all__ = ["verbs"]
 
 verbs = Verbs("Who it treats how: audits, board packs, public records, trials.")
-audits = Verbs(
+audit_verbs = Verbs(
     "Measure how a run, a scored table or what was issued treats each group: findings.json and the board pack.",
     default="run",
     example="sooner audit",
 )
-verbs.add_verbs("audit", audits, under="run")
+verbs.add_verbs("audit", audit_verbs, under="run")
 
+_CHARTER = "A charter whose questions are asked of it."
+_INTO = "The folder for findings, verdict and report."
 Run = Annotated[str, typer.Option("--run", help="The training run; the newest by default.")]
 
 
-@audits.add("run", example="sooner audit", locks=True)
+@audit_verbs.add("run", example="sooner audit", locks=True)
 def audit_training_run(invocation: Invocation, run: Run = "") -> None:
     """Measure how a training run (the newest by default) treats each group: what `sooner audit` alone does."""
     from fairness_reports.publish.summary import summarise_findings
@@ -36,44 +38,85 @@ def audit_training_run(invocation: Invocation, run: Run = "") -> None:
     invocation.report(document, f"{summarise_findings(document)}\nThe board pack is {folder / 'report.html'}.")
 
 
-@audits.add(
+@audit_verbs.add(
     "table",
     example="sooner audit table scored.csv --score likelihood --label happened --group sex --capacity 200",
     opens=False,
 )
 def audit_scored_table(
     voice: Voice,
-    scores: Annotated[Path, typer.Argument(help="The scored table: CSV with a header, or Parquet.")],
+    scores: Annotated[Path, typer.Argument(help="The scored table: CSV with a header, an XLSX sheet, or Parquet.")],
     score: Annotated[str | None, typer.Option("--score", help="Its column of scores.")] = None,
-    label: Annotated[str | None, typer.Option("--label", help="Its column of outcomes, 0 or 1.")] = None,
-    group: Annotated[list[str] | None, typer.Option("--group", help="A column of groups; may be repeated.")] = None,
-    threshold: Annotated[float | None, typer.Option("--threshold", help="Selected: scores of this and more.")] = None,
-    capacity: Annotated[int | None, typer.Option("--capacity", help="Selected: so many of the largest.")] = None,
-    selected: Annotated[str | None, typer.Option("--selected", help="Selected: where this column is 1.")] = None,
-    cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
-    charter: Annotated[
-        Path | None, typer.Option("--charter", help="A charter whose questions are asked of it.")
+    label: Annotated[
+        str | None, typer.Option("--label", help="Its column of outcomes, 0 or 1; or COLUMN=VALUE, where it happened.")
     ] = None,
-    into: Annotated[Path | None, typer.Option("--into", help="The folder for findings, verdict and report.")] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option("--group", help='Whose groups: "sex", "age: 0-17, 18+", "sex and age"; may be repeated.'),
+    ] = None,
+    threshold: Annotated[
+        list[float] | None, typer.Option("--threshold", help="Chosen: scores of this and more; may be repeated.")
+    ] = None,
+    capacity: Annotated[
+        list[int] | None, typer.Option("--capacity", help="Chosen: so many of the largest; may be repeated.")
+    ] = None,
+    selected: Annotated[
+        list[str] | None,
+        typer.Option("--selected", help="Chosen: where this column is 1, or COLUMN=VALUE; may be repeated."),
+    ] = None,
+    cluster: Annotated[str | None, typer.Option("--cluster", help="Rows with the same value are one draw.")] = None,
+    weight: Annotated[str | None, typer.Option("--weight", help="How much each row counts.")] = None,
+    each: Annotated[
+        str | None, typer.Option("--each", help="Each value of this column (a week) is a list of its own.")
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option("--reference", help="Compare with one group too: sex=male; may be repeated."),
+    ] = None,
+    charter: Annotated[Path | None, typer.Option("--charter", help=_CHARTER)] = None,
+    into: Annotated[Path | None, typer.Option("--into", help=_INTO)] = None,
 ) -> None:
     """Measure how any scored table treats each group, with none of our files; with a charter, give a verdict too."""
-    from fairness_reports.audit.scored_table import TableQuestion, audit_table
-    from fairness_reports.publish.summary import summarise_findings
-    from fairness_reports.publish.table_page import leave_table_audit, refuse_decision
+    from fairness_reports.audit.tables.scored_table import audit_table
+    from fairness_reports.audit.tables.table_question import Selection, TableQuestion, read_references
+    from fairness_reports.publish.table_page import report_table_audit
 
-    question = TableQuestion(scores, tuple(group or ()), score, label, cluster, threshold, capacity, selected)
-    document = audit_table(question)
-    if charter is None and into is None:
-        voice.report(document, summarise_findings(document))
-        return
-    folder = into or scores.with_name(f"{scores.stem}-audit")
-    decision = leave_table_audit(folder, document, charter)
-    sentence = decision["sentence"] if decision else summarise_findings(document)
-    voice.report(decision or document, f"{sentence}\nThe report is {folder / 'report.html'}.")
-    refuse_decision(decision, folder)
+    selections = (
+        *(Selection(capacity=places) for places in capacity or ()),
+        *(Selection(threshold=least) for least in threshold or ()),
+        *(Selection(column=name) for name in selected or ()),
+    )
+    references = read_references(reference or ())
+    question = TableQuestion(scores, tuple(group or ()), selections, score, label, cluster, weight, each, references)
+    report_table_audit(voice, scores, audit_table(question), charter, into)
 
 
-@audits.add("plan", example="sooner audit plan")
+@audit_verbs.add(
+    "rates",
+    example="sooner audit rates published.csv --group ethnicity --size people --share reached --measure recall",
+    opens=False,
+)
+def audit_published_rates(
+    voice: Voice,
+    rates: Annotated[Path, typer.Argument(help="The published table: one row a group.")],
+    group: Annotated[str, typer.Option("--group", help="Its column of groups.")],
+    size: Annotated[str, typer.Option("--size", help="Its column of how many people the rate is of.")],
+    share: Annotated[str, typer.Option("--share", help='Its column of rates: "24.4 %" or 0.244.')],
+    measure: Annotated[
+        str, typer.Option("--measure", help="What it is a rate of, as a charter's gate names it.")
+    ] = "selection_rate",
+    charter: Annotated[Path | None, typer.Option("--charter", help=_CHARTER)] = None,
+    into: Annotated[Path | None, typer.Option("--into", help=_INTO)] = None,
+) -> None:
+    """Say how sure the gaps of a published table of percentages are; with a charter, give a verdict too."""
+    from fairness_reports.audit.tables.published_rates import RatesQuestion, audit_rates
+    from fairness_reports.publish.table_page import report_table_audit
+
+    document = audit_rates(RatesQuestion(rates, group, size, share, measure))
+    report_table_audit(voice, rates, document, charter, into)
+
+
+@audit_verbs.add("plan", example="sooner audit plan")
 def plan_audit(invocation: Invocation) -> None:
     """Say before anything is signed which questions could be answered, with what power, and the best there could be."""
     from fairness_reports.audit.audit_plan import describe_plan, plan_questions
@@ -82,7 +125,7 @@ def plan_audit(invocation: Invocation) -> None:
     invocation.report({"plan": rows}, describe_plan(rows))
 
 
-@audits.add("compare", example="sooner audit compare ethnicity", locks=True)
+@audit_verbs.add("compare", example="sooner audit compare ethnicity", locks=True)
 def compare_mitigations(
     invocation: Invocation,
     characteristic: Annotated[str, typer.Argument(help="Whose gaps are to be smaller.")],
@@ -95,7 +138,7 @@ def compare_mitigations(
     invocation.report(document, f"The comparison is {page}; to use one of them is the board's recorded decision.")
 
 
-@audits.add("live", example="sooner audit live", locks=True)
+@audit_verbs.add("live", example="sooner audit live", locks=True)
 def audit_issued(invocation: Invocation) -> None:
     """Measure what the current release issued, and what came of it."""
     from fairness_reports.publish.live_page import write_live_page

@@ -243,13 +243,18 @@ def _summarise(
         reasons = Counter(verdict["reason"] for verdict in unsure)
         why = "; ".join(f"{reasons[reason]}: {REASONS[reason]}" for reason in REASONS if reasons[reason])
         return (
-            f"Referred to the board: of {len(questions)} questions {len(open_ids)} cannot be answered with"
+            f"Referred to the board: {len(open_ids)} of {_say_questions(len(questions))} cannot be answered with"
             f" the data there is (by group, {why}), and none failed.{soon}{but}"
         )
     known = [question for question in questions if question["verdict"] == "pass"]
     pairs = len(questions) - len(known)
     told = f" {pairs} about two characteristics together cannot be told." if pairs else ""
-    return f"Passed: all {len(known)} questions are answered within the charter's limits.{told}{but}"
+    answered = "the one question is" if len(known) == 1 else f"all {len(known)} questions are"
+    return f"Passed: {answered} answered within the charter's limits.{told}{but}"
+
+
+def _say_questions(number: int) -> str:
+    return "1 question" if number == 1 else f"{number} questions"
 
 
 def _say_not_asked(verdicts: Sequence[Mapping[str, Any]]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-__all__ = ["UNKNOWN", "say_hundred", "say_interval", "say_number", "say_share", "say_signed"]
+__all__ = ["UNKNOWN", "say_date", "say_hundred", "say_interval", "say_number", "say_share", "say_signed"]
 
 UNKNOWN = "–"
 
 _WHOLE = 100
+_MONTHS = "January February March April May June July August September October November December"
 
 
 def say_share(value: float | None) -> str:
@@ -39,3 +40,9 @@ def say_interval(interval: Sequence[float | None] | None, say: Callable[[float |
         return "cannot be told"
     low, high = ("no end" if end is None else say(end) for end in interval)
     return f"{low} to {high}"
+
+
+def say_date(day: str) -> str:
+    """Return an ISO date as people here write it: 3 October 2026."""
+    year, month, date = day.split("-")
+    return f"{int(date)} {_MONTHS.split()[int(month) - 1]} {year}"

@@ -14,7 +14,7 @@ from charter.rules.measures import AS_USED
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from fairness_reports.publish.answers_picture import Answer, draw_answers
-from fairness_reports.publish.figures_in_words import UNKNOWN, say_hundred, say_interval
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_hundred, say_interval
 
 __all__ = ["describe_front"]
 
@@ -23,7 +23,6 @@ _ASKED = {
     "refer": "Say what to do, although the data cannot answer every question of the charter: the options are below.",
     "block": "Say what to change. Nothing can be released on these findings.",
 }
-_MONTHS = "January February March April May June July August September October November December"
 _FEWEST = 10
 _MEASURES = {
     "listed_before_need": "listed before the need",
@@ -44,7 +43,7 @@ def describe_front(
     return {
         "asked": _ASKED[decision["decision"]],
         "of_whom": [role.title for role in policy.signers("decision")],
-        "by": _say_date(policy.review_by.isoformat()),
+        "by": say_date(policy.review_by.isoformat()),
         "options": _tabulate_options(findings, decision, models),
         "weeks": findings.get("used_lists") or {"why": "this audit is of an older version"},
         "recommendation": recommendation,
@@ -146,8 +145,3 @@ def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Poli
 
 def _name_measure(measure: str) -> str:
     return _MEASURES.get(measure, measure.replace("_", " "))
-
-
-def _say_date(day: str) -> str:
-    year, month, date = day.split("-")
-    return f"{int(date)} {_MONTHS.split()[int(month) - 1]} {year}"

@@ -25,12 +25,42 @@ from charter.errors import BlockedError, ReferredError, UsageError
 from charter.rules.gate import decide_findings
 from charter.rules.measures import AT_DATES, SHARES
 from charter.rules.policy import Policy
-from fairness_reports.publish.pack import ANSWERS, hide_small, tabulate_gate
+from charter.voice import Voice
+from fairness_reports.publish.figures_in_words import say_date
+from fairness_reports.publish.pack import ANSWERS, FEWEST, hide_small, tabulate_gate
+from fairness_reports.publish.table_figures import list_comparisons, list_tables, summarise_table
 
-__all__ = ["decide_table", "leave_table_audit", "refuse_decision"]
+__all__ = ["decide_table", "report_table_audit"]
 
 
-def leave_table_audit(folder: Path, document: dict[str, Any], charter: Path | None) -> dict[str, Any] | None:
+def report_table_audit(
+    voice: Voice, file: Path, document: dict[str, Any], charter: Path | None, into: Path | None
+) -> None:
+    """Print a table's figures, or with a charter or a folder leave findings, page and verdict, and exit as it says.
+
+    Raises BlockedError (13) for a decision that blocks, ReferredError (15) for one that refers, UsageError for a
+    charter asked of several lists at once.
+    """
+    if charter is None and into is None:
+        voice.report(document, summarise_table(document))
+        return
+    selections = {row["at"] for row in document["findings"] if row["measure"] == "selection_rate"}
+    if charter is not None and len(selections) > 1:
+        raise UsageError(
+            f"a charter is asked of one list, and {len(selections)} are named.",
+            "Name one of --capacity, --threshold and --selected.",
+        )
+    folder = into or file.with_name(f"{file.stem}-audit")
+    decision = _leave_table_audit(folder, document, charter)
+    # What is not passed is said once, by the error that says it.
+    sentence = ""
+    if decision is None or decision["decision"] == "pass":
+        sentence = f"{summarise_table(document) if decision is None else decision['sentence']}\n"
+    voice.report(decision or document, f"{sentence}The report is {folder / 'report.html'}.")
+    _refuse_decision(decision, folder)
+
+
+def _leave_table_audit(folder: Path, document: dict[str, Any], charter: Path | None) -> dict[str, Any] | None:
     """Leave a table's findings and its page in `folder`, and a decision where there is a charter; return that.
 
     Raises UsageError for a charter that asks nothing of a table, CharterError for one that is not understood.
@@ -47,7 +77,7 @@ def leave_table_audit(folder: Path, document: dict[str, Any], charter: Path | No
     return decision
 
 
-def refuse_decision(decision: Mapping[str, Any] | None, folder: Path) -> None:
+def _refuse_decision(decision: Mapping[str, Any] | None, folder: Path) -> None:
     """Raise BlockedError (13) for a decision that blocks, ReferredError (15) for one that refers."""
     if decision is not None and decision["decision"] == "block":
         raise BlockedError(
@@ -97,7 +127,9 @@ def _render(document: Mapping[str, Any], decision: Mapping[str, Any] | None, pol
     verdicts = decision["verdicts"] if decision else []
     answered = {verdict["gate"] for verdict in verdicts}
     gates = policy.gates if policy else ()
-    return environment.get_template("table.html").render(
+    return environment.get_template(
+        "table.html"
+    ).render(
         css=Markup(css),  # noqa: S704 - our own stylesheet
         council=policy.title if policy else "Without a charter: figures, and no verdict",
         findings={**document, "synthetic": False},
@@ -107,10 +139,8 @@ def _render(document: Mapping[str, Any], decision: Mapping[str, Any] | None, pol
         if decision
         else [],
         left_out=[gate.question for gate in gates if not _can_answer(gate.measure)],
-        rows=[
-            {**row, "says": f"{100 * row['estimate']:.1f} %"}
-            for row in rows
-            if row["group"] is not None and row["estimate"] is not None
-        ],
-        titles={name: measure.title for name, measure in SHARES.items()},
+        made_on=say_date(document["made_at"][:10]),
+        fewest=FEWEST,
+        tables=list(list_tables(document)),
+        comparisons=list(list_comparisons(document)),
     )

@@ -66,6 +66,7 @@ class _Shares:
     effective: Floats
     draws: Floats
     clusters: NDArray[np.int64]
+    rows: Floats
 
     @property
     def enough(self) -> NDArray[np.bool_]:
@@ -90,7 +91,7 @@ def measure_disparities(tally: Tally, measure: Measure, draws: Floats) -> list[D
     small_gap, small_ratio = _bound_few(~enough, bound_difference, *both), _bound_few(~enough, bound_ratio, *both)
     gaps = _choose_ends(enough, gap, group.draws - rest.draws, small_gap)
     ratios = _choose_ends(enough, ratio, _divide(group.draws, rest.draws), small_ratio)
-    totals = tally.totals
+    totals = tally.row_totals
     others = totals.sum(axis=0) - totals
     alone, others_alone = (_bound_few(~side.enough, bound_share, side.share, side.effective) for side in (group, rest))
     sides = _choose_ends(group.enough, group.share, group.draws, alone)
@@ -118,9 +119,12 @@ def _sum_shares(tally: Tally, measure: Measure, draws: Floats, *, rest: bool) ->
         counted, among = counted.sum() - counted, among.sum() - among
         counted_draws = counted_draws.sum(axis=1, keepdims=True) - counted_draws
         among_draws = among_draws.sum(axis=1, keepdims=True) - among_draws
-    share = _divide(counted, among)
-    people = count_effective(share, among, *tally.moments(above, below, rest=rest))
-    return _Shares(counted, among, share, people, _divide(counted_draws, among_draws), tally.clusters(below, rest=rest))
+    share, rows = _divide(counted, among), tally.row_totals @ below
+    rows = rows.sum() - rows if rest else rows
+    moments = tally.moments(above, below, rest=rest)
+    people = count_effective(share, among, *moments, None if tally.rows is None else rows)
+    draws_of_share = _divide(counted_draws, among_draws)
+    return _Shares(counted, among, share, people, draws_of_share, tally.clusters(below, rest=rest), rows)
 
 
 def _divide(above: Floats, below: Floats) -> Floats:
@@ -156,7 +160,7 @@ def _make_side(shares: _Shares, i: int, ends: tuple[Floats, Floats], totals: Flo
     return Side(
         _read_number(shares.share[i]),
         _read_ends(ends, i),
-        round(float(shares.among[i])),
+        round(float(shares.rows[i])),
         round(float(totals[2] + totals[3])),
         round(float(totals[1] + totals[3] + totals[5])),
         clusters,

@@ -88,16 +88,24 @@ def _score_ratio(share: Floats, n: Floats, other: Floats, other_n: Floats, ratio
     return statistic
 
 
-def count_effective(share: Floats, n: Floats, squared: Floats, crossed: Floats, sizes: Floats) -> Floats:
+def count_effective(
+    share: Floats, n: Floats, squared: Floats, crossed: Floats, sizes: Floats, rows: Floats | None = None
+) -> Floats:
     """Return the effective number of people: `n` divided by the design effect of the clusters (Kish).
 
     Of the clusters' counts a (counted) and b (all): `squared` is the sum of a^2, `crossed` of a*b, `sizes` of b^2.
     Where a share is 0 or 1 the clusters cannot be seen to agree, so they are taken to agree fully. Four households of
     two, two of them wholly counted and two not at all: eight people say as much as four.
+
+    Where rows have weights, `n` and the sums are of weights and `rows` is how many there are: nothing says more than so
+    many rows. Weights 1 and 3 of two rows that differ: 4, squared 10, so they say as much as 16 / 10 = 1.6 rows.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
+        least = np.ones_like(n) if rows is None else n / rows
         largest = sizes / n
         between = (squared - 2 * share * crossed + share**2 * sizes) / n**2
         design_effect = between / (share * (1 - share) / n)
-        design = np.where((share > 0) & (share < 1), np.clip(design_effect, 1.0, np.maximum(largest, 1.0) * 4), largest)
-    return np.asarray(n / np.maximum(design, 1.0), dtype=np.float64)
+        design = np.where(
+            (share > 0) & (share < 1), np.clip(design_effect, least, np.maximum(largest, least) * 4), largest
+        )
+        return np.asarray(n / np.maximum(design, least), dtype=np.float64)

@@ -39,43 +39,49 @@ def measure_auc(label: NDArray[np.integer], score: NDArray[np.floating]) -> floa
 
 def bound_auc(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> Side:
     """Return the area under the curve of rows with known labels, with its clustered interval."""
-    return _place_rows(cluster, label, score)[0]
+    order = np.argsort(score)
+    cluster, label, score = cluster[order], label[order], score[order]
+    names, number = np.unique(cluster, return_inverse=True)
+    return _place_rows(number, label, score, len(names))[0]
 
 
 def compare_aucs(
     cluster: NDArray[np.int64], grouping: Grouping, label: NDArray[np.int8], score: Floats
 ) -> list[Disparity]:
     """Return one Disparity per group: the area among its own people, beside that among everyone else."""
+    # In the order of scores once, so that every look-up below goes along its array and not to and fro in it.
+    order = np.argsort(score)
+    label, score, grouping = label[order], score[order], Grouping(grouping.code[order], grouping.names)
+    names, number = np.unique(cluster[order], return_inverse=True)
     comparisons = []
     for code, name in enumerate(grouping.names):
         inside = grouping.code == code
-        here, moved = _place_rows(cluster[inside], label[inside], score[inside])
-        there, moved_there = _place_rows(cluster[~inside], label[~inside], score[~inside])
+        here, moved = _place_rows(number[inside], label[inside], score[inside], len(names))
+        there, moved_there = _place_rows(number[~inside], label[~inside], score[~inside], len(names))
         difference = interval = None
         if here.estimate is not None and there.estimate is not None:
             difference = here.estimate - there.estimate
             if here.interval is not None and there.interval is not None:
-                both = dict(moved)
-                for cluster_id, influence in moved_there.items():
-                    both[cluster_id] = both.get(cluster_id, 0.0) - influence
-                error = float(np.sqrt(sum(influence**2 for influence in both.values())))
+                error = float(np.sqrt(((moved - moved_there) ** 2).sum()))
                 interval = (difference - Z * error, difference + Z * error)
         comparisons.append(Disparity(name, here, there, difference, interval, None, None, "placements"))
     return comparisons
 
 
-def _place_rows(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> tuple[Side, dict[int, float]]:
-    """Return the area with its interval, and how much each cluster moves it.
+def _place_rows(
+    number: NDArray[np.int64], label: NDArray[np.int8], score: Floats, clusters: int
+) -> tuple[Side, Floats]:
+    """Return the area with its interval, and how much each of so many clusters (`number` (rows,) from 0) moves it.
 
     Scores 3 and 1 with the outcome, 2 and 0 without: 3 is placed above both others (1), 1 above one of two (0.5), so
     the area is 0.75; 2 is placed below one of two (0.5), 0 below both (1), which has the same mean.
     """
     labelled = label != UNKNOWN
-    cluster, label, score = cluster[labelled], label[labelled], score[labelled]
+    number, label, score = number[labelled], label[labelled], score[labelled]
     positive, negative = score[label == 1], score[label == 0]
-    clusters = len(np.unique(cluster))
+    there = _count_clusters(number, clusters)
     if not len(positive) or not len(negative):
-        return Side(None, None, len(label), len(positive), 0, clusters), {}
+        return Side(None, None, len(label), len(positive), 0, there), np.zeros(clusters)
     above, below = np.sort(positive), np.sort(negative)
     placed = np.empty(len(label))
     mine = label == 1
@@ -85,11 +91,13 @@ def _place_rows(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floa
     )
     area = float(placed[mine].mean())
     influence = np.where(mine, (placed - area) / len(positive), (placed - area) / len(negative))
-    names, number = np.unique(cluster, return_inverse=True)
-    moved = np.bincount(number, influence, len(names))
+    moved: Floats = np.bincount(number, influence, clusters).astype(np.float64)
     interval = None
-    if min(len(np.unique(cluster[mine])), len(np.unique(cluster[~mine]))) >= _FEWEST:
+    if min(_count_clusters(number[mine], clusters), _count_clusters(number[~mine], clusters)) >= _FEWEST:
         error = float(np.sqrt((moved**2).sum()))
         interval = (max(0.0, area - Z * error), min(1.0, area + Z * error))
-    side = Side(area, interval, len(label), len(positive), 0, clusters)
-    return side, dict(zip(names.tolist(), moved.tolist(), strict=True))
+    return Side(area, interval, len(label), len(positive), 0, there), moved
+
+
+def _count_clusters(number: NDArray[np.int64], clusters: int) -> int:
+    return int(np.count_nonzero(np.bincount(number, minlength=clusters)))

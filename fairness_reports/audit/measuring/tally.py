@@ -23,6 +23,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.errors import DataError
 from charter.rules.measures import CELLS
 
 __all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "number_cells"]
@@ -31,6 +32,9 @@ UNKNOWN = -1
 """The label of a row whose outcome is not known: counted as selected or not, and in no measure that needs a label."""
 
 _DRAWN_AT_ONCE = 2_000_000
+
+_MOST_NUMBERS = 60_000_000
+"""Numbers of weighted patterns that are held at most: half a gigabyte."""
 
 _CACHED = 32_000
 """Clusters drawn one by one in one go: as many as stay within the processor's cache, which is several times as fast."""
@@ -61,11 +65,16 @@ def number_cells(label: NDArray[np.int8], selected: NDArray[np.bool_]) -> NDArra
 
 @dataclass(frozen=True)
 class Tally:
-    """Distinct patterns of one characteristic: `patterns` (patterns, groups, cells) and `weight` (patterns,)."""
+    """Distinct patterns of one characteristic: `patterns` (patterns, groups, cells) and `weight` (patterns,).
+
+    Where rows weigh more or less than one, `patterns` are sums of their weights and `rows`, of the same shape, how many
+    rows they are; else a pattern's counts are its rows.
+    """
 
     names: tuple[str, ...]
     patterns: NDArray[np.float64]
     weight: NDArray[np.int64]
+    rows: NDArray[np.float64] | None = None
 
     @classmethod
     def make(cls, cluster: NDArray[np.int64], grouping: Grouping, cell: NDArray[np.int64]) -> Tally:
@@ -133,6 +142,51 @@ class Tally:
         patterns, weight = np.unique(np.round(counts, 9), axis=0, return_counts=True)
         shaped = np.asarray(patterns, dtype=np.float64).reshape(-1, groups, CELLS)
         return cls(grouping.names, shaped, weight.astype(np.int64))
+
+    @classmethod
+    def weigh(
+        cls, cluster: NDArray[np.int64], grouping: Grouping, cell: NDArray[np.int64], weight: NDArray[np.float64]
+    ) -> Tally:
+        """Return a tally of rows that count as much as their weights, all (rows,).
+
+        Raises DataError where there are too many different ones to resample. Rows alike in cell, group and weight are
+        one pattern where each stands for itself.
+        """
+        groups = len(grouping.names)
+        place = grouping.code * CELLS + cell
+        _, number, sizes = np.unique(cluster, return_inverse=True, return_counts=True)
+        if sizes.size == cluster.size:
+            by_kind = np.lexsort((weight, place))
+            starts = np.flatnonzero(
+                np.r_[True, (np.diff(place[by_kind]) != 0) | (np.diff(weight[by_kind]) != 0)][: cluster.size]
+            )
+            first, times = by_kind[starts], np.diff(np.r_[starts, cluster.size])
+            number, place, weight = np.arange(first.size), place[first], weight[first]
+        else:
+            times = np.ones(sizes.size, dtype=np.int64)
+        if times.size * groups * CELLS > _MOST_NUMBERS:
+            raise DataError(
+                f"{times.size:,} clusters with weights of their own in {groups} groups are too many to resample.",
+                "Round the weights, or put small groups together.",
+            )
+        flat = number * groups * CELLS + place
+        shape = (times.size, groups, CELLS)
+        sums = np.bincount(flat, weight, times.size * groups * CELLS).reshape(shape)
+        rows = np.bincount(flat, minlength=times.size * groups * CELLS).reshape(shape).astype(np.float64)
+        return cls(grouping.names, sums, times.astype(np.int64), rows)
+
+    def choose(self, *groups: int) -> Tally:
+        """Return the tally of some of the groups alone, in the order that they are named."""
+        chosen = list(groups)
+        rows = None if self.rows is None else self.rows[:, chosen]
+        return Tally(tuple(self.names[i] for i in chosen), self.patterns[:, chosen], self.weight, rows)
+
+    @cached_property
+    def row_totals(self) -> NDArray[np.float64]:
+        """How many rows there are by group and cell (groups, cells), whatever they weigh."""
+        if self.rows is None:
+            return self.totals
+        return np.asarray(np.tensordot(self.weight.astype(np.float64), self.rows, 1))
 
     @cached_property
     def labelled(self) -> bool:

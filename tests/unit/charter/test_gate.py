@@ -105,7 +105,7 @@ def test_a_pair_informs_where_it_cannot_be_told_and_blocks_where_it_can() -> Non
     unknown = of_pair(3, 5, 2000, 8000)
     assert [one["verdict"] for one in unknown["verdicts"]] == ["pass", "insufficient"]
     assert unknown["decision"] == "pass"
-    assert "all 1 questions" in unknown["sentence"]
+    assert "the one question is answered" in unknown["sentence"]
     assert "1 about two characteristics together cannot be told" in unknown["sentence"]
     assert of_pair(50, 1000, 2000, 8000)["decision"] == "block"
 

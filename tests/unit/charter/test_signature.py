@@ -74,7 +74,7 @@ def test_a_signature_by_the_roles_key_counts_for_real_data(invocation: Invocatio
         ROLE,
         Signable("charter"),
         demo=False,
-        signature=signature(invocation, tmp_path / "s", until),
+        proof=Signature(signature(invocation, tmp_path / "s", until)),
         until=until,
     )
     assert (made.kind, made.expires) == ("signed", until)
@@ -90,7 +90,7 @@ def test_a_row_that_says_signed_counts_for_nothing_without_the_signature(
         ROLE,
         Signable("charter"),
         demo=False,
-        signature=signature(invocation, tmp_path / "s", until),
+        proof=Signature(signature(invocation, tmp_path / "s", until)),
         until=until,
     )
     rows = invocation.council.folder / "signoffs.toml"

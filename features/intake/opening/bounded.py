@@ -41,6 +41,8 @@ class _Bounded(io.RawIOBase):
         view = memoryview(cast(bytearray, buffer))
         try:
             chunk = self._inner.read(len(view))
+        # zipfile raises NotImplementedError for a compression method that it does not know: the bytes are damaged, or
+        # packed by a tool that nobody here can unpack.
         except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError):
             raise _not_whole(self._where) from None
         self._left -= len(chunk)
@@ -99,6 +101,7 @@ def refuse_bombs(path: Path, where: str) -> None:
                         left -= len(chunk)
                         if left < 0:
                             raise _too_large(where)
+    # RuntimeError: a part with a password. NotImplementedError: a compression method that zipfile does not know.
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError, OSError):
         raise _not_whole(where) from None
 

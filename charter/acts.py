@@ -30,6 +30,7 @@ ACTS: Mapping[str, str] = {
     "rights.file": "File what a resident asks for",
     "export.release": "Release what is held of a resident to them",
     "objection.overrule": "Decide that an objection or restriction does not stand",
+    "retention.carry_out": "Remove what is past its date, and hold what must stay",
     "residence.check": "Ask whether a person is resident at an address",
 }
 """Every act, and what it is called."""

@@ -54,6 +54,8 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
     result = pull_sources(invocation, extracts=extracts, confirmed=frozenset(confirm or ()))
     for line in describe_files(result.by_file):
         invocation.say(line)
+    if result.past_date:
+        invocation.say(f"{result.past_date:,} records are past the date until which they may be kept: `sooner retain`.")
     beginning = "Pulled" if result.made else "Nothing new since"
     invocation.report(
         {
@@ -65,6 +67,7 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
             "quarantined": result.quarantined,
             "by_rule": result.by_rule,
             "by_file": result.by_file,
+            "past_date": result.past_date,
         },
         f"{beginning} snapshot {result.snapshot}: {result.rows:,} rows of {len(result.by_file)} files, "
         f"{result.quarantined:,} set apart (quarantine/{result.snapshot}.parquet).",
@@ -91,7 +94,7 @@ def report_feeds(invocation: Invocation) -> None:
 
 @pulls.add("rows", example="sooner pull rows ssd", opens=False)
 def show_rows(
-    voice: Voice, name: Annotated[str, typer.Argument(help="The format: ssd, the Standard Safeguarding Dataset.")]
+    voice: Voice, name: Annotated[str, typer.Argument(help="The format: annex_a, cin, sen, ssd or ssda903.")]
 ) -> None:
     """Print register rows that are ready for a format of the sector, to be added, changed and confirmed."""
     from features.intake.formats.ready_rows import read_rows

@@ -25,15 +25,15 @@ PURPOSES = ("link", "shadow", "rank", "display")
 _WHY = "withdrawn"
 
 
-def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"") -> int:
+def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"", why: str = _WHY) -> int:
     """Take every referral of these people's households off its list; return how many there were.
 
-    `key` seals the log's entries (charter.vault.command_log). What was issued stays sealed: what the
-    worker saw is kept under case retention for complaints and the data protection officer alone (design: what issued
-    stays); no page or list shows it any more.
+    `key` seals the log's entries (charter.vault.command_log); `why` is kept with each referral. What was issued stays
+    sealed: what the worker saw is kept under case retention for complaints and the data protection officer alone
+    (design: what issued stays); no page or list shows it any more.
     """
     with _open_casework(workspace, key) as store:
-        return store.remove(person_ids, _WHY, actor="sooner") if store else 0
+        return store.remove(person_ids, why, actor="sooner") if store else 0
 
 
 def catch_up(workspace: Workspace, *, key: bytes = b"") -> int:

@@ -14,6 +14,7 @@ import features.commands
 import serving.commands
 import sooner.commands
 import sooner.residents
+import sooner.retention
 import training.commands
 from charter.verbs import HEADINGS, Verb, VerbGroup
 
@@ -25,7 +26,7 @@ _ROOMS = (features, training, fairness_reports, charter, sooner, borough, servin
 
 def list_verbs() -> tuple[Verb, ...]:
     """Return every verb, and every group of verbs, in the order of the help."""
-    lists = [*(room.commands.verbs for room in _ROOMS), sooner.residents.verbs]
+    lists = [*(room.commands.verbs for room in _ROOMS), sooner.residents.verbs, sooner.retention.verbs]
     verbs = [verb for room in lists for verb in room.listed.values()]
     order = list(HEADINGS)
     return tuple(sorted(verbs, key=lambda verb: order.index(verb.heading)))

@@ -6,7 +6,7 @@ released or reproduced (exit 12).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from training.run import SCORES
 __all__ = ["forget"]
 
 
-def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
+def forget(person_ids: Iterable[str], workspace: Workspace, matrices: Collection[str] | None = None) -> int:
     """Remove the scores of these people's households from every run of every programme; return how many rows.
 
     Call it before features' own `forget`: the matrix says which households were theirs. Where a run's matrix is gone
@@ -33,6 +33,8 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
     people = np.array(sorted(person.encode() for person in person_ids), dtype="S32")
     removed = 0
     for manifest in sorted((workspace.root / "scores").glob("*/*/manifest.json")):
+        if matrices is not None and read_json(manifest)["matrix"] not in matrices:
+            continue
         removed += _forget_in(manifest.parent, people, Workspace(workspace.root, manifest.parents[1].name))
     return removed
 

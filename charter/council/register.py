@@ -132,6 +132,16 @@ class ExtractFile(MarkedRow):
             examples=["changed_at"],
         ),
     ] = ""
+    within: Annotated[
+        str,
+        Field(
+            description="The file, or its pattern, in which it lies, where one holds several: a workbook or XML.",
+            examples=["annex_a.xlsx"],
+        ),
+    ] = ""
+    element: Annotated[
+        str, Field(description="Of XML, the element of which each is a row.", examples=["CINdetails"])
+    ] = ""
     sheet: Annotated[
         str,
         Field(description="The sheet of a workbook; left out where it has but one.", examples=["List 1"]),
@@ -300,7 +310,7 @@ class Source(MarkedRow):
         _Days, Field(description="How late it may come at most; later, the feed is stale.", examples=[35])
     ] = 0
     retention_years: Annotated[
-        int, Field(ge=0, le=150, description="For how many years its rows are kept.", examples=[7])
+        int, Field(ge=0, le=150, description="For how many years its rows are kept once they are over.", examples=[7])
     ]
     confidential_from_household: Annotated[
         bool,

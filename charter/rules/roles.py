@@ -208,7 +208,7 @@ DEFAULTS: tuple[Role, ...] = (
     _shipped("chief_data_officer", "Chief data officer", "board.read"),
     _shipped(
         "data_protection_officer", "Data protection officer", "board.read", "log.read", "rights.file",
-        "export.release", "objection.overrule", "link.review",
+        "export.release", "objection.overrule", "link.review", "retention.carry_out",
     ),
     _shipped("operator", "Operator", "metrics.read"),
 )  # fmt: skip

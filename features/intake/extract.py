@@ -105,9 +105,8 @@ def read_file(
     with ExitStack() as stack:
         for path in paths:
             name = quarantine.name_file(file.replace(name=path.name))
-            table = stack.enter_context(
-                open_table(database, path, f"{source.service}/{name}", _manner_of(source, file))
-            )
+            where = f"{source.service}/{name}" + (f" ({file.name})" if file.within else "")
+            table = stack.enter_context(open_table(database, path, where, _manner_of(source, file)))
             check_columns(table.where, file, table)
             parts.append(Part(name, rows + 1, table.find_lines))
             rows += _load_part(database, source, file, table, rows)
@@ -127,7 +126,8 @@ def _manner_of(source: Source, file: ExtractFile) -> Manner:
         for name, kind in file.columns.items()
         if kind in ("date", "datetime")
     }
-    return Manner(CsvDialect(source.encoding, source.delimiter), file.sheet, file.header_line, forms)
+    dialect = CsvDialect(source.encoding, source.delimiter)
+    return Manner(dialect, file.sheet, file.header_line, forms, file.element, tuple(file.columns))
 
 
 def check_columns(where: str, file: ExtractFile, table: OpenTable) -> None:

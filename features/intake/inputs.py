@@ -136,7 +136,7 @@ def _find_input(source: Source, name: str, folder: Path, council: Council, now: 
         found = {name: find_table_file(folder, name) for name in CANONICAL}
         parts = {path.name: (path,) for path in found.values() if path is not None}
     else:
-        parts = {file.name: find_parts(folder, file.name) for file in source.files}
+        parts = {file.name: find_parts(folder, file.within or file.name) for file in source.files}
     paths = [path for found_paths in parts.values() for path in found_paths if path.is_file()]
     if (folder / _STATEMENT).exists():
         paths.append(folder / _STATEMENT)

@@ -40,8 +40,9 @@ from features.intake.column_drift import refuse_drift
 from features.intake.database import open_database
 from features.intake.feeds.profile import PROFILE, carry_profile
 from features.intake.inputs import Arrivals, SourcePlan, find_inputs, plan_source
+from features.intake.keeping.expiry import leave_out_past
 from features.intake.quarantine import Quarantine
-from features.intake.snapshot_files import list_pulled, list_sources, load_sets, make_sets, write_records
+from features.intake.snapshot_files import gather_feeds, list_pulled, list_sources, load_sets, make_sets, write_records
 from features.intake.source_reader import SourceReader
 
 __all__ = ["PullResult", "find_newest_snapshot", "read_sources", "refuse_full_disk"]
@@ -61,6 +62,8 @@ class PullResult:
     quarantined: int
     by_rule: Mapping[str, int]
     by_file: Mapping[str, Mapping[str, Any]]
+    past_date: int = 0
+    """Records that are past the date until which the register lets them be kept."""
 
 
 def find_newest_snapshot(store: Path) -> Path | None:
@@ -117,6 +120,8 @@ def read_sources(
             before = None if last is None else last / "records"
             reader = SourceReader(database, register, council, quarantine, before, confirmed, advance)
             counts = reader.read(plans)
+        gather_feeds(database, plans, last)
+        past_date = leave_out_past(invocation, database, moment)
         manifest = {
             "schema_version": SCHEMA_VERSION,
             "snapshot": name,
@@ -134,7 +139,7 @@ def read_sources(
         vault.put_sets(name, make_sets(database))
         quarantine.write(workspace.quarantine / f"{name}.parquet")
         with new_folder(workspace.store / name) as folder:
-            write_records(database, folder / "records", plans, last)
+            write_records(database, folder / "records", plans)
             write_json(folder / PROFILE, carry_profile(last, reader.profile))
             write_json(folder / "manifest.json", manifest)
         return PullResult(
@@ -146,6 +151,7 @@ def read_sources(
             sum(count.quarantined for count in counts.values()),
             quarantine.by_rule(),
             {where: count.document() for where, count in counts.items()},
+            past_date,
         )
 
 

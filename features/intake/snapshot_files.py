@@ -22,7 +22,7 @@ from features.intake.records import STAGED
 from features.intake.row_digests import create_digests
 from features.intake.source_reader import FileCounts
 
-__all__ = ["list_pulled", "list_sources", "load_sets", "make_sets", "write_records"]
+__all__ = ["gather_feeds", "list_pulled", "list_sources", "load_sets", "make_sets", "write_records"]
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 """Since when a home has been where it is, if the gazetteer does not say."""
@@ -109,10 +109,26 @@ def _table_bytes(database: duckdb.DuckDBPyConnection, table: str, names: Sequenc
     return into.getvalue()
 
 
-def write_records(
-    database: duckdb.DuckDBPyConnection, folder: Path, plans: Sequence[SourcePlan], last: Path | None
-) -> None:
-    """Write the records of a snapshot into its new `folder`."""
+def gather_feeds(database: duckdb.DuckDBPyConnection, plans: Sequence[SourcePlan], last: Path | None) -> None:
+    """Create the table `feeds`: a row for each delivery, those of the last snapshot included."""
+    database.execute(
+        "create temp table feeds (service varchar, covers_from timestamp, covers_to timestamp, received_at timestamp)"
+    )
+    if last is not None:
+        database.execute(
+            f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
+        )
+    for entry in (entry for plan in plans for entry in plan.inputs):
+        if entry.delivery.covers_from is not None and entry.delivery.covers_to is not None:
+            times = (entry.delivery.covers_from, entry.delivery.covers_to, entry.delivery.received_at)
+            database.execute(
+                f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})",
+                [entry.source.service],
+            )
+
+
+def write_records(database: duckdb.DuckDBPyConnection, folder: Path, plans: Sequence[SourcePlan]) -> None:
+    """Write the records of a snapshot into its new `folder`; `feeds` is there by then."""
     folder.mkdir()
     inputs = [entry for plan in plans for entry in plan.inputs]
     for table in KEPT:
@@ -133,20 +149,6 @@ def write_records(
         f"coalesce(known_at, {always}) as known_at from places",
         folder / "places.parquet",
     )
-    database.execute(
-        "create temp table feeds (service varchar, covers_from timestamp, covers_to timestamp, received_at timestamp)"
-    )
-    if last is not None:
-        database.execute(
-            f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
-        )
-    for entry in inputs:
-        if entry.delivery.covers_from is not None and entry.delivery.covers_to is not None:
-            times = (entry.delivery.covers_from, entry.delivery.covers_to, entry.delivery.received_at)
-            database.execute(
-                f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})",
-                [entry.source.service],
-            )
     _copy_rows(database, "select distinct * from feeds order by all", folder / "feeds.parquet")
     present = {row[0] for row in database.execute("select table_name from duckdb_tables()").fetchall()}
     for name in CANONICAL:

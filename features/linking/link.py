@@ -26,6 +26,7 @@ from charter.contracts import check_document
 from charter.contracts.files import (
     content_id,
     file_digest,
+    find_current,
     new_folder,
     read_json,
     set_current,
@@ -38,7 +39,7 @@ from charter.rules.assessments import require_assessments
 from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import NamedPerson, Vault
-from features.intake.database import Relation, fetch_rows, open_database, quote_text
+from features.intake.database import Relation, compute_rows, fetch_rows, open_database, quote_text, read_parquet
 from features.intake.snapshot import find_newest_snapshot, refuse_full_disk
 from features.linking.accuracy import count_right_pairs, read_truth
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
@@ -49,7 +50,7 @@ from features.linking.fitted_numbers import FITTED, loosen_parameters, write_fit
 from features.linking.identities import choose_identities
 from features.linking.judged_links import Labels, Measured, judge_links, read_labels
 from features.linking.judgements import Judgement, find_standing, read_judgements
-from features.linking.linked_people import LinkedPeople, relate_people
+from features.linking.linked_people import LinkedPeople, keep_people, relate_people
 from features.linking.linking_choices import (
     forbids_all,
     forbids_service,
@@ -66,7 +67,7 @@ from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
 from features.permission import Choice
 
-__all__ = ["LinkResult", "link_records"]
+__all__ = ["LinkResult", "link_records", "settle_tables_again"]
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,30 @@ def link_records(
     return _report_linkage(snapshot, manifest, said, made=True)
 
 
+def settle_tables_again(invocation: Invocation, snapshot: Path, cause: str) -> None:
+    """Make a linked snapshot's tables again of its records as they are now, nobody linked anew.
+
+    `cause` names the version. Of the newest linked snapshot, the vault names those who are left in it. The writer lock
+    is the caller's.
+    """
+    manifest = read_json(snapshot / "manifest.json")
+    key = Key.load(invocation.council, invocation.workspace)
+    vault = Vault.open(invocation.workspace.vault, key)
+    taken_at = datetime.fromisoformat(manifest["taken_at"]).astimezone(UTC).replace(tzinfo=None)
+    parameters = Parameters.load_for(invocation.council.folder)
+    rules = LinkingRules(invocation.register, invocation.policy.characteristics, parameters, taken_at)
+    version = f"tables-{content_id([(snapshot / 'tables').resolve().name, cause])}"
+    with open_database(key) as database, refuse_full_disk():
+        work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
+        linked = work.keep(read_corrections(vault))
+        manifest |= {"tables": work.write_version(linked, version), "linkage": linked.counts}
+        if find_current(invocation.workspace.store) == snapshot:
+            work.name_people(linked)
+    check_document("snapshot", manifest)
+    swap_folder(snapshot / "tables", version)
+    write_json(snapshot / "manifest.json", manifest)
+
+
 @dataclass(frozen=True)
 class _Linked:
     """All that linking leaves, before any of it is written."""
@@ -193,18 +218,8 @@ class _Linking:
         unused = self._find_unused(evidence, by_reference, chosen)
         people = relate_people(database, evidence.references, by_reference, unused, linkage)
         done()
-        claims = claim_homes(database, records.addresses, people.used, corrections)
-        tables = make_tables(
-            database, records, people, claims, Said(evidence.people, chosen.choices, corrections), rules
-        )
-        permission = lapse_consents(database, tables.permission, tables.people, rules.register, self._time_zone)
-        tables = replace(tables, permission=permission)
-        beside = {"links": people.links, "review": relate_pairs(database, linkage.review)} | self._measure_links(people)
-        places = pq.read_table(BytesIO(self.vault.get_set(self.snapshot.name, "places")))
         linked = _Linked(
-            tables=tables.by_name() | beside,
-            identities=choose_identities(database, evidence.people, places, people, tables),
-            residents=index_residents(database, self.key, evidence.people, claims, people, tables, rules),
+            *self._settle(records, evidence, chosen, people, corrections, relate_pairs(database, linkage.review)),
             counts={
                 "references": len(by_reference),
                 "left_out": left_out + len(unused),
@@ -216,14 +231,72 @@ class _Linking:
         done()
         return linked
 
+    def keep(self, corrections: Sequence[Correction]) -> _Linked:
+        """Return what the records say under the links that stand: nobody is linked anew, and who has gone is out."""
+        database, folder = self.database, self.snapshot / "tables"
+        records = ServiceRecords.open(database, self.snapshot / "records")
+        evidence, chosen, _ = self._allowed_evidence(records)
+        links = compute_rows(
+            database,
+            "select l.* from links l join refs r using (ref, service)",
+            links=read_parquet(database, folder / "links.parquet"),
+            refs=evidence.references,
+        )
+        by_reference = dict(fetch_rows(database, "select ref, person_id from links", links=links))
+        people = keep_people(database, links, self._find_unused(evidence, by_reference, chosen))
+        review = compute_rows(
+            database,
+            "select * from review where one in (select ref from links) and other in (select ref from links)",
+            review=read_parquet(database, folder / "review.parquet"),
+            links=links,
+        )
+        return _Linked(
+            *self._settle(records, evidence, chosen, people, corrections, review),
+            counts={**self.manifest["linkage"], "references": len(by_reference)},
+            fitted="",
+        )
+
+    def _settle(
+        self,
+        records: ServiceRecords,
+        evidence: Evidence,
+        chosen: _Choices,
+        people: LinkedPeople,
+        corrections: Sequence[Correction],
+        review: Relation,
+    ) -> tuple[Mapping[str, Relation], Mapping[str, NamedPerson], Mapping[str, bytes]]:
+        """Return the tables, who people are, and the index of residents, knowing who is whom."""
+        database, rules = self.database, self.rules
+        claims = claim_homes(database, records.addresses, people.used, corrections)
+        tables = make_tables(
+            database, records, people, claims, Said(evidence.people, chosen.choices, corrections), rules
+        )
+        permission = lapse_consents(database, tables.permission, tables.people, rules.register, self._time_zone)
+        tables = replace(tables, permission=permission)
+        beside = {"links": people.links, "review": review} | self._measure_links(people)
+        places = pq.read_table(BytesIO(self.vault.get_set(self.snapshot.name, "places")))
+        return (
+            tables.by_name() | beside,
+            choose_identities(database, evidence.people, places, people, tables),
+            index_residents(database, self.key, evidence.people, claims, people, tables, rules),
+        )
+
     def write(self, linked: _Linked, made_from: str) -> Mapping[str, Any]:
         """Write tables, identities and the index; return what the manifest says of them."""
-        with new_folder(self.snapshot / f"tables-{made_from}") as beside:
-            described = write_tables(self.database, linked.tables, beside)
-        self.vault.replace(linked.identities)
-        self.vault.replace_residents(linked.residents)
+        described = self.write_version(linked, f"tables-{made_from}")
+        self.name_people(linked)
         version = self.rules.parameters.version
         return {"tables": described, "linkage": {"made_from": made_from, "parameters": version, **linked.counts}}
+
+    def write_version(self, linked: _Linked, version: str) -> Mapping[str, Any]:
+        """Write the tables as a version of their folder; return what the manifest says of them."""
+        with new_folder(self.snapshot / version) as beside:
+            return write_tables(self.database, linked.tables, beside)
+
+    def name_people(self, linked: _Linked) -> None:
+        """Make identities and index all that the vault knows of people."""
+        self.vault.replace(linked.identities)
+        self.vault.replace_residents(linked.residents)
 
     @property
     def _time_zone(self) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from features.intake.database import Relation, compute_rows, define_rows, give_rows
 from features.linking.people import Linkage
 
-__all__ = ["LinkedPeople", "relate_people"]
+__all__ = ["LinkedPeople", "keep_people", "relate_people"]
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,19 @@ def relate_people(
             given=rows,
             refs=references,
         ),
+    )
+
+
+def keep_people(database: duckdb.DuckDBPyConnection, links: Relation, unused: Set[str]) -> LinkedPeople:
+    """Return who is whom as `links` have it, without the `unused` in use; what was out of use stays so."""
+    kept = compute_rows(
+        database,
+        "select * replace (used and ref not in (select unnest($1::varchar[])) as used) from links",
+        [sorted(unused)],
+        links=links,
+    )
+    return LinkedPeople(
+        every=define_rows(database, "select ref, person_id from kept", kept=kept),
+        used=compute_rows(database, "select ref, person_id from kept where used", kept=kept),
+        links=kept,
     )

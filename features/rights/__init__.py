@@ -1,1 +1,1 @@
-"""A resident's rights over what is held, carried out on every snapshot."""
+"""A resident's rights, and what the register promises to keep no longer: carried out on every snapshot."""

@@ -8,7 +8,13 @@ from charter.errors import UsageError
 
 __all__ = ["FORMATS", "read_rows"]
 
-FORMATS = {"ssd": "Standard Safeguarding Dataset, as extracts or tables"}
+FORMATS = {
+    "annex_a": "Annex A, the child-level lists for inspection, as a workbook",
+    "cin": "Children in Need census, as XML of 2021 to 2026",
+    "sen": "Special educational needs, the lists for inspection, as a workbook",
+    "ssd": "Standard Safeguarding Dataset, as extracts or tables",
+    "ssda903": "SSDA903, children looked after, as CSV files",
+}
 """The formats, by the name that is typed; each says in its first lines what it follows, and that it is untried."""
 
 

@@ -2,6 +2,8 @@
 
 .csv        texts, by a stated dialect (`features.intake.opening.strict_csv`)
 .parquet    the types that the file says
+.xlsx       a sheet, .jsonl an object a line, .xml an element of one name a row
+.gz, .zip   what is in them
 """
 
 from __future__ import annotations
@@ -24,8 +26,13 @@ from features.intake.opening.row_places import FindLines
 from features.intake.opening.strict_csv import CsvDialect, CsvTable, Opener, open_csv, peek_header
 from features.intake.opening.text_rows import FetchedRows
 from features.intake.opening.workbook import Sheet, read_sheet
+from features.intake.opening.xml_rows import read_xml
 
 __all__ = ["Manner", "OpenTable", "open_table", "peek_columns"]
+
+
+_READ_WHOLE = (".xlsx", ".jsonl", ".ndjson", ".xml")
+"""Kinds of file whose columns are known when all of it was read."""
 
 
 class OpenTable(Protocol):
@@ -89,12 +96,14 @@ class _ParquetTable:
 
 @dataclass(frozen=True)
 class Manner:
-    """How a service writes its files: its CSV, the sheet of a workbook, and the form of each column of days."""
+    """How a service writes its files: its CSV, the sheet of a workbook, the element of XML, the forms of days."""
 
     dialect: CsvDialect
     sheet: str = ""
     header_line: int = 1
     forms: Mapping[str, str] = field(default_factory=dict)
+    element: str = ""
+    columns: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -152,9 +161,12 @@ def _open_kind(
     kind = Path(name).suffix.lower()
     if kind == ".parquet":
         yield _open_parquet(database, path, where)
-    elif kind in (".xlsx", ".jsonl", ".ndjson"):
+    elif kind in _READ_WHOLE:
         if kind == ".xlsx":
             read = read_sheet(path, where, Sheet(manner.sheet, manner.header_line, manner.forms))
+        elif kind == ".xml":
+            with path.open("rb") as stream:
+                read = read_xml(stream, name, where, manner.element, manner.columns)
         else:
             with path.open("rb") as stream:
                 read = read_json_lines(stream, name, where)
@@ -186,6 +198,6 @@ def peek_columns(
     if isinstance(part, FetchedRows):
         return part.columns
     kind = part.suffix.lower()
-    if kind in (".xlsx", ".jsonl", ".ndjson", *PACKED) or not part.is_file():
+    if kind in (*_READ_WHOLE, *PACKED) or not part.is_file():
         return None
     return _open_parquet(database, part, where).columns if kind == ".parquet" else peek_header(part, dialect)

@@ -33,6 +33,17 @@ def write_sample(source: Source, folder: Path, children: int) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
+def test_ready_rows_say_that_they_are_untried_and_are_marked_for_somebody_to_confirm(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "register.toml"
+    path.write_text(read_rows(name), encoding="utf-8")
+    assert "Not yet tried with a council" in read_rows(name)
+    (source,) = Register.load(path).sources
+    assert source.example
+    assert all(file.example for file in source.files)
+
+
+# The other formats are tried on files that others made up (test_sector_formats): of this one there are none.
+@pytest.mark.parametrize("name", ["ssd"])
 def test_ready_rows_read_as_a_register_and_take_a_delivery(town, rows_of, name: str) -> None:
     path = town.council / "register.toml"
     path.write_text(read_rows(name))

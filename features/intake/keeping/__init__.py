@@ -1,0 +1,1 @@
+"""Until when what came is kept."""

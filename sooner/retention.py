@@ -62,7 +62,7 @@ def plan(
     invocation.report(planned.document(), _in_words(invocation, planned, "past its date"))
 
 
-@retain.add("run", under="look after", example="sooner retain run --role data_protection_officer", locks=True)
+@retain.add("run", under="look after", example="sooner retain run --role ROLE", locks=True)
 def run(invocation: Invocation, role: RoleName = "", reason: Reason = "the register's retention") -> None:
     """Remove what is past its date from every snapshot, the vault, matrices, scores and lists; leave a certificate."""
     from features.rights.retaining import choose_moment, retain_records

@@ -29,13 +29,21 @@ Run = Annotated[str, typer.Option("--run", help="The training run; the newest by
 
 
 @audit_verbs.add("run", example="sooner audit", locks=True)
-def audit_training_run(invocation: Invocation, run: Run = "") -> None:
+def audit_training_run(
+    invocation: Invocation,
+    run: Run = "",
+    full: Annotated[
+        bool, typer.Option("--full", help="Print every figure of a group, with the list it is of.")
+    ] = False,
+) -> None:
     """Measure how a training run (the newest by default) treats each group: what `sooner audit` alone does."""
     from fairness_reports.publish.summary import summarise_findings
     from fairness_reports.whole_audit import audit_run
 
     folder, document = audit_run(invocation, run or None)
-    invocation.report(document, f"{summarise_findings(document)}\nThe board pack is {folder / 'report.html'}.")
+    invocation.report(
+        document, f"{summarise_findings(document, full=full)}\nThe board pack is {folder / 'report.html'}."
+    )
 
 
 @audit_verbs.add(

@@ -140,7 +140,7 @@ def test_a_missing_register_is_a_usage_error(tmp_path: Path) -> None:
         Register.load(tmp_path / "register.toml")
 
 
-@pytest.mark.parametrize("folder", [ROOT / "council", ROOT / "tests/councils/oulad_aaa"], ids=["borough", "course"])
+@pytest.mark.parametrize("folder", [ROOT / "council", ROOT / "examples/course"], ids=["borough", "course"])
 def test_the_shipped_registers_fit_their_charters(folder: Path) -> None:
     register, policy = Register.load(folder / "register.toml"), Policy.load(folder / "charter.toml")
     for signal in register.signals:
@@ -152,7 +152,7 @@ def test_every_row_of_the_fictional_borough_is_marked_as_the_example() -> None:
     assert {f"source {source.service}" for source in register.sources} | {"check residence_check"} < set(
         register.marked
     )
-    assert not Register.load(ROOT / "tests/councils/oulad_aaa/register.toml").marked
+    assert not Register.load(ROOT / "examples/course/register.toml").marked
 
 
 def test_the_register_declares_every_file_and_column_that_the_fictional_borough_sends() -> None:

@@ -11,7 +11,7 @@ from charter.council.training_settings import TrainingFile, TrainingSettings
 from charter.errors import DefinitionError
 
 ROOT = Path(__file__).resolve().parents[3]
-SHIPPED = [ROOT / "council/early_help/training.toml", ROOT / "tests/councils/oulad_aaa/completion/training.toml"]
+SHIPPED = [ROOT / "council/early_help/training.toml", ROOT / "examples/course/completion/training.toml"]
 
 
 @pytest.fixture

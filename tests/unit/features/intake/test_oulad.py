@@ -23,10 +23,10 @@ pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data/
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("course")
-    council = Council.load(ROOT / "tests/councils/oulad_aaa")
+    council = Council.load(ROOT / "examples/course")
     invocation = Invocation(council, "aaa", Workspace(root, "aaa"), quiet=True)
     with writer_lock(root):
-        pull_sources(invocation)
+        pull_sources(invocation, extracts=DATA.parent)
         link_records(invocation)
     return invocation.workspace.snapshot() / "tables"
 

@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 ROOT = Path(__file__).resolve().parent.parent
 SECTIONS = ("tutorial", "how-to", "reference", "explanation", "decisions")
 """The folders of docs/, in the order of the navigation; each has a README.md that says what is in it."""
-BESIDE = ("GLOSSARY", "CONTRIBUTING", "DEVELOPERS", "SECURITY", "CHANGELOG", "benchmarks/README")
+BESIDE = ("GLOSSARY", "CONTRIBUTING", "DEVELOPERS", "SECURITY", "CHANGELOG", "benchmarks/README", "examples/README")
 """Pages outside docs/ that the site has too."""
 
 project = "Sooner"
@@ -27,7 +27,7 @@ source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 include_patterns = ["docs/**", "README.md", *(f"{name}.md" for name in BESIDE)]
 # Sphinx walks every folder that is not excluded, and the environment and a workspace hold many thousand files.
 exclude_patterns = [
-    entry.name for entry in ROOT.iterdir() if entry.is_dir() and entry.name not in {"docs", "benchmarks"}
+    entry.name for entry in ROOT.iterdir() if entry.is_dir() and entry.name not in {"docs", "benchmarks", "examples"}
 ]
 exclude_patterns += ["benchmarks/workspace", "benchmarks/peers"]
 templates_path = ["theme"]

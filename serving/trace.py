@@ -67,14 +67,17 @@ def trace_fault(
 
     Referrals are in order of list and rank. A feed or feature had a part where one of its values was seen and added or
     took something. `role` must be one that may
-    read the log (by default the first); families that whoever asks knows are left out. Raises UsageError for a feed
-    or feature that no bundle of these referrals knows, CharterError for another role.
+    read the log (by default the first); families that whoever asks knows are left out. Raises UsageError for a
+    bundle or snapshot that there never was and for a feed or feature that no bundle of these referrals knows,
+    CharterError for another role.
     """
     desk = Desk.open(invocation, demo=False, chain="trace")
     try:
         identity = identify_command(desk.roles.choose(role, "log.read"))
         wanted = {"programme": invocation.programme, "bundle": bundle, "snapshot": snapshot}
         referrals = desk.store.touched(**{column: value for column, value in wanted.items() if value})
+        if not referrals:
+            _refuse_unknown(invocation, bundle, snapshot)
         shown = keep_shown(desk, identity, "trace", referrals)
         touched = _list_touched(invocation, shown, feed, feature)
         detail = {"touched": len(touched), "feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
@@ -82,6 +85,16 @@ def trace_fault(
         return touched, _list_copies(desk, {referral.referral for referral in touched})
     finally:
         desk.store.close()
+
+
+def _refuse_unknown(invocation: Invocation, bundle: str, snapshot: str) -> None:
+    """Raise UsageError for a bundle or snapshot of which neither a referral nor a folder is left."""
+    kinds = (("bundle", bundle, invocation.workspace.bundle), ("snapshot", snapshot, invocation.workspace.store))
+    for kind, name, folder in kinds:
+        if name and not (folder / name).is_dir():
+            raise UsageError(
+                f"there is no {kind} {name}, and no referral was made by one.", f"Look into {folder.name}/."
+            )
 
 
 def _list_copies(desk: Desk, referrals: Collection[str]) -> list[Copy]:

@@ -219,6 +219,9 @@ def explain(
     value = explanation.explain_value(question, opened.tables, entity, feature)
     lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
     lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
+    if not value.in_cohort:
+        told = "is not in the cohort" if value.in_cohort is False else "may be in the cohort or not: nobody can tell"
+        lines.append(f"It {told} at that date, so no matrix has a row of it.")
     for line in value.lines:
         event, day = line.event, question.day_of(line.event.valid_at)
         amount = "" if event.amount is None else f", {event.amount / 10_000:g}"

@@ -83,13 +83,14 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
     if chosen is None:
         names = ", ".join(candidate.name for candidate in question.definition.features)
         raise DefinitionError(f"the definition has no feature {feature!r}.", f"Choose one of: {names}.")
-    reference = Reference(question, Tables.read(tables, _find_people(question, tables, entity)))
+    people = _find_people(question, tables, entity)
+    reference = Reference(question, Tables.read(tables, people))
     day = question.dates[0]
-    members = reference.members(entity, day)
+    members = reference.members(entity, day) if people else ()
     if not members:
         raise DataError(
-            f"nobody belongs to the {question.definition.entity} {entity} at {day}.",
-            "Give an entity of the matrix at that date.",
+            f"the snapshot knows no {question.definition.entity} {entity} at {day}.",
+            "Give one of the matrix at that date.",
         )
     value = reference.value(chosen.expression, entity, day)
     document = chosen.document(question.permission.units)
@@ -107,16 +108,19 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
 
 
 def _find_people(question: Question, tables: Path, entity: str) -> list[str]:
-    if question.definition.entity == "person":
-        return [entity]
+    """Return the people whom an entity is or ever had, of those whom the snapshot knows."""
     import duckdb
 
-    path = tables / "residence.parquet"
-    if not path.exists():
-        return []
+    is_person = question.definition.entity == "person"
+    files = ("people", "events", "residence") if is_person else ("residence",)
+    column = "person_id" if is_person else "household_id"
+    known: set[str] = set()
     with duckdb.connect() as connection:
-        sql = "SELECT DISTINCT person_id FROM read_parquet(?) WHERE household_id = ?"
-        return [row[0] for row in connection.execute(sql, [str(path), entity]).fetchall()]
+        for path in (tables / f"{name}.parquet" for name in files):
+            if path.exists():
+                sql = f"SELECT DISTINCT person_id FROM read_parquet(?) WHERE {column} = ?"
+                known.update(row[0] for row in connection.execute(sql, [str(path), entity]).fetchall())
+    return sorted(known)
 
 
 def _count_seen(reference: Reference, feature: Feature, entity: str, day: date) -> dict[str, int]:

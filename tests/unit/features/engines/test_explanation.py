@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -106,9 +107,17 @@ def test_who_lives_together_reads_no_records(tables: Path) -> None:
     assert (found.value, found.lines, found.seen) == (3, (), {})
 
 
+def test_no_fact_is_stated_of_a_person_whom_nobody_knows(tables: Path) -> None:
+    people = Definition("one", Cohort("All", entity="person"), DEFINITION.outcome, FEATURES[:1])
+    asked = replace(question(), definition=people)
+    assert explain_value(asked, tables, "ada", "absences").value == 1
+    with pytest.raises(DataError, match="the snapshot knows no person nobody"):
+        explain_value(asked, tables, "nobody", "absences")
+
+
 def test_an_unknown_feature_or_household_says_what_there_is(tables: Path) -> None:
     with pytest.raises(DefinitionError, match="no feature 'pets'") as raised:
         explain_value(question(), tables, "home", "pets")
     assert "absences, plans, people" in raised.value.next_step
-    with pytest.raises(DataError, match="nobody belongs to the household"):
+    with pytest.raises(DataError, match="the snapshot knows no household nowhere"):
         explain_value(question(), tables, "nowhere", "absences")

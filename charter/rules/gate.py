@@ -25,7 +25,6 @@ from datetime import date, timedelta
 from typing import Any
 
 from charter.rules.failing import (
-    FAIL,
     Standing,
     compare_bound,
     count_households,
@@ -370,7 +369,7 @@ def _decide_group(
         return "fail", replace(rule, id="bound", rest=bounds[0] != "fail")
     if value is None or interval is None:
         return "insufficient", replace(rule, id="no interval")
-    if standing.distance >= FAIL:
+    if standing.is_beyond:
         return "insufficient", replace(rule, id="chance")
     if not keeps_limit(gate, value, interval):
         return "insufficient", replace(rule, id="beyond unsure" if is_beyond(gate, value) else "within unsure")

@@ -77,7 +77,8 @@ def find_needed_data(gate: Gate, finding: Mapping[str, Any]) -> float:
         room, distance = abs(math.log(gate.limit)), abs(math.log(value / gate.limit))
     else:
         room, distance = abs(gate.limit), abs(value - gate.limit)
-    certain = ((FAIL if is_beyond(gate, value) else Z) * error / distance) ** 2 if distance else math.inf
+    criterion = FAIL if is_beyond(gate, value) and Sizes.of(gate, finding) is not None else Z
+    certain = (criterion * error / distance) ** 2 if distance else math.inf
     fair = ((Z + _BEYOND) * _find_fair_error(gate, finding, error) / room) ** 2
     return max(fair, certain, 1.0)
 
@@ -107,8 +108,13 @@ def _find_gap_of_averages(gate: Gate, error: float, groups: int) -> float | None
 
     A ratio's interval is `value * exp(-+ Z error)`: its end that faces the limit is a fixed part of it away.
     """
-    sign, criterion = -1 if gate.at_least else 1, max(FAIL, find_apart_criterion(groups))
+    sign, criterion = -1 if gate.at_least else 1, find_apart_criterion(groups)
     if gate.statistic == "difference":
-        return gate.limit + sign * (criterion + _BEYOND) * error
-    away = 1 - criterion / Z * (1 - math.exp(-sign * Z * error))
-    return gate.limit / away * math.exp(sign * _BEYOND * error) if away > 0 else None
+        furthest = sign * max(sign * gate.limit + Z * error, criterion * error)
+        return furthest + sign * _BEYOND * error
+    # Where it is Z beyond the limit, and where it is `criterion` from equal: the further of the two.
+    away = [1 - needed / Z * (1 - math.exp(-sign * Z * error)) for needed in (Z, criterion)]
+    if min(away) <= 0:
+        return None
+    gaps = [gate.limit / away[0], gate.neutral / away[1]]
+    return (min(gaps) if gate.at_least else max(gaps)) * math.exp(sign * _BEYOND * error)

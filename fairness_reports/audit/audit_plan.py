@@ -28,7 +28,7 @@ from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.rules.failing import FAIL, Z, find_apart_criterion
+from charter.rules.failing import Z, find_apart_criterion
 from charter.rules.measures import AS_USED, MEASURES, SHARES
 from charter.rules.power import (
     OFTEN,
@@ -187,7 +187,9 @@ def _power_of_days(gate: Gate, sizes: Sizes, gap: float, groups: int) -> tuple[f
     """Return the same of an average by the normal curve, which there is the best any test can do."""
     listed = (sizes.people * sizes.share, sizes.rest * sizes.share)
     error = _SPREAD_OF_DAYS * math.sqrt(sum(1 / max(count, 1e-9) for count in listed))
-    found = NormalDist().cdf(abs(math.log(gate.limit / gap)) / error - max(FAIL, find_apart_criterion(groups)))
+    beyond = abs(math.log(gate.limit / gap)) / error - Z
+    apart = abs(math.log(gap)) / error - find_apart_criterion(groups)
+    found = NormalDist().cdf(min(beyond, apart))
     passes = NormalDist().cdf(abs(math.log(gate.limit)) / error - Z)
     return found, found, passes, passes
 

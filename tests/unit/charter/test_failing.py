@@ -96,7 +96,9 @@ def test_an_average_stands_by_the_end_of_its_interval_that_faces_the_limit() -> 
     gate = REACHED.replace(measure="recorded_per_independent")
     row = finding((1, 100, 1, 100), measure="recorded_per_independent", ratio=0.5, ratio_interval=[0.4, 0.65])
     assert measure_standing(gate, row).distance == pytest.approx(1.96 * 0.3 / 0.15, abs=0.01)
-    assert measure_standing(gate, row).apart == measure_standing(gate, row).distance
+    assert measure_standing(gate, row).apart == pytest.approx(1.96 * 0.5 / 0.15, abs=0.01)
+    assert measure_standing(gate, row | {"ratio_interval": [0.4, 0.81]}).is_beyond is False
+    assert measure_standing(gate, row | {"ratio_interval": [0.4, 0.79]}).is_beyond
     assert measure_standing(gate, row | {"ratio_interval": [0.4, None]}).distance == -math.inf
     assert measure_standing(gate, row | {"ratio": 0.9}).distance == -math.inf
     assert measure_standing(gate, row | {"ratio_interval": [0.5, 0.5]}).distance == math.inf

@@ -88,13 +88,15 @@ def test_an_averages_visible_gap_fails_four_times_in_five(gate: Gate, groups: in
     assert gap is not None
     errors = np.random.default_rng(5).normal(0, error, 20_000)
     if gate.statistic == "difference":
-        value, facing = gap + errors, gap + errors + Z * error
+        value = gap + errors
+        facing = value + Z * error
     else:
         value = gap * np.exp(errors)
         facing = value * math.exp(Z * error if gate.at_least else -Z * error)
-    criterion = max(FAIL, find_apart_criterion(groups))
-    beyond = gate.limit - value if gate.at_least else value - gate.limit
-    failing = (beyond > 0) & (Z * beyond >= criterion * np.abs(facing - value))
+    failing = np.ones(len(value), dtype=np.bool_)
+    for against, criterion in ((gate.limit, Z), (gate.neutral, find_apart_criterion(groups))):
+        beyond = against - value if gate.at_least else value - against
+        failing &= (beyond > 0) & (Z * beyond >= criterion * np.abs(facing - value))
     assert failing.mean() == pytest.approx(0.8, abs=0.015)
 
 

@@ -82,9 +82,17 @@ def init(
 def check(
     voice: Voice,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The council's folder.")] = Path("council"),
+    through: Annotated[str, typer.Option(help="`rank`: also say all that is missing for a list.")] = "",
+    extracts: Annotated[Path, typer.Option(help="Where services put their files.")] = Path("workspace/extracts"),
+    workspace: Annotated[Path, typer.Option(help="Where a demo's sign-offs lie.")] = Path("workspace"),
 ) -> None:
     """Read a whole council folder, run nothing, and say everything that is wrong with it at once."""
     from datetime import UTC
+
+    from charter.errors import UsageError
+
+    if through not in ("", "rank"):
+        raise UsageError(f"nothing can be checked through {through!r}.", "Write --through rank.")
 
     from sooner.check import check_council
 
@@ -93,8 +101,26 @@ def check(
         worst = faults[0]
         lines = [f"{error.message} {error.next_step}".rstrip() for error in faults]
         raise type(worst)("\n".join([f"{folder} can't be used as it is:", *lines]), "Mend these and check again.")
+    if through:
+        _report_missing(voice, folder, extracts, workspace)
+        return
     document: dict[str, list[str]] = {"faults": []}
     voice.report(document, f"{folder}: every file can be read, and names nothing that is not there.")
+
+
+def _report_missing(voice: Voice, folder: Path, extracts: Path, workspace: Path) -> None:
+    from dataclasses import asdict
+    from datetime import UTC
+
+    from charter.errors import SignOffError
+    from sooner.readiness import list_missing_steps
+
+    missing = list_missing_steps(folder, extracts, workspace / "signoffs.toml", datetime.now(UTC).date())
+    if missing and not voice.as_json:
+        lines = [f"before `{one.verb}`: {one.sentence}\n    {one.next_step}" for one in missing]
+        raise SignOffError("\n".join([f"{folder} is not ready for a list:", *lines]), "Then check again.")
+    nothing = f"{folder}: nothing is missing for a list that can be told before the data is read."
+    voice.report({"missing": [asdict(one) for one in missing]}, nothing)
 
 
 @verbs.add("doctor", under="start", example="sooner doctor --workspace workspace")

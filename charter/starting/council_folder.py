@@ -67,6 +67,14 @@ _REGISTER = """\
 # file; `# Confirm:` says what to look at. `example = true` goes from a row when somebody has.
 """
 
+_SINCE = """
+    Feature(
+        "days_since_first",
+        days_since(first, last=months(24)),
+        reason="Days since the last of {title}: {{value}}",
+        because="To be written by those who know the service.",
+    ),"""
+
 _TRAINING = """\
 # How the programme is trained and judged. Analysts propose, the board is told. `[as_of]` is read by `sooner build`.
 
@@ -90,7 +98,7 @@ _DEFINITION = '''\
 
 from __future__ import annotations
 
-from features.grammar import Cohort, Feature, Outcome, any_of, count, months, signal
+from features.grammar import Cohort, Feature, Outcome, any_of, count, days_since, months, signal
 
 {signals}
 
@@ -253,7 +261,8 @@ def _definition_text(answers: Answers, proposed: Sequence[ProposedSource], signa
         features="\n".join(
             _FEATURE.format(name=signal.name.replace(".", "_")[:50], signal=name, title=signal.title)
             for name, signal in chosen
-        ),
+        )
+        + _SINCE.format(title=signals[0].title),
     )
 
 

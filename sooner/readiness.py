@@ -1,0 +1,128 @@
+"""`sooner check --through rank`: all that stands between a council's folder and a list, before any of it is run.
+
+Each thing is what a verb would refuse later, one refusal at a time: said together, in the order of the path, with the
+verb that needs it. What only the data can show (too few labels, rows that break a rule) the verbs still say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from charter.council.council import Council
+from charter.council.register import Register
+from charter.council.training_settings import TrainingFile
+from charter.errors import SoonerError
+from charter.rules.assessments import require_assessments
+from charter.rules.policy import Policy
+from charter.signing.signoffs import list_missing, read_signoffs
+from features.build import read_as_of_dates
+from features.grammar import Definition
+from features.intake.delivery import find_folder, read_delivery
+
+__all__ = ["Missing", "list_missing_steps"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One thing that is missing, the verb that needs it first, and what to do."""
+
+    verb: str
+    sentence: str
+    next_step: str
+
+
+def list_missing_steps(folder: Path, extracts: Path, signed: Path, today: date) -> tuple[Missing, ...]:
+    """Return what is missing for a list of each programme of a folder that `check_council` finds nothing wrong with.
+
+    `signed` is the workspace's signoffs.toml, where those of a demo lie. What data is made up its deliveries say.
+    """
+    council, policy = Council.load(folder), Policy.load(folder / "charter.toml")
+    register = Register.load(folder / "register.toml")
+    missing = []
+    synthetic = []
+    for source in register.sources:
+        if source.connection is None:
+            try:
+                synthetic.append(
+                    read_delivery(source, find_folder(source, council, extracts), council, datetime.now(UTC)).synthetic
+                )
+            except SoonerError as error:
+                missing.append(Missing("pull", error.message, error.next_step))
+    made_up = bool(synthetic) and all(synthetic)
+    if not made_up:
+        missing += _list_examples([council, policy, register])
+    missing += _list_unsigned(folder, policy, signed, today, made_up=made_up)
+    for programme in council.programmes:
+        missing += _list_unready(council.serving(programme), folder / programme)
+    return tuple(missing)
+
+
+def _list_examples(files: Sequence[Council | Policy | Register]) -> Iterator[Missing]:
+    for file in files:
+        if file.marked:
+            rows = f"{len(file.marked)} rows of {file.path.name} still carry `example = true`"
+            yield Missing(
+                "pull",
+                f"{rows} ({file.marked[0]} first), and these deliveries are not marked synthetic.",
+                "Let those who answer for each row make it theirs, and remove the mark.",
+            )
+
+
+def _list_unsigned(folder: Path, policy: Policy, signed: Path, today: date, *, made_up: bool) -> Iterator[Missing]:
+    told: set[str] = set()
+    for purpose, verb in (("link", "link"), ("train", "train"), ("shadow", "rank")):
+        try:
+            require_assessments(policy.assessments, purpose, synthetic=made_up)
+        except SoonerError as error:
+            _, _, left = error.message.partition(" yet: ")
+            if left not in told:
+                yield Missing(verb, error.message, error.next_step)
+            told.add(left)
+    if not made_up:
+        signers = {role.id: role for what in ("charter", "decision") for role in policy.signers(what)}
+        keyless = [role.id for role in signers.values() if not role.public_key]
+        if keyless:
+            yield Missing(
+                "sign",
+                f"the charter lists no public_key of {', '.join(keyless)}, who sign.",
+                "Each makes one with `sooner role-key FILE`; the line that it prints goes into the role's row.",
+            )
+    signoffs = [*read_signoffs(folder / "signoffs.toml"), *read_signoffs(signed)]
+    lacking = [role.id for role in list_missing("charter", policy.sha256, policy, signoffs, today, synthetic=made_up)]
+    if lacking:
+        how = "--demo" if made_up else "--key FILE"
+        yield Missing(
+            "link",
+            f"the charter, as it stands, is not signed by {', '.join(lacking)}.",
+            f"Last of all, for each: `sooner sign --what charter --role ROLE {how}`.",
+        )
+
+
+def _list_unready(council: Council, folder: Path) -> Iterator[Missing]:
+    """Yield what training and ranking would refuse of a programme's settings."""
+    settings, definition = TrainingFile.read(folder / "training.toml"), Definition.load(folder / "definition.py")
+    dates, _ = read_as_of_dates(settings.as_of)
+    needed = settings.folds.count * settings.folds.dates + settings.folds.final
+    if len(dates) <= needed:
+        yield Missing(
+            "train",
+            f"{folder.name}: [as_of] gives {len(dates)} dates, and the folds test on {needed} and learn from others.",
+            "Add dates to [as_of] of training.toml, or ask for fewer in [folds].",
+        )
+    if not any(team.places and team.serves(dates[0]) for team in council.teams):
+        yield Missing(
+            "train",
+            f"{folder.name}: no team offers any help on {dates[0]}, the first as-of date.",
+            "Give a [[team]] of council.toml a `start` before it and a [[team.offer]] with places.",
+        )
+    asked = json.dumps([feature.document()["expression"] for feature in definition.features])
+    if "last_contact" in settings.models.compare and '"days_since"' not in asked:
+        yield Missing(
+            "train",
+            f"{folder.name}: last_contact is compared, and no feature counts days since anything.",
+            "Add a days_since feature, or leave last_contact out of [models] compare in training.toml.",
+        )

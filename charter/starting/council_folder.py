@@ -138,7 +138,8 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
     if not signals:
         raise UsageError(
             "none of these extracts says that something happened to somebody: a reference of a person beside a day.",
-            "Add an extract that does, or leave --extracts out and write register.toml by hand.",
+            "Add an extract that does, or leave --extracts out and write register.toml by hand. A table that is scored"
+            " already is audited as it is (`sooner audit table`); people alone are linked as docs/how-to says.",
         )
     with new_folder(folder) as beside:
         beside.chmod(0o755)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
+from features.intake.opening.bounded import PACKED, open_unpacked
 from features.intake.opening.strict_csv import CsvDialect
 
 __all__ = ["guess_dialect"]
@@ -26,9 +29,20 @@ def guess_dialect(files: Sequence[Path]) -> CsvDialect:
     return CsvDialect(encoding, max(_DELIMITERS, key=headers.count))
 
 
+@contextmanager
+def _open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Give what a file holds, unpacked where it is packed."""
+    if path.suffix.lower() in PACKED:
+        with open_unpacked(path, path.name) as (_, stream):
+            yield stream
+        return
+    with path.open("rb") as handle:
+        yield handle
+
+
 def _is_utf8(path: Path) -> bool:
     decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as handle:
+    with _open_bytes(path) as handle:
         try:
             while chunk := handle.read(_CHUNK):
                 decoder.decode(chunk)
@@ -39,10 +53,10 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as handle:
+    with _open_bytes(path) as handle:
         return handle.read(2)
 
 
 def _first_line(path: Path) -> str:
-    with path.open("rb") as handle:
+    with _open_bytes(path) as handle:
         return handle.readline(_CHUNK).decode("utf-8", errors="replace")

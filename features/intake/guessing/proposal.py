@@ -31,10 +31,11 @@ from features.intake.database import quote_name
 from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
 from features.intake.guessing.column_names import find_named, is_person_reference, says_end, split_words, starts_with
 from features.intake.guessing.dialect import guess_dialect
+from features.intake.opening.bounded import PACKED
 
 __all__ = ["find_deliveries", "propose_sources"]
 
-_KINDS_OF_FILE = (".csv", ".parquet", ".xlsx", ".jsonl", ".ndjson")
+_KINDS_OF_FILE = (".csv", ".parquet", ".xlsx", ".jsonl", ".ndjson", *PACKED)
 _AUDITED = ("ethnicity", "sex", "disability")
 _CHOICE = {
     "of_service": "reference_of",
@@ -123,8 +124,13 @@ def _files_of(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _KINDS_OF_FILE and path.is_file()]
 
 
+def _is_text(path: Path) -> bool:
+    kind = path.with_suffix("").suffix if path.suffix.lower() in PACKED else path.suffix
+    return kind.lower() in (".csv", "")
+
+
 def _propose_source(folder: Path, service: str, about: Collection[str]) -> ProposedSource:
-    dialect = guess_dialect([path for path in _files_of(folder) if path.suffix.lower() == ".csv"])
+    dialect = guess_dialect([path for path in _files_of(folder) if _is_text(path)])
     with ExitStack() as stack:
         samples = [
             stack.enter_context(open_sample(path, f"{folder.name}/{path.name}", dialect)) for path in _files_of(folder)
@@ -239,7 +245,7 @@ class _Draft:
 
     @property
     def _signal_name(self) -> str:
-        kind = name_id(Path(self.name).stem)
+        kind = name_id(self.name.split(".")[0])
         # A kind begins with a letter: `2023_visits.csv` gives `file_2023_visits`.
         return f"{self.service}.{kind if kind[:1].isalpha() else f'file_{kind}'.rstrip('_')}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -266,3 +267,16 @@ def test_the_months_of_what_happened_are_told_and_no_day(tmp_path: Path) -> None
     dates, step = propose_dates([proposal], date(2026, 1, 1))
     assert (dates, step) == (Months(date(2016, 1, 1), date(2017, 11, 1)), 1)
     assert propose_dates([], date(2026, 1, 1))[0].first.year == 2022
+
+
+def test_packed_files_workbooks_and_json_lines_are_looked_into(tmp_path: Path) -> None:
+    folder = tmp_path / "checks"
+    folder.mkdir()
+    (folder / "visits.csv.gz").write_bytes(
+        gzip.compress(b"visit_id;client_id;seen_on\n1;P1;02/03/2021\n2;P1;13/03/2021\n")
+    )
+    (folder / "calls.jsonl").write_text("".join(f'{{"call_id":"{n}","client_id":"P1"}}\n' for n in range(2)))
+    (proposal,) = propose(tmp_path)
+    assert [file.name for file in proposal.source.files] == ["calls.jsonl", "visits.csv.gz"]
+    assert (proposal.source.delimiter, proposal.source.dates) == (";", "%d/%m/%Y")
+    assert [signal.name for signal in proposal.source.signals] == ["checks.visits"]

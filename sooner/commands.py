@@ -148,13 +148,21 @@ def run(
 ) -> None:
     """Pull, link, build, train, audit, decide; where the gate passes and sign-offs are there, promote and rank."""
     from charter.errors import BlockedError
-    from sooner.path import board_pack, issue_lists, judge_model, prepare_snapshot, start_without_model
+    from sooner.path import (
+        board_pack,
+        build_rows,
+        issue_lists,
+        judge_model,
+        prepare_snapshot,
+        start_without_model,
+    )
 
     prepare_snapshot(invocation)
     if no_model:
         folder = start_without_model(invocation)
         invocation.report({"folder": str(folder)}, f"{folder}/ has the single view, the points list and the need map.")
         return
+    build_rows(invocation)
     decision = judge_model(invocation)
     if decision["decision"] == "block":
         raise BlockedError(decision["sentence"], f"Read {board_pack(invocation)}.")

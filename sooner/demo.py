@@ -13,7 +13,17 @@ from charter.errors import BlockedError, UsageError
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run, go_live
-from sooner.path import board_pack, judge_model, prepare_snapshot, promote_model, rank_day, snapshot_day, time_step
+from sooner.path import (
+    board_pack,
+    build_rows,
+    judge_model,
+    prepare_snapshot,
+    promote_model,
+    rank_day,
+    snapshot_day,
+    time_step,
+)
+from sooner.planted import describe_planted
 
 if TYPE_CHECKING:
     from serving.ranking.worklist import RankResult
@@ -43,6 +53,9 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
             make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
         _sign_as_all(invocation, "charter")
         prepare_snapshot(invocation)
+        build_rows(invocation)
+        if unfair:
+            _say_planted(invocation, unfair)
         decision = judge_model(invocation)
         invocation.say(f"The gate: {decision['decision']}. {decision['sentence']}")
         if decision["decision"] == "block":
@@ -60,6 +73,13 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
         f"{result.sentence()}\nDone in {seconds:.0f} s.\n{lines}",
     )
     return invocation
+
+
+def _say_planted(invocation: Invocation, unfair: str) -> None:
+    from borough.rates import Rates
+    from fairness_reports.audit.audit_plan import plan_questions
+
+    invocation.say(describe_planted(plan_questions(invocation), unfair, Rates.load().unfair_group))
 
 
 def _live_through_shadow(invocation: Invocation) -> RankResult:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "board_pack",
+    "build_rows",
     "issue_lists",
     "judge_model",
     "list_known_trouble",
@@ -55,15 +56,20 @@ def prepare_snapshot(invocation: Invocation) -> None:
         link_records(invocation)
 
 
-def judge_model(invocation: Invocation) -> dict[str, Any]:
-    """Build, train, audit and decide; return the decision, whatever it is."""
-    from charter.signing.decisions import decide_run
-    from fairness_reports.whole_audit import audit_run
+def build_rows(invocation: Invocation) -> None:
+    """Build the matrix that a model learns from and is judged on."""
     from features.build import build_matrix
-    from training.experiment import train_models
 
     with time_step(invocation, "build"):
         build_matrix(invocation)
+
+
+def judge_model(invocation: Invocation) -> dict[str, Any]:
+    """Train on the newest matrix, audit and decide; return the decision, whatever it is."""
+    from charter.signing.decisions import decide_run
+    from fairness_reports.whole_audit import audit_run
+    from training.experiment import train_models
+
     with time_step(invocation, "train"):
         train_models(invocation)
     with time_step(invocation, "audit"):

@@ -1,7 +1,9 @@
 """What each question of the charter could answer at this council's size, before anything is trained or signed.
 
 Households, their needs, their groups and the teams' places are real; how good the lists are is assumed (ASSUMED), or
-taken from the newest run that replayed its weeks. Nobody is treated differently in what is planned. For each group:
+taken from the newest run that replayed its weeks. Whether needs are recorded alike is no matter of lists, and follows
+from how many independent signs of need there are (recorded_plan.py). Nobody is treated differently in what is planned.
+For each group:
 
     found     how often the question would find it, were its figure half of everyone else's (or double)
     best      how often any test at all could, that blocks so few fair lists: where this is low no charter can help, and
@@ -49,6 +51,13 @@ from fairness_reports.audit.population.audited_people import (
     read_outcomes,
 )
 from fairness_reports.audit.population.protected import read_characteristics
+from fairness_reports.audit.recorded_plan import (
+    GROWTH,
+    RECORDED,
+    SignsOfNeed,
+    plan_recorded,
+    read_signs,
+)
 
 __all__ = ["ASSUMED", "Borough", "describe_plan", "plan_questions"]
 
@@ -67,14 +76,13 @@ LIMITS = {True: (0.9, 0.8, 0.67), False: (1.25, 1.5, 2.0)}
 _SPREAD_OF_DAYS = 0.6
 """The days before a need spread by so much of their mean, in every run measured."""
 
-_GROWTH = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0, 20.0)
-
 
 @dataclass(frozen=True)
 class Borough:
     """How many households of each group there are, how many came to be in need in so many years, and the lists' places.
 
-    `households` and `in_need` by characteristic and group; `precise` the share of listings whose need is then recorded.
+    `households` and `in_need` by characteristic and group; `precise` the share of listings whose need is then recorded;
+    `signs` the independent signs of need.
     """
 
     households: Mapping[str, Mapping[str, int]]
@@ -86,6 +94,7 @@ class Borough:
     places_a_year: float
     precise: float
     measured: bool
+    signs: SignsOfNeed | None = None
 
     @property
     def listed_of_need(self) -> float:
@@ -125,6 +134,9 @@ def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
 def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, Any]:
     """Return what one question could answer of each of its groups, and what it could with other limits."""
     row: dict[str, Any] = {"gate": gate.id, "question": gate.question, "measure": gate.measure, "limit": gate.limit}
+    if gate.measure == RECORDED and borough.signs is not None and not borough.signs.why_not:
+        rows = plan_recorded(gate, borough.signs, borough.years, not_recorded)
+        return row | _describe_question(borough, rows) | {"choices": []}
     if MEASURES[gate.measure].at != AS_USED:
         why = (
             "it is about lists of isolated dates, which nobody works"
@@ -137,8 +149,13 @@ def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, 
     able = [borough.size(gate, name) for name in names if table.get(name, 0) >= gate.minimum_positives]
     several = count_groups(gate, [size for size in able if size is not None])
     groups = [_plan_group(gate, borough, name, several) for name in names]
+    choices = [_work_choice(gate, borough, limit, names) for limit in LIMITS[gate.at_least]]
+    return row | _describe_question(borough, groups) | {"choices": choices}
+
+
+def _describe_question(borough: Borough, groups: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     asked = [group for group in groups if group["asked"]]
-    return row | {
+    return {
         "planned": True,
         "assumed": None if borough.measured else ASSUMED,
         "years": round(borough.years, 2),
@@ -147,7 +164,6 @@ def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, 
         "best": min((group["best"] for group in asked), default=None),
         "passes": math.prod(group["passes"] for group in asked) if asked else None,
         "best_passes": min((group["best_passes"] for group in asked), default=None),
-        "choices": [_work_choice(gate, borough, limit, names) for limit in LIMITS[gate.at_least]],
         "advice": _advise(groups, asked),
     }
 
@@ -167,7 +183,7 @@ def _plan_group(gate: Gate, borough: Borough, name: str, groups: int) -> dict[st
         }
     power = _power_of_days if gate.measure == "days_before" else _power_of_shares
     found, best, passes, best_passes = power(gate, sizes, gap, groups)
-    grown = next((k for k in _GROWTH if power(gate, sizes.grown(k), gap, groups)[0] >= POWER), None)
+    grown = next((k for k in GROWTH if power(gate, sizes.grown(k), gap, groups)[0] >= POWER), None)
     return row | {
         "asked": gate.too_few == "refer" or found >= OFTEN,
         "found": found,
@@ -280,6 +296,7 @@ def _read_borough(matrix: Matrix, invocation: Invocation) -> Borough:
         places_a_year=_count_places(programme, invocation, days[-1]) * 365.25 / apart,
         precise=precise,
         measured=measured,
+        signs=read_signs(matrix, invocation, days),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,18 @@ from typer.testing import CliRunner
 
 from charter.errors import UsageError
 from charter.invocation import shipped_council
-from charter.rules.failing import FAIL, find_apart_criterion
+from charter.rules.failing import FAIL, Z, find_apart_criterion, measure_standing
 from charter.rules.policy import Policy
 from charter.rules.power import Sizes, find_best_pass, find_best_power, find_pass_chance, find_power, find_worse
 from charter.rules.questions import Gate
 from charter.rules.score_test import measure_score
 from fairness_reports.audit.audit_plan import Borough, describe_plan, plan_question, plan_questions
+from fairness_reports.audit.measuring.findings import About, list_findings
+from fairness_reports.audit.measuring.means import average_everyone, average_groups
+from fairness_reports.audit.measuring.tally import Grouping
+from fairness_reports.audit.recorded_plan import Signs, SignsOfNeed, plan_recorded
 from fairness_reports.commands import verbs
+from sooner.planted import describe_planted, find_planted_power
 
 SHIPPED = Policy.load(shipped_council() / "charter.toml")
 MISSED, UNNEEDED = (
@@ -115,8 +122,81 @@ def test_the_plan_is_told_in_words_and_the_same_twice(shared_world: Any) -> None
     assert "homes" in lines
     assert max(len(line) for line in lines.splitlines()) <= 112
     by_gate = {row["gate"]: row for row in rows}
-    assert not by_gate["recorded_need_ethnicity"]["planned"]
+    assert by_gate["recorded_need_ethnicity"]["planned"]
     assert "under 10" in lines
+
+
+RECORDED_ALIKE = next(gate for gate in SHIPPED.gates if gate.id == "recorded_need_ethnicity")
+
+
+def draw_recorded(seed: int, gap: float, households: int, rest: int) -> tuple[bool, SignsOfNeed]:
+    """Draw households with a sign of need, 1 to 5 people each at 10 dates; whether the gate fails, and what was drawn.
+
+    Of each in three needs are recorded of everyone else, and `gap` times as many of the group.
+    """
+    rng = np.random.default_rng(seed)
+    of_group = np.arange(households + rest) < households
+    size = rng.integers(1, 6, len(of_group)) * 10.0
+    above = size * (rng.random(len(of_group)) < np.where(of_group, gap, 1.0) / 3)
+    cluster = np.arange(len(of_group))
+    grouping = Grouping.of(np.where(of_group, "Asian", "White"))
+    disparities = average_groups(cluster, grouping, above, size)
+    about = About(RECORDED_ALIKE.measure, "ethnicity", "points", "capacity")
+    finding = next(row for row in list_findings(about, disparities) if row["group"] == "Asian")
+    everybody = average_everyone(cluster, above, size)
+    assert everybody.interval is not None
+    assert everybody.estimate is not None
+    error = (everybody.interval[1] - everybody.interval[0]) / (2 * Z) / everybody.estimate
+    signs = SignsOfNeed({"ethnicity": {"Asian": Signs(households, rest)}}, len(of_group) * error**2)
+    return measure_standing(RECORDED_ALIKE, finding).fails(1), signs
+
+
+@pytest.mark.parametrize(("households", "rest"), [(60, 300), (150, 700), (400, 2000)])
+def test_the_stated_power_of_recorded_needs_is_the_share_of_drawn_boroughs_in_which_it_fails(
+    households: int, rest: int
+) -> None:
+    """Broken by counting a group's households among everyone else, or by forgetting that half the needs are half."""
+    drawn = [draw_recorded(seed, 0.5, households, rest)[0] for seed in range(300)]
+    signs = draw_recorded(1, 1.0, households, rest)[1]
+    row = plan_recorded(RECORDED_ALIKE, signs, 2.0, "not recorded")[0]
+    assert row["found"] == pytest.approx(np.mean(drawn), abs=0.08)
+    assert row["asked"] == (row["found"] >= 0.5)
+
+
+def test_the_question_about_recorded_needs_is_planned_from_signs_of_need_where_there_are_any() -> None:
+    signs = SignsOfNeed({"ethnicity": {"Asian": Signs(400, 2000), "Other": Signs(12, 2388)}}, 3.0)
+    planned = plan_question(RECORDED_ALIKE, replace(borough(10_000, 2), signs=signs), "not recorded")
+    by_group = {group["group"]: group for group in planned["groups"]}
+    assert planned["planned"]
+    assert by_group["Asian"]["found"] > 0.8
+    assert (by_group["Other"]["found"], by_group["Other"]["asked"]) == (0.0, False)
+    assert "It cannot ask about Other" in planned["advice"]
+    without = SignsOfNeed({}, math.inf, "There is no delivery of hospital.")
+    for nothing in (None, without):
+        unplanned = plan_question(RECORDED_ALIKE, replace(borough(10_000, 2), signs=nothing), "not recorded")
+        assert not unplanned["planned"]
+
+
+def test_a_demo_says_of_what_it_planted_whether_the_gate_should_find_it() -> None:
+    """Broken by reading another group, another measure, or 0.799 as 80 in 100."""
+
+    def plan(listed: float, recorded: float) -> list[dict[str, Any]]:
+        powers = {"listed_before_need": listed, "recorded_per_independent": recorded, "days_before": 0.99}
+        return [
+            {"gate": f"gate of {measure}", "measure": measure, "planned": True, "groups": [
+                {"group": "Asian", "found": power}, {"group": "White", "found": 0.99}]}
+            for measure, power in powers.items()
+        ]  # fmt: skip
+
+    assert find_planted_power(plan(0.3, 0.9), "signals", "Asian") == ("gate of listed_before_need", 0.3)
+    assert find_planted_power(plan(0.3, 0.9), "labels", "Asian") == ("gate of recorded_per_independent", 0.9)
+    assert find_planted_power(plan(0.3, 0.9), "both", "Asian") == ("gate of recorded_per_independent", 0.9)
+    assert (
+        find_planted_power([{"gate": "g", "measure": "listed_before_need", "planned": False}], "signals", "A") is None
+    )
+    assert "79 times in 100, and not 80" in describe_planted(plan(0.799, 0.1), "both", "Asian")
+    assert "80 times in 100, so the gate should block" in describe_planted(plan(0.1, 0.8), "labels", "Asian")
+    assert "cannot be expected to block" in describe_planted([], "labels", "Asian")
 
 
 def test_the_verb_prints_it(shared_world: Any) -> None:

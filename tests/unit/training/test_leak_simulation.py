@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.resuming import draw_resuming
 from tests.unit.training.leak_worlds import make_world
 from training.models.leaks import find_suspects
 
@@ -31,11 +32,13 @@ def test_an_honest_programme_is_not_accused() -> None:
 @pytest.mark.deep
 @pytest.mark.parametrize(("leak", "share"), LEAKS)
 def test_planted_leaks_are_found_in_95_of_100(leak: str, share: float) -> None:
-    found = [make_world(seed, leak, share).features - 1 in suspects_of(seed, leak, share) for seed in range(1000, 1200)]
-    assert sum(found) >= 190, f"{sum(found)} of {len(found)}"
+    suspects = draw_resuming(f"leaks-{leak}", range(1000, 1200), lambda seed: sorted(suspects_of(seed, leak, share)))
+    found = [seed for seed, columns in suspects.items() if make_world(seed, leak, share).features - 1 in columns]
+    assert len(found) >= 190, f"{len(found)} of {len(suspects)}"
 
 
 @pytest.mark.deep
 def test_honest_programmes_are_accused_in_1_of_100_at_most() -> None:
-    accused = [seed for seed in range(2000, 3000) if suspects_of(seed)]
+    suspects = draw_resuming("honest", range(2000, 3000), lambda seed: sorted(suspects_of(seed)))
+    accused = [seed for seed, columns in suspects.items() if columns]
     assert len(accused) <= 10, accused

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from tests.resuming import draw_resuming
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
 from training.judging.replay import Exposure, HouseholdDraws, Spread, bound, measure_replay, replay_model
@@ -19,6 +20,7 @@ from training.judging.replay import Exposure, HouseholdDraws, Spread, bound, mea
 RULES = ListRules(7, {"taken_up": 8, "set_aside": 3}, (), {"taken_up": 0.5, "set_aside": 0.3}, 3)
 HOUSEHOLDS, WEEKS, TEAMS, PLACES, HORIZON = 400, 40, 2, 2, 20
 PART = np.where(np.arange(WEEKS) < RULES.burn_in, -1, 0).astype(np.int8)
+FRESH, REPLICATES = 1000, 2000
 FIGURES = ("needed_of_listed", "needed_of_families", "listed_of_need", "unneeded_per_1000", "days_before")
 
 
@@ -62,24 +64,35 @@ def measured(seed: int, levels: int | None, draws: int, lotteries: int) -> dict[
     return figures | {f"{name} difference": one[name].less(other[name]) for name in FIGURES}
 
 
+def draw_fresh(seed: int, levels: int | None) -> dict[str, float]:
+    """Return the figures of a fresh population, by one lottery of lots and decisions."""
+    return {name: float(spread.expected.mean()) for name, spread in measured(seed, levels, 2, 1).items()}
+
+
+def draw_interval(seed: int, levels: int | None) -> dict[str, list[float | None]]:
+    """Return by figure the estimate and both ends of its 95 % interval."""
+    return {name: list(bound(spread, 0.95)) for name, spread in measured(seed, levels, 400, 40).items()}
+
+
+def measure_coverage(levels: int | None) -> dict[str, float]:
+    """Return by figure how often its interval held the mean over fresh populations."""
+    fresh = draw_resuming(f"fresh-{levels}", range(10**6, 10**6 + FRESH), lambda seed: draw_fresh(seed, levels))
+    intervals = draw_resuming(f"intervals-{levels}", range(REPLICATES), lambda seed: draw_interval(seed, levels))
+    truth = {name: np.mean([figures[name] for figures in fresh.values()]) for name in fresh[10**6]}
+    held: dict[str, int] = defaultdict(int)
+    for figures in intervals.values():
+        for name, (_, low, high) in figures.items():
+            held[name] += low <= truth[name] <= high
+    return {name: number / REPLICATES for name, number in held.items()}
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("levels", [None, 2])
 def test_95_intervals_in_100_hold_what_fresh_populations_show(levels: int | None) -> None:
     """Broken by one lot for all copies of a household, or by intervals that keep the lots' own chance."""
-    fresh: dict[str, list[float]] = defaultdict(list)
-    for seed in range(1000):
-        for name, spread in measured(10**6 + seed, levels, draws=2, lotteries=1).items():
-            fresh[name].append(float(spread.expected.mean()))
-    truth = {name: np.mean(values) for name, values in fresh.items()}
-    held: dict[str, int] = defaultdict(int)
-    for seed in range(2000):
-        for name, spread in measured(seed, levels, draws=400, lotteries=40).items():
-            _, low, high = bound(spread, 0.95)
-            assert low is not None
-            assert high is not None
-            held[name] += low <= truth[name] <= high
-    coverage = {name: number / 2000 for name, number in held.items()}
+    coverage = measure_coverage(levels)
     # Two simulated standard errors, 0.005 each, beside 94 to 96; families' recall errs on the careful side.
+    assert len(coverage) == 3 * len(FIGURES)
     assert all(coverage[name] >= 0.93 for name in coverage), coverage
     assert all(coverage[name] <= 0.985 for name in coverage), coverage
     for name in ("needed_of_listed", "other needed_of_listed", "needed_of_listed difference"):

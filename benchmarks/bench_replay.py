@@ -24,7 +24,8 @@ from benchmarks.results import Row
 from charter.council.worklist_settings import WorklistFile
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
-from training.judging.replay import Exposure, HouseholdDraws, bound, measure_replay, replay_model
+from training.judging.bootstrap import bound
+from training.judging.replay import Exposure, HouseholdDraws, measure_replay, replay_model
 
 HOUSEHOLDS = int(os.environ.get("SOONER_BENCH_HOUSEHOLDS", "110000"))
 WEEKS, TEAMS, CONTENDERS, DRAWS, LOTTERIES = 104, 4, 5, 1000, 100

@@ -17,7 +17,8 @@ from charter.rules.policy import Policy
 from training.data.dataset import Dataset
 from training.data.list_rules import ListRules
 from training.data.weeks import gather_weeks
-from training.judging.replay import Exposure, HouseholdDraws, bound, measure_replay, replay_model
+from training.judging.bootstrap import bound
+from training.judging.replay import Exposure, HouseholdDraws, measure_replay, replay_model
 from training.judging.replay_weeks import choose_fold, plan_weeks
 from training.models.boosting import predict_margins
 from training.models.planning import make_plan

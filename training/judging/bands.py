@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.council.training_settings import Band
+from training.judging.bootstrap import Spread, bound
 from training.judging.listed_rows import ListedRows
-from training.judging.replay import Spread, bound
 
 __all__ = ["NOT_KNOWN", "Wording", "find_range", "leave_unsaid", "list_meanings", "measure_bands", "say_meaning"]
 

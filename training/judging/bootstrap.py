@@ -10,20 +10,25 @@ when the places are used up:
     place            1   2   3   4   5      three places
     times drawn      0   2   0   1   1
     places taken     0   2   0   1   0
+
+A Spread is a figure of lists as they are used, in every lottery and every draw; `bound` is its interval.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.lists import Period
 
-__all__ = ["Counts", "Draws", "find_interval"]
+__all__ = ["Counts", "Draws", "Spread", "bound", "find_interval"]
 
 Float = NDArray[np.float64]
 
@@ -174,3 +179,59 @@ def find_interval(resampled: Float, level: float) -> tuple[float | None, float |
         return None, None
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+class Spread(NamedTuple):
+    """A figure in each lottery over the households there are, (lotteries,), and in each draw of them, (draws,).
+
+    `families` is on how many the figure rests: those that lists held, or that came to be in need.
+    """
+
+    expected: Float
+    drawn: Float
+    families: float = math.inf
+
+    def less(self, other: Spread) -> Spread:
+        """Return by how much it is more than another, lottery by lottery and draw by draw; on the families of both."""
+        return Spread(self.expected - other.expected, self.drawn - other.drawn, self.families + other.families)
+
+
+def bound(spread: Spread, level: float) -> tuple[float | None, float | None, float | None]:
+    """Return the estimate and its interval; None where it cannot be told.
+
+    The variance between draws is that of who lives there plus that of the lots. The estimate is a mean over lots, so
+    their part, seen between lotteries, is taken out: deviations shrink by sqrt(1 - between lotteries / between draws).
+    That ratio is itself measured, so what is left is never less than the ratio's own standard error. What percentiles
+    of few families leave out is put back (`_widen_few`).
+    """
+    expected, drawn = spread.expected[np.isfinite(spread.expected)], spread.drawn[np.isfinite(spread.drawn)]
+    if not len(expected) or len(expected) < 0.9 * len(spread.expected):
+        return None, None, None
+    estimate = float(expected.mean())
+    if len(drawn) < 2 or len(drawn) < 0.9 * len(spread.drawn):
+        return estimate, None, None
+    between = float(drawn.var(ddof=1))
+    by_lot = float(expected.var(ddof=1)) if len(expected) > 1 else 0.0
+    ratio = by_lot / between if between > 0 else 0.0
+    error = ratio * np.sqrt(2.0 / max(len(expected) - 1, 1) + 2.0 / (len(drawn) - 1))
+    shrink = np.sqrt(max(1.0 - ratio, min(error, 1.0)))
+    # Copies of a household shift the mean of the draws a little: deviations are laid around the estimate.
+    around = estimate + _widen_few(spread.families, level) * shrink * (drawn - drawn.mean())
+    every = np.concatenate([drawn, expected])
+    low, high = find_interval(np.clip(around, every.min(), every.max()), level)
+    return estimate, low, high
+
+
+def _widen_few(families: float, level: float) -> float:
+    """Return by how much an interval of percentiles is too narrow where few families carry the figure.
+
+    Drawing n again has (n - 1) / n of the variance, and knows its own width no better than n tell: Student's quantile
+    belongs beside it (Hesterberg, "What Teachers Should Know about the Bootstrap", The American Statistician 2015, 69,
+    section 4.3: expanded percentiles). 1.03 for 57 families at 95 %, 1.003 for 500.
+    """
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # it ships no types
+
+    if not math.isfinite(families):
+        return 1.0
+    n, upper = max(families, 2.0), (1 + level) / 2
+    return float(stdtrit(n - 1, upper) / NormalDist().inv_cdf(upper) * math.sqrt(n / (n - 1)))

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from charter.council.training_settings import RELEASABLE
-from training.judging.replay import Spread, bound
+from training.judging.bootstrap import Spread, bound
 
 __all__ = ["TITLES", "Choice", "Step", "choose_model", "compare_models", "leave_open"]
 

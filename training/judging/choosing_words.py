@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from training.judging.bootstrap import Spread, bound
 from training.judging.choosing import BETTER, ENOUGH, NO_BETTER, TITLES, Choice, Step, compare_models
-from training.judging.replay import Spread, bound
 
 __all__ = ["say_choice", "say_contradiction", "with_capital"]
 

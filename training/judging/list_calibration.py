@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from training.judging.bootstrap import bound
 from training.judging.calibration import measure_slope
 from training.judging.listed_rows import ListedRows
-from training.judging.replay import bound
 
 __all__ = [
     "FEWEST_OUTCOMES",

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from charter.rules.likelihood import compute_likelihood
 from training.data.weeks import ListWeeks
+from training.judging.bootstrap import bound
 from training.judging.calibration import Platt, fit_platt
 from training.judging.listed_rows import ListedRows
-from training.judging.replay import bound
 
 __all__ = ["Isotonic", "ListScaling", "choose_scaling", "fit_isotonic", "say_scaling", "score_by_half"]
 

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from training.data.dataset import Dataset
 from training.data.weeks import ListWeeks
+from training.judging.bootstrap import Spread, bound
 from training.judging.learned_range import find_learned_range
-from training.judging.replay import Listings, Spread, bound
+from training.judging.replay import Listings
 from training.judging.replay_weeks import choose_fold
 from training.models.planning import Plan
 
@@ -52,7 +53,11 @@ class ListedRows:
     def share(self, top: Float, bottom: Float) -> Spread:
         """Return one total over another, both over what is listed and counts; `top` and `bottom` are (reached,)."""
         values = np.column_stack([top, bottom]) * self.counted[:, None]
-        return Spread(*(_divide(total[:, 0], total[:, 1]) for total in self.listings.total(values)))
+        by_family = np.bincount(self.household, weights=self.listings.chance * values[:, 1])
+        # Of families listed 3, 1 and 1 times Kish's number is 25 / 11: some two that count alike.
+        families = float(by_family.sum() ** 2 / max((by_family**2).sum(), 1e-300))
+        expected, drawn = (_divide(total[:, 0], total[:, 1]) for total in self.listings.total(values))
+        return Spread(expected, drawn, families)
 
     @property
     def weight(self) -> Float:

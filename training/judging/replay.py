@@ -16,6 +16,7 @@ Models are held fixed throughout. The loop is replay_kernel.py; tests hold it to
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from charter.rules.tie_break import order_rows
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
-from training.judging.bootstrap import find_interval
+from training.judging.bootstrap import Spread
 from training.judging.replay_kernel import (
     BEFORE,
     DAYS,
@@ -54,8 +55,6 @@ __all__ = [
     "HouseholdDraws",
     "Listings",
     "Replay",
-    "Spread",
-    "bound",
     "list_as_ranked",
     "measure_replay",
     "replay_model",
@@ -194,42 +193,6 @@ class Replay:
     expected: Float
     drawn: Float
     listings: Listings
-
-
-class Spread(NamedTuple):
-    """A figure in each lottery over the households there are, (lotteries,), and in each draw of them, (draws,)."""
-
-    expected: Float
-    drawn: Float
-
-    def less(self, other: Spread) -> Spread:
-        """Return by how much it is more than another, lottery by lottery and draw by draw."""
-        return Spread(self.expected - other.expected, self.drawn - other.drawn)
-
-
-def bound(spread: Spread, level: float) -> tuple[float | None, float | None, float | None]:
-    """Return the estimate and its interval; None where it cannot be told.
-
-    The variance between draws is that of who lives there plus that of the lots. The estimate is a mean over lots, so
-    their part, seen between lotteries, is taken out: deviations shrink by sqrt(1 - between lotteries / between draws).
-    That ratio is itself measured, so what is left is never less than the ratio's own standard error.
-    """
-    expected, drawn = spread.expected[np.isfinite(spread.expected)], spread.drawn[np.isfinite(spread.drawn)]
-    if not len(expected) or len(expected) < 0.9 * len(spread.expected):
-        return None, None, None
-    estimate = float(expected.mean())
-    if len(drawn) < 2 or len(drawn) < 0.9 * len(spread.drawn):
-        return estimate, None, None
-    between = float(drawn.var(ddof=1))
-    by_lot = float(expected.var(ddof=1)) if len(expected) > 1 else 0.0
-    ratio = by_lot / between if between > 0 else 0.0
-    error = ratio * np.sqrt(2.0 / max(len(expected) - 1, 1) + 2.0 / (len(drawn) - 1))
-    shrink = np.sqrt(max(1.0 - ratio, min(error, 1.0)))
-    # Copies of a household shift the mean of the draws a little: deviations are laid around the estimate.
-    around = estimate + shrink * (drawn - drawn.mean())
-    every = np.concatenate([drawn, expected])
-    low, high = find_interval(np.clip(around, every.min(), every.max()), level)
-    return estimate, low, high
 
 
 def replay_model(
@@ -376,25 +339,33 @@ def measure_replay(replay: Replay, exposure: Exposure, part: int) -> dict[str, S
     places_unused         the share of places that nobody was left for
     places_filled         listings, a year
     """
-
-    def spread(top: int | tuple[int, int], bottom: int | tuple[int, ...]) -> Spread:
-        return Spread(*(_ratio(_sum(totals, part, top), _sum(totals, part, bottom)) for totals in both))
-
     both = (replay.expected, replay.drawn)
-    sample, drawn = slice(0, 1), slice(1, None)
-    per = [exposure.households[which, part] * exposure.years[part] / 1000 for which in (sample, drawn)]
-    needs = [exposure.in_need[which, part] for which in (sample, drawn)]
+    # On how many families each figure rests: those listed, those listed before their need, and all in need.
+    listed, before = (float(replay.expected[:, part, quantity].mean()) for quantity in (FAMILIES, BEFORE))
+
+    def spread(top: int | tuple[int, int], bottom: int | tuple[int, ...], families: float = listed) -> Spread:
+        expected, drawn = (_ratio(_sum(totals, part, top), _sum(totals, part, bottom)) for totals in both)
+        return Spread(expected, drawn, families)
+
+    def spread_over(tops: Sequence[Float], bottoms: Sequence[Float], families: float = listed) -> Spread:
+        expected, drawn = (_ratio(top, bottom) for top, bottom in zip(tops, bottoms, strict=True))
+        return Spread(expected, drawn, families)
+
+    sample, draws = slice(0, 1), slice(1, None)
+    per = [exposure.households[which, part] * exposure.years[part] / 1000 for which in (sample, draws)]
+    needs = [exposure.in_need[which, part] for which in (sample, draws)]
     unneeded = [totals[:, part, SPELLS] - totals[:, part, NEEDED] for totals in both]
+    yearly = [totals[:, part, LISTINGS] / exposure.years[part] for totals in both]
     return {
         "needed_of_listed": spread(NEEDED, SPELLS),
         "needed_of_families": spread(BEFORE, FAMILIES),
-        "listed_of_need": Spread(*(_ratio(both[n][:, part, BEFORE], needs[n]) for n in (0, 1))),
-        "days_before": spread(DAYS, BEFORE),
-        "unneeded_per_1000": Spread(*(_ratio(unneeded[n], per[n]) for n in (0, 1))),
+        "listed_of_need": spread_over([totals[:, part, BEFORE] for totals in both], needs, float(needs[0][0])),
+        "days_before": spread(DAYS, BEFORE, before),
+        "unneeded_per_1000": spread_over(unneeded, per),
         "new_of_listed": spread(NEW, SPELLS),
         "new_needed_of_listed": spread(NEW_NEEDED, SPELLS),
         "places_unused": spread(UNUSED, (UNUSED, LISTINGS)),
-        "places_filled": Spread(*(totals[:, part, LISTINGS] / exposure.years[part] for totals in both)),
+        "places_filled": Spread(yearly[0], yearly[1], listed),
     }
 
 

@@ -17,8 +17,9 @@ from training.data.dataset import Dataset
 from training.data.folds import FINAL, SELECTION
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
+from training.judging.bootstrap import Spread, bound
 from training.judging.metrics import Figure
-from training.judging.replay import Exposure, HouseholdDraws, Replay, Spread, bound, measure_replay, replay_model
+from training.judging.replay import Exposure, HouseholdDraws, Replay, measure_replay, replay_model
 from training.judging.replay_weeks import FEWEST_WEEKS, WeekPlan, choose_fold
 from training.models.fitting import Trained
 from training.models.planning import Plan

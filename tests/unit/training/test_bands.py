@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from math import exp, sqrt
 
 import numpy as np
 import pytest
 
 from charter.council.training_settings import Band
+from charter.rules.score_test import bisect
+from tests.resuming import draw_resuming
 from tests.unit.training.listed_rows import rows_of, rows_of_lists
 from training.judging.bands import NOT_KNOWN, Wording, find_range, list_meanings, measure_bands, say_meaning
+from training.judging.listed_rows import ListedRows
 
 WORDING = Wording("households", "12 months")
 BANDS = [
@@ -120,3 +124,68 @@ def test_a_range_is_that_of_as_many_places_as_draws_speak_for() -> None:
     assert find_range(share, 0.0, 100, 0.95) == pytest.approx((low, high))
     assert find_range(1.0, 0.0, 4, 0.95)[0] == pytest.approx(0.51, abs=0.01)
     assert find_range(0.0, 0.0, 4, 0.95)[0] == 0.0
+
+
+CALIBRATED = {400: (-0.764, 0.814), 800: (-1.008, 0.951), 2000: (-0.155, 0.459)}
+"""By households: the likelihood of a score on lists, by logistic regressions over populations of their own."""
+
+
+def find_likelihood(rows: ListedRows, households: int) -> np.ndarray:
+    level, slope = CALIBRATED[households]
+    return 1 / (1 + np.exp(-(level + slope * rows.margin)))
+
+
+def count_places(rows: ListedRows, inside: np.ndarray) -> tuple[float, float]:
+    """Return the share of some rows' listings that the need followed, and of how many independent places it is."""
+    spread = rows.share((inside & rows.needed).astype(np.float64), inside.astype(np.float64))
+    share, most = float(np.nanmean(spread.expected)), float(len(np.unique(rows.household[inside & (rows.weight > 0)])))
+    low, high = find_range(share, max(0.0, float(np.nanvar(spread.drawn) - np.nanvar(spread.expected))), most, 0.95)
+
+    def is_wider(size: float) -> bool:
+        ends = find_range(share, 0.0, exp(size), 0.95)
+        return ends[1] - ends[0] > high - low
+
+    return share, exp(bisect(is_wider, 0.0, 20.0))
+
+
+def predict(seed: int, households: int) -> list[list[float]]:
+    """Return, of each band with a figure in one borough, that figure, another borough's, and how far they are apart.
+
+    Apart is in standard errors of a share of both samples together: within 1.96 lies the 95 % prediction range. Of a
+    band in which the other borough lists nobody nothing is said.
+    """
+    here, there = (
+        rows_of_lists(number, draws=200, lotteries=30, households=households)
+        for number in (2 * 10**6 + seed, 3 * 10**6 + seed)
+    )
+    scores = [find_likelihood(rows, households) for rows in (here, there)]
+    bands = measure_bands(here, scores[0], BANDS, WORDING, 0.95)
+    edges = [band["from_score"] for band in bands]
+    result = []
+    for low, high, band in zip(edges, [np.inf, *edges[:-1]], bands, strict=True):
+        inside = [(likelihood >= low) & (likelihood < high) for likelihood in scores]
+        if band["observed"] is None or not there.weight[inside[1]].any():
+            continue
+        (share, places), (other, others) = (
+            count_places(rows, chosen) for rows, chosen in zip((here, there), inside, strict=True)
+        )
+        both = (share * places + other * others) / (places + others)
+        error = sqrt(max(both * (1 - both), 1e-12) * (1 / places + 1 / others))
+        result.append([share, other, (other - share) / error])
+    return result
+
+
+def test_a_band_of_one_borough_is_held_to_another() -> None:
+    statements = predict(1, households=800)
+    assert statements
+    assert all(abs(distance) < 4 for _, _, distance in statements)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("households", sorted(CALIBRATED))
+def test_of_100_band_statements_93_to_97_hold_in_a_borough_not_used_before(households: int) -> None:
+    """Two hundred pairs of boroughs of each size. Broken by ranges of as many places as there are listings."""
+    pairs = draw_resuming(f"bands-{households}", range(200), lambda seed: predict(seed, households))
+    apart = np.array([distance for statements in pairs.values() for _, _, distance in statements])
+    assert len(apart) >= 200
+    assert 0.93 <= (np.abs(apart) <= 1.96).mean() <= 0.97, (len(apart), (np.abs(apart) <= 1.96).mean())

@@ -9,9 +9,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from training.judging.bootstrap import Spread
 from training.judging.choosing import BETTER, ENOUGH, OPEN, choose_model, compare_models, leave_open
 from training.judging.choosing_words import say_choice, say_contradiction
-from training.judging.replay import Spread
 
 MARGIN, LEVEL = 0.03, 0.95
 

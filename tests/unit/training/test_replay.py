@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 from tests.unit.training.slow_replay import replay_slowly
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks, number_households
-from training.judging.replay import (
-    Exposure,
-    HouseholdDraws,
-    Spread,
-    bound,
-    list_as_ranked,
-    measure_replay,
-    name_keys,
-    replay_model,
-)
+from training.judging.bootstrap import Spread, bound
+from training.judging.replay import Exposure, HouseholdDraws, list_as_ranked, measure_replay, name_keys, replay_model
 
 RESTS = {"taken_up": 2, "family_said_no": 5, "deferred": 0}
 SLOW = ("places", "spells", "needed", "new", "new and needed", "families", "before", "days", "unused")

@@ -15,12 +15,14 @@ import pytest
 from tests.resuming import draw_resuming
 from training.data.list_rules import ListRules
 from training.data.weeks import ListWeeks
-from training.judging.replay import Exposure, HouseholdDraws, Spread, bound, measure_replay, replay_model
+from training.judging.bootstrap import Spread, bound
+from training.judging.replay import Exposure, HouseholdDraws, measure_replay, replay_model
 
 RULES = ListRules(7, {"taken_up": 8, "set_aside": 3}, (), {"taken_up": 0.5, "set_aside": 0.3}, 3)
 HOUSEHOLDS, WEEKS, TEAMS, PLACES, HORIZON = 400, 40, 2, 2, 20
 PART = np.where(np.arange(WEEKS) < RULES.burn_in, -1, 0).astype(np.int8)
-FRESH, REPLICATES = 1000, 2000
+FRESH, REPLICATES = range(10**6, 10**6 + 1000), range(50_000, 52_000)
+"""Seeds of fresh populations and of replicates: none of those under 5,000, on which the way was chosen."""
 FIGURES = ("needed_of_listed", "needed_of_families", "listed_of_need", "unneeded_per_1000", "days_before")
 
 
@@ -76,14 +78,14 @@ def draw_interval(seed: int, levels: int | None) -> dict[str, list[float | None]
 
 def measure_coverage(levels: int | None) -> dict[str, float]:
     """Return by figure how often its interval held the mean over fresh populations."""
-    fresh = draw_resuming(f"fresh-{levels}", range(10**6, 10**6 + FRESH), lambda seed: draw_fresh(seed, levels))
-    intervals = draw_resuming(f"intervals-{levels}", range(REPLICATES), lambda seed: draw_interval(seed, levels))
-    truth = {name: np.mean([figures[name] for figures in fresh.values()]) for name in fresh[10**6]}
+    fresh = draw_resuming(f"fresh-{levels}", FRESH, lambda seed: draw_fresh(seed, levels))
+    intervals = draw_resuming(f"intervals-{levels}", REPLICATES, lambda seed: draw_interval(seed, levels))
+    truth = {name: np.mean([figures[name] for figures in fresh.values()]) for name in fresh[FRESH[0]]}
     held: dict[str, int] = defaultdict(int)
     for figures in intervals.values():
         for name, (_, low, high) in figures.items():
             held[name] += low <= truth[name] <= high
-    return {name: number / REPLICATES for name, number in held.items()}
+    return {name: number / len(REPLICATES) for name, number in held.items()}
 
 
 @pytest.mark.deep

@@ -14,7 +14,8 @@ import pytest
 from charter.invocation import Invocation
 from tests.unit.training.test_replay import rules_of, weeks_of
 from training.data.list_rules import ListRules
-from training.judging.replay import HouseholdDraws, bound, replay_model
+from training.judging.bootstrap import bound
+from training.judging.replay import HouseholdDraws, replay_model
 from training.judging.replay_figures import expect_lots
 from training.judging.replay_run import replay_run
 from training.judging.replay_weeks import WeekPlan, choose_fold, plan_weeks, say_weeks

@@ -267,6 +267,17 @@ def explain(
     invocation.report(value.document(), "\n".join(lines))
 
 
+@verbs.add("status", under="look", example="sooner status")
+def status(invocation: Invocation) -> None:
+    """Say which results stand as things are now, which are stale and why, and what to run next."""
+    from dataclasses import asdict
+
+    from sooner.status import draw_stages, list_stages
+
+    stages = list_stages(invocation)
+    invocation.report({"stages": [asdict(stage) for stage in stages]}, draw_stages(stages))
+
+
 @verbs.add("known", under="run", example="sooner known --as-of 2026-03-02", locks=True)
 def known(invocation: Invocation, as_of: AsOf = None) -> None:
     """List households with a need that a service recorded already and with whom nobody works, for that service.

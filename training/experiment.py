@@ -47,9 +47,9 @@ from training.models.search import Found, search_settings
 from training.report import page
 from training.run import Run, keep_run, make_current, write_scores
 
-__all__ = ["train_models"]
+__all__ = ["ROOMS", "train_models"]
 
-_ROOMS = ("charter", "features", "training")
+ROOMS = ("charter", "features", "training")
 """The rooms whose code can change a run: their own files and all that they import of ours."""
 
 
@@ -157,7 +157,7 @@ def _digest_inputs(invocation: Invocation, planned: Plan, but: Collection[str] =
     }
     return {name: file_digest(path) for name, path in files.items() if name not in but} | {
         "offers": planned.data.offers.sha256,
-        "code": digest_code(_ROOMS),
+        "code": digest_code(ROOMS),
     }
 
 

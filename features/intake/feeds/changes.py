@@ -2,7 +2,8 @@
 
 A change is told where chance would seldom make one as large in a feed that stayed as it was:
 
-    rows            a fifth more or fewer, and more than three times the square root of what there was
+    rows            a fifth more or fewer, and more than three times the square root of what there was. Where both had
+                    rows of the one before, more is told of new or changed ones: a full feed grows, whatever it lacks
     empty cells     a share that moved by a tenth of the rows
     codes           a tenth of the rows have another code than before; a code that is new or gone
     freshness       later than the register promises
@@ -34,7 +35,11 @@ def compare_deliveries(earlier: Delivery, later: Delivery) -> Iterator[str]:
             yield f"{name} is new."
             continue
         if same_kind:
-            yield from _compare_rows(f"{name}: rows", before["rows"], file["rows"])
+            carries_on = before.get("unchanged") and file.get("unchanged")
+            if not carries_on or file["rows"] < before["rows"]:
+                yield from _compare_rows(f"{name}: rows", before["rows"], file["rows"])
+            if carries_on:
+                yield from _compare_rows(f"{name}: new or changed rows", before["kept"], file["kept"])
         yield from _compare_columns(name, before, file)
     for name in earlier["files"]:
         if name not in later["files"]:
@@ -84,4 +89,5 @@ def find_lateness(delivery: Delivery, source: Source) -> tuple[int | None, str]:
     came = datetime.fromisoformat(delivery["received_at"]) - datetime.fromisoformat(delivery["covers_to"])
     if came.days <= source.promised_lag_days:
         return came.days, ""
-    return came.days, f"It came {came.days} days after the time it covers; {source.promised_lag_days} are promised."
+    days = "1 day" if came.days == 1 else f"{came.days} days"
+    return came.days, f"It came {days} after the time it covers; the promise is {source.promised_lag_days} at most."

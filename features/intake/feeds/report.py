@@ -44,9 +44,33 @@ def _describe_feed(source: Source, deliveries: Sequence[Mapping[str, Any]]) -> M
     for place, delivery in enumerate(deliveries):
         days, late = find_lateness(delivery, source)
         changes = list(compare_deliveries(deliveries[place - 1], delivery)) if place else []
-        rows.append({**delivery, "days_after": days, "changes": [*changes, *([late] if late else [])]})
+        rows.append(
+            {
+                **delivery,
+                "days_after": days,
+                "changes": [*changes, *([late] if late else [])],
+                "empty_cells": _list_empty_cells(delivery),
+            }
+        )
     files = list(dict.fromkeys(name for row in rows for name in row["files"]))
-    return {"service": source.service, "title": source.title, "files": files, "deliveries": rows}
+    told = [row for row in rows[:-1] if row["changes"]]
+    return {
+        "service": source.service,
+        "title": source.title,
+        "files": files,
+        "deliveries": rows,
+        "told_before": [{name: row[name] for name in ("received_at", "changes")} for row in told],
+    }
+
+
+def _list_empty_cells(delivery: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the columns that are empty in some rows, with the share of rows."""
+    return [
+        {"file": name, "column": column, "share": 1 - filled / file["rows"]}
+        for name, file in sorted(delivery["files"].items())
+        for column, filled in file["filled"].items()
+        if file["rows"] and filled < file["rows"]
+    ]
 
 
 def write_report(register: Register, snapshot: Path, folder: Path) -> tuple[Path, Path, Mapping[str, Any]]:
@@ -56,7 +80,7 @@ def write_report(register: Register, snapshot: Path, folder: Path) -> tuple[Path
         loader=PackageLoader("features.intake.feeds"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters["day"] = lambda text: str(text)[:10]
-    environment.filters["share"] = lambda share: f"{share:.0%}"
+    environment.filters["share"] = lambda share: f"{share:.0%}" if share >= 0.005 else "under 1%"
     page = environment.get_template("feeds.html").render(document)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_text(folder / "feeds.html", page)

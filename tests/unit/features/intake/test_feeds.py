@@ -33,6 +33,14 @@ def test_what_moved_more_than_chance_would_is_said() -> None:
     ]
 
 
+def test_a_full_feed_that_grows_as_ever_may_still_lack_a_month() -> None:
+    """Rows go from 240 to 244, and all that month's but four are missing."""
+    before, after = delivery(240, 240), delivery(244, 244)
+    before["files"]["arrears.csv"] |= {"kept": 60, "unchanged": 180}
+    after["files"]["arrears.csv"] |= {"kept": 4, "unchanged": 240}
+    assert list(compare_deliveries(before, after)) == ["arrears.csv: new or changed rows went from 60 to 4."]
+
+
 def test_an_incremental_feed_may_send_any_number_of_rows() -> None:
     before, after = delivery(1_000, 1_000), delivery(3, 3)
     assert list(compare_deliveries(before, after | {"deliveries": "incremental"})) == []
@@ -42,7 +50,7 @@ def test_a_delivery_that_comes_later_than_promised_is_late(town) -> None:
     source = town.invocation.register.source("housing")
     assert find_lateness(delivery(1, 1), source) == (
         29,
-        "It came 29 days after the time it covers; 0 are promised.",
+        "It came 29 days after the time it covers; the promise is 0 at most.",
     )
 
 

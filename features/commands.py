@@ -102,6 +102,31 @@ def show_rows(
     voice.report({"rows": read_rows(name)}, read_rows(name))
 
 
+sources = Verbs("See what a service's files could be in the register.", example="sooner sources guess deliveries/rents")
+verbs.add_verbs("sources", sources, under="start")
+
+
+@sources.add("guess", example="sooner sources guess deliveries/rents", opens=False)
+def guess_sources(
+    voice: Voice,
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="A service's files, or a folder with a sub-folder for each service."),
+    ],
+) -> None:
+    """Draft register rows from files that nobody described: columns, kinds, keys, dates, signals; to be confirmed.
+
+    No value of any row is shown. Whatever was guessed is marked `example = true`, and nothing is pulled by it.
+    """
+    from charter.starting.toml_rows import write_row
+    from features.intake.guessing.proposal import find_deliveries, holds_files, propose_sources
+
+    folders = (folder,) if holds_files(folder) else find_deliveries(folder)[0]
+    rows = [list(write_row("source", proposal.source, proposal.remarks)) for proposal in propose_sources(folders)]
+    text = "\n\n".join("\n".join(lines) for lines in rows)
+    voice.report({"rows": text}, text)
+
+
 links = Verbs(
     "Find which records are one person, and review what is too close to call.", default="run", example="sooner link"
 )

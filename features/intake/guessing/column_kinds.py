@@ -18,6 +18,7 @@ from pathlib import Path
 
 import duckdb
 
+from charter.council.register import Tolerance
 from charter.errors import DataError
 from charter.starting.new_council import Months
 from features.intake.database import quote_name, quote_text
@@ -139,6 +140,17 @@ class SampledFile:
         """Whether one column's day is before another's in any row of the sample; text is read in these forms."""
         query = f"select count(*) from sample where {self._day(column, forms)} < {self._day(other, forms)}"
         return _number(self.database, query) > 0
+
+    def is_often_before(self, column: str, other: str, forms: tuple[str, ...]) -> bool:
+        """Whether one column's day is before another's in more rows of the sample than `pull` would set apart."""
+        before, filled = (
+            _number(self.database, f"select count(*) from sample where {test}")
+            for test in (
+                f"{self._day(column, forms)} < {self._day(other, forms)}",
+                f"{self._day(column, forms)} is not null",
+            )
+        )
+        return before > Tolerance().bad_value * filled
 
     def find_months(self, column: str, forms: tuple[str, ...]) -> Months | None:
         """Return the months between which 98 of 100 rows of the whole file say they happened; None where none does.

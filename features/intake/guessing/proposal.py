@@ -33,7 +33,7 @@ from features.intake.guessing.column_names import find_named, is_person_referenc
 from features.intake.guessing.dialect import guess_dialect
 from features.intake.opening.bounded import PACKED
 
-__all__ = ["find_deliveries", "propose_sources"]
+__all__ = ["find_deliveries", "holds_files", "propose_sources"]
 
 _KINDS_OF_FILE = (".csv", ".parquet", ".xlsx", ".jsonl", ".ndjson", *PACKED)
 _AUDITED = ("ethnicity", "sex", "disability")
@@ -65,6 +65,11 @@ def find_deliveries(extracts: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]
         )
     chosen = stated or deliveries
     return tuple(chosen), tuple(folder for folder in folders if folder not in chosen)
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether a folder is one service's: files that can be read lie in it."""
+    return folder.is_dir() and bool(_files_of(folder))
 
 
 def propose_sources(deliveries: Sequence[Path], about: Collection[str] = ()) -> tuple[ProposedSource, ...]:
@@ -207,7 +212,8 @@ class _Draft:
     """A file whose columns have kinds: what it could be, before the service's other files are looked at.
 
     `reference` is the column that says whom a row is about, as far as the file itself shows: as told, by its name, else
-    its key. `repeated` is the best guess (`is_guess`) where none of the service's files shows any.
+    its key. `no_ends` are pairs of days of which the second would end what began with the first before it began.
+    `repeated` is the best guess (`is_guess`) where none of the service's files shows any.
     """
 
     service: str
@@ -216,6 +222,7 @@ class _Draft:
     key: tuple[str, ...]
     versions: tuple[str, ...]
     known_too_early: frozenset[str]
+    no_ends: frozenset[tuple[str, str]]
     empty_days: tuple[str, ...]
     reference: str | None
     repeated: str | None
@@ -231,6 +238,8 @@ class _Draft:
             days = [name for name, kind in kinds.items() if kind in ("date", "datetime")]
             recorded = next((name for name in days if starts_with("recorded", name)), None)
             early = [name for name in days if recorded and sample.is_ever_before(recorded, name, forms)]
+            spans = [(start, end) for end in days if says_end(end) for start in days if not says_end(start)]
+            no_ends = frozenset(span for span in spans if sample.is_often_before(span[1], span[0], forms))
             repeated = sample.find_repeated(kinds)
         except duckdb.Error:
             raise DataError(
@@ -241,7 +250,7 @@ class _Draft:
         reference = stated or next((name for name in kinds if is_person_reference(name)), None)
         if reference is None and _describes_people(kinds) and len(key) == 1:
             reference = key[0]
-        return cls(service, sample.name, kinds, key, versions, frozenset(early), empty, reference, repeated)
+        return cls(service, sample.name, kinds, key, versions, frozenset(early), no_ends, empty, reference, repeated)
 
     @property
     def _signal_name(self) -> str:
@@ -316,7 +325,8 @@ class _Draft:
         elif not references:
             yield {"kind": "person", "reference": _sql(reference), **self._known()}
         start = next((name for name in self.days if not says_end(name)), None)
-        end = next((name for name in self.days if says_end(name)), None) if start else None
+        ends = [name for name in self.days if says_end(name) and start and (start, name) not in self.no_ends]
+        end = next(iter(ends), None)
         ended = {} if end is None else {"end": _sql(end)}
         lives_there = uprn is not None and (self.describes_people or not self._has_own_number(reference))
         if uprn is not None and start is not None and lives_there:

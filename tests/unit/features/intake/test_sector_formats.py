@@ -13,6 +13,7 @@ from charter.council.register import Register
 from charter.errors import DataError
 from features.intake.formats.ready_rows import read_rows
 from features.intake.snapshot import PullResult, find_newest_snapshot
+from tests.conftest import run_sooner
 from tests.unit.features.conftest import ROOT, Town
 
 FAKES = ROOT.parent / "shared/data/csc_formats"
@@ -24,12 +25,16 @@ def take_up(town: Town, name: str) -> Register:
     """Make the ready rows of a format the town's register, and let its charter know their signals."""
     path = town.council / "register.toml"
     path.write_text(read_rows(name), encoding="utf-8")
-    register = Register.load(path)
+    return allow(town)
+
+
+def allow(town: Town) -> Register:
+    """Let the charter know the signals of the register."""
+    register = Register.load(town.council / "register.toml")
     signals = ", ".join(f'"{signal.name}"' for signal in register.signals)
-    charter = (town.council / "charter.toml").read_text(encoding="utf-8")
-    (town.council / "charter.toml").write_text(
-        charter.replace('"housing.arrears",', f"{signals},", 1), encoding="utf-8"
-    )
+    path = town.council / "charter.toml"
+    text = path.read_text(encoding="utf-8").replace('"housing.arrears",', f"{signals},", 1)
+    path.write_text(text, encoding="utf-8")
     return register
 
 
@@ -148,3 +153,22 @@ def test_the_lists_of_special_educational_needs(town: Town, rows_of: Rows) -> No
     result = town.pull()
     check_sums(result)
     assert count_events(town, rows_of) == {"education.ehc_plan": 2}
+
+
+def test_early_help_extracts_come_in_whole_by_rows_that_were_guessed(town: Town) -> None:
+    """Two services that share no number; the rows are what `sooner sources guess` prints."""
+    extracts = town.workspace / "extracts"
+    shutil.rmtree(extracts / "housing")
+    for service in ("csc", "education"):
+        (extracts / service).mkdir()
+        shutil.copy2(FAKES / f"family_context_fake/{service}.csv", extracts / service)
+        said = {"covers_from": "2000-01-01", "covers_to": "2029-01-01", "received_at": "2030-01-01"}
+        statement = {"schema_version": 1, "service": service, "synthetic": True, **said}
+        (extracts / service / "delivery.json").write_text(json.dumps(statement), encoding="utf-8")
+    guessed = run_sooner("sources", "guess", str(extracts))
+    assert guessed.code == 0, guessed.err
+    (town.council / "register.toml").write_text(guessed.out, encoding="utf-8")
+    allow(town)
+    result = town.pull()
+    check_sums(result)
+    assert (result.rows, result.quarantined) == (1_000, 0)

@@ -11,7 +11,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -68,13 +68,16 @@ def open_unpacked(path: Path, where: str) -> Iterator[tuple[str, BinaryIO]]:
         with gzip.open(path) as inner:
             yield unpacked_name(path), _as_binary(_Bounded(cast(IO[bytes], inner), where, size))
         return
-    try:
-        with zipfile.ZipFile(path) as archive:
+    with ExitStack() as stack:
+        # Damaged bytes in the directory of an archive: places before its beginning (OSError), and methods of
+        # compression or versions that zipfile does not know (NotImplementedError).
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(path))
             member = _single_member(archive, where)
-            with archive.open(member) as inner:
-                yield Path(member.filename).name, _as_binary(_Bounded(inner, where, size))
-    except zipfile.BadZipFile:
-        raise _not_whole(where) from None
+            part = stack.enter_context(archive.open(member))
+        except (zipfile.BadZipFile, NotImplementedError, OSError, RuntimeError):
+            raise _not_whole(where) from None
+        yield Path(member.filename).name, _as_binary(_Bounded(part, where, size))
 
 
 def _as_binary(stream: io.RawIOBase) -> BinaryIO:

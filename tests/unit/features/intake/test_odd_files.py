@@ -29,7 +29,10 @@ SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck), "deran
 
 
 def make_source(encoding: str, delimiter: str, bad_value: float) -> tuple[Source, ExtractFile]:
-    file = ExtractFile(name="people.csv", columns=COLUMNS, key=("id",))
+    record = {"kind": "event", "signal": "'svc.kind'", "reference": "id", "key": "id", "valid_at": "at"}
+    reads = {**record, "end_at": "born", "amount": "amount + n", "detail": "surname"}
+    columns = {"name": "people.csv", "columns": COLUMNS, "key": ("id",), "record": (reads,)}
+    file = ExtractFile.model_validate(columns)
     source = Source(
         service="svc",
         title="Odd files",

@@ -22,7 +22,11 @@ CSV = "id,born,n,amount\n001,01/02/2001,7,1.25\n002,,8,2\n"
 
 
 def read(path: Path, **file: object) -> list[tuple[object, ...]]:
-    extract = ExtractFile.model_validate({"name": path.name, "columns": COLUMNS, "key": ("id",), **file})
+    record = {"kind": "event", "signal": "'svc.kind'", "reference": "id", "key": "id", "valid_at": "born"}
+    reads = {**record, "amount": "amount", "detail": "n::varchar"}
+    extract = ExtractFile.model_validate(
+        {"name": path.name, "columns": COLUMNS, "key": ("id",), "record": (reads,), **file}
+    )
     source = Source(
         service="svc", title="Any", basis="public task", purposes=frozenset({"link"}), retention_years=7,
         dates="%d/%m/%Y", files=(extract,),
@@ -105,6 +109,18 @@ def test_a_broken_packed_file_is_refused(tmp_path: Path, kind: str) -> None:
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"not a whole packed file|is empty"):
             read(path)
+
+
+@pytest.mark.parametrize(("offset", "damage"), [(10, b"\x63\x00"), (42, b"\xff\xff\xff\x7f")])
+def test_a_damaged_directory_of_an_archive_is_a_broken_file(tmp_path: Path, offset: int, damage: bytes) -> None:
+    """A method of compression that nobody knows, and a member that begins before its archive."""
+    path = write_zip(tmp_path / "people.zip", people__csv=CSV.encode())
+    content = bytearray(path.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    content[directory + offset : directory + offset + len(damage)] = damage
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match="is not a whole packed file"):
+        read(path)
 
 
 def test_two_files_in_one_archive_are_refused(tmp_path: Path) -> None:

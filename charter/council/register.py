@@ -312,6 +312,14 @@ class Source(MarkedRow):
     retention_years: Annotated[
         int, Field(ge=0, le=150, description="For how many years its rows are kept once they are over.", examples=[7])
     ]
+    review_by: Annotated[
+        _Moment | None,
+        Field(
+            description="The last day on which the row stands as agreed; after it nothing is pulled until somebody has "
+            "reviewed it.",
+            examples=[date(2027, 3, 31)],
+        ),
+    ] = None
     confidential_from_household: Annotated[
         bool,
         Field(description="Whether others in the household may not hear that it knows somebody.", examples=[True]),

@@ -18,7 +18,7 @@ import errno
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ def read_sources(
     register = invocation.register
     policy = invocation.policy
     _refuse_unknown_to_charter(register, policy)
+    _refuse_unreviewed(register, invocation.today)
     now = datetime.now(UTC)
     key = Key.load(council, workspace)
     last = find_newest_snapshot(workspace.store)
@@ -163,6 +164,16 @@ def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
                     f"the charter does not know {signal.name!r}: it allows it for no purpose that the register gives.",
                     "Ask the board to add it to an [[allow]] row of charter.toml, or remove it from register.toml.",
                 )
+
+
+def _refuse_unreviewed(register: Register, today: date) -> None:
+    for source in register.sources:
+        if source.review_by is not None and str(source.review_by)[:10] < today.isoformat():
+            raise CharterError(
+                f"the row of {source.service!r} was agreed until {source.review_by:%d %B %Y}, and nobody has reviewed "
+                "it since: nothing is pulled.",
+                "Let whoever answers for the source review it, and move `review_by` in register.toml.",
+            )
 
 
 def _refuse_examples(council: Council, register: Register, policy: Policy) -> None:

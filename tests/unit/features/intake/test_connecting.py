@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -110,6 +112,44 @@ def test_a_whole_table_is_a_full_delivery(town, rows_of, rents) -> None:
     run(f"delete from {table} where id = 'A1'")
     assert town.pull().made
     assert [stands for *_, stands in events(town, rows_of)] == [False, True]
+
+
+@contextmanager
+def line_that_breaks(port: int, after: int) -> Iterator[int]:
+    """Give a port of this machine that leads to another, until so many bytes have come back."""
+    inlet = socket.create_server(("127.0.0.1", 0))
+
+    def carry() -> None:
+        near, _ = inlet.accept()
+        with near, socket.create_connection(("127.0.0.1", port)) as far:
+            left = after
+            while left > 0:
+                for ready in select.select([near, far], [], [], 10)[0]:
+                    content = ready.recv(4096)
+                    (far if ready is near else near).sendall(content)
+                    left -= len(content) if ready is far else 0
+
+    threading.Thread(target=carry, daemon=True).start()
+    yield inlet.getsockname()[1]
+    inlet.close()
+
+
+@pytest.mark.parametrize("rents", ["postgresql"], indirect=True)
+def test_a_database_that_stops_in_the_middle_leaves_what_was_there(town, rows_of, rents, monkeypatch) -> None:
+    table, run = rents
+    (town.council / "register.toml").write_text(register_for("RENTS_DATABASE", f"select * from {table}"))
+    assert town.pull().rows == 2
+    before = events(town, rows_of)
+    numbers = ", ".join(f"('B{n}', 'H1', '2024-06-30', {n}, 'letter', '2024-07-02')" for n in range(1, 5_001))
+    run(f"insert into {table} values {numbers}")
+    with line_that_breaks(5432, after=60_000) as broken:
+        monkeypatch.setenv("RENTS_DATABASE", POSTGRES.replace("5432", str(broken)))
+        with pytest.raises(DataError, match="the database of 'housing' did not give arrears"):
+            town.pull()
+    assert events(town, rows_of) == before
+    assert len(town.snapshots) == 1
+    monkeypatch.setenv("RENTS_DATABASE", POSTGRES)
+    assert town.pull().rows == 5_002
 
 
 def test_a_secret_is_in_no_error(town, monkeypatch) -> None:

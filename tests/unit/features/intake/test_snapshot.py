@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -263,6 +263,16 @@ def test_real_data_is_refused_while_a_row_is_still_the_example(town) -> None:
     assert town.pull().made
     town.register('service = "housing"', 'service = "housing"\nexample = true')
     with pytest.raises(CharterError, match=r"register\.toml \(source housing\) still carries `example = true`"):
+        town.pull()
+
+
+def test_a_row_whose_review_is_over_pulls_nothing(town) -> None:
+    """Until the end of its last day it stands."""
+    today = town.invocation.today
+    town.register("retention_years = 7", f"retention_years = 7\nreview_by = {today}")
+    assert town.pull().made
+    town.register(f"review_by = {today}", f"review_by = {today - timedelta(days=1)}")
+    with pytest.raises(CharterError, match="the row of 'housing' was agreed until"):
         town.pull()
 
 

@@ -27,7 +27,7 @@ def find_optional_columns(source: Source, file: ExtractFile) -> frozenset[str]:
 
     What the file's key or any other record of the source reads is needed.
     """
-    unread = set(file.columns) - {*file.key, *file.versions}
+    unread = set(file.columns) - {*file.key, *file.versions} if file.records else set[str]()
     for record in (record for each in source.files for record in each.records):
         for expression in (*record.fields.values(), record.where):
             unread = {name for name in unread if not _reads(expression, name)}

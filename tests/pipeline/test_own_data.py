@@ -38,7 +38,8 @@ def desk(tmp_path: Path) -> Path:
 
 
 def test_whoever_follows_the_page_has_a_list(desk: Path) -> None:
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    beside = {"PATH": Path(sys.executable).parent, "PYTHONPATH": ROOT}
+    environment = {**os.environ, **{name: f"{first}:{os.environ.get(name, '')}" for name, first in beside.items()}}
     steps = read_steps(PAGE.read_text(encoding="utf-8"))
     assert len(steps) > 15
     assert shlex.split(steps[-1])[0] == "sooner"

@@ -25,7 +25,10 @@ def test_lines_are_numbered_chained_and_read_again(anchors: Anchors) -> None:
     assert anchors.read() == ([], [])
     assert anchors.parts() == frozenset()
     assert not anchors.begun
+    with pytest.raises(DataError, match="anchors of the audit log are not there"):
+        anchors.require()
     anchors.add({"a": (1, "d1")})
+    anchors.require()
     anchors.add({"a": (2, "d2")}, ["vault"])
     lines, faults = anchors.read()
     assert not faults

@@ -87,12 +87,13 @@ def test_the_folder_is_read_by_the_reader_and_each_row_waits_for_people(folder: 
     assert "# Confirm: the key." in (folder / "register.toml").read_text()
 
 
-def test_settings_of_the_shipped_programme_are_kept_whole_but_for_its_dates_and_needs(folder: Path) -> None:
+def test_settings_of_the_shipped_programme_are_kept_whole_but_for_what_names_its_own_services(folder: Path) -> None:
     shipped = shipped_council() / "early_help"
     for name, table in (("training.toml", "as_of"), ("worklist.toml", "need")):
         new = tomllib.loads((folder / "first_look" / name).read_text())
         old = tomllib.loads((shipped / name).read_text())
         assert new.pop(table) != old.pop(table)
+        old.pop("known_trouble", None)  # its services are the shipped council's own
         assert new == old
     assert tomllib.loads((folder / "first_look" / "training.toml").read_text())["as_of"]["last"] == date(2026, 2, 1)
 
@@ -110,6 +111,24 @@ def test_a_name_that_the_charter_prohibits_gives_no_signal(tmp_path: Path) -> No
     assert [signal.name for signal in register.signals] == ["housing.visits"]
     assert register.source("library").files[0].records == ()
     assert "prohibits its name" in (tmp_path / "new" / "register.toml").read_text()
+
+
+def test_only_what_the_charter_prohibits_goes_and_other_files_of_the_source_stay(tmp_path: Path) -> None:
+    visits, loans = propose("visits"), _renamed(propose("loan"), "housing")
+    both = {
+        "signals": (*visits.source.signals, *loans.source.signals),
+        "files": (*visits.source.files, loans.source.files[0].model_copy(update={"name": "loans.csv"})),
+    }
+    write_council(tmp_path / "new", ANSWERS, [ProposedSource(visits.source.model_copy(update=both))], TODAY)
+    kept, emptied = Register.load(tmp_path / "new" / "register.toml").source("housing").files
+    assert (len(kept.records), emptied.records) == (len(visits.source.files[0].records), ())
+
+
+def test_a_table_in_a_row_is_written_as_a_table_of_its_own() -> None:
+    source = Register.load(Path(__file__).parents[3] / "examples/course/register.toml").sources[0]
+    text = "\n".join(write_row("source", source))
+    assert "[source.delivery]" in text
+    assert Source.model_validate(tomllib.loads(text)["source"][0], by_alias=True, by_name=False) == source
 
 
 def _renamed(proposal: ProposedSource, service: str) -> ProposedSource:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,17 @@ from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
 from charter.signing.acceptance import Signable, Signature, sign_as
 from charter.signing.signoffs import (
+    SignOff,
     add_signoff,
     find_today,
     list_missing,
     read_charter_signoffs,
     read_signoffs,
+    require_charter,
     write_statement,
 )
 from charter.vault.signature import is_signed, public_key, read_signature
+from tests.conftest import run_sooner
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 OTHER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
@@ -64,6 +68,33 @@ def left(invocation: Invocation) -> set[str]:
         role.id
         for role in list_missing("charter", policy.sha256, policy, rows, find_today(invocation), synthetic=False)
     }
+
+
+def test_whoever_has_only_the_command_line_makes_a_key_and_signs_with_it(
+    invocation: Invocation, tmp_path: Path
+) -> None:
+    """A locked key asks for its passphrase at a terminal; see test_role_key.py."""
+    key = tmp_path / "officer.key"
+    ran = run_sooner("role-key", str(key), "--json")
+    assert ran.code == 0, ran.err
+    charter = invocation.council.folder / "charter.toml"
+    text = charter.read_text(encoding="utf-8")
+    charter.write_text(text.replace(listed(KEY), json.loads(ran.out)["public_key"]), encoding="utf-8")
+    where = ("--council", str(invocation.council.folder), "--workspace", str(invocation.workspace.root))
+    ran = run_sooner("sign", "--role", ROLE, "--what", "charter", "--key", str(key), *where, "--json")
+    assert (ran.code, json.loads(ran.out)["kind"]) == (0, "signed"), ran.err
+    assert ROLE not in left(invocation.reread())
+    other = run_sooner("sign", "--role", "residents_panel", "--what", "charter", "--key", str(key), *where)
+    assert (other.code, "lists no public_key" in other.err) == (12, True)
+
+
+def test_a_row_that_claims_a_signature_is_named_as_forged(invocation: Invocation) -> None:
+    policy, day = policy_of(invocation), find_today(invocation)
+    forged = SignOff.of(
+        ROLE, "charter", policy.sha256, datetime.now(UTC), day + timedelta(days=9), "signed", signature="AAAA"
+    )
+    with pytest.raises(SignOffError, match="not by the key that the charter lists"):
+        require_charter(policy, [forged], day, synthetic=True)
 
 
 def test_a_signature_by_the_roles_key_counts_for_real_data(invocation: Invocation, tmp_path: Path) -> None:

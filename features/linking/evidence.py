@@ -28,6 +28,8 @@ __all__ = ["Evidence", "gather_evidence", "gather_traits", "weigh_traits"]
 _SHORT_FORMS = Path(__file__).with_name("short_forms.csv")
 _WEEKS_TO_MOVE = 6
 """Somebody who left one home and is said to live at another comes there within this many weeks, more often than not."""
+_LIVING, _SLIPS = 1850, 0.02
+"""Nobody living was born before; a service with more such dates than this share has people of the past."""
 _PEOPLE_OF_A_KEY = 3
 """A key with more different dates of birth and more different forenames than this is everybody's and nobody's."""
 _ANYWHERE = "events", "addresses", "coverage", "protected"
@@ -89,7 +91,8 @@ def gather_traits(
                nullif(array_to_string(forename_words, ''), '') as forename_whole,
                forename_words, nullif(array_to_string(surname_words, ''), '') as surname,
                list_filter(surname_words, lambda w: len(w) > 1 and w not in ({particles})) as surname_parts,
-               if(birth_date in ({dates}) or year(birth_date) < 1850, null, birth_date) as birth_date,
+               if(birth_date in ({dates}) or (year(birth_date) < {_LIVING} and not {_of_the_past()}), null, birth_date)
+                   as birth_date,
                sex, household_id,
                {_read_key()} as shared_key, {_fold_text("postcode")} as postcode,
                if(regexp_matches(address, '[A-Za-z]'), {_fold_text("address")}, null) as address,
@@ -192,6 +195,14 @@ def _with_every_column(database: duckdb.DuckDBPyConnection, people: Relation) ->
     """Return people with the columns that older snapshots lack, empty."""
     missing = "".join(f", null::varchar as {name}" for name in _OPTIONAL if name not in people.columns)
     return define_rows(database, f"select *{missing} from people", people=people)
+
+
+def _of_the_past() -> str:
+    """Return SQL for whether a service's people are of another time: more of its dates than slips are before ours."""
+    return (
+        f"(count_if(year(birth_date) < {_LIVING}) over (partition by service) > {_SLIPS} * count(birth_date) "
+        "over (partition by service))"
+    )
 
 
 def _read_key() -> str:

@@ -29,9 +29,19 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, orde
 
     `claims` have person_id, household_id, service, start, "end", known_at, known_until. Services that `order` does not
     name come after those it does, by name.
+
+    A person whose claims all come from one service, or who has one claim, needs no settling between services; but the
+    same steps do it, so there is one path.
     """
+    claim = _place_claims(database, claims, order)
+    state = _list_states(database, claim)
+    return _date_settled(database, state, _settle_states(database, state, claim))
+
+
+def _place_claims(database: duckdb.DuckDBPyConnection, claims: Relation, order: Sequence[str]) -> Relation:
+    """Return the claims that last, open ends as infinity, each with the place of its service in the order."""
     services = ", ".join(quote_text(service) for service in order)
-    claim = compute_rows(
+    return compute_rows(
         database,
         f"""
         select person_id, household_id, start, coalesce("end", 'infinity') as "end", known_at,
@@ -41,9 +51,11 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, orde
         """,
         claims=claims,
     )
-    # A person whose claims all come from one service, or who has one claim, needs no settling between services; but
-    # the same steps do it, so there is one path. States are the times at which what is known changes.
-    state = compute_rows(
+
+
+def _list_states(database: duckdb.DuckDBPyConnection, claim: Relation) -> Relation:
+    """Return (person_id, moment): the times at which what is known of somebody changes."""
+    return compute_rows(
         database,
         """
         select distinct person_id, moment from (
@@ -52,15 +64,33 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, orde
         """,
         claim=claim,
     )
-    settled = compute_rows(
+
+
+def _settle_states(database: duckdb.DuckDBPyConnection, state: Relation, claim: Relation) -> Relation:
+    """Return (person_id, household_id, moment, start, "end"): where somebody lived by what was known at each moment.
+
+    The claims known then are cut wherever one begins or ends, the first in the order is believed of each piece, and
+    pieces of one home that touch become one again.
+    """
+    known = compute_rows(
         database,
         """
-        with known as (
-            select s.person_id, s.moment, c.household_id, c.start, c."end", c.place, c.service
-            from state s join claim c
-              on c.person_id = s.person_id and c.known_at <= s.moment and s.moment < c.known_until
-        ),
-        edge as (
+        select s.person_id, s.moment, c.household_id, c.start, c."end", c.place, c.service
+        from state s join claim c
+          on c.person_id = s.person_id and c.known_at <= s.moment and s.moment < c.known_until
+        """,
+        state=state,
+        claim=claim,
+    )
+    return _join_pieces(database, _believe_pieces(database, known))
+
+
+def _believe_pieces(database: duckdb.DuckDBPyConnection, known: Relation) -> Relation:
+    """Return (person_id, moment, start, "end", household_id): of each piece between two edges, the home believed."""
+    return compute_rows(
+        database,
+        """
+        with edge as (
             select distinct person_id, moment, time from (
                 select person_id, moment, start as time from known union all select person_id, moment, "end" from known)
         ),
@@ -75,20 +105,36 @@ def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, orde
                  and k.start <= p.start and p."end" <= k."end"
             where p."end" is not null
             qualify dense_rank() over (partition by p.person_id, p.moment, p.start order by k.place, k.service) = 1
-        ),
-        once as (select distinct * from believed),
-        run as (
+        )
+        select distinct * from believed
+        """,
+        known=known,
+    )
+
+
+def _join_pieces(database: duckdb.DuckDBPyConnection, believed: Relation) -> Relation:
+    """Return the pieces with those of one home that touch made one."""
+    return compute_rows(
+        database,
+        """
+        with run as (
             select *, sum(begins) over (partition by person_id, moment, household_id order by start) as number from (
                 select *, (start is distinct from lag("end") over (
                     partition by person_id, moment, household_id order by start))::int as begins
-                from once)
+                from believed)
         )
         select person_id, household_id, moment, min(start) as start, max("end") as "end"
         from run group by person_id, household_id, moment, number
         """,
-        state=state,
-        claim=claim,
+        believed=believed,
     )
+
+
+def _date_settled(database: duckdb.DuckDBPyConnection, state: Relation, settled: Relation) -> Relation:
+    """Return each settled interval with when it was first known, and when it stopped being so.
+
+    Moments in which it stood without a break are one island of them.
+    """
     return compute_rows(
         database,
         """

@@ -34,6 +34,7 @@ from features.linking.matching.comparing import (
     compare_references,
     measure_shares,
 )
+from features.linking.matching.comparisons import IN_THE_SURNAME
 from features.linking.matching.grouping import Facts, Groups, Limits, Scored, Weights, group_records
 from features.linking.matching.pair_weights import Compared, Model, count_known, learn_model, weigh_at_home, weigh_pairs
 from features.linking.parameters import Level, Parameters
@@ -216,9 +217,18 @@ class _ScoredRecords:
         said = []
         for comparison, levels in self.records.comparisons.items():
             level = int(self.compared.levels[comparison][place])
+            if level < 0 and comparison == "surname" and self._is_swapped(place):
+                continue
             title = comparison.replace("_", " ")
             said.append(f"{title} not known to both" if level < 0 else f"{title} {levels[level].name}")
         return "; ".join(said)
+
+    def _is_swapped(self, place: int) -> bool:
+        """Return whether each name of a pair stands in the other's place, which the forename says for both."""
+        if "forename" not in self.records.comparisons:
+            return False
+        level = int(self.compared.levels["forename"][place])
+        return level >= 0 and self.records.comparisons["forename"][level].name == IN_THE_SURNAME
 
 
 def _compare_joined(

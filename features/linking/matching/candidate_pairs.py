@@ -14,7 +14,7 @@ from features.intake.database import Relation, compute_rows, fetch_rows
 
 __all__ = ["add_candidate_keys"]
 
-_ALWAYS, _PER_RECORD, _FEWEST = 150_000, 12, 20
+_ALWAYS, _PER_RECORD, _FEWEST = 400_000, 12, 20
 """Pairs that may be compared: so many, and so many more for each record; keys of so few records always stay."""
 
 _KEYS = """

@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from features.intake.database import Relation, bind_names, compute_rows, fetch_rows, give_rows
 from features.linking.matching.candidate_pairs import add_candidate_keys
-from features.linking.matching.comparisons import COLUMNS, NOTHING_SAID, RARER, make_condition
+from features.linking.matching.comparisons import (
+    BEST_REACHED,
+    COLUMNS,
+    IN_THE_SURNAME,
+    NOTHING_SAID,
+    RARER,
+    make_condition,
+)
 from features.linking.matching.pair_weights import Compared
 from features.linking.parameters import Level, Parameters
 
@@ -137,15 +144,20 @@ def _compare(
     names = list(comparisons)
     if not names:
         nobody = np.zeros(0, dtype=np.int64)
-        return Compared(nobody, nobody, {}, {}, len(records))
+        return Compared(nobody, nobody, {}, {}, {}, len(records))
     columns = dict.fromkeys(column for name in names for column in COLUMNS[name])
     shares = dict.fromkeys(column for (name, _), column in RARER.items() if name in names)
     both = ", ".join(f"l.{column} as {column}_l, r.{column} as {column}_r" for column in columns)
     commoner = "".join(f", greatest(l.tf_{column}, r.tf_{column}) as tf_{column}" for column in shares)
+    swapped = {"tf_whole": _WHOLE.format("least"), "tf_slip": _WHOLE.format("greatest")} if "forename" in names else {}
+    commoner += "".join(f", {share} as {column}" for column, share in swapped.items())
+    reached = [name for name in names if name in BEST_REACHED]
     levels = ", ".join(f"{_find_level(name, comparisons[name])} as level_{name}" for name in names)
+    best = "".join(f", ({BEST_REACHED[name]})::tinyint as best_{name}" for name in reached)
     bits = ", ".join(f"{_find_share(name, comparisons[name])}::float as share_{name}" for name in names)
     person = " + ".join(_find_person(name, comparisons[name]) for name in names)
-    kept = ", ".join(f"level_{name}, share_{name}" for name in names)
+    told = "".join(f", {column}" for column in (*(f"tf_{column}" for column in shares), *swapped))
+    kept = ", ".join(f"level_{name}, share_{name}" for name in names) + "".join(f", best_{name}" for name in reached)
     found = database.sql(
         bind_names(
             f"""
@@ -153,7 +165,7 @@ def _compare(
                 select p.one, p.other, {both}{commoner}
                 from pairs p join records l on l.id = p.one join records r on r.id = p.other),
             levelled as (
-                select one, other, {levels}{"".join(f", tf_{column}" for column in shares)} from both_sides),
+                select one, other, {levels}{best}{told} from both_sides),
             weighed as (select *, {bits} from levelled)
             select one, other, {kept} from weighed
             where {person} - ({" + ".join("share_" + name for name in names)}) >= {max(least, -1e9)}
@@ -167,6 +179,7 @@ def _compare(
         found["other"].astype(np.int64),
         {name: np.asarray(found[f"level_{name}"]) for name in names},
         {name: np.asarray(found[f"share_{name}"]) for name in names},
+        {name: np.asarray(found[f"best_{name}"]) for name in reached},
         len(records),
     )
 
@@ -182,10 +195,25 @@ def _find_share(name: str, levels: Sequence[Level]) -> str:
     for place, level in enumerate(levels):
         column = RARER.get((name, level.name))
         share = f"log2(greatest(coalesce(tf_{column}, {level.u}), {_RAREST}))" if column else f"{np.log2(level.u)}"
+        if (name, level.name) == _SWAP:
+            share = f"log2(greatest(coalesce(greatest(tf_whole, {level.m} * tf_slip), {level.u}), {_RAREST}))"
         cases.append(f"when {place} then {share}")
     return f"(case level_{name} {' '.join(cases)} else 0 end)"
 
 
+_SWAP = ("forename", IN_THE_SURNAME)
+_WHOLE = "{0}(l.tf_forename * l.tf_surname, r.tf_forename * r.tf_surname)"
+"""How common a whole name is. Two who are named Frank Werner and Werner Frank share two names that both are common; of
+John Smith and Smith John the second is rare, and a slip of somebody of the first."""
+
+
 def _find_person(name: str, levels: Sequence[Level]) -> str:
     cases = " ".join(f"when {place} then {np.log2(level.m)}" for place, level in enumerate(levels))
-    return f"(case level_{name} {cases} else 0 end)"
+    if name not in BEST_REACHED:
+        return f"(case level_{name} {cases} else 0 end)"
+    so_far = np.log2(np.minimum(np.cumsum([level.m for level in levels]), 1.0))
+    best = " ".join(f"when {place} then {share}" for place, share in enumerate(so_far))
+    return (
+        f"(case when level_{name} = best_{name} then case level_{name} {best} end "
+        f"else case level_{name} {cases} else 0 end end)"
+    )

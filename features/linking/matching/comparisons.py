@@ -7,11 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["COLUMNS", "LEVELS", "NOTHING_SAID", "RARER", "make_condition"]
+__all__ = ["BEST_REACHED", "COLUMNS", "IN_THE_SURNAME", "LEVELS", "NOTHING_SAID", "RARER", "make_condition"]
 
+IN_THE_SURNAME = "in the surname's place"
+SWAPPED = (
+    "(left(forename_l, 1) = left(surname_r, 1) and left(surname_l, 1) = left(forename_r, 1) "
+    "and forename_l <> forename_r and surname_l <> surname_r "
+    "and jaro_winkler_similarity(forename_l, surname_r) >= 0.88 "
+    "and jaro_winkler_similarity(surname_l, forename_r) >= 0.88)"
+)
+"""Each name stands in the other's place: one slip, which the forename's comparison alone counts."""
 NOTHING_SAID: Mapping[str, str] = {
     "forename": "forename_l is null or forename_r is null",
-    "surname": "surname_l is null or surname_r is null",
+    "surname": f"surname_l is null or surname_r is null or {SWAPPED}",
     "birth_date": "birth_date_l is null or birth_date_r is null",
     "home": (
         "(len(homes_l) = 0 or len(homes_r) = 0) and (address_l is null or address_r is null) "
@@ -22,28 +30,32 @@ NOTHING_SAID: Mapping[str, str] = {
     "phone": "phone_l is null or phone_r is null",
     "sex": "sex_l is null or sex_r is null",
 }
-"""Where one of the two says nothing of a trait."""
+"""Where one of the two says nothing of a trait, or another comparison says all of it."""
 
 _DAY = "strftime(birth_date_{0}, '%Y%m%d')"
-_SWAPPED = (
-    "(left(forename_l, 1) = left(surname_r, 1) and left(surname_l, 1) = left(forename_r, 1) "
-    "and forename_l <> forename_r and surname_l <> surname_r "
-    "and jaro_winkler_similarity(forename_l, surname_r) >= 0.88 "
-    "and jaro_winkler_similarity(surname_l, forename_r) >= 0.88)"
+_INITIALS = "list_transform(forename_words_{0}[2:], lambda w: left(w, 1))"
+_OTHER_MIDDLE_NAMES = (
+    "(len(forename_words_l) > 1 and len(forename_words_r) > 1 "
+    "and not list_has_any(forename_words_l[2:], forename_words_r[2:]) "
+    "and not (least(len(forename_words_l[2]), len(forename_words_r[2])) = 1 "
+    f"and list_has_any({_INITIALS.format('l')}, {_INITIALS.format('r')})))"
 )
+"""Anna Maria and Anna Rose; not Anna M and Anna Maria, nor Anna alone."""
 _CONDITIONS: Mapping[tuple[str, str], str] = {
     ("forename", "same"): (
-        "(forename_l = forename_r and (len(forename_words_l) < 2 or len(forename_words_r) < 2 "
-        "or list_has_any(forename_words_l[2:], forename_words_r[2:]))) or forename_whole_l = forename_whole_r"
+        "(forename_l = forename_r and (len(forename_words_l) > 1) = (len(forename_words_r) > 1) "
+        f"and not {_OTHER_MIDDLE_NAMES}) or forename_whole_l = forename_whole_r"
     ),
-    ("forename", "in the surname's place"): _SWAPPED,
+    ("forename", "same, and one gives more names"): f"forename_l = forename_r and not {_OTHER_MIDDLE_NAMES}",
+    ("forename", IN_THE_SURNAME): SWAPPED,
     ("forename", "same by a short form"): (
         "list_contains(forename_forms_l, forename_r) or list_contains(forename_forms_r, forename_l) "
         "or list_has_any(forename_forms_l, forename_forms_r)"
     ),
     ("forename", "alike"): (
-        "jaro_winkler_similarity(forename_l, forename_r) >= 0.88 "
-        "or (damerau_levenshtein(forename_l, forename_r) <= 1 and least(len(forename_l), len(forename_r)) > 2)"
+        f"(jaro_winkler_similarity(forename_l, forename_r) >= 0.88 and not {_OTHER_MIDDLE_NAMES}) "
+        "or (damerau_levenshtein(forename_l, forename_r) <= 1 and least(len(forename_l), len(forename_r)) > 2 "
+        f"and not {_OTHER_MIDDLE_NAMES})"
     ),
     ("forename", "an initial, another of several, or alike in sound"): (
         "(least(len(forename_l), len(forename_r)) = 1 and left(forename_l, 1) = left(forename_r, 1)) "
@@ -52,7 +64,6 @@ _CONDITIONS: Mapping[tuple[str, str], str] = {
         "and damerau_levenshtein(forename_l, forename_r) <= 3)"
     ),
     ("surname", "same"): "surname_l = surname_r",
-    ("surname", "in the forename's place"): _SWAPPED,
     ("surname", "a part or another name of theirs"): "list_has_any(surnames_l, surnames_r)",
     ("surname", "alike"): (
         "jaro_winkler_similarity(surname_l, surname_r) >= 0.9 "
@@ -96,6 +107,7 @@ _CONDITIONS: Mapping[tuple[str, str], str] = {
 }
 RARER: Mapping[tuple[str, str], str] = {
     ("forename", "same"): "forename",
+    ("forename", "same, and one gives more names"): "forename",
     ("surname", "same"): "surname",
     ("birth_date", "same"): "birth_date",
     ("home", "shared"): "home",
@@ -115,6 +127,13 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
     for comparison in NOTHING_SAID
 }
 """The levels of each comparison, from the best to the last, which is what is left."""
+
+BEST_REACHED: Mapping[str, str] = {
+    "home": "case when len(homes_l) > 0 and len(homes_r) > 0 then 0 "
+    "when address_l is not null and address_r is not null then 1 "
+    "when postcode_l is not null and postcode_r is not null then 3 else 5 end"
+}
+"""The best level that two records can reach by what both say: two with postcodes alone cannot share an address."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "forename": ("forename", "surname", "forename_words", "forename_whole", "forename_forms", "forename_sound"),

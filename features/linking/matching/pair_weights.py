@@ -41,6 +41,7 @@ _FEWEST, _MOST = 0.02, 12.0
 class Compared:
     """Pairs (places of records) with the level of each comparison (-1: unknown) and log2 u of what they share.
 
+    `best`: the best level that a pair can reach by what both say, of comparisons where that is not always the first.
     `records` is how many references the pairs were chosen from.
     """
 
@@ -48,6 +49,7 @@ class Compared:
     other: NDArray[np.int64]
     levels: Mapping[str, NDArray[np.int8]]
     shares: Mapping[str, NDArray[np.float32]]
+    best: Mapping[str, NDArray[np.int8]]
     records: int
 
     def select(self, places: Any) -> Compared:
@@ -57,6 +59,7 @@ class Compared:
             self.other[places],
             {name: of[places] for name, of in self.levels.items()},
             {name: of[places] for name, of in self.shares.items()},
+            {name: of[places] for name, of in self.best.items()},
             self.records,
         )
 
@@ -113,13 +116,26 @@ def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
         np.full(len(pairs.one), mates + np.log2(model.namesake_share)),
     ]
     for name, level in pairs.levels.items():
-        person += model.person[name][level]
+        person += _look_up(model.person[name], pairs, name)
         shared = pairs.shares[name]
-        of_a_home = shared + np.where(level == 0, _SELDOM, 0.0) if name == "forename" else shared
+        one_name = name == "forename" and (level == 0) | (level == 1)
+        of_a_home = shared + np.where(one_name, _SELDOM, 0.0)
         others[0] += shared
         for total, told in zip(others[1:], (model.housemates, model.twins, model.namesakes), strict=True):
-            total += told[name][level] if name in told else of_a_home
+            total += _look_up(told[name], pairs, name) if name in told else of_a_home
     return person, others
+
+
+def _look_up(logs: Floats, pairs: Compared, name: str) -> Floats:
+    """Return log2 of the chance of each pair's level; of the best that a pair can reach, of that and all better ones.
+
+    Of two who say a postcode alone nobody knows whether they share the address too.
+    """
+    level = pairs.levels[name]
+    if name not in pairs.best:
+        return logs[level]
+    so_far = np.append(np.log2(np.minimum(np.cumsum(np.exp2(logs[:-1])), 1.0)), 0.0)
+    return np.where(level == pairs.best[name], so_far[level], logs[level])
 
 
 def weigh_pairs(pairs: Compared, model: Model) -> Floats:
@@ -138,10 +154,12 @@ def weigh_at_home(pairs: Compared, model: Model) -> Floats:
     size = len(pairs.one)
     levels = {name: level for name, level in pairs.levels.items() if name in _STAYS}
     shares = {name: pairs.shares[name] for name in levels}
+    best: dict[str, NDArray[np.int8]] = {}
     if "home" in model.person:
-        levels["home"] = np.zeros(size, dtype=np.int8)
+        levels["home"] = best["home"] = np.full(size, len(model.person["home"]) - 3, dtype=np.int8)
         shares["home"] = np.full(size, -np.log2(max(pairs.records, 2)), dtype=np.float32)
-    return np.maximum(weigh_pairs(pairs, model), weigh_pairs(replace(pairs, levels=levels, shares=shares), model))
+    at_home = replace(pairs, levels=levels, shares=shares, best=best)
+    return np.maximum(weigh_pairs(pairs, model), weigh_pairs(at_home, model))
 
 
 def count_known(pairs: Compared) -> NDArray[np.int64]:
@@ -165,7 +183,7 @@ def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, label
     if not len(pairs.one):
         return model
     counted = max(pairs.records, 1)
-    sure = {name: _count_levels(level, np.ones(len(level)), parameters, name) for name, level in joined.levels.items()}
+    sure = np.ones(len(joined.one))
     for _ in range(_ROUNDS):
         person, others = _explain(pairs, model)
         everything = np.logaddexp2(person, np.logaddexp2.reduce(others, axis=0))
@@ -183,8 +201,12 @@ def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, label
         )
         if parameters.learn:
             learned = {
-                name: _learn(sure[name] + _count_levels(level, chance, parameters, name), parameters, name)
-                for name, level in pairs.levels.items()
+                name: _learn(
+                    _count_levels(joined, name, sure, model) + _count_levels(pairs, name, chance, model),
+                    parameters,
+                    name,
+                )
+                for name in pairs.levels
             }
             model = replace(model, person={**model.person, **learned})
     return model
@@ -195,10 +217,21 @@ def _near(total: float, records: int, stated: float) -> float:
     return float(np.clip((total + _RECORDS * stated) / (records + _RECORDS), _FEWEST, _MOST))
 
 
-def _count_levels(level: NDArray[np.int8], chance: Floats, parameters: Parameters, name: str) -> Floats:
-    """Return how many pairs of one person reach each level."""
-    known = level >= 0
-    return np.bincount(level[known], weights=chance[known], minlength=len(parameters.levels[name])).astype(np.float64)
+def _count_levels(pairs: Compared, name: str, chance: Floats, model: Model) -> Floats:
+    """Return how many pairs of one person reach each level.
+
+    A pair that reached the best it can counts for that level and all better ones, as the model has them.
+    """
+    shares = np.exp2(model.person[name][:-1])
+    level = pairs.levels[name]
+    known, at_best = level >= 0, np.zeros(len(level), dtype=bool)
+    if name in pairs.best:
+        at_best = known & (level == pairs.best[name])
+    counts: Floats = np.zeros(len(shares))
+    counts += np.bincount(level[known & ~at_best], weights=chance[known & ~at_best], minlength=len(shares))
+    for place, count in enumerate(np.bincount(level[at_best], weights=chance[at_best], minlength=len(shares))):
+        counts[: place + 1] += count * shares[: place + 1] / shares[: place + 1].sum()
+    return counts
 
 
 def _learn(seen: Floats, parameters: Parameters, name: str) -> Floats:

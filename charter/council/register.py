@@ -301,6 +301,9 @@ class Source(MarkedRow):
     datetimes: Annotated[
         _DateForm, Field(description="How its CSV files write a time, in UTC.", examples=["%Y-%m-%dT%H:%M:%SZ"])
     ] = "%Y-%m-%dT%H:%M:%SZ"
+    earliest: Annotated[
+        date, Field(description="Days before this are slips; people of the past were born before.", examples=[date(1500, 1, 1)])
+    ] = date(1850, 1, 1)
     basis: _Basis
     conditions: _Conditions = ()
     gateway: _Gateway = ""

@@ -52,7 +52,7 @@ _NOT_TEXT = ("[", "STRUCT", "MAP", "UNION", "BLOB", "BIT", "INTERVAL", "JSON")
 """What of a SQL type's name says that it is no cell of a table."""
 _MOST_CELLS = 0.5
 """The share of a column's cells that may be emptied; beyond it the register says wrongly how it is written."""
-_EARLIEST, _LATEST = "date '1850-01-01'", "date '2200-01-01'"
+_LATEST = "date '2200-01-01'"
 CONTROL_CHARACTERS = "[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F\\x{FFFD}\\x{202A}-\\x{202E}\\x{2066}-\\x{2069}]"
 """Characters that no service means: control characters but tabs and line ends, lost ones, and what turns text round."""
 
@@ -242,7 +242,7 @@ def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: Extrac
         column = quote_name(name)
         tests.append((name, "value.type", quote_name(_unread(name))))
         if kind in ("date", "datetime"):
-            tests.append((name, "value.range", f"{column} < {_EARLIEST} or {column} >= {_LATEST}"))
+            tests.append((name, "value.range", f"{column} < date '{source.earliest}' or {column} >= {_LATEST}"))
         if kind == "text":
             tests.append((name, "value.control", f"regexp_matches({column}, {quote_text(CONTROL_CHARACTERS)})"))
             tests.append((name, "value.long", f"length({column}) > {LONGEST_TEXT}"))

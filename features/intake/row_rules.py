@@ -11,7 +11,7 @@ LONGEST_TEXT = 4_000
 
 MESSAGES: Mapping[str, str] = {
     "value.type": "The value is not of the column's type.",
-    "value.range": "The date is before 1850 or after 2200.",
+    "value.range": "The date is before 1850 (register: `earliest`) or after 2200.",
     "value.control": "The text holds a control character, or one that was lost when the file was saved.",
     "value.long": f"The text is longer than {LONGEST_TEXT:,} characters.",
     "id.long": "The id is longer than 32 bytes.",

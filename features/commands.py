@@ -165,7 +165,9 @@ def _link_and_report(invocation: Invocation, *, fit: bool = False, labels: Path 
         asdict(result) | {"judged": [of.document() for of in result.judged]},
         f"{beginning} snapshot {result.snapshot}: {result.references:,} references are {result.people:,} people in "
         f"{result.households:,} homes; {result.left_out:,} were left out because they may not be linked. "
-        f"{result.for_review:,} pairs are left for a person: `sooner link review`.",
+        f"{result.for_review:,} pairs are left for a person: `sooner link review`. {result.uncertain:,} references are "
+        "joined and uncertain (`sooner link review --joined`); if the weights are right, "
+        f"{result.expected_wrong:,.0f} links are wrong.",
     )
     for measured in result.judged:
         invocation.say(measured.sentence())
@@ -211,6 +213,9 @@ def review_pairs(
     role: ReviewingRole = "",
     reason: Reason = "",
     top: Annotated[int, typer.Option("--top", help="How many pairs to list, the likeliest first.")] = 20,
+    joined: Annotated[
+        bool, typer.Option("--joined", help="Review what was joined and is uncertain instead, the weakest first.")
+    ] = False,
 ) -> None:
     """List pairs too close to call side by side; a role at a terminal is asked about each, then they are linked again.
 
@@ -218,9 +223,10 @@ def review_pairs(
     """
     from charter.contracts.files import writer_lock
     from features.linking.matching.grouping import APART
-    from features.linking.review import list_pairs, list_undecided, show_pairs
+    from features.linking.review import list_pairs, list_uncertain, list_undecided, show_pairs
 
-    pairs = list_pairs(invocation.workspace, of) if of else list_undecided(invocation.workspace)
+    listing = list_uncertain if joined else list_undecided
+    pairs = list_pairs(invocation.workspace, of) if of else listing(invocation.workspace)
     page = pairs[:top]
     if invocation.as_json:
         invocation.report({"pairs": len(pairs), "listed": [pair.document() for pair in page]}, "")
@@ -254,6 +260,34 @@ def review_pairs(
     if decisions:
         with writer_lock(invocation.workspace.root):
             _link_and_report(invocation)
+
+
+@links.add("chart", example="sooner link chart 3f9c1a2b4c5d-9e01b7c2d3e4 --role ROLE --reason 'unclear pair'")
+def chart_pair(
+    invocation: Invocation,
+    pair: Annotated[str, typer.Argument(metavar="PAIR", help="The pair, as `sooner link review` names it.")],
+    role: ReviewingRole = "",
+    reason: Reason = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write the page; left out: WORKSPACE/charts/PAIR.html.")
+    ] = None,
+) -> None:
+    """Draw what the weight of a pair is made of, trait by trait, as a page with the same figures in a table."""
+    from charter.contracts.files import write_text
+    from features.linking.match_chart import draw_chart, list_steps
+    from features.linking.review import explain_pair
+
+    log = _open_log(invocation, invocation.roles.find(role).id if role else "")
+    explained = explain_pair(invocation, pair, role=role, reason=reason, log=log)
+    path = out or invocation.workspace.root / "charts" / f"{pair}.html"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_text(path, draw_chart(explained))
+    steps = list_steps(explained)
+    lines = [f"  {step.bits:+6.1f}  {step.title}" for step in steps]
+    invocation.report(
+        {"pair": pair, "weight": explained.weight, "steps": [[step.title, step.bits] for step in steps]},
+        "\n".join([f"{pair}, in bits:", *lines, f"The chart is in {path.name}."]),
+    )
 
 
 _STOP = "stop"

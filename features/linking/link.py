@@ -82,6 +82,8 @@ class LinkResult:
     households: int
     by_method: Mapping[str, int]
     for_review: int
+    uncertain: int
+    expected_wrong: float
     judged: Sequence[Measured] = ()
 
 
@@ -225,6 +227,8 @@ class _Linking:
                 "left_out": left_out + len(unused),
                 "by_method": dict(Counter(link.method for link in linkage.links.values())),
                 "for_review": len(linkage.review),
+                "uncertain": len(linkage.uncertain),
+                "expected_wrong": round(linkage.expected_wrong, 1),
             },
             fitted=write_fitted(rules.parameters, linkage.model, linkage.comparisons),
         )
@@ -353,6 +357,8 @@ def _report_linkage(snapshot: Path, manifest: Mapping[str, Any], labels: Labels 
         households=manifest["tables"]["households"]["rows"],
         by_method=linkage["by_method"],
         for_review=linkage["for_review"],
+        uncertain=linkage.get("uncertain", 0),
+        expected_wrong=linkage.get("expected_wrong", 0.0),
         judged=judged,
     )
 

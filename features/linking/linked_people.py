@@ -43,6 +43,7 @@ def relate_people(
                 "other_ref": pa.array([link.other for link in links], pa.string()),
                 "weight": pa.array([link.weight for link in links], pa.float64()),
                 "evidence": pa.array([link.evidence for link in links], pa.string()),
+                "bits": pa.array([link.bits for link in links], pa.list_(pa.float64())),
                 "certain": pa.array([ref not in linkage.uncertain for ref in refs], pa.bool_()),
                 "used": pa.array([ref not in unused for ref in refs], pa.bool_()),
             }
@@ -53,8 +54,8 @@ def relate_people(
         used=compute_rows(database, "select ref, person_id from given where used", given=rows),
         links=compute_rows(
             database,
-            "select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, l.certain, l.used "
-            "from given l join refs r using (ref)",
+            "select l.person_id, r.service, l.ref, l.method, l.other_ref, l.weight, l.evidence, l.bits, l.certain, "
+            "l.used from given l join refs r using (ref)",
             given=rows,
             refs=references,
         ),

@@ -96,6 +96,15 @@ class Parameters(File):
     plausible: Annotated[
         float, Field(description="No two records of one person are less likely than this.", examples=[-9.0])
     ]
+    false_links: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Wrong links to be expected among 10,000 references at most: the weakest beyond that go to a "
+            "person. Left out: no limit but the threshold.",
+            examples=[1.0],
+        ),
+    ] = None
     inactive_months: Annotated[
         int, Field(ge=1, description="An uncertain link that is silent for so long drops out.", examples=[24])
     ]
@@ -118,6 +127,10 @@ class Parameters(File):
         """The levels by comparison, best first."""
         comparisons = dict.fromkeys(row.comparison for row in self.level)
         return {name: tuple(row for row in self.level if row.comparison == name) for name in comparisons}
+
+    def count_false_links(self, references: int) -> float:
+        """Return how many wrong links may be expected among so many references."""
+        return math.inf if self.false_links is None else self.false_links * references / 10_000
 
     @property
     def home_order(self) -> tuple[str, ...]:

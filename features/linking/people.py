@@ -13,7 +13,6 @@ always make the same people, on any number of threads.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
@@ -21,10 +20,9 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from charter.council.register import Register
-from features.intake.database import Relation, compute_rows, fetch_rows, give_rows, quote_text
+from features.intake.database import Relation, fetch_rows
 from features.linking.evidence import Evidence
 from features.linking.judgements import DIFFERENT, SAME, Judgement
 from features.linking.matching.comparing import (
@@ -35,9 +33,18 @@ from features.linking.matching.comparing import (
     measure_shares,
 )
 from features.linking.matching.comparisons import IN_THE_SURNAME
-from features.linking.matching.grouping import Facts, Groups, Limits, Scored, Weights, group_records
-from features.linking.matching.pair_weights import Compared, Model, count_known, learn_model, weigh_at_home, weigh_pairs
+from features.linking.matching.grouping import Facts, Groups, Limits, Scored, Weights, expect_wrong, group_records
+from features.linking.matching.pair_weights import (
+    Compared,
+    Model,
+    count_known,
+    learn_model,
+    weigh_at_home,
+    weigh_pairs,
+    weigh_parts,
+)
 from features.linking.parameters import Level, Parameters
+from features.linking.same_records import find_same_keys, find_same_names, merge_groups
 
 __all__ = ["Link", "Linkage", "Pair", "link_people"]
 
@@ -51,17 +58,22 @@ class Link:
     method: str
     weight: float | None
     evidence: str
+    bits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two references left for a person: the weight in bits, the evidence in words, and the rule that left them."""
+    """Two references left for a person: the weight in bits, the evidence in words, and the rule that left them.
+
+    `bits`: what the weight is made of (pair_weights.weigh_parts), the evidence in its order between first and last.
+    """
 
     one: str
     other: str
     weight: float
     evidence: str
     rule: str
+    bits: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class Linkage:
 
     `uncertain`: the references that are with their person by a link of less than `certain` bits: of the two sides that
     it joined, the one with fewer references. `model` and `comparisons`: what was learned and measured.
+    `expected_wrong`: how many links are wrong if the weights are right.
     """
 
     representative: Mapping[str, str]
@@ -78,6 +91,7 @@ class Linkage:
     review: Sequence[Pair]
     model: Model
     comparisons: Mapping[str, Sequence[Level]]
+    expected_wrong: float
 
 
 _COMPLETED = 60
@@ -101,20 +115,21 @@ def link_people(
     same, links = _join_the_same(database, evidence.traits, references, known, parameters)
     leaders = [references.refs[same.find(place)] for place in range(len(references.refs))]
     node_of = dict(zip(references.refs, leaders, strict=True))
-    nodes = _merge_groups(database, evidence.traits, node_of)
+    nodes = merge_groups(database, evidence.traits, node_of)
     records = measure_shares(database, Records.of(database, nodes, parameters))
     joined_pairs = _compare_joined(database, evidence.traits, links, records)
     scored = _score_records(database, records, joined_pairs, parameters, persons or {})
     groups = _lead_on(same, [references.place[name] for name in records.names])
-    joins, review = group_records(
-        scored.pairs, scored.weights, groups, Limits(parameters.threshold, parameters.plausible)
-    )
+    limits = Limits(parameters.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
+    joins, review = group_records(scored.pairs, scored.weights, groups, limits)
     uncertain = _join_nodes(joins, scored, links, node_of, parameters)
     person = {name: records.names[groups.find(place)] for place, name in enumerate(records.names)}
     # A reference of whom nothing is said but what happened is nobody else's.
     representative = {ref: person.get(node, node) for ref, node in node_of.items()}
+    bits = scored.list_bits([(one, other) for one, other, _, _ in review])
     undecided = [
-        Pair(*scored.name(one, other), weight, scored.words(one, other), rule) for one, other, weight, rule in review
+        Pair(*scored.name(one, other), weight, scored.words(one, other), rule, parts)
+        for (one, other, weight, rule), parts in zip(review, bits, strict=True)
     ]
     undecided += _find_disputed_keys(database, evidence.traits, representative, parameters)
     judged = {judgement.pair for judgement in known}
@@ -125,6 +140,7 @@ def link_people(
         _choose_undecided(undecided, representative, judged),
         scored.model,
         records.comparisons,
+        sum(expect_wrong(bits) for _, _, bits in joins),
     )
 
 
@@ -169,8 +185,8 @@ def _join_the_same(
             groups.keep_apart(*(place[ref] for ref in judgement.pair))
     steps = {
         "judged": sorted(judgement.pair for judgement in judgements if judgement.says == SAME),
-        "key": _same_key(database, traits),
-        "name and date": _same_name_and_date(database, traits, references, parameters),
+        "key": find_same_keys(database, traits),
+        "name and date": find_same_names(database, traits, len(references.refs), references.one_each, parameters),
     }
     for method, pairs in steps.items():
         for one, other in pairs:
@@ -217,11 +233,17 @@ class _ScoredRecords:
         said = []
         for comparison, levels in self.records.comparisons.items():
             level = int(self.compared.levels[comparison][place])
-            if level < 0 and comparison == "surname" and self._is_swapped(place):
-                continue
             title = comparison.replace("_", " ")
-            said.append(f"{title} not known to both" if level < 0 else f"{title} {levels[level].name}")
+            if level < 0 and comparison == "surname" and self._is_swapped(place):
+                said.append("surname in the forename's place")
+            else:
+                said.append(f"{title} not known to both" if level < 0 else f"{title} {levels[level].name}")
         return "; ".join(said)
+
+    def list_bits(self, pairs: Sequence[tuple[int, int]]) -> Sequence[tuple[float, ...]]:
+        """Return what the weight of each pair is made of."""
+        places = np.array([self.at[pair] for pair in pairs], dtype=np.int64)
+        return list(map(tuple, np.round(weigh_parts(self.compared.select(places), self.model), 2).tolist()))
 
     def _is_swapped(self, place: int) -> bool:
         """Return whether each name of a pair stands in the other's place, which the forename says for both."""
@@ -313,9 +335,10 @@ def _join_nodes(
         members.setdefault(node, []).append(ref)
     sides = Groups({})
     uncertain: set[str] = set()
-    for one, other, weight in joins:
+    bits = scored.list_bits([(one, other) for one, other, _ in joins])
+    for (one, other, weight), parts in zip(joins, bits, strict=True):
         first, second = scored.name(one, other)
-        links[second] = Link(second, first, "evidence", weight, scored.words(one, other))
+        links[second] = Link(second, first, "evidence", weight, scored.words(one, other), parts)
         if weight < parameters.certain:
             refs = [
                 [ref for place in sides.list_members(sides.find(of)) for ref in members[scored.records.names[place]]]
@@ -336,68 +359,6 @@ def _choose_undecided(pairs: Sequence[Pair], person: Mapping[str, str], judged: 
     return tuple(strongest.values())
 
 
-def _same_key(database: duckdb.DuckDBPyConnection, traits: Relation) -> Sequence[tuple[str, str]]:
-    """Return pairs with one key that names and dates bear out: the forename, and the surname or the date of birth.
-
-    A record that says no name and no date (a letter about rent, by tenancy number) has its key alone: it joins the
-    others of that key, as long as those who do say one all say the same. Else nobody can tell whose it is.
-    """
-    return fetch_rows(
-        database,
-        """
-        with keyed as (select ref, shared_key, forename, surname, birth_date from traits
-                       where shared_key is not null and forename is not null)
-        select first_value(ref) over w, ref from keyed where surname is not null
-        window w as (partition by shared_key, forename, surname order by ref) qualify row_number() over w > 1
-        union
-        select first_value(ref) over w, ref from keyed where birth_date is not null
-        window w as (partition by shared_key, forename, birth_date order by ref) qualify row_number() over w > 1
-        union
-        select first_value(ref) over w, ref
-        from (select *, forename is null and surname is null and birth_date is null as is_silent from traits)
-        semi join (select shared_key from traits where shared_key is not null group by shared_key
-                   having greatest(count(distinct forename), count(distinct surname), count(distinct birth_date)) <= 1)
-             using (shared_key)
-        window w as (partition by shared_key order by is_silent, ref) qualify row_number() over w > 1 and is_silent
-        order by all
-        """,
-        traits=traits,
-    )
-
-
-def _same_name_and_date(
-    database: duckdb.DuckDBPyConnection, traits: Relation, references: _References, parameters: Parameters
-) -> Sequence[tuple[str, str]]:
-    """Return pairs of the first and each further reference with one whole name and date of birth.
-
-    Only where that is too rare for chance by `certain` bits, and where no service that gives each person one
-    reference has two such: else the name doesn't tell them apart, and all of that name are left to the evidence.
-    """
-    services = ", ".join(quote_text(service) for service in sorted(references.one_each)) or "''"
-    enough = parameters.certain + 3 + math.log2(max(len(references.refs), 1))
-    return fetch_rows(
-        database,
-        f"""
-        with named as (
-            select * from traits
-            where forename_whole is not null and len(forename) > 1 and surname is not null and birth_date is not null),
-        twice as (
-            select forename_whole, surname, birth_date from named where service in ({services})
-            group by forename_whole, surname, birth_date, service having count(*) > 1),
-        clear as (
-            select forename_whole, surname, birth_date
-            from named anti join twice using (forename_whole, surname, birth_date)
-            group by forename_whole, surname, birth_date
-            having count(*) > 1 and count(distinct sex) < 2 and count(distinct shared_key) < 2
-               and -log2(max(tf_forename) * max(tf_surname) * max(tf_birth_date)) >= {enough})
-        select first_value(ref) over w, ref from named semi join clear using (forename_whole, surname, birth_date)
-        window w as (partition by forename_whole, surname, birth_date order by ref)
-        qualify row_number() over w > 1 order by all
-        """,
-        traits=traits,
-    )
-
-
 def _find_disputed_keys(
     database: duckdb.DuckDBPyConnection, traits: Relation, person: Mapping[str, str], parameters: Parameters
 ) -> Sequence[Pair]:
@@ -415,30 +376,3 @@ def _find_disputed_keys(
         for first, second in rows
         if person[first] != person[second]
     ]
-
-
-def _merge_groups(database: duckdb.DuckDBPyConnection, traits: Relation, node_of: Mapping[str, str]) -> Relation:
-    """Return each group so far as one record, for scoring: of each trait what its first reference that has one says.
-
-    r1   bob   (none)        home A                  r2   robert   2010-03-01   home B
-    one node, r1:   bob   2010-03-01   homes A, B
-    """
-    members = pa.table({"ref": list(node_of), "node": list(node_of.values())})
-    first = ", ".join(f"arg_min({name}, ref) filter ({by} is not null) as {name}" for name, by in _FIRST_SAID.items())
-    every = ", ".join(f"list_sort(list_distinct(flatten(list({name})))) as {name}" for name in _ALL_SAID)
-    shares = ", ".join(f"max(tf_{name}) as tf_{name}" for name in _SHARES)
-    return compute_rows(
-        database,
-        f"select node as unique_id, {first}, {every}, {shares} from traits join member using (ref) group by node",
-        traits=traits,
-        member=give_rows(database, members),
-    )
-
-
-_FIRST_SAID = {
-    **dict.fromkeys(("forename", "forename_whole", "forename_words", "forename_forms", "forename_sound"), "forename"),
-    **dict.fromkeys(("surname", "surname_sound"), "surname"),
-    **{name: name for name in ("birth_date", "sex", "shared_key", "address", "postcode", "town", "email", "phone")},
-}
-_ALL_SAID = ("surnames", "homes", "came", "gone")
-_SHARES = ("forename", "surname", "birth_date", "home", "address", "postcode", "town", "email", "phone", "shared_key")

@@ -26,12 +26,16 @@ from charter.vault.key import Key
 from charter.vault.vault import Log, Vault
 from features.intake.database import Relation, give_rows, quote_text
 from features.linking.judgements import SAYINGS, Judgement, append_judgements
+from features.linking.match_chart import Explained
+from features.linking.parameters import Parameters
 from features.linking.people import Pair
 
 __all__ = [
     "Candidate",
     "decide_pairs",
+    "explain_pair",
     "list_pairs",
+    "list_uncertain",
     "list_undecided",
     "relate_pairs",
     "require_reviewer",
@@ -74,9 +78,10 @@ class Candidate:
 
 
 def relate_pairs(database: duckdb.DuckDBPyConnection, pairs: Sequence[Pair]) -> Relation:
-    """Return the table `review` (one, other, weight, evidence, rule)."""
+    """Return the table `review` (one, other, weight, evidence, rule, bits)."""
     kinds = {
-        "one": pa.string(), "other": pa.string(), "weight": pa.float64(), "evidence": pa.string(), "rule": pa.string()
+        "one": pa.string(), "other": pa.string(), "weight": pa.float64(), "evidence": pa.string(), "rule": pa.string(),
+        "bits": pa.list_(pa.float64()),
     }  # fmt: skip
     rows = pa.table({name: pa.array([getattr(pair, name) for pair in pairs], kind) for name, kind in kinds.items()})
     return give_rows(database, rows)
@@ -118,6 +123,20 @@ def list_undecided(workspace: Workspace) -> Sequence[Candidate]:
         return _with_services(database, rows)
 
 
+def list_uncertain(workspace: Workspace) -> Sequence[Candidate]:
+    """Return the pairs that were joined unasked and are not certain, the weakest first: a wrong one is taken apart."""
+    with _open_links(workspace.snapshot()) as database:
+        rows = database.execute(
+            "select least(ref, other_ref), greatest(ref, other_ref), weight, l.evidence, 'uncertain', l.service, "
+            "o.service from links l join (select ref as other_ref, service from links) o using (other_ref) "
+            "where weight is not null and not certain order by weight, ref"
+        ).fetchall()
+    return [
+        Candidate(first, second, weight, evidence, ((one,), (other,)) if first < second else ((other,), (one,)), rule)
+        for first, second, weight, evidence, rule, one, other in rows
+    ]
+
+
 def list_pairs(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
     """Return the links that hold one person together, so that a wrong one can be judged different.
 
@@ -152,6 +171,34 @@ def _with_services(database: duckdb.DuckDBPyConnection, rows: Sequence[Any]) -> 
         Candidate(first, second, weight, evidence, (tuple(services[first]), tuple(services[second])), rule)
         for first, second, weight, evidence, rule in rows
     ]
+
+
+def explain_pair(invocation: Invocation, name: str, *, role: str, reason: str, log: Log) -> Explained:
+    """Return what the weight of a pair is made of, joined or left for a person, after the log has who asked.
+
+    Raises CharterError for a role that may not review, UsageError for a pair that was not weighed, DataError where the
+    snapshot was linked before weights were kept.
+    """
+    reviewer = require_reviewer(invocation.roles, role, reason)
+    parameters = Parameters.load_for(invocation.council.folder)
+    with _open_links(invocation.workspace.snapshot()) as database:
+        judgement = _read_judgement(database, f"{name}=same", reviewer, "")
+        if "bits" not in database.table("review").columns:
+            raise DataError("the snapshot was linked before weights were kept.", "Run `sooner link` on a new one.")
+        rows = database.execute(
+            "select weight, evidence, bits from review where (one, other) = ($1, $2) union all "
+            "select weight, evidence, bits from links "
+            "where (least(ref, other_ref), greatest(ref, other_ref)) = ($1, $2)",
+            list(judgement.pair),
+        ).fetchall()
+    log({"action": "link chart", "reason": reason, "subjects": list(judgement.pair), "count": 2})
+    if not rows or not rows[0][2]:
+        raise UsageError(
+            f"{name} was not weighed: it was joined by what is the same, or is on no list.",
+            "Take a pair from `sooner link review` that has bits.",
+        )
+    weight, evidence, bits = rows[0]
+    return Explained(name, weight, evidence, bits, parameters.threshold, parameters.certain)
 
 
 def decide_pairs(

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
-__all__ = ["APART", "NEVER", "Facts", "Groups", "Limits", "Scored", "Weights", "group_records"]
+__all__ = ["APART", "NEVER", "Facts", "Groups", "Limits", "Scored", "Weights", "expect_wrong", "group_records"]
 
 NEVER = -99.0
 """The weight of a pair that was not worth comparing."""
@@ -39,6 +39,8 @@ APART: Mapping[str, str] = {
     "many": "more records than one person has",
     "key": "one key, and neither names nor date of birth agree",
     "judged": "a person judged others of theirs different",
+    "limit": "weaker than the limit of wrong links allows",
+    "uncertain": "joined, and uncertain",
 }
 """Why a pair is left for a person, by the rule's name."""
 
@@ -146,10 +148,14 @@ _NONE: frozenset[int] = frozenset()
 
 @dataclass(frozen=True)
 class Limits:
-    """Bits: from `threshold` on two are joined; no two records of a person are less likely than `plausible`."""
+    """Bits: from `threshold` on two are joined; no two records of a person are less likely than `plausible`.
+
+    `false_links`: how many wrong joins may be expected; what is weaker than those that make up so many is reviewed.
+    """
 
     threshold: float
     plausible: float
+    false_links: float = math.inf
 
 
 def group_records(
@@ -161,6 +167,7 @@ def group_records(
     """
     joins: list[tuple[int, int, float]] = []
     review: list[tuple[int, int, float, str]] = []
+    wrong = 0.0
     for one, other, weight, _, _ in pairs:
         first, second = groups.find(one), groups.find(other)
         if first == second:
@@ -178,9 +185,19 @@ def group_records(
         if against_others < limits.threshold:
             review.append((one, other, against_others, "rivals"))
             continue
+        bits = min(weight, against_others)
+        if wrong + expect_wrong(bits) > limits.false_links:
+            review.append((one, other, bits, "limit"))
+            continue
+        wrong += expect_wrong(bits)
         groups.join(first, second)
-        joins.append((one, other, min(weight, against_others)))
+        joins.append((one, other, bits))
     return joins, review
+
+
+def expect_wrong(bits: float) -> float:
+    """Return how likely a join of so many bits is wrong: of two bits one in five."""
+    return float(1.0 / (1.0 + 2.0 ** min(bits, 1000.0)))
 
 
 def _weigh_groups(ones: Sequence[int], others: Sequence[int], weights: Weights, limits: Limits) -> str | None:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from features.linking.parameters import Parameters
 
-__all__ = ["Compared", "Model", "count_known", "learn_model", "weigh_at_home", "weigh_pairs"]
+__all__ = ["Compared", "Model", "count_known", "learn_model", "weigh_at_home", "weigh_pairs", "weigh_parts"]
 
 Floats = NDArray[np.float64]
 _ROUNDS = 8
@@ -143,6 +143,17 @@ def weigh_pairs(pairs: Compared, model: Model) -> Floats:
     person, others = _explain(pairs, model)
     against: Floats = np.logaddexp2.reduce(others, axis=0)
     return person - against
+
+
+def weigh_parts(pairs: Compared, model: Model) -> Floats:
+    """Return of each pair (a row) what its weight is made of, in bits that add up to it.
+
+    First what is likely before anything is compared, then each comparison in its order, against strangers; last what
+    is taken off because people of one home, twins and namesakes share it too.
+    """
+    parts = [np.full(len(pairs.one), np.log2(model.partners / max(pairs.records, 1)))]
+    parts += [_look_up(model.person[name], pairs, name) - pairs.shares[name] for name in pairs.levels]
+    return np.column_stack([*parts, weigh_pairs(pairs, model) - np.sum(parts, axis=0)])
 
 
 def weigh_at_home(pairs: Compared, model: Model) -> Floats:

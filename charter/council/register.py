@@ -302,7 +302,10 @@ class Source(MarkedRow):
         _DateForm, Field(description="How its CSV files write a time, in UTC.", examples=["%Y-%m-%dT%H:%M:%SZ"])
     ] = "%Y-%m-%dT%H:%M:%SZ"
     earliest: Annotated[
-        date, Field(description="Days before this are slips; people of the past were born before.", examples=[date(1500, 1, 1)])
+        date,
+        Field(
+            description="Days before this are slips; people of the past were born before.", examples=[date(1500, 1, 1)]
+        ),
     ] = date(1850, 1, 1)
     basis: _Basis
     conditions: _Conditions = ()

@@ -1,8 +1,8 @@
 """Whom linkage takes for somebody else in populations that are made for it; long: `make deep`.
 
-What was linked of each seed is kept in SOONER_HOSTILE (a file of counts, by default in the temporary folder and of these
-numbers of linkage), so that an interrupted run goes on where it stopped. A run ends after SOONER_HOSTILE_MINUTES and
-judges the seeds that are done; the next one goes on. Widen it by SOONER_HOSTILE_SEEDS.
+What was linked of each seed is kept in SOONER_HOSTILE (a file of counts, by default in the temporary folder, one for
+each `parameters.toml`), so that an interrupted run goes on where it stopped. A run ends after
+SOONER_HOSTILE_MINUTES and judges the seeds that are done; the next one goes on. Widen it by SOONER_HOSTILE_SEEDS.
 """
 
 from __future__ import annotations

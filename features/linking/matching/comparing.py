@@ -1,7 +1,7 @@
 """Pairs of records compared: the level that each reaches in each trait, and how common what they share is.
 
-The conditions are those that Splink is given (features/linking/matching/splink_model.py); a test holds that the sum of
-bits is Splink's own. They are asked here because Splink has no word for what a family shares.
+The conditions are those that Splink is given (features/linking/matching/splink_model.py). They are asked here because
+Splink has no word for what a family shares.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The same comparisons as Splink 5 reads them: for its charts and its own linkage, which ours is measured beside.
 
-Splink has no word for what people of one home share, so its weights are those against strangers alone; a test holds
-that they are ours (`share_...` and `m`) to the last bit.
+Splink has no word for what people of one home share, nor for what two cannot share by what they say, so its weights are
+those against strangers alone.
 """
 
 from __future__ import annotations

@@ -37,6 +37,9 @@ _KINDS = {
     "model_attributes_type": "a table",
 }
 
+_LONG_NUMBER = 1_000_000
+"""From here on a bound is written out: nobody writes 2.14748e+09 into a file."""
+
 _BOUNDS = {
     "greater_than": ("must be above", "gt"),
     "greater_than_equal": ("must be at least", "ge"),
@@ -183,7 +186,8 @@ def _slip(detail: ErrorDetails, raw: Any, kind: type[BaseModel]) -> Slip:
         return Slip(place.row, place.key, f"{holds} {shown}, not {_KINDS[what]}", place.example)
     if what in _BOUNDS:
         words, bound = _BOUNDS[what]
-        return Slip(place.row, place.key, f"{holds} {shown}, and {words} {context[bound]:g}", place.example)
+        told = f"{context[bound]:g}" if abs(context[bound]) < _LONG_NUMBER else f"{context[bound]:,.0f}"
+        return Slip(place.row, place.key, f"{holds} {shown}, and {words} {told}", place.example)
     if what == "too_short" and place.field is not None and tables_in(place.field.annotation):
         return Slip(place.row, "", f"has no [[{place.name}]]", "Add at least one, as in Sooner's own council.")
     if what in ("too_short", "too_long", "missing"):

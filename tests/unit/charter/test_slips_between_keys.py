@@ -54,6 +54,7 @@ def refuse(kind: type[File], path: Path, text: str, said: str) -> None:
             "goes with a list of dates",
         ),
         (r"^grouped = .*", "grouped = 1", "one group is no division"),
+        (r"^seed = 7$", "seed = 9999999999", "must be below 2,147,483,648"),
         (r"^(count|final) = .*", r"\1 = 0", "is"),
         (r"^row_share = \[.*", "row_share = [0.5, 1.5]", "no share is above 1"),
         (r"^stated = \[0\.65.*", "stated = [0.95, 0.65]", "not two shares, ascending"),

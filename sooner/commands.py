@@ -117,10 +117,10 @@ def _report_missing(voice: Voice, folder: Path, extracts: Path, workspace: Path)
 
     missing = list_missing_steps(folder, extracts, workspace / "signoffs.toml", datetime.now(UTC).date())
     if missing and not voice.as_json:
-        lines = [f"before `{one.verb}`: {one.sentence}\n    {one.next_step}" for one in missing]
+        lines = [f"before `{step.verb}`: {step.sentence}\n    {step.next_step}" for step in missing]
         raise SignOffError("\n".join([f"{folder} is not ready for a list:", *lines]), "Then check again.")
     nothing = f"{folder}: nothing is missing for a list that can be told before the data is read."
-    voice.report({"missing": [asdict(one) for one in missing]}, nothing)
+    voice.report({"missing": [asdict(step) for step in missing]}, nothing)
 
 
 @verbs.add("doctor", under="start", example="sooner doctor --workspace workspace")
@@ -254,8 +254,8 @@ def explain(
     lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
     lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
     if not value.in_cohort:
-        told = "is not in the cohort" if value.in_cohort is False else "may be in the cohort or not: nobody can tell"
-        lines.append(f"It {told} at that date, so no matrix has a row of it.")
+        place = "is not in the cohort" if value.in_cohort is False else "may be in the cohort or not: nobody can tell"
+        lines.append(f"It {place} at that date, so no matrix has a row of it.")
     for line in value.lines:
         event, day = line.event, question.day_of(line.event.valid_at)
         amount = "" if event.amount is None else f", {event.amount / 10_000:g}"

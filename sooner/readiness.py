@@ -73,15 +73,15 @@ def _list_examples(files: Sequence[Council | Policy | Register]) -> Iterator[Mis
 
 
 def _list_unsigned(folder: Path, policy: Policy, signed: Path, today: date, *, made_up: bool) -> Iterator[Missing]:
-    told: set[str] = set()
+    causes: set[str] = set()
     for purpose, verb in (("link", "link"), ("train", "train"), ("shadow", "rank")):
         try:
             require_assessments(policy.assessments, purpose, synthetic=made_up)
         except SoonerError as error:
             _, _, left = error.message.partition(" yet: ")
-            if left not in told:
+            if left not in causes:
                 yield Missing(verb, error.message, error.next_step)
-            told.add(left)
+            causes.add(left)
     if not made_up:
         signers = {role.id: role for what in ("charter", "decision") for role in policy.signers(what)}
         keyless = [role.id for role in signers.values() if not role.public_key]
@@ -119,8 +119,8 @@ def _list_unready(council: Council, folder: Path) -> Iterator[Missing]:
             f"{folder.name}: no team offers any help on {dates[0]}, the first as-of date.",
             "Give a [[team]] of council.toml a `start` before it and a [[team.offer]] with places.",
         )
-    asked = json.dumps([feature.document()["expression"] for feature in definition.features])
-    if "last_contact" in settings.models.compare and '"days_since"' not in asked:
+    document = json.dumps([feature.document()["expression"] for feature in definition.features])
+    if "last_contact" in settings.models.compare and '"days_since"' not in document:
         yield Missing(
             "train",
             f"{folder.name}: last_contact is compared, and no feature counts days since anything.",

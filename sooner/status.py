@@ -52,8 +52,8 @@ def draw_stages(stages: Sequence[Stage]) -> str:
     lines = []
     for depth, stage in enumerate(stages):
         name = f"{'   ' * (depth - 1)}{'└─ ' if depth else ''}{stage.kind} {stage.id or '-'}"
-        told = "; ".join(stage.stale) if stage.id else "not there yet"
-        lines.append(f"{name:{width}}{told or 'as things are now'}".rstrip())
+        words = "; ".join(stage.stale) if stage.id else "not there yet"
+        lines.append(f"{name:{width}}{words or 'as things are now'}".rstrip())
     first = next((stage for stage in stages if stage.stale or not stage.id), None)
     return "\n".join([*lines, f"Next: `sooner {first.verb}`." if first else "Nothing is stale."])
 
@@ -79,9 +79,9 @@ def _look_at_matrix(invocation: Invocation, snapshot: str) -> Stage:
         "as_of": sorted(day.isoformat() for day in dates),
         "charter.toml": invocation.policy.sha256,
     }
-    made = {**manifest, "as_of": sorted(manifest["as_of"]), "charter.toml": manifest["inputs"]["charter.toml"]}
+    then = {**manifest, "as_of": sorted(manifest["as_of"]), "charter.toml": manifest["inputs"]["charter.toml"]}
     words = {"snapshot": "snapshot", "definition": "definition.py", "as_of": "[as_of]", "charter.toml": "charter.toml"}
-    return Stage("matrix", "build", manifest["id"], _compare(words, made, now))
+    return Stage("matrix", "build", manifest["id"], _compare(words, then, now))
 
 
 def _look_at_run(invocation: Invocation, matrix: str) -> Stage:
@@ -126,8 +126,8 @@ def _look_at_list(invocation: Invocation, _release: str) -> Stage:
     if folder is None:
         return Stage("list", "rank", "")
     snapshot = _look_at_snapshot(invocation).id
-    made = read_json(folder / "list.json")
-    return Stage("list", "rank", folder.name, _compare({"snapshot": "snapshot"}, made, {"snapshot": snapshot}))
+    document = read_json(folder / "list.json")
+    return Stage("list", "rank", folder.name, _compare({"snapshot": "snapshot"}, document, {"snapshot": snapshot}))
 
 
 def _read_newest(kind: Path) -> dict[str, Any]:
@@ -135,5 +135,5 @@ def _read_newest(kind: Path) -> dict[str, Any]:
     return read_json(folder / "manifest.json") if folder is not None else {}
 
 
-def _compare(words: Mapping[str, str], made: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(f"{title} changed since" for name, title in words.items() if made.get(name) != now[name])
+def _compare(words: Mapping[str, str], then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(f"{title} changed since" for name, title in words.items() if then.get(name) != now[name])

@@ -186,8 +186,8 @@ def _slip(detail: ErrorDetails, raw: Any, kind: type[BaseModel]) -> Slip:
         return Slip(place.row, place.key, f"{holds} {shown}, not {_KINDS[what]}", place.example)
     if what in _BOUNDS:
         words, bound = _BOUNDS[what]
-        told = f"{context[bound]:g}" if abs(context[bound]) < _LONG_NUMBER else f"{context[bound]:,.0f}"
-        return Slip(place.row, place.key, f"{holds} {shown}, and {words} {told}", place.example)
+        limit = f"{context[bound]:g}" if abs(context[bound]) < _LONG_NUMBER else f"{context[bound]:,.0f}"
+        return Slip(place.row, place.key, f"{holds} {shown}, and {words} {limit}", place.example)
     if what == "too_short" and place.field is not None and tables_in(place.field.annotation):
         return Slip(place.row, "", f"has no [[{place.name}]]", "Add at least one, as in Sooner's own council.")
     if what in ("too_short", "too_long", "missing"):

@@ -52,18 +52,18 @@ def _list_main(findings: Sequence[Finding]) -> Iterator[str]:
     groups: dict[str, set[str]] = {}
     for finding in shown:
         groups.setdefault(finding["characteristic"], set()).add(finding["group"])
-    told = [name for name, names in groups.items() if names != {_NOT_RECORDED}]
-    if told:
+    recorded = [name for name, names in groups.items() if names != {_NOT_RECORDED}]
+    if recorded:
         yield "On lists as they are used:" if used else "On isolated dates, at the teams' places:"
     for measure, title in measures.items():
         rows = [
             (f"  {finding['characteristic']}: {finding['group']}", *_say_figures(finding))
             for finding in shown
-            if finding["measure"] == measure and finding["characteristic"] in told
+            if finding["measure"] == measure and finding["characteristic"] in recorded
         ]
         if rows:
             yield from _align([(title, *_HEADINGS), *rows])
-    if told:
+    if recorded:
         yield "- Every figure with the list it is of: `sooner audit run --full`; crossings too."
 
 

@@ -19,7 +19,7 @@ from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
 from features.build import read_as_of_dates
 from features.grammar import Definition
-from training.experiment import ROOMS
+from training.run_inputs import ROOMS
 
 __all__ = ["Stage", "draw_stages", "list_stages"]
 

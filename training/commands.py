@@ -28,6 +28,9 @@ def train(
     studies: Annotated[
         bool, typer.Option("--studies", help="Train again without system responses and without each service.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Train even where nothing changed since the newest run.")
+    ] = False,
 ) -> None:
     """Train folds x models on the newest matrix, judge them at the teams' capacity, and record one MLflow run."""
     from training.report.terminal import summarise_run, tabulate_studies
@@ -36,16 +39,30 @@ def train(
         _report_plan(invocation)
         return
     from charter.contracts.files import writer_lock
-    from training.experiment import train_models
 
     with writer_lock(invocation.workspace.root):
-        run = train_models(invocation, search)
+        run = _find_run(invocation) if not (search or again) else None
+        if run is None:
+            from training.experiment import train_models
+
+            run = train_models(invocation, search)
         study = _study_data(invocation, run) if studies else None
     invocation.report(
         {"run": run.id, "model": run.manifest["model"], "folder": str(run.folder), **_headline_figures(run.metrics)}
         | ({"studies": study["studies"]} if study else {}),
         "\n\n".join([summarise_run(run.metrics), *([tabulate_studies(study)] if study else [])]),
     )
+
+
+def _find_run(invocation: Invocation) -> Run | None:
+    """Return the newest run where training now would make the same, and say so."""
+    from training.run import Run
+    from training.run_inputs import find_unchanged_run
+
+    folder = find_unchanged_run(invocation)
+    if folder is not None:
+        invocation.say(f"Nothing changed since run {folder.name}: it stands. Train all the same with --again.")
+    return Run.open(invocation.workspace, folder.name) if folder is not None else None
 
 
 def _report_plan(invocation: Invocation) -> None:

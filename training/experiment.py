@@ -17,7 +17,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.machine.code_version import describe_code, digest_code, is_edited
+from charter.machine.code_version import describe_code, is_edited
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_coverage, measure_seen_share
 from training.data.folds import SELECTION
@@ -46,11 +45,9 @@ from training.models.planning import Plan, describe_fold, make_plan
 from training.models.search import Found, search_settings
 from training.report import page
 from training.run import Run, keep_run, make_current, write_scores
+from training.run_inputs import digest_inputs, list_versions
 
-__all__ = ["ROOMS", "train_models"]
-
-ROOMS = ("charter", "features", "training")
-"""The rooms whose code can change a run: their own files and all that they import of ours."""
+__all__ = ["train_models"]
 
 
 def train_models(invocation: Invocation, searching: bool = False) -> Run:
@@ -140,25 +137,12 @@ def _diagnose_model(
 
 def _name_inputs(invocation: Invocation, planned: Plan, found: Found | None, charter_sha256: str) -> dict[str, Any]:
     """Return what goes into a run and names it: files, charter, libraries, and what a search found."""
-    versions = {name: version(name) for name in ("lightgbm", "numpy", "scikit-learn", "scipy")}
-    inputs = {"inputs": _digest_inputs(invocation, planned), "charter": charter_sha256, "versions": versions}
+    inputs = {"inputs": _digest_inputs(invocation, planned), "charter": charter_sha256, "versions": list_versions()}
     return inputs | ({"search": found.as_document()} if found else {})
 
 
 def _digest_inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
-    """Return the sha256 of each file that goes into a run, and of the code of all rooms that can change it."""
-    matrix = planned.data.matrix.folder
-    files = {
-        "matrix/manifest.json": matrix / "manifest.json",
-        "matrix/definition.json": matrix / "definition.json",
-        "council.toml": invocation.council.folder / "council.toml",
-        "training.toml": invocation.programme_folder / "training.toml",
-        "worklist.toml": invocation.programme_folder / "worklist.toml",
-    }
-    return {name: file_digest(path) for name, path in files.items() if name not in but} | {
-        "offers": planned.data.offers.sha256,
-        "code": digest_code(ROOMS),
-    }
+    return digest_inputs(invocation, planned.data.matrix.folder, planned.data.offers.sha256, but)
 
 
 def _keep_run(

@@ -19,7 +19,7 @@ from charter.council.register import Register
 from features.intake.database import Relation, compute_rows, define_rows, fetch_rows, quote_name, quote_text
 from features.linking.activity import find_active_spans
 from features.linking.corrections import Correction, correct_addresses, correct_events
-from features.linking.homes import settle_residence
+from features.linking.homes import find_crowded_homes, settle_residence
 from features.linking.linked_people import LinkedPeople
 from features.linking.parameters import Parameters
 from features.linking.service_records import ServiceRecords
@@ -203,7 +203,10 @@ def _make_people(database: duckdb.DuckDBPyConnection, people: LinkedPeople, said
 
 
 def _make_households(database: duckdb.DuckDBPyConnection, places: Relation, residence: Relation) -> Relation:
-    """Return `households`: the gazetteer's homes, and homes it doesn't know, whose area is not recorded."""
+    """Return `households`: the gazetteer's homes, and homes it doesn't know, whose area is not recorded.
+
+    A home that turns out to be of more people than a household has is communal from then on.
+    """
     return compute_rows(
         database,
         f"""
@@ -211,9 +214,14 @@ def _make_households(database: duckdb.DuckDBPyConnection, places: Relation, resi
         union all
         select distinct household_id, 'home', '', {_ALWAYS}, null::timestamp, {_ALWAYS} from residence
         where household_id not in (select household_id from places)
+        union all
+        select c.household_id, 'communal', coalesce(max_by(p.area, (p.start, p.known_at)), ''), c.since, null, c.since
+        from crowded c left join places p using (household_id)
+        group by c.household_id, c.since having coalesce(max_by(p.kind, (p.start, p.known_at)), 'home') = 'home'
         """,
         places=places,
         residence=residence,
+        crowded=find_crowded_homes(database, residence),
     )
 
 

@@ -21,7 +21,11 @@ import duckdb
 
 from features.intake.database import Relation, compute_rows, quote_text
 
-__all__ = ["settle_residence"]
+__all__ = ["MOST_AT_HOME", "find_crowded_homes", "settle_residence"]
+
+MOST_AT_HOME = 20
+"""People at one time at one UPRN that are one household at most: beyond it is a block's parent, a hostel or a hall. The
+census counts no size of household beyond "8 or more" (England and Wales 2021, table TS017)."""
 
 
 def settle_residence(database: duckdb.DuckDBPyConnection, claims: Relation, order: Sequence[str]) -> Relation:
@@ -155,4 +159,28 @@ def _date_settled(database: duckdb.DuckDBPyConnection, state: Relation, settled:
         """,
         state=state,
         settled=settled,
+    )
+
+
+def find_crowded_homes(database: duckdb.DuckDBPyConnection, residence: Relation) -> Relation:
+    """Return (household_id, since): homes that had more people than one household has, and when that was first known.
+
+    Somebody counts from the day they live there and that is known, until either ends.
+    """
+    return compute_rows(
+        database,
+        f"""
+        with stay as (
+            select household_id, greatest(start, known_at) as moment,
+                   least(coalesce("end", 'infinity'::timestamp), coalesce(known_until, 'infinity'::timestamp)) as until
+            from residence),
+        step as (
+            select household_id, moment, 1 as people from stay where moment < until
+            union all select household_id, until, -1 from stay where moment < until),
+        at_once as (
+            select household_id, moment, sum(sum(people)) over (partition by household_id order by moment) as people
+            from step group by household_id, moment)
+        select household_id, min(moment) as since from at_once where people > {MOST_AT_HOME} group by household_id
+        """,
+        residence=residence,
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
-from features.linking.homes import settle_residence
+from features.linking.homes import MOST_AT_HOME, find_crowded_homes, settle_residence
 
 CASES = {
     "one service, one home": (
@@ -71,3 +71,29 @@ def test_residence(case: str) -> None:
     assert sorted(found, key=str) == sorted(
         ((row.split()[0], *map(when, row.split()[1:])) for row in expected), key=str
     )
+
+
+def _crowd(rows: str) -> list[tuple[str, datetime]]:
+    with duckdb.connect() as database:
+        residence = database.sql(
+            'select person_id, household_id, start::timestamp as start, "end"::timestamp as "end", '
+            f"known_at::timestamp as known_at, null::timestamp as known_until from ({rows})"
+        )
+        return find_crowded_homes(database, residence).fetchall()
+
+
+def test_a_home_of_more_people_than_a_household_has_is_crowded_from_when_that_was_known() -> None:
+    people = (
+        "select 'p' || n as person_id, 'block' as household_id, make_date(2000 + n, 1, 1) as start, "
+        'null::date as "end", make_date(2000 + n, 3, 1) as known_at from range(1, {}) r(n)'
+    )
+    assert _crowd(people.format(MOST_AT_HOME + 1)) == []
+    assert _crowd(people.format(MOST_AT_HOME + 9)) == [("block", datetime(2000 + MOST_AT_HOME + 1, 3, 1))]
+
+
+def test_people_who_follow_each_other_do_not_crowd_a_home() -> None:
+    one_by_one = (
+        "select 'p' || n as person_id, 'home' as household_id, make_date(1950 + n, 1, 1) as start, "
+        'make_date(1951 + n, 1, 1) as "end", make_date(1950 + n, 1, 1) as known_at from range(60) r(n)'
+    )
+    assert _crowd(one_by_one) == []

@@ -14,8 +14,11 @@ from charter.invocation import Invocation
 from training.run import Run
 from training.run_inputs import find_unchanged_run
 
-# MLflow 3.17 uses a loader that SQLAlchemy 2.1 deprecates; both are pinned.
-pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
+# MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*inferred as AnyType:UserWarning"),
+]
 
 
 @pytest.fixture

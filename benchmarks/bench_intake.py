@@ -24,6 +24,7 @@ GOAL = 2.0
 
 MAKE = """
 import sys, duckdb
+duckdb.execute("set enable_progress_bar = false")
 rows, folder = int(sys.argv[1]), sys.argv[2]
 duckdb.execute(f'''copy (select 'A' || i as id, 'H' || (i * 7919 % 400000) as person_ref,
     (date '2016-01-01' + (i % 3000)::integer)::date as day, ((i * 31 % 99999) / 100)::decimal(18, 4) as balance,
@@ -33,6 +34,7 @@ duckdb.execute(f"copy (select * replace (strftime(day, '%d/%m/%Y') as day) from 
 """
 PEER = """
 import sys, duckdb
+duckdb.execute("set enable_progress_bar = false")
 kind, folder = sys.argv[1], sys.argv[2]
 types = dict(id="varchar", person_ref="varchar", day="date", balance="decimal(18,4)", stage="varchar")
 if kind == "csv":

@@ -137,7 +137,7 @@ def check_canonical(table: Any, how: str, place: int, extra: bytes, council: Cou
 
 
 def check_undeclared(error: CharterError) -> None:
-    """A signal that the register does not declare has no basis."""
+    """Look at what is said of a signal that the register does not declare: it has no basis."""
     assert "signal" in error.message
     assert NAME not in str(error)
 

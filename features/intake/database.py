@@ -50,6 +50,8 @@ def open_database(key: Key, threads: int | None = None) -> duckdb.DuckDBPyConnec
     database = duckdb.connect(config={"threads": threads or os.cpu_count() or 1})
     database.execute("set TimeZone = 'UTC'")
     database.execute("set temp_directory = ''")
+    # DuckDB draws a bar of its own on standard output, in the middle of what a script reads.
+    database.execute("set enable_progress_bar = false")
     for purpose in _PURPOSES:
         inner, outer = key.pads(purpose)
         database.execute(f"set variable {purpose}_inner = $1::blob", [inner])

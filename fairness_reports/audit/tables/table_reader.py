@@ -198,7 +198,7 @@ def name_group(value: str | None) -> str:
 def open_scored_table(question: TableQuestion, database: Path) -> Iterator[TableReader]:
     """Open the question's file and find its columns; `database` is where rows are kept if they have to be."""
     with duckdb.connect(str(database)) as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET memory_limit = '1GB'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false; SET memory_limit = '1GB'")
         with open_outside_file(connection, question.file) as table:
             yield _read_header(connection, question, table)
 

@@ -55,7 +55,7 @@ class Store:
     def __init__(self, tables: Path, *, threads: int = 2, entity: str = "household") -> None:
         self.tables, self.threads = tables, threads
         self.connection = duckdb.connect(config={"threads": threads})
-        self.connection.execute("SET TimeZone = 'UTC'")
+        self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         for name, columns in _EMPTY.items():
             path = tables / f"{name}.parquet"
             if path.exists():

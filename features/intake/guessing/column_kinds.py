@@ -185,7 +185,7 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
     """
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'")
-        database.execute("set temp_directory = ''")
+        database.execute("set temp_directory = ''; set enable_progress_bar = false")
         with open_table(database, path, where, Manner(dialect)) as table:
             if path.suffix.lower() != ".parquet":
                 _refuse_values_as_header(database, where, table.columns)

@@ -28,6 +28,7 @@ __all__ = [
     "bind_names",
     "compute_rows",
     "define_rows",
+    "drop_rows",
     "fetch_rows",
     "give_rows",
     "join_texts",
@@ -74,6 +75,12 @@ def compute_rows(
     name = f"rows_{next(_NUMBERS)}"
     database.execute(f"create temp table {name} as {bind_names(query, relations)}", list(parameters))
     return database.table(name)
+
+
+def drop_rows(database: duckdb.DuckDBPyConnection, *computed: Relation) -> None:
+    """Give back the memory of relations of `compute_rows` that nothing reads any more."""
+    for rows in computed:
+        database.execute(f"drop table {quote_name(rows.alias)}")
 
 
 def define_rows(database: duckdb.DuckDBPyConnection, query: str, /, **relations: Relation) -> Relation:

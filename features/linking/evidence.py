@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from charter.contracts.files import read_json
 from charter.council.register import Register
 from charter.vault.vault import Vault
-from features.intake.database import Relation, compute_rows, define_rows, give_rows, quote_text
+from features.intake.database import Relation, compute_rows, define_rows, drop_rows, give_rows, quote_text
 from features.intake.identifiers import breaks_form, fold_key, is_no_key, looks_like_upn
 from features.linking.corrections import correct_people, read_corrections
 from features.linking.matching.commonness import add_date_shares, add_shares
@@ -102,6 +102,7 @@ def gather_traits(
         """,
         folded=folded,
     )
+    drop_rows(database, folded)
     newest = ", ".join(
         f"arg_max({name}, {_newest_first(name)}) filter ({name} is not null) as {name}"
         for name in (
@@ -155,7 +156,12 @@ def gather_traits(
         said=said,
         addresses=addresses,
     )
-    return weigh_traits(database, _drop_crowded_keys(database, traits))
+    drop_rows(database, said)
+    kept = _drop_crowded_keys(database, traits)
+    drop_rows(database, traits)
+    weighed = weigh_traits(database, kept)
+    drop_rows(database, kept)
+    return weighed
 
 
 def weigh_traits(database: duckdb.DuckDBPyConnection, traits: Relation) -> Relation:
@@ -174,7 +180,10 @@ def weigh_traits(database: duckdb.DuckDBPyConnection, traits: Relation) -> Relat
         traits=traits,
     )
     weighed = add_shares(database, homes, _USUAL)
-    return add_date_shares(database, weighed)
+    drop_rows(database, homes)
+    dated = add_date_shares(database, weighed)
+    drop_rows(database, weighed)
+    return dated
 
 
 _USUAL = {

@@ -22,7 +22,7 @@ import duckdb
 import numpy as np
 
 from charter.council.register import Register
-from features.intake.database import Relation, fetch_rows
+from features.intake.database import Relation, drop_rows, fetch_rows
 from features.linking.evidence import Evidence
 from features.linking.judgements import DIFFERENT, SAME, Judgement
 from features.linking.matching.comparing import (
@@ -117,11 +117,13 @@ def link_people(
     node_of = dict(zip(references.refs, leaders, strict=True))
     nodes = merge_groups(database, evidence.traits, node_of)
     records = measure_shares(database, Records.of(database, nodes, parameters))
+    drop_rows(database, nodes)
     joined_pairs = _compare_joined(database, evidence.traits, links, records)
     scored = _score_records(database, records, joined_pairs, parameters, persons or {})
     groups = _lead_on(same, [references.place[name] for name in records.names])
     limits = Limits(parameters.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
     joins, review = group_records(scored.pairs, scored.weights, groups, limits)
+    drop_rows(database, records.rows)
     uncertain = _join_nodes(joins, scored, links, node_of, parameters)
     person = {name: records.names[groups.find(place)] for place, name in enumerate(records.names)}
     # A reference of whom nothing is said but what happened is nobody else's.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import duckdb
 
-from features.intake.database import Relation, compute_rows, fetch_rows
+from features.intake.database import Relation, compute_rows, drop_rows, fetch_rows
 
 __all__ = ["add_candidate_keys"]
 
@@ -62,7 +62,7 @@ def add_candidate_keys(database: duckdb.DuckDBPyConnection, records: Relation) -
         """,
         sizes=sizes,
     )[0][0]
-    return compute_rows(
+    with_keys = compute_rows(
         database,
         f"""
         with kept as (
@@ -74,3 +74,5 @@ def add_candidate_keys(database: duckdb.DuckDBPyConnection, records: Relation) -
         keyed=keyed,
         sizes=sizes,
     )
+    drop_rows(database, keyed, sizes)
+    return with_keys

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from features.intake.database import Relation, compute_rows
+from features.intake.database import Relation, compute_rows, drop_rows
 
 __all__ = ["add_date_shares", "add_shares"]
 
@@ -33,28 +33,39 @@ def add_shares(database: duckdb.DuckDBPyConnection, records: Relation, usual: Ma
 
     `usual` is how common a value of each column usually is: what is believed while there are few records.
     """
-    rows = records
-    for column, share in usual.items():
-        rows = compute_rows(
-            database,
-            f"""
-            with told as (select service, {column} as value from records where {column} is not null),
-            everywhere as (
-                select value, (count(*) + {_STANDING * share}) / (sum(count(*)) over () + {_STANDING}) as share
-                from told group by value),
-            here as (select service, value, count(*) as n, sum(count(*)) over (partition by service) as of_all
-                     from told group by service, value),
-            shares as (
-                select h.service, h.value,
-                       greatest(e.share, (h.n + {_STANDING} * e.share) / (h.of_all + {_STANDING})) as share
-                from here h join everywhere e using (value)
-            )
-            select r.*, s.share as tf_{column}
-            from records r left join shares s on s.service = r.service and s.value = r.{column}
-            """,
-            records=rows,
-        )
-    return rows
+    shares = {column: _compute_shares(database, records, column, share) for column, share in usual.items()}
+    # All at once: a copy of the records for each column would be as many times the memory.
+    joins = " ".join(
+        f"left join shares_{column} on shares_{column}.service = r.service and shares_{column}.value = r.{column}"
+        for column in usual
+    )
+    weighed = compute_rows(
+        database,
+        f"select r.*, {', '.join(f'shares_{column}.share as tf_{column}' for column in usual)} from records r {joins}",
+        records=records,
+        **{f"shares_{column}": of for column, of in shares.items()},
+    )
+    drop_rows(database, *shares.values())
+    return weighed
+
+
+def _compute_shares(database: duckdb.DuckDBPyConnection, records: Relation, column: str, usual: float) -> Relation:
+    """Return (service, value, share) of each value of a column, by the service that has it."""
+    return compute_rows(
+        database,
+        f"""
+        with told as (select service, {column} as value from records where {column} is not null),
+        everywhere as (
+            select value, (count(*) + {_STANDING * usual}) / (sum(count(*)) over () + {_STANDING}) as share
+            from told group by value),
+        here as (select service, value, count(*) as n, sum(count(*)) over (partition by service) as of_all
+                 from told group by service, value)
+        select h.service, h.value,
+               greatest(e.share, (h.n + {_STANDING} * e.share) / (h.of_all + {_STANDING})) as share
+        from here h join everywhere e using (value)
+        """,
+        records=records,
+    )
 
 
 def add_date_shares(database: duckdb.DuckDBPyConnection, records: Relation) -> Relation:

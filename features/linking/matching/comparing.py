@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.intake.database import Relation, bind_names, compute_rows, fetch_rows, give_rows
+from features.intake.database import Relation, bind_names, compute_rows, drop_rows, fetch_rows, give_rows
 from features.linking.matching.candidate_pairs import add_candidate_keys
 from features.linking.matching.comparisons import (
     BEST_REACHED,
@@ -49,6 +49,7 @@ class Records:
         rows = compute_rows(
             database, "select *, (row_number() over (order by unique_id) - 1)::integer as id from keyed", keyed=keyed
         )
+        drop_rows(database, keyed)
         names = [name for (name,) in fetch_rows(database, "select unique_id from r order by id", r=rows)]
         known = [name for name in parameters.levels if _anybody_says(database, rows, name)]
         return cls(rows, names, {name: parameters.levels[name] for name in known})
@@ -73,9 +74,10 @@ def compare_candidates(database: duckdb.DuckDBPyConnection, records: Records, pa
         "select distinct l.id as one, r.id as other from each l join each r on l.key = r.key and l.id < r.id",
         records=records.rows.select("id, keys"),
     )
-    return _compare(
-        database, records.rows, records.comparisons, pairs, _LEAST - np.log2(partners / max(len(records.names), 1))
-    )
+    least = _LEAST - np.log2(partners / max(len(records.names), 1))
+    compared = _compare(database, records.rows, records.comparisons, pairs, least)
+    drop_rows(database, pairs)
+    return compared
 
 
 def measure_shares(database: duckdb.DuckDBPyConnection, records: Records) -> Records:
@@ -131,7 +133,9 @@ def compare_references(
         named=named,
         rows=rows,
     )
-    return _compare(database, rows, comparisons, places, -np.inf)
+    compared = _compare(database, rows, comparisons, places, -np.inf)
+    drop_rows(database, named, rows, places)
+    return compared
 
 
 def _compare(

@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from features.intake.exact_casts import exact_cast, exact_number
+from features.intake.exact_casts import BLANKS, exact_cast, exact_number, trim_text
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,12 @@ def test_a_text_is_a_number_only_as_it_is_written(text: str, integer: int | None
 def test_a_typed_value_comes_back_the_same_or_not_at_all(value: str, found: str, wanted: str, kept: object) -> None:
     query = f"select {exact_cast('v', found, wanted)} from (select {value} as v)"
     assert duckdb.execute(query).fetchall() == [(kept,)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from([*BLANKS, "a", "é", "́", "~", "!", "\x7f", "0"]), max_size=6))
+def test_blanks_around_a_text_are_no_part_of_it(text: str) -> None:
+    """Whatever way is taken to see that there are none."""
+    with duckdb.connect() as database:
+        trimmed = database.execute(f"select {trim_text('t')} from (select ?::varchar as t)", [text]).fetchall()[0][0]
+    assert trimmed == (text.strip(BLANKS) or None)

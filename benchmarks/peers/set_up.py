@@ -19,6 +19,7 @@ _IMPORTS = {
     "triage": "from triage.component.architect.feature_generators import FeatureGenerator",
     "timeseriesflattener": "import timeseriesflattener",
     "featuretools": "import featuretools",
+    "pymc": "import arviz, pymc",
     "core": "import serving.web.service",
 }
 

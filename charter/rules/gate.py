@@ -1,8 +1,8 @@
 """The gate: what the board asked, what the audit found, and what follows. A pure function, without any I/O.
 
     each gate of the charter   is one question about the groups of one characteristic, each against everyone else
-      fail                     a group is beyond the limit, by more than chance (`charter.rules.failing`), or a figure's
-                               whole interval beyond its bound
+      fail                     a group is beyond the limit, by more than chance (`charter.rules.certainty.failing`), or
+                               a figure's whole interval beyond its bound
       pass                     every group asked about: the whole intervals are within limit and bound
       insufficient             anything else: also too few households, and a finding that has no interval
     whom it asks               of two groups the worse off, once; neither those of whom no group is recorded, nor groups
@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from charter.rules.failing import (
+from charter.rules.certainty.failing import (
     Standing,
     compare_bound,
     count_households,
@@ -35,6 +35,10 @@ from charter.rules.failing import (
     measure_furthest,
     measure_standing,
 )
+from charter.rules.certainty.pooling import pool_groups
+from charter.rules.certainty.power import OFTEN, Sizes, find_power, find_worse
+from charter.rules.certainty.visible_gap import find_needed_data, find_visible_gap
+from charter.rules.expected_harm import expect_a_year, recommend_order, write_pooled
 from charter.rules.gate_sentences import (
     REASONS,
     Reason,
@@ -46,10 +50,8 @@ from charter.rules.gate_sentences import (
 )
 from charter.rules.measures import MEASURES
 from charter.rules.policy import Policy
-from charter.rules.power import OFTEN, Sizes, find_power, find_worse
 from charter.rules.questions import Gate
 from charter.rules.usefulness import answer_usefulness
-from charter.rules.visible_gap import find_needed_data, find_visible_gap
 from charter.rules.waivers import Waiver
 
 __all__ = ["decide_findings"]
@@ -74,6 +76,7 @@ class _Answer:
     waiver: Waiver | None = None
     asked: bool = True
     expected: float | None = None
+    pooled: Mapping[str, Any] | None = None
 
     def as_document(self) -> dict[str, Any]:
         finding = self.finding or {}
@@ -93,6 +96,7 @@ class _Answer:
             "enough_data_by": self.due.isoformat() if self.due else None,
             "asked": self.asked,
             "expected_a_year": self.expected,
+            "pooled": self.pooled,
             "waiver": None
             if self.waiver is None
             else {
@@ -243,7 +247,7 @@ def _summarise(
         why = "; ".join(f"{reasons[reason]}: {REASONS[reason]}" for reason in REASONS if reasons[reason])
         return (
             f"Referred to the board: {len(open_ids)} of {_say_questions(len(questions))} cannot be answered with"
-            f" the data there is (by group, {why}), and none failed.{soon}{but}"
+            f" the data there is (by group, {why}), and none failed.{soon}{recommend_order(unsure)}{but}"
         )
     known = [question for question in questions if question["verdict"] == "pass"]
     pairs = len(questions) - len(known)
@@ -276,9 +280,10 @@ def _answer_gate(
         return [_Answer(gate, "fail", "no finding", sentence)]
     unrecorded = [row for row in found if row["group"] == policy.not_recorded and not gate.ask_not_recorded]
     rows = [row for row in found if row not in unrecorded]
-    groups = _count_groups(gate, rows)
+    groups, asked_rows = _count_groups(gate, rows), _ask_once(gate, rows)
+    pooled = _pool_rows(gate, asked_rows, findings, policy)
     answers = []
-    for finding in _ask_once(gate, rows):
+    for finding, beside in zip(asked_rows, pooled, strict=True):
         standing = measure_standing(gate, finding)
         rule = Reason("", distance=standing.apart, criterion=find_apart_criterion(groups), groups=groups)
         asked = _is_asked(gate, finding, groups)
@@ -287,12 +292,29 @@ def _answer_gate(
         if not asked and verdict != "fail":
             verdict, reason = "insufficient", replace(rule, id="not asked")
         answer = _write_answer(bounded, finding, verdict, reason, findings, today)
-        answer = replace(answer, asked=asked or verdict == "fail", expected=_expect_a_year(gate, finding, findings))
+        answer = replace(
+            answer,
+            asked=asked or verdict == "fail",
+            expected=expect_a_year(gate, finding, findings),
+            pooled=beside,
+        )
         answers.append(_waive(_apply_caveats(answer, policy), policy, today))
     for finding in unrecorded:
         rule = Reason("not recorded", groups=groups)
         answers.append(replace(_write_answer(gate, finding, "insufficient", rule, findings, today), asked=False))
     return answers
+
+
+def _pool_rows(
+    gate: Gate, rows: Sequence[Mapping[str, Any]], findings: Mapping[str, Any], policy: Policy
+) -> list[Mapping[str, Any] | None]:
+    """Return beside each answer the estimate that borrows from the others; none where the charter expects nothing."""
+    if policy.pooling is None:
+        return [None for _ in rows]
+    return [
+        write_pooled(pooled, expect_a_year(gate, row, findings, pooled.mean if pooled else None))
+        for row, pooled in zip(rows, pool_groups(gate, rows, policy.pooling), strict=True)
+    ]
 
 
 def _ask_once(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -322,22 +344,6 @@ def _is_asked(gate: Gate, finding: Mapping[str, Any], groups: int) -> bool:
     if sizes is None:
         return finding[f"{gate.statistic}_interval"] is not None
     return find_power(gate, sizes, find_worse(gate), groups) >= OFTEN
-
-
-def _expect_a_year(gate: Gate, finding: Mapping[str, Any], findings: Mapping[str, Any]) -> float | None:
-    """Return how many more the gap harms in a year than it would where the group fared as everyone else.
-
-    Families in need who were not listed before, or unneeded listings of people; None of what is no count of them.
-    """
-    weeks, rest = findings.get("used_lists") or {}, finding.get("rest") or {}
-    if not weeks.get("days") or finding["estimate"] is None or rest.get("estimate") is None:
-        return None
-    gap = float(rest["estimate"] - finding["estimate"])
-    if gate.measure == "listed_before_need":
-        return gap * count_households(finding) * 365.25 / float(weeks["days"])
-    if gate.measure == "unneeded_listings":
-        return -gap / 1000 * float(finding["n"]) / float(weeks["lists"])
-    return None
 
 
 def _answers(finding: Mapping[str, Any], gate: Gate, findings: Mapping[str, Any]) -> bool:

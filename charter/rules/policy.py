@@ -10,6 +10,7 @@
     ├── caveats      answers that say nothing of a group, and why: the board's to decide every time
     ├── roles        who signs the charter and a decision, who may suspend, and who may do what (roles.py)
     ├── usefulness   of how much use a list must be
+    ├── pooling      how much groups are expected to differ, before any figure
     ├── choosing     how much the board gives for a simpler list
     ├── live         how long nobody sees a list, and how often watching may cry wolf
     └── assessments  what must be begun or signed before real data is used
@@ -31,6 +32,7 @@ from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Te
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
+from charter.rules.certainty.pooling import Pooling
 from charter.rules.choice_margin import Choosing
 from charter.rules.going_live import Live
 from charter.rules.onset import Onset
@@ -222,6 +224,9 @@ class Policy(File):
     usefulness: Annotated[Usefulness | None, Field(description="Of how much use a list must be; none: not asked.")] = (
         None
     )
+    pooling: Annotated[
+        Pooling | None, Field(description="What is expected of groups beforehand; none: each stands for itself alone.")
+    ] = None
     choosing: Annotated[Choosing, Field(description="How much the board gives for a simpler list.")] = Choosing()
     onset: Annotated[Onset, Field(description="When a need is a new one.")] = Onset()
     live: Annotated[Live, Field(description="How a promoted model goes live.")] = Live()

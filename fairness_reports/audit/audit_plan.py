@@ -30,9 +30,8 @@ from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.rules.failing import Z, find_apart_criterion
-from charter.rules.measures import AS_USED, MEASURES, SHARES
-from charter.rules.power import (
+from charter.rules.certainty.failing import Z, find_apart_criterion
+from charter.rules.certainty.power import (
     OFTEN,
     Sizes,
     count_groups,
@@ -42,8 +41,9 @@ from charter.rules.power import (
     find_power,
     find_worse,
 )
+from charter.rules.certainty.visible_gap import POWER
+from charter.rules.measures import AS_USED, MEASURES, SHARES
 from charter.rules.questions import Gate
-from charter.rules.visible_gap import POWER
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.audited_people import (
     list_mature_dates,

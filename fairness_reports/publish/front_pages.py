@@ -136,7 +136,7 @@ def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Poli
                 None if row["ratio_interval"] is None else tuple(row["ratio_interval"]),
                 gate.limit,
                 verdict["verdict"] if verdict.get("asked", True) else "",
-                verdict.get("expected_a_year"),
+                (verdict.get("pooled") or verdict).get("expected_a_year"),
             )
         )
     answers.sort(key=lambda answer: -(answer.expected if answer.expected is not None else -1e9))

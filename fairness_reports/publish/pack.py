@@ -218,6 +218,7 @@ def tabulate_gate(
                 "value": say_number(row[gate.statistic]),
                 "interval": say_interval(row[f"{gate.statistic}_interval"], say_number),
                 "clusters": f"{row['clusters']:,}" if row["clusters"] >= FEWEST else f"under {FEWEST}",
+                "pooled": "" if is_small(row) else _say_pooled(verdict.get("pooled")),
             }
         )
     sentences = [verdict["sentence"] for verdict in mine if verdict["verdict"] == "fail" or verdict["finding"] is None]
@@ -230,8 +231,21 @@ def tabulate_gate(
         "bound_words": "and nobody's figure below" if gate.at_least else "and nobody's figure above",
         "measure": questions.MEASURES[gate.measure].capitalize(),
         "rows": table,
+        "pooled": any(row["pooled"] for row in table),
         "lines": sentences,
     }
+
+
+def _say_pooled(pooled: Mapping[str, Any] | None) -> str:
+    """Say the estimate that borrows from the other groups: ratio, range, and the chance to be beyond the limit."""
+    if pooled is None:
+        return ""
+    low, high = (say_number(end) for end in pooled["interval"])
+    borrowed = ", mostly borrowed" if pooled["borrowed"] else ""
+    return (
+        f"{say_number(pooled['ratio'])} ({low} to {high}){borrowed};"
+        f" beyond the limit: {100 * pooled['beyond_limit']:.0f} in 100"
+    )
 
 
 def _say_answer(verdict: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix, MatrixDate
-from charter.rules.failing import Z
+from charter.rules.certainty.failing import Z
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.audited_people import People, measure_sight
 from fairness_reports.audit.watching.drift import Series

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from charter.rules.failing import FAIL, Standing, find_apart_criterion, measure_furthest, measure_standing
-from charter.rules.power import Sizes, find_best_power, find_power, find_worse
+from charter.rules.certainty.failing import FAIL, Standing, find_apart_criterion, measure_furthest, measure_standing
+from charter.rules.certainty.power import Sizes, find_best_power, find_power, find_worse
+from charter.rules.certainty.score_test import measure_score
 from charter.rules.questions import Gate
-from charter.rules.score_test import measure_score
 from fairness_reports.audit.measuring.intervals import bound_ratio
 from tests.unit.charter.gates import CONTACTED, GAP, GAP_ABOVE, REACHED, finding
 

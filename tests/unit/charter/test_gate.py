@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from charter.contracts import check_document
 from charter.invocation import shipped_council
+from charter.rules.certainty.visible_gap import find_visible_gap
 from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.usefulness import Usefulness
-from charter.rules.visible_gap import find_visible_gap
 from charter.rules.waivers import Caveat, Waiver
 from house.covering import add_up
 from tests.conftest import ROOT
@@ -49,6 +49,7 @@ def findings(*rows: Any, **changes: Any) -> Any:
 
 def decided(*rows: Any, gates: tuple[Gate, ...] = (REACHED,), **options: Any) -> Any:
     policy = policy_of(*gates, waivers=options.pop("waivers", ()))
+    policy = policy.model_copy(update={"pooling": options.pop("pooling", policy.pooling)})
     changes = options.pop("changes", {})
     options.setdefault("red_lines", [LINE] * CHARTER.scenarios_at_least)
     decision = decide_findings(findings(*rows, **changes), policy, TODAY, **options)
@@ -297,6 +298,13 @@ def test_what_a_gap_comes_to_in_a_year_is_said_of_lists_as_they_are_used() -> No
     row |= {"rest": {"estimate": 20.0, "interval": [19.0, 21.0], "n": 900_000, "clusters": 9000}}
     (verdict,) = decided(row, gates=(rate,), changes=used)["verdicts"]
     assert verdict["expected_a_year"] == pytest.approx(10.0)
+
+
+def test_what_other_groups_show_stands_beside_an_answer_where_the_charter_expects_something() -> None:
+    (verdict,) = decided(finding((200, 1000, 2400, 8000)))["verdicts"]
+    assert verdict["pooled"]["beyond_limit"] > 0.9
+    (verdict,) = decided(finding((200, 1000, 2400, 8000)), pooling=None)["verdicts"]
+    assert verdict["pooled"] is None
 
 
 def test_a_handful_is_not_asked_about_and_an_average_is_where_it_has_an_interval() -> None:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from charter.rules.failing import FAIL, Z, find_apart_criterion
+from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion
+from charter.rules.certainty.score_test import measure_score
+from charter.rules.certainty.visible_gap import find_needed_data, find_visible_gap
 from charter.rules.questions import Gate
-from charter.rules.score_test import measure_score
-from charter.rules.visible_gap import find_needed_data, find_visible_gap
 from fairness_reports.audit.measuring.intervals import bound_difference, bound_ratio
 from tests.unit.charter.gates import CONTACTED, GAP, GAP_ABOVE, REACHED, finding
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from charter.rules.failing import FAIL, measure_standing
+from charter.rules.certainty.failing import FAIL, measure_standing
 from charter.rules.questions import Gate
 from fairness_reports.audit.measuring.findings import About, write_finding
 from fairness_reports.audit.measuring.means import average_groups

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from charter.rules.failing import FAIL, Z, find_apart_criterion
-from charter.rules.score_test import measure_score
+from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion
+from charter.rules.certainty.score_test import measure_score
 from fairness_reports.audit.audit_plan import Borough, plan_question
 from tests.unit.fairness_reports.test_plan import MISSED, borough
 
@@ -64,8 +64,8 @@ def test_the_plan_states_what_drawn_boroughs_show(homes: int) -> None:
         if size.in_need["ethnicity"][name] >= 2 * MISSED.minimum_positives:
             assert stated[name]["found"] == pytest.approx(halved, abs=0.03)
             assert stated[name]["passes"] == pytest.approx(passing[:, number].mean(), abs=0.035)
-            # The goal is 5 points: missed by 5 more where few are in need and five groups share the protection, and by 9 more
-            # of 68 in need, whom the plan says that it cannot ask about.
+            # The goal is 5 points: missed by 5 more where few are in need and five groups share the protection, and by
+            # 9 more of 68 in need, whom the plan says that it cannot ask about.
             assert halved >= min(0.8, stated[name]["best"] - 0.14)
         if size.in_need["ethnicity"][name] >= MISSED.minimum_positives:
             figures = (halved, stated[name]["best"], at_limit, passing[:, number].mean(), stated[name]["best_passes"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from charter.council.training_settings import Band
-from charter.rules.score_test import bisect
+from charter.rules.certainty.score_test import bisect
 from tests.resuming import draw_resuming
 from tests.unit.training.listed_rows import rows_of, rows_of_lists
 from training.judging.bands import NOT_KNOWN, Wording, find_range, list_meanings, measure_bands, say_meaning

@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from charter.rules.certainty.score_test import measure_score, read_sides
 from charter.rules.measures import MEASURES
 from charter.rules.questions import Gate
-from charter.rules.score_test import measure_score, read_sides
 
 __all__ = [
     "ERROR",

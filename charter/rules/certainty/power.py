@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.rules.failing import ERROR, FAIL, Z, find_apart_criterion
+from charter.rules.certainty.failing import ERROR, FAIL, Z, find_apart_criterion
+from charter.rules.certainty.score_test import measure_score, read_sides
 from charter.rules.questions import Gate
-from charter.rules.score_test import measure_score, read_sides
 
 __all__ = [
     "OFTEN",

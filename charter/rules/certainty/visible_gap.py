@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
-from charter.rules.failing import FAIL, Z, find_apart_criterion, is_beyond
-from charter.rules.power import Sizes, find_power
+from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion, is_beyond
+from charter.rules.certainty.power import Sizes, find_power
+from charter.rules.certainty.score_test import bisect
 from charter.rules.questions import Gate
-from charter.rules.score_test import bisect
 
 __all__ = ["POWER", "find_needed_data", "find_visible_gap"]
 

@@ -1,0 +1,1 @@
+"""How sure a figure is: score tests, when a group fails, power, visible gaps, strength borrowed from the others."""

@@ -16,7 +16,7 @@ from charter.invocation import Invocation
 from fairness_reports.audit.mitigations import WAYS, compare_mitigations
 from fairness_reports.audit.run_findings import gather_run, write_heading
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
-from fairness_reports.publish.pack import hide_small
+from fairness_reports.publish.gate_tables import hide_small
 
 __all__ = ["write_comparison"]
 

@@ -17,7 +17,8 @@ from charter.rules.policy import Policy
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
-from fairness_reports.publish.pack import ANSWERS, hide_small, tabulate_gate
+from fairness_reports.publish.gate_tables import hide_small, tabulate_gate
+from fairness_reports.publish.pack import ANSWERS
 
 __all__ = ["render_live_page", "write_live_page"]
 

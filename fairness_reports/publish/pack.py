@@ -10,8 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from charter.rules import measures, questions
-from charter.rules.gate_sentences import REASONS
+from charter.rules import measures
 from charter.rules.policy import Policy
 from charter.rules.questions import NOT_SHARES, Gate
 from fairness_reports.publish.figures import Bar, Dot, draw_bars, draw_dots
@@ -24,6 +23,7 @@ from fairness_reports.publish.figures_in_words import (
     say_signed,
 )
 from fairness_reports.publish.front_pages import describe_front
+from fairness_reports.publish.gate_tables import hide_small, is_small, tabulate_gate
 from fairness_reports.publish.parts import (
     tabulate_added,
     tabulate_capacities,
@@ -34,10 +34,8 @@ from fairness_reports.publish.parts import (
     tabulate_services,
 )
 
-__all__ = ["ANSWERS", "FEWEST", "Pack", "hide_small", "is_small", "list_used", "render_pack", "tabulate_gate"]
+__all__ = ["ANSWERS", "MODELS", "Pack", "list_used", "render_pack"]
 
-ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
-VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Cannot be told"}
 MODELS = {
     "random": "Drawing lots",
     "last_contact": "Last contact first",
@@ -46,6 +44,7 @@ MODELS = {
     "logistic": "Logistic regression",
     "lightgbm": "LightGBM",
 }
+ANSWERS = {"pass": "Within the charter's limits", "refer": "The board decides", "block": "Blocked by the charter"}
 _TITLES = {name: measure.title for name, measure in measures.MEASURES.items() if measure.title} | {
     "observed_over_expected": "Needs recorded per need expected",
     "lead_days": "Days of warning before the need",
@@ -64,9 +63,6 @@ _PERFORMANCE = (
 _TOP = 15
 
 AT_CAPACITY = "capacity"
-
-FEWEST = 10
-"""Households below which a group's figures are not shown: they would say something about somebody."""
 
 
 @dataclass(frozen=True)
@@ -174,84 +170,6 @@ def list_used(definition: Mapping[str, Any], findings: Mapping[str, Any]) -> lis
     """Return the pieces of data that the audited model reads, by its own bytes; all, of an audit that did not say."""
     reads = findings.get("reads")
     return [feature for feature in definition["features"] if reads is None or feature["name"] in reads]
-
-
-def is_small(row: Mapping[str, Any]) -> bool:
-    """Whether a finding compares groups, and either side rests on fewer than FEWEST households."""
-    if row["group"] is None:
-        return False
-    sides = [row, row["rest"]] if row.get("rest") else [row]
-    return any((side["n"] if side.get("clusters") is None else side["clusters"]) < FEWEST for side in sides)
-
-
-def hide_small(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a finding as it may be shown: without any figure where there are too few households."""
-    if not is_small(row):
-        return row
-    hidden = dict.fromkeys(
-        ("estimate", "interval", "difference", "difference_interval", "ratio", "ratio_interval"), None
-    )
-    rest = {**row["rest"], "estimate": None, "interval": None} if row.get("rest") else None
-    return {**row, **hidden, "rest": rest}
-
-
-def tabulate_gate(
-    gate: Gate, rows: Sequence[Mapping[str, Any]], verdicts: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """Return one gate's question with its answer for every group, in words."""
-    by_id = {row["id"]: row for row in rows}
-    say = say_number if gate.measure in NOT_SHARES else say_share
-    mine = [verdict for verdict in verdicts if verdict["gate"] == gate.id]
-    table = []
-    for verdict in mine:
-        row = by_id.get(verdict["finding"])
-        if row is None:
-            continue
-        table.append(
-            {
-                "group": row["group"],
-                "verdict": verdict["verdict"],
-                "answer": _say_answer(verdict),
-                "waiver": verdict.get("waiver"),
-                "estimate": say(row["estimate"]),
-                "rest": say(row["rest"]["estimate"]),
-                "value": say_number(row[gate.statistic]),
-                "interval": say_interval(row[f"{gate.statistic}_interval"], say_number),
-                "clusters": f"{row['clusters']:,}" if row["clusters"] >= FEWEST else f"under {FEWEST}",
-                "pooled": "" if is_small(row) else _say_pooled(verdict.get("pooled")),
-            }
-        )
-    sentences = [verdict["sentence"] for verdict in mine if verdict["verdict"] == "fail" or verdict["finding"] is None]
-    return {
-        "question": gate.question,
-        "harm": gate.harm,
-        "statistic": gate.statistic,
-        "limit": f"{gate.limit:g}",
-        "bound": say(gate.bound) if gate.of_overall is None else f"{gate.of_overall:g} times the overall rate",
-        "bound_words": "and nobody's figure below" if gate.at_least else "and nobody's figure above",
-        "measure": questions.MEASURES[gate.measure].capitalize(),
-        "rows": table,
-        "pooled": any(row["pooled"] for row in table),
-        "lines": sentences,
-    }
-
-
-def _say_pooled(pooled: Mapping[str, Any] | None) -> str:
-    """Say the estimate that borrows from the other groups: ratio, range, and the chance to be beyond the limit."""
-    if pooled is None:
-        return ""
-    low, high = (say_number(end) for end in pooled["interval"])
-    borrowed = ", mostly borrowed" if pooled["borrowed"] else ""
-    return (
-        f"{say_number(pooled['ratio'])} ({low} to {high}){borrowed};"
-        f" beyond the limit: {100 * pooled['beyond_limit']:.0f} in 100"
-    )
-
-
-def _say_answer(verdict: Mapping[str, Any]) -> str:
-    """Say a verdict with what it was decided on; decisions made before that was written down have the verdict alone."""
-    answer, reason = VERDICTS[verdict["verdict"]], verdict.get("reason")
-    return answer if reason is None or verdict["verdict"] == "pass" else f"{answer}: {REASONS[reason]}"
 
 
 def _find_figure(metrics: Mapping[str, Any], model: str, measure: str) -> Mapping[str, Any] | None:

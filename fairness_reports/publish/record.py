@@ -17,7 +17,8 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
-from fairness_reports.publish.pack import AT_CAPACITY, MODELS, is_small, list_used
+from fairness_reports.publish.gate_tables import is_small
+from fairness_reports.publish.pack import AT_CAPACITY, MODELS, list_used
 
 __all__ = ["publish_record"]
 

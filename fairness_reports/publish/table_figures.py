@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fairness_reports.audit.tables.published_rates import PUBLISHED
-from fairness_reports.publish.pack import FEWEST, hide_small, is_small
+from fairness_reports.publish.gate_tables import FEWEST, hide_small, is_small
 
 __all__ = ["TITLES", "list_comparisons", "list_tables", "summarise_table"]
 

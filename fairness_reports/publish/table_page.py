@@ -27,7 +27,8 @@ from charter.rules.measures import AT_DATES, SHARES
 from charter.rules.policy import Policy
 from charter.voice import Voice
 from fairness_reports.publish.figures_in_words import say_date
-from fairness_reports.publish.pack import ANSWERS, FEWEST, hide_small, tabulate_gate
+from fairness_reports.publish.gate_tables import FEWEST, hide_small, tabulate_gate
+from fairness_reports.publish.pack import ANSWERS
 from fairness_reports.publish.table_figures import list_comparisons, list_tables, summarise_table
 
 __all__ = ["decide_table", "report_table_audit"]

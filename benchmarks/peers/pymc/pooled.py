@@ -30,7 +30,7 @@ def sample(table: dict) -> tuple[list[float], float]:
         weight = counted * pt.log(inside) + (people - counted) * pt.log1p(-inside)
         pm.Potential("counts", pt.sum(pt.switch(reached < 1, weight, -1e6)))
         trace = pm.sample(
-            draws=6000,
+            draws=24_000,
             tune=1500,
             chains=2,
             cores=1,

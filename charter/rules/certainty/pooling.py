@@ -181,12 +181,17 @@ def _describe(gate: Gate, posterior: _Posterior, sceptical: _Posterior) -> Poole
     log_ratio = _grid()
     below = np.cumsum(posterior.chance)
     ends = [float(np.exp(log_ratio[int(np.searchsorted(below, part))])) for part in (0.025, 0.5, 0.975)]
-    beyond = (log_ratio < math.log(gate.limit)) if gate.at_least else (log_ratio > math.log(gate.limit))
     return Pooled(
         ends[1],
         (ends[0], ends[2]),
         float(posterior.chance @ np.exp(log_ratio)),
-        float(posterior.chance[beyond].sum()),
-        float(sceptical.chance[beyond].sum()),
+        _find_chance_beyond(gate, posterior.chance),
+        _find_chance_beyond(gate, sceptical.chance),
         posterior.own,
     )
+
+
+def _find_chance_beyond(gate: Gate, chance: Floats) -> float:
+    """Return how likely a log ratio beyond the limit is: of the grid's cell that holds the limit, its part."""
+    below = float(np.interp(math.log(gate.limit), _grid() + _STEP / 2, np.cumsum(chance)))
+    return min(max(below if gate.at_least else 1 - below, 0.0), 1.0)

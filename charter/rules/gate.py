@@ -42,6 +42,7 @@ from charter.rules.expected_harm import expect_a_year, recommend_order, write_po
 from charter.rules.gate_sentences import (
     REASONS,
     Reason,
+    say_day,
     say_due,
     say_figure,
     say_group,
@@ -242,7 +243,11 @@ def _summarise(
         ]
         unsure = [verdict for verdict in unsure if verdict["asked"]] or unsure
         due = sorted(verdict["enough_data_by"] for verdict in unsure if verdict["enough_data_by"])
-        soon = f" Enough data is due for {len(due)} of their answers by {due[-1]}." if due else ""
+        soon = (
+            f" Enough data is due for {len(due)} of their answers by {say_day(date.fromisoformat(due[-1]))}."
+            if due
+            else ""
+        )
         reasons = Counter(verdict["reason"] for verdict in unsure)
         why = "; ".join(f"{reasons[reason]}: {REASONS[reason]}" for reason in REASONS if reasons[reason])
         return (
@@ -424,7 +429,7 @@ def _waive(answer: _Answer, policy: Policy, today: date) -> _Answer:
     for waiver in policy.waivers:
         is_of_group = waiver.gate == answer.gate.id and waiver.group == answer.finding["group"]
         if is_of_group and waiver.expires > today:
-            sentence = f"{answer.sentence} Waived until {waiver.expires} by {waiver.role}: {waiver.reason}"
+            sentence = f"{answer.sentence} Waived until {say_day(waiver.expires)} by {waiver.role}: {waiver.reason}"
             return replace(answer, sentence=sentence, waiver=waiver)
     return answer
 

@@ -11,6 +11,7 @@ reaches below it": nothing here reads alike of it and of 0.99.
 from __future__ import annotations
 
 import math
+from calendar import month_name
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,7 @@ from typing import Any
 from charter.rules import measures
 from charter.rules.questions import MEASURES, NOT_SHARES, Gate
 
-__all__ = ["REASONS", "Reason", "say_due", "say_figure", "say_group", "say_reason", "say_visible_gap"]
+__all__ = ["REASONS", "Reason", "say_day", "say_due", "say_figure", "say_group", "say_reason", "say_visible_gap"]
 
 REASONS = {
     "limit": "the limit decides",
@@ -118,7 +119,12 @@ def say_visible_gap(gate: Gate, gap: float | None, groups: int) -> str:
 
 def say_due(due: date | None) -> str:
     """Say when enough data is due."""
-    return " Enough data is not due within ten years." if due is None else f" Enough data is due by {due}."
+    return " Enough data is not due within ten years." if due is None else f" Enough data is due by {say_day(due)}."
+
+
+def say_day(day: date) -> str:
+    """Say a day as people here write it: 3 October 2026."""
+    return f"{day.day} {month_name[day.month]} {day.year}"
 
 
 def _say_bounded(gate: Gate, finding: Mapping[str, Any], *, rest: bool) -> str:

@@ -23,8 +23,8 @@ from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
 from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion
 from charter.rules.certainty.power import OFTEN, find_worse
-from charter.rules.questions import Gate
 from charter.rules.certainty.visible_gap import POWER
+from charter.rules.questions import Gate
 from fairness_reports.audit.measuring.means import average_everyone
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.population.audited_people import Scores, gather_people, group_people

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
+
+from charter.rules.gate_sentences import say_day
 
 __all__ = ["UNKNOWN", "say_date", "say_hundred", "say_interval", "say_number", "say_share", "say_signed"]
 
 UNKNOWN = "–"
 
 _WHOLE = 100
-_MONTHS = "January February March April May June July August September October November December"
 
 
 def say_share(value: float | None) -> str:
@@ -44,5 +46,4 @@ def say_interval(interval: Sequence[float | None] | None, say: Callable[[float |
 
 def say_date(day: str) -> str:
     """Return an ISO date as people here write it: 3 October 2026."""
-    year, month, date = day.split("-")
-    return f"{int(date)} {_MONTHS.split()[int(month) - 1]} {year}"
+    return say_day(date.fromisoformat(day))

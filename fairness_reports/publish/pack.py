@@ -16,6 +16,7 @@ from charter.rules.questions import NOT_SHARES, Gate
 from fairness_reports.publish.figures import Bar, Dot, draw_bars, draw_dots
 from fairness_reports.publish.figures_in_words import (
     UNKNOWN,
+    say_date,
     say_hundred,
     say_interval,
     say_number,
@@ -100,7 +101,7 @@ def render_pack(pack: Pack) -> str:
         css=Markup(css),  # noqa: S704 - our own stylesheet
         title=f"{pack.council}, {pack.findings['programme']}",
         council=pack.council,
-        made_on=str(pack.findings["made_at"])[:10],
+        made_on=say_date(str(pack.findings["made_at"])[:10]),
         model=MODELS.get(pack.findings["model"], pack.findings["model"]),
         findings=pack.findings,
         policy=pack.policy,

@@ -17,6 +17,7 @@ from charter.contracts import check_document
 from charter.invocation import shipped_council
 from charter.rules.certainty.visible_gap import find_visible_gap
 from charter.rules.gate import decide_findings
+from charter.rules.gate_sentences import say_day
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.usefulness import Usefulness
@@ -78,7 +79,8 @@ def test_too_few_to_tell_is_referred_with_the_gap_that_would_have_been_seen() ->
     assert verdict["verdict"] == "insufficient"
     assert 0 < verdict["smallest_visible_gap"] < 0.8
     assert date.fromisoformat(verdict["enough_data_by"]) > TODAY
-    assert f"due for 1 of their answers by {verdict['enough_data_by']}" in decision["sentence"]
+    due = say_day(date.fromisoformat(verdict["enough_data_by"]))
+    assert f"due for 1 of their answers by {due}" in decision["sentence"]
 
 
 def test_fewer_households_than_the_charter_asks_for_are_never_an_answer() -> None:

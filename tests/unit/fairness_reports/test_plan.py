@@ -15,10 +15,17 @@ from typer.testing import CliRunner
 from charter.errors import UsageError
 from charter.invocation import shipped_council
 from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion, measure_standing
-from charter.rules.policy import Policy
-from charter.rules.certainty.power import Sizes, find_best_pass, find_best_power, find_pass_chance, find_power, find_worse
-from charter.rules.questions import Gate
+from charter.rules.certainty.power import (
+    Sizes,
+    find_best_pass,
+    find_best_power,
+    find_pass_chance,
+    find_power,
+    find_worse,
+)
 from charter.rules.certainty.score_test import measure_score
+from charter.rules.policy import Policy
+from charter.rules.questions import Gate
 from fairness_reports.audit.audit_plan import Borough, describe_plan, plan_question, plan_questions
 from fairness_reports.audit.measuring.findings import About, list_findings
 from fairness_reports.audit.measuring.means import average_everyone, average_groups

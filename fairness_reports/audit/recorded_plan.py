@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
-from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion
+from charter.rules.certainty.failing import Z, find_apart_criterion
 from charter.rules.certainty.power import OFTEN, find_worse
 from charter.rules.certainty.visible_gap import POWER
 from charter.rules.questions import Gate
@@ -121,7 +121,8 @@ def _find_power(gate: Gate, signs: SignsOfNeed, name: str, groups: int) -> float
 
     An interval is wider the lower the figure, so the rule looks at the end that faces the limit (failing.py).
     """
-    gap, criterion = find_worse(gate), max(FAIL, find_apart_criterion(groups))
+    gap = find_worse(gate)
+    needed = ((gate.limit, Z), (gate.neutral, find_apart_criterion(groups)))
     error = signs.error(gate.characteristic, name, gap)
     if not math.isfinite(error):
         return 0.0
@@ -132,7 +133,7 @@ def _find_power(gate: Gate, signs: SignsOfNeed, name: str, groups: int) -> float
     for figure in (gap * np.exp(z * error)).tolist():
         width = Z * signs.error(gate.characteristic, name, figure)
         facing = abs(figure * math.expm1(min(sign * width, _LARGEST)))
-        failing.append(sign * (gate.limit - figure) * Z >= criterion * facing)
+        failing.append(all(sign * (against - figure) * Z >= criterion * facing for against, criterion in needed))
     return float(chances[failing].sum() / chances.sum())
 
 

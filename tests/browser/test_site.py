@@ -33,6 +33,7 @@ BESIDE = (
     "SECURITY",
     "CHANGELOG",
     "benchmarks/README",
+    "examples/README",
     "docs/README",
 )
 SECTIONS = ("tutorial", "how-to", "reference", "explanation", "decisions")

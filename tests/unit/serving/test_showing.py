@@ -258,7 +258,8 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
 SHOW_NO_HOUSEHOLD = {
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
     "publish", "trial", "decide", "sign", "role-key", "suspend", "resume", "promote", "check-residence", "overrule",
-    "replay", "retain", "sources", "status", "ask-again", "clean", "known", "rotate", "upgrade", "verify-log", "resident object",
+    "replay", "retain", "sources", "status", "ask-again", "clean", "known", "rotate", "upgrade", "verify-log",
+    "resident object",
     "resident withdraw",
     "resident restrict", "resident erase", "resident rectify", "resident challenge",
 }  # fmt: skip

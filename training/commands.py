@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,7 +56,12 @@ def train(
 
 
 def _find_run(invocation: Invocation) -> Run | None:
-    """Return the newest run where training now would make the same, and say so."""
+    """Return the newest run where training now would make the same, and say so.
+
+    Where MLflow is told to record elsewhere (`mlflow run`, another store), a record there is what was asked for.
+    """
+    if {"MLFLOW_RUN_ID", "MLFLOW_TRACKING_URI"} & os.environ.keys():
+        return None
     from training.run import Run
     from training.run_inputs import find_unchanged_run
 

@@ -22,6 +22,7 @@ import duckdb
 from duckdb import DuckDBPyRelation as Relation
 
 from charter.vault.key import SEPARATOR, Key
+from features.progress_bar import stop_progress_bar
 
 __all__ = [
     "Relation",
@@ -51,8 +52,7 @@ def open_database(key: Key, threads: int | None = None) -> duckdb.DuckDBPyConnec
     database = duckdb.connect(config={"threads": threads or os.cpu_count() or 1})
     database.execute("set TimeZone = 'UTC'")
     database.execute("set temp_directory = ''")
-    # DuckDB draws a bar of its own on standard output, in the middle of what a script reads.
-    database.execute("set enable_progress_bar = false")
+    stop_progress_bar(database)
     for purpose in _PURPOSES:
         inner, outer = key.pads(purpose)
         database.execute(f"set variable {purpose}_inner = $1::blob", [inner])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from charter.contracts.matrix import ID_BYTES
 from charter.errors import DataError
 from features.engines.compiled.kernel_plan import LARGEST
+from features.progress_bar import stop_progress_bar
 
 __all__ = ["Codes", "Columns", "Store"]
 
@@ -55,7 +56,8 @@ class Store:
     def __init__(self, tables: Path, *, threads: int = 2, entity: str = "household") -> None:
         self.tables, self.threads = tables, threads
         self.connection = duckdb.connect(config={"threads": threads})
-        self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self.connection.execute("SET TimeZone = 'UTC'")
+        stop_progress_bar(self.connection)
         for name, columns in _EMPTY.items():
             path = tables / f"{name}.parquet"
             if path.exists():

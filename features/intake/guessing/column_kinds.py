@@ -26,6 +26,7 @@ from features.intake.exact_casts import exact_number
 from features.intake.guessing.column_names import is_identifier, names_somebody, says_day, starts_with
 from features.intake.opening.open_table import Manner, open_table
 from features.intake.opening.strict_csv import CsvDialect
+from features.progress_bar import stop_progress_bar
 
 __all__ = ["DATES", "MOMENTS", "SampledFile", "choose_form", "open_sample"]
 
@@ -185,7 +186,8 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
     """
     with duckdb.connect() as database:
         database.execute("set TimeZone = 'UTC'")
-        database.execute("set temp_directory = ''; set enable_progress_bar = false")
+        database.execute("set temp_directory = ''")
+        stop_progress_bar(database)
         with open_table(database, path, where, Manner(dialect)) as table:
             if path.suffix.lower() != ".parquet":
                 _refuse_values_as_header(database, where, table.columns)

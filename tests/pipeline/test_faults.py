@@ -158,12 +158,16 @@ def through(verb: str, words: Sequence[str], workspace: Workspace) -> None:
         assert other.code == 0, other.err
 
 
+def _find_resident(workspace: Workspace) -> tuple[str, str]:
+    record = run_sooner("reproduce", first_referral(workspace), "--workspace", str(workspace.root), "--json")
+    assert record.code == 0, record.err
+    return known_reference(workspace, json.loads(record.out))
+
+
 def second_week(root: Path, disturb: Callable[[str, Sequence[str], Workspace], int], verbs: Sequence[str]) -> int:
     """Take a workspace through its second week, disturbing each verb first; return how often one was stopped."""
     workspace = Workspace(root, "early_help")
-    record = run_sooner("reproduce", first_referral(workspace), "--workspace", str(root), "--json")
-    assert record.code == 0, record.err
-    service, reference = known_reference(workspace, json.loads(record.out))
+    service, reference = _find_resident(workspace) if "resident" in verbs else ("", "")
     times = 0
     week = commands(workspace, service, reference)
     for verb in verbs:

@@ -101,6 +101,14 @@ def test_a_file_that_contradicts_its_source(tmp_path: Path, more: str, said: str
     refuse(Register, tmp_path / "register.toml", text, said)
 
 
+def test_single_columns_write_days_in_forms_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "register.toml"
+    path.write_text(
+        SOURCE.replace('"tenants.csv"\n', '"tenants.csv"\n  forms = { born = "%d/%m/%Y" }\n'), encoding="utf-8"
+    )
+    assert Register.read(path).sources[0].files[0].forms == {"born": "%d/%m/%Y"}
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

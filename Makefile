@@ -58,14 +58,13 @@ demo: .venv/.demo ## a fictional borough from extracts to worklist, then serve o
 	@$(BIN)/sooner demo --workspace $(WORKSPACE) --households $(HOUSEHOLDS) --seed $(SEED) \
 	  $(if $(UNFAIR),--unfair $(UNFAIR)) $(if $(filter 0,$(SERVE)),--no-serve)
 
-# Three on two cores: each waits for browsers, servers and commands of its own for a part of its time.
 test: .venv/.dev check ## every check and test that should pass before a change lands
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not deep"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep"
 
 cover: .venv/.dev ## the tests of `make test` once more, noting what of the product they run (house/limits.toml says what is enough)
 	@rm -rf build/covered
 	@SOONER_COVERED=$(CURDIR)/build/covered PYTHONPATH=$(CURDIR)/house/covered \
-	  $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not deep"
+	  $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep"
 	@$(BIN)/python -m house.covering build/covered
 
 check: .venv/.dev ## formatting, lint, types, imports, and documents that lag behind the code

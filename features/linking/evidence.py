@@ -81,28 +81,7 @@ def gather_traits(
     """Return one row of evidence per reference of `people` (see Evidence), each value with how common it is."""
     youngest = ", ".join(f"{quote_text(source.service)}: {source.youngest_age}" for source in register.sources)
     week_left = _number_week('"end"')
-    dates = ", ".join(f"date {quote_text(day)}" for day in list_words("dates") if not day.endswith("-00"))
-    particles = ", ".join(map(quote_text, list_words("particles")))
-    folded = fold_names(database, _with_every_column(database, people))
-    said = compute_rows(
-        database,
-        f"""
-        select ref, service, known_at, forename_words[1] as forename,
-               nullif(array_to_string(forename_words, ''), '') as forename_whole,
-               forename_words, nullif(array_to_string(surname_words, ''), '') as surname,
-               list_filter(surname_words, lambda w: len(w) > 1 and w not in ({particles})) as surname_parts,
-               if(birth_date in ({dates}) or (year(birth_date) < {_LIVING} and not {_of_the_past()}), null, birth_date)
-                   as birth_date,
-               sex, household_id,
-               {_read_key()} as shared_key, {_fold_text("postcode")} as postcode,
-               if(regexp_matches(address, '[A-Za-z]'), {_fold_text("address")}, null) as address,
-               {_fold_text("town")} as town, nullif(lower(trim(email)), '') as email,
-               nullif(right(regexp_replace(phone, '[^0-9]', '', 'g'), 9), '') as phone
-        from folded
-        """,
-        folded=folded,
-    )
-    drop_rows(database, folded)
+    said = _fold_people(database, people)
     newest = ", ".join(
         f"arg_max({name}, {_newest_first(name)}) filter ({name} is not null) as {name}"
         for name in (
@@ -162,6 +141,33 @@ def gather_traits(
     weighed = weigh_traits(database, kept)
     drop_rows(database, kept)
     return weighed
+
+
+def _fold_people(database: duckdb.DuckDBPyConnection, people: Relation) -> Relation:
+    """Return each record of `people` as it is compared: names as words, no date or key that says nothing."""
+    dates = ", ".join(f"date {quote_text(day)}" for day in list_words("dates") if not day.endswith("-00"))
+    particles = ", ".join(map(quote_text, list_words("particles")))
+    folded = fold_names(database, _with_every_column(database, people))
+    rows = compute_rows(
+        database,
+        f"""
+        select ref, service, known_at, forename_words[1] as forename,
+               nullif(array_to_string(forename_words, ''), '') as forename_whole,
+               forename_words, nullif(array_to_string(surname_words, ''), '') as surname,
+               list_filter(surname_words, lambda w: len(w) > 1 and w not in ({particles})) as surname_parts,
+               if(birth_date in ({dates}) or (year(birth_date) < {_LIVING} and not {_of_the_past()}), null, birth_date)
+                   as birth_date,
+               sex, household_id,
+               {_read_key()} as shared_key, {_fold_text("postcode")} as postcode,
+               if(regexp_matches(address, '[A-Za-z]'), {_fold_text("address")}, null) as address,
+               {_fold_text("town")} as town, nullif(lower(trim(email)), '') as email,
+               nullif(right(regexp_replace(phone, '[^0-9]', '', 'g'), 9), '') as phone
+        from folded
+        """,
+        folded=folded,
+    )
+    drop_rows(database, folded)
+    return rows
 
 
 def weigh_traits(database: duckdb.DuckDBPyConnection, traits: Relation) -> Relation:

@@ -10,6 +10,7 @@ import numpy as np
 
 from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
 from charter.invocation import Invocation
+from charter.rules.data_use import CARRIED
 from charter.rules.gate import decide_findings
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
@@ -20,7 +21,7 @@ from fairness_reports.audit.explaining.explanations import (
     sum_by_service,
     weigh_by_fold,
 )
-from fairness_reports.audit.explaining.minimisation import read_added_precision
+from fairness_reports.audit.explaining.minimisation import measure_needed_data, read_added_precision
 from fairness_reports.audit.explaining.model_reads import list_read_features
 from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.disparities import Side
@@ -48,7 +49,10 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         document["findings"] += measure_contributions(audited, explained) + measure_steadiness(audited, explained)
         document["findings"] += _measure_what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
-        document["reads"] = list_read_features(audited.run / "model.lgb")
+        document["reads"] = reads = list_read_features(audited.run / "model.lgb")
+        document["findings"] += measure_needed_data(
+            audited.run, invocation.register, audited.matrix.definition, reads, audited.model
+        )
         step()
         folder = invocation.workspace.audit / audited.run.name
         write_json(folder / "findings.json", document)
@@ -103,8 +107,29 @@ def measure_contributions(audited: Audited, explained: Explained) -> list[dict[s
     return (
         _weigh_parts(audited, explained, "contribution")
         + _weigh_parts(audited, together, "service_contribution")
+        + _share_weights(audited, explained, together)
         + _split_gaps(audited, explained)
     )
+
+
+def _share_weights(audited: Audited, explained: Explained, together: Explained) -> list[dict[str, Any]]:
+    """Return the share of what moves the order that each service, and each piece of data by its title, makes.
+
+    Mean absolute contributions, each over the sum of those of all pieces; a piece that reads two services counts for
+    both. Nothing of a model that nothing moves.
+    """
+    whole = float(explained.weight().sum())
+    if not whole > 0:
+        return []
+    titles = {feature["name"]: feature["title"] for feature in audited.matrix.definition["features"]}
+    about = About(CARRIED, None, audited.model, AT, note="of a drawn sample of people's dates")
+    sample_size = int(explained.drawn.sum())
+    households = len(np.unique(explained.cluster[explained.drawn]))
+    return [
+        _write_contribution(about.of_component(titles.get(part, part)), float(weight) / whole, sample_size, households)
+        for parts in (together, explained)
+        for part, weight in zip(parts.features, parts.weight(), strict=True)
+    ]
 
 
 def _weigh_parts(audited: Audited, explained: Explained, of: str) -> list[dict[str, Any]]:

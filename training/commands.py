@@ -85,13 +85,13 @@ def _report_plan(invocation: Invocation) -> None:
 
 
 def _study_data(invocation: Invocation, run: Run) -> Mapping[str, Any]:
-    from training.judging import studies
     from training.keeping.tracking import attach_files
     from training.report import page
+    from training.studies import data_worth
 
-    document = studies.study_data(invocation, run)
+    document = data_worth.study_data(invocation, run)
     page.write_page(run)
-    attach_files(invocation.workspace, run, studies.FILE, page.FILE)
+    attach_files(invocation.workspace, run, data_worth.FILE, page.FILE)
     return document
 
 

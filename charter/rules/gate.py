@@ -8,6 +8,7 @@
     whom it asks               of two groups the worse off, once; neither those of whom no group is recorded, nor groups
                                in which no gap would be found more often than not, where the charter says so
     usefulness                 at least so many of 100 listed, and better than practice (`charter.rules.usefulness`)
+    data use                   each service's data is needed, and none carries the order (`charter.rules.data_use`)
     at its stage               of the tested past; of lists that nobody has seen; of lists whose outcomes are known
     the decision               block if any question fails or is missing, else refer if any is insufficient, else pass
 
@@ -38,6 +39,7 @@ from charter.rules.certainty.failing import (
 from charter.rules.certainty.pooling import pool_groups
 from charter.rules.certainty.power import OFTEN, Sizes, find_power, find_worse
 from charter.rules.certainty.visible_gap import find_needed_data, find_visible_gap
+from charter.rules.data_use import GATES, answer_data_use, say_data_use
 from charter.rules.expected_harm import expect_a_year, recommend_order, write_pooled
 from charter.rules.gate_sentences import (
     REASONS,
@@ -53,7 +55,8 @@ from charter.rules.measures import MEASURES
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.usefulness import answer_usefulness
-from charter.rules.waivers import Waiver
+from charter.rules.verdicts import Verdict
+from charter.rules.waivers import Waiver, find_waiver, say_waived
 
 __all__ = ["decide_findings"]
 
@@ -81,31 +84,24 @@ class _Answer:
 
     def as_document(self) -> dict[str, Any]:
         finding = self.finding or {}
-        return {
-            "gate": self.gate.id,
-            "question": self.gate.question,
-            "harm": self.gate.harm,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "measure": self.gate.measure,
-            "characteristic": self.gate.characteristic,
-            "group": finding.get("group"),
-            "finding": finding.get("id"),
-            "estimate": finding.get("estimate"),
-            "sentence": self.sentence,
-            "smallest_visible_gap": self.gap,
-            "enough_data_by": self.due.isoformat() if self.due else None,
-            "asked": self.asked,
-            "expected_a_year": self.expected,
-            "pooled": self.pooled,
-            "waiver": None
-            if self.waiver is None
-            else {
-                "role": self.waiver.role,
-                "reason": self.waiver.reason,
-                "expires": self.waiver.expires.isoformat(),
-            },
-        }
+        return Verdict(
+            self.gate.id,
+            self.gate.question,
+            self.gate.harm,
+            self.verdict,
+            self.reason,
+            self.sentence,
+            self.gate.measure,
+            self.finding,
+            characteristic=self.gate.characteristic,
+            group=finding.get("group"),
+            asked=self.asked,
+            waiver=self.waiver,
+            gap=self.gap,
+            due=self.due,
+            expected=self.expected,
+            pooled=self.pooled,
+        ).as_document()
 
 
 def decide_findings(
@@ -133,6 +129,9 @@ def decide_findings(
     verdicts = [answer.as_document() for answer in answers]
     if policy.usefulness is not None and stage == "test":
         verdicts += answer_usefulness(policy.usefulness, findings)
+    if policy.data_use is not None and stage == "test":
+        margin = policy.choosing.fewer_of_100_listed
+        verdicts += answer_data_use(policy.data_use, findings, policy.waivers, today, margin)
     questions = _list_questions(verdicts, {gate.id for gate in policy.gates if gate.of_pair})
     edited = findings.get("charter_sha256") != policy.sha256
     crossed = " ".join(
@@ -237,28 +236,32 @@ def _summarise(
     but = f" {waived} answers waived by the charter." if waived else ""
     but += _say_not_asked(verdicts)
     if decision == "refer":
-        open_ids = {question["gate"] for question in questions if question["verdict"] == "insufficient"}
-        unsure = [
-            verdict for verdict in standing if verdict["gate"] in open_ids and verdict["verdict"] == "insufficient"
-        ]
-        unsure = [verdict for verdict in unsure if verdict["asked"]] or unsure
-        due = sorted(verdict["enough_data_by"] for verdict in unsure if verdict["enough_data_by"])
-        soon = (
-            f" Enough data is due for {len(due)} of their answers by {say_day(date.fromisoformat(due[-1]))}."
-            if due
-            else ""
-        )
-        reasons = Counter(verdict["reason"] for verdict in unsure)
-        why = "; ".join(f"{reasons[reason]}: {REASONS[reason]}" for reason in REASONS if reasons[reason])
-        return (
-            f"Referred to the board: {len(open_ids)} of {_say_questions(len(questions))} cannot be answered with"
-            f" the data there is (by group, {why}), and none failed.{soon}{recommend_order(unsure)}{but}"
-        )
+        return f"Referred to the board: {_say_open(questions, standing)}{say_data_use(standing)}{but}"
     known = [question for question in questions if question["verdict"] == "pass"]
     pairs = len(questions) - len(known)
     told = f" {pairs} about two characteristics together cannot be told." if pairs else ""
     answered = "the one question is" if len(known) == 1 else f"all {len(known)} questions are"
     return f"Passed: {answered} answered within the charter's limits.{told}{but}"
+
+
+def _say_open(questions: Sequence[Mapping[str, Any]], standing: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many questions cannot be answered, why, until when, and what to look at first."""
+    about_lists = [question for question in questions if question["gate"] not in GATES]
+    open_ids = {question["gate"] for question in about_lists if question["verdict"] == "insufficient"}
+    if not open_ids:
+        return "every question about its lists is answered within the charter's limits."
+    unsure = [verdict for verdict in standing if verdict["gate"] in open_ids and verdict["verdict"] == "insufficient"]
+    unsure = [verdict for verdict in unsure if verdict["asked"]] or unsure
+    due = sorted(verdict["enough_data_by"] for verdict in unsure if verdict["enough_data_by"])
+    soon = (
+        f" Enough data is due for {len(due)} of their answers by {say_day(date.fromisoformat(due[-1]))}." if due else ""
+    )
+    reasons = Counter(verdict["reason"] for verdict in unsure)
+    why = "; ".join(f"{reasons[reason]}: {REASONS[reason]}" for reason in REASONS if reasons[reason])
+    return (
+        f"{len(open_ids)} of {_say_questions(len(about_lists))} cannot be answered with the data there is (by group,"
+        f" {why}), and none failed.{soon}{recommend_order(unsure)}"
+    )
 
 
 def _say_questions(number: int) -> str:
@@ -426,12 +429,10 @@ def _waive(answer: _Answer, policy: Policy, today: date) -> _Answer:
     """Attach the charter's waiver that holds today, if there is one; a verdict of pass needs none."""
     if answer.verdict == "pass" or answer.finding is None:
         return answer
-    for waiver in policy.waivers:
-        is_of_group = waiver.gate == answer.gate.id and waiver.group == answer.finding["group"]
-        if is_of_group and waiver.expires > today:
-            sentence = f"{answer.sentence} Waived until {say_day(waiver.expires)} by {waiver.role}: {waiver.reason}"
-            return replace(answer, sentence=sentence, waiver=waiver)
-    return answer
+    waiver = find_waiver(policy.waivers, answer.gate.id, answer.finding["group"], today)
+    if waiver is None:
+        return answer
+    return replace(answer, sentence=f"{answer.sentence} {say_waived(waiver)}", waiver=waiver)
 
 
 def _is_no_better_off(gate: Gate, finding: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> bool:

@@ -38,6 +38,9 @@ REASONS = {
     "no lists": "the run left no lists as they are used",
     "caveat": "the charter says that it says nothing of the group",
     "no finding": "nothing was found out",
+    "not needed": "a service's data that the list does without",
+    "not shown": "a service's data that is not shown to help",
+    "carried": "one part carries the order",
 }
 """What an answer was decided on, by its word in decision.json, as a list of answers says it."""
 

@@ -10,6 +10,7 @@
     ├── caveats      answers that say nothing of a group, and why: the board's to decide every time
     ├── roles        who signs the charter and a decision, who may suspend, and who may do what (roles.py)
     ├── usefulness   of how much use a list must be
+    ├── data_use     whether it needs the data it is given, and whether one part carries the order
     ├── pooling      how much groups are expected to differ, before any figure
     ├── choosing     how much the board gives for a simpler list
     ├── live         how long nobody sees a list, and how often watching may cry wolf
@@ -34,6 +35,7 @@ from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
 from charter.rules.certainty.pooling import Pooling
 from charter.rules.choice_margin import Choosing
+from charter.rules.data_use import GATES, DataUse
 from charter.rules.going_live import Live
 from charter.rules.onset import Onset
 from charter.rules.questions import Gate, pairs
@@ -224,6 +226,9 @@ class Policy(File):
     usefulness: Annotated[Usefulness | None, Field(description="Of how much use a list must be; none: not asked.")] = (
         None
     )
+    data_use: Annotated[
+        DataUse | None, Field(description="What is asked of the data that a list rests on; none: nothing.")
+    ] = None
     pooling: Annotated[
         Pooling | None, Field(description="What is expected of groups beforehand; none: each stands for itself alone.")
     ] = None
@@ -261,7 +266,9 @@ class Policy(File):
         """Return the ids that rows of the charter can name, with the characteristics and their pairs."""
         audit = raw.get("audit")
         found = tuple(row_ids(audit.get("characteristic") if isinstance(audit, dict) else (), Characteristic))
-        return super().names(raw) | {"characteristic": frozenset([*found, *pairs(found)])}
+        own = super().names(raw)
+        gates = own["gate"] | frozenset(GATES)
+        return own | {"gate": gates, "characteristic": frozenset([*found, *pairs(found)])}
 
     @property
     def allowed(self) -> Mapping[str, frozenset[str]]:

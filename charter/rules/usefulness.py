@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from charter.council.reading import MarkedRow
+from charter.rules.verdicts import Verdict
 
 __all__ = ["BETTER", "NEEDED", "Usefulness", "answer_usefulness"]
 
@@ -80,24 +81,8 @@ def _answer(gate: str, question: str, row: Mapping[str, Any] | None, least: floa
         else:
             verdict, reason, why = _decide(low, high, least)
             sentence = f"{figure} (95 % interval {low:.1f} to {high:.1f}). {why} {least:g}."
-    return {
-        "gate": gate,
-        "question": question,
-        "harm": "of no use",
-        "verdict": verdict,
-        "reason": reason,
-        "measure": NEEDED if gate == "useful_enough" else BETTER,
-        "characteristic": None,
-        "group": None,
-        "finding": row["id"] if row else None,
-        "estimate": row["estimate"] if row else None,
-        "sentence": sentence,
-        "smallest_visible_gap": None,
-        "enough_data_by": None,
-        "waiver": None,
-        "asked": True,
-        "expected_a_year": None,
-    }
+    measure = NEEDED if gate == "useful_enough" else BETTER
+    return Verdict(gate, question, "of no use", verdict, reason, sentence, measure, row).as_document()
 
 
 def _decide(low: float, high: float, least: float) -> tuple[str, str, str]:

@@ -8,14 +8,16 @@ Both are part of the charter, so they are signed with it. One that names a progr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from charter.council.reading import MarkedRow, RefersTo, Text, broken
+from charter.rules.gate_sentences import say_day
 
-__all__ = ["Caveat", "Waiver"]
+__all__ = ["Caveat", "Waiver", "find_waiver", "say_waived"]
 
 
 def _sentence(text: str) -> str:
@@ -27,7 +29,9 @@ def _sentence(text: str) -> str:
 _Gate = Annotated[
     str, RefersTo("gate", "charter.toml"), Field(description="The [[gate]] it is about.", examples=["missed_help_sex"])
 ]
-_Group = Annotated[Text, Field(description="The group, as findings name it.", examples=["not recorded"])]
+_Group = Annotated[
+    Text, Field(description="The group, as findings name it; of a data_needed, the service.", examples=["not recorded"])
+]
 _Reason = Annotated[
     str,
     AfterValidator(_sentence),
@@ -46,7 +50,7 @@ _Programme = Annotated[
 
 
 class Waiver(MarkedRow):
-    """A gate's verdict about one group that a role accepts until it expires."""
+    """A gate's verdict about one group, or about one service's data, that a role accepts until it expires."""
 
     gate: _Gate
     group: _Group
@@ -59,6 +63,10 @@ class Waiver(MarkedRow):
     expires: Annotated[date, Field(description="The day from which it holds no more.", examples=[date(2026, 12, 1)])]
     programme: _Programme = ""
 
+    def as_document(self) -> dict[str, str]:
+        """Return the waiver as a decision document has it."""
+        return {"role": self.role, "reason": self.reason, "expires": self.expires.isoformat()}
+
 
 class Caveat(MarkedRow):
     """A group of which a gate's figures say nothing, whatever they are."""
@@ -67,3 +75,13 @@ class Caveat(MarkedRow):
     group: _Group
     reason: _Reason
     programme: _Programme = ""
+
+
+def find_waiver(waivers: Sequence[Waiver], gate: str, group: str | None, today: date) -> Waiver | None:
+    """Return the first waiver of that question about that group, or that service's data, that holds today."""
+    return next((one for one in waivers if (one.gate, one.group) == (gate, group) and one.expires > today), None)
+
+
+def say_waived(waiver: Waiver) -> str:
+    """Say who accepts a verdict, until when and why."""
+    return f"Waived until {say_day(waiver.expires)} by {waiver.role}: {waiver.reason}"

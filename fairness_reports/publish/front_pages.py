@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from charter.rules.data_use import DATA_NEEDED, GATES
 from charter.rules.measures import AS_USED
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
@@ -47,6 +48,7 @@ def describe_front(
         "options": _tabulate_options(findings, decision, models),
         "weeks": findings.get("used_lists") or {"why": "this audit is of an older version"},
         "recommendation": recommendation,
+        "data": _list_data_answers(decision),
         "answers": _list_answers(decision),
         "stops": _list_stops(policy),
         "picture": _draw(findings, decision, policy),
@@ -95,15 +97,30 @@ def _list_answers(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
     words = {"fail": "No", "insufficient": "Cannot be told", "informs": "Informs", "pass": "Yes, within the limit"}
     order = list(words)
     questions = sorted(decision.get("questions", ()), key=lambda question: order.index(question["verdict"]))
+    unneeded = _list_data_answers(decision)["unneeded"]
+    said = {DATA_NEEDED: f"No, not {', '.join(unneeded)}"} if unneeded else {}
     return [
         {
             "question": question["question"],
             "verdict": "insufficient" if question["verdict"] == "informs" else question["verdict"],
-            "answer": words[question["verdict"]],
+            "answer": said.get(question["gate"], words[question["verdict"]]),
             "not_asked": ", ".join(str(group) for group in question["not_asked"] if group),
         }
         for question in questions
     ]
+
+
+def _list_data_answers(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the charter's questions about data were answered; what need not be received first."""
+    mine = [verdict for verdict in decision["verdicts"] if verdict["gate"] in GATES]
+    unneeded = [
+        str(row["group"]).replace("_", " ") for row in mine if row["reason"] == "not needed" and not row["waiver"]
+    ]
+    order = ("not needed", "carried", "not shown", "limit")
+    return {
+        "unneeded": unneeded,
+        "sentences": [row["sentence"] for row in sorted(mine, key=lambda row: order.index(row["reason"]))],
+    }
 
 
 def _list_stops(policy: Policy) -> list[str]:

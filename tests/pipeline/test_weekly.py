@@ -8,9 +8,9 @@ from pathlib import Path
 
 from charter.contracts.files import find_current
 from charter.invocation import Invocation
-from training.judging.weekly import WEEKS, measure_steadiness
 from training.models.planning import make_plan
 from training.run import Run
+from training.studies.weekly import WEEKS, measure_steadiness
 
 
 def test_each_weeks_list_is_made_from_what_was_known_that_week(own_workspace: Path) -> None:

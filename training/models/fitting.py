@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -99,10 +99,15 @@ def score_out_of_time(planned: Plan, fold: Fold, fitted: Fitted) -> Float:
 
 
 def fit_model(
-    planned: Plan, bins: Bins, labels: Mapping[date, NDArray[np.int8]], name: str, trees: Trees | None = None
+    planned: Plan,
+    bins: Bins,
+    labels: Mapping[date, NDArray[np.int8]],
+    name: str,
+    trees: Trees | None = None,
+    without: Collection[str] = (),
 ) -> Fitted:
-    """Fit one model on the labelled rows of some dates."""
-    return _fit_models(planned, labels, bins, [name], trees)[0][1]
+    """Fit one model on the labelled rows of some dates, as if the features `without` had never been seen."""
+    return _fit_models(planned, labels, bins, [name], trees, without)[0][1]
 
 
 def fit_candidate(planned: Plan, name: str) -> Fitted:
@@ -120,13 +125,17 @@ def _fit_models(
     bins: Bins,
     names: Sequence[str],
     trees: Trees | None = None,
+    without: Collection[str] = (),
 ) -> list[tuple[str, Fitted]]:
     """Fit the named models on the labelled rows of some dates; all other dates' rows have no label here."""
     settings, data = planned.settings, planned.data
     matrix = data.matrix
+    left_out = [matrix.features.index(feature) for feature in without]
     fitted = []
     stated = read_directions(matrix.definition, matrix.features)
     sample = draw_sample(data, labels, settings) if set(names) - {"lightgbm"} else None
+    if sample is not None:
+        sample.features[:, left_out] = np.nan
     for name in names:
         if name == "lightgbm":
             used = trees or settings.lightgbm
@@ -135,7 +144,7 @@ def _fit_models(
 
                 text = learn_distributed(matrix, labels, used)
             else:
-                text = bins.rows.fit(bins.everywhere(planned, labels), used)
+                text = bins.rows.learn(bins.rows.labelled(bins.everywhere(planned, labels)), used, left_out)
             fitted.append((name, Fitted(name, text, params=used.model_dump())))
         elif sample:
             fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))

@@ -1,4 +1,4 @@
-"""What each service's data adds when the model is trained without it, beside how deeply that data intrudes.
+"""What each service's data adds when the model is trained without it, and which services the list can do without.
 
 Read from the `studies.json` that `sooner train --studies` leaves beside a run (contract `studies`); a run that was not
 studied has no such findings. An interval that holds 0 is not a pass: nothing could be shown either way.
@@ -6,6 +6,7 @@ studied has no such findings. An interval that holds 0 is not a pass: nothing co
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from charter.contracts import check_document
 from charter.contracts.files import file_digest, read_json
 from charter.council.register import Register
 from charter.errors import DataError
+from charter.rules.data_use import DATA_NEEDED, NOT_STUDIED, UNREAD
+from charter.rules.measures import AS_USED
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, write_figure
 
-__all__ = ["ADDED", "FILE", "read_added_precision"]
+__all__ = ["ADDED", "FILE", "measure_needed_data", "read_added_precision"]
 
 FILE = "studies.json"
 ADDED = "precision_added"
@@ -29,13 +32,9 @@ def read_added_precision(run: Path, register: Register, about: About) -> list[di
     `note` is how intrusive the register says the service's data is, 1 to 5; `n` and `positives` count the test rows
     with a later need. Raises DataError where the studies are of another run's manifest.
     """
-    path = run / FILE
-    if not path.exists():
+    document = _read_studies(run)
+    if document is None:
         return []
-    document = read_json(path)
-    check_document("studies", document)
-    if document["inputs"]["run/manifest.json"] != file_digest(run / "manifest.json"):
-        raise DataError(f"{FILE} is not of this run.", "Run `sooner train --studies` again.")
     whole = next(study for study in document["studies"] if study["left_out"] == "nothing")["figures"]
     needs = round((whole["found"]["estimate"] or 0.0) + (whole["missed"]["estimate"] or 0.0))
     about = about.of_measure(ADDED).at_selection("trained again")
@@ -49,3 +48,54 @@ def read_added_precision(run: Path, register: Register, about: About) -> list[di
         of_part = about.of_component(service or "system_responses").with_note(note)
         rows.append(write_figure(of_part, Side(effect["estimate"], interval, needs, needs, 0, 0)))
     return rows
+
+
+def measure_needed_data(
+    run: Path, register: Register, definition: Mapping[str, Any], reads: Collection[str], model: str
+) -> list[dict[str, Any]]:
+    """Return one finding for each service that the definition reads: how many fewer of 100 listed without its data.
+
+    Of a studied run, as training refitted and replayed it, one service after the other; else of a service of which the
+    model splits on nothing (`reads`) the loss is nothing, and of any other it is not known. The note is the answer.
+    Raises DataError where the studies are of another run's manifest.
+    """
+    minimised = (_read_studies(run) or {}).get("minimised") or {}
+    if minimised.get("steps"):
+        return [_write_step(step, model) for step in minimised["steps"]]
+    read = {
+        service for feature in definition["features"] if feature["name"] in reads for service in feature["services"]
+    }
+    every = sorted({service for feature in definition["features"] for service in feature["services"]})
+    every.sort(key=lambda service: -register.source(service).intrusiveness)
+    nothing, unknown = {"estimate": 0.0, "low": 0.0, "high": 0.0}, {"estimate": None, "low": None, "high": None}
+    return [
+        _write_step(
+            {
+                "service": service,
+                "fewer_of_100": unknown if service in read else nothing,
+                "answer": NOT_STUDIED if service in read else UNREAD,
+            },
+            model,
+        )
+        for service in every
+    ]
+
+
+def _write_step(step: Mapping[str, Any], model: str) -> dict[str, Any]:
+    less = step["fewer_of_100"]
+    ends = None if less["low"] is None else (less["low"] / 100, less["high"] / 100)
+    about = About(DATA_NEEDED, None, model, AS_USED, component=step["service"], note=step["answer"])
+    share = None if less["estimate"] is None else less["estimate"] / 100
+    return write_figure(about, Side(share, ends, 0, 0, 0, 0), labelled=False)
+
+
+def _read_studies(run: Path) -> dict[str, Any] | None:
+    """Return what `sooner train --studies` left beside a run; None where nothing was studied."""
+    path = run / FILE
+    if not path.exists():
+        return None
+    document: dict[str, Any] = read_json(path)
+    check_document("studies", document)
+    if document["inputs"]["run/manifest.json"] != file_digest(run / "manifest.json"):
+        raise DataError(f"{FILE} is not of this run.", "Run `sooner train --studies` again.")
+    return document

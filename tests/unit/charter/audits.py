@@ -85,6 +85,21 @@ def audited(
         useful = {"id": measure, "measure": measure, "characteristic": None, "group": None, "component": component}
         useful |= {"estimate": share, "interval": [share - 0.02, share + 0.02], "n": 0, "positives": None}
         rows.append(about | useful)
+    for measure, part, share, note in (
+        ("data_needed", "housing", 0.05, "helps"),
+        ("order_carried", "housing", 0.3, ""),
+    ):
+        row = {
+            "id": measure,
+            "measure": measure,
+            "characteristic": None,
+            "group": None,
+            "component": part,
+            "note": note,
+        }
+        rows.append(
+            about | row | {"estimate": share, "interval": [share - 0.02, share + 0.02], "n": 0, "positives": None}
+        )
     write_json(
         folder / "findings.json",
         {

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from charter.contracts import check_document
 from charter.invocation import shipped_council
 from charter.rules.certainty.visible_gap import find_visible_gap
+from charter.rules.data_use import DataUse
 from charter.rules.gate import decide_findings
 from charter.rules.gate_sentences import say_day
 from charter.rules.policy import Policy
@@ -33,7 +34,7 @@ LINE = {"id": "one", "story": "The police ask.", "expected": "refused", "answer"
 
 
 def policy_of(*gates: Gate, waivers: tuple[Waiver, ...] = ()) -> Policy:
-    return CHARTER.replace(gates=gates, waivers=waivers, usefulness=None)
+    return CHARTER.replace(gates=gates, waivers=waivers, usefulness=None, data_use=None)
 
 
 def findings(*rows: Any, **changes: Any) -> Any:
@@ -358,6 +359,23 @@ def test_a_fair_list_of_no_use_does_not_pass() -> None:
     assert worse["decision"] == "block"
     assert "more of 100 listed than last contact first" in worse["sentence"]
     assert useful(0.08, 0.06, 0.1, more=None)["decision"] == "refer"
+
+
+def test_a_list_that_needs_no_such_data_is_referred_though_all_else_passes() -> None:
+    row = {"characteristic": None, "group": None, "model": "lightgbm", "at": "as used", "n": 0, "positives": None}
+    row |= {"id": "d", "measure": "data_needed", "component": "youth_justice", "estimate": 0.0, "interval": [0.0, 0.0]}
+    share = row | {"id": "c", "measure": "order_carried", "estimate": 0.2, "interval": None}
+    policy = policy_of(REACHED).replace(data_use=DataUse())
+    found = findings(finding((600, 1000, 5000, 8000)), row | {"note": "unread"}, share)
+    decision = decide_findings(found, policy, TODAY, red_lines=[LINE] * CHARTER.scenarios_at_least)
+    check_document("decision", decision)
+    assert decision["decision"] == "refer"
+    assert decision["sentence"] == (
+        "Referred to the board: every question about its lists is answered within the charter's limits."
+        " The list does without the data of youth justice."
+    )
+    helps = findings(finding((600, 1000, 5000, 8000)), row | {"note": "helps"}, share)
+    assert decide_findings(helps, policy, TODAY, red_lines=[LINE] * CHARTER.scenarios_at_least)["decision"] == "pass"
 
 
 def test_a_second_failing_group_is_found_after_the_first() -> None:

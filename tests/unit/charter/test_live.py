@@ -115,7 +115,7 @@ def test_each_stage_asks_its_own_questions() -> None:
         assert found["decision"] == "block"
         return {one["gate"] for one in found["verdicts"]}
 
-    of_use = {"useful_enough", "better_than_practice"}
+    of_use = {"useful_enough", "better_than_practice", "data_needed", "order_carried"}
     assert asked("test") == {gate.id for gate in CHARTER.asked("test")} | of_use
     assert asked("shadow") == {gate.id for gate in CHARTER.asked("shadow")}
     assert asked("live") == asked("shadow") | {gate.id for gate in CHARTER.asked("live")}

@@ -76,7 +76,14 @@ def test_an_average_is_pooled_by_its_interval_and_a_difference_not_at_all() -> N
 def decide(rows: list[Any], pooling: Pooling | None) -> Any:
     policy = Policy.load(shipped_council() / "charter.toml", date(2026, 11, 1))
     policy = policy.model_copy(
-        update={"gates": (REACHED,), "pooling": pooling, "usefulness": None, "scenarios_at_least": 0, "waivers": ()}
+        update={
+            "gates": (REACHED,),
+            "pooling": pooling,
+            "usefulness": None,
+            "data_use": None,
+            "scenarios_at_least": 0,
+            "waivers": (),
+        }
     )
     document = {"programme": "early_help", "run": "r", "charter_sha256": policy.sha256, "findings": rows}
     return decide_findings(document, policy, date(2026, 11, 28))

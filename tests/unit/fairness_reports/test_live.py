@@ -24,6 +24,7 @@ ASKED = SHIPPED.replace(
     ),
     scenarios_at_least=0,
     usefulness=None,
+    data_use=None,
 )
 
 

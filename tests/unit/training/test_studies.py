@@ -19,9 +19,9 @@ from fairness_reports.audit.explaining.minimisation import read_added_precision
 from fairness_reports.audit.measuring.findings import About
 from fairness_reports.publish.parts import tabulate_added
 from training.data.dataset import Dataset
-from training.judging.studies import FILE, divide_data, study_data
 from training.models.boosting import BinnedRows
 from training.run import Run
+from training.studies.data_worth import FILE, divide_data, study_data
 
 # Warnings of MLflow's own code, of pinned versions.
 pytestmark = [

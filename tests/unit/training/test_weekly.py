@@ -9,8 +9,8 @@ import numpy as np
 
 from tests.unit.training.test_bootstrap import period_of
 from training.judging.bootstrap import Draws
-from training.judging.weekly import list_weeks_before, measure_weeks_kept
 from training.report.terminal import say_steadiness
+from training.studies.weekly import list_weeks_before, measure_weeks_kept
 
 
 def test_weeks_end_on_the_day_asked_for() -> None:

@@ -8,7 +8,9 @@ Each is fitted again on every selection fold, so it leans on what is left, and i
 same resamples: what a part of the data adds is a paired difference. The components of the outcome that are themselves
 a service's response are said so and counted apart: a model may foresee what services do next rather than a need.
 
-How steady the list is from week to week is measured here too (weekly.py), because it needs a matrix of its own.
+Which services the released list can do without is found on replayed lists (minimising.py).
+
+How steady the list is from week to week is measured here too (studies/weekly.py), because it needs a matrix of its own.
 
 Left beside the run as `studies.json` (contract `studies`), from which the audit's minimisation reads.
 """
@@ -33,11 +35,12 @@ from training.data.folds import FINAL, SELECTION, Fold
 from training.data.lists import Period
 from training.judging import metrics
 from training.judging.bootstrap import Counts, Draws, find_interval
-from training.judging.weekly import measure_steadiness
 from training.models.boosting import predict_margins
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
 from training.run import Run
+from training.studies.minimising import minimise_data
+from training.studies.weekly import measure_steadiness
 
 __all__ = ["FILE", "study_data"]
 
@@ -95,11 +98,14 @@ def study_data(invocation: Invocation, run: Run) -> dict[str, Any]:
     matrix = Matrix.open(invocation.workspace.matrix / str(run.manifest["matrix"]))
     planned = make_plan(invocation, matrix, TrainingSettings.of(run.manifest["settings"]))
     chosen = divide_data(matrix.definition)
-    steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds)
+    services = sum(part.service is not None for part in chosen)
+    steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds) + services
+    model = str(run.manifest["model"])
     with one_thread(), invocation.progress("Studying the data", steps) as advance:
         judged = _judge_parts(planned, chosen, advance)
-        steady = measure_steadiness(invocation, planned, str(run.manifest["model"]))
-    document = _studies_document(planned, run, judged) | {"weekly": steady}
+        steady = measure_steadiness(invocation, planned, model)
+        minimised = minimise_data(invocation, planned, model, invocation.policy.choosing.margin, advance)
+    document = _studies_document(planned, run, judged) | {"weekly": steady, "minimised": minimised}
     check_document("studies", document)
     write_json(run.folder / FILE, document)
     return document

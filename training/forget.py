@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from charter.contracts.files import file_digest, new_file, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
+from training.data.other_lists import WORKED, WORKED_FILE
 from training.judging.replayed_lists import HOUSEHOLDS, LISTINGS
 from training.run import SCORES
 
@@ -69,8 +70,10 @@ def _forget_replayed(
     weeks = workspace.matrix / str(name)
     known = entities is not None and (weeks / "manifest.json").exists()
     both = sorted({*entities, *_their_entities(Matrix.open(weeks), people)[0]}) if known and entities else entities
-    for file, schema in (("replayed.parquet", LISTINGS), ("replayed_households.parquet", HOUSEHOLDS)):
-        _remove_rows(run, file, schema, both if known else None, manifest)
+    left = {"replayed.parquet": LISTINGS, "replayed_households.parquet": HOUSEHOLDS, WORKED_FILE: WORKED}
+    for file, schema in left.items():
+        if (run / file).exists():  # an earlier Sooner left no worked lists
+            _remove_rows(run, file, schema, both if known else None, manifest)
 
 
 def _remove_rows(run: Path, file: str, schema: pa.Schema, entities: list[str] | None, manifest: dict[str, Any]) -> int:

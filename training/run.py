@@ -4,6 +4,7 @@
     metrics.json       contract `metrics`: figures with intervals, folds, recommendation, bands
     scores.parquet     contract `scores`: out-of-time scores of every model
     replayed.parquet, replayed_households.parquet      contracts of those names: past weeks' lists as they are used
+    worked_lists.parquet                               one drawing of them, for other programmes to give way to
     model.lgb          the candidate: the model to audit, sign and release, as LightGBM native text
     baseline.lgb       the points list, for serving to fall back on
     models/NAME.lgb    each model that can be released

@@ -2,6 +2,7 @@
 
     matrix/manifest.json, matrix/definition.json    the rows and columns
     council.toml, training.toml, worklist.toml      places, settings, and how lists are used
+    worked_lists.parquet of PROGRAMME               another programme's past lists, which these give way to
     offers                                          whom help was offered to, as known when the data was taken
     code, versions                                  Sooner's own rooms, and the libraries that fit and judge
 
@@ -18,6 +19,7 @@ from pathlib import Path
 from charter.contracts.files import file_digest, find_current, read_json
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
+from training.data.other_lists import digest_other_lists
 
 __all__ = ["ROOMS", "digest_inputs", "find_unchanged_run", "list_versions"]
 
@@ -42,7 +44,7 @@ def digest_inputs(
         "worklist.toml": invocation.programme_folder / "worklist.toml",
     }
     digests = {name: file_digest(path) for name, path in files.items() if name not in but}
-    return digests | {"offers": offers_sha256, "code": digest_code(ROOMS)}
+    return digests | digest_other_lists(invocation) | {"offers": offers_sha256, "code": digest_code(ROOMS)}
 
 
 def find_unchanged_run(invocation: Invocation) -> Path | None:

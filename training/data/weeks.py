@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from charter.rules.left_out import mark_with_worker
 from training.data.dataset import MISSING, Dataset
 from training.data.lists import find_teams, mark_in_touch, measure_lead_days
+from training.data.other_lists import OtherLists
 
 __all__ = ["ListWeeks", "gather_weeks", "number_households"]
 
@@ -53,11 +54,15 @@ class ListWeeks:
 
 
 def gather_weeks(
-    data: Dataset, places: Callable[[date], Mapping[str, int]], with_worker: Sequence[str] = ()
+    data: Dataset,
+    places: Callable[[date], Mapping[str, int]],
+    with_worker: Sequence[str] = (),
+    others: OtherLists | None = None,
 ) -> ListWeeks:
     """Gather the rows of all dates of a matrix built for lists; `places` gives each team's at a date.
 
-    Labels are as known by the snapshot. Raises DefinitionError for a feature in `with_worker` that is not there.
+    Whom `others` hold is on no list. Labels are as known by the snapshot.
+    Raises DefinitionError for a feature in `with_worker` that is not there.
     """
     names, household = number_households([np.asarray(data.at(day).entity) for day in data.dates])
     lists: list[tuple[int, str, int]] = []
@@ -65,10 +70,12 @@ def gather_weeks(
     for week, day in enumerate(data.dates):
         rows = data.at(day)
         teams = find_teams(rows.area, day, data.council)
-        helped = mark_with_worker(rows.features, data.matrix.features, with_worker)
+        left_out = mark_with_worker(rows.features, data.matrix.features, with_worker)
+        if others is not None:
+            left_out |= _mark_entities(np.asarray(rows.entity), others.find_held(day))
         numbers = np.full(len(teams), -1, dtype=np.int32)
         for team, room in sorted(places(day).items()):
-            numbers[(teams == team) & ~helped] = len(lists)
+            numbers[(teams == team) & ~left_out] = len(lists)
             lists.append((week, team, room))
         list_of.append(numbers)
         labels.append(data.labels(day, data.taken_at))
@@ -90,6 +97,15 @@ def gather_weeks(
         new=np.concatenate(new),
         days_until=np.concatenate(days_until),
     )
+
+
+def _mark_entities(entity: NDArray[np.bytes_], chosen: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Return which of some rows are among the chosen; a matrix's entities are sorted."""
+    marked = np.zeros(len(entity), dtype=np.bool_)
+    if len(entity):
+        at = np.minimum(np.searchsorted(entity, chosen), len(entity) - 1)
+        marked[at[entity[at] == chosen]] = True
+    return marked
 
 
 def number_households(parts: Sequence[NDArray[np.bytes_]]) -> tuple[NDArray[np.bytes_], NDArray[np.int32]]:

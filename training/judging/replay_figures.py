@@ -93,7 +93,8 @@ class Replayed:
     """What the replay measured: by period and model, each measure's spread; `plan.why` where nothing could be.
 
     `half` is the released model's, by period, where half of what is listed waits undecided for the next list; `curve`
-    is its own too, by times of the places and by period; `matrix` is that of the weeks.
+    is its own too, by times of the places and by period; `matrix` is that of the weeks. `gives_way` says to which other
+    programmes' lists households gave way.
     """
 
     plan: WeekPlan
@@ -102,6 +103,7 @@ class Replayed:
     half: Mapping[str, Mapping[str, Spreads]] = field(default_factory=dict)
     curve: Mapping[float, Mapping[str, Spreads]] = field(default_factory=dict)
     matrix: str | None = None
+    gives_way: str = ""
 
     @classmethod
     def nothing(cls, rules: ListRules, why: str) -> Replayed:
@@ -223,7 +225,7 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
             for times, by_period in replayed.curve.items()
             for measure in (DECIDES, "listed_of_need", "places_filled")
         ],
-        "note": f"{NOTE} {_say_exploration(rules.by_lot)}".strip(),
+        "note": " ".join(part for part in (NOTE, replayed.gives_way, _say_exploration(rules.by_lot)) if part),
     }
 
 
@@ -238,6 +240,5 @@ def _say_exploration(share: float) -> str:
 
 NOTE = (
     "Every past week's lists were made again with the model that could have been in use that week. Households are drawn"
-    " again, one drawn several times as so many households, and all lists made again; the models are held fixed. Lists"
-    " of other programmes are not replayed: nobody gives way to one."
+    " again, one drawn several times as so many households, and all lists made again; the models are held fixed."
 )

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 __all__ = [
     "BEFORE", "DAYS", "FAMILIES", "FRESH", "LABELLED", "LISTINGS", "NEED", "NEEDED", "NEW", "NEW_NEEDED", "QUANTITIES",
     "SPELLS", "UNUSED",
-    "Answers", "Calendar", "Lists", "Order", "Outcomes", "replay_draws",
+    "Answers", "Calendar", "Lists", "Order", "Outcomes", "draw_answers", "replay_draws",
 ]  # fmt: skip
 
 LISTINGS, SPELLS, NEEDED, NEW, NEW_NEEDED, FAMILIES, BEFORE, DAYS, UNUSED = range(9)
@@ -146,6 +146,15 @@ def _answer(until: Any, lot: Any) -> Any:
     while share >= until[k]:
         k += 1
     return k
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def draw_answers(until: Any, keys: Any, weeks: Any, seed: Any) -> Any:
+    """Return the number of the answer to each listing of a lottery over all households: `keys`, `weeks` (listings,)."""
+    answers = np.empty(keys.shape[0], np.int64)
+    for n in range(keys.shape[0]):
+        answers[n] = _answer(until, _lot(seed, keys[n], 0, weeks[n]))
+    return answers
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

@@ -22,6 +22,7 @@ from features.grammar.definition import Definition
 from training.data.dataset import Dataset
 from training.data.folds import FINAL, SELECTION
 from training.data.list_rules import ListRules
+from training.data.other_lists import read_other_lists
 from training.judging.bands import Wording, leave_unsaid, measure_bands
 from training.judging.calibration import scale_folds
 from training.judging.choosing import Choice, choose_model, leave_open
@@ -104,7 +105,7 @@ def replay_run(
         else:
             by_model[name] = shared.replay(name)
         advance()
-    replayed = Replayed(plan, rules, _by_period(by_model))
+    replayed = Replayed(plan, rules, _by_period(by_model), gives_way=read_other_lists(invocation).say())
     choice = choose_model(replayed.deciding(SELECTION), margin, level)
     final = replayed.deciding(FINAL)
     choice = replace(choice, contradicted=say_contradiction(choice, final, level) if final else "")

@@ -24,6 +24,7 @@ from features.build import build_matrix
 from training.data.dataset import Dataset
 from training.data.folds import FINAL, SELECTION, Fold
 from training.data.list_rules import ListRules
+from training.data.other_lists import read_other_lists
 from training.data.weeks import ListWeeks, gather_weeks
 from training.models.planning import Plan
 
@@ -120,13 +121,16 @@ def find_coverage_end(data: Dataset) -> datetime:
 
 
 def build_weeks(invocation: Invocation, planned: Plan, plan: WeekPlan, rules: ListRules) -> tuple[Dataset, ListWeeks]:
-    """Build the matrix of the weeks from the plan's snapshot, or find it, and gather its rows."""
+    """Build the matrix of the weeks from the plan's snapshot, or find it, and gather its rows.
+
+    Households give way to other programmes' lists (data/other_lists.py).
+    """
     snapshot = str(planned.data.matrix.manifest["snapshot"])
     built = build_matrix(invocation, purpose="train", snapshot=snapshot, as_of=plan.days)
     data = Dataset.open(Matrix.open(built), invocation.council)
     programme = invocation.settings
     places = {day: rules.count_ranked(programme.capacity(invocation.council, day)) for day in plan.days}
-    return data, gather_weeks(data, lambda day: places[day], rules.with_worker)
+    return data, gather_weeks(data, lambda day: places[day], rules.with_worker, read_other_lists(invocation))
 
 
 def choose_fold(folds: Sequence[Fold], day: date) -> Fold:

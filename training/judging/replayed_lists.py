@@ -2,9 +2,10 @@
 
     replayed             one row per listing of a counted week, for a few drawings of lots and decisions
     replayed_households  one row per household that was of the cohort in a counted week
+    worked_lists         one row per listing of the run's own model in one drawing, of every week, with what was decided
 
 Each drawing is one way in which the very same weeks could have gone; they are the replay's own first ones, so sums over
-these rows are the replay's sums.
+these rows are the replay's sums. The last is what other programmes' replays give way to (data/other_lists.py).
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from training.data.folds import Fold
+from training.data.other_lists import WORKED, WORKED_FILE
 from training.data.weeks import ListWeeks
-from training.judging.replay import Listings
+from training.judging.replay import Listings, compile_answers
 from training.judging.replay_figures import ReplayInput
+from training.judging.replay_kernel import draw_answers
 from training.judging.replay_weeks import choose_fold
 
 __all__ = ["HOUSEHOLDS", "KEPT_LOTTERIES", "LISTINGS", "ReplayedLists", "keep_lists"]
@@ -56,15 +59,17 @@ HOUSEHOLDS = pa.schema(
 
 @dataclass(frozen=True)
 class ReplayedLists:
-    """The two tables."""
+    """The three tables."""
 
     listings: pa.Table
     households: pa.Table
+    worked: pa.Table
 
     def write(self, folder: Path) -> None:
-        """Write both beside a run's scores."""
+        """Write them beside a run's scores."""
         pq.write_table(self.listings, folder / "replayed.parquet", compression="zstd")
         pq.write_table(self.households, folder / "replayed_households.parquet", compression="zstd")
+        pq.write_table(self.worked, folder / WORKED_FILE, compression="zstd")
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,8 @@ def keep_lists(shared: ReplayInput, folds: Sequence[Fold], listings: Mapping[str
         for lottery in range(KEPT_LOTTERIES):
             rows = kept.of_lottery(lottery)
             tables.append(_write_listings(weeks, week, rows[week.counted[weeks.week[rows]]], (model, arm, lottery)))
-    return ReplayedLists(pa.concat_tables(tables), _count_households(weeks, week))
+    own = next(iter(listings.values()))
+    return ReplayedLists(pa.concat_tables(tables), _count_households(weeks, week), _write_worked(shared, own))
 
 
 def _write_listings(weeks: ListWeeks, week: _Week, rows: NDArray[np.int64], whose: tuple[str, str, int]) -> pa.Table:
@@ -111,6 +117,25 @@ def _write_listings(weeks: ListWeeks, week: _Week, rows: NDArray[np.int64], whos
         pa.array(days.astype(np.float32), pa.float32(), from_pandas=True),
     ]
     return pa.table(columns, schema=LISTINGS)
+
+
+def _write_worked(shared: ReplayInput, listings: Listings) -> pa.Table:
+    """Return the listings of the first drawing, in every week, with each one's end and decision."""
+    weeks, rules = shared.weeks, shared.rules
+    rows = listings.of_lottery(0)
+    household, week = weeks.household[rows], weeks.week[rows]
+    drawn = draw_answers(compile_answers(rules).until, shared.draws.keys[household], week, shared.draws.seeds[0])
+    decisions = np.array([*rules.answers, None], dtype=object)[drawn]
+    as_of = np.array(weeks.days, dtype="datetime64[D]")[week].astype(np.int32)
+    decided_on = np.ma.masked_array(as_of + rules.decided_after, mask=drawn == len(rules.answers))
+    columns = [
+        pa.array(weeks.names[household].astype(str), pa.string()),
+        pa.array(as_of).cast(pa.date32()),
+        pa.array(as_of + np.int32(rules.apart)).cast(pa.date32()),
+        pa.array(decisions, pa.string()),
+        pa.array(decided_on.data.astype(np.int32), mask=decided_on.mask).cast(pa.date32()),
+    ]
+    return pa.table(columns, schema=WORKED)
 
 
 def _count_households(weeks: ListWeeks, week: _Week) -> pa.Table:

@@ -11,6 +11,7 @@ from charter.contracts.files import file_digest, read_json, write_json
 from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation
+from training.data.other_lists import WORKED, WORKED_FILE
 from training.forget import forget
 from training.judging.replayed_lists import HOUSEHOLDS, LISTINGS
 from training.run import Run
@@ -63,6 +64,8 @@ def leave_lists(trained: Invocation, matrix: str) -> Run:
     pq.write_table(pa.Table.from_pylist(rows, schema=LISTINGS), run.folder / "replayed.parquet")
     homes = [dict.fromkeys(HOUSEHOLDS.names) | {"entity": name} for name in names]
     pq.write_table(pa.Table.from_pylist(homes, schema=HOUSEHOLDS), run.folder / "replayed_households.parquet")
+    worked = [dict.fromkeys(WORKED.names) | {"entity": name} for name in names]
+    pq.write_table(pa.Table.from_pylist(worked, schema=WORKED), run.folder / WORKED_FILE)
     metrics = read_json(run.folder / "metrics.json")
     write_json(run.folder / "metrics.json", metrics | {"replay": {"matrix": matrix}})
     return run
@@ -75,7 +78,7 @@ def test_replayed_lists_lose_their_household_and_keep_everybody_else(trained: In
     everybody = entities_in(run)
     forget(people, trained.workspace)
     outputs = Run.open(trained.workspace).manifest["outputs"]
-    for name in ("replayed.parquet", "replayed_households.parquet"):
+    for name in ("replayed.parquet", "replayed_households.parquet", WORKED_FILE):
         assert set(pq.read_table(run.folder / name)["entity"].to_pylist()) == everybody - entities
         assert outputs[name] == file_digest(run.folder / name)
 
@@ -85,6 +88,7 @@ def test_replayed_lists_whose_matrix_is_gone_lose_every_row(trained: Invocation)
     forget(people_of(trained, 1)[0], trained.workspace)
     assert not pq.read_metadata(run.folder / "replayed.parquet").num_rows
     assert not pq.read_metadata(run.folder / "replayed_households.parquet").num_rows
+    assert not pq.read_metadata(run.folder / WORKED_FILE).num_rows
     assert entities_in(run)
 
 

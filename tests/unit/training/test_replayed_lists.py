@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from charter.contracts import read_table_contract
+from tests.unit.training.slow_replay import decision_of, lot_of
 from tests.unit.training.test_replay import rules_of, weeks_of
 from training.data.folds import Fold
-from training.judging.replay import Exposure, HouseholdDraws, replay_model
+from training.judging.replay import Exposure, HouseholdDraws, name_keys, replay_model
 from training.judging.replay_figures import ReplayInput
 from training.judging.replay_kernel import BEFORE, DAYS, LISTINGS, NEEDED, SPELLS
 from training.judging.replay_weeks import WeekPlan
@@ -69,10 +70,29 @@ def test_everybody_who_could_have_been_listed_is_counted_once_with_its_weeks() -
         assert row["known"] == weeks.labelled[mine].sum()
 
 
+def test_one_drawing_of_every_week_is_left_with_what_was_decided_for_others_to_give_way_to() -> None:
+    """Broken by leaving out the burn-in, by another drawing's decisions, by a decision where there was none."""
+    shared, lists = kept()
+    weeks, rules = shared.weeks, shared.rules
+    rows = shared.make_lists("points", keep=True).listings.of_lottery(0)
+    keys = name_keys(weeks.names).tolist()
+    expected = []
+    for row in rows.tolist():
+        household, week = int(weeks.household[row]), int(weeks.week[row])
+        decision = decision_of(rules, lot_of(int(shared.draws.seeds[0]), keys[household], 0, week))
+        day = weeks.days[week]
+        decided_on = day + timedelta(days=rules.decided_after) if decision else None
+        expected.append((weeks.names[household].decode(), day, day + timedelta(days=7), decision, decided_on))
+    mine = [tuple(row.values()) for row in lists.worked.to_pylist()]
+    assert mine == expected
+    assert {row[3] for row in mine} == {"taken_up", "family_said_no", None}
+    assert min(row[1] for row in mine) == weeks.days[0]
+
+
 def test_rows_keep_their_contract_and_say_whose_order_and_which_fold(tmp_path: Path) -> None:
     _, lists = kept()
     lists.write(tmp_path)
-    for name in ("replayed", "replayed_households"):
+    for name in ("replayed", "replayed_households", "worked_lists"):
         assert tuple(pq.read_schema(tmp_path / f"{name}.parquet").names) == read_table_contract(name).names
     rows = lists.listings.to_pandas()
     assert {tuple(row) for row in rows[["model", "arm"]].drop_duplicates().to_numpy()} == {

@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError
+from serving.store.saving import commit_if_awaited
 
 __all__ = [
     "begin_reading",
@@ -33,6 +34,10 @@ __all__ = [
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_005_001
+_PATIENCE = 15
+"""Seconds that an act waits for others that write, or for a connection: less than a request may take."""
+_CONNECTING = 5
+"""Seconds after which a PostgreSQL server that does not answer counts as down."""
 
 
 def find_database_url(workspace: Workspace) -> str:
@@ -54,14 +59,20 @@ def open_engine(url: str) -> Engine:
             "$SOONER_DATABASE is not a database URL.", "Write one like postgresql+psycopg://host/name, or unset it."
         ) from None
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30, "check_same_thread": False})
+        engine = create_engine(
+            parsed, hide_parameters=True, connect_args={"timeout": _PATIENCE, "check_same_thread": False}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
     if parsed.get_backend_name() == "postgresql":
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(parsed, hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        query = {"connect_timeout": str(_CONNECTING), **parsed.query}
+        return create_engine(
+            parsed.set(query=query), hide_parameters=True, pool_size=8, max_overflow=8, pool_pre_ping=True,
+            pool_timeout=_PATIENCE,
+        )  # fmt: skip
     raise UsageError(
         f"$SOONER_DATABASE names a {parsed.get_backend_name()} database.", "Sooner keeps cases in SQLite or PostgreSQL."
     )
@@ -75,7 +86,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=30000",
+        f"busy_timeout={_PATIENCE * 1000}",
         "recursive_triggers=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
@@ -89,9 +100,14 @@ def _begin_immediate(connection: Connection) -> None:
 
 @contextmanager
 def begin_writing(engine: Engine) -> Iterator[Connection]:
-    """Give a connection in one transaction; it is committed at the end, or nothing of it happened."""
-    with engine.begin() as connection:
+    """Give a connection in one transaction; it is committed at the end, or nothing of it happened.
+
+    Raises GivenUpError, and commits nothing, where the request was answered before it came to that.
+    """
+    with engine.connect() as connection, connection.begin() as transaction:
         yield connection
+        with commit_if_awaited():
+            transaction.commit()
 
 
 @contextmanager

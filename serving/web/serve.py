@@ -1,7 +1,7 @@
-"""How the service is started: uvicorn on the ASGI application of the BentoML service, settings in the environment.
+"""How the service is started: supervised workers on the ASGI application of the BentoML service, and their settings.
 
-BentoML's own command starts a supervisor and a worker, and each imports everything. uvicorn serves in the one process
-that it starts, and with more than one worker its supervisor imports nothing of ours (docs/decisions/0115).
+BentoML's own command starts a supervisor and a worker, and each imports everything (docs/decisions/0115); ours loads it
+once and forks (serving.web.supervisor, docs/decisions/0195).
 """
 
 from __future__ import annotations
@@ -63,6 +63,4 @@ def make_environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str
 def make_command(host: str, port: int, workers: int = 1) -> list[str]:
     """Return the command line that serves on `host` and `port` with so many processes."""
     listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
-    # A worker on a busy machine may take longer than the five seconds after which it would be taken for dead.
-    quiet = ["--no-access-log", "--no-server-header", "--log-level", "warning", "--timeout-worker-healthcheck", "60"]
-    return [sys.executable, "-m", "uvicorn", "--factory", "serving.web.service:app", *listen, *quiet]
+    return [sys.executable, "-m", "serving.web.supervisor", *listen]

@@ -1,7 +1,7 @@
 """The one BentoML service: scores for tools at `/v1/score`, and the casework pages and JSON API mounted beside it.
 
-    uvicorn --factory serving.web.service:app       what `sooner serve` runs, with where things are in the environment
-    bentoml serve sooner:latest                 the same service out of a built Bento
+    serving.web.supervisor              what `sooner serve` runs, with where things are in the environment
+    bentoml serve sooner:latest         the same service out of a built Bento
 
     SOONER_COUNCIL, SOONER_PROGRAMME, SOONER_WORKSPACE   as the options of every verb
     SOONER_DEMO_SIGN_IN                                  1: the demonstration's sign-in, on this computer alone

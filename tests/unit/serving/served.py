@@ -28,11 +28,12 @@ __all__ = ["Served", "serving"]
 
 @dataclass(frozen=True)
 class Served:
-    """A running service: its address, its log and the world behind it."""
+    """A running service: its address, its log, the world behind it, and its first process."""
 
     address: str
     log: Path
     world: World
+    pid: int = 0
 
     def token(self, who: str) -> dict[str, str]:
         """Sign in to the API as one of the demonstration's people; return the header."""
@@ -80,7 +81,7 @@ def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "")
         with log.open("w") as handle:
             process = subprocess.Popen(command, cwd=cwd, stdout=handle, stderr=handle, env=settings)
         try:
-            served = Served(f"http://127.0.0.1:{port}", log, world)
+            served = Served(f"http://127.0.0.1:{port}", log, world, process.pid)
             wait_until_ready(served.address, process, log)
             yield served
         finally:

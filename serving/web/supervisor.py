@@ -1,0 +1,123 @@
+"""The processes that answer: one that loads everything once and forks workers, and another worker where one is gone.
+
+    supervisor   imports the service, opens the socket, forks; opens no database and answers nobody
+      worker     opens the desk, answers, and says each second that its loop turns
+
+A worker that died is replaced at once, out of a process that has loaded all of it. One whose loop turns no more is
+ended after HUNG seconds, while the others answer. A worker that can't begin (its database is down) begins again every
+second, for ever. On SIGTERM requests have FINISHING seconds; what is left after STOPPING seconds is killed. A worker
+whose supervisor is gone ends by itself. Gunicorn supervises, uvicorn answers (docs/decisions/0195).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.base import Worker
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+
+from charter.machine.private_files import keep_files_private
+
+__all__ = ["FINISHING", "HUNG", "STOPPING", "main"]
+
+HUNG = 15
+"""Seconds after which a worker whose loop does not turn is ended: a busy machine delays one by a few."""
+FINISHING = 1
+"""Seconds that requests have to end when the service is stopped."""
+STOPPING = 3
+"""Seconds after which a worker that was told to stop is killed."""
+_AGAIN = 1.0
+
+
+class AnsweringWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
+    """A worker of gunicorn's that runs uvicorn."""
+
+    def init_signals(self) -> None:
+        """Leave signals as they were: uvicorn sets its own."""
+        for name in self.SIGNALS:
+            signal.signal(name, signal.SIG_DFL)
+
+    def run(self) -> None:
+        """Answer until told to stop."""
+        asyncio.run(self._answer())
+
+    async def _answer(self) -> None:
+        config = Config(
+            self.wsgi,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_graceful_shutdown=FINISHING,
+            timeout_notify=1,
+            callback_notify=self._tell,
+        )
+        self._server = Server(config)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGQUIT, self._server.handle_exit, signal.SIGQUIT, None)
+        await self._server.serve(sockets=self.sockets)
+        if not self._server.started:
+            # Not gunicorn's own code for that: it would end the supervisor, and with it the workers that answer.
+            time.sleep(_AGAIN)
+            sys.exit(1)
+
+    async def _tell(self) -> None:
+        self.notify()
+        if os.getppid() != self.ppid:
+            self._server.should_exit = True
+
+
+class Supervisor(BaseApplication):  # type: ignore[misc]  # as above
+    """So many workers on one address, until told to stop."""
+
+    def __init__(self, address: str, workers: int) -> None:
+        self._settings: dict[str, Any] = {
+            "bind": address,
+            "workers": workers,
+            "worker_class": AnsweringWorker,
+            "timeout": HUNG,
+            "graceful_timeout": STOPPING,
+            "loglevel": "warning",
+            "umask": 0o077,
+            "control_socket_disable": True,
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take the settings above: neither a file's nor the environment's."""
+        for name, value in self._settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> ASGIApp:
+        """Return what a worker answers with; its modules were loaded before the fork."""
+        from serving.web.service import app
+
+        return app()
+
+
+def main() -> None:
+    """Serve on an address until stopped."""
+    parser = argparse.ArgumentParser(description="What `sooner serve` runs.")
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", required=True, type=int)
+    parser.add_argument("--workers", required=True, type=int)
+    asked = parser.parse_args()
+    keep_files_private()
+    # Loaded once, here, so that a worker begins at once. Nothing is opened, and no thread begun, before the fork.
+    import serving.web.bundle_in_use
+    import serving.web.service  # noqa: F401
+
+    host = f"[{asked.host}]" if ":" in asked.host else asked.host
+    Supervisor(f"{host}:{asked.port}", asked.workers).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,48 +1,30 @@
 """Does the gate find what is planted, and leave alone what is fair? Boroughs of several sizes, by the demo itself.
 
-Some hours on two cores: `make deep ONLY=unfair` takes an hour at a time and goes on where it stopped. A borough has a
-workspace of its own, removed after; kept is what the demo said and how it ended.
+Some hours on two cores: `make deep ONLY=unfair` takes an hour at a time and goes on where it stopped. What is kept of a
+borough is in tests/played_boroughs.py; fair ones are shared with test_whole_boroughs.py.
 """
 
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import run_sooner
-from tests.resuming import draw_resuming
-from tests.waiting import PATIENCE
+from tests.played_boroughs import play_boroughs
 
 pytestmark = pytest.mark.deep
 
-ROOMS = ("borough", "charter", "fairness_reports", "features", "serving", "sooner", "training")
 GROUP = "Asian"
 """Whom `[unfair]` of borough.toml is about."""
 
 BLOCKED = 13
 
 
-def play(root: Path, borough: str) -> list[object]:
-    """Play one borough, `HOMES KIND SEED`, to its end; return the exit code and what it said."""
-    homes, kind, seed = borough.split()
-    workspace = root / "workspace"
-    planted = () if kind == "fair" else ("--unfair", kind)
-    words = ("demo", "--no-serve", "--households", homes, "--seed", seed, *planted)
-    try:
-        ran = run_sooner(*words, "--workspace", str(workspace), timeout=PATIENCE)
-        return [ran.code, ran.err]
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
-
-
 def play_all(root: Path, kind: str, sizes: dict[int, int]) -> dict[str, tuple[int, str]]:
     """Play so many boroughs of each size, one after the other, from where an earlier run stopped."""
     names = [f"{homes} {kind} {seed}" for homes, number in sizes.items() for seed in range(1, number + 1)]
-    played = draw_resuming(f"unfair-{kind}", names, lambda name: play(root, name), rooms=ROOMS)
-    return {name: (int(code), str(said)) for name, (code, said) in played.items()}
+    return {name: (played.code, played.said) for name, played in play_boroughs(root, names).items()}
 
 
 @pytest.mark.parametrize("kind", ["signals", "labels", "both"])

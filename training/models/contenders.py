@@ -186,7 +186,7 @@ def word_rules(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[st
         return []
     titles = {f["name"]: f.get("title") or f["name"].replace("_", " ") for f in definition["features"]}
     return [
-        f"{rule.adds:.0f} points: {titles[names[rule.feature]]}"
+        f"{rule.adds:.0f} {'point' if round(rule.adds) == 1 else 'points'}: {titles[names[rule.feature]]}"
         f" {'at least' if rule.at_least else 'below'} {rule.threshold:g}"
         for rule in fitted.rules
     ]

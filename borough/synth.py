@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import tempfile
@@ -29,9 +28,9 @@ from borough.services import (
     youth_justice,
 )
 from borough.town import Town
-from charter.contracts.files import read_json
+from charter.contracts.files import exchange_paths, read_json
 from charter.council.council import Council
-from charter.errors import DataError, UsageError
+from charter.errors import UsageError
 
 __all__ = ["SMALLEST", "UNFAIR", "VARIANTS", "list_feeds", "make_borough"]
 
@@ -147,18 +146,6 @@ def _replace_extracts(beside: Path, extracts: Path) -> None:
             with path.open("rb") as handle:
                 os.fsync(handle.fileno())
     if extracts.exists():
-        _exchange_folders(beside, extracts)
+        exchange_paths(beside, extracts)
     else:
         beside.rename(extracts)
-
-
-def _exchange_folders(new: Path, old: Path) -> None:
-    """Swap two folders in one step of the kernel (renameat2 with RENAME_EXCHANGE); what was `old` is then `new`."""
-    here, exchange = -100, 2
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(here, os.fsencode(new), here, os.fsencode(old), exchange) != 0:
-        reason = os.strerror(ctypes.get_errno())
-        raise DataError(
-            f"the new extracts could not take the place of those in {old.name}/: {reason}.",
-            f"Move {old.name}/ away and run this again.",
-        )

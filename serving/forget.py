@@ -1,12 +1,13 @@
 """Serving's part of an erasure, objection or withdrawal: off every list at once; what was issued stays sealed.
 
 A casework database that is restored from a backup alone knows nothing of what was asked since: the ledger and the
-snapshots' tombstones do, so it is told again (`catch_up`) before anything is served from it.
+snapshots' tombstones do, so it is told again (`catch_up`) before anything is served from it. Of retention, which names
+nobody, the ledger has the time, and the database an entry in its log; one that was copied before lacks that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -17,10 +18,13 @@ from serving.store.connection import is_begun
 from serving.store.issued import write_moment
 from serving.store.store import Store, open_store
 
-__all__ = ["PURPOSES", "catch_up", "forget", "require_caught_up"]
+__all__ = ["PAST_ITS_DATE", "PURPOSES", "catch_up", "forget", "note_retention", "require_caught_up"]
 
 PURPOSES = ("link", "shadow", "rank", "display")
 """What lists are made and shown for: a request about one of these takes the household off."""
+
+PAST_ITS_DATE = "past its date"
+"""Why a referral is off its list of whom retention left nothing."""
 
 _WHY = "withdrawn"
 
@@ -36,24 +40,61 @@ def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"",
         return store.remove(person_ids, why, actor="sooner") if store else 0
 
 
-def catch_up(workspace: Workspace, *, key: bytes = b"") -> int:
-    """Take off what was issued before a request that is carried out, if it stands again; return how many there were."""
+def catch_up(
+    workspace: Workspace, *, key: bytes = b"", strangers: Callable[[frozenset[str]], frozenset[str]] | None = None
+) -> int:
+    """Take off what was issued before a request that is carried out, if it stands again; return how many there were.
+
+    `strangers` says of people whom no snapshot knows: of those retention left nothing, so they are taken off a database
+    that was copied before it.
+    """
     with _open_casework(workspace, key) as store:
         if store is None:
             return 0
         requests = _carried_out(workspace)
-        return sum(store.remove(people, _WHY, actor="sooner", before=filed) for people, filed in requests)
+        number = sum(store.remove(people, _WHY, actor="sooner", before=filed) for people, filed in requests)
+        if strangers is None:
+            return number
+        for request in _list_unheard(workspace, store):
+            number += store.remove(strangers(store.people_listed()), PAST_ITS_DATE, actor="sooner")
+            store.log_retention(request)
+        return number
+
+
+def note_retention(workspace: Workspace, *, key: bytes = b"") -> None:
+    """Note in the casework database what retention took off: a copy made before lacks the note."""
+    with _open_casework(workspace, key) as store:
+        if store is not None:
+            for request in _list_unheard(workspace, store):
+                store.log_retention(request)
 
 
 def require_caught_up(workspace: Workspace) -> None:
-    """Raise CharterError while a referral stands that a resident's request had taken off its list."""
+    """Raise CharterError while a referral stands that a request, or retention, had taken off its list."""
     with _open_casework(workspace, b"") as store:
-        if store and any(store.still_listed(people, filed) for people, filed in _carried_out(workspace)):
+        if store and (
+            any(store.still_listed(people, filed) for people, filed in _carried_out(workspace))
+            or _list_unheard(workspace, store)
+        ):
             raise CharterError(
-                "the casework database lists households that a resident's request had taken off, so it may be a "
-                "restored copy: nothing is served from it.",
+                "the casework database lists households that a resident's request or retention had taken off, so it "
+                "may be a restored copy: nothing is served from it.",
                 "Run `sooner replay`.",
             )
+
+
+def _list_unheard(workspace: Workspace, store: Store) -> list[str]:
+    """Return the times of retention (ids in the ledger) that a database with lists from before does not know of."""
+    done = [request for request in read_requests(workspace) if request.action == "retained"]
+    if not done:
+        return []
+    heard = store.retentions()
+    first = store.first_issued()
+    return [
+        request.id
+        for request in done
+        if request.id not in heard and first and first < write_moment(datetime.fromisoformat(request.filed_at))
+    ]
 
 
 def _carried_out(workspace: Workspace) -> Iterator[tuple[frozenset[str], str]]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.vault.anchors import Anchors, Line
+from charter.vault.anchors import Anchors, Line, Restored
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.log import KEEP_A_COPY, Entry, FileLog, find_faults, find_unanchored
@@ -82,7 +82,7 @@ def require_whole(invocation: Invocation, store: Store) -> None:
     key = Key.load(invocation.council, workspace).derive(LOG_PURPOSE)
     anchors = Anchors.of(workspace, key)
     lines, faults = anchors.read()
-    heads = {chain: head for line in lines for chain, head in line.heads.items()}
+    heads = _read_standing_heads(lines)
     typed, typed_faults = _read_typed(FileLog(workspace.log))
     ends = {entry.chain: {entry.number: entry} for entry in store.entries_at(heads)}
     for entry in typed:
@@ -99,17 +99,32 @@ def _read_typed(log: FileLog) -> tuple[list[Entry], list[str]]:
         return [], [error.message.rstrip(".")]
 
 
-def _find_unanchored(lines: Iterable[Line], entries: Iterable[Entry]) -> list[str]:
-    """Return, of each chain, the first entry that a line names and that is not there, or is another."""
+def _read_standing_heads(lines: Iterable[Line]) -> dict[str, tuple[int, str]]:
+    """Return how far lines say that each chain had come, without what went with a restore since."""
+    heads: dict[str, tuple[int, str]] = {}
+    for line in lines:
+        if line.restored:
+            heads = {chain: head for chain, head in heads.items() if not line.restored.took(chain, head[0])}
+        heads |= line.heads
+    return heads
+
+
+def _find_unanchored(lines: Sequence[Line], entries: Iterable[Entry]) -> list[str]:
+    """Return, of each chain, the first entry that a line names and that is not there, or is another.
+
+    What a later line says went with a restore is no fault.
+    """
     named = {(chain, number) for line in lines for chain, (number, _) in line.heads.items()}
     chains: dict[str, dict[int, Entry]] = {}
     for entry in entries:
         if (entry.chain, entry.number) in named:
             chains.setdefault(entry.chain, {})[entry.number] = entry
     faults: dict[str, str] = {}
+    restores = [(line.number, line.restored) for line in lines if line.restored]
     for line in lines:
         for chain, head in line.heads.items():
-            if chain not in faults and (found := find_unanchored({chain: head}, chains, line.at)):
+            went = any(number > line.number and restored.took(chain, head[0]) for number, restored in restores)
+            if not went and chain not in faults and (found := find_unanchored({chain: head}, chains, line.at)):
                 faults[chain] = found[0]
     return list(faults.values())
 
@@ -122,10 +137,11 @@ def _raise_faults(faults: Sequence[str]) -> None:
 
 def _summarise(entries: Iterable[Entry], lines: Sequence[Line], log: FileLog) -> Verification:
     chains: dict[str, int] = {}
-    anchored = {chain: number for line in lines for chain, (number, _) in line.heads.items()}
+    anchored = {chain: number for chain, (number, _) in _read_standing_heads(lines).items()}
     for entry in entries:
         chains[entry.chain] = chains.get(entry.chain, 0) + 1
-    notes = [
+    notes = [_tell_restore(line.at, line.restored) for line in lines if line.restored]
+    notes += [
         f"{number - anchored.get(chain, 0)} entries of chain {chain!r} came after its last anchor"
         for chain, number in sorted(chains.items())
         if number > anchored.get(chain, 0)
@@ -133,6 +149,20 @@ def _summarise(entries: Iterable[Entry], lines: Sequence[Line], log: FileLog) ->
     if log.path.exists() and not _ends_whole(log):
         notes.append(f"the last line of {log.path.name} was only half written, by a crash; nothing else is missing")
     return Verification(dict(sorted(chains.items())), len(lines), tuple(notes))
+
+
+def _tell_restore(at: str, restored: Restored) -> str:
+    """Say who put a copy in the place of what was newer, when and why, and which acts went with it."""
+    lost = [
+        f"{chain} {first} to {last}" if last > first else f"{chain} {first}"
+        for chain, (first, last) in sorted(restored.lost.items())
+    ]
+    acts = sum(last - first + 1 for first, last in restored.lost.values())
+    went = f"{acts} acts logged since went with it ({', '.join(lost)})" if acts else "no logged act went with it"
+    return (
+        f"{', '.join(restored.which)} restored at {at} by {restored.who} ({restored.role}), because "
+        f"{restored.why!r}, from the backup of {restored.taken_at} (manifest {restored.manifest[:16]}): {went}"
+    )
 
 
 def _ends_whole(log: FileLog) -> bool:

@@ -13,6 +13,7 @@ import fairness_reports.commands
 import features.commands
 import serving.commands
 import sooner.commands
+import sooner.keeping
 import sooner.residents
 import sooner.retention
 import training.commands
@@ -26,7 +27,8 @@ _ROOMS = (features, training, fairness_reports, charter, sooner, borough, servin
 
 def list_verbs() -> tuple[Verb, ...]:
     """Return every verb, and every group of verbs, in the order of the help."""
-    lists = [*(room.commands.verbs for room in _ROOMS), sooner.residents.verbs, sooner.retention.verbs]
+    own = (sooner.residents, sooner.retention, sooner.keeping)
+    lists = [*(room.commands.verbs for room in _ROOMS), *(shelf.verbs for shelf in own)]
     verbs = [verb for room in lists for verb in room.listed.values()]
     order = list(HEADINGS)
     return tuple(sorted(verbs, key=lambda verb: order.index(verb.heading)))

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from charter.invocation import Invocation
-    from features.rights.asking import Room
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
-__all__ = ["find_log_key", "list_rooms"]
+    from charter.contracts.workspace import Workspace
+    from charter.invocation import Invocation
+    from features.rights.asking import Certificate, Room
+    from features.rights.retaining import Forgetting
+
+__all__ = ["find_log_key", "list_forgetting_rooms", "list_rooms", "replay_everything"]
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What was carried out just now: certificates by request, retention's, and how many referrals were taken off."""
+
+    certificates: Mapping[str, Certificate]
+    retained: Path | None
+    taken_off: int
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a person."""
+        number = len(self.certificates)
+        words = [f"{number} requests were carried out just now."] if number else []
+        words += ["What was past its date was removed again."] if self.retained else []
+        words += ["Run `sooner build` and `sooner rank` again."] if words else []
+        lists = f"{self.taken_off} referrals that an older casework database listed again were taken off."
+        return " ".join([*(words or ["Every request was carried out already."]), *([lists] if self.taken_off else [])])
 
 
 def find_log_key(invocation: Invocation) -> bytes:
@@ -33,3 +58,38 @@ def list_rooms(invocation: Invocation) -> tuple[Room, ...]:
         Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
         Room(partial(serving.forget.forget, key=find_log_key(invocation)), serving.forget.PURPOSES),
     )
+
+
+def list_forgetting_rooms(invocation: Invocation) -> Forgetting:
+    """Return what the rooms do where retention removes what is past its date."""
+    from functools import partial
+
+    import fairness_reports.forget
+    import serving.forget
+    import training.forget
+    from features.rights.retaining import Forgetting
+
+    def forget_scores(people: Iterable[str], workspace: Workspace, matrices: Collection[str] | None) -> int:
+        return training.forget.forget(people, workspace, matrices)
+
+    lists = partial(serving.forget.forget, key=find_log_key(invocation), why=serving.forget.PAST_ITS_DATE)
+    return Forgetting(forget_scores, lists, fairness_reports.forget.forget)
+
+
+def replay_everything(invocation: Invocation) -> Replayed:
+    """Carry out whatever this data has not honoured yet: retention, residents' requests, and what lists show of both.
+
+    The writer lock is the caller's.
+    """
+    from functools import partial
+
+    from features.rights.asking import replay_requests
+    from features.rights.retaining import replay_retention
+    from features.rights.vault_clearing import find_strangers
+    from serving.forget import catch_up
+
+    retained = replay_retention(invocation, list_forgetting_rooms(invocation))
+    certificates = replay_requests(invocation, list_rooms(invocation))
+    strangers = partial(find_strangers, invocation.workspace)
+    taken_off = catch_up(invocation.workspace, key=find_log_key(invocation), strangers=strangers)
+    return Replayed(certificates, retained, taken_off)

@@ -319,19 +319,19 @@ def overrule_request(
 def replay_requests(invocation: Invocation) -> None:
     """Carry out every request that this data has not honoured yet, such as those filed since it was backed up."""
     from charter.acts import COMMAND
-    from features.rights.asking import replay_requests
-    from serving.forget import catch_up
-    from sooner.erasure import find_log_key, list_rooms
+    from sooner.erasure import replay_everything
 
-    certificates = replay_requests(invocation, list_rooms(invocation))
-    count = catch_up(invocation.workspace, key=find_log_key(invocation))
-    entry = {"action": "replay", "requests": sorted(certificates), "taken_off": count}
+    replayed = replay_everything(invocation)
+    count = replayed.taken_off
+    entry = {"action": "replay", "requests": sorted(replayed.certificates), "taken_off": count}
     _Log(invocation, COMMAND).record(entry)
-    sentence = f"{len(certificates)} requests were carried out just now. Run `sooner build` and `sooner rank` again."
-    lists = f" {count} referrals that an older casework database listed again were taken off." if count else ""
     invocation.report(
-        {"carried_out": [asdict(certificate) for certificate in certificates.values()], "taken_off": count},
-        (sentence if certificates else "Every request was carried out already.") + lists,
+        {
+            "carried_out": [asdict(certificate) for certificate in replayed.certificates.values()],
+            "retained": replayed.retained.name if replayed.retained else None,
+            "taken_off": count,
+        },
+        replayed.sentence,
     )
 
 

@@ -8,9 +8,7 @@ retain release  the hold ends
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,9 +17,8 @@ from charter.errors import UsageError
 from charter.verbs import Verbs
 
 if TYPE_CHECKING:
-    from charter.contracts.workspace import Workspace
     from charter.invocation import Invocation
-    from features.rights.retaining import Forgetting, RetentionPlan
+    from features.rights.retaining import RetentionPlan
 
 __all__ = ["verbs"]
 
@@ -66,11 +63,14 @@ def plan(
 def run(invocation: Invocation, role: RoleName = "", reason: Reason = "the register's retention") -> None:
     """Remove what is past its date from every snapshot, the vault, matrices, scores and lists; leave a certificate."""
     from features.rights.retaining import choose_moment, retain_records
+    from serving.forget import note_retention
+    from sooner.erasure import find_log_key, list_forgetting_rooms
 
     able = invocation.roles.choose(role, _ACT).id
     _log(invocation, able, "retention run", reason)
     moment = choose_moment(invocation)
-    done, certificate = retain_records(invocation, moment, able, _list_rooms(invocation))
+    done, certificate = retain_records(invocation, moment, able, list_forgetting_rooms(invocation))
+    note_retention(invocation.workspace, key=find_log_key(invocation))
     words = _in_words(invocation, done, "removed")
     invocation.report(
         {**done.document(), "certificate": str(certificate)}, f"{words}\nThe certificate is {certificate}."
@@ -146,20 +146,6 @@ def _log(invocation: Invocation, role: str, action: str, reason: str, **detail: 
 
     log = CommandLog.open(invocation.council, invocation.workspace)
     log.append(actor=identify_command().user, role=role, action=action, detail={"reason": reason, **detail})
-
-
-def _list_rooms(invocation: Invocation) -> Forgetting:
-    import fairness_reports.forget
-    import serving.forget
-    import training.forget
-    from features.rights.retaining import Forgetting
-    from sooner.erasure import find_log_key
-
-    def forget_scores(people: Iterable[str], workspace: Workspace, matrices: Collection[str] | None) -> int:
-        return training.forget.forget(people, workspace, matrices)
-
-    lists = partial(serving.forget.forget, key=find_log_key(invocation), why="past its date")
-    return Forgetting(forget_scores, lists, fairness_reports.forget.forget)
 
 
 def _in_words(invocation: Invocation, planned: RetentionPlan, what: str) -> str:

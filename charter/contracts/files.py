@@ -6,6 +6,7 @@ file that names the newest of its siblings; it is replaced last.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import json
@@ -22,12 +23,15 @@ from charter.machine.private_files import close_folder
 
 __all__ = [
     "content_id",
+    "exchange_paths",
     "file_digest",
     "find_current",
     "folder_digest",
+    "hold_open",
     "new_file",
     "new_folder",
     "read_json",
+    "require_unused",
     "set_current",
     "write_json",
     "write_text",
@@ -35,6 +39,7 @@ __all__ = [
 ]
 
 _BESIDE = ".new-"
+_SERVING = ".serving"
 
 
 def file_digest(path: Path) -> str:
@@ -92,6 +97,21 @@ def new_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def exchange_paths(new: Path, old: Path) -> None:
+    """Swap two files, links or folders in one step of the kernel (renameat2 with RENAME_EXCHANGE).
+
+    What was `old` is then `new`. Raises DataError where the file system can't.
+    """
+    here, exchange = -100, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(here, os.fsencode(new), here, os.fsencode(old), exchange) != 0:
+        reason = os.strerror(ctypes.get_errno())
+        raise DataError(
+            f"the new {old.name}/ could not take the place of the old one: {reason}.",
+            f"Move {old.name}/ away and run this again.",
+        )
+
+
 def _sync_file(path: Path) -> None:
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
@@ -129,6 +149,25 @@ def find_current(folder: Path) -> Path | None:
     if not pointer.exists():
         return None
     return folder / pointer.read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def hold_open(root: Path) -> Iterator[None]:
+    """Let everybody know, while the block lasts, that a service uses the workspace; any number may."""
+    with (root / _SERVING).open("a", encoding="utf-8") as handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+@contextmanager
+def require_unused(root: Path) -> Iterator[None]:
+    """Keep services from beginning to use the workspace; raise DataError where one does."""
+    with (root / _SERVING).open("a", encoding="utf-8") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"a service is using {root.name}/.", "Stop serving, then run this again.") from None
+        yield
 
 
 @contextmanager

@@ -136,6 +136,11 @@ class Workspace:
         return self.root / "published" / self.programme
 
     @property
+    def retention(self) -> Path:
+        """`retention/DATE-ID.json`: a certificate for every time that retention was carried out."""
+        return self.root / "retention"
+
+    @property
     def log(self) -> Path:
         """The audit log of acts typed at a command line (`charter.vault.log.FileLog`)."""
         return self.root / "log.jsonl"

@@ -5,10 +5,11 @@
       2  heads    {"worker-1": [1, ...]}            each line names the signature of the line before it,
       3  heads    {"commands": [1, ...]}            and is signed with a key that is in neither place
       4  parts    ["vault", "bundle/early_help/..."]
+      5  restored {"which": ["database"], "lost": {"worker-1": [2, 9]}, ...}   a copy took the place of what was newer
 
 A chain whose end was cut, a database or log that was emptied or replaced by an older copy has not got what a line says
-it had. A part that a line names (charter.vault.workspace_parts) must be there: nothing is
-taken for a beginning once there was one.
+it had. A part that a line names (charter.vault.workspace_parts) must be there: nothing is taken for a beginning once
+there was one. What a line says went with a restore is told, and is no fault; an older copy of which no line speaks is.
 With $SOONER_ANCHORS_SYSLOG each line goes to the machine's system log too, for whoever collects that.
 """
 
@@ -19,7 +20,7 @@ import hmac
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from typing import Any
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 
-__all__ = ["Anchors", "Line", "anchors_file"]
+__all__ = ["Anchors", "Line", "Restored", "anchors_file"]
 
 _FIRST = "0" * 64
 _TAIL = 1 << 16
@@ -44,6 +45,38 @@ def anchors_file(workspace: Workspace) -> Path:
 
 
 @dataclass(frozen=True)
+class Restored:
+    """A restore: who and why, which backup (its manifest's sha256 and moment) and parts, and what went with it.
+
+    `lost`: by chain the first and the last entry that the copy has not got. `lost_parts`: parts that it has not got.
+    """
+
+    who: str
+    role: str
+    why: str
+    manifest: str
+    taken_at: str
+    which: tuple[str, ...]
+    lost: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    lost_parts: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Restored:
+        """Return what a line's document says; raises KeyError, TypeError or ValueError where it is none."""
+        lost = {str(chain): (int(first), int(last)) for chain, (first, last) in raw["lost"].items()}
+        return cls(**{**raw, "which": tuple(raw["which"]), "lost": lost, "lost_parts": tuple(raw["lost_parts"])})
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        lost = {chain: list(ends) for chain, ends in self.lost.items()}
+        return {**vars(self), "which": list(self.which), "lost": lost, "lost_parts": list(self.lost_parts)}
+
+    def took(self, chain: str, number: int) -> bool:
+        """Whether an entry went with this restore."""
+        return chain in self.lost and self.lost[chain][0] <= number <= self.lost[chain][1]
+
+
+@dataclass(frozen=True)
 class Line:
     """One line: its number, the signature before it, when, the heads of chains and the parts that there are by then.
 
@@ -57,16 +90,22 @@ class Line:
     parts: tuple[str, ...] = ()
     begins: bool = False
     signature: str = ""
+    restored: Restored | None = None
 
     def sign(self, key: bytes) -> str:
         """Return the signature that this line's other fields give: HMAC-SHA256, as hexadecimal digits."""
         heads = {chain: list(head) for chain, head in self.heads.items()}
-        fields = [self.number, self.previous, self.at, heads, list(self.parts), self.begins]
+        fields: list[Any] = [self.number, self.previous, self.at, heads, list(self.parts), self.begins]
+        fields += [self.restored.document()] if self.restored else []
         return hmac.digest(key, json.dumps(fields, sort_keys=True, separators=(",", ":")).encode(), "sha256").hex()
 
     def text(self) -> str:
         """Return the line as the file has it."""
-        return json.dumps({**vars(self), "heads": dict(self.heads), "parts": list(self.parts)}, sort_keys=True) + "\n"
+        document = {**vars(self), "heads": dict(self.heads), "parts": list(self.parts)}
+        del document["restored"]
+        if self.restored:
+            document["restored"] = self.restored.document()
+        return json.dumps(document, sort_keys=True) + "\n"
 
 
 @dataclass(frozen=True)
@@ -95,8 +134,10 @@ class Anchors:
                 "Name their file in $SOONER_ANCHORS, or bring it back from where it is kept.",
             )
 
-    def add(self, heads: Heads, parts: Iterable[str] = (), *, begins: bool = False) -> None:
-        """Add a line with the heads that chains have come to, and parts that are new; `begins` as in Line.
+    def add(
+        self, heads: Heads, parts: Iterable[str] = (), *, begins: bool = False, restored: Restored | None = None
+    ) -> None:
+        """Add a line with the heads that chains have come to, and parts that are new; `begins`, `restored` as in Line.
 
         Raises DataError where the file can't be written, or its last line is none of ours.
         """
@@ -110,16 +151,15 @@ class Anchors:
             ) from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            line = self._follow(_read_last(handle), heads, tuple(parts), begins=begins)
+            last = _read_last(handle)
+            at = datetime.now(UTC).isoformat(timespec="microseconds")
+            number, previous = (last.number + 1, last.signature) if last else (1, _FIRST)
+            line = Line(number, previous, at, dict(heads), tuple(parts), begins, restored=restored)
+            line = replace(line, signature=line.sign(self.key))
             os.write(handle, line.text().encode())
         finally:
             os.close(handle)
         _tell_syslog(line)
-
-    def _follow(self, last: Line | None, heads: Heads, parts: tuple[str, ...], *, begins: bool) -> Line:
-        at = datetime.now(UTC).isoformat(timespec="microseconds")
-        line = Line(last.number + 1 if last else 1, last.signature if last else _FIRST, at, dict(heads), parts, begins)
-        return Line(**{**vars(line), "signature": line.sign(self.key)})
 
     def read(self) -> tuple[list[Line], list[str]]:
         """Return the lines that hold, and what is wrong with the others, each named by its number.
@@ -146,12 +186,16 @@ class Anchors:
         return lines, faults
 
     def parts(self) -> frozenset[str]:
-        """Return every part that a line of ours names."""
+        """Return every part that a line of ours names, without those that went with a restore since."""
         if not self.path.exists():
             return frozenset()
-        naming = (_parse_line(text) for text in _whole_lines(self.path) if b'"parts": []' not in text)
-        lines = (line for line in naming if line and hmac.compare_digest(line.signature, line.sign(self.key)))
-        return frozenset(part for line in lines for part in line.parts)
+        texts = (text for text in _whole_lines(self.path) if b'"parts": []' not in text or b'"restored"' in text)
+        parts: set[str] = set()
+        for line in map(_parse_line, texts):
+            if line and hmac.compare_digest(line.signature, line.sign(self.key)):
+                parts -= set(line.restored.lost_parts if line.restored else ())
+                parts |= set(line.parts)
+        return frozenset(parts)
 
 
 def _whole_lines(path: Path) -> list[bytes]:
@@ -162,7 +206,9 @@ def _parse_line(text: bytes) -> Line | None:
     try:
         raw: dict[str, Any] = json.loads(text)
         heads = {str(chain): (int(number), str(digest)) for chain, (number, digest) in raw["heads"].items()}
-        return Line(**{**raw, "heads": heads, "parts": tuple(str(part) for part in raw["parts"])})
+        restored = Restored.parse(raw["restored"]) if "restored" in raw else None
+        parts = tuple(str(part) for part in raw["parts"])
+        return Line(**{**raw, "heads": heads, "parts": parts, "restored": restored})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

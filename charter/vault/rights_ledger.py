@@ -4,21 +4,26 @@ One request per line, appended and never changed, in two places: `rights.jsonl` 
 (`$SOONER_RIGHTS`, by default `WORKSPACE.rights.jsonl` beside the workspace), so that a workspace restored from an old
 backup learns what was asked since. It holds pseudonyms alone: of the reference that the resident gave and of every
 reference that was theirs when they asked. Each snapshot has a line in its `tombstones.jsonl` for every request that was
-carried out on it; nothing is built, ranked or served while one is outstanding.
+carried out on it, and the vault a mark; nothing is built, ranked or served while one is outstanding. What retention
+removed has a line too: a copy made before it holds those records again.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from charter.contracts.files import content_id, find_current, read_json
+from charter.contracts.files import content_id, find_current, read_json, write_text
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
+from charter.vault.envelope import VAULT_FILE
 
 __all__ = [
     "ACTIONS",
@@ -26,13 +31,17 @@ __all__ = [
     "Request",
     "append_request",
     "count_withdrawn",
+    "find_last_certificate",
+    "find_retention_due",
     "ledger_file",
     "list_carried_out",
     "list_outstanding",
     "outside_ledger_file",
+    "read_copies",
     "read_requests",
     "read_tombstones",
     "require_carried_out",
+    "write_copies",
 ]
 
 ACTIONS = {"object": "objection", "withdraw": "refusal", "restrict": "restriction", "erase": "objection"}
@@ -46,7 +55,9 @@ BY = ("self", "parent", "carer")
 class Request:
     """One request. `through` is the service of the reference given; `service` and `purpose` are what it is about.
 
-    `by` says who asked. A request that overrules another `answers` its id and was `decided_by` a role.
+    `by` says who asked. A request that overrules another `answers` its id and was `decided_by` a role. The action
+    `retained` is no resident's, and names nobody: what was past its date at `moment` was removed, and a copy made
+    before learns of it here.
     """
 
     action: str
@@ -59,11 +70,12 @@ class Request:
     by: str = BY[0]
     answers: str = ""
     decided_by: str = ""
+    moment: str = ""
 
     @property
     def id(self) -> str:
         """The id that tombstones name the request by; what a request does not say is no part of it."""
-        later = {"by": BY[0], "answers": "", "decided_by": ""}
+        later = {"by": BY[0], "answers": "", "decided_by": "", "moment": ""}
         return content_id({name: value for name, value in asdict(self).items() if later.get(name) != value})
 
     @property
@@ -86,11 +98,12 @@ def outside_ledger_file(workspace: Workspace) -> Path:
 
 def read_requests(workspace: Workspace) -> tuple[Request, ...]:
     """Return every request ever filed, in either copy, oldest first; raise DataError for a line that is not one."""
-    requests = {
-        request.id: request
-        for path in (outside_ledger_file(workspace), ledger_file(workspace))
-        for request in _read_copy(path)
-    }
+    return read_copies((outside_ledger_file(workspace), ledger_file(workspace)))
+
+
+def read_copies(paths: Iterable[Path]) -> tuple[Request, ...]:
+    """Return every request that any of these copies holds, oldest first; raise DataError for a line that is not one."""
+    requests = {request.id: request for path in paths for request in _read_copy(path)}
     return tuple(sorted(requests.values(), key=lambda request: (request.filed_at, request.id)))
 
 
@@ -112,7 +125,7 @@ def _read_copy(path: Path) -> list[Request]:
 
 def append_request(workspace: Workspace, request: Request) -> None:
     """Add one request to both copies of the ledger, each on disk before this returns."""
-    line = json.dumps(asdict(request), sort_keys=True, separators=(",", ":")) + "\n"
+    line = _write_line(request)
     for path in (outside_ledger_file(workspace), ledger_file(workspace)):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +142,19 @@ def append_request(workspace: Workspace, request: Request) -> None:
             os.close(handle)
 
 
+def write_copies(workspace: Workspace, requests: Iterable[Request]) -> None:
+    """Make both copies of the ledger hold these requests, each whole at any moment; none that is there is dropped."""
+    text = "".join(map(_write_line, requests))
+    for path in (outside_ledger_file(workspace), ledger_file(workspace)):
+        if text and (not path.exists() or path.read_text(encoding="utf-8") != text):
+            write_text(path, text)
+
+
+def _write_line(request: Request) -> str:
+    stated = {name: value for name, value in asdict(request).items() if name != "moment" or value}
+    return json.dumps(stated, sort_keys=True, separators=(",", ":")) + "\n"
+
+
 def read_tombstones(snapshot: Path) -> list[Mapping[str, Any]]:
     """Return what was carried out on a snapshot: request, kind, service, purpose, time, people, rows removed."""
     path = snapshot / "tombstones.jsonl"
@@ -143,12 +169,52 @@ def list_carried_out(snapshot: Path) -> frozenset[str]:
 
 
 def list_outstanding(workspace: Workspace) -> tuple[Request, ...]:
-    """Return the requests that some snapshot has not honoured yet: those filed since a backup that was restored."""
-    requests = [request for request in read_requests(workspace) if request.action in (*ACTIONS, "overrule")]
+    """Return the requests that a snapshot or the vault has not honoured yet: those filed since a backup's moment."""
+    requests = read_requests(workspace)
     if not requests:
         return ()
     by_snapshot = [list_carried_out(path.parent) for path in workspace.store.glob("*/manifest.json")]
-    return tuple(request for request in requests if any(request.id not in ids for ids in by_snapshot))
+    in_vault = _read_marks(workspace)
+    due = find_retention_due(workspace, requests)
+    kinds = (*ACTIONS, "overrule")
+
+    def waits(request: Request) -> bool:
+        if request.action not in (*kinds, "retained"):
+            return False
+        on_vault = in_vault is not None and request.id not in in_vault
+        on_snapshot = request.action in kinds and any(request.id not in ids for ids in by_snapshot)
+        return on_vault or on_snapshot or request == due
+
+    return tuple(request for request in requests if waits(request))
+
+
+def find_retention_due(workspace: Workspace, requests: Sequence[Request]) -> Request | None:
+    """Return the last time that retention was carried out, where the workspace has no certificate of that moment."""
+    done = [request for request in requests if request.action == "retained"]
+    newest = max(done, key=lambda request: datetime.fromisoformat(request.moment), default=None)
+    if newest is None:
+        return None
+    certified = find_last_certificate(workspace)
+    return newest if certified is None or certified < datetime.fromisoformat(newest.moment) else None
+
+
+def find_last_certificate(workspace: Workspace) -> datetime | None:
+    """Return the moment that retention was last carried out for; what was past its date then never comes in again."""
+    certificates: Sequence[Path] = sorted(workspace.retention.glob("*.json"))
+    moments = [datetime.fromisoformat(read_json(path)["moment"]) for path in certificates]
+    return max(moments, default=None)
+
+
+def _read_marks(workspace: Workspace) -> frozenset[str] | None:
+    """Return the ids of what was carried out on the vault; None where there is no vault."""
+    path = workspace.vault / VAULT_FILE
+    if not path.exists():
+        return None
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as vault:
+        try:
+            return frozenset(row[0] for row in vault.execute("select request from carried_out"))
+        except sqlite3.DatabaseError:
+            return frozenset()  # A vault of an older Sooner, or none: opening it says so in its own words.
 
 
 def require_carried_out(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ It holds
     sets         the identity rows of a snapshot as `pull` read them, for `link` alone
     residents    for the minimal residence check (charter.vault.residence_check): a pseudonym -> homes that may be told
     papers       what the resident desk files in people's own words: corrections, drafts of exports, challenges
+    carried_out  ids of the requests that were carried out here: a vault restored from a backup lacks the later ones
 
 `identify` is the one way back from a pseudonym to a person: it needs a role and a reason, and writes them to the log
 before it returns anything. What SQLite deletes it also overwrites.
@@ -47,6 +48,7 @@ create table if not exists sets (snapshot text not null, name text not null, sea
 create table if not exists residents (token text primary key, sealed blob not null) without rowid;
 create table if not exists papers (kind text not null, id text not null, sealed blob not null,
                                    primary key (kind, id)) without rowid;
+create table if not exists carried_out (request text primary key) without rowid;
 """
 
 
@@ -165,6 +167,11 @@ class Vault:
                 for person_id in person_ids
             )
 
+    def person_ids(self) -> frozenset[str]:
+        """Return the pseudonyms of everybody whose identity is here."""
+        with self._connect() as connection:
+            return frozenset(row[0] for row in connection.execute("select person_id from identities"))
+
     def replace_residents(self, rows: Mapping[str, bytes]) -> None:
         """Make `rows`, by token, all that the residence check can answer from, and a decoy for whoever isn't there."""
         kept_rows = {_DECOY: b'{"people": [], "homes": []}', **rows}
@@ -215,6 +222,16 @@ class Vault:
                 "delete from papers where kind = ? and id = ?", [(kind, paper_id) for paper_id in paper_ids]
             )
 
+    def carried_out(self) -> frozenset[str]:
+        """Return the ids of the requests that were carried out here."""
+        with self._connect() as connection:
+            return frozenset(row[0] for row in connection.execute("select request from carried_out"))
+
+    def mark_carried_out(self, requests: Iterable[str]) -> None:
+        """Note that requests were carried out here."""
+        with self._connect() as connection:
+            connection.executemany("insert or ignore into carried_out values (?)", [(name,) for name in requests])
+
     def identify(self, person_ids: Iterable[str], *, role: str, reason: str, log: Log) -> Mapping[str, NamedPerson]:
         """Return who the pseudonyms are, after writing who asked and why to `log`; unknown ones are left out.
 
@@ -257,6 +274,8 @@ def rotate_vault(folder: Path, key: Key, file_key: bytes | None = None) -> int:
             fresh.executescript(_SCHEMA)
             with fresh:
                 number = sum(_seal_anew(vault, fresh, table, data) for table in _NAMES)
+                marks = [(request,) for request in sorted(vault.carried_out())]
+                fresh.executemany("insert into carried_out values (?)", marks)
                 fresh.executemany(
                     "insert into meta values (?, ?)",
                     [

@@ -35,6 +35,7 @@ from features.linking.choices_in_force import find_overruled, list_request_choic
 from features.linking.judgements import drop_judgements
 from features.permission import ALL
 from features.rights.carrying import Carrying
+from features.rights.vault_clearing import clear_vault, find_unmarked
 
 __all__ = [
     "Certificate",
@@ -192,7 +193,8 @@ def _is_canonical(database: duckdb.DuckDBPyConnection, snapshot: Path, person: s
 def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mapping[str, Certificate]:
     """Bring every snapshot in line with the ledger; return a certificate for each request carried out just now.
 
-    Requests that already have a tombstone in a snapshot are done there. The writer lock is the caller's.
+    Requests that already have a tombstone in a snapshot, or a mark in the vault, are done there. The writer lock is the
+    caller's.
     """
     workspace, council = invocation.workspace, invocation.council
     requests = read_requests(workspace)
@@ -200,13 +202,12 @@ def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mappi
         return {}
     key = Key.load(council, workspace)
     vault = Vault.open(workspace.vault, key)
+    unmarked = list(find_unmarked(vault, requests))
     by_id = {request.id: request for request in requests}
     lifted = find_overruled(requests)
     honoured = {snapshot: list_carried_out(snapshot) for snapshot in _list_snapshots(workspace)}
     certificates: dict[str, Certificate] = {}
-    for request in requests:
-        if request.action not in (*ACTIONS, "overrule"):
-            continue
+    for request in (request for request in requests if request.action in (*ACTIONS, "overrule")):
         rows: dict[str, Mapping[str, int]] = {}
         people: set[str] = set()
         for snapshot, tombstones in honoured.items():
@@ -223,7 +224,11 @@ def replay_requests(invocation: Invocation, rooms: Sequence[Room] = ()) -> Mappi
                 if room.concerned(request):
                     room.forget(people, workspace)
             certificates[request.id] = _make_certificate(request, people, rows, forget(people, workspace))
-    return certificates
+            # A later snapshot has brought its people into the vault again.
+            unmarked += [request] if request not in unmarked else []
+    about = clear_vault(workspace, vault, unmarked)
+    on_vault = [request for request in unmarked if request.action != "retained" and request.id not in certificates]
+    return certificates | {one.id: _make_certificate(one, about.get(one.id, ()), {}, 0) for one in on_vault}
 
 
 def _taken_at(snapshot: Path) -> datetime:

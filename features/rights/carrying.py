@@ -1,5 +1,7 @@
 """One resident's request carried out on one snapshot: records first, then tables, then the tombstone.
 
+What the vault holds beside a snapshot's sealed rows is features.rights.vault_clearing's.
+
 Whoever is known by a service's reference is found through `links`; people of a canonical delivery, whose ids the
 council gives itself, are found by that id. Only rows of these people change.
 """
@@ -10,24 +12,20 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 
 from charter.contracts.files import content_id, new_file, new_folder, read_json, write_json, write_text
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from charter.vault.key import Key
-from charter.vault.residence_check import PURPOSE
 from charter.vault.rights_ledger import Request
 from charter.vault.vault import Vault
 from features.intake.database import (
     Relation,
     compute_rows,
     fetch_rows,
-    give_rows,
     open_database,
     quote_text,
     read_parquet,
@@ -40,12 +38,13 @@ from features.linking.canonical_tables import (
     settle_protected,
     write_tables,
 )
-from features.linking.corrections import PAPER, read_corrections
+from features.linking.corrections import read_corrections
 from features.linking.homes import settle_residence
 from features.linking.parameters import Parameters
 from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
 from features.permission import ALL, Choice
+from features.rights.vault_clearing import clear_sealed_people
 
 __all__ = ["Carrying"]
 
@@ -58,9 +57,6 @@ _BESIDE: Mapping[str, str] = {
     "linkage": "person_id in (select id from them)",
 }
 """Tables that linking leaves beside the others, with the test of the rows that a request clears."""
-
-PAPERS = (PAPER, "export", "challenge")
-"""What the desk files in people's own words; each paper names the references of whom it is about."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +95,9 @@ class Carrying:
             if self._clears:
                 self._clear_records(database, references, removed)
                 self._clear_canonical(database, references, removed)
-            if self._request.action == "erase":
-                self._clear_identities(database, references, removed)
+            if self._request.action == "erase" and self._snapshot.name in self._vault.snapshots():
+                cleared = clear_sealed_people(self._vault, self._snapshot.name, self._request.refs)
+                removed["vault/people"] = cleared
             if (self._snapshot / "tables").exists():
                 self._rewrite_tables(database, references, removed, choices)
         self._write_tombstone(removed)
@@ -125,23 +122,6 @@ class Carrying:
             path = self._snapshot / "records" / f"canonical_{name}.parquet"
             if path.exists():
                 removed[f"records/canonical_{name}"] = _rewrite_file(database, path, test, asked)
-
-    def _clear_identities(self, database: duckdb.DuckDBPyConnection, asked: Relation, removed: dict[str, int]) -> None:
-        """Take the person's rows out of the vault's sealed set of this snapshot, and what the desk filed for them."""
-        refs = set(self._request.refs)
-        for kind in PAPERS:
-            mine = [name for name, paper in self._vault.papers(kind).items() if refs & set(json.loads(paper)["refs"])]
-            self._vault.drop_papers(kind, mine)
-        if self._snapshot.name not in self._vault.snapshots():
-            return
-        sealed = pq.read_table(BytesIO(self._vault.get_set(self._snapshot.name, "people")))
-        rest = _leave_out(
-            database, give_rows(database, sealed), "ref in (select id from asked)", asked=asked
-        ).to_arrow_table()
-        into = BytesIO()
-        pq.write_table(rest, into)
-        self._vault.put_sets(self._snapshot.name, {"people": into.getvalue()})
-        removed["vault/people"] = sealed.num_rows - rest.num_rows
 
     def _rewrite_tables(
         self,
@@ -173,10 +153,6 @@ class Carrying:
             manifest["tables"] = write_tables(database, tables, beside)
         swap_folder(folder, version)
         write_json(self._snapshot / "manifest.json", manifest)
-        if self._request.purpose in (ALL, PURPOSE):
-            self._vault.forget_residents(self.people)
-        if self._request.action == "erase" and self._request.service == ALL:
-            self._vault.forget(self.people)
 
     def _clear_tables(
         self, database: duckdb.DuckDBPyConnection, tables: Mapping[str, Relation], whose: _Whose, taken_at: datetime

@@ -27,16 +27,18 @@ from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.vault.key import Key
+from charter.vault.rights_ledger import Request, append_request, find_retention_due, read_requests
 from charter.vault.vault import Vault
 from features.forget import forget
 from features.intake.database import fetch_rows, open_database, quote_text
-from features.intake.keeping.expiry import CERTIFICATES, Retention, remove_past
+from features.intake.keeping.expiry import Retention, remove_past
 from features.intake.snapshot import find_newest_snapshot
 from features.linking.judgements import drop_judgements
 from features.linking.link import settle_tables_again
-from features.rights.carrying import PAPERS
+from features.permission import ALL
+from features.rights.vault_clearing import clear_vault, drop_papers_about, find_unmarked
 
-__all__ = ["Forgetting", "RetentionPlan", "choose_moment", "plan_retention", "retain_records"]
+__all__ = ["Forgetting", "RetentionPlan", "choose_moment", "plan_retention", "replay_retention", "retain_records"]
 
 _DATED = ("events", "addresses", "coverage", "permission", "protected", "feeds")
 _GIVEN = ("events", "coverage", "residence", "permission", "people", "protected", "feeds")
@@ -135,9 +137,39 @@ def plan_retention(invocation: Invocation, moment: datetime) -> RetentionPlan:
 def retain_records(
     invocation: Invocation, moment: datetime, role: str, rooms: Forgetting
 ) -> tuple[RetentionPlan, Path]:
-    """Remove what is past its date and return what it was, with the certificate. The writer lock is the caller's."""
-    workspace = invocation.workspace
+    """Remove what is past its date and return what it was, with the certificate. The writer lock is the caller's.
+
+    It goes into the ledger first, so that a kill is finished by `sooner replay`, and a copy made before learns of it.
+    """
     plan = plan_retention(invocation, moment)
+    filed = datetime.now(UTC).isoformat()
+    entry = Request("retained", filed, ALL, "", (), ALL, ALL, decided_by=role, moment=moment.isoformat())
+    if not plan.is_nothing:
+        append_request(invocation.workspace, entry)
+    return plan, _carry_out(invocation, plan, entry, rooms)
+
+
+def replay_retention(invocation: Invocation, rooms: Forgetting) -> Path | None:
+    """Carry out again, on a copy made before, the last retention that it has not seen; return its certificate, if any.
+
+    The writer lock is the caller's.
+    """
+    workspace = invocation.workspace
+    requests = read_requests(workspace)
+    if not any(request.action == "retained" for request in requests):
+        return None
+    vault = Vault.open(workspace.vault, Key.load(invocation.council, workspace))
+    waiting = [request for request in find_unmarked(vault, requests) if request.action == "retained"]
+    due = find_retention_due(workspace, requests)
+    last = due or max(waiting, key=lambda request: datetime.fromisoformat(request.moment), default=None)
+    if last is None:
+        return None
+    return _carry_out(invocation, plan_retention(invocation, datetime.fromisoformat(last.moment)), last, rooms)
+
+
+def _carry_out(invocation: Invocation, plan: RetentionPlan, entry: Request, rooms: Forgetting) -> Path:
+    """Remove what a plan names and leave its certificate; `entry` is the ledger's."""
+    workspace, moment = invocation.workspace, plan.moment
     key = Key.load(invocation.council, workspace)
     vault = Vault.open(workspace.vault, key)
     touched = frozenset(person for rows in plan.snapshots for person in rows.touched)
@@ -146,18 +178,17 @@ def retain_records(
     listed = rooms.lists(plan.gone, workspace)
     dropped = forget(touched, workspace, plan.matrices) + forget(plan.gone, workspace)
     references = frozenset().union(*(rows.gone_references for rows in plan.snapshots))
-    _forget_papers(vault, references)
     if references:
+        drop_papers_about(vault, references)
         drop_judgements(workspace, references)
     for rows in plan.snapshots:
         if rows.counts or rows.snapshot in plan.begun:
             _rewrite_snapshot(invocation, rows.snapshot, Retention.at(invocation, moment), key, vault)
-    vault.forget(plan.gone)
-    vault.forget_residents(plan.gone)
+    clear_vault(workspace, vault, [entry], plan.gone)
     certificate = {
         **plan.document(),
         "carried_out_at": datetime.now(UTC).isoformat(),
-        "role": role,
+        "role": entry.decided_by,
         "register_sha256": invocation.register.sha256,
         "years": {source.service: source.retention_years for source in invocation.register.sources},
         "scores_removed": scores,
@@ -166,11 +197,10 @@ def retain_records(
         "matrices_dropped": dropped,
         "holds": [hold.id for hold in Retention.at(invocation, moment).holds],
     }
-    folder = workspace.root / CERTIFICATES
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / f"{moment:%Y-%m-%d}-{content_id(certificate)}.json"
+    workspace.retention.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = workspace.retention / f"{moment:%Y-%m-%d}-{content_id(certificate)}.json"
     write_json(path, certificate)
-    return plan, path
+    return path
 
 
 def _list_snapshots(workspace: Workspace) -> Sequence[Path]:
@@ -284,13 +314,6 @@ def _find_days(value: Any) -> Iterable[int]:
     elif isinstance(value, list):
         for part in value:
             yield from _find_days(part)
-
-
-def _forget_papers(vault: Vault, references: Collection[str]) -> None:
-    """Drop what the desk filed in words of people of whom nothing is left."""
-    for kind in PAPERS:
-        mine = [name for name, paper in vault.papers(kind).items() if set(json.loads(paper)["refs"]) & set(references)]
-        vault.drop_papers(kind, mine)
 
 
 def _rewrite_snapshot(invocation: Invocation, snapshot: Path, retention: Retention, key: Key, vault: Vault) -> None:

@@ -27,6 +27,8 @@ __all__ = [
     "find_database_url",
     "is_begun",
     "list_forms",
+    "lock_forms",
+    "make_form",
     "migrate_database",
     "open_engine",
     "read_form",
@@ -126,8 +128,7 @@ def migrate_database(engine: Engine, *, older: bool = False) -> None:
     forms = list_forms()
     try:
         with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            lock_forms(connection)
             at = read_form(connection)
             if at == forms[-1]:
                 return
@@ -141,7 +142,7 @@ def migrate_database(engine: Engine, *, older: bool = False) -> None:
                     f"the casework database has the form {at} of an older Sooner (this one's is {forms[-1]}).",
                     "Stop serving, then run `sooner upgrade`: it makes copies first.",
                 )
-            _upgrade(connection)
+            make_form(connection)
     except OperationalError as error:
         raise DataError(
             f"the casework database can't be opened ({type(error.orig).__name__}).",
@@ -162,7 +163,14 @@ def read_form(connection: Connection) -> str | None:
     return str(version) if version is not None else None
 
 
-def _upgrade(connection: Connection) -> None:
+def lock_forms(connection: Connection) -> None:
+    """Let no other process change the form of the database until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+
+
+def make_form(connection: Connection, form: str = "head") -> None:
+    """Bring a database to a form (the number of a migration), by default the newest."""
     # Here and not above: a worker that starts on a database of the newest form needs no Alembic, which loads slowly.
     from alembic import command
     from alembic.config import Config
@@ -170,4 +178,4 @@ def _upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, form)

@@ -186,6 +186,31 @@ class Lists(AuditLog):
         with begin_reading(self._engine) as connection:
             return connection.execute(_select_standing(persons, before).limit(1)).first() is not None
 
+    def people_listed(self) -> frozenset[str]:
+        """Return the pseudonyms of everybody in a household whose referral stands."""
+        wanted = (
+            select(members.c.person)
+            .join(referrals, referrals.c.id == members.c.referral)
+            .where(referrals.c.removed == "")
+            .distinct()
+        )
+        with begin_reading(self._engine) as connection:
+            return frozenset(connection.execute(wanted).scalars())
+
+    def first_issued(self) -> str:
+        """Return when the first list was issued (text, as the database keeps it); '' where there is none."""
+        with begin_reading(self._engine) as connection:
+            return connection.execute(select(func.min(lists.c.issued_at))).scalar() or ""
+
+    def retentions(self) -> frozenset[str]:
+        """Return the times of retention, by their ids in the rights ledger, that were carried out on these lists."""
+        return frozenset(entry.subject for entry in self.done("retention.carried_out"))
+
+    def log_retention(self, request: str) -> None:
+        """Note that a time of retention was carried out on these lists."""
+        with self._acting() as act:
+            act.log(actor="sooner", role=SYSTEM, action="retention.carried_out", subject=request, purpose="rank")
+
     def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "") -> int:
         """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from charter.contracts.files import hold_open
 from charter.errors import BlockedError, SoonerError, UsageError
 from charter.invocation import Invocation
 from charter.machine.private_files import close_folder, keep_files_private
@@ -43,6 +45,8 @@ from serving.web.problem import make_error_problem
 __all__ = ["ScoreBody", "Sooner", "app"]
 
 _MOST = 500
+_IN_USE = ExitStack()
+"""Held while this process lives, so that nothing is restored under it."""
 
 
 @cache
@@ -55,6 +59,7 @@ def _desk() -> Desk:
         quiet=True,
     )
     close_folder(invocation.workspace.root)
+    _IN_USE.enter_context(hold_open(invocation.workspace.root))
     return Desk.open(invocation, demo=os.environ.get("SOONER_DEMO_SIGN_IN") == "1")
 
 

@@ -24,32 +24,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import duckdb
 
-from charter.contracts.files import read_json
-from charter.contracts.workspace import Workspace
 from charter.council.register import Register, Source
 from charter.invocation import Invocation
-from charter.vault.rights_ledger import Request, read_requests
+from charter.vault.rights_ledger import Request, find_last_certificate, read_requests
 from features.intake.database import quote_moment, quote_text
 
 __all__ = [
     "ALL",
-    "CERTIFICATES",
     "Hold",
     "Retention",
-    "find_last_retention",
     "leave_out_past",
     "list_holds",
     "remove_past",
 ]
 
 ALL = "*"
-CERTIFICATES = "retention"
-"""The folder of the workspace with a certificate for every time that retention was carried out."""
-
 _CANONICAL = "canonical_"
 _GIVEN = ("people", "protected", "feeds")
 
@@ -181,13 +173,6 @@ def list_holds(requests: Iterable[Request]) -> tuple[Hold, ...]:
     )
 
 
-def find_last_retention(workspace: Workspace) -> datetime | None:
-    """Return the moment that retention was last carried out for; what was past its date then never comes in again."""
-    certificates: Sequence[Path] = sorted((workspace.root / CERTIFICATES).glob("*.json"))
-    moments = [datetime.fromisoformat(read_json(path)["moment"]) for path in certificates]
-    return max(moments, default=None)
-
-
 def leave_out_past(invocation: Invocation, database: duckdb.DuckDBPyConnection, moment: datetime) -> int:
     """Leave out of a snapshot that is being made what retention has removed; return how many rows more are past by now.
 
@@ -198,7 +183,7 @@ def leave_out_past(invocation: Invocation, database: duckdb.DuckDBPyConnection, 
     names = {name: name if name.startswith(_CANONICAL) else f"kept_{name}" for name in dated}
     names |= {name: name for name in ("people", "protected", "feeds", *(f"{_CANONICAL}{name}" for name in _GIVEN))}
     tables = {name: table for name, table in names.items() if table in present}
-    carried_out = find_last_retention(invocation.workspace)
+    carried_out = find_last_certificate(invocation.workspace)
     if carried_out is not None:
         remove_past(database, Retention.at(invocation, carried_out), tables)
     now = Retention.at(invocation, moment)

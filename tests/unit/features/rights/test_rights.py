@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -286,3 +287,60 @@ def test_an_unknown_reference_is_not_repeated_and_files_nothing(borough_town) ->
         request(borough_town, "erase", "Z0000000000000")
     assert "Z0000000000000" not in str(refused.value)
     assert not Path(borough_town.workspace / "rights.jsonl").exists()
+
+
+def restored(town, backup: Path, part: str, *, follow: bool) -> None:
+    """Put a part of a copy in the place of what is there now, as cp or a tool that follows links would."""
+    place = town.workspace / part
+    shutil.rmtree(place)
+    shutil.copytree(backup / part, place, symlinks=not follow)
+    assert follow == all(not (path.parent / "tables").is_symlink() for path in place.glob("*/manifest.json"))
+
+
+@pytest.mark.parametrize("action", ["erase", "object"])
+def test_a_vault_that_is_restored_alone_names_and_tells_nobody_who_was_erased_or_objected(
+    borough_town, tmp_path, action
+) -> None:
+    number, person = pupil(borough_town)
+    backup = tmp_path / "backup"
+    shutil.copytree(borough_town.workspace, backup, symlinks=True)
+    request(borough_town, action, number)
+    key = Key.load(borough_town.invocation.council, borough_town.invocation.workspace)
+
+    def told() -> tuple[bool, list[str]]:
+        vault = Vault.open(borough_town.workspace / "vault", key)
+        residents = sqlite3.connect(borough_town.workspace / "vault/vault.db").execute("select token from residents")
+        tellable = [row for (token,) in residents if (row := vault.resident(token)) and person in row.decode()]
+        return person in vault.person_ids(), tellable
+
+    after = told()
+    restored(borough_town, backup, "vault", follow=True)
+    assert told() != after
+    with pytest.raises(CharterError, match="were not carried out"):
+        require_carried_out(borough_town.invocation.workspace)
+    with writer_lock(borough_town.workspace):
+        assert len(replay_requests(borough_town.invocation)) == 1
+        assert replay_requests(borough_town.invocation) == {}
+    assert told() == after
+    require_carried_out(borough_town.invocation.workspace)
+
+
+def test_a_store_that_was_copied_by_a_tool_that_follows_links_forgets_as_another_does(borough_town, tmp_path) -> None:
+    number, person = pupil(borough_town)
+    backup = tmp_path / "backup"
+    shutil.copytree(borough_town.workspace, backup, symlinks=True)
+    request(borough_town, "erase", number)
+    after = others(borough_town, person)
+    restored(borough_town, backup, "store", follow=True)
+    ref = KEY.pseudonym("reference", "education", number).encode()
+    with writer_lock(borough_town.workspace):
+        assert len(replay_requests(borough_town.invocation)) == 1
+    assert others(borough_town, person) == after
+    tables = [path for path in (borough_town.workspace / "store").rglob("*.parquet") if path.is_file()]
+    assert tables
+    for path in tables:
+        columns = duckdb.sql(f"select * from read_parquet('{path}')")
+        for name in {"ref", "one", "other", "person_id"} & set(columns.columns):
+            gone = {ref.decode(), person}
+            left = columns.filter(f"{name} in {tuple(gone)}").fetchall()
+            assert not left or path.stem == "permission", path

@@ -1,0 +1,132 @@
+"""A copy of the casework database: one moment of it while others write, out of either kind and into either kind."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, inspect, select, text
+from sqlalchemy.pool import NullPool
+
+from charter.errors import DataError
+from serving.identity import Identity
+from serving.store.connection import migrate_database, open_engine
+from serving.store.database_copy import copy_database, fill_database, read_chain_ends, require_empty
+from serving.store.store import DecisionDraft, Store
+from serving.store.tables import metadata
+from tests.unit.serving.conftest import postgres
+from tests.unit.serving.test_store import KEY, issue
+
+WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
+
+
+def read_rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+    engine = open_engine(url)
+    with engine.connect() as connection:
+        rows = {
+            name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            for name, table in metadata.tables.items()
+        }
+    engine.dispose()
+    return rows
+
+
+def fill(url: str, *, rows: int = 8) -> Store:
+    engine = open_engine(url)
+    migrate_database(engine)
+    store = Store(engine, chain="test", key=KEY)
+    referrals = issue(store, rows)
+    for referral in referrals[: rows // 2]:
+        store.decide(WORKER, referral.id, DecisionDraft("deferred", "capacity", 1, note="rings ² after six \u2028"))
+    return store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Give another empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'other.db'}"
+        return
+    server, schema = postgres(), f"sooner_{uuid.uuid4().hex[:12]}"
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    yield f"{server}?options=-csearch_path%3D{schema}"
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+
+
+def test_every_row_goes_out_of_either_kind_and_into_either_kind(url: str, empty: str, tmp_path: Path) -> None:
+    store = fill(url)
+    before = read_rows(url)
+    assert len(before["decisions"]) == 4
+    copy_database(url, tmp_path / "copy.db")
+    assert (tmp_path / "copy.db").stat().st_mode & 0o077 == 0
+    require_empty(empty)
+    fill_database(tmp_path / "copy.db", empty)
+    assert read_rows(empty) == before
+    # Rows that number themselves go on after the last.
+    again = Store(open_engine(empty), chain="test", key=KEY)
+    again.decide(WORKER, "r7", DecisionDraft("deferred", "capacity", 1))
+    assert len(again.decisions()) == 5
+    assert again.verify_log()
+    with pytest.raises(DataError, match="not empty"):
+        require_empty(empty)
+    with pytest.raises(DataError, match="not empty"):
+        fill_database(tmp_path / "copy.db", empty)
+    again.close()
+    store.close()
+
+
+def test_every_table_of_the_database_is_copied(url: str) -> None:
+    engine = open_engine(url)
+    migrate_database(engine)
+    assert set(inspect(engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+    engine.dispose()
+
+
+def test_a_copy_is_of_one_moment_while_others_write(url: str, tmp_path: Path) -> None:
+    store = fill(url, rows=2)
+    stop, begun = threading.Event(), threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            store.log(WORKER, "referral.viewed", subject="r0", purpose="display")
+            begun.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        assert begun.wait(20)
+        for number in range(3):
+            copy_database(url, tmp_path / f"copy{number}.db")
+    finally:
+        stop.set()
+        writer.join()
+    ends = []
+    for number in range(3):
+        copy = Store(open_engine(f"sqlite:///{tmp_path / f'copy{number}.db'}"), chain="other", key=KEY)
+        assert copy.verify_log()
+        copy.close()
+        ends.append(sum(read_chain_ends(tmp_path / f"copy{number}.db").values()))
+    assert ends == sorted(ends)
+    assert ends[0] >= 3
+    store.close()
+
+
+def test_a_database_that_is_not_there_or_is_none_of_ours_is_no_copy(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "copy.db")):
+        pass
+    with pytest.raises(DataError, match="can't be copied"):
+        fill_database(tmp_path / "copy.db", "postgresql+psycopg://127.0.0.1:1/none")
+
+
+def test_an_empty_database_is_left_out(tmp_path: Path) -> None:
+    server = postgres()
+    schema = f"sooner_{uuid.uuid4().hex[:12]}"
+    with pytest.raises(DataError, match="is empty"):
+        copy_database(f"{server}?options=-csearch_path%3D{schema}", tmp_path / "copy.db")

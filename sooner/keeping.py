@@ -39,12 +39,13 @@ def backup(
     from charter.acts import COMMAND
     from charter.vault.command_log import CommandLog
     from serving.identity import identify_command
-    from sooner.backups.taking import take_backup
+    from sooner.backups.taking import choose_parts, take_backup
 
-    place, manifest = take_backup(invocation, folder, part or ())
+    chosen = choose_parts(part or ())
+    # Before and not after: the entry is in the copy then, and no restore loses it.
     log = CommandLog.open(invocation.council, invocation.workspace)
-    detail = {"parts": list(manifest.parts), "at": manifest.taken_at}
-    log.append(actor=identify_command().user, role=COMMAND, action="backed up", detail=detail)
+    log.append(actor=identify_command().user, role=COMMAND, action="backup", detail={"parts": list(chosen)})
+    place, manifest = take_backup(invocation, folder, chosen)
     sizes = {name: copied.bytes for name, copied in manifest.parts.items()}
     lines = [
         f"{name:<10} {len(copied.files):>7,} files {copied.bytes / 1e6:>11,.1f} MB"
@@ -92,9 +93,9 @@ def _in_words(done: Restoration) -> list[str]:
     number = sum(last - first + 1 for first, last in done.lost.values())
     if number:
         acts = "; ".join(f"{count} {action}" for action, count in done.acts.items())
-        lines.append(f"{number} acts that were logged since are not in it{f': {acts}' if acts else ''}.")
+        lines.append(f"Logged since, and not in it: {number} acts{f' ({acts})' if acts else ''}.")
     else:
-        lines.append("No act that was logged since is missing from it.")
+        lines.append("Nothing that was logged is missing from it.")
     lines += [done.replayed.sentence] if done.replayed else []
     lines += [f"{note}." for note in done.notes]
     if done.kept:

@@ -90,7 +90,8 @@ def _asking_to(right: str, summary: str) -> Callable[..., None]:
 
         role = invocation.roles.choose(role, "rights.file").id
         entry = {"action": f"resident {right}", "reason": reason, "service": service, "purpose": purpose}
-        _Log(invocation, role).record(entry)
+        log = _Log(invocation, role)
+        log.record(entry)
         certificate = file_request(
             invocation,
             right,
@@ -101,6 +102,7 @@ def _asking_to(right: str, summary: str) -> Callable[..., None]:
             by=by,
             rooms=list_rooms(invocation),
         )
+        log.anchor_request()
         invocation.report(asdict(certificate), _in_words(certificate))
 
     ask_to.__doc__ = summary
@@ -367,6 +369,10 @@ class _Log:
             role,
             identify_command().user,
         )
+
+    def anchor_request(self) -> None:
+        """Say in an anchor how many requests there are by now."""
+        self._log.anchor_parts()
 
     def record(self, entry: Mapping[str, object]) -> None:
         """Write one entry."""

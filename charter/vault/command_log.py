@@ -51,6 +51,10 @@ class CommandLog:
     ) -> Entry:
         """Add one entry, and name in an anchor what has come to be there; return the entry once it is on disk."""
         entry = self.file.append(actor=actor, role=role, action=action, subject=subject, purpose=purpose, detail=detail)
+        self.anchor_parts()
+        return entry
+
+    def anchor_parts(self) -> None:
+        """Name in an anchor what has come to be there since the last: a request in the ledger, a bundle."""
         if new := find_parts(self.workspace) - self.anchors.parts():
             self.anchors.add({}, sorted(new))
-        return entry

@@ -145,9 +145,8 @@ def _merge_ledgers(workspace: Workspace, plan: _Plan, *, accept: bool) -> None:
     newer = [path for path in outside if path.exists()]
     copies = [ledger_file(workspace), *newer, *sorted(plan.folder("ledger").glob("*.jsonl"))]
     requests = read_copies(copies)
-    named = _count_anchored(plan)
-    knows_since = bool(newer) or (named == 0 and plan.anchors_from != plan.folder("anchors") / "anchors.jsonl")
-    if not accept and (not knows_since or len(requests) < max(named, plan.manifest.requests)):
+    knows_since = bool(newer) or plan.anchors_from != plan.folder("anchors") / "anchors.jsonl"
+    if not accept and (not knows_since or len(requests) < max(_count_anchored(plan), plan.manifest.requests)):
         raise CharterError(
             f"nobody can say what residents asked since {plan.manifest.taken_at}: the ledger that is kept outside the "
             "workspace is not here.",

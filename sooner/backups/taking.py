@@ -91,6 +91,8 @@ def take_backup(
             left_out=tuple(f"{name}: {why}" for name, why in _LEFT_OUT.items() if (workspace.root / name).exists()),
         )
         manifest.write(beside, key)
+        for path in beside.rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
     return place, Manifest.read(place)
 
 

@@ -19,6 +19,7 @@ from borough.services import (
     council_tax,
     early_help,
     education,
+    food_bank,
     health_visiting,
     homelessness,
     hospital,
@@ -50,6 +51,7 @@ _SERVICES = {
     "health_visiting": health_visiting,
     "hospital": hospital,
     "choices": resident_choices,
+    "food_bank": food_bank,
 }
 
 
@@ -60,6 +62,7 @@ def list_feeds(rates: Rates) -> Mapping[str, Feed]:
     return {
         **dict.fromkeys(_SERVICES, whole),
         "early_help": Feed(date(2019, 4, 1), last, last, "The service's system began in April 2019."),
+        "food_bank": Feed(date(2018, 1, 1), last, last, "The food bank opened in January 2018."),
         "youth_justice": Feed(first, date(2026, 4, 1), date(2026, 4, 13), "The last before the supplier changed."),
         "health_visiting": Feed(date(2017, 4, 1), date(2026, 9, 1), date(2026, 9, 7), "Monthly; the next is due."),
     }

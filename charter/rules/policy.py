@@ -123,7 +123,7 @@ _Ages = Annotated[tuple[int, int], Strict(False), AfterValidator(_youngest_and_o
 
 
 class Audit(MarkedRow):
-    """What every audit measures: of whom, by which characteristics, and against which independent sign of need."""
+    """What every audit measures: of whom, by which characteristics, and against which independent signs of need."""
 
     ages: Annotated[
         _Ages, Field(description="The people who are counted: the youngest and the oldest age.", examples=[[0, 17]])
@@ -141,10 +141,18 @@ class Audit(MarkedRow):
     independent_outcome: Annotated[
         Annotated[str, AfterValidator(_full_name), RefersTo("signal", "register.toml")] | None,
         Field(
-            description="A signal that others record, so that a group whose needs we record less can be found out.",
+            description="Of older charters: `independent_outcomes` with one signal.",
             examples=["hospital.emergency_admission"],
         ),
     ] = None
+    independent_outcomes: Annotated[
+        Listed[Annotated[str, AfterValidator(_full_name), RefersTo("signal", "register.toml")]],
+        Field(
+            description="Signals that others record, so that a group whose needs we record less can be found out. Each "
+            "of other hands: a group that one of them sees less, another may see.",
+            examples=[["hospital.emergency_admission", "food_bank.parcel"]],
+        ),
+    ] = ()
     characteristics: Annotated[
         Listed[Characteristic],
         Field(validation_alias="characteristic", description="Whose groups are compared."),
@@ -305,9 +313,10 @@ class Policy(File):
         return self.audit.not_recorded
 
     @property
-    def independent_outcome(self) -> str | None:
-        """The signal that others record, or None."""
-        return self.audit.independent_outcome
+    def independent_outcomes(self) -> tuple[str, ...]:
+        """The signals that others record, each once; an older charter names one."""
+        older = self.audit.independent_outcome
+        return tuple(dict.fromkeys((*((older,) if older else ()), *self.audit.independent_outcomes)))
 
     @property
     def largest_lot(self) -> float:

@@ -260,7 +260,7 @@ def _measure_by_independent(audited: Audited, name: str, groups: Grouping) -> li
     if label is None:
         return []
     people = audited.people
-    about = About("", name, audited.model, AT, note=f"independent outcome: {audited.independent.signal}")
+    about = About("", name, audited.model, AT, note=f"independent outcome: {audited.independent.names}")
     list_recalls = measure_groups(
         Units(people.cluster, people.selected, label),
         groups,
@@ -280,19 +280,27 @@ def _measure_by_independent(audited: Audited, name: str, groups: Grouping) -> li
         seed=SEED,
     )
     # Needs recorded per independent sign uses every recorded need, so it sees a smaller gap than the share above.
-    labelled = both != UNKNOWN
-    per_sign = _average_rows(
+    per_sign = _count_per_sign(people, groups, label, about)
+    if len(audited.independent.by_signal) > 1:
+        for signal, of_signal in audited.independent.by_signal.items():
+            per_sign += _count_per_sign(people, groups, of_signal, about.of_component(signal).with_note(signal))
+    return (
+        [_rename_finding(row, "recall_of_independent") for row in list_recalls]
+        + [_rename_finding(row, "recorded_given_independent") for row in recorded]
+        + per_sign
+    )
+
+
+def _count_per_sign(people: People, groups: Grouping, label: NDArray[np.int8], about: About) -> list[dict[str, Any]]:
+    """Return needs recorded for each household with a sign of need, by group; `label` (people,) is of the sign."""
+    labelled = (people.label != UNKNOWN) & (label != UNKNOWN)
+    return _average_rows(
         people,
         groups,
         labelled,
         about.of_measure("recorded_per_independent"),
         (people.label == 1).astype(np.float64),
         (label == 1).astype(np.float64),
-    )
-    return (
-        [_rename_finding(row, "recall_of_independent") for row in list_recalls]
-        + [_rename_finding(row, "recorded_given_independent") for row in recorded]
-        + per_sign
     )
 
 
@@ -354,9 +362,10 @@ def _write_notes(audited: Audited) -> list[str]:
         notes.append(f"Whether needs are recorded alike for every group cannot be seen: {audited.independent.why_not}")
     else:
         notes.append(
-            f"Whether needs are recorded alike for every group is judged by {audited.independent.signal}, which others"
-            " recorded; a group that those others see less would not be found out."
+            f"Whether needs are recorded alike for every group is judged by {audited.independent.names}, which others"
+            " recorded; a group that all of those others see less would not be found out."
         )
+        notes += [f"A sign of need is left out of that. {why}" for why in audited.independent.without.values()]
     if not audited.linked:
         notes.append("How right the links between records are cannot be seen: nobody knows the truth of real records.")
     unknown = float((audited.people.label == UNKNOWN).mean())

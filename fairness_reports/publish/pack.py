@@ -346,18 +346,27 @@ def _describe_independent(
     figures = []
     for name in pack.policy.characteristics:
         chosen = _select_rows(rows, "recorded_per_independent", name)
-        if not chosen:
-            continue
         by = pack.policy.characteristic_titles[name].lower()
-        title = f"Needs recorded for each independent sign of need: by {by}"
         gate = _find_gate(pack.policy, "recorded_per_independent", name)
         limit = gate.limit if gate else None
-        svg = _draw_ratios(f"{name}-independent", title, "Ratio of the needs recorded", chosen, verdicts, limit)
-        figures.append({"title": title, "svg": svg, "caption": _say_key(gate)})
+        # All signs together first, which the gate asks of; then each by itself, where there are several.
+        for number, sign in enumerate(dict.fromkeys(row["component"] for row in chosen)):
+            title = f"Needs recorded for each {_name_sign(sign)}: by {by}"
+            rows_of = [row for row in chosen if row["component"] == sign]
+            svg = _draw_ratios(
+                f"{name}-independent-{number}", title, "Ratio of the needs recorded", rows_of,
+                verdicts if sign is None else {}, None if sign else limit,
+            )  # fmt: skip
+            figures.append({"title": title, "svg": svg, "caption": _say_key(None if sign else gate)})
     if not figures:
         return None
-    signal = (pack.policy.independent_outcome or "").replace(".", ": ").replace("_", " ")
-    return {"signal": signal, "figures": figures}
+    signs = dict.fromkeys(row["component"] for row in rows if row["measure"] == "recorded_per_independent")
+    used = [sign for sign in signs if sign] or pack.policy.independent_outcomes
+    return {"signal": " and ".join(map(_name_sign, used)), "several": len(used) > 1, "figures": figures}
+
+
+def _name_sign(sign: str | None) -> str:
+    return sign.replace(".", ": ").replace("_", " ") if sign else "independent sign of need"
 
 
 def _tabulate_sight(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

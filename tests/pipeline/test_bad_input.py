@@ -193,8 +193,8 @@ def test_a_feature_of_a_signal_that_the_charter_allows_for_nothing_like_it_is_no
 ) -> None:
     charter = council / "charter.toml"
     rows = charter.read_text().replace('  "housing.notice",\n', "")
-    evaluate = 'signals = ["hospital.emergency_admission"]'
-    charter.write_text(rows.replace(evaluate, 'signals = ["hospital.emergency_admission", "housing.notice"]'))
+    evaluate = 'signals = ["hospital.emergency_admission", "food_bank.parcel"]'
+    charter.write_text(rows.replace(evaluate, evaluate.replace("]", ', "housing.notice"]')))
     ran = run_sooner("build", "--council", str(council), "--workspace", str(town.workspace))
     says(ran, 12, "housing.notice", "charter")
     assert town.unchanged()

@@ -77,8 +77,8 @@ class OtherLists:
     def say(self) -> str:
         """Return in a sentence to whose lists households gave way; empty where no other programme is there."""
         parts = [
-            f"Households on the past lists of {name} ({number:,} listings), or at rest after what was decided there,"
-            " were left out as `rank` leaves them out."
+            f"Households on the past lists of {name} ({number:,} listing{'' if number == 1 else 's'}), or at rest after"
+            " what was decided there, were left out as `rank` leaves them out."
             for name, number in sorted(self.listings.items())
         ]
         parts += [f"Nobody gives way to lists of {name}: {why}." for name, why in sorted(self.missing.items())]

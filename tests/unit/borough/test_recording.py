@@ -66,9 +66,22 @@ def test_the_hospital_records_everybody_alike(borough: tuple[str, Path]):
     assert 0.13 < _share(extracts, (("hospital", "admissions", "patient_ref"),)) < 0.26
 
 
-def test_unfair_recording_changes_neither_the_truth_nor_the_hospital(fernhill: Council, extracts: Path, tmp_path: Path):
+def test_the_food_bank_records_everybody_alike(borough: tuple[str, Path]):
+    _, extracts = borough
+    assert 0.10 < _share(extracts, (("food_bank", "parcels", "client_ref"),)) < 0.30
+
+
+def test_unfair_recording_changes_neither_the_truth_nor_what_others_record(
+    fernhill: Council, extracts: Path, tmp_path: Path
+):
     make_borough(tmp_path / "extracts", fernhill, 600, 1, "both")
-    for name in ("truth/people.parquet", "truth/need.parquet", "truth/residence.parquet", "hospital/admissions.csv"):
+    for name in (
+        "truth/people.parquet",
+        "truth/need.parquet",
+        "truth/residence.parquet",
+        "hospital/admissions.csv",
+        "food_bank/parcels.csv",
+    ):
         assert file_digest(tmp_path / "extracts" / name) == file_digest(extracts / name)
     for name in ("social_care/contacts.csv", "social_care/cin_periods.csv", "education/half_terms.parquet"):
         assert file_digest(tmp_path / "extracts" / name) != file_digest(extracts / name)

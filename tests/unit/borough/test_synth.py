@@ -40,7 +40,7 @@ def test_another_seed_makes_another_borough(fernhill: Council, extracts: Path, t
 
 def test_every_delivery_keeps_its_contract_and_says_that_it_is_synthetic(extracts: Path):
     deliveries = sorted(extracts.glob("*/delivery.json"))
-    assert len(deliveries) == 11
+    assert len(deliveries) == 12
     for path in deliveries:
         delivery = read_json(path)
         check_document("delivery", delivery)

@@ -223,10 +223,16 @@ def test_what_the_charter_says_of_the_audit_is_answered_by_it() -> None:
     assert set(policy.characteristic_titles) == set(policy.characteristics)
     assert all(policy.characteristic_titles.values())
     assert policy.not_recorded == policy.audit.not_recorded != ""
-    assert policy.independent_outcome == "hospital.emergency_admission"
+    assert policy.independent_outcomes == ("hospital.emergency_admission", "food_bank.parcel")
     assert policy.largest_lot == 0.0
     assert policy.replace(exploration=Exploration(largest_share=0.1)).largest_lot == 0.1
     assert {"race", "sex", "free_text", "library"} <= set(policy.prohibited)
+
+
+def test_an_older_charter_names_one_sign_of_need_that_others_record(edited: Callable[[str, str], Path]) -> None:
+    old = 'independent_outcomes = ["hospital.emergency_admission", "food_bank.parcel"]'
+    policy = Policy.load(edited(old, 'independent_outcome = "hospital.emergency_admission"'), TODAY)
+    assert policy.independent_outcomes == ("hospital.emergency_admission",)
 
 
 def test_a_key_that_is_none_is_refused_with_how_to_make_one(edited: Callable[[str, str], Path]) -> None:

@@ -11,11 +11,10 @@ from typing import Any
 from markupsafe import Markup
 
 from charter.rules.data_use import DATA_NEEDED, GATES
-from charter.rules.measures import AS_USED
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from fairness_reports.publish.answers_picture import Answer, draw_answers
-from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_hundred, say_interval
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_hundred
 
 __all__ = ["describe_front"]
 
@@ -24,6 +23,10 @@ _ASKED = {
     "refer": "Say what to do, although the data cannot answer every question of the charter: the options are below.",
     "block": "Say what to change. Nothing can be released on these findings.",
 }
+_ANSWERS = {"fail": "No", "insufficient": "Cannot be told", "informs": "Informs", "pass": "Yes, within the limit"}
+_TURNED = {"estimate": "estimate", "low": "high", "high": "low"}
+_TIMES = (0.5, 1.0, 2.0)
+"""With how many times the places the released list is shown."""
 _FEWEST = 10
 _MEASURES = {
     "listed_before_need": "listed before the need",
@@ -38,75 +41,123 @@ def describe_front(
     decision: Mapping[str, Any],
     policy: Policy,
     models: Mapping[str, str],
-    recommendation: str,
+    metrics: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what the two pages show; `models` names each model in words."""
+    """Return what the two pages show; `models` names each model in words, `metrics` is the run's contract `metrics`."""
     return {
         "asked": _ASKED[decision["decision"]],
         "of_whom": [role.title for role in policy.signers("decision")],
         "by": say_date(policy.review_by.isoformat()),
-        "options": _tabulate_options(findings, decision, models),
+        "options": _list_options(str(findings["model"]), decision, models, metrics.get("replay") or {}),
         "weeks": findings.get("used_lists") or {"why": "this audit is of an older version"},
-        "recommendation": recommendation,
+        "recommendation": metrics["recommendation"]["sentence"],
         "data": _list_data_answers(decision),
-        "answers": _list_answers(decision),
+        "answers": _cross_answers(decision, policy),
+        "others": _list_others(decision, policy),
         "stops": _list_stops(policy),
         "picture": _draw(findings, decision, policy),
         "shadow_weeks": policy.live.shadow_weeks,
     }
 
 
-def _tabulate_options(
-    findings: Mapping[str, Any], decision: Mapping[str, Any], models: Mapping[str, str]
+def _list_options(
+    model: str, decision: Mapping[str, Any], models: Mapping[str, str], replay: Mapping[str, Any]
 ) -> list[dict[str, str]]:
-    """Return the options with what happens under each: of 100 listed, and of 100 in need; a dash where nobody knows."""
-    model = str(findings["model"])
-    rows = [_option(findings, "Stop: go on as today (last contact first)", "last_contact")]
+    """Return the options, each with what past lists made so would have done; a dash where nobody knows."""
+    figures = {
+        (row["model"], row["measure"]): row
+        for row in replay.get("figures", ())
+        if row["part"] == "all" and row["period"] == replay.get("headline") and row["against"] is None
+    }
+    title = models.get(model, model)
+    name = title if any(map(str.isupper, title[1:])) else f"{title[:1].lower()}{title[1:]}"
+    not_open = " (not open: the gate blocks)" if decision["decision"] == "block" else ""
+    rows = [_option("Stop: go on as today (last contact first stands for it)", figures, "last_contact")]
     if model != "points":
-        rows.append(_option(findings, f"A simple list: {models['points'].lower()}", "points"))
-    name = models.get(model, model)
-    blocked = " (not open: the gate blocks)" if decision["decision"] == "block" else ""
-    rows.append(_option(findings, f"Shadow: lists by {name[0].lower()}{name[1:]}, seen by nobody{blocked}", model))
+        rows.append(_option(f"A simple list: {models['points'].lower()}", figures, "points"))
+    rows.append({"title": f"Shadow{not_open}: lists by {name} that nobody sees", "none": "yes"})
+    for times, by_measure in _read_curve(replay).items():
+        places = by_measure.get("places_filled", {}).get("estimate")
+        if times in _TIMES and places is not None:
+            # At the teams' own places the figures are those of every other page, from all draws of the households.
+            of_list = {measure: figures.get((model, measure), row) for measure, row in by_measure.items()}
+            shown = of_list if times == 1 else by_measure
+            rows.append(_option(f"Live after that{not_open}: {name}, {places:.0f} places a year", shown, None))
     return rows
 
 
-def _option(findings: Mapping[str, Any], title: str, model: str) -> dict[str, str]:
-    found = {
-        row["measure"]: row
-        for row in findings["findings"]
-        if row["model"] == model and row["at"] == AS_USED and row["group"] is None and row.get("component") is None
-    }
-    useful, reached = found.get("needed_of_100"), found.get("listed_before_need")
-    missed = None if reached is None or reached["estimate"] is None else 1 - reached["estimate"]
-    ends = (
-        None
-        if missed is None or reached is None or not reached["interval"]
-        else [1 - end for end in reached["interval"][::-1]]
-    )
+def _read_curve(replay: Mapping[str, Any]) -> dict[float, dict[Any, Any]]:
+    """Return the released list's figures at other numbers of places, by times of the places and measure."""
+    curve: dict[float, dict[Any, Any]] = {}
+    for row in replay.get("curve", ()):
+        if row["period"] == replay.get("headline"):
+            curve.setdefault(row["times_places"], {})[row["measure"]] = row
+    return curve
+
+
+def _option(title: str, figures: Mapping[Any, Mapping[str, Any]], model: str | None) -> dict[str, str]:
+    def find(measure: str) -> Mapping[str, Any] | None:
+        return figures.get(measure if model is None else (model, measure))
+
+    reached = find("listed_of_need")
+    missed = reached and {end: _rest_of(reached[other]) for end, other in _TURNED.items()}
+    return {"title": title, "listed": _say_range(find("needed_of_listed")), "missed": _say_range(missed), "none": ""}
+
+
+def _rest_of(share: float | None) -> float | None:
+    return None if share is None else 1 - share
+
+
+def _say_range(figure: Mapping[str, Any] | None) -> str:
+    """Say a share of 100 with its range: 38 (31 to 46)."""
+    if figure is None or figure["estimate"] is None:
+        return UNKNOWN
+    if figure["low"] is None or figure["high"] is None:
+        return say_hundred(figure["estimate"])
+    return f"{say_hundred(figure['estimate'])} ({say_hundred(figure['low'])} to {say_hundred(figure['high'])})"
+
+
+def _cross_answers(decision: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
+    """Return the answers about groups: a row for each harm's measure, a column for each characteristic."""
+    by_gate = {question["gate"]: question for question in decision.get("questions", ())}
+    asked = [gate for gate in policy.gates if gate.id in by_gate]
+    columns = list(dict.fromkeys(gate.characteristic for gate in asked))
+    rows = []
+    for harm, measure in dict.fromkeys((gate.harm, gate.measure) for gate in asked):
+        cells = [
+            [
+                _write_cell(by_gate[gate.id])
+                for gate in asked
+                if (gate.harm, gate.measure, gate.characteristic) == (harm, measure, name)
+            ]
+            for name in columns
+        ]
+        rows.append({"harm": harm, "title": _name_measure(measure), "cells": cells})
+    return {"columns": [_title_characteristic(name, policy) for name in columns], "rows": rows}
+
+
+def _title_characteristic(name: str, policy: Policy) -> str:
+    return " and ".join(policy.characteristic_titles.get(part, part) for part in name.split(" and "))
+
+
+def _write_cell(question: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "title": title,
-        "listed": say_hundred(useful["estimate"]) if useful else UNKNOWN,
-        "listed_interval": say_interval(useful["interval"], say_hundred) if useful and useful["interval"] else UNKNOWN,
-        "missed": say_hundred(missed),
-        "missed_interval": say_interval(ends, say_hundred) if ends else UNKNOWN,
+        "verdict": "insufficient" if question["verdict"] == "informs" else question["verdict"],
+        "answer": _ANSWERS[question["verdict"]],
+        "not_asked": ", ".join(str(group) for group in question["not_asked"] if group),
     }
 
 
-def _list_answers(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each question with its one answer, the worst first."""
-    words = {"fail": "No", "insufficient": "Cannot be told", "informs": "Informs", "pass": "Yes, within the limit"}
-    order = list(words)
-    questions = sorted(decision.get("questions", ()), key=lambda question: order.index(question["verdict"]))
+def _list_others(decision: Mapping[str, Any], policy: Policy) -> list[dict[str, str]]:
+    """Return the questions that are about no group: of use, and about data."""
+    gates = {gate.id for gate in policy.gates}
     unneeded = _list_data_answers(decision)["unneeded"]
     said = {DATA_NEEDED: f"No, not {', '.join(unneeded)}"} if unneeded else {}
     return [
-        {
-            "question": question["question"],
-            "verdict": "insufficient" if question["verdict"] == "informs" else question["verdict"],
-            "answer": said.get(question["gate"], words[question["verdict"]]),
-            "not_asked": ", ".join(str(group) for group in question["not_asked"] if group),
-        }
-        for question in questions
+        _write_cell(question)
+        | {"question": question["question"], "answer": said.get(question["gate"], _ANSWERS[question["verdict"]])}
+        for question in decision.get("questions", ())
+        if question["gate"] not in gates
     ]
 
 
@@ -137,7 +188,7 @@ def _list_stops(policy: Policy) -> list[str]:
 
 
 def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Policy) -> Markup | str:
-    """Draw every answer about a group: the most that a gap harms in a year first, then the others."""
+    """Draw every answer about a group: by harm as the charter has them, the most in a year first; uncounted last."""
     gates: Mapping[str, Gate] = {gate.id: gate for gate in policy.gates}
     by_id = {row["id"]: row for row in findings["findings"]}
     answers = []
@@ -146,18 +197,18 @@ def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Poli
         few = row is not None and min(row.get("clusters") or 0, (row.get("rest") or {}).get("clusters") or 0) < _FEWEST
         if gate is None or row is None or gate.statistic != "ratio" or row["ratio"] is None or few:
             continue
-        answers.append(
-            Answer(
-                f"{row['group']} ({row['characteristic']}): {_name_measure(row['measure'])}",
-                row["ratio"],
-                None if row["ratio_interval"] is None else tuple(row["ratio_interval"]),
-                gate.limit,
-                verdict["verdict"] if verdict.get("asked", True) else "",
-                (verdict.get("pooled") or verdict).get("expected_a_year"),
-            )
+        answer = Answer(
+            f"{row['group']} ({row['characteristic']}): {_name_measure(row['measure'])}",
+            row["ratio"],
+            None if row["ratio_interval"] is None else tuple(row["ratio_interval"]),
+            gate.limit,
+            verdict["verdict"] if verdict.get("asked", True) else "",
+            (verdict.get("pooled") or verdict).get("expected_a_year"),
         )
-    answers.sort(key=lambda answer: -(answer.expected if answer.expected is not None else -1e9))
-    return draw_answers(answers) if answers else ""
+        answers.append((gate.harm, answer))
+    harms = list(dict.fromkeys(gate.harm for gate in policy.gates))
+    answers.sort(key=lambda drawn: (drawn[1].expected is None, harms.index(drawn[0]), -(drawn[1].expected or 0.0)))
+    return draw_answers([answer for _, answer in answers]) if answers else ""
 
 
 def _name_measure(measure: str) -> str:

@@ -109,9 +109,7 @@ def render_pack(pack: Pack) -> str:
         answer=ANSWERS[pack.decision["decision"]],
         gates=[tabulate_gate(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
         recommendation=pack.metrics["recommendation"]["sentence"],
-        front=describe_front(
-            pack.findings, pack.decision, pack.policy, MODELS, pack.metrics["recommendation"]["sentence"]
-        ),
+        front=describe_front(pack.findings, pack.decision, pack.policy, MODELS, pack.metrics),
         points=pack.metrics.get("points", []) if pack.findings["model"] == "points" else [],
         all_pieces=len(pack.definition["features"]),
         precision_figure=_draw_precision(pack),

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
-SCREENSHOT = Path(__file__).resolve().parents[2] / "docs" / "screenshots" / "board-pack.png"
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "docs" / "screenshots"
 
 
 def report_of(workspace: Path) -> Path:
@@ -27,7 +27,13 @@ def test_axe_finds_nothing_on_the_board_pack_even_with_everything_opened(browser
     assert found.violations_count == 0, found.generate_report()
     if os.environ.get("SOONER_SCREENSHOTS") == "1":
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = false)")
-        page.screenshot(path=SCREENSHOT)
+        tops = [
+            page.evaluate(f'document.querySelector("{one}").getBoundingClientRect().top + scrollY')
+            for one in ("#answers", "#annex")
+        ]
+        for name, top, bottom in (("board-pack", 0, tops[0]), ("board-pack-answers", *tops)):
+            clip = {"x": 0, "y": top, "width": 1000, "height": bottom - top}
+            page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True, clip=clip)
     page.close()
 
 

@@ -71,10 +71,10 @@ def headline(metrics: Metrics) -> list[str]:
     steps = advice["steps"]
     for step in steps:
         if (step["other"], step["answer"]) == (advice["model"], "better"):
-            numbers += [format(100 * step[end], "+.1f") for end in ("more", "low", "high")]
+            numbers += [format(abs(100 * step[end]), ".1f") for end in ("more", "low", "high")]
     for step in steps:
         if (step["simpler"], step["answer"]) == (advice["model"], "enough"):
-            numbers += [format(100 * step[end], "+.1f") for end in ("more", "low", "high")]
+            numbers += [format(abs(100 * step[end]), ".1f") for end in ("more", "low", "high")]
     assert replay["headline"] == "final"
     enough = any((step["simpler"], step["answer"]) == (advice["model"], "enough") for step in steps)
     return numbers + ([format(100 * advice["margin"], "g")] if enough else [])

@@ -40,7 +40,7 @@ def say_choice(choice: Choice, headline: Mapping[str, Spread], horizon: str, lev
 def _reasons(choice: Choice) -> str:
     better = [step for step in choice.steps if (step.other, step.answer) == (choice.model, BETTER)]
     enough = [step for step in choice.steps if (step.simpler, step.answer) == (choice.model, ENOUGH)]
-    text = "".join(f"; it lists {_of_hundred(step)} more than {TITLES[step.simpler]}" for step in better)
+    text = "".join(f"; it lists {_say_more(step)} than {TITLES[step.simpler]}" for step in better)
     if not enough:
         return text
     more = ", ".join(_say_step(step) for step in enough)
@@ -55,22 +55,27 @@ def say_contradiction(choice: Choice, final: Mapping[str, Spread], level: float)
         beaten = step.answer == ENOUGH and step.simpler == choice.model and (again.low or 0.0) > choice.margin
         if lost or beaten:
             return (
-                f"The final weeks contradict the choice: there {TITLES[step.other]} lists {_of_hundred(again)} of 100"
-                f" more than {TITLES[step.simpler]}."
+                f"The final weeks contradict the choice: of 100 listed {TITLES[step.other]} lists"
+                f" {_say_more(again)} there than {TITLES[step.simpler]}."
             )
     return ""
 
 
 def _say_step(step: Step) -> str:
-    return f"{TITLES[step.other]} lists {_of_hundred(step)} more"
+    return f"{TITLES[step.other]} lists {_say_more(step)}"
 
 
-def _of_hundred(step: Step) -> str:
+def _say_more(step: Step) -> str:
+    """Say a difference of 100 listed as more or fewer: "0.8 fewer (13.7 fewer to 7.7 more)"."""
     if step.more is None:
-        return "nobody can tell how many"
+        return "nobody can tell how many more"
     if step.low is None or step.high is None:
-        return f"{100 * step.more:+.1f} (no interval can be given)"
-    return f"{100 * step.more:+.1f} ({100 * step.low:+.1f} to {100 * step.high:+.1f})"
+        return f"{_say_signed(step.more)} (no interval can be given)"
+    return f"{_say_signed(step.more)} ({_say_signed(step.low)} to {_say_signed(step.high)})"
+
+
+def _say_signed(share: float) -> str:
+    return f"{abs(100 * share):.1f} {'fewer' if share < 0 else 'more'}"
 
 
 def _share(spreads: Mapping[str, Spread], model: str, level: float) -> str:

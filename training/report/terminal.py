@@ -200,10 +200,14 @@ def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
     if not worked:
         return []
     choices = "; ".join(
-        f"{one['fewer_of_100_listed']:g} of 100 listed is {one['families_a_year']:.0f} families a year"
+        f"{one['fewer_of_100_listed']:g} of 100 listed is {_say_families(one['families_a_year'])} a year"
         for one in worked
     )
     return [f"The board's margin for a simpler list, [choosing] of charter.toml, at these places: {choices}."]
+
+
+def _say_families(number: float) -> str:
+    return "1 family" if f"{number:.0f}" == "1" else f"{number:.0f} families"
 
 
 def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:

@@ -123,20 +123,21 @@ def test_the_sentence_says_what_the_choice_rests_on() -> None:
     sentence = say_choice(choose_model(spreads, MARGIN, LEVEL), spreads, "6 months", LEVEL)
     assert re.fullmatch(
         r"The points list is recommended: of 100 listed, 20 \(20 to 20\) had a need recorded within 6 months;"
-        r" LightGBM lists \+1\.0 \(\+0\.\d to \+1\.\d\) more, within the 3 that the board gives for a simpler list\.",
+        r" LightGBM lists 1\.0 more \(0\.\d more to 1\.\d more\), within the 3 that the board gives for a simpler"
+        r" list\.",
         sentence,
     )
     better = spreads_of(random=0.05, points=0.20, lightgbm=0.30)
     sentence = say_choice(choose_model(better, MARGIN, LEVEL), better, "6 months", LEVEL)
     assert sentence.startswith("LightGBM is recommended: of 100 listed, 30 (30 to 30)")
-    assert "; it lists +10.0 (+9." in sentence
+    assert "; it lists 10.0 more (9." in sentence
 
 
 def test_final_weeks_that_contradict_are_said_first() -> None:
     choice = choose_model(spreads_of(random=0.05, points=0.20, lightgbm=0.21), MARGIN, LEVEL)
     final = spreads_of(points=0.2, lightgbm=0.3)
     told = say_contradiction(choice, final, LEVEL)
-    assert told.startswith("The final weeks contradict the choice: there LightGBM lists +10.0")
+    assert told.startswith("The final weeks contradict the choice: of 100 listed LightGBM lists 10.0 more (")
     assert say_contradiction(choice, spreads_of(points=0.2, lightgbm=0.21), LEVEL) == ""
     better = choose_model(spreads_of(random=0.05, points=0.20, lightgbm=0.30), MARGIN, LEVEL)
     assert say_contradiction(better, spreads_of(points=0.2, lightgbm=0.1), LEVEL)

@@ -11,6 +11,7 @@ from typing import Any
 from access_reference import access_reference
 from api_page import notebook_names
 from decision_index import decision_index
+from deep_tests import deep_tests
 from file_reference import FILES, file_reference
 from page_reference import page_reference
 
@@ -121,6 +122,7 @@ def pages() -> Mapping[str, str]:
         "reference/access.md": NOTICE + access_reference(FOLDER.parent / "council"),
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
+        "reference/deep-tests.md": NOTICE + deep_tests(),
         "reference/notebooks.md": NOTICE + notebook_names(),
         "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),

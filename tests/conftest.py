@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from house.covering import leave_covered
+from tests.deep_minutes import DeepMinutes
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,12 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Time the long tests in `make deep`."""
+    if config.option.markexpr == "deep" and not config.option.collectonly:
+        config.pluginmanager.register(DeepMinutes(), "deep-minutes")
 
 
 @pytest.hookimpl(trylast=True)

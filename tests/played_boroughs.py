@@ -75,7 +75,10 @@ def play_boroughs(root: Path, names: Iterable[str]) -> dict[str, PlayedBorough]:
 def play_borough(root: Path, name: str) -> dict[str, Any]:
     """Play one borough to its end and return the fields of a PlayedBorough."""
     homes, kind, seed = name.split()
-    workspace = root / "workspace"
+    # Each in a folder of its own: a workspace's anchors lie beside it, and outlive it.
+    folder = root / "-".join((homes, kind, seed))
+    folder.mkdir(parents=True)
+    workspace = folder / "workspace"
     planted = () if kind == "fair" else ("--unfair", kind)
     words = ("demo", "--no-serve", "--households", homes, "--seed", seed, *planted)
     begun = os.times()
@@ -86,7 +89,7 @@ def play_borough(root: Path, name: str) -> dict[str, Any]:
         figures = read_figures(workspace) if find_current(workspace / "scores" / PROGRAMME) else {}
         return {"code": ran.code, "said": ran.err, "seconds": round(seconds, 1), "figures": figures}
     finally:
-        shutil.rmtree(workspace, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_figures(workspace: Path) -> dict[str, Any]:

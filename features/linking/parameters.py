@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import AfterValidator, Field
 
 from charter.council.reading import File, Listed, OneOf, Row, Text, broken
+from charter.errors import DataError
 from features.linking.matching.comparisons import LEVELS
 
 __all__ = ["OWN_FILE", "Homes", "Level", "Parameters"]
@@ -20,6 +21,12 @@ OWN_FILE = "linkage.toml"
 """A council's own numbers, in its folder; without it, those that come with Sooner."""
 
 _Share = Annotated[float, Field(gt=0, le=1)]
+
+
+_FIT_AGAIN = (
+    f"If an older Sooner fitted it: move {OWN_FILE} out of the council's folder, run `sooner link --fit`, and copy "
+    f"{OWN_FILE} from the workspace in its place, with the thresholds that you had chosen."
+)
 
 
 class Level(Row):
@@ -118,9 +125,17 @@ class Parameters(File):
 
     @classmethod
     def load_for(cls, council: Path) -> Parameters:
-        """Read a council's own numbers where its folder has them, else those that come with Sooner."""
+        """Read a council's own numbers where its folder has them, else those that come with Sooner.
+
+        Raises DataError with every slip in them; what an older Sooner fitted has other levels, and is fitted again.
+        """
         own = council / OWN_FILE
-        return cls.load(own if own.exists() else _SHIPPED)
+        if not own.exists():
+            return cls.load()
+        try:
+            return cls.load(own)
+        except DataError as error:
+            raise DataError(error.message, f"{error.next_step} {_FIT_AGAIN}".lstrip()) from None
 
     @cached_property
     def levels(self) -> Mapping[str, tuple[Level, ...]]:

@@ -116,9 +116,10 @@ def link_people(
     leaders = [references.refs[same.find(place)] for place in range(len(references.refs))]
     node_of = dict(zip(references.refs, leaders, strict=True))
     nodes = merge_groups(database, evidence.traits, node_of)
-    records = measure_shares(database, Records.of(database, nodes, parameters))
+    again = {source.service for source in register.sources if not source.one_reference_each}
+    records = measure_shares(database, Records.of(database, nodes, parameters, again))
     drop_rows(database, nodes)
-    joined_pairs = _compare_joined(database, evidence.traits, links, records)
+    joined_pairs = _compare_joined(database, evidence.traits, links, records, again)
     scored = _score_records(database, records, joined_pairs, parameters, persons or {})
     groups = _lead_on(same, [references.place[name] for name in records.names])
     limits = Limits(parameters.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
@@ -256,11 +257,15 @@ class _ScoredRecords:
 
 
 def _compare_joined(
-    database: duckdb.DuckDBPyConnection, traits: Relation, links: Mapping[str, Link], records: Records
+    database: duckdb.DuckDBPyConnection,
+    traits: Relation,
+    links: Mapping[str, Link],
+    records: Records,
+    again: Collection[str],
 ) -> Compared:
     """Compare the pairs that were joined already: what records of one person share is learned from them too."""
     joined = [(of.other, of.ref) for of in links.values() if of.other and of.method in ("key", "name and date")]
-    return compare_references(database, traits, records.comparisons, joined)
+    return compare_references(database, traits, records.comparisons, joined, again)
 
 
 def _score_records(

@@ -81,6 +81,8 @@ def merge_groups(database: duckdb.DuckDBPyConnection, traits: Relation, node_of:
 
     r1   bob   (none)        home A                  r2   robert   2010-03-01   home B
     one node, r1:   bob   2010-03-01   homes A, B
+
+    Its `service` is that of all its references, or none where they are of several.
     """
     members = pa.table({"ref": list(node_of), "node": list(node_of.values())})
     first = ", ".join(f"arg_min({name}, ref) filter ({by} is not null) as {name}" for name, by in _FIRST_SAID.items())
@@ -88,7 +90,8 @@ def merge_groups(database: duckdb.DuckDBPyConnection, traits: Relation, node_of:
     shares = ", ".join(f"max(tf_{name}) as tf_{name}" for name in _SHARES)
     return compute_rows(
         database,
-        f"select node as unique_id, {first}, {every}, {shares} from traits join member using (ref) group by node",
+        "select node as unique_id, if(count(distinct service) = 1, any_value(service), null) as service, "
+        f"{first}, {every}, {shares} from traits join member using (ref) group by node",
         traits=traits,
         member=give_rows(database, members),
     )

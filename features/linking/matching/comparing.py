@@ -6,14 +6,14 @@ Splink has no word for what a family shares.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.intake.database import Relation, bind_names, compute_rows, drop_rows, fetch_rows, give_rows
+from features.intake.database import Relation, bind_names, compute_rows, drop_rows, fetch_rows, give_rows, quote_text
 from features.linking.matching.candidate_pairs import add_candidate_keys
 from features.linking.matching.comparisons import (
     BEST_REACHED,
@@ -36,23 +36,47 @@ _LEAST = -14.0
 
 @dataclass(frozen=True)
 class Records:
-    """Records to be compared, by place (`id` from 0), their names, and the comparisons of which any says anything."""
+    """Records to be compared, by place (`id` from 0), their names, and the comparisons of which any says anything.
+
+    `sizes`: how many there are, and then of each service that may give one person several, in order.
+    """
 
     rows: Relation
     names: Sequence[str]
+    sizes: Sequence[int]
     comparisons: Mapping[str, Sequence[Level]]
 
     @classmethod
-    def of(cls, database: duckdb.DuckDBPyConnection, nodes: Relation, parameters: Parameters) -> Records:
-        """Return the records of `nodes` (unique_id and traits), in the order of their ids."""
+    def of(
+        cls,
+        database: duckdb.DuckDBPyConnection,
+        nodes: Relation,
+        parameters: Parameters,
+        again: Collection[str] = (),
+    ) -> Records:
+        """Return the records of `nodes` (unique_id and traits), in the order of their ids.
+
+        `again`: services that may give one person several references; `again` of a record is the number of its own.
+        """
         keyed = add_candidate_keys(database, nodes)
         rows = compute_rows(
-            database, "select *, (row_number() over (order by unique_id) - 1)::integer as id from keyed", keyed=keyed
+            database,
+            "select *, (row_number() over (order by unique_id) - 1)::integer as id, "
+            f"{_number_service(again)} as again from keyed",
+            keyed=keyed,
         )
         drop_rows(database, keyed)
         names = [name for (name,) in fetch_rows(database, "select unique_id from r order by id", r=rows)]
+        counts = dict(fetch_rows(database, "select again, count(*) from r group by again", r=rows))
+        sizes = (len(names), *(counts.get(place + 1, 0) for place in range(len(again))))
         known = [name for name in parameters.levels if _anybody_says(database, rows, name)]
-        return cls(rows, names, {name: parameters.levels[name] for name in known})
+        return cls(rows, names, sizes, {name: parameters.levels[name] for name in known})
+
+
+def _number_service(again: Collection[str]) -> str:
+    """Return SQL for the number, from 1, of a record's service among those named; 0 for any other."""
+    named = ", ".join(map(quote_text, sorted(again)))
+    return f"coalesce(list_position([{named}]::varchar[], service), 0)::tinyint"
 
 
 def _anybody_says(database: duckdb.DuckDBPyConnection, rows: Relation, comparison: str) -> bool:
@@ -75,7 +99,7 @@ def compare_candidates(database: duckdb.DuckDBPyConnection, records: Records, pa
         records=records.rows.select("id, keys"),
     )
     least = _LEAST - np.log2(partners / max(len(records.names), 1))
-    compared = _compare(database, records.rows, records.comparisons, pairs, least)
+    compared = _compare(database, records.rows, records.comparisons, pairs, least, records.sizes)
     drop_rows(database, pairs)
     return compared
 
@@ -112,7 +136,7 @@ def compare_given(database: duckdb.DuckDBPyConnection, records: Records, pairs: 
     """Compare the pairs of places that are given, each as (smaller, larger), whatever they share."""
     ones, others = list(zip(*pairs, strict=True)) or [(), ()]
     table = pa.table({"one": pa.array(ones, pa.int32()), "other": pa.array(others, pa.int32())})
-    return _compare(database, records.rows, records.comparisons, give_rows(database, table), -np.inf)
+    return _compare(database, records.rows, records.comparisons, give_rows(database, table), -np.inf, records.sizes)
 
 
 def compare_references(
@@ -120,12 +144,16 @@ def compare_references(
     traits: Relation,
     comparisons: Mapping[str, Sequence[Level]],
     pairs: Sequence[tuple[str, str]],
+    again: Collection[str] = (),
 ) -> Compared:
     """Compare pairs of references by what each says itself; the places of the result are those of `traits` by ref."""
     ones, others = list(zip(*pairs, strict=True)) or [(), ()]
     named = give_rows(database, pa.table({"l": pa.array(ones, pa.string()), "r": pa.array(others, pa.string())}))
     rows = compute_rows(
-        database, "select *, (row_number() over (order by ref) - 1)::integer as id from traits", traits=traits
+        database,
+        "select *, (row_number() over (order by ref) - 1)::integer as id, "
+        f"{_number_service(again)} as again from traits",
+        traits=traits,
     )
     places = compute_rows(
         database,
@@ -133,7 +161,7 @@ def compare_references(
         named=named,
         rows=rows,
     )
-    compared = _compare(database, rows, comparisons, places, -np.inf)
+    compared = _compare(database, rows, comparisons, places, -np.inf, (len(rows),))
     drop_rows(database, named, rows, places)
     return compared
 
@@ -144,11 +172,12 @@ def _compare(
     comparisons: Mapping[str, Sequence[Level]],
     pairs: Relation,
     least: float,
+    sizes: Sequence[int],
 ) -> Compared:
     names = list(comparisons)
     if not names:
         nobody = np.zeros(0, dtype=np.int64)
-        return Compared(nobody, nobody, {}, {}, {}, len(records))
+        return Compared(nobody, nobody, {}, {}, {}, nobody, sizes)
     columns = dict.fromkeys(column for name in names for column in COLUMNS[name])
     shares = dict.fromkeys(column for (name, _), column in RARER.items() if name in names)
     both = ", ".join(f"l.{column} as {column}_l, r.{column} as {column}_r" for column in columns)
@@ -166,12 +195,12 @@ def _compare(
         bind_names(
             f"""
             with both_sides as (
-                select p.one, p.other, {both}{commoner}
+                select p.one, p.other, if(l.again = r.again, l.again, 0) as again, {both}{commoner}
                 from pairs p join records l on l.id = p.one join records r on r.id = p.other),
             levelled as (
-                select one, other, {levels}{best}{told} from both_sides),
+                select one, other, again, {levels}{best}{told} from both_sides),
             weighed as (select *, {bits} from levelled)
-            select one, other, {kept} from weighed
+            select one, other, again, {kept} from weighed
             where {person} - ({" + ".join("share_" + name for name in names)}) >= {max(least, -1e9)}
             order by one, other
             """,
@@ -184,7 +213,8 @@ def _compare(
         {name: np.asarray(found[f"level_{name}"]) for name in names},
         {name: np.asarray(found[f"share_{name}"]) for name in names},
         {name: np.asarray(found[f"best_{name}"]) for name in reached},
-        len(records),
+        found["again"].astype(np.int64),
+        sizes,
     )
 
 

@@ -15,7 +15,7 @@ held near the numbers that were read as by so many pairs' worth of evidence (`le
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,8 @@ class Compared:
     """Pairs (places of records) with the level of each comparison (-1: unknown) and log2 u of what they share.
 
     `best`: the best level that a pair can reach by what both say, of comparisons where that is not always the first.
-    `records` is how many references the pairs were chosen from.
+    `again`: the number, from 1, of the service that has both, where it may give one person several references; else 0.
+    `sizes`: how many records the pairs were chosen from, and then how many each of those services has.
     """
 
     one: NDArray[np.int64]
@@ -50,7 +51,8 @@ class Compared:
     levels: Mapping[str, NDArray[np.int8]]
     shares: Mapping[str, NDArray[np.float32]]
     best: Mapping[str, NDArray[np.int8]]
-    records: int
+    again: NDArray[np.int64]
+    sizes: Sequence[int]
 
     def select(self, places: Any) -> Compared:
         """Return some of the pairs."""
@@ -60,15 +62,22 @@ class Compared:
             {name: of[places] for name, of in self.levels.items()},
             {name: of[places] for name, of in self.shares.items()},
             {name: of[places] for name, of in self.best.items()},
-            self.records,
+            self.again[places],
+            self.sizes,
         )
 
 
 @dataclass(frozen=True)
 class Model:
-    """log2 of the chance of each level by comparison, and of each explanation before anything is compared."""
+    """log2 of the chance of each level by comparison, and of each explanation before anything is compared.
+
+    `again`, by service (`Compared.again`): how many more of its references a person has there. `homes`: what `person`
+    says of "home" between services, and in each of those. Both are empty where nothing was learned: as anywhere.
+    """
 
     person: Mapping[str, Floats]
+    homes: Floats
+    again: Floats
     housemates: Mapping[str, Floats]
     twins: Mapping[str, Floats]
     namesakes: Mapping[str, Floats]
@@ -89,6 +98,8 @@ class Model:
                     logs[share][name] = _log(stated)
         return cls(
             logs["m"],
+            np.zeros((0, 0)),
+            np.zeros(0),
             logs["home"],
             logs["twins"],
             logs["namesakes"],
@@ -106,8 +117,8 @@ def _log(shares: Any) -> Floats:
 
 def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
     """Return log2 of how likely each pair is as one person, and as strangers, housemates, twins and namesakes."""
-    count = max(pairs.records, 1)
-    person = np.full(len(pairs.one), np.log2(model.partners / count))
+    count = max(pairs.sizes[0], 1)
+    person = _expect_before(pairs, model)
     mates = np.log2(model.mates / count)
     others = [
         np.zeros(len(pairs.one)),
@@ -116,7 +127,7 @@ def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
         np.full(len(pairs.one), mates + np.log2(model.namesake_share)),
     ]
     for name, level in pairs.levels.items():
-        person += _look_up(model.person[name], pairs, name)
+        person += _look_up_person(model, pairs, name)
         shared = pairs.shares[name]
         one_name = name == "forename" and (level == 0) | (level == 1)
         of_a_home = shared + np.where(one_name, _SELDOM, 0.0)
@@ -124,6 +135,14 @@ def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
         for total, told in zip(others[1:], (model.housemates, model.twins, model.namesakes), strict=True):
             total += _look_up(told[name], pairs, name) if name in told else of_a_home
     return person, others
+
+
+def _expect_before(pairs: Compared, model: Model) -> Floats:
+    """Return log2 of how likely each pair is one person before anything is compared."""
+    chances = [model.partners / max(pairs.sizes[0], 1)]
+    chances += [more / max(size, 1) for more, size in zip(model.again, pairs.sizes[1:], strict=False)]
+    logs: Floats = np.log2(np.maximum(chances, 1e-15))
+    return logs[np.where(pairs.again < len(logs), pairs.again, 0)]
 
 
 def _look_up(logs: Floats, pairs: Compared, name: str) -> Floats:
@@ -136,6 +155,17 @@ def _look_up(logs: Floats, pairs: Compared, name: str) -> Floats:
         return logs[level]
     so_far = np.append(np.log2(np.minimum(np.cumsum(np.exp2(logs[:-1])), 1.0)), 0.0)
     return np.where(level == pairs.best[name], so_far[level], logs[level])
+
+
+def _look_up_person(model: Model, pairs: Compared, name: str) -> Floats:
+    """Return log2 of the chance of each pair's level in one person: of homes, in the service that has both."""
+    if name != "home" or not len(model.homes):
+        return _look_up(model.person[name], pairs, name)
+    told = np.zeros(len(pairs.one))
+    for service, logs in enumerate(model.homes):
+        of_service = np.flatnonzero(pairs.again == service)
+        told[of_service] = _look_up(logs, pairs.select(of_service), name)
+    return told
 
 
 def weigh_pairs(pairs: Compared, model: Model) -> Floats:
@@ -151,8 +181,8 @@ def weigh_parts(pairs: Compared, model: Model) -> Floats:
     First what is likely before anything is compared, then each comparison in its order, against strangers; last what
     is taken off because people of one home, twins and namesakes share it too.
     """
-    parts = [np.full(len(pairs.one), np.log2(model.partners / max(pairs.records, 1)))]
-    parts += [_look_up(model.person[name], pairs, name) - pairs.shares[name] for name in pairs.levels]
+    parts = [_expect_before(pairs, model)]
+    parts += [_look_up_person(model, pairs, name) - pairs.shares[name] for name in pairs.levels]
     return np.column_stack([*parts, weigh_pairs(pairs, model) - np.sum(parts, axis=0)])
 
 
@@ -168,7 +198,7 @@ def weigh_at_home(pairs: Compared, model: Model) -> Floats:
     best: dict[str, NDArray[np.int8]] = {}
     if "home" in model.person:
         levels["home"] = best["home"] = np.full(size, len(model.person["home"]) - 3, dtype=np.int8)
-        shares["home"] = np.full(size, -np.log2(max(pairs.records, 2)), dtype=np.float32)
+        shares["home"] = np.full(size, -np.log2(max(pairs.sizes[0], 2)), dtype=np.float32)
     at_home = replace(pairs, levels=levels, shares=shares, best=best)
     return np.maximum(weigh_pairs(pairs, model), weigh_pairs(at_home, model))
 
@@ -193,7 +223,7 @@ def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, label
     model = Model.of(parameters)
     if not len(pairs.one):
         return model
-    counted = max(pairs.records, 1)
+    counted = max(pairs.sizes[0], 1)
     sure = np.ones(len(joined.one))
     for _ in range(_ROUNDS):
         person, others = _explain(pairs, model)
@@ -205,7 +235,8 @@ def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, label
         mates += twins + namesakes
         model = replace(
             model,
-            partners=_near(2 * chance.sum(), counted, parameters.partners),
+            partners=_near(2 * chance[pairs.again == 0].sum(), counted, parameters.partners),
+            again=_learn_again(pairs, chance, parameters.partners),
             mates=_near(2 * mates, counted, parameters.housemates),
             twin_share=float((twins + _MATES * parameters.twins) / (mates + _MATES)),
             namesake_share=float((namesakes + _MATES * parameters.namesakes) / (mates + _MATES)),
@@ -220,12 +251,44 @@ def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, label
                 for name in pairs.levels
             }
             model = replace(model, person={**model.person, **learned})
+            if "home" in pairs.levels:
+                model = replace(model, homes=_learn_homes(pairs, joined, chance, model, parameters.learn))
     return model
+
+
+def _learn_homes(pairs: Compared, joined: Compared, chance: Floats, model: Model, trusted: float) -> Floats:
+    """Return how often each level of "home" occurs in one person, between services and in each that has people twice.
+
+    A tax list gives somebody a second account because they moved, so two of its accounts that share a home are seldom
+    one person's, and one that ends when another begins often is; between a school and a clinic it is the other way
+    round. Each is held near what all pairs together show by `trusted` pairs' worth.
+    """
+    together = np.exp2(model.person["home"][:-1])
+    services = int(max(pairs.again.max(initial=0), joined.again.max(initial=0))) + 1
+    rows = []
+    for service in range(services):
+        counts = trusted * together
+        for some, weight in ((pairs, chance), (joined, np.ones(len(joined.one)))):
+            of_service = np.flatnonzero(some.again == service)
+            counts = counts + _count_levels(some.select(of_service), "home", weight[of_service], model)
+        rows.append(_log(counts / counts.sum()))
+    return np.stack(rows)
+
+
+def _learn_again(pairs: Compared, chance: Floats, stated: float) -> Floats:
+    """Return how many more references a person has in each service that may give several."""
+    whole = max(pairs.sizes[0], 1)
+    return np.array(
+        [
+            _near(2 * chance[pairs.again == service].sum(), size, stated * size / whole)
+            for service, size in enumerate(pairs.sizes[1:], 1)
+        ]
+    )
 
 
 def _near(total: float, records: int, stated: float) -> float:
     """Return how many a record has on average, held near what was stated."""
-    return float(np.clip((total + _RECORDS * stated) / (records + _RECORDS), _FEWEST, _MOST))
+    return float(np.clip((total + _RECORDS * stated) / (records + _RECORDS), min(_FEWEST, stated), _MOST))
 
 
 def _count_levels(pairs: Compared, name: str, chance: Floats, model: Model) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from features.intake.database import compute_rows, open_database
 from features.linking import parameters
 from features.linking.evidence import Evidence, weigh_traits
 from features.linking.judgements import Judgement
+from features.linking.matching.comparisons import LEVELS
 from features.linking.parameters import Parameters
 from features.linking.people import Linkage, link_people
 
 SHIPPED = Path(parameters.__file__).with_name("parameters.toml")
 HOME, OTHER_HOME = "h" * 32, "o" * 32
+HOME_LEVELS = LEVELS["home"]
 
 
 def source(service: str, *, one: bool) -> Source:
@@ -88,6 +90,13 @@ def linked(database: duckdb.DuckDBPyConnection, judgements: Collection[Judgement
 
 def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> list[int]:
     """Link the records among the strangers; return each one's person as the place of the first record of theirs."""
+    linkage = linked_with(database, records)
+    found = [linkage.representative[f"r{place}"] for place in range(len(records))]
+    return [found.index(person) for person in found]
+
+
+def linked_with(database: duckdb.DuckDBPyConnection, records: Sequence[dict[str, object]]) -> Linkage:
+    """Link the records among the strangers."""
     for place, record in enumerate(records):
         row = {
             "homes": [HOME],
@@ -124,9 +133,7 @@ def people(database: duckdb.DuckDBPyConnection, *records: dict[str, object]) -> 
                 ],
             ],
         )
-    linkage = linked(database)
-    found = [linkage.representative[f"r{place}"] for place in range(len(records))]
-    return [found.index(person) for person in found]
+    return linked(database)
 
 
 def record(service: str, forename: str | None, born: date | None, surname: str = "quillfeather", **more: object):
@@ -207,6 +214,26 @@ def test_a_move_from_one_home_to_the_other_tells_two_namesakes_apart_from_one_wh
     assert people(database, left, came) == [0, 0]
 
 
+def test_what_one_person_s_homes_have_in_common_is_learned_of_each_service_apart(database) -> None:
+    """The tax list has a second account because somebody moved; a clinic has a child where its school has it."""
+    rows = []
+    for number in range(80):
+        name, home, next_home = f"{'bcdfghjklm'[number % 10]}el{'aeiou'[number % 5]}", f"{number:032}", f"{number:031}n"
+        adult, child = {"surname": f"quill{number}a"}, {"surname": f"feather{number}a"}
+        left, came = [number, *range(number + 1, number + 6)], [number + 2]
+        rows += [
+            record("tax", name, None, homes=[home], came=[0], gone=left, **adult),
+            record("tax", name, None, homes=[next_home], came=came, **adult),
+            record("school", name, date(2010, 1, 1 + number % 28), homes=[home], **child),
+            record("care", name, None, homes=[home], **child),
+        ]
+    homes = linked_with(database, rows).model.homes
+    between, in_tax = (2.0 ** homes[service][HOME_LEVELS.index("moved from one to the other")] for service in (0, 1))
+    assert in_tax > 2 * between
+    shared_between, shared_in_tax = (2.0 ** homes[service][HOME_LEVELS.index("shared")] for service in (0, 1))
+    assert shared_between > 1.5 * shared_in_tax
+
+
 def test_twins_stay_two(database) -> None:
     twins = [record(service, name, BORN) for name in ("ottoline", "ottilie") for service in ("school", "care")]
     assert people(database, *twins) == [0, 0, 2, 2]
@@ -276,6 +303,15 @@ def test_a_merge_just_over_the_threshold_is_uncertain_on_its_smaller_side(databa
     assert Parameters.load().threshold <= linkage.links["r2"].weight < Parameters.load().certain
     assert linkage.uncertain >= {"r2"}
     assert not linkage.uncertain & {"r0", "r1"}
+
+
+def test_numbers_that_an_older_sooner_fitted_are_refused_with_what_to_do(tmp_path) -> None:
+    text = (
+        SHIPPED.read_text(encoding="utf-8").replace("learn = 300\n", "").replace('name = "alike"', 'name = "akin"', 1)
+    )
+    (tmp_path / "linkage.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"'learn'(?s:.)*levels of 'forename'(?s:.)*run `sooner link --fit`"):
+        Parameters.load_for(tmp_path)
 
 
 def test_parameters_that_do_not_add_up_are_refused(tmp_path) -> None:

@@ -355,7 +355,7 @@ def _describe_independent(
                 f"{name}-independent-{number}", title, "Ratio of the needs recorded", rows_of,
                 verdicts if sign is None else {}, None if sign else limit,
             )  # fmt: skip
-            figures.append({"title": title, "svg": svg, "caption": _say_key(None if sign else gate)})
+            figures.append({"title": title, "svg": svg, "caption": _SIGN_KEY if sign else _say_key(gate)})
     if not figures:
         return None
     signs = dict.fromkeys(row["component"] for row in rows if row["measure"] == "recorded_per_independent")
@@ -363,8 +363,14 @@ def _describe_independent(
     return {"signal": " and ".join(map(_name_sign, used)), "several": len(used) > 1, "figures": figures}
 
 
+_SIGN_KEY = "Dots with 95 % intervals. The charter's limit is on all signs together; of one sign it asks nothing."
+
+
 def _name_sign(sign: str | None) -> str:
-    return sign.replace(".", ": ").replace("_", " ") if sign else "independent sign of need"
+    if sign is None:
+        return "independent sign of need"
+    service, kind = sign.replace("_", " ").split(".", maxsplit=1)
+    return f"{kind} ({service})"
 
 
 def _tabulate_sight(title: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -124,9 +124,10 @@ def test_the_pack_draws_all_signs_together_first_and_then_each(both: Audited, do
     said = _describe_independent(pack, document["findings"], {})
     assert said is not None
     assert said["several"]
-    assert said["signal"] == "hospital: emergency admission and food bank: parcel"
+    assert said["signal"] == "emergency admission (hospital) and parcel (food bank)"
+    assert "all signs together" in said["figures"][1]["caption"] != said["figures"][0]["caption"]
     titles = [figure["title"] for figure in said["figures"]]
     assert titles[:3] == [
         f"Needs recorded for each {sign}: by ethnic group"
-        for sign in ("independent sign of need", "hospital: emergency admission", "food bank: parcel")
+        for sign in ("independent sign of need", "emergency admission (hospital)", "parcel (food bank)")
     ]

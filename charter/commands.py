@@ -1,4 +1,4 @@
-"""The rules' verbs: decide, sign, role-key, suspend, resume, rotate."""
+"""The rules' verbs: decide, sign, role-key, suspend, resume, rotate, key."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charter.errors import BlockedError, DataError, ReferredError
+from charter.errors import BlockedError, DataError, ReferredError, SoonerError
 from charter.verbs import Verbs
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
+    from charter.vault.key import Key
     from charter.voice import Voice
 
 __all__ = ["verbs"]
@@ -120,7 +121,12 @@ def suspend(
     policy, role = invocation.charter, invocation.roles.find(role).id
     target = name or (invocation.programme if what == "programme" else "")
     path = suspensions.start_suspension(invocation.workspace, policy, what=what, name=target, role=role, reason=reason)
-    _log_act(invocation, role=role, action="suspend", subject=path.stem, detail={"what": what})
+    try:
+        _log_act(invocation, role=role, action="suspend", subject=path.stem, detail={"what": what})
+    except SoonerError as error:
+        # The kill switch asks for no key, database or anchor; that the log can't be written is said after it.
+        stands = f"{what} {target} is suspended ({path.stem}), and the log does not say so: {error.message}"
+        raise type(error)(stands, error.next_step) from None
     invocation.report(
         {"suspension": path.stem, "what": what, "name": target},
         f"{what} {target} is suspended ({path.stem}): no ranking is shown until two roles resume it.",
@@ -155,19 +161,69 @@ def rotate(
     from charter.contracts.files import writer_lock
     from charter.vault import vault
     from charter.vault.command_log import CommandLog
-    from charter.vault.key import Key, open_key_file
+    from charter.vault.key import Key, make_key_file, open_key_file
 
     place = invocation.workspace
     if not place.vault.is_dir():
         raise DataError(f"there is no vault in {place.root.name}/.", "Run `sooner pull` first.")
     with writer_lock(place.root):
         key = Key.load(invocation.council, place)
-        other = None if new_key_file is None else open_key_file(new_key_file, invocation.council, place)
+        other = None
+        if new_key_file is not None:
+            made = make_key_file(invocation.council, place, new_key_file)
+            other = open_key_file(made, invocation.council, place)
         records = vault.rotate_vault(place.vault, key, other)
         detail = {"records": records, "new_key": other is not None}
         CommandLog.under(key, place).append(actor=COMMAND, role=COMMAND, action="rotate", detail=detail)
     opens = "The same key opens it." if new_key_file is None else "From now on name the new file in $SOONER_KEY_FILE."
     invocation.report(detail, f"{records:,} records were sealed anew. {opens}")
+
+
+key = Verbs("The council's key: where it is kept, and making it once.", default="show", example="sooner key")
+verbs.add_verbs("key", key, under="look after")
+
+
+@key.add("show", under="look after", example="sooner key show")
+def show_key(invocation: Invocation) -> None:
+    """Say where the council's key is kept, its fingerprint, and whether it opens the vault; never the key."""
+    from charter.vault.envelope import VAULT_FILE
+    from charter.vault.key import Key
+    from charter.vault.vault import Vault
+
+    place = invocation.workspace
+    loaded = Key.load(invocation.council, place)
+    sealed = (place.vault / VAULT_FILE).exists()
+    if sealed:
+        Vault.open(place.vault, loaded)
+    _tell_key(invocation, loaded, "It opens the vault." if sealed else "Nothing is sealed with it yet.")
+
+
+@key.add("make", under="look after", example="sooner key make")
+def make_key(invocation: Invocation) -> None:
+    """Make the council's key, once; say where it is kept. Refused where the vault was sealed with another."""
+    import os
+
+    from charter.vault.key import Key, key_file, make_key_file
+
+    place = invocation.workspace
+    there = "SOONER_KEY" in os.environ or key_file(invocation.council).exists()
+    if "SOONER_KEY" not in os.environ:
+        make_key_file(invocation.council, place)
+    again = "It was there already. " if there else ""
+    loaded = Key.load(invocation.council, place)
+    _tell_key(invocation, loaded, f"{again}Keep a copy where no backup goes: without it the vault can't be opened.")
+
+
+def _tell_key(invocation: Invocation, key: Key, sentence: str) -> None:
+    import os
+
+    from charter.vault.key import key_file
+
+    where = "$SOONER_KEY" if "SOONER_KEY" in os.environ else str(key_file(invocation.council))
+    fingerprint = key.fingerprint[:16]
+    invocation.report(
+        {"kept": where, "fingerprint": fingerprint}, f"The key {fingerprint} is kept in {where}. {sentence}"
+    )
 
 
 def _log_act(

@@ -13,6 +13,7 @@ from charter.errors import BlockedError, UsageError
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run, go_live
+from charter.vault.key import make_key_file
 from sooner.path import (
     board_pack,
     build_rows,
@@ -48,6 +49,8 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
         f"{invocation.council.name}, made up: {households:,} homes, seed {seed}, in {invocation.workspace.root}/"
     )
     with writer_lock(invocation.workspace.root):
+        if "SOONER_KEY" not in os.environ:
+            invocation.say(f"Its key is kept in {make_key_file(invocation.council, invocation.workspace)}.")
         invocation = size_council(invocation, max(households, SMALLEST))
         with time_step(invocation, "synth"), invocation.progress("Making a borough", count_steps()) as progress:
             make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)

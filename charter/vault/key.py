@@ -1,9 +1,11 @@
 """The council's secret key: 32 bytes that never lie beside the data, and the keys and pseudonyms derived from it.
 
-The key comes from `$SOONER_KEY` (64 hexadecimal digits) or from a file: `$SOONER_KEY_FILE`, by default
-`~/.config/sooner/COUNCIL.key`, made on first use and readable by its owner alone. Each purpose has a key of its own
-(HKDF-SHA256, RFC 5869), so that the pseudonyms of one can't be compared with those of another. A pseudonym is the
-first 128 bits of HMAC-SHA256 (RFC 2104) of the parts joined by the unit separator, as 32 hexadecimal digits.
+The key comes from `$SOONER_KEY` (64 hexadecimal digits) or from a file, readable by its owner alone:
+`$SOONER_KEY_FILE`, else what systemd hands over as the credential `sooner-key`, else `~/.config/sooner/COUNCIL.key`. It
+is made by `sooner key make` (or a demo) and never by the way: where a key was lost, or a council renamed, a new one
+would open nothing. Each purpose has a key of its own (HKDF-SHA256, RFC 5869), so that the pseudonyms of one can't be
+compared with those of another. A pseudonym is the first 128 bits of HMAC-SHA256 (RFC 2104) of the parts joined by the
+unit separator, as 32 hexadecimal digits.
 """
 
 from __future__ import annotations
@@ -24,12 +26,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.errors import CharterError, UsageError
-from charter.vault.envelope import read_sealed_key, unseal_value, wrapping_key
+from charter.vault.envelope import VAULT_FILE, read_sealed_key, unseal_value, wrapping_key
 
-__all__ = ["SEPARATOR", "Key", "key_file", "open_key_file"]
+__all__ = ["SEPARATOR", "Key", "key_file", "make_key_file", "open_key_file"]
 
 SEPARATOR = "\x1f"
 _BLOCK = 64
+_CREDENTIAL = "sooner-key"
 
 
 def key_file(council: Council) -> Path:
@@ -37,6 +40,9 @@ def key_file(council: Council) -> Path:
     variable = os.environ.get("SOONER_KEY_FILE")
     if variable:
         return Path(variable)
+    handed_over = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / _CREDENTIAL
+    if "CREDENTIALS_DIRECTORY" in os.environ and handed_over.exists():
+        return handed_over
     slug = re.sub(r"[^a-z0-9]+", "-", council.name.lower()).strip("-") or "council"
     return Path.home() / ".config" / "sooner" / f"{slug}.key"
 
@@ -53,10 +59,11 @@ class Key:
 
     @classmethod
     def load(cls, council: Council, workspace: Workspace) -> Key:
-        """Return the council's key, made on first use.
+        """Return the council's key.
 
-        Raises UsageError for a key that is not 64 hexadecimal digits, CharterError for a file beside the data (in the
-        workspace or the council's folder), one that others can read, or another key than the vault was sealed with.
+        Raises CharterError where there is none, where it lies beside the data (in the workspace or the council's
+        folder), can be read by others, or is another than the vault was sealed with; UsageError for one that is not 64
+        hexadecimal digits.
         """
         digits = os.environ.get("SOONER_KEY")
         file_key = (
@@ -81,6 +88,11 @@ class Key:
         """A name of the key that gives nothing of it away: two snapshots with the same id share pseudonyms."""
         return self.pseudonym("key id")
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """A name of what the key file holds, which another has after a rotation; it gives nothing away."""
+        return Key(self.file_key or self.master).id
+
     def pads(self, purpose: str) -> tuple[bytes, bytes]:
         """Return HMAC's inner and outer padded key of `purpose`, for engines that have only a hash function."""
         padded = self.derive(purpose).ljust(_BLOCK, b"\0")
@@ -96,19 +108,53 @@ class Key:
         return lambda *parts: hmac.digest(derived, SEPARATOR.join(parts).encode(), "sha256").hex()[:32]
 
 
+def make_key_file(council: Council, workspace: Workspace, path: Path | None = None) -> Path:
+    """Make the council's key, in `path` or where it is looked for, and return where; one that is there stays as it is.
+
+    Raises CharterError where a vault was sealed already: a new key would not open it. A `path` is for another key.
+    """
+    place = path or key_file(council)
+    _require_apart(place, council, workspace)
+    if not place.exists():
+        if path is None and (workspace.vault / VAULT_FILE).exists():
+            raise _miss_key(place, workspace)
+        _make_key(place)
+    return place
+
+
 def open_key_file(path: Path, council: Council, workspace: Workspace) -> bytes:
-    """Return the key in the file `path`, which is made where there is none; refused as `Key.load` says."""
+    """Return the key in the file `path`; refused as `Key.load` says."""
+    _require_apart(path, council, workspace)
+    if not path.exists():
+        raise _miss_key(path, workspace)
+    if path.stat().st_mode & 0o077:
+        raise CharterError("the key file can be read by others.", f"Type `chmod 600` with its path ({path.name}).")
+    return _parse_key(path.read_text(encoding="ascii", errors="replace"), "the key file")
+
+
+def _miss_key(path: Path, workspace: Workspace) -> CharterError:
+    """Return what to say where there is no key file: none was made yet, or the one that there was is elsewhere."""
+    if not (workspace.vault / VAULT_FILE).exists():
+        return CharterError(
+            f"there is no key of this council yet ({path.name}).",
+            "Run `sooner key make`, and keep a copy of it where no backup goes.",
+        )
+    others = ", ".join(sorted(other.name for other in path.parent.glob("*.key"))) if path.parent.is_dir() else ""
+    return CharterError(
+        f"the key that sealed the vault is not here ({path.name}); without it nobody can be named or linked.",
+        "Name its file in $SOONER_KEY_FILE: a council that was renamed keeps its key, and a new machine has none"
+        f"{f'. Beside it lie: {others}' if others else ''}.",
+    )
+
+
+def _require_apart(path: Path, council: Council, workspace: Workspace) -> None:
+    """Raise CharterError for a key file beside the data that it seals."""
     for folder, what in ((workspace.root, "workspace"), (council.folder, "council's folder")):
         if path.resolve().is_relative_to(folder.resolve()):
             raise CharterError(
                 f"the key file is inside the {what}, beside the data it seals.",
                 "Name a file elsewhere in $SOONER_KEY_FILE.",
             )
-    if not path.exists():
-        _make_key(path)
-    if path.stat().st_mode & 0o077:
-        raise CharterError("the key file can be read by others.", f"Type `chmod 600` with its path ({path.name}).")
-    return _parse_key(path.read_text(encoding="ascii", errors="replace"), "the key file")
 
 
 def _parse_key(text: str, where: str) -> bytes:

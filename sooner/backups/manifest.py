@@ -48,7 +48,7 @@ class KeyNeeded:
     def of(cls, key: Key, council: Council) -> KeyNeeded:
         """Return what a backup made under `key` says of it."""
         kept = "$SOONER_KEY" if "SOONER_KEY" in os.environ else str(key_file(council))
-        return cls(key.id, Key(key.file_key or key.master).id, kept)
+        return cls(key.id, key.fingerprint, kept)
 
     @property
     def sentence(self) -> str:

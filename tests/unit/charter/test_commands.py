@@ -110,3 +110,32 @@ def test_rotate_seals_anew_with_the_same_key_or_another_and_is_logged(
     assert Vault.open(vault, key).papers("correction") == {"c1": b"words"}
     entries = FileLog(invocation.workspace.log).entries()
     assert [entry.detail for entry in entries] == [{"records": 1, "new_key": False}, {"records": 1, "new_key": True}]
+
+
+def test_the_key_is_made_once_its_place_printed_and_it_is_never_shown(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOONER_KEY")
+    monkeypatch.setenv("SOONER_KEY_FILE", str(tmp_path / "k" / "my.key"))
+    _, raised = run(["key", *options])
+    assert "no key of this council yet" in str(raised)
+    made, _ = run(["key", "make", *options])
+    digits = (tmp_path / "k" / "my.key").read_text().strip()
+    assert str(tmp_path / "k" / "my.key") in made
+    again, _ = run(["key", "make", *options])
+    assert "It was there already." in again
+    shown, _ = run(["key", "--json", *options])
+    assert json.loads(shown)["kept"] == str(tmp_path / "k" / "my.key")
+    assert (tmp_path / "k" / "my.key").read_text().strip() == digits
+    assert digits not in made + again + shown
+
+
+def test_the_kill_switch_works_without_a_key(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOONER_KEY")
+    monkeypatch.setenv("SOONER_KEY_FILE", str(tmp_path / "none.key"))
+    _, raised = run(["suspend", "--role", "data_protection_officer", "--reason", "a drill", *options])
+    assert "is suspended" in str(raised)
+    assert "the log does not say so" in str(raised)
+    assert len(list((tmp_path / "workspace" / "suspended").glob("*.json"))) == 1

@@ -259,6 +259,7 @@ SHOW_NO_HOUSEHOLD = {
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
     "publish", "trial", "decide", "sign", "role-key", "suspend", "resume", "promote", "check-residence", "overrule",
     "replay", "retain", "sources", "status", "ask-again", "clean", "known", "rotate", "upgrade", "verify-log",
+    "backup", "key", "restore",
     "resident object",
     "resident withdraw",
     "resident restrict", "resident erase", "resident rectify", "resident challenge",

@@ -2,6 +2,7 @@
 
 casework database   brought to the newest form; SQLite is copied first, PostgreSQL's own tools do that. What an older
                     Sooner filed is adopted: anchored outside, its rows told in the log, notes and records sealed
+vault               marks in it what residents asked and every snapshot has honoured: an older Sooner left none
 charter, register   read as they are and copied: roles signed those bytes, so no program edits them. What no longer
                     reads is named before anything is changed, and so is a new key that is not stated yet
 snapshot            read by its contract
@@ -27,6 +28,7 @@ from charter.invocation import Invocation
 from charter.vault.anchors import Anchors
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
+from charter.vault.rights_ledger import adopt_vault
 from serving.ranking.bundle import Bundle, verify_bundle
 from serving.store.connection import (
     begin_reading,
@@ -104,6 +106,7 @@ def run_upgrade(invocation: Invocation, now: datetime | None = None) -> Path | N
 
     The folder has the database (SQLite), charter, register, sign-offs and the bundle in use.
     """
+    adopt_vault(invocation.workspace)
     before = _read_database_form(invocation)
     if before is None or before == list_forms()[-1]:
         return None

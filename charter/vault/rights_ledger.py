@@ -29,6 +29,7 @@ __all__ = [
     "ACTIONS",
     "BY",
     "Request",
+    "adopt_vault",
     "append_request",
     "count_withdrawn",
     "find_last_certificate",
@@ -186,6 +187,24 @@ def list_outstanding(workspace: Workspace) -> tuple[Request, ...]:
         return on_vault or on_snapshot or request == due
 
     return tuple(request for request in requests if waits(request))
+
+
+def adopt_vault(workspace: Workspace) -> bool:
+    """Mark in a vault of an older Sooner what every snapshot has a tombstone for; return whether there was one to mark.
+
+    Such a vault has no marks at all; one that has any, or is not there, is left as it is.
+    """
+    path = workspace.vault / VAULT_FILE
+    if not path.exists():
+        return False
+    with closing(sqlite3.connect(path, timeout=10)) as vault, vault:
+        if vault.execute("select 1 from sqlite_master where name = 'carried_out'").fetchone():
+            return False
+        by_snapshot = [list_carried_out(manifest.parent) for manifest in workspace.store.glob("*/manifest.json")]
+        done = frozenset.intersection(*by_snapshot) if by_snapshot else frozenset()
+        vault.execute("create table carried_out (request text primary key) without rowid")
+        vault.executemany("insert into carried_out values (?)", [(request,) for request in sorted(done)])
+    return True
 
 
 def find_retention_due(workspace: Workspace, requests: Sequence[Request]) -> Request | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
 from charter.vault.rights_ledger import (
     Request,
+    adopt_vault,
     append_request,
     count_withdrawn,
     ledger_file,
@@ -118,3 +121,23 @@ def test_rows_withdrawn_since_the_model_in_use_learned_are_counted(workspace: Wo
     assert count_withdrawn(workspace) == 0
     write_json(workspace.scores / "t1" / "manifest.json", {"withdrawn_rows": 12})
     assert count_withdrawn(workspace) == 12
+
+
+def test_the_vault_of_an_older_sooner_is_marked_once_with_what_every_snapshot_honoured(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "workspace", "early_help")
+    assert not adopt_vault(workspace)
+    workspace.vault.mkdir(parents=True)
+    with closing(sqlite3.connect(workspace.vault / "vault.db")) as vault, vault:
+        vault.execute("create table identities (person_id text primary key)")
+    requests = [Request("erase", f"2026-01-0{day}T00:00:00+00:00", "housing", "r", ("r",), "*", "*") for day in (1, 2)]
+    for request in requests:
+        append_request(workspace, request)
+    for name, done in (("a", requests), ("b", requests[:1])):
+        (workspace.store / name).mkdir(parents=True)
+        (workspace.store / name / "manifest.json").touch()
+        lines = "".join(json.dumps({"request": one.id, "people": []}) + "\n" for one in done)
+        (workspace.store / name / "tombstones.jsonl").write_text(lines)
+    assert set(list_outstanding(workspace)) == set(requests)
+    assert adopt_vault(workspace)
+    assert list_outstanding(workspace) == (requests[1],)
+    assert not adopt_vault(workspace)

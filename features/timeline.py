@@ -20,7 +20,7 @@ from features.build import Snapshot
 from features.grammar import months
 from features.permission import Choice, Permission, is_permitted
 
-__all__ = ["list_timelines"]
+__all__ = ["list_timelines", "read_choices"]
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -47,7 +47,7 @@ def list_timelines(
         opened.tables, households, signals, [name for name in signals if register.signal(name).interval],
         _to_microseconds(council.midnight(months(window).before(as_of))), _to_microseconds(at),
     )  # fmt: skip
-    choices = _read_choices(opened.tables, sorted({person for people in households for person in people}))
+    choices = read_choices(opened.tables, sorted({person for people in households for person in people}))
     timelines: list[list[dict[str, str | None]]] = [[] for _ in households]
     for number, person, signal, valid, ended, interval, amount, detail in rows:
         service = signal.split(".")[0]
@@ -104,8 +104,8 @@ def _read_events(
         ).fetchall()
 
 
-def _read_choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
-    """Return the choices of some people, by person."""
+def read_choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]:
+    """Return the choices of some people that a snapshot's tables hold, by person."""
     path = tables / "permission.parquet"
     by_person: dict[str, list[Choice]] = {}
     if not path.exists():

@@ -82,11 +82,12 @@ def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collec
     definition = reading.attempt(_read_definition, folder, known.get("signal"))
     if definition is not None:
         known = {**known, "feature": [feature.name for feature in definition.features]}
-    reading.attempt(TrainingFile.read, folder / "training.toml", known)
+    training = reading.attempt(TrainingFile.read, folder / "training.toml", known)
     worklist = reading.attempt(WorklistFile.read, folder / "worklist.toml", known)
     if worklist is not None:
         reading.attempt(worklist.require_decisions)
-    if (folder / "points.toml").exists():
+    agreed = training is not None and "agreed" in training.models.compare
+    if agreed or (folder / "points.toml").exists():
         reading.attempt(PointsFile.read, folder / "points.toml", known)
 
 

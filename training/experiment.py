@@ -23,6 +23,7 @@ import numpy as np
 
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
+from charter.council.training_settings import POINTS_LISTS
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.machine.code_version import describe_code, is_edited
@@ -31,7 +32,6 @@ from training.data.coverage import measure_coverage, measure_seen_share
 from training.data.folds import SELECTION
 from training.data.lists import list_contact_features
 from training.data.onsets import measure_onsets
-from training.judging.final import FinalPeriod
 from training.judging.learned_range import find_learned_range
 from training.judging.metrics import NEW_TO_SERVICES, blank_figures
 from training.judging.periods import Results, judge_periods
@@ -39,6 +39,7 @@ from training.judging.replay_run import Likelihoods, describe_choice, released_m
 from training.judging.replayed_lists import ReplayedLists
 from training.judging.treatment import measure_treatment
 from training.judging.unseen_households import judge_disjoint
+from training.keeping.final import FinalPeriod
 from training.models.contenders import word_rules
 from training.models.fitting import Bins, Trained, fit_folds
 from training.models.planning import Plan, describe_fold, make_plan
@@ -142,7 +143,8 @@ def _name_inputs(invocation: Invocation, planned: Plan, found: Found | None, cha
 
 
 def _digest_inputs(invocation: Invocation, planned: Plan, but: Collection[str] = ()) -> dict[str, str]:
-    return digest_inputs(invocation, planned.data.matrix.folder, planned.data.offers.sha256, but)
+    treated = {"offers": planned.data.offers.sha256, "helped": planned.data.help.sha256}
+    return digest_inputs(invocation, planned.data.matrix.folder, treated, but)
 
 
 def _keep_run(
@@ -256,9 +258,12 @@ def _metrics_document(
         "coverage": _coverage_document(invocation, planned),
         "seen": measure_seen_share(planned.data),
         "onsets": measure_onsets(planned.data, results.draws.period.days, _list_rows(results)),
-        "points": word_rules(trained.candidates["points"], matrix.definition, matrix.features)
-        if "points" in trained.candidates
-        else [],
+        **{
+            name: word_rules(trained.candidates[name], matrix.definition, matrix.features)
+            if name in trained.candidates
+            else []
+            for name in POINTS_LISTS
+        },
         "left_out": list(planned.unchanging),
         "suspected_leaks": [
             {"feature": leak.feature, "sign": leak.sign, "reason": leak.reason} for leak in planned.suspected

@@ -3,7 +3,8 @@
     matrix/manifest.json, matrix/definition.json    the rows and columns
     council.toml, training.toml, worklist.toml      places, settings, and how lists are used
     worked_lists.parquet of PROGRAMME               another programme's past lists, which these give way to
-    offers                                          whom help was offered to, as known when the data was taken
+    points.toml                                     the agreed points, where they are compared
+    offers, helped                                  to whom help was offered, and who had it, as known then
     code, versions                                  Sooner's own rooms, and the libraries that fit and judge
 
 A run whose inputs are all the same would come out the same, byte for byte (tests/unit/training/test_experiment.py).
@@ -11,7 +12,7 @@ A run whose inputs are all the same would come out the same, byte for byte (test
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,9 +34,12 @@ def list_versions() -> dict[str, str]:
 
 
 def digest_inputs(
-    invocation: Invocation, matrix: Path, offers_sha256: str, but: Collection[str] = ()
+    invocation: Invocation, matrix: Path, treated: Mapping[str, str], but: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return the sha256 of each file that goes into a run on a folder's matrix, and of all code that can change it."""
+    """Return the sha256 of each file that goes into a run on a folder's matrix, and of all code that can change it.
+
+    `treated` are those of the records of help, by name.
+    """
     files = {
         "matrix/manifest.json": matrix / "manifest.json",
         "matrix/definition.json": matrix / "definition.json",
@@ -43,8 +47,10 @@ def digest_inputs(
         "training.toml": invocation.programme_folder / "training.toml",
         "worklist.toml": invocation.programme_folder / "worklist.toml",
     }
+    if "agreed" in invocation.settings.training.models.compare:
+        files["points.toml"] = invocation.programme_folder / "points.toml"
     digests = {name: file_digest(path) for name, path in files.items() if name not in but}
-    return digests | digest_other_lists(invocation) | {"offers": offers_sha256, "code": digest_code(ROOMS)}
+    return digests | digest_other_lists(invocation) | dict(treated) | {"code": digest_code(ROOMS)}
 
 
 def find_unchanged_run(invocation: Invocation) -> Path | None:
@@ -52,6 +58,7 @@ def find_unchanged_run(invocation: Invocation) -> Path | None:
 
     It is the newest only once MLflow has it, so a run that was killed on the way is made again.
     """
+    from training.data.help_record import read_help
     from training.data.offers import Offers
     from training.run import Run
 
@@ -59,10 +66,13 @@ def find_unchanged_run(invocation: Invocation) -> Path | None:
     if folder is None or matrix is None or not Run.intact(folder):
         return None
     manifest = read_json(folder / "manifest.json")
-    taken_at = datetime.fromisoformat(read_json(matrix / "manifest.json")["taken_at"])
+    built = read_json(matrix / "manifest.json")
+    taken_at = datetime.fromisoformat(built["taken_at"])
     offers = Offers.read(invocation.workspace.worklist / "actions.csv", taken_at)
+    signals = invocation.settings.training.offers.helped
+    helped = read_help(invocation, str(built["snapshot"]), taken_at, signals)
     same = (
-        manifest["inputs"] == digest_inputs(invocation, matrix, offers.sha256)
+        manifest["inputs"] == digest_inputs(invocation, matrix, {"offers": offers.sha256, "helped": helped.sha256})
         and manifest["versions"] == list_versions()
         and manifest["charter_sha256"] == invocation.policy.sha256
         and not manifest.get("search")

@@ -19,7 +19,9 @@ from charter.council.reading import File, Listed, OneOf, RefersTo, Row, Text, br
 from charter.errors import DefinitionError
 
 __all__ = [
+    "FITTED",
     "MODELS",
+    "POINTS_LISTS",
     "RELEASABLE",
     "Abstention",
     "AsOf",
@@ -39,11 +41,17 @@ __all__ = [
     "Trees",
 ]
 
-MODELS = ("random", "last_contact", "one_feature", "points", "logistic", "lightgbm")
+MODELS = ("random", "last_contact", "one_feature", "agreed", "points", "logistic", "lightgbm")
 """Every model Sooner can compare, simplest first."""
 
-RELEASABLE = ("points", "logistic", "lightgbm")
-"""The models that serving can score and explain."""
+FITTED = ("points", "logistic", "lightgbm")
+"""The models that are fitted and step up in complexity: one of them is recommended."""
+
+RELEASABLE = ("agreed", *FITTED)
+"""The models that serving can score and explain; the agreed points list only where it is named."""
+
+POINTS_LISTS = ("agreed", "points")
+"""The models that add up whole points."""
 
 _Seed = Annotated[int, Field(ge=0, lt=2**31)]
 _Share = Annotated[float, Field(gt=0, le=1)]
@@ -141,8 +149,11 @@ class Models(Row):
 
     compare: Annotated[
         Listed[Annotated[str, OneOf(MODELS)]],
-        Field(description="What is compared.", examples=[["points", "logistic", "lightgbm"]]),
-    ] = MODELS
+        Field(
+            description="What is compared; `agreed` is the list of points.toml.",
+            examples=[["points", "logistic", "lightgbm"]],
+        ),
+    ] = tuple(name for name in MODELS if name != "agreed")
     release: Annotated[
         str,
         OneOf(("recommended", *RELEASABLE)),
@@ -158,8 +169,8 @@ class Models(Row):
 
     @model_validator(mode="after")
     def _released_is_compared(self) -> Self:
-        if self.release not in ("recommended", *self.compare) or not set(self.compare) & set(RELEASABLE):
-            raise broken("must be among those compared", f"Compare one of: {', '.join(RELEASABLE)}.", key="release")
+        if self.release not in ("recommended", *self.compare) or not set(self.compare) & set(FITTED):
+            raise broken("must be among those compared", f"Compare one of: {', '.join(FITTED)}.", key="release")
         return self
 
     @property
@@ -236,12 +247,19 @@ class Search(Row):
 
 
 class Treatment(Row):
-    """What training does with rows of households that were offered help within the horizon."""
+    """Which rows had help within the horizon, and what training does with them."""
 
     treated: Annotated[
         Literal["keep", "leave_out"],
         Field(description="Learn from them like from all others, or not.", examples=["keep"]),
     ] = "keep"
+    helped: Annotated[
+        Listed[Annotated[Text, RefersTo("signal", "register.toml")]],
+        Field(
+            description="Signals that say that help began, by a list or without one: the council's own practice.",
+            examples=[["early_help.episode"]],
+        ),
+    ] = ()
 
 
 class Points(Row):

@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from charter.council.training_settings import POINTS_LISTS
 from charter.rules.data_use import DATA_NEEDED, GATES
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
@@ -73,7 +74,7 @@ def _list_options(
     name = title if any(map(str.isupper, title[1:])) else f"{title[:1].lower()}{title[1:]}"
     not_open = " (not open: the gate blocks)" if decision["decision"] == "block" else ""
     rows = [_option("Stop: go on as today (last contact first stands for it)", figures, "last_contact")]
-    if model != "points":
+    if model not in POINTS_LISTS:
         rows.append(_option(f"A simple list: {models['points'].lower()}", figures, "points"))
     rows.append({"title": f"Shadow{not_open}: lists by {name} that nobody sees", "none": "yes"})
     for times, by_measure in _read_curve(replay).items():

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from charter.council.training_settings import POINTS_LISTS
 from charter.rules import measures
 from charter.rules.policy import Policy
 from charter.rules.questions import NOT_SHARES, Gate
@@ -41,6 +42,7 @@ MODELS = {
     "random": "Drawing lots",
     "last_contact": "Last contact first",
     "one_feature": "The best single feature",
+    "agreed": "The agreed points list",
     "points": "The points list",
     "logistic": "Logistic regression",
     "lightgbm": "LightGBM",
@@ -110,7 +112,7 @@ def render_pack(pack: Pack) -> str:
         gates=[tabulate_gate(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
         recommendation=pack.metrics["recommendation"]["sentence"],
         front=describe_front(pack.findings, pack.decision, pack.policy, MODELS, pack.metrics),
-        points=pack.metrics.get("points", []) if pack.findings["model"] == "points" else [],
+        points=pack.metrics.get(pack.findings["model"], []) if pack.findings["model"] in POINTS_LISTS else [],
         all_pieces=len(pack.definition["features"]),
         precision_figure=_draw_precision(pack),
         performance=_tabulate_performance(pack),

@@ -32,6 +32,7 @@ from charter.contracts.files import (
     write_json,
 )
 from charter.contracts.workspace import Workspace
+from charter.council.training_settings import POINTS_LISTS
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.abstention import Sight
@@ -157,7 +158,7 @@ def make_bundle(
     for name in ("charter_sha256", "abstention"):
         if name in release:
             manifest[name] = release[name]
-    if release["model"] == "points":
+    if release["model"] in POINTS_LISTS:
         model = Model.read(text.decode(), release["features"], release["calibration"], release["bands"])
         if rules := read_points(model.booster.dump_model()["tree_info"], release["features"]):
             manifest["points"] = rules

@@ -14,7 +14,7 @@ from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.invocation import Invocation, shipped_council
 from charter.rules.policy import Policy
-from training.data.dataset import Dataset
+from training.data.dataset import Dataset, to_microseconds
 from training.data.list_rules import ListRules
 from training.data.weeks import gather_weeks
 from training.judging.bootstrap import bound
@@ -126,3 +126,41 @@ def test_the_figures_are_those_of_the_folds_own_models_over_the_weeks(demo_works
             )
             # Sums of many draws depend on the threads of the linear algebra in their last digits.
             assert bound(spread, 0.95) == pytest.approx((stated["estimate"], stated["low"], stated["high"]), rel=1e-6)
+
+
+def test_lists_stand_beside_whom_the_council_helped_itself(demo_workspace: Path) -> None:
+    """Every number said of the council's own practice is counted again from the snapshot's episodes."""
+    run = run_of(demo_workspace)
+    replay, treated = run.metrics["replay"], run.metrics["treated"]
+    practice = replay["practice"]
+    invocation = Invocation.open(shipped_council(), "early_help", demo_workspace, quiet=True)
+    planned, council = make_plan(invocation), invocation.council
+    assert treated["helped"] == len(planned.data.help) > 0
+    rows = sum(
+        int((planned.data.treated(day, fold.cut) & (planned.data.labels(day, fold.cut) >= 0)).sum())
+        for fold in planned.selecting
+        for day in fold.train
+    )
+    assert treated["training_rows"] == rows > 0
+    plan = plan_weeks(planned, ListRules.of(invocation.settings.worklist))
+    began, apart = planned.data.help.began, plan.apart * 86_400_000_000
+    for number, period in enumerate(practice["periods"]):
+        starts = [to_microseconds(council.midnight(day)) for day in plan.days_of(number)]
+        assert period["events"] == sum(int(((began >= start) & (began < start + apart)).sum()) for start in starts)
+        assert 0 < period["within_reach"] <= period["events"]
+    assert [period["period"] for period in practice["periods"]] == list(plan.periods)
+    figures = {one["measure"]: one for one in practice["figures"] if one["period"] == replay["headline"]}
+    assert set(figures) == {"listed_of_helped", "days_sooner", "nobody_had_of_listed", "nobody_had_a_year"}
+    needed = find_replay_figure(run.metrics, run.metrics["model"], "needed_of_listed")
+    assert needed is not None
+    assert 0 < figures["nobody_had_of_listed"]["estimate"] <= needed["estimate"]
+    summary, page = summarise_run(run.metrics), (run.folder / "report.html").read_text(encoding="utf-8")
+    told = (
+        f"Of 100 listed, {_of(figures['nobody_had_of_listed'], '.1f')} had a need recorded and nobody had helped them"
+    )
+    assert told in summary
+    assert told in page
+    own = find_replay_figure(run.metrics, "practice", "needed_of_listed")
+    assert own is not None
+    assert re.search(rf"the council's own practice +{re.escape(_of(own, '.1f'))}", summary)
+    assert "the council&#39;s own practice" in page

@@ -23,6 +23,7 @@ from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council.council import Council
 from charter.errors import DataError
 from features.grammar.period import Period
+from training.data.help_record import NEVER, NO_HELP, HelpRecord
 from training.data.offers import NO_OFFERS, Offers
 
 __all__ = ["MISSING", "Dataset"]
@@ -39,6 +40,7 @@ class Dataset:
     council: Council
     taken_at: datetime
     offers: Offers = NO_OFFERS
+    help: HelpRecord = NO_HELP
     leave_out_treated: bool = False
 
     @classmethod
@@ -103,14 +105,16 @@ class Dataset:
         return self._label(as_of, cut)[0]
 
     def treated(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
-        """Return which rows of `as_of` were offered help within their horizon, as known at `cut`; shape (rows,)."""
+        """Return which rows of `as_of` were offered help or had it within their horizon, as known at `cut`; (rows,)."""
         start, end = (to_microseconds(moment) for moment in (self.council.midnight(as_of), self.horizon_end(as_of)))
-        return self.offers.treated(self.at(as_of).entity, start, end, to_microseconds(cut))
+        rows, by = self.at(as_of), to_microseconds(cut)
+        offered = self.offers.treated(rows.entity, start, end, by)
+        return np.asarray(offered | (self.help.find_first(rows, start, end, by) != NEVER))
 
     def lessons(self, as_of: date, cut: datetime) -> NDArray[np.int8]:
         """Return the labels to learn from at `cut`: those of treated rows too, or MISSING for them, as was chosen."""
         labels = self.labels(as_of, cut)
-        if self.leave_out_treated and len(self.offers):
+        if self.leave_out_treated and len(self.offers) + len(self.help):
             labels[self.treated(as_of, cut)] = MISSING
         return labels
 

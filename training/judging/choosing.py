@@ -13,8 +13,8 @@ level says, 5 times in 100: so much error is shared out over the steps up in com
     upper end    9 parts of the error: that a simpler model is enough is the claim that needs power
     lower end    1 part: beyond the margin, better than nothing is sure enough
 
-No model is recommended that cannot be told from drawing lots, or where a plain order that nobody can release (last
-contact first, the best single feature) lists more than each of them. Needs the spreads alone.
+No model is recommended that cannot be told from drawing lots, or where an order that was not fitted (last contact
+first, the council's own practice, the points that people agreed) lists more than each of them. Needs the spreads alone.
 """
 
 from __future__ import annotations
@@ -23,15 +23,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from charter.council.training_settings import RELEASABLE
+from charter.council.training_settings import FITTED
 from training.judging.bootstrap import Spread, bound
 
 __all__ = ["TITLES", "Choice", "Step", "choose_model", "compare_models", "leave_open"]
 
 TITLES = {
+    "practice": "the council's own practice",
     "random": "drawing lots",
     "last_contact": "last contact first",
     "one_feature": "the best single feature",
+    "agreed": "the agreed points list",
     "points": "the points list",
     "logistic": "logistic regression",
     "lightgbm": "LightGBM",
@@ -114,7 +116,7 @@ def compare_models(
 
 def choose_model(spreads: Mapping[str, Spread], margin: float, level: float) -> Choice:
     """Choose among models, simplest first, given the spread of what decides; the rest of `spreads` are yardsticks."""
-    candidates = [name for name in spreads if name in RELEASABLE]
+    candidates = [name for name in spreads if name in FITTED]
     ups = max(len(candidates) - 1, 1)
     steps = tuple(
         compare_models(spreads, simpler, other, margin, level, ups)
@@ -127,7 +129,7 @@ def choose_model(spreads: Mapping[str, Spread], margin: float, level: float) -> 
     if LOTS in spreads and not _surely_more(spreads[model], spreads[LOTS], level):
         return replace(choice, answer=NO_BETTER)
     for ranker in spreads:
-        if ranker not in RELEASABLE and all(_surely_more(spreads[ranker], spreads[name], level) for name in candidates):
+        if ranker not in FITTED and all(_surely_more(spreads[ranker], spreads[name], level) for name in candidates):
             return replace(choice, answer=BEATEN, beaten_by=ranker)
     return choice
 
@@ -143,7 +145,7 @@ def _step_up(candidates: Sequence[str], steps: Sequence[Step]) -> tuple[str, str
 
 def leave_open(candidates: Sequence[str], margin: float, level: float, why: str) -> Choice:
     """Return that nothing could be compared: the simplest model stands in until the board or more history decides."""
-    simplest = next(name for name in candidates if name in RELEASABLE)
+    simplest = next(name for name in candidates if name in FITTED)
     return Choice(simplest, OPEN, simplest, margin, level, why=why)
 
 

@@ -21,8 +21,8 @@ def say_choice(choice: Choice, headline: Mapping[str, Spread], horizon: str, lev
     first = f"{choice.contradicted} " if choice.contradicted else ""
     if choice.beaten_by:
         return first + (
-            f"{with_capital(TITLES[choice.beaten_by])} lists more families with a need than every model that can be"
-            f" released, {_share(headline, choice.beaten_by, level)} of 100 where {title} lists"
+            f"{with_capital(TITLES[choice.beaten_by])} lists more families with a need than every model that was"
+            f" fitted, {_share(headline, choice.beaten_by, level)} of 100 where {title} lists"
             f" {_share(headline, choice.model, level)}: no model is recommended."
         )
     if choice.answer == NO_BETTER:

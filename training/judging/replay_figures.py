@@ -24,7 +24,16 @@ from training.judging.replay_weeks import FEWEST_WEEKS, WeekPlan, choose_fold
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
-__all__ = ["CURVE", "DECIDES", "HALF_UNDECIDED", "LOTS", "ReplayInput", "Replayed", "describe_replay", "score_weeks"]
+__all__ = [
+    "CURVE",
+    "DECIDES",
+    "HALF_UNDECIDED",
+    "LOTS",
+    "ReplayInput",
+    "Replayed",
+    "describe_replay",
+    "score_weeks",
+]
 
 Float = NDArray[np.float64]
 Spreads = Mapping[str, Spread]
@@ -94,7 +103,8 @@ class Replayed:
 
     `half` is the released model's, by period, where half of what is listed waits undecided for the next list; `curve`
     is its own too, by times of the places and by period; `matrix` is that of the weeks. `gives_way` says to which other
-    programmes' lists households gave way.
+    programmes' lists households gave way; `practice` is what its lists add to the council's own practice
+    (own_practice.py), as JSON values.
     """
 
     plan: WeekPlan
@@ -104,6 +114,7 @@ class Replayed:
     curve: Mapping[float, Mapping[str, Spreads]] = field(default_factory=dict)
     matrix: str | None = None
     gives_way: str = ""
+    practice: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def nothing(cls, rules: ListRules, why: str) -> Replayed:
@@ -225,6 +236,7 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
             for times, by_period in replayed.curve.items()
             for measure in (DECIDES, "listed_of_need", "places_filled")
         ],
+        "practice": dict(replayed.practice),
         "note": " ".join(part for part in (NOTE, replayed.gives_way, _say_exploration(rules.by_lot)) if part),
     }
 

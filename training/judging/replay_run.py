@@ -30,6 +30,7 @@ from training.judging.choosing_words import say_choice, say_contradiction
 from training.judging.list_calibration import measure_groups
 from training.judging.list_scaling import ListScaling, choose_scaling
 from training.judging.listed_rows import gather_listed_rows, measure_without_band
+from training.judging.own_practice import PRACTICE, PracticeWeeks, compare_practice, find_practice, measure_practice
 from training.judging.replay import Listings
 from training.judging.replay_figures import CURVE, LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
 from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks
@@ -97,7 +98,9 @@ def replay_run(
     advance()
     margins = score_weeks(planned, trained, data, [name for name in names if name != LOTS])
     shared = ReplayInput.of(planned, plan, rules, weeks, margins)
-    by_model, listings = {}, {}
+    practice = find_practice(data, planned.data.help, weeks, plan.part >= 0, rules.apart)
+    by_model = {} if practice.why else {PRACTICE: _measure_practice(shared, practice)}
+    listings = {}
     for name in names:
         if name in (*RELEASABLE, *KEPT):
             made = shared.make_lists(name, keep=True)
@@ -115,8 +118,18 @@ def replay_run(
     lists = keep_lists(shared, planned.folds, {name: listings[name] for name in (released, *KEPT) if name in listings})
     likelihoods = _judge_likelihoods(planned, trained, data, shared, released, listings[released])
     advance()
-    replayed = replace(replayed, half=_by_period(half), curve=curve, matrix=str(data.matrix.manifest["id"]))
+    replayed = replace(
+        replayed,
+        half=_by_period(half),
+        curve=curve,
+        matrix=str(data.matrix.manifest["id"]),
+        practice=compare_practice(shared, practice, released, level),
+    )
     return ReplayResult(replayed, choice, likelihoods, lists)
+
+
+def _measure_practice(shared: ReplayInput, practice: PracticeWeeks) -> dict[str, Spreads]:
+    return {period: measure_practice(shared, practice, part) for part, period in enumerate(shared.plan.periods)}
 
 
 def _judge_likelihoods(

@@ -1,7 +1,8 @@
 """What the choice about treated households does: the released model made both ways, judged on the same rows.
 
-See `offers.py` for who counts as treated. The other choice is fitted on the selection folds only, and only where there
-is a treated row to learn from; a run without offers costs nothing more.
+Treated are rows that were offered help in casework (data/offers.py), and those helped by the council's own practice
+(data/help_record.py). The other choice is fitted on the selection folds only, and only where there is a treated row to
+learn from; a run without any costs nothing more.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ def measure_treatment(
     document: dict[str, Any] = {
         "choice": planned.settings.offers.treated,
         "offers": len(data.offers),
+        "helped": len(data.help),
+        "signals": list(data.help.signals),
         "training_rows": taught,
         "test_rows": int((treated & period.labelled).sum()),
         "outcome_of_treated": _outcome_share(period.positive, treated & period.labelled),

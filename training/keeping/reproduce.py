@@ -41,6 +41,12 @@ def _train_again(invocation: Invocation, run: Run, folder: Path) -> bytes:
             f"run {run.id} knew of offers of help that were withdrawn or corrected since.",
             "The run's own record still stands; to train on what is known now: `sooner train`.",
         )
+    known, helped = run.manifest["inputs"].get("helped"), planned.data.help.sha256
+    if planned.settings.offers.treated == "leave_out" and (known or helped) != helped:
+        raise WithdrawnError(
+            f"run {run.id} left out families of whose help the record was withdrawn, corrected or cleared since.",
+            "The run's own record still stands; to train on what is known now: `sooner train`.",
+        )
     text = (fit_candidate(planned, str(run.manifest["model"])).text or "").encode()
     if hashlib.sha256(text).hexdigest() != run.manifest["outputs"]["model.lgb"]:
         raise DataError(

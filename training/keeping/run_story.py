@@ -16,7 +16,7 @@ from typing import Any
 from training.judging.choosing import TITLES
 from training.judging.choosing_words import with_capital
 from training.report.page import FILE, LIST_MEASURES
-from training.report.terminal import find_figure, find_replay_figure
+from training.report.terminal import find_figure, find_replay_figure, list_orderings
 
 __all__ = ["gather_story", "measure_candidate", "tell_run"]
 
@@ -41,7 +41,7 @@ def gather_story(metrics: Document) -> dict[str, float]:
     """Return the figures of a run's page in MLflow, under forty: its model's, and what decides for each contender."""
     model = str(metrics["model"])
     story = measure_candidate(metrics, model)
-    for name in metrics["models"]:
+    for name in list_orderings(metrics):
         story |= _with_estimate(f"{_DECIDES}.{name}", find_replay_figure(metrics, name, _DECIDES))
     story |= _with_estimate(
         f"{_DECIDES}.half_undecided", find_replay_figure(metrics, model, _DECIDES, "half undecided")
@@ -86,7 +86,7 @@ def _tell_lists(metrics: Document) -> list[str]:
         return ["", f"No past week could be replayed: {replay['why']}."]
     period = next(part for part in replay["periods"] if part["period"] == replay["headline"])
     rows = []
-    for model in metrics["models"]:
+    for model in list_orderings(metrics):
         figure = find_replay_figure(metrics, model, _DECIDES)
         if figure and figure["estimate"] is not None:
             between = "" if figure["low"] is None else f" ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"

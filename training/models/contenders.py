@@ -3,24 +3,26 @@
     random         no order at all: every margin is equal, so the published lottery (charter/rules/tie_break.py) decides
     last_contact   the household that any service heard of last comes first
     one_feature    the single feature that orders the training rows best
+    agreed         the points of points.toml, as people typed them
     points         a points list (points.py)
     logistic       logistic regression on steps (logistic.py)
     lightgbm       boosted trees (boosting.py)
 
-The last three are LightGBM native text, the one format that serving reads.
+The last four are LightGBM native text, the one format that serving reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.council.training_settings import TrainingSettings
+from charter.council.points_list import Point
+from charter.council.training_settings import POINTS_LISTS, TrainingSettings
 from charter.errors import DefinitionError
 from training.data.dataset import MISSING, Dataset
 from training.models.boosting import predict_margins
@@ -101,14 +103,18 @@ def fit_simple(
     names: Sequence[str],
     stated: Sequence[int],
     by: TrainingSettings,
+    agreed: Sequence[Point] = (),
 ) -> Fitted:
-    """Fit one of the models below boosted trees; `stated` are the features' directions."""
+    """Fit one of the models below boosted trees; `stated` are the features' directions, `agreed` what people typed."""
     if name == "random":
         return Fitted(name)
     if name == "last_contact":
         return _ordered_by(name, _days_since(definition, names), sample)
     if name == "one_feature":
         return _best_feature(sample, stated, names)
+    if name == "agreed":
+        rules = _read_agreed(agreed, sample, names)
+        return Fitted(name, write_stumps(rules, names, stated), rules=tuple(rules), params={"rules": len(rules)})
     if name == "points":
         rules = fit_points(sample.features, sample.labels, stated, by.points)
         return Fitted(name, write_stumps(rules, names, stated), rules=tuple(rules), params={"rules": len(rules)})
@@ -132,6 +138,19 @@ def _mentions_word(expression: Any, word: str) -> bool:
     if isinstance(expression, list):
         return any(_mentions_word(value, word) for value in expression)
     return bool(expression == word)
+
+
+def _read_agreed(agreed: Sequence[Point], sample: Sample, names: Sequence[str]) -> list[Stump]:
+    """Return the agreed points as rules, as people typed them: nothing of them is fitted but how many rows each holds.
+
+    A rule of a feature that is not there, as where a study leaves it out, is left out too.
+    """
+    columns = {name: column for column, name in enumerate(names)}
+    rules = [
+        Stump(columns[row.feature], row.at_least, True, row.points, 0.0) for row in agreed if row.feature in columns
+    ]
+    shares = [float(rule.applies(sample.features[:, rule.feature]).mean()) for rule in rules]
+    return [replace(rule, share=share) for rule, share in zip(rules, shares, strict=True)]
 
 
 def _best_feature(sample: Sample, stated: Sequence[int], names: Sequence[str]) -> Fitted:
@@ -182,7 +201,7 @@ class Parted:
 
 def word_rules(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Return the rules of a points list as sentences; empty for a model that has none."""
-    if fitted.name != "points":
+    if fitted.name not in POINTS_LISTS:
         return []
     titles = {f["name"]: f.get("title") or f["name"].replace("_", " ") for f in definition["features"]}
     return [

@@ -147,5 +147,7 @@ def _fit_models(
                 text = bins.rows.learn(bins.rows.labelled(bins.everywhere(planned, labels)), used, left_out)
             fitted.append((name, Fitted(name, text, params=used.model_dump())))
         elif sample:
-            fitted.append((name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings)))
+            fitted.append(
+                (name, fit_simple(name, sample, matrix.definition, matrix.features, stated, settings, planned.agreed))
+            )
     return fitted

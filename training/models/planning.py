@@ -13,11 +13,13 @@ import numpy as np
 
 from charter.contracts.files import find_current
 from charter.contracts.matrix import Matrix
+from charter.council.points_list import Point, PointsFile
 from charter.council.training_settings import TrainingSettings
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
 from training.data.folds import Fold, FoldCount, count_fold, plan_folds
+from training.data.help_record import read_help
 from training.data.lists import Places
 from training.data.offers import Offers
 from training.models.contenders import draw_sample
@@ -38,6 +40,7 @@ class Plan:
     places: Places
     unchanging: tuple[str, ...]
     suspected: tuple[Leak, ...]
+    agreed: tuple[Point, ...] = ()
 
     @property
     def tested(self) -> list[date]:
@@ -71,6 +74,7 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Tr
     data = replace(
         data,
         offers=Offers.read(invocation.workspace.worklist / "actions.csv", data.taken_at),
+        help=read_help(invocation, str(matrix.manifest["snapshot"]), data.taken_at, settings.offers.helped),
         leave_out_treated=settings.offers.treated == "leave_out",
     )
     folds = plan_folds(data, settings.folds)
@@ -86,7 +90,15 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Tr
         places,
         _find_unchanging(data, settings),
         _find_leaks(invocation, data, settings, folds[-1]),
+        _read_agreed(invocation, data, settings),
     )
+
+
+def _read_agreed(invocation: Invocation, data: Dataset, settings: TrainingSettings) -> tuple[Point, ...]:
+    """Return the rules of points.toml where they are compared; raise DefinitionError where they can't be read."""
+    if "agreed" not in settings.models.compare:
+        return ()
+    return tuple(PointsFile.load(invocation.programme_folder / "points.toml", data.matrix.features).points)
 
 
 def _newest_matrix(invocation: Invocation) -> Matrix:

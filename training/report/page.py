@@ -18,7 +18,15 @@ from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_bounds, say_calibration
 from training.judging.list_scaling import say_scaling
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
-from training.report.terminal import find_figure, find_replay_figure, say_reach, say_steadiness
+from training.report.terminal import (
+    find_figure,
+    find_replay_figure,
+    list_orderings,
+    say_help,
+    say_practice_beside,
+    say_reach,
+    say_steadiness,
+)
 from training.run import Run
 
 __all__ = ["FILE", "LIST_MEASURES", "render_page", "write_page"]
@@ -58,6 +66,8 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         curve=_capacity_picture(metrics, "precision", "Share of those listed with the outcome"),
         found=_capacity_picture(metrics, "recall", "Share of those with the outcome who are listed"),
         in_use=say_reach(metrics),
+        practice=say_practice_beside(metrics),
+        help=say_help(metrics),
         replay=_replay_view(metrics),
         steps=_step_rows(metrics),
         margin=100 * metrics["recommendation"].get("margin", 0.0),
@@ -201,7 +211,7 @@ def _replay_view(metrics: Document) -> dict[str, Any] | None:
         "rows": [
             {"title": TITLES[name], "strong": name == metrics["model"]}
             | {measure: find_replay_figure(metrics, name, measure) for measure in LIST_MEASURES}
-            for name in metrics["models"]
+            for name in list_orderings(metrics)
         ],
         "picture": _replay_picture(metrics),
         "curve": _replay_curve(metrics, replay["curve"]) if replay.get("curve") else None,
@@ -216,7 +226,7 @@ LIST_MEASURES = (
 
 
 def _replay_picture(metrics: Document) -> Markup:
-    figures = [(name, find_replay_figure(metrics, name, "needed_of_listed")) for name in metrics["models"]]
+    figures = [(name, find_replay_figure(metrics, name, "needed_of_listed")) for name in list_orderings(metrics)]
     rows = [_dot_of(TITLES[name], figure, strong=name == metrics["model"]) for name, figure in figures if figure]
     title = "Lists made every week, with rests: of those listed, the share whose need was recorded afterwards"
     return draw_dots("replay", title, rows, axis="Of those listed, the share with a need recorded", say=_say_share)

@@ -9,11 +9,15 @@ from training.data.onsets import say_persistence
 from training.judging.bands import list_meanings
 from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_calibration
+from training.judging.own_practice import PRACTICE, say_practice
 
 __all__ = [
     "find_figure",
     "find_replay_figure",
     "gather_headline",
+    "list_orderings",
+    "say_help",
+    "say_practice_beside",
     "say_reach",
     "say_steadiness",
     "summarise_run",
@@ -90,6 +94,20 @@ def find_replay_figure(
     return None
 
 
+def list_orderings(metrics: Mapping[str, Any]) -> list[str]:
+    """Return all orderings that were replayed, simplest first: the council's own practice, and what was compared."""
+    practice = [PRACTICE] if find_replay_figure(metrics, PRACTICE, "needed_of_listed") else []
+    return [*practice, *metrics["models"]]
+
+
+def say_practice_beside(metrics: Mapping[str, Any]) -> list[str]:
+    """Return as sentences what lists add to the council's own practice; nothing of a run that did not ask."""
+    replay = metrics.get("replay")
+    if not isinstance(replay, Mapping) or not replay["figures"] or not replay.get("practice"):
+        return []
+    return say_practice(replay["practice"], TITLES[metrics["model"]], replay["headline"])
+
+
 def gather_headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Return the released model's main figures, each as [estimate, low, high], and the recommendation.
 
@@ -120,7 +138,7 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
     periods = {figure["period"] for figure in metrics["figures"]}
     places = sum(metrics["capacity"]["places"].values())
     lines = [*_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics)]
-    lines += say_reach(metrics) + list_meanings(metrics["bands"])
+    lines += say_practice_beside(metrics) + say_reach(metrics) + list_meanings(metrics["bands"])
     lines += [line for line in [say_calibration(metrics.get("calibration", ()))] if line] + [""]
     rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]
     rows += [
@@ -171,7 +189,7 @@ def _say_replay(metrics: Mapping[str, Any]) -> list[str]:
     period = next(one for one in replay["periods"] if one["period"] == replay["headline"])
     chose = "which chose nothing" if replay["headline"] == "final" else "which chose the model"
     rows = [("model", "of 100 listed, need recorded", "of 100 in need, listed before", "unneeded, of 1,000 a year")]
-    for model in metrics["models"]:
+    for model in list_orderings(metrics):
         needed, before, unneeded = (find_replay_figure(metrics, model, name) for name in _TABLE)
         rows.append(
             (
@@ -219,16 +237,33 @@ def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:
             f"On households none of whose people it learned from, {_in_hundred(strangers['precision_disjoint'])} of 100"
             f" listed had the outcome; as trained, {_in_hundred(strangers['precision_temporal'])} (newest fold)."
         )
+    return [*lines, *say_help(metrics)]
+
+
+def say_help(metrics: Mapping[str, Any]) -> list[str]:
+    """Return how many rows had help within their horizon, what came of them, and what the other choice would find."""
     treated = metrics.get("treated", {})
-    if treated.get("training_rows") or treated.get("test_rows"):
-        figures = {figure["measure"]: figure for figure in treated["figures"]}
-        other = figures.get("precision_with_the_other_choice")
-        addition = f"; the other choice would list {_in_hundred(other)} of 100 with the outcome" if other else ""
-        lines.append(
-            f"{treated['training_rows']:,} training rows and {treated['test_rows']:,} test rows were offered help"
-            f" within their horizon (treated: {treated['choice']}){addition}."
-        )
-    return lines
+    if not treated.get("training_rows") and not treated.get("test_rows"):
+        return []
+    learned = {"keep": "learned from like all others", "leave_out": "left out of what is learned from"}
+    figures = {figure["measure"]: figure for figure in treated["figures"]}
+    other, difference = (figures.get(f"precision_{name}") for name in ("with_the_other_choice", "difference"))
+    addition = (
+        f" The other choice would list {_in_hundred(other)} of 100 with the outcome, on isolated dates; this one lists"
+        f" {_in_hundred(difference, sign='+')} more."
+        if other and difference
+        else ""
+    )
+    shares = [treated["outcome_of_treated"], treated["outcome_of_others"]]
+    came = (
+        f" Of the tested {100 * shares[0]:.1f} of 100 came to need, of all others {100 * shares[1]:.1f}."
+        if None not in shares
+        else ""
+    )
+    return [
+        f"{treated['training_rows']:,} training rows and {treated['test_rows']:,} test rows had help within their"
+        f" horizon, by a list or without one: they are {learned[treated['choice']]}, and tested on.{came}{addition}"
+    ]
 
 
 def tabulate_studies(studied: Mapping[str, Any]) -> str:
@@ -306,9 +341,8 @@ def _say_reach_of_dates(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _in_hundred(figure: Mapping[str, Any]) -> str:
+def _in_hundred(figure: Mapping[str, Any], sign: str = "") -> str:
     if figure["estimate"] is None:
         return "cannot be told"
-    if figure["low"] is None:
-        return f"{100 * figure['estimate']:.1f}"
-    return f"{100 * figure['estimate']:.1f} ({100 * figure['low']:.1f} to {100 * figure['high']:.1f})"
+    ends = [f"{100 * figure[end]:{sign}.1f}" for end in ("estimate", "low", "high") if figure[end] is not None]
+    return ends[0] if len(ends) < 3 else f"{ends[0]} ({ends[1]} to {ends[2]})"

@@ -145,12 +145,13 @@ def test_serving_needs_no_training_library(tmp_path: Path) -> None:
     assert ran.stdout.strip() == "[]"
 
 
-def test_a_points_list_is_scored_and_explained_by_the_same_code(world: World) -> None:
+@pytest.mark.parametrize("name", ["points", "agreed"])
+def test_a_points_list_is_scored_and_explained_by_the_same_code(world: World, name: str) -> None:
     """Training writes every model in LightGBM's text; a one-split tree stands for a rule of a points list."""
     rows = rows_of(5, 500)["features"]
     label = (np.nan_to_num(rows[:, 0]) >= 3).astype(int)
     params = {"objective": "binary", "num_leaves": 2, "num_threads": 1, "verbose": -1, "min_data_in_leaf": 5}
     stump = lightgbm.train(params, lightgbm.Dataset(rows, label), num_boost_round=3)
-    release = write_release(world.workspace, stump, "points")
+    release = write_release(world.workspace, stump, name)
     made = Bundle.open(make_bundle(world.invocation, release, SERVICES))
     assert made.model.margins(rows).tobytes() == np.asarray(stump.predict(rows, raw_score=True)).tobytes()

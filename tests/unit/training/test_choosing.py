@@ -47,6 +47,19 @@ def test_the_answer_is_what_the_whole_interval_says(more: float, noise: float, a
 
 
 @pytest.mark.parametrize(
+    ("order", "title"), [("practice", "The council's own practice"), ("agreed", "The agreed points list")]
+)
+def test_an_order_that_was_not_fitted_is_never_chosen_and_said_where_it_beats_all(order: str, title: str) -> None:
+    """Broken by the agreed points stepping up with the models, or by practice that nobody looks at."""
+    worse = choose_model(spreads_of(**{order: 0.1, "points": 0.20, "logistic": 0.21}), MARGIN, LEVEL)
+    assert (worse.model, worse.answer, len(worse.steps)) == ("points", "chosen", 1)
+    spreads = spreads_of(**{order: 0.4, "points": 0.20, "logistic": 0.21})
+    beaten = choose_model(spreads, MARGIN, LEVEL)
+    assert (beaten.answer, beaten.beaten_by, beaten.recommended) == ("beaten", order, False)
+    assert say_choice(beaten, spreads, "12 months", LEVEL).startswith(f"{title} lists more families with a need")
+
+
+@pytest.mark.parametrize(
     ("means", "model", "answer"),
     [
         ({"points": 0.20, "logistic": 0.21, "lightgbm": 0.22}, "points", "chosen"),

@@ -10,8 +10,10 @@ import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from charter.contracts.matrix import Matrix
+from charter.council.points_list import PointsFile
 from charter.council.training_settings import Band, Logistic, Points, TrainingSettings
 from charter.errors import DefinitionError
+from charter.invocation import shipped_council
 from training.models.boosting import read_directions
 from training.models.contenders import Parted, Sample, fit_simple, word_rules
 from training.models.logistic import fit_coefficients, fit_regression, mark_rules, propose_steps
@@ -170,6 +172,23 @@ def test_points_are_said_in_words(shared_matrix: Matrix) -> None:
     said = word_rules(fitted, shared_matrix.definition, shared_matrix.features)
     assert len(said) == len(fitted.rules)
     assert all(re.match(r"\d+ points?: ", sentence) for sentence in said)
+
+
+def test_agreed_points_are_added_up_as_they_were_typed(shared_matrix: Matrix) -> None:
+    """Broken by fitting them, by a bound that counts as below it, or by a rule of the wrong feature."""
+    path = shipped_council() / "early_help" / "points.toml"
+    rows = PointsFile.load(path, shared_matrix.features).points
+    names, sample = shared_matrix.features, sample_of(shared_matrix)
+    stated = read_directions(shared_matrix.definition, names)
+    fitted = fit_simple("agreed", sample, shared_matrix.definition, names, stated, BY, rows)
+    expected = np.zeros(len(sample.features))
+    for row in rows:
+        expected += np.where(sample.features[:, names.index(row.feature)] >= row.at_least, row.points, 0)
+    assert fitted.margins(sample.features, 1).tolist() == expected.tolist()
+    assert len(set(expected.tolist())) > 3
+    assert len(word_rules(fitted, shared_matrix.definition, names)) == len(rows)
+    fewer = fit_simple("agreed", sample, shared_matrix.definition, ["another", *names[1:]], stated, BY, rows)
+    assert len(fewer.rules) == len(rows) - 1
 
 
 def test_the_area_of_one_feature_is_scikit_learns_both_ways_and_who_is_not_seen_comes_last() -> None:

@@ -134,7 +134,7 @@ def test_what_it_calls_a_likelihood_is_as_frequent_as_the_outcome(released: Invo
 def test_every_candidate_is_a_version_and_only_the_runs_own_model_has_bands(released: Invocation, store: Any) -> None:
     client, run = store.MlflowClient(), Run.open(released.workspace)
     versions = {version.tags["sooner.model"]: version for version in client.search_model_versions(f"name='{NAME}'")}
-    assert set(versions) == {"points", "logistic", "lightgbm"}
+    assert set(versions) == {"agreed", "points", "logistic", "lightgbm"}
     rows = some_rows(released)
     for model, version in versions.items():
         answers = store.pyfunc.load_model(f"models:/{NAME}/{version.version}").predict(rows)
@@ -273,7 +273,7 @@ def test_the_figures_of_run_and_model_are_the_pages_own_and_few(trained: Invocat
             if (figure["period"], figure["part"], figure["against"]) == ("selection", "all", None)
         }
         models = {model.model_id: model for model in client.search_logged_models([parent.info.experiment_id])}
-        assert len(models) == 3
+        assert len(models) == 4
         seen = set()
         for logged in models.values():
             assert logged.status == "READY"
@@ -284,7 +284,7 @@ def test_the_figures_of_run_and_model_are_the_pages_own_and_few(trained: Invocat
             for measure in ("precision", "recall", "auroc"):
                 value = figures[name, measure]
                 assert measured[f"isolated.{measure}"] == value == source.data.metrics[f"isolated.{measure}"]
-        assert seen == {"points", "logistic", "lightgbm"}
+        assert seen == {"agreed", "points", "logistic", "lightgbm"}
 
 
 def test_a_notebook_that_works_in_another_experiment_is_left_there(

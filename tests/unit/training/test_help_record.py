@@ -15,8 +15,9 @@ import pytest
 
 from charter.contracts.matrix import Matrix
 from charter.council.council import Council
+from charter.council.register import Register
 from charter.errors import CharterError, WithdrawnError
-from charter.invocation import Invocation
+from charter.invocation import Invocation, shipped_council
 from training.data.dataset import MISSING, Dataset, to_microseconds
 from training.data.help_record import NEVER, NO_HELP, HelpRecord, read_help
 from training.experiment import train_models
@@ -29,6 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*inferred as AnyType:UserWarning"),
 ]
 
+ROOT = Path(__file__).resolve().parents[3]
 SNAPSHOT, SIGNALS = "2026-09-28-test", ("early_help.episode",)
 DAY = date(2022, 1, 1)
 
@@ -178,3 +180,20 @@ def test_left_out_rows_teach_nothing(helped: Invocation) -> None:
     treated = data.treated(day, cut)
     assert 0 < treated.sum() < len(treated)
     assert (without.lessons(day, cut) == np.where(treated, MISSING, data.labels(day, cut))).all()
+
+
+def test_the_guides_rows_of_a_spreadsheet_of_referrals_are_a_registers(tmp_path: Path) -> None:
+    """Broken by a guide whose rows the register refuses, or that name a signal that nothing can be helped by."""
+    guide = (ROOT / "docs" / "how-to" / "bring-data-in.md").read_text(encoding="utf-8")
+    section = guide.split("## Whom you helped already")[1].split("\n## ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith("    ") or not line]
+    rows = "\n".join(lines[: next(n for n, line in enumerate(lines) if "IS NOT NULL" in line) + 1])
+    text = (shipped_council() / "register.toml").read_text(encoding="utf-8")
+    before, after = text.split('[[source]]\nservice = "youth_justice"')
+    path = tmp_path / "register.toml"
+    path.write_text(f'{before}{rows}\n\n[[source]]\nservice = "youth_justice"{after}', encoding="utf-8")
+    register = Register.load(path)
+    assert register.signal("early_help.referral_taken_up").title == "Referral to early help, taken up"
+    (source,) = [source for source in register.sources if source.service == "early_help"]
+    assert [file.name for file in source.files] == ["family_members.csv", "episodes.csv", "referrals.csv"]
+    assert "[offers] helped" in section

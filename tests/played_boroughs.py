@@ -99,8 +99,8 @@ def read_figures(workspace: Path) -> dict[str, Any]:
     assert run, "nothing was trained"
     metrics = read_json(run / "metrics.json")
     points = workspace / "council" / PROGRAMME / "points.toml"
-    own = Workbench.open(workspace, PROGRAMME, workspace / "council").replay({"agreed": AgreedPoints(str(points))})
-    agreed = own.table.loc["agreed"]
+    own = Workbench.open(workspace, PROGRAMME, workspace / "council").replay({"frozen": AgreedPoints(str(points))})
+    agreed = own.table.loc["frozen"]
     practised = next(
         figure
         for figure in metrics["replay"]["figures"]

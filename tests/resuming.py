@@ -17,7 +17,10 @@ import pytest
 from charter.machine.code_version import digest_code
 
 MINUTES = 55.0
-"""How long one test draws before it stops and says how far it came: every job of `make deep` ends within an hour."""
+"""How long the tests of one file draw, all together: every job of `make deep` ends within an hour and a bit."""
+
+_BEGAN: dict[str, float] = {}
+"""When each file's first drawing began, by the clock that only goes forward: its tests share the time."""
 
 _KEPT = Path(__file__).resolve().parents[1] / "build" / "deep"
 
@@ -33,7 +36,8 @@ def draw_resuming(
 ) -> dict[Any, Any]:
     """Return `draw(key)` for every key; fail, keeping what there is, where that takes longer than `minutes`.
 
-    `keys` are numbers or strings, results what JSON holds; `rooms` those whose code the results depend on.
+    Minutes count from the first drawing of the file that `draw` is in, whichever test began it. `keys` are numbers or
+    strings, results what JSON holds; `rooms` those whose code the results depend on.
     """
     wanted = list(dict.fromkeys(keys))
     written = Path(draw.__code__.co_filename).read_bytes()
@@ -41,7 +45,7 @@ def draw_resuming(
     path = kept / f"{name}-{digest[:16]}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     done = _read_done(path)
-    until = time.monotonic() + 60 * minutes
+    until = _BEGAN.setdefault(draw.__code__.co_filename, time.monotonic()) + 60 * minutes
     with path.open("a", encoding="utf-8") as lines:
         for key in wanted:
             if key in done:

@@ -12,6 +12,7 @@ from access_reference import access_reference
 from api_page import notebook_names
 from decision_index import decision_index
 from deep_tests import deep_tests
+from fault_reference import fault_reference
 from file_reference import FILES, file_reference
 from page_reference import page_reference
 
@@ -123,6 +124,7 @@ def pages() -> Mapping[str, str]:
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),
         "reference/deep-tests.md": NOTICE + deep_tests(),
+        "reference/faults.md": NOTICE + fault_reference(),
         "reference/notebooks.md": NOTICE + notebook_names(),
         "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),

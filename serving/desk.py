@@ -14,11 +14,14 @@ from charter.contracts.files import find_current, read_json
 from charter.council.council import Council, Team
 from charter.council.practice import Practice
 from charter.council.worklist_settings import WorklistFile
+from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.rules.showing import ENDED, LIVE, SHADOW, SUSPENDED, Standing
 from charter.signing.second_gate import in_shadow
+from charter.vault.anchors import Anchors
 from charter.vault.command_log import LOG_PURPOSE
+from charter.vault.envelope import VAULT_FILE
 from charter.vault.key import Key
 from charter.vault.vault import NamedPerson, Vault
 from serving.identity import Identity
@@ -33,7 +36,15 @@ from serving.store.papers import Papers
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import Suspension, list_feeds, read_suspensions
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "FaultError"]
+
+
+class FaultError(DataError):
+    """A part that a request needs is not there, or is another; `fault` is its word in serving.faults."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__("a part that this needs is not there.", "Tell whoever runs the service.")
+        self.fault = fault
 
 
 @dataclass(frozen=True)
@@ -92,11 +103,35 @@ class Desk:
         self.exporter.catch_up()
         self.store.close()
 
-    @cached_property
+    @property
     def vault(self) -> Vault | None:
-        """The vault, or None where the data never held a name (sources that hand over pseudonyms)."""
+        """The vault, or None where the data never held a name (sources that hand over pseudonyms).
+
+        Raises FaultError where there was one and it is gone, or is sealed with another key.
+        """
         folder = self.invocation.workspace.vault
-        return Vault.open(folder, self.key) if folder.is_dir() else None
+        if (folder / VAULT_FILE).exists():
+            return self._opened_vault
+        if "vault" in self._recorded_parts:
+            raise FaultError("vault")
+        return None
+
+    @cached_property
+    def _opened_vault(self) -> Vault:
+        try:
+            return Vault.open(self.invocation.workspace.vault, self.key)
+        except CharterError:
+            raise FaultError("key") from None
+
+    @property
+    def anchors(self) -> Anchors:
+        """The anchors of this workspace's log."""
+        return Anchors.of(self.invocation.workspace, self.key.derive(LOG_PURPOSE))
+
+    @cached_property
+    def _recorded_parts(self) -> frozenset[str]:
+        """Every part that an anchor names: what was there must be there. Read once: there may be many lines."""
+        return self.anchors.parts()
 
     @cached_property
     def practice(self) -> Practice:
@@ -169,11 +204,18 @@ class Desk:
         return next((stop for stop in suspensions if stop.holds(self.programme, team, feeds, models)), None)
 
     def manifest(self, bundle: str | None = None) -> Mapping[str, Any]:
-        """Return the manifest of a bundle, by default of the one in use; empty where there is none."""
+        """Return the manifest of a bundle, by default of the one in use; empty where there is none yet.
+
+        Raises FaultError where there was one in use and it is gone.
+        """
         folder = find_current(self.invocation.workspace.bundle) if bundle is None else None
         name = bundle or (folder.name if folder else "")
         path = self.invocation.workspace.bundle / name / "manifest.json"
-        return _manifest(path) if name and path.exists() else {}
+        if name and path.exists():
+            return _manifest(path)
+        if bundle is None and any(part.startswith(f"bundle/{self.programme}/") for part in self._recorded_parts):
+            raise FaultError("bundle")
+        return {}
 
     def record(self, referral: Referral) -> SealedRecord:
         """Return a referral's sealed record; raise DataError where it was changed."""

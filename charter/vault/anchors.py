@@ -185,6 +185,15 @@ class Anchors:
             previous = line.signature
         return lines, faults
 
+    def last(self) -> Line | None:
+        """Return the last whole line as it is, whoever signed it; None where there is none."""
+        if not self.begun:
+            return None
+        with self.path.open("rb") as handle:
+            handle.seek(max(0, self.path.stat().st_size - _LINE))
+            whole = handle.read().split(b"\n")[:-1]
+        return _parse_line(whole[-1]) if whole else None
+
     def parts(self) -> frozenset[str]:
         """Return every part that a line of ours names, without those that went with a restore since."""
         if not self.path.exists():

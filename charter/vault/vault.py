@@ -31,7 +31,7 @@ from charter.errors import CharterError, DataError
 from charter.vault.envelope import VAULT_FILE, read_sealed_key, seal_value, unseal_value, wrapping_key
 from charter.vault.key import Key
 
-__all__ = ["Log", "NamedPerson", "Vault", "rotate_vault"]
+__all__ = ["Log", "NamedPerson", "Vault", "VaultError", "rotate_vault"]
 
 Log = Callable[[Mapping[str, object]], object]
 """Takes one entry: action, role, reason, subjects (pseudonyms) and how many."""
@@ -50,6 +50,10 @@ create table if not exists papers (kind text not null, id text not null, sealed 
                                    primary key (kind, id)) without rowid;
 create table if not exists carried_out (request text primary key) without rowid;
 """
+
+
+class VaultError(DataError):
+    """A vault that is not there, or can't be read or written."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Vault:
         """Open (or begin) the vault in `folder`; raise CharterError for another key than it was sealed with."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         vault = cls(folder, key)
-        with vault._connect() as connection:
+        with vault._connect(begins=True) as connection:
             connection.executescript(_SCHEMA)
             row = connection.execute("select sealed from meta where name = 'check'").fetchone()
             if row is None:
@@ -91,10 +95,14 @@ class Vault:
         return vault
 
     @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of it or none; what is deleted is overwritten with zeros."""
+    def _connect(self, *, begins: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction: all of it or none; what is deleted is overwritten with zeros.
+
+        A vault that is gone since it was opened is not begun anew.
+        """
         try:
-            connection = sqlite3.connect(self._path, timeout=10)
+            where = f"{self._path.resolve().as_uri()}?mode={'rwc' if begins else 'rw'}"
+            connection = sqlite3.connect(where, uri=True, timeout=10)
             try:
                 connection.execute("pragma secure_delete = on")
                 with connection:
@@ -102,7 +110,7 @@ class Vault:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
-            raise DataError(
+            raise VaultError(
                 f"the vault can't be used: {error}.", "Free some space or restore it from its backup, then try again."
             ) from None
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from charter.contracts.files import file_digest
 from charter.rules.policy import Policy
 from charter.signing import suspensions
+from charter.vault.command_log import CommandLog
 from serving.casework.signing_off import STAGES, find_pack, read_gates
 from serving.casework.visit import Visit
-from serving.desk import Desk
+from serving.desk import Desk, FaultError
+from serving.identity import Identity
+from serving.store.saving import commit_if_awaited
 from serving.suspension import list_feeds, read_suspensions
 
 __all__ = ["resume_lists", "show_board", "show_pack", "suspend_lists"]
@@ -48,9 +53,28 @@ def show_board(visit: Visit) -> Response:
     )
 
 
+def _log_anyway(
+    desk: Desk, identity: Identity, action: str, subject: str, detail: Mapping[str, str] | None = None
+) -> None:
+    """Log what was done to the lists; in the log of typed commands while the database does not take it."""
+    try:
+        desk.store.log(identity, action, subject=subject, detail=detail)
+    except SQLAlchemyError:
+        log = CommandLog.under(desk.key, desk.invocation.workspace)
+        log.append(actor=identity.user, role=identity.role, action=action, subject=subject, detail=detail)
+
+
+def _read_manifest(desk: Desk) -> Mapping[str, Any]:
+    """Return the manifest of the bundle in use; nothing where it is gone: lists can be stopped all the same."""
+    try:
+        return desk.manifest()
+    except FaultError:
+        return {}
+
+
 def _list_stoppable(desk: Desk) -> list[tuple[str, str]]:
     """Return what can be stopped, as `kind:name` and in words; the programme first."""
-    manifest, programme = desk.manifest(), desk.programme
+    manifest, programme = _read_manifest(desk), desk.programme
     services = manifest.get("services", {})
     stoppable = [(f"programme:{programme}", "Every list of this programme")]
     stoppable += [(f"team:{team.id}", f"The lists of {team.title}") for team in desk.invocation.council.teams]
@@ -68,11 +92,12 @@ def suspend_lists(visit: Visit) -> Response:
     stoppable = _list_stoppable(desk)
     chosen = visit.fields.get("what", "")
     kind, _, name = (chosen if chosen in dict(stoppable) else stoppable[0][0]).partition(":")
-    path = suspensions.start_suspension(
-        desk.invocation.workspace, _read_policy(desk), what=kind, name=name, role=identity.role,
-        reason=visit.fields.get("reason", "").strip()[:_NOTE],
-    )  # fmt: skip
-    desk.store.log(identity, "suspended", subject=path.stem, detail={"what": kind})
+    with commit_if_awaited():
+        path = suspensions.start_suspension(
+            desk.invocation.workspace, _read_policy(desk), what=kind, name=name, role=identity.role,
+            reason=visit.fields.get("reason", "").strip()[:_NOTE],
+        )  # fmt: skip
+    _log_anyway(desk, identity, "suspended", path.stem, {"what": kind})
     return visit.go_to("/board")
 
 
@@ -81,10 +106,11 @@ def resume_lists(visit: Visit) -> Response:
     desk, identity, name = visit.desk, visit.identity, visit.fields.get("suspension", "")
     if not name.isalnum():
         raise HTTPException(404)
-    resumed = suspensions.record_resumption(
-        desk.invocation.workspace, _read_policy(desk), suspension=name, role=identity.role
-    )
-    desk.store.log(identity, "resumed" if resumed else "resume.asked", subject=name)
+    with commit_if_awaited():
+        resumed = suspensions.record_resumption(
+            desk.invocation.workspace, _read_policy(desk), suspension=name, role=identity.role
+        )
+    _log_anyway(desk, identity, "resumed" if resumed else "resume.asked", name)
     return visit.go_to("/board")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,13 +16,17 @@ from starlette.responses import RedirectResponse, Response
 from charter.errors import CharterError, SoonerError
 from charter.rules.showing import ASK_FOR_HELP
 from serving.asking_to_show import UnshownError
-from serving.casework.visit import Page, SessionEndedError, Visit
+from serving.casework.visit import Page, SessionEndedError, Visit, render_alone
 from serving.casework.wanting import WantingError
 from serving.desk import Desk
+from serving.faults import FAULT_ERRORS, find_fault, say_what_was_saved
 from serving.store.papers import DRAFT
+from serving.store.saving import SAVING
 from serving.store.store import ConflictError
 
-__all__ = ["answer_errors"]
+__all__ = ["answer_errors", "answer_fault"]
+
+_LOG = logging.getLogger("sooner.fault")
 
 _Answer = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -29,6 +36,7 @@ _REFUSALS: Mapping[int, tuple[str, str, str]] = {
     409: ("No list is shown now", "", ASK_FOR_HELP),
 }
 _FAILURE = ("That didn’t work", "The page could not be made.", "Try again, or tell the operator.")
+_FAULT_NEXT = "Whoever runs the service can see what is wrong. Try again in a minute."
 _FORM = ("Not yours to open", "This form is not from your session, so nothing was saved.", "Open the page again.")
 
 _WANTS: Mapping[str, str] = {
@@ -54,7 +62,10 @@ def answer_errors(desk: Callable[[], Desk], pages: Sequence[Page]) -> Mapping[ty
         detail = error.detail if isinstance(error, HTTPException) else ""
         title, message, next_step = _FORM if detail == "form" else _REFUSALS.get(status, _FAILURE)
         words = {"title": title, "message": message or detail, "next_step": next_step}
-        return await run_in_threadpool(render_message, request, status, words)
+        answer = await run_in_threadpool(render_message, request, status, words)
+        if isinstance(error, HTTPException) and error.headers:
+            answer.headers.update(error.headers)
+        return answer
 
     async def answer_error(request: Request, error: Exception) -> Response:
         status, words = _explain_error(request, error)
@@ -64,7 +75,32 @@ def answer_errors(desk: Callable[[], Desk], pages: Sequence[Page]) -> Mapping[ty
         kept = await run_in_threadpool(_keep_late_form, desk(), request, error)
         return RedirectResponse(f"/sign-in?ended={'kept' if kept else 'lost'}", status_code=303)
 
-    return {HTTPException: answer_refusal, SoonerError: answer_error, SessionEndedError: answer_ended}
+    async def answer_failure(request: Request, error: Exception) -> Response:
+        return await run_in_threadpool(answer_fault, desk, request, error)
+
+    return {
+        HTTPException: answer_refusal,
+        SoonerError: answer_error,
+        SessionEndedError: answer_ended,
+        **dict.fromkeys((*FAULT_ERRORS, SQLAlchemyError, sqlite3.Error, OSError, Exception), answer_failure),
+    }
+
+
+def answer_fault(desk: Callable[[], Desk], request: Request, error: Exception) -> Response:
+    """Say that the service failed, whose fault that is and what was saved; it needs nothing that could have failed."""
+    fault = find_fault(error)
+    _LOG.error("%s: %s", fault.id, type(error).__name__)
+    saved = say_what_was_saved(SAVING.get()) if request.method == "POST" else ""
+    try:
+        council = desk().invocation.council.name
+    except (*FAULT_ERRORS, SoonerError, SQLAlchemyError, sqlite3.Error, OSError):
+        council = "Sooner"
+    words = {
+        "title": "The service has a fault",
+        "message": f"{fault.message} The fault is the service’s, not yours. {saved}".strip(),
+        "next_step": f"{ASK_FOR_HELP} {_FAULT_NEXT}",
+    }
+    return render_alone(request, fault.status, council, **words)
 
 
 def _keep_late_form(desk: Desk, request: Request, error: Exception) -> bool:

@@ -31,7 +31,7 @@ from serving.identity import Identity
 from serving.session import Session
 from serving.store.store import Referral
 
-__all__ = ["ANYBODY", "SIGNED_IN", "Link", "Page", "SessionEndedError", "Visit", "answer_page"]
+__all__ = ["ANYBODY", "SIGNED_IN", "Link", "Page", "SessionEndedError", "Visit", "answer_page", "render_alone"]
 
 ANYBODY = "anybody"
 """In place of an act: nobody need be signed in, and no form carries a session's token."""
@@ -178,6 +178,12 @@ class SessionEndedError(Exception):
         super().__init__("The session ended.")
         self.identity = identity
         self.fields = fields
+
+
+def render_alone(request: Request, status: int, council: str, **words: Any) -> HTMLResponse:
+    """Return a message page that needs no database, vault or bundle, and so can say that one of them is gone."""
+    values = {"session": None, "council": council, "navigation": [], "cspNonce": request.state.nonce, **words}
+    return HTMLResponse(_load_templates().get_template("message.html").render(values), status_code=status)
 
 
 @cache

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Delete, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
@@ -32,6 +32,7 @@ __all__ = [
     "migrate_database",
     "open_engine",
     "read_form",
+    "try_writing",
 ]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -101,14 +102,15 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
-def begin_writing(engine: Engine) -> Iterator[Connection]:
+def begin_writing(engine: Engine, *, noted: bool = True) -> Iterator[Connection]:
     """Give a connection in one transaction; it is committed at the end, or nothing of it happened.
 
+    `noted`: whether whoever asked is told that something was saved (serving.store.saving).
     Raises GivenUpError, and commits nothing, where the request was answered before it came to that.
     """
     with engine.connect() as connection, connection.begin() as transaction:
         yield connection
-        with commit_if_awaited():
+        with commit_if_awaited(noted=noted):
             transaction.commit()
 
 
@@ -117,6 +119,28 @@ def begin_reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection for reading that never waits for a writer."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
+
+
+def try_writing(engine: Engine, statement: Delete) -> bool:
+    """Return whether a statement that changes nothing can be run and rolled back, or somebody else is just writing.
+
+    For a probe: it waits a second for whoever writes, and no longer. Raises what the database raises otherwise.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        lite = connection.dialect.name == "sqlite"
+        try:
+            if lite:
+                connection.exec_driver_sql("PRAGMA busy_timeout=1000")
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if lite else "BEGIN")
+            connection.execute(statement)
+            connection.exec_driver_sql("ROLLBACK")
+        except OperationalError as error:
+            if "locked" not in str(error.orig):
+                raise
+        finally:
+            if lite:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={_PATIENCE * 1000}")
+    return True
 
 
 def migrate_database(engine: Engine, *, older: bool = False) -> None:

@@ -52,7 +52,7 @@ class Papers:
         sealed = self._fernet.encrypt(json.dumps(kept).encode())
         row = {"id": self._name(kind, actor, name), "kind": kind, "actor": actor, "referral": referral,
                "at": write_moment(), "sealed": sealed}  # fmt: skip
-        with begin_writing(self._engine) as connection:
+        with begin_writing(self._engine, noted=False) as connection:
             connection.execute(delete(papers).where(papers.c.id == row["id"]))
             connection.execute(insert(papers), row)
 
@@ -69,12 +69,12 @@ class Papers:
 
     def drop(self, kind: str, actor: str, name: str) -> None:
         """Throw a paper of somebody's away."""
-        with begin_writing(self._engine) as connection:
+        with begin_writing(self._engine, noted=False) as connection:
             connection.execute(delete(papers).where(papers.c.id == self._name(kind, actor, name)))
 
     def drop_of(self, referrals: Sequence[str]) -> None:
         """Throw away everybody's papers about some cases."""
-        with begin_writing(self._engine) as connection:
+        with begin_writing(self._engine, noted=False) as connection:
             connection.execute(delete(papers).where(papers.c.referral.in_(list(referrals))))
 
     def list_cases(self, kind: str, actor: str) -> frozenset[str]:

@@ -35,12 +35,12 @@ class Saving:
         """`nothing`, `perhaps` while or after a commit that did not come back, or `saved`."""
         return self._state
 
-    def begin(self) -> None:
+    def begin(self, *, noted: bool = True) -> None:
         """Note that a commit begins; raise GivenUpError where the request was answered already."""
         with self._lock:
             if self._given_up:
                 raise GivenUpError("the answer took too long, so nothing was saved.", "Send it again.")
-            self._state = PERHAPS
+            self._state = PERHAPS if noted else self._state
 
     def end(self) -> None:
         """Note that a commit came back."""
@@ -59,11 +59,14 @@ SAVING: ContextVar[Saving | None] = ContextVar("saving", default=None)
 
 
 @contextmanager
-def commit_if_awaited() -> Iterator[None]:
-    """Surround a commit: it is not begun where nobody waits for it, and noted where it came back."""
+def commit_if_awaited(*, noted: bool = True) -> Iterator[None]:
+    """Surround a commit: it is not begun where nobody waits for it, and noted where it came back.
+
+    A draft of what somebody types is not `noted`: it is nothing that they were told is saved.
+    """
     saving = SAVING.get()
     if saving is not None:
-        saving.begin()
+        saving.begin(noted=noted)
     yield
-    if saving is not None:
+    if saving is not None and noted:
         saving.end()

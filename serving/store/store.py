@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.exc import OperationalError
 
 from charter.acts import SYSTEM
@@ -26,14 +26,14 @@ from charter.vault.anchors import Anchors
 from charter.vault.log import Entry, FileLog, read_heads
 from serving.store.case_decisions import Decisions
 from serving.store.case_work import CaseWork
-from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine
+from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
 from serving.store.follow_ups import FollowUps
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
 from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
 from serving.store.proof import Casework, digest_decision, find_false_rows
 from serving.store.sealing_at_rest import seal_old_rows
-from serving.store.tables import audit, decisions, lists, members, referrals, undone
+from serving.store.tables import audit, decisions, lists, members, papers, referrals, undone
 
 __all__ = [
     "ConflictError",
@@ -156,6 +156,10 @@ class Store(Lists, Decisions, CaseWork, FollowUps):
                 return connection.execute(select(lists.c.id).limit(1)).all() is not None
         except OperationalError:
             return False
+
+    def can_be_written(self) -> bool:
+        """Whether the database takes writes now; nothing is changed. Raises what the database raises."""
+        return try_writing(self._engine, delete(papers).where(papers.c.id == ""))
 
 
 def make_store(workspace: Workspace, *, chain: str, key: bytes) -> Store:

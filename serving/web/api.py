@@ -31,7 +31,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from charter.contracts.files import read_json
-from charter.errors import CharterError, SoonerError, UsageError
+from charter.errors import CharterError, UsageError
 from charter.plain_text import clean_text, is_whole
 from charter.rules.showing import WAYS
 from charter.vault.residence_check import Question
@@ -49,7 +49,8 @@ from serving.ranking.strengths import sort_strengths
 from serving.session import CURRENT
 from serving.store.case_work import write_cursor
 from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
-from serving.web.problem import describe_misfit, make_error_problem, make_problem
+from serving.web.failed_calls import FAILURES, answer_failure
+from serving.web.problem import describe_misfit, make_problem
 from serving.web.residence_answer import answer_residence
 
 __all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "ResidenceBody", "make_routes"]
@@ -334,8 +335,8 @@ def _answer_endpoint(
         try:
             call = _let_in(endpoint, desk(), request, content)
             return call if isinstance(call, Response) else handler(call)
-        except SoonerError as error:
-            return make_error_problem(error)
+        except FAILURES as error:
+            return answer_failure(error)
 
     return answer
 

@@ -2,7 +2,9 @@
 
     known path?  ->  allowed host?  ->  small enough?  ->  pages: own origin for every POST
                                                        ->  /v1: JSON only, a bearer token, never the cookie
-    then the session is put beside the request, and every answer gets its security headers
+    then the body is read whole: half a body waits for nobody's place, and a chunked one is no larger than another
+    then the session is put beside the request, a place is taken, and the answer comes in time or says what was saved
+    every answer gets its security headers
 
 It covers BentoML's own routes too: those take forms and text as input, and would answer anybody. The log holds the kind
 of page, never an address with an id in it.
@@ -10,6 +12,7 @@ of page, never an address with an id in it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
@@ -17,26 +20,38 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from charter.errors import SoonerError
 from charter.plain_text import is_whole
+from charter.rules.showing import ASK_FOR_HELP
 from serving.casework.demo_people import refuse_connection
 from serving.casework.page_table import PAGES
-from serving.casework.visit import ANYBODY
+from serving.casework.visit import ANYBODY, render_alone
+from serving.faults import FAULTS, Fault, find_fault, say_what_was_saved
 from serving.session import COOKIE, CURRENT, KEPT_HOURS, Session, Sessions
+from serving.store.saving import SAVING, Saving
 from serving.web.api import ENDPOINTS
-from serving.web.problem import describe_misfit, make_problem
+from serving.web.problem import describe_misfit, make_fault_problem, make_problem
 
-__all__ = ["Guard"]
+__all__ = ["ANSWERING", "PLACES", "READING", "Guard"]
 
 _LOG = logging.getLogger("sooner.access")
 _LARGEST = 1_000_000
 _REQUEST = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """A caller's own id of a request, that the answer and the log's line repeat; any other gets one of ours."""
 _LONGEST_PATH = 500
+READING = 10
+"""Seconds that a body has to come."""
+ANSWERING = 25
+"""Seconds that an answer has; then 504 says what was saved, and nothing more is."""
+PLACES = 64
+"""How many requests of one worker are answered at once; one more gets 503."""
+ALLOWED = "GET, HEAD, POST"
 _OURS = 500
 """From this status on the fault is ours."""
 _SCORE_FIELDS = frozenset({"referrals", "rows"})
@@ -53,6 +68,7 @@ class Guard:
         self.app = app
         self._sessions = sessions
         self._hosts = frozenset({"127.0.0.1", "localhost", "[::1]", *hosts})
+        self._taken = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or refuse one request."""
@@ -64,26 +80,59 @@ class Guard:
         started = time.perf_counter()
         answer = _Answer(send, scope, first)
         refusal = self._refusal(scope, first)
+        body = b""
+        if refusal is None and scope["method"] == "POST":
+            refusal, body = await _read_body(receive, first)
+        try:
+            refusal = refusal or self._let_in(scope, first)
+        except (SoonerError, SQLAlchemyError, OSError) as error:
+            refusal = _refuse_for_fault(scope, first, find_fault(error), "Nothing was saved.")
         if refusal is not None:
             await refusal(scope, receive, answer.send)
         else:
-            session = self._session(scope, first)
-            scope.setdefault("state", {})["session"] = session
-            scope["state"]["ended"] = self._ended(scope, first) if session is None else None
-            CURRENT.set(session)
-            if first == "v1" and session is None and scope["path"] not in _TOKENLESS:
-                await make_problem(
-                    401,
-                    "This needs a bearer token.",
-                    "Send Authorization: Bearer TOKEN.",
-                    {"www-authenticate": "Bearer"},
-                )(scope, receive, answer.send)
-            else:
-                await self.app(scope, _limit_body(receive), answer.send)
+            await self._answer_in_time(scope, first, _give_body(body, receive), answer)
         milliseconds = (time.perf_counter() - started) * 1000
         _LOG.info(
             "%s /%s %s %.1f ms %s", scope["method"], _path_kind(first), answer.status, milliseconds, answer.request
         )
+
+    def _let_in(self, scope: Scope, first: str) -> Response | None:
+        """Put the session beside the request; refuse where the API gets no token, or all places are taken."""
+        session = self._session(scope, first)
+        scope.setdefault("state", {})["session"] = session
+        scope["state"]["ended"] = self._ended(scope, first) if session is None else None
+        CURRENT.set(session)
+        if first == "v1" and session is None and scope["path"] not in _TOKENLESS:
+            wants = {"www-authenticate": "Bearer"}
+            return make_problem(401, "This needs a bearer token.", "Send Authorization: Bearer TOKEN.", wants)
+        if self._taken >= PLACES and first not in _OPEN:
+            return _refuse_for_fault(scope, first, FAULTS["full_house"], "Nothing was saved.")
+        return None
+
+    async def _answer_in_time(self, scope: Scope, first: str, receive: Receive, answer: _Answer) -> None:
+        """Answer; where that takes too long, say so and what was saved, and let nothing more be."""
+        saving = Saving()
+        SAVING.set(saving)
+        self._taken += 1
+        task = asyncio.ensure_future(self.app(scope, receive, answer.send))
+        task.add_done_callback(self._give_place_back)
+        await asyncio.wait({task}, timeout=ANSWERING)
+        if task.done() or answer.status:
+            await task
+            return
+        saved = say_what_was_saved(saving)
+        answer.late = True
+        # Its thread goes on and can't be stopped: its place is free once it ends.
+        task.cancel()
+        late = _Answer(answer.passing, scope, first)
+        late.nonce = answer.nonce
+        await _refuse_for_fault(scope, first, FAULTS["slow"], saved)(scope, receive, late.send)
+        answer.status = late.status
+
+    def _give_place_back(self, task: asyncio.Future[None]) -> None:
+        self._taken -= 1
+        if not task.cancelled():
+            task.exception()
 
     def _refusal(self, scope: Scope, first: str) -> Response | None:
         headers = Headers(scope=scope)
@@ -106,12 +155,12 @@ class Guard:
     def _unsafe(self, scope: Scope, first: str, headers: Headers) -> Response | None:
         """Refuse a request that changes something and isn't clearly meant: a forged form, or not JSON."""
         if scope["method"] != "POST":
-            return _refuse(first, 405, "Only GET and POST are answered.")
+            return _refuse(first, 405, "Only GET and POST are answered.", {"allow": ALLOWED})
         kind = headers.get("content-type", "").split(";")[0].strip().lower()
         if first == "v1":
             return None if kind == "application/json" else make_problem(415, "Send application/json.")
         if first not in _PAGES:
-            return _refuse(first, 405, "Only GET is answered here.")
+            return _refuse(first, 405, "Only GET is answered here.", {"allow": "GET, HEAD"})
         if kind != "application/x-www-form-urlencoded":
             return _refuse(first, 415, "Send the page's own form.")
         if headers.get("origin") != f"{scope['scheme']}://{headers.get('host', '')}":
@@ -137,7 +186,8 @@ class _Answer:
     """Passes an answer on with its security headers, and BentoML's own refusals as problem details."""
 
     def __init__(self, send: Send, scope: Scope, first: str) -> None:
-        self._send = send
+        self._send = self.passing = send
+        self.late = False
         self._api = first == "v1"
         self._assets = first == "assets"
         self._start: Message | None = None
@@ -149,6 +199,8 @@ class _Answer:
         scope.setdefault("state", {})["nonce"] = self.nonce
 
     async def send(self, message: Message) -> None:
+        if self.late:
+            return
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=message["headers"])
@@ -213,23 +265,54 @@ def _refusal_words(body: bytes, status: int) -> str:
     return str(refusal.get("error", "The request was not understood."))
 
 
-def _limit_body(receive: Receive) -> Receive:
-    """Stop reading a body that grows beyond the limit whatever its headers said."""
-    size = 0
+async def _read_body(receive: Receive, first: str) -> tuple[Response | None, bytes]:
+    """Return a request's whole body; refuse one that is too large, whatever its headers said, or does not come."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(READING):
+            more = True
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return _refuse(first, 400, "The request was not sent to its end."), b""
+                body += message.get("body", b"")
+                if len(body) > _LARGEST:
+                    return _refuse(first, 413, "That is too much at once."), b""
+                more = message.get("more_body", False)
+    except TimeoutError:
+        return _refuse(first, 408, "The request did not come in time, so nothing was saved."), b""
+    return None, bytes(body)
 
-    async def limited() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > _LARGEST:
-            return {"type": "http.disconnect"}
-        return message
 
-    return limited
+def _give_body(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read already, then whatever comes."""
+    given = False
+
+    async def give() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return give
 
 
-def _refuse(first: str, status: int, detail: str) -> Response:
-    return make_problem(status, detail) if first == "v1" else PlainTextResponse(f"{detail}\n", status)
+def _refuse_for_fault(scope: Scope, first: str, fault: Fault, saved: str) -> Response:
+    """Say that the service failed, before or instead of whatever would have answered."""
+    saved = saved if scope["method"] == "POST" else ""
+    if first == "v1":
+        return make_fault_problem(fault, saved)
+    request = Request(scope)
+    words = {"title": "The service has a fault", "next_step": ASK_FOR_HELP}
+    message = f"{fault.message} The fault is the service’s, not yours. {saved}".strip()
+    return render_alone(request, fault.status, "Sooner", message=message, **words)
+
+
+def _refuse(first: str, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    if first == "v1":
+        return make_problem(status, detail, headers=headers)
+    return PlainTextResponse(f"{detail}\n", status, headers)
 
 
 def _path_kind(first: str) -> str:

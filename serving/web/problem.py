@@ -11,9 +11,10 @@ from starlette.responses import JSONResponse
 from charter.errors import BlockedError, CharterError, SoonerError
 from serving.asking_to_show import UnshownError
 from serving.casework.wanting import WantingError
+from serving.faults import FAULT_ERRORS, Fault, find_fault
 from serving.store.store import ConflictError
 
-__all__ = ["PROBLEMS", "describe_misfit", "make_error_problem", "make_problem"]
+__all__ = ["PROBLEMS", "describe_misfit", "make_error_problem", "make_fault_problem", "make_problem"]
 
 PROBLEMS: Mapping[str, str] = {
     "request": "The request breaks the contract: mend it before you send it again.",
@@ -21,6 +22,7 @@ PROBLEMS: Mapping[str, str] = {
     "not_allowed": "The role or the team does not do this.",
     "not_found": "There is nothing of that name, or no more: stop asking for it.",
     "method": "Only GET and POST are answered.",
+    "too_slow": "The body did not come in time: send it again.",
     "too_large": "That is too much at once.",
     "media_type": "Send application/json.",
     "failed": "It went wrong on our side: try again later.",
@@ -38,7 +40,7 @@ PROBLEMS: Mapping[str, str] = {
 }
 """Every code of a problem, and what a program does about it. A code is never given another meaning, nor taken away."""
 
-_BY_STATUS = {400: "request", 401: "signed_out", 403: "not_allowed", 404: "not_found", 405: "method",
+_BY_STATUS = {400: "request", 401: "signed_out", 403: "not_allowed", 404: "not_found", 405: "method", 408: "too_slow",
               409: "changed", 413: "too_large", 415: "media_type"}  # fmt: skip
 _OF_CHECK = {"version": "changed", "role": "not_allowed", "team": "not_allowed"}
 
@@ -63,11 +65,25 @@ def make_problem(
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
+def make_fault_problem(fault: Fault, saved: str = "") -> JSONResponse:
+    """Return the problem of a fault of ours, with what was saved."""
+    return make_problem(
+        fault.status,
+        f"{fault.message} The fault is the service's, not the caller's. {saved}".strip(),
+        "Try again in a minute.",
+        {"retry-after": "30"},
+    )
+
+
 def make_error_problem(error: SoonerError) -> JSONResponse:
     """Return the problem of one of our errors: 409 for a conflict or suspension, 403 not allowed, else 400.
 
+    One that is a fault of ours is said as that.
+
     Of a body's field that is wanting, it says what may stand there.
     """
+    if isinstance(error, FAULT_ERRORS):
+        return make_fault_problem(find_fault(error))
     if isinstance(error, WantingError):
         check, sentence = error.wants[0].check, error.wants[0].sentence
         next_step = sentence.next_step

@@ -16,41 +16,51 @@ from __future__ import annotations
 import gc
 import logging
 import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import bentoml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_json
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from charter.contracts.files import hold_open
-from charter.errors import BlockedError, SoonerError, UsageError
+from charter.errors import BlockedError, DataError, SoonerError, UsageError
 from charter.invocation import Invocation
 from charter.machine.private_files import close_folder, keep_files_private
 from charter.rules.showing import Asking, find_refusals
 from serving.casework.app import build_app
-from serving.desk import Desk
+from serving.desk import Desk, FaultError
+from serving.faults import find_fault, list_faults, load_right_key
 from serving.identity import require_act
 from serving.session import CURRENT
 from serving.web.api import make_routes
+from serving.web.failed_calls import FAILURES, answer_failure
 from serving.web.guard import Guard
 from serving.web.metrics import make_metrics_route
-from serving.web.problem import make_error_problem
+
+if TYPE_CHECKING:
+    from serving.web.bundle_in_use import Live
 
 __all__ = ["ScoreBody", "Sooner", "app"]
 
+_LOG = logging.getLogger("sooner.service")
 _MOST = 500
 _IN_USE = ExitStack()
 """Held while this process lives, so that nothing is restored under it."""
+_Part = TypeVar("_Part")
 
 
 @cache
 def _desk() -> Desk:
+    """Open the desk of this worker, at the first request after which it can be; raises FaultError until then."""
     keep_files_private()
     invocation = Invocation.open(
         Path(os.environ.get("SOONER_COUNCIL", "council")),
@@ -59,8 +69,45 @@ def _desk() -> Desk:
         quiet=True,
     )
     close_folder(invocation.workspace.root)
-    _IN_USE.enter_context(hold_open(invocation.workspace.root))
-    return Desk.open(invocation, demo=os.environ.get("SOONER_DEMO_SIGN_IN") == "1")
+    demo = os.environ.get("SOONER_DEMO_SIGN_IN") == "1"
+    _open_part("database", lambda: _hold_workspace(invocation.workspace.root))
+    _open_part("key", lambda: load_right_key(invocation))
+    return _open_part("database", lambda: Desk.open(invocation, demo=demo))
+
+
+@cache
+def _hold_workspace(root: Path) -> None:
+    _IN_USE.enter_context(hold_open(root))
+
+
+def _open_part(part: str, opens: Callable[[], _Part]) -> _Part:
+    """Return what is opened; say in the log why it can't be, and raise FaultError."""
+    try:
+        return opens()
+    except SoonerError as error:
+        _LOG.error("the %s: %s", part, error)
+        raise FaultError(part) from None
+
+
+@cache
+def _live() -> Live:
+    """Open the bundle in use; raises FaultError while there is none."""
+    from serving.web.bundle_in_use import Live
+
+    try:
+        return Live(_desk().invocation.workspace)
+    except (DataError, OSError):
+        raise FaultError("bundle") from None
+
+
+def _list_faults() -> tuple[str, ...]:
+    """Return what a request would miss now."""
+    try:
+        desk = _desk()
+        _live()
+    except (SoonerError, SQLAlchemyError, OSError) as error:
+        return (find_fault(error).id,)
+    return list_faults(desk)
 
 
 class ScoreBody(BaseModel):
@@ -89,7 +136,7 @@ _web = build_app(_desk, [*make_routes(_desk), make_metrics_route(_desk)])
     workers=int(os.environ.get("SOONER_WORKERS", "1")),
     threads=4,
     http={"host": "127.0.0.1", "port": 3000},
-    traffic={"timeout": 30, "max_concurrency": 64},
+    traffic={"timeout": 60},  # the guard answers before: it knows what was saved
     metrics={"enabled": False},
     logging={"access": {"enabled": False}},
     tracing={"excluded_urls": ["."]},  # every address, as a regular expression
@@ -99,22 +146,23 @@ class Sooner:
     """Scores with contributions from the promoted bundle, for people on current lists."""
 
     def __init__(self) -> None:
-        # Here and not above: the supervising process imports this module too, and scores nothing.
-        from serving.web.bundle_in_use import Live
-
         logging.getLogger("bentoml._internal.server.http_app").addFilter(_NoRefusals())
-        self._desk = _desk()
-        self._live = Live(self._desk.invocation.workspace)
+        # A part that is missing now may be back in a minute: the worker says what, and serves once it is there.
+        if faults := _list_faults():
+            _LOG.error("this worker begins without: %s", ", ".join(faults))
         # What was loaded until here stays: looking through all of it for garbage held requests up by 0.14 s.
         gc.freeze()
 
     async def __is_ready__(self) -> bool:
-        return self._live.bundle is not None and await run_in_threadpool(self._desk.store.answers)
+        if faults := await run_in_threadpool(_list_faults):
+            raise HTTPException(503, f"Not ready: {', '.join(faults)}.\n")
+        return True
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML leaves its decorators untyped
     def close(self) -> None:
         """Write the decisions that are not exported yet, and sign how far this worker's log came."""
-        self._desk.close()
+        if _desk.cache_info().currsize:
+            _desk().close()
 
     @bentoml.api(route="/v1/score")  # type: ignore[untyped-decorator]  # as above
     def score(self, body: ScoreBody, /) -> Any:  # a Response, which BentoML would take for a schema
@@ -123,8 +171,8 @@ class Sooner:
             # A finished answer: of anything else BentoML works out the schema again at each request. Written by
             # pydantic, which takes a ninth of the standard library's time for numbers.
             return Response(to_json(self._score(body)), media_type="application/json")
-        except SoonerError as error:
-            return make_error_problem(error)
+        except FAILURES as error:
+            return answer_failure(error)
 
     def _score(self, body: ScoreBody) -> dict[str, Any]:
         from serving.web.scores import score_features, score_referrals
@@ -133,12 +181,12 @@ class Sooner:
         identity = session.identity if session else None
         if bool(body.referrals) == bool(body.rows):
             raise UsageError("Send either referrals or rows.", "")
-        bundle = self._live.bundle
-        if refusals := find_refusals(Asking("score", self._desk.standing(None, bundle.id))):
+        desk, bundle = _desk(), _live().bundle
+        if refusals := find_refusals(Asking("score", desk.standing(None, bundle.id))):
             raise BlockedError(refusals[0].message, "")
         if body.rows:
-            return score_features(self._desk, require_act(identity, "score.features"), bundle, body.rows)
-        return score_referrals(self._desk, require_act(identity, "score.listed"), body.referrals)
+            return score_features(desk, require_act(identity, "score.features"), bundle, body.rows)
+        return score_referrals(desk, require_act(identity, "score.listed"), body.referrals)
 
 
 Sooner.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator makes it a service

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from serving.desk import Desk
 from serving.ranking.worklist import rank_households
-from tests.unit.serving.client import Client, guarded
+from serving.web import guard
+from tests.unit.serving.client import BASE, Client, guarded
 from tests.unit.serving.conftest import AS_OF, make_world
 
+FORM = "application/x-www-form-urlencoded"
 LEAD = "demo-north-lead_practitioner"
 ODD = [
     "\u00b2", "0", "-1", "1e3", "2147483648", "9223372036854775808", "9" * 5000, "\x00", "a\x00b", "\u202e",
@@ -81,3 +84,43 @@ def test_no_odd_field_of_a_form_is_answered_with_a_fault_of_ours(desk: Desk) -> 
             assert answer.status_code < 500, (name, value)
             asked += 1
     assert asked == len(ODD) * 5
+
+
+def test_a_body_is_bounded_whatever_its_headers_say_and_405_says_what_is_allowed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Client(guarded(desk))
+    headers = {**client.token(LEAD), "content-type": "application/json"}
+
+    async def much() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(1)
+        yield b"}"
+
+    assert client.send("POST", "/v1/score", content=much(), headers=headers).status_code == 413
+    assert (
+        client.send("POST", "/sign-in", content=much(), headers={"content-type": FORM, "origin": BASE}).status_code
+        == 413
+    )
+    monkeypatch.setattr(guard, "READING", 0.2)
+    late = client.send("POST", "/v1/residence-checks", content=slow(), headers=headers)
+    assert late.status_code == 408
+    assert late.json()["code"] == "too_slow"
+    for method, path in (
+        ("DELETE", "/v1/lists"),
+        ("PUT", "/worklists/north"),
+        ("POST", "/livez"),
+        ("PATCH", "/sign-in"),
+    ):
+        refused = client.send(method, path, headers=headers)
+        assert refused.status_code == 405, path
+        assert "GET" in refused.headers["allow"]
+    # Known to the guard as something that changes, and to its route as no such method.
+    for method, path in (("POST", "/v1/lists"), ("GET", "/v1/residence-checks")):
+        refused = client.send(method, path, headers=headers)
+        assert refused.status_code == 405, path
+        assert refused.headers["allow"]

@@ -71,10 +71,10 @@ def test_every_number_of_the_headline_is_a_figure_of_the_run(demo_workspace: Pat
     assert told in advice["sentence"]
     for step in advice["steps"]:
         if step["simpler"] == advice["model"]:
-            assert (
-                f"{100 * step['more']:+.1f} ({100 * step['low']:+.1f} to {100 * step['high']:+.1f})"
-                in advice["sentence"]
+            more, low, high = (
+                f"{abs(100 * step[end]):.1f} {'fewer' if step[end] < 0 else 'more'}" for end in ("more", "low", "high")
             )
+            assert f"{more} ({low} to {high})" in advice["sentence"]
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert escape(advice["sentence"]) in page
     assert "Annex: isolated dates" in page

@@ -31,6 +31,7 @@ TITLES = {
 }  # fmt: skip
 N = r"([+-]?[\d,]*\.?\d+)"
 SHARE = rf"{N} \({N} to {N}\)"
+MORE = r"([\d.]+ (?:more|fewer)) \(([\d.]+ (?:more|fewer)) to ([\d.]+ (?:more|fewer))\)"
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +148,8 @@ def had_help(metrics: Metrics) -> list[str]:
     counts = [format(treated[name], ",") for name in ("training_rows", "test_rows")]
     shares = [format(100 * treated[f"outcome_of_{name}"], ".1f") for name in ("treated", "others")]
     other = ends(rows["precision_with_the_other_choice"])
-    return [*counts, *shares, *other, *ends(rows["precision_difference"], "+.1f")]
+    more = [rows["precision_difference"][end] for end in ("estimate", "low", "high")]
+    return [*counts, *shares, *other, *(f"{abs(100 * end):.1f} {'fewer' if end < 0 else 'more'}" for end in more)]
 
 
 SAID: dict[str, Claim] = {
@@ -170,7 +172,7 @@ SAID: dict[str, Claim] = {
                  rf" helped them: {SHARE} families a year\. \D*", beside_practice),
     "help": (rf"{N} training rows and {N} test rows had help within their horizon, .*\. Of the tested {N} of 100 came"
              rf" to need, of all others {N}\. The other choice would list {SHARE} of 100 with the outcome, on isolated"
-             rf" dates; this one lists {SHARE} more\.", had_help),
+             rf" dates; this one lists {MORE}\.", had_help),
     "cohort": (rf"{N} of 100 people with such a need were in the cohort; no list could reach the others\.",
                in_the_cohort),
     "anew": (rf"What is predicted begins anew\. Of 100 listed, {N} had one of these needs in the {N} months before"

@@ -250,7 +250,7 @@ def say_help(metrics: Mapping[str, Any]) -> list[str]:
     other, difference = (figures.get(f"precision_{name}") for name in ("with_the_other_choice", "difference"))
     addition = (
         f" The other choice would list {_in_hundred(other)} of 100 with the outcome, on isolated dates; this one lists"
-        f" {_in_hundred(difference, sign='+')} more."
+        f" {_say_more(difference)}."
         if other and difference
         else ""
     )
@@ -341,8 +341,20 @@ def _say_reach_of_dates(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _in_hundred(figure: Mapping[str, Any], sign: str = "") -> str:
+def _say_more(figure: Mapping[str, Any]) -> str:
+    """Say a difference of 100 listed as more or fewer: "0.8 fewer (13.7 fewer to 7.7 more)"."""
+    if figure["estimate"] is None:
+        return "nobody can tell how many more"
+    ends = [
+        f"{abs(100 * figure[end]):.1f} {'fewer' if figure[end] < 0 else 'more'}"
+        for end in ("estimate", "low", "high")
+        if figure[end] is not None
+    ]
+    return ends[0] if len(ends) < 3 else f"{ends[0]} ({ends[1]} to {ends[2]})"
+
+
+def _in_hundred(figure: Mapping[str, Any]) -> str:
     if figure["estimate"] is None:
         return "cannot be told"
-    ends = [f"{100 * figure[end]:{sign}.1f}" for end in ("estimate", "low", "high") if figure[end] is not None]
+    ends = [f"{100 * figure[end]:.1f}" for end in ("estimate", "low", "high") if figure[end] is not None]
     return ends[0] if len(ends) < 3 else f"{ends[0]} ({ends[1]} to {ends[2]})"

@@ -1,4 +1,4 @@
-"""The rules' verbs: decide, sign, role-key, suspend, resume, rotate, key."""
+"""The rules' verbs: decide, sign, advise, role-key, suspend, resume, rotate, key."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from charter.verbs import Verbs
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
+    from charter.signing.role_proof import RoleKey, Signature
     from charter.vault.key import Key
     from charter.voice import Voice
 
@@ -68,13 +69,9 @@ def sign(
     live: OfLive = False,
 ) -> None:
     """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
-    from charter.signing.acceptance import RoleKey, Signable, Signature, sign_as
-    from charter.vault.role_key import is_locked
+    from charter.signing.acceptance import Signable, sign_as
 
-    proof: RoleKey | Signature | None = Signature(signature) if signature else None
-    if key:
-        passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if is_locked(key) else ""
-        proof = RoleKey(key, passphrase)
+    proof = _read_proof(key, signature)
     last = until.date() if until else None
     signoff = sign_as(invocation, role, Signable(what, run, live), demo=demo, proof=proof, until=last)
     invocation.report(
@@ -87,6 +84,46 @@ def sign(
         },
         f"{signoff.role} accepted the {what} {signoff.sha256[:16]} until {signoff.expires} ({signoff.kind}).",
     )
+
+
+@verbs.add(
+    "advise",
+    under="decide",
+    example="sooner advise --role data_protection_officer --key dpo.key 'Keep it to three services.'",
+    locks=True,
+)
+def advise(
+    invocation: Invocation,
+    role: RoleName,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the board should know before it signs.")],
+    run: Run = "",
+    demo: Annotated[bool, typer.Option("--demo", help="Typed words: they count for synthetic data alone.")] = False,
+    key: Annotated[
+        Path | None, typer.Option("--key", help="The role's own key: the file of `sooner role-key`.")
+    ] = None,
+) -> None:
+    """Say, in a role that must be heard, what the board should know; it stands on the board pack's first page."""
+    from charter.signing.acceptance import find_audit
+    from charter.signing.advice import give_advice
+
+    folder = find_audit(invocation, run)
+    advice = give_advice(folder, invocation, role, text, demo=demo, proof=_read_proof(key, None))
+    invocation.report(
+        {"role": advice.role, "findings": advice.findings_sha256, "kind": advice.kind},
+        f"{advice.role} was heard on the findings {advice.findings_sha256[:16]} ({advice.kind});"
+        f" it stands in audit/{invocation.programme}/{folder.name}/report.html.",
+    )
+
+
+def _read_proof(key: Path | None, signature: Path | None) -> RoleKey | Signature | None:
+    """Return how a role shows that it is itself; a locked key asks for its passphrase."""
+    from charter.signing.role_proof import RoleKey, Signature
+    from charter.vault.role_key import is_locked
+
+    if key is None:
+        return Signature(signature) if signature else None
+    passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if is_locked(key) else ""
+    return RoleKey(key, passphrase)
 
 
 @verbs.add("role-key", under="decide", example="sooner role-key director.key", opens=False)

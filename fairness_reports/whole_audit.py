@@ -12,6 +12,7 @@ from charter.contracts.files import file_digest, read_json, set_current, write_j
 from charter.invocation import Invocation
 from charter.rules.data_use import CARRIED
 from charter.rules.gate import decide_findings
+from charter.signing.advice import read_advice
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
 from fairness_reports.audit.explaining.explanations import (
@@ -70,6 +71,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             definition=audited.matrix.definition,
             policy=audited.policy,
             resamples=RESAMPLES,
+            advice=[one for one in read_advice(folder) if one.findings_sha256 == file_digest(folder / "findings.json")],
             beeswarm=draw_beeswarm(explained, _list_titles(audited)),
             dependence=draw_dependence(explained, _list_titles(audited)),
         )

@@ -84,11 +84,12 @@ def _list_unsigned(folder: Path, policy: Policy, signed: Path, today: date, *, m
             causes.add(left)
     if not made_up:
         signers = {role.id: role for what in ("charter", "decision") for role in policy.signers(what)}
+        signers |= {role.id: role for role in policy.roles if role.advises}
         keyless = [role.id for role in signers.values() if not role.public_key]
         if keyless:
             yield Missing(
                 "sign",
-                f"the charter lists no public_key of {', '.join(keyless)}, who sign.",
+                f"the charter lists no public_key of {', '.join(keyless)}, who sign or must be heard.",
                 "Each makes one with `sooner role-key FILE`; the line that it prints goes into the role's row.",
             )
     signoffs = [*read_signoffs(folder / "signoffs.toml"), *read_signoffs(signed)]

@@ -73,6 +73,10 @@ class Role(MarkedRow):
     months: Annotated[
         int, Field(ge=1, le=120, description="For how many months a sign-off of it holds.", examples=[12])
     ] = 12
+    advises: Annotated[
+        bool,
+        Field(description="Whether the board must hear it before a decision on real data is signed.", examples=[True]),
+    ] = False
     may_suspend: Annotated[
         bool, Field(description="Whether it may suspend everything, alone and at once.", examples=[True])
     ] = False

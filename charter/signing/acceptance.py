@@ -14,13 +14,13 @@ from charter.contracts.workspace import Workspace
 from charter.errors import BlockedError, CharterError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
+from charter.signing.advice import list_unheard
 from charter.signing.refusals import Refusal, lift_refusal, note_refusal
+from charter.signing.role_proof import RoleKey, Signature
 from charter.signing.signoffs import SignOff, add_signoff, find_expiry, find_today, withdraw_signoffs, write_statement
 from charter.vault.command_log import CommandLog
-from charter.vault.role_key import sign_with_key
-from charter.vault.signature import read_signature
 
-__all__ = ["RoleKey", "Signable", "Signature", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
+__all__ = ["Signable", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
 
 
 @dataclass(frozen=True)
@@ -33,29 +33,6 @@ class Signable:
     what: str
     run: str = ""
     live: bool = False
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A file with a signature that the role made elsewhere."""
-
-    path: Path
-
-    def sign(self, _line: str) -> str:
-        """Return the signature, in base64, whatever it is of; raise DataError where the file holds none."""
-        return read_signature(self.path)
-
-
-@dataclass(frozen=True)
-class RoleKey:
-    """The role's own key, read for this one signature; `passphrase` is empty where it is not locked."""
-
-    path: Path
-    passphrase: str = ""
-
-    def sign(self, line: str) -> str:
-        """Return the signature of a line, in base64; raise DataError for a file that is no such key."""
-        return sign_with_key(self.path, line, self.passphrase)
 
 
 def sign_as(
@@ -74,7 +51,8 @@ def sign_as(
     none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
     demo's, CharterError for a role that the charter does not know, that does not sign this or has no key, and for a
     demo's sign-off where real data was pulled, and
-    SignOffError for a signature that is not of this line by its key.
+    SignOffError for a signature that is not of this line by its key, and where a role that the charter says must be
+    heard (`advises`) has not been.
     """
     what = thing.what
     if what not in {"charter", "decision"}:
@@ -88,6 +66,8 @@ def sign_as(
         able = ", ".join(signer.id for signer in policy.signers(what))
         raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
     path, sha256, ends = _find_signed(invocation, thing, demo=demo)
+    if what == "decision" and not thing.live and not demo:
+        _require_heard(path.parent, policy)
     longest = min(find_expiry(signing, day), ends or date.max)
     expires = until or longest
     if not day < expires <= longest:
@@ -101,6 +81,17 @@ def sign_as(
         actor=actor, role=signing.id, action=f"sign {what}", subject=sha256, detail={"kind": signoff.kind}
     )
     return signoff
+
+
+def _require_heard(folder: Path, policy: Policy) -> None:
+    """Raise SignOffError where a role that must be heard before a decision has said nothing of these findings."""
+    synthetic = bool(read_json(folder / "decision.json").get("synthetic", False))
+    unheard = list_unheard(folder, policy, synthetic=synthetic)
+    if unheard:
+        raise SignOffError(
+            f"the board has not heard {' and '.join(role.title for role in unheard)} on these findings.",
+            f"Let them read the pack and say what they think: `sooner advise --role {unheard[0].id} --key FILE TEXT`.",
+        )
 
 
 def _refuse_demo_of_real_data(workspace: Workspace) -> None:

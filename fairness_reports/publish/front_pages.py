@@ -5,7 +5,7 @@ Nothing here is stated beforehand: each figure is a finding's, or is said not to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from charter.council.training_settings import POINTS_LISTS
 from charter.rules.data_use import DATA_NEEDED, GATES
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
+from charter.signing.advice import Advice, write_slot
 from fairness_reports.publish.answers_picture import Answer, draw_answers
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_hundred
 
@@ -43,8 +44,13 @@ def describe_front(
     policy: Policy,
     models: Mapping[str, str],
     metrics: Mapping[str, Any],
+    advice: Sequence[Advice] = (),
 ) -> dict[str, Any]:
-    """Return what the two pages show; `models` names each model in words, `metrics` is the run's contract `metrics`."""
+    """Return what the two pages show; `models` names each model in words, `metrics` is the run's contract `metrics`.
+
+    `advice` is what roles said of these very findings.
+    """
+    heard = {one.role: one for one in advice}
     return {
         "asked": _ASKED[decision["decision"]],
         "of_whom": [role.title for role in policy.signers("decision")],
@@ -56,6 +62,11 @@ def describe_front(
         "answers": _cross_answers(decision, policy),
         "others": _list_others(decision, policy),
         "stops": _list_stops(policy),
+        "slots": [
+            {"title": role.title, "words": Markup(write_slot(role.id, heard.get(role.id)))}  # noqa: S704 - escaped there
+            for role in policy.roles
+            if role.advises
+        ],
         "picture": _draw(findings, decision, policy),
         "shadow_weeks": policy.live.shadow_weeks,
     }

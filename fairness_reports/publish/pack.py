@@ -14,6 +14,7 @@ from charter.council.training_settings import POINTS_LISTS
 from charter.rules import measures
 from charter.rules.policy import Policy
 from charter.rules.questions import NOT_SHARES, Gate
+from charter.signing.advice import Advice
 from fairness_reports.publish.figures import Bar, Dot, draw_bars, draw_dots
 from fairness_reports.publish.figures_in_words import (
     UNKNOWN,
@@ -79,6 +80,7 @@ class Pack:
     definition: Mapping[str, Any]
     policy: Policy
     resamples: int
+    advice: Sequence[Advice] = ()
     beeswarm: str = ""
     dependence: str = ""
 
@@ -111,7 +113,7 @@ def render_pack(pack: Pack) -> str:
         answer=ANSWERS[pack.decision["decision"]],
         gates=[tabulate_gate(gate, rows, pack.decision["verdicts"]) for gate in pack.policy.asked("test")],
         recommendation=pack.metrics["recommendation"]["sentence"],
-        front=describe_front(pack.findings, pack.decision, pack.policy, MODELS, pack.metrics),
+        front=describe_front(pack.findings, pack.decision, pack.policy, MODELS, pack.metrics, pack.advice),
         points=pack.metrics.get(pack.findings["model"], []) if pack.findings["model"] in POINTS_LISTS else [],
         all_pieces=len(pack.definition["features"]),
         precision_figure=_draw_precision(pack),

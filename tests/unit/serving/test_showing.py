@@ -257,7 +257,8 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
 
 SHOW_NO_HOUSEHOLD = {
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
-    "publish", "trial", "decide", "sign", "role-key", "suspend", "resume", "promote", "check-residence", "overrule",
+    "publish", "trial", "decide", "sign", "advise", "role-key", "suspend", "resume", "promote", "check-residence",
+    "overrule",
     "replay", "retain", "sources", "status", "ask-again", "clean", "known", "rotate", "upgrade", "verify-log",
     "backup", "key", "restore",
     "resident object",

@@ -112,9 +112,22 @@ def house_page() -> str:
     from house.shape import as_markdown, house_at
 
     page = (FOLDER / "explanation" / "house.md").read_text(encoding="utf-8")
-    before, _, rest = page.partition("<!-- shape: made by `make docs` -->")
-    after = rest.partition("<!-- /shape -->")[2]
-    return f"{before}<!-- shape: made by `make docs` -->\n\n{as_markdown(house_at())}\n<!-- /shape -->{after}"
+    return _fill_part(page, "shape", as_markdown(house_at()))
+
+
+def wrong_changes_page() -> str:
+    """Return the page about wrong changes with what became of the drawn ones between its two marks."""
+    from house.mutation_page import mutation_table
+
+    page = (FOLDER / "explanation" / "wrong-changes.md").read_text(encoding="utf-8")
+    return _fill_part(page, "mutation", mutation_table())
+
+
+def _fill_part(page: str, part: str, text: str) -> str:
+    """Return a page with `text` between the two marks of a part that is made."""
+    before, opening, rest = page.partition(f"<!-- {part}: made by `make docs` -->")
+    after = rest.partition(f"<!-- /{part} -->")[2]
+    return f"{before}{opening}\n\n{text}\n<!-- /{part} -->{after}"
 
 
 def pages() -> Mapping[str, str]:
@@ -129,6 +142,7 @@ def pages() -> Mapping[str, str]:
         "reference/pages.md": NOTICE + page_reference(FOLDER.parent / "council"),
         "reference/spec.md": spec(),
         "explanation/house.md": house_page(),
+        "explanation/wrong-changes.md": wrong_changes_page(),
         "decisions/README.md": NOTICE + decision_index(FOLDER / "decisions"),
         **{f"reference/files/{name}.md": NOTICE + file_reference(name) for name in FILES},
         **{f"reference/{name}.md": features_register(name) for name in shipped_programmes()},

@@ -112,6 +112,7 @@ def test_what_should_be_there_is_named_where_it_is_not(tmp_path: Path) -> None:
     assert any("it had 3 and has 2" in fault for fault in faults)
     assert any("a part is not there (other)" in fault for fault in faults)
     assert name_missing(recorded, [*recorded, "ledger:4"]) == []
+    assert name_missing(["ledger:1"], []) == ["the rights ledger has lost requests: it had 1 and has 0"]
 
 
 def test_an_anchor_s_text_is_one_line_of_json(anchors: Anchors) -> None:

@@ -107,8 +107,15 @@ def test_what_was_installed_is_named_by_version_and_wheel_whatever_the_installer
     own = shutil.copytree(wheel, tmp_path / "site")
     (info,) = own.glob("*.dist-info")
     with (info / "RECORD").open("a") as record:
-        record.write("../../../bin/sooner,sha256=abc,10\ncharter/__pycache__/acts.cpython-311.pyc,,\n")
+        record.write("../../../bin/sooner,sha256=abc,10\ncharter/__pycache__/acts.cpython-311.pyc,sha256=abc,10\n")
     assert describe_installation(installed(own)) == code
+
+
+def test_a_folder_without_a_repository_is_named_by_the_wheel_that_is_installed(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(wheel)
+    assert describe_code(tmp_path) == describe_installation(installed(wheel))
 
 
 def test_an_installed_file_that_was_edited_is_said(wheel: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from charter.council.council import Council, Cover
 from charter.council.programme import Programme
-from charter.council.worklist_settings import Capacity
+from charter.council.worklist_settings import Capacity, WorklistFile
 from charter.errors import DataError
 from charter.invocation import shipped_council
 
@@ -140,3 +140,11 @@ def test_capacity_is_each_teams_places_over_the_weeks_of_a_list(council: Council
     assert "north" not in programme.capacity(without, DAY)
     with pytest.raises(DataError, match="no team of Borough of Fernhill offers any help on 2015-12-31"):
         programme.capacity(early_help, date(2015, 12, 31))
+
+
+def test_a_case_is_headed_by_the_first_need_that_one_of_its_signals_speaks_for(council: Council) -> None:
+    words = WorklistFile.load(council.folder / "early_help")
+    assert words.need(("housing.arrears_stage",)) == "Rent and home"
+    assert words.need(("housing.arrears_stage", "education.suspension")) == "Attendance and school", "the file's order"
+    assert words.need(("education.free_school_meals",)) == "Money and bills"
+    assert words.need(("housingx.thing", "education.nothing_of_the_kind")) is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -233,3 +234,22 @@ def test_a_slip_never_shows_a_list(word: str, tmp_path: Path) -> None:
     path.write_text("\n".join(once), encoding="utf-8")
     with pytest.raises(SoonerError, match=r"worklist\.toml"):
         WorklistFile.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "key"),
+    [
+        ("council.toml", "area", "code"),
+        ("council.toml", "team", "id"),
+        ("early_help/training.toml", "bands", "id"),
+        ("early_help/worklist.toml", "decision", "id"),
+    ],
+)
+def test_two_rows_of_one_name_are_refused(name: str, table: str, key: str, tmp_path: Path) -> None:
+    text = (shipped_council() / name).read_text(encoding="utf-8")
+    row = re.search(rf"^\[\[{table}\]\]\n(?:[^\[\n].*\n)+", text, re.MULTILINE)
+    assert row
+    path = tmp_path / Path(name).name
+    path.write_text(f"{text}\n{row[0]}", encoding="utf-8")
+    with pytest.raises(SoonerError, match=rf"has two \[\[{table}\]\] with {key} = "):
+        FILES[name].read(path)

@@ -119,7 +119,7 @@ try:
     with writer_lock(Path(sys.argv[1])):
         print("wrote")
 except DataError as error:
-    print(error.exit_code, error.message)
+    print(error.exit_code, error.message, error.next_step)
 """
 
 
@@ -131,7 +131,9 @@ def try_elsewhere(root: Path) -> str:
 def test_one_process_writes_at_a_time_and_the_other_is_told_at_once(tmp_path: Path) -> None:
     root = tmp_path / "workspace"
     with writer_lock(root):
-        assert try_elsewhere(root) == "11 another command is writing to workspace/."
+        assert try_elsewhere(root) == (
+            "11 another command is writing to workspace/. Wait until it ends, then run this again."
+        )
     assert try_elsewhere(root) == "wrote"
 
 

@@ -268,6 +268,8 @@ def test_a_group_too_small_to_ask_about_is_named_and_lets_the_question_be_answer
     assert (question["asked"], question["not_asked"]) == (["A", "C"], ["B"])
     assert "Nothing could be asked about some groups, which are too small: B (ethnicity)." in decision["sentence"]
     assert decision["verdicts"][1]["reason"] == "not asked"
+    everybody = decided(fair, other, gates=(ASKED,))
+    assert (everybody["decision"], "Nothing could be asked" in everybody["sentence"]) == ("pass", False)
     assert decided(fair, small, other, gates=(REACHED,))["decision"] == "refer"
     assert decided(small, gates=(ASKED,))["decision"] == "refer"
     # However small: one that nobody could explain by chance fails.
@@ -308,6 +310,18 @@ def test_what_other_groups_show_stands_beside_an_answer_where_the_charter_expect
     assert verdict["pooled"]["beyond_limit"] > 0.9
     (verdict,) = decided(finding((200, 1000, 2400, 8000)), pooling=None)["verdicts"]
     assert verdict["pooled"] is None
+
+
+def test_families_a_year_beside_a_pooled_estimate_are_by_its_own_ratio() -> None:
+    """Broken by taking the group's own ratio, or by not drawing it towards the others."""
+    used = {"used_lists": {"why": "", "days": 731, "lists": 104}}
+    gate = REACHED.replace(measure="listed_before_need")
+    row = finding((9, 60, 2400, 8000), measure="listed_before_need", at="as used")
+    (verdict,) = decided(row, gates=(gate,), changes=used)["verdicts"]
+    assert verdict["expected_a_year"] == pytest.approx((0.3 - 0.15) * 60 * 365.25 / 731)
+    pooled = verdict["pooled"]
+    own, mean = verdict["expected_a_year"], pooled["expected_a_year"]
+    assert 0 < mean < 0.9 * own, "drawn towards what everyone else has"
 
 
 def test_a_handful_is_not_asked_about_and_an_average_is_where_it_has_an_interval() -> None:

@@ -170,3 +170,9 @@ def test_the_register_declares_every_file_and_column_that_the_fictional_borough_
 def test_hospital_is_for_evaluation_and_nothing_that_decides() -> None:
     register = Register.load(ROOT / "council/register.toml")
     assert register.source("hospital").purposes == {"link", "evaluate"}
+
+
+def test_a_signal_of_which_nothing_more_is_said_lasts_for_no_time_and_is_no_service_s_own_act(tmp_path: Path) -> None:
+    (signal,) = load(tmp_path, ROW).sources[0].signals
+    assert (signal.interval, signal.weekly, signal.system_response) == (False, False, False)
+    assert (signal.details, signal.unit) == ((), "")

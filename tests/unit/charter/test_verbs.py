@@ -79,3 +79,12 @@ def test_the_default_verb_is_the_one_that_options_alone_mean() -> None:
 
     assert CliRunner().invoke(verbs, ["--loud"]).stdout == "loud: True\n"
     assert CliRunner().invoke(verbs, []).stdout == "loud: False\n"
+
+
+def test_verbs_under_one_name_are_listed_with_what_makes_the_command(group: Verbs) -> None:
+    verbs = Verbs("The house.")
+    verbs.add_verbs("room", group, under="look")
+    listed = verbs.listed["room"]
+    assert (listed.name, listed.heading, listed.verbs) == ("room", "look", group.listed)
+    assert sorted(listed.make().commands) == ["hear", "see"]
+    assert verbs.listed["room"].verbs["see"].make().name == "see"

@@ -15,7 +15,8 @@ SHARED = (
     "extracts", "store", "quarantine", "vault", "judgements", "artifacts", "casework", "suspensions", "log", "signoffs",
 )
 OF_A_PROGRAMME = (
-    "matrix", "search", "scores", "looks", "audit", "release", "bundle", "live", "worklist", "start", "published",
+    "matrix", "search", "scores", "looks", "audit", "release", "bundle", "live", "worklist", "known", "start",
+    "published",
 )
 # fmt: on
 
@@ -27,6 +28,22 @@ def test_no_two_things_share_a_place_and_all_are_below_the_root(tmp_path: Path) 
     assert all(place.is_relative_to(tmp_path) and place != tmp_path for place in places)
     assert all(getattr(one, name) == getattr(other, name) for name in SHARED)
     assert not {getattr(one, name) for name in OF_A_PROGRAMME} & {getattr(other, name) for name in OF_A_PROGRAMME}
+
+
+def test_each_thing_is_where_it_was_when_an_older_workspace_was_made() -> None:
+    """A workspace is opened by later versions: a place that moves loses what is in it."""
+    workspace = Workspace(Path(), "help")
+    assert {name: getattr(workspace, name).as_posix() for name in ("council", *SHARED, *OF_A_PROGRAMME)} == {
+        **{name: name for name in ("council", "extracts", "store", "quarantine", "vault")},
+        "judgements": "link_judgements.jsonl",
+        "artifacts": "mlartifacts",
+        "casework": "casework.db",
+        "suspensions": "suspended",
+        "log": "log.jsonl",
+        "signoffs": "signoffs.toml",
+        **{name: f"{name}/help" for name in OF_A_PROGRAMME if name != "looks"},
+        "looks": "scores/help/final.json",
+    }
 
 
 def test_mlflows_store_is_named_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

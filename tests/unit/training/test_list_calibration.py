@@ -16,7 +16,7 @@ from training.judging.list_calibration import (
     measure_groups,
     say_calibration,
 )
-from training.judging.listed_rows import ListedRows
+from training.judging.listed_rows import ListedRows, measure_without_band
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +77,14 @@ def test_a_row_that_does_not_count_is_in_no_figure(rows: ListedRows) -> None:
     counted = np.arange(len(rows.margin)) % 2 == 0
     assert measure_groups(replace(rows, counted=counted), rows.margin, 0.95)[0]["n"] == 540
     assert measure_groups(replace(rows, counted=~rows.counted), rows.margin, 0.95) == []
+
+
+def test_listings_of_which_too_little_is_visible_for_a_band_are_counted_with_their_share_and_needs() -> None:
+    """Of 60 such listings the need followed half, of the 180 others a tenth: none of those is counted."""
+    listed = rows_of({1.0: 0.5, 0.0: 0.1, -1.0: 0.1, -2.0: 0.1})
+    figures = measure_without_band(replace(listed, enough=listed.margin < 1.0), 0.95)
+    assert (figures["n"], figures["had_outcome"]) == (60, 30)
+    assert figures["share"] == pytest.approx(0.25)
+    assert 0.15 < figures["low"] < 0.25 < figures["high"] < 0.35
+    nothing = measure_without_band(listed, 0.95)
+    assert (nothing["n"], nothing["share"], nothing["had_outcome"]) == (0, 0, 0)

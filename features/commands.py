@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from charter.verbs import Verbs
+from features.blind_verbs import blind
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
@@ -130,6 +131,7 @@ def guess_sources(
 links = Verbs(
     "Find which records are one person, and review what is too close to call.", default="run", example="sooner link"
 )
+links.add_verbs("blind", blind)
 verbs.add_verbs("link", links, under="run")
 
 ReviewingRole = Annotated[str, typer.Option("--role", help="The role that reviews: names are shown to it, and logged.")]

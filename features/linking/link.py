@@ -42,6 +42,7 @@ from charter.vault.vault import NamedPerson, Vault
 from features.intake.database import Relation, compute_rows, fetch_rows, open_database, quote_text, read_parquet
 from features.intake.snapshot import find_newest_snapshot, refuse_full_disk
 from features.linking.accuracy import count_right_pairs, read_truth
+from features.linking.blind_review import settle_readings
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
 from features.linking.choices_in_force import list_choices
 from features.linking.corrections import Correction, digest_corrections, read_corrections
@@ -99,7 +100,7 @@ def link_records(
 
     `parameters`: others than the council's, to see how much hangs on them. `fit`: link with what these records teach,
     and leave it in the workspace as a `linkage.toml`. `labels`: who is whom, to judge the links by, and to learn from
-    where both are asked for.
+    where both are asked for. Fitting also learns from pairs that two readers settled (features.linking.blind_review).
     Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
     """
     workspace, council = invocation.workspace, invocation.council
@@ -121,6 +122,7 @@ def link_records(
         )
     vault = Vault.open(workspace.vault, key)
     corrections = read_corrections(vault)
+    readings = settle_readings(vault) if fit else {}
     made_from = content_id(
         [
             manifest["inputs"],
@@ -129,7 +131,7 @@ def link_records(
             parameters.sha256,
             [asdict(judgement) for judgement in judgements],
             *digest_corrections(corrections),
-            *(["fitted", file_digest(labels) if labels else ""] if fit else []),
+            *(["fitted", file_digest(labels) if labels else "", *sorted(map(list, readings.items()))] if fit else []),
         ]
     )
     said = read_labels(labels, key) if labels else None
@@ -140,7 +142,7 @@ def link_records(
     rules = LinkingRules(register, policy.characteristics, parameters, taken_at)
     with open_database(key, threads) as database, refuse_full_disk(), invocation.progress("Linking", 4) as advance:
         work = _Linking(invocation, database, snapshot, manifest, key, vault, rules)
-        linked = work.link(judgements, corrections, said.person if said and fit else {}, advance)
+        linked = work.link(judgements, corrections, said.person if said and fit else {}, readings, advance)
         manifest |= work.write(linked, made_from)
         check_document("snapshot", manifest)
         swap_folder(snapshot / "tables", f"tables-{made_from}")
@@ -204,17 +206,18 @@ class _Linking:
         judgements: Sequence[Judgement],
         corrections: Sequence[Correction],
         persons: Mapping[str, str],
+        readings: Mapping[tuple[str, str], bool],
         done: Callable[[], object],
     ) -> _Linked:
         """Return what the snapshot's records say, linked: evidence, people, homes and tables.
 
-        `persons`: who some references are said to be, to learn from.
+        `persons`: who some references are said to be, and `readings` whether two are one, to learn from.
         """
         database, rules = self.database, self.rules
         records = ServiceRecords.open(database, self.snapshot / "records")
         evidence, chosen, left_out = self._allowed_evidence(records)
         done()
-        linkage = link_people(database, evidence, rules.register, rules.parameters, judgements, persons)
+        linkage = link_people(database, evidence, rules.register, rules.parameters, judgements, persons, readings)
         before = _people_before(self.invocation.workspace.store, self.manifest)
         by_reference = _name_people(linkage, before, self.key)
         unused = self._find_unused(evidence, by_reference, chosen)

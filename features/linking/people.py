@@ -105,10 +105,12 @@ def link_people(
     parameters: Parameters,
     judgements: Collection[Judgement] = (),
     persons: Mapping[str, str] | None = None,
+    readings: Mapping[tuple[str, str], bool] | None = None,
 ) -> Linkage:
     """Link the references of the evidence; see the module for the rules. Of judgements, those that stand.
 
-    `persons`: who some references are said to be, to learn from; it joins and parts nobody.
+    `persons`: who some references are said to be; `readings`: whether two are one person, as readers settled it. Both
+    are learned from, and join and part nobody.
     """
     references = _References.read(database, evidence, register)
     known = [judgement for judgement in judgements if references.place.keys() >= set(judgement.pair)]
@@ -120,7 +122,11 @@ def link_people(
     records = measure_shares(database, Records.of(database, nodes, parameters, again))
     drop_rows(database, nodes)
     joined_pairs = _compare_joined(database, evidence.traits, links, records, again)
-    scored = _score_records(database, records, joined_pairs, parameters, persons or {})
+    labels = _Labels(
+        persons or {},
+        [(node_of[a], node_of[b], same) for (a, b), same in (readings or {}).items() if {a, b} <= node_of.keys()],
+    )
+    scored = _score_records(database, records, joined_pairs, parameters, labels)
     groups = _lead_on(same, [references.place[name] for name in records.names])
     limits = Limits(parameters.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
     joins, review = group_records(scored.pairs, scored.weights, groups, limits)
@@ -256,6 +262,14 @@ class _ScoredRecords:
         return level >= 0 and self.records.comparisons["forename"][level].name == IN_THE_SURNAME
 
 
+@dataclass(frozen=True)
+class _Labels:
+    """Who some references are said to be; and records of whose leaders it is said whether they are one person."""
+
+    persons: Mapping[str, str]
+    pairs: Sequence[tuple[str, str, bool]]
+
+
 def _compare_joined(
     database: duckdb.DuckDBPyConnection,
     traits: Relation,
@@ -273,11 +287,11 @@ def _score_records(
     records: Records,
     joined: Compared,
     parameters: Parameters,
-    persons: Mapping[str, str],
+    labels: _Labels,
 ) -> _ScoredRecords:
     """Compare records, learn what their traits are worth, and weigh every pair that grouping asks about."""
     compared = compare_candidates(database, records, parameters.partners)
-    model = learn_model(compared, parameters, joined, _label_pairs(compared, records, persons))
+    model = learn_model(compared, parameters, joined, _label_pairs(compared, records, labels))
     bits = np.round(weigh_pairs(compared, model), 6)
     worth = np.flatnonzero(bits >= parameters.review)
     order = worth[np.lexsort((compared.other[worth], compared.one[worth], -bits[worth]))]
@@ -290,14 +304,22 @@ def _score_records(
     return _ScoredRecords(records, pairs, weights, compared, at, model)
 
 
-def _label_pairs(compared: Compared, records: Records, persons: Mapping[str, str]) -> Any:
+def _label_pairs(compared: Compared, records: Records, labels: _Labels) -> Any:
     """Return of each pair 1 where it is said to be one person, 0 where two, nan where nothing is said."""
-    if not persons:
+    if not labels.persons and not labels.pairs:
         return None
-    numbers = {person: number for number, person in enumerate(sorted(set(persons.values())))}
-    who = np.array([numbers[persons[name]] if name in persons else -1 for name in records.names])
+    numbers = {person: number for number, person in enumerate(sorted(set(labels.persons.values())))}
+    who = np.array([numbers[labels.persons[name]] if name in labels.persons else -1 for name in records.names])
     one, other = who[compared.one], who[compared.other]
-    return np.where((one < 0) | (other < 0), np.nan, (one == other).astype(float))
+    said = np.where((one < 0) | (other < 0), np.nan, (one == other).astype(float))
+    place = {name: number for number, name in enumerate(records.names)}
+    codes = compared.one * len(place) + compared.other
+    for first, second, same in labels.pairs:
+        if not {first, second} <= place.keys():
+            continue
+        lower, higher = sorted((place[first], place[second]))
+        said[codes == lower * len(place) + higher] = float(same)
+    return said
 
 
 def _list_pairs(compared: Compared, model: Model) -> Sequence[Scored]:

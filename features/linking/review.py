@@ -37,6 +37,7 @@ __all__ = [
     "list_pairs",
     "list_uncertain",
     "list_undecided",
+    "open_links",
     "relate_pairs",
     "require_reviewer",
     "show_pairs",
@@ -95,7 +96,7 @@ def require_reviewer(roles: Roles, role: str, reason: str) -> str:
     return reviewer
 
 
-def _open_links(snapshot: Path) -> duckdb.DuckDBPyConnection:
+def open_links(snapshot: Path) -> duckdb.DuckDBPyConnection:
     """Return a connection with the views `links` (those in use) and `review` of a linked snapshot."""
     database = duckdb.connect()
     for name, where in (("links", "where used"), ("review", "")):
@@ -114,7 +115,7 @@ def _open_links(snapshot: Path) -> duckdb.DuckDBPyConnection:
 
 def list_undecided(workspace: Workspace) -> Sequence[Candidate]:
     """Return the pairs of the newest linked snapshot that a person must decide, the likeliest first."""
-    with _open_links(workspace.snapshot()) as database:
+    with open_links(workspace.snapshot()) as database:
         rows = database.execute(
             "select one, other, weight, evidence, rule from review "
             "semi join (select ref as one from links) using (one) "
@@ -125,7 +126,7 @@ def list_undecided(workspace: Workspace) -> Sequence[Candidate]:
 
 def list_uncertain(workspace: Workspace) -> Sequence[Candidate]:
     """Return the pairs that were joined unasked and are not certain, the weakest first: a wrong one is taken apart."""
-    with _open_links(workspace.snapshot()) as database:
+    with open_links(workspace.snapshot()) as database:
         rows = database.execute(
             "select least(ref, other_ref), greatest(ref, other_ref), weight, l.evidence, 'uncertain', l.service, "
             "o.service from links l join (select ref as other_ref, service from links) o using (other_ref) "
@@ -142,7 +143,7 @@ def list_pairs(workspace: Workspace, person_id: str) -> Sequence[Candidate]:
 
     Raises DataError for a person of whom no two records are linked.
     """
-    with _open_links(workspace.snapshot()) as database:
+    with open_links(workspace.snapshot()) as database:
         rows = database.execute(
             "select least(ref, other_ref), greatest(ref, other_ref), weight, evidence from links "
             "where person_id = ? and other_ref is not null order by weight nulls last, ref",
@@ -181,7 +182,7 @@ def explain_pair(invocation: Invocation, name: str, *, role: str, reason: str, l
     """
     reviewer = require_reviewer(invocation.roles, role, reason)
     parameters = Parameters.load_for(invocation.council.folder)
-    with _open_links(invocation.workspace.snapshot()) as database:
+    with open_links(invocation.workspace.snapshot()) as database:
         judgement = _read_judgement(database, f"{name}=same", reviewer, "")
         if "bits" not in database.table("review").columns:
             raise DataError("the snapshot was linked before weights were kept.", "Run `sooner link` on a new one.")
@@ -211,7 +212,7 @@ def decide_pairs(
     """
     reviewer = require_reviewer(invocation.roles, role, reason)
     at = (now or datetime.now(UTC)).isoformat(timespec="seconds")
-    with _open_links(invocation.workspace.snapshot()) as database:
+    with open_links(invocation.workspace.snapshot()) as database:
         judgements = [_read_judgement(database, text, reviewer, at) for text in said]
     for judgement in judgements:
         log(
@@ -248,17 +249,24 @@ def _find_reference(database: duckdb.DuckDBPyConnection, beginning: str) -> str:
 
 
 def show_pairs(
-    invocation: Invocation, candidates: Sequence[Candidate], *, role: str, reason: str, log: Log
+    invocation: Invocation,
+    candidates: Sequence[Candidate],
+    *,
+    role: str,
+    reason: str,
+    log: Log,
+    blind: bool = False,
 ) -> Sequence[Sequence[Sequence[str]]]:
     """Return for each candidate two sides, each of lines about one record: service, name, birth date, sex, home.
 
     Read from the vault after writing role, reason and persons to `log`. A protected home's address is not given.
+    `blind`: each side has all records that it has without the other, so that nobody sees whether the two are joined.
     """
     reviewer = require_reviewer(invocation.roles, role, reason)
     workspace = invocation.workspace
     snapshot = workspace.snapshot()
     vault = Vault.open(workspace.vault, Key.load(invocation.council, workspace))
-    with _open_links(snapshot) as database:
+    with open_links(snapshot) as database:
         refs = sorted({ref for candidate in candidates for ref in (candidate.one, candidate.other)})
         database.execute("create temp table asked as select unnest($1::varchar[]) as ref", [refs])
         whose: Mapping[str, str] = dict(
@@ -270,8 +278,12 @@ def show_pairs(
         lines: dict[str, list[str]] = {}
         for ref, line in database.execute(_SIDE.format(withheld=quote_text(_WITHHELD))).fetchall():
             lines.setdefault(ref, []).append(line)
-        sides = []
+        sides: list[Sequence[Sequence[str]]] = []
         for candidate in candidates:
+            if blind:
+                both = _split_sides(database, (candidate.one, candidate.other))
+                sides.append([[line for ref in sorted(side) for line in lines.get(ref, ())] for side in both])
+                continue
             merged = whose[candidate.one] == whose[candidate.other]
             sides.append([_lines_of_side(database, ref, merged, lines) for ref in (candidate.one, candidate.other)])
         return sides
@@ -298,3 +310,25 @@ def _lines_of_side(
         query = "select ref from links where person_id = (select person_id from links where ref = ?) order by ref"
         refs = [row[0] for row in database.execute(query, [ref]).fetchall()]
     return [line for reference in refs for line in lines.get(reference, ())]
+
+
+def _split_sides(database: duckdb.DuckDBPyConnection, refs: tuple[str, str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the references of each side of a pair: all that would be one person with it if the two were not joined."""
+    rows = database.execute(
+        "select ref, other_ref from links where person_id in (select person_id from links where ref in ($1, $2))",
+        list(refs),
+    ).fetchall()
+    near: dict[str, set[str]] = {}
+    for ref, other in rows:
+        if other is not None and {ref, other} != set(refs):
+            near.setdefault(ref, set()).add(other)
+            near.setdefault(other, set()).add(ref)
+    sides = []
+    for begin in refs:
+        side, open_ends = {begin}, [begin]
+        while open_ends:
+            further = near.get(open_ends.pop(), set()) - side
+            side |= further
+            open_ends += sorted(further)
+        sides.append(frozenset(side))
+    return sides[0], sides[1]

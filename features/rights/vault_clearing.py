@@ -19,13 +19,14 @@ from charter.contracts.workspace import Workspace
 from charter.vault.residence_check import PURPOSE
 from charter.vault.rights_ledger import ACTIONS, Request, read_tombstones
 from charter.vault.vault import Vault
+from features.linking.blind_review import PAIR_PAPER, READING_PAPER
 from features.linking.corrections import PAPER
 from features.permission import ALL
 
 __all__ = ["clear_sealed_people", "clear_vault", "drop_papers_about", "find_strangers", "find_unmarked"]
 
-PAPERS = (PAPER, "export", "challenge")
-"""What the desk files in people's own words; each paper names the references of whom it is about."""
+PAPERS = (PAPER, "export", "challenge", PAIR_PAPER, READING_PAPER)
+"""What the desk files in people's own words, and pairs read blind; each names the references of whom it is about."""
 
 
 def find_unmarked(vault: Vault, requests: Iterable[Request]) -> tuple[Request, ...]:

@@ -10,7 +10,12 @@ Who else it might be: where record k fits a as well as b does, and b and k are n
 nobody can tell of whom. Of the ways in which three records can be people, those that have a and b together against all:
 
     a-b 12 bits, a-k 11, b-k not at all     2^12 / (2^12 + 2^11 + 1): a bit over even odds, so a person decides
-    a-b 12 bits, a-k 11, b-k 9              all three are one: 2^12 + 2^32 against 2^11 + 2^9 + 1
+    a-b 12 bits, a-k 11, b-k as well        all three are one: 2^12 + 2^(12+11) against 2^11 + 1
+
+How likely k is one with a and b, if those two are one, is what it shares with a, less what speaks against b and k by
+what stays with a person: they need not share a home, and two slips of one name are unlike. But where a says less of
+itself than both (no date, and b and k have one), or the three could not be one by the rule above, it is no more than
+what b and k share: of father and son a record without a date fits both.
 """
 
 from __future__ import annotations
@@ -181,7 +186,7 @@ def group_records(
         if rule is not None:
             review.append((one, other, weight, rule))
             continue
-        against_others = _weigh_against_rivals(one, other, weight, weights, groups)
+        against_others = _weigh_against_rivals(one, other, weight, weights, groups, limits)
         if against_others < limits.threshold:
             review.append((one, other, against_others, "rivals"))
             continue
@@ -207,15 +212,24 @@ def _weigh_groups(ones: Sequence[int], others: Sequence[int], weights: Weights, 
     if len(ones) == len(others) == 1:
         return None
     between = [weights.of(one, other) for one in ones for other in others]
+    return None if _may_be_one(between, limits) else "contradiction"
+
+
+def _may_be_one(between: Sequence[Scored], limits: Limits) -> bool:
+    """Return whether no pair is implausible, and those that say most of themselves speak for one person together."""
     most = max(pair.known for pair in between)
     telling = [max(-_CAPPED, min(_CAPPED, pair.at_home)) for pair in between if pair.known == most]
-    if min(pair.at_home for pair in between) < limits.plausible or sum(telling) < 0:
-        return "contradiction"
-    return None
+    return min(pair.at_home for pair in between) >= limits.plausible and sum(telling) >= 0
 
 
-def _weigh_against_rivals(one: int, other: int, weight: float, weights: Weights, groups: Groups) -> float:
-    """Return the weight of a pair against everybody else that either might be: of its rivals, the strongest counts."""
+def _weigh_against_rivals(
+    one: int, other: int, weight: float, weights: Weights, groups: Groups, limits: Limits
+) -> float:
+    """Return the weight of a pair against everybody else that either might be: of its rivals, the strongest counts.
+
+    b and k of the module's example were weighed as if nothing were known of a: their weight begins with the chance that
+    two records picked at random are one person, which a-b and a-k have paid already. So it counts at one home.
+    """
     first, second = groups.find(one), groups.find(other)
     most = 0.0
     for record, partner in ((one, other), (other, one)):
@@ -225,11 +239,15 @@ def _weigh_against_rivals(one: int, other: int, weight: float, weights: Weights,
                 continue
             if groups.contradict(groups.find(record), groups.find(rival)):
                 continue
-            between = weights.of(partner, rival).weight
+            between = weights.of(partner, rival)
             if groups.contradict(groups.find(partner), groups.find(rival)):
-                between = NEVER
-            apart = _add_bits(0.0, likeness, between)
-            together = _add_bits(0.0, likeness + between)
+                between = Scored(partner, rival, NEVER, NEVER, 0)
+            apart = _add_bits(0.0, likeness, between.weight)
+            if between.known <= pair.known and _may_be_one((pair, between), limits):
+                as_three = likeness + min(between.at_home, 0.0)
+            else:
+                as_three = min(likeness, between.at_home)
+            together = _add_bits(0.0, as_three)
             most = max(most, apart - together)
     return weight - most
 

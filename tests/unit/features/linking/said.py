@@ -51,8 +51,9 @@ def link_said(
     people: Relation,
     register: Register = REGISTER,
     parameters: Parameters | None = None,
+    readings: Mapping[tuple[str, str], bool] | None = None,
 ) -> Linkage:
-    """Link what is said of people, without addresses that last."""
+    """Link what is said of people, without addresses that last; `readings`: what readers settled of pairs."""
     nowhere = compute_rows(
         database,
         "select null::varchar as ref, null::varchar as service, null::varchar as household_id, "
@@ -60,7 +61,7 @@ def link_said(
     )
     traits = gather_traits(database, people, nowhere, register, "2026-01-01")
     evidence = Evidence(people, traits.select("ref, service"), traits)
-    return link_people(database, evidence, register, parameters or Parameters.load())
+    return link_people(database, evidence, register, parameters or Parameters.load(), readings=readings)
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,16 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from benchmarks.results import Row
 from charter.council.register import Register
 from charter.vault.key import Key
-from features.intake.database import compute_rows, give_rows, open_database, quote_text
+from features.intake.database import compute_rows, fetch_rows, give_rows, open_database, quote_text
 from features.linking.accuracy import measure_accuracy
 from features.linking.fitted_numbers import loosen_parameters
 from features.linking.parameters import Parameters
 from tests.unit.features.linking.said import link_said, make_source
-from tests.unit.features.linking.test_published import DATA, FAKE, FEBRL
+from tests.unit.features.linking.test_published import DATA, FAKE, FAMILY, FEBRL
 
 _WITHIN = 0.01
+_BOTH = 481
+"""People of Family Context's two services who have one name and one date of birth."""
 _THRESHOLDS = tuple(range(-6, 31))
 
 
@@ -99,6 +101,26 @@ def measure_ours(file: Published, *, fit: bool) -> float:
         linkage = link_said(database, said, register, parameters)
         people = pa.table({"ref": list(linkage.representative), "person_id": list(linkage.representative.values())})
         return measure_accuracy(database, give_rows(database, people), said.select("ref, person"))["all"].f1
+
+
+def measure_family(*, fit: bool) -> tuple[int, int]:
+    """Return how many people of both of Family Context's fake services are found, and how many others joined."""
+    folder = DATA / "csc_formats/family_context_fake"
+    services = ("csc", "education")
+    register = Register(sources=tuple(make_source(service, one=True) for service in services))
+    parameters = loosen_parameters(Parameters.load()) if fit else Parameters.load()
+    with open_database(Key(b"k" * 32)) as database:
+        each = (FAMILY.format(service=of, path=quote_text(str(folder / f"{of}.csv"))) for of in services)
+        said = compute_rows(database, " union all ".join(each))
+        person = link_said(database, said, register, parameters).representative
+        alike = fetch_rows(
+            database,
+            "select a.ref, b.ref from p a join p b using (forename, surname, birth_date) "
+            "where a.service = 'csc' and b.service = 'education'",
+            p=said,
+        )
+    found = sum(person[one] == person[other] for one, other in alike)
+    return found, len(person) - len(set(person.values())) - found
 
 
 def measure_tuned(file: Published) -> float:
@@ -174,6 +196,18 @@ def run() -> list[Row]:
                 "the file's columns and no more",
             )
         )
+    (found, more), (fitted, more_fitted) = measure_family(fit=False), measure_family(fit=True)
+    rows.append(
+        Row(
+            "linkage: people of both services of Family Context, as shipped",
+            found,
+            "of 481",
+            "all 481",
+            min(found, fitted) == _BOTH,
+            {"with --fit": fitted, "others joined": more, "others joined, with --fit": more_fitted},
+            "whose names and dates are the same; of the others that are joined no truth is published",
+        )
+    )
     return rows
 
 

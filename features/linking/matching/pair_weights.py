@@ -261,8 +261,11 @@ def _learn_homes(pairs: Compared, joined: Compared, chance: Floats, model: Model
 
     A tax list gives somebody a second account because they moved, so two of its accounts that share a home are seldom
     one person's, and one that ends when another begins often is; between a school and a clinic it is the other way
-    round. Each is held near what all pairs together show by `trusted` pairs' worth.
+    round. Each is held near what all pairs together show by `trusted` pairs' worth. Where all pairs are of one kind,
+    nothing is learned apart.
     """
+    if len(np.unique(np.concatenate([pairs.again, joined.again]))) < 2:
+        return np.zeros((0, 0))
     together = np.exp2(model.person["home"][:-1])
     services = int(max(pairs.again.max(initial=0), joined.again.max(initial=0))) + 1
     rows = []

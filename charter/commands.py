@@ -89,7 +89,7 @@ def sign(
 @verbs.add(
     "advise",
     under="decide",
-    example="sooner advise --role data_protection_officer --key dpo.key 'Keep it to three services.'",
+    example="sooner advise --role ROLE --key adviser.key 'Keep it to three services.'",
     locks=True,
 )
 def advise(

@@ -14,6 +14,7 @@ a matrix, scores and an experiment of its own; nothing of the programmes it borr
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,6 +87,9 @@ class Workbench:
             for path in sorted(council.folder.glob("*.toml")):
                 shutil.copy(path, beside / path.name)
             shutil.copytree(self.invocation.programme_folder, beside / name)
+            settings = (beside / name / "training.toml").read_text(encoding="utf-8")
+            # Points that people agreed on are of the other features.
+            write_text(beside / name / "training.toml", re.sub(r'"agreed"\s*,?\s*', "", settings))
             written = _DEFINITION.format(base=base, document=repr(definition.document()))
             write_text(beside / name / "definition.py", written)
         workspace = Workspace(self.invocation.workspace.root, name)

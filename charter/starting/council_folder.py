@@ -10,6 +10,7 @@ Every row that people must decide carries `example = true`, so that no real data
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -270,6 +271,8 @@ def _definition_text(answers: Answers, proposed: Sequence[ProposedSource], signa
 def _training_text(proposed: Sequence[ProposedSource], today: date) -> str:
     paragraphs = read_paragraphs(shipped_council() / "early_help" / "training.toml")
     rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "as_of")
+    # Nobody has agreed on points here, and no signal here is known to say that help began.
+    rows = re.sub(r'"agreed"\s*,?\s*', "", re.sub(r"(?m)^helped = .*\n", "", rows))
     dates, step = propose_dates(proposed, today)
     return _TRAINING.format(first=dates.first, last=dates.last, step=step) + rows
 

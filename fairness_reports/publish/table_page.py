@@ -103,6 +103,7 @@ def decide_table(document: Mapping[str, Any], policy: Policy, findings_sha256: s
             "gates": tuple(reversed(unique.values())),
             "scenarios_at_least": 0,
             "usefulness": None,
+            "data_use": None,
             "waivers": (),
             "caveats": (),
         }

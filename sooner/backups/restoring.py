@@ -14,6 +14,7 @@ What is outside (ledger, anchors) is never replaced by what is older.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Collection, Mapping
@@ -233,9 +234,16 @@ def _take_place(root: Path, beside: Path, linked: Collection[str]) -> Path | Non
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     if all(path.name.startswith(".") for path in beside.iterdir()):
         return None
-    kept = root.with_name(f"{root.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}Z")
+    kept = _name_kept(root)
     beside.rename(kept)
     return kept
+
+
+def _name_kept(root: Path) -> Path:
+    """Return a name that nothing has: a restore that was killed may have kept another workspace in the same second."""
+    name = f"{root.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S}Z"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(path for path in map(root.with_name, names) if not path.exists())
 
 
 def _restore_council(invocation: Invocation, plan: _Plan) -> tuple[str, ...]:

@@ -115,6 +115,7 @@ def test_a_case_is_one_screen_with_the_decision_two_tabs_away(page: Page) -> Non
     for place in range(number):
         page.goto("/worklists/north")
         open_case(page, place)
+        page.locator("#depth").wait_for(state="attached")
         words = page.evaluate(BEFORE_DEPTH)
         assert 60 < words < 450, (place, words)
         for heading in ("Why now", "Not seen", "Safe contact", "Working with them now", "Your decision"):

@@ -167,8 +167,8 @@ def test_the_boroughs_own_extracts_are_all_found(built: Path, tmp_path: Path) ->
     )
     assert ran.code == 0, ran.err
     result = json.loads(ran.out)
-    assert (len(result["sources"]), result["left_out"]) == (11, ["truth"])
-    assert sum(len(files) for files in result["sources"].values()) == 35
+    assert (len(result["sources"]), result["left_out"]) == (12, ["truth"])
+    assert sum(len(files) for files in result["sources"].values()) == 37
     services = {signal.split(".")[0] for signal in result["signals"]}
     assert services == set(result["sources"]) - {"addresses", "choices"}
     pulled = run_sooner(

@@ -195,7 +195,7 @@ def _compare(
         bind_names(
             f"""
             with both_sides as (
-                select p.one, p.other, if(l.again = r.again, l.again, 0) as again, {both}{commoner}
+                select p.one, p.other, l.again * (l.again = r.again)::integer as again, {both}{commoner}
                 from pairs p join records l on l.id = p.one join records r on r.id = p.other),
             levelled as (
                 select one, other, again, {levels}{best}{told} from both_sides),

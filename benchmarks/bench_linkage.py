@@ -95,7 +95,7 @@ evidence = gather_evidence(database, Vault.open(files.vault, key), files.snapsho
 began, worked = time.perf_counter(), time.process_time()
 """
 _OURS = """
-from features.linking.people import link_people
+from features.linking.joining.people import link_people
 link_people(database, evidence, register, parameters)
 """
 _PLAIN = """

@@ -278,7 +278,9 @@ def _find_shares(
     """Return precision and recall as (estimate, from, to); nan where nothing tells.
 
     What is open: of the estimate it is left out; below, joined ones are two people and those left are one; above, the
-    other way round.
+    other way round. Where a stratum gave no pair that speaks against an end, that end is the whole or nothing, as in
+    the modified Jeffreys interval (Brown, Cai and DasGupta 2001, Statistical Science 16:101, section 4.1.2): sixty
+    right of sixty leave it possible that all are.
     """
     names = [name for name, (same, two, unsettled) in counts.items() if same + two + unsettled]
     joined = np.array([name.startswith("joined") for name in names])
@@ -288,10 +290,12 @@ def _find_shares(
     share = np.where(usable, told[:, 0] / np.maximum(told[:, 0] + told[:, 1], 1), np.nan)
     low_open = np.where(joined, 0.0, told[:, 2])
     chance = np.random.default_rng(0)
-    ends = [
-        chance.beta(told[:, 0] + opened + 0.5, told[:, 1] + (told[:, 2] - opened) + 0.5, (_DRAWS, len(names)))
-        for opened in (low_open, told[:, 2] - low_open)
-    ]
+    ends = []
+    for opened, highest in ((low_open, ~joined), (told[:, 2] - low_open, joined)):
+        same, two = told[:, 0] + opened, told[:, 1] + told[:, 2] - opened
+        drawn = chance.beta(same + 0.5, two + 0.5, (_DRAWS, len(names)))
+        unopposed = np.where(highest, two == 0, same == 0)
+        ends.append(np.where(unopposed, highest.astype(float), drawn))
     found = []
     for measure in (_find_precision, _find_recall):
         estimate = float(measure(share[None, :], size, joined)[0])

@@ -49,6 +49,8 @@ from features.linking.corrections import Correction, digest_corrections, read_co
 from features.linking.evidence import Evidence, gather_evidence
 from features.linking.fitted_numbers import FITTED, loosen_parameters, write_fitted
 from features.linking.identities import choose_identities
+from features.linking.joining.linkage import Linkage
+from features.linking.joining.people import link_people
 from features.linking.judged_links import Labels, Measured, judge_links, read_labels
 from features.linking.judgements import Judgement, find_standing, read_judgements
 from features.linking.linked_people import LinkedPeople, keep_people, relate_people
@@ -61,7 +63,6 @@ from features.linking.linking_choices import (
     leave_out,
 )
 from features.linking.parameters import Parameters
-from features.linking.people import Linkage, link_people
 from features.linking.residence_index import index_residents
 from features.linking.review import relate_pairs
 from features.linking.service_records import ServiceRecords

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from features.intake.database import Relation, compute_rows, define_rows, give_rows
-from features.linking.people import Linkage
+from features.linking.joining.linkage import Linkage
 
 __all__ = ["LinkedPeople", "keep_people", "relate_people"]
 

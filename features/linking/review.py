@@ -25,10 +25,10 @@ from charter.rules.roles import Roles
 from charter.vault.key import Key
 from charter.vault.vault import Log, Vault
 from features.intake.database import Relation, give_rows, quote_text
+from features.linking.joining.linkage import Pair
 from features.linking.judgements import SAYINGS, Judgement, append_judgements
 from features.linking.match_chart import Explained
 from features.linking.parameters import Parameters
-from features.linking.people import Pair
 
 __all__ = [
     "Candidate",

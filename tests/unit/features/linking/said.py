@@ -14,8 +14,9 @@ from charter.council.register import Register, Source
 from charter.vault.key import Key
 from features.intake.database import Relation, compute_rows, give_rows, open_database
 from features.linking.evidence import Evidence, gather_traits
+from features.linking.joining.linkage import Linkage, Pair
+from features.linking.joining.people import link_people
 from features.linking.parameters import Parameters
-from features.linking.people import Linkage, Pair, link_people
 
 KINDS = {"birth_date": pa.date32(), "known_at": pa.timestamp("us")}
 COLUMNS = (

@@ -25,8 +25,8 @@ from features.linking.blind_review import (
     settle_readings,
 )
 from features.linking.fitted_numbers import loosen_parameters
+from features.linking.joining.linkage import Linkage
 from features.linking.parameters import Parameters
-from features.linking.people import Linkage
 from features.linking.review import list_undecided, open_links, show_pairs
 from features.rights.vault_clearing import drop_papers_about
 from tests.unit.features.conftest import Town

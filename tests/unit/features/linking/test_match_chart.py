@@ -7,9 +7,9 @@ import pytest
 
 from charter.vault.key import Key
 from features.intake.database import give_rows, open_database
+from features.linking.joining.linkage import Linkage
 from features.linking.match_chart import Explained, draw_chart, list_steps
 from features.linking.parameters import Parameters
-from features.linking.people import Linkage
 from tests.unit.features.linking.said import COLUMNS, KINDS, link_said, make_strangers, say
 
 

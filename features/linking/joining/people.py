@@ -14,7 +14,7 @@ always make the same people, on any number of threads.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -24,6 +24,9 @@ import numpy as np
 from charter.council.register import Register
 from features.intake.database import Relation, drop_rows, fetch_rows
 from features.linking.evidence import Evidence
+from features.linking.joining.linkage import Link, Linkage, Pair
+from features.linking.joining.numbered_references import NumberedReferences, number_references
+from features.linking.joining.same_records import find_same_keys, find_same_names, merge_groups
 from features.linking.judgements import DIFFERENT, SAME, Judgement
 from features.linking.matching.comparing import (
     Records,
@@ -43,59 +46,21 @@ from features.linking.matching.pair_weights import (
     weigh_pairs,
     weigh_parts,
 )
-from features.linking.parameters import Level, Parameters
-from features.linking.same_records import find_same_keys, find_same_names, merge_groups
+from features.linking.parameters import Parameters
 
-__all__ = ["Link", "Linkage", "Pair", "link_people"]
-
-
-@dataclass(frozen=True)
-class Link:
-    """Why a reference belongs to its person: `other` is the reference it was joined through; weight in bits."""
-
-    ref: str
-    other: str | None
-    method: str
-    weight: float | None
-    evidence: str
-    bits: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two references left for a person: the weight in bits, the evidence in words, and the rule that left them.
-
-    `bits`: what the weight is made of (pair_weights.weigh_parts), the evidence in its order between first and last.
-    """
-
-    one: str
-    other: str
-    weight: float
-    evidence: str
-    rule: str
-    bits: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Linkage:
-    """Each reference's person (by a representative reference), the link that put it there; pairs left for review.
-
-    `uncertain`: the references that are with their person by a link of less than `certain` bits: of the two sides that
-    it joined, the one with fewer references. `model` and `comparisons`: what was learned and measured.
-    `expected_wrong`: how many links are wrong if the weights are right.
-    """
-
-    representative: Mapping[str, str]
-    links: Mapping[str, Link]
-    uncertain: Set[str]
-    review: Sequence[Pair]
-    model: Model
-    comparisons: Mapping[str, Sequence[Level]]
-    expected_wrong: float
+__all__ = ["link_people"]
 
 
 _COMPLETED = 60
 """Records that pairs connect, of which every pair is compared; what connects more has chained strangers."""
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Who some references are said to be; and pairs of which it is said whether they are one person."""
+
+    persons: Mapping[str, str]
+    pairs: Sequence[tuple[str, str, bool]]
 
 
 def link_people(
@@ -112,9 +77,30 @@ def link_people(
     `persons`: who some references are said to be; `readings`: whether two are one person, as readers settled it. Both
     are learned from, and join and part nobody.
     """
+    numbered = number_references(database, evidence)
+    linkage = _link_numbered(
+        database,
+        numbered.evidence,
+        register,
+        parameters,
+        numbered.number_judgements(judgements),
+        _Labels(numbered.number_persons(persons or {}), numbered.number_readings(readings or {})),
+    )
+    numbered.drop(database)
+    return _name_references(linkage, numbered)
+
+
+def _link_numbered(
+    database: duckdb.DuckDBPyConnection,
+    evidence: Evidence,
+    register: Register,
+    parameters: Parameters,
+    judgements: Collection[Judgement],
+    labelled: _Labels,
+) -> Linkage:
+    """Link references by number: every order and every tie below follows what records say."""
     references = _References.read(database, evidence, register)
-    known = [judgement for judgement in judgements if references.place.keys() >= set(judgement.pair)]
-    same, links = _join_the_same(database, evidence.traits, references, known, parameters)
+    same, links = _join_the_same(database, evidence.traits, references, judgements, parameters)
     leaders = [references.refs[same.find(place)] for place in range(len(references.refs))]
     node_of = dict(zip(references.refs, leaders, strict=True))
     nodes = merge_groups(database, evidence.traits, node_of)
@@ -122,10 +108,7 @@ def link_people(
     records = measure_shares(database, Records.of(database, nodes, parameters, again))
     drop_rows(database, nodes)
     joined_pairs = _compare_joined(database, evidence.traits, links, records, again)
-    labels = _Labels(
-        persons or {},
-        [(node_of[a], node_of[b], same) for (a, b), same in (readings or {}).items() if {a, b} <= node_of.keys()],
-    )
+    labels = _Labels(labelled.persons, [(node_of[a], node_of[b], same) for a, b, same in labelled.pairs])
     scored = _score_records(database, records, joined_pairs, parameters, labels)
     groups = _lead_on(same, [references.place[name] for name in records.names])
     limits = Limits(parameters.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
@@ -141,7 +124,7 @@ def link_people(
         for (one, other, weight, rule), parts in zip(review, bits, strict=True)
     ]
     undecided += _find_disputed_keys(database, evidence.traits, representative, parameters)
-    judged = {judgement.pair for judgement in known}
+    judged = {judgement.pair for judgement in judgements}
     return Linkage(
         representative,
         links,
@@ -150,6 +133,26 @@ def link_people(
         scored.model,
         records.comparisons,
         sum(expect_wrong(bits) for _, _, bits in joins),
+    )
+
+
+def _name_references(linkage: Linkage, numbered: NumberedReferences) -> Linkage:
+    """Return what was linked by number, of the references themselves; both of a pair in their order."""
+    name = numbered.find
+    links = (
+        replace(link, ref=name(link.ref), other=None if link.other is None else name(link.other))
+        for link in linkage.links.values()
+    )
+    pairs = []
+    for pair in linkage.review:
+        one, other = sorted((name(pair.one), name(pair.other)))
+        pairs.append(replace(pair, one=one, other=other))
+    return replace(
+        linkage,
+        representative={name(ref): name(person) for ref, person in linkage.representative.items()},
+        links={link.ref: link for link in links},
+        uncertain=frozenset(map(name, linkage.uncertain)),
+        review=tuple(pairs),
     )
 
 
@@ -260,14 +263,6 @@ class _ScoredRecords:
             return False
         level = int(self.compared.levels["forename"][place])
         return level >= 0 and self.records.comparisons["forename"][level].name == IN_THE_SURNAME
-
-
-@dataclass(frozen=True)
-class _Labels:
-    """Who some references are said to be; and records of whose leaders it is said whether they are one person."""
-
-    persons: Mapping[str, str]
-    pairs: Sequence[tuple[str, str, bool]]
 
 
 def _compare_joined(

@@ -291,11 +291,11 @@ def _find_shares(
     low_open = np.where(joined, 0.0, told[:, 2])
     chance = np.random.default_rng(0)
     ends = []
-    for opened, highest in ((low_open, ~joined), (told[:, 2] - low_open, joined)):
-        same, two = told[:, 0] + opened, told[:, 1] + told[:, 2] - opened
-        drawn = chance.beta(same + 0.5, two + 0.5, (_DRAWS, len(names)))
+    for still_open, highest in ((low_open, ~joined), (told[:, 2] - low_open, joined)):
+        same, two = told[:, 0] + still_open, told[:, 1] + told[:, 2] - still_open
+        draws = chance.beta(same + 0.5, two + 0.5, (_DRAWS, len(names)))
         unopposed = np.where(highest, two == 0, same == 0)
-        ends.append(np.where(unopposed, highest.astype(float), drawn))
+        ends.append(np.where(unopposed, highest.astype(float), draws))
     found = []
     for measure in (_find_precision, _find_recall):
         estimate = float(measure(share[None, :], size, joined)[0])

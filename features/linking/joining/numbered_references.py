@@ -57,12 +57,12 @@ class NumberedReferences:
 
     def number_judgements(self, judgements: Collection[Judgement]) -> tuple[Judgement, ...]:
         """Return what was said of pairs that are there, of numbers, in their order."""
-        numbered = []
+        pairs = []
         for judgement in judgements:
             if self.numbers.keys() >= set(judgement.pair):
                 one, other = sorted(self.numbers[ref] for ref in judgement.pair)
-                numbered.append(replace(judgement, one=one, other=other))
-        return tuple(numbered)
+                pairs.append(replace(judgement, one=one, other=other))
+        return tuple(pairs)
 
     def number_persons(self, persons: Mapping[str, str]) -> dict[str, str]:
         """Return who some references are said to be, by number; those that are not there are left out."""
@@ -89,12 +89,12 @@ def number_references(database: duckdb.DuckDBPyConnection, evidence: Evidence) -
     refs = [ref for (ref,) in rows]
     length = len(str(len(refs)))
     numbers = {ref: f"{place:0{length}d}" for place, ref in enumerate(refs)}
-    given = give_rows(database, pa.table({"ref": refs, "number": list(numbers.values())}))
+    table = give_rows(database, pa.table({"ref": refs, "number": list(numbers.values())}))
 
     def put_numbers(relation: Relation) -> Relation:
         query = "select r.* replace (n.number as ref) from rows_of r join numbers n using (ref)"
-        return compute_rows(database, query, rows_of=relation, numbers=given)
+        return compute_rows(database, query, rows_of=relation, numbers=table)
 
-    numbered = replace(evidence, traits=put_numbers(evidence.traits), references=put_numbers(evidence.references))
-    drop_rows(database, given)
-    return NumberedReferences(refs, numbers, numbered)
+    by_number = replace(evidence, traits=put_numbers(evidence.traits), references=put_numbers(evidence.references))
+    drop_rows(database, table)
+    return NumberedReferences(refs, numbers, by_number)

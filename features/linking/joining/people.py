@@ -77,17 +77,17 @@ def link_people(
     `persons`: who some references are said to be; `readings`: whether two are one person, as readers settled it. Both
     are learned from, and join and part nobody.
     """
-    numbered = number_references(database, evidence)
+    order = number_references(database, evidence)
     linkage = _link_numbered(
         database,
-        numbered.evidence,
+        order.evidence,
         register,
         parameters,
-        numbered.number_judgements(judgements),
-        _Labels(numbered.number_persons(persons or {}), numbered.number_readings(readings or {})),
+        order.number_judgements(judgements),
+        _Labels(order.number_persons(persons or {}), order.number_readings(readings or {})),
     )
-    numbered.drop(database)
-    return _name_references(linkage, numbered)
+    order.drop(database)
+    return _name_references(linkage, order)
 
 
 def _link_numbered(
@@ -136,9 +136,9 @@ def _link_numbered(
     )
 
 
-def _name_references(linkage: Linkage, numbered: NumberedReferences) -> Linkage:
+def _name_references(linkage: Linkage, order: NumberedReferences) -> Linkage:
     """Return what was linked by number, of the references themselves; both of a pair in their order."""
-    name = numbered.find
+    name = order.find
     links = (
         replace(link, ref=name(link.ref), other=None if link.other is None else name(link.other))
         for link in linkage.links.values()

@@ -16,7 +16,7 @@ INTRODUCTION = """# Long tests
 the next time where it stopped. Minutes are those of the clock when a test last passed, setting up included, on whatever
 machine ran it; of one that goes on where it stopped, of its last part.
 """
-_RESUMING = ("draw_resuming", "played_boroughs", "file.flush()")
+_RESUMING = ("draw_resuming", "played_boroughs", 'house.mutation"', "file.flush()")
 
 
 def deep_tests(tests: Path = TESTS) -> str:
@@ -27,7 +27,7 @@ def deep_tests(tests: Path = TESTS) -> str:
         row = known.get(test, {})
         day = f"{date.fromisoformat(row['day']):%-d %B %Y}" if row else "not timed yet"
         file, _, name = test.removeprefix("tests/").partition("::")
-        words = name.removeprefix("test_").replace("_", " ")
+        words = name.rpartition("::")[2].removeprefix("test_").replace("_", " ")
         lines.append(
             f"| {words} (`{file}`) | {'yes' if resumes else ''} | {row.get('minutes', '')} | {row.get('cases', '')}"
             f" | {day} |"
@@ -48,10 +48,19 @@ def _list_tests(tests: Path) -> Iterator[tuple[str, bool]]:
             and "mark.deep" in ast.unparse(node.value)
             for node in module.body
         )
-        for node in module.body:
-            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
-                continue
-            marked = any("mark.deep" in ast.unparse(decorator) for decorator in node.decorator_list)
-            if whole or marked:
-                named = path.relative_to(tests.parent).as_posix()
-                yield f"{named}::{node.name}", any(word in text for word in _RESUMING)
+        named = path.relative_to(tests.parent).as_posix()
+        resumes = any(word in text for word in _RESUMING)
+        for place, node, marks in _find_tests(module):
+            if whole or "mark.deep" in marks:
+                yield f"{named}::{place}{node.name}", resumes
+
+
+def _find_tests(module: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, str]]:
+    """Yield each test of a file with the class that it is in, written as pytest writes it, and its marks as text."""
+    for node in module.body:
+        within = [node] if isinstance(node, ast.FunctionDef) else node.body if isinstance(node, ast.ClassDef) else []
+        place = f"{node.name}::" if isinstance(node, ast.ClassDef) else ""
+        for test in within:
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                decorators = {*test.decorator_list, *(node.decorator_list if place else [])}
+                yield place, test, " ".join(map(ast.unparse, decorators))

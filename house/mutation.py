@@ -9,8 +9,8 @@ the tests that reach the changed line, in a process of its own, the fastest firs
     unreached    none of the tests reaches the line: nobody noticed either
 
 First it measures which test reaches which line (house/reach.py). All of it goes on where it was stopped: results are
-files in build/deep/, in a folder that is named by a digest of code and tests, so that no two versions are mixed. The
-end of a sample is house/mutation.json, of which `make docs` makes a page.
+files in build/deep/, in a folder that is named by a digest of code and tests, so that no two versions are mixed. What
+there is of a sample is left in house/mutation.json, of which `make docs` makes a page.
 """
 
 from __future__ import annotations
@@ -101,27 +101,31 @@ def examine_mutant(mutant: Mutant, reach: Reach, seconds: float) -> dict[str, An
     return row
 
 
-def examine_sample(plan: Plan, reach: Reach, kept: Path, until: float) -> list[dict[str, Any]] | None:
-    """Examine the drawn changes; return their rows, or None where `until`, of the monotonic clock, came before."""
+def examine_sample(plan: Plan, reach: Reach, kept: Path, until: float) -> tuple[list[dict[str, Any]], bool]:
+    """Examine the drawn changes; return their rows, and whether all were before `until`, of the monotonic clock.
+
+    Places take turns, so that a run that stops has something of each.
+    """
     lines = kept / f"mutants-{plan.seed}.jsonl"
     done = _read_rows(lines)
-    rows: list[dict[str, Any]] = []
+    queues = {place: iter(drawn) for place, drawn in draw_mutants(plan, count_kept(plan, kept)).items()}
+    rows: dict[Place, list[dict[str, Any]]] = {place: [] for place in queues}
     with lines.open("a", encoding="utf-8") as file:
-        for place, drawn in draw_mutants(plan, count_kept(plan, kept)).items():
-            of_place: list[dict[str, Any]] = []
-            for key in drawn:
-                if len(of_place) == place.drawn:
+        while queues:
+            place = min(queues, key=lambda place: len(rows[place]) / max(place.drawn, 1))
+            key = next(queues[place], None) if len(rows[place]) < place.drawn else None
+            if key is None:
+                del queues[place]
+                continue
+            if key not in done:
+                if time.monotonic() > until:
                     break
-                if key not in done:
-                    if time.monotonic() > until:
-                        return None
-                    done[key] = examine_mutant(make_mutant(*key), reach, plan.seconds)
-                    file.write(json.dumps(done[key]) + "\n")
-                    file.flush()
-                if done[key]["outcome"] != "same":
-                    of_place.append(done[key] | {"room": place.title})
-            rows += of_place
-    return rows
+                done[key] = examine_mutant(make_mutant(*key), reach, plan.seconds)
+                file.write(json.dumps(done[key]) + "\n")
+                file.flush()
+            if done[key]["outcome"] != "same":
+                rows[place].append(done[key] | {"room": place.title})
+    return [row for of_place in rows.values() for row in of_place], not queues
 
 
 def check_killers(plan: Plan, rows: Sequence[dict[str, Any]], reach: Reach) -> list[dict[str, Any]]:
@@ -159,10 +163,11 @@ def count_kept(plan: Plan, kept: Path) -> dict[str, int]:
 
 
 def leave_results(plan: Plan, rows: Sequence[dict[str, Any]], counted: dict[str, int], path: Path = RESULTS) -> None:
-    """Write what became of the sample, in the order of the lot."""
+    """Write what became of the sample so far, in the order of the lot within each place."""
     kept = ("room", "path", "line", "change", "outcome")
     document = {
         "seed": plan.seed,
+        "asked": sum(place.drawn for place in plan.places),
         "changes": {place.title: sum(counted[module] for module in place.modules) for place in plan.places},
         "drawn": [{key: row[key] for key in kept} for row in rows],
     }
@@ -172,7 +177,7 @@ def leave_results(plan: Plan, rows: Sequence[dict[str, Any]], counted: dict[str,
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Examine the sample; return 1 where it could not be ended in the minutes."""
+    """Examine the sample and leave what came of it so far; return 1 where it could not be ended in the minutes."""
     plan = Plan.load()
     parser = argparse.ArgumentParser(prog="python -m house.mutation")
     parser.add_argument("--minutes", type=float, default=55.0)
@@ -185,17 +190,14 @@ def main(words: Sequence[str] | None = None) -> int:
     asked.kept.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 60 * asked.minutes
     os.environ["SOONER_KEPT_DEMO"] = str(keep_demo(asked.kept))
-    rows = None
+    ended = False
     if measure_reach(plan.tests, asked.kept, until):
         reach = Reach.load(asked.kept)
-        rows = examine_sample(plan, reach, asked.kept, until)
-    if rows is not None:
-        rows = check_killers(plan, rows, reach)
-    if rows is None:
+        rows, ended = examine_sample(plan, reach, asked.kept, until)
+        leave_results(plan, check_killers(plan, rows, reach), count_kept(plan, asked.kept))
+    if not ended:
         print("Not all was examined in the time: run it again to go on.", file=sys.stderr)
-        return 1
-    leave_results(plan, rows, count_kept(plan, asked.kept))
-    return 0
+    return 0 if ended else 1
 
 
 if __name__ == "__main__":

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from charter.contracts.files import find_current, read_json
 from tests.conftest import run_sooner
 from tests.resuming import draw_resuming
 from tests.waiting import PATIENCE
-from training.workbench import Workbench
 
 ROOMS = ("borough", "charter", "fairness_reports", "features", "serving", "sooner", "training")
 PROGRAMME = "early_help"
@@ -36,34 +31,15 @@ class PlayedBorough:
     """What is kept of a borough: the demo's exit code, its words, its processor seconds, and the run's figures.
 
     `figures` has, where the run was trained: `last_contact` and `agreed`, each a Figure of the weeks that choose;
-    `recommendation`, `models` and `bands` of metrics.json; `released`, the model in the release, where there is one.
+    `recommendation`, `models` and `bands` of metrics.json; `released`, the model in the release, where there is one;
+    `failed`, each question of the charter that a group failed, with the group; `asked`, of how many questions a group
+    was asked about; `by_group`, of two measures of lists each ethnic group's people and its figure.
     """
 
     code: int
     said: str
     seconds: float
     figures: dict[str, Any]
-
-
-class AgreedPoints:
-    """The points list that people agreed (points.toml): a contender that learns nothing, the same in every borough."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def get_params(self, deep: bool = True) -> dict[str, str]:  # noqa: ARG002 - scikit-learn's signature
-        """Say how another one like it is made, as scikit-learn asks."""
-        return {"path": self.path}
-
-    def fit(self, values: pd.DataFrame, labels: np.ndarray) -> AgreedPoints:  # noqa: ARG002 - scikit-learn's signature
-        """Learn nothing."""
-        return self
-
-    def decision_function(self, values: pd.DataFrame) -> np.ndarray:
-        """Return each row's points; what is not seen gives none."""
-        points = tomllib.loads(Path(self.path).read_text(encoding="utf-8"))["point"]
-        given = [point["points"] * (values[point["feature"]] >= point["at_least"]) for point in points]
-        return np.sum(given, axis=0).astype(np.float64)
 
 
 def play_boroughs(root: Path, names: Iterable[str]) -> dict[str, PlayedBorough]:
@@ -93,25 +69,38 @@ def play_borough(root: Path, name: str) -> dict[str, Any]:
 
 
 def read_figures(workspace: Path) -> dict[str, Any]:
-    """Return what is kept of a trained run, and the agreed points' figure over the same weeks."""
+    """Return what is kept of a trained run: the figures of the weeks that choose, for rules that learn nothing."""
     run = find_current(workspace / "scores" / PROGRAMME)
     release = find_current(workspace / "release" / PROGRAMME)
     assert run, "nothing was trained"
     metrics = read_json(run / "metrics.json")
-    points = workspace / "council" / PROGRAMME / "points.toml"
-    own = Workbench.open(workspace, PROGRAMME, workspace / "council").replay({"frozen": AgreedPoints(str(points))})
-    agreed = own.table.loc["frozen"]
-    practised = next(
-        figure
+    figures = {
+        figure["model"]: {end: figure[end] for end in ("estimate", "low", "high")}
         for figure in metrics["replay"]["figures"]
-        if (figure["model"], figure["measure"], figure["period"], figure["part"])
-        == ("last_contact", DECIDES, "selection", "all")
-    )
+        if (figure["measure"], figure["period"], figure["part"]) == (DECIDES, "selection", "all")
+    }
     return {
-        "agreed": {"estimate": agreed[DECIDES], "low": agreed["low"], "high": agreed["high"]},
-        "last_contact": {end: practised[end] for end in ("estimate", "low", "high")},
+        "agreed": figures["agreed"],
+        "last_contact": figures["last_contact"],
         "recommendation": metrics["recommendation"],
         "models": metrics["models"],
         "bands": metrics["bands"],
         "released": read_json(release / "manifest.json")["model"] if release else None,
+    } | _read_audit(workspace, metrics["model"])
+
+
+def _read_audit(workspace: Path, model: str) -> dict[str, Any]:
+    """Return what the gate asked and what failed, and two figures of each ethnic group."""
+    audit = find_current(workspace / "audit" / PROGRAMME)
+    assert audit, "nothing was audited"
+    decision = read_json(audit / "decision.json")
+    by_group: dict[str, dict[str, list[float | None]]] = {"listed_before_need": {}, DECIDES: {}}
+    for finding in read_json(audit / "findings.json")["findings"]:
+        which = (finding["characteristic"], finding["at"], finding["model"], finding["component"])
+        if finding["measure"] in by_group and which == ("ethnicity", "as used", model, None):
+            by_group[finding["measure"]][finding["group"]] = [finding["n"], finding["estimate"]]
+    return {
+        "failed": [[one["gate"], one["group"]] for one in decision["verdicts"] if one["verdict"] == "fail"],
+        "asked": sum(bool(question["asked"]) for question in decision["questions"]),
+        "by_group": by_group,
     }

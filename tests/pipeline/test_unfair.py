@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 import pytest
+from scipy.stats import binom
 
 from tests.played_boroughs import play_boroughs
 
@@ -50,7 +51,12 @@ def test_what_is_planted_in_ten_thousand_homes_is_blocked_more_often_than_promis
     assert sum(code == BLOCKED and f"{GROUP} (ethnicity)" in said for code, said in played.values()) >= 2, played
 
 
-def test_a_fair_borough_is_never_blocked(tmp_path: Path) -> None:
-    played = play_all(tmp_path, "fair", {3_000: 5, 10_000: 10})
+def test_a_fair_borough_is_blocked_no_more_often_than_the_gate_says(tmp_path: Path) -> None:
+    """Decision 146: of 100 questions of a fair list, 2 fail at most. Broken by a borough that treats groups unlike."""
+    sizes = {3_000: 5, 10_000: 10}
+    names = [f"{homes} fair {seed}" for homes, number in sizes.items() for seed in range(1, number + 1)]
+    played = play_boroughs(tmp_path, names)
     assert len(played) == 15
-    assert {code for code, _ in played.values()} == {0}, played
+    asked = sum(borough.figures["asked"] for borough in played.values())
+    failed = {name: borough.figures["failed"] for name, borough in played.items() if borough.code}
+    assert sum(len({gate for gate, _ in groups}) for groups in failed.values()) <= binom.ppf(0.975, asked, 0.02), failed

@@ -40,10 +40,10 @@ def test_the_page_counts_by_place_and_names_whatever_nobody_noticed(tmp_path: Pa
         for room, outcome in rows
     ]
     results, reasons = tmp_path / "results.json", tmp_path / "reasons.toml"
-    results.write_text(json.dumps({"seed": 7, "changes": {"a": 1000, "b": 500}, "drawn": drawn}))
+    results.write_text(json.dumps({"seed": 7, "asked": 9, "changes": {"a": 1000, "b": 500}, "drawn": drawn}))
     reasons.write_text("[[survivor]]\npath = 'a.py'\nchange = '''\n- x\n+ survived'''\nreason = 'It is the same.'\n")
     table = mutation_table(results, reasons)
-    assert table.startswith("5 of 1,500 changes, drawn by the seed 7.")
+    assert table.startswith("5 of 1,500 changes, drawn by the seed 7. 4 more were drawn and not examined.")
     assert "| a | 1,000 | 3 | 1 | 1 | 1 | 67 % |" in table
     # Two thirds of a's 1,000 and half of b's 500.
     assert "| **all** | 1,500 | 5 | 2 | 1 | 2 | 61 % |" in table
@@ -109,6 +109,26 @@ class TestWithItsOperators:
         assert find_noted_lines(TEXT, 9) == {9}
         assert find_noted_lines(TEXT, 10) == {10}
         assert find_noted_lines(TEXT, 3) is None
+
+    def test_a_sample_that_is_stopped_has_something_of_each_place(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Broken by examining one place after the other."""
+        from house import mutation
+
+        plan = mutation.Plan(1, 1.0, (), (mutation.Place("a", 4, ("a.py",)), mutation.Place("b", 2, ("b.py",))))
+        ends = iter([10.0] * 3 + [30.0] * 9)
+        monkeypatch.setattr(mutation, "count_kept", lambda *_: {"a.py": 50, "b.py": 50})
+        monkeypatch.setattr(mutation, "make_mutant", lambda *key: key)
+        monkeypatch.setattr(
+            mutation, "examine_mutant", lambda key, *_: {"path": key[0], "number": key[1], "outcome": "killed"}
+        )
+        monkeypatch.setattr(mutation.time, "monotonic", lambda: next(ends))
+        rows, ended = mutation.examine_sample(plan, mutation.Reach({}), tmp_path, until=20.0)
+        assert ([row["room"] for row in rows], ended) == (["a", "a", "b"], False)
+        again, ended = mutation.examine_sample(plan, mutation.Reach({}), tmp_path, until=99.0)
+        assert ([row["room"] for row in again], ended) == (["a"] * 4 + ["b"] * 2, True)
+        assert again[:2] == rows[:2]
 
     def test_most_wrong_changes_of_a_sample_are_noticed(self) -> None:
         """An hour at a time, from where it stopped; house/mutation.toml says how many are drawn."""

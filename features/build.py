@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ from charter.contracts.files import (
     write_json,
     write_text,
 )
-from charter.council.training_settings import AsOf
+from charter.council.council import Council
+from charter.council.training_settings import AsOf, EachEntity
 from charter.errors import DefinitionError, UsageError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
@@ -81,13 +82,20 @@ class Snapshot:
 def read_as_of_dates(stated: AsOf) -> tuple[tuple[date, ...], Each | None]:
     """Return the as-of dates that `[as_of]` of training.toml states, ascending, and whose they are.
 
-    With `each`, an entity has a row only at those of the dates that are its own.
+    With `each`, an entity has a row only at those of the dates that are its own; of a range, at the date whose stretch
+    holds its own day.
     """
     if stated.first is not None and stated.last is not None and stated.step is not None:
-        return tuple(_step_dates(stated.first, stated.last, Period(stated.step.n, stated.step.unit))), None
-    each = stated.each
-    after = Each(each.signal, Period(each.after.n, each.after.unit)) if each is not None else None
-    return tuple(sorted(set(stated.dates))), after
+        step = Period(stated.step.n, stated.step.unit)
+        return tuple(_step_dates(stated.first, stated.last, step)), _read_each(stated.each, step)
+    return tuple(sorted(set(stated.dates))), _read_each(stated.each, None)
+
+
+def _read_each(stated: EachEntity | None, step: Period | None) -> Each | None:
+    if stated is None:
+        return None
+    after = Period(stated.after.n, stated.after.unit) if stated.after is not None else None
+    return Each(stated.signal, after, step, stated.planned)
 
 
 def _step_dates(first: date, last: date, step: Period) -> Iterator[date]:
@@ -117,9 +125,20 @@ def make_question(
         raise UsageError("no as-of date was given.", "Name one like --as-of 2025-01-01.")
     if each is not None and each.signal not in permission.signals:
         raise DefinitionError(f"[as_of] each reads {each.signal}, which may not be used.", "Name an allowed signal.")
+    each = _forget_plans(each, dates, snapshot, invocation.council)
+    queue = invocation.settings.worklist.queue
+    if each is not None and queue is not None and not each.planned and purpose == "rank":
+        each = replace(each, span=Period(queue.weeks, "weeks"))  # all who wait, not only who came since the last date
     free = Period(policy.onset.free_months, "months")
     question = Question(definition, dates, invocation.council.time_zone, snapshot.taken_at, permission, each, free)
     return question, {"charter.toml": policy.sha256, "register.toml": register.sha256}
+
+
+def _forget_plans(each: Each | None, dates: Sequence[date], snapshot: Snapshot, council: Council) -> Each | None:
+    """Return no own dates where what is planned is not all recorded yet: everybody in the cohort may be next."""
+    if each is None or not each.planned:
+        return each
+    return each if council.midnight(each.stretch(dates[0])[1]) <= snapshot.taken_at else None
 
 
 def build_matrix(
@@ -183,7 +202,7 @@ def _matrix_id(question: Question, snapshot: Snapshot, rules: Mapping[str, str],
             "purpose": question.permission.purpose,
             "dates": [day.isoformat() for day in question.dates],
             "free": question.free.document(),
-            "each": [question.each.signal, question.each.after.document()] if question.each else None,
+            "each": question.each.document() if question.each else None,
             "zone": str(question.zone),
             "taken_at": snapshot.taken_at.isoformat(),
             # Spark runs the same engine and writes the same bytes, so its matrix is that matrix.

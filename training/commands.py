@@ -72,14 +72,13 @@ def _find_run(invocation: Invocation) -> Run | None:
 
 
 def _report_plan(invocation: Invocation) -> None:
-    from training.judging.replay_run import plan_replay
-    from training.judging.replay_weeks import say_weeks
+    from training.judging.replay_run import say_plan
     from training.models.planning import describe_fold, make_plan
     from training.report.terminal import tabulate_folds
 
     folds_plan = make_plan(invocation)
     folds = [describe_fold(*fold) for fold in zip(folds_plan.folds, folds_plan.counts, strict=True)]
-    weeks = say_weeks(plan_replay(invocation, folds_plan))
+    weeks = say_plan(invocation, folds_plan)
     document = {"folds": folds, "left_out": list(folds_plan.unchanging), "replay": weeks}
     invocation.report(document, f"{tabulate_folds(folds)}\n\n{weeks}")
 

@@ -78,7 +78,7 @@ def train_models(invocation: Invocation, searching: bool = False) -> Run:
         with invocation.progress("Judging isolated dates", 2) as advance:
             judged = judge_periods(planned, trained, model, result.likelihoods.scaling, advance, final.judged)
             extra = _diagnose_model(planned, bins, trained, judged, search_result) | {"final": final.as_document()}
-            extra |= describe_choice(planned, result.replayed, result.choice) | result.likelihoods.as_document()
+            extra |= describe_choice(planned, result) | result.likelihoods.as_document()
             extra["abstention"] = _describe_abstention(judged, result.likelihoods)
             run = _keep_run(invocation, planned, trained, judged, extra, inputs, result.lists)
             page.write_page(run)

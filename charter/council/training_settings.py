@@ -72,7 +72,16 @@ class EachEntity(Row):
         RefersTo("signal", "register.toml"),
         Field(description="The signal whose event it counts from.", examples=["registry.enrolment"]),
     ]
-    after: Annotated[StatedPeriod, Field(description="How long after that event.")]
+    after: Annotated[StatedPeriod | None, Field(description="How long after that event; left out: its very day.")] = (
+        None
+    )
+    planned: Annotated[
+        bool,
+        Field(
+            description="The day was planned, so that it counts although its record came later: visits, inspections.",
+            examples=[True],
+        ),
+    ] = False
 
 
 class AsOf(Row):
@@ -91,7 +100,8 @@ class AsOf(Row):
     each: Annotated[
         EachEntity | None,
         Field(
-            description="With `dates`: an entity has a row only at those that are its own.",
+            description="An entity has a row only at the dates that are its own; of a range, at the date to which its"
+            " own day belongs: the first from it on, or (planned) the last up to it.",
             examples=[{"signal": "registry.enrolment", "after": {"n": 28, "unit": "days"}}],
         ),
     ] = None
@@ -104,8 +114,12 @@ class AsOf(Row):
             return self
         if self.dates or any(end is None for end in range_of):
             raise broken("states no dates, or states them twice", remedy)
-        if self.each is not None:
-            raise broken("goes with a list of dates", remedy, key="each")
+        if self.each is not None and self.first is not None and self.first.day > 28:
+            raise broken(
+                f"is {self.first}, and months from there on have no such day",
+                "Begin on the 28th or before, so that each own day belongs to one date.",
+                key="first",
+            )
         if self.first is not None and self.last is not None and self.first > self.last:
             raise broken(f"is {self.last}, before the first", "Write a day after `first`.", key="last")
         return self

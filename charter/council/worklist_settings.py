@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,6 +23,7 @@ __all__ = [
     "Decision",
     "Need",
     "OwnView",
+    "Queue",
     "SecondLook",
     "WorklistFile",
 ]
@@ -116,6 +117,36 @@ class Replay(MarkedRow):
     def _shares_of_one(self) -> Self:
         if sum(self.answers.values()) > 1 + 1e-9:
             raise broken(f"adds up to {sum(self.answers.values()):g}, more than 1", "Write shares.", key="answers")
+        return self
+
+
+class Queue(MarkedRow):
+    """Cases that come one by one and wait: whoever is free takes the next of them. Models are judged on that queue."""
+
+    places: Annotated[
+        Literal["offers", "as_done"],
+        Field(
+            description="How many are taken: the places of the teams' offers, or as many on each day as really were.",
+            examples=["as_done"],
+        ),
+    ] = "offers"
+    per: Annotated[
+        Literal["week", "day"],
+        Field(description="Whether an offer's places are those of a week, Monday to Friday, or of each of those days."),
+    ] = "week"
+    done: Annotated[
+        Text | None,
+        RefersTo("signal", "register.toml"),
+        Field(description="The signal that says that a case was really worked.", examples=["inspections.inspection"]),
+    ] = None
+    weeks: Annotated[
+        int, Field(ge=1, le=520, description="A case that nobody took leaves the queue after so many weeks.")
+    ] = 26
+
+    @model_validator(mode="after")
+    def _as_done_says_when(self) -> Self:
+        if self.places == "as_done" and not self.done:
+            raise broken("is missing, and `places` are as really done", 'Write done = "service.kind".', key="done")
         return self
 
 
@@ -234,6 +265,10 @@ class WorklistFile(File):
     ] = {}
     leave_out: Annotated[LeaveOut, Field(description="Who is left off every list.")] = LeaveOut()
     replay: Annotated[Replay, Field(description="What people are expected to decide.")] = Replay()
+    queue: Annotated[
+        Queue | None,
+        Field(description="How cases that wait are taken, where each row has its own date (`each` in training.toml)."),
+    ] = None
     exploration: Annotated[Exploration, Field(description="Places drawn by lot.")] = Exploration()
     own_view: Annotated[OwnView, Field(description="Who says what they think first.")] = OwnView()
     second_look: Annotated[SecondLook, Field(description="What managers look at again.")] = SecondLook()

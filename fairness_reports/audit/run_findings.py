@@ -344,6 +344,12 @@ def _quote_reason(leak: Mapping[str, Any]) -> str:
     return f'because "{leak["reason"].rstrip(".")}"' if leak.get("reason") else "and no reason was given"
 
 
+_QUEUE = (
+    "Everybody's turn comes in a queue: what is called a list here is the first tenth of a month's cases, so that who"
+    " is listed is who comes first."
+)
+
+
 def _write_notes(audited: Audited) -> list[str]:
     """Say what the audit could not see, and first of all what training was told to overlook."""
     notes = [
@@ -354,6 +360,8 @@ def _write_notes(audited: Audited) -> list[str]:
     notes += [
         "A need that no service recorded is not counted as a need: measures against recorded needs cannot show it."
     ]
+    if isinstance(audited.used, ReplayedPeople) and audited.used.queue:
+        notes.append(_QUEUE)
     if isinstance(audited.used, str):
         notes.append(
             f"{audited.used} What is shown instead are lists of isolated dates, on which nobody rests: they flatter."

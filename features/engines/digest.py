@@ -104,7 +104,7 @@ def make_keys(maker: Maker, found: Tally, version: int) -> list[str]:
         "purpose": question.permission.purpose,
         "zone": str(question.zone),
         "signals": list(maker.frame.signals),
-        "each": [question.each.signal, question.each.after.document()] if question.each else None,
+        "each": question.each.document() if question.each else None,
         "free": question.free.document(),
         "layout": describe_layout(maker),
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from charter.contracts.matrix import Widths
@@ -26,10 +27,40 @@ def to_microseconds(moment: datetime) -> int:
 
 @dataclass(frozen=True)
 class Each:
-    """Rows at each entity's own dates: `after` the day of an event of `signal` that is visible by then."""
+    """Rows at each entity's own dates: the day of an event of `signal`, or so long `after` it.
+
+    Without `span` the row is at that very date, and the event visible by then. With it a date has the rows whose own
+    day lies since the date before it, `(date - span, date]`; of what is `planned` those whose day lies ahead, `[date,
+    date + span)`: that it would be was known beforehand, whatever is recorded of it came later.
+    """
 
     signal: str
-    after: Period
+    after: Period | None = None
+    span: Period | None = None
+    planned: bool = False
+
+    def own_day(self, event_day: date) -> date:
+        """Return the own day that an event on `event_day` gives."""
+        return self.after.after(event_day) if self.after else event_day
+
+    def stretch(self, day: date) -> tuple[date, date]:
+        """Return the first own day that has its row at the as-of date `day`, and the first after the last."""
+        next_day = day + timedelta(days=1)
+        if self.planned:
+            return day, self.span.after(day) if self.span else next_day
+        return (self.span.before(day) + timedelta(days=1) if self.span else day), next_day
+
+    def document(self) -> list[Any]:
+        """Return what names it: as it always was, where it is no more than that."""
+        after = self.after.document() if self.after else None
+        more = [self.span.document() if self.span else None, self.planned]
+        return [self.signal, after, *(more if self.span or self.planned else [])]
+
+    @classmethod
+    def of(cls, document: Sequence[Any]) -> Each:
+        """Read back what `document` wrote."""
+        signal, after, span, planned = [*document, None, False][:4]
+        return cls(signal, Period.of(after) if after else None, Period.of(span) if span else None, bool(planned))
 
 
 @dataclass(frozen=True)

@@ -221,10 +221,15 @@ class Reference:
 
     def _own_date(self, people: Sequence[str], day: date) -> bool:
         each, t = self.question.each, self.question.midnight(day)
-        return each is not None and any(
+        if each is None:
+            return True
+        first, end = each.stretch(day)
+        return any(
             event.signal == each.signal
-            and is_visible(event.known_at, event.known_until, t)
-            and each.after.after(self.question.day_of(event.valid_at)) == day
+            and (
+                is_standing(event, self.question) if each.planned else is_visible(event.known_at, event.known_until, t)
+            )
+            and first <= each.own_day(self.question.day_of(event.valid_at)) < end
             and self.permitted(person, event.signal.split(".")[0], day)
             for person in people
             for event in self.events[person]

@@ -350,7 +350,7 @@ def _write_question(question: Question) -> str:
             "signals": sorted(permission.signals),
             "consent": sorted(permission.consent),
             "lag": dict(permission.lag),
-            "each": [each.signal, each.after.document()] if each else None,
+            "each": each.document() if each else None,
             "free": question.free.document(),
         }
     )
@@ -368,7 +368,7 @@ def _read_question(text: str) -> Question:
         Permission(
             document["purpose"], frozenset(document["signals"]), frozenset(document["consent"]), document["lag"], {}, {}
         ),
-        Each(each[0], Period.of(each[1])) if each else None,
+        Each.of(each) if each else None,
         Period.of(document["free"]),
     )
 

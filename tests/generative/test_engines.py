@@ -255,7 +255,8 @@ def questions(draw: st.DrawFn) -> Question:
         ),
         tuple(Feature(f"f{n}", e, "Said: {value}", "Drawn") for n, e in enumerate(asked)),
     )
-    each = Each("school.award", Period(7, "days")) if chance(draw, 10) else None
+    own = (Each("school.award", Period(7, "days")), Each("school.award", span=Period(2, "months"), planned=True))
+    each = draw(st.sampled_from(own)) if chance(draw, 10) else None
     allowed = SIGNALS if chance(draw, 90) else (*SIGNALS[:2], SIGNALS[3])
     permission = Permission("train", frozenset(allowed), frozenset(["clinic"] if chance(draw, 40) else []),
                             {"housing": 0, "school": 30, "clinic": 3}, {}, {})  # fmt: skip

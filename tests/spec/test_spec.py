@@ -173,8 +173,11 @@ class World:
         return Question(definition, dates, self.zone, self.taken_at, permission, self.each())
 
     def each(self) -> Each | None:
-        stated = re.fullmatch(r"(\S+) \+ (\d+) (\w+)", self.case.settings.get("each", ""))
-        return Each(stated[1], Period(int(stated[2]), stated[3])) if stated else None  # type: ignore[arg-type]  # checked by Period
+        stated = re.fullmatch(r"(\S+) (\+|since|planned) (\d+) (\w+)", self.case.settings.get("each", ""))
+        if not stated:
+            return None
+        period = Period(int(stated[3]), stated[4])  # type: ignore[arg-type]  # checked by Period
+        return Each(stated[1], period) if stated[2] == "+" else Each(stated[1], None, period, stated[2] == "planned")
 
 
 def engine_answers(world: World, question: Question, folder: Path) -> tuple[list[tuple[MatrixDate, int, int]], float]:

@@ -79,10 +79,16 @@ class HelpRecord:
 NO_HELP = HelpRecord((), np.zeros(0, dtype="S32"), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
-def read_help(invocation: Invocation, snapshot: str, taken_at: datetime, signals: Sequence[str]) -> HelpRecord:
+def read_help(
+    invocation: Invocation,
+    snapshot: str,
+    taken_at: datetime,
+    signals: Sequence[str],
+    asked_by: str = "[offers] helped of training.toml",
+) -> HelpRecord:
     """Read the help that a snapshot's tables record; none where no signal is named or the tables are gone.
 
-    Raises CharterError for a signal that may not be trained on.
+    `asked_by` is the setting that names the signals. Raises CharterError for a signal that may not be trained on.
     """
     tables = invocation.workspace.store / snapshot / "tables"
     if not signals or not (tables / "events.parquet").exists():
@@ -90,8 +96,8 @@ def read_help(invocation: Invocation, snapshot: str, taken_at: datetime, signals
     allowed = Permission.of(invocation.policy, invocation.register, "train")
     if refused := sorted(set(signals) - allowed.signals):
         raise CharterError(
-            f"[offers] helped names {refused[0]}, which the charter and the register do not allow for training.",
-            "Ask the board, or leave it out of [offers] helped in training.toml.",
+            f"{asked_by} names {refused[0]}, which the charter and the register do not allow for training.",
+            "Ask the board, or leave it out there.",
         )
     rows = _read_rows(tables / "events.parquet", signals, taken_at)
     people = rows["person_id"].to_pylist()

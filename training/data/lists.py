@@ -37,14 +37,22 @@ class Places:
 
     @classmethod
     def of(
-        cls, data: Dataset, days: Sequence[date], capacity: Mapping[date, Mapping[str, int]], council: Council
+        cls,
+        data: Dataset,
+        days: Sequence[date],
+        capacity: Mapping[date, Mapping[str, int]],
+        council: Council,
+        may_be_few: bool = False,
     ) -> Places:
-        """Look up the team of every row; raise DataError where a team has more places than households."""
+        """Look up the team of every row; raise DataError where a team has more places than households.
+
+        `may_be_few`: not so where each row has its own date, and as many come as come.
+        """
         teams = {day: find_teams(data.at(day).area, day, council) for day in days}
         for day in days:
             for team, places in capacity[day].items():
                 rows = int((teams[day] == team).sum())
-                if rows < places:
+                if rows < places and not may_be_few:
                     raise DataError(
                         f"team {team} has {places} places on {day} and only {rows} in the cohort, so a ranking would"
                         " choose nobody.",

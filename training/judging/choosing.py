@@ -30,6 +30,8 @@ __all__ = ["TITLES", "Choice", "Step", "choose_model", "compare_models", "leave_
 
 TITLES = {
     "practice": "the council's own practice",
+    "first_come": "first come, first served",
+    "done": "what was really done",
     "random": "drawing lots",
     "last_contact": "last contact first",
     "one_feature": "the best single feature",

@@ -26,19 +26,30 @@ from training.data.other_lists import read_other_lists
 from training.judging.bands import Wording, leave_unsaid, measure_bands
 from training.judging.calibration import scale_folds
 from training.judging.choosing import Choice, choose_model, leave_open
-from training.judging.choosing_words import say_choice, say_contradiction
+from training.judging.choosing_words import QUEUE_WORDS, say_choice, say_contradiction
 from training.judging.list_calibration import measure_groups
 from training.judging.list_scaling import ListScaling, choose_scaling
 from training.judging.listed_rows import gather_listed_rows, measure_without_band
 from training.judging.own_practice import PRACTICE, PracticeWeeks, compare_practice, find_practice, measure_practice
+from training.judging.queues.queue_lists import keep_queue
+from training.judging.queues.queue_run import Queued, choose_by_queue, describe_queue, judge_queue
 from training.judging.replay import Listings
 from training.judging.replay_figures import CURVE, LOTS, Replayed, ReplayInput, Spreads, describe_replay, score_weeks
-from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks
+from training.judging.replay_weeks import WeekPlan, build_weeks, plan_weeks, say_weeks
 from training.judging.replayed_lists import ReplayedLists, keep_lists
 from training.models.fitting import Trained
 from training.models.planning import Plan
 
-__all__ = ["Likelihoods", "ReplayResult", "describe_choice", "plan_replay", "released_model", "replay_run"]
+__all__ = [
+    "Likelihoods",
+    "ReplayResult",
+    "describe_choice",
+    "is_queue",
+    "plan_replay",
+    "released_model",
+    "replay_run",
+    "say_plan",
+]
 
 KEPT = ("points", "last_contact")
 """Beside the released model, whose lists are left for the audit: what stands in for it, and today's practice."""
@@ -66,12 +77,16 @@ class Likelihoods:
 
 
 class ReplayResult(NamedTuple):
-    """What the replay of a run gave; `lists` are rows of the released model and of KEPT, where a week was replayed."""
+    """What the replay of a run gave; `lists` are rows of the released model and of KEPT, where a week was replayed.
+
+    `queued` is what a queue's cases gave instead, where the programme has one.
+    """
 
     replayed: Replayed
     choice: Choice
     likelihoods: Likelihoods
     lists: ReplayedLists | None
+    queued: Queued | None = None
 
 
 def replay_run(
@@ -92,8 +107,14 @@ def replay_run(
     plan = plan_replay(invocation, planned, look)
     if plan.why:
         unsaid = leave_unsaid(planned.settings.bands, Wording.of(planned.data.matrix.definition))
-        open_choice = leave_open(names, margin, level, plan.why)
-        return ReplayResult(Replayed.nothing(rules, plan.why), open_choice, Likelihoods(None, unsaid), None)
+        nothing, likelihoods = Replayed.nothing(rules, plan.why), Likelihoods(None, unsaid)
+        if is_queue(programme):
+            queued = judge_queue(invocation, planned, trained.margins, advance, look)
+            choice = choose_by_queue(queued, margin, level)
+            models = dict.fromkeys((released_model(planned, choice), *(name for name in KEPT if name in names)))
+            lists = keep_queue(queued, planned.folds, list(models), planned.settings.bootstrap.seed)
+            return ReplayResult(nothing, choice, likelihoods, lists, queued)
+        return ReplayResult(nothing, leave_open(names, margin, level, plan.why), likelihoods, None)
     data, weeks = build_weeks(invocation, planned, plan, rules)
     advance()
     margins = score_weeks(planned, trained, data, [name for name in names if name != LOTS])
@@ -165,15 +186,34 @@ def plan_replay(invocation: Invocation, planned: Plan, look: bool = True) -> Wee
     return WeekPlan.nothing(rules.apart, why) if why else plan_weeks(planned, rules, look)
 
 
-def describe_choice(planned: Plan, replayed: Replayed, choice: Choice) -> dict[str, Any]:
-    """Return the `recommendation` and the `replay` of metrics.json."""
-    by = planned.settings.bootstrap
+def describe_choice(planned: Plan, result: ReplayResult) -> dict[str, Any]:
+    """Return the `recommendation` and the `replay` of metrics.json, and the `queue` of a programme that has one."""
+    by, replayed, choice = planned.settings.bootstrap, result.replayed, result.choice
     horizon = Wording.of(planned.data.matrix.definition).horizon
-    sentence = say_choice(choice, replayed.deciding(replayed.headline), horizon, by.level)
-    return {
-        "recommendation": choice.as_document() | {"sentence": sentence, "worked": _worked(replayed, choice)},
-        "replay": describe_replay(replayed, by.level, by.resamples),
-    }
+    document: dict[str, Any] = {"replay": describe_replay(replayed, by.level, by.resamples)}
+    if result.queued is not None:
+        document["queue"] = describe_queue(result.queued, planned)
+        headline = result.queued.deciding(document["queue"]["headline"])
+        sentence = say_choice(choice, headline, horizon, by.level, QUEUE_WORDS)
+    else:
+        sentence = say_choice(choice, replayed.deciding(replayed.headline), horizon, by.level)
+    worked = _worked(replayed, choice)
+    return document | {"recommendation": choice.as_document() | {"sentence": sentence, "worked": worked}}
+
+
+def is_queue(programme: Programme) -> bool:
+    """Whether a programme's cases wait: each row has a date of its own, and worklist.toml says how they are taken."""
+    return programme.worklist.queue is not None and programme.training.as_of.each is not None
+
+
+def say_plan(invocation: Invocation, planned: Plan) -> str:
+    """Return what lists as they are used, or the queue, could tell of models, in a sentence."""
+    plan = plan_replay(invocation, planned)
+    if not is_queue(invocation.settings):
+        return say_weeks(plan)
+    days = [day for fold in planned.selecting for day in fold.test]
+    cases = sum(len(planned.data.at(day).entity) for day in days)
+    return f"Judged as a queue: {cases:,} cases of {len(days)} dates from {days[0]} to {days[-1]} choose the model."
 
 
 def _worked(replayed: Replayed, choice: Choice) -> list[dict[str, float]]:
@@ -195,7 +235,9 @@ def _why_not(invocation: Invocation, planned: Plan, programme: Programme) -> str
     """Return why no week of this programme can be replayed; empty where they can."""
     tables = invocation.workspace.store / str(planned.data.matrix.manifest["snapshot"]) / "tables"
     if programme.training.as_of.each is not None:
-        return "each row has a date of its own, and lists of a queue are not replayed"
+        if is_queue(programme):
+            return "each row has a date of its own, and its cases are judged as a queue"
+        return "each row has a date of its own, and worklist.toml has no [queue] that says how cases are taken"
     if not (tables / "events.parquet").exists():
         return "the tables of the matrix's snapshot are not in the workspace, so no week's rows can be made"
     definition = Definition.load(invocation.programme_folder / "definition.py")

@@ -81,7 +81,8 @@ def make_plan(invocation: Invocation, matrix: Matrix | None = None, settings: Tr
     tested = [day for fold in folds for day in fold.test]
     capacity = {day: programme.capacity(invocation.council, day) for day in tested}
     counts = [count_fold(data, fold) for fold in folds]
-    places = Places.of(data, tested, capacity, invocation.council)
+    own_dates = programme.training.as_of.each is not None
+    places = Places.of(data, tested, capacity, invocation.council, may_be_few=own_dates)
     return Plan(
         data,
         settings,

@@ -18,6 +18,7 @@ from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_bounds, say_calibration
 from training.judging.list_scaling import say_scaling
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
+from training.report.queue_table import list_queue_rows, say_queue_ground
 from training.report.terminal import (
     find_figure,
     find_replay_figure,
@@ -69,6 +70,7 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         practice=say_practice_beside(metrics),
         help=say_help(metrics),
         replay=_replay_view(metrics),
+        queue=_queue_view(metrics),
         steps=_step_rows(metrics),
         margin=100 * metrics["recommendation"].get("margin", 0.0),
         error=100 - 100 * metrics["recommendation"].get("level", 0.0),
@@ -187,6 +189,14 @@ def _say_more_places(metrics: Document, curve: Sequence[Document]) -> str:
         f"With half as many places again, {1.5 * places:g} on a list instead of {places}, {more_filled - filled:,.0f}"
         f" more listings a year would hold {more_filled * more_share - filled * share:,.0f} more before a need."
     )
+
+
+def _queue_view(metrics: Document) -> dict[str, Any] | None:
+    """Return what the page says of a queue; None for a programme that has none."""
+    if not metrics.get("queue"):
+        return None
+    ground, note = say_queue_ground(metrics), metrics["queue"]["note"]
+    return {"ground": ground, "note": note, "rows": list_queue_rows(metrics), "model": metrics["model"]}
 
 
 def _replay_view(metrics: Document) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ from training.judging.bands import list_meanings
 from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_calibration
 from training.judging.own_practice import PRACTICE, say_practice
+from training.report.align import align_table
+from training.report.queue_table import say_queue
 
 __all__ = [
     "find_figure",
@@ -44,19 +46,6 @@ def tabulate_folds(folds: Sequence[Mapping[str, Any]]) -> str:
         for fold in folds
     ]
     return align_table(rows, right=(2, 3, 4, 6, 7, 8))
-
-
-def align_table(rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
-    """Return rows as aligned text, the first as a heading; columns in `right` align to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if column in right else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
 def _say_span(first: str, last: str) -> str:
@@ -137,7 +126,7 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
     """Return the comparison of replayed lists, the recommendation, and what was kept apart, for a person."""
     periods = {figure["period"] for figure in metrics["figures"]}
     places = sum(metrics["capacity"]["places"].values())
-    lines = [*_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics)]
+    lines = [*say_queue(metrics), *_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics)]
     lines += say_practice_beside(metrics) + say_reach(metrics) + list_meanings(metrics["bands"])
     lines += [line for line in [say_calibration(metrics.get("calibration", ()))] if line] + [""]
     rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]

@@ -1,15 +1,16 @@
-"""Places whose next inspections are likely to fail: an event history with nothing else, as anybody may have one."""
+"""Places whose next inspection is likely to fail: an event history with nothing else, as anybody may have one."""
 
 from __future__ import annotations
 
 from features.grammar import Cohort, Feature, Outcome, any_of, count, days_since, months, signal
 
-inspection = signal("triage_food_inspections.food_inspections_subset")
+inspection = signal("inspections.inspection")
 failed = inspection.where(detail="Fail")
+complaint = signal("inspections.complaint")
 
-COHORT = Cohort("Every place that was inspected", entity="person")
+COHORT = Cohort("Every place that is to be inspected", entity="person")
 
-OUTCOME = Outcome("Within twelve months: an inspection failed", any_of(failed, next=months(12)))
+OUTCOME = Outcome("Within two months: an inspection failed", any_of(failed, next=months(2)))
 
 FEATURES = [
     Feature(
@@ -26,6 +27,13 @@ FEATURES = [
         because="Who is looked at often has been found wanting.",
     ),
     Feature(
+        "complaints_24m",
+        count(complaint, last=months(24)),
+        better="lower",
+        reason="Complaints in two years: {value}",
+        because="Guests see what inspectors come to see later.",
+    ),
+    Feature(
         "since_inspection",
         days_since(inspection, last=months(36)),
         reason="Days since the last inspection: {value}",
@@ -34,6 +42,7 @@ FEATURES = [
     Feature(
         "since_failed",
         days_since(failed, last=months(36)),
+        better="higher",
         reason="Days since one failed: {value}",
         because="A fresh failure says more than an old one.",
     ),

@@ -75,6 +75,7 @@ class ReplayedPeople:
 
     `lists`, `known` and `needed` (households,) count the lists at which a household was of the cohort, those from which
     a horizon is known, and those within whose horizon a need was recorded.
+    Of a `queue` a list is a month's first tenth.
     """
 
     listings: Path
@@ -88,6 +89,7 @@ class ReplayedPeople:
     last: date
     apart: int
     inputs: Mapping[str, str]
+    queue: bool = False
 
     @property
     def lists_a_year(self) -> float:
@@ -152,7 +154,8 @@ def read_replayed_people(
 
     Raises DataError where the files are not those that the run wrote.
     """
-    replay = read_json(run / "metrics.json").get("replay")
+    metrics = read_json(run / "metrics.json")
+    replay = metrics.get("queue") or metrics.get("replay")
     why = replay.get("why") if isinstance(replay, Mapping) else ""
     listings, households = run / "replayed.parquet", run / "replayed_households.parquet"
     if why:
@@ -188,6 +191,7 @@ def read_replayed_people(
         last=max(date.fromisoformat(period["last"]) for period in periods),
         apart=int(replay.get("days_apart") or (dates[1] - dates[0]).days),
         inputs=inputs,
+        queue="queue" in metrics,
     )
 
 

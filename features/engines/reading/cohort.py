@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from features.engines.compiled import kernel
 from features.engines.compiled.arrays import CohortRows, MemberRows, PersonRows
 from features.engines.compiled.kernel_plan import LARGEST
+from features.engines.question import Each, to_microseconds
 from features.engines.reading.frame import ALL, ONE, Frame
 from features.engines.reading.snapshot_reader import Columns
 
@@ -101,15 +104,32 @@ def _own_dates(frame: Frame, members: MemberRows, allowed: NDArray[np.uint64]) -
     each = frame.question.each
     if each is None:
         return np.full(members.entities, ALL)
-    place = {day: k for k, day in enumerate(frame.dates)}
+    dates_of_day = _list_dates_by_own_day(frame, each)
     dates_of_person = np.zeros(len(frame.codes.people), np.uint64)
     rows = frame.store.own_days(each.signal)
     visible = np.zeros(len(rows["person"]), np.uint64)
-    kernel.mask_spans(frame.times, rows["known"], rows["until"], rows["known"], np.full(len(visible), LARGEST), visible)
+    if each.planned:
+        now = to_microseconds(frame.question.now)
+        visible[(rows["known"] < now) & (rows["until"] >= now)] = ALL
+    else:
+        unending = np.full(len(visible), LARGEST)
+        kernel.mask_spans(frame.times, rows["known"], rows["until"], rows["known"], unending, visible)
     usable = each.signal in frame.question.permission.signals
     for person, valid, mask in zip(rows["person"], rows["valid"], visible, strict=True):
-        k = place.get(each.after.after(frame.day(int(valid))))
-        if usable and k is not None:
-            dates_of_person[person] |= mask & ONE << np.uint64(k)
+        if usable:
+            dates_of_person[person] |= mask & dates_of_day.get(each.own_day(frame.day(int(valid))), np.uint64(0))
     dates_of_person &= allowed[:, frame.services.index(each.signal.split(".")[0])]
     return members.any_of(dates_of_person[members.person] & members.mask)
+
+
+def _list_dates_by_own_day(frame: Frame, each: Each) -> dict[date, np.uint64]:
+    """Return by own day the dates whose rows it belongs to.
+
+    every Monday, since the Monday before: Wednesday 3 May -> the 8th; Monday the 8th -> the 8th
+    """
+    dates: dict[date, np.uint64] = defaultdict(lambda: np.uint64(0))
+    for k, day in enumerate(frame.dates):
+        first, end = each.stretch(day)
+        for number in range((end - first).days):
+            dates[first + timedelta(days=number)] |= ONE << np.uint64(k)
+    return dates

@@ -49,9 +49,9 @@ def refuse(kind: type[File], path: Path, text: str, said: str) -> None:
         (r"^last = .*", "last = 2001-01-01", "before the first"),
         (r"^step = .*", "dates = [2020-01-01]", "states no dates, or states them twice"),
         (
-            r"^step = .*",
-            'step = { n = 3, unit = "months" }\neach = { signal = "a.b", after = { n = 1, unit = "days" } }',
-            "goes with a list of dates",
+            r"^first = .*",
+            'first = 2019-01-31\neach = { signal = "housing.arrears_stage" }',
+            "months from there on have no such day",
         ),
         (r"^grouped = .*", "grouped = 1", "one group is no division"),
         (r"^seed = 7$", "seed = 9999999999", "must be below 2,147,483,648"),

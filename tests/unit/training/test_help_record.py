@@ -101,7 +101,7 @@ def test_what_stands_and_may_be_used_is_read_by_time(
     )
     assert record.sha256 != NO_HELP.sha256
     assert read_help(invocation, "cleared", taken_at, SIGNALS) is NO_HELP
-    with pytest.raises(CharterError, match=r"helped names hospital\.emergency_admission"):
+    with pytest.raises(CharterError, match=r"helped of training.toml names hospital\.emergency_admission"):
         read_help(invocation, SNAPSHOT, taken_at, [*SIGNALS, "hospital.emergency_admission"])
 
 

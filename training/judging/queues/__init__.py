@@ -1,0 +1,1 @@
+"""Cases that wait: judged by when each order comes to them."""

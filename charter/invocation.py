@@ -18,6 +18,7 @@ from charter.voice import Voice
 
 if TYPE_CHECKING:
     from charter.council.programme import Programme
+    from charter.council.receivers import Receivers
     from charter.council.register import Register
     from charter.rules.policy import Policy
     from charter.rules.roles import Roles
@@ -96,6 +97,13 @@ class Invocation(Voice):
         from charter.council.register import Register
 
         return Register.load(self.council.folder / "register.toml", self.roles.ids)
+
+    @cached_property
+    def receivers(self) -> Receivers:
+        """Whom something can be sent to, read once; nobody where the council has no receivers.toml."""
+        from charter.council.receivers import Receivers
+
+        return Receivers.load(self.council.folder)
 
     @cached_property
     def settings(self) -> Programme:

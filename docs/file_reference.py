@@ -11,6 +11,7 @@ from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.reading import File
+from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.shape import is_list, keys_of, tables_in, toml_text
 from charter.council.training_settings import TrainingFile
@@ -27,6 +28,7 @@ FILES: Mapping[str, type[File]] = {
     "register": Register,
     "scenarios": Scenarios,
     "practice": Practice,
+    "receivers": Receivers,
     "training": TrainingFile,
     "worklist": WorklistFile,
     "points": PointsFile,

@@ -96,6 +96,38 @@ def check_residence(
     invocation.report({"answer": answer}, answer)
 
 
+@verbs.add("outbox", under="look after", example="sooner outbox --send")
+def outbox(
+    invocation: Invocation,
+    send: Annotated[bool, typer.Option("--send", help="Deliver what is due now, as a running service does.")] = False,
+) -> None:
+    """Say what waits to leave the council, what did not arrive and why; no case and no person is named."""
+    from serving.desk import Desk
+    from serving.sending.deliverer import deliver_due
+
+    desk = Desk.open(invocation, demo=False, chain="command")
+    try:
+        taken = deliver_due(desk.store, desk.receivers, invocation.council.name) if send else 0
+        standing = [each for each in desk.store.messages() if each.state not in ("delivered", "cancelled")]
+    finally:
+        desk.store.close()
+    rows = [
+        {"message": each.name, "receiver": each.receiver, "kind": each.kind, "state": each.state, "at": each.at,
+         "attempts": each.attempts, "trouble": each.trouble}
+        for each in standing
+    ]  # fmt: skip
+    lines = [
+        f"{row['message']}  {row['kind']} to {row['receiver']}: {row['state']}, tried {row['attempts']} times"
+        + (f", {row['trouble']}" if row["trouble"] else "")
+        for row in rows
+    ]
+    sent = [f"{taken} delivered."] if send else []
+    invocation.report(
+        {"delivered": taken, "standing": rows},
+        "\n".join([*sent, *lines, f"{len(rows)} wait or did not arrive."]),
+    )
+
+
 @verbs.add("trace", under="look", example="sooner trace --feed housing", way="trace")
 def trace(
     invocation: Invocation,

@@ -13,6 +13,7 @@ from typing import Any
 from charter.contracts.files import find_current, read_json
 from charter.council.council import Council, Team
 from charter.council.practice import Practice
+from charter.council.receivers import Receivers
 from charter.council.worklist_settings import WorklistFile
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
@@ -78,6 +79,11 @@ class Desk:
     def papers(self) -> Papers:
         """What people typed and have not sent."""
         return self.store.papers(self.key.derive("papers"))
+
+    @cached_property
+    def receivers(self) -> Receivers:
+        """Whom something can be sent to; nobody where the council has no receivers.toml."""
+        return self.invocation.receivers
 
     @cached_property
     def roles(self) -> Roles:

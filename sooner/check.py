@@ -15,6 +15,7 @@ from typing import TypeVar
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
+from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.training_settings import TrainingFile
 from charter.council.worklist_settings import WorklistFile
@@ -50,6 +51,7 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
             reading.attempt(Policy.read, folder / "charter.toml", known)
     if (folder / "practice.toml").exists():
         reading.attempt(Practice.load, folder)
+    reading.attempt(Receivers.load, folder)
     if not programmes:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
     for name in programmes:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from charter.council.reading import MarkedRow, broken
 
-__all__ = ["Connection", "DatabaseConnection", "ServerConnection"]
+__all__ = ["Connection", "DatabaseConnection", "ServerConnection", "Variable", "require_address"]
 
 
 def _variable(name: str) -> str:
@@ -25,7 +25,8 @@ def _variable(name: str) -> str:
     return name
 
 
-def _address(url: str) -> str:
+def require_address(url: str) -> str:
+    """Return an https address without secrets (http on this machine alone); raise the reader's error for another."""
     parts = urlsplit(url)
     local = parts.hostname in ("127.0.0.1", "localhost", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and local):
@@ -35,7 +36,9 @@ def _address(url: str) -> str:
     return url
 
 
-_Variable = Annotated[str, AfterValidator(_variable)]
+Variable = Annotated[str, AfterValidator(_variable)]
+"""The name of the environment variable that holds a secret."""
+
 _Since = Annotated[
     date,
     Field(description="From when its rows are whole; until when is the time of asking.", examples=[date(2020, 4, 1)]),
@@ -47,7 +50,7 @@ class DatabaseConnection(MarkedRow):
 
     kind: Annotated[Literal["database"], Field(description="What is asked.", examples=["database"])]
     url_from: Annotated[
-        _Variable,
+        Variable,
         Field(description="The environment variable that holds the database's URL.", examples=["HOUSING_DATABASE"]),
     ]
     covers_from: _Since
@@ -59,11 +62,11 @@ class ServerConnection(MarkedRow):
     kind: Annotated[Literal["server"], Field(description="What is asked.", examples=["server"])]
     url: Annotated[
         str,
-        AfterValidator(_address),
+        AfterValidator(require_address),
         Field(description="The server's address, without secrets.", examples=["https://rents.fernhill.example/api"]),
     ]
     token_from: Annotated[
-        _Variable | None,
+        Variable | None,
         Field(description="The environment variable that holds the bearer token.", examples=["RENTS_TOKEN"]),
     ] = None
     rows_at: Annotated[

@@ -29,6 +29,7 @@ from charter.contracts.files import content_id, new_folder, read_json, write_jso
 from charter.council.council import Council
 from charter.council.practice import Practice
 from charter.council.reading import File
+from charter.council.receivers import Receivers
 from charter.council.register import Register, Source
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
@@ -181,6 +182,7 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
     files: list[File] = [council, policy, register, Scenarios.load(council.folder / "scenarios.toml", policy)]
     if (council.folder / "practice.toml").exists():
         files.append(Practice.load(council.folder))
+    files.append(Receivers.load(council.folder))
     marked = [f"{file.path.name} ({file.marked[0]})" for file in files if file.marked]
     if marked:
         raise CharterError(

@@ -13,6 +13,7 @@ from serving.casework.visit import Visit
 from serving.casework.working.agreeing import view_agreement
 from serving.casework.working.case_file import open_file
 from serving.casework.working.case_list import name_team
+from serving.casework.working.handing_over import view_passages
 from serving.casework.working.notices import find_notice
 from serving.casework.working.queue import read_queue
 from serving.casework.working.reporting import view_reports
@@ -52,7 +53,8 @@ def show_case(visit: Visit) -> Response:
         challenges=read_challenges(desk.vault, [referral.id]),
         outcomes=list(OUTCOMES.items()),
         reports=view_reports(visit, desk.store.reports(referral=referral.id, kind="wrong_record"), file.manifest),
-        agreement=view_agreement(desk.store.agreement(referral.id)),
+        agreement=view_agreement(visit, desk.store.agreement(referral.id)),
+        passages=view_passages(desk, referral.id),
         choices=desk.settings.choices,
         drafts=_list_drafts(visit),
         ask_own_view=desk.asks_own_view(identity, referral),

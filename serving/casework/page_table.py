@@ -10,6 +10,7 @@ from serving.casework.analyst import show_health
 from serving.casework.board import resume_lists, show_board, show_pack, suspend_lists
 from serving.casework.case.sheet import show_sheet
 from serving.casework.cases import answer_challenge, give_own_view, show_case
+from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.reviewing import give_review, show_review
@@ -22,19 +23,19 @@ from serving.casework.working.deciding import (
     pick_case,
     record_decision,
     show_decision,
-    show_stepped_up,
-    step_up_case,
     undo_decision,
 )
 from serving.casework.working.handing_on import declare_conflict, show_conflict, show_transfer, transfer_case
 from serving.casework.working.my_cases import show_my_cases
 from serving.casework.working.reporting import answer_doubt, answer_report, show_doubts
+from serving.casework.working.stepping_up import show_step_ups, show_stepped_up, step_up_case, take_step_up
 
 __all__ = ["PAGES"]
 
 _REVIEWS = Link(
     "Blind review", several="Blind review: {team}", shown=lambda desk, _: desk.settings.blind_review.listed > 0
 )
+_STEP_UPS = Link("Stepped up", shown=lambda desk, _: bool(desk.receivers.told(desk.receivers.step_up.to)))
 _ALL_TEAMS = Link("All your teams", shown=lambda _, identity: len(identity.teams) > 1)
 
 PAGES: tuple[Page, ...] = (
@@ -99,6 +100,15 @@ PAGES: tuple[Page, ...] = (
         transfer_case,
         way="transfer",
     ),
+    Page(
+        "POST",
+        "/cases/{referral}/take-step-up",
+        "referral.decide",
+        "Say that one acts on a step-up",
+        take_step_up,
+        way="step_up",
+    ),
+    Page("GET", "/step-ups", "referral.decide", "Stepped up", show_step_ups, _STEP_UPS, "step_up"),
     Page("GET", "/my-cases", "worklist.read", "Your cases", show_my_cases, Link("Your cases"), "list"),
     Page("GET", "/practice", "referral.decide", "Practice", show_practice, Link("Practice")),
     Page("POST", "/practice", "referral.decide", "See what was right", mark_practice),
@@ -111,6 +121,8 @@ PAGES: tuple[Page, ...] = (
         "POST", "/manager/second-look/{look}", "manager.read", "Give a second look", give_second_look, way="second_look"
     ),
     Page("GET", "/analyst", "analyst.read", "For analysts", show_health, Link("For analysts")),
+    Page("GET", "/going-out", "metrics.read", "Going out", show_outbox, Link("Going out")),
+    Page("POST", "/going-out", "metrics.read", "Try what waits at once", hurry_message),
     Page("GET", "/board", "board.read", "For the board", show_board, Link("For the board")),
     Page("GET", "/board/packs/{stage}", "board.read", "Board pack", show_pack),
     Page("POST", "/board/decisions/{stage}", "decision.sign", "Accept or refuse a decision", sign_decision),

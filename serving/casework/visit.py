@@ -24,6 +24,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from charter.council.council import Team
 from charter.plain_text import clean_field
+from serving.casework.unanswered import list_unanswered
 from serving.casework.view import write_day
 from serving.casework.wanting import require_case
 from serving.desk import Desk
@@ -159,6 +160,7 @@ class Visit:
                     "synthetic": bool(bundle.get("synthetic", False)),
                     "household": bundle.get("entity", "household") == "household",
                     "navigation": self.links(),
+                    "unanswered": list_unanswered(self.desk, self.session.identity) if self.session else [],
                     "cspNonce": self.request.state.nonce,
                     **values,
                 }

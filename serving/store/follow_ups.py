@@ -17,12 +17,13 @@ from sqlalchemy import insert, select, update
 
 from charter.errors import UsageError
 from serving.identity import Identity
-from serving.store.audit_log import AuditLog
+from serving.store.audit_log import Act
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, write_moment
+from serving.store.outbox import MessageDraft, Outbox
 from serving.store.tables import agreements, reports
 
-__all__ = ["OUTCOMES", "REPORT", "SHARED", "Agreement", "FollowUps", "Report"]
+__all__ = ["OUTCOMES", "REPORT", "SHARED", "Agreement", "AgreementDraft", "FollowUps", "Report"]
 
 SHARED = {
     "contact": "Names, and how to reach them safely",
@@ -51,7 +52,10 @@ REPORT = "report"
 
 @dataclass(frozen=True)
 class Agreement:
-    """What a family agreed to, or that they took it back; `shared` are ids of SHARED, `until` a day (ISO 8601)."""
+    """What a family agreed to, or that they took it back; `shared` are ids of SHARED, `until` a day (ISO 8601).
+
+    `receiver` is the id of who is sent it (receivers.toml), '' where people type it in; `offers` is the help chosen.
+    """
 
     referral: str
     kind: str
@@ -60,6 +64,19 @@ class Agreement:
     until: str
     role: str
     at: str
+    receiver: str = ""
+    offers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AgreementDraft:
+    """An agreement as somebody sent it."""
+
+    shared: Sequence[str]
+    recipient: str
+    until: str
+    receiver: str = ""
+    offers: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -84,34 +101,53 @@ class Report:
         return OUTCOMES[self.kind].get(self.outcome, "")
 
 
-class FollowUps(AuditLog):
+class FollowUps(Outbox):
     """What families agreed to, and what was reported."""
 
-    def agree(self, identity: Identity, referral_id: str, shared: Sequence[str], recipient: str, until: str) -> None:
-        """Record what a family agreed to share; raise UsageError where nothing, nobody or no day is named."""
-        if not shared or any(name not in SHARED for name in shared) or not recipient or not until:
+    def agree(
+        self, identity: Identity, referral_id: str, draft: AgreementDraft, message: MessageDraft | None = None
+    ) -> None:
+        """Record what a family agreed to share, and put the message that tells a receiver, both or neither.
+
+        What was sent on an agreement before this one is called back. Raises UsageError where nothing, nobody or no day
+        is named.
+        """
+        if (
+            not draft.shared
+            or any(name not in SHARED for name in draft.shared)
+            or not draft.recipient
+            or not draft.until
+        ):
             raise UsageError("An agreement says what may be shared, with whom, and until when.", "Say all three.")
-        self._add_agreement(identity, referral_id, "agreed", shared, recipient, until)
+        with self._acting() as act:
+            self._call_back(act, identity.user, identity.role, [referral_id], "agreed anew")
+            number = self._add_agreement(act, identity, referral_id, "agreed", draft)
+            if message is not None:
+                self._put_message(act, identity, message, number)
 
     def withdraw(self, identity: Identity, referral_id: str) -> Agreement:
-        """Record that a family took its agreement back, and return what it was; raise UsageError where none stands."""
+        """Record that a family took its agreement back, call back what was sent, and return what it was.
+
+        Raises UsageError where none stands.
+        """
         standing = self.agreement(referral_id)
         if standing is None:
             raise UsageError("There is no agreement of this family to take back.", "Open the case again.")
-        self._add_agreement(identity, referral_id, "withdrawn", (), standing.recipient, "")
+        with self._acting() as act:
+            self._add_agreement(act, identity, referral_id, "withdrawn", AgreementDraft((), standing.recipient, ""))
+            self._call_back(act, identity.user, identity.role, [referral_id], "withdrawn")
         return standing
 
-    def _add_agreement(
-        self, identity: Identity, referral_id: str, kind: str, shared: Sequence[str], recipient: str, until: str
-    ) -> None:
-        with self._acting() as act:
-            row = {"referral": referral_id, "kind": kind, "shared": json.dumps(list(shared)), "recipient": recipient,
-                   "until": until, "actor": identity.user, "role": identity.role, "at": write_moment()}  # fmt: skip
-            act.connection.execute(insert(agreements), row)
-            act.log(
-                actor=identity.user, role=identity.role, action=f"family.{kind}", subject=referral_id,
-                purpose="rank", detail={"shared": list(shared), "until": until},
-            )  # fmt: skip
+    def _add_agreement(self, act: Act, identity: Identity, referral_id: str, kind: str, draft: AgreementDraft) -> int:
+        row = {"referral": referral_id, "kind": kind, "shared": json.dumps(list(draft.shared)),
+               "recipient": draft.recipient, "until": draft.until, "actor": identity.user, "role": identity.role,
+               "at": write_moment(), "receiver": draft.receiver, "offers": json.dumps(list(draft.offers))}  # fmt: skip
+        number = act.connection.execute(insert(agreements).returning(agreements.c.id), row).scalar_one()
+        act.log(
+            actor=identity.user, role=identity.role, action=f"family.{kind}", subject=referral_id,
+            purpose="rank", detail={"shared": list(draft.shared), "until": draft.until, "receiver": draft.receiver},
+        )  # fmt: skip
+        return int(number)
 
     def agreements(self, referral_id: str) -> list[Agreement]:
         """Return all that a family agreed to and took back, oldest first."""
@@ -119,7 +155,17 @@ class FollowUps(AuditLog):
         with begin_reading(self._engine) as connection:
             rows = connection.execute(wanted).all()
         return [
-            Agreement(row.referral, row.kind, tuple(json.loads(row.shared)), row.recipient, row.until, row.role, row.at)
+            Agreement(
+                row.referral,
+                row.kind,
+                tuple(json.loads(row.shared)),
+                row.recipient,
+                row.until,
+                row.role,
+                row.at,
+                row.receiver,
+                tuple(json.loads(row.offers)),
+            )
             for row in rows
         ]
 

@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, fun
 
 from charter.acts import SYSTEM
 from serving.identity import Identity
-from serving.store.audit_log import AuditLog
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
+from serving.store.outbox import Outbox
 from serving.store.proof import digest_list, digest_referral
 from serving.store.sealing_at_rest import name_record
 from serving.store.tables import BELOW, lists, members, papers, referrals
@@ -21,7 +21,7 @@ from serving.store.tables import BELOW, lists, members, papers, referrals
 __all__ = ["Lists", "read_header"]
 
 
-class Lists(AuditLog):
+class Lists(Outbox):
     """The lists that were issued, and the households on them."""
 
     def issue(self, issued: Sequence[tuple[IssuedList, Sequence[tuple[Referral, Sequence[str]]]]], actor: str) -> int:
@@ -214,12 +214,14 @@ class Lists(AuditLog):
     def remove(self, persons: Iterable[str], why: str, actor: str, *, before: str = "") -> int:
         """Take every referral of these people off its list; the sealed record stays. Return how many were removed.
 
-        What was only kept for a second look was never issued, so it is deleted. With `before`, only what was issued
+        What was only kept for a second look was never issued, so it is deleted. What was sent about them is called
+        back, and what waits to be sent is not. With `before`, only what was issued
         before that moment (text, as the database keeps it).
         """
         removed = 0
         with self._acting() as act:
             rows = act.connection.execute(_select_standing(persons, before).order_by(referrals.c.id)).all()
+            self._call_back(act, actor, SYSTEM, [row.id for row in rows], why)
             for row in rows:
                 same = referrals.c.id == row.id
                 act.connection.execute(delete(papers).where(papers.c.referral == row.id))

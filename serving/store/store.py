@@ -2,6 +2,7 @@
 
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
+    outbox.py  what goes out, and what comes back   step_ups.py  who was told of a step-up, and who took it
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -33,6 +34,7 @@ from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
 from serving.store.proof import Casework, digest_decision, find_false_rows
 from serving.store.sealing_at_rest import seal_old_rows
+from serving.store.step_ups import StepUps
 from serving.store.tables import audit, decisions, lists, members, papers, referrals, undone
 
 __all__ = [
@@ -48,7 +50,7 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions, CaseWork, FollowUps):
+class Store(Lists, Decisions, CaseWork, FollowUps, StepUps):
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.

@@ -7,6 +7,8 @@
     undone     decisions that whoever made them took back at once
     agreements what a family agreed to share, with whom and until when, or took back
     reports    records that a worker said are wrong, or of somebody else, and how that was answered
+    outbox     what goes out of the council, in order: to whom, how often it was tried, and its receipt
+    outcomes   what receivers reported back of what they were sent
     papers     what somebody typed and has not sent, and how they filtered a list: sealed, one person's own
     audit      the audit log (charter.vault.log): rows can be added, never changed or removed
     anchors    signed heads of all chains of the log
@@ -43,6 +45,8 @@ __all__ = [
     "lists",
     "members",
     "metadata",
+    "outbox",
+    "outcomes",
     "papers",
     "referrals",
     "reports",
@@ -173,7 +177,47 @@ agreements = Table(
     Column("actor", String(64), nullable=False),
     Column("role", String(32), nullable=False),
     Column("at", String(32), nullable=False),
+    Column("receiver", String(64), nullable=False, server_default=""),
+    Column("offers", Text, nullable=False, server_default="[]"),
     CheckConstraint("kind IN ('agreed', 'withdrawn')", name="kind"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("lane", String(96), nullable=False),
+    Column("receiver", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("referral", String(32), nullable=False, index=True),
+    Column("agreement", Integer, nullable=False, server_default="0"),
+    Column("at", String(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_at", String(32), nullable=False),
+    Column("claimed_until", String(32), nullable=False, server_default=""),
+    Column("trouble", String(200), nullable=False, server_default=""),
+    Column("receipt", String(300), nullable=False, server_default=""),
+    Column("settled_at", String(32), nullable=False, server_default=""),
+    CheckConstraint("state IN ('waiting', 'delivered', 'refused', 'given_up', 'cancelled')", name="state"),
+    Index("ix_outbox_state_lane", "state", "lane"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(128), nullable=False, unique=True),
+    Column("message", String(64), nullable=False),
+    Column("referral", String(32), nullable=False, index=True),
+    Column("receiver", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reference", String(128), nullable=False),
+    Column("at", String(32), nullable=False),
+    CheckConstraint("status IN ('received', 'accepted', 'declined', 'started', 'finished')", name="status"),
 )
 
 reports = Table(

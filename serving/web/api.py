@@ -6,6 +6,7 @@
     GET  /v1/worklists/{team}                 a team's newest list (?after=HOW_MANY&limit=N)
     GET  /v1/referrals/{id}                   one referral: reasons, what was not seen, band, versions
     POST /v1/referrals/{id}/decisions         decide, with an Idempotency-Key
+    POST /v1/outcomes                         what became of a referral that was sent (web.outcome_reports)
     POST /v1/residence-checks                 is this person resident at this address? (serving.web.residence_answer)
     GET  /v1/openapi.json                     the contract of all of it, `/v1/score` among it
 
@@ -21,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -50,10 +51,11 @@ from serving.session import CURRENT
 from serving.store.case_work import write_cursor
 from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
 from serving.web.failed_calls import FAILURES, answer_failure
+from serving.web.outcome_reports import keep_report
 from serving.web.problem import describe_misfit, make_problem
 from serving.web.residence_answer import answer_residence
 
-__all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "ResidenceBody", "make_routes"]
+__all__ = ["ENDPOINTS", "Call", "DecisionBody", "Endpoint", "OutcomeBody", "ResidenceBody", "make_routes"]
 
 _OPENAPI = Path(__file__).parent / "openapi.json"
 _MOST = 200
@@ -97,6 +99,17 @@ class ResidenceBody(BaseModel):
     birth_date: str = Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     uprn: str = Field(pattern=r"^[0-9]{1,12}$")
     asked_by: _Plain = Field(min_length=1, max_length=64)
+
+
+class OutcomeBody(BaseModel):
+    """What a receiver reports of a message that it was sent; the call is signed with its secret."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    receiver: _Plain = Field(min_length=1, max_length=40)
+    message: _Plain = Field(min_length=1, max_length=64)
+    status: Literal["received", "accepted", "declined", "started", "finished"]
+    reference: _Plain = Field(default="", max_length=120)
 
 
 class _SessionBody(BaseModel):
@@ -156,6 +169,16 @@ def check_residence(call: Call) -> Response:
     """Answer whether somebody lives at an address: yes, no or can't tell, and nothing else."""
     question = Question.read(call.parse(ResidenceBody).model_dump())
     return JSONResponse({"answer": answer_residence(call.desk, call.identity, question)})
+
+
+def keep_outcome(call: Call) -> Response:
+    """Keep what a receiver reports of what it was sent."""
+    body = call.parse(OutcomeBody)
+    is_new = keep_report(
+        call.desk, call.request.headers, call.content, receiver_id=body.receiver, message=body.message,
+        status=body.status, reference=body.reference,
+    )  # fmt: skip
+    return JSONResponse({"message": body.message, "status": body.status}, 201 if is_new else 200)
 
 
 def give_contract(_call: Call) -> Response:
@@ -305,6 +328,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint("POST", "/v1/residence-checks", "residence.check",
              "Say whether a person is resident at an address: yes, no or can't tell, and nothing else",
              check_residence),
+    Endpoint("POST", "/v1/outcomes", ANYBODY,
+             "What became of a referral, reported by the receiver that it was sent to; signed, without a token",
+             keep_outcome),
     Endpoint("POST", "/v1/score", "score.listed",
              "Scores with contributions: of listed households in your scope, or (analysts) of rows of features", None,
              "score"),

@@ -16,8 +16,10 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -37,9 +39,11 @@ from charter.invocation import Invocation
 from charter.machine.private_files import close_folder, keep_files_private
 from charter.rules.showing import Asking, find_refusals
 from serving.casework.app import build_app
+from serving.casework.unanswered import note_unanswered
 from serving.desk import Desk, FaultError
 from serving.faults import find_fault, list_faults, load_right_key
 from serving.identity import require_act
+from serving.sending.deliverer import deliver_due, run_deliverer
 from serving.session import CURRENT
 from serving.web.api import make_routes
 from serving.web.failed_calls import FAILURES, answer_failure
@@ -110,6 +114,13 @@ def _list_faults() -> tuple[str, ...]:
     return list_faults(desk)
 
 
+def _send_waiting() -> None:
+    """Note what nobody answered, and deliver what waits; the files of the council are as they were at the start."""
+    desk, now = _desk(), datetime.now(UTC)
+    note_unanswered(desk, now)
+    deliver_due(desk.store, desk.receivers, desk.invocation.council.name)
+
+
 class ScoreBody(BaseModel):
     """Whom to score: listed households by `referrals`, or (analysts alone) `rows` of features, null for not seen."""
 
@@ -150,6 +161,8 @@ class Sooner:
         # A part that is missing now may be back in a minute: the worker says what, and serves once it is there.
         if faults := _list_faults():
             _LOG.error("this worker begins without: %s", ", ".join(faults))
+        self._stop = threading.Event()
+        threading.Thread(target=run_deliverer, args=(_send_waiting, self._stop), daemon=True).start()
         # What was loaded until here stays: looking through all of it for garbage held requests up by 0.14 s.
         gc.freeze()
 
@@ -161,6 +174,7 @@ class Sooner:
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]  # BentoML leaves its decorators untyped
     def close(self) -> None:
         """Write the decisions that are not exported yet, and sign how far this worker's log came."""
+        self._stop.set()
         if _desk.cache_info().currsize:
             _desk().close()
 

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError, UsageError
-from features.intake.connecting.secret import read_secret
+from charter.machine.secret import read_secret
 from features.intake.opening.text_rows import FetchedRows, write_cell
 
 __all__ = ["DatabaseRows"]

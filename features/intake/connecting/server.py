@@ -22,7 +22,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from charter.council.connections import ServerConnection
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
-from features.intake.connecting.secret import read_secret
+from charter.machine.secret import read_secret
 from features.intake.opening.json_lines import parse_json
 from features.intake.opening.text_rows import FetchedRows, write_cell
 

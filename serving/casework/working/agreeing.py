@@ -1,7 +1,8 @@
-"""The family's yes: what may be shared, with whom, until when; and their taking it back.
+"""The family's yes: what may be shared, with whom, until when, and which help; and their taking it back.
 
-No page of Sooner sends anything anywhere: what was agreed is recorded here, and whoever works the case types it into
-the council's own system. A withdrawal says whom to tell: what was typed elsewhere is not called back by it.
+Nothing leaves the council before it is recorded here. A receiver of receivers.toml is sent what was agreed (working
+.handing_over); anybody else is told by whoever works the case, and the page says so. Their taking it back calls back
+what was sent.
 """
 
 from __future__ import annotations
@@ -11,27 +12,37 @@ from typing import Any
 
 from starlette.responses import Response
 
+from charter.council.receivers import WebReceiver
 from features.grammar import months
 from serving.casework.view import make_reference
 from serving.casework.visit import Visit
+from serving.casework.working.handing_over import draft_message, list_receivers
 from serving.ranking.reasons import write_day
-from serving.store.follow_ups import SHARED, Agreement
+from serving.store.follow_ups import SHARED, Agreement, AgreementDraft
 from serving.store.papers import DRAFT
 
-__all__ = ["record_agreement", "record_withdrawal", "show_agreement", "view_agreement"]
+__all__ = ["WORDS", "record_agreement", "record_withdrawal", "show_agreement", "view_agreement"]
 
 _MONTHS = (3, 6, 12)
-_RECIPIENT = 120
+_RECIPIENT, _WORDS = 120, 1000
+_ANOTHER = "another"
+"""In place of a receiver: somebody who is told by hand."""
+
+WORDS = "family"
+"""The kind of paper that holds what a family wants help with, in their words."""
 
 
-def view_agreement(agreement: Agreement | None) -> dict[str, Any] | None:
+def view_agreement(visit: Visit, agreement: Agreement | None) -> dict[str, Any] | None:
     """Return what a family agrees to, as the case page says it."""
     if agreement is None:
         return None
+    paper = visit.desk.papers.read(WORDS, "", agreement.referral)
     return {
         "shared": [SHARED[name] for name in agreement.shared],
         "recipient": agreement.recipient,
         "until": write_day(agreement.until),
+        "by_hand": not agreement.receiver,
+        "words": paper.fields.get("words", "") if paper and "needs" in agreement.shared else "",
     }
 
 
@@ -49,6 +60,7 @@ def show_agreement(visit: Visit) -> Response:
         reference=make_reference(visit.referral),
         shared=list(SHARED.items()),
         days=_list_days(visit.desk.today()),
+        receivers=[(each.id, each.title, isinstance(each, WebReceiver)) for each in list_receivers(visit.desk)],
         form=form,
         errors=errors,
         error_list=[{"text": text, "href": f"#{field}"} for field, text in errors.items()],
@@ -65,15 +77,25 @@ def _find_unsaid(fields: dict[str, str], visit: Visit) -> dict[str, str]:
     errors = {}
     if not any(fields.get(f"shared-{name}") == "yes" for name in SHARED):
         errors["shared-contact"] = "Choose what may be shared."
-    if not fields.get("recipient", "").strip():
+    chosen = _find_receiver(fields, visit)
+    if chosen == "" and list_receivers(visit.desk):
+        errors["to-1"] = "Choose with whom it may be shared."
+    elif chosen in ("", _ANOTHER) and not fields.get("recipient", "").strip():
         errors["recipient"] = "Say with whom it may be shared."
     if fields.get("until", "") not in dict(_list_days(visit.desk.today())):
         errors["until-1"] = "Choose until when."
     return errors
 
 
+def _find_receiver(fields: dict[str, str], visit: Visit) -> str:
+    """Return the receiver that a form chose, _ANOTHER for somebody else, '' where it chose nobody there is."""
+    chosen = fields.get("to", "")
+    known = {receiver.id for receiver in list_receivers(visit.desk)} | {_ANOTHER}
+    return chosen if chosen in known else ""
+
+
 def record_agreement(visit: Visit) -> Response:
-    """Record what the family agreed to, or go back to the form with what it lacks."""
+    """Record what the family agreed to and put what goes to a receiver, or go back to the form with what it lacks."""
     fields, desk, case = dict(visit.fields), visit.desk, visit.referral.id
     name = f"{case}/agreement"
     if _find_unsaid(fields, visit):
@@ -81,7 +103,13 @@ def record_agreement(visit: Visit) -> Response:
         desk.papers.keep(DRAFT, visit.identity.user, name, typed, referral=case)
         return visit.go_to(f"/cases/{case}/agreement?problem=1")
     shared = [code for code in SHARED if fields.get(f"shared-{code}") == "yes"]
-    desk.store.agree(visit.identity, case, shared, fields["recipient"].strip()[:_RECIPIENT], fields["until"])
+    words = fields.get("words", "").strip()[:_WORDS] if "needs" in shared else ""
+    receiver = desk.receivers.find(_find_receiver(fields, visit))
+    recipient = receiver.title if receiver else fields["recipient"].strip()[:_RECIPIENT]
+    draft = AgreementDraft(shared, recipient, fields["until"], receiver.id if receiver else "")
+    message = draft_message(visit, receiver, draft, words) if receiver else None
+    desk.papers.keep(WORDS, "", case, {"words": words}, referral=case)
+    desk.store.agree(visit.identity, case, draft, message)
     desk.papers.drop(DRAFT, visit.identity.user, name)
     return visit.go_to(f"/cases/{case}?done=agreed")
 
@@ -89,4 +117,5 @@ def record_agreement(visit: Visit) -> Response:
 def record_withdrawal(visit: Visit) -> Response:
     """Record that the family took its agreement back."""
     visit.desk.store.withdraw(visit.identity, visit.referral.id)
+    visit.desk.papers.drop(WORDS, "", visit.referral.id)
     return visit.go_to(f"/cases/{visit.referral.id}?done=withdrawn")

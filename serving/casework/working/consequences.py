@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from charter.council.receivers import REFERRAL
 from serving.desk import Desk
 from serving.ranking.reasons import write_day
 
@@ -14,8 +15,9 @@ def list_consequences(desk: Desk, disposition: str, *, until: str = "") -> tuple
     `until` is the day on which a deferred case returns, or until which a family wishes to be left alone.
     """
     sentences = {
-        "taken_up": ["You offer help. Nothing leaves the council: what the family agrees to is recorded on the case, "
-                     "and you type it into your case system."],
+        "taken_up": ["You offer help. Nothing leaves the council until the family’s yes is recorded on the case: then "
+                     + ("what they agreed to goes to whom they chose, and the receipt stands there."
+                        if desk.receivers.sent(REFERRAL) else "you type it into your case system.")],
         "deferred": [f"It returns to your list on {write_day(until)}." if until
                      else "It returns to your list on the day that you choose."],
         "set_aside": ["Nobody contacts the household because of this list."],

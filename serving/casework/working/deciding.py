@@ -1,4 +1,4 @@
-"""Deciding on a case: one page for each choice, with what follows from it; taking back; stepping up at once.
+"""Deciding on a case: one page for each choice, with what follows from it; taking back.
 
     GET  /cases/ID/decide/CHOICE   the form, with what was typed into it before, and what is wanting where it was sent
     POST /cases/ID/decision        files it, or keeps it sealed (store/papers.py) and goes back to the form
@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -32,8 +31,6 @@ __all__ = [
     "pick_case",
     "record_decision",
     "show_decision",
-    "show_stepped_up",
-    "step_up_case",
     "undo_decision",
 ]
 
@@ -178,35 +175,3 @@ def pick_case(visit: Visit) -> Response:
     let_go = visit.fields.get("let_go") == "yes"
     visit.desk.store.pick(visit.identity, visit.referral.id, let_go=let_go)
     return visit.go_to(f"/cases/{visit.referral.id}?done={'let_go' if let_go else 'picked'}")
-
-
-def step_up_case(visit: Visit) -> Response:
-    """Step up at once: one button, no reasons to choose, independent of any score."""
-    desk, referral = visit.desk, visit.referral
-    choice = desk.settings.choice("stepped_up")
-    reason = choice.reasons[0][0] if choice and choice.reasons else "safety_concern"
-    # The newest version on purpose: a worry about safety isn't turned away because somebody else wrote meanwhile.
-    draft = DecisionDraft("stepped_up", reason, referral.version)
-    file_decision(desk, visit.identity, referral, draft, visit.fields.get("key") or secrets.token_hex(16))
-    return visit.go_to(f"/cases/{referral.id}/stepped-up")
-
-
-def show_stepped_up(visit: Visit) -> Response:
-    """Say what to do in danger first, then whom to ring, then what was recorded here; the same at each reading."""
-    desk, referral = visit.desk, visit.referral
-    ups = [decision for decision in desk.store.decisions(referral.id) if decision.disposition == "stepped_up"]
-    undo = desk.store.can_undo(visit.identity, referral.id)
-    moment: dict[str, Any] = {"recorded": None}
-    if ups:
-        local = desk.local_time(ups[-1].decided_at)
-        moment = {"recorded": f"{local:%H:%M} on {write_day(local.date())}"}
-    return visit.render(
-        "stepped_up.html",
-        title=f"Step up: case {make_reference(referral)}",
-        team=visit.team,
-        referral=referral,
-        reference=make_reference(referral),
-        undo=bool(undo),
-        follows=list_consequences(desk, "stepped_up"),
-        **moment,
-    )

@@ -14,6 +14,7 @@ from serving.casework.visit import Visit
 from serving.casework.working.consequences import list_consequences
 from serving.desk import Desk
 from serving.store.case_decisions import UNDO_MINUTES
+from serving.store.outbox import RECALL
 
 __all__ = ["Notice", "find_notice"]
 
@@ -44,15 +45,10 @@ _DONE = {
     "suspended": ("suspended", "Stopped. No list of it is made or shown until two roles resume it."),
     "resumed": ("resumed", "Started again."),
     "asked": ("resume.asked", "You asked to start again. One more role must."),
-    "agreed": (
-        "family.agreed",
-        "Recorded: the family said yes. Nothing was sent: type it into your case system.",
-    ),
-    "withdrawn": (
-        "family.withdrawn",
-        "Recorded: the family took it back. Tell whoever holds it: nothing was sent from here, so nothing is called "
-        "back by it.",
-    ),
+    "agreed": ("family.agreed", "Recorded: the family said yes."),
+    "withdrawn": ("family.withdrawn", "Recorded: the family took it back."),
+    "taken": ("step_up.taken", "You have it. Whoever stepped it up sees that."),
+    "hurried": ("message.hurried", "It is tried again now."),
     "hidden": (
         "record.reported",
         "That household left every list at once, also for you. Whoever reviews links sees why.",
@@ -72,7 +68,22 @@ def find_notice(visit: Visit, subject: str = "", *, link: str = "", link_words: 
         return _notice_decision(desk, visit, subject, link, link_words)
     if code not in _DONE or not desk.store.did_lately(identity, _DONE[code][0], subject):
         return None
-    return Notice("Done", _DONE[code][1], link=link, link_words=link_words)
+    detail = _say_where_it_goes(desk, code, subject) if code in ("agreed", "withdrawn") and subject else ""
+    return Notice("Done", _DONE[code][1], detail, link=link, link_words=link_words)
+
+
+def _say_where_it_goes(desk: Desk, code: str, subject: str) -> str:
+    """Say what leaves, or is called back, because of what was recorded."""
+    agreement, sent = desk.store.agreement(subject), desk.store.messages(referral=subject)
+    if code == "agreed" and agreement is not None:
+        if agreement.receiver:
+            return f"It goes to {agreement.recipient} now. The receipt stands under “What was sent”."
+        return "Nothing was sent: tell them yourself, or type it into your case system."
+    if any(message.kind == RECALL for message in sent):
+        return "What was sent is called back. The receipt stands under “What was sent”."
+    if any(message.state == "cancelled" for message in sent):
+        return "It had not left the council, and does not any more."
+    return "Tell whoever holds it: nothing was sent from here, so nothing is called back by it."
 
 
 def _notice_decision(desk: Desk, visit: Visit, subject: str, link: str, link_words: str) -> Notice | None:

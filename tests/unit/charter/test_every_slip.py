@@ -24,6 +24,7 @@ from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.reading import File
+from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.shape import keys_of, kind_tag, tables_in
 from charter.council.training_settings import TrainingFile
@@ -41,6 +42,7 @@ FILES: Mapping[str, type[File]] = {
     "register.toml": Register,
     "scenarios.toml": Scenarios,
     "practice.toml": Practice,
+    "receivers.toml": Receivers,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,
     "early_help/points.toml": PointsFile,

@@ -68,11 +68,11 @@ def test_an_older_form_is_copied_and_brought_up(ranked: World) -> None:
 
 
 def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: World) -> None:
-    """Later forms have an index, four tables and a column more: without them, and saying so, it is of the first."""
+    """Later forms have an index, six tables and a column more: without them, and saying so, it is of the first."""
     engine = open_engine(find_database_url(ranked.workspace))
     with begin_writing(engine) as connection:
         connection.execute(text("DROP INDEX ix_audit_action_actor"))
-        for table in ("undone", "papers", "agreements", "reports"):
+        for table in ("undone", "papers", "agreements", "reports", "outbox", "outcomes"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE decisions DROP COLUMN until"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
@@ -85,11 +85,34 @@ def test_a_database_of_the_first_form_is_copied_and_keeps_every_row(ranked: Worl
     assert (kept / "casework.db").exists()
     with begin_reading(engine) as connection:
         assert read_form(connection) == list_forms()[-1]
-        assert {"undone", "papers", "agreements", "reports"} <= set(inspect(connection).get_table_names())
+        assert {"undone", "papers", "agreements", "reports", "outbox", "outcomes"} <= set(
+            inspect(connection).get_table_names()
+        )
         assert "until" in {column["name"] for column in inspect(connection).get_columns("decisions")}
         assert "ix_audit_action_actor" in {one["name"] for one in inspect(connection).get_indexes("audit")}
         assert connection.execute(text("SELECT count(*) FROM lists")).scalar() == 4
     assert run_upgrade(ranked.invocation) is None
+
+
+def test_agreements_of_the_form_before_the_outbox_stay_and_are_told_by_hand(ranked: World) -> None:
+    """Seen to fail with the new columns left without a default."""
+    engine = open_engine(find_database_url(ranked.workspace))
+    with begin_writing(engine) as connection:
+        for table in ("outbox", "outcomes"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        for column in ("receiver", "offers"):
+            connection.execute(text(f"ALTER TABLE agreements DROP COLUMN {column}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+        case = connection.execute(text("SELECT id FROM referrals")).scalar()
+        connection.execute(
+            text("INSERT INTO agreements (referral, kind, shared, recipient, until, actor, role, at) "
+                 "VALUES (:case, 'agreed', '[\"needs\"]', 'A team', '2027-01-01', 'u', 'r', '2026-11-01')"),
+            {"case": case},
+        )  # fmt: skip
+    run_upgrade(ranked.invocation)
+    agreement = Desk.open(ranked.invocation, demo=True).store.agreement(str(case))
+    assert agreement is not None
+    assert (agreement.recipient, agreement.receiver, agreement.offers) == ("A team", "", ())
 
 
 def test_a_database_of_a_newer_sooner_is_refused_and_its_copy_is_whole(ranked: World) -> None:

@@ -1,4 +1,4 @@
-"""A secret that is named in the register and lies in the environment, or in a file that only its owner can read."""
+"""A secret that a council's file names and that lies in the environment, or in a file that only its owner can read."""
 
 from __future__ import annotations
 

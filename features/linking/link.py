@@ -328,9 +328,14 @@ class _Linking:
         objecting = {people[ref] for ref, of in choices_of.items() if forbids_all(of, at)}
         rows = fetch_rows(self.database, "select ref, service from refs", refs=evidence.references)
         services: Mapping[str, str] = dict(rows)
-        return {ref for ref, person in people.items() if person in objecting} | {
-            ref for ref, of in choices_of.items() if forbids_service(of, services[ref], at)
+        # Whoever objects through one of two accounts means the service: the other account's records are left out too.
+        denied = {
+            (people[ref], service)
+            for ref, of in choices_of.items()
+            for service in {choice.service for choice in of}
+            if forbids_service(of, service, at)
         }
+        return {ref for ref, person in people.items() if person in objecting or (person, services[ref]) in denied}
 
     def _measure_links(self, people: LinkedPeople) -> dict[str, Relation]:
         """Return, of a fictional borough, how right its links are."""

@@ -104,7 +104,7 @@ def leave_out(
 
 
 def forbids_service(said: Sequence[Choice], service: str, taken_at: datetime) -> bool:
-    """Whether what was said through one reference forbids linking the records of its own service."""
+    """Whether what was said through one reference forbids linking the person's records of a service."""
     return is_denied(said, service, "link", taken_at)
 
 

@@ -173,7 +173,7 @@ def borough_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a small fictional borough, pulled and linked once; read by all, changed by none."""
     workspace = tmp_path_factory.mktemp("borough")
     council = Council.load(ROOT / "council")
-    make_borough(workspace / "extracts", council, 1500, 3)
+    make_borough(workspace / "extracts", council, 600, 3)
     invocation = Invocation(council, "early_help", Workspace(workspace, "early_help"), quiet=True)
     with writer_lock(workspace):
         pull_sources(invocation)

@@ -26,14 +26,15 @@ def query(town, sql: str) -> list[tuple]:
 
 
 def young_person(town) -> tuple[str, str]:
-    """Return the youth justice number and pseudonym of somebody of 13 to 17 whom education knows too."""
+    """Return the youth justice number and pseudonym of somebody of 13 to 17 with a home, whom education knows too."""
     known = dict(query(town, "select ref, person_id from links where service = 'youth_justice'"))
     ages = query(
         town,
         "select person_id from people where birth_date between date '2009-01-01' and date '2012-12-31' and "
         "person_id in "
         "(select person_id from events where signal like 'education.%') and person_id in "
-        "(select person_id from events where signal like 'youth_justice.%')",
+        "(select person_id from events where signal like 'youth_justice.%') and person_id in "
+        '(select person_id from residence where "end" is null and known_until is null)',
     )
     pseudonym = KEY.pseudonyms("reference")
     for line in (town.workspace / "extracts/youth_justice/people.csv").read_text(encoding="utf-8").splitlines()[1:]:

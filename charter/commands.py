@@ -54,7 +54,7 @@ def decide(invocation: Invocation, run: Run = "", live: OfLive = False) -> None:
 def sign(
     invocation: Invocation,
     role: RoleName,
-    what: Annotated[str, typer.Option("--what", help="charter or decision")],
+    what: Annotated[str, typer.Option("--what", help="charter, decision or trial")],
     run: Run = "",
     demo: Annotated[bool, typer.Option("--demo", help="A typed sign-off: it counts for synthetic data alone.")] = False,
     signature: Annotated[
@@ -68,7 +68,7 @@ def sign(
     ] = None,
     live: OfLive = False,
 ) -> None:
-    """Accept the charter, or a decision, in a role: these very bytes, until the sign-off expires."""
+    """Accept the charter, a decision or a trial in a role: these very bytes, until the sign-off expires."""
     from charter.signing.acceptance import Signable, sign_as
 
     proof = _read_proof(key, signature)

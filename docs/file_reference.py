@@ -15,6 +15,7 @@ from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.shape import is_list, keys_of, tables_in, toml_text
 from charter.council.training_settings import TrainingFile
+from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
@@ -29,6 +30,7 @@ FILES: Mapping[str, type[File]] = {
     "scenarios": Scenarios,
     "practice": Practice,
     "receivers": Receivers,
+    "trial": TrialFile,
     "training": TrainingFile,
     "worklist": WorklistFile,
     "points": PointsFile,

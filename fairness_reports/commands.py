@@ -1,4 +1,4 @@
-"""The audit's verbs: audit (run, table, plan, compare, live), publish, trial."""
+"""The audit's verbs: audit (run, table, plan, compare, live), publish, trial (effect, plan, register, lots)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,13 @@ audit_verbs = Verbs(
     example="sooner audit",
 )
 verbs.add_verbs("audit", audit_verbs, under="run")
+
+trial_verbs = Verbs(
+    "Does it help: plan a trial, fix its question, check its lots, give its answer.",
+    default="effect",
+    example="sooner trial",
+)
+verbs.add_verbs("trial", trial_verbs, under="look")
 
 _CHARTER = "A charter whose questions are asked of it."
 _INTO = "The folder for findings, verdict and report."
@@ -167,10 +174,38 @@ def publish(invocation: Invocation, run: Run = "") -> None:
     )
 
 
-@verbs.add("trial", under="look", example="sooner trial --json")
+@trial_verbs.add("effect", example="sooner trial --json", under="look")
 def trial(invocation: Invocation) -> None:
     """Compare later need between the arms of what was issued; or say that there is too little to tell."""
     from fairness_reports.impact.trial import measure_trial
 
     result = measure_trial(invocation)
     invocation.report(result, result["sentence"])
+
+
+@trial_verbs.add("register", example="sooner trial register", under="decide", locks=True)
+def register(invocation: Invocation) -> None:
+    """Fix the question and analysis of the council's signed trial.toml, by their sha256, before its first lot."""
+    from fairness_reports.impact.registering import register_planned_trial
+
+    registration = register_planned_trial(invocation)
+    invocation.report(
+        {
+            "trial": registration.name,
+            "trial_sha256": registration.trial_sha256,
+            "analysis_sha256": registration.analysis_sha256,
+            "seed_sha256": registration.seed_sha256,
+        },
+        f"The trial {registration.name} is registered: design {registration.trial_sha256[:16]}, analysis"
+        f" {registration.analysis_sha256[:16]}, seed {registration.seed_sha256[:16]}. From {registration.trial.starts}"
+        " `sooner rank` draws its lots.",
+    )
+
+
+@trial_verbs.add("lots", example="sooner trial lots", under="look")
+def check_trial_lots(invocation: Invocation) -> None:
+    """Draw every lot of the trial again from its seed, and say how alike the arms are; compares no outcomes."""
+    from fairness_reports.impact.registering import describe_lots
+
+    document, sentence = describe_lots(invocation)
+    invocation.report(document, sentence)

@@ -18,6 +18,7 @@ from charter.council.practice import Practice
 from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.training_settings import TrainingFile
+from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
 from charter.errors import DefinitionError, SoonerError, UsageError
 from charter.rules.policy import Policy
@@ -52,6 +53,8 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
     if (folder / "practice.toml").exists():
         reading.attempt(Practice.load, folder)
     reading.attempt(Receivers.load, folder)
+    if (folder / "trial.toml").exists():
+        reading.attempt(TrialFile.read, folder / "trial.toml", known)
     if not programmes:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
     for name in programmes:

@@ -111,6 +111,11 @@ class Workspace:
         return self.root / "worklist" / self.programme
 
     @property
+    def trials(self) -> Path:
+        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, effect.html; `lots/LIST.json` of each list."""
+        return self.root / "trials" / self.programme
+
+    @property
     def casework(self) -> Path:
         """The casework database where no URL names another."""
         return self.root / "casework.db"

@@ -64,9 +64,10 @@ class Role(MarkedRow):
     ]
     title: Annotated[Text, Field(description="What it is called on pages.", examples=["Chief data officer"])]
     signs: Annotated[
-        Words[Annotated[str, OneOf(("charter", "decision"))]],
+        Words[Annotated[str, OneOf(("charter", "decision", "trial"))]],
         Field(
-            description="What it must sign before anything goes on; an empty list where it signs nothing.",
+            description="What it must sign before anything goes on (a trial: before anybody is held out); an empty "
+            "list where it signs nothing.",
             examples=[["charter", "decision"]],
         ),
     ]

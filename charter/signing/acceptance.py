@@ -1,4 +1,4 @@
-"""Signing: a role accepts, or refuses, the charter or a decision by its sha256, at a command line or on a page.
+"""Signing: a role accepts, or refuses, the charter, a trial or a decision by its sha256, by command or on a page.
 
 A refusal ends the role's own sign-off of the same bytes; until the role signs after all, nothing is promoted on them.
 """
@@ -11,6 +11,8 @@ from pathlib import Path
 
 from charter.contracts.files import file_digest, find_current, read_json
 from charter.contracts.workspace import Workspace
+from charter.council.reading import File
+from charter.council.trial_design import TrialFile
 from charter.errors import BlockedError, CharterError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
@@ -25,7 +27,7 @@ __all__ = ["Signable", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
 
 @dataclass(frozen=True)
 class Signable:
-    """What a role signs: the "charter", or the "decision" on a run (the newest by default).
+    """What a role signs: the "charter", the "trial", or the "decision" on a run (the newest by default).
 
     With `live`, the second gate's decision; a sign-off made before outcomes are known ends when they will be.
     """
@@ -45,7 +47,7 @@ def sign_as(
     until: date | None = None,
     actor: str = "command",
 ) -> SignOff:
-    """Record a role's sign-off of the charter or of a run's decision, and return it.
+    """Record a role's sign-off of the charter, of the trial or of a run's decision, and return it.
 
     `proof` gives the role's signature of the line that `signoffs.write_statement` makes for `until`; a `demo` needs
     none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
@@ -55,15 +57,15 @@ def sign_as(
     heard (`advises`) has not been.
     """
     what = thing.what
-    if what not in {"charter", "decision"}:
-        raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter or --what decision.")
+    if what not in {"charter", "decision", "trial"}:
+        raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter, --what decision or --what trial.")
     if demo:
         _refuse_demo_of_real_data(invocation.workspace)
     day = find_today(invocation)
     policy = invocation.policy
     signing = policy.role(role)
     if what not in signing.signs:
-        able = ", ".join(signer.id for signer in policy.signers(what))
+        able = ", ".join(signer.id for signer in policy.signers(what)) or f'none; add signs = ["{what}"] to a [[role]]'
         raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
     path, sha256, ends = _find_signed(invocation, thing, demo=demo)
     if what == "decision" and not thing.live and not demo:
@@ -106,10 +108,11 @@ def _refuse_demo_of_real_data(workspace: Workspace) -> None:
 
 def _find_signed(invocation: Invocation, thing: Signable, *, demo: bool) -> tuple[Path, str, date | None]:
     """Return where the sign-off belongs, the sha256 it is of, and the day on which the next decision is due."""
-    if thing.what == "charter":
+    if thing.what in ("charter", "trial"):
         council = invocation.council.folder / "signoffs.toml"
         # Of the bytes that were parsed, whatever stands in the file by now.
-        return invocation.workspace.signoffs if demo else council, invocation.policy.sha256, None
+        signed: File = invocation.policy if thing.what == "charter" else TrialFile.load(invocation.council)
+        return invocation.workspace.signoffs if demo else council, signed.sha256, None
     folder = find_audit(invocation, thing.run, live=thing.live)
     decision = folder / "decision.json"
     if not decision.exists():

@@ -1,7 +1,7 @@
-"""Sign-offs: which role accepted which charter, or which decision, by its sha256; and the one door to promotion.
+"""Sign-offs: which role accepted which charter, trial or decision, by its sha256; and the one door to promotion.
 
-    council/signoffs.toml              of the charter
-    workspace/signoffs.toml            of the charter, for a demo: the council's own folder is never edited by one
+    council/signoffs.toml              of the charter and of trial.toml
+    workspace/signoffs.toml            the same for a demo: the council's own folder is never edited by one
     audit/PROGRAMME/RUN/signoffs.toml  of that run's decision.json; `live/signoffs.toml` of the second gate's
 
 A sign-off is of bytes. An edit of one letter is another charter, or another decision, and nobody signed it. Kinds:
@@ -63,6 +63,9 @@ class SignOff(Row):
     decision_sha256: Annotated[
         Text | None, Field(description="The sha256 of the decision that it accepts.", examples=["5c1b0c46f2d9e8aa"])
     ] = None
+    trial_sha256: Annotated[
+        Text | None, Field(description="The sha256 of the trial that it accepts.", examples=["77d0b2c4a1e35f60"])
+    ] = None
     signed_at: Annotated[AwareDatetime, Field(description="When.", examples=["2026-09-28T09:00:00+00:00"])]
     expires: Annotated[date, Field(description="The day from which it holds no more.", examples=[date(2027, 9, 28)])]
     kind: Annotated[
@@ -75,7 +78,7 @@ class SignOff(Row):
 
     @model_validator(mode="after")
     def _of_one_thing(self) -> Self:
-        if (self.charter_sha256 is None) == (self.decision_sha256 is None):
+        if sum(sha256 is not None for sha256 in self._accepted.values()) != 1:
             raise broken("names not one thing that was signed", "Remove the row and sign again.")
         return self
 
@@ -83,19 +86,23 @@ class SignOff(Row):
     def of(
         cls, role: str, what: str, sha256: str, signed_at: datetime, expires: date, kind: str, **more: str
     ) -> SignOff:
-        """Return the acceptance of `what`: "charter" or "decision"."""
+        """Return the acceptance of `what`: "charter", "decision" or "trial"."""
         stated = {"role": role, f"{what}_sha256": sha256, "signed_at": signed_at, "expires": expires, "kind": kind}
         return cls.model_validate(stated | more)
 
     @property
+    def _accepted(self) -> Mapping[str, str | None]:
+        return {"charter": self.charter_sha256, "decision": self.decision_sha256, "trial": self.trial_sha256}
+
+    @property
     def what(self) -> str:
-        """What it accepts: "charter" or "decision"."""
-        return "charter" if self.charter_sha256 is not None else "decision"
+        """What it accepts: "charter", "decision" or "trial"."""
+        return next(what for what, sha256 in self._accepted.items() if sha256 is not None)
 
     @property
     def sha256(self) -> str:
         """The sha256 of what it accepts."""
-        return self.charter_sha256 or self.decision_sha256 or ""
+        return self._accepted[self.what] or ""
 
     def holds(self, sha256: str, day: date, *, synthetic: bool) -> bool:
         """Whether it accepts these very bytes on `day`; a demo one only for synthetic data."""
@@ -111,7 +118,7 @@ class SignOff(Row):
 class SignOffs(File):
     """All of a signoffs.toml."""
 
-    heading = "Which role accepted which charter"
+    heading = "Which role accepted which charter, or which trial"
     signed_by = "`sooner sign` writes it; whoever edits a row makes it count for nothing."
 
     signoffs: Annotated[
@@ -178,7 +185,7 @@ def find_expiry(role: Role, day: date) -> date:
 
 
 def read_charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
-    """Return every sign-off of the charter: the council's own, and the workspace's for a demo."""
+    """Return every sign-off of the charter or of a trial: the council's own, and the workspace's for a demo."""
     council = read_signoffs(invocation.council.folder / "signoffs.toml")
     # Whatever a file in the workspace says, it was made for a demo.
     demo = tuple(signoff for signoff in read_signoffs(invocation.workspace.signoffs) if signoff.kind == "demo")
@@ -188,7 +195,7 @@ def read_charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
 def list_missing(
     what: str, sha256: str, policy: Policy, signoffs: Iterable[SignOff], day: date, *, synthetic: bool
 ) -> tuple[Role, ...]:
-    """Return the roles that must still sign `what` ("charter" or "decision") of this sha256."""
+    """Return the roles that must still sign `what` ("charter", "decision" or "trial") of this sha256."""
     signers = {
         signoff.role
         for signoff in signoffs

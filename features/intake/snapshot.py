@@ -31,6 +31,7 @@ from charter.council.practice import Practice
 from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.register import Register, Source
+from charter.council.trial_design import TrialFile
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
@@ -183,6 +184,8 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
     if (council.folder / "practice.toml").exists():
         files.append(Practice.load(council.folder))
     files.append(Receivers.load(council.folder))
+    trial = TrialFile.find(council)
+    files += [trial] if trial else []
     marked = [f"{file.path.name} ({file.marked[0]})" for file in files if file.marked]
     if marked:
         raise CharterError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.council import Council
 from charter.errors import DataError
+from charter.rules.holdout import TailDraw, TailLot, draw_tail
 from charter.rules.listing import order_lists
 from serving.ranking.bundle import Bundle
 from serving.store.store import IssuedList
@@ -21,8 +22,10 @@ from serving.store.store import IssuedList
 __all__ = [
     "Place",
     "ScoredDate",
+    "Tail",
     "check_fits",
     "draw_below",
+    "draw_tails",
     "fill_places",
     "find_teams",
     "score_in_folder",
@@ -42,6 +45,16 @@ class Place:
     rank: int
     arm: str
     inclusion: float = 1.0
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The places of a list that a trial gives by lot, the rows in its tail by rank, and how the lot fell."""
+
+    header: IssuedList
+    places: int
+    rows: tuple[int, ...]
+    draw: TailDraw
 
 
 @dataclass(frozen=True)
@@ -94,16 +107,22 @@ def fill_places(
     margins: NDArray[np.float64],
     headers: Mapping[str, IssuedList],
     share: float = 0.0,
+    trial_lots: Mapping[str, TailLot] | None = None,
 ) -> list[Place]:
     """Return the places on the lists `headers` (by team), by team and rank.
 
     A row that its list leaves out (`excluded`) takes no place: the next one moves up. The last `share` of the places
-    (rounded down) are drawn by lot from as many households below them as the team has places.
+    (rounded down) are drawn by lot from as many households below them as the team has places. Of a list with a lot of a
+    trial the last places go as `draw_tails` says; its records show nothing of it.
     """
     places: list[Place] = []
+    tails = draw_tails(council, at, margins, headers, trial_lots or {})
     for _, ordered in groupby(_order_rows(council, at, margins, headers), key=lambda place: place.header.team):
         candidates = list(ordered)
         header = candidates[0].header
+        if header.team in tails:
+            places += _fill_tail(candidates, tails[header.team])
+            continue
         lots = int(share * header.capacity)
         line = header.capacity - lots
         pool = sorted((place for place in candidates if line < place.rank <= line + header.capacity), key=_lot(at))
@@ -114,6 +133,42 @@ def fill_places(
             for number, place in enumerate(pool[:lots], start=1)
         ]
     return places
+
+
+def draw_tails(
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    headers: Mapping[str, IssuedList],
+    trial_lots: Mapping[str, TailLot],
+) -> dict[str, Tail]:
+    """Return by team how the lots of a trial fall: each list's last places, among as many above its line as below it.
+
+    Whom another programme's list holds takes no part, whether it would win or lose.
+    """
+    if not trial_lots:
+        return {}
+    tails = {}
+    for team, ordered in groupby(_order_rows(council, at, margins, headers), key=lambda place: place.header.team):
+        candidates = list(ordered)
+        header, lot = candidates[0].header, trial_lots[team]
+        places = lot.count_places(header.capacity)
+        first = header.capacity - places
+        tail = [(place, at.entity[place.row].decode()) for place in candidates[first:]]
+        pool = [(place, name) for place, name in tail if name not in lot.elsewhere][: 2 * places]
+        draw = draw_tail(lot, [(place.rank, name) for place, name in pool], places)
+        tails[team] = Tail(header, places, tuple(place.row for place, _ in pool), draw)
+    return tails
+
+
+def _fill_tail(candidates: Sequence[Place], tail: Tail) -> list[Place]:
+    """Return a list's places: the first by rank, the last to whom the lot gave one, by their rank before it."""
+    first = tail.header.capacity - tail.places
+    chosen = [row for row, household in zip(tail.rows, tail.draw.households, strict=True) if household.has_place]
+    return [
+        *candidates[:first],
+        *(Place(row, tail.header, number, "ranked") for number, row in enumerate(chosen, start=first + 1)),
+    ]
 
 
 def _lot(at: MatrixDate) -> Callable[[Place], tuple[bytes, int]]:

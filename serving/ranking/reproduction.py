@@ -13,6 +13,7 @@ from charter.contracts.matrix import Matrix
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError, UsageError, WithdrawnError
 from charter.invocation import Invocation
+from charter.signing.trial_lots import find_lots
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
@@ -54,7 +55,9 @@ def reproduce_record(
         raise _differs(stored)
     at = matrix.at(record.as_of)
     scored = ScoredDate(bundle, matrix, at, score_rows(bundle, matrix, at))
-    places = fill_places(invocation.council, at, scored.margins, {header.team: header}, record.exploration)
+    lots = find_lots(invocation.workspace, header.id)
+    trial_lots = {header.team: lots.lot} if lots else {}
+    places = fill_places(invocation.council, at, scored.margins, {header.team: header}, record.exploration, trial_lots)
     household = [place for place in places if at.entity[place.row].decode() == stored.entity]
     timeline = record.timeline
     keepsakes = Keepsakes(

@@ -28,14 +28,17 @@ from charter.council.worklist_settings import WorklistFile
 from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.rules.left_out import find_resting, mark_with_worker
+from charter.signing.trial_lots import find_lots
+from charter.signing.trials import find_running_trial
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
 from serving.ranking.elsewhere import find_listed_elsewhere, give_way
 from serving.ranking.health import write_health
-from serving.ranking.places import Place, ScoredDate, draw_below, fill_places, find_teams, score_rows
+from serving.ranking.places import Place, ScoredDate, draw_below, draw_tails, fill_places, find_teams, score_rows
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
+from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
 from serving.store.actions import export_actions, write_csv
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import list_feeds, read_suspensions, require_running
@@ -67,7 +70,10 @@ class ListSummary:
 
 @dataclass(frozen=True)
 class RankResult:
-    """What `rank` did; `refused` says by team why it got no list, `unserved` how many rows no team serves."""
+    """What `rank` did; `refused` says by team why it got no list, `unserved` how many rows no team serves.
+
+    `trial` says what a planned trial did to these lists, or why nothing; empty where none is planned.
+    """
 
     as_of: date
     folder: Path
@@ -76,6 +82,7 @@ class RankResult:
     lists: tuple[ListSummary, ...]
     refused: Mapping[str, str]
     unserved: int
+    trial: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -90,7 +97,8 @@ class RankResult:
         """Say it to a person."""
         total = sum(summary.referrals for summary in self.lists)
         lists = len(self.lists)
-        return f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
+        sentence = f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
+        return f"{sentence} {self.trial}".rstrip()
 
 
 def rank_households(
@@ -126,6 +134,8 @@ def rank_households(
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
+    synthetic = bool(matrix.manifest.get("synthetic", False))
+    running, trial = find_running_trial(invocation, as_of, synthetic=synthetic)
     key = Key.load(council, workspace).derive(LOG_PURPOSE)
     store = make_store(workspace, chain="rank", key=key)
     try:
@@ -133,8 +143,13 @@ def rank_households(
         if departures is not None:
             _take_off(store, fixed, partial(departures, str(matrix.manifest["snapshot"]), as_of))
         elsewhere = find_listed_elsewhere(store, invocation.programme, write_moment(moment))
-        fill = partial(fill_places, council, at, scored.margins, share=share)
+        lots = begin_lots(invocation, running, headers, elsewhere, settings)
+        fill = partial(fill_places, council, at, scored.margins, share=share, trial_lots=lots)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
+        if running and lots:
+            tails = draw_tails(council, at, scored.margins, headers, lots)
+            keep_lots(invocation, running, lots, tails, scored.margins)
+            trial = f"The trial {running.trial.name} drew the last places of {len(tails)} of them by lot."
         occupied = {place.row for place in places}
         places += draw_below(council, at, scored.margins, headers, settings.second_look.below, occupied)
         with invocation.progress("Explaining each referral", total=len(places)) as step:
@@ -153,6 +168,7 @@ def rank_households(
             lists=_summarise_lists(council, store, headers, fixed),
             refused=_refused_teams(council, as_of, stopped),
             unserved=int((find_teams(council, at) == "").sum()),
+            trial=trial,
         )
     finally:
         store.close()
@@ -294,11 +310,11 @@ def _summarise_lists(
     )
 
 
-def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Sequence[IssuedList]) -> Path:
-    """Write `issued.csv` (contract) and `list.json` of the lists of `as_of` from the database, and point to them."""
-    workspace = invocation.workspace
-    folder = workspace.worklist / as_of.isoformat()
-    rows = [
+def _write_rows(invocation: Invocation, store: Store, header: IssuedList) -> list[dict[str, Any]]:
+    """Return one list's rows of the contract `issued`, those whom a trial's lot held out at the end."""
+    lots = find_lots(invocation.workspace, header.id)
+    by_lot, controls = read_arms(lots, header) if lots else ({}, iter(()))
+    rows: list[dict[str, Any]] = [
         {
             "list": referral.list,
             "as_of": header.as_of,
@@ -308,11 +324,20 @@ def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Seq
             "margin": repr(referral.margin),
             "band": referral.band,
             "arm": referral.arm,
-            "inclusion": repr(read_record(referral).inclusion),
+            "inclusion": repr(by_lot.get(referral.entity, read_record(referral).inclusion)),
         }
-        for header in sorted(headers, key=lambda header: header.id)
         for referral in store.referrals(header.programme, header.id)
     ]
+    return [*rows, *controls]
+
+
+def _write_lists(invocation: Invocation, store: Store, as_of: date, headers: Sequence[IssuedList]) -> Path:
+    """Write `issued.csv` (contract) and `list.json` of the lists of `as_of` from the database, and point to them."""
+    workspace = invocation.workspace
+    folder = workspace.worklist / as_of.isoformat()
+    rows: list[dict[str, Any]] = []
+    for header in sorted(headers, key=lambda header: header.id):
+        rows += _write_rows(invocation, store, header)
     write_text(folder / "issued.csv", write_csv(read_table_contract("issued").names, rows))
     bundle_folder = workspace.bundle / headers[0].bundle if headers else None
     inputs = {"issued.csv": file_digest(folder / "issued.csv")}

@@ -28,8 +28,8 @@ _DECLINED = frozenset({"set_aside", "wrong_data"})
 
 _ACTED = frozenset({"taken_up", "stepped_up"})
 
-_BY_LOT = "random"
-"""The arm of a household that was drawn by lot for a desk review: no model chose it, so no model answers for it."""
+_NOT_LISTED = frozenset({"random", "control"})
+"""Arms for which no model answers: drawn by lot for a desk review, or held out by a trial's lot and not on the list."""
 
 Key = tuple[date, bytes]
 
@@ -79,7 +79,7 @@ def read_issued_lists(workspace: Workspace, release: str) -> Issued:
         places |= {
             (mine[row["list"]], row["entity"].encode())
             for row in _read_rows(rows, "issued")
-            if row["list"] in mine and row["arm"] != _BY_LOT
+            if row["list"] in mine and row["arm"] not in _NOT_LISTED
         }
     if not of_list:
         raise DataError("the current release has issued no list to audit.", "Run `sooner rank`.")

@@ -11,8 +11,9 @@ WRITTEN_FORM = {"document", "of"}
 
 
 def notebook_names() -> str:
-    """Return the reference of `training.workbench` and `features.grammar`."""
+    """Return the reference of `training.workbench`, `sooner.notebook` and `features.grammar`."""
     import features.grammar as grammar
+    from sooner import notebook
     from training.own_contenders import OwnReplay
     from training.run import Run
     from training.workbench import Workbench
@@ -28,6 +29,10 @@ def notebook_names() -> str:
         *_class(Workbench, properties=True),
         *_class(OwnReplay, properties=True),
         *_class(Run, properties=True),
+        "## `sooner.notebook`\n",
+        "It is all of `training.workbench`'s Workbench, and this besides.\n",
+        *_class(notebook.Workbench, properties=True),
+        *_entry("### `read_feature_table`", notebook.read_feature_table),
         "## `features.grammar`: words\n",
         f"{_paragraphs(grammar.__doc__)}\n",
         *(line for function in functions for line in _entry(f"### `{function.__name__}`", function)),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
+from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.data_use import CARRIED
 from charter.rules.gate import decide_findings
@@ -36,6 +37,16 @@ from fairness_reports.publish.pictures import draw_beeswarm, draw_dependence
 __all__ = ["audit_run"]
 
 
+def _require_people(audited: Audited) -> None:
+    """Raise DataError where there is nobody to audit, before anything is explained of nobody."""
+    if not len(audited.people.person):
+        youngest, oldest = audited.policy.ages_of(audited.matrix.definition["programme"])
+        raise DataError(
+            f"nobody in the scored rows is known to be {youngest} to {oldest} years old, and those are audited.",
+            "Deliver birth dates (`people`), or let the board widen `ages` in [audit] of charter.toml.",
+        )
+
+
 def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dict[str, Any]]:
     """Audit a training run (the newest where none is named); return its audit folder and the findings.
 
@@ -43,6 +54,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
     """
     with invocation.progress("Auditing", total=4) as step:
         audited = gather_run(invocation, run)
+        _require_people(audited)
         step()
         explained = explain_scores(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
         step()

@@ -24,6 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import lightgbm as lgb
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from charter.contracts.files import new_folder, write_text, writer_lock
@@ -35,27 +38,35 @@ from charter.machine.threads import one_thread
 from features.build import build_matrix
 from features.grammar import Definition, Feature
 from training.data.dataset import MISSING
+from training.data.lists import find_teams
 from training.experiment import train_models
 from training.keeping.mlflow_store import find_tracking_uri
 from training.models.planning import make_plan
 from training.own_contenders import OwnReplay, replay_contenders
+from training.report import notebook_plots
 from training.report.terminal import find_figure
 from training.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # it ships no types
+    from matplotlib.axes import Axes
 
-__all__ = ["Workbench"]
+__all__ = ["Workbench", "write_definition"]
 
 _MEASURES = ("precision", "recall", "missed", "false_positives_per_found", "auroc")
 
-_DEFINITION = '''"""Made in a notebook from {base}'s cohort and outcome."""
+_DEFINITION = '''"""Made in a notebook from {source}."""
 
 from features.grammar import Definition
 
 _READ = Definition.of({document})
 COHORT, OUTCOME, FEATURES = _READ.cohort, _READ.outcome, list(_READ.features)
 '''
+
+
+def write_definition(source: str, definition: Definition) -> str:
+    """Return the text of a definition.py that holds a definition made in a notebook, of `source` in words."""
+    return _DEFINITION.format(source=source, document=repr(definition.document()))
 
 
 @dataclass(frozen=True)
@@ -90,8 +101,7 @@ class Workbench:
             settings = (beside / name / "training.toml").read_text(encoding="utf-8")
             # Points that people agreed on are of the other features.
             write_text(beside / name / "training.toml", re.sub(r'"agreed"\s*,?\s*', "", settings))
-            written = _DEFINITION.format(base=base, document=repr(definition.document()))
-            write_text(beside / name / "definition.py", written)
+            write_text(beside / name / "definition.py", write_definition(f"{base}'s cohort and outcome", definition))
         workspace = Workspace(self.invocation.workspace.root, name)
         opened = replace(self.invocation, council=council.copied_to(folder), programme=name, workspace=workspace)
         return Workbench(opened)
@@ -103,21 +113,26 @@ class Workbench:
     def data(self) -> tuple[pd.DataFrame, NDArray[np.int8], list[tuple[NDArray[np.int64], NDArray[np.int64]]]]:
         """Return (X, y, folds) for scikit-learn: `cross_val_score(model, X, y, cv=folds)`.
 
-        X (rows, features) of every row whose label is known, indexed by as-of date; NaN is not seen. y (rows,) is 0
-        or 1. `folds` are the selection folds as row numbers (train, test), with the embargo between them; the final
-        period is in none of them.
+        X (rows, features) of every row whose label is known, indexed by as-of date, entity (a pseudonym) and the team
+        that serves it, empty where none does; NaN is not seen. y (rows,) is 0 or 1. `folds` are the selection folds as
+        row numbers (train, test), with the embargo between them; the final period is in none of them.
         """
         import pandas as pd
 
         planned = make_plan(self.invocation, self.matrix())
         data, parts, labels, days = planned.data, [], [], []
+        entities, teams = [], []
         for day in planned.learned:
             label = data.labels(day, data.taken_at)
             has_label = label != MISSING
             parts.append(np.asarray(data.at(day).features)[has_label])
             labels.append(label[has_label])
             days += [day] * int(has_label.sum())
-        rows = pd.DataFrame(np.concatenate(parts), columns=data.matrix.features, index=pd.Index(days, name="as_of"))
+            entities.append(np.asarray(data.at(day).entity)[has_label].astype(str))
+            teams.append(find_teams(data.at(day).area, day, self.invocation.council)[has_label])
+        levels = [days, np.concatenate(entities), np.concatenate(teams)]
+        index = pd.MultiIndex.from_arrays(levels, names=["as_of", "entity", "team"])
+        rows = pd.DataFrame(np.concatenate(parts), columns=data.matrix.features, index=index)
         when = _as_days(days)
         folds = [
             (np.flatnonzero(np.isin(when, _as_days(fold.train))), np.flatnonzero(np.isin(when, _as_days(fold.test))))
@@ -152,6 +167,51 @@ class Workbench:
             for name in metrics["models"]
         }
         return pd.DataFrame.from_dict(rows, orient="index")
+
+    def figures(self, run: Run) -> pd.DataFrame:
+        """Return every figure of a run, a row each: of lists as they are used or the queue, and of isolated dates."""
+        import pandas as pd
+
+        metrics = run.metrics
+        parts = {"as used": metrics["replay"], "queue": metrics.get("queue", {}), "isolated dates": metrics}
+        rows = [{"of": of, **figure} for of, part in parts.items() for figure in part.get("figures", ())]
+        return pd.DataFrame(rows)
+
+    def plot_scores(self, run: Run, model: str = "", axes: Axes | None = None) -> Axes:
+        """Draw the out-of-time likelihoods of a model (the run's own), those with the outcome apart."""
+        return notebook_plots.draw_scores(*self._read_scores(run, model), axes)
+
+    def plot_calibration(self, run: Run, model: str = "", axes: Axes | None = None) -> Axes:
+        """Draw the observed share of outcomes over a model's out-of-time likelihood."""
+        return notebook_plots.draw_calibration(*self._read_scores(run, model), axes)
+
+    def plot_replay(self, run: Run, axes: Axes | None = None) -> Axes:
+        """Draw what every order would have listed of those in need, on lists as they are used or in the queue."""
+        return notebook_plots.draw_replay(run.metrics, axes)
+
+    def plot_dependence(self, run: Run, feature: str, model: str = "lightgbm", axes: Axes | None = None) -> Axes:
+        """Draw what a feature adds to the score of a run's model over its value, on the newest labelled date."""
+        matrix = self.matrix()
+        if feature not in matrix.features:
+            raise UsageError(f"there is no feature {feature!r}.", f"Choose one of: {', '.join(matrix.features)}.")
+        day = date.fromisoformat(run.manifest["trained_on"][-1])
+        values = np.asarray(matrix.at(day).features)
+        place = matrix.features.index(feature)
+        added = np.asarray(self.model(run, model).predict(values, pred_contrib=True))[:, place]
+        return notebook_plots.draw_dependence(values[:, place].astype(np.float64), added, feature, axes)
+
+    def _read_scores(self, run: Run, model: str) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+        """Return the out-of-time likelihoods of a model and the labels, of rows that have one."""
+        table = pq.read_table(run.folder / "scores.parquet", filters=[("model", "=", model or run.manifest["model"])])
+        data = make_plan(self.invocation, self.matrix()).data
+        score, label = [], []
+        for day in sorted(set(table["as_of"].to_pylist())):
+            rows = table.filter(pc.equal(table["as_of"], pa.scalar(day, pa.date32())))
+            place = np.searchsorted(np.asarray(data.at(day).entity), np.array(rows["entity"].to_pylist(), dtype="S32"))
+            labels = data.labels(day, data.taken_at)[place]
+            score.append(rows["score"].to_numpy()[labels != MISSING])
+            label.append(labels[labels != MISSING])
+        return np.concatenate(score), np.concatenate(label)
 
     def model(self, run: Run, name: str = "lightgbm") -> lgb.Booster:
         """Return a run's candidate model of that name."""

@@ -43,6 +43,9 @@ __all__ = [
     "read_outcomes",
 ]
 
+_OLDEST = 120
+"""Ages from 0 to this one are all there are."""
+
 _NO_TEAM = ""
 
 
@@ -223,11 +226,15 @@ def _gather_date(
 
 
 def mark_audited(rows: MatrixDate, matrix: Matrix, policy: Policy) -> NDArray[np.bool_]:
-    """Whether each person is of the audited ages; of a programme about persons, those of unknown age count too."""
+    """Whether each person is of the audited ages.
+
+    Those of unknown age count too where the programme is about persons, and where people of all ages are audited.
+    """
     youngest, oldest = policy.ages_of(matrix.definition["programme"])
     age = np.asarray(rows.person_age)
     inside = (age >= youngest) & (age < oldest + 1)
-    return inside | np.isnan(age) if matrix.definition["entity"] == "person" else inside
+    everybody = matrix.definition["entity"] == "person" or (youngest == 0 and oldest >= _OLDEST)
+    return inside | np.isnan(age) if everybody else inside
 
 
 def assign_teams(area: NDArray[np.bytes_], day: date, council: Council) -> NDArray[np.str_]:

@@ -1,0 +1,203 @@
+"""From data frames to a first list in a notebook, and an audit that answers in counts.
+
+    bench = Workbench.of_frames("workspace", events=events, residence=residence,     pandas, polars or Arrow
+                                cohort=Cohort(...), outcome=Outcome(...), features=[Feature(...), ...], places=5)
+    X, y, folds = bench.data()                             by as-of date, entity and team
+    bench.first_list()                                     train, audit, decide and rank, as a frame
+    bench.audit(y, score, {"sex": sex}, capacity=100)      any list's figures by group, small groups hidden
+
+Frames that are not said to be made up are real people's: their council folder is drafted all the same, and nothing is
+linked before those who answer for it have made its rows theirs and signed (docs/tutorial/own_data.md).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from charter.contracts.files import find_current, writer_lock
+from charter.errors import BlockedError, UsageError
+from charter.invocation import Invocation
+from charter.signing.acceptance import Signable, sign_as
+from charter.starting.council_folder import write_council
+from charter.starting.new_council import Answers
+from charter.vault.key import make_key_file
+from features.grammar import Cohort, Definition, Feature, Outcome
+from sooner.frame_council import Frames, to_arrow
+from sooner.path import build_rows, issue_lists, judge_model, prepare_snapshot
+from training import workbench
+
+if TYPE_CHECKING:
+    import pandas as pd  # type: ignore[import-untyped]  # it ships no types
+
+__all__ = ["Workbench", "read_feature_table"]
+
+_PLACES = re.compile(r"(?m)^(\s*places = ).*$")
+
+
+@dataclass(frozen=True)
+class Workbench(workbench.Workbench):
+    """One programme in one workspace, as `training.workbench` has it, with the rooms around training."""
+
+    @classmethod
+    def of_frames(
+        cls,
+        workspace: str | Path,
+        *,
+        events: Any,
+        cohort: Cohort,
+        outcome: Outcome,
+        features: Sequence[Feature],
+        made_up: bool = False,
+        places: int = 5,
+        programme: str = "first",
+        until: date | None = None,
+        **tables: Any,
+    ) -> Workbench:
+        """Make a workspace of data frames: a council's folder drafted in it, pulled, linked and built.
+
+        `events` is a frame, or a list of frames. `tables` are further canonical ones by name (people, residence,
+        households, protected, coverage); `until` is the day from which nothing was delivered any more. A folder
+        drafted before is kept, and so are changes made in it.
+        Raises DataError for frames that break a rule of their table, CharterError for real people's before the charter
+        is signed.
+        """
+        root = Path(workspace)
+        frames = Frames.of({"events": events, **tables}, until)
+        extracts, folder = root / "extracts", root / "councils" / programme
+        frames.write(extracts)
+        if not folder.exists():
+            answers = Answers("Workbench", "UTC", "", ("Team",), programme)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            write_council(folder, answers, frames.propose(made_up=made_up), datetime.now(UTC).date())
+            text = (folder / "council.toml").read_text(encoding="utf-8")
+            (folder / "council.toml").write_text(_PLACES.sub(rf"\g<1>{places}", text), encoding="utf-8")
+        definition = Definition(programme, cohort, outcome, tuple(features))
+        written = workbench.write_definition("data frames", definition)
+        (folder / programme / "definition.py").write_text(written, encoding="utf-8")
+        opened = Invocation.open(folder, programme, root, quiet=True)
+        bench = cls(opened)
+        with writer_lock(root):
+            if made_up:
+                make_key_file(opened.council, opened.workspace)
+                _sign_as_all(opened, "charter")
+            prepare_snapshot(opened)
+            build_rows(opened)
+        return bench
+
+    def first_list(self) -> pd.DataFrame:
+        """Train, audit, decide, promote and rank; return the list of each team, a row a place.
+
+        Made-up data alone: real lists are signed for by those who answer for them, with `sooner`. Raises BlockedError
+        where the gate says block.
+        """
+        import pandas as pd
+
+        invocation = self.invocation
+        if not self.matrix().manifest["synthetic"]:
+            raise UsageError(
+                "this is real people's data, and a list of it is signed for by the roles of its charter.",
+                "Go on with `sooner train`, `sooner audit` and `sooner decide`; the board signs.",
+            )
+        with writer_lock(invocation.workspace.root):
+            decision = judge_model(invocation)
+            if decision["decision"] == "block":
+                raise BlockedError(decision["sentence"], "Read the board pack.")
+            _sign_as_all(invocation, "decision")
+            issue_lists(invocation)
+        folder = find_current(invocation.workspace.worklist)
+        if folder is None:
+            raise AssertionError("a list that was issued has a folder")
+        return pd.read_csv(folder / "issued.csv")
+
+    def audit(
+        self,
+        y: Any,
+        score: Any,
+        groups: Mapping[str, Any] | Any,
+        *,
+        capacity: int,
+        cluster: Any = None,
+    ) -> pd.DataFrame:
+        """Return the figures of any list by group: those of the `capacity` largest scores, beside everyone else.
+
+        `groups` are columns by name, each as long as `y`; `cluster` says which rows are one household's. Groups and
+        counts too small to publish are hidden, as in every pack. Nothing of a row comes back.
+        """
+        import pandas as pd
+
+        from fairness_reports.audit.tables.scored_table import audit_table
+        from fairness_reports.audit.tables.table_question import Selection, TableQuestion
+        from fairness_reports.publish.table_figures import list_tables
+
+        by_name = groups if isinstance(groups, Mapping) else {name: groups[name] for name in groups}
+        columns = {"outcome": y, "score": score, **by_name} | ({} if cluster is None else {"cluster": cluster})
+        with TemporaryDirectory() as beside:
+            path = Path(beside) / "scored.parquet"
+            pq.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), path)
+            question = TableQuestion(
+                path,
+                tuple(by_name),
+                (Selection(capacity=capacity),),
+                score="score",
+                label="outcome",
+                cluster=None if cluster is None else "cluster",
+            )
+            document = audit_table(question)
+        rows = [row for part in list_tables(document) for row in part["rows"]]
+        shown = ("group", "title", "alone", "rest", "ratio", "ends", "n")
+        names = ("group", "measure", "figure", "everyone else", "ratio", "95 % interval", "rows")
+        return pd.DataFrame([[row[name] for name in shown] for row in rows], columns=list(names))
+
+
+def read_feature_table(
+    frame: Any, *, service: str, columns: Sequence[str], known_at: str = "known_at"
+) -> tuple[pa.Table, list[Feature]]:
+    """Return somebody else's feature table as events and features: each value as of the day it became known.
+
+    `frame` has a row for each person (`person_id`) and time (`known_at`), and `columns` of numbers; an empty cell says
+    nothing. At an as-of date a feature is the newest value known by then, as everywhere. Give `events=[yours, these]`,
+    and the features with yours.
+    """
+    from features.grammar import latest, signal, since_start
+
+    table = to_arrow(frame, service)
+    parts = []
+    for column in columns:
+        rows = table.filter(pa.compute.is_valid(table[column]))
+        times = rows[known_at]
+        parts.append(
+            pa.table(
+                {
+                    "person_id": rows["person_id"].cast(pa.string()),
+                    "signal": pa.repeat(f"{service}.{column}", rows.num_rows),
+                    "valid_at": times,
+                    "known_at": times,
+                    "amount": rows[column].cast(pa.float64()),
+                }
+            )
+        )
+    features = [
+        Feature(
+            f"{service}_{column}",
+            latest(signal(f"{service}.{column}"), last=since_start),
+            reason=f"{column.replace('_', ' ').capitalize()}: {{value}}",
+            because=f"It comes ready from {service.replace('_', ' ')}, with the day from which it was known.",
+        )
+        for column in columns
+    ]
+    return pa.concat_tables(parts), features
+
+
+def _sign_as_all(invocation: Invocation, what: str) -> None:
+    """Sign as each role that must, marked `demo`: that opens made-up data and nothing else."""
+    for role in invocation.policy.signers(what):
+        sign_as(invocation, role.id, Signable(what), demo=True)

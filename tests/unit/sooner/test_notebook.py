@@ -1,0 +1,134 @@
+"""From frames to a matrix and an audit in counts: what counts is what was known, and nothing of a row comes back."""
+
+from __future__ import annotations
+
+import ast
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from charter.errors import CharterError, DataError, SoonerError
+from features.grammar import Cohort, Feature, Outcome, any_of, count, months, signal
+from sooner.frame_council import to_arrow
+from sooner.notebook import Workbench, read_feature_table
+from tests.conftest import ROOT
+
+PAGE = ROOT / "docs/how-to/start-in-a-notebook.md"
+COHORT = Cohort("Everybody", entity="person")
+OUTCOME = Outcome("A notice", any_of(signal("rents.notice"), next=months(3)))
+LETTERS = Feature("letters", count(signal("rents.letter"), last=months(12)), reason="Letters: {value}", because="They.")
+
+
+def make_events() -> pd.DataFrame:
+    days = pd.date_range("2018-01-15", "2024-12-15", freq="MS")
+    rows = [(f"p{n}", "rents.letter", day, day + pd.Timedelta(days=40)) for day in days for n in range(3)]
+    rows = [row for row in rows if row[0] == "p0" or row[2].month % 5]
+    rows += [("p1", "rents.notice", day, day) for day in days[::5]]
+    return pd.DataFrame(rows, columns=["person_id", "signal", "valid_at", "known_at"])
+
+
+def open_frames(workspace: Path, events: Any, **more: Any) -> Workbench:
+    asked = {"cohort": COHORT, "outcome": OUTCOME, "features": [LETTERS], "made_up": True} | more
+    return Workbench.of_frames(workspace, events=events, **asked)
+
+
+def test_frames_become_a_matrix_of_what_was_known(tmp_path: Path) -> None:
+    index = pd.DataFrame(
+        {"person_id": ["p0", "p0"], "known_at": [date(2020, 1, 1), date(2022, 1, 1)], "index": [7.0, 9.5]}
+    )
+    more, ready = read_feature_table(index, service="bureau", columns=["index"])
+    bench = open_frames(tmp_path / "work", [make_events(), more], features=[LETTERS, *ready], places=2)
+    matrix = bench.matrix()
+    before, after = (
+        max(day for day in matrix.dates if day <= until) for until in (date(2021, 12, 1), date(2024, 1, 1))
+    )
+    assert before < date(2022, 1, 1) < after
+    values = {day: dict(zip(matrix.at(day).entity, matrix.at(day).features, strict=True)) for day in (before, after)}
+    assert values[before][b"p0"].tolist() == [11.0, 7.0], "the newest letter was known forty days later"
+    assert values[after][b"p0"].tolist()[1] == 9.5
+    assert "places = 2" in (tmp_path / "work/councils/first/council.toml").read_text(encoding="utf-8")
+
+
+def test_real_peoples_frames_wait_for_those_who_answer_for_them(tmp_path: Path) -> None:
+    with pytest.raises(CharterError, match=r"are not marked synthetic"):
+        open_frames(tmp_path / "work", make_events(), made_up=False)
+    assert (tmp_path / "work/councils/first/charter.toml").exists(), "there is a folder to make one's own"
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (pd.DataFrame({"person_id": ["a"], "valid_at": ["2024-01-01"]}), "no column 'signal'"),
+        (pd.DataFrame({"person_id": ["a"], "signal": ["letter"], "valid_at": ["2024-01-01"]}), "is no signal"),
+        (pd.DataFrame({"person_id": ["a"], "signal": ["a.b"], "valid_at": ["01/02/2024"]}), "no ISO date"),
+        (make_events().head(0), "have no row"),
+        ([1, 2], "no data frame"),
+    ],
+)
+def test_frames_that_cannot_be_read_are_refused_in_a_sentence(tmp_path: Path, events: Any, said: str) -> None:
+    with pytest.raises(DataError, match=re.escape(said)) as refused:
+        open_frames(tmp_path / "work", events)
+    assert refused.value.next_step
+
+
+def test_whatever_gives_arrow_its_rows_is_a_frame() -> None:
+    class Polars:
+        """As polars, DuckDB and others hand over their rows."""
+
+        def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+            return pa.table({"a": [1, 2]}).__arrow_c_stream__(requested_schema)
+
+    assert to_arrow(Polars(), "events")["a"].to_pylist() == [1, 2]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
+    return open_frames(tmp_path_factory.mktemp("bench") / "work", make_events(), places=1)
+
+
+def test_an_audit_answers_in_counts_and_hides_the_small(bench: Workbench) -> None:
+    generator = np.random.default_rng(1)
+    y, score = (generator.random(400) < 0.3).astype(int), generator.random(400)
+    group = np.array(["one"] * 196 + ["other"] * 200 + ["few"] * 4)
+    answered = bench.audit(y, score, {"group": group}, capacity=100)
+    few = answered[answered.group == "group: few"]
+    assert len(few) > 3
+    assert set(few["figure"]) == {"too few"}
+    assert set(few["rows"]) == {"under 10"}
+    chosen = answered[(answered.group == "group: other") & (answered.measure == "Chosen")]
+    assert chosen["rows"].tolist() == ["200"]
+    assert len(answered) < 100, "no row of anybody"
+
+
+def test_rows_for_scikit_learn_say_when_and_of_whom_they_are(bench: Workbench) -> None:
+    rows, y, folds = bench.data()
+    assert rows.index.names == ["as_of", "entity", "team"]
+    assert set(rows.index.get_level_values("team")) == {"team"}
+    assert len(rows) == len(y)
+    assert folds
+    assert isinstance(rows.index.get_level_values("as_of")[0], date | datetime)
+
+
+@pytest.mark.deep
+def test_the_page_takes_three_frames_to_a_list_in_few_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import runpy
+
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S)
+    assert len(ast.parse(code).body) <= 15, "fifteen lines, however long each is written"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["make_files.py", "deliveries"])
+    runpy.run_path(str(ROOT / "examples/tenants/make_files.py"), run_name="__main__")
+    names: dict[str, Any] = {}
+    *lines, last = code.strip().splitlines()
+    try:
+        exec(compile("\n".join(lines), "page", "exec"), names)  # noqa: S102  # the page is ours
+        listed = eval(last, names)  # noqa: S307  # the same
+    except SoonerError as error:
+        pytest.fail(f"{error.message} {error.next_step}")
+    assert len(listed) > 0

@@ -96,6 +96,22 @@ def check_residence(
     invocation.report({"answer": answer}, answer)
 
 
+@verbs.add("directory", under="look after", example="sooner directory")
+def directory(invocation: Invocation) -> None:
+    """Read the directory of help on offer (Open Referral UK) that receivers.toml names, for the case pages."""
+    from serving.help_directory import harvest_directory
+
+    place = invocation.receivers.directory
+    if place is None or place.example:
+        raise UsageError("the council names no directory of help.", "Write [directory] into receivers.toml.")
+    harvest = harvest_directory(place, invocation.council.folder, invocation.workspace.root)
+    counts = f"{len(harvest.offers)} services can be offered; {harvest.closed} are closed now"
+    invocation.report(
+        {"offers": len(harvest.offers), "closed": harvest.closed, "left_out": list(harvest.left_out)},
+        "\n".join([f"{counts}; {len(harvest.left_out)} break a rule and are left out.", *harvest.left_out]),
+    )
+
+
 @verbs.add("outbox", under="look after", example="sooner outbox --send")
 def outbox(
     invocation: Invocation,

@@ -23,6 +23,7 @@ __all__ = [
     "ALERT",
     "REFERRAL",
     "STEP_UP",
+    "Directory",
     "MailReceiver",
     "MailServer",
     "Receiver",
@@ -183,6 +184,35 @@ class StepUp(MarkedRow):
         return any(day in hours.days and hours.opens <= clock < hours.closes for hours in self.hours)
 
 
+class Directory(MarkedRow):
+    """A directory of help on offer in Open Referral UK's form (HSDS-UK 3.0): a file, or a server's API."""
+
+    file: Annotated[str, Field(description="A file below the council's folder.", examples=["help_on_offer.json"])] = ""
+    url: Annotated[
+        str,
+        Field(description="The address below which the API has `/services`; its host is in `hosts`.",
+              examples=["https://directory.fernhill.example/api"]),
+    ] = ""  # fmt: skip
+    stale_after_days: Annotated[
+        int, Field(ge=1, le=3660, description="An entry changed longer ago is said to be old.", examples=[365])
+    ] = 365
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if bool(self.file) == bool(self.url):
+            raise broken("names no place, or two", "Write `file` or `url`.", key="file")
+        if self.file and (self.file.startswith("/") or ".." in self.file.split("/")):
+            raise broken("is not below the council's folder", "Write its name alone.", key="file")
+        if self.url:
+            require_address(self.url)
+        return self
+
+    @property
+    def host(self) -> str:
+        """The host that is asked; '' for a file."""
+        return urlsplit(self.url).hostname or ""
+
+
 class Receivers(File):
     """All of receivers.toml; an absent file is one without a row."""
 
@@ -206,11 +236,16 @@ class Receivers(File):
         Field(validation_alias="receiver", description="Whom something can be sent to."),
     ] = ()
     step_up: Annotated[StepUp, Field(description="Who is told when a case is stepped up.")] = StepUp()
+    directory: Annotated[Directory | None, Field(description="Where help on offer is listed.")] = None
 
     @model_validator(mode="after")
     def _allowed(self) -> Self:
         if self.mail is not None and self.mail.host not in self.hosts:
             raise broken(f"names {self.mail.host!r}, which `hosts` does not allow", "Add it to `hosts`.", key="mail")
+        if self.directory is not None and self.directory.host and self.directory.host not in self.hosts:
+            raise broken(
+                f"asks {self.directory.host!r}, which `hosts` does not allow", "Add it to `hosts`.", key="directory"
+            )
         for receiver in self.receivers:
             self._require_allowed(receiver)
         for name in (*self.step_up.to, *self.step_up.then_to):

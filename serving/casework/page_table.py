@@ -19,6 +19,7 @@ from serving.casework.signing_off import sign_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
 from serving.casework.working.agreeing import record_agreement, record_withdrawal, show_agreement
 from serving.casework.working.case_list import show_all_teams, show_worklist
+from serving.casework.working.choosing_help import choose_help, show_help
 from serving.casework.working.deciding import (
     pick_case,
     record_decision,
@@ -64,6 +65,8 @@ PAGES: tuple[Page, ...] = (
     Page(
         "POST", "/cases/{referral}/challenge", "referral.decide", "Answer a challenge", answer_challenge, way="answer"
     ),
+    Page("GET", "/cases/{referral}/help", "referral.decide", "Help on offer", show_help, way="answer"),
+    Page("POST", "/cases/{referral}/help", "referral.decide", "Choose help for a case", choose_help, way="answer"),
     Page("GET", "/cases/{referral}/agreement", "referral.decide", "The family said yes", show_agreement, way="answer"),
     Page(
         "POST",

@@ -23,17 +23,18 @@ from email.utils import format_datetime
 from typing import Any
 
 from charter.council.receivers import MailReceiver, MailServer, Receiver, Receivers, WebReceiver
-from charter.errors import SoonerError
+from charter.errors import DataError, SoonerError
 from charter.machine.secret import read_secret
 from charter.plain_text import clean_line
 from serving.sending.mail_words import write_mail
 from serving.sending.signing import parse_secret, sign_webhook
 from serving.store.outbox import Message
 
-__all__ = ["UndeliveredError", "deliver_message"]
+__all__ = ["UndeliveredError", "deliver_message", "fetch_json"]
 
 _SECONDS = 20
 _LARGEST_ANSWER = 10_000
+_LARGEST_PAGE = 20_000_000
 _FINAL = frozenset({400, 410, 413, 415, 422})
 _LONGEST_PAUSE = 6 * 3600
 
@@ -68,6 +69,20 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 # No proxy either: what the environment names was allowed by nobody.
 _OPENER = urllib.request.build_opener(_NoRedirect, urllib.request.ProxyHandler({}))
+
+
+def fetch_json(url: str) -> Any:
+    """Return a server's answer as JSON; no redirect is followed. Raises DataError where it can't be had."""
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310 - as below
+    try:
+        with _OPENER.open(request, timeout=_SECONDS) as answer:
+            # Cut where it is longer, and then no JSON any more.
+            return json.loads(answer.read(_LARGEST_PAGE))
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise DataError(
+            f"the directory could not be read ({type(error).__name__}).",
+            "Ask who runs it. What was there before stays.",
+        ) from None
 
 
 def _send_webhook(receiver: WebReceiver, message: Message, now: datetime) -> str:

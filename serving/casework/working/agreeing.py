@@ -16,6 +16,7 @@ from charter.council.receivers import WebReceiver
 from features.grammar import months
 from serving.casework.view import make_reference
 from serving.casework.visit import Visit
+from serving.casework.working.choosing_help import list_chosen
 from serving.casework.working.handing_over import draft_message, list_receivers
 from serving.ranking.reasons import write_day
 from serving.store.follow_ups import SHARED, Agreement, AgreementDraft
@@ -42,6 +43,7 @@ def view_agreement(visit: Visit, agreement: Agreement | None) -> dict[str, Any] 
         "recipient": agreement.recipient,
         "until": write_day(agreement.until),
         "by_hand": not agreement.receiver,
+        "offers": agreement.offers,
         "words": paper.fields.get("words", "") if paper and "needs" in agreement.shared else "",
     }
 
@@ -61,6 +63,7 @@ def show_agreement(visit: Visit) -> Response:
         shared=list(SHARED.items()),
         days=_list_days(visit.desk.today()),
         receivers=[(each.id, each.title, isinstance(each, WebReceiver)) for each in list_receivers(visit.desk)],
+        chosen=list_chosen(visit),
         form=form,
         errors=errors,
         error_list=[{"text": text, "href": f"#{field}"} for field, text in errors.items()],
@@ -106,7 +109,8 @@ def record_agreement(visit: Visit) -> Response:
     words = fields.get("words", "").strip()[:_WORDS] if "needs" in shared else ""
     receiver = desk.receivers.find(_find_receiver(fields, visit))
     recipient = receiver.title if receiver else fields["recipient"].strip()[:_RECIPIENT]
-    draft = AgreementDraft(shared, recipient, fields["until"], receiver.id if receiver else "")
+    offers = [words for _, words in list_chosen(visit)]
+    draft = AgreementDraft(shared, recipient, fields["until"], receiver.id if receiver else "", offers)
     message = draft_message(visit, receiver, draft, words) if receiver else None
     desk.papers.keep(WORDS, "", case, {"words": words}, referral=case)
     desk.store.agree(visit.identity, case, draft, message)

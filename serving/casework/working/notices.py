@@ -47,6 +47,7 @@ _DONE = {
     "asked": ("resume.asked", "You asked to start again. One more role must."),
     "agreed": ("family.agreed", "Recorded: the family said yes."),
     "withdrawn": ("family.withdrawn", "Recorded: the family took it back."),
+    "chosen": ("help.chosen", "Kept. Nothing was sent: it goes with the referral once the family said yes."),
     "taken": ("step_up.taken", "You have it. Whoever stepped it up sees that."),
     "hurried": ("message.hurried", "It is tried again now."),
     "hidden": (

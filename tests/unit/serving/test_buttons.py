@@ -13,6 +13,7 @@ from charter.council.worklist_settings import BlindReview, OwnView
 from charter.rules.policy import Policy
 from serving.casework.page_table import PAGES
 from serving.casework.second_look import draw_looks
+from serving.casework.working.choosing_help import CHOSEN
 from serving.casework.working.queue import read_queue
 from serving.desk import Desk
 from serving.identity import Identity
@@ -173,6 +174,16 @@ PROMISES: dict[str, Promise] = {
         LEAD, "/cases/{case}", "/cases/{case}/step-up", {},
         kept=lambda desk, case: status_of(desk, case) == "stepped_up",
     ),
+    "Choose these": Promise(
+        LEAD, "/cases/{case}/help", "/cases/{case}/help", {"offer-own-1": "yes"},
+        kept=lambda desk, case: (found := desk.papers.read(CHOSEN, "", case)) is not None
+        and found.fields["ids"] == "own-1" and desk.store.messages() == [],
+    ),
+    "Leave out": Promise(
+        LEAD, "/cases/{case}/help", "/cases/{case}/help", {"without": "own-1"},
+        kept=lambda desk, case: (found := desk.papers.read(CHOSEN, "", case)) is not None and not found.fields["ids"],
+        before=("Choose these",),
+    ),
     "I have it": Promise(
         DOOR, "/step-ups", "/cases/{case}/take-step-up", {},
         kept=lambda desk, case: (found := desk.store.step_up(case)) is not None and found.taken_by == "front_door",
@@ -249,13 +260,13 @@ def test_every_button_of_every_page_is_tried(desk: Desk) -> None:
     """A new button needs its promise: what is on the pages is read from them, as every role."""
     case, look = first_case(desk), draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     choices = [choice.id for choice in desk.settings.choices]
-    for name in ("Record what they agreed to (to a system)", "Record: Wrong data"):
+    for name in ("Choose these", "Record what they agreed to (to a system)", "Record: Wrong data"):
         press(desk, PROMISES[name])
     seen = read_buttons(desk, case, look, choices)
     press(desk, PROMISES["Step up now"])
     seen |= read_buttons(desk, case, look, choices)
     assert len(seen) > 20
-    assert {"Try now", "I have it", "The family took it back", "Keep the answer"} <= seen
+    assert {"Try now", "I have it", "Leave out", "The family took it back", "Keep the answer"} <= seen
     assert seen - set(PROMISES) - TRIED_ELSEWHERE - {""} == set()
 
 

@@ -125,6 +125,8 @@ def test_nothing_leaves_before_the_family_s_yes(desk: Desk, system: WebSystem, m
 def test_a_system_gets_what_the_family_agreed_to_and_no_more(desk: Desk, system: WebSystem) -> None:
     """Seen to fail with names put in whatever was agreed."""
     case = case_of(desk)
+    client, path = signed_in(desk, LEAD), f"/cases/{case}/help"
+    client.post(path, {**client.form_of(path, path), "offer-own-1": "yes"})
     agree(desk, case)
     agree(desk, case_of(desk, 1), shared=("contact",))
     agree(desk, case_of(desk, 2), shared=("records",))
@@ -136,6 +138,7 @@ def test_a_system_gets_what_the_family_agreed_to_and_no_more(desk: Desk, system:
     data = json.loads(body)["data"]
     assert (json.loads(body)["type"], data["referral"], data["needs"]) == ("referral", case, "Help with mornings")
     assert data["made_up"] is True
+    assert data["offers"] == ["Family support worker, eight weeks, North family help team"]
     assert "Quillfeather" not in body.decode()
     assert "Elm Lane" not in body.decode()
     told = json.loads(other)["data"]

@@ -182,6 +182,7 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
         "senior_responsible_owner",
         "data_protection_officer",
         "analyst",
+        "operator",
     ):
         client.sign_in(f"demo-{role}")
         for path in paths:

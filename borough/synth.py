@@ -32,6 +32,7 @@ from borough.town import Town
 from charter.contracts.files import exchange_paths, read_json
 from charter.council.council import Council
 from charter.errors import UsageError
+from charter.vault.made_up import mark_files
 
 __all__ = ["SMALLEST", "UNFAIR", "VARIANTS", "list_feeds", "make_borough"]
 
@@ -109,6 +110,7 @@ def make_borough(
         post.deliver()
         truth.write_truth(town, post, beside / "truth")
         _replace_extracts(beside, extracts)
+        mark_files(extracts)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return {

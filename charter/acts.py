@@ -31,6 +31,8 @@ ACTS: Mapping[str, str] = {
     "export.release": "Release what is held of a resident to them",
     "objection.overrule": "Decide that an objection or restriction does not stand",
     "retention.carry_out": "Remove what is past its date, and hold what must stay",
+    "access.team": "See who of one's teams is signed in, and end their sessions",
+    "access.manage": "End anybody's sessions, invite guests, review access in an emergency",
     "residence.check": "Ask whether a person is resident at an address",
 }
 """Every act, and what it is called."""

@@ -14,6 +14,7 @@ from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.shape import is_list, keys_of, tables_in, toml_text
+from charter.council.sign_in import SignIn
 from charter.council.training_settings import TrainingFile
 from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
@@ -31,6 +32,7 @@ FILES: Mapping[str, type[File]] = {
     "practice": Practice,
     "receivers": Receivers,
     "trial": TrialFile,
+    "sign_in": SignIn,
     "training": TrainingFile,
     "worklist": WorklistFile,
     "points": PointsFile,

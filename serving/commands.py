@@ -144,6 +144,35 @@ def outbox(
     )
 
 
+@verbs.add(
+    "open-emergency",
+    under="look after",
+    example='sooner open-emergency u-1001 --role ROLE --team north --reason "The provider is down"',
+)
+def open_emergency(
+    invocation: Invocation,
+    user: Annotated[str, typer.Argument(help="Whom to let in, by the id that they sign in with.")],
+    role: Annotated[str, typer.Option("--role", help="The role, one of [emergency] in sign_in.toml.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why: it is sealed, and reviewed the next day.")],
+    team: Annotated[list[str] | None, typer.Option("--team", help="A team that they act for; again for more.")] = None,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, help="For how many minutes.")] = 60,
+) -> None:
+    """Let somebody in while the council's sign-in is down: a code for one session, until its end, reviewed next day."""
+    from serving.access.emergency import open_emergency as open_for
+    from serving.desk import Desk
+
+    desk = Desk.open(invocation, demo=False, chain="command")
+    try:
+        ends_at, code = open_for(desk, user, role, team or [], reason, minutes)
+        until = f"{ends_at.astimezone(invocation.council.time_zone):%H:%M}"
+    finally:
+        desk.store.close()
+    invocation.report(
+        {"code": code, "until": ends_at.isoformat()},
+        f"The code is {code}. It signs {user} in once, at /sign-in/emergency, until {until}.",
+    )
+
+
 @verbs.add("trace", under="look", example="sooner trace --feed housing", way="trace")
 def trace(
     invocation: Invocation,

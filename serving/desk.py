@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+from cryptography.fernet import Fernet
 
 from charter.contracts.files import find_current, read_json
 from charter.council.council import Council, Team
@@ -24,7 +29,12 @@ from charter.vault.anchors import Anchors
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.envelope import VAULT_FILE
 from charter.vault.key import Key
+from charter.vault.made_up import is_confirmed
 from charter.vault.vault import NamedPerson, Vault
+from serving.access.clients import ApiClients
+from serving.access.entrance import Entrance
+from serving.access.rules import SignInTable
+from serving.access.standing import StandingJudge
 from serving.identity import Identity
 from serving.practice_cases import PASSED
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
@@ -33,11 +43,17 @@ from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.store.actions import Exporter
+from serving.store.allowances import Allowances
+from serving.store.emergencies import Emergencies
+from serving.store.invitations import Invitations
 from serving.store.papers import Papers
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import Suspension, list_feeds, read_suspensions
 
 __all__ = ["Desk", "FaultError"]
+
+_ASKED_AGAIN = 5.0
+"""Seconds after which it is asked again whether all data is made up."""
 
 
 class FaultError(DataError):
@@ -70,10 +86,62 @@ class Desk:
         store = make_store(invocation.workspace, chain=chain, key=key.derive(LOG_PURPOSE))
         return cls(invocation, settings, store, key, demo)
 
+    @property
+    def demonstrates(self) -> bool:
+        """Whether the demonstration's sign-in is open: asked for, and bundle and lists are of made-up data alone."""
+        if not self.demo:
+            return False
+        now = time.monotonic()
+        if not self._made_up or now - self._made_up[-1][0] > _ASKED_AGAIN:
+            bundle = str(self.manifest().get("snapshot", ""))
+            snapshots = {bundle, *self.store.snapshots_listed()} - {""}
+            self._made_up.append((now, is_confirmed(self.invocation.workspace, self.key, snapshots)))
+        return self._made_up[-1][1]
+
+    @cached_property
+    def _made_up(self) -> deque[tuple[float, bool]]:
+        return deque(maxlen=1)
+
+    @cached_property
+    def sign_in(self) -> SignInTable:
+        """The council's sign-in table, as it is now."""
+        return SignInTable(self.invocation)
+
     @cached_property
     def sessions(self) -> Sessions:
         """The sessions that all workers of this council share."""
-        return Sessions(self.key.derive("sessions"), self.admit)
+        secret = self.key.derive("sessions")
+        rows = self.store.sessions(secret)
+        return Sessions(
+            secret,
+            rows,
+            rules=lambda: self.sign_in.rules.sessions,
+            admit=self.admit,
+            judge=StandingJudge(self.sign_in, rows, self.invitations, demo=lambda: self.demonstrates).judge,
+            log=lambda who, act, detail: self.store.log(who, act, purpose="display", detail=detail),
+        )
+
+    @cached_property
+    def entrance(self) -> Entrance:
+        """The one place that says who asks."""
+        clients = ApiClients(self.sign_in, self.admit, self.allowances)
+        secret = self.key.derive("sign-in")
+        return Entrance(self.sessions, clients, self.sign_in, Fernet(base64.urlsafe_b64encode(secret)))
+
+    @cached_property
+    def invitations(self) -> Invitations:
+        """The council's guests."""
+        return self.store.invitations(self.key.derive("invitations"))
+
+    @cached_property
+    def emergencies(self) -> Emergencies:
+        """Access that was given in an emergency."""
+        return self.store.emergencies(self.key.derive("emergencies"))
+
+    @cached_property
+    def allowances(self) -> Allowances:
+        """How often somebody did a thing, for limits."""
+        return self.store.allowances()
 
     @cached_property
     def papers(self) -> Papers:

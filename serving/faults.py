@@ -28,6 +28,7 @@ from charter.vault.anchors import Anchors
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from charter.vault.vault import VaultError
+from serving.access.provider import UnreachableProviderError
 from serving.desk import Desk, FaultError
 from serving.store.saving import NOTHING, SAVED, GivenUpError, Saving
 
@@ -67,13 +68,14 @@ FAULTS: Mapping[str, Fault] = {
         Fault("bundle", "No model is there to serve.", "Bring the bundle back, or `sooner promote`."),
         Fault("clock", "The server’s clock is behind what it has recorded already.", "Set the clock."),
         Fault("slow", "The answer took too long.", "It comes back by itself once there is less to do."),
+        Fault("sign_in", "The council’s sign-in does not answer.", "It comes back by itself once it does."),
         Fault("full_house", "Too many ask at once.", "It comes back by itself."),
         Fault("other", "Something went wrong in the service.", "The service’s log says what."),
     )
 }  # fmt: skip
 """Every fault that is told apart. Their words hold nothing of a request or a row."""
 
-FAULT_ERRORS = (FaultError, VaultError, GivenUpError)
+FAULT_ERRORS = (FaultError, VaultError, GivenUpError, UnreachableProviderError)
 """Those of our own errors that are no fault of whoever asks."""
 
 _DAMAGED = ("malformed", "not a database", "file is encrypted")
@@ -84,6 +86,8 @@ def find_fault(error: BaseException) -> Fault:
     """Return which fault of ours an error means."""
     if isinstance(error, FaultError):
         return FAULTS[error.fault]
+    if isinstance(error, UnreachableProviderError):
+        return FAULTS["sign_in"]
     if isinstance(error, VaultError):
         return FAULTS["disk" if is_full(error) else "vault"]
     if isinstance(error, GivenUpError):

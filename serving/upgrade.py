@@ -28,6 +28,7 @@ from charter.invocation import Invocation
 from charter.vault.anchors import Anchors
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
+from charter.vault.made_up import confirm_snapshot, mark_files
 from charter.vault.rights_ledger import adopt_vault
 from serving.ranking.bundle import Bundle, verify_bundle
 from serving.store.connection import (
@@ -89,6 +90,18 @@ def plan_upgrade(invocation: Invocation) -> tuple[Step, ...]:
     )
 
 
+def _adopt_made_up(invocation: Invocation) -> None:
+    """Mark what an older Sooner's synth made: it left the borough's truth beside the deliveries, as no service does."""
+    workspace = invocation.workspace
+    if workspace.made_up.exists() or not (workspace.extracts / "truth").is_dir():
+        return
+    mark_files(workspace.extracts)
+    key = Key.load(invocation.council, workspace)
+    for manifest in sorted(workspace.store.glob("*/manifest.json")):
+        if read_json(manifest).get("synthetic") is True:
+            confirm_snapshot(workspace, key, manifest.parent.name)
+
+
 def _same(what: str, words: str) -> Step:
     return Step(what, words, words)
 
@@ -107,6 +120,7 @@ def run_upgrade(invocation: Invocation, now: datetime | None = None) -> Path | N
     The folder has the database (SQLite), charter, register, sign-offs and the bundle in use.
     """
     adopt_vault(invocation.workspace)
+    _adopt_made_up(invocation)
     before = _read_database_form(invocation)
     if before is None or before == list_forms()[-1]:
         return None

@@ -17,6 +17,7 @@ from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.receivers import Receivers
 from charter.council.register import Register
+from charter.council.sign_in import SignIn
 from charter.council.training_settings import TrainingFile
 from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
@@ -45,6 +46,7 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         reading.attempt(policy.require_review, today)
         reading.attempt(Scenarios.load, folder / "scenarios.toml", policy)
         known["role"] = policy.acting.ids
+        _check_sign_in(reading, folder, policy)
     register = reading.attempt(Register.read, folder / "register.toml", known)
     if register is not None:
         known["signal"] = {signal.name for source in register.sources for signal in source.signals}
@@ -81,6 +83,17 @@ class _Reading:
         except SoonerError as error:
             self.faults.append(error)
             return None
+
+
+def _check_sign_in(reading: _Reading, folder: Path, policy: Policy) -> None:
+    """Read sign_in.toml where there is one: its roles and teams are the council's, and every role can sign in."""
+    council = reading.attempt(Council.load, folder)
+    if council is None or not (folder / "sign_in.toml").exists():
+        return
+    table = reading.attempt(SignIn.load, folder, policy.acting.ids, [team.id for team in council.teams])
+    if table is not None:
+        acting = [role.id for role in policy.acting if role.acts]
+        reading.attempt(table.require_every_role, acting)
 
 
 def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collection[str]]) -> None:

@@ -151,6 +151,11 @@ class Workspace:
         return self.root / "log.jsonl"
 
     @property
+    def made_up(self) -> Path:
+        """`made_up.json`: what `sooner synth` made here (charter.vault.made_up)."""
+        return self.root / "made_up.json"
+
+    @property
     def signoffs(self) -> Path:
         """Sign-offs of the charter made for a demo: read beside the council's own `signoffs.toml`."""
         return self.root / "signoffs.toml"

@@ -204,7 +204,7 @@ DEFAULTS: tuple[Role, ...] = (
     _shipped("lead_practitioner", "Lead practitioner", *_WORKS_CASES, "review.give"),
     _shipped(
         "team_manager", "Team manager", *_WORKS_CASES, "manager.read", "referral.transfer", "list.refresh",
-        "review.give",
+        "review.give", "access.team",
     ),
     _shipped("partner", "Partner", "residence.check"),
     _shipped("analyst", "Analyst", "score.features", "analyst.read"),
@@ -216,6 +216,7 @@ DEFAULTS: tuple[Role, ...] = (
         "export.release", "objection.overrule", "link.review", "retention.carry_out",
     ),
     _shipped("operator", "Operator", "metrics.read"),
+    _shipped("security_officer", "Security officer", "access.team", "access.manage"),
 )  # fmt: skip
 """What the shipped roles may do when the charter says nothing."""
 

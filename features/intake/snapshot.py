@@ -26,22 +26,25 @@ import duckdb
 
 from charter.contracts import SCHEMA_VERSION, check_document
 from charter.contracts.files import content_id, new_folder, read_json, write_json
+from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.council.practice import Practice
 from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.register import Register, Source
+from charter.council.sign_in import SignIn
 from charter.council.trial_design import TrialFile
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
 from charter.vault.key import Key
+from charter.vault.made_up import confirm_snapshot, is_confirmed, is_made_up
 from charter.vault.vault import Vault
 from features.intake.column_drift import refuse_drift
 from features.intake.database import open_database
 from features.intake.feeds.profile import PROFILE, carry_profile
-from features.intake.inputs import Arrivals, SourcePlan, find_inputs, plan_source
+from features.intake.inputs import Arrivals, Input, SourcePlan, find_inputs, plan_source
 from features.intake.keeping.expiry import leave_out_past
 from features.intake.quarantine import Quarantine
 from features.intake.snapshot_files import gather_feeds, list_pulled, list_sources, load_sets, make_sets, write_records
@@ -145,6 +148,8 @@ def read_sources(
             write_records(database, folder / "records", plans)
             write_json(folder / PROFILE, carry_profile(last, reader.profile))
             write_json(folder / "manifest.json", manifest)
+        if synthetic and _is_made_up(workspace, key, inputs, last):
+            confirm_snapshot(workspace, key, name)
         return PullResult(
             name,
             True,
@@ -156,6 +161,12 @@ def read_sources(
             {where: count.document() for where, count in counts.items()},
             past_date,
         )
+
+
+def _is_made_up(workspace: Workspace, key: Key, inputs: Sequence[Input], last: Path | None) -> bool:
+    """Whether a snapshot holds what synth made alone: its files, and the snapshot that it goes on from."""
+    digests = [digest for entry in inputs for digest in entry.digests.values()]
+    return is_made_up(workspace, digests) and (last is None or is_confirmed(workspace, key, [last.name]))
 
 
 def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
@@ -186,6 +197,7 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
     files.append(Receivers.load(council.folder))
     trial = TrialFile.find(council)
     files += [trial] if trial else []
+    files.append(SignIn.load(council.folder, policy.acting.ids, [team.id for team in council.teams]))
     marked = [f"{file.path.name} ({file.marked[0]})" for file in files if file.marked]
     if marked:
         raise CharterError(

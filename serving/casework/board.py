@@ -44,7 +44,7 @@ def show_board(visit: Visit) -> Response:
         decision=manifest.get("decision", {}).get("sentence", ""),
         gates=read_gates(desk.invocation),
         mine=identity.role,
-        demo=desk.demo,
+        demo=desk.demonstrates,
         suspended=read_suspensions(desk.invocation.workspace),
         may_suspend=identity.may("suspend"),
         stoppers=_list_words([role.title for role in desk.roles.able("suspend")]),

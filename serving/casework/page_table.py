@@ -10,11 +10,21 @@ from serving.casework.analyst import show_health
 from serving.casework.board import resume_lists, show_board, show_pack, suspend_lists
 from serving.casework.case.sheet import show_sheet
 from serving.casework.cases import answer_challenge, give_own_view, show_case
+from serving.casework.entering.emergency_page import enter_in_emergency, show_emergency
+from serving.casework.entering.guest_pages import give_invitation_code, show_invited
+from serving.casework.entering.signing_in import (
+    answer_still_open,
+    begin_session,
+    end_session,
+    show_first_page,
+    show_sign_in,
+)
+from serving.casework.entering.who_is_in import end_guest, end_somebody, invite_guest, review_emergency, show_access
+from serving.casework.entering.with_provider import begin_by_proxy, choose_role, come_back, go_to_provider
 from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.reviewing import give_review, show_review
-from serving.casework.signing_in import begin_session, end_session, show_first_page, show_sign_in
 from serving.casework.signing_off import sign_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
 from serving.casework.working.agreeing import record_agreement, record_withdrawal, show_agreement
@@ -43,6 +53,15 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/", ANYBODY, "Your own first page", show_first_page),
     Page("GET", "/sign-in", ANYBODY, "Sign in", show_sign_in),
     Page("POST", "/sign-in", ANYBODY, "Begin a session of the demonstration", begin_session),
+    Page("GET", "/sign-in/with/{provider}", ANYBODY, "Go to the council's own sign-in", go_to_provider),
+    Page("GET", "/sign-in/back/{provider}", ANYBODY, "Sign in", come_back),
+    Page("POST", "/sign-in/role", ANYBODY, "Choose the role one signs in with", choose_role),
+    Page("POST", "/sign-in/proxy", ANYBODY, "Begin as the proxy's signed header says", begin_by_proxy),
+    Page("GET", "/sign-in/invited", ANYBODY, "You were invited", show_invited),
+    Page("POST", "/sign-in/invited", ANYBODY, "Give the code of an invitation", give_invitation_code),
+    Page("GET", "/sign-in/emergency", ANYBODY, "Emergency access", show_emergency),
+    Page("POST", "/sign-in/emergency", ANYBODY, "Begin a session with an emergency's code", enter_in_emergency),
+    Page("GET", "/session", ANYBODY, "Whether an open page is still open", answer_still_open),
     Page("POST", "/sign-out", SIGNED_IN, "End the session", end_session),
     Page("GET", "/worklists", "worklist.read", "Lists of all one's teams", show_all_teams, _ALL_TEAMS, "list"),
     Page("GET", "/worklists/{team}", "worklist.read", "Worklist", show_worklist, Link("{team}"), "list"),
@@ -131,6 +150,11 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/board/decisions/{stage}", "decision.sign", "Accept or refuse a decision", sign_decision),
     Page("POST", "/board/suspend", "suspend", "Stop lists", suspend_lists),
     Page("POST", "/board/resume", "suspend", "Ask to start again", resume_lists),
+    Page("GET", "/access", "access.team", "Who is signed in", show_access, Link("Who is signed in")),
+    Page("POST", "/access/end", "access.team", "End somebody's sessions", end_somebody),
+    Page("POST", "/access/invite", "access.manage", "Invite a guest", invite_guest),
+    Page("POST", "/access/end-guest", "access.manage", "End a guest's invitation", end_guest),
+    Page("POST", "/access/review", "access.manage", "Keep what the review of an emergency found", review_emergency),
     Page("GET", "/link-doubts", "link.review", "Taken for somebody else", show_doubts, Link("Link doubts")),
     Page("POST", "/link-doubts", "link.review", "Keep what a review of a link found", answer_doubt),
 )

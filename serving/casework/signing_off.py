@@ -108,7 +108,7 @@ def sign_decision(visit: Visit) -> Response:
     stage, says = visit.request.path_params["stage"], fields.get("says", "")
     if stage not in STAGES or says not in ("accept", "refuse"):
         raise HTTPException(404)
-    if not desk.demo:
+    if not desk.demonstrates:
         raise CharterError(
             "on real data a sign-off is made with the role's own key, not on a page.",
             "Type `sooner sign --what decision --role ROLE`: it says which line to sign.",

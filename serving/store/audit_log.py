@@ -210,6 +210,16 @@ class AuditLog:
         with begin_reading(self._engine) as connection:
             return connection.execute(wanted).scalar()
 
+    def count_acts(self, actor: str, since: str, until: str) -> dict[str, int]:
+        """Return how often somebody did each thing between two moments (UTC, ISO 8601)."""
+        wanted = (
+            select(audit.c.action, func.count())
+            .where(audit.c.actor == actor, audit.c.at >= since, audit.c.at < until)
+            .group_by(audit.c.action)
+        )
+        with begin_reading(self._engine) as connection:
+            return {row[0]: int(row[1]) for row in connection.execute(wanted)}
+
     def entries_at(self, heads: Mapping[str, tuple[int, str]]) -> list[Entry]:
         """Return the entry of each chain that has the number of its head, where there is one."""
         with begin_reading(self._engine) as connection:

@@ -10,11 +10,11 @@ the newest once it is back. A copy goes into an empty database alone, all of it 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, func, insert, inspect, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import IsolationLevel
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from charter.contracts.files import new_file
 from charter.errors import DataError
 from serving.store.connection import lock_forms, make_form, open_engine, read_form
+from serving.store.issued import write_moment
 
 __all__ = ["copy_database", "copy_sqlite", "fill_database", "read_chain_ends", "require_empty"]
 
@@ -80,6 +81,9 @@ def fill_database(copy: Path, url: str) -> None:
         require_empty(url)
         with new_file(Path(str(make_url(url).database))) as beside:
             copy_sqlite(copy, beside)
+            with closing(sqlite3.connect(beside)) as made:
+                _let_nobody_back_in(lambda statement: made.execute(statement), _list_tables(made))
+                made.commit()
         return
     copied = create_engine(f"sqlite:///file:{copy}?mode=ro&uri=true")
     with _opened(url) as engine, _opened(url, copied), copied.connect() as source, engine.begin() as target:
@@ -88,6 +92,24 @@ def fill_database(copy: Path, url: str) -> None:
             raise DataError(*_NOT_EMPTY)
         make_form(target, read_form(source) or "head")
         _copy_rows(source, target)
+        _let_nobody_back_in(lambda statement: target.execute(text(statement)), inspect(target).get_table_names())
+
+
+def _let_nobody_back_in(run: Callable[[str], object], tables: Collection[str]) -> None:
+    """End what lets somebody in: a copy may be from before a session, an invitation or an emergency was ended."""
+    now = write_moment()
+    ends = {
+        "sessions": f"UPDATE sessions SET ended_at = '{now}', ended_why = 'restored' WHERE ended_at = ''",  # noqa: S608  # a moment of ours
+        "invitations": f"UPDATE invitations SET ended_at = '{now}' WHERE ended_at = ''",  # noqa: S608  # as above
+        "emergencies": f"UPDATE emergencies SET used_at = '{now}' WHERE used_at = ''",  # noqa: S608  # as above
+    }
+    for table, statement in ends.items():
+        if table in tables:
+            run(statement)
+
+
+def _list_tables(made: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in made.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
 
 def read_chain_ends(database: Path) -> dict[str, int]:

@@ -91,6 +91,11 @@ class Lists(Outbox):
             row = self._list_row(connection, programme, list_id)
         return read_header(row) if row is not None else None
 
+    def snapshots_listed(self) -> frozenset[str]:
+        """Return every snapshot that a list was made from."""
+        with begin_reading(self._engine) as connection:
+            return frozenset(connection.execute(select(lists.c.snapshot).distinct()).scalars())
+
     def current_list(self, programme: str, team: str) -> IssuedList | None:
         """Return the team's newest list, or None."""
         newest = self.lists(programme, team)

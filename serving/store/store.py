@@ -25,15 +25,19 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
 from charter.vault.anchors import Anchors
 from charter.vault.log import Entry, FileLog, read_heads
+from serving.store.allowances import Allowances
 from serving.store.case_decisions import Decisions
 from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
+from serving.store.emergencies import Emergencies
 from serving.store.follow_ups import FollowUps
+from serving.store.invitations import Invitations
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
 from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
 from serving.store.proof import Casework, digest_decision, find_false_rows
 from serving.store.sealing_at_rest import seal_old_rows
+from serving.store.session_rows import SessionRows
 from serving.store.step_ups import StepUps
 from serving.store.tables import audit, decisions, lists, members, papers, referrals, undone
 
@@ -59,6 +63,22 @@ class Store(Lists, Decisions, CaseWork, FollowUps, StepUps):
     def papers(self, secret: bytes) -> Papers:
         """Return the sealed papers of this database; `secret` is 32 bytes that all workers share."""
         return Papers(self._engine, secret)
+
+    def sessions(self, secret: bytes) -> SessionRows:
+        """Return the sessions of this database; `secret`, here and below, is 32 bytes that all workers share."""
+        return SessionRows(self._engine, secret)
+
+    def invitations(self, secret: bytes) -> Invitations:
+        """Return the guests of this database."""
+        return Invitations(self._engine, secret)
+
+    def emergencies(self, secret: bytes) -> Emergencies:
+        """Return the emergency accesses of this database."""
+        return Emergencies(self._engine, secret)
+
+    def allowances(self) -> Allowances:
+        """Return the counts of this database."""
+        return Allowances(self._engine)
 
     def find_faults(self, entries: Sequence[Entry]) -> list[str]:
         """Return every row of lists, referrals, members and decisions that is not as the log's entries tell."""

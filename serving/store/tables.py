@@ -12,6 +12,10 @@
     papers     what somebody typed and has not sent, and how they filtered a list: sealed, one person's own
     audit      the audit log (charter.vault.log): rows can be added, never changed or removed
     anchors    signed heads of all chains of the log
+    sessions   who is signed in, until when, and why they no longer are; what a provider gave is sealed
+    invitations  guests: who invited them, in which role, until when
+    emergencies  access in an emergency: for whom, why (sealed), until when, and what a review said
+    allowances   how often somebody did a thing in a minute or a day, for limits
 
 The system can't be the actor of a decision: `actor_kind` admits `person` alone, and the database says so.
 """
@@ -39,9 +43,12 @@ from charter.council.worklist_settings import DISPOSITIONS
 __all__ = [
     "BELOW",
     "agreements",
+    "allowances",
     "anchors",
     "audit",
     "decisions",
+    "emergencies",
+    "invitations",
     "lists",
     "members",
     "metadata",
@@ -50,6 +57,7 @@ __all__ = [
     "papers",
     "referrals",
     "reports",
+    "sessions",
     "undone",
 ]
 
@@ -262,4 +270,70 @@ anchors = Table(
     Column("at", String(32), nullable=False),
     Column("heads", Text, nullable=False),
     Column("signature", String(64), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("way", String(16), nullable=False),
+    Column("provider", String(32), nullable=False, server_default=""),
+    Column("proof", String(64), unique=True),
+    Column("actor", String(64), nullable=False, index=True),
+    Column("role", String(32), nullable=False),
+    Column("teams", Text, nullable=False),
+    Column("began_at", String(32), nullable=False),
+    Column("used_at", String(32), nullable=False),
+    Column("asked_at", String(32), nullable=False),
+    Column("vouched_at", String(32), nullable=False),
+    Column("ends_at", String(32), nullable=False),
+    Column("ended_at", String(32), nullable=False, server_default="", index=True),
+    Column("ended_why", String(16), nullable=False, server_default=""),
+    Column("ended_by", String(64), nullable=False, server_default=""),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("code", String(64), nullable=False, unique=True),
+    Column("role", String(32), nullable=False),
+    Column("teams", Text, nullable=False),
+    Column("sponsor", String(64), nullable=False),
+    Column("sponsor_role", String(32), nullable=False),
+    Column("made_at", String(32), nullable=False),
+    Column("ends_at", String(32), nullable=False),
+    Column("subject", String(64), unique=True),
+    Column("ended_at", String(32), nullable=False, server_default=""),
+    Column("ended_by", String(64), nullable=False, server_default=""),
+)
+
+emergencies = Table(
+    "emergencies",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("code", String(64), nullable=False, unique=True),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("teams", Text, nullable=False),
+    Column("reason", LargeBinary, nullable=False),
+    Column("opened_at", String(32), nullable=False),
+    Column("ends_at", String(32), nullable=False),
+    Column("used_at", String(32), nullable=False, server_default=""),
+    Column("reviewed_at", String(32), nullable=False, server_default=""),
+    Column("reviewed_by", String(64), nullable=False, server_default=""),
+    Column("outcome", String(16), nullable=False, server_default=""),
+    CheckConstraint("outcome IN ('', 'in_order', 'not_in_order')", name="outcome"),
+    CheckConstraint("reviewed_by = '' OR reviewed_by <> actor", name="somebody_else_reviews"),
+)
+
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("what", String(32), primary_key=True),
+    Column("who", String(64), primary_key=True),
+    Column("span", String(16), primary_key=True),
+    Column("count", Integer, nullable=False),
 )

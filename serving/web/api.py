@@ -47,7 +47,7 @@ from serving.ranking.bundle import NOT_ENOUGH
 from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.strengths import sort_strengths
-from serving.session import CURRENT
+from serving.session import API, CURRENT, Beginning
 from serving.store.case_work import write_cursor
 from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
 from serving.web.failed_calls import FAILURES, answer_failure
@@ -156,13 +156,12 @@ class Call:
 def begin_api_session(call: Call) -> Response:
     """Give a bearer token to a person of the demonstration."""
     desk = call.desk
-    if not desk.demo or refuse_connection(call.request):
+    if not desk.demonstrates or refuse_connection(call.request):
         return make_problem(403, "The demonstration's sign-in is closed here.")
     person = list_people(desk.invocation.council.teams, desk.roles).get(call.parse(_SessionBody).who)
     if person is None:
         return make_problem(403, "The demonstration knows no such person.", "GET /sign-in lists them.")
-    desk.store.log(person.identity, "session.begun", purpose="display")
-    return JSONResponse({"token": desk.sessions.begin(person.identity), "token_type": "bearer"})
+    return JSONResponse({"token": desk.sessions.begin(person.identity, Beginning(API)), "token_type": "bearer"})
 
 
 def check_residence(call: Call) -> Response:

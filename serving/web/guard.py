@@ -20,6 +20,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -29,11 +30,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from charter.errors import SoonerError
 from charter.plain_text import is_whole
 from charter.rules.showing import ASK_FOR_HELP
+from serving.access.clients import TooManyCallsError
+from serving.access.entrance import Entrance
 from serving.casework.demo_people import refuse_connection
 from serving.casework.page_table import PAGES
 from serving.casework.visit import ANYBODY, render_alone
 from serving.faults import FAULTS, Fault, find_fault, say_what_was_saved
-from serving.session import COOKIE, CURRENT, KEPT_HOURS, Session, Sessions
+from serving.session import CURRENT, Session, name_cookie
 from serving.store.saving import SAVING, Saving
 from serving.web.api import ENDPOINTS
 from serving.web.problem import describe_misfit, make_fault_problem, make_problem
@@ -51,7 +54,11 @@ ANSWERING = 25
 """Seconds that an answer has; then 504 says what was saved, and nothing more is."""
 PLACES = 64
 """How many requests of one worker are answered at once; one more gets 503."""
+ASKING = 8
+"""How many threads of one worker ask who somebody is: of their own, so that slow answers hold none of them up."""
 ALLOWED = "GET, HEAD, POST"
+OPEN_STILL = "session"
+"""The page that an open page asks whether it is still open: asking it is no use of a session."""
 _OURS = 500
 """From this status on the fault is ours."""
 _SCORE_FIELDS = frozenset({"referrals", "rows"})
@@ -62,13 +69,14 @@ _TOKENLESS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.act =
 
 
 class Guard:
-    """ASGI middleware; `sessions` gives the session reader, `hosts` the host names answered to beside loopback's."""
+    """ASGI middleware; `entrance` says who asks, `hosts` are the host names answered to beside loopback's."""
 
-    def __init__(self, app: ASGIApp, *, sessions: Callable[[], Sessions], hosts: Iterable[str] = ()) -> None:
+    def __init__(self, app: ASGIApp, *, entrance: Callable[[], Entrance], hosts: Iterable[str] = ()) -> None:
         self.app = app
-        self._sessions = sessions
+        self._entrance = entrance
         self._hosts = frozenset({"127.0.0.1", "localhost", "[::1]", *hosts})
         self._taken = 0
+        self._asking = CapacityLimiter(ASKING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer or refuse one request."""
@@ -84,7 +92,9 @@ class Guard:
         if refusal is None and scope["method"] == "POST":
             refusal, body = await _read_body(receive, first)
         try:
-            refusal = refusal or self._let_in(scope, first)
+            refusal = refusal or await self._let_in(scope, first)
+        except TooManyCallsError as error:
+            refusal = make_problem(429, error.message, error.next_step, {"retry-after": "60"})
         except (SoonerError, SQLAlchemyError, OSError) as error:
             refusal = _refuse_for_fault(scope, first, find_fault(error), "Nothing was saved.")
         if refusal is not None:
@@ -96,18 +106,30 @@ class Guard:
             "%s /%s %s %.1f ms %s", scope["method"], _path_kind(first), answer.status, milliseconds, answer.request
         )
 
-    def _let_in(self, scope: Scope, first: str) -> Response | None:
+    async def _let_in(self, scope: Scope, first: str) -> Response | None:
         """Put the session beside the request; refuse where the API gets no token, or all places are taken."""
-        session = self._session(scope, first)
+        if self._taken >= PLACES and first not in _OPEN:
+            return _refuse_for_fault(scope, first, FAULTS["full_house"], "Nothing was saved.")
+        session = late = None
+        token = _read_token(scope, first)
+        if token:
+            session, late = await to_thread.run_sync(self._find_session, scope, first, token, limiter=self._asking)
         scope.setdefault("state", {})["session"] = session
-        scope["state"]["ended"] = self._ended(scope, first) if session is None else None
+        scope["state"]["ended"] = late
         CURRENT.set(session)
         if first == "v1" and session is None and scope["path"] not in _TOKENLESS:
             wants = {"www-authenticate": "Bearer"}
             return make_problem(401, "This needs a bearer token.", "Send Authorization: Bearer TOKEN.", wants)
-        if self._taken >= PLACES and first not in _OPEN:
-            return _refuse_for_fault(scope, first, FAULTS["full_house"], "Nothing was saved.")
         return None
+
+    def _find_session(self, scope: Scope, first: str, token: str) -> tuple[Session | None, Session | None]:
+        """Return who asks; where nobody does, whose form comes late: kept for them, and they are let in nowhere."""
+        entrance = self._entrance()
+        if first == "v1":
+            return entrance.read_bearer(token), None
+        session = entrance.read_page(token, Headers(scope=scope), noted=first != OPEN_STILL)
+        late = session is None and scope["method"] == "POST"
+        return session, entrance.read_late(token) if late else None
 
     async def _answer_in_time(self, scope: Scope, first: str, receive: Receive, answer: _Answer) -> None:
         """Answer; where that takes too long, say so and what was saved, and let nothing more be."""
@@ -167,19 +189,14 @@ class Guard:
             return _refuse(first, 403, "This form came from another site, so nothing was saved.")
         return None
 
-    def _ended(self, scope: Scope, first: str) -> Session | None:
-        """Return whose form comes late, so that what was typed is kept for them; they are let in nowhere."""
-        token = Request(scope).cookies.get(COOKIE, "") if first in _PAGES and scope["method"] == "POST" else ""
-        return self._sessions().read(token, KEPT_HOURS) if token else None
 
-    def _session(self, scope: Scope, first: str) -> Session | None:
-        if first == "v1":
-            scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
-            return self._sessions().read(token.strip()) if scheme.lower() == "bearer" and token else None
-        if first not in _PAGES:
-            return None
-        token = Request(scope).cookies.get(COOKIE, "")
-        return self._sessions().read(token) if token else None
+def _read_token(scope: Scope, first: str) -> str:
+    """Return what a request says who it is of with: the bearer token of the API, the cookie of a page, or ''."""
+    if first == "v1":
+        scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    name = name_cookie(secure=scope["scheme"] == "https")
+    return Request(scope).cookies.get(name, "") if first in _PAGES else ""
 
 
 class _Answer:
@@ -235,7 +252,7 @@ class _Answer:
         headers.setdefault(
             "content-security-policy",
             f"default-src 'none'; style-src 'self'; script-src 'self' 'nonce-{self.nonce}'; img-src 'self' data:; "
-            "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         )
         if "server" in headers:
             del headers["server"]

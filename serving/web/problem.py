@@ -24,6 +24,7 @@ PROBLEMS: Mapping[str, str] = {
     "method": "Only GET and POST are answered.",
     "too_slow": "The body did not come in time: send it again.",
     "too_large": "That is too much at once.",
+    "too_many": "That is more than the program may ask in a minute: wait as long as Retry-After says.",
     "media_type": "Send application/json.",
     "failed": "It went wrong on our side: try again later.",
     "changed": "Somebody changed the case since it was read: read it again and ask the person again.",
@@ -41,7 +42,8 @@ PROBLEMS: Mapping[str, str] = {
 """Every code of a problem, and what a program does about it. A code is never given another meaning, nor taken away."""
 
 _BY_STATUS = {400: "request", 401: "signed_out", 403: "not_allowed", 404: "not_found", 405: "method", 408: "too_slow",
-              409: "changed", 413: "too_large", 415: "media_type"}  # fmt: skip
+              409: "changed", 413: "too_large", 415: "media_type",
+              429: "too_many"}  # fmt: skip
 _OF_CHECK = {"version": "changed", "role": "not_allowed", "team": "not_allowed"}
 
 

@@ -205,7 +205,7 @@ class Sooner:
 
 Sooner.add_asgi_middleware(  # type: ignore[attr-defined]  # the decorator makes it a service
     Guard,
-    sessions=lambda: _desk().sessions,
+    entrance=lambda: _desk().entrance,
     hosts=[host for host in os.environ.get("SOONER_HOSTS", "").split(",") if host],
 )
 

@@ -56,6 +56,8 @@ class AnsweringWorker(Worker):  # type: ignore[misc]  # gunicorn ships no types
             access_log=False,
             server_header=False,
             lifespan="on",
+            # Whose word for https and for the caller's address is taken: the proxies that the council names.
+            forwarded_allow_ips=os.environ.get("SOONER_PROXIES", "127.0.0.1"),
             timeout_graceful_shutdown=FINISHING,
             timeout_notify=1,
             callback_notify=self._tell,

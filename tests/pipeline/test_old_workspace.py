@@ -9,6 +9,7 @@ import json
 import sqlite3
 import tarfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from charter.council.register import Register
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.signing.signoffs import read_charter_signoffs
+from charter.vault.made_up import confirm_snapshot
 from features.grammar import Definition
 from serving.desk import Desk
 from tests.conftest import Ran, run_sooner
@@ -57,7 +59,12 @@ def run_on(old: Path, *words: str, code: int = 0) -> Ran:
 
 
 def opened_desk(old: Path) -> Desk:
-    return Desk.open(Invocation.open(old / "council", "", old / "workspace", quiet=True), demo=True)
+    """Open the desk, its data confirmed as made up: `sooner upgrade` would know it by its extracts, and has none."""
+    desk = Desk.open(Invocation.open(old / "council", "", old / "workspace", quiet=True), demo=True)
+    assert not desk.demonstrates
+    for snapshot in {str(desk.manifest()["snapshot"]), *desk.store.snapshots_listed()}:
+        confirm_snapshot(desk.invocation.workspace, desk.key, snapshot)
+    return replace(desk)
 
 
 def rows_of(old: Path, query: str) -> list[tuple[Any, ...]]:

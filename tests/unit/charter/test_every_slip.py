@@ -27,6 +27,7 @@ from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.shape import keys_of, kind_tag, tables_in
+from charter.council.sign_in import SignIn
 from charter.council.training_settings import TrainingFile
 from charter.council.worklist_settings import WorklistFile
 from charter.errors import SoonerError
@@ -43,6 +44,7 @@ FILES: Mapping[str, type[File]] = {
     "scenarios.toml": Scenarios,
     "practice.toml": Practice,
     "receivers.toml": Receivers,
+    "sign_in.toml": SignIn,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,
     "early_help/points.toml": PointsFile,

@@ -21,7 +21,7 @@ BASE = "http://127.0.0.1:3000"
 
 def guarded(desk: Desk) -> ASGIApp:
     """Return pages and API behind the guard, as the service mounts them."""
-    return Guard(build_app(lambda: desk, make_routes(lambda: desk)), sessions=lambda: desk.sessions)
+    return Guard(build_app(lambda: desk, make_routes(lambda: desk)), entrance=lambda: desk.entrance)
 
 
 class Client:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from charter.invocation import Invocation
 from charter.signing.second_gate import open_live
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
+from charter.vault.made_up import confirm_snapshot
 from features.grammar import (
     Cohort,
     Definition,
@@ -49,6 +51,7 @@ from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
 from serving.ranking.worklist import rank_households
 from serving.store.store import Store, make_store
+from tests.unit.serving.signing_provider import Provider, start_provider
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)
@@ -280,6 +283,8 @@ def make_world(folder: Path, rows: int = 400, council: Council | None = None, **
     booster = train()
     release = write_release(invocation.workspace, booster)
     make_bundle(invocation, release, SERVICES)
+    # As `sooner synth` and `sooner pull` leave it: the demonstration's people sign in on made-up data alone.
+    confirm_snapshot(invocation.workspace, Key.load(made, invocation.workspace), "snapshot1")
     return World(invocation, matrix, release, booster, arrays)
 
 
@@ -296,6 +301,18 @@ def desk(world: World) -> Desk:
     """Open a desk on the lists of AS_OF; a module that needs another has its own."""
     rank_households(world.invocation, world.matrix, AS_OF)
     return Desk.open(world.invocation, demo=True)
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """Run a real OpenID Connect server until the tests of this process are over."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process, started = start_provider(port)
+    yield started
+    process.terminate()
+    process.wait()
 
 
 def log_key(world: World) -> bytes:

@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from charter.vault.key import Key
+from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.worklist import rank_households
-from serving.session import Sessions
+from serving.session import API, Beginning
 from serving.web.serve import make_environment
 from tests.unit.serving.conftest import AS_OF, ROOT, TEAMS, World, make_world
 from tests.waiting import PATIENCE, wait_until_ready
@@ -42,10 +42,13 @@ class Served:
         return {"authorization": f"Bearer {answer.json()['token']}"}
 
     def reviewer(self, user: str) -> dict[str, str]:
-        """Return the header of a lead practitioner of all teams, sealed as a sign-in seals it."""
-        key = Key.load(self.world.invocation.council, self.world.workspace)
+        """Return the header of a lead practitioner of all teams, begun as a sign-in begins it."""
         identity = Identity(user, "lead_practitioner", frozenset(TEAMS))
-        return {"authorization": f"Bearer {Sessions(key.derive('sessions')).begin(identity)}"}
+        desk = Desk.open(self.world.invocation, demo=True, chain="test")
+        try:
+            return {"authorization": f"Bearer {desk.sessions.begin(identity, Beginning(API))}"}
+        finally:
+            desk.close()
 
     def listed(self, token: dict[str, str], team: str = "north") -> list[str]:
         """Return the ids of a team's list."""

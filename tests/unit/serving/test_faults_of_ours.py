@@ -26,6 +26,7 @@ from charter.vault.anchors import Anchors
 from charter.vault.key import Key
 from charter.vault.log import FileLog
 from charter.vault.vault import NamedPerson, Vault
+from serving.access.provider import UnreachableProviderError
 from serving.desk import Desk
 from serving.faults import FAULTS, find_fault, list_faults, load_right_key
 from serving.ranking.worklist import rank_households
@@ -49,6 +50,7 @@ class Desked:
     client: Client
     form: dict[str, str]
     case: str
+    bearer: dict[str, str]
 
     def decide(self) -> str:
         """Send the form; return the page, which says that it was no success."""
@@ -59,14 +61,10 @@ class Desked:
 
     def call(self) -> dict[str, object]:
         """Ask the API; return the problem."""
-        answer = self.client.send("GET", "/v1/worklists/north", headers=self.headers)
+        answer = self.client.send("GET", "/v1/worklists/north", headers=self.bearer)
         assert answer.status_code == 503, answer.text
         assert "not the caller's" in answer.json()["detail"]
         return dict(answer.json())
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.client.cookies['sooner_session']}"}
 
     def decisions(self) -> int:
         return len(self.desk.store.decisions(self.case))
@@ -94,7 +92,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
         fields = client.form_of(f"/cases/{case}/decide/set_aside", f"/cases/{case}/decision")
         form = {**fields, "reason": "set_aside:no_need_found"}
-        return Desked(world, desk, client, form, case)
+        return Desked(world, desk, client, form, case, client.token(LEAD))
 
     yield begin
     for desk in desks:
@@ -293,6 +291,12 @@ def test_databases_say_in_their_own_words_that_they_are_busy_or_read_alone(tmp_p
     engine.dispose()
     assert find_fault(denied.value).id == "read_only"
     assert find_fault(ValueError("x")).id == "other"
+
+
+def test_a_provider_that_does_not_answer_is_a_fault_of_ours_and_no_refusal() -> None:
+    """The API's answer is in test_sign_in_attacks.py."""
+    fault = find_fault(UnreachableProviderError())
+    assert (fault, fault.status) == (FAULTS["sign_in"], 503)
 
 
 def test_every_fault_has_its_test() -> None:

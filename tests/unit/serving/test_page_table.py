@@ -45,7 +45,10 @@ def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
         assert not of_a_team or row.act in TEAM_ACTS, row
     rows = [(row.method, row.path) for row in (*PAGES, *ENDPOINTS)]
     assert len(set(rows)) == len(rows)
-    assert {page.path for page in PAGES if page.act in (ANYBODY, SIGNED_IN)} == {"/", "/sign-in", "/sign-out"}
+    assert {page.path for page in PAGES if page.act in (ANYBODY, SIGNED_IN)} == {
+        "/", "/session", "/sign-in", "/sign-in/with/{provider}", "/sign-in/back/{provider}", "/sign-in/role",
+        "/sign-in/proxy", "/sign-in/invited", "/sign-in/emergency", "/sign-out",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("role", [role.id for role in ROLES])
@@ -77,7 +80,7 @@ def test_the_navigation_has_what_the_role_may_open_in_the_order_of_the_table(des
     paths = [path for path, _ in links if path != "/"]
     assert paths == [
         "/worklists", *(f"/worklists/{team}" for team in TEAMS), "/my-cases", "/practice",
-        *(f"/reviews/{team}" for team in TEAMS), "/manager",
+        *(f"/reviews/{team}" for team in TEAMS), "/manager", "/access",
     ]  # fmt: skip
     assert "Blind review: North family help team" in page
 

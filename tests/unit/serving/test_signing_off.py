@@ -13,6 +13,8 @@ from charter.rules.policy import Policy
 from charter.signing.acceptance import Signable, sign_as
 from charter.signing.signoffs import read_signoffs, require_signoffs
 from serving.desk import Desk
+from serving.identity import Identity
+from serving.session import COOKIE, Beginning
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import World
 
@@ -111,9 +113,15 @@ def test_only_roles_that_sign_are_asked_and_on_real_data_none_on_a_page(desk: De
         assert f'action="{PATH}"' not in page
     sro = signed_in(desk, "demo-senior_responsible_owner")
     hidden = sro.form_of("/board", PATH)
-    closed = Client(guarded(replace(desk, demo=False)))
-    closed.cookies = sro.cookies
+    real = replace(desk, demo=False)
+    closed = Client(guarded(real))
+    owner = Identity("u-1", "senior_responsible_owner", frozenset())
+    token = real.sessions.begin(owner, Beginning(way="emergency"))
+    closed.cookies.set(COOKIE, token, domain="127.0.0.1")
     assert "sooner sign --what decision" in closed.get("/board").text
+    session = real.sessions.read(token)
+    assert session is not None
+    hidden = {**hidden, "form_token": session.form_token}
     assert closed.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403
     worker = signed_in(desk, "demo-north-lead_practitioner")
     assert worker.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403

@@ -16,11 +16,11 @@ from serving.casework.working.queue import read_queue
 from serving.desk import Desk
 from serving.forget import forget
 from serving.identity import Identity
-from serving.session import COOKIE, HOURS
+from serving.session import COOKIE
 from serving.store.connection import list_forms
 from serving.store.papers import DRAFT
-from serving.store.store import DecisionDraft
-from serving.store.tables import decisions, lists, papers, undone
+from serving.store.store import DecisionDraft, write_moment
+from serving.store.tables import decisions, lists, papers, sessions, undone
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import World
 
@@ -40,6 +40,12 @@ def lead(desk: Desk) -> Client:
 
 def cases_of(desk: Desk, team: str = "north") -> list[str]:
     return [referral.id for referral in desk.store.referrals("early_help", f"{team}-2026-09-28")]
+
+
+def end_by_time(world: World) -> None:
+    """Let the time of every session be over."""
+    with create_engine(f"sqlite:///{world.workspace.casework}").begin() as connection:
+        connection.execute(update(sessions).values(ends_at=write_moment(datetime.now(UTC) - timedelta(minutes=1))))
 
 
 def file_form(client: Client, case: str, choice: str, **fields: str) -> str:
@@ -120,7 +126,7 @@ def test_a_deferred_case_returns_on_its_day_even_when_its_list_has_ended(
 
 
 def test_what_was_typed_is_kept_when_a_session_ends_a_colleague_is_quicker_or_one_goes_away(
-    lead: Client, desk: Desk, world: World, monkeypatch: pytest.MonkeyPatch
+    lead: Client, desk: Desk, world: World
 ) -> None:
     """Seen to fail with each of the three places that keep a draft taken away."""
     kept, conflicting, late, *_ = cases_of(desk)
@@ -134,15 +140,13 @@ def test_what_was_typed_is_kept_when_a_session_ends_a_colleague_is_quicker_or_on
     fields = {**hidden, "reason": "set_aside:no_need_found", "note": "Second words."}
     assert "Second words." in lead.get(lead.post(f"/cases/{conflicting}/decision", fields).headers["location"]).text
     hidden = lead.form_of(f"/cases/{late}/decide/set_aside", f"/cases/{late}/decision")
-    now = datetime.now(UTC).timestamp()
-    monkeypatch.setattr("cryptography.fernet.time.time", lambda: now + (HOURS + 1) * 3600)
+    end_by_time(world)
     answer = lead.post(f"/cases/{late}/decision", {**hidden, "note": "Third words."})
     assert answer.headers["location"] == "/sign-in?ended=kept"
     assert "What you typed is kept" in lead.get("/sign-in?ended=kept").text
     forged = lead.post(f"/cases/{late}/decision", {**hidden, "form_token": "0" * 64, "note": "Forged."})
     assert forged.headers["location"] == "/sign-in?ended=lost"
     assert not desk.store.decisions(late)
-    monkeypatch.undo()
     lead.sign_in(LEAD)
     assert "Third words." in lead.get(f"/cases/{late}/decide/set_aside").text
     # Sealed, one person's own, and gone with the case.
@@ -211,9 +215,8 @@ def test_a_decision_s_day_is_in_the_database_and_an_older_form_has_none(desk: De
     assert desk.store.due_days([case]) == {case: until}
 
 
-def test_a_session_that_ended_lets_nobody_in(lead: Client, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = datetime.now(UTC).timestamp()
-    monkeypatch.setattr("cryptography.fernet.time.time", lambda: now + (HOURS + 1) * 3600)
+def test_a_session_that_ended_lets_nobody_in(lead: Client, desk: Desk, world: World) -> None:
+    end_by_time(world)
     assert lead.get(f"/cases/{cases_of(desk)[0]}").headers["location"] == "/sign-in"
     assert COOKIE in lead.cookies
     assert guarded(desk) is not None

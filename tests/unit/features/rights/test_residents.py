@@ -18,6 +18,7 @@ from features.rights.asking import file_request
 from features.rights.held import find_person
 from serving.desk import Desk
 from serving.identity import Identity
+from serving.session import API, Beginning
 from serving.store.own_record import gather_record
 from tests.conftest import ROOT
 from tests.unit.serving.client import BASE, Client, guarded
@@ -95,7 +96,7 @@ def test_only_services_that_the_register_names_may_ask(desk: Desk) -> None:
 
 
 def token(desk: Desk, role: str) -> dict[str, str]:
-    session = desk.sessions.begin(Identity("someone", role, frozenset()))
+    session = desk.sessions.begin(Identity("someone", role, frozenset()), Beginning(API, "emergency"))
     return {"authorization": f"Bearer {session}", "origin": BASE}
 
 

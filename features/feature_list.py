@@ -30,7 +30,8 @@ def _list_lines(definition: Definition, register: Register, policy: Policy) -> I
     yield "## Who is looked at\n"
     yield from (f"- {line}" for line in _list_cohort(definition.cohort, titles))
     yield "\n## What may appear\n"
-    yield f"{definition.outcome.title}. Looked for over the next {definition.outcome.horizon}, each apart:\n"
+    how_long = f"{definition.outcome.horizon}{_say_end(definition)}"
+    yield f"{definition.outcome.title}. Looked for over the next {how_long}, each apart:\n"
     for component in definition.outcome.components:
         yield f"- {_find_title(component.name, titles)} (`{component.name}`)"
     months = policy.onset.free_months
@@ -141,3 +142,9 @@ def _html_table(lines: list[str]) -> str:
 def _html_inline(text: str) -> str:
     parts = html.escape(text).split("`")
     return "".join(f"<code>{part}</code>" if place % 2 else part for place, part in enumerate(parts))
+
+
+def _say_end(definition: Definition) -> str:
+    """Return until when the outcome is looked for, where each row's horizon can end sooner; else nothing."""
+    ends_with = definition.outcome.ends_with
+    return f" or until {ends_with.name.replace('.', ': ').replace('_', ' ')} ends" if ends_with else ""

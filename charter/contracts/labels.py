@@ -8,7 +8,8 @@ happened within the horizon, and whether its feed and its members' choices cover
                 (whom a service can see is then not known, and the horizon alone says what is covered)
     yes         any component that is asked happened
     no          every component that is asked is covered, and none happened
-    not known   else; and everything of a date of which the feed of a component does not cover the horizon, yes and no
+    not known   else; of rows with ends of their own each that is not covered to its end, yes and no alike; and
+                everything of a date of which the feed of a component does not cover the horizon, yes and no
                 alike: its early positives without the rest would flatter
 
                        before      covered   happened     of an onset   of any
@@ -55,5 +56,8 @@ def label_rows(
     covered = bool((seen.any(axis=0) | ~asked.any(axis=0)).all())
     if not covered:
         return np.full(len(asked), NOT_KNOWN, dtype=np.int8), np.zeros_like(counted)
-    none_missing = asked.any(axis=1) & (seen | ~asked).all(axis=1)
+    none_missing = np.asarray(asked.any(axis=1) & (seen | ~asked).all(axis=1))
+    if "ends_with" in outcome:
+        label = np.where(none_missing, counted.any(axis=1), NOT_KNOWN)
+        return label.astype(np.int8), counted & none_missing[:, None]
     return np.where(counted.any(axis=1), 1, np.where(none_missing, 0, NOT_KNOWN)).astype(np.int8), counted

@@ -18,6 +18,7 @@
         outcome_seen.npy     (rows, components)  bool: whether feed and permission cover the whole horizon
         outcome_before.npy   (rows, components)  int8: over the months before, seen to be free of it (FREE), in it
                                                  already (CONTINUING), or not seen (UNSEEN)
+        outcome_until.npy    (rows,)             int64: where the row's horizon ends, UTC µs; absent in older matrices
 
 Needs numpy alone, so that serving can read it. Nothing here is pickled.
 """
@@ -100,8 +101,13 @@ COLUMNS = (
     MatrixColumn("outcome_known_at", "<i8", width="components"),
     MatrixColumn("outcome_seen", "|b1", width="components"),
     MatrixColumn("outcome_before", "|i1", width="components"),
+    MatrixColumn("outcome_until", "<i8"),
 )
 """Every array of a matrix: what is written, read back, estimated, and sent between machines."""
+
+
+_LATER = ("outcome_before", "outcome_until")
+"""Arrays that older matrices lack."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,7 @@ class MatrixDate:
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
     outcome_before: NDArray[np.int8]
+    outcome_until: NDArray[np.int64] | None = None
 
     ARRAYS = tuple(column.name for column in COLUMNS)
 
@@ -132,6 +139,7 @@ class MatrixDate:
                 len(values[column.name]), *column.row_shape(widths)
             )
             for column in COLUMNS
+            if column.name in values
         }
         return cls(as_of, **arrays)
 
@@ -139,7 +147,14 @@ class MatrixDate:
         """Write one `.npy` file per array into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         for name in self.ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+            if getattr(self, name) is not None:
+                np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
+
+    def ends(self, otherwise: int) -> NDArray[np.int64]:
+        """Return where each row's horizon ends, (rows,): UTC µs, or `otherwise` in a matrix that does not say."""
+        if self.outcome_until is None:
+            return np.full(len(self.entity), otherwise, dtype=np.int64)
+        return np.asarray(self.outcome_until)
 
     def extremes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the lowest and the highest value of each feature, (features,); NaN where it is never seen here."""
@@ -203,7 +218,7 @@ class Matrix:
         arrays = {
             name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             for name in MatrixDate.ARRAYS
-            if name != "outcome_before" or (folder / f"{name}.npy").exists()
+            if name not in _LATER or (folder / f"{name}.npy").exists()
         }
         # A matrix made before a component was looked for before the as-of date says of nobody that it was there.
         arrays.setdefault("outcome_before", np.full(arrays["outcome_seen"].shape, FREE, dtype=np.int8))

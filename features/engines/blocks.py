@@ -49,6 +49,7 @@ class Block:
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
     outcome_before: NDArray[np.int8]
+    outcome_until: NDArray[np.int64]
     cannot_tell: int
     cannot_begin: int
 
@@ -61,19 +62,21 @@ class OutcomeBlock:
     outcome_at: NDArray[np.int64]
     outcome_known_at: NDArray[np.int64]
     outcome_seen: NDArray[np.bool_]
+    outcome_until: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class _Labels:
-    """By date, entity and component when it came and was known; by entity and component the dates it is seen at."""
+    """By date, entity and component when it came, was known, and whether it is seen; by date and entity until when."""
 
     valid: NDArray[np.int64]
     known: NDArray[np.int64]
-    seen: NDArray[np.uint64]
+    seen: NDArray[np.bool_]
+    until: NDArray[np.int64]
 
-    def at(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-        """Return what a matrix says at date k: when, known when, and whether it is seen."""
-        return self.valid[k], self.known[k], (self.seen >> np.uint64(k) & ONE).astype(np.bool_)
+    def at(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
+        """Return what a matrix says at date k: when, known when, whether it is seen, and where the horizon ends."""
+        return self.valid[k], self.known[k], self.seen[k], self.until[k]
 
 
 class _Chosen(NamedTuple):
@@ -88,8 +91,8 @@ class _Chosen(NamedTuple):
 class Maker:
     """All that the blocks of one frame share; `block` may be called from several threads.
 
-    `details` are the texts of the detail codes 1, 2, ...; `fed` are the dates at which each outcome component's feed
-    covers the horizon.
+    `details` are the texts of the detail codes 1, 2, ...; `fed` (dates, components) is until when each outcome
+    component's feed goes on from a date, `ends` (dates, entities) where each entity's horizon ends.
     """
 
     frame: Frame
@@ -102,7 +105,8 @@ class Maker:
     events: EventRows
     details: tuple[str, ...]
     outcomes: OutcomeRows
-    fed: NDArray[np.uint64]
+    fed: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
     def candidates_at(self, places: Sequence[int]) -> NDArray[np.int64]:
         """Return the entities that may get a row at any of the frame's dates at `places`."""
@@ -162,7 +166,13 @@ class Maker:
         shape = (len(self.frame.dates), len(wanted.entity), len(self.outcomes.service))
         outcomes = Outcomes(np.full(shape, NONE), np.full(shape, NONE), np.zeros(shape[1:], np.uint64))
         horizon.find_outcomes(wanted, self.members, self.people, self.outcomes, self.timetable, outcomes)
-        return _Labels(outcomes.valid, outcomes.known, self.fed[None, :] & ~outcomes.closed)
+        # The first event of the longest horizon is the first of a shorter one, or there is none in that.
+        until = self.ends[:, wanted.entity]
+        late = outcomes.valid >= until[:, :, None]
+        outcomes.valid[late] = outcomes.known[late] = NONE
+        bits = np.arange(len(self.frame.dates), dtype=np.uint64)[:, None, None]
+        is_open = (outcomes.closed[None, :, :] >> bits & ONE) == 0
+        return _Labels(outcomes.valid, outcomes.known, is_open & (until[:, :, None] <= self.fed[:, None, :]), until)
 
     def _make_block(
         self,
@@ -178,7 +188,7 @@ class Maker:
         people, owner = self._people_of(chosen, k)
         ages = self.people.ages[k, people].astype(np.float32)
         ages[ages < 0] = np.nan
-        outcome_at, outcome_known_at, outcome_seen = outcomes.at(k)
+        outcome_at, outcome_known_at, outcome_seen, outcome_until = outcomes.at(k)
         return Block(
             date_index=self.frame.first + k,
             entity=(codes.people if self.frame.by_person else codes.households)[chosen],
@@ -193,6 +203,7 @@ class Maker:
             outcome_known_at=outcome_known_at[rows],
             outcome_seen=outcome_seen[rows],
             outcome_before=before[k, rows],
+            outcome_until=outcome_until[rows],
             cannot_tell=int(cohort.cannot_tell[k]),
             cannot_begin=int(cohort.cannot_begin[k]),
         )

@@ -28,6 +28,7 @@ from features.engines.digest import Tally, make_keys, tally_rows
 from features.engines.question import Question, to_microseconds
 from features.engines.reading.choices import fold_choices
 from features.engines.reading.cohort import find_cohort
+from features.engines.reading.ends import find_ends
 from features.engines.reading.events import Events, make_conditions, read_events, read_outcomes
 from features.engines.reading.feeds import Feeds
 from features.engines.reading.frame import CHUNK, Frame
@@ -148,5 +149,6 @@ class Engine:
             events=events.at(frame),
             details=events.details,
             outcomes=read_outcomes(self.question, self.store, frame.services, len(frame.codes.people)),
-            fed=feeds.horizon_fed(),
+            fed=feeds.fed_until(),
+            ends=find_ends(frame, members, allowed),
         )

@@ -401,7 +401,7 @@ class Reference:
 
         There is a label only if the feed covers the whole horizon and every member's choice allows the service.
         """
-        t, end = self.question.midnight(day), self.question.horizon_end(day)
+        t, end = self.question.midnight(day), self.horizon_end(entity, day)
         service, people = component.signal.service, self.members(entity, day)
         events = sorted(
             (event.valid_at, event.known_at, event.event_id)
@@ -418,6 +418,27 @@ class Reference:
         if not events:
             return Outcomes(NONE, NONE, covered)
         return Outcomes(to_microseconds(events[0][0]), to_microseconds(events[0][1]), covered)
+
+    def horizon_end(self, entity: str, day: date) -> datetime:
+        """Return where the entity's horizon from `day` ends: with the day on which what is open then was to end."""
+        end, t = self.question.horizon_end(day), self.question.midnight(day)
+        ends_with = self.question.definition.outcome.ends_with
+        if ends_with is None:
+            return end
+        ends = [
+            event.end_at
+            for person in self.members(entity, day)
+            if self.permitted(person, ends_with.service, day)
+            for event in self.events[person]
+            if matches_signals(event, [ends_with])
+            and is_visible(event.known_at, event.known_until, t)
+            and event.valid_at < t
+            and (event.end_at is None or event.end_at > t)
+        ]
+        stated = [moment for moment in ends if moment is not None]
+        if not ends or len(stated) < len(ends):
+            return end
+        return min(end, self.question.midnight(self.question.day_of(max(stated)) + timedelta(days=1)))
 
     def before(self, entity: str, day: date) -> list[int]:
         """Return by component what the months before `day` say, as known then: FREE, CONTINUING or UNSEEN.
@@ -475,6 +496,7 @@ class Reference:
                 "outcome_known_at": [[o.known_at for o in row] for row in outcomes],
                 "outcome_seen": [[o.seen for o in row] for row in outcomes],
                 "outcome_before": [self.before(entity, day) for entity in rows],
+                "outcome_until": [to_microseconds(self.horizon_end(entity, day)) for entity in rows],
             },
         )
 

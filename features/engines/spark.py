@@ -288,6 +288,8 @@ def _needed_signals(question: Question) -> set[str]:
     rules = question.expressions
     names = {signal.name for rule in rules for signal in rule.signals}
     names |= {component.signal.name for component in definition.outcome.components}
+    if definition.outcome.ends_with:
+        names.add(definition.outcome.ends_with.name)
     return names | ({question.each.signal} if question.each else set())
 
 

@@ -140,11 +140,16 @@ class Outcome:
 
     With `onset` a component counts only where it begins: for a household that was free of it, and seen to be, for the
     charter's months before. Whoever has no such component has no row.
+
+    `ends_with` is a signal with an end, such as an enrolment or a tenancy: a horizon ends with the day on which what is
+    open at the as-of date was then known to end, where that is sooner than `next`; the last such day, where several
+    are open. Where nothing is open, or no end is known, it is `next`.
     """
 
     title: str
     expression: Aggregate
     onset: bool = False
+    ends_with: Signal | None = None
 
     def __post_init__(self) -> None:
         _plain_words("the outcome", "title", self.title)
@@ -154,6 +159,11 @@ class Outcome:
             )
         if not isinstance(self.onset, bool):
             raise DefinitionError(f"the outcome's onset is {self.onset!r}.", "Write onset=True, or leave it out.")
+        ends = self.ends_with
+        if ends is not None and (not isinstance(ends, Signal) or ends.at_least is not None or ends.below is not None):
+            raise DefinitionError(
+                "the outcome ends with no signal.", 'Write ends_with=signal("registry.enrolment"), without an amount.'
+            )
 
     @property
     def horizon(self) -> Period:
@@ -170,20 +180,25 @@ class Outcome:
 
     def document(self) -> dict[str, Any]:
         """Return the outcome as the contract `definition` writes it."""
-        document = {
+        document: dict[str, Any] = {
             "title": self.title,
             "horizon": self.horizon.document(),
             "components": [component.document() for component in self.components],
         }
         # Written only where it is so: a definition without it keeps the hash that it had before there was the word.
-        return document | ({"onset": True} if self.onset else {})
+        if self.onset:
+            document["onset"] = True
+        if self.ends_with:
+            document["ends_with"] = self.ends_with.document()
+        return document
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Outcome:
         """Read an outcome from its document."""
         signals = tuple(Signal.of(component["events"]) for component in document["components"])
         expression = Aggregate("any_of", signals, Window(next=Period.of(document["horizon"])))
-        return cls(document["title"], expression, bool(document.get("onset", False)))
+        ends = Signal.of(document["ends_with"]) if "ends_with" in document else None
+        return cls(document["title"], expression, bool(document.get("onset", False)), ends)
 
 
 @dataclass(frozen=True)
@@ -322,7 +337,8 @@ class Definition:
         """Every signal it reads by name, in alphabetical order (`known_to` adds its service's)."""
         rules: list[Expression] = [feature.expression for feature in self.features]
         rules += [*self.cohort.given, *self.cohort.unless, self.outcome.expression]
-        return tuple(sorted({s.name for rule in rules for s in rule.signals}))
+        names = {s.name for rule in rules for s in rule.signals}
+        return tuple(sorted(names | ({self.outcome.ends_with.name} if self.outcome.ends_with else set())))
 
     @property
     def hash(self) -> str:

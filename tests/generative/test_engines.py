@@ -252,6 +252,7 @@ def questions(draw: st.DrawFn) -> Question:
             "Drawn",
             any_of(*draw(picks()), next=draw(st.builds(Period, st.integers(1, 6), st.just("months")))),
             onset=chance(draw, 40),
+            ends_with=signal("housing.arrears") if chance(draw, 20) else None,
         ),
         tuple(Feature(f"f{n}", e, "Said: {value}", "Drawn") for n, e in enumerate(asked)),
     )

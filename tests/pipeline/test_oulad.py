@@ -24,6 +24,7 @@ from charter.council.council import Council
 from charter.signing.signoffs import write_statement
 from charter.vault.key import Key
 from tests.conftest import ROOT, Ran, run_sooner
+from training.data.dataset import MISSING, Dataset
 
 DATA = ROOT.parent / "shared/data/oulad_aaa"
 pytestmark = [
@@ -136,6 +137,24 @@ def test_the_cohort_and_its_features_are_what_day_28_could_know(course: Course) 
     assert 0 < len(theirs) < 748, "some had gone before day 28"
     for who, expected in theirs.items():
         assert {name: ours[who][name] for name in expected} == expected, who
+
+
+def test_each_students_outcome_is_known_at_the_end_of_the_presentation_and_no_later(course: Course) -> None:
+    folder = find_current(course.workspace.matrix)
+    assert folder is not None
+    data = Dataset.open(Matrix.open(folder), Council.load(course.council))
+    lengths = {row["code_presentation"]: int(row["module_presentation_length"]) for row in rows_of("courses.csv")}
+    bad = {
+        (row["code_presentation"], row["id_student"])
+        for row in rows_of("studentInfo.csv")
+        if row["final_result"] in ("Fail", "Withdrawn")
+    }
+    for presentation, day in DAY_28.items():
+        over = data.council.midnight(START[presentation] + timedelta(days=lengths[presentation] + 1))
+        before, after = data.labels(day, over - timedelta(hours=1)), data.labels(day, over)
+        assert set(before.tolist()) == {MISSING}
+        assert after.tolist().count(MISSING) == 0, "twelve months are not over, and every result is known"
+        assert int(after.sum()) == len([who for who in counted() if who[0] == presentation and who in bad])
 
 
 def test_students_without_a_click_are_there_with_none(course: Course) -> None:

@@ -66,7 +66,7 @@ def cases() -> Iterator[Case]:
 def read_case(case: Case, body: str) -> Case:
     lines = body.splitlines()
     for number, line in enumerate(lines):
-        if setting := re.fullmatch(r"(zone|consent|lag|cohort|entity|each|allowed|feeds): (.*)", line):
+        if setting := re.fullmatch(r"(zone|consent|lag|cohort|entity|each|allowed|feeds|ends): (.*)", line):
             case.settings[setting[1]] = setting[2]
         elif question := re.fullmatch(r"(Ask|Outcome|Onset) `(.*)`", line):
             case.asked.append(Asked(question[1], question[2]))
@@ -157,7 +157,9 @@ class World:
         entity = self.case.settings.get("entity", "household")
         cohort = eval(self.case.settings.get("cohort", f"Cohort('All', {entity!r})"), dict(WORDS))  # noqa: S307
         feature = expression if asked.kind == "Ask" else grammar.count(signal("school.absence"), last=months(1))
-        outcome = Outcome("Spec", DEFAULT_OUTCOME if asked.kind == "Ask" else expression, onset=asked.kind == "Onset")
+        ends = self.case.settings.get("ends")
+        looked_for = DEFAULT_OUTCOME if asked.kind == "Ask" else expression
+        outcome = Outcome("Spec", looked_for, asked.kind == "Onset", signal(ends) if ends else None)
         definition = Definition("spec", cohort, outcome, (Feature("f", feature, "{value}", "Spec"),))
         lag = dict(pair.split() for pair in self.case.settings.get("lag", "").split(",") if pair)
         allowed = self.case.settings.get("allowed", "").split() or self.signals
@@ -224,6 +226,7 @@ def answer(world: World, question: Question, rows: MatrixDate, row: int, compone
         "area": rows.area[row].decode(),
         "outcome_at": said_moment(world, int(rows.outcome_at[row, place])),
         "outcome_known_at": said_moment(world, int(rows.outcome_known_at[row, place])),
+        "outcome_until": said_moment(world, int(rows.ends(NONE)[row])),
         "outcome_seen": "yes" if rows.outcome_seen[row, place] else "no",
         "outcome_before": {FREE: "free", CONTINUING: "continuing", UNSEEN: "not seen"}[rows.outcome_before[row, place]],
     }

@@ -91,18 +91,26 @@ class Dataset:
         return self.council.midnight(horizon.after(as_of))
 
     def matures(self, as_of: date) -> datetime:
-        """Return the first moment at which rows of `as_of` may have labels: horizon end plus reporting lag."""
+        """Return the first moment at which all rows of `as_of` may have labels: horizon end plus reporting lag."""
         return self.horizon_end(as_of) + self.lag
 
+    def ends(self, as_of: date) -> NDArray[np.int64]:
+        """Return where each row's own horizon ends, UTC microseconds; shape (rows,)."""
+        return self.at(as_of).ends(to_microseconds(self.horizon_end(as_of)))
+
     def mature_dates(self, cut: datetime) -> list[date]:
-        """Return the as-of dates whose rows may have labels at `cut`."""
-        return [day for day in self.dates if self.matures(day) <= cut]
+        """Return the as-of dates of which rows may have labels at `cut`: all, or those whose end came sooner."""
+        return [day for day in self.dates if self.matures(day) <= cut or self._mark_mature(day, cut).any()]
+
+    def _mark_mature(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
+        return np.asarray(self.ends(as_of) <= to_microseconds(cut - self.lag))
 
     def labels(self, as_of: date, cut: datetime) -> NDArray[np.int8]:
         """Return the label of each row of `as_of` at `cut`: 1, 0 or MISSING; shape (rows,)."""
-        if self.matures(as_of) > cut:
-            return np.full(len(self.at(as_of).entity), MISSING, dtype=np.int8)
-        return self._label(as_of, cut)[0]
+        mature = self._mark_mature(as_of, cut)
+        if not mature.any():
+            return np.full(len(mature), MISSING, dtype=np.int8)
+        return np.where(mature, self._label(as_of, cut)[0], MISSING).astype(np.int8)
 
     def treated(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
         """Return which rows of `as_of` were offered help or had it within their horizon, as known at `cut`; (rows,)."""

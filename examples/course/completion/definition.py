@@ -38,7 +38,10 @@ COHORT = Cohort(
     unless=[any_of(gone, last=since_start)],
 )
 
-OUTCOME = Outcome("The student does not complete", any_of(gone, next=months(8)))
+# Each student's horizon ends with the presentation, on whose last day a fail is recorded.
+OUTCOME = Outcome(
+    "The student does not complete", any_of(gone, next=months(12)), ends_with=signal("registry.enrolment")
+)
 
 FEATURES = [
     Feature(

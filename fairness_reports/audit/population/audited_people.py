@@ -128,7 +128,16 @@ def list_mature_dates(matrix: Matrix, council: Council) -> list[date]:
     """Return the matrix's dates whose horizon and reporting lag were over when its snapshot was taken, ascending."""
     taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
-    return [day for day in matrix.dates if find_horizon_end(matrix.definition, council, day) + lag <= taken_at]
+    cut = taken_at - lag
+    return [day for day in matrix.dates if _first_end(matrix, council, day) <= count_microseconds(cut)]
+
+
+def _first_end(matrix: Matrix, council: Council, day: date) -> int:
+    """Return where the first row's horizon of a date ends; that of the definition where there is no row."""
+    otherwise = count_microseconds(find_horizon_end(matrix.definition, council, day))
+    if "ends_with" not in matrix.definition["outcome"]:
+        return otherwise
+    return int(matrix.at(day).ends(otherwise).min(initial=otherwise))
 
 
 def find_horizon_end(definition: Mapping[str, Any], council: Council, as_of: date) -> datetime:
@@ -249,8 +258,8 @@ def read_outcomes(
 ) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.float64]]:
     """Return label, components and lead time of each row, as known when the snapshot was taken.
 
-    A date whose horizon and reporting lag were not over by then has no labels at all: its early outcomes without the
-    later ones would flatter. Of two components as of 1 January, one that happened on 10 February and the other not: the
+    A row whose horizon and reporting lag were not over by then has no label: early outcomes without the later ones
+    would flatter. Of two components as of 1 January, one that happened on 10 February and the other not: the
     label is 1, the components True and False, the lead time 40 days. Components that are not asked of a household
     count for nothing (charter/contracts/labels.py).
     """
@@ -259,8 +268,8 @@ def read_outcomes(
     at, known_at = np.asarray(rows.outcome_at), np.asarray(rows.outcome_known_at)
     had = (at != NONE) & (known_at != NONE) & (known_at < count_microseconds(taken_at))
     label, had = label_rows(rows, matrix.definition["outcome"], had)
-    if find_horizon_end(matrix.definition, council, rows.as_of) + lag > taken_at:
-        label[:] = UNKNOWN
+    otherwise = count_microseconds(find_horizon_end(matrix.definition, council, rows.as_of))
+    label[rows.ends(otherwise) > count_microseconds(taken_at - lag)] = UNKNOWN
     first = np.where(had, at, np.iinfo(np.int64).max).min(axis=1)
     start = count_microseconds(council.midnight(rows.as_of))
     lead = np.where(had.any(axis=1), (first - start) / 86_400_000_000, np.nan)

@@ -90,16 +90,16 @@ class Feeds:
         everybody = kernel.mask_span(0, known_from)
         return np.asarray((masks | everybody) & fed[None, :])
 
-    def horizon_fed(self) -> NDArray[np.uint64]:
-        """Return, by outcome component, the dates whose whole horizon the service's feed covers."""
-        frame, masks = self.frame, []
-        for component in frame.question.definition.outcome.components:
-            spans, mask = self._whole_feed(component.signal.service), 0
-            for k, day in enumerate(frame.dates):
-                begin, end = int(frame.times[k]), to_microseconds(frame.question.horizon_end(day))
-                mask |= any(a <= begin and end <= b for a, b in spans) << k
-            masks.append(mask)
-        return np.array(masks, dtype=np.uint64)
+    def fed_until(self) -> NDArray[np.int64]:
+        """Return until when the service's feed goes on from each date, by date and outcome component; SMALLEST: not."""
+        frame = self.frame
+        components = frame.question.definition.outcome.components
+        until = np.full((len(frame.dates), len(components)), SMALLEST, dtype=np.int64)
+        for c, component in enumerate(components):
+            spans = self._whole_feed(component.signal.service)
+            for k, begin in enumerate(frame.times.tolist()):
+                until[k, c] = max((b for a, b in spans if a <= begin <= b), default=SMALLEST)
+        return until
 
     def _whole_feed(self, service: str) -> Spans:
         rows = self.rows.get(service)

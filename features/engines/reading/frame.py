@@ -63,6 +63,8 @@ class Frame:
         names |= {rule.service for rule in self.question.definition.cohort.known_to}
         if self.question.each:
             names.add(self.question.each.signal.split(".")[0])
+        if self.question.definition.outcome.ends_with:
+            names.add(self.question.definition.outcome.ends_with.service)
         return sorted(names)
 
     def window_start(self, window: Window, k: int) -> int:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from charter.contracts.matrix import ID_BYTES
 from charter.errors import DataError
 from features.engines.compiled.kernel_plan import LARGEST
+from features.grammar.signal import Signal
 from features.progress_bar import stop_progress_bar
 
 __all__ = ["Codes", "Columns", "Store"]
@@ -273,4 +274,15 @@ class Store:
                 coalesce(epoch_us(known_until), {LARGEST}) AS until
             FROM events JOIN person USING (person_id) WHERE signal = ?""",  # numbers
             [signal],
+        )
+
+    def own_ends(self, signal: Signal) -> Columns:
+        """Return the events of one signal as (person, valid, ended, known, until), for each entity's own horizon."""
+        details = "" if not signal.details else "AND list_contains(?, detail)"
+        return self.columns(
+            f"""
+            SELECT person.code AS person, epoch_us(valid_at) AS valid, coalesce(epoch_us(end_at), {LARGEST}) AS ended,
+                epoch_us(known_at) AS known, coalesce(epoch_us(known_until), {LARGEST}) AS until
+            FROM events JOIN person USING (person_id) WHERE signal = ? {details}""",  # numbers and a condition of ours
+            [signal.name, *([list(signal.details)] if signal.details else [])],
         )

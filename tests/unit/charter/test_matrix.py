@@ -32,6 +32,7 @@ def at_day() -> MatrixDate:
         outcome_known_at=np.full((2, 1), NONE),
         outcome_seen=np.ones((2, 1), bool),
         outcome_before=np.zeros((2, 1), np.int8),
+        outcome_until=np.array([7, 9], np.int64),
     )
 
 
@@ -118,3 +119,5 @@ def test_a_matrix_made_before_a_component_was_looked_for_says_of_nobody_that_it_
     rows = Matrix.open(folder).at(DAY)
     assert rows.outcome_before.tolist() == [[FREE], [FREE]]
     assert rows.outcome_before.dtype == np.int8
+    (folder / f"as_of={DAY}" / "outcome_until.npy").unlink()
+    assert Matrix.open(folder).at(DAY).ends(5).tolist() == [5, 5], "an older matrix has the horizon of its definition"

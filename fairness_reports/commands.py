@@ -174,13 +174,25 @@ def publish(invocation: Invocation, run: Run = "") -> None:
     )
 
 
-@trial_verbs.add("effect", example="sooner trial --json", under="look")
-def trial(invocation: Invocation) -> None:
-    """Compare later need between the arms of what was issued; or say that there is too little to tell."""
-    from fairness_reports.impact.trial import measure_trial
+@trial_verbs.add("effect", example="sooner trial --json", under="look", locks=True)
+def answer_trial(invocation: Invocation) -> None:
+    """Give the registered trial's answer, at its planned looks; without one, what was issued by arm, as far as it goes.
 
-    result = measure_trial(invocation)
-    invocation.report(result, result["sentence"])
+    Between two looks nothing is compared. "Helps", "harms", "no effect" and "cannot be told" are said alike.
+    """
+    from fairness_reports.impact.registering import choose_registration
+
+    registration = choose_registration(invocation)
+    if registration is None:
+        from fairness_reports.impact.trial import measure_trial
+
+        result = measure_trial(invocation)
+        invocation.report(result, result["sentence"])
+        return
+    from fairness_reports.impact.effect import answer_registered
+
+    document, sentence = answer_registered(invocation, registration)
+    invocation.report(document, sentence)
 
 
 @trial_verbs.add("register", example="sooner trial register", under="decide", locks=True)

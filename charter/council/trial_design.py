@@ -79,8 +79,8 @@ class Holdout(MarkedRow):
         Field(
             ge=1,
             le=52,
-            description="For how long a lot stands: so long its household takes part in no other, and who lost is "
-            "passed over in the tail unless a place would stay empty.",
+            description="For how long a lot stands: so long its household takes part in no other. Who lost is passed "
+            "over, unless it rises above all whose places went by lot, or a place would stay empty.",
             examples=[13],
         ),
     ] = 13

@@ -6,8 +6,10 @@
     listed        a       c   d              in the order of their rank, as places 6, 7 and 8
     control           b           e   f      later, not never: a later list may have them
 
-A lot stands for some weeks: who won keeps a place of the tail, who lost is passed over in it, and neither takes part
-again. No place is ever left empty for anybody's sake. Needs no library, so that anybody can draw it again.
+A lot stands for some weeks: who won keeps a place of the tail, who lost is passed over, and neither takes part again.
+Lists are worked off, so whoever is just below the line today would be above it next week: without that nothing would be
+compared. Whoever lost and then rises above all who went by lot is listed by rank at once (`serving.ranking.tail_lots`),
+and no place is left empty for anybody's sake. Needs no library, so that anybody can draw it again.
 """
 
 from __future__ import annotations
@@ -27,8 +29,8 @@ LISTED, CONTROL = "ranked", "control"
 class TailLot:
     """What the lot of one list needs: its seed (hexadecimal), and the share of the list's places that go by it.
 
-    `winners` and `losers` are households whose earlier lots still stand; whom another programme's list holds
-    (`elsewhere`) takes no part.
+    `winners` and `losers` are households whose earlier lots still stand, the losers passed over by the whole list;
+    whom another programme's list holds (`elsewhere`) takes no part.
     """
 
     seed: str

@@ -25,7 +25,11 @@ __all__ = ["ListLots", "check_lots", "find_lots", "read_lots", "write_lots"]
 
 @dataclass(frozen=True)
 class ListLots:
-    """One list's tail: `places` of it were given, to `households` by rank; `margins` are in their order."""
+    """One list's tail: `places` of it were given, to `households` by rank; `margins` are in their order.
+
+    `above` is the margin of the last household that was listed by rank, None where the whole list went by lot: whoever
+    lost and rises above it is listed whatever the lot said.
+    """
 
     trial: str
     team: str
@@ -34,6 +38,7 @@ class ListLots:
     places: int
     households: tuple[TailHousehold, ...]
     margins: tuple[float, ...]
+    above: float | None = None
 
     @property
     def draw(self) -> TailDraw:
@@ -86,6 +91,7 @@ def _read(path: Path) -> ListLots:
             int(raw["places"]),
             tuple(TailHousehold(**row) for row in raw["households"]),
             tuple(raw["margins"]),
+            raw["above"],
         )
     except (KeyError, TypeError, ValueError):
         raise DataError(f"{path.name} holds no lots.", "Bring it back from a backup.") from None

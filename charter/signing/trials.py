@@ -135,7 +135,7 @@ def register_trial(
             f"the trial {trial.name} is registered already, and a registration is never written again.",
             "Give another trial another name; what changed in this one is listed beside its answer.",
         )
-    if trial.until <= invocation.today:
+    if _has_ended(trial, invocation.today):
         raise UsageError(f"the trial {trial.name} ended on {trial.until}.", "Register a trial before it begins.")
     key = Key.load(invocation.council, invocation.workspace)
     seed = hashlib.sha256(key.derive(_SEED_PURPOSE) + bytes.fromhex(trial.sha256)).digest()
@@ -164,6 +164,10 @@ def register_trial(
         },
     )
     return registration
+
+
+def _has_ended(trial: TrialFile, today: date) -> bool:
+    return trial.until <= today
 
 
 def find_running_trial(invocation: Invocation, day: date, *, synthetic: bool) -> tuple[RunningTrial | None, str]:

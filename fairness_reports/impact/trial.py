@@ -4,9 +4,8 @@ Reads `issued.csv` of every list, `actions.csv`, and the newest snapshot. A hous
 it was on. Only lists whose whole horizon and reporting lag are over by the snapshot are measured: before that, and
 with fewer than MINIMUM households in an arm, the answer is "insufficient", and when it can be given.
 
-Compared are the arms as they were assigned (intention to treat), so that who took up help cannot tilt the answer.
-Only arms assigned by lot (`ranked` and `control` of one trial) can say what the offer changed: `by_lot` marks them.
-Other differences, such as ranked against random, compare different households.
+This is for a council without a registered trial (effect.py has that): households of different arms are different
+households, and the sentence says so.
 """
 
 from __future__ import annotations
@@ -26,24 +25,12 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.audit.measuring.intervals import bound_difference, bound_share
 from fairness_reports.audit.population.audited_people import find_horizon_end
-from fairness_reports.audit.population.reading_tables import open_connection
+from fairness_reports.impact.later_need import OutcomePeriod, read_offers
 
 __all__ = ["MINIMUM", "Issued", "measure_trial"]
 
 MINIMUM = 30
 """Households in an arm below which its share is not an answer."""
-
-# Of a list of 6 January with a horizon of a year: whoever lived at a home that day, as known now, and had one of the
-# outcome's signals between then and 6 January next year, counts for that home, wherever the person lived by then.
-_OUTCOMES = """
-    SELECT DISTINCT household_id FROM (
-      SELECT household_id, person_id FROM read_parquet($residence)
-      WHERE start <= $start AND ("end" IS NULL OR "end" > $start)
-        AND known_at < $now AND (known_until IS NULL OR known_until >= $now))
-    JOIN read_parquet($events) AS events USING (person_id)
-    WHERE list_contains($signals, signal) AND valid_at >= $start AND valid_at < $end
-      AND events.known_at < $now AND (events.known_until IS NULL OR events.known_until >= $now)
-"""
 
 
 @dataclass(frozen=True)
@@ -61,7 +48,7 @@ def measure_trial(invocation: Invocation) -> dict[str, Any]:
     Raises DataError where nothing has been issued.
     """
     issued = _read_first_places(invocation.workspace.worklist)
-    offered = _read_offered(invocation.workspace.worklist / "actions.csv")
+    offered = {entity for entity, _ in read_offers(invocation.workspace.worklist / "actions.csv")}
     folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise DataError("there is no matrix, so the outcome is not defined.", "Run `sooner build`.")
@@ -74,7 +61,9 @@ def measure_trial(invocation: Invocation) -> dict[str, Any]:
         for day in {place.as_of for place in issued}
     }
     mature = [place for place in issued if over[place.as_of] <= taken_at]
-    had = _find_outcomes(mature, matrix, invocation, tables, taken_at)
+    signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
+    period = OutcomePeriod(invocation.council, matrix.definition, tables, taken_at)
+    had = period.find_needs({place.as_of for place in mature}, signals)
     arms = [_measure_arm(arm, issued, mature, had, offered) for arm in sorted({place.arm for place in issued})]
     first = min(over.values())
     ready = [arm for arm in arms if arm["verdict"] == "measured"]
@@ -99,38 +88,6 @@ def _read_first_places(folder: Path) -> list[Issued]:
     if not rows:
         raise DataError("no list has been issued, so there is nothing to learn from.", "Run `sooner rank` first.")
     return [rows[entity] for entity in sorted(rows)]
-
-
-def _read_offered(path: Path) -> set[str]:
-    if not path.exists():
-        return set()
-    with path.open(encoding="utf-8", newline="") as handle:
-        return {row["entity"] for row in csv.DictReader(handle) if row["offered_at"]}
-
-
-def _find_outcomes(
-    mature: Iterable[Issued], matrix: Matrix, invocation: Invocation, tables: Path, taken_at: datetime
-) -> set[tuple[date, str]]:
-    signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
-    outcomes: set[tuple[date, str]] = set()
-    for day in sorted({place.as_of for place in mature}):
-        rows = (
-            open_connection()
-            .execute(
-                _OUTCOMES,
-                {
-                    "residence": str(tables / "residence.parquet"),
-                    "events": str(tables / "events.parquet"),
-                    "signals": signals,
-                    "start": invocation.council.midnight(day),
-                    "end": find_horizon_end(matrix.definition, invocation.council, day),
-                    "now": taken_at,
-                },
-            )
-            .fetchall()
-        )
-        outcomes |= {(day, household) for (household,) in rows}
-    return outcomes
 
 
 def _measure_arm(
@@ -168,7 +125,8 @@ def _compare_arms(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[s
         "arms": [first["arm"], second["arm"]],
         "difference": first["estimate"] - second["estimate"],
         "interval": [float(low[0]), float(high[0])],
-        "by_lot": {first["arm"], second["arm"]} == {"ranked", "control"},
+        # Of what was issued without a registered trial no lot is known: `sooner trial` of a trial compares by its lots.
+        "by_lot": False,
     }
 
 
@@ -179,7 +137,10 @@ def _write_sentence(ready: list[dict[str, Any]], arms: list[dict[str, Any]], fir
             f" ({100 * arm['interval'][0]:.1f} to {100 * arm['interval'][1]:.1f})"
             for arm in ready
         )
-        return f"Later need by arm: {shares}."
+        return (
+            f"Later need by how households came to be listed: {shares}. They are different households, so no difference"
+            " between them says what help changed; a registered trial does."
+        )
     households = sum(arm["households"] for arm in arms)
     return (
         f"Insufficient: of {households} listed households too few have a finished outcome period in two arms. The first"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -49,10 +49,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Tail:
-    """The places of a list that a trial gives by lot, the rows in its tail by rank, and how the lot fell."""
+    """How many places of a list go by a trial's lot, those that go by rank, the rows in its tail, how it fell."""
 
     header: IssuedList
     places: int
+    first: tuple[Place, ...]
     rows: tuple[int, ...]
     draw: TailDraw
 
@@ -121,7 +122,6 @@ def fill_places(
         candidates = list(ordered)
         header = candidates[0].header
         if header.team in tails:
-            places += _fill_tail(candidates, tails[header.team])
             continue
         lots = int(share * header.capacity)
         line = header.capacity - lots
@@ -132,7 +132,7 @@ def fill_places(
             Place(place.row, header, line + number, "random", inclusion)
             for number, place in enumerate(pool[:lots], start=1)
         ]
-    return places
+    return sorted([*places, *_fill_tails(tails)], key=lambda place: (place.header.team, place.rank))
 
 
 def draw_tails(
@@ -144,31 +144,50 @@ def draw_tails(
 ) -> dict[str, Tail]:
     """Return by team how the lots of a trial fall: each list's last places, among as many above its line as below it.
 
-    Whom another programme's list holds takes no part, whether it would win or lose.
+    Whom another programme's list holds takes no part, whether it would win or lose. Whoever lost before is passed over,
+    and comes last where a place would stay empty.
     """
     if not trial_lots:
         return {}
     tails = {}
-    for team, ordered in groupby(_order_rows(council, at, margins, headers), key=lambda place: place.header.team):
-        candidates = list(ordered)
-        header, lot = candidates[0].header, trial_lots[team]
+    passed_over = {team: lot.losers for team, lot in trial_lots.items()}
+    by_team = {team: list[Place]() for team in trial_lots if team in headers}
+    for place in _order_rows(council, at, margins, headers, passed_over):
+        by_team[place.header.team].append(place)
+    for team, candidates in by_team.items():
+        header, lot = headers[team], trial_lots[team]
+        if len(candidates) < header.capacity:
+            candidates += _find_waiting(council, at, margins, header, lot, len(candidates))
         places = lot.count_places(header.capacity)
         first = header.capacity - places
         tail = [(place, at.entity[place.row].decode()) for place in candidates[first:]]
         pool = [(place, name) for place, name in tail if name not in lot.elsewhere][: 2 * places]
         draw = draw_tail(lot, [(place.rank, name) for place, name in pool], places)
-        tails[team] = Tail(header, places, tuple(place.row for place, _ in pool), draw)
+        tails[team] = Tail(header, places, tuple(candidates[:first]), tuple(place.row for place, _ in pool), draw)
     return tails
 
 
-def _fill_tail(candidates: Sequence[Place], tail: Tail) -> list[Place]:
-    """Return a list's places: the first by rank, the last to whom the lot gave one, by their rank before it."""
-    first = tail.header.capacity - tail.places
-    chosen = [row for row, household in zip(tail.rows, tail.draw.households, strict=True) if household.has_place]
-    return [
-        *candidates[:first],
-        *(Place(row, tail.header, number, "ranked") for number, row in enumerate(chosen, start=first + 1)),
-    ]
+def _find_waiting(
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    header: IssuedList,
+    lot: TailLot,
+    before: int,
+) -> list[Place]:
+    """Return whom a list passes over for an earlier lot, by rank after the `before` others: its places stay empty."""
+    everybody = _order_rows(council, at, margins, {header.team: header})
+    waiting = [place for place in everybody if at.entity[place.row].decode() in lot.losers]
+    return [Place(place.row, header, before + number, "ranked") for number, place in enumerate(waiting, start=1)]
+
+
+def _fill_tails(tails: Mapping[str, Tail]) -> Iterator[Place]:
+    """Yield the places of lists with a lot: the first by rank, the last to whom the lot gave one, by rank before it."""
+    for tail in tails.values():
+        yield from tail.first
+        chosen = [row for row, household in zip(tail.rows, tail.draw.households, strict=True) if household.has_place]
+        for number, row in enumerate(chosen, start=len(tail.first) + 1):
+            yield Place(row, tail.header, number, "ranked")
 
 
 def _lot(at: MatrixDate) -> Callable[[Place], tuple[bytes, int]]:
@@ -202,13 +221,20 @@ def draw_below(
 
 
 def _order_rows(
-    council: Council, at: MatrixDate, margins: NDArray[np.float64], headers: Mapping[str, IssuedList]
+    council: Council,
+    at: MatrixDate,
+    margins: NDArray[np.float64],
+    headers: Mapping[str, IssuedList],
+    passed_over: Mapping[str, frozenset[str]] | None = None,
 ) -> list[Place]:
-    """Return everybody whom the lists don't leave out, by team and rank, to twice each team's capacity."""
+    """Return everybody whom the lists don't leave out or pass over, by team and rank, to twice each team's capacity."""
     teams = find_teams(council, at)
+    over = passed_over or {}
     left_out = np.array(
         [
-            team not in headers or name.decode() in headers[team].excluded
+            team not in headers
+            or name.decode() in headers[team].excluded
+            or name.decode() in over.get(team, frozenset())
             for team, name in zip(teams.tolist(), at.entity.tolist(), strict=True)
         ],
         dtype=bool,

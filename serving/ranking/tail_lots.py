@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from charter.acts import COMMAND
 from charter.contracts.files import file_digest
-from charter.council.worklist_settings import WorklistFile
 from charter.errors import CharterError
 from charter.invocation import Invocation
 from charter.rules.holdout import CONTROL, LISTED, TailLot, derive_seed
@@ -22,7 +21,7 @@ from charter.signing.trial_lots import ListLots, read_lots, write_lots
 from charter.signing.trials import RunningTrial
 from charter.vault.command_log import CommandLog
 from charter.vault.key import Key
-from serving.ranking.places import Tail
+from serving.ranking.places import ScoredDate, Tail
 from serving.store.store import IssuedList
 
 __all__ = ["begin_lots", "keep_lots", "read_arms"]
@@ -33,7 +32,7 @@ def begin_lots(
     running: RunningTrial | None,
     headers: Mapping[str, IssuedList],
     elsewhere: frozenset[str],
-    settings: WorklistFile,
+    scored: ScoredDate,
 ) -> dict[str, TailLot]:
     """Return the lot of each new list, by team; none where no trial with lots at the line is running.
 
@@ -41,30 +40,43 @@ def begin_lots(
     """
     if running is None or running.trial.design != "holdout":
         return {}
-    if settings.exploration.share:
+    if invocation.settings.worklist.exploration.share:
         raise CharterError(
             f"the trial {running.trial.name} and [exploration] of worklist.toml would draw the same places by lot.",
             "Set [exploration] share = 0.0 while the trial runs.",
         )
     holdout = running.trial.holdout
     before = read_lots(invocation.workspace, running.trial.name)
+    names = (name.decode() for name in scored.at.entity.tolist())
+    margin_of = dict(zip(names, scored.margins.tolist(), strict=True)) if before else {}
     lots = {}
     for team, header in headers.items():
-        winners, losers = _standing(before, date.fromisoformat(header.as_of), holdout.lot_stands_weeks)
+        day = date.fromisoformat(header.as_of)
+        winners, losers = _find_standing(before, day, holdout.lot_stands_weeks, margin_of)
         seed = derive_seed(running.registration.seed, header.id)
         lots[team] = TailLot(seed, header.id, holdout.tail, winners, losers, elsewhere)
     return lots
 
 
-def _standing(before: tuple[ListLots, ...], day: date, weeks: int) -> tuple[frozenset[str], frozenset[str]]:
-    """Return whose earlier lots, of any team's lists, still stand on a day: those who won, and those who lost."""
+def _find_standing(
+    before: tuple[ListLots, ...], day: date, weeks: int, margin_of: Mapping[str, float]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return whose earlier lots, of any team's lists, still stand on a day: those who won, and those who lost.
+
+    Whoever lost, and by now has a margin above that of everybody whose place went by lot, is held out no more.
+    """
     since = day - timedelta(weeks=weeks)
     arms = {LISTED: set[str](), CONTROL: set[str]()}
     for lots in before:
         if since < lots.as_of < day:
             for household in lots.draw.lots:
-                arms[household.arm].add(household.entity)
+                if household.arm == LISTED or not _has_risen(lots, margin_of.get(household.entity)):
+                    arms[household.arm].add(household.entity)
     return frozenset(arms[LISTED]), frozenset(arms[CONTROL] - arms[LISTED])
+
+
+def _has_risen(lots: ListLots, margin: float | None) -> bool:
+    return margin is not None and lots.above is not None and margin > lots.above
 
 
 def keep_lots(
@@ -86,6 +98,7 @@ def keep_lots(
             places=tail.places,
             households=tail.draw.households,
             margins=tuple(float(margins[row]) for row in tail.rows),
+            above=float(margins[tail.first[-1].row]) if tail.first else None,
         )
         digests[header.id] = file_digest(write_lots(invocation.workspace, record))
     if digests:

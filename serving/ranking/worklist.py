@@ -143,7 +143,7 @@ def rank_households(
         if departures is not None:
             _take_off(store, fixed, partial(departures, str(matrix.manifest["snapshot"]), as_of))
         elsewhere = find_listed_elsewhere(store, invocation.programme, write_moment(moment))
-        lots = begin_lots(invocation, running, headers, elsewhere, settings)
+        lots = begin_lots(invocation, running, headers, elsewhere, scored)
         fill = partial(fill_places, council, at, scored.margins, share=share, trial_lots=lots)
         headers, places = give_way(headers, at.entity, elsewhere, fill)
         if running and lots:

@@ -9,8 +9,10 @@ from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from charter.contracts.matrix import Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
 from charter.council.trial_design import TrialFile
 from charter.errors import CharterError
@@ -19,12 +21,15 @@ from charter.signing.trial_lots import check_lots, read_lots
 from charter.signing.trials import read_registration, register_trial
 from charter.vault.command_log import CommandLog
 from serving.desk import Desk
-from serving.ranking.bundle import make_bundle
+from serving.identity import Identity
+from serving.ranking.bundle import Bundle, make_bundle
+from serving.ranking.places import score_rows
 from serving.ranking.reproduction import reproduce_record
 from serving.ranking.worklist import RankResult, rank_households
+from serving.store.store import DecisionDraft
 from tests.trial_files import sign_trial, write_trial
 from tests.unit.serving.client import Client, guarded
-from tests.unit.serving.conftest import AS_OF, SERVICES, TEAMS, World
+from tests.unit.serving.conftest import AS_OF, SERVICES, TEAMS, World, make_world, open_casework
 
 NAME = "now_or_later_2027"
 
@@ -122,6 +127,49 @@ def test_a_lot_stands_so_that_nobody_is_drawn_twice(world: World) -> None:
     assert {name for name, arm in drawn.items() if arm == "ranked"} <= listed
     assert not {name for name, arm in drawn.items() if arm == "control"} & listed
     assert not [row for row in second if row["inclusion"] != "1.0"], "everybody in the tail has had a lot"
+
+
+def test_who_lost_is_passed_over_by_the_whole_list_until_it_rises(world: World) -> None:
+    """After every listed household was decided on, the losers would be at the head of the next list."""
+    begin_trial(world)
+    first = issued(rank_households(world.invocation, world.matrix, AS_OF))
+    losers = {row["entity"] for row in first if row["arm"] == "control"}
+    store = open_casework(world)
+    worker = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
+    for team in TEAMS:
+        for referral in store.referrals("early_help", f"{team}-{AS_OF}"):
+            store.decide(worker, referral.id, DecisionDraft("taken_up", "need_confirmed", 1))
+    later = AS_OF + timedelta(days=7)
+    matrix = world.matrix_at(later)
+    second = issued(rank_households(world.invocation, matrix, later))
+    assert Counter(row["arm"] for row in second) == {"ranked": 32, "control": 16}
+    assert not losers & {row["entity"] for row in second}
+    again = AS_OF + timedelta(days=14)
+    riser = sorted(losers)[0]
+
+    def lift(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> np.ndarray:
+        margins = score_rows(bundle, matrix, at)
+        margins[at.entity.tolist().index(riser.encode())] = margins.max() + 1
+        return margins
+
+    third = issued(rank_households(world.invocation, world.matrix_at(again), again, score=lift))
+    (row,) = [row for row in third if row["entity"] == riser]
+    assert (row["arm"], row["rank"], row["inclusion"]) == ("ranked", "1", "1.0")
+    assert not (losers - {riser}) & {row["entity"] for row in third}
+
+
+def test_a_place_that_would_stay_empty_goes_to_who_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOONER_KEY", "5f" * 32)
+    small = make_world(tmp_path, rows=44)
+    begin_trial(small)
+    first = issued(rank_households(small.invocation, small.matrix, AS_OF))
+    later = AS_OF + timedelta(days=7)
+    second = issued(rank_households(small.invocation, small.matrix_at(later), later))
+    losers = {row["entity"] for row in first if row["arm"] == "control"}
+    assert losers
+    in_need_of_rows = Counter(row["team"] for row in second if row["arm"] == "ranked")
+    everybody = Counter(row["team"] for row in first)
+    assert all(in_need_of_rows[team] == min(8, everybody[team]) for team in everybody)
 
 
 def test_whom_another_list_holds_takes_no_part(world: World) -> None:

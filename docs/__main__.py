@@ -10,6 +10,7 @@ from typing import Any
 
 from access_reference import access_reference
 from api_page import notebook_names
+from api_reference import api_reference
 from decision_index import decision_index
 from deep_tests import deep_tests
 from fault_reference import fault_reference
@@ -133,6 +134,7 @@ def _fill_part(page: str, part: str, text: str) -> str:
 def pages() -> Mapping[str, str]:
     """Return every generated page by its path below docs/."""
     return {
+        "reference/api.md": NOTICE + api_reference(),
         "reference/access.md": NOTICE + access_reference(FOLDER.parent / "council"),
         "reference/commands.md": commands(),
         "reference/contracts.md": contracts(),

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import bentoml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
@@ -46,6 +46,7 @@ from serving.identity import require_act
 from serving.sending.deliverer import deliver_due, run_deliverer
 from serving.session import CURRENT
 from serving.web.api import make_routes
+from serving.web.bodies import ScoreBody
 from serving.web.failed_calls import FAILURES, answer_failure
 from serving.web.guard import Guard
 from serving.web.metrics import make_metrics_route
@@ -53,10 +54,9 @@ from serving.web.metrics import make_metrics_route
 if TYPE_CHECKING:
     from serving.web.bundle_in_use import Live
 
-__all__ = ["ScoreBody", "Sooner", "app"]
+__all__ = ["Sooner", "app"]
 
 _LOG = logging.getLogger("sooner.service")
-_MOST = 500
 _IN_USE = ExitStack()
 """Held while this process lives, so that nothing is restored under it."""
 _Part = TypeVar("_Part")
@@ -119,15 +119,6 @@ def _send_waiting() -> None:
     desk, now = _desk(), datetime.now(UTC)
     note_unanswered(desk, now)
     deliver_due(desk.store, desk.receivers, desk.invocation.council.name)
-
-
-class ScoreBody(BaseModel):
-    """Whom to score: listed households by `referrals`, or (analysts alone) `rows` of features, null for not seen."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    referrals: list[str] = Field(default_factory=list, max_length=_MOST)
-    rows: list[dict[str, float | None]] = Field(default_factory=list, max_length=_MOST)
 
 
 class _NoRefusals(logging.Filter):

@@ -47,7 +47,7 @@ def system(desk: Desk) -> CaseSystem:
 
 
 def test_a_team_s_day(system: CaseSystem, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serving.web.api._OVERLAP", system_overlap())
+    monkeypatch.setattr("serving.web.endpoint_calls._OVERLAP", system_overlap())
     (header,) = system.ask("/v1/lists").json()["lists"]
     assert (header["team"], header["state"], header["capacity"]) == ("north", "live", 8)
     listed = list(system.follow())

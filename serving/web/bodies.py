@@ -1,0 +1,83 @@
+"""What a call of the API sends: each body as a type. A field that is not known is refused, and no error repeats one.
+
+The contract (web.contract) says them as they stand here: descriptions, limits and examples.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from charter.plain_text import clean_text
+
+__all__ = ["DecisionBody", "OutcomeBody", "ResidenceBody", "ScoreBody", "SessionBody"]
+
+
+def _refuse_control(text: str) -> str:
+    if clean_text(text) != text:
+        raise PydanticCustomError("control_character", "holds a control character")
+    return text
+
+
+_Plain = Annotated[str, AfterValidator(_refuse_control)]
+_LARGEST = 2**31 - 1
+"""The largest whole number that every column holds."""
+
+
+class DecisionBody(BaseModel):
+    """What a case system sends to decide; `version` is the referral's as it was read."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    version: int = Field(ge=1, le=_LARGEST, description="The referral's, as it was read.", examples=[1])
+    disposition: _Plain = Field(max_length=32, description="A decision of worklist.toml.", examples=["set_aside"])
+    reason: _Plain = Field(max_length=64, description="One of its reasons.", examples=["no_need_found"])
+    note: _Plain = Field(default="", max_length=500, description="Shareable with the family: write it so.")
+    reference: _Plain = Field(default="", max_length=60, description="The case in one's own system.", examples=["4711"])
+    safe_to_contact_checked: bool = Field(default=False, description="A person checked; `taken_up` needs it.")
+    until: _Plain = Field(default="", max_length=10, description="The day on which a deferred case returns.")
+
+
+class ResidenceBody(BaseModel):
+    """Whom a service asks about, and where; none of it is kept."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    forename: _Plain = Field(min_length=1, max_length=100)
+    surname: _Plain = Field(min_length=1, max_length=100)
+    birth_date: str = Field(examples=["1980-02-01"], pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    uprn: str = Field(examples=["100012345678"], pattern=r"^[0-9]{1,12}$")
+    asked_by: _Plain = Field(min_length=1, max_length=64)
+
+
+class OutcomeBody(BaseModel):
+    """What a receiver reports of a message that it was sent; the call is signed with its secret."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    receiver: _Plain = Field(min_length=1, max_length=40, description="Its id.", examples=["case_system"])
+    message: _Plain = Field(min_length=1, max_length=64, description="The message that it was sent.")
+    status: Literal["received", "accepted", "declined", "started", "finished"] = Field(examples=["accepted"])
+    reference: _Plain = Field(default="", max_length=120, description="The receiver's own.", examples=["FS-4711"])
+
+
+class SessionBody(BaseModel):
+    """Which made-up person of the demonstration signs in."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    who: _Plain = Field(max_length=64, description="GET /sign-in lists them.")
+
+
+_MOST = 500
+
+
+class ScoreBody(BaseModel):
+    """Whom to score: listed households by `referrals`, or (analysts alone) `rows` of features, null for not seen."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    referrals: list[str] = Field(default_factory=list, max_length=_MOST)
+    rows: list[dict[str, float | None]] = Field(default_factory=list, max_length=_MOST)

@@ -15,7 +15,7 @@ from charter.errors import DataError, DefinitionError
 from features.engines.question import Question
 from features.engines.reference import Reference, matches_signals
 from features.engines.rows import Event, Tables
-from features.grammar import Change, Composition, Feature, Signal
+from features.grammar import Change, Composition, Feature, Ratio, Signal
 from features.grammar.words import describe_value
 from features.permission import is_denied, is_permitted
 
@@ -135,7 +135,7 @@ def _list_lines(reference: Reference, feature: Feature, entity: str, day: date) 
     expression = feature.expression
     if isinstance(expression, Composition):
         return
-    rule = expression.whole if isinstance(expression, Change) else expression
+    rule = expression.whole if isinstance(expression, Change | Ratio) else expression
     used = reference.used(rule, expression.reach, entity, day)
     about = [
         event

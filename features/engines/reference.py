@@ -25,7 +25,7 @@ import numpy as np
 from charter.contracts.matrix import CONTINUING, FREE, NONE, UNSEEN, MatrixDate
 from features.engines.question import Question, to_microseconds
 from features.engines.rows import Event, Feed, Household, Tables
-from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
+from features.grammar import Aggregate, Change, Composition, Expression, Ratio, Signal, Window
 from features.grammar.definition import Component
 from features.grammar.signal import AMOUNT_SCALE, scale_amount
 from features.permission import ALL, Choice, is_denied, is_permitted
@@ -338,6 +338,9 @@ class Reference:
             if expression.of.word == "count":
                 return float(len(recent) - len(before))
             return (_sum_amounts(recent) - _sum_amounts(before)) / AMOUNT_SCALE
+        if isinstance(expression, Ratio):
+            of, among = (len(self.used(rule, reach, entity, day)) for rule in (expression.of, expression.among))
+            return of / among if among else 0.0
         return self._count_value(expression, self.used(expression, reach, entity, day), day)
 
     def _count_value(self, rule: Aggregate, events: list[Event], day: date) -> float:
@@ -351,6 +354,7 @@ class Reference:
             "total": lambda: _sum_amounts(events) / AMOUNT_SCALE,
             "mean": lambda: float(_sum_amounts(events)) / float(AMOUNT_SCALE * len(amounts)) if amounts else 0,
             "maximum": lambda: max(amounts) / AMOUNT_SCALE if amounts else 0,
+            "minimum": lambda: min(amounts) / AMOUNT_SCALE if amounts else 0,
             "latest": lambda: self._latest_value(rule, events),
             "distinct": lambda: len(self._count_distinct(rule, events)),
             "active_days": lambda: len({self.question.day_of(event.valid_at) for event in events}),

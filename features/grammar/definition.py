@@ -32,6 +32,7 @@ from features.grammar.expression import (
     Composition,
     Expression,
     KnownTo,
+    Ratio,
     check_ages,
     read_expression,
 )
@@ -229,7 +230,7 @@ class Feature:
                 f"a feature has the name {self.name!r}.", "Use up to 63 small letters, digits and underscores."
             )
         who = f"the feature {self.name}"
-        if not isinstance(self.expression, Aggregate | Change | Composition):
+        if not isinstance(self.expression, Aggregate | Change | Ratio | Composition):
             raise DefinitionError(
                 f"{who} is no expression of the grammar.", "Use a word such as count(signal, last=...)."
             )

@@ -3,6 +3,7 @@
     Expression
     ├── Aggregate     one number from the events of some signals in a window
     ├── Change        the same number of a window and of the equally long one before it, compared
+    ├── Ratio         how many events of one kind there are for each of another
     ├── KnownTo       whether a service recorded anything at all (cohort rules only)
     └── Composition   who lives in the household at the as-of date (no events)
 
@@ -25,6 +26,7 @@ __all__ = [
     "Change",
     "Composition",
     "Expression",
+    "Ratio",
     "active_days",
     "age_of_youngest",
     "any_of",
@@ -38,12 +40,24 @@ __all__ = [
     "maximum",
     "mean",
     "members",
+    "minimum",
     "open_at",
+    "ratio",
     "total",
 ]
 
 Word = Literal[
-    "count", "any_of", "days_since", "total", "mean", "maximum", "latest", "distinct", "active_days", "open_at"
+    "count",
+    "any_of",
+    "days_since",
+    "total",
+    "mean",
+    "maximum",
+    "minimum",
+    "latest",
+    "distinct",
+    "active_days",
+    "open_at",
 ]
 Column = Literal["amount", "detail", "signal", "person"]
 
@@ -69,6 +83,7 @@ WORDS: Mapping[Word, Meaning] = {
     "total": Meaning("amount", "Total amount: {what}"),
     "mean": Meaning("amount", "Mean amount: {what}"),
     "maximum": Meaning("amount", "Largest amount: {what}"),
+    "minimum": Meaning("amount", "Smallest amount: {what}"),
     "latest": Meaning("amount", "Newest amount: {what}", reads=("amount", "detail")),
     "distinct": Meaning("different values", "Number of different {column}: {what}", ("detail", "signal", "person")),
     "active_days": Meaning("days", "Number of different days with: {what}"),
@@ -207,6 +222,57 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """How many events of one kind there are for each of another, in one window; 0 where there is none of the other."""
+
+    of: Aggregate
+    among: Aggregate
+
+    def __post_init__(self) -> None:
+        parts = (self.of, self.among)
+        counts = all(isinstance(part, Aggregate) and part.word == "count" for part in parts)
+        if not counts or self.of.window != self.among.window:
+            raise DefinitionError(
+                "ratio divides no two counts of one window.",
+                "Write ratio(count(failed, last=months(12)), count(inspected, last=months(12))).",
+            )
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """The signals it reads."""
+        return tuple(dict.fromkeys((*self.of.signals, *self.among.signals)))
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services it reads, in alphabetical order."""
+        return tuple(sorted({*self.of.services, *self.among.services}))
+
+    @property
+    def signals_named(self) -> tuple[str, ...]:
+        """The names of the signals it reads, in alphabetical order."""
+        return tuple(sorted({*self.of.signals_named, *self.among.signals_named}))
+
+    @property
+    def whole(self) -> Aggregate:
+        """All events that either count reads, of whatever detail: what explains the value."""
+        return Aggregate("count", tuple(Signal(name) for name in self.signals_named), self.of.window)
+
+    @property
+    def reach(self) -> Window:
+        """The whole stretch that a feed must cover for the value to exist."""
+        return self.of.window
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value."""
+        return "for each"
+
+    def document(self) -> dict[str, Any]:
+        """Return the expression as the contract `definition` writes it."""
+        return {"word": "ratio", "of": self.of.document(), "among": self.among.document()}
+
+
+@dataclass(frozen=True)
 class KnownTo:
     """Whether `service` recorded anything that may be used about any member in `window`: a cohort rule."""
 
@@ -282,7 +348,7 @@ class Composition:
         return {"word": self.word} | ({"age": list(self.age)} if self.age else {})
 
 
-Expression = Aggregate | Change | Composition
+Expression = Aggregate | Change | Ratio | Composition
 
 
 def check_ages(age: tuple[int, int]) -> None:
@@ -300,6 +366,8 @@ def read_expression(document: Mapping[str, Any]) -> Expression:
         if not isinstance(of, Aggregate):
             raise DefinitionError("change compares no such thing.", "Write change(count(..., last=months(3))).")
         return Change(of)
+    if word == "ratio":
+        return Ratio(*(read_expression(document[part]) for part in ("of", "among")))  # type: ignore[arg-type]  # it says
     if word in ("members", "children", "age_of_youngest"):
         return Composition(word, tuple(document["age"]) if "age" in document else None)
     return Aggregate(
@@ -351,6 +419,11 @@ def maximum(*signals: Signal, last: Period | Window) -> Aggregate:
     return Aggregate("maximum", signals, _back(last))
 
 
+def minimum(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return the smallest amount; 0 where no event carries one."""
+    return Aggregate("minimum", signals, _back(last))
+
+
 def latest(*signals: Signal, last: Period | Window, details: Sequence[str] = ()) -> Aggregate:
     """Return the amount of the newest event with one; given `details`, the place (from 1) of the newest one in them.
 
@@ -379,6 +452,11 @@ def open_at(*signals: Signal) -> Aggregate:
 def change(of: Aggregate) -> Change:
     """Return a count or total in a window, minus that in the equally long window right before."""
     return Change(of)
+
+
+def ratio(of: Aggregate, among: Aggregate) -> Ratio:
+    """Return one count divided by another of the same window; 0 where the other is 0."""
+    return Ratio(of, among)
 
 
 def known_to(service: str, *, last: Period | Window) -> KnownTo:

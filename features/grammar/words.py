@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from features.grammar.expression import WORDS, Aggregate, Change, Composition, Expression, KnownTo
+from features.grammar.expression import WORDS, Aggregate, Change, Composition, Expression, KnownTo, Ratio
 from features.grammar.period import Window
 from features.grammar.signal import Signal
 
@@ -23,12 +23,19 @@ def describe_expression(expression: Expression, titles: Mapping[str, str] | None
     if isinstance(expression, Change):
         recent = describe_expression(expression.of, titles)
         return f"Change against the {expression.of.window.last} before: {recent[0].lower()}{recent[1:]}"
+    if isinstance(expression, Ratio):
+        among = describe_expression(expression.among, titles)
+        return f"{_strip_window(describe_expression(expression.of, titles))} for each of: {among.partition(': ')[2]}"
     phrase = WORDS[expression.word].phrase
     if expression.steps:
         phrase = f"Newest step ({', '.join(_space_words(step) for step in expression.steps)}): {{what}}"
     what = " or ".join(_describe_signal(signal, titles or {}) for signal in expression.signals)
     column = _DISTINCT.get(expression.of or "", "")
     return f"{phrase.format(what=what, column=column)}, {expression.window}"
+
+
+def _strip_window(phrase: str) -> str:
+    return phrase.rpartition(", ")[0]
 
 
 def describe_rule(rule: Aggregate | KnownTo, titles: Mapping[str, str] | None = None) -> str:

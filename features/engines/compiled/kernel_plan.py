@@ -20,17 +20,18 @@ from numpy.typing import NDArray
 from charter.errors import DataError
 from features.engines.compiled.arrays import Program
 from features.engines.question import Question
-from features.grammar import Aggregate, Change, Composition, Expression, Signal, Window
+from features.grammar import Aggregate, Change, Composition, Expression, Ratio, Signal, Window
 from features.grammar.signal import scale_amount
 
 __all__ = ["LARGEST", "MAKE", "SMALLEST", "Plan"]
 
 SMALLEST, LARGEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
-# What a cell keeps; a PLAIN one up to five things, each in a slot of its own.
+# What a cell keeps; a PLAIN one up to six things, each in a slot of its own; the smallest amount as the largest below
+# nought.
 PLAIN, LATEST, BITS, OPEN = 0, 1, 2, 3
-COUNT, TOTAL, CARRYING, LARGEST_AMOUNT, NEWEST = 0, 1, 2, 3, 4
-_KEPT = 5
+COUNT, TOTAL, CARRYING, LARGEST_AMOUNT, NEWEST, SMALLEST_AMOUNT = 0, 1, 2, 3, 4, 5
+_KEPT = 6
 # The columns of an entry; the slots of a PLAIN cell, -1 where it has none, follow from SLOT on.
 KIND, WINDOW, SEEN, LIMITED, AT_LEAST, BELOW, BY, WORDS, SLOT = range(9)
 # What a bit of a BITS cell stands for.
@@ -51,6 +52,8 @@ MAKE = {
     "change_count": 9,
     "change_total": 10,
     "composition": 11,
+    "minimum": 12,
+    "ratio": 13,
 }
 
 # The slots of a PLAIN cell that a word reads.
@@ -61,6 +64,7 @@ _SLOTS = {
     "total": (TOTAL,),
     "mean": (TOTAL, CARRYING),
     "maximum": (LARGEST_AMOUNT,),
+    "minimum": (SMALLEST_AMOUNT,),
 }
 
 
@@ -189,7 +193,10 @@ class _Compiler:
         """Return the rows of a cell's slots: the cell, which slot begins there or -1, how it is carried, from what."""
         most, ahead = [(MOST, SMALLEST), (AHEAD, SMALLEST)], [(UNION, 0), (AHEAD, 0)]
         if cell.kind == PLAIN:
-            slots = [(use, most if use in (LARGEST_AMOUNT, NEWEST) else [(SUM, 0)]) for use in sorted(cell.uses)]
+            slots = [
+                (use, most if use in (LARGEST_AMOUNT, NEWEST, SMALLEST_AMOUNT) else [(SUM, 0)])
+                for use in sorted(cell.uses)
+            ]
         elif cell.kind == LATEST:
             slots = [(0, [(STAY, SMALLEST)] * 3 + [(STAY, 0)])]
         else:
@@ -267,6 +274,11 @@ class _Compiler:
             recent.uses.add(slot)
             whole.uses.add(slot)
             return MAKE[f"change_{expression.of.word}"], lambda: (recent.slots[slot], whole.slots[slot]), seen_columns
+        if isinstance(expression, Ratio):
+            top, bottom = (self._make_cell(rule, rule.reach) for rule in (expression.of, expression.among))
+            for part in (top, bottom):
+                part.uses.add(COUNT)
+            return MAKE["ratio"], lambda: (top.slots[COUNT], bottom.slots[COUNT]), seen_columns
         cell = self._make_cell(expression, expression.reach)
         if cell.kind == BITS:
             return MAKE["bits"], lambda: (cell.slots[0], cell.words), seen_columns

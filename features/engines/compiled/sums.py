@@ -39,6 +39,7 @@ from features.engines.compiled.kernel_plan import (
     SEEN,
     SLOT,
     SMALLEST,
+    SMALLEST_AMOUNT,
     SUM,
     TOTAL,
     UNION,
@@ -50,11 +51,11 @@ from features.grammar.signal import AMOUNT_SCALE
 __all__ = ["accumulate_events"]
 
 # Numba freezes these; a name instead of a look-up keeps the loops plain.
-_COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM = (
-    MAKE[w] for w in ("count", "any_of", "days_since", "total", "mean", "maximum")
+_COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM, _MINIMUM = (
+    MAKE[w] for w in ("count", "any_of", "days_since", "total", "mean", "maximum", "minimum")
 )
 _LATEST, _STEP, _BITS, _CHANGE = MAKE["latest"], MAKE["step"], MAKE["bits"], MAKE["change_count"]
-_CHANGE_TOTAL, _COMPOSITION = MAKE["change_total"], MAKE["composition"]
+_CHANGE_TOTAL, _COMPOSITION, _RATIO = MAKE["change_total"], MAKE["composition"], MAKE["ratio"]
 _SCALE = float(AMOUNT_SCALE)
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
@@ -203,6 +204,8 @@ def _add_plain(slots: Slots, entry: NDArray[np.int64], dates: _Dates, valid: int
                     _add_number(slots, entry[SLOT + CARRYING], k, end, 1)
                 if entry[SLOT + LARGEST_AMOUNT] >= 0:
                     _raise_maximum(slots, entry[SLOT + LARGEST_AMOUNT], k, end, dates.top, amount)
+                if entry[SLOT + SMALLEST_AMOUNT] >= 0:
+                    _raise_maximum(slots, entry[SLOT + SMALLEST_AMOUNT], k, end, dates.top, -amount)
         k = max(end, k + 1)
 
 
@@ -357,7 +360,7 @@ def _make_columns(
         elif make == _COMPOSITION:
             for k in range(made.shape[0]):
                 made[k, c] = program.composition[household, k, a]
-        elif make in (_COUNT, _ANY, _TOTAL, _MEAN, _MAXIMUM):
+        elif make in (_COUNT, _ANY, _TOTAL, _MEAN, _MAXIMUM, _MINIMUM):
             _make_sum_column(slots, made, c, make, a, b)
         else:
             _make_other_column(slots, made, c, make, a, b)
@@ -377,9 +380,12 @@ def _make_sum_column(slots: Slots, made: NDArray[np.float32], c: int, make: int,
     elif make == _MEAN:
         for k in range(made.shape[0]):
             made[k, c] = float(slots[a, k]) / (_SCALE * float(slots[b, k])) if slots[b, k] else 0.0
-    else:
+    elif make == _MAXIMUM:
         for k in range(made.shape[0]):
             made[k, c] = float(slots[a, k]) / _SCALE if slots[a, k] != SMALLEST else 0.0
+    else:
+        for k in range(made.shape[0]):
+            made[k, c] = (0.0 - float(slots[a, k])) / _SCALE if slots[a, k] != SMALLEST else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -393,6 +399,9 @@ def _make_other_column(slots: Slots, made: NDArray[np.float32], c: int, make: in
     elif make in (_LATEST, _STEP):
         for k in range(made.shape[0]):
             made[k, c] = float(slots[a + 3, k]) / (_SCALE if make == _LATEST else 1.0)
+    elif make == _RATIO:
+        for k in range(made.shape[0]):
+            made[k, c] = float(slots[a, k]) / float(slots[b, k]) if slots[b, k] else 0.0
     else:
         for k in range(made.shape[0]):
             made[k, c] = float(2 * slots[a, k] - slots[b, k]) / (_SCALE if make == _CHANGE_TOTAL else 1.0)

@@ -98,9 +98,8 @@ def _report(
     lines = [
         f"{folder}/ is a council folder. Sources: {len(sources)}; files: {files}; signals proposed: {len(signals)}.",
         *(
-            f"  {source.service:<20} {', '.join(file.name for file in source.files)}"
+            f"  {source.service:<20} {', '.join(file.name for file in source.files) or 'ready-made: canonical tables'}"
             for source in sources
-            if source.files
         ),
         *(f"Left out: {path.name}/ has no delivery, or no delivery.json while others have one." for path in left_out),
         "Next:",

@@ -7,6 +7,7 @@ verb that needs it. What only the data can show (too few labels, rows that break
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,6 +20,7 @@ from charter.errors import SoonerError
 from charter.rules.assessments import require_assessments
 from charter.rules.policy import Policy
 from charter.signing.signoffs import list_missing, read_signoffs
+from charter.vault.key import key_file
 from features.build import read_as_of_dates
 from features.grammar import Definition
 from features.intake.delivery import find_folder, read_delivery
@@ -52,6 +54,14 @@ def list_missing_steps(folder: Path, extracts: Path, signed: Path, today: date) 
                 )
             except SoonerError as error:
                 missing.append(Missing("pull", error.message, error.next_step))
+    if "SOONER_KEY" not in os.environ and not key_file(council).exists():
+        missing.append(
+            Missing(
+                "pull",
+                f"there is no key of this council yet ({key_file(council).name}).",
+                f"Run `sooner key make --council {folder}`, and keep a copy of it where no backup goes.",
+            )
+        )
     made_up = bool(synthetic) and all(synthetic)
     if not made_up:
         missing += _list_examples([council, policy, register])

@@ -28,6 +28,7 @@ from charter.errors import DataError, UsageError
 from charter.purposes import PURPOSES
 from charter.starting.new_council import Months, ProposedSource, name_id
 from features.intake.database import quote_name
+from features.intake.guessing.canonical_proposal import is_canonical, propose_canonical
 from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
 from features.intake.guessing.column_names import find_named, is_person_reference, says_end, split_words, starts_with
 from features.intake.guessing.dialect import guess_dialect
@@ -78,6 +79,9 @@ def propose_sources(deliveries: Sequence[Path], about: Collection[str] = ()) -> 
     Raises DataError for a file that can't be read, naming its line and cause, and UsageError for a column of `about`
     that no file has.
     """
+    ready = [folder for folder in deliveries if is_canonical(folder)]
+    canonical = [proposal for folder in ready for proposal in propose_canonical(folder)]
+    deliveries = [folder for folder in deliveries if folder not in ready]
     services = [name_id(folder.name) for folder in deliveries]
     for folder, service in zip(deliveries, services, strict=True):
         if not service[:1].isalpha() or services.count(service) > 1:
@@ -92,7 +96,7 @@ def propose_sources(deliveries: Sequence[Path], about: Collection[str] = ()) -> 
     for name in about:
         if name not in columns:
             raise UsageError(f"no file has a column {name}.", "Name a column of the extracts with --reference.")
-    return tuple(_remark_shared(proposal, proposed) for proposal in proposed)
+    return (*canonical, *(_remark_shared(proposal, proposed) for proposal in proposed))
 
 
 def _remark_shared(proposal: ProposedSource, proposed: Sequence[ProposedSource]) -> ProposedSource:

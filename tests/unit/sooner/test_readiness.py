@@ -89,3 +89,14 @@ def test_the_command_lists_them_and_leaves_with_a_code_of_its_own(council: Path)
     assert ran.code == 14
     assert ran.err.count("before `") == 7
     assert run_sooner("check", str(council), "--through", "serve").code == UsageError.exit_code
+
+
+def test_a_missing_key_is_said_before_anything_is_pulled(council: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOONER_KEY")
+    monkeypatch.setenv("SOONER_KEY_FILE", str(council.parent / "kept/smallford.key"))
+    (found,) = [one for one in missing(council) if "no key of this council" in one.sentence]
+    assert found.verb == "pull"
+    assert f"sooner key make --council {council}" in found.next_step
+    (council.parent / "kept").mkdir()
+    (council.parent / "kept/smallford.key").touch(0o600)
+    assert not [one for one in missing(council) if "no key of this council" in one.sentence]

@@ -195,6 +195,18 @@ def answer_trial(invocation: Invocation) -> None:
     invocation.report(document, sentence)
 
 
+@trial_verbs.add("plan", example="sooner trial plan", under="look")
+def plan(invocation: Invocation) -> None:
+    """Say of each design what the council's trial could tell, when, and who would wait, at the council's own rates."""
+    from fairness_reports.impact.trial_plan import plan_trial, say_plan
+    from fairness_reports.publish.trial_page import write_plan_page
+
+    document = plan_trial(invocation)
+    words = say_plan(document)
+    page = write_plan_page(invocation, document, words)
+    invocation.report(document, f"{words}\n\nThe same for the board: {page}")
+
+
 @trial_verbs.add("register", example="sooner trial register", under="decide", locks=True)
 def register(invocation: Invocation) -> None:
     """Fix the question and analysis of the council's signed trial.toml, by their sha256, before its first lot."""

@@ -20,6 +20,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import sys
 import time
 import tomllib
@@ -44,11 +45,12 @@ _CODE = ("borough", "charter", "council", "fairness_reports", "features", "servi
 
 @dataclass(frozen=True)
 class Place:
-    """A part of the product: what it is called, how many of its changes are drawn, and its modules."""
+    """A part of the product: what it is called, how many of its changes are drawn, its modules, and their tests."""
 
     title: str
     drawn: int
     modules: tuple[str, ...]
+    tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,26 @@ class Plan:
 
     seed: int
     seconds: float
-    tests: tuple[str, ...]
     places: tuple[Place, ...]
 
     @classmethod
     def load(cls, path: Path = SETTINGS) -> Plan:
         """Read house/mutation.toml."""
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-        places = [
-            Place(row["title"], row["drawn"], tuple(_python_files(row["modules"], "*.py"))) for row in document["place"]
-        ]
-        tests = tuple(_python_files(document["tests"], "test_*.py"))
-        return cls(document["seed"], document["seconds"], tests, tuple(places))
+        places = tuple(
+            Place(
+                row["title"],
+                row["drawn"],
+                tuple(_python_files(row["modules"], "*.py")),
+                tuple(_python_files(row["tests"], "test_*.py")),
+            )
+            for row in document["place"]
+        )
+        return cls(document["seed"], document["seconds"], places)
+
+    def find_places(self, words: str) -> tuple[Place, ...]:
+        """Return the places whose title has these words."""
+        return tuple(place for place in self.places if words in place.title)
 
 
 def _python_files(names: Iterable[str], pattern: str) -> Iterator[str]:
@@ -101,15 +111,18 @@ def examine_mutant(mutant: Mutant, reach: Reach, seconds: float) -> dict[str, An
     return row
 
 
-def examine_sample(plan: Plan, reach: Reach, kept: Path, until: float) -> tuple[list[dict[str, Any]], bool]:
-    """Examine the drawn changes; return their rows, and whether all were before `until`, of the monotonic clock.
+def examine_sample(
+    plan: Plan, places: Sequence[Place], reach: Reach, kept: Path, until: float
+) -> tuple[list[dict[str, Any]], bool]:
+    """Examine the drawn changes of some places; return the rows of all that there are, and whether none is left.
 
-    Places take turns, so that a run that stops has something of each.
+    `until` is of the monotonic clock. Places take turns, so that a run that stops has something of each.
     """
     lines = kept / f"mutants-{plan.seed}.jsonl"
     done = _read_rows(lines)
     queues = {place: iter(drawn) for place, drawn in draw_mutants(plan, count_kept(plan, kept)).items()}
     rows: dict[Place, list[dict[str, Any]]] = {place: [] for place in queues}
+    ended = True
     with lines.open("a", encoding="utf-8") as file:
         while queues:
             place = min(queues, key=lambda place: len(rows[place]) / max(place.drawn, 1))
@@ -118,14 +131,16 @@ def examine_sample(plan: Plan, reach: Reach, kept: Path, until: float) -> tuple[
                 del queues[place]
                 continue
             if key not in done:
-                if time.monotonic() > until:
-                    break
+                if place not in places or time.monotonic() > until:
+                    del queues[place]
+                    ended = False
+                    continue
                 done[key] = examine_mutant(make_mutant(*key), reach, plan.seconds)
                 file.write(json.dumps(done[key]) + "\n")
                 file.flush()
             if done[key]["outcome"] != "same":
                 rows[place].append(done[key] | {"room": place.title})
-    return [row for of_place in rows.values() for row in of_place], not queues
+    return [row for of_place in rows.values() for row in of_place], ended
 
 
 def check_killers(plan: Plan, rows: Sequence[dict[str, Any]], reach: Reach) -> list[dict[str, Any]]:
@@ -163,13 +178,24 @@ def count_kept(plan: Plan, kept: Path) -> dict[str, int]:
 
 
 def leave_results(plan: Plan, rows: Sequence[dict[str, Any]], counted: dict[str, int], path: Path = RESULTS) -> None:
-    """Write what became of the sample so far, in the order of the lot within each place."""
+    """Write what became of the sample so far, in the order of the lot within each place.
+
+    A place of which nothing was examined keeps what an earlier sample found.
+    """
     kept = ("room", "path", "line", "change", "outcome")
+    earlier = json.loads(path.read_text(encoding="utf-8"))["drawn"] if path.exists() else []
+    new = [{"seed": plan.seed} | {key: row[key] for key in kept} for row in rows]
+    examined = {row["room"] for row in rows}
+    drawn = [
+        row
+        for place in plan.places
+        for row in (new if place.title in examined else earlier)
+        if row["room"] == place.title
+    ]
     document = {
-        "seed": plan.seed,
         "asked": sum(place.drawn for place in plan.places),
         "changes": {place.title: sum(counted[module] for module in place.modules) for place in plan.places},
-        "drawn": [{key: row[key] for key in kept} for row in rows],
+        "drawn": drawn,
     }
     beside = path.with_suffix(".new")
     beside.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -185,15 +211,19 @@ def main(words: Sequence[str] | None = None) -> int:
         "--kept", type=Path, default=ROOT / "build" / "deep" / f"mutants-{digest_code(_CODE, ROOT)[:16]}"
     )
     parser.add_argument("--seed", type=int, default=plan.seed)
+    parser.add_argument("--place", default="", help="words of the titles of the places to go on with; all by default")
     asked = parser.parse_args(words)
     plan = replace(plan, seed=asked.seed)
+    places = plan.find_places(asked.place)
     asked.kept.mkdir(parents=True, exist_ok=True)
     until = time.monotonic() + 60 * asked.minutes
-    os.environ["SOONER_KEPT_DEMO"] = str(keep_demo(asked.kept))
+    tests = list(dict.fromkeys(test for place in places for test in place.tests))
+    if any(re.search("(demo|own)_workspace", (ROOT / test).read_text(encoding="utf-8")) for test in tests):
+        os.environ["SOONER_KEPT_DEMO"] = str(keep_demo(asked.kept))
     ended = False
-    if measure_reach(plan.tests, asked.kept, until):
+    if measure_reach(tests, asked.kept, until):
         reach = Reach.load(asked.kept)
-        rows, ended = examine_sample(plan, reach, asked.kept, until)
+        rows, ended = examine_sample(plan, places, reach, asked.kept, until)
         leave_results(plan, check_killers(plan, rows, reach), count_kept(plan, asked.kept))
     if not ended:
         print("Not all was examined in the time: run it again to go on.", file=sys.stderr)

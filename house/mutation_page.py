@@ -29,9 +29,11 @@ def mutation_table(results: Path = RESULTS, reasons: Path = REASONS) -> str:
     """Return the table by room, and the changes that nobody noticed with the reason of each."""
     document = json.loads(results.read_text(encoding="utf-8"))
     rows = document["drawn"]
-    left = document.get("asked", len(rows)) - len(rows)
+    left = document["asked"] - len(rows)
+    seeds = sorted({row["seed"] for row in rows})
+    by = f"the seed{'s' * (len(seeds) > 1)} {' and '.join(map(str, seeds))}"
     lines = [
-        f"{len(rows)} of {sum(document['changes'].values()):,} changes, drawn by the seed {document['seed']}."
+        f"{len(rows)} of {sum(document['changes'].values()):,} changes, drawn by {by}."
         + (f" {left} more were drawn and not examined." if left else "")
         + " The share of all weighs each place by its changes.\n",
         "| place | changes | drawn | a test failed | mypy refused | nobody noticed | noticed | 95 % |",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.rules.tie_break import order_rows, rank_within
+from charter.rules.tie_break import lots, order_rows, rank_within
 
 __all__ = ["Listing"]
 
@@ -34,8 +35,13 @@ class Listing:
         by = self.margin if margin is None else margin
         room = np.floor(self.room * times).astype(np.int64)
         selected = np.zeros(len(self.day), dtype=np.bool_)
-        for number, day in enumerate(self.days):
-            rows = np.flatnonzero(self.day == number)
-            place = rank_within(order_rows(self.entity[rows], day, by[rows]), self.team[rows])
+        for day, rows, drawn in self._lots:
+            place = rank_within(order_rows(self.entity[rows], day, by[rows], drawn), self.team[rows])
             selected[rows] = place <= room[rows]
         return selected
+
+    @cached_property
+    def _lots(self) -> list[tuple[date, NDArray[np.int64], NDArray[np.bytes_]]]:
+        """Each date's rows and their lots: many lists are made of the same rows, and drawing them again costs more."""
+        by_day = [(day, np.flatnonzero(self.day == number)) for number, day in enumerate(self.days)]
+        return [(day, rows, lots(self.entity[rows], day)) for day, rows in by_day]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -63,10 +64,20 @@ def test_only_a_named_role_overrules_and_only_until_the_next_objection() -> None
     assert not asked(choice("refusal"), choice("refusal", status="overruled", day=20, decided_by="board"))
 
 
+def test_a_choice_counts_from_its_first_moment_and_not_at_its_last() -> None:
+    objection = replace(choice("objection", day=100), known_at=LONG_AGO)
+    assert not asked(objection, day=100)
+    assert asked(objection, day=99)
+    assert asked(choice("objection", end=LONG_AGO + 100 * DAY), day=100)
+
+
 def test_at_one_moment_the_row_that_forbids_counts() -> None:
     overruled = choice("objection", status="overruled", decided_by="data_protection_officer")
     assert not asked(choice("objection"), overruled)
     assert not asked(overruled, choice("objection"))
+    for by_nobody in (choice("objection", status="overruled"), choice("objection", decided_by="desk")):
+        assert not asked(overruled, by_nobody)
+        assert not asked(by_nobody, overruled)
 
 
 def test_only_what_was_said_about_all_services_keeps_a_person_out() -> None:

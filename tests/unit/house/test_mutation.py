@@ -36,11 +36,11 @@ def test_an_interval_of_a_share_is_wilsons() -> None:
 def test_the_page_counts_by_place_and_names_whatever_nobody_noticed(tmp_path: Path) -> None:
     rows = [("a", "killed"), ("a", "refused"), ("a", "survived"), ("b", "killed"), ("b", "unreached")]
     drawn = [
-        {"room": room, "path": f"{room}.py", "line": 1, "change": f"- x\n+ {outcome}", "outcome": outcome}
+        {"seed": 7, "room": room, "path": f"{room}.py", "line": 1, "change": f"- x\n+ {outcome}", "outcome": outcome}
         for room, outcome in rows
     ]
     results, reasons = tmp_path / "results.json", tmp_path / "reasons.toml"
-    results.write_text(json.dumps({"seed": 7, "asked": 9, "changes": {"a": 1000, "b": 500}, "drawn": drawn}))
+    results.write_text(json.dumps({"asked": 9, "changes": {"a": 1000, "b": 500}, "drawn": drawn}))
     reasons.write_text("[[survivor]]\npath = 'a.py'\nchange = '''\n- x\n+ survived'''\nreason = 'It is the same.'\n")
     table = mutation_table(results, reasons)
     assert table.startswith("5 of 1,500 changes, drawn by the seed 7. 4 more were drawn and not examined.")
@@ -116,7 +116,7 @@ class TestWithItsOperators:
         """Broken by examining one place after the other."""
         from house import mutation
 
-        plan = mutation.Plan(1, 1.0, (), (mutation.Place("a", 4, ("a.py",)), mutation.Place("b", 2, ("b.py",))))
+        plan = mutation.Plan(1, 1.0, (mutation.Place("a", 4, ("a.py",)), mutation.Place("b", 2, ("b.py",))))
         ends = iter([10.0] * 3 + [30.0] * 9)
         monkeypatch.setattr(mutation, "count_kept", lambda *_: {"a.py": 50, "b.py": 50})
         monkeypatch.setattr(mutation, "make_mutant", lambda *key: key)
@@ -124,9 +124,9 @@ class TestWithItsOperators:
             mutation, "examine_mutant", lambda key, *_: {"path": key[0], "number": key[1], "outcome": "killed"}
         )
         monkeypatch.setattr(mutation.time, "monotonic", lambda: next(ends))
-        rows, ended = mutation.examine_sample(plan, mutation.Reach({}), tmp_path, until=20.0)
+        rows, ended = mutation.examine_sample(plan, plan.places, mutation.Reach({}), tmp_path, until=20.0)
         assert ([row["room"] for row in rows], ended) == (["a", "a", "b"], False)
-        again, ended = mutation.examine_sample(plan, mutation.Reach({}), tmp_path, until=99.0)
+        again, ended = mutation.examine_sample(plan, plan.places, mutation.Reach({}), tmp_path, until=99.0)
         assert ([row["room"] for row in again], ended) == (["a"] * 4 + ["b"] * 2, True)
         assert again[:2] == rows[:2]
 

@@ -17,6 +17,7 @@ from serving.ranking.sealed_record import (
     ListedPerson,
     RecordedEvent,
     SealedRecord,
+    Timeline,
     digest_record,
     read_record,
     write_canonical,
@@ -144,6 +145,16 @@ def test_a_record_is_read_back_whole_and_keeps_its_contract(world: World) -> Non
             with pytest.raises(DataError, match="breaks its contract"):
                 check_document("sealed_record", {key: value for key, value in document.items() if key != lacking})
         assert (record.id, record.band, record.as_of) == (referral.id, referral.band, AS_OF)
+        # Nothing of this list was drawn by lot, which a record says by saying nothing of it.
+        assert not {"exploration", "inclusion"} & document.keys()
+        assert (record.exploration, record.inclusion) == (0.0, 1.0)
+
+
+def test_what_was_not_kept_of_an_event_has_no_key(world: World) -> None:
+    event = RecordedEvent("housing", "housing.arrears_stage", "2026-03-01", None)
+    kept = {"service": "housing", "signal": "housing.arrears_stage", "day": "2026-03-01", "until": None}
+    record = replace(read_record(issued(world)[0]), timeline=Timeline(6, (event,)))
+    assert record.document()["timeline"] == {"months": 6, "entries": [kept]}
 
 
 def test_the_contract_names_what_the_value_has() -> None:

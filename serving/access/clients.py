@@ -21,8 +21,10 @@ from serving.identity import Identity
 from serving.session import API, Session
 from serving.store.allowances import MINUTE, Allowances
 
-__all__ = ["ApiClients", "TooManyCallsError"]
+__all__ = ["CLIENT", "ApiClients", "TooManyCallsError"]
 
+CLIENT = "client:"
+"""How a program came in, and who it is in the log: this and its id."""
 _LONGEST = 3600 + 60
 Admit = Callable[[str, str, frozenset[str]], Identity]
 _OF_CLIENT = ("azp", "client_id", "appid", "cid")
@@ -56,7 +58,7 @@ class ApiClients:
             except RefusedTokenError:
                 continue
             self._count(client)
-            return Session(identity, "", kind=API, way=f"client:{client.id}")
+            return Session(identity, "", kind=API, way=f"{CLIENT}{client.id}")
         return None
 
     def _find_client(self, provider: OpenIDProvider, claims: Mapping[str, Any]) -> ClientRow:
@@ -72,7 +74,7 @@ class ApiClients:
         groups = find_claim(claims, provider.row.groups)
         by_itself = claims["sub"] == client.id or groups is None
         if by_itself:
-            identity = self._admit(f"client:{client.id}", client.role, client.teams)
+            identity = self._admit(f"{CLIENT}{client.id}", client.role, client.teams)
             return replace(identity, acts=identity.acts & client.may & _read_scopes(claims, client.may))
         if not client.for_people:
             raise RefusedTokenError("people do not act through it")

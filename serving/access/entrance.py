@@ -15,7 +15,7 @@ from dataclasses import asdict
 from cryptography.fernet import Fernet, InvalidToken
 
 from charter.errors import CharterError
-from serving.access.clients import ApiClients
+from serving.access.clients import CLIENT, ApiClients
 from serving.access.provider import Belonging, Login, read_keys
 from serving.access.rules import SignInTable
 from serving.access.standing import PROXY
@@ -62,6 +62,13 @@ class Entrance:
         Raises TooManyCallsError, and UnreachableProviderError where its provider's keys can't be fetched.
         """
         return self._clients.read(token) if token.count(".") == 2 else self.sessions.read(token, API)
+
+    def may_ask_for(self, session: Session, service: str) -> bool:
+        """Whether a caller may ask on behalf of a service: a program for those of its row alone, people for any."""
+        if not session.way.startswith(CLIENT):
+            return True
+        rows = [row for row in self.table.rules.clients if session.way == f"{CLIENT}{row.id}" and not row.example]
+        return any(service in row.services for row in rows)
 
     def read_late(self, token: str) -> Session | None:
         """Return whose form comes late."""

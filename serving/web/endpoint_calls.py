@@ -30,7 +30,7 @@ from serving.ranking.bundle import NOT_ENOUGH
 from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
 from serving.ranking.strengths import sort_strengths
-from serving.session import API, Beginning
+from serving.session import API, CURRENT, Beginning
 from serving.store.case_work import write_cursor
 from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
 from serving.web.bodies import DecisionBody, OutcomeBody, ResidenceBody, SessionBody
@@ -106,6 +106,9 @@ def begin_api_session(call: Call) -> Response:
 def check_residence(call: Call) -> Response:
     """Answer whether somebody lives at an address: yes, no or can't tell, and nothing else."""
     question = Question.read(call.parse(ResidenceBody).model_dump())
+    session = CURRENT.get()
+    if session and not call.desk.entrance.may_ask_for(session, question.asked_by):
+        raise CharterError("this program does not ask for that service.", "Ask whoever keeps sign_in.toml.")
     return JSONResponse({"answer": answer_residence(call.desk, call.identity, question)})
 
 

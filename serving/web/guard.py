@@ -56,6 +56,8 @@ PLACES = 64
 """How many requests of one worker are answered at once; one more gets 503."""
 ASKING = 8
 """How many threads of one worker ask who somebody is: of their own, so that slow answers hold none of them up."""
+HSTS = "max-age=31536000; includeSubDomains"
+"""Once asked over TLS, a browser asks in no other way for a year."""
 ALLOWED = "GET, HEAD, POST"
 OPEN_STILL = "session"
 """The page that an open page asks whether it is still open: asking it is no use of a session."""
@@ -212,6 +214,7 @@ class _Answer:
         self.status = 0
         self.nonce = secrets.token_urlsafe(16)
         asked = Headers(scope=scope).get("x-request-id", "")
+        self._secured = scope["scheme"] == "https"
         self.request = asked if _REQUEST.fullmatch(asked) else secrets.token_hex(8)
         scope.setdefault("state", {})["nonce"] = self.nonce
 
@@ -245,6 +248,8 @@ class _Answer:
             headers["x-request-id"] = self.request
         headers["x-content-type-options"] = "nosniff"
         # Not `no-referrer`: browsers would then send forms without their origin, and the guard could not check it.
+        if self._secured:
+            headers["strict-transport-security"] = HSTS
         headers["referrer-policy"] = "same-origin"
         headers["cross-origin-opener-policy"] = "same-origin"
         headers["cross-origin-resource-policy"] = "same-origin"
@@ -252,7 +257,7 @@ class _Answer:
         headers.setdefault(
             "content-security-policy",
             f"default-src 'none'; style-src 'self'; script-src 'self' 'nonce-{self.nonce}'; img-src 'self' data:; "
-            "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+            "connect-src 'self'; object-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
         )
         if "server" in headers:
             del headers["server"]

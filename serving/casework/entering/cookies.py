@@ -38,17 +38,23 @@ def set_session_cookie(request: Request, response: Response, token: str) -> None
 
 def keep_meanwhile(request: Request, response: Response, name: str, value: str) -> None:
     """Keep something sealed in the browser for some minutes. Lax: the provider sends the browser back by a link."""
+    secure = request.url.scheme == "https"
     response.set_cookie(
-        name, value, max_age=LOGIN_SECONDS, path=_WHERE, httponly=True, samesite="lax",
-        secure=request.url.scheme == "https",
-    )  # fmt: skip
+        _name(request, name), value, max_age=LOGIN_SECONDS, path=_WHERE, httponly=True, samesite="lax", secure=secure
+    )
 
 
 def read_cookie(request: Request, name: str) -> str:
     """Return what was kept in the browser, or ''."""
-    return request.cookies.get(name, "")
+    return request.cookies.get(_name(request, name), "")
 
 
-def drop_cookie(response: Response, name: str) -> None:
+def drop_cookie(request: Request, response: Response, name: str) -> None:
     """Throw away what was kept in the browser."""
-    response.delete_cookie(name, path=_WHERE, httponly=True, samesite="lax")
+    secure = request.url.scheme == "https"
+    response.delete_cookie(_name(request, name), path=_WHERE, httponly=True, samesite="lax", secure=secure)
+
+
+def _name(request: Request, name: str) -> str:
+    """Return what a cookie is called: over TLS so that no page without it can set it."""
+    return f"__Secure-{name}" if request.url.scheme == "https" else name

@@ -66,8 +66,8 @@ def come_back(visit: Visit) -> Response:
         _LOG.warning("a sign-in was refused: %s", error.message)
         status = 503 if isinstance(error, UnreachableProviderError) else 403
         response = render_sign_in(visit, f"{error.message[:1].upper()}{error.message[1:]} {error.next_step}", status)
-    drop_cookie(response, LOGIN)
-    drop_cookie(response, INVITED)
+    drop_cookie(visit.request, response, LOGIN)
+    drop_cookie(visit.request, response, INVITED)
     return response
 
 

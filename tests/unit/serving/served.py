@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +57,17 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "") -> Iterator[Served]:
+def serving(
+    folder: Path,
+    database: str = "",
+    workers: int = 2,
+    bento: str = "",
+    prepare: Callable[[World], None] = lambda _world: None,
+) -> Iterator[Served]:
     """Serve a small world below `folder` until the block ends; `database` instead of SQLite in the workspace.
 
     `bento` names a built Bento to serve, with BentoML's own command, instead of the code here.
+    `prepare` changes the world before it is served.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SOONER_KEY", "5f" * 32)
@@ -70,6 +77,7 @@ def serving(folder: Path, database: str = "", workers: int = 2, bento: str = "")
         world = make_world(folder)
         (world.invocation.programme_folder / "definition.py").write_text("")
         rank_households(world.invocation, world.matrix, AS_OF)
+        prepare(world)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

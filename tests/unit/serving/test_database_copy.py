@@ -7,14 +7,17 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.pool import NullPool
 
+from charter.council.sign_in import SessionRules
 from charter.errors import DataError
 from serving.identity import Identity
+from serving.session import Sessions
 from serving.store.connection import migrate_database, open_engine
 from serving.store.database_copy import copy_database, fill_database, read_chain_ends, require_empty
 from serving.store.store import DecisionDraft, Store
@@ -80,6 +83,23 @@ def test_every_row_goes_out_of_either_kind_and_into_either_kind(url: str, empty:
         fill_database(tmp_path / "copy.db", empty)
     again.close()
     store.close()
+
+
+def test_a_copy_lets_nobody_back_in(url: str, empty: str, tmp_path: Path) -> None:
+    """It may be from before a session, an invitation or an emergency was ended. Seen to fail without each statement."""
+    store, soon = fill(url), datetime.now(UTC) + timedelta(hours=1)
+    sessions = Sessions(KEY, store.sessions(KEY), rules=SessionRules)
+    token = sessions.begin(WORKER)
+    _, invited = store.invitations(KEY).make(WORKER, "board", frozenset(), soon)
+    _, code = store.emergencies(KEY).open(WORKER, "The provider is down.", soon)
+    copy_database(url, tmp_path / "copy.db")
+    store.close()
+    fill_database(tmp_path / "copy.db", empty)
+    restored = Store(open_engine(empty), chain="restored", key=KEY)
+    assert Sessions(KEY, restored.sessions(KEY), rules=SessionRules).read(token) is None
+    assert restored.invitations(KEY).take_up(invited, "other", "g-1") is None
+    assert restored.emergencies(KEY).use(code) is None
+    restored.close()
 
 
 def test_every_table_of_the_database_is_copied(url: str) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from charter.contracts.files import file_digest, read_json, write_json
 from charter.vault.made_up import is_made_up, mark_files
+from serving.access.provider import OpenIDProvider, UnreachableProviderError
 from serving.session import PAGE, Beginning
 from tests.unit.serving.client import BASE, Client
 from tests.unit.serving.entering import Entering, form_token_of, open_entering, token_of
@@ -105,6 +106,14 @@ def test_mix_up_an_answer_at_another_provider_s_address(entering: Entering) -> N
 def test_mix_up_an_answer_that_names_another_issuer(entering: Entering) -> None:
     entering.provider.lie(iss="https://evil.example")
     assert refused(*entering.sign_in("victim"), "another provider answered")
+
+
+def test_a_provider_s_document_that_names_another_issuer(entering: Entering) -> None:
+    row = entering.desk.sign_in.rules.provider("staff")
+    assert row is not None
+    OpenIDProvider(row).begin("http://127.0.0.1/")
+    with pytest.raises(UnreachableProviderError):
+        OpenIDProvider(row.replace(issuer=f"{row.issuer}/")).begin("http://127.0.0.1/")
 
 
 def test_a_code_used_twice(entering: Entering) -> None:
@@ -344,6 +353,17 @@ def test_a_program_does_no_more_than_its_row_its_role_and_its_token_s_scopes(ent
     assert lists(entering, entering.provider.token(**person, groups=["managers-north"])).status_code == 401
     asked_by = [entry.actor for entry in entering.desk.store.done("lists.read")]
     assert asked_by == ["client:case-system", "victim"]
+
+
+def test_a_program_asks_for_its_own_services_whatever_it_writes(entering: Entering) -> None:
+    table = entering.desk.sign_in.rules
+    entrance = entering.desk.entrance
+    session = entrance.read_bearer(entering.provider.token())
+    assert session is not None
+    assert session.way == "client:parking"
+    assert table.client("staff", "parking") is not None
+    assert entrance.may_ask_for(session, "parking")
+    assert not entrance.may_ask_for(session, "debt_collection")
 
 
 def test_a_program_that_asks_too_often_waits(entering: Entering) -> None:

@@ -12,6 +12,7 @@ HOUSEHOLDS ?= 10000
 SEED ?= 1
 SERVE ?= 1
 ONLY ?=
+SLOW ?=
 PORT ?= 5000
 
 # Quiet, offline and pickle-free, whoever runs it.
@@ -58,8 +59,8 @@ demo: .venv/.demo ## a fictional borough from extracts to worklist, then serve o
 	@$(BIN)/sooner demo --workspace $(WORKSPACE) --households $(HOUSEHOLDS) --seed $(SEED) \
 	  $(if $(UNFAIR),--unfair $(UNFAIR)) $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: .venv/.dev check ## every check and test that should pass before a change lands
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep"
+test: .venv/.dev check ## every check and test that should pass before a change lands (SLOW=1 shows the slowest twenty)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not deep" $(if $(SLOW),--durations=20)
 
 cover: .venv/.dev ## the tests of `make test` once more, noting what of the product they run (house/limits.toml says what is enough)
 	@rm -rf build/covered

@@ -16,7 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -164,17 +164,23 @@ def _find_resident(workspace: Workspace) -> tuple[str, str]:
     return known_reference(workspace, json.loads(record.out))
 
 
-def second_week(root: Path, disturb: Callable[[str, Sequence[str], Workspace], int], verbs: Sequence[str]) -> int:
-    """Take a workspace through its second week, disturbing each verb first; return how often one was stopped."""
+def second_week(
+    root: Path,
+    disturb: Callable[[str, Sequence[str], Workspace], int],
+    verbs: Sequence[str],
+    undisturbed: Collection[str] = (),
+) -> int:
+    """Take a workspace through its second week, disturbing verbs first; return how often one was stopped."""
     workspace = Workspace(root, "early_help")
     service, reference = _find_resident(workspace) if "resident" in verbs else ("", "")
     times = 0
     week = commands(workspace, service, reference)
     for verb in verbs:
         words = week[verb]
-        times += disturb(verb, words, workspace)
+        if verb not in undisturbed:
+            times += disturb(verb, words, workspace)
         through(verb, words, workspace)
-        whole(workspace)
+    whole(workspace)
     return times
 
 
@@ -227,7 +233,8 @@ QUICK = ("pull", "link", "build", "rank")
 
 def test_a_verb_that_is_stopped_leaves_the_old_or_the_new_and_runs_again(own_workspace: Path) -> None:
     next_delivery(own_workspace / "extracts")
-    assert second_week(own_workspace, signals(seed=1, each=1), QUICK) >= 2
+    # tests/unit/features/intake/test_snapshot.py kills these two.
+    assert second_week(own_workspace, signals(seed=1, each=1), QUICK, undisturbed=("pull", "link")) >= 2
 
 
 @pytest.mark.deep

@@ -46,7 +46,17 @@ class Assessment(MarkedRow):
     @property
     def enough(self) -> bool:
         """Whether it has come far enough, with a reference that somebody can look up."""
-        return bool(self.reference.strip()) and _STATES.index(self.state) >= _STATES.index(self.needed)
+        return bool(self.reference.strip()) and self._far_enough
+
+    @property
+    def _far_enough(self) -> bool:
+        return _STATES.index(self.state) >= _STATES.index(self.needed)
+
+    def say_missing(self) -> str:
+        """Return in a sentence's part what it lacks: how far it must come, or the reference that shows that it has."""
+        if not self._far_enough:
+            return f"{self.title} is {self.state} and must be {self.needed}"
+        return f"{self.title} is {self.state}, and names no minute or document that shows it (`reference`)"
 
 
 def require_assessments(assessments: Iterable[Assessment], purpose: str, *, synthetic: bool) -> None:
@@ -57,7 +67,7 @@ def require_assessments(assessments: Iterable[Assessment], purpose: str, *, synt
     if synthetic:
         return
     mine = [one for one in assessments if purpose in one.before]
-    left = [f"{one.title} is {one.state} and must be {one.needed}" for one in mine if not one.enough]
+    left = [assessment.say_missing() for assessment in mine if not assessment.enough]
     if not any(one.needed == "signed" for one in mine):
         left.append("the charter names no assessment to be signed before it")
     if left:

@@ -140,3 +140,10 @@ def test_a_breach_suspends_once_and_two_roles_resume(tmp_path: Path) -> None:
         record_resumption(workspace, CHARTER, suspension=path.stem, role=GATE)
     assert not record_resumption(workspace, CHARTER, suspension=path.stem, role="chief_data_officer")
     assert record_resumption(workspace, CHARTER, suspension=path.stem, role="data_protection_officer")
+
+
+def test_an_assessment_without_a_reference_is_told_that_and_not_that_it_is_not_signed() -> None:
+    bare = PROTECTION.replace(state="signed", reference="")
+    with pytest.raises(SignOffError, match="is signed, and names no minute or document") as refused:
+        require_assessments((bare,), "train", synthetic=False)
+    assert "must be signed" not in refused.value.message

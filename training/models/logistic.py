@@ -87,9 +87,15 @@ def fit_coefficients(
     tolerance: float = _FINE,
     start: tuple[NDArray[np.float64], float] | None = None,
 ) -> tuple[NDArray[np.float64], float]:
-    """Return the ridge logistic regression's weight of each column, and its intercept, sought from `start` on."""
+    """Return the ridge logistic regression's weight of each column, and its intercept, sought from `start` on.
+
+    Without a column (nothing was seen of anybody yet, or nothing varies) it is the log odds of the outcome alone.
+    """
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # it ships no types
 
+    if not held.shape[1]:
+        share = float(np.mean(labels))
+        return np.zeros(0), float(np.log(share / (1 - share)))
     model = LogisticRegression(C=1.0 / l2, solver="lbfgs", max_iter=1000, tol=tolerance, warm_start=True)
     if start:
         model.coef_, model.intercept_ = start[0][None, :], np.array([start[1]])

@@ -75,11 +75,16 @@ def propose_canonical(folder: Path) -> list[ProposedSource]:
     proposed = []
     for service in sorted({signal.partition(".")[0] for signal, *_ in rows}):
         mine = [row for row in rows if row[0].startswith(f"{service}.")]
-        months = Months(min(first for _, first, *_ in mine).replace(day=1), max(row[2] for row in mine).replace(day=1))
+        months = Months(_first_whole_month(min(row[1] for row in mine)), max(row[2] for row in mine).replace(day=1))
         covers = None if stated_there else (min(first for _, first, *_ in mine), end)
         signals = {signal: details.get(signal, ()) for signal, *_ in mine}
         proposed.append(propose_service(service, signals, months, covers, folder.name, interval="end_at" in names))
     return proposed
+
+
+def _first_whole_month(day: date) -> date:
+    """Return the first day of the first month that is covered whole: windows of calendar months need no less."""
+    return day if day.day == 1 else (day.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
 def _quote(path: Path) -> str:

@@ -209,3 +209,11 @@ def test_rows_beyond_a_step_are_counted_as_the_rule_applies() -> None:
         counted = Parted.of(Sample(values, labels), rule.feature).held(rule.threshold, rule.at_least)
         assert counted == (rows.sum(), (rows & (labels == 1)).sum())
         assert rule.share == pytest.approx(rows.mean())
+
+
+def test_where_nothing_was_seen_of_anybody_a_regression_is_the_share_alone() -> None:
+    unseen = np.full((80, 2), np.nan, dtype=np.float32)
+    labels = (np.arange(80) % 4 == 0).astype(np.int8)
+    rules, intercept = fit_regression(unseen, labels, [0, 0], Logistic())
+    assert rules == []
+    assert 1 / (1 + np.exp(-intercept)) == pytest.approx(0.25)

@@ -8,7 +8,15 @@ from typing import NamedTuple
 from training.judging.bootstrap import Spread, bound
 from training.judging.choosing import BETTER, ENOUGH, NO_BETTER, TITLES, Choice, Step, compare_models
 
-__all__ = ["LIST_WORDS", "QUEUE_WORDS", "ChoiceWords", "say_choice", "say_contradiction", "with_capital"]
+__all__ = [
+    "LIST_WORDS",
+    "PERSON_WORDS",
+    "QUEUE_WORDS",
+    "ChoiceWords",
+    "say_choice",
+    "say_contradiction",
+    "with_capital",
+]
 
 
 class ChoiceWords(NamedTuple):
@@ -20,6 +28,7 @@ class ChoiceWords(NamedTuple):
 
 
 LIST_WORDS = ChoiceWords("of 100 listed", "lists", "families with a need")
+PERSON_WORDS = ChoiceWords("of 100 listed", "lists", "people with a need")
 QUEUE_WORDS = ChoiceWords("of 100 cases in the first tenth", "has there", "cases with a need")
 
 

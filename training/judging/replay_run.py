@@ -26,7 +26,7 @@ from training.data.other_lists import read_other_lists
 from training.judging.bands import Wording, leave_unsaid, measure_bands
 from training.judging.calibration import scale_folds
 from training.judging.choosing import Choice, choose_model, leave_open
-from training.judging.choosing_words import QUEUE_WORDS, say_choice, say_contradiction
+from training.judging.choosing_words import LIST_WORDS, PERSON_WORDS, QUEUE_WORDS, say_choice, say_contradiction
 from training.judging.list_calibration import measure_groups
 from training.judging.list_scaling import ListScaling, choose_scaling
 from training.judging.listed_rows import gather_listed_rows, measure_without_band
@@ -196,7 +196,8 @@ def describe_choice(planned: Plan, result: ReplayResult) -> dict[str, Any]:
         headline = result.queued.deciding(document["queue"]["headline"])
         sentence = say_choice(choice, headline, horizon, by.level, QUEUE_WORDS)
     else:
-        sentence = say_choice(choice, replayed.deciding(replayed.headline), horizon, by.level)
+        words = LIST_WORDS if planned.data.matrix.definition["entity"] == "household" else PERSON_WORDS
+        sentence = say_choice(choice, replayed.deciding(replayed.headline), horizon, by.level, words)
     worked = _worked(replayed, choice)
     return document | {"recommendation": choice.as_document() | {"sentence": sentence, "worked": worked}}
 

@@ -8,7 +8,7 @@ from typing import Any
 from training.judging.choosing import TITLES
 from training.report.align import align_table
 
-__all__ = ["list_queue_rows", "say_queue", "say_queue_ground"]
+__all__ = ["is_of_persons", "list_queue_rows", "say_queue", "say_queue_ground"]
 
 _COLUMNS = (
     ("needed_of_first_tenth", "need, of first tenth"),
@@ -16,6 +16,11 @@ _COLUMNS = (
     ("days_sooner_first_come", "days sooner"),
     ("days_sooner_done", "sooner than done"),
 )
+
+
+def is_of_persons(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run's rows are persons, so that it speaks of people and not of households or families."""
+    return bool(metrics["bootstrap"]["cluster"] == "person")
 
 
 def say_queue(metrics: Mapping[str, Any]) -> list[str]:
@@ -36,10 +41,11 @@ def say_queue_ground(metrics: Mapping[str, Any]) -> str:
     as_done = "as many taken each day as really were"
     places = as_done if queue["places"] == "as_done" else f"{period['places']:,} places in that time"
     unknown = period["cases"] - period["labelled"]
+    whom = "people" if is_of_persons(metrics) else "households"
     return (
         f"Judged as a queue: {period['cases']:,} cases in {period['days']} days from {period['first']}, {chose};"
         f" {period['needed']:,} had a need recorded{f', of {unknown:,} it is not known' if unknown else ''}; {places};"
-        f" {100 * queue['level']:g} % intervals by drawing households again. Of 100 cases in a month's first tenth,"
+        f" {100 * queue['level']:g} % intervals by drawing {whom} again. Of 100 cases in a month's first tenth,"
         " those of a need; of 100 of a need, those in the first half; and by how many days those of a need are taken"
         " sooner than first come, first served, and than they really were."
     )

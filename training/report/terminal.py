@@ -11,7 +11,7 @@ from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_calibration
 from training.judging.own_practice import PRACTICE, say_practice
 from training.report.align import align_table
-from training.report.queue_table import say_queue
+from training.report.queue_table import is_of_persons, say_queue
 
 __all__ = [
     "find_figure",
@@ -193,12 +193,16 @@ def _say_replay(metrics: Mapping[str, Any]) -> list[str]:
     return [
         f"Lists as they are used: {period['weeks']} weeks from {period['first']} to {period['last']}, {chose}, after"
         f" {replay['burn_in_weeks']} weeks until the first rests ended; {100 * replay['level']:g} % intervals by"
-        " drawing households again."
+        f" drawing {'people' if is_of_persons(metrics) else 'households'} again."
         f"{undecided}",
         "",
         align_table(rows, right=(1, 2, 3)),
         "",
     ]
+
+
+def _say_strangers(metrics: Mapping[str, Any]) -> str:
+    return "people none of whom" if is_of_persons(metrics) else "households none of whose people"
 
 
 def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
@@ -207,14 +211,15 @@ def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
     if not worked:
         return []
     choices = "; ".join(
-        f"{one['fewer_of_100_listed']:g} of 100 listed is {_say_families(one['families_a_year'])} a year"
+        f"{one['fewer_of_100_listed']:g} of 100 listed is {_say_families(one['families_a_year'], metrics)} a year"
         for one in worked
     )
     return [f"The board's margin for a simpler list, [choosing] of charter.toml, at these places: {choices}."]
 
 
-def _say_families(number: float) -> str:
-    return "1 family" if f"{number:.0f}" == "1" else f"{number:.0f} families"
+def _say_families(number: float, metrics: Mapping[str, Any]) -> str:
+    single, several = ("person", "people") if is_of_persons(metrics) else ("family", "families")
+    return f"1 {single}" if f"{number:.0f}" == "1" else f"{number:.0f} {several}"
 
 
 def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:
@@ -223,7 +228,7 @@ def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:
     strangers = {figure["measure"]: figure for figure in metrics.get("grouped", {}).get("figures", ())}
     if strangers:
         lines.append(
-            f"On households none of whose people it learned from, {_in_hundred(strangers['precision_disjoint'])} of 100"
+            f"On {_say_strangers(metrics)} it learned from, {_in_hundred(strangers['precision_disjoint'])} of 100"
             f" listed had the outcome; as trained, {_in_hundred(strangers['precision_temporal'])} (newest fold)."
         )
     return [*lines, *say_help(metrics)]
@@ -305,8 +310,9 @@ def _say_reach_of_lists(metrics: Mapping[str, Any]) -> list[str]:
         lines.append(f"Of 100 listings {_in_hundred(new)} were new: no service had acted in three months.")
     if days and days["estimate"] is not None and days["low"] is not None:
         lines.append(
-            f"Where a need followed, it was recorded {days['estimate']:.0f} days after the family's first such listing"
-            f" on average ({days['low']:.0f} to {days['high']:.0f})."
+            f"Where a need followed, it was recorded {days['estimate']:.0f} days after the"
+            f" {'person' if is_of_persons(metrics) else 'family'}'s first such listing on average"
+            f" ({days['low']:.0f} to {days['high']:.0f})."
         )
     return lines
 

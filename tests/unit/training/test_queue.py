@@ -22,6 +22,7 @@ from training.judging.queues.queue_figures import DECIDES_QUEUE, QueueDraws, mea
 from training.judging.queues.queue_kernel import Waiting, head_of_order, work_queue
 from training.judging.replay_run import say_plan
 from training.models.planning import make_plan
+from training.report.terminal import _say_families
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
 pytestmark = [
@@ -163,3 +164,9 @@ def test_a_run_of_a_queue_chooses_by_it_and_leaves_its_first_tenth_for_the_audit
     share = sum(row["model"] == run.metrics["model"] and row["lottery"] == 0 for row in listings)
     cases = sum(period["cases"] for period in queue["periods"])
     assert 0.08 * cases < share < 0.12 * cases
+
+
+def test_where_rows_are_persons_people_are_spoken_of() -> None:
+    assert _say_families(1.2, {"bootstrap": {"cluster": "person"}}) == "1 person"
+    assert _say_families(3.0, {"bootstrap": {"cluster": "person"}}) == "3 people"
+    assert _say_families(3.0, {"bootstrap": {"cluster": "household"}}) == "3 families"

@@ -10,6 +10,7 @@ from serving.casework.case.glance import view_glance
 from serving.casework.case.timeline_page import view_timeline
 from serving.casework.view import make_reference, view_case
 from serving.casework.visit import Visit
+from serving.casework.working.after_help import view_answer
 from serving.casework.working.agreeing import view_agreement
 from serving.casework.working.case_file import open_file
 from serving.casework.working.case_list import name_team
@@ -55,6 +56,7 @@ def show_case(visit: Visit) -> Response:
         reports=view_reports(visit, desk.store.reports(referral=referral.id, kind="wrong_record"), file.manifest),
         agreement=view_agreement(visit, desk.store.agreement(referral.id)),
         passages=view_passages(desk, referral.id),
+        after=view_answer(visit, desk.store.help_answer(referral.id)),
         choices=desk.settings.choices,
         drafts=_list_drafts(visit),
         ask_own_view=desk.asks_own_view(identity, referral),

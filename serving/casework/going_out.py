@@ -12,7 +12,7 @@ from charter.errors import UsageError
 from serving.casework.visit import Visit
 from serving.casework.working.notices import find_notice
 from serving.ranking.reasons import write_day
-from serving.store.outbox import Message
+from serving.store.leaving.outbox import Message
 
 __all__ = ["hurry_message", "show_outbox"]
 

@@ -27,6 +27,7 @@ from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_off import sign_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
+from serving.casework.working.after_help import keep_answers, show_look_back, show_questions
 from serving.casework.working.agreeing import record_agreement, record_withdrawal, show_agreement
 from serving.casework.working.case_list import show_all_teams, show_worklist
 from serving.casework.working.choosing_help import choose_help, show_help
@@ -84,6 +85,8 @@ PAGES: tuple[Page, ...] = (
     Page(
         "POST", "/cases/{referral}/challenge", "referral.decide", "Answer a challenge", answer_challenge, way="answer"
     ),
+    Page("GET", "/cases/{referral}/after", "referral.decide", "After help", show_questions, way="answer"),
+    Page("POST", "/cases/{referral}/after", "referral.decide", "Say what became of help", keep_answers, way="answer"),
     Page("GET", "/cases/{referral}/help", "referral.decide", "Help on offer", show_help, way="answer"),
     Page("POST", "/cases/{referral}/help", "referral.decide", "Choose help for a case", choose_help, way="answer"),
     Page("GET", "/cases/{referral}/agreement", "referral.decide", "The family said yes", show_agreement, way="answer"),
@@ -131,6 +134,7 @@ PAGES: tuple[Page, ...] = (
         way="step_up",
     ),
     Page("GET", "/step-ups", "referral.decide", "Stepped up", show_step_ups, _STEP_UPS, "step_up"),
+    Page("GET", "/look-back/{team}", "worklist.read", "What became of them", show_look_back),
     Page("GET", "/my-cases", "worklist.read", "Your cases", show_my_cases, Link("Your cases"), "list"),
     Page("GET", "/practice", "referral.decide", "Practice", show_practice, Link("Practice")),
     Page("POST", "/practice", "referral.decide", "See what was right", mark_practice),

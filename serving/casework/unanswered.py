@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.reasons import write_day
-from serving.store.outbox import write_case
+from serving.store.leaving.outbox import write_case
 
 __all__ = ["Unanswered", "find_phone", "list_unanswered", "note_unanswered", "say_when"]
 

@@ -28,7 +28,7 @@ from charter.machine.secret import read_secret
 from charter.plain_text import clean_line
 from serving.sending.mail_words import write_mail
 from serving.sending.signing import parse_secret, sign_webhook
-from serving.store.outbox import Message
+from serving.store.leaving.outbox import Message
 
 __all__ = ["UndeliveredError", "deliver_message", "fetch_json"]
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from charter.council.receivers import Receivers
 from serving.sending.channels import UndeliveredError, deliver_message
-from serving.store.outbox import Message
+from serving.store.leaving.outbox import Message
 from serving.store.store import Store
 
 __all__ = ["DAYS", "deliver_due", "run_deliverer"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from serving.store.outbox import Message, write_case
+from serving.store.leaving.outbox import Message, write_case
 
 __all__ = ["write_mail"]
 

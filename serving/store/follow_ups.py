@@ -20,7 +20,7 @@ from serving.identity import Identity
 from serving.store.audit_log import Act
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, write_moment
-from serving.store.outbox import MessageDraft, Outbox
+from serving.store.leaving.outbox import MessageDraft, Outbox
 from serving.store.tables import agreements, reports
 
 __all__ = ["OUTCOMES", "REPORT", "SHARED", "Agreement", "AgreementDraft", "FollowUps", "Report"]

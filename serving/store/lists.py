@@ -13,7 +13,7 @@ from charter.acts import SYSTEM
 from serving.identity import Identity
 from serving.store.connection import begin_reading
 from serving.store.issued import ConflictError, IssuedList, Referral
-from serving.store.outbox import Outbox
+from serving.store.leaving.outbox import Outbox
 from serving.store.proof import digest_list, digest_referral
 from serving.store.sealing_at_rest import name_record
 from serving.store.tables import BELOW, lists, members, papers, referrals

@@ -2,7 +2,7 @@
 
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
-    outbox.py  what goes out, and what comes back   step_ups.py  who was told of a step-up, and who took it
+    leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -31,14 +31,15 @@ from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
 from serving.store.emergencies import Emergencies
 from serving.store.follow_ups import FollowUps
+from serving.store.help_answers import HelpAnswers
 from serving.store.invitations import Invitations
 from serving.store.issued import ConflictError, Decision, DecisionDraft, IssuedList, Referral, write_moment
+from serving.store.leaving.step_ups import StepUps
 from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
 from serving.store.proof import Casework, digest_decision, find_false_rows
 from serving.store.sealing_at_rest import seal_old_rows
 from serving.store.session_rows import SessionRows
-from serving.store.step_ups import StepUps
 from serving.store.tables import audit, decisions, lists, members, papers, referrals, undone
 
 __all__ = [
@@ -54,7 +55,7 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions, CaseWork, FollowUps, StepUps):
+class Store(Lists, Decisions, CaseWork, FollowUps, StepUps, HelpAnswers):
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.

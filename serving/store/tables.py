@@ -8,6 +8,7 @@
     agreements what a family agreed to share, with whom and until when, or took back
     reports    records that a worker said are wrong, or of somebody else, and how that was answered
     outbox     what goes out of the council, in order: to whom, how often it was tried, and its receipt
+    after_help what became of help, in three answers given once; for evaluation, and never for a score
     outcomes   what receivers reported back of what they were sent
     papers     what somebody typed and has not sent, and how they filtered a list: sealed, one person's own
     audit      the audit log (charter.vault.log): rows can be added, never changed or removed
@@ -42,6 +43,7 @@ from charter.council.worklist_settings import DISPOSITIONS
 
 __all__ = [
     "BELOW",
+    "after_help",
     "agreements",
     "allowances",
     "anchors",
@@ -226,6 +228,20 @@ outcomes = Table(
     Column("reference", String(128), nullable=False),
     Column("at", String(32), nullable=False),
     CheckConstraint("status IN ('received', 'accepted', 'declined', 'started', 'finished')", name="status"),
+)
+
+after_help = Table(
+    "after_help",
+    metadata,
+    Column("referral", String(32), ForeignKey("referrals.id"), primary_key=True),
+    Column("taken", String(16), nullable=False),
+    Column("ended", String(16), nullable=False),
+    Column("went", String(16), nullable=False),
+    Column("step_down", String(32), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("at", String(32), nullable=False, index=True),
 )
 
 reports = Table(

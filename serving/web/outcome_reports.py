@@ -15,7 +15,7 @@ from charter.errors import CharterError, SoonerError, UsageError
 from charter.machine.secret import read_secret
 from serving.desk import Desk
 from serving.sending.signing import SignatureError, parse_secret, verify_webhook
-from serving.store.outbox import Outcome
+from serving.store.leaving.outbox import Outcome
 from serving.store.store import write_moment
 
 __all__ = ["UnknownMessageError", "keep_report"]

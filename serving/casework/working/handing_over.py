@@ -21,7 +21,7 @@ from serving.casework.visit import Visit
 from serving.casework.working.case_file import open_file
 from serving.desk import Desk
 from serving.store.follow_ups import AgreementDraft
-from serving.store.outbox import RECALL, STATUSES, Message, MessageDraft
+from serving.store.leaving.outbox import RECALL, STATUSES, Message, MessageDraft
 
 __all__ = ["Passage", "draft_message", "list_receivers", "view_passages"]
 

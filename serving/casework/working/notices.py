@@ -14,7 +14,7 @@ from serving.casework.visit import Visit
 from serving.casework.working.consequences import list_consequences
 from serving.desk import Desk
 from serving.store.case_decisions import UNDO_MINUTES
-from serving.store.outbox import RECALL
+from serving.store.leaving.outbox import RECALL
 
 __all__ = ["Notice", "find_notice"]
 
@@ -47,6 +47,7 @@ _DONE = {
     "asked": ("resume.asked", "You asked to start again. One more role must."),
     "agreed": ("family.agreed", "Recorded: the family said yes."),
     "withdrawn": ("family.withdrawn", "Recorded: the family took it back."),
+    "answered_help": ("help.answered", "Kept. The case left your cases; no list reads the answers."),
     "chosen": ("help.chosen", "Kept. Nothing was sent: it goes with the referral once the family said yes."),
     "taken": ("step_up.taken", "You have it. Whoever stepped it up sees that."),
     "hurried": ("message.hurried", "It is tried again now."),

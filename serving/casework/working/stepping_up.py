@@ -21,8 +21,8 @@ from serving.casework.wanting import file_decision
 from serving.casework.working.consequences import list_consequences
 from serving.casework.working.notices import find_notice
 from serving.desk import Desk
-from serving.store.outbox import write_case
-from serving.store.step_ups import StandingStepUp
+from serving.store.leaving.outbox import write_case
+from serving.store.leaving.step_ups import StandingStepUp
 from serving.store.store import DecisionDraft
 
 __all__ = ["show_step_ups", "show_stepped_up", "step_up_case", "take_step_up"]

@@ -174,6 +174,14 @@ PROMISES: dict[str, Promise] = {
         LEAD, "/cases/{case}", "/cases/{case}/step-up", {},
         kept=lambda desk, case: status_of(desk, case) == "stepped_up",
     ),
+    "Keep the answers and close the case": Promise(
+        LEAD, "/cases/{case}/after", "/cases/{case}/after",
+        {"taken": "yes", "ended": "finished", "went": "better", "step_down": "enough", "words": "We sleep again."},
+        kept=lambda desk, case: (found := desk.store.help_answer(case)) is not None and found.words == "We sleep again."
+        and case not in {each.id for each in desk.store.own_cases(
+            Identity(LEAD, "lead_practitioner", frozenset({"north"})), "early_help")},
+        before=("Record: Offer help",),
+    ),
     "Choose these": Promise(
         LEAD, "/cases/{case}/help", "/cases/{case}/help", {"offer-own-1": "yes"},
         kept=lambda desk, case: (found := desk.papers.read(CHOSEN, "", case)) is not None
@@ -234,7 +242,7 @@ PROMISES: dict[str, Promise] = {
 
 TRIED_ELSEWHERE = {
     "Menu", "Show", "Sign in", "Save and show the reasons", "See what was right", "Answer", "Accept", "Refuse",
-    "Accept this decision", "Refuse this decision",
+    "Accept this decision", "Refuse this decision", "Go on", "End their sessions",
 }  # fmt: skip
 """Buttons that only show, or that have a test file of their own: filters, signing in, own view, practice, challenges,
 sign-offs."""
@@ -260,13 +268,22 @@ def test_every_button_of_every_page_is_tried(desk: Desk) -> None:
     """A new button needs its promise: what is on the pages is read from them, as every role."""
     case, look = first_case(desk), draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     choices = [choice.id for choice in desk.settings.choices]
-    for name in ("Choose these", "Record what they agreed to (to a system)", "Record: Wrong data"):
+    for name in ("Choose these", "Record what they agreed to (to a system)"):
         press(desk, PROMISES[name])
+    lead = Identity(LEAD, "lead_practitioner", frozenset({"north"}))
+    desk.store.report(lead, case, "wrong_record", service="housing")
     seen = read_buttons(desk, case, look, choices)
     press(desk, PROMISES["Step up now"])
     seen |= read_buttons(desk, case, look, choices)
     assert len(seen) > 20
-    assert {"Try now", "I have it", "Leave out", "The family took it back", "Keep the answer"} <= seen
+    assert {
+        "Try now",
+        "I have it",
+        "Leave out",
+        "Keep the answers and close the case",
+        "The family took it back",
+        "Keep the answer",
+    } <= seen
     assert seen - set(PROMISES) - TRIED_ELSEWHERE - {""} == set()
 
 
@@ -278,7 +295,9 @@ def read_buttons(desk: Desk, case: str, look: str, choices: list[str]) -> set[st
         client = signed_in(desk, f"demo-{role}")
         for page in (page for page in PAGES if page.method == "GET"):
             for choice in choices if "{choice}" in page.path else [""]:
-                path = page.path.format(team="north", referral=case, look=look, stage="test", choice=choice)
+                path = page.path.format(
+                    team="north", referral=case, look=look, stage="test", choice=choice, provider="test"
+                )
                 text = re.sub(r'<span class="govuk-visually-hidden">.*?</span>', "", client.get(path).text)
                 seen |= {re.sub(r"<[^>]+>|\s+", " ", words).strip() for words in re.findall(
                     r"<button[^>]*>(.*?)</button>", text, re.DOTALL)}  # fmt: skip

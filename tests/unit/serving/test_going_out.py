@@ -24,7 +24,7 @@ from serving.sending.deliverer import DAYS, deliver_due
 from serving.sending.signing import sign_webhook, verify_webhook
 from serving.store.connection import migrate_database, open_engine
 from serving.store.follow_ups import AgreementDraft
-from serving.store.outbox import LEASE, MessageDraft
+from serving.store.leaving.outbox import LEASE, MessageDraft
 from serving.store.store import Store
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import AS_OF, World

@@ -23,7 +23,7 @@ from charter.errors import UsageError
 from serving.identity import Identity
 from serving.store.connection import begin_reading
 from serving.store.issued import write_moment
-from serving.store.outbox import MessageDraft, Outbox
+from serving.store.leaving.outbox import MessageDraft, Outbox
 from serving.store.tables import audit, decisions, referrals, undone
 
 __all__ = ["StandingStepUp", "StepUps"]

@@ -12,6 +12,7 @@ linked before those who answer for it have made its rows theirs and signed (docs
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Workbench", "read_feature_table"]
 
+_LAST_CONTACT = re.compile(r'"last_contact"\s*,?\s*')
 _PLACES = re.compile(r"(?m)^(\s*places = ).*$")
 
 
@@ -78,8 +80,10 @@ class Workbench(workbench.Workbench):
             answers = Answers("Workbench", "UTC", "", ("Team",), programme)
             folder.parent.mkdir(parents=True, exist_ok=True)
             write_council(folder, answers, frames.propose(made_up=made_up), datetime.now(UTC).date())
-            text = (folder / "council.toml").read_text(encoding="utf-8")
-            (folder / "council.toml").write_text(_PLACES.sub(rf"\g<1>{places}", text), encoding="utf-8")
+            _edit(folder / "council.toml", _PLACES, rf"\g<1>{places}")
+            if '"days_since"' not in json.dumps([feature.document()["expression"] for feature in features]):
+                # Nobody's last contact is known, so that order can't be compared.
+                _edit(folder / programme / "training.toml", _LAST_CONTACT, "")
         definition = Definition(programme, cohort, outcome, tuple(features))
         written = workbench.write_definition("data frames", definition)
         (folder / programme / "definition.py").write_text(written, encoding="utf-8")
@@ -195,6 +199,10 @@ def read_feature_table(
         for column in columns
     ]
     return pa.concat_tables(parts), features
+
+
+def _edit(path: Path, pattern: re.Pattern[str], text: str) -> None:
+    path.write_text(pattern.sub(text, path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _sign_as_all(invocation: Invocation, what: str) -> None:

@@ -116,6 +116,7 @@ def test_rows_for_scikit_learn_say_when_and_of_whom_they_are(bench: Workbench) -
 
 
 @pytest.mark.deep
+@pytest.mark.filterwarnings("ignore")  # of MLflow's, shap's and matplotlib's own code, which a command keeps to itself
 def test_the_page_takes_three_frames_to_a_list_in_few_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import runpy
 

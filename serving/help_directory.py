@@ -184,7 +184,7 @@ def _name_rules(error: ValidationError) -> str:
 
 def _make_offer(service: _Service) -> HelpOffer:
     costs = [
-        " ".join(filter(None, [f"£{cost.amount:g}" if cost.amount is not None else "", cost.amount_description]))
+        " ".join(filter(None, [f"£{cost.amount:.2f}" if cost.amount is not None else "", cost.amount_description]))
         for cost in service.cost_options
     ]
     return HelpOffer(

@@ -60,7 +60,7 @@ def show_help(visit: Visit) -> Response:
 def _list_offers(visit: Visit) -> list[HelpOffer]:
     """Return the team's own offers, then the directory's."""
     own = [
-        HelpOffer(f"own-{number}", offer.title, offer.by, offer.expected, None, None, (), "", "", "", "")
+        HelpOffer(f"own-{number}", offer.title, offer.by, "", None, None, (), "", "", "", "")
         for number, offer in enumerate(visit.team.offers, start=1)
     ]
     return [*own, *read_offers(visit.desk.invocation.workspace.root)]

@@ -116,7 +116,8 @@ def _view_message(desk: Desk, message: Message) -> Passage:
     if message.state == "cancelled":
         return Passage(f"{what} to {to}: not sent", f"Stopped at {when}, before it left.", good=True, loud=False)
     if message.state == "waiting":
-        tried = f"Tried {message.attempts} times: {message.trouble}. It is tried again." if message.attempts else ""
+        times = "once" if message.attempts == 1 else f"{message.attempts} times"
+        tried = f"Tried {times}: {message.trouble}. It is tried again." if message.attempts else ""
         return Passage(f"{what} to {to}: on its way", tried or "It goes within a minute.", good=True, loud=False)
     why = "they refused it" if message.state == "refused" else "nobody answered for days"
     return Passage(

@@ -71,13 +71,28 @@ def show_stepped_up(visit: Visit) -> Response:
         follows=list_consequences(desk, "stepped_up"),
         phone=find_phone(desk, now),
         is_open=settings.is_open(desk.local_time(now.isoformat())),
-        told=[receiver.title for receiver in desk.receivers.told(settings.to)] if standing else [],
+        told=_say_told(desk, referral.id) if standing else "",
         due=f"{desk.local_time(standing.due_at):%H:%M}" if standing else "",
         late=standing is not None and not standing.taken_by and datetime.fromisoformat(standing.due_at) <= now,
         taken=_say_taken(desk, standing),
         notice=find_notice(visit, referral.id),
         **moment,
     )
+
+
+def _say_told(desk: Desk, case: str) -> str:
+    """Return whom a message reached, and whom it has not: nobody is said to be told before the receipt is there."""
+    sentences = []
+    for message in desk.store.messages(referral=case, kind="step_up"):
+        receiver = desk.receivers.find(message.receiver)
+        title = receiver.title if receiver else message.receiver
+        if message.state == "delivered":
+            sentences.append(f"{title} has the message.")
+        elif message.attempts:
+            sentences.append(f"The message to {title} has not arrived.")
+        else:
+            sentences.append(f"A message goes to {title} now.")
+    return " ".join(dict.fromkeys(sentences))
 
 
 def _say_taken(desk: Desk, standing: StandingStepUp | None) -> str:

@@ -62,7 +62,7 @@ def test_what_breaks_a_rule_of_the_profile_is_left_out_and_said(tmp_path: Path) 
     (offer, *_) = read_offers(tmp_path)
     assert (offer.title, offer.by, offer.areas) == ("Breakfast club", "Fernhill Schools Trust", ("Alderbrook",))
     assert (offer.what, offer.cost, offer.changed) == (
-        "Breakfast before school, every day.", "£1.5 a day", "2026-09-01",
+        "Breakfast before school, every day.", "£1.50 a day", "2026-09-01",
     )  # fmt: skip
 
 

@@ -45,6 +45,8 @@ KEPT_HOURS = 24
 """For so long a browser keeps a cookie: after its session's end it opens nothing, and says whose a late form is."""
 _NOTED = timedelta(seconds=60)
 """Use is written down at most so often."""
+_ROWS_KEPT = timedelta(days=90)
+"""For so long after its time a session's row stays; the log keeps that it was."""
 _REMEMBERED = timedelta(minutes=10)
 """For so long a process knows a session without the database: whoever may stop lists can while it is down. All else
 that a page does needs the database, and says that it is."""
@@ -140,6 +142,7 @@ class Sessions:
             vouched_at=at, ends_at=write_moment(ends), held=how.held,
         )  # fmt: skip
         self.rows.add(row)
+        self.rows.forget_old(now - _ROWS_KEPT)
         if how.kind != CHOOSING:
             self._log(identity, "session.begun", {"way": how.way, "kind": how.kind})
         return token

@@ -115,6 +115,17 @@ def test_a_session_ends_when_nothing_is_asked_for_too_long_and_when_its_time_is_
         assert entering.whys()[-1] == why
 
 
+def test_a_session_s_row_is_thrown_away_three_months_after_its_time(entering: Entering) -> None:
+    entering.provider.person("w-19", ["workers-north"])
+    client, _ = entering.sign_in("w-19")
+    session = entering.desk.sessions.read(token_of(client))
+    assert session is not None
+    for days, stays in ((89, True), (91, False)):
+        entering.let_time_pass(ends_at=datetime.now(UTC) - timedelta(days=days))
+        entering.sign_in("w-19")
+        assert (entering.desk.sessions.rows.find(session.id) is not None) == stays
+
+
 def test_an_open_page_that_asks_whether_it_is_still_open_is_no_use_of_a_session(entering: Entering) -> None:
     entering.provider.person("w-7", ["workers-north"])
     client, _ = entering.sign_in("w-7")

@@ -38,3 +38,22 @@ def synth(
         f"{invocation.workspace.extracts} holds the extracts of a borough of {households:,} homes and "
         f"{result['people']:,} people over ten years: {result['total_rows']:,} rows. Next: sooner pull.",
     )
+
+
+@verbs.add("synth-trial", under="start", example="sooner synth-trial --effect mixed", locks=True)
+def synth_trial(
+    invocation: Invocation,
+    effect: Annotated[str, typer.Option(help="What help does: helps, nothing, or mixed (some helped, some harmed).")],
+    seed: Annotated[int, typer.Option(help="The same seed gives every household the same answer.")] = 1,
+) -> None:
+    """Let the fictional borough answer a trial's lists: both outcomes of every household, with help and without.
+
+    They lie in `extracts/truth/`, which nothing but tests reads: what an analysis says can be set beside them.
+    """
+    from borough.trial_answers import answer_trial
+
+    workspace = invocation.workspace
+    path = answer_trial(workspace.worklist, workspace.extracts / "truth", effect, seed)
+    invocation.report(
+        {"file": str(path), "effect": effect}, f"{path} holds both outcomes of every household of the lots."
+    )

@@ -14,10 +14,8 @@ from charter.council.trial_design import WHOLE_OUTCOME, TrialFile
 from charter.errors import DefinitionError
 from charter.signing.trials import Registration
 
-__all__ = ["REDRAWS", "list_components", "list_deviations", "write_analysis"]
+__all__ = ["list_components", "list_deviations", "write_analysis"]
 
-REDRAWS = 9_999
-"""How often the lots are drawn again for the randomisation test."""
 _VERSION = 1
 
 
@@ -49,7 +47,7 @@ def write_analysis(trial: TrialFile, definition: Mapping[str, Any]) -> dict[str,
         "estimator": "Difference in the share with a later need, listed less held out, by least squares with a "
         "constant for each list; a list weighs as n p (1 - p).",
         "interval": f"{100 * (1 - trial.answer.level):g} %, standard errors HC2, Student's t",
-        "test": f"Lots drawn again within each list {REDRAWS:,} times; two-sided",
+        "test": "The share of all lots that could have been drawn within the lists; exact, one side for each bound",
         "complier_effect": "Two-stage least squares of the outcome on an offer of help, by the lot, with a constant "
         "for each list; not given where the first stage's F is below 10",
         "multiplicity": "Holm over all secondary outcomes and groups; the primary outcome stands alone",

@@ -26,7 +26,7 @@ from charter.signing.trial_lots import ListLots, check_lots, read_lots
 from charter.signing.trials import Registration
 from charter.vault.command_log import CommandLog
 from fairness_reports.audit.population.audited_people import find_horizon_end
-from fairness_reports.impact.analysis_plan import REDRAWS, list_deviations
+from fairness_reports.impact.analysis_plan import list_deviations
 from fairness_reports.impact.estimates import (
     Difference,
     TrialRows,
@@ -137,7 +137,7 @@ def _compare(
     signals = {str(part["name"]): part["signals"] for part in matrix.definition["outcome"]["components"]}
     primary = [signal for name in registration.analysis["primary"] for signal in signals.get(name, ())]
     rows = _make_rows(over, period, primary, offers)
-    look = take_look(rows, trial.answer, shares, REDRAWS, seed=int(registration.seed[:8], 16))
+    look = take_look(rows, trial.answer, shares)
     compliers, strength = estimate_compliers(rows)
     document = asdict(look) | {
         "interval": list(look.interval) if look.interval else None,
@@ -241,7 +241,7 @@ def say_look(answer: Mapping[str, Any]) -> str:
         low, high = look["interval"]
         lines.append(
             f"Within lists that is {_say_points(look['estimate'])} of 100 families ({_say_points(low)} to"
-            f" {_say_points(high)}); the lots drawn again: p = {look['p_value']:.4f}."
+            f" {_say_points(high)}); of all possible lots as far from their mean: p = {look['p_value']:.4f}."
         )
     if look["compliers"]:
         low, high = look["compliers"]["interval"]

@@ -8,8 +8,8 @@ least squares of the outcome y on the arm z (1 listed, 0 held out) has the slope
 so a list of n of which p are listed weighs as n p (1 - p). Its variance is HC2 (MacKinnon and White 1985), whose
 leverages are here 1 / n + z~^2 / sum(z~^2); the interval uses Student's t. The lot's own test needs no model: had help
 changed nobody, the number listed with a need in each list is hypergeometric, which gives the variance of sum(z y~)
-exactly (Cochran, Mantel and Haenszel) and its distribution by drawing again. The complier effect is two-stage least
-squares of y on the offer, by z, with a constant for each list and White's robust variance.
+(Cochran, Mantel and Haenszel) and its whole distribution exactly, as if every possible lot were drawn. The complier
+effect is two-stage least squares of y on the offer, by z, with a constant for each list and White's robust variance.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ __all__ = [
     "Difference",
     "LotTest",
     "TrialRows",
+    "compare_with_lots",
     "estimate_compliers",
     "estimate_difference",
     "hold_family",
-    "redraw_lots",
 ]
 
 Floats = NDArray[np.float64]
@@ -113,10 +113,16 @@ class Difference:
 
 @dataclass(frozen=True)
 class LotTest:
-    """The lot's own test: `z` below 0 where the listed have fewer needs; `p_value` by drawing the lots again."""
+    """The lot's own test; `z` is below 0 where the listed have fewer needs.
+
+    Of all lots that could have been drawn `p_value` is the share as far from their mean, `fewer` the share with as few
+    needs among the listed, `more` with as many.
+    """
 
     z: float
     p_value: float
+    fewer: float
+    more: float
 
 
 def estimate_difference(rows: TrialRows) -> Difference | None:
@@ -157,11 +163,12 @@ def estimate_compliers(rows: TrialRows) -> tuple[Difference | None, float]:
     return Difference(slope, float(np.sqrt(np.sum((arm * left) ** 2))) / abs(moved), np.inf), float(strength)
 
 
-def redraw_lots(rows: TrialRows, redraws: int, seed: int) -> LotTest | None:
-    """Return the randomisation test of no effect on anybody; None where no other draw could have come out differently.
+def compare_with_lots(rows: TrialRows) -> LotTest | None:
+    """Return the lot's own test of no effect on anybody; None where no other lot could have come out differently.
 
-    Needs are 0 or 1. Of a list of eight, four listed, three with a need, the lot gives the listed 0 to 3 of them
-    with the chances 5, 30, 30 and 5 of 70; the p value counts draws whose sum over lists is as far from its mean.
+    Needs are 0 or 1. Of a list of eight, four listed, three with a need, the lot gives the listed 0 to 3 of them with
+    the chances 5, 30, 30 and 5 of 70. The chances of the sum over lists are those of each list, folded one into the
+    other.
     """
     rows = rows.with_both_arms()
     size, listed, needed = rows.count_tables()
@@ -171,14 +178,20 @@ def redraw_lots(rows: TrialRows, redraws: int, seed: int) -> LotTest | None:
     variance = float(np.sum(expected * (1 - needed / size) * (size - listed) / np.maximum(size - 1, 1)))
     if not variance > 0:
         return None
-    total = float(rows.listed @ rows.need) - float(expected.sum())
-    rng = np.random.default_rng(seed)
-    matters = (needed > 0) & (needed < size)
-    drawn_sums = np.zeros(redraws)
-    for all_of, winners, with_need in zip(size[matters], listed[matters], needed[matters], strict=True):
-        drawn_sums += rng.hypergeometric(with_need, all_of - with_need, winners, redraws)
-    far = np.abs(drawn_sums - float(expected[matters].sum())) >= abs(total) - 1e-9
-    return LotTest(total / variance**0.5, (1 + int(far.sum())) / (1 + redraws))
+    chances = np.ones(1)
+    for (all_of, winners, with_need), times in zip(*_count_alike(size, listed, needed), strict=True):
+        of_list = stats.hypergeom.pmf(np.arange(with_need + 1), all_of, with_need, winners)
+        for _ in range(times):
+            chances = np.convolve(chances, of_list)
+    total, mean = int(rows.listed @ rows.need), float(expected.sum())
+    fewer, more = float(chances[: total + 1].sum()), float(chances[total:].sum())
+    far = np.abs(np.arange(len(chances)) - mean) >= abs(total - mean) - 1e-9
+    return LotTest((total - mean) / variance**0.5, *(min(1.0, p) for p in (float(chances[far].sum()), fewer, more)))
+
+
+def _count_alike(*columns: NDArray[np.int64]) -> tuple[list[tuple[int, ...]], list[int]]:
+    tables, times = np.unique(np.column_stack(columns), axis=0, return_counts=True)
+    return [tuple(row) for row in tables.tolist()], times.tolist()
 
 
 def hold_family(p_values: Floats) -> Floats:

@@ -1,7 +1,7 @@
 """One look at a trial's outcomes: the estimate, the bounds that this look may cross, and the verdict in one word.
 
-    helps            fewer needs, beyond the benefit bound, and the whole interval below nought
-    harms            more needs, beyond the harm bound, and the whole interval above nought
+    helps            fewer needs than the benefit bound's share of all possible lots, and the interval below nought
+    harms            more needs than the harm bound's share of all possible lots, and the interval above nought
     no effect        the last look, and the whole interval is nearer nought than what was worth seeing
     cannot be told   the last look, and neither: no answer, which is not a no
     goes on          an earlier look, and no bound crossed
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from charter.council.trial_design import Answer
-from fairness_reports.impact.estimates import TrialRows, estimate_difference, redraw_lots
+from fairness_reports.impact.estimates import LotTest, TrialRows, compare_with_lots, estimate_difference
 from fairness_reports.impact.stopping import SPENDING, find_bounds
 
 __all__ = ["VERDICTS", "Look", "take_look"]
@@ -48,11 +48,11 @@ class Look:
     verdict: str
 
 
-def take_look(rows: TrialRows, answer: Answer, shares: Sequence[float], redraws: int, seed: int) -> Look:
+def take_look(rows: TrialRows, answer: Answer, shares: Sequence[float]) -> Look:
     """Return a trial's newest look; `shares` are those of all looks so far, this one last."""
     last = shares[-1] >= 1
     benefit, harm = (find_bounds(SPENDING[side], answer.level / 2, shares)[-1] for side in ("benefit", "harm"))
-    difference, test = estimate_difference(rows), redraw_lots(rows, redraws, seed)
+    difference, test = estimate_difference(rows), compare_with_lots(rows)
     interval = None
     if difference is not None and difference.error > 0:
         least = float(stats.t.ppf(1 - answer.level / 2, difference.freedom))
@@ -60,7 +60,6 @@ def take_look(rows: TrialRows, answer: Answer, shares: Sequence[float], redraws:
             difference.estimate - max(harm, least) * difference.error,
             difference.estimate + max(benefit, least) * difference.error,
         )
-    z = test.z if test else None
     return Look(
         number=len(shares),
         share=float(min(shares[-1], 1.0)),
@@ -71,25 +70,25 @@ def take_look(rows: TrialRows, answer: Answer, shares: Sequence[float], redraws:
         estimate=difference.estimate if difference else None,
         error=difference.error if difference else None,
         interval=interval,
-        z=z,
+        z=test.z if test else None,
         p_value=test.p_value if test else None,
         bounds=(benefit, harm),
-        verdict=_judge(z, interval, (benefit, harm), answer.worth_seeing, last=last),
+        verdict=_judge(test, interval, (benefit, harm), answer.worth_seeing, last=last),
     )
 
 
 def _judge(
-    z: float | None,
+    test: LotTest | None,
     interval: tuple[float, float] | None,
     bounds: tuple[float, float],
     worth_seeing: float,
     *,
     last: bool,
 ) -> str:
-    if z is not None and interval is not None:
-        if z <= -bounds[0] and interval[1] < 0:
+    if test is not None and interval is not None:
+        if test.fewer <= stats.norm.sf(bounds[0]) and interval[1] < 0:
             return "helps"
-        if z >= bounds[1] and interval[0] > 0:
+        if test.more <= stats.norm.sf(bounds[1]) and interval[0] > 0:
             return "harms"
         if last and -worth_seeing < interval[0] and interval[1] < worth_seeing:
             return "no effect"

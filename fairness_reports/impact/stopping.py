@@ -9,7 +9,7 @@ side has half of the level, as if the other did not stop it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,11 @@ def find_bounds(spend: Callable[[float, float], float], level: float, shares: Se
     1.969. A look's chance of crossing, given none before, is added up over the paths that are still inside
     (Armitage, McPherson and Rowe, Journal of the Royal Statistical Society A 1969, 132:235-244).
     """
+    return list(_find_bounds(spend, level, tuple(shares)))
+
+
+@lru_cache(maxsize=64)
+def _find_bounds(spend: Callable[[float, float], float], level: float, shares: tuple[float, ...]) -> tuple[float, ...]:
     bounds: list[float] = []
     spent, before = 0.0, 0.0
     place, mass = np.zeros(1), np.ones(1)  # where the sum may be by now, and how much of it is there
@@ -61,7 +66,7 @@ def find_bounds(spend: Callable[[float, float], float], level: float, shares: Se
         weights[[0, -1]] /= 3
         density = stats.norm.pdf((inside[:, None] - place[None, :]) / step) @ mass / step
         place, mass, spent, before = inside, density * weights, now, share
-    return bounds
+    return tuple(bounds)
 
 
 def _cross_bound(z: float, place: Floats, mass: Floats, step: float, deviation: float) -> float:

@@ -162,15 +162,15 @@ def make_rows(listed: float, held_out: float, size: int, seed: int = 1) -> Trial
 
 def test_no_effect_is_an_answer_of_its_own() -> None:
     answer = Answer(worth_seeing=0.05, looks=1)
-    assert take_look(make_rows(0.3, 0.3, 16_000), answer, [1.0], 99, 1).verdict == "no effect"
-    assert take_look(make_rows(0.3, 0.3, 800), answer, [1.0], 99, 1).verdict == "cannot be told"
-    assert take_look(make_rows(0.3, 0.3, 800), answer, [0.5], 99, 1).verdict == "goes on"
-    assert take_look(make_rows(1.0, 1.0, 800), answer, [1.0], 99, 1).verdict == "cannot be told"
+    assert take_look(make_rows(0.3, 0.3, 16_000), answer, [1.0]).verdict == "no effect"
+    assert take_look(make_rows(0.3, 0.3, 800), answer, [1.0]).verdict == "cannot be told"
+    assert take_look(make_rows(0.3, 0.3, 800), answer, [0.5]).verdict == "goes on"
+    assert take_look(make_rows(1.0, 1.0, 800), answer, [1.0]).verdict == "cannot be told"
 
 
 def test_an_early_look_needs_more_to_stop_for_benefit_than_for_harm() -> None:
     answer = Answer(looks=4)
-    look = take_look(make_rows(0.3, 0.3, 800), answer, [0.25], 99, 1)
+    look = take_look(make_rows(0.3, 0.3, 800), answer, [0.25])
     assert look.bounds[0] > 4
     assert look.bounds[1] < 2.6
     assert TrialFile.model_fields["answer"].default.looks == 3

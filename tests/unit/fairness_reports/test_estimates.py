@@ -11,10 +11,10 @@ import pytest
 from fairness_reports.impact.estimates import (
     Difference,
     TrialRows,
+    compare_with_lots,
     estimate_compliers,
     estimate_difference,
     hold_family,
-    redraw_lots,
 )
 from fairness_reports.impact.stopping import SPENDING, find_bounds, spend_evenly, spend_late
 
@@ -66,7 +66,7 @@ def test_the_lots_own_test_is_that_of_mantel_and_haenszel(seed: int) -> None:
             ]
         )  # fmt: skip
     theirs = contingency.StratifiedTable(np.array(tables).transpose(1, 2, 0)).test_null_odds(correction=False)
-    ours = redraw_lots(rows, 99, seed)
+    ours = compare_with_lots(rows)
     assert ours is not None
     assert ours.z**2 == pytest.approx(theirs.statistic, abs=1e-8)
 
@@ -100,11 +100,12 @@ def test_the_test_counts_what_every_possible_lot_would_count() -> None:
     sums = np.array([sum(rows.need[list(chosen)].sum() for chosen in way) for way in itertools.product(*ways)])
     observed = rows.listed @ rows.need
     exact = np.mean(np.abs(sums - sums.mean()) >= abs(observed - sums.mean()) - 1e-9)
-    ours = redraw_lots(rows, 40_000, 1)
+    ours = compare_with_lots(rows)
     assert ours is not None
     assert ours.z == pytest.approx((observed - sums.mean()) / sums.std(), abs=1e-8)
-    # Of 40,000 draws four standard deviations are 0.01.
-    assert ours.p_value == pytest.approx(exact, abs=0.01)
+    assert ours.p_value == pytest.approx(exact, abs=1e-8)
+    assert ours.fewer == pytest.approx(np.mean(sums <= observed), abs=1e-8)
+    assert ours.more == pytest.approx(np.mean(sums >= observed), abs=1e-8)
 
 
 def test_the_arm_decides_and_not_who_was_offered() -> None:
@@ -127,7 +128,7 @@ def test_the_arm_decides_and_not_who_was_offered() -> None:
 def test_where_nothing_compares_there_is_no_figure() -> None:
     alone = TrialRows(np.ones(8), np.zeros(8), np.ones(8), np.zeros(8, dtype=np.int64))
     assert estimate_difference(alone) is None
-    assert redraw_lots(alone, 99, 1) is None
+    assert compare_with_lots(alone) is None
     assert estimate_compliers(alone) == (None, 0.0)
     rng = np.random.default_rng(2)
     nobody = TrialRows(

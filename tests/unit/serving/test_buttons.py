@@ -242,7 +242,7 @@ PROMISES: dict[str, Promise] = {
 
 TRIED_ELSEWHERE = {
     "Menu", "Show", "Sign in", "Save and show the reasons", "See what was right", "Answer", "Accept", "Refuse",
-    "Accept this decision", "Refuse this decision", "Go on", "End their sessions",
+    "Accept this decision", "Refuse this decision", "Go on", "End their sessions", "End your sessions",
 }  # fmt: skip
 """Buttons that only show, or that have a test file of their own: filters, signing in, own view, practice, challenges,
 sign-offs."""

@@ -190,9 +190,11 @@ def answer_trial(invocation: Invocation) -> None:
         invocation.report(result, result["sentence"])
         return
     from fairness_reports.impact.effect import answer_registered
+    from fairness_reports.publish.effect_page import write_effect_page
 
     document, sentence = answer_registered(invocation, registration)
-    invocation.report(document, sentence)
+    page = write_effect_page(invocation, document, sentence)
+    invocation.report(document, f"{sentence}\nThe same for the board: {page}")
 
 
 @trial_verbs.add("plan", example="sooner trial plan", under="look")

@@ -112,7 +112,7 @@ class Workspace:
 
     @property
     def trials(self) -> Path:
-        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, effect.html; `lots/LIST.json` of each list."""
+        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, plan.html, effect.html; `lots/LIST.json`."""
         return self.root / "trials" / self.programme
 
     @property

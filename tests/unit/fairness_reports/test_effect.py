@@ -20,6 +20,7 @@ from fairness_reports.impact.effect import answer_registered
 from fairness_reports.impact.estimates import TrialRows
 from fairness_reports.impact.looks import take_look
 from fairness_reports.impact.registering import register_planned_trial
+from fairness_reports.publish.effect_page import VERDICT_WORDS, write_effect_page
 from tests.trial_files import sign_trial, write_trial
 from tests.unit.fairness_reports.test_trial import happen
 
@@ -107,6 +108,9 @@ def test_help_that_helps_is_found_and_kept(world: Any) -> None:
     groups = [row for row in look["also"] if row["about"] == "ethnicity"]
     assert groups
     assert all(row["estimate"] is None and row["households"] is None for row in groups if row["hidden"])
+    page = write_effect_page(world.invocation, answer, words).read_text(encoding="utf-8")
+    assert "<h1>It helps</h1>" in page
+    assert page.count("<circle") == 1 + sum(row["estimate"] is not None for row in look["also"])
     again, _ = answer_registered(world.invocation, registration)
     assert again["looks"] == answer["looks"], "asking again is no other look"
 
@@ -124,6 +128,8 @@ def test_what_it_does_not_do_is_said_as_large(
     answer, words = answer_registered(world.invocation, registration)
     assert answer["verdict"] == verdict
     assert words.splitlines()[1].startswith(headline)
+    page = write_effect_page(world.invocation, answer, words).read_text(encoding="utf-8")
+    assert f"<h1>{VERDICT_WORDS[verdict]}</h1>" in page
 
 
 def test_between_looks_nothing_is_compared(world: Any) -> None:
@@ -133,6 +139,9 @@ def test_between_looks_nothing_is_compared(world: Any) -> None:
     answer, words = answer_registered(world.invocation, registration)
     assert (answer["looks"], answer["verdict"]) == ([], "goes on")
     assert "Nothing has been compared" in words
+    page = write_effect_page(world.invocation, answer, words).read_text(encoding="utf-8")
+    assert "<svg" not in page
+    assert "no answer yet" in page
     assert not (world.invocation.workspace.trials / registration.name / "looks.json").exists()
 
 

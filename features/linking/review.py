@@ -31,17 +31,9 @@ from features.linking.match_chart import Explained
 from features.linking.parameters import Parameters
 
 __all__ = [
-    "Candidate",
-    "decide_pairs",
-    "explain_pair",
-    "list_pairs",
-    "list_uncertain",
-    "list_undecided",
-    "open_links",
-    "relate_pairs",
-    "require_reviewer",
-    "show_pairs",
-]
+    "Candidate", "decide_pairs", "explain_pair", "list_pairs", "list_uncertain", "list_undecided", "open_links",
+    "relate_pairs", "require_reviewer", "show_pairs",
+]  # fmt: skip
 
 _SHORTEST = 12
 """Digits of a pseudonym that name a reference: two of a million share them in fewer than one council in 500."""

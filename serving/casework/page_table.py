@@ -90,21 +90,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/cases/{referral}/help", "referral.decide", "Help on offer", show_help, way="answer"),
     Page("POST", "/cases/{referral}/help", "referral.decide", "Choose help for a case", choose_help, way="answer"),
     Page("GET", "/cases/{referral}/agreement", "referral.decide", "The family said yes", show_agreement, way="answer"),
+    Page("POST", "/cases/{referral}/agreement", "referral.decide", "Record a yes", record_agreement, way="answer"),
     Page(
-        "POST",
-        "/cases/{referral}/agreement",
-        "referral.decide",
-        "Record what a family agreed to",
-        record_agreement,
-        way="answer",
-    ),
-    Page(
-        "POST",
-        "/cases/{referral}/withdrawn",
-        "referral.decide",
-        "Record that a family took it back",
-        record_withdrawal,
-        way="answer",
+        "POST", "/cases/{referral}/withdrawn", "referral.decide", "Record a no after", record_withdrawal, way="answer"
     ),
     Page("POST", "/cases/{referral}/report", "referral.decide", "Keep a service's answer", answer_report, way="answer"),
     Page("GET", "/cases/{referral}/conflict", "referral.decide", "You know this family", show_conflict, way="answer"),

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from charter.vault.key import Key
+from charter.vault.made_up import confirm_snapshot
 from serving.desk import Desk
 from serving.ranking.health import measure_drift, read_health
 from serving.ranking.worklist import rank_households
@@ -28,6 +30,7 @@ def rank_later(world: World, seed: int, *, hide: bool = False, shift: float = 0.
     (folder / f"as_of={AS_OF}").rename(folder / f"as_of={later}")
     text = (folder / "manifest.json").read_text(encoding="utf-8")
     (folder / "manifest.json").write_text(text.replace(AS_OF.isoformat(), later.isoformat()), encoding="utf-8")
+    confirm_snapshot(world.workspace, Key.load(world.invocation.council, world.workspace), "later")
     rank_households(world.invocation, folder, later)
 
 

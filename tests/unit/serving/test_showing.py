@@ -79,7 +79,14 @@ def declare(desk: Desk, user: str, referral: str) -> None:
 def borough(desk: Desk, request: pytest.FixtureRequest) -> Borough:
     desk = replace(desk, settings=desk.settings.replace(blind_review=BlindReview(listed=50)))
     north, south = (desk.store.referrals("early_help", f"{team}-2026-09-28") for team in ("north", "south"))
-    cases = {OWN: north[0], OTHER: south[0], KNOWN: north[1], TAKEN_OFF: north[2], "stepped up": north[3]}
+    cases = {
+        OWN: north[0],
+        OTHER: south[0],
+        KNOWN: north[1],
+        TAKEN_OFF: north[2],
+        "stepped up": north[3],
+        "taken up": north[4],
+    }
     assert forget(desk.store.members(north[2].id)[:1], desk.invocation.workspace) == 1
     north_looks, south_looks = (
         draw_looks(desk.store, "early_help", team, desk.settings.second_look) for team in ("north", "south")
@@ -89,6 +96,8 @@ def borough(desk: Desk, request: pytest.FixtureRequest) -> Borough:
         declare(desk, f"kin-{role.id}", cases[KNOWN].id)
         declare(desk, f"kin-{role.id}", north_looks[1].referral.id)
     declare(desk, "a-colleague", cases[OWN].id)
+    with sqlite3.connect(desk.invocation.workspace.casework) as database:
+        database.execute("UPDATE referrals SET status = 'taken_up' WHERE id = ?", [cases["taken up"].id])
     set_state(desk, request.param)
     return Borough(desk, request.param, cases, looks)
 
@@ -123,6 +132,8 @@ def ask_route(client: Client, borough: Borough, cell: Cell) -> int:
     case = borough.cases[cell.scope]
     if door.way == "step_up" and cell.scope == OWN:
         case = borough.cases["stepped up"]
+    if door.path.endswith("/after") and cell.scope == OWN:
+        case = borough.cases["taken up"]
     team = "south" if cell.scope == OTHER else "north"
     path = door.path.format(team=team, referral=case.id, look=borough.looks[cell.scope], choice="set_aside")
     token = desk.sessions.begin(identity, Beginning(API if path.startswith("/v1") else PAGE))
@@ -261,7 +272,8 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
         assert row.way or not ("{referral}" in row.path or "{look}" in row.path or "/reviews/" in row.path), row
 
 
-SHOW_NO_HOUSEHOLD = {"open-emergency", "outbox", "directory",
+SHOW_NO_HOUSEHOLD = {
+    "open-emergency", "outbox", "directory", "synth-trial",
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
     "publish", "trial", "decide", "sign", "advise", "role-key", "suspend", "resume", "promote", "check-residence",
     "overrule",

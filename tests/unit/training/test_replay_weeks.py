@@ -126,7 +126,7 @@ def test_a_workspace_without_its_snapshot_says_why_and_recommends_nothing(
     invocation = make(how(households=200))
     planned = make_plan(invocation)
     trained = fit_folds(planned, Bins.of(planned), lambda: None)
-    replayed, choice, likelihoods, lists = replay_run(invocation, planned, trained, 0.03, lambda: None)
+    replayed, choice, likelihoods, lists, _ = replay_run(invocation, planned, trained, 0.03, lambda: None)
     assert lists is None
     assert "snapshot" in choice.why
     assert (choice.model, replayed.spreads) == ("points", {})

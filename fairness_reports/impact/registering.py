@@ -23,13 +23,18 @@ __all__ = ["choose_registration", "describe_lots", "open_matrix", "register_plan
 def register_planned_trial(invocation: Invocation) -> Registration:
     """Register the council's trial.toml and return what was fixed.
 
-    Raises UsageError for a trial of another programme, DataError where there is no matrix, whose definition says what
-    the outcome is, and what `register_trial` and `write_analysis` raise.
+    Raises UsageError for a trial of another programme or of a design that no list carries out, DataError where there is
+    no matrix, whose definition says what the outcome is, and what `register_trial` and `write_analysis` raise.
     """
     trial = TrialFile.load(invocation.council)
     if trial.programme != invocation.programme:
         raise UsageError(
             f"trial.toml is about {trial.programme}.", f"Type `sooner trial register --programme {trial.programme}`."
+        )
+    if trial.design != "holdout":
+        raise UsageError(
+            "a stepped start can be planned, and `sooner rank` does not carry one out, so it is not registered.",
+            'Choose design = "holdout" in trial.toml.',
         )
     matrix = open_matrix(invocation)
     synthetic = bool(matrix.manifest["synthetic"])

@@ -56,6 +56,13 @@ def test_an_outcome_that_the_acting_team_records_is_refused(world: Any) -> None:
     assert register_planned_trial(world.invocation).analysis["primary"] == ["social_care.child_in_need"]
 
 
+def test_what_no_list_carries_out_is_not_registered(world: Any) -> None:
+    write_trial(world.council, design='"stepped"')
+    sign_trial(world.invocation)
+    with pytest.raises(UsageError, match="does not carry one out"):
+        register_planned_trial(world.invocation)
+
+
 def test_an_outcome_that_is_not_there_is_refused(world: Any) -> None:
     write_trial(world.council, primary='"homelessness.duty_owd"')
     sign_trial(world.invocation)

@@ -152,16 +152,17 @@ def test_a_run_of_a_queue_chooses_by_it_and_leaves_its_first_tenth_for_the_audit
     opened = replace(made, council=Council.load(own).serving("early_help"))
     assert "Judged as a queue" in say_plan(opened, make_plan(opened))
     run = train_models(opened)
-    queue = run.metrics["queue"]
+    metrics = run.metrics
+    queue = metrics["queue"]
     contenders = {figure["model"] for figure in queue["figures"]}
     assert {"first_come", "points", "lightgbm"} <= contenders
     assert "done" not in contenders, "nothing says when a case was worked"
     assert (
-        "in the first tenth" in run.metrics["recommendation"]["sentence"]
-        or "lots" in (run.metrics["recommendation"]["sentence"])
+        "in the first tenth" in metrics["recommendation"]["sentence"]
+        or "lots" in (metrics["recommendation"]["sentence"])
     )
     listings = pq.read_table(run.folder / "replayed.parquet").to_pylist()
-    share = sum(row["model"] == run.metrics["model"] and row["lottery"] == 0 for row in listings)
+    share = sum(row["model"] == metrics["model"] and row["lottery"] == 0 for row in listings)
     cases = sum(period["cases"] for period in queue["periods"])
     assert 0.08 * cases < share < 0.12 * cases
 

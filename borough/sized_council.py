@@ -23,6 +23,7 @@ from charter.starting.toml_rows import toml_value, write_row
 
 __all__ = ["size_council", "write_sized_council"]
 
+_SIGN_IN = "sign_in.toml"
 _WEEKS_A_YEAR = 365.25 / 7
 _SPARSE = 4
 """Weeks between the lists of a team whose places of one week are too few to look at."""
@@ -73,7 +74,9 @@ def write_sized_council(shipped: Council, homes: int, folder: Path) -> None:
     council = shipped.model_copy(update={"teams": tuple(teams)})
     shutil.rmtree(folder, ignore_errors=True)
     with new_folder(folder) as beside:
-        shutil.copytree(shipped.folder, beside, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+        # No provider signs made-up people in, and the teams of the shipped sign_in.toml may not be these.
+        left = shutil.ignore_patterns("__pycache__", _SIGN_IN)
+        shutil.copytree(shipped.folder, beside, dirs_exist_ok=True, ignore=left)
         for path in (
             beside,
             *beside.rglob("*"),

@@ -22,7 +22,7 @@ Answers = list[tuple[MatrixDate, int]]
 AnswersOf = Callable[[Question, Tables], Answers]
 WorldOf = Callable[..., tuple[Question, Tables]]
 KNOWN_BY_THEN = tuple(name for name in MatrixDate.ARRAYS if not name.startswith("outcome"))
-SEEDS = range(6)
+SEEDS = range(4)
 
 
 def check_same(one: Answers, other: Answers, names: tuple[str, ...] = MatrixDate.ARRAYS) -> None:
@@ -47,7 +47,7 @@ def test_engine_and_reference_agree_in_a_dense_world(
 def test_the_dense_worlds_are_dense(world: WorldOf, answers: AnswersOf) -> None:
     found = [rows for seed in SEEDS for rows, *_ in answers(*world(seed))]
     values = np.concatenate([rows.features for rows in found])
-    assert len(values) > 300
+    assert len(values) > 200
     assert np.isnan(values).mean() < 0.5
     assert ((values != 0) & ~np.isnan(values)).any(axis=0).all(), "some word never says anything"
     assert np.isnan(values).any(axis=0).sum() > 10

@@ -231,6 +231,7 @@ QUICK = ("pull", "link", "build", "rank")
 """The verbs that change most files; all of them are stopped in `make deep`."""
 
 
+@pytest.mark.deep
 def test_a_verb_that_is_stopped_leaves_the_old_or_the_new_and_runs_again(own_workspace: Path) -> None:
     next_delivery(own_workspace / "extracts")
     # tests/unit/features/intake/test_snapshot.py kills these two.

@@ -89,9 +89,9 @@ def test_exact_matching_alone_would_miss_more_than_one_pair_in_seven(borough_onc
 
 
 def test_the_same_input_makes_the_same_links_twice_and_on_any_number_of_threads(borough_town) -> None:
-    digests = []
-    for threads in (1, 2, 2):
-        manifest_path = borough_town.snapshots[0] / "manifest.json"
+    manifest_path = borough_town.snapshots[0] / "manifest.json"
+    digests = [read_json(manifest_path)["tables"]]
+    for threads in (1, 2):
         manifest = read_json(manifest_path)
         manifest.pop("linkage", None)
         manifest_path.write_text(json.dumps(manifest), encoding="utf-8")

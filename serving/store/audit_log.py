@@ -193,32 +193,32 @@ class AuditLog:
         """Return the pseudonyms of whoever lived in a household that a reviewer said they know."""
         families = self.families_known(identity)
         with begin_reading(self._engine) as connection:
-            wanted = select(members.c.person).where(members.c.referral.in_(families)).distinct()
-            return frozenset(connection.execute(wanted).scalars())
+            query = select(members.c.person).where(members.c.referral.in_(families)).distinct()
+            return frozenset(connection.execute(query).scalars())
 
     def refresh_asked(self, programme: str, list_id: str) -> str | None:
         """Return when a manager asked for a new list before this one ends (UTC, ISO 8601), or None."""
-        wanted = select(func.min(audit.c.at)).where(
+        query = select(func.min(audit.c.at)).where(
             audit.c.action == "refresh.asked", audit.c.subject == f"{programme}/{list_id}"
         )
         with begin_reading(self._engine) as connection:
-            return connection.execute(wanted).scalar()
+            return connection.execute(query).scalar()
 
     def last_done(self, identity: Identity, action: str) -> str | None:
         """Return when a person last did `action` (UTC, ISO 8601), or None."""
-        wanted = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
+        query = select(func.max(audit.c.at)).where(audit.c.action == action, audit.c.actor == identity.user)
         with begin_reading(self._engine) as connection:
-            return connection.execute(wanted).scalar()
+            return connection.execute(query).scalar()
 
     def count_acts(self, actor: str, since: str, until: str) -> dict[str, int]:
         """Return how often somebody did each thing between two moments (UTC, ISO 8601)."""
-        wanted = (
+        query = (
             select(audit.c.action, func.count())
             .where(audit.c.actor == actor, audit.c.at >= since, audit.c.at < until)
             .group_by(audit.c.action)
         )
         with begin_reading(self._engine) as connection:
-            return {row[0]: int(row[1]) for row in connection.execute(wanted)}
+            return {row[0]: int(row[1]) for row in connection.execute(query)}
 
     def entries_at(self, heads: Mapping[str, tuple[int, str]]) -> list[Entry]:
         """Return the entry of each chain that has the number of its head, where there is one."""
@@ -231,30 +231,30 @@ class AuditLog:
 
     def done(self, action: str) -> list[Entry]:
         """Return every entry of one action, oldest first."""
-        wanted = select(audit).where(audit.c.action == action).order_by(audit.c.at, audit.c.chain, audit.c.number)
+        query = select(audit).where(audit.c.action == action).order_by(audit.c.at, audit.c.chain, audit.c.number)
         with begin_reading(self._engine) as connection:
-            return [_read_entry(row) for row in connection.execute(wanted)]
+            return [_read_entry(row) for row in connection.execute(query)]
 
     def _said(self, identity: Identity, action: str, referral_id: str) -> Mapping[str, Any] | None:
-        wanted = (
+        query = (
             select(audit.c.detail)
             .where(audit.c.action == action, audit.c.subject == referral_id, audit.c.actor == identity.user)
             .order_by(audit.c.at)
         )
         with begin_reading(self._engine) as connection:
-            detail = connection.execute(wanted).scalars().first()
+            detail = connection.execute(query).scalars().first()
         statement: Mapping[str, Any] | None = json.loads(detail) if detail else None
         return statement
 
     def second_looks(self, referral_ids: Sequence[str]) -> dict[str, str]:
         """Return the view that a manager gave of each case at a second look, the newest of each."""
-        wanted = (
+        query = (
             select(audit.c.subject, audit.c.detail)
             .where(audit.c.action == "second_look.given", audit.c.subject.in_(list(referral_ids)))
             .order_by(audit.c.at)
         )
         with begin_reading(self._engine) as connection:
-            return {row.subject: str(json.loads(row.detail)["view"]) for row in connection.execute(wanted)}
+            return {row.subject: str(json.loads(row.detail)["view"]) for row in connection.execute(query)}
 
     def blind_views(self, referral_ids: Sequence[str]) -> dict[str, str]:
         """Return what was said of each case by somebody who did not know who was listed, the newest of each."""
@@ -289,9 +289,9 @@ class AuditLog:
             .where(said, listed.c.referral.in_(list(referral_ids)))
         )
         both = here.union(elsewhere).subquery()
-        wanted = select(both.c.referral, func.count()).group_by(both.c.referral)
+        query = select(both.c.referral, func.count()).group_by(both.c.referral)
         with begin_reading(self._engine) as connection:
-            return {row.referral: int(row[1]) for row in connection.execute(wanted)}
+            return {row.referral: int(row[1]) for row in connection.execute(query)}
 
     def close(self) -> None:
         """Sign how far this process's chain came, and let go of the database."""

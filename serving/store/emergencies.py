@@ -82,9 +82,9 @@ class Emergencies:
         """Return the emergency that a code opens, once; None for any other code, or one that was used or is over."""
         now = write_moment()
         mine = emergencies.c.code == self._digest(code.strip().lower())
-        wanted = update(emergencies).where(mine, emergencies.c.used_at == "", emergencies.c.ends_at > now)
+        query = update(emergencies).where(mine, emergencies.c.used_at == "", emergencies.c.ends_at > now)
         with begin_writing(self._engine, noted=False) as connection:
-            if connection.execute(wanted.values(used_at=now)).rowcount != 1:
+            if connection.execute(query.values(used_at=now)).rowcount != 1:
                 return None
             return self._read(connection.execute(select(emergencies).where(mine)).one())
 
@@ -102,12 +102,12 @@ class Emergencies:
 
     def review(self, emergency: str, by: Identity, outcome: str) -> bool:
         """Keep what a review said; return whether nobody had reviewed it, and it is not the reviewer's own."""
-        wanted = update(emergencies).where(
+        query = update(emergencies).where(
             emergencies.c.id == emergency, emergencies.c.reviewed_at == "", emergencies.c.actor != by.user
         )
         values = {"reviewed_at": write_moment(), "reviewed_by": by.user, "outcome": outcome}
         with begin_writing(self._engine) as connection:
-            return connection.execute(wanted.values(values)).rowcount == 1
+            return connection.execute(query.values(values)).rowcount == 1
 
     def _digest(self, code: str) -> str:
         return hmac.digest(self._secret, f"emergency{code}".encode(), "sha256").hex()

@@ -151,9 +151,9 @@ class FollowUps(Outbox):
 
     def agreements(self, referral_id: str) -> list[Agreement]:
         """Return all that a family agreed to and took back, oldest first."""
-        wanted = select(agreements).where(agreements.c.referral == referral_id).order_by(agreements.c.id)
+        query = select(agreements).where(agreements.c.referral == referral_id).order_by(agreements.c.id)
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(wanted).all()
+            rows = connection.execute(query).all()
         return [
             Agreement(
                 row.referral,
@@ -206,8 +206,8 @@ class FollowUps(Outbox):
 
     def reports(self, **by: str) -> list[Report]:
         """Return the reports whose columns have these values (referral=..., kind=..., actor=...), oldest first."""
-        wanted = select(reports).order_by(reports.c.at, reports.c.id)
+        query = select(reports).order_by(reports.c.at, reports.c.id)
         for column, value in by.items():
-            wanted = wanted.where(reports.c[column] == value)
+            query = query.where(reports.c[column] == value)
         with begin_reading(self._engine) as connection:
-            return [Report(**row._mapping) for row in connection.execute(wanted)]
+            return [Report(**row._mapping) for row in connection.execute(query)]

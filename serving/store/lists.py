@@ -78,11 +78,11 @@ class Lists(Outbox):
 
     def lists(self, programme: str, team: str | None = None) -> list[IssuedList]:
         """Return the issued lists of a programme (of one team), newest first."""
-        wanted = select(lists).where(lists.c.programme == programme)
+        query = select(lists).where(lists.c.programme == programme)
         if team is not None:
-            wanted = wanted.where(lists.c.team == team)
+            query = query.where(lists.c.team == team)
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(wanted.order_by(lists.c.as_of.desc(), lists.c.id)).all()
+            rows = connection.execute(query.order_by(lists.c.as_of.desc(), lists.c.id)).all()
         return [read_header(row) for row in rows]
 
     def issued_list(self, programme: str, list_id: str) -> IssuedList | None:
@@ -103,9 +103,9 @@ class Lists(Outbox):
 
     def running_elsewhere(self, programme: str, moment: str) -> list[IssuedList]:
         """Return the lists of every other programme that still hold at `moment` (UTC, ISO 8601)."""
-        wanted = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
+        query = select(lists).where(lists.c.programme != programme, lists.c.expires_at > moment)
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(wanted.order_by(lists.c.programme, lists.c.id)).all()
+            rows = connection.execute(query.order_by(lists.c.programme, lists.c.id)).all()
         return [read_header(row) for row in rows]
 
     def referrals(self, programme: str, list_id: str) -> list[Referral]:
@@ -118,7 +118,7 @@ class Lists(Outbox):
         What the team moved to another is there no more; what was moved here stays until its own list ends.
         """
         issued = self.referrals(header.programme, header.id)
-        wanted = (
+        query = (
             select(referrals)
             .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
             .where(
@@ -130,7 +130,7 @@ class Lists(Outbox):
             )
         )
         with begin_reading(self._engine) as connection:
-            moved = connection.execute(wanted.order_by(referrals.c.list, referrals.c.rank)).all()
+            moved = connection.execute(query.order_by(referrals.c.list, referrals.c.rank)).all()
         still_here = [referral for referral in issued if referral.team == header.team]
         return still_here + [self._read_referral(row) for row in moved]
 
@@ -169,22 +169,22 @@ class Lists(Outbox):
         return self._read_list(programme, list_id, referrals.c.status == BELOW)
 
     def _read_list(self, programme: str, list_id: str, condition: ColumnElement[bool]) -> list[Referral]:
-        wanted = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, condition)
+        query = select(referrals).where(referrals.c.programme == programme, referrals.c.list == list_id, condition)
         with begin_reading(self._engine) as connection:
-            return [self._read_referral(row) for row in connection.execute(wanted.order_by(referrals.c.rank))]
+            return [self._read_referral(row) for row in connection.execute(query.order_by(referrals.c.rank))]
 
     def referral(self, referral_id: str) -> Referral | None:
         """Return one referral, or None."""
         with begin_reading(self._engine) as connection:
-            wanted = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
-            row = connection.execute(wanted).one_or_none()
+            query = select(referrals).where(referrals.c.id == referral_id, referrals.c.status != BELOW)
+            row = connection.execute(query).one_or_none()
         return self._read_referral(row) if row is not None else None
 
     def members(self, referral_id: str) -> tuple[str, ...]:
         """Return the pseudonyms of who lived in the household when it was referred, in order."""
-        wanted = select(members.c.person).where(members.c.referral == referral_id).order_by(members.c.person)
+        query = select(members.c.person).where(members.c.referral == referral_id).order_by(members.c.person)
         with begin_reading(self._engine) as connection:
-            return tuple(connection.execute(wanted).scalars())
+            return tuple(connection.execute(query).scalars())
 
     def still_listed(self, persons: Iterable[str], before: str) -> bool:
         """Whether a referral of these people, issued before a moment (text, as the database keeps it), stands."""
@@ -193,14 +193,14 @@ class Lists(Outbox):
 
     def people_listed(self) -> frozenset[str]:
         """Return the pseudonyms of everybody in a household whose referral stands."""
-        wanted = (
+        query = (
             select(members.c.person)
             .join(referrals, referrals.c.id == members.c.referral)
             .where(referrals.c.removed == "")
             .distinct()
         )
         with begin_reading(self._engine) as connection:
-            return frozenset(connection.execute(wanted).scalars())
+            return frozenset(connection.execute(query).scalars())
 
     def first_issued(self) -> str:
         """Return when the first list was issued (text, as the database keeps it); '' where there is none."""
@@ -282,7 +282,7 @@ class Lists(Outbox):
             .group_by(lists.c.team)
             .subquery()
         )
-        wanted = (
+        query = (
             select(referrals.c.team, referrals.c.status, func.count())
             .join(lists, and_(lists.c.programme == referrals.c.programme, lists.c.id == referrals.c.list))
             .join(newest, and_(newest.c.team == lists.c.team, newest.c.as_of == lists.c.as_of))
@@ -291,18 +291,18 @@ class Lists(Outbox):
         )
         counts: dict[str, dict[str, int]] = {}
         with begin_reading(self._engine) as connection:
-            for team, status, number in connection.execute(wanted):
+            for team, status, number in connection.execute(query):
                 counts.setdefault(team, {})[status] = number
         return counts
 
     def touched(self, **by: str) -> list[Referral]:
         """Return the referrals whose columns have these values (bundle=..., snapshot=..., entity=...), in order."""
-        wanted = select(referrals).where(referrals.c.status != BELOW)
-        wanted = wanted.order_by(referrals.c.programme, referrals.c.list, referrals.c.rank)
+        query = select(referrals).where(referrals.c.status != BELOW)
+        query = query.order_by(referrals.c.programme, referrals.c.list, referrals.c.rank)
         for column, value in by.items():
-            wanted = wanted.where(referrals.c[column] == value)
+            query = query.where(referrals.c[column] == value)
         with begin_reading(self._engine) as connection:
-            return [self._read_referral(row) for row in connection.execute(wanted)]
+            return [self._read_referral(row) for row in connection.execute(query)]
 
 
 def read_header(row: Row[Any]) -> IssuedList:
@@ -316,13 +316,13 @@ def read_header(row: Row[Any]) -> IssuedList:
 
 def _select_standing(persons: Iterable[str], before: str) -> Select[Any]:
     """Select id and status of the referrals of these people that stand, of those issued before a moment if any."""
-    wanted = (
+    query = (
         select(referrals.c.id, referrals.c.status)
         .join(members, members.c.referral == referrals.c.id)
         .where(members.c.person.in_(sorted(set(persons))), referrals.c.removed == "")
         .distinct()
     )
     if not before:
-        return wanted
+        return query
     of_list = (lists.c.programme == referrals.c.programme) & (lists.c.id == referrals.c.list)
-    return wanted.join(lists, of_list).where(lists.c.issued_at < before)
+    return query.join(lists, of_list).where(lists.c.issued_at < before)

@@ -74,9 +74,9 @@ class SessionRows:
 
     def list_open(self, now: str) -> list[SessionRow]:
         """Return every session that nobody ended and whose time is not over, the newest first."""
-        wanted = select(sessions).where(sessions.c.ended_at == "", sessions.c.ends_at > now)
+        query = select(sessions).where(sessions.c.ended_at == "", sessions.c.ends_at > now)
         with begin_reading(self._engine) as connection:
-            rows = connection.execute(wanted.order_by(sessions.c.began_at.desc())).all()
+            rows = connection.execute(query.order_by(sessions.c.began_at.desc())).all()
         return [self._read(row) for row in rows]
 
     def note_use(self, session: str, now: str) -> None:
@@ -85,9 +85,9 @@ class SessionRows:
 
     def claim_asking(self, row: SessionRow, now: str) -> bool:
         """Whether this caller is the one who asks the provider again: of several workers one does."""
-        wanted = update(sessions).where(sessions.c.id == row.id, sessions.c.asked_at == row.asked_at)
+        query = update(sessions).where(sessions.c.id == row.id, sessions.c.asked_at == row.asked_at)
         with begin_writing(self._engine, noted=False) as connection:
-            return connection.execute(wanted.values(asked_at=now)).rowcount == 1
+            return connection.execute(query.values(asked_at=now)).rowcount == 1
 
     def vouch(self, session: str, now: str, held: Mapping[str, Any]) -> None:
         """Keep what the provider said when it was asked again."""
@@ -96,9 +96,9 @@ class SessionRows:
     def end(self, session: str, why: str, by: str = "") -> bool:
         """End a session; return whether it was open until now. What the provider gave is thrown away."""
         values = {"ended_at": write_moment(), "ended_why": why, "ended_by": by, "sealed": self._seal({})}
-        wanted = update(sessions).where(sessions.c.id == session, sessions.c.ended_at == "").values(values)
+        query = update(sessions).where(sessions.c.id == session, sessions.c.ended_at == "").values(values)
         with begin_writing(self._engine, noted=False) as connection:
-            return connection.execute(wanted).rowcount == 1
+            return connection.execute(query).rowcount == 1
 
     def forget_old(self, before: datetime) -> int:
         """Remove the rows of sessions whose time was over before a moment; the log keeps that they were."""
@@ -106,9 +106,9 @@ class SessionRows:
             return connection.execute(delete(sessions).where(sessions.c.ends_at < write_moment(before))).rowcount
 
     def _change(self, session: str, **values: Any) -> None:
-        wanted = update(sessions).where(sessions.c.id == session, sessions.c.ended_at == "").values(values)
+        query = update(sessions).where(sessions.c.id == session, sessions.c.ended_at == "").values(values)
         with begin_writing(self._engine, noted=False) as connection:
-            connection.execute(wanted)
+            connection.execute(query)
 
     def _seal(self, held: Mapping[str, Any]) -> bytes:
         return self._fernet.encrypt(json.dumps(dict(held)).encode())

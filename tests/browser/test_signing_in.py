@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from tests.browser.test_casework import findings, photograph, photograph_narrow
 from tests.unit.serving.conftest import World
 from tests.unit.serving.entering import write_table
 from tests.unit.serving.served import Served, serving
-from tests.unit.serving.signing_provider import Provider, start_provider
+from tests.unit.serving.signing_provider import Provider, run_provider
 
 pytestmark = [
     pytest.mark.browser,
@@ -31,13 +30,8 @@ HEADING = "Households to think about first"
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process, started = start_provider(port)
-    yield started
-    process.terminate()
-    process.wait()
+    with run_provider() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -129,10 +129,10 @@ class Outbox(AuditLog):
 
     def _call_back(self, act: Act, actor: str, role: str, cases: Sequence[str], why: str) -> None:
         """Cancel what waits about some cases and was never tried; after what was tried, put a recall."""
-        wanted = select(outbox).where(
+        query = select(outbox).where(
             outbox.c.referral.in_(list(cases)), outbox.c.kind == "referral", outbox.c.state != "cancelled"
         )
-        for row in act.connection.execute(wanted.order_by(outbox.c.id)).all():
+        for row in act.connection.execute(query.order_by(outbox.c.id)).all():
             if row.state == "waiting":
                 act.connection.execute(
                     update(outbox)
@@ -238,11 +238,11 @@ class Outbox(AuditLog):
 
     def messages(self, **by: str) -> list[Message]:
         """Return the messages whose columns have these values (referral=..., state=...), in their order."""
-        wanted = select(outbox).order_by(outbox.c.id)
+        query = select(outbox).order_by(outbox.c.id)
         for column, value in by.items():
-            wanted = wanted.where(outbox.c[column] == value)
+            query = query.where(outbox.c[column] == value)
         with begin_reading(self._engine) as connection:
-            return [self._read_message(row) for row in connection.execute(wanted)]
+            return [self._read_message(row) for row in connection.execute(query)]
 
     def _read_message(self, row: Row[Any], **changed: Any) -> Message:
         values = {name: row._mapping[name] for name in Message.__dataclass_fields__ if name != "body"} | changed
@@ -263,11 +263,11 @@ class Outbox(AuditLog):
 
     def list_outcomes(self, referral_id: str) -> list[Outcome]:
         """Return what receivers reported of a case, oldest first."""
-        wanted = select(outcomes).where(outcomes.c.referral == referral_id).order_by(outcomes.c.id)
+        query = select(outcomes).where(outcomes.c.referral == referral_id).order_by(outcomes.c.id)
         with begin_reading(self._engine) as connection:
             return [
                 Outcome(**{name: row._mapping[name] for name in Outcome.__dataclass_fields__})
-                for row in connection.execute(wanted)
+                for row in connection.execute(query)
             ]
 
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,7 +50,7 @@ from serving.desk import Desk
 from serving.ranking.bundle import make_bundle
 from serving.ranking.worklist import rank_households
 from serving.store.store import Store, make_store
-from tests.unit.serving.signing_provider import Provider, start_provider
+from tests.unit.serving.signing_provider import Provider, run_provider
 
 ROOT = Path(__file__).resolve().parents[3]
 AS_OF = date(2026, 9, 28)
@@ -306,13 +305,8 @@ def desk(world: World) -> Desk:
 @pytest.fixture(scope="session")
 def provider() -> Iterator[Provider]:
     """Run a real OpenID Connect server until the tests of this process are over."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process, started = start_provider(port)
-    yield started
-    process.terminate()
-    process.wait()
+    with run_provider() as running:
+        yield running
 
 
 def log_key(world: World) -> bytes:

@@ -13,11 +13,13 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx
 
-__all__ = ["Provider", "start_provider"]
+__all__ = ["Provider", "run_provider"]
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,22 @@ class Provider:
         return str(answer.json()["access_token"])
 
 
-def start_provider(port: int) -> tuple[subprocess.Popen[bytes], Provider]:
-    """Start the server; return its process and how to speak to it."""
+@contextmanager
+def run_provider() -> Iterator[Provider]:
+    """Run the server on a free port until the block is over; how to speak to it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [sys.executable, "-W", "ignore", str(Path(__file__).resolve()), str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    provider = Provider(f"http://127.0.0.1:{port}")
+    try:
+        yield _wait_for(process, Provider(f"http://127.0.0.1:{port}"))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(process: subprocess.Popen[bytes], provider: Provider) -> Provider:
     for _ in range(600):
         try:
             httpx.get(f"{provider.issuer}/.well-known/openid-configuration").raise_for_status()
@@ -72,7 +85,7 @@ def start_provider(port: int) -> tuple[subprocess.Popen[bytes], Provider]:
             assert process.poll() is None, "the provider did not start"
             time.sleep(0.05)
         else:
-            return process, provider
+            return provider
     raise AssertionError("the provider did not answer")
 
 

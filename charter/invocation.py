@@ -18,6 +18,7 @@ from charter.voice import Voice
 
 if TYPE_CHECKING:
     from charter.council.programme import Programme
+    from charter.council.public_file import PublicFile
     from charter.council.receivers import Receivers
     from charter.council.register import Register
     from charter.rules.policy import Policy
@@ -104,6 +105,14 @@ class Invocation(Voice):
         from charter.council.receivers import Receivers
 
         return Receivers.load(self.council.folder)
+
+    @cached_property
+    def public(self) -> PublicFile:
+        """What only people know for pages that residents read, read once; nothing where there is no public.toml."""
+        from charter.council.public_file import PublicFile
+
+        uses = (*self.council.programmes, *(check.purpose for check in self.register.checks))
+        return PublicFile.load(self.council.folder, uses, [principle.id for principle in self.charter.principles])
 
     @cached_property
     def settings(self) -> Programme:

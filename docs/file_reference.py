@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
+from charter.council.public_file import PublicFile
 from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.register import Register
@@ -31,6 +32,7 @@ FILES: Mapping[str, type[File]] = {
     "scenarios": Scenarios,
     "practice": Practice,
     "receivers": Receivers,
+    "public": PublicFile,
     "trial": TrialFile,
     "sign_in": SignIn,
     "training": TrainingFile,

@@ -1,4 +1,4 @@
-"""The audit's verbs: audit (run, table, plan, compare, live), publish, trial (effect, plan, register, lots)."""
+"""The audit's verbs: audit (run, table, plan, compare, live), publish (record, site), trial (effect, plan, ...)."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ trial_verbs = Verbs(
     example="sooner trial",
 )
 verbs.add_verbs("trial", trial_verbs, under="look")
+
+publish_verbs = Verbs(
+    "What residents and the public read: records, the residents' site, letters.",
+    default="record",
+    example="sooner publish site",
+)
+verbs.add_verbs("publish", publish_verbs, under="look")
 
 _CHARTER = "A charter whose questions are asked of it."
 _INTO = "The folder for findings, verdict and report."
@@ -162,15 +169,33 @@ def audit_issued(invocation: Invocation) -> None:
     invocation.report(document, f"What was issued is audited: {page}. Next: `sooner decide --live`.")
 
 
-@verbs.add("publish", under="look", example="sooner publish", locks=True)
+@publish_verbs.add("record", under="look", example="sooner publish", locks=True)
 def publish(invocation: Invocation, run: Run = "") -> None:
-    """Write the public record of an audited run: what it is, how it treats each group, what cannot be seen."""
+    """Write the public record of an audited run: what it is, how it treats each group, what cannot be seen.
+
+    What `sooner publish` alone does.
+    """
     from fairness_reports.publish.record import publish_record
 
     folder, document = publish_record(invocation, run)
     prompts = len(document["left_to_write"])
     invocation.report(
         document, f"{folder / 'record.md'} is written; {prompts} of {len(document['fields'])} fields are yours."
+    )
+
+
+@publish_verbs.add("site", under="look", example="sooner publish site", locks=True)
+def publish_site(invocation: Invocation) -> None:
+    """Write the pages that residents read, of all programmes, as a folder for any web server: `site/`.
+
+    What is used, why, by whom, whether it was shown to help; rights, complaints, asking for help; every point.
+    """
+    from fairness_reports.residents.site import write_site
+
+    folder, pages = write_site(invocation)
+    invocation.report(
+        {"folder": str(folder), "pages": pages},
+        f"{len(pages)} pages are in {folder}/; read {folder / 'index.html'}, then put the folder on a web server.",
     )
 
 

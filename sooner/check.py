@@ -15,6 +15,7 @@ from typing import TypeVar
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
+from charter.council.public_file import PublicFile
 from charter.council.receivers import Receivers
 from charter.council.register import Register
 from charter.council.sign_in import SignIn
@@ -52,6 +53,8 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         known["signal"] = {signal.name for source in register.sources for signal in source.signals}
         if policy is not None:
             reading.attempt(Policy.read, folder / "charter.toml", known)
+            uses = [*programmes, *(check.purpose for check in register.checks)]
+            reading.attempt(PublicFile.load, folder, uses, [principle.id for principle in policy.principles])
     if (folder / "practice.toml").exists():
         reading.attempt(Practice.load, folder)
     reading.attempt(Receivers.load, folder)

@@ -141,6 +141,11 @@ class Workspace:
         return self.root / "published" / self.programme
 
     @property
+    def site(self) -> Path:
+        """`site/`: the pages that residents read, of all programmes; static, to be put on any web server."""
+        return self.root / "site"
+
+    @property
     def retention(self) -> Path:
         """`retention/DATE-ID.json`: a certificate for every time that retention was carried out."""
         return self.root / "retention"

@@ -11,7 +11,7 @@ from features.grammar.expression import WORDS, Aggregate, Change, Composition, E
 from features.grammar.period import Window
 from features.grammar.signal import Signal
 
-__all__ = ["describe_expression", "describe_reason", "describe_rule", "describe_value"]
+__all__ = ["describe_bound", "describe_expression", "describe_reason", "describe_rule", "describe_value"]
 
 _DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
 
@@ -84,6 +84,21 @@ def describe_value(feature: Mapping[str, Any], value: float | None, as_of: date 
     if expression["word"] == "days_since" and value > _window_days(expression, as_of):
         return "none"
     return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def describe_bound(feature: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
+    """Say which values of a feature a rule holds for: "at least 3", "below £500", "yes", "notice or further".
+
+    `rule` has a `threshold`, and `at_least`: whether it holds from there on, or below.
+    """
+    unit, at_least, threshold = feature["unit"], rule["at_least"], rule["threshold"]
+    if unit == "yes or no":
+        return "yes" if at_least else "no"
+    if unit == "step":
+        step = describe_value(feature, min(math.ceil(threshold), len(feature["expression"]["steps"])))
+        return f"{step} or further" if at_least else f"not yet {step}"
+    number = f"£{threshold:,.0f}" if unit == "GBP" else f"{threshold:,.2f}".rstrip("0").rstrip(".")
+    return f"at least {number}" if at_least else f"below {number}"
 
 
 def _window_days(expression: Mapping[str, Any], as_of: date | None) -> float:

@@ -6,14 +6,13 @@ model that is a sum of whole points is its rules: "at least so much of this: so 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from features.grammar.words import describe_value
+from features.grammar.words import describe_bound
 from serving.ranking.sealed_record import SealedRecord
 
 __all__ = ["GivenPoints", "list_points", "read_points"]
@@ -63,20 +62,8 @@ def list_points(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[Give
         column = columns[rule["feature"]]
         value = record.values[column]
         holds = value is not None and (value >= rule["threshold"]) == rule["at_least"]
-        words = str(features[column]["reason"]).format(value=_write_bound(features[column], rule))
+        words = str(features[column]["reason"]).format(value=describe_bound(features[column], rule))
         given.append(GivenPoints(f"{words[:1].upper()}{words[1:]}", rule["points"], rule["points"] if holds else 0))
     if sum(rule.given for rule in given) != record.margin:
         return ()
     return tuple(sorted(given, key=lambda rule: (-abs(rule.given), -abs(rule.points), rule.rule)))
-
-
-def _write_bound(feature: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
-    """Say which values a rule holds for: "at least 3", "below £500", "yes", "notice or further"."""
-    unit, at_least, threshold = feature["unit"], rule["at_least"], rule["threshold"]
-    if unit == "yes or no":
-        return "yes" if at_least else "no"
-    if unit == "step":
-        step = describe_value(feature, min(math.ceil(threshold), len(feature["expression"]["steps"])))
-        return f"{step} or further" if at_least else f"not yet {step}"
-    number = f"£{threshold:,.0f}" if unit == "GBP" else f"{threshold:,.2f}".rstrip("0").rstrip(".")
-    return f"at least {number}" if at_least else f"below {number}"

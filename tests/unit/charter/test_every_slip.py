@@ -23,6 +23,7 @@ from pydantic_core import PydanticUndefined
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
+from charter.council.public_file import PublicFile
 from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.register import Register
@@ -44,6 +45,7 @@ FILES: Mapping[str, type[File]] = {
     "scenarios.toml": Scenarios,
     "practice.toml": Practice,
     "receivers.toml": Receivers,
+    "public.toml": PublicFile,
     "sign_in.toml": SignIn,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,

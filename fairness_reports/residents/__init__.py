@@ -1,0 +1,1 @@
+"""What residents read: the site, posters and letters."""

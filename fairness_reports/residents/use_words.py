@@ -1,0 +1,164 @@
+"""A use of data in sentences for residents: each follows from what was measured or decided, or says that it is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from charter.council.training_settings import POINTS_LISTS
+from charter.rules.gate_sentences import say_day
+from charter.rules.showing import LIVE, SHADOW, SUSPENDED
+from fairness_reports.publish.gate_tables import VERDICTS, hide_small, tabulate_gate
+from fairness_reports.publish.pack import MODELS
+from fairness_reports.residents.data_uses import NOT_USED, DataUse
+
+__all__ = [
+    "STATE_WORDS",
+    "name_entities",
+    "say_answers",
+    "say_figures",
+    "say_model",
+    "say_places",
+    "say_shown_to_help",
+    "say_state",
+    "tabulate_questions",
+]
+
+STATE_WORDS: Mapping[str, str] = {
+    LIVE: "In use",
+    SHADOW: "On trial: nobody sees the lists",
+    SUSPENDED: "Stopped",
+    NOT_USED: "Not used",
+}
+_NOBODY_KNOWS = "Nobody has measured yet what lists made like this would have done."
+_A_QUEUE = "It puts a queue in order. What past weeks' queues would have been is in the model card."
+
+
+def name_entities(use: DataUse) -> str:
+    """Return what the rows of a list are called: people, or households."""
+    return "people" if use.bundle.get("entity") == "person" else "households"
+
+
+def say_state(use: DataUse) -> str:
+    """Return in sentences whether lists are made and seen, and since when."""
+    if use.state == NOT_USED:
+        return "No list is made by this programme."
+    release = f"Lists are made as they are now since {say_day(use.released_on)}." if use.released_on else ""
+    if use.state == SUSPENDED:
+        return "All of it, or a part that it needs, is stopped: no list is shown until two roles agree to start again."
+    if use.state == SHADOW:
+        return f"{release} They are made to be measured, and nobody is shown them.".strip()
+    audience = f" Workers have been allowed to see them since {say_day(use.shown_since)}." if use.shown_since else ""
+    return f"{release}{audience}".strip()
+
+
+def say_shown_to_help(use: DataUse) -> str:
+    """Return when it was last shown to help: by a trial's answer alone, never by a figure of the past."""
+    helped = [trial for trial in use.trials if trial.verdict == "helps" and trial.looked_on]
+    if helped:
+        last = max(helped, key=lambda trial: trial.looked_on or date.min)
+        return f"It was last shown to help on {say_day(last.looked_on or date.min)}, by a trial with a lot."
+    judged = [trial for trial in use.trials if trial.verdict]
+    if not use.trials:
+        return "It has not been shown to help: no trial of it has been registered."
+    if not judged:
+        return "It has not been shown to help: a trial is registered and has no answer yet."
+    words = {
+        "harms": "a trial found that it does harm",
+        "no effect": "a trial found no effect worth seeing",
+        "cannot be told": "a trial could not tell",
+        "goes on": "a trial goes on and has no answer yet",
+    }
+    return f"It has not been shown to help: {words[judged[-1].verdict]}."
+
+
+def say_figures(use: DataUse) -> list[str]:
+    """Return what past lists made again would have done, with the ranges; or that nobody measured it."""
+    if use.metrics.get("queue"):
+        return [_A_QUEUE]
+    if not use.replay:
+        return [_NOBODY_KNOWS]
+    period, who = use.period, name_entities(use)
+    sentences = [
+        f"We made the lists of {period['weeks']} past weeks again, from {_say_iso(period['first'])} to"
+        f" {_say_iso(period['last'])}, each as it would have been made then."
+    ]
+    needed, reached = use.find_figure("needed_of_listed"), use.find_figure("listed_of_need")
+    unneeded, days = use.find_figure("unneeded_per_1000"), use.find_figure("days_before")
+    if needed:
+        sentences.append(f"Of 100 {who} listed, {_say_range(needed, 100)} had a need recorded afterwards.")
+    if reached:
+        sentences.append(
+            f"Of 100 {who} who came to need help, {_say_range(reached, 100)} had been on a list before; the others"
+            " had not."
+        )
+    if unneeded:
+        sentences.append(
+            f"In a year, {_say_range(unneeded, 1)} of every 1,000 {who} were listed and had no need recorded."
+        )
+    if days:
+        sentences.append(
+            f"{who.capitalize()} who were listed before a need were listed {_say_range(days, 1)} days before it."
+        )
+    return [*sentences, "The numbers in brackets are a range that holds the true figure 95 times in 100."]
+
+
+def say_model(use: DataUse) -> str:
+    """Return how the order comes about, in a sentence."""
+    if not use.bundle:
+        return ""
+    model = str(use.bundle["model"])
+    if model in POINTS_LISTS and use.bundle.get("points"):
+        return "The order is made by adding up points for plain facts. All of them are published."
+    name = MODELS.get(model, model)
+    return (
+        f"The order is made by a computer model ({name}) that learned from past records which facts came before a need."
+    )
+
+
+def say_places(use: DataUse) -> str:
+    """Return how many families the teams can be offered, which is where each list ends."""
+    who = name_entities(use)
+    rows = [f"{team.title}: {team.places:g} {who} a week" for team in use.teams]
+    if not rows:
+        return "No team has places for it."
+    return f"A list is as long as the help there is. {'; '.join(rows)}."
+
+
+def say_answers(use: DataUse) -> str:
+    """Return how many of the charter's questions the findings answer, and how."""
+    if not use.decision:
+        return "The charter's questions have not been asked of it."
+    counts = Counter(row["verdict"] for row in use.decision["questions"])
+    every = sum(counts.values())
+    return (
+        f"Before anything was released the charter's {every} questions were asked. Within the limits: {counts['pass']}."
+        f" Beyond a limit: {counts['fail']}. Cannot be told with the data there is: {counts['insufficient']}."
+    )
+
+
+def tabulate_questions(use: DataUse) -> list[dict[str, Any]]:
+    """Return each of the charter's questions about groups with its answers, small groups without a figure."""
+    if not use.decision:
+        return []
+    rows = [hide_small(row) for row in use.findings["findings"]]
+    verdicts: Sequence[Mapping[str, Any]] = use.decision["verdicts"]
+    tables = [tabulate_gate(gate, rows, verdicts) for gate in use.invocation.charter.asked("test")]
+    for table in tables:
+        for row in table["rows"]:
+            row["answer"] = VERDICTS[row["verdict"]]
+    return [table for table in tables if table["rows"]]
+
+
+def _say_range(figure: Mapping[str, Any], times: int) -> str:
+    estimate, low, high = (figure[end] for end in ("estimate", "low", "high"))
+    if estimate is None:
+        return "a number that cannot be told"
+    ends = "range not known" if low is None or high is None else f"{times * low:.0f} to {times * high:.0f}"
+    return f"{times * estimate:.0f} ({ends})"
+
+
+def _say_iso(day: str) -> str:
+    return say_day(date.fromisoformat(day))

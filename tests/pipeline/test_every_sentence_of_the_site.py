@@ -1,0 +1,224 @@
+"""Every number that residents read of a demo on the site is computed again from the files that it left.
+
+A line with a digit that nobody claims fails. What the council typed itself (register, public.toml) is claimed by those
+very words. The way of claiming is test_every_sentence's.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from charter.contracts.files import find_current, read_json, write_json
+from charter.invocation import Invocation
+from charter.signing.suspensions import start_suspension
+from fairness_reports.residents.site import list_pages, write_site
+from tests.conftest import ROOT
+from tests.pipeline.test_every_sentence import Claim, N, ends, replayed, unclaimed
+
+Row = dict[str, Any]
+FEW = 10
+
+
+@pytest.fixture(scope="module")
+def invocation(demo_workspace: Path) -> Invocation:
+    return Invocation.open(ROOT / "council", "early_help", demo_workspace, quiet=True)
+
+
+@pytest.fixture(scope="module")
+def pages(invocation: Invocation) -> Mapping[str, str]:
+    return list_pages(invocation)
+
+
+@pytest.fixture(scope="module")
+def metrics(invocation: Invocation) -> Row:
+    run = find_current(invocation.workspace.scores)
+    assert run
+    return dict(read_json(run / "metrics.json"))
+
+
+@pytest.fixture(scope="module")
+def bundle(invocation: Invocation) -> Row:
+    folder = find_current(invocation.workspace.bundle)
+    assert folder
+    return dict(read_json(folder / "manifest.json"))
+
+
+@pytest.fixture(scope="module")
+def audit(invocation: Invocation) -> Path:
+    folder = find_current(invocation.workspace.audit)
+    assert folder
+    return folder
+
+
+def lines_of(page: str) -> Iterator[str]:
+    """Yield each text of a page that stands alone, pictures left out."""
+    plain = re.sub(r"<svg.*?</svg>", "", page, flags=re.S)
+    for _, text in re.findall(r"<(p|li|dd|dt|td|th|caption|h1|h2|h3|summary|label)\b[^>]*>(.*?)</\1>", plain, re.S):
+        yield re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", text))).strip()
+
+
+def day_of(moment: str) -> list[str]:
+    day = datetime.fromisoformat(moment)
+    return [str(day.day), str(day.year)]
+
+
+def typed_words(invocation: Invocation) -> str:
+    """Return all that the council typed for residents, as one text."""
+    folder = invocation.council.folder
+    return "\n".join((folder / name).read_text(encoding="utf-8") for name in ("register.toml", "public.toml"))
+
+
+def test_every_number_of_the_site_is_computed_again(
+    pages: Mapping[str, str], invocation: Invocation, metrics: Row, bundle: Row, audit: Path
+) -> None:
+    """Broken by a figure of another model, period or measure, by a count that is not the register's, by a new line."""
+    released = read_json(invocation.workspace.release / "history.json")[-1]["at"]
+    signed = max(re.findall(r"signed_at = (\S+)", (audit / "live" / "signoffs.toml").read_text(encoding="utf-8")))
+    questions = Counter(row["verdict"] for row in read_json(audit / "decision.json")["questions"])
+    (period,) = [row for row in metrics["replay"]["periods"] if row["period"] == metrics["replay"]["headline"]]
+    reads = read_json(audit / "findings.json")["reads"]
+    services = {name for row in bundle["features"] if row["name"] in reads for name in row["services"]}
+    places = [team.places for team in invocation.council.teams]
+    reach = r".*ring 01632 960300 or post a letter to Data team, Town Hall, 1 High Street, Fernhill\."
+    today = datetime.now(invocation.council.time_zone).date()
+
+    def figure(measure: str, times: float) -> list[str]:
+        return ends(replayed(metrics, bundle["model"], measure), ".0f", times)
+
+    claims: list[Claim] = [
+        (r"(?:In use )?Lists are made as they are now since .*", lambda _: [*day_of(released), *day_of(signed)]),
+        (rf"Made on (\d+) \w+ (\d+)\. {reach}", lambda _: [str(today.day), str(today.year)]),
+        (rf"(?!Made on){reach}", lambda _: ["01632", "960300", "1"]),
+        (r"We made the lists of \d+ past weeks again, .*",
+         lambda _: [str(period["weeks"]), *day_of(period["first"]), *day_of(period["last"])]),
+        (r"Of 100 households listed, .*", lambda _: ["100", *figure("needed_of_listed", 100)]),
+        (r"Of 100 households who came to need help, .*", lambda _: ["100", *figure("listed_of_need", 100)]),
+        (r"In a year, .* of every 1,000 households .*",
+         lambda _: [*figure("unneeded_per_1000", 1), "1,000"]),
+        (r"Households who were listed before a need were listed .*", lambda _: figure("days_before", 1)),
+        (r"The numbers in brackets are a range that holds the true figure .*", lambda _: ["95", "100"]),
+        (r"Before anything was released .*",
+         lambda _: [str(questions.total()), *(str(questions[one]) for one in ("pass", "fail", "insufficient"))]),
+        (rf"{N} pieces of data from {N} services make the order\. .*", lambda _: [str(len(reads)), str(len(services))]),
+        (rf"{N} services send records of people\. .*",
+         lambda _: [str(sum(source.bears_people for source in invocation.register.sources))]),
+        (r"(?:.* )?A list is as long as the help there is\. North .*", lambda _: [format(one, "g") for one in places]),
+        (r"c stands for .*", lambda _: ["1", "5"]),
+        (r"Each list is made of: .* a child under 18, .*", lambda _: re.findall(N, bundle["cohort"])),
+        (r"(?:We tell you that we have your complaint|You can complain\. We).* within .*", lambda _: ["30"]),
+        (r"The 30 days are the law: Data Protection Act 2018, section 164A\.", lambda _: ["30", "2018", "164"]),
+        (r"If somebody is in danger now, ring 999\.", lambda _: ["999"]),
+    ]  # fmt: skip
+    typed, left = typed_words(invocation), []
+    for name, page in pages.items():
+        if name.startswith("points-") or name == "use-homelessness.html":
+            continue
+        lines = [line for line in lines_of(page.split("<details>")[0]) if len(line) < 12 or line not in typed]
+        left += [(name, line) for line in unclaimed(lines, claims, metrics)]
+    # The register's bases and years, and requests that nobody made, are words and rows of their own.
+    laws = [line for _, line in left if re.search(r"\((UK GDPR|public)", line)]
+    years = [line for _, line in left if line.endswith("years after a record is over")]
+    kept = [f"{source.retention_years} years after a record is over" for source in invocation.register.sources]
+    assert years
+    assert set(years) <= set(kept)
+    assert len(laws) >= 10
+    rest = [(name, line) for name, line in left if line not in {*laws, *years}]
+    assert {line for name, line in rest if name == "your-rights.html"} == {"0"}
+    assert [line for line in rest if line[0] != "your-rights.html"] == []
+
+
+def test_every_law_on_the_register_page_is_the_register_row(pages: Mapping[str, str], invocation: Invocation) -> None:
+    lines = set(lines_of(pages["register.html"]))
+    shown = [source for source in invocation.register.sources if source.bears_people]
+    assert len(shown) > 5
+    for source in shown:
+        law = "; ".join([*source.conditions, *([source.gateway] if source.gateway else [])])
+        assert f"{source.basis} ({law})" in lines
+
+
+def test_groups_are_shown_as_found_and_small_ones_not_at_all(pages: Mapping[str, str], audit: Path) -> None:
+    """Broken by a figure of a handful of households, or of another group."""
+    findings = {row["id"]: row for row in read_json(audit / "findings.json")["findings"]}
+    decision = read_json(audit / "decision.json")
+    rows = [
+        (row[0], row[2], row[3])
+        for table in re.findall(r"<details>.*?</details>", pages["use-early_help.html"], re.S)
+        for row in ([*lines_of(one)] for one in re.findall(r"<tr><th scope=\"row\">.*?</tr>", table, re.S))
+    ]
+    expected, hidden = [], 0
+    for verdict in decision["verdicts"]:
+        row = findings.get(verdict["finding"])
+        if row is None or verdict["characteristic"] is None:
+            continue
+        rest = row.get("rest") or row
+        few = min(row["clusters"], rest["clusters"]) < FEW
+        hidden += few
+        share = verdict["measure"] == "listed_before_need"
+        cells = [
+            "–" if few or side["estimate"] is None
+            else f"{100 * side['estimate']:.1f} %" if share
+            else f"{side['estimate']:,.0f}" if abs(side["estimate"]) >= 100 else f"{side['estimate']:.2f}"
+            for side in (row, rest)
+        ]  # fmt: skip
+        expected.append((verdict["group"], *cells))
+    assert hidden
+    assert rows == expected
+
+
+def test_the_points_are_those_of_the_released_bytes(pages: Mapping[str, str], bundle: Row) -> None:
+    page = pages["points-early_help.html"]
+    boxes = [int(value) for value in re.findall(r'type="checkbox" id="fact-\d+" value="(-?\d+)"', page)]
+    told = [int(text) for text in re.findall(r'<td class="number">(-?\d+)</td>', page)]
+    assert sorted(boxes) == sorted(told) == sorted(rule["points"] for rule in bundle["points"])
+    by_name = {feature["name"]: feature for feature in bundle["features"]}
+    lines = " ".join(lines_of(page))
+    for rule in bundle["points"]:
+        head = by_name[rule["feature"]]["reason"].partition("{value}")[0].strip(" :")
+        assert head.replace("'", "’") in lines
+        if by_name[rule["feature"]]["unit"] == "events":
+            assert f"{rule['threshold']:g}" in lines
+
+
+def test_what_is_stopped_or_was_never_tried_is_said(own_workspace: Path) -> None:
+    """Broken by a state that is written in a template, by a suspension that the site does not ask about."""
+    invocation = Invocation.open(ROOT / "council", "early_help", own_workspace, quiet=True)
+    before = list_pages(invocation)["index.html"]
+    assert "In use" in before
+    assert "no trial of it has been registered" in before
+    policy = invocation.charter
+    role = next(role.id for role in policy.roles if policy.acting.may(role.id, "suspend"))
+    start_suspension(invocation.workspace, policy, what="programme", name="early_help", role=role, reason="A fault.")
+    stopped = list_pages(invocation)["index.html"]
+    assert "Stopped" in stopped
+    assert "no list is shown until two roles agree" in stopped
+    for path in invocation.workspace.suspensions.glob("*.json"):
+        path.unlink()
+    for path in invocation.workspace.live.glob("*.json"):
+        write_json(path, read_json(path) | {"until": date(2020, 1, 1).isoformat()})
+    shadow = list_pages(invocation)["index.html"]
+    assert "nobody is shown them" in shadow
+    assert "In use" not in shadow
+
+
+def test_the_folder_is_whole_plain_and_alone(own_workspace: Path) -> None:
+    """No page names another host's file, a script is one of the site's own, and an old page does not stay."""
+    invocation = Invocation.open(ROOT / "council", "early_help", own_workspace, quiet=True)
+    folder, names = write_site(invocation)
+    (folder / "old.html").write_text("old", encoding="utf-8")
+    folder, again = write_site(invocation)
+    assert names == again
+    assert {path.name for path in folder.iterdir()} == {*names, "site.css", "sum.js"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
+    for name in names:
+        page = (folder / name).read_text(encoding="utf-8")
+        for place in re.findall(r'(?:src|href|action)="([^"]+)"', page):
+            file = place.partition("#")[0]
+            assert not file or (folder / file).is_file(), (name, place)

@@ -22,7 +22,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PrivateAttr, Strict, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
-from charter.council.shape import keys_of, tables_in
+from charter.council.shape import tables_below
 from charter.council.slips import Slip, choose, refused, slips_of
 from charter.errors import DataError, SoonerError, UsageError
 
@@ -227,8 +227,8 @@ def read_toml(origin: Origin) -> dict[str, Any]:
 
 def _rows_below(kind: type[BaseModel]) -> Iterator[tuple[str, type[Row]]]:
     """Yield the lists of named rows in a table, by key."""
-    for key, field in keys_of(kind).items():
-        for row in tables_in(field.annotation):
+    for key, tables in tables_below(kind):
+        for row in tables:
             if issubclass(row, Row) and row.identity:
                 yield key, row
 
@@ -243,9 +243,11 @@ def row_ids(rows: Any, kind: type[Row]) -> Iterator[str]:
 
 def _named_twice(kind: type[BaseModel], raw: Any, above: str = "") -> Iterator[Slip]:
     """Yield a slip for every row that has the id of a neighbour, at any depth, of whatever can be read."""
-    for key, field in keys_of(kind).items():
-        value = raw.get(key) if isinstance(raw, Mapping) else None
-        for table in tables_in(field.annotation):
+    if not isinstance(raw, Mapping):
+        return
+    for key, tables in tables_below(kind):
+        value = raw.get(key)
+        for table in tables:
             name = f"{above}.{key}" if above else key
             for row in value if isinstance(value, list) else (value,):
                 yield from _named_twice(table, row, name)

@@ -6,12 +6,13 @@ Read by the reader (to say which key was meant and what to write) and by the ref
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-__all__ = ["is_list", "keys_of", "kind_tag", "tables_in", "toml_text"]
+__all__ = ["is_list", "keys_of", "kind_tag", "tables_below", "tables_in", "toml_text"]
 
 
 def keys_of(kind: type[BaseModel]) -> Mapping[str, FieldInfo]:
@@ -22,6 +23,13 @@ def keys_of(kind: type[BaseModel]) -> Mapping[str, FieldInfo]:
 def tables_in(annotation: Any) -> tuple[type[BaseModel], ...]:
     """Return the kinds of table that a value of this type holds; several where a word in each says which it is."""
     return tuple(dict.fromkeys(_tables(annotation)))
+
+
+@cache
+def tables_below(kind: type[BaseModel]) -> tuple[tuple[str, tuple[type[BaseModel], ...]], ...]:
+    """Return the keys of a table that hold tables, each with their kinds; asked of every row, so worked out once."""
+    below = ((key, tables_in(field.annotation)) for key, field in keys_of(kind).items())
+    return tuple((key, tables) for key, tables in below if tables)
 
 
 def _tables(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ FILES: Mapping[str, type[File]] = {
     "homelessness/training.toml": TrainingFile,
     "homelessness/worklist.toml": WorklistFile,
 }
+LONGEST = "register.toml"
+"""The one file whose rows are many and stand by themselves: it is tried with one row for each key."""
 LEAST_SLIPS = 1_000
 NEEDED_BY_ANOTHER = {
     "floor",
@@ -110,11 +113,23 @@ def first_of_each(keys: Iterator[Key]) -> list[Key]:
     return list(kept.values())
 
 
+def shortened(raw: Any, keys: Sequence[Key], steps: Steps = ()) -> Any:
+    """Return a file without those rows of its tables that hold none of the keys: each slip is read whole again."""
+    if isinstance(raw, dict):
+        return {name: shortened(value, keys, (*steps, name)) for name, value in raw.items()}
+    if isinstance(raw, list) and raw and isinstance(raw[0], dict):
+        below = len(steps)
+        numbers = {key.steps[below] for key in keys if key.steps[:below] == steps and len(key.steps) > below}
+        return [shortened(row, keys, (*steps, number)) for number, row in enumerate(raw) if number in numbers]
+    return raw
+
+
 def changed(raw: Mapping[str, Any], steps: Steps, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Return a copy in which the table that holds the key was changed."""
-    whole = copy.deepcopy(dict(raw))
+    """Return a copy in which the table that holds the key was changed; what lies beside its steps is shared."""
+    whole: Any = dict(raw)
     table: Any = whole
     for step in steps[:-1]:
+        table[step] = copy.copy(table[step])
         table = table[step]
     change(table)
     return whole
@@ -135,12 +150,25 @@ def other_kinds(value: Any, whole: bool) -> list[Any]:
     return ["text", 3, True]
 
 
+@cache
+def properties_of(table: type[BaseModel]) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = table.model_json_schema(by_alias=True)["properties"]
+    return properties
+
+
 def out_of_range(key: Key) -> list[float]:
-    schema = key.table.model_json_schema(by_alias=True)["properties"].get(key.name, {})
+    schema = properties_of(key.table).get(key.name, {})
     options = [schema, *schema.get("anyOf", [])]
     lows = [option[name] for option in options for name in ("minimum", "exclusiveMinimum") if name in option]
     highs = [option[name] for option in options for name in ("maximum", "exclusiveMaximum") if name in option]
     return [low - 1 for low in lows] + [high + 1 for high in highs]
+
+
+def read_shipped(name: str) -> dict[str, Any]:
+    """Return a shipped file as TOML has it, the longest one without rows that show nothing more."""
+    raw = tomllib.loads((shipped_council() / name).read_text(encoding="utf-8"))
+    whole: dict[str, Any] = shortened(raw, first_of_each(keys_in(raw, FILES[name]))) if name == LONGEST else raw
+    return whole
 
 
 def slips_of(raw: Mapping[str, Any], key: Key) -> Iterator[Slip]:
@@ -212,7 +240,7 @@ def judge(slip: Slip, kind: type[File], path: Path) -> str:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_slip_is_refused_by_file_and_key_or_takes_its_default(name: str, tmp_path: Path) -> None:
-    raw, kind = tomllib.loads((shipped_council() / name).read_text(encoding="utf-8")), FILES[name]
+    raw, kind = read_shipped(name), FILES[name]
     path = tmp_path / Path(name).name
     write(path, raw)
     kind.read(path)  # as it is, it is good
@@ -225,7 +253,7 @@ def test_every_slip_is_refused_by_file_and_key_or_takes_its_default(name: str, t
 def test_there_are_slips_enough() -> None:
     count = 0
     for name, kind in FILES.items():
-        raw = tomllib.loads((shipped_council() / name).read_text(encoding="utf-8"))
+        raw = read_shipped(name)
         count += sum(1 for key in first_of_each(keys_in(raw, kind)) for _ in slips_of(raw, key))
     assert count >= LEAST_SLIPS
 

@@ -13,7 +13,9 @@ from datetime import datetime
 
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError
-from charter.vault.rights_ledger import ACTIONS, read_requests, read_tombstones
+from charter.vault.rights_ledger import ACTIONS, Request, read_requests, read_tombstones
+from serving.ended_cases import end_cases_in
+from serving.store.case_ends import CasePromise
 from serving.store.connection import is_begun
 from serving.store.issued import write_moment
 from serving.store.store import Store, open_store
@@ -41,12 +43,17 @@ def forget(person_ids: Iterable[str], workspace: Workspace, *, key: bytes = b"",
 
 
 def catch_up(
-    workspace: Workspace, *, key: bytes = b"", strangers: Callable[[frozenset[str]], frozenset[str]] | None = None
+    workspace: Workspace,
+    *,
+    key: bytes = b"",
+    strangers: Callable[[frozenset[str]], frozenset[str]] | None = None,
+    promise_cases: Callable[[datetime], CasePromise | None] | None = None,
 ) -> int:
     """Take off what was issued before a request that is carried out, if it stands again; return how many there were.
 
     `strangers` says of people whom no snapshot knows: of those retention left nothing, so they are taken off a database
-    that was copied before it.
+    that was copied before it. `promise_cases` says how long cases are kept, as judged at a moment: those that had ended
+    by then end again.
     """
     with _open_casework(workspace, key) as store:
         if store is None:
@@ -57,7 +64,10 @@ def catch_up(
             return number
         for request in _list_unheard(workspace, store):
             number += store.remove(strangers(store.people_listed()), PAST_ITS_DATE, actor="sooner")
-            store.log_retention(request)
+            promise = promise_cases(datetime.fromisoformat(request.moment)) if promise_cases else None
+            if promise:
+                end_cases_in(workspace, store, promise)
+            store.log_retention(request.id)
         return number
 
 
@@ -66,7 +76,7 @@ def note_retention(workspace: Workspace, *, key: bytes = b"") -> None:
     with _open_casework(workspace, key) as store:
         if store is not None:
             for request in _list_unheard(workspace, store):
-                store.log_retention(request)
+                store.log_retention(request.id)
 
 
 def require_caught_up(workspace: Workspace) -> None:
@@ -83,15 +93,15 @@ def require_caught_up(workspace: Workspace) -> None:
             )
 
 
-def _list_unheard(workspace: Workspace, store: Store) -> list[str]:
-    """Return the times of retention (ids in the ledger) that a database with lists from before does not know of."""
+def _list_unheard(workspace: Workspace, store: Store) -> list[Request]:
+    """Return the ledger's times of retention that a database with lists from before does not know of."""
     done = [request for request in read_requests(workspace) if request.action == "retained"]
     if not done:
         return []
     heard = store.retentions()
     first = store.first_issued()
     return [
-        request.id
+        request
         for request in done
         if request.id not in heard and first and first < write_moment(datetime.fromisoformat(request.filed_at))
     ]

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from charter.contracts.workspace import Workspace
     from charter.invocation import Invocation
     from features.rights.asking import Certificate, Room
     from features.rights.retaining import Forgetting
+    from serving.store.case_ends import CasePromise
 
-__all__ = ["find_log_key", "list_forgetting_rooms", "list_rooms", "replay_everything"]
+__all__ = ["find_log_key", "list_forgetting_rooms", "list_rooms", "promise_cases", "replay_everything"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,45 @@ def list_forgetting_rooms(invocation: Invocation) -> Forgetting:
         return training.forget.forget(people, workspace, matrices)
 
     lists = partial(serving.forget.forget, key=find_log_key(invocation), why=serving.forget.PAST_ITS_DATE)
-    return Forgetting(forget_scores, lists, fairness_reports.forget.forget)
+    return Forgetting(
+        forget_scores,
+        lists,
+        fairness_reports.forget.forget,
+        partial(_count_made, invocation),
+        partial(_end_made, invocation),
+    )
+
+
+def promise_cases(invocation: Invocation, moment: datetime) -> CasePromise | None:
+    """Return for how long the council keeps cases, as judged at a moment; None where it does not say."""
+    from features.rights.holding import find_held_people
+    from serving.store.case_ends import CasePromise
+
+    years = invocation.council.keeping.case_years
+    if years is None:
+        return None
+    held = find_held_people(invocation.workspace)
+    local = moment.astimezone(invocation.council.time_zone)
+    return CasePromise(years, local, held or frozenset(), holds_all=held is None)
+
+
+def _count_made(invocation: Invocation, moment: datetime) -> Mapping[str, int]:
+    """Return how much of what Sooner made is past its own date: cases, lists, and what restores replaced."""
+    from serving.ended_cases import count_ended
+    from sooner.replaced import find_replaced
+
+    promise = promise_cases(invocation, moment)
+    counts = count_ended(invocation.workspace, promise, key=find_log_key(invocation)) if promise else {}
+    return {**counts, "replaced_by_restores": len(find_replaced(invocation, moment))}
+
+
+def _end_made(invocation: Invocation, moment: datetime) -> Mapping[str, int]:
+    from serving.ended_cases import end_cases
+    from sooner.replaced import drop_replaced
+
+    promise = promise_cases(invocation, moment)
+    counts = end_cases(invocation.workspace, promise, key=find_log_key(invocation)) if promise else {}
+    return {**counts, "replaced_by_restores": drop_replaced(invocation, moment)}
 
 
 def replay_everything(invocation: Invocation) -> Replayed:
@@ -91,5 +131,10 @@ def replay_everything(invocation: Invocation) -> Replayed:
     retained = replay_retention(invocation, list_forgetting_rooms(invocation))
     certificates = replay_requests(invocation, list_rooms(invocation))
     strangers = partial(find_strangers, invocation.workspace)
-    taken_off = catch_up(invocation.workspace, key=find_log_key(invocation), strangers=strangers)
+    taken_off = catch_up(
+        invocation.workspace,
+        key=find_log_key(invocation),
+        strangers=strangers,
+        promise_cases=partial(promise_cases, invocation),
+    )
     return Replayed(certificates, retained, taken_off)

@@ -34,11 +34,13 @@ def backup(
 ) -> None:
     """Copy everything into a new folder of DIR while people work on: each part whole or absent, with digests, signed.
 
-    The council's key is never in it, only its fingerprint: keep the key elsewhere.
+    The council's key is never in it, only its fingerprint: keep the key elsewhere. Backups there that are older than
+    `backup_days` of council.toml are removed.
     """
     from charter.acts import COMMAND
     from charter.vault.command_log import CommandLog
     from serving.identity import identify_command
+    from sooner.backups.ageing import drop_aged
     from sooner.backups.taking import choose_parts, take_backup
 
     chosen = choose_parts(part or ())
@@ -46,6 +48,7 @@ def backup(
     log = CommandLog.open(invocation.council, invocation.workspace)
     log.append(actor=identify_command().user, role=COMMAND, action="backup", detail={"parts": list(chosen)})
     place, manifest = take_backup(invocation, folder, chosen)
+    aged = drop_aged(invocation, folder)
     sizes = {name: copied.bytes for name, copied in manifest.parts.items()}
     lines = [
         f"{name:<10} {len(copied.files):>7,} files {copied.bytes / 1e6:>11,.1f} MB"
@@ -53,7 +56,10 @@ def backup(
     ]
     lines += [f"left out: {what}" for what in manifest.left_out]
     lines.append(f"{place} is whole. It needs {manifest.key.sentence}, which is not in it.")
-    invocation.report({"backup": str(place), "parts": sizes, "left_out": list(manifest.left_out)}, "\n".join(lines))
+    if aged:
+        lines.append(f"Removed, being older than {invocation.council.keeping.backup_days} days: {', '.join(aged)}.")
+    document = {"backup": str(place), "parts": sizes, "left_out": list(manifest.left_out), "removed": aged}
+    invocation.report(document, "\n".join(lines))
 
 
 @verbs.add("restore", under="look after", example="sooner restore /srv/backups --why 'the disk failed'", locks=True)

@@ -46,7 +46,7 @@ def list_missing_steps(folder: Path, extracts: Path, signed: Path, today: date) 
     register = Register.load(folder / "register.toml")
     missing = []
     synthetic = []
-    for source in register.sources:
+    for source in register.enabled:
         if source.connection is None:
             try:
                 synthetic.append(

@@ -35,6 +35,13 @@ RoleName = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
 _ACT = "retention.carry_out"
+_UNSTATED = "Cases stay: council.toml does not say for how long ([keeping] case_years)."
+_MADE = {
+    "cases": "Cases that were over long ago, with their sealed records, notes and messages",
+    "lists": "Lists of which no case is left",
+    "files_of_lists": "Files and folders written of such lists",
+    "replaced_by_restores": "Workspaces that a restore replaced",
+}
 _WORDS = {
     "people": "names",
     "permission": "choices",
@@ -53,15 +60,16 @@ def plan(
 ) -> None:
     """Say what is past its date, by service, and what was made of it; change nothing."""
     from features.rights.retaining import choose_moment, plan_retention
+    from sooner.erasure import list_forgetting_rooms
 
     moment = choose_moment(invocation, invocation.council.midnight(at.date()) if at else None)
-    planned = plan_retention(invocation, moment)
+    planned = plan_retention(invocation, moment, list_forgetting_rooms(invocation).count_made(moment))
     invocation.report(planned.document(), _in_words(invocation, planned, "past its date"))
 
 
 @retain.add("run", under="look after", example="sooner retain run --role ROLE", locks=True)
 def run(invocation: Invocation, role: RoleName = "", reason: Reason = "the register's retention") -> None:
-    """Remove what is past its date from every snapshot, the vault, matrices, scores and lists; leave a certificate."""
+    """Remove what is past its date: records, what was made of them, cases; leave a certificate."""
     from features.rights.retaining import choose_moment, retain_records
     from serving.forget import note_retention
     from sooner.erasure import find_log_key, list_forgetting_rooms
@@ -156,11 +164,13 @@ def _in_words(invocation: Invocation, planned: RetentionPlan, what: str) -> str:
         for service, counts in planned.rows.items()
     ]
     day = planned.moment.astimezone(invocation.council.time_zone)
+    unstated = "" if invocation.council.keeping.case_years else f"\n{_UNSTATED}"
     if planned.is_nothing:
-        return f"Nothing is {what} on {day:%d %B %Y}."
+        return f"Nothing is {what} on {day:%d %B %Y}.{unstated}"
     lines = [f"On {day:%d %B %Y}, {what}:", *lines]
     lines.append(
         f"People of whom nothing is left: {len(planned.gone):,}. Snapshots: {len(planned.snapshots)}. Matrices that "
         f"could have counted such rows, and go with the scores made of them: {len(planned.matrices)}."
     )
-    return "\n".join(lines)
+    lines += [f"{_MADE[name]}: {number:,}." for name, number in planned.made.items() if number]
+    return "\n".join(lines) + unstated

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from charter.council.reading import File, Listed, MarkedRow, Origin, RefersTo, Text, broken
+from charter.council.reading import File, Listed, MarkedRow, Origin, RefersTo, Row, Text, broken
 from charter.council.shape import toml_text
 from charter.errors import DataError
 
-__all__ = ["Area", "Council", "Cover", "Offer", "Team"]
+__all__ = ["Area", "Council", "Cover", "Keeping", "Offer", "Team"]
 
 
 class Area(MarkedRow):
@@ -121,6 +121,29 @@ class Team(MarkedRow):
         return self.start <= day and (self.end is None or day < self.end)
 
 
+class Keeping(Row):
+    """How long what Sooner itself makes of people is kept; what services send is kept as register.toml says."""
+
+    case_years: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Calendar years for which a case is kept after the last thing that happened in it: its sealed "
+            "record, decisions, notes, agreements and messages. Not stated: cases stay, and `sooner retain` says so.",
+            examples=[6],
+        ),
+    ] = None
+    backup_days: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Days for which a backup, and what a restore replaced, is kept. Not stated: until somebody "
+            "removes it.",
+            examples=[35],
+        ),
+    ] = None
+
+
 def _zone(value: Any) -> ZoneInfo:
     try:
         return value if isinstance(value, ZoneInfo) else ZoneInfo(value)
@@ -144,6 +167,7 @@ class Council(File):
     contact: Annotated[
         str, Field(description="Where residents reach it.", examples=["family-help@fernhill.example"])
     ] = ""
+    keeping: Annotated[Keeping, Field(description="How long cases and backups are kept.")] = Keeping()
     areas: Annotated[
         Listed[Area], Field(validation_alias="area", description="Its areas and the wards they belong to.")
     ] = ()

@@ -135,12 +135,16 @@ class ExtractFile(MarkedRow):
     within: Annotated[
         str,
         Field(
-            description="The file, or its pattern, in which it lies, where one holds several: a workbook or XML.",
+            description="The file, or its pattern, in which it lies, where one holds several: a workbook, XML or JSON.",
             examples=["annex_a.xlsx"],
         ),
     ] = ""
     element: Annotated[
-        str, Field(description="Of XML, the element of which each is a row.", examples=["CINdetails"])
+        str,
+        Field(
+            description="Of XML, the element of which each is a row; of a JSON document, the key of such objects.",
+            examples=["CINdetails"],
+        ),
     ] = ""
     sheet: Annotated[
         str,
@@ -310,6 +314,25 @@ class Source(MarkedRow):
     basis: _Basis
     conditions: _Conditions = ()
     gateway: _Gateway = ""
+    disabled: Annotated[
+        bool,
+        Field(description="Whether nothing is pulled from it; the next snapshot holds nothing of it.", examples=[True]),
+    ] = False
+    restriction: Annotated[
+        str,
+        Field(
+            description="What a law restricts about it, in words; it stays `disabled` until `restriction_met` says by "
+            "which record somebody answered for that.",
+            examples=["Welfare Reform Act 2012 sections 130 to 132"],
+        ),
+    ] = ""
+    restriction_met: Annotated[
+        str,
+        Field(
+            description="The record by which the restriction is met: an assessment's, an agreement's.",
+            examples=["DPIA 2026/14, section 3"],
+        ),
+    ] = ""
     purposes: Annotated[_Purposes, Field(description="What it may be used for.", examples=[["link", "train"]])]
     arrival_lag_days: Annotated[_Days, Field(description="How late a row usually comes.", examples=[7])] = 0
     promised_lag_days: Annotated[
@@ -382,6 +405,13 @@ class Source(MarkedRow):
             raise broken(
                 "is incremental, of canonical tables or places", "Let them come whole: full.", key="deliveries"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _answers_for_its_restriction(self) -> Self:
+        if self.restriction.strip() and not self.disabled and not self.restriction_met.strip():
+            remedy = "Name the record that answers for it in `restriction_met`, or write disabled = true."
+            raise broken("has a restriction that nobody answered for", remedy, key="restriction", forbidden=True)
         return self
 
     @model_validator(mode="after")
@@ -470,6 +500,11 @@ class Register(File):
         return {source.service: source for source in self.sources}
 
     @cached_property
+    def enabled(self) -> tuple[Source, ...]:
+        """The sources that are pulled, in the register's order."""
+        return tuple(source for source in self.sources if not source.disabled)
+
+    @cached_property
     def _by_signal(self) -> Mapping[str, Signal]:
         return {signal.name: signal for source in self.sources for signal in source.signals}
 
@@ -506,8 +541,9 @@ class Register(File):
         )
 
     def permits(self, service: str, purpose: str) -> bool:
-        """Whether the lawful basis of `service` covers `purpose`; an unknown service or purpose is not permitted."""
-        return service in self._by_service and purpose in self._by_service[service].purposes
+        """Whether the lawful basis of `service` covers `purpose`; an unknown or disabled one permits none."""
+        source = self._by_service.get(service)
+        return source is not None and not source.disabled and purpose in source.purposes
 
     def consent_based(self, service: str) -> bool:
         """Whether `service` may be used for a person only with that person's consent."""

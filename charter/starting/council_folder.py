@@ -39,6 +39,7 @@ _COUNCIL = """\
 # What the council is. Whoever answers for the teams keeps this file true, and removes `example = true` from each row.
 # `wards` of a team and one [[area]] for each LSOA 2021 say which team serves whom; a single team without wards serves
 # everywhere. `places` is how many households a team can take on each week: a team without an offer gets no list.
+# `[keeping]` with `case_years = 6` and `backup_days = 35` would say how long cases and backups are kept: decide it.
 """
 
 _CHARTER = """\

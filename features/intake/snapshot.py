@@ -105,9 +105,9 @@ def read_sources(
     last = find_newest_snapshot(workspace.store)
     pulled = list_pulled(last)
     arrivals = Arrivals(council, extracts or workspace.extracts, now)
-    plans = [_plan(source, arrivals, pulled.get(source.service, [])) for source in register.sources]
+    plans = [_plan(source, arrivals, pulled.get(source.service, [])) for source in register.enabled]
     inputs = [entry for plan in plans for entry in plan.inputs]
-    asks = any(source.connection for source in register.sources)
+    asks = any(source.connection for source in register.enabled)
     synthetic = not asks and all(entry.delivery.synthetic for entry in inputs)
     if not synthetic:
         _refuse_examples(council, register, policy)
@@ -170,7 +170,7 @@ def _is_made_up(workspace: Workspace, key: Key, inputs: Sequence[Input], last: P
 
 
 def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
-    for source in register.sources:
+    for source in register.enabled:
         for signal in source.signals:
             if not any(policy.allows(signal.name, purpose) for purpose in source.purposes):
                 raise CharterError(
@@ -180,7 +180,7 @@ def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
 
 
 def _refuse_unreviewed(register: Register, today: date) -> None:
-    for source in register.sources:
+    for source in register.enabled:
         if source.review_by is not None and str(source.review_by)[:10] < today.isoformat():
             raise CharterError(
                 f"the row of {source.service!r} was agreed until {source.review_by:%d %B %Y}, and nobody has reviewed "

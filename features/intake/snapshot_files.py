@@ -110,13 +110,18 @@ def _table_bytes(database: duckdb.DuckDBPyConnection, table: str, names: Sequenc
 
 
 def gather_feeds(database: duckdb.DuckDBPyConnection, plans: Sequence[SourcePlan], last: Path | None) -> None:
-    """Create the table `feeds`: a row for each delivery, those of the last snapshot included."""
+    """Create the table `feeds`: a row for each delivery, those of the last snapshot included.
+
+    A source that is pulled no more covers no time: nothing of it is in the snapshot.
+    """
     database.execute(
         "create temp table feeds (service varchar, covers_from timestamp, covers_to timestamp, received_at timestamp)"
     )
     if last is not None:
+        services = ", ".join(quote_text(plan.source.service) for plan in plans) or "''"
         database.execute(
-            f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
+            f"insert into feeds select * from read_parquet({quote_text(str(last / 'records/feeds.parquet'))}) "
+            f"where service in ({services})"
         )
     for entry in (entry for plan in plans for entry in plan.inputs):
         if entry.delivery.covers_from is not None and entry.delivery.covers_to is not None:

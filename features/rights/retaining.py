@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -52,11 +52,17 @@ _SLACK = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Forgetting:
-    """What the other rooms do: `scores` of people in matrices that go (of all where None), `lists` and `views`."""
+    """What the other rooms do: `scores` of people in matrices that go (of all where None), `lists` and `views`.
+
+    `count_made` says of what Sooner itself made how much is past its own date at a moment, by what it is; `end_made`
+    removes it.
+    """
 
     scores: Callable[[Iterable[str], Workspace, Collection[str] | None], int]
     lists: Callable[[Iterable[str], Workspace], int]
     views: Callable[[Iterable[str], Workspace], int]
+    count_made: Callable[[datetime], Mapping[str, int]] = lambda _: {}
+    end_made: Callable[[datetime], Mapping[str, int]] = lambda _: {}
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,8 @@ class RetentionPlan:
     matrices: tuple[str, ...]
     gone: frozenset[str]
     begun: tuple[Path, ...] = ()
+    made: Mapping[str, int] = field(default_factory=dict)
+    """What Sooner itself made, by what it is: cases, lists, files of lists, and what restores replaced."""
 
     @property
     def rows(self) -> Mapping[str, Mapping[str, int]]:
@@ -90,7 +98,7 @@ class RetentionPlan:
     @property
     def is_nothing(self) -> bool:
         """Whether nothing at all is past its date."""
-        return not any(rows.counts for rows in self.snapshots) and not self.begun
+        return not any(rows.counts for rows in self.snapshots) and not self.begun and not any(self.made.values())
 
     def document(self) -> dict[str, Any]:
         """Return it as counts."""
@@ -99,6 +107,7 @@ class RetentionPlan:
             "snapshots": {rows.snapshot.name: rows.counts for rows in self.snapshots},
             "people_gone": len(self.gone),
             "matrices": list(self.matrices),
+            "made": dict(self.made),
         }
 
 
@@ -121,8 +130,8 @@ def choose_moment(invocation: Invocation, now: datetime | None = None) -> dateti
     return (now or datetime.now(UTC)).astimezone(UTC)
 
 
-def plan_retention(invocation: Invocation, moment: datetime) -> RetentionPlan:
-    """Return what is past its date at a moment; nothing is changed."""
+def plan_retention(invocation: Invocation, moment: datetime, made: Mapping[str, int] | None = None) -> RetentionPlan:
+    """Return what is past its date at a moment, with what is of that which Sooner `made`; nothing is changed."""
     workspace = invocation.workspace
     key = Key.load(invocation.council, workspace)
     vault = Vault.open(workspace.vault, key)
@@ -131,7 +140,8 @@ def plan_retention(invocation: Invocation, moment: datetime) -> RetentionPlan:
     after = frozenset().union(*(rows.after for rows in snapshots))
     gone = frozenset().union(*(rows.before for rows in snapshots)) - after
     begun = tuple(rows.snapshot for rows in snapshots if (rows.snapshot / _MARK).exists())
-    return RetentionPlan(moment, tuple(snapshots), tuple(_find_matrices(workspace, snapshots, gone)), gone, begun)
+    matrices = tuple(_find_matrices(workspace, snapshots, gone))
+    return RetentionPlan(moment, tuple(snapshots), matrices, gone, begun, made or {})
 
 
 def retain_records(
@@ -141,7 +151,7 @@ def retain_records(
 
     It goes into the ledger first, so that a kill is finished by `sooner replay`, and a copy made before learns of it.
     """
-    plan = plan_retention(invocation, moment)
+    plan = plan_retention(invocation, moment, rooms.count_made(moment))
     filed = datetime.now(UTC).isoformat()
     entry = Request("retained", filed, ALL, "", (), ALL, ALL, decided_by=role, moment=moment.isoformat())
     if not plan.is_nothing:
@@ -164,7 +174,8 @@ def replay_retention(invocation: Invocation, rooms: Forgetting) -> Path | None:
     last = due or max(waiting, key=lambda request: datetime.fromisoformat(request.moment), default=None)
     if last is None:
         return None
-    return _carry_out(invocation, plan_retention(invocation, datetime.fromisoformat(last.moment)), last, rooms)
+    moment = datetime.fromisoformat(last.moment)
+    return _carry_out(invocation, plan_retention(invocation, moment, rooms.count_made(moment)), last, rooms)
 
 
 def _carry_out(invocation: Invocation, plan: RetentionPlan, entry: Request, rooms: Forgetting) -> Path:
@@ -176,6 +187,7 @@ def _carry_out(invocation: Invocation, plan: RetentionPlan, entry: Request, room
     scores = rooms.scores(touched, workspace, plan.matrices) + rooms.scores(plan.gone, workspace, None)
     views = rooms.views(touched | plan.gone, workspace)
     listed = rooms.lists(plan.gone, workspace)
+    made = rooms.end_made(moment)
     dropped = forget(touched, workspace, plan.matrices) + forget(plan.gone, workspace)
     references = frozenset().union(*(rows.gone_references for rows in plan.snapshots))
     if references:
@@ -187,6 +199,7 @@ def _carry_out(invocation: Invocation, plan: RetentionPlan, entry: Request, room
     clear_vault(workspace, vault, [entry], plan.gone)
     certificate = {
         **plan.document(),
+        "made": dict(made),
         "carried_out_at": datetime.now(UTC).isoformat(),
         "role": entry.decided_by,
         "register_sha256": invocation.register.sha256,

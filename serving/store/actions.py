@@ -28,8 +28,9 @@ def export_actions(workspace: Workspace, store: Store) -> Path:
     """Write every decision and blind view of the programme so far, in order; return the file of decisions."""
     path = workspace.worklist / "actions.csv"
     write_text(path, write_csv(read_table_contract("actions").names, store.actions(workspace.programme)))
-    if views := store.reviews(workspace.programme):
-        write_text(workspace.worklist / "reviews.csv", write_csv(read_table_contract("reviews").names, views))
+    views, reviews = store.reviews(workspace.programme), workspace.worklist / "reviews.csv"
+    if views or reviews.exists():
+        write_text(reviews, write_csv(read_table_contract("reviews").names, views))
     return path
 
 

@@ -8,7 +8,7 @@ database never hold the values of a statement: a note to a family would end up i
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ __all__ = [
     "begin_writing",
     "find_database_url",
     "is_begun",
+    "lift_protection",
     "list_forms",
     "lock_forms",
     "make_form",
@@ -91,6 +92,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         "foreign_keys=ON",
         f"busy_timeout={_PATIENCE * 1000}",
         "recursive_triggers=ON",
+        # What is deleted is written over, so that no byte of the file has it any more.
+        "secure_delete=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -119,6 +122,26 @@ def begin_reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection for reading that never waits for a writer."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
+
+
+@contextmanager
+def lift_protection(connection: Connection, tables: Collection[str], verb: str) -> Iterator[None]:
+    """Open tables to whose rows only more can be added to one change, `update` or `delete`, within a transaction."""
+    lite = connection.dialect.name == "sqlite"
+    triggers = {}
+    for table in tables:
+        if lite:
+            name = f"{table}_no_{verb}"
+            query = text("SELECT sql FROM sqlite_master WHERE name = :name")
+            triggers[name] = str(connection.execute(query, {"name": name}).scalar_one())
+            connection.execute(text(f"DROP TRIGGER {name}"))
+        else:
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER {table}_only_add"))
+    yield
+    for trigger in triggers.values():
+        connection.execute(text(trigger))
+    for table in () if lite else tables:
+        connection.execute(text(f"ALTER TABLE {table} ENABLE TRIGGER {table}_only_add"))
 
 
 def try_writing(engine: Engine, statement: Delete) -> bool:

@@ -91,6 +91,13 @@ class Lists(Outbox):
             row = self._list_row(connection, programme, list_id)
         return read_header(row) if row is not None else None
 
+    def list_ids(self) -> frozenset[tuple[str, str]]:
+        """Return programme and id of every list."""
+        with begin_reading(self._engine) as connection:
+            return frozenset(
+                (row.programme, row.id) for row in connection.execute(select(lists.c.programme, lists.c.id))
+            )
+
     def snapshots_listed(self) -> frozenset[str]:
         """Return every snapshot that a list was made from."""
         with begin_reading(self._engine) as connection:

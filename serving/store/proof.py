@@ -3,6 +3,7 @@
     list.issued        of the list, and of each referral as it was issued, with its people and its record's digest
     referral.decided   of the decision
     list.adopted, decision.adopted   the same of what an older Sooner filed, said when it was upgraded
+    case.ended, list.ended   that it was past its date, and nothing of it is there any more
 
 What may change of a referral (status, version, team, whether it was taken off) follows from the entries about it, so it
 is worked out again. Digests are keyed: a note could be guessed from any other.
@@ -121,6 +122,9 @@ def _read_told(entries: Sequence[Entry]) -> _Told:
         for entry in (*others, *undone):
             with suppress(ValueError, TypeError, KeyError, IndexError, AttributeError):
                 take_in(told, entry)
+    gone = {name for name, referral in told.referrals.items() if referral.deleted}
+    told.decisions = {place: digest for place, digest in told.decisions.items() if place[0] not in gone}
+    told.undone = {place for place in told.undone if place[0] not in gone}
     return told
 
 
@@ -140,6 +144,9 @@ def _take_rows(told: _Told, entry: Entry) -> None:
 
 def _follow_change(told: _Told, entry: Entry) -> None:
     """Take an act on a referral into what it should be by now; acts come in no order but their versions'."""
+    if entry.action == "list.ended":
+        programme, _, name = entry.subject.partition("/")
+        told.lists.pop((programme, name), None)
     referral, detail = told.referrals.get(entry.subject), entry.detail
     if referral is None:
         return
@@ -156,7 +163,7 @@ def _follow_change(told: _Told, entry: Entry) -> None:
     elif entry.action == "referral.removed" and detail.get("changed"):
         referral.version += 1
         referral.removed = str(detail["why"])
-    elif entry.action == "second_look.deleted":
+    elif entry.action in ("second_look.deleted", "case.ended"):
         referral.deleted = True
 
 

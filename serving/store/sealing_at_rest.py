@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, update
 
 from charter.errors import CharterError
 from charter.vault.envelope import seal_value, unseal_value
+from serving.store.connection import lift_protection
 from serving.store.tables import decisions, referrals
 
 __all__ = ["Seals", "name_note", "name_record", "seal_old_rows"]
@@ -78,17 +79,7 @@ def seal_old_rows(connection: Connection, seals: Seals) -> None:
     rows = [row for row in connection.execute(notes).all() if row.note and not row.note.startswith(_MARK.decode())]
     if not rows:
         return
-    sqlite = connection.dialect.name == "sqlite"
-    trigger = ""
-    if sqlite:
-        made = text("SELECT sql FROM sqlite_master WHERE name = 'decisions_no_update'")
-        trigger = str(connection.execute(made).scalar_one())
-    connection.execute(
-        text(
-            "DROP TRIGGER decisions_no_update" if sqlite else "ALTER TABLE decisions DISABLE TRIGGER decisions_only_add"
-        )
-    )
-    for row in rows:
-        note = seals.seal_text(name_note(row.referral, row.version), row.note)
-        connection.execute(update(decisions).where(decisions.c.id == row.id).values(note=note))
-    connection.execute(text(trigger if sqlite else "ALTER TABLE decisions ENABLE TRIGGER decisions_only_add"))
+    with lift_protection(connection, ["decisions"], "update"):
+        for row in rows:
+            note = seals.seal_text(name_note(row.referral, row.version), row.note)
+            connection.execute(update(decisions).where(decisions.c.id == row.id).values(note=note))

@@ -3,6 +3,7 @@
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
     leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
+    case_ends.py  cases that were over long ago
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -27,6 +28,7 @@ from charter.vault.anchors import Anchors
 from charter.vault.log import Entry, FileLog, read_heads
 from serving.store.allowances import Allowances
 from serving.store.case_decisions import Decisions
+from serving.store.case_ends import CaseEnds
 from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
 from serving.store.emergencies import Emergencies
@@ -55,7 +57,7 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions, CaseWork, FollowUps, StepUps, HelpAnswers):
+class Store(Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers):
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.

@@ -21,7 +21,7 @@ from charter.errors import CharterError, DataError
 from charter.vault.key import Key, key_file
 from sooner.backups.copied_files import digest_files
 
-__all__ = ["PARTS", "KeyNeeded", "Manifest", "PartCopied", "find_backup", "load_key", "verify_part"]
+__all__ = ["NAME", "PARTS", "KeyNeeded", "Manifest", "PartCopied", "find_backup", "load_key", "verify_part"]
 
 PARTS: Mapping[str, str] = {
     "workspace": "snapshots, matrices, runs, releases, bundles, lists, the log of typed commands",
@@ -123,7 +123,7 @@ def find_backup(folder: Path) -> Path:
     """Return the backup that `folder` is, or the newest of those that it holds; raise DataError where it holds none."""
     if (folder / NAME).exists():
         return folder
-    backups = sorted(path.parent for path in folder.glob(f"*/{NAME}") if not path.parent.name.startswith(".new-"))
+    backups = sorted(path.parent for path in folder.glob(f"*/{NAME}") if not path.parent.name.startswith("."))
     if not backups:
         raise DataError(f"there is no backup in {folder.name}/.", "Name a folder that `sooner backup` left.")
     return backups[-1]

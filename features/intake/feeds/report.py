@@ -33,7 +33,7 @@ def describe_feeds(register: Register, snapshot: Path) -> Mapping[str, Any]:
         )
     feeds = [
         _describe_feed(source, [row for row in deliveries if row["service"] == source.service][-_SHOWN:])
-        for source in register.sources
+        for source in register.enabled
         if source.format != "canonical"
     ]
     return {"schema_version": SCHEMA_VERSION, "snapshot": snapshot.name, "feeds": feeds}

@@ -2,7 +2,7 @@
 
 .csv        texts, by a stated dialect (`features.intake.opening.strict_csv`)
 .parquet    the types that the file says
-.xlsx       a sheet, .jsonl an object a line, .xml an element of one name a row
+.xlsx       a sheet, .jsonl an object a line, .xml an element of one name a row, .json an object under one key a row
 .gz, .zip   what is in them
 """
 
@@ -21,6 +21,7 @@ from charter.errors import DataError
 from features.intake.database import quote_text
 from features.intake.opening.bounded import PACKED, open_unpacked
 from features.intake.opening.encodings import copy_bytes
+from features.intake.opening.json_document import read_json_document
 from features.intake.opening.json_lines import read_json_lines
 from features.intake.opening.row_places import FindLines
 from features.intake.opening.strict_csv import CsvDialect, CsvTable, Opener, open_csv, peek_header
@@ -31,7 +32,7 @@ from features.intake.opening.xml_rows import read_xml
 __all__ = ["Manner", "OpenTable", "open_table", "peek_columns"]
 
 
-_READ_WHOLE = (".xlsx", ".jsonl", ".ndjson", ".xml")
+_READ_WHOLE = (".xlsx", ".jsonl", ".ndjson", ".xml", ".json")
 """Kinds of file whose columns are known when all of it was read."""
 
 
@@ -167,6 +168,9 @@ def _open_kind(
         elif kind == ".xml":
             with path.open("rb") as stream:
                 read = read_xml(stream, name, where, manner.element, manner.columns)
+        elif kind == ".json":
+            with path.open("rb") as stream:
+                read = read_json_document(stream, name, where, manner.element, manner.columns)
         else:
             with path.open("rb") as stream:
                 read = read_json_lines(stream, name, where)

@@ -23,19 +23,19 @@ from xml.parsers import expat
 from charter.errors import DataError
 from features.intake.opening.text_rows import FetchedRows
 
-__all__ = ["read_xml"]
+__all__ = ["Element", "read_elements", "read_xml"]
 
 _DEEPEST = 40
 
 
 @dataclass
-class _Element:
+class Element:
     """An element as it was read: a leaf where it has no others in it."""
 
     tag: str
     line: int
     text: str = ""
-    children: list[_Element] = field(default_factory=list)
+    children: list[Element] = field(default_factory=list)
 
     @property
     def is_list(self) -> bool:
@@ -56,7 +56,13 @@ def read_xml(
     """
     if not element:
         raise DataError(f"{where} is XML.", 'Say in register.toml which element is a row: element = "CINdetails".')
-    root = _parse(stream, where)
+    return read_elements(_parse(stream, where), name, where, element, declared)
+
+
+def read_elements(
+    root: Element, name: str, where: str, element: str, declared: Sequence[str]
+) -> tuple[FetchedRows, list[int], int]:
+    """Return the same of a document that was read already, whose lines its elements say."""
     found = list(_find_rows(root, (), element, where, frozenset(declared)))
     columns = dict.fromkeys(declared) | dict.fromkeys(column for _, row in found for column in row)
     rows = FetchedRows(name, tuple(columns))
@@ -64,8 +70,8 @@ def read_xml(
     return rows, [line for line, _ in found], 0
 
 
-def _parse(stream: BinaryIO, where: str) -> _Element:
-    top = _Element("", 0)
+def _parse(stream: BinaryIO, where: str) -> Element:
+    top = Element("", 0)
     path = [top]
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -78,7 +84,7 @@ def _parse(stream: BinaryIO, where: str) -> _Element:
             raise refuse("its elements lie too deep in each other", "Ask the service what it is.")
         if path[-1].text.strip():
             raise refuse("a text stands beside an element", "Ask for a corrected file.")
-        child = _Element(tag.rsplit(":", 1)[-1], parser.CurrentLineNumber)
+        child = Element(tag.rsplit(":", 1)[-1], parser.CurrentLineNumber)
         path[-1].children.append(child)
         path.append(child)
 
@@ -103,7 +109,7 @@ def _parse(stream: BinaryIO, where: str) -> _Element:
 
 
 def _find_rows(
-    node: _Element, ancestors: tuple[_Element, ...], element: str, where: str, declared: frozenset[str]
+    node: Element, ancestors: tuple[Element, ...], element: str, where: str, declared: frozenset[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
     if node.tag == element:
         yield node.line, _inherit(node, ancestors, declared) | _read_own(node, where, declared)
@@ -111,7 +117,7 @@ def _find_rows(
         yield from _find_rows(child, (*ancestors, node), element, where, declared)
 
 
-def _read_own(node: _Element, where: str, declared: frozenset[str]) -> dict[str, str]:
+def _read_own(node: Element, where: str, declared: frozenset[str]) -> dict[str, str]:
     """Return the cells that stand in a row: leaves, and lists of leaves joined by a space.
 
     A part with one leaf in it is a list of one where that was declared, else a row of its own that says but one thing.
@@ -133,7 +139,7 @@ def _read_own(node: _Element, where: str, declared: frozenset[str]) -> dict[str,
     return own
 
 
-def _inherit(node: _Element, ancestors: Sequence[_Element], declared: frozenset[str]) -> dict[str, str]:
+def _inherit(node: Element, ancestors: Sequence[Element], declared: frozenset[str]) -> dict[str, str]:
     """Return the declared cells of a row that lie beside it: `Parent_Leaf`, of its ancestors and of their parts."""
     cells: dict[str, str] = {}
     on_path = {part.tag for part in (*ancestors, node)}

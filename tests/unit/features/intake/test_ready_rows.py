@@ -42,7 +42,7 @@ def test_ready_rows_say_that_they_are_untried_and_are_marked_for_somebody_to_con
     assert all(file.example for file in source.files)
 
 
-# The other formats are tried on files that others made up (test_sector_formats): of this one there are none.
+# The other formats are tried on files that others made up (test_sector_formats): of these there are none.
 @pytest.mark.parametrize("name", ["ssd"])
 def test_ready_rows_read_as_a_register_and_take_a_delivery(town, rows_of, name: str) -> None:
     path = town.council / "register.toml"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -21,19 +21,29 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.vault.anchors import anchors_file
 from charter.vault.command_log import CommandLog
 from charter.vault.key import Key
-from charter.vault.rights_ledger import Request, append_request, outside_ledger_file, require_carried_out
+from charter.vault.rights_ledger import (
+    Request,
+    append_request,
+    outside_ledger_file,
+    read_requests,
+    require_carried_out,
+)
 from charter.vault.vault import Vault
+from features.intake.keeping.expiry import list_holds
 from features.rights.asking import file_request
-from serving.forget import require_caught_up
+from features.rights.retaining import retain_records
+from serving.forget import note_retention, require_caught_up
 from serving.identity import Identity
 from serving.ranking.sealed_record import digest_record
 from serving.store.issued import DecisionDraft, IssuedList, Referral, write_moment
 from serving.store.store import Store, open_store
 from serving.verification import verify_logs
+from sooner.backups.ageing import drop_aged
 from sooner.backups.manifest import PARTS, Manifest, find_backup
 from sooner.backups.restoring import Restoration, restore_backup
 from sooner.backups.taking import take_backup
-from sooner.erasure import find_log_key, list_rooms
+from sooner.erasure import find_log_key, list_forgetting_rooms, list_rooms
+from sooner.replaced import drop_replaced, find_replaced
 from tests.conftest import ROOT
 from tests.unit.features.conftest import Town
 from tests.unit.features.rights.test_rights import pupil
@@ -393,3 +403,48 @@ def test_retention_that_was_carried_out_since_is_outstanding_on_a_restored_copy(
     assert done.replayed.retained is not None
     require_carried_out(Workspace(lived.town.workspace, "early_help"))
     require_caught_up(workspace)
+
+
+def test_a_case_that_was_over_long_ago_ends_again_in_a_restored_database(lived: Lived) -> None:
+    """It stays while a hold names everything; six years and a day later it goes, and no backup brings it back."""
+    invocation = lived.town.invocation
+    workspace, key, rooms = invocation.workspace, find_log_key(invocation), list_forgetting_rooms(invocation)
+    moment = datetime.now(UTC) + timedelta(days=6 * 366)
+    assert rooms.count_made(moment)["cases"] == 0
+    (hold,) = list_holds(read_requests(workspace))
+    released = Request("release", datetime.now(UTC).isoformat(), "*", "", (), "*", "*", answers=hold.id)
+    append_request(workspace, released)
+    assert rooms.count_made(moment)["cases"] == 1
+    with writer_lock(workspace.root):
+        plan, _ = retain_records(invocation, moment, "data_protection_officer", rooms)
+        note_retention(workspace, key=key)
+    assert plan.made["lists"] == 1
+    restore(lived, lived.town.workspace, ["database"])
+    with open_store(workspace, key=key) as store:
+        assert store.list_ids() == frozenset()
+    require_caught_up(workspace)
+    verify_logs(invocation)
+
+
+def test_a_backup_is_kept_for_so_many_days_and_the_newest_whole_one_always(lived: Lived) -> None:
+    invocation, now = lived.town.invocation, datetime.now(UTC)
+    (first,) = (path.name for path in lived.backups.iterdir() if not path.name.startswith("."))
+    assert drop_aged(invocation, lived.backups, now + timedelta(days=400)) == []
+    with writer_lock(invocation.workspace.root):
+        newer, _ = take_backup(invocation, lived.backups, now=now + timedelta(days=20))
+        part, _ = take_backup(invocation, lived.backups, ["ledger"], now=now + timedelta(days=60))
+    (lived.backups / "notes").mkdir()
+    assert drop_aged(invocation, lived.backups, now + timedelta(days=34)) == []
+    assert drop_aged(invocation, lived.backups, now + timedelta(days=61)) == [first]
+    assert find_backup(lived.backups) == part
+    assert drop_aged(invocation, lived.backups, now + timedelta(days=400)) == [part.name]
+    assert {path.name for path in lived.backups.iterdir() if path.is_dir()} == {newer.name, "notes"}
+
+
+def test_what_a_restore_replaced_goes_when_a_backup_would(lived: Lived) -> None:
+    invocation, now = lived.town.invocation, datetime.now(UTC)
+    done = restore(lived, lived.town.workspace)
+    assert done.kept
+    assert find_replaced(invocation, now + timedelta(days=34)) == []
+    assert drop_replaced(invocation, now + timedelta(days=36)) == 1
+    assert not done.kept.exists()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -51,10 +51,9 @@ class Endpoint:
     answer: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     made: int = 200
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: type[BaseModel] | None = None
+    headers: type[BaseModel] | None = None
 
-
-_PAGE = {"limit": "How many at most: 1 to 200 (50)."}
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
@@ -71,12 +70,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", "/v1/changes", "worklist.read",
         "Which referrals of one's teams were listed or changed since a cursor", endpoint_calls.give_changes, "list",
         id="giveChanges", answer=answers.Changes,
-        query={"after": "The cursor of the answer before; left out: from the beginning.", **_PAGE},
+        query=bodies.ChangesQuery,
     ),
     Endpoint(
         "GET", "/v1/worklists/{team}", "worklist.read", "A team's newest list, a page at a time",
         endpoint_calls.give_worklist, "list", id="giveWorklist", answer=answers.Worklist,
-        query={"after": "How many to skip (0).", **_PAGE},
+        query=bodies.WorklistQuery,
     ),
     Endpoint(
         "GET", "/v1/referrals/{referral}", "referral.read",
@@ -87,6 +86,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "POST", "/v1/referrals/{referral}/decisions", "referral.decide",
         "Record what a person decided, once for one Idempotency-Key", endpoint_calls.take_decision, "decision",
         id="takeDecision", answer=answers.DecisionAnswer, body=bodies.DecisionBody, made=201,
+        headers=bodies.DecisionHeaders,
     ),
     Endpoint(
         "POST", "/v1/residence-checks", "residence.check",
@@ -97,6 +97,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "POST", "/v1/outcomes", ANYBODY,
         "What became of a referral, reported by the receiver that it was sent to; signed, without a token",
         endpoint_calls.keep_outcome, id="keepOutcome", answer=answers.OutcomeAnswer, body=bodies.OutcomeBody, made=201,
+        headers=bodies.ReportHeaders,
     ),
     Endpoint(
         "POST", "/v1/score", "score.listed",

@@ -1,18 +1,32 @@
-"""What a call of the API sends: each body as a type. A field that is not known is refused, and no error repeats one.
+"""What a call of the API sends: each body, query, path and header as a type. No error repeats what was sent.
 
-The contract (web.contract) says them as they stand here: descriptions, limits and examples.
+A body's field that is not known is refused. The contract (web.contract) says them as they stand here: descriptions,
+limits and examples.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from charter.plain_text import clean_text
+from charter.plain_text import PLAIN_PATTERN, clean_text, read_whole
 
-__all__ = ["DecisionBody", "OutcomeBody", "ResidenceBody", "ScoreBody", "SessionBody"]
+__all__ = [
+    "KEY_PATTERN",
+    "ChangesQuery",
+    "DecisionBody",
+    "DecisionHeaders",
+    "OutcomeBody",
+    "PathNames",
+    "ReportHeaders",
+    "ResidenceBody",
+    "ScoreBody",
+    "SessionBody",
+    "UnchangedHeaders",
+    "WorklistQuery",
+]
 
 
 def _refuse_control(text: str) -> str:
@@ -21,7 +35,12 @@ def _refuse_control(text: str) -> str:
     return text
 
 
-_Plain = Annotated[str, AfterValidator(_refuse_control)]
+_Plain = Annotated[str, AfterValidator(_refuse_control), Field(json_schema_extra={"pattern": PLAIN_PATTERN})]
+KEY_PATTERN = "[!-~]{8,100}"
+"""The key by which a decision that is sent again is known."""
+_Whole = Annotated[int, BeforeValidator(read_whole)]
+_MOST_LISTED = 200
+"""The most rows of one answer."""
 _LARGEST = 2**31 - 1
 """The largest whole number that every column holds."""
 
@@ -38,6 +57,52 @@ class DecisionBody(BaseModel):
     reference: _Plain = Field(default="", max_length=60, description="The case in one's own system.", examples=["4711"])
     safe_to_contact_checked: bool = Field(default=False, description="A person checked; `taken_up` needs it.")
     until: _Plain = Field(default="", max_length=10, description="The day on which a deferred case returns.")
+
+
+class WorklistQuery(BaseModel):
+    """Which page of a list."""
+
+    after: _Whole = Field(default=0, ge=0, le=999_999_999, description="How many to skip (0).")
+    limit: _Whole = Field(default=50, ge=1, le=_MOST_LISTED, description=f"How many at most: 1 to {_MOST_LISTED} (50).")
+
+
+class ChangesQuery(BaseModel):
+    """Changes from where on."""
+
+    after: _Plain = Field(
+        default="", max_length=100, description="The cursor of the answer before; left out: from the beginning."
+    )
+    limit: _Whole = Field(default=50, ge=1, le=_MOST_LISTED, description=f"How many at most: 1 to {_MOST_LISTED} (50).")
+
+
+class PathNames(BaseModel):
+    """What an address names: as long as the columns that hold them."""
+
+    team: str = Field(min_length=1, max_length=64, pattern=r"^[^/]+$")
+    referral: str = Field(min_length=1, max_length=32, pattern=r"^[^/]+$")
+
+
+class UnchangedHeaders(BaseModel):
+    """Of any GET."""
+
+    if_none_match: str = Field(default="", alias="If-None-Match", description="The ETag of an answer before.")
+
+
+class DecisionHeaders(BaseModel):
+    """Of a decision."""
+
+    key: str = Field(
+        alias="Idempotency-Key", pattern=f"^{KEY_PATTERN}$",
+        description="The same again returns the decision already made.",
+    )  # fmt: skip
+
+
+class ReportHeaders(BaseModel):
+    """Of a receiver's report."""
+
+    name: str = Field(alias="webhook-id", max_length=200, description="As Standard Webhooks has it.")
+    moment: str = Field(alias="webhook-timestamp", pattern=r"^[0-9]{1,10}$", description="As Standard Webhooks has it.")
+    signature: str = Field(alias="webhook-signature", max_length=1000, description="As Standard Webhooks has it.")
 
 
 class ResidenceBody(BaseModel):
@@ -71,7 +136,9 @@ class SessionBody(BaseModel):
     who: _Plain = Field(max_length=64, description="GET /sign-in lists them.")
 
 
-_MOST = 500
+_MOST_SCORED = 500
+_ReferralId = Annotated[str, Field(max_length=32)]
+_FeatureName = Annotated[str, Field(max_length=128)]
 
 
 class ScoreBody(BaseModel):
@@ -79,5 +146,5 @@ class ScoreBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    referrals: list[str] = Field(default_factory=list, max_length=_MOST)
-    rows: list[dict[str, float | None]] = Field(default_factory=list, max_length=_MOST)
+    referrals: list[_ReferralId] = Field(default_factory=list, max_length=_MOST_SCORED)
+    rows: list[dict[_FeatureName, float | None]] = Field(default_factory=list, max_length=_MOST_SCORED)

@@ -15,12 +15,14 @@ from pydantic.json_schema import models_json_schema
 from serving.casework.visit import ANYBODY
 from serving.web.answers import Problem
 from serving.web.api import ENDPOINTS, Endpoint
+from serving.web.bodies import PathNames, UnchangedHeaders
 from serving.web.problem import PROBLEMS
 
 __all__ = ["make_contract"]
 
 _REF = "#/components/schemas/{model}"
 _SIGNED = "/v1/outcomes"
+_APART = frozenset({"title", "description"})
 _COUNTED = {
     "RateLimit": {"description": "What is left of this minute's calls.", "schema": {"type": "string"}},
     "X-Request-Id": {"description": "The request's id: the caller's own, where it sent one.",
@@ -78,27 +80,28 @@ def _content(model: type[BaseModel], kind: str = "application/json") -> dict[str
 
 
 def _list_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    text = {"type": "string"}
-    parameters: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": text}
-        for name in re.findall(r"{([a-z]+)}", endpoint.path)
-    ]
-    for name, meaning in endpoint.query.items():
-        schema = {"type": "integer", "minimum": 1, "maximum": 200} if name == "limit" else text
-        parameters.append({"name": name, "in": "query", "description": meaning, "schema": schema})
-    headers = []
-    if endpoint.id == "takeDecision":
-        headers = [("Idempotency-Key", "The same again returns the decision already made.")]
-    if endpoint.path == _SIGNED:
-        headers = [(f"webhook-{name}", "As Standard Webhooks has it.") for name in ("id", "timestamp", "signature")]
-    parameters += [
-        {"name": name, "in": "header", "required": True, "description": meaning, "schema": text}
-        for name, meaning in headers
-    ]
+    names = re.findall(r"{([a-z]+)}", endpoint.path)
+    parameters = [each for each in _describe_fields(PathNames, "path") if each["name"] in names]
+    if endpoint.query is not None:
+        parameters += _describe_fields(endpoint.query, "query")
+    if endpoint.headers is not None:
+        parameters += _describe_fields(endpoint.headers, "header")
     if endpoint.method == "GET":
-        parameters.append(
-            {"name": "If-None-Match", "in": "header", "description": "The ETag of an answer before.", "schema": text}
-        )
+        parameters += _describe_fields(UnchangedHeaders, "header")
+    return parameters
+
+
+def _describe_fields(model: type[BaseModel], place: str) -> list[dict[str, Any]]:
+    """Return a type's fields as parameters, each with its limits."""
+    schema = model.model_json_schema()
+    parameters = []
+    for name, limits in schema["properties"].items():
+        parameter = {"name": name, "in": place, "schema": {k: v for k, v in limits.items() if k not in _APART}}
+        if "description" in limits:
+            parameter["description"] = limits["description"]
+        if name in schema.get("required", ()):
+            parameter["required"] = True
+        parameters.append(parameter)
     return parameters
 
 

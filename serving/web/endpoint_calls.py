@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from charter.errors import CharterError, UsageError
-from charter.plain_text import is_whole
 from charter.rules.showing import WAYS
 from charter.vault.residence_check import Question
 from serving.asking_to_show import keep_shown, require_list
@@ -33,13 +32,20 @@ from serving.ranking.strengths import sort_strengths
 from serving.session import API, CURRENT, Beginning
 from serving.store.case_work import write_cursor
 from serving.store.store import DecisionDraft, IssuedList, Referral, write_moment
-from serving.web.bodies import DecisionBody, OutcomeBody, ResidenceBody, SessionBody
+from serving.web.bodies import (
+    KEY_PATTERN,
+    ChangesQuery,
+    DecisionBody,
+    OutcomeBody,
+    ResidenceBody,
+    SessionBody,
+    WorklistQuery,
+)
 from serving.web.outcome_reports import keep_report
 from serving.web.problem import describe_misfit, make_problem
 from serving.web.residence_answer import answer_residence
 
 __all__ = [
-    "MOST",
     "Call",
     "begin_api_session",
     "check_residence",
@@ -51,9 +57,6 @@ __all__ = [
     "take_decision",
 ]
 
-MOST = 200
-"""The most rows of one answer."""
-_CURSOR = 100
 _OVERLAP = timedelta(seconds=5)
 _LONGEST_KEY = 128
 
@@ -91,6 +94,13 @@ class Call:
         except ValidationError as error:
             raise UsageError(describe_misfit(error.errors(), kind.model_fields)) from None
 
+    def parse_query(self, kind: type[_Body]) -> _Body:
+        """Return the query as `kind`; raise UsageError saying what of it breaks the contract, never what was sent."""
+        try:
+            return kind.model_validate(dict(self.request.query_params))
+        except ValidationError as error:
+            raise UsageError(describe_misfit(error.errors(), kind.model_fields, "query")) from None
+
 
 def begin_api_session(call: Call) -> Response:
     """Give a bearer token to a person of the demonstration."""
@@ -124,27 +134,25 @@ def keep_outcome(call: Call) -> Response:
 
 def give_worklist(call: Call) -> Response:
     """Return a team's newest list, a page at a time."""
-    desk, team, query = call.desk, call.request.path_params["team"], call.request.query_params
-    after, limit = query.get("after", "0"), query.get("limit", "50")
-    if not (is_whole(after) and is_whole(limit) and 1 <= int(limit) <= MOST):
-        return make_problem(400, f"after is how many to skip and limit lies between 1 and {MOST}.")
+    desk, team = call.desk, call.request.path_params["team"]
+    query = call.parse_query(WorklistQuery)
     header = desk.store.current_list(desk.programme, team)
     if header is None:
         return make_problem(404, "This team has no list yet.", "It gets one when the next ranking runs.")
     require_list(desk, "list", team, header)
     shown = keep_shown(desk, call.identity, "list", desk.store.worked(header, write_moment()))
-    page = shown[int(after) : int(after) + int(limit)]
+    page = shown[query.after : query.after + query.limit]
     desk.store.log(
         call.identity, "worklist.read", subject=header.id, purpose="display", detail={"referrals": len(page)}
     )
-    end = int(after) + len(page)
+    end = query.after + len(page)
     return JSONResponse(
         _header_document(header)
         | {
             "referrals": [
                 {"id": r.id, "rank": r.rank, "band": r.band, "status": r.status, "version": r.version} for r in page
             ],
-            "next": f"/v1/worklists/{team}?after={end}&limit={limit}" if end < len(shown) else None,
+            "next": f"/v1/worklists/{team}?after={end}&limit={query.limit}" if end < len(shown) else None,
         }
     )
 
@@ -169,17 +177,14 @@ def give_changes(call: Call) -> Response:
 
     The same change may come twice, and none is left out: the cursor stays a little behind now.
     """
-    desk, identity, query = call.desk, call.identity, call.request.query_params
-    after, limit = query.get("after", ""), query.get("limit", "50")
-    if len(after) > _CURSOR or not (is_whole(limit) and 1 <= int(limit) <= MOST):
-        return make_problem(400, f"after is the cursor of an answer before and limit lies between 1 and {MOST}.")
+    desk, identity, query = call.desk, call.identity, call.parse_query(ChangesQuery)
     teams = [team.id for team in desk.invocation.council.teams if identity.may("worklist.read", team.id)]
-    changes = desk.store.changes(desk.programme, teams, after, int(limit))
+    changes = desk.store.changes(desk.programme, teams, query.after, query.limit)
     by_id = {referral.id: referral for referral, _ in changes}
     shown = {referral.id for referral in keep_shown(desk, identity, "list", list(by_id.values()))}
     desk.store.log(identity, "changes.read", purpose="display", detail={"referrals": sorted(shown)})
-    more = len(changes) == int(limit)
-    last = write_cursor(*changes[-1]) if changes else after
+    more = len(changes) == query.limit
+    last = write_cursor(*changes[-1]) if changes else query.after
     settled = write_moment(datetime.now(UTC) - _OVERLAP)[:26]
     return JSONResponse(
         {
@@ -188,7 +193,7 @@ def give_changes(call: Call) -> Response:
                 for r, at in changes
                 if r.id in shown
             ],
-            "cursor": last if more else min(last, max(after, settled)),
+            "cursor": last if more else min(last, max(query.after, settled)),
             "more": more,
         }
     )
@@ -214,7 +219,7 @@ def _name_key(user: str, key: str) -> str:
 def take_decision(call: Call) -> Response:
     """Record a decision."""
     key = call.request.headers.get("idempotency-key", "")
-    if not re.fullmatch(r"[!-~]{8,100}", key):
+    if not re.fullmatch(KEY_PATTERN, key):
         return make_problem(400, "A decision needs an Idempotency-Key header of 8 to 100 letters, digits and signs.")
     body = call.parse(DecisionBody)
     draft = DecisionDraft(**body.model_dump())

@@ -102,10 +102,10 @@ def make_error_problem(error: SoonerError) -> JSONResponse:
     return make_problem(403 if isinstance(error, CharterError) else 400, error.message, error.next_step)
 
 
-def describe_misfit(errors: Iterable[Mapping[str, Any]], known: Collection[str]) -> str:
-    """Say where a body breaks its contract: places by number or by a `known` field's name, never by what was sent."""
+def describe_misfit(errors: Iterable[Mapping[str, Any]], known: Collection[str], what: str = "body") -> str:
+    """Say where a body or query breaks its contract: by number or a `known` field's name, never by what was sent."""
     places = []
     for error in list(errors)[:3]:
         parts = [str(part) for part in error.get("loc", ()) if isinstance(part, int) or part in known]
-        places.append(f"{'/'.join(parts) or 'body'}: {error.get('type', 'invalid')}")
-    return f"The body does not fit the contract ({'; '.join(places)})."
+        places.append(f"{'/'.join(parts) or what}: {error.get('type', 'invalid')}")
+    return f"The {what} does not fit the contract ({'; '.join(places)})."

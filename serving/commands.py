@@ -144,6 +144,36 @@ def outbox(
     )
 
 
+@verbs.add("watch", under="look after", example="sooner watch")
+def watch(
+    invocation: Invocation,
+    tell: Annotated[bool, typer.Option("--tell/--no-tell", help="Tell who gets alerts, once a day each.")] = True,
+) -> None:
+    """Look for what somebody must hear of (no list, late data, drift, a broken log, a backup due), and tell them.
+
+    Who is told, and by when a list must be there, stands in receivers.toml. For a timer: it ends with 0 whatever it
+    finds, and with another code where it could not look or tell.
+    """
+    from serving.alarms import list_alarms, look_at_log, tell_receivers
+    from serving.desk import Desk
+    from serving.sending.deliverer import deliver_due
+
+    desk = Desk.open(invocation, demo=False, chain="command")
+    try:
+        alarms = [*list_alarms(desk), *look_at_log(desk)]
+        new = tell_receivers(desk, alarms) if tell else 0
+        if tell:
+            deliver_due(desk.store, desk.receivers, invocation.council.name)
+        listeners = [receiver.id for receiver in desk.receivers.sent("alert")]
+    finally:
+        desk.close()
+    told = f"{new} messages are new, to {', '.join(listeners)}." if listeners else "Nobody gets alerts: receivers.toml."
+    invocation.report(
+        {"alarms": [alarm.document() for alarm in alarms], "new": new, "told": listeners},
+        "\n".join([*(f"{alarm.sentence} {alarm.next_step}" for alarm in alarms), f"{len(alarms)} alarms. {told}"]),
+    )
+
+
 @verbs.add(
     "open-emergency",
     under="look after",

@@ -156,6 +156,11 @@ class Workspace:
         return self.root / "log.jsonl"
 
     @property
+    def backup_taken(self) -> Path:
+        """When the last backup of every part was taken."""
+        return self.root / "backup_taken.json"
+
+    @property
     def made_up(self) -> Path:
         """`made_up.json`: what `sooner synth` made here (charter.vault.made_up)."""
         return self.root / "made_up.json"

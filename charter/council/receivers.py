@@ -23,6 +23,7 @@ __all__ = [
     "ALERT",
     "REFERRAL",
     "STEP_UP",
+    "Alerts",
     "Directory",
     "MailReceiver",
     "MailServer",
@@ -184,6 +185,25 @@ class StepUp(MarkedRow):
         return any(day in hours.days and hours.opens <= clock < hours.closes for hours in self.hours)
 
 
+class Alerts(MarkedRow):
+    """When something is an alarm; who hears of it are the receivers whose `gets` names "alert"."""
+
+    list_by: Annotated[
+        _Time, Field(description="By when (local time) each team has a list that holds.", examples=["07:30"])
+    ] = "07:30"
+    days: Annotated[
+        Listed[Annotated[str, OneOf(_DAYS)]],
+        Field(description="On which days.", examples=[["monday", "tuesday", "wednesday", "thursday", "friday"]]),
+    ] = _DAYS[:5]
+    backup_days: Annotated[
+        int, Field(ge=1, le=31, description="The last whole backup is at most so many days old.", examples=[2])
+    ] = 2
+
+    def wants_list(self, moment: datetime) -> bool:
+        """Whether each team should have a list at a local moment."""
+        return _DAYS[moment.weekday()] in self.days and f"{moment:%H:%M}" >= self.list_by
+
+
 class Directory(MarkedRow):
     """A directory of help on offer in Open Referral UK's form (HSDS-UK 3.0): a file, or a server's API."""
 
@@ -236,6 +256,7 @@ class Receivers(File):
         Field(validation_alias="receiver", description="Whom something can be sent to."),
     ] = ()
     step_up: Annotated[StepUp, Field(description="Who is told when a case is stepped up.")] = StepUp()
+    alerts: Annotated[Alerts, Field(description="When `sooner watch` raises an alarm.")] = Alerts()
     directory: Annotated[Directory | None, Field(description="Where help on offer is listed.")] = None
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.alarms import KINDS, list_alarms
 from serving.desk import Desk
 from serving.ranking.health import read_health
 
@@ -57,4 +58,12 @@ def write_metrics(desk: Desk) -> bytes:
                 age.labels(team.id).set(time.time() - datetime.fromisoformat(header.issued_at).timestamp())
                 states = counts.get(team.id, {})
                 waiting.labels(team.id).set(states.get("new", 0) + states.get("deferred", 0))
+        standing = [alarm.kind for alarm in list_alarms(desk)]
+        alarms = gauge("alarms", "Alarms that stand now, but for the log, which `sooner watch` reads", "kind")
+        for kind in KINDS:
+            alarms.labels(kind).set(standing.count(kind))
+        outbox = gauge("outbox_waiting", "Messages that wait to leave", "receiver")
+        messages = desk.store.messages(state="waiting")
+        for receiver in desk.receivers.receivers:
+            outbox.labels(receiver.id).set(sum(message.receiver == receiver.id for message in messages))
     return generate_latest(registry)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from charter.contracts.files import new_folder, writer_lock
+from charter.contracts.files import new_folder, write_json, writer_lock
 from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.vault.anchors import anchors_file
@@ -93,6 +93,8 @@ def take_backup(
         manifest.write(beside, key)
         for path in beside.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
+    if set(choose_parts(wanted)) == set(PARTS):
+        write_json(workspace.backup_taken, {"at": moment.isoformat()})
     return place, Manifest.read(place)
 
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import yaml
 
+from serving.alarms import KINDS
 from serving.desk import Desk
 from serving.ranking.worklist import rank_households
 from serving.web.metrics import write_metrics
@@ -68,7 +69,7 @@ def test_metrics_say_model_store_freshness_and_waiting_and_name_nobody(world: Wo
                  'sooner_source_late{source="Schools"} 0.0', 'sooner_list_waiting{team="north"} 8.0'):  # fmt: skip
         assert line in said
     labels = set(re.findall(r'="([^"]*)"', said))
-    assert labels == {service["title"] for service in SERVICES.values()} | set(TEAMS)
+    assert labels == {service["title"] for service in SERVICES.values()} | set(TEAMS) | set(KINDS)
 
 
 def test_a_store_that_does_not_answer_is_not_ready(world: World) -> None:

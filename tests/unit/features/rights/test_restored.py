@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from charter.contracts.files import writer_lock
+from charter.contracts.files import read_json, writer_lock
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
 from charter.vault.anchors import anchors_file
@@ -336,6 +336,8 @@ def test_a_backup_has_no_link_and_nothing_that_others_may_read(lived: Lived) -> 
     assert not [path for path in paths if path.is_symlink() or path.stat().st_mode & 0o077]
     manifest = Manifest.read(find_backup(lived.backups))
     assert set(manifest.parts) == set(PARTS)
+    taken = read_json(lived.town.invocation.workspace.backup_taken)
+    assert taken == {"at": manifest.taken_at}, "so that a watch knows how old the last whole one is"
     assert manifest.left_out[0].startswith("extracts:")
     assert not [
         name for name in manifest.parts["workspace"].files if name.startswith(("extracts", "vault", "casework"))

@@ -75,6 +75,31 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
     )
 
 
+@pulls.add("receive", example="sooner pull receive /srv/inbox", locks=True)
+def receive(
+    invocation: Invocation,
+    inbox: Annotated[
+        Path, typer.Argument(metavar="INBOX", help="Where services leave deliveries: INBOX/SERVICE/NAME/.")
+    ],
+    extracts: Extracts = None,
+) -> None:
+    """Take in what services left in a drop folder, and leave a report beside each delivery: accepted, or why not."""
+    from features.receive import receive_deliveries
+
+    receipts = receive_deliveries(invocation, inbox, extracts)
+    lines = [
+        f"{receipt.service}/{receipt.name}: "
+        + ("accepted." if receipt.accepted else f"refused. {receipt.message} {receipt.next_step}")
+        for receipt in receipts
+    ]
+    number = sum(receipt.accepted for receipt in receipts)
+    document = [{**vars(receipt), "report": str(receipt.report)} for receipt in receipts]
+    invocation.report(
+        {"accepted": number, "refused": len(receipts) - number, "deliveries": document},
+        "\n".join(lines) or "Nothing new waits.",
+    )
+
+
 @pulls.add("report", example="sooner pull report")
 def report_feeds(invocation: Invocation) -> None:
     """Write each feed on one page, HTML and JSON: rows, empty cells, codes, how late, and what changed."""
@@ -95,7 +120,8 @@ def report_feeds(invocation: Invocation) -> None:
 
 @pulls.add("rows", example="sooner pull rows ssd", opens=False)
 def show_rows(
-    voice: Voice, name: Annotated[str, typer.Argument(help="The format: annex_a, cin, sen, ssd or ssda903.")]
+    voice: Voice,
+    name: Annotated[str, typer.Argument(help="The format, ssd for instance; any other word names them all.")],
 ) -> None:
     """Print register rows that are ready for a format of the sector, to be added, changed and confirmed."""
     from features.intake.formats.ready_rows import read_rows

@@ -146,6 +146,11 @@ class Workspace:
         return self.root / "site"
 
     @property
+    def releases(self) -> Path:
+        """`published/releases.jsonl`: every table of counts that left, as it was shown."""
+        return self.root / "published" / "releases.jsonl"
+
+    @property
     def retention(self) -> Path:
         """`retention/DATE-ID.json`: a certificate for every time that retention was carried out."""
         return self.root / "retention"

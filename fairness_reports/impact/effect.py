@@ -26,6 +26,7 @@ from charter.signing.trial_lots import ListLots, check_lots, read_lots
 from charter.signing.trials import Registration
 from charter.vault.command_log import CommandLog
 from fairness_reports.audit.population.audited_people import find_horizon_end
+from fairness_reports.disclosure.rules import find_mode
 from fairness_reports.impact.analysis_plan import list_deviations
 from fairness_reports.impact.estimates import (
     Difference,
@@ -38,7 +39,6 @@ from fairness_reports.impact.later_need import OutcomePeriod, read_offers
 from fairness_reports.impact.looks import take_look
 from fairness_reports.impact.registering import open_matrix
 from fairness_reports.impact.trial_groups import find_groups
-from fairness_reports.publish.disclosure import LARGEST_HIDDEN
 
 __all__ = ["answer_registered", "say_look"]
 
@@ -197,8 +197,8 @@ def _write_family(families: Sequence[tuple[str, str, TrialRows]], level: float) 
     adjusted = dict(zip(comparable, hold_family(np.array([_p_value(estimates[n]) for n in comparable])), strict=True))
     written = []
     for number, (about, name, rows) in enumerate(families):
-        counts = [int(np.sum((rows.listed == arm) & (rows.need == need))) for arm in (0, 1) for need in (0, 1)]
-        hidden = any(1 <= count <= LARGEST_HIDDEN for count in counts)
+        counts = np.array([np.sum((rows.listed == arm) & (rows.need == need)) for arm in (0, 1) for need in (0, 1)])
+        hidden = bool(find_mode("dfe").is_small(counts).any())
         row: dict[str, Any] = {"about": about, "name": name, "hidden": hidden, "estimate": None, "interval": None}
         row |= {"households": None if hidden else len(rows.listed), "p_value": None}
         if number in adjusted and not hidden:

@@ -8,11 +8,12 @@ from typing import Any
 from charter.rules import questions
 from charter.rules.gate_sentences import REASONS
 from charter.rules.questions import NOT_SHARES, Gate
+from fairness_reports.disclosure.rules import read_rules
 from fairness_reports.publish.figures_in_words import say_hundred, say_interval, say_number, say_share
 
 __all__ = ["FEWEST", "VERDICTS", "hide_small", "is_small", "tabulate_gate"]
 
-FEWEST = 10
+FEWEST = read_rules().fewest_of_rate
 """Households below which a group's figures are not shown: they would say something about somebody."""
 
 VERDICTS = {"pass": "Yes, within the limit", "fail": "No", "insufficient": "Cannot be told"}

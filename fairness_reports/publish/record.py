@@ -16,8 +16,9 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
+from fairness_reports.disclosure.rules import HIDDEN
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
-from fairness_reports.publish.gate_tables import is_small
+from fairness_reports.publish.gate_tables import FEWEST, is_small
 from fairness_reports.publish.pack import AT_CAPACITY, MODELS, list_used
 
 __all__ = ["publish_record"]
@@ -152,10 +153,10 @@ def _tabulate_groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "measure": row["measure"],
                 "characteristic": row["characteristic"],
                 "group": row["group"],
-                "figure": "c" if small else say_share(row["estimate"]),
-                "interval": "c" if small else say_interval(row["interval"], say_share),
-                "ratio": "c" if small else say_number(row["ratio"]),
-                "ratio_interval": "c" if small else say_interval(row["ratio_interval"], say_number),
+                "figure": HIDDEN if small else say_share(row["estimate"]),
+                "interval": HIDDEN if small else say_interval(row["interval"], say_share),
+                "ratio": HIDDEN if small else say_number(row["ratio"]),
+                "ratio_interval": HIDDEN if small else say_interval(row["ratio_interval"], say_number),
             }
         )
     return rows
@@ -176,6 +177,6 @@ def _write_markdown(record: Mapping[str, Any]) -> str:
         f" | {row['interval']} | {row['ratio']} | {row['ratio_interval']} |"
         for row in record["groups"]
     ]
-    lines += ["", "`c`: fewer than ten households, not shown.", "", "## What cannot be seen", ""]
+    lines += ["", f"`{HIDDEN}`: fewer than {FEWEST} households, not shown.", "", "## What cannot be seen", ""]
     lines += [f"- {note}" for note in record["not_seen"]]
     return "\n".join(lines) + "\n"

@@ -27,9 +27,13 @@ from charter.contracts.matrix import Matrix, MatrixDate
 from charter.council.points_list import Point, PointsFile
 from charter.invocation import Invocation
 from charter.rules.tie_break import order_rows, select
-from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN, suppress_counts
+from fairness_reports.disclosure.door import release_tables
+from fairness_reports.disclosure.rules import find_mode
+from fairness_reports.disclosure.tables import CountTable, Dimension, Period
 
 __all__ = ["write_start"]
+
+_MODE = "dfe"
 
 
 def write_start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
@@ -43,7 +47,7 @@ def write_start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
     chosen = select(order_rows(at.entity, day, points.astype(np.float64)), teams, capacity) & (points > 0)
     reasons = {feature["name"]: feature["reason"] for feature in matrix.definition["features"]}
     list_rows = _tabulate_listed(at, matrix.features, rules, reasons, points, teams, chosen)
-    need = _tabulate_need(invocation, at, points)
+    need = _tabulate_need(invocation, at, points, day)
     folder = invocation.workspace.root / "start" / invocation.programme / day.isoformat()
     write_text(folder / "single_view.csv", _write_csv(_tabulate_single_view(invocation, matrix, at, teams)))
     write_text(folder / "points.csv", _write_csv(list_rows))
@@ -123,13 +127,18 @@ def _tabulate_listed(
     return list_rows
 
 
-def _tabulate_need(invocation: Invocation, at: MatrixDate, points: NDArray[np.int64]) -> list[Mapping[str, str]]:
+def _tabulate_need(
+    invocation: Invocation, at: MatrixDate, points: NDArray[np.int64], day: date
+) -> list[Mapping[str, str]]:
     """Return households with points by area; no total is shown beside them."""
     counts = Counter(code.decode() for code in at.area[points > 0])
     areas = {area.code: area for area in invocation.council.areas}
-    public_counts = suppress_counts({code: counts.get(code, 0) for code in areas}, total_shown=False)
+    if not areas:
+        return []
+    table = CountTable.of_leaves("households with points", Period.of_day(day), Dimension("area", tuple(areas)), counts)
+    public = release_tables([table], _MODE).tables[0]
     return [
-        {"ward": area.ward, "area": area.name, "code": code, "households": public_counts[code]}
+        {"ward": area.ward, "area": area.name, "code": code, "households": public.say(code)}
         for code, area in areas.items()
     ]
 
@@ -174,7 +183,7 @@ points below, and what was not seen gives none.</p>
 <p>Within each team's places. A household is shown by its reference; names are on the casework pages, for those who may
 see them.</p>{_write_table("Households with most points", list_rows)}
 <h2>The need map</h2>
-<p>Households with at least one point, by area. Counts of 1 to {LARGEST_HIDDEN} are shown as {HIDDEN}.</p>
+<p>Households with at least one point, by area. {find_mode(_MODE).say_hidden()}</p>
 {_write_table("Households with points by area", need)}
 <p>The single view of which services know each household is in <code>single_view.csv</code> beside this page.</p>
 </main></body></html>

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fairness_reports.disclosure.rules import read_rules
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
 
 __all__ = ["summarise_findings"]
@@ -19,7 +20,7 @@ _SHARES = frozenset({"listed_before_need", "selection_rate", "recall", "false_po
 _FULL = ("selection_rate", *_ISOLATED, *_USED)
 _NOT_RECORDED = "not recorded"
 _WIDTH = 100
-_FEWEST = 10
+_FEWEST = read_rules().fewest_of_rate
 """People of a group below whom a screen shows no figure of theirs, as papers that leave the council don't."""
 
 Finding = Mapping[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 from charter.council.public_file import PublicFile
 from charter.council.register import Register, Source
 from charter.rules.policy import Policy
-from fairness_reports.publish.disclosure import suppress_counts
+from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.residents.rights_words import ACKNOWLEDGE_DAYS, say_overruling
 
 __all__ = [
@@ -40,7 +40,7 @@ def describe_complaints(public: PublicFile) -> dict[str, Any]:
     rows = []
     for month in sorted(public.months, key=lambda row: row.month, reverse=True):
         counts = {"complaints": month.complaints, "breaches": month.breaches}
-        rows.append({"month": f"{month.month:%B %Y}"} | suppress_counts(counts, total_shown=False))
+        rows.append({"month": f"{month.month:%B %Y}"} | hide_counts(counts))
     return {"days": ACKNOWLEDGE_DAYS, "months": rows}
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from charter.vault.rights_ledger import ACTIONS, read_requests
-from fairness_reports.publish.disclosure import suppress_counts
+from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.residents.data_uses import DataUse
 
 __all__ = ["ACKNOWLEDGE_DAYS", "FormField", "RightsPart", "count_requests", "list_rights", "say_overruling"]
@@ -126,5 +126,5 @@ def _say_consent(register: Register) -> str:
 def count_requests(uses: Sequence[DataUse]) -> list[tuple[str, str]]:
     """Return how many requests of each kind residents have filed so far, small counts hidden."""
     counts = Counter(request.action for request in read_requests(uses[0].invocation.workspace))
-    public_counts = suppress_counts({action: counts[action] for action in ACTIONS}, total_shown=False)
+    public_counts = hide_counts({action: counts[action] for action in ACTIONS})
     return [(_ACTION_WORDS.get(action, action), public_counts[action]) for action in ACTIONS]

@@ -23,7 +23,7 @@ from charter.contracts.files import exchange_paths, new_folder, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
-from fairness_reports.publish.disclosure import HIDDEN, LARGEST_HIDDEN
+from fairness_reports.disclosure.rules import HIDDEN, find_mode
 from fairness_reports.residents.data_uses import DataUse, gather_uses
 from fairness_reports.residents.information_pages import (
     describe_complaints,
@@ -140,7 +140,7 @@ class _Site:
             code=self.code,
             site=self.public.site,
             hidden=HIDDEN,
-            largest_hidden=LARGEST_HIDDEN,
+            largest_hidden=find_mode("dfe").hidden_to,
             **view,
         )
 

@@ -1,0 +1,1 @@
+"""The only door out: every count of people that leaves goes through `release_tables`."""

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from charter.council.connections import Connection
+from charter.council.connections import Connection, FolderConnection
 from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Text, Words, broken
 from charter.council.record_kinds import RECORD_FIELDS, Record
 from charter.council.shape import toml_text
@@ -417,7 +417,7 @@ class Source(MarkedRow):
     @model_validator(mode="after")
     def _asks_for_each_file(self) -> Self:
         for file in self.files:
-            if bool(file.query) != (self.connection is not None):
+            if bool(file.query) != self.is_asked:
                 remedy = "Give each of its files a `query`, and a source with queries a [source.connection]."
                 raise broken(f"has the file {file.name!r} whose query and connection do not go together", remedy)
             if file.cursor and (file.cursor not in file.columns or self.deliveries != "incremental"):
@@ -437,6 +437,11 @@ class Source(MarkedRow):
             if signal.name.split(".", 1)[0] != self.service:
                 raise broken(f"has the signal {signal.name!r}, which is not of this service", "Name it `service.kind`.")
         return self
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether each file is asked for by its query; a folder elsewhere has files."""
+        return self.connection is not None and not isinstance(self.connection, FolderConnection)
 
     @property
     def bears_people(self) -> bool:

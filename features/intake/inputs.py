@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from charter.contracts.files import content_id, file_digest
-from charter.council.connections import Connection, DatabaseConnection
+from charter.council.connections import DatabaseConnection, FolderConnection, ServerConnection
 from charter.council.council import Council
 from charter.council.register import Source
 from charter.errors import DataError
 from features.intake.canonical import CANONICAL, find_table_file
 from features.intake.connecting.databases import DatabaseRows
+from features.intake.connecting.folders import fetch_deliveries
 from features.intake.connecting.server import ServerRows
 from features.intake.delivery import Delivery, find_folder, read_delivery
 from features.intake.opening.text_rows import FetchedRows
@@ -78,12 +79,15 @@ class Arrivals:
 def find_inputs(source: Source, arrivals: Arrivals, pulled: Sequence[Mapping[str, Any]] = ()) -> tuple[Input, ...]:
     """Return the deliveries of a source, the first received first; `pulled` are those of the last snapshot.
 
-    A source with a connection is asked for its rows; there is none where it has nothing newer.
+    A source with a connection is asked for its rows; there is none where it has nothing newer. Of a folder elsewhere,
+    what is not here yet is copied first.
 
     Raises DataError where there is none, where one does not say what it covers, and where two came at one moment.
     """
     council, now = arrivals.council, arrivals.now
-    if source.connection is not None:
+    if isinstance(source.connection, FolderConnection):
+        fetch_deliveries(source, source.connection, arrivals.extracts / source.folder)
+    elif source.connection is not None:
         return _fetch_input(source, source.connection, arrivals, pulled)
     folder = find_folder(source, council, arrivals.extracts)
     several = [] if (folder / _STATEMENT).exists() else sorted(path.parent for path in folder.glob(f"*/{_STATEMENT}"))
@@ -101,7 +105,10 @@ def find_inputs(source: Source, arrivals: Arrivals, pulled: Sequence[Mapping[str
 
 
 def _fetch_input(
-    source: Source, connection: Connection, arrivals: Arrivals, pulled: Sequence[Mapping[str, Any]]
+    source: Source,
+    connection: DatabaseConnection | ServerConnection,
+    arrivals: Arrivals,
+    pulled: Sequence[Mapping[str, Any]],
 ) -> tuple[Input, ...]:
     """Ask a database or a server for the rows of each file, above the cursor that the last delivery left."""
     asked: DatabaseRows | ServerRows

@@ -107,7 +107,7 @@ def read_sources(
     arrivals = Arrivals(council, extracts or workspace.extracts, now)
     plans = [_plan(source, arrivals, pulled.get(source.service, [])) for source in register.enabled]
     inputs = [entry for plan in plans for entry in plan.inputs]
-    asks = any(source.connection for source in register.enabled)
+    asks = any(source.is_asked for source in register.enabled)
     synthetic = not asks and all(entry.delivery.synthetic for entry in inputs)
     if not synthetic:
         _refuse_examples(council, register, policy)

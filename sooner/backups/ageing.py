@@ -1,8 +1,4 @@
-"""Backups, and workspaces that a restore replaced, are kept as long as council.toml says (`[keeping] backup_days`).
-
-backups in a folder    older ones of this council go once a newer one is whole; the newest whole one never does
-WORKSPACE.before-...   go with `sooner retain run`: nobody who asks to be erased is erased there
-"""
+"""Backups are kept as long as council.toml says (`[keeping] backup_days`): older ones go once a newer one is whole."""
 
 from __future__ import annotations
 

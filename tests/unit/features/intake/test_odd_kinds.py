@@ -1,4 +1,4 @@
-"""What is packed, a workbook, JSON lines or canonical keeps the promise of odd files: a sentence, or no row lost."""
+"""What is packed, a workbook, JSON, XML or canonical keeps the promise of odd files: a sentence, or no row lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ from tests.unit.features.intake.test_odd_files import (
 )
 from tests.unit.features.intake.test_opening import write_workbook
 
-KINDS = ("csv.gz", "zip", "xlsx", "jsonl")
+KINDS = ("csv.gz", "zip", "xlsx", "jsonl", "json", "xml")
+NESTED = ("json", "xml")
 
 
 def write_kind(kind: str, table: Sequence[Sequence[str]], folder: Path) -> bytes:
@@ -54,6 +55,17 @@ def write_kind(kind: str, table: Sequence[Sequence[str]], folder: Path) -> bytes
     if kind == "jsonl":
         lines = [json.dumps(dict(zip(COLUMNS, row, strict=False))) for row in table]
         return "\n".join(lines).encode("utf-8", errors="replace")
+    if kind == "json":
+        document = {"row": [dict(zip(COLUMNS, row, strict=False)) for row in table]}
+        return json.dumps(document).encode("utf-8", errors="replace")
+    if kind == "xml":
+        cells = [
+            "".join(
+                f"<{name}>{escape(_without_controls(cell))}</{name}>" for name, cell in zip(COLUMNS, row, strict=False)
+            )
+            for row in table
+        ]
+        return f"<all>{''.join(f'<row>{row}</row>' for row in cells)}</all>".encode("utf-8", errors="replace")
     printable = [[escape(_without_controls(cell)) for cell in row] for row in table]
     path = write_workbook(folder / "made.xlsx", [list(COLUMNS), *printable])
     content = path.read_bytes()
@@ -67,13 +79,13 @@ def _without_controls(cell: str) -> str:
 
 def check_kind(kind: str, table: Any, how: str, place: int, extra: bytes, bad: float) -> None:
     source, file = make_source("utf-8", ",", bad)
-    file = file.replace(name=f"people.{kind}")
+    file = file.replace(name=f"people.{kind}", element="row" if kind in NESTED else "")
     with TemporaryDirectory() as folder:
         content = write_kind(kind, table, Path(folder))
         path = Path(folder) / file.name
         path.write_bytes(spoil(content, how, place, extra))
         read = check(path, source, file)
-    if read is not None and how == "none" and kind == "jsonl":
+    if read is not None and how == "none" and kind in ("jsonl", *NESTED):
         assert read == len(table)
 
 

@@ -27,6 +27,7 @@ from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_off import sign_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
+from serving.casework.worked_answers import show_worked_answers
 from serving.casework.working.after_help import keep_answers, show_look_back, show_questions
 from serving.casework.working.agreeing import record_agreement, record_withdrawal, show_agreement
 from serving.casework.working.case_list import show_all_teams, show_worklist
@@ -138,6 +139,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/going-out", "metrics.read", "Going out", show_outbox, Link("Going out")),
     Page("POST", "/going-out", "metrics.read", "Try what waits at once", hurry_message),
     Page("GET", "/board", "board.read", "For the board", show_board, Link("For the board")),
+    Page("GET", "/board/how-to-read", "board.read", "How to read an answer", show_worked_answers),
     Page("GET", "/board/packs/{stage}", "board.read", "Board pack", show_pack),
     Page("POST", "/board/decisions/{stage}", "decision.sign", "Accept or refuse a decision", sign_decision),
     Page("POST", "/board/suspend", "suspend", "Stop lists", suspend_lists),

@@ -263,6 +263,11 @@ def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("For the board")
     assert findings(page) == []
     photograph(page, "board")
+    page.get_by_role("link", name="How to read an answer").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("How to read an answer")
+    assert page.locator("figure circle").count() == 3
+    assert findings(page) == []
+    photograph(page, "how-to-read")
     for gate in ("of the gate", "of the second gate"):
         page.goto("/board")
         page.get_by_role("link", name=f"Read the pack {gate}").first.click()

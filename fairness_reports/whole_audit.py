@@ -24,7 +24,7 @@ from fairness_reports.audit.explaining.explanations import (
     weigh_by_fold,
 )
 from fairness_reports.audit.explaining.minimisation import measure_needed_data, read_added_precision
-from fairness_reports.audit.explaining.model_reads import list_read_features
+from fairness_reports.audit.explaining.model_reads import read_model
 from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, list_findings, write_figure
@@ -33,6 +33,7 @@ from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, Audited, gather_run, measure_run
 from fairness_reports.publish.pack import Pack, render_pack
 from fairness_reports.publish.pictures import draw_beeswarm, draw_dependence
+from features.grammar.words import name_piece
 
 __all__ = ["audit_run"]
 
@@ -62,9 +63,10 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         document["findings"] += measure_contributions(audited, explained) + measure_steadiness(audited, explained)
         document["findings"] += _measure_what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
-        document["reads"] = reads = list_read_features(audited.run / "model.lgb")
+        reads = read_model(audited.run / "model.lgb")
+        document["reads"], document["points"] = reads.features, reads.points
         document["findings"] += measure_needed_data(
-            audited.run, invocation.register, audited.matrix.definition, reads, audited.model
+            audited.run, invocation.register, audited.matrix.definition, reads.features, audited.model
         )
         step()
         folder = invocation.workspace.audit / audited.run.name
@@ -82,7 +84,9 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             metrics=read_json(audited.run / "metrics.json"),
             definition=audited.matrix.definition,
             policy=audited.policy,
+            register=invocation.register,
             resamples=RESAMPLES,
+            contact=invocation.council.contact,
             advice=[one for one in read_advice(folder) if one.findings_sha256 == file_digest(folder / "findings.json")],
             beeswarm=draw_beeswarm(explained, _list_titles(audited)),
             dependence=draw_dependence(explained, _list_titles(audited)),
@@ -110,7 +114,7 @@ def _read_earlier_decisions(invocation: Invocation, folder: Path) -> list[Mappin
 
 
 def _list_titles(audited: Audited) -> list[str]:
-    by_name = {feature["name"]: feature["title"] for feature in audited.matrix.definition["features"]}
+    by_name = {feature["name"]: name_piece(feature) for feature in audited.matrix.definition["features"]}
     return [by_name.get(name, name) for name in audited.matrix.features]
 
 
@@ -127,7 +131,7 @@ def measure_contributions(audited: Audited, explained: Explained) -> list[dict[s
 
 
 def _share_weights(audited: Audited, explained: Explained, together: Explained) -> list[dict[str, Any]]:
-    """Return the share of what moves the order that each service, and each piece of data by its title, makes.
+    """Return the share of what moves the order that each service, and each piece of data in the council's words, makes.
 
     Mean absolute contributions, each over the sum of those of all pieces; a piece that reads two services counts for
     both. Nothing of a model that nothing moves.
@@ -135,7 +139,7 @@ def _share_weights(audited: Audited, explained: Explained, together: Explained) 
     whole = float(explained.weight().sum())
     if not whole > 0:
         return []
-    titles = {feature["name"]: feature["title"] for feature in audited.matrix.definition["features"]}
+    titles = {feature["name"]: name_piece(feature) for feature in audited.matrix.definition["features"]}
     about = About(CARRIED, None, audited.model, AT, note="of a drawn sample of people's dates")
     sample_size = int(explained.drawn.sum())
     households = len(np.unique(explained.cluster[explained.drawn]))

@@ -205,6 +205,12 @@ class Policy(File):
             examples=[15],
         ),
     ] = 0
+    answer_within_days: Annotated[
+        int,
+        Field(
+            ge=1, description="Within how many days of an audit its paper asks the board for an answer.", examples=[28]
+        ),
+    ] = 28
     principles: Annotated[
         Listed[Principle], Field(validation_alias="principle", min_length=1, description="What the council promised.")
     ]

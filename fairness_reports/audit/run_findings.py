@@ -357,9 +357,7 @@ def _write_notes(audited: Audited) -> list[str]:
         f" {_quote_reason(leak)}, so every figure here may rest on what nobody knew at the time."
         for leak in read_json(audited.run / "metrics.json").get("suspected_leaks", ())
     ]
-    notes += [
-        "A need that no service recorded is not counted as a need: measures against recorded needs cannot show it."
-    ]
+    notes += ["A need that no service recorded is not counted as a need. No figure here can show it."]
     if isinstance(audited.used, ReplayedPeople) and audited.used.queue:
         notes.append(_QUEUE)
     if isinstance(audited.used, str):
@@ -370,8 +368,8 @@ def _write_notes(audited: Audited) -> list[str]:
         notes.append(f"Whether needs are recorded alike for every group cannot be seen: {audited.independent.why_not}")
     else:
         notes.append(
-            f"Whether needs are recorded alike for every group is judged by {audited.independent.names}, which others"
-            " recorded; a group that all of those others see less would not be found out."
+            f"Others see signs of need too: {audited.independent.names}. By these we judge if needs are recorded alike"
+            " for each group. A group that all those others see less would not be found out."
         )
         notes += [f"A sign of need is left out of that. {why}" for why in audited.independent.without.values()]
     if not audited.linked:

@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-__all__ = ["Answer", "draw_answers"]
+from fairness_reports.publish.figures import write_label
 
-_WIDTH, _LABEL, _HARM, _ROW, _TOP = 720, 300, 80, 19, 34
-_LETTERS = 54
-_LOW, _HIGH = 0.25, 4.0
+__all__ = ["Answer", "draw_answers", "say_expected"]
+
+_WIDTH, _LABEL, _HARM, _ROW, _TOP = 720, 330, 80, 19, 34
+_LETTERS = 56
+_LOW, _HIGH = 0.1, 10.0
+_LEAST = 0.05
+"""More a year, below which a tenth says none."""
 _WORDS = {
     "pass": "within the limit",
     "fail": "beyond the limit",
@@ -38,7 +42,7 @@ class Answer:
 
 
 def draw_answers(answers: Sequence[Answer]) -> Markup:
-    """Draw the answers in their order, on a logarithmic axis from a quarter to four times."""
+    """Draw the answers in their order, on a logarithmic axis of a tenth to ten times; an arrow where a line goes on."""
     height = _TOP + _ROW * len(answers) + 40
     spoken = " ".join(_say(answer) for answer in answers)
     parts = [
@@ -56,12 +60,17 @@ def draw_answers(answers: Sequence[Answer]) -> Markup:
     parts += [
         f'<line x1="{_x(tick):.1f}" x2="{_x(tick):.1f}" y1="{bottom}" y2="{bottom + 5}" stroke="#0b0c0c"/>'
         f'<text x="{_x(tick):.1f}" y="{bottom + 18}" text-anchor="middle">{tick:g}</text>'
-        for tick in (0.25, 0.5, 1, 2, 4)
+        for tick in (0.1, 0.25, 0.5, 1, 2, 4, 10)
     ]
     parts.append(
         f'<text x="{_x(1):.1f}" y="{height - 4}" text-anchor="middle">Times everyone else\'s figure</text></svg>'
     )
     return Markup("".join(parts))  # noqa: S704 - every text above went through escape()
+
+
+def say_expected(expected: float) -> str:
+    """Say how many more a year: to a tenth, and in a word where that is none."""
+    return "none" if expected < _LEAST else f"{expected:.1f}"
 
 
 def _x(value: float) -> float:
@@ -71,8 +80,7 @@ def _x(value: float) -> float:
 
 def _draw_row(answer: Answer, y: float) -> str:
     colour = _COLOURS[answer.verdict]
-    label = answer.label if len(answer.label) < _LETTERS else f"{answer.label[: _LETTERS - 2]}…"
-    parts = [f'<text x="{_LABEL - 10}" y="{y + 5:.1f}" text-anchor="end">{escape(label)}</text>']
+    parts = [write_label(answer.label, _LABEL - 10, y, letters=_LETTERS, line=9)]
     parts.append(
         f'<path d="M{_x(answer.limit):.1f} {y - 8:.1f} v16" stroke="#942514" stroke-width="2" stroke-dasharray="3 2"/>'
     )
@@ -80,6 +88,7 @@ def _draw_row(answer: Answer, y: float) -> str:
         low, high = answer.interval[0] or _LOW, answer.interval[1] or _HIGH
         ends = f'x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="{y:.1f}" y2="{y:.1f}"'
         parts.append(f'<line {ends} stroke="{colour}" stroke-width="3"/>')
+        parts += [_draw_arrow(_x(end), y, way, colour) for end, way in ((low, -1), (high, 1)) if not _LOW < end < _HIGH]
     at = _x(answer.ratio)
     if answer.verdict == "fail":
         parts.append(f'<path d="M{at:.1f} {y - 7:.1f} l7 7 l-7 7 l-7 -7 z" fill="{colour}"/>')
@@ -88,8 +97,13 @@ def _draw_row(answer: Answer, y: float) -> str:
     else:
         parts.append(f'<circle cx="{at:.1f}" cy="{y:.1f}" r="5" fill="#ffffff" stroke="{colour}" stroke-width="3"/>')
     if answer.expected is not None:
-        parts.append(f'<text x="{_WIDTH - 4}" y="{y + 5:.1f}" text-anchor="end">{max(answer.expected, 0):.1f}</text>')
+        parts.append(f'<text x="{_WIDTH - 4}" y="{y + 5:.1f}" text-anchor="end">{say_expected(answer.expected)}</text>')
     return "".join(parts)
+
+
+def _draw_arrow(x: float, y: float, way: int, colour: str) -> str:
+    """Draw that an interval goes on beyond the axis."""
+    return f'<path d="M{x:.1f} {y - 5:.1f} l{7 * way} 5 l{-7 * way} 5 z" fill="{colour}"/>'
 
 
 def _say(answer: Answer) -> str:

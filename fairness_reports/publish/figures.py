@@ -6,12 +6,13 @@ Every figure has a title and a description, and the table with the same numbers 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-__all__ = ["Bar", "Dot", "draw_bars", "draw_dots"]
+__all__ = ["Bar", "Dot", "draw_bars", "draw_dots", "write_label"]
 
 WIDTH = 720
 _LABEL = 190
@@ -66,7 +67,7 @@ def draw_dots(
         )
     for number, row in enumerate(rows):
         y = _TOP + _ROW * number + _ROW / 2
-        parts.append(f'<text x="{_LABEL - 12}" y="{y + 5:.1f}" text-anchor="end">{escape(row.label)}</text>')
+        parts.append(write_label(row.label, _LABEL - 12, y, letters=24, line=13))
         parts.append(_draw_dot(row, x, y, low, high))
     parts.append(_draw_ticks(x, [tick for tick in (0.1, 0.25, 0.5, 1, 2, 4, 10) if low <= tick <= high], bottom))
     parts.append(f'<text x="{_LABEL + plot / 2:.1f}" y="{height - 4}" text-anchor="middle">{escape(axis)}</text></svg>')
@@ -116,7 +117,7 @@ def draw_bars(
     for number, row in enumerate(rows):
         y = 8 + _ROW * number
         fill = "#1d70b8" if row.strong else "#b1b4b6"
-        parts.append(f'<text x="{start - 10}" y="{y + 19}" text-anchor="end">{escape(row.label)}</text>')
+        parts.append(write_label(row.label, start - 10, y + 14, letters=round((start - 10) / 7), line=14))
         parts.append(f'<rect x="{start}" y="{y + 5}" width="{x(row.value) - start:.1f}" height="18" fill="{fill}"/>')
         end = x(row.value)
         if row.interval:
@@ -128,6 +129,16 @@ def draw_bars(
         parts.append(f'<text x="{end + 8:.1f}" y="{y + 19}">{_say_value(row.value, percent)}</text>')
     parts.append(f'<text x="{start}" y="{height - 6}">{escape(axis)}</text></svg>')
     return Markup("".join(parts))  # noqa: S704 - every text above went through escape()
+
+
+def write_label(text: str, x: float, y: float, *, letters: int, line: float) -> str:
+    """Write a row's name as SVG text that ends at `x`, its middle at `y`: on as many lines as it needs, none cut."""
+    lines = textwrap.wrap(text, letters) or [""]
+    top = y + 5 - line * (len(lines) - 1) / 2
+    spans = "".join(
+        f'<tspan x="{x:g}" y="{top + line * number:.1f}">{escape(words)} </tspan>' for number, words in enumerate(lines)
+    )
+    return f'<text text-anchor="end">{spans}</text>'
 
 
 def _open_figure(identity: str, title: str, description: str, height: float) -> str:

@@ -7,9 +7,21 @@ from datetime import date
 
 from charter.rules.gate_sentences import say_day
 
-__all__ = ["UNKNOWN", "say_date", "say_hundred", "say_interval", "say_number", "say_share", "say_signed"]
+__all__ = [
+    "SHOWN_AS_NOTHING",
+    "UNKNOWN",
+    "say_date",
+    "say_hundred",
+    "say_interval",
+    "say_number",
+    "say_share",
+    "say_signed",
+]
 
 UNKNOWN = "–"
+
+SHOWN_AS_NOTHING = 0.005
+"""What is smaller is said as 0.00."""
 
 _WHOLE = 100
 
@@ -31,9 +43,12 @@ def say_number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.2f}"
 
 
-def say_signed(value: float | None) -> str:
-    """Return a figure with its sign and three decimal places."""
-    return UNKNOWN if value is None else f"{value:+.3f}"
+def say_signed(value: float | None, digits: int = 2) -> str:
+    """Return a figure with its sign and two decimal places, or `digits`; what rounds to nothing has no sign."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def say_interval(interval: Sequence[float | None] | None, say: Callable[[float | None], str]) -> str:

@@ -1,4 +1,4 @@
-"""The pack's first two pages: what a board is asked, between what, and all answers as one picture.
+"""The board's paper, its first page: what is asked, of whom, by when, between what, and what would make it stop.
 
 Nothing here is stated beforehand: each figure is a finding's, or is said not to be known.
 """
@@ -6,35 +6,38 @@ Nothing here is stated beforehand: each figure is a finding's, or is said not to
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from markupsafe import Markup
 
 from charter.council.training_settings import POINTS_LISTS
-from charter.rules.data_use import DATA_NEEDED, GATES
+from charter.rules.data_use import CARRIED, DATA_NEEDED, NOT_STUDIED
+from charter.rules.gate_sentences import say_day
 from charter.rules.policy import Policy
-from charter.rules.questions import Gate
 from charter.signing.advice import Advice, write_slot
-from fairness_reports.publish.answers_picture import Answer, draw_answers
-from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_hundred
+from fairness_reports.publish.council_words import CouncilWords
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_hundred
 
-__all__ = ["describe_front"]
+__all__ = ["describe_front", "name_model", "say_verdict"]
 
 _ASKED = {
-    "pass": "Say whether lists may be made and shown to nobody (shadow), so that they can be asked about next.",
-    "refer": "Say what to do, although the data cannot answer every question of the charter: the options are below.",
-    "block": "Say what to change. Nothing can be released on these findings.",
+    "pass": "Say if this list may now run in shadow: made as planned, and shown to nobody.",
+    "refer": "Choose one of the options below. The data cannot answer every question, so the choice is yours.",
+    "block": "Say what should change. Nothing can go live on these findings.",
 }
-_ANSWERS = {"fail": "No", "insufficient": "Cannot be told", "informs": "Informs", "pass": "Yes, within the limit"}
+_TODAY = (
+    ("done", "what teams did"),
+    ("practice", "the way your teams choose now"),
+    ("last_contact", "longest since last contact first, which stands for today"),
+)
+"""What stands for going on as today, the best record of it first: models of the replay, and what each is called."""
 _TURNED = {"estimate": "estimate", "low": "high", "high": "low"}
 _TIMES = (0.5, 1.0, 2.0)
 """With how many times the places the released list is shown."""
-_FEWEST = 10
-_MEASURES = {
-    "listed_before_need": "listed before the need",
-    "unneeded_listings": "listed without a need",
-    "days_before": "days before the need",
-    "recorded_per_independent": "needs recorded",
+_ADVICE = {
+    "no better than lots": "Stop. No list is sure to do better than drawing lots.",
+    "beaten": "Stop. A plain order does better than each list that was tried.",
 }
 
 
@@ -44,36 +47,83 @@ def describe_front(
     policy: Policy,
     models: Mapping[str, str],
     metrics: Mapping[str, Any],
+    words: CouncilWords,
     advice: Sequence[Advice] = (),
 ) -> dict[str, Any]:
-    """Return what the two pages show; `models` names each model in words, `metrics` is the run's contract `metrics`.
+    """Return what the first page shows; `models` names each model in words, `metrics` is the run's contract `metrics`.
 
     `advice` is what roles said of these very findings.
     """
     heard = {one.role: one for one in advice}
+    audited = date.fromisoformat(str(findings["made_at"])[:10])
+    replay = metrics.get("replay") or {}
     return {
         "asked": _ASKED[decision["decision"]],
         "of_whom": [role.title for role in policy.signers("decision")],
-        "by": say_date(policy.review_by.isoformat()),
-        "options": _list_options(str(findings["model"]), decision, models, metrics.get("replay") or {}),
-        "weeks": findings.get("used_lists") or {"why": "this audit is of an older version"},
-        "recommendation": metrics["recommendation"]["sentence"],
-        "data": _list_data_answers(decision),
-        "answers": _cross_answers(decision, policy),
-        "others": _list_others(decision, policy),
+        "by": say_day(audited + timedelta(days=policy.answer_within_days)),
+        "options": _list_options(str(findings["model"]), decision, models, replay, policy.live.shadow_weeks),
+        "weeks": findings.get("used_lists") or {"why": "This audit is of an older version."},
+        "recommendation": _recommend(str(findings["model"]), decision, models, metrics["recommendation"], policy),
+        "data": describe_data(findings, decision, words),
         "stops": _list_stops(policy),
+        "stoppers": [role.title for role in policy.roles if role.may_suspend],
         "slots": [
             {"title": role.title, "words": Markup(write_slot(role.id, heard.get(role.id)))}  # noqa: S704 - escaped there
             for role in policy.roles
             if role.advises
         ],
-        "picture": _draw(findings, decision, policy),
-        "shadow_weeks": policy.live.shadow_weeks,
     }
 
 
+def say_verdict(decision: Mapping[str, Any]) -> str:
+    """Say how many of the charter's questions were answered how; for a decision without questions, its sentence."""
+    verdicts = [question["verdict"] for question in decision.get("questions", ())]
+    if not verdicts:
+        return str(decision["sentence"])
+    told = {
+        "fail": ("failed", "failed"),
+        "pass": ("is within the limit", "are within the limit"),
+        "insufficient": ("cannot be told", "cannot be told"),
+        "informs": ("is there to inform", "are there to inform"),
+    }
+    counts = [
+        f"{verdicts.count(verdict) or 'none'} {words[verdicts.count(verdict) != 1]}"
+        for verdict, words in told.items()
+        if verdict in verdicts or verdict in ("fail", "pass")
+    ]
+    plural = "question" if len(verdicts) == 1 else "questions"
+    lines = [line["held"] for line in decision.get("red_lines", ())]
+    broken = lines.count(False)
+    of_lines = f" {broken} of the residents' {len(lines)} red lines came out wrong." if broken else ""
+    return f"Of {len(verdicts)} {plural}, {', '.join(counts)}.{of_lines}"
+
+
+def name_model(model: str, models: Mapping[str, str]) -> str:
+    """Return a model's name as it stands within a sentence."""
+    title = models.get(model, model.replace("_", " "))
+    return title if any(map(str.isupper, title[1:])) else f"{title[:1].lower()}{title[1:]}"
+
+
+def _recommend(
+    model: str, decision: Mapping[str, Any], models: Mapping[str, str], choice: Mapping[str, Any], policy: Policy
+) -> list[str]:
+    """Say which option the figures recommend and why; each sentence follows from an answer of the run or the gate."""
+    if decision["decision"] == "block":
+        return ["Stop. A question of the charter failed, so this list cannot go on."]
+    if choice.get("answer") in _ADVICE:
+        return [_ADVICE[choice["answer"]]]
+    weeks = f"{policy.live.shadow_weeks} {'week' if policy.live.shadow_weeks == 1 else 'weeks'}"
+    sentences = [f"Shadow for {weeks}. Nobody sees a list in that time, and then you are asked again."]
+    name = name_model(model, models)
+    if choice.get("answer") == "chosen":
+        sentences.append(f"Of the lists that were tried, take {name}. It is the simplest that is good enough.")
+    elif choice.get("answer"):
+        sentences.append(f"Which list is best cannot be told yet. Until it can, {name} stands in.")
+    return sentences
+
+
 def _list_options(
-    model: str, decision: Mapping[str, Any], models: Mapping[str, str], replay: Mapping[str, Any]
+    model: str, decision: Mapping[str, Any], models: Mapping[str, str], replay: Mapping[str, Any], weeks: int
 ) -> list[dict[str, str]]:
     """Return the options, each with what past lists made so would have done; a dash where nobody knows."""
     figures = {
@@ -81,20 +131,23 @@ def _list_options(
         for row in replay.get("figures", ())
         if row["part"] == "all" and row["period"] == replay.get("headline") and row["against"] is None
     }
-    title = models.get(model, model)
-    name = title if any(map(str.isupper, title[1:])) else f"{title[:1].lower()}{title[1:]}"
-    not_open = " (not open: the gate blocks)" if decision["decision"] == "block" else ""
-    rows = [_option("Stop: go on as today (last contact first stands for it)", figures, "last_contact")]
-    if model not in POINTS_LISTS:
-        rows.append(_option(f"A simple list: {models['points'].lower()}", figures, "points"))
-    rows.append({"title": f"Shadow{not_open}: lists by {name} that nobody sees", "none": "yes"})
+    names = {name for name, _ in figures}
+    today, called = next((row for row in _TODAY if row[0] in names), _TODAY[-1])
+    rows = [_option(f"Stop: go on as today ({called})", figures, today)]
+    simple = [name for name in ("points", "agreed") if name != model and name in names]
+    rows += [_option(f"A simple list: {name_model(name, models)}", figures, name) for name in simple[:1]]
+    not_open = " (not open: a question failed)" if decision["decision"] == "block" else ""
+    plain = ", itself a simple list" if model in POINTS_LISTS else ""
+    name = f"{name_model(model, models)}{plain}"
+    rows.append({"title": f"Shadow{not_open}: {name}, seen by nobody", "none": f"{weeks}"})
     for times, by_measure in _read_curve(replay).items():
         places = by_measure.get("places_filled", {}).get("estimate")
         if times in _TIMES and places is not None:
             # At the teams' own places the figures are those of every other page, from all draws of the households.
             of_list = {measure: figures.get((model, measure), row) for measure, row in by_measure.items()}
             shown = of_list if times == 1 else by_measure
-            rows.append(_option(f"Live after that{not_open}: {name}, {places:.0f} places a year", shown, None))
+            now = " (as many as your teams have)" if times == 1 else ""
+            rows.append(_option(f"Go live after that{not_open}, at {places:,.0f} places a year{now}", shown, None))
     return rows
 
 
@@ -129,99 +182,38 @@ def _say_range(figure: Mapping[str, Any] | None) -> str:
     return f"{say_hundred(figure['estimate'])} ({say_hundred(figure['low'])} to {say_hundred(figure['high'])})"
 
 
-def _cross_answers(decision: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
-    """Return the answers about groups: a row for each harm's measure, a column for each characteristic."""
-    by_gate = {question["gate"]: question for question in decision.get("questions", ())}
-    asked = [gate for gate in policy.gates if gate.id in by_gate]
-    columns = list(dict.fromkeys(gate.characteristic for gate in asked))
-    rows = []
-    for harm, measure in dict.fromkeys((gate.harm, gate.measure) for gate in asked):
-        cells = [
-            [
-                _write_cell(by_gate[gate.id])
-                for gate in asked
-                if (gate.harm, gate.measure, gate.characteristic) == (harm, measure, name)
-            ]
-            for name in columns
-        ]
-        rows.append({"harm": harm, "title": _name_measure(measure), "cells": cells})
-    return {"columns": [_title_characteristic(name, policy) for name in columns], "rows": rows}
-
-
-def _title_characteristic(name: str, policy: Policy) -> str:
-    return " and ".join(policy.characteristic_titles.get(part, part) for part in name.split(" and "))
-
-
-def _write_cell(question: Mapping[str, Any]) -> dict[str, str]:
+def describe_data(findings: Mapping[str, Any], decision: Mapping[str, Any], words: CouncilWords) -> dict[str, Any]:
+    """Return what the charter's questions about data were answered, in the council's words."""
+    needed = [row for row in decision["verdicts"] if row["gate"] == DATA_NEEDED and row["group"] is not None]
+    carrying = [row for row in decision["verdicts"] if (row["gate"], row["reason"]) == (CARRIED, "carried")]
+    notes = {row["id"]: row.get("note") for row in findings["findings"] if row["measure"] == DATA_NEEDED}
+    unneeded = [row for row in needed if row["reason"] == "not needed"]
     return {
-        "verdict": "insufficient" if question["verdict"] == "informs" else question["verdict"],
-        "answer": _ANSWERS[question["verdict"]],
-        "not_asked": ", ".join(str(group) for group in question["not_asked"] if group),
-    }
-
-
-def _list_others(decision: Mapping[str, Any], policy: Policy) -> list[dict[str, str]]:
-    """Return the questions that are about no group: of use, and about data."""
-    gates = {gate.id for gate in policy.gates}
-    unneeded = _list_data_answers(decision)["unneeded"]
-    said = {DATA_NEEDED: f"No, not {', '.join(unneeded)}"} if unneeded else {}
-    return [
-        _write_cell(question)
-        | {"question": question["question"], "answer": said.get(question["gate"], _ANSWERS[question["verdict"]])}
-        for question in decision.get("questions", ())
-        if question["gate"] not in gates
-    ]
-
-
-def _list_data_answers(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the charter's questions about data were answered; what need not be received first."""
-    mine = [verdict for verdict in decision["verdicts"] if verdict["gate"] in GATES]
-    unneeded = [
-        str(row["group"]).replace("_", " ") for row in mine if row["reason"] == "not needed" and not row["waiver"]
-    ]
-    order = ("not needed", "carried", "not shown", "limit")
-    return {
-        "unneeded": unneeded,
-        "sentences": [row["sentence"] for row in sorted(mine, key=lambda row: order.index(row["reason"]))],
+        "unneeded": [words.name(row["group"]) for row in unneeded if not row["waiver"]],
+        "kept": [
+            {
+                "name": words.name(row["group"]),
+                "reason": row["waiver"]["reason"],
+                "role": str(row["waiver"]["role"]).replace("_", " "),
+                "until": say_day(date.fromisoformat(str(row["waiver"]["expires"]))),
+            }
+            for row in unneeded
+            if row["waiver"]
+        ],
+        "untried": sum(notes.get(row["finding"]) == NOT_STUDIED for row in needed),
+        "carrying": [
+            {"name": words.name(row["group"]), "share": say_hundred(row["estimate"])}
+            for row in carrying
+            if not row["waiver"]
+        ],
     }
 
 
 def _list_stops(policy: Policy) -> list[str]:
-    able = [role.title for role in policy.roles if role.may_suspend]
-    stops = [f"Any one of these, alone and at once: {'; '.join(able)}."] if able else []
-    stops.append(
-        "Who is listed drifts from what was tested, or a question of the second gate fails: lists stop by themselves."
-    )
+    stops = [
+        "Those listed are no longer like those that were tested.",
+        "A question of the second gate fails.",
+    ]
     if policy.usefulness is not None:
-        stops.append(
-            f"Fewer than {policy.usefulness.of_100_listed:g} of 100 families listed turn out to have had a need."
-        )
+        stops.append(f"Fewer than {policy.usefulness.of_100_listed:g} of 100 listed turn out to have had a need.")
     return stops
-
-
-def _draw(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Policy) -> Markup | str:
-    """Draw every answer about a group: by harm as the charter has them, the most in a year first; uncounted last."""
-    gates: Mapping[str, Gate] = {gate.id: gate for gate in policy.gates}
-    by_id = {row["id"]: row for row in findings["findings"]}
-    answers = []
-    for verdict in decision["verdicts"]:
-        gate, row = gates.get(verdict["gate"]), by_id.get(verdict["finding"])
-        few = row is not None and min(row.get("clusters") or 0, (row.get("rest") or {}).get("clusters") or 0) < _FEWEST
-        if gate is None or row is None or gate.statistic != "ratio" or row["ratio"] is None or few:
-            continue
-        answer = Answer(
-            f"{row['group']} ({row['characteristic']}): {_name_measure(row['measure'])}",
-            row["ratio"],
-            None if row["ratio_interval"] is None else tuple(row["ratio_interval"]),
-            gate.limit,
-            verdict["verdict"] if verdict.get("asked", True) else "",
-            (verdict.get("pooled") or verdict).get("expected_a_year"),
-        )
-        answers.append((gate.harm, answer))
-    harms = list(dict.fromkeys(gate.harm for gate in policy.gates))
-    answers.sort(key=lambda drawn: (drawn[1].expected is None, harms.index(drawn[0]), -(drawn[1].expected or 0.0)))
-    return draw_answers([answer for _, answer in answers]) if answers else ""
-
-
-def _name_measure(measure: str) -> str:
-    return _MEASURES.get(measure, measure.replace("_", " "))

@@ -58,6 +58,7 @@ def render_live_page(council: str, findings: Mapping[str, Any], decision: Mappin
         findings=findings,
         decision=decision,
         answer=ANSWERS[decision["decision"]],
+        said=decision["sentence"],
         stage=_STAGES[findings["stage"]],
         weeks=policy.live.shadow_weeks,
         gates=[tabulate_gate(gate, rows, decision["verdicts"]) for gate in policy.gates if gate.id in gate_ids],

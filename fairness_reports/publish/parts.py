@@ -8,7 +8,14 @@ from typing import Any
 from fairness_reports.audit.explaining.linkage_error import LINKAGE_MEASURES
 from fairness_reports.audit.explaining.minimisation import ADDED
 from fairness_reports.audit.explaining.proxies import TOGETHER
-from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
+from fairness_reports.publish.figures_in_words import (
+    SHOWN_AS_NOTHING,
+    UNKNOWN,
+    say_interval,
+    say_number,
+    say_share,
+    say_signed,
+)
 
 __all__ = [
     "tabulate_added",
@@ -69,6 +76,7 @@ def tabulate_folds(rows: Sequence[Row], top: Sequence[Row], names: Mapping[str, 
                 + [say_number(feature_row["estimate"])],
             }
             for feature_row in top
+            if any((weights.get((at, feature_row["component"])) or 0.0) >= SHOWN_AS_NOTHING for at in agreed)
         ],
     }
 
@@ -134,15 +142,17 @@ def _say_gap(rows: Sequence[Row], characteristic: str, group: str, names: Mappin
     if whole is None:
         return UNKNOWN
     parts = sorted((row for row in mine if row is not whole), key=lambda row: -abs(row["difference"]))
-    pieces = "; ".join(f"{names.get(row['component'], row['component'])} {row['difference']:+.2f}" for row in parts[:3])
-    return f"{whole['difference']:+.2f} ({say_interval(whole['difference_interval'], say_number)}): {pieces}"
+    pieces = "; ".join(
+        f"{names.get(row['component'], row['component'])} {say_signed(row['difference'])}" for row in parts[:3]
+    )
+    return f"{say_signed(whole['difference'])} ({say_interval(whole['difference_interval'], say_number)}): {pieces}"
 
 
 def _say_area(row: Row) -> str:
     return f"{say_number(row['estimate'])} ({say_interval(row['interval'], say_number)})"
 
 
-def tabulate_services(rows: Sequence[Row]) -> list[dict[str, str]]:
+def tabulate_services(rows: Sequence[Row], titles: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the newest dates' list as it is, and without each service's data; the least loss first."""
     lists: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -151,7 +161,7 @@ def tabulate_services(rows: Sequence[Row]) -> list[dict[str, str]]:
     table = []
     for at, both in lists.items():
         _, _, without = at.partition("without ")
-        name = without.replace("_", " ").capitalize() if without else "Nothing left out"
+        name = _name_service(without, titles) if without else "Nothing left out"
         note = both["precision"].get("note", "")
         table.append(
             {
@@ -166,13 +176,13 @@ def tabulate_services(rows: Sequence[Row]) -> list[dict[str, str]]:
     return table
 
 
-def tabulate_added(rows: Sequence[Row]) -> list[dict[str, str]]:
+def tabulate_added(rows: Sequence[Row], titles: Mapping[str, str]) -> list[dict[str, str]]:
     """Return what each service's data adds when the model is trained without it; the most intrusive first."""
     additions = [row for row in rows if row["measure"] == ADDED]
     additions.sort(key=lambda row: (-_read_intrusiveness(row), row["component"]))
     return [
         {
-            "name": str(row["component"]).replace("_", " ").capitalize(),
+            "name": _name_service(row["component"], titles),
             "intrudes": str(_read_intrusiveness(row) or UNKNOWN),
             "adds": _say_more(row["estimate"]),
             "interval": say_interval(row["interval"], _say_more),
@@ -182,6 +192,11 @@ def tabulate_added(rows: Sequence[Row]) -> list[dict[str, str]]:
     ]
 
 
+def _name_service(name: str, titles: Mapping[str, str]) -> str:
+    """Return a service's title; what services did is left out together, under words of its own."""
+    return titles.get(name) or name.replace("_", " ").capitalize()
+
+
 def _read_intrusiveness(row: Row) -> int:
     words = str(row.get("note", "")).removeprefix("intrusiveness ").removesuffix(" of 5")
     return int(words) if words.isdigit() else 0
@@ -189,7 +204,7 @@ def _read_intrusiveness(row: Row) -> int:
 
 def _say_more(value: float | None) -> str:
     """Return a difference of shares as more, or fewer, of 100."""
-    return UNKNOWN if value is None else f"{100 * value:+.1f}"
+    return UNKNOWN if value is None else say_signed(100 * value, 1)
 
 
 def tabulate_responses(rows: Sequence[Row], characteristic: str, title: str) -> dict[str, Any]:

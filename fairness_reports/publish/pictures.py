@@ -59,7 +59,9 @@ def draw_beeswarm(explained: Explained, titles: Sequence[str], seed: int = 7) ->
                 values[~visible, column], height[~visible], facecolors="none", edgecolors="#6f777b", s=9, linewidths=0.6
             )
         axes.axvline(0, color="#0b0c0c", linewidth=0.8)
-        axes.set_yticks([-place for place in range(len(order))], [_shorten_title(titles[column]) for column in order])
+        axes.set_yticks(
+            [-place for place in range(len(order))], [textwrap.fill(titles[column], 52) for column in order]
+        )
         axes.set_xlabel("Contribution; right: up the list")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(left=False)
@@ -133,7 +135,3 @@ def _spread_dots(values: Floats, rng: np.random.Generator) -> Floats:
     cell = np.floor((values - values.min()) / span * 60).astype(int)
     crowd = np.bincount(cell)[cell] / max(np.bincount(cell).max(), 1)
     return np.asarray(rng.uniform(-0.4, 0.4, len(values)) * np.sqrt(crowd))
-
-
-def _shorten_title(text: str) -> str:
-    return text if len(text) <= 60 else text[:59].rstrip() + "…"

@@ -135,8 +135,9 @@ def _render(document: Mapping[str, Any], decision: Mapping[str, Any] | None, pol
         css=Markup(css),  # noqa: S704 - our own stylesheet
         council=policy.title if policy else "Without a charter: figures, and no verdict",
         findings={**document, "synthetic": False},
-        decision=decision or {"decision": "refer", "sentence": "Nothing was decided: no charter was given."},
+        decision=decision or {"decision": "refer"},
         answer=ANSWERS[decision["decision"]] if decision else "Figures alone",
+        said=decision["sentence"] if decision else "Nothing was decided: no charter was given.",
         gates=[tabulate_gate(gate, rows, decision["verdicts"]) for gate in gates if gate.id in answered]
         if decision
         else [],

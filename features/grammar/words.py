@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -11,8 +12,9 @@ from features.grammar.expression import WORDS, Aggregate, Change, Composition, E
 from features.grammar.period import Window
 from features.grammar.signal import Signal
 
-__all__ = ["describe_bound", "describe_expression", "describe_reason", "describe_rule", "describe_value"]
+__all__ = ["describe_bound", "describe_expression", "describe_reason", "describe_rule", "describe_value", "name_piece"]
 
+_VALUE = re.compile(r"\s*[:,]?\s*\{value\}")
 _DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
 
 
@@ -114,3 +116,12 @@ def _window_days(expression: Mapping[str, Any], as_of: date | None) -> float:
 def describe_reason(feature: Mapping[str, Any], value: float | None, as_of: date | None = None) -> str:
     """Return a feature's reason with its value in it, for people."""
     return str(feature["reason"]).format(value=describe_value(feature, value, as_of))
+
+
+def name_piece(feature: Mapping[str, Any]) -> str:
+    """Return what the council calls a piece of data: its reason in definition.json without the value.
+
+    "Letters and steps about rent owed in six months: {value}" is called "Letters and steps about rent owed in six
+    months". The `title` of a feature is made from its expression where the council gave none, so it is nobody's word.
+    """
+    return _VALUE.sub("", str(feature["reason"])).strip()

@@ -1,4 +1,4 @@
-"""A points list's own points: read from its model, and what each rule gives one household.
+"""A points list's own points: what each of its rules gives one household.
 
 The contributions of a record are exact, and measured against the average household: nobody adds them up by hand. A
 model that is a sum of whole points is its rules: "at least so much of this: so many points"; not seen gives none.
@@ -6,16 +6,14 @@ model that is a sum of whole points is its rules: "at least so much of this: so 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from features.grammar.words import describe_bound
+from features.points_in_words import describe_rule_held
 from serving.ranking.sealed_record import SealedRecord
 
-__all__ = ["GivenPoints", "list_points", "read_points"]
+__all__ = ["GivenPoints", "list_points"]
 
 
 @dataclass(frozen=True)
@@ -27,32 +25,6 @@ class GivenPoints:
     given: int
 
 
-def read_points(trees: Sequence[Mapping[str, Any]], features: Sequence[str]) -> list[dict[str, Any]] | None:
-    """Return the rules of a model (its trees as LightGBM dumps them), None where it is no sum of whole points.
-
-    Each rule has `feature`, `threshold`, `at_least` (else below) and `points`.
-    """
-    rules = []
-    for tree in trees:
-        root = tree["tree_structure"]
-        leaves = [root.get(side, {}).get("leaf_value") for side in ("left_child", "right_child")]
-        worth = [leaf for leaf in leaves if leaf]
-        if None in leaves or len(worth) > 1 or any(points != round(points) for points in worth):
-            return None
-        if worth:
-            # LightGBM sends `value <= threshold` left; the next number up makes that "at least" and "below" again.
-            threshold = float(np.nextafter(root["threshold"], np.inf))
-            rules.append(
-                {
-                    "feature": features[root["split_feature"]],
-                    "threshold": threshold,
-                    "at_least": bool(leaves[1]),
-                    "points": round(worth[0]),
-                }
-            )
-    return rules
-
-
 def list_points(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[GivenPoints, ...]:
     """Return the rules of a record's points list, what it was given by first; none where they don't make its total."""
     features = manifest.get("features", ())
@@ -62,8 +34,8 @@ def list_points(record: SealedRecord, manifest: Mapping[str, Any]) -> tuple[Give
         column = columns[rule["feature"]]
         value = record.values[column]
         holds = value is not None and (value >= rule["threshold"]) == rule["at_least"]
-        words = str(features[column]["reason"]).format(value=describe_bound(features[column], rule))
-        given.append(GivenPoints(f"{words[:1].upper()}{words[1:]}", rule["points"], rule["points"] if holds else 0))
+        words = describe_rule_held(features[column], rule)
+        given.append(GivenPoints(words, rule["points"], rule["points"] if holds else 0))
     if sum(rule.given for rule in given) != record.margin:
         return ()
     return tuple(sorted(given, key=lambda rule: (-abs(rule.given), -abs(rule.points), rule.rule)))

@@ -54,4 +54,5 @@ def test_a_planted_leak_is_caught_before_training_and_if_forced_flagged_by_the_a
     flagged = read_json(folder / "findings.json")["notes"][0]
     assert f"The feature {name} knows the outcome too well" in flagged
     assert 'because "A notice that the post dates"' in flagged
-    assert name in (folder / "report.html").read_text(encoding="utf-8")
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "knows the outcome too well" in page[: page.index("Please answer by")]

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from charter.council.points_list import Point
 from charter.council.training_settings import POINTS_LISTS, TrainingSettings
 from charter.errors import DefinitionError
+from features.points_in_words import describe_points
 from training.data.dataset import MISSING, Dataset
 from training.models.boosting import predict_margins
 from training.models.logistic import fit_regression
@@ -203,9 +204,13 @@ def word_rules(fitted: Fitted, definition: Mapping[str, Any], names: Sequence[st
     """Return the rules of a points list as sentences; empty for a model that has none."""
     if fitted.name not in POINTS_LISTS:
         return []
-    titles = {f["name"]: f.get("title") or f["name"].replace("_", " ") for f in definition["features"]}
-    return [
-        f"{rule.adds:.0f} {'point' if round(rule.adds) == 1 else 'points'}: {titles[names[rule.feature]]}"
-        f" {'at least' if rule.at_least else 'below'} {rule.threshold:g}"
+    rules = [
+        {
+            "feature": names[rule.feature],
+            "threshold": rule.threshold,
+            "at_least": rule.at_least,
+            "points": round(rule.adds),
+        }
         for rule in fitted.rules
     ]
+    return describe_points(rules, definition["features"])

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightgbm as lgb
 
-__all__ = ["list_read_features"]
+from features.points_in_words import read_points
+
+__all__ = ["ModelReads", "read_model"]
 
 
-def list_read_features(model: Path) -> list[str]:
-    """Return the names of the features that the model at `model` (LightGBM's native text) splits on, in its order."""
+@dataclass(frozen=True)
+class ModelReads:
+    """The names of the features that a model splits on, in its order; `points` its rules, where it is a points list."""
+
+    features: list[str]
+    points: list[dict[str, Any]]
+
+
+def read_model(model: Path) -> ModelReads:
+    """Read what the model at `model` (LightGBM's native text) rests on."""
     booster = lgb.Booster(model_file=str(model))
-    splits = booster.feature_importance(importance_type="split")
-    return [name for name, number in zip(booster.feature_name(), splits.tolist(), strict=True) if number > 0]
+    names, splits = booster.feature_name(), booster.feature_importance(importance_type="split").tolist()
+    used = [name for name, number in zip(names, splits, strict=True) if number > 0]
+    return ModelReads(used, read_points(booster.dump_model()["tree_info"], names) or [])

@@ -54,6 +54,7 @@ from fairness_reports.audit.run_findings import (
 from fairness_reports.audit.watching.drift import watch_series
 from fairness_reports.audit.watching.watch import make_household_series, make_selection_series
 from features.build import build_matrix
+from features.grammar.words import name_piece
 
 __all__ = ["ACTED", "BLIND", "audit_issued"]
 
@@ -94,7 +95,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
         tested = gather_run(invocation, release["run"])
         before = _predict_margins(booster, release["features"], tested.matrix, tested.matrix.dates[-1])
         days = invocation.settings.worklist.list.days
-        titles = {feature["name"]: feature["title"] for feature in matrix.definition["features"]}
+        titles = {feature["name"]: name_piece(feature) for feature in matrix.definition["features"]}
         series = make_household_series(tested.matrix, before, matrix, margins, titles, apart=days)
         series += make_selection_series(tested.people, tested.groups, audited.people, audited.groups, _FEWEST)
         document["drift"] = watch_series(series, audited.policy.live.false_alarms_a_year)

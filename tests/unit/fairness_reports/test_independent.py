@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ import pytest
 
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.run_findings import Audited, _measure_by_independent, _write_notes, gather_run, measure_run
-from fairness_reports.publish.pack import _describe_independent
+from fairness_reports.publish.council_words import CouncilWords
+from fairness_reports.publish.group_parts import describe_independent
 
 HOSPITAL, FOOD_BANK = "hospital.emergency_admission", "food_bank.parcel"
 
@@ -120,14 +120,14 @@ def test_a_sign_without_a_delivery_is_named_and_the_other_one_judges(shared_worl
 
 
 def test_the_pack_draws_all_signs_together_first_and_then_each(both: Audited, document: dict[str, Any]) -> None:
-    pack: Any = SimpleNamespace(policy=both.policy)
-    said = _describe_independent(pack, document["findings"], {})
+    words = CouncilWords({}, {HOSPITAL: "Emergency admission to hospital", FOOD_BANK: "Food parcel"}, {})
+    said = describe_independent(both.policy, words, document["findings"], {})
     assert said is not None
     assert said["several"]
-    assert said["signal"] == "emergency admission (hospital) and parcel (food bank)"
+    assert said["signal"] == "Emergency admission to hospital and Food parcel"
     assert "all signs together" in said["figures"][1]["caption"] != said["figures"][0]["caption"]
     titles = [figure["title"] for figure in said["figures"]]
     assert titles[:3] == [
         f"Needs recorded for each {sign}: by ethnic group"
-        for sign in ("independent sign of need", "emergency admission (hospital)", "parcel (food bank)")
+        for sign in ("independent sign of need", "Emergency admission to hospital", "Food parcel")
     ]

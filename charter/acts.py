@@ -22,6 +22,7 @@ ACTS: Mapping[str, str] = {
     "review.give": "Review cases blind",
     "analyst.read": "See how fresh sources are and how far margins moved",
     "board.read": "Read what is in use, why, and the gate's packs",
+    "board.speak": "Speak for or against a decision, or ask about it",
     "decision.sign": "Accept or refuse a decision",
     "suspend": "Stop lists at once, and ask to start again",
     "link.review": "Say of two records whether they are one person",

@@ -38,8 +38,8 @@ __all__ = [
 
 PERSONS_ACTS = frozenset(
     {
-        "referral.decide", "referral.transfer", "list.refresh", "review.give", "decision.sign", "suspend",
-        "link.review", "rights.file", "export.release", "objection.overrule", "retention.carry_out",
+        "referral.decide", "referral.transfer", "list.refresh", "review.give", "board.speak", "decision.sign",
+        "suspend", "link.review", "rights.file", "export.release", "objection.overrule", "retention.carry_out",
         "access.team", "access.manage",
     }
 )  # fmt: skip

@@ -208,7 +208,7 @@ DEFAULTS: tuple[Role, ...] = (
     ),
     _shipped("partner", "Partner", "residence.check"),
     _shipped("analyst", "Analyst", "score.features", "analyst.read"),
-    _shipped("board", "Governance board", "board.read"),
+    _shipped("board", "Governance board", "board.read", "board.speak"),
     _shipped("senior_responsible_owner", "Senior responsible owner", "board.read"),
     _shipped("chief_data_officer", "Chief data officer", "board.read"),
     _shipped(

@@ -13,13 +13,14 @@ import hashlib
 import html
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import file_digest, read_json, write_json, write_text
 from charter.errors import CharterError, DataError, SignOffError, UsageError
 from charter.invocation import Invocation
+from charter.rules.gate_sentences import say_day
 from charter.rules.policy import Policy
 from charter.rules.roles import Role
 from charter.signing.role_proof import RoleKey, Signature
@@ -137,10 +138,10 @@ def _keep_advice(folder: Path, others: Sequence[Advice], advice: Advice) -> None
 def write_slot(role: str, advice: Advice | None) -> str:
     """Return the words of a role's slot in the pack, as HTML between the marks by which they are found again."""
     begin, end = _marks(role)
-    words = "Not given yet. On real data nobody signs without it."
+    words = "Empty: not given yet. On real data nobody signs without it."
     if advice is not None:
         kind = "typed in a demonstration" if advice.kind == "demo" else "signed with the role's key"
-        words = f"{html.escape(advice.text)} ({advice.at[:10]}, {kind})"
+        words = f"{html.escape(advice.text)} ({say_day(date.fromisoformat(advice.at[:10]))}, {kind})"
     return f"{begin}<span>{words}</span>{end}"
 
 

@@ -9,7 +9,7 @@ from charter.rules import questions
 from charter.rules.gate_sentences import REASONS
 from charter.rules.questions import NOT_SHARES, Gate
 from fairness_reports.disclosure.rules import read_rules
-from fairness_reports.publish.figures_in_words import say_hundred, say_interval, say_number, say_share
+from fairness_reports.publish.figures_in_words import say_date, say_hundred, say_interval, say_number, say_share
 
 __all__ = ["FEWEST", "VERDICTS", "hide_small", "is_small", "tabulate_gate"]
 
@@ -56,6 +56,7 @@ def tabulate_gate(
                 "verdict": verdict["verdict"],
                 "answer": _say_answer(verdict),
                 "waiver": verdict.get("waiver"),
+                "until": say_date(verdict["waiver"]["expires"]) if verdict.get("waiver") else "",
                 "estimate": say(row["estimate"]),
                 "rest": say(row["rest"]["estimate"]),
                 "value": say_number(row[gate.statistic]),

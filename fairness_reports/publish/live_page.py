@@ -16,7 +16,7 @@ from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
-from fairness_reports.publish.figures_in_words import UNKNOWN, say_interval, say_number, say_share
+from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_interval, say_number, say_share
 from fairness_reports.publish.gate_tables import hide_small, tabulate_gate
 from fairness_reports.publish.pack import ANSWERS
 
@@ -59,6 +59,7 @@ def render_live_page(council: str, findings: Mapping[str, Any], decision: Mappin
         decision=decision,
         answer=ANSWERS[decision["decision"]],
         said=decision["sentence"],
+        say_date=say_date,
         stage=_STAGES[findings["stage"]],
         weeks=policy.live.shadow_weeks,
         gates=[tabulate_gate(gate, rows, decision["verdicts"]) for gate in policy.gates if gate.id in gate_ids],

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from charter.contracts.files import file_digest
 from charter.rules.policy import Policy
 from charter.signing import suspensions
+from charter.signing.members_words import READ, SAYS
 from charter.vault.command_log import CommandLog
 from serving.casework.signing_off import STAGES, find_pack, read_gates
 from serving.casework.visit import Visit
@@ -23,6 +24,8 @@ from serving.suspension import list_feeds, read_suspensions
 __all__ = ["resume_lists", "show_board", "show_pack", "suspend_lists"]
 
 _NOTE = 500
+_WAY_BACK = "<!-- way back -->"
+"""Where a pack leaves room for the link to the page that it was opened from."""
 
 
 def show_board(visit: Visit) -> Response:
@@ -47,6 +50,9 @@ def show_board(visit: Visit) -> Response:
         demo=desk.demonstrates,
         suspended=read_suspensions(desk.invocation.workspace),
         may_suspend=identity.may("suspend"),
+        may_speak=identity.may("board.speak"),
+        says=SAYS,
+        read=READ,
         stoppers=_list_words([role.title for role in desk.roles.able("suspend")]),
         stoppable=_list_stoppable(desk),
         lists=desk.store.lists(desk.programme)[:20],
@@ -126,7 +132,10 @@ def _list_words(titles: Sequence[str]) -> str:
 
 
 def show_pack(visit: Visit) -> Response:
-    """Show a gate's report as it is: a page of its own, without scripts."""
+    """Show a gate's report as it is, with a way back: a page of its own, without scripts.
+
+    It keeps its origin, so that whoever goes back is still signed in; nothing in it can run or load anything.
+    """
     stage = visit.request.path_params["stage"]
     path = find_pack(visit.desk.invocation.workspace, stage) if stage in STAGES else None
     if path is None:
@@ -134,8 +143,11 @@ def show_pack(visit: Visit) -> Response:
     visit.desk.store.log(
         visit.identity, "board.pack_read", subject=file_digest(path), purpose="display", detail={"stage": stage}
     )
-    response = HTMLResponse(path.read_text(encoding="utf-8"))
+    back = f'<p class="back"><a href="/board#{stage}">Back to the board’s page</a></p>'
+    page = path.read_text(encoding="utf-8").replace(_WAY_BACK, back, 1)
+    response = HTMLResponse(page)
     response.headers["content-security-policy"] = (
-        "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+        "sandbox allow-same-origin; default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
+        " frame-ancestors 'none'"
     )
     return response

@@ -26,6 +26,7 @@ from serving.casework.manager import give_second_look, request_refresh, show_sec
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_off import sign_decision
+from serving.casework.speaking import speak_on_decision
 from serving.casework.visit import ANYBODY, SIGNED_IN, Link, Page
 from serving.casework.worked_answers import show_worked_answers
 from serving.casework.working.after_help import keep_answers, show_look_back, show_questions
@@ -142,6 +143,7 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/board/how-to-read", "board.read", "How to read an answer", show_worked_answers),
     Page("GET", "/board/packs/{stage}", "board.read", "Board pack", show_pack),
     Page("POST", "/board/decisions/{stage}", "decision.sign", "Accept or refuse a decision", sign_decision),
+    Page("POST", "/board/words/{stage}", "board.speak", "Speak for or against a decision", speak_on_decision),
     Page("POST", "/board/suspend", "suspend", "Stop lists", suspend_lists),
     Page("POST", "/board/resume", "suspend", "Ask to start again", resume_lists),
     Page("GET", "/access", "access.team", "Who is signed in", show_access, Link("Who is signed in")),

@@ -18,13 +18,23 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, refuse_as, sign_as
+from charter.signing.members_words import MembersWords, list_words
 from charter.signing.refusals import list_refusals
 from charter.signing.signoffs import read_signoffs
 from serving.casework.view import write_day
 from serving.casework.visit import Visit
 from serving.store.store import ConflictError
 
-__all__ = ["STAGES", "GateView", "Signer", "find_pack", "read_gates", "sign_decision"]
+__all__ = [
+    "STAGES",
+    "GateView",
+    "Signer",
+    "find_audit",
+    "find_pack",
+    "read_gates",
+    "require_same",
+    "sign_decision",
+]
 
 STAGES: Mapping[str, str] = {"test": "The gate", "live": "The second gate: of what was issued"}
 _NOTE = 500
@@ -51,9 +61,10 @@ class GateView:
     pack: bool
     open: bool
     signers: tuple[Signer, ...]
+    words: tuple[MembersWords, ...]
 
 
-def _find_audit(workspace: Workspace, stage: str) -> Path | None:
+def find_audit(workspace: Workspace, stage: str) -> Path | None:
     """Return the folder of the newest audit, or of the audit of what the current release issued."""
     if stage == "test":
         return find_current(workspace.audit)
@@ -63,7 +74,7 @@ def _find_audit(workspace: Workspace, stage: str) -> Path | None:
 
 def find_pack(workspace: Workspace, stage: str) -> Path | None:
     """Return a gate's board pack, or None where there is none."""
-    folder = _find_audit(workspace, stage)
+    folder = find_audit(workspace, stage)
     path = folder / "report.html" if folder else None
     return path if path is not None and path.exists() else None
 
@@ -72,7 +83,7 @@ def read_gates(invocation: Invocation) -> tuple[GateView, ...]:
     """Return what each gate decided last, with what every role that signs it answered."""
     gates = []
     for stage, title in STAGES.items():
-        folder = _find_audit(invocation.workspace, stage)
+        folder = find_audit(invocation.workspace, stage)
         if folder is None or not (folder / "decision.json").exists():
             continue
         policy = invocation.reread().charter
@@ -86,6 +97,7 @@ def read_gates(invocation: Invocation) -> tuple[GateView, ...]:
                 (folder / "report.html").exists(),
                 decision["decision"] != "block",
                 tuple(_view_signer(folder, sha256, role.id, role.title) for role in policy.signers("decision")),
+                list_words(folder, sha256),
             )
         )
     return tuple(gates)
@@ -117,7 +129,7 @@ def sign_decision(visit: Visit) -> Response:
         raise UsageError("A decision is accepted by whoever has read its pack.", "Read the pack, then say so.")
     invocation, role, live = desk.invocation, identity.role, stage == "live"
     with writer_lock(invocation.workspace.root):
-        _require_same(invocation.workspace, stage, fields.get("decision", ""))
+        require_same(invocation.workspace, stage, fields.get("decision", ""))
         if says == "accept":
             sign_as(invocation, role, Signable("decision", live=live), demo=True, actor=identity.user)
         else:
@@ -129,9 +141,9 @@ def sign_decision(visit: Visit) -> Response:
     return visit.go_to(f"/board#{stage}")
 
 
-def _require_same(workspace: Workspace, stage: str, sha256: str) -> None:
+def require_same(workspace: Workspace, stage: str, sha256: str) -> None:
     """Raise ConflictError unless the decision is still the one that the page showed."""
-    folder = _find_audit(workspace, stage)
+    folder = find_audit(workspace, stage)
     if folder is None or not (folder / "decision.json").exists():
         raise DataError("there is no decision to sign.", "Run `sooner decide`.")
     if file_digest(folder / "decision.json") != sha256:

@@ -272,6 +272,31 @@ def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
         page.goto("/board")
         page.get_by_role("link", name=f"Read the pack {gate}").first.click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
+        # Who goes back is still signed in, although nothing in the pack may run.
+        page.get_by_role("link", name="Back to the board’s page").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("For the board")
+
+
+def test_a_member_speaks_of_a_decision_by_keyboard_and_without_javascript(page: Page, served: str) -> None:
+    assert page.context.browser is not None
+    plain = page.context.browser.new_context(base_url=served, java_script_enabled=False).new_page()
+    sign_in(plain, "Governance board")
+    form = plain.locator('form[action="/board/words/test"]')
+    form.get_by_label("Against").focus()
+    plain.keyboard.press("Space")
+    plain.keyboard.press("Tab")
+    plain.keyboard.type("Too little is known of small groups.")
+    plain.keyboard.press("Tab")
+    plain.keyboard.press("Space")
+    form.get_by_role("button", name="Say it").focus()
+    plain.keyboard.press("Enter")
+    expect(plain.locator("main")).to_contain_text("Too little is known of small groups.")
+    expect(plain.locator("main")).to_contain_text("has read the paper")
+    plain.get_by_role("link", name="Read the pack of the gate").click()
+    expect(plain.locator("main")).to_contain_text("Too little is known of small groups.")
+    plain.context.close()
+    sign_in(page, "Governance board")
+    assert findings(page) == []
 
 
 def test_a_role_refuses_and_accepts_a_decision_by_keyboard_and_without_javascript(page: Page, served: str) -> None:

@@ -11,6 +11,7 @@ from charter.contracts.files import file_digest, set_current, write_json
 from charter.errors import ReferredError, SignOffError
 from charter.rules.policy import Policy
 from charter.signing.acceptance import Signable, sign_as
+from charter.signing.members_words import BEGIN, END
 from charter.signing.signoffs import read_signoffs, require_signoffs
 from serving.desk import Desk
 from serving.identity import Identity
@@ -125,3 +126,43 @@ def test_only_roles_that_sign_are_asked_and_on_real_data_none_on_a_page(desk: De
     assert closed.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403
     worker = signed_in(desk, "demo-north-lead_practitioner")
     assert worker.post(PATH, {**hidden, "says": "accept", "read": "yes"}).status_code == 403
+
+
+WORDS = "/board/words/test"
+MARKS = f"{BEGIN}{END}"
+
+
+def test_a_member_speaks_with_what_they_read_and_it_stands_in_page_log_and_pack(desk: Desk, audit: Path) -> None:
+    """Without JavaScript. Broken by words without what was read, by markup in them, or by a pack without them."""
+    (audit / "report.html").write_text(f"<title>Pack</title>{MARKS}<!-- way back -->", encoding="utf-8")
+    member = signed_in(desk, "demo-board")
+    hidden = member.form_of("/board", WORDS)
+    said = {"says": "against", "words": "Too few <b>Black</b> families to tell."}
+    assert member.post(WORDS, hidden | said).status_code == 400
+    assert member.post(WORDS, hidden | said | {"says": "maybe", "read-paper": "yes"}).status_code == 400
+    assert not (audit / "members.json").exists()
+    assert member.post(WORDS, hidden | said | {"read-paper": "yes", "read-annex": "yes"}).status_code == 303
+    assert member.post(WORDS, hidden | {"says": "question", "words": "Why?", "read-paper": "yes"}).status_code == 303
+    page, pack = member.get("/board").text, (audit / "report.html").read_text(encoding="utf-8")
+    for text in (page, pack, member.get("/board/packs/test").text):
+        assert "Too few &lt;b&gt;Black&lt;/b&gt; families to tell." in text
+        assert "has read the paper and the annex" in text
+        assert text.index("Too few") < text.index("Why?")
+    assert 'href="/board#test"' in member.get("/board/packs/test").text
+    spoken = [entry for entry in desk.store.entries() if entry.action == "decision.discussed"]
+    assert [(one.role, one.subject) for one in spoken] == [("board", file_digest(audit / "decision.json"))] * 2
+    assert "Black" not in str([one.detail for one in spoken])
+
+
+def test_who_may_not_speak_has_no_form_and_a_newer_decision_is_not_spoken_of(desk: Desk, audit: Path) -> None:
+    """Broken by a form for every reader of the page, or by words on a decision that nobody read."""
+    owner, member = signed_in(desk, "demo-senior_responsible_owner"), signed_in(desk, "demo-board")
+    assert WORDS not in owner.get("/board").text
+    hidden = member.form_of("/board", WORDS)
+    (audit / "decision.json").write_text((audit / "decision.json").read_text().replace("Too little", "Very little"))
+    said = {"says": "for", "words": "Yes.", "read-paper": "yes"}
+    assert member.post(WORDS, hidden | said).status_code == 409
+    assert not (audit / "members.json").exists()
+    assert member.post("/board/words/other", hidden | said).status_code == 404
+    token = {"form_token": owner.form_of("/board", PATH)["form_token"]}
+    assert owner.post(WORDS, token | said).status_code == 403

@@ -48,7 +48,7 @@ class MembersWords:
 
 def list_words(folder: Path, sha256: str) -> tuple[MembersWords, ...]:
     """Return what members said of the decision of `sha256` in an audit's folder, the earliest first."""
-    return tuple(one for one in _read_all(folder) if one.sha256 == sha256)
+    return tuple(row for row in _read_all(folder) if row.sha256 == sha256)
 
 
 def keep_words(folder: Path, words: MembersWords) -> None:
@@ -64,9 +64,9 @@ def keep_words(folder: Path, words: MembersWords) -> None:
     if not words.text.strip() or len(words.text) > MOST_LETTERS:
         raise UsageError(f"What a member says has 1 to {MOST_LETTERS} letters.", "Say what the others should weigh.")
     others = _read_all(folder)
-    if sum(one.sha256 == words.sha256 for one in others) >= MOST_WORDS:
+    if sum(row.sha256 == words.sha256 for row in others) >= MOST_WORDS:
         raise UsageError(f"{MOST_WORDS} things have been said of this decision.", "Talk about it at the meeting.")
-    rows = [asdict(one) for one in (*others, words)]
+    rows = [asdict(row) for row in (*others, words)]
     write_json(folder / FILE, {"schema_version": SCHEMA_VERSION, "words": rows})
     pack = folder / "report.html"
     before, begun, rest = pack.read_text(encoding="utf-8").partition(BEGIN) if pack.exists() else ("", "", "")
@@ -80,9 +80,9 @@ def write_words(words: Sequence[MembersWords]) -> str:
     if not words:
         return ""
     entries = "".join(
-        f"<li><strong>{SAYS[one.says]}.</strong> {html.escape(one.text)} ({html.escape(one.title)},"
-        f" {say_day(date.fromisoformat(one.at[:10]))}; has read {' and '.join(READ[part] for part in one.read)})</li>"
-        for one in words
+        f"<li><strong>{SAYS[row.says]}.</strong> {html.escape(row.text)} ({html.escape(row.title)},"
+        f" {say_day(date.fromisoformat(row.at[:10]))}; has read {' and '.join(READ[part] for part in row.read)})</li>"
+        for row in words
     )
     return f"<h3>What members said</h3><ul>{entries}</ul>"
 

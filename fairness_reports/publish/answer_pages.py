@@ -40,12 +40,12 @@ _FIRST = 5
 
 def describe_answers(findings: Mapping[str, Any], decision: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """Return what the pages of answers show."""
-    told = _list_told(findings, decision, policy)
+    answers = _list_told(findings, decision, policy)
     return {
-        "picture": _draw(told, policy),
+        "picture": _draw(answers, policy),
         "crossed": _cross_answers(decision, policy),
         "others": _list_others(decision, policy),
-        "first": _look_first(told, policy),
+        "first": _look_first(answers, policy),
     }
 
 
@@ -58,13 +58,13 @@ def _list_told(
     """
     gates: Mapping[str, Gate] = {gate.id: gate for gate in policy.gates}
     by_id = {row["id"]: row for row in findings["findings"]}
-    told = []
+    answers = []
     for verdict in decision["verdicts"]:
         gate, row = gates.get(verdict["gate"]), by_id.get(verdict["finding"])
         if gate is None or row is None or gate.statistic != "ratio" or row["ratio"] is None or is_small(row):
             continue
-        told.append((verdict, row, gate))
-    return sorted(told, key=lambda one: (_expected(one[0]) is None, -(_expected(one[0]) or 0.0)))
+        answers.append((verdict, row, gate))
+    return sorted(answers, key=lambda answer: (_expected(answer[0]) is None, -(_expected(answer[0]) or 0.0)))
 
 
 def _expected(verdict: Mapping[str, Any]) -> float | None:
@@ -73,8 +73,8 @@ def _expected(verdict: Mapping[str, Any]) -> float | None:
     return expected
 
 
-def _draw(told: list[tuple[Mapping[str, Any], Mapping[str, Any], Gate]], policy: Policy) -> Markup | str:
-    answers = [
+def _draw(answers: list[tuple[Mapping[str, Any], Mapping[str, Any], Gate]], policy: Policy) -> Markup | str:
+    drawn_rows = [
         Answer(
             f"{_name_group(row, policy)}, {name_measure(row['measure'])}",
             row["ratio"],
@@ -83,9 +83,9 @@ def _draw(told: list[tuple[Mapping[str, Any], Mapping[str, Any], Gate]], policy:
             verdict["verdict"] if verdict.get("asked", True) else "",
             _expected(verdict),
         )
-        for verdict, row, gate in told
+        for verdict, row, gate in answers
     ]
-    return draw_answers(answers) if answers else ""
+    return draw_answers(drawn_rows) if drawn_rows else ""
 
 
 def _name_group(row: Mapping[str, Any], policy: Policy) -> str:
@@ -104,14 +104,14 @@ def name_measure(measure: str) -> str:
 def _cross_answers(decision: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
     """Return the answers about groups: a row for each harm's measure, a column for each characteristic."""
     by_gate = {question["gate"]: question for question in decision.get("questions", ())}
-    asked = [gate for gate in policy.gates if gate.id in by_gate]
-    columns = list(dict.fromkeys(gate.characteristic for gate in asked))
+    gates = [gate for gate in policy.gates if gate.id in by_gate]
+    columns = list(dict.fromkeys(gate.characteristic for gate in gates))
     rows = []
-    for harm, measure in dict.fromkeys((gate.harm, gate.measure) for gate in asked):
+    for harm, measure in dict.fromkeys((gate.harm, gate.measure) for gate in gates):
         cells = [
             [
                 _write_cell(by_gate[gate.id])
-                for gate in asked
+                for gate in gates
                 if (gate.harm, gate.measure, gate.characteristic) == (harm, measure, name)
             ]
             for name in columns
@@ -142,10 +142,12 @@ def _say_whole(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:,.0f}"
 
 
-def _look_first(told: list[tuple[Mapping[str, Any], Mapping[str, Any], Gate]], policy: Policy) -> list[dict[str, Any]]:
+def _look_first(
+    answers: list[tuple[Mapping[str, Any], Mapping[str, Any], Gate]], policy: Policy
+) -> list[dict[str, Any]]:
     """Return the answers to talk about first, in sentences: what failed, then the most harm a year."""
-    wanting = [one for one in told if one[0]["verdict"] != "pass" and not one[0].get("waiver")]
-    wanting.sort(key=lambda one: one[0]["verdict"] != "fail")
+    wanting = [answer for answer in answers if answer[0]["verdict"] != "pass" and not answer[0].get("waiver")]
+    wanting.sort(key=lambda answer: answer[0]["verdict"] != "fail")
     rows = []
     for verdict, row, gate in wanting[:_FIRST]:
         if row["measure"] not in _SIDES:

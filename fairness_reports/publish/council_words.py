@@ -45,7 +45,7 @@ class CouncilWords:
 
         def word(match: re.Match[str]) -> str:
             code = match.group()
-            known = self.signals.get(code) or (self.pieces.get(code) if "_" in code else None)
-            return f"\u201c{known}\u201d" if known else code
+            title = self.signals.get(code) or (self.pieces.get(code) if "_" in code else None)
+            return f"\u201c{title}\u201d" if title else code
 
         return _CODE.sub(word, text)

@@ -54,7 +54,7 @@ def describe_front(
 
     `advice` is what roles said of these very findings.
     """
-    heard = {one.role: one for one in advice}
+    heard = {spoken.role: spoken for spoken in advice}
     audited = date.fromisoformat(str(findings["made_at"])[:10])
     replay = metrics.get("replay") or {}
     return {
@@ -80,7 +80,7 @@ def say_verdict(decision: Mapping[str, Any]) -> str:
     verdicts = [question["verdict"] for question in decision.get("questions", ())]
     if not verdicts:
         return str(decision["sentence"])
-    told = {
+    words_of = {
         "fail": ("failed", "failed"),
         "pass": ("is within the limit", "are within the limit"),
         "insufficient": ("cannot be told", "cannot be told"),
@@ -88,7 +88,7 @@ def say_verdict(decision: Mapping[str, Any]) -> str:
     }
     counts = [
         f"{verdicts.count(verdict) or 'none'} {words[verdicts.count(verdict) != 1]}"
-        for verdict, words in told.items()
+        for verdict, words in words_of.items()
         if verdict in verdicts or verdict in ("fail", "pass")
     ]
     plural = "question" if len(verdicts) == 1 else "questions"
@@ -145,9 +145,9 @@ def _list_options(
         if times in _TIMES and places is not None:
             # At the teams' own places the figures are those of every other page, from all draws of the households.
             of_list = {measure: figures.get((model, measure), row) for measure, row in by_measure.items()}
-            shown = of_list if times == 1 else by_measure
+            by_option = of_list if times == 1 else by_measure
             now = " (as many as your teams have)" if times == 1 else ""
-            rows.append(_option(f"Go live after that{not_open}, at {places:,.0f} places a year{now}", shown, None))
+            rows.append(_option(f"Go live after that{not_open}, at {places:,.0f} places a year{now}", by_option, None))
     return rows
 
 

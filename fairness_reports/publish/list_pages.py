@@ -45,7 +45,7 @@ def describe_list(
         "pieces": [] if rules else [words.pieces[name] for name in heaviest[:_TOP]],
         "read": len(used),
         "defined": len(definition["features"]),
-        "never": [one.title for one in policy.prohibited_inputs],
+        "never": [kind.title for kind in policy.prohibited_inputs],
         "services": _tabulate_services(rows, words),
         "shown_by": "" if any(row.get("note") in (HELPS, OPEN, NOT_NEEDED) for row in rows) else "nobody",
     }

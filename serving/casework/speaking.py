@@ -25,18 +25,18 @@ def speak_on_decision(visit: Visit) -> Response:
     if stage not in STAGES:
         raise HTTPException(404)
     workspace = desk.invocation.workspace
-    read = tuple(part for part in READ if fields.get(f"read-{part}") == "yes")
+    parts = tuple(part for part in READ if fields.get(f"read-{part}") == "yes")
     with writer_lock(workspace.root):
         require_same(workspace, stage, sha256)
         folder = find_audit(workspace, stage)
         assert folder is not None  # noqa: S101 - a decision that is the same has a folder
         words = MembersWords(
             identity.role, desk.roles.title(identity.role), sha256, fields.get("says", ""),
-            fields.get("words", "").strip(), read, datetime.now(UTC).isoformat(timespec="seconds"),
+            fields.get("words", "").strip(), parts, datetime.now(UTC).isoformat(timespec="seconds"),
         )  # fmt: skip
         keep_words(folder, words)
         desk.store.log(
             identity, "decision.discussed", subject=sha256,
-            detail={"stage": stage, "says": words.says, "read": " ".join(read)},
+            detail={"stage": stage, "says": words.says, "read": " ".join(parts)},
         )  # fmt: skip
     return visit.go_to(f"/board#{stage}")

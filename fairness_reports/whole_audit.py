@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
+from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.rules.data_use import CARRIED
+from charter.rules.data_use import CARRIED, OF_WORKERS
 from charter.rules.gate import decide_findings
 from charter.signing.advice import read_advice
 from charter.signing.signoffs import find_today
@@ -23,7 +24,7 @@ from fairness_reports.audit.explaining.explanations import (
     sum_by_service,
     weigh_by_fold,
 )
-from fairness_reports.audit.explaining.minimisation import measure_needed_data, read_added_precision
+from fairness_reports.audit.explaining.minimisation import find_last_helped, measure_needed_data, read_added_precision
 from fairness_reports.audit.explaining.model_reads import read_model
 from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.disparities import Side
@@ -60,14 +61,17 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         explained = explain_scores(audited.run / "model.lgb", audited.matrix, audited.people, audited.groups, SEED)
         step()
         document = measure_run(audited)
-        document["findings"] += measure_contributions(audited, explained) + measure_steadiness(audited, explained)
+        document["findings"] += measure_contributions(audited, explained, invocation.register)
+        document["findings"] += measure_steadiness(audited, explained)
         document["findings"] += _measure_what_it_rests_on(invocation, audited)
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
         reads = read_model(audited.run / "model.lgb")
         document["reads"], document["points"] = reads.features, reads.points
+        earlier = [read_json(path) for path in _list_earlier(invocation, audited.run.name, "findings.json")]
         document["findings"] += measure_needed_data(
             audited.run, invocation.register, audited.matrix.definition, reads.features, audited.model
         )
+        document["last_helped"] = find_last_helped([*earlier, document])
         step()
         folder = invocation.workspace.audit / audited.run.name
         write_json(folder / "findings.json", document)
@@ -109,8 +113,12 @@ def _measure_what_it_rests_on(invocation: Invocation, audited: Audited) -> list[
 
 
 def _read_earlier_decisions(invocation: Invocation, folder: Path) -> list[Mapping[str, Any]]:
-    paths = sorted(invocation.workspace.audit.glob("*/decision.json"))
-    return [read_json(path) for path in paths if path.parent.name != folder.name]
+    return [read_json(path) for path in _list_earlier(invocation, folder.name, "decision.json")]
+
+
+def _list_earlier(invocation: Invocation, run: str, name: str) -> list[Path]:
+    """Return the files of that name in the folders of all audits but this run's."""
+    return [path for path in sorted(invocation.workspace.audit.glob(f"*/{name}")) if path.parent.name != run]
 
 
 def _list_titles(audited: Audited) -> list[str]:
@@ -118,19 +126,30 @@ def _list_titles(audited: Audited) -> list[str]:
     return [by_name.get(name, name) for name in audited.matrix.features]
 
 
-def measure_contributions(audited: Audited, explained: Explained) -> list[dict[str, Any]]:
+def measure_contributions(audited: Audited, explained: Explained, register: Register) -> list[dict[str, Any]]:
     """Return SHAP weights and leans as findings, by feature and by service, and what makes each group's gap."""
     services = {feature["name"]: feature["services"] for feature in audited.matrix.definition["features"]}
     together = sum_by_service(explained, services)
     return (
         _weigh_parts(audited, explained, "contribution")
         + _weigh_parts(audited, together, "service_contribution")
-        + _share_weights(audited, explained, together)
+        + _share_weights(audited, explained, together, _list_of_workers(audited, register))
         + _split_gaps(audited, explained)
     )
 
 
-def _share_weights(audited: Audited, explained: Explained, together: Explained) -> list[dict[str, Any]]:
+def _list_of_workers(audited: Audited, register: Register) -> frozenset[str]:
+    """Return the pieces of data, in the council's words, that tell which worker or team acted."""
+    return frozenset(
+        name_piece(feature)
+        for feature in audited.matrix.definition["features"]
+        if any(register.signal(signal).identifies_worker for signal in feature["signals"])
+    )
+
+
+def _share_weights(
+    audited: Audited, explained: Explained, together: Explained, of_workers: frozenset[str]
+) -> list[dict[str, Any]]:
     """Return the share of what moves the order that each service, and each piece of data in the council's words, makes.
 
     Mean absolute contributions, each over the sum of those of all pieces; a piece that reads two services counts for
@@ -144,7 +163,14 @@ def _share_weights(audited: Audited, explained: Explained, together: Explained) 
     sample_size = int(explained.drawn.sum())
     households = len(np.unique(explained.cluster[explained.drawn]))
     return [
-        _write_contribution(about.of_component(titles.get(part, part)), float(weight) / whole, sample_size, households)
+        _write_contribution(
+            about.of_component(titles.get(part, part)).with_note(
+                OF_WORKERS if titles.get(part) in of_workers else about.note
+            ),
+            float(weight) / whole,
+            sample_size,
+            households,
+        )
         for parts in (together, explained)
         for part, weight in zip(parts.features, parts.weight(), strict=True)
     ]

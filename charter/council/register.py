@@ -72,6 +72,14 @@ class Signal(MarkedRow):
         bool,
         Field(description="Whether it is what a service did, rather than what happened to somebody.", examples=[True]),
     ] = False
+    identifies_worker: Annotated[
+        bool,
+        Field(
+            description="Whether it tells which worker or team acted: an order that moves by it is a question to the "
+            "board.",
+            examples=[True],
+        ),
+    ] = False
     interval: Annotated[bool, Field(description="Whether it lasts, from one day until another.", examples=[True])] = (
         False
     )

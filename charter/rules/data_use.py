@@ -2,7 +2,8 @@
 
     needed     each service's data is shown to help; one whose loss is wholly within the board's margin for a simpler
                list is not needed, and goes on being used only with a reason that a role signs (`[[waiver]]`)
-    carried    no service and no piece of data makes more than a stated share of the order
+    carried    no service and no piece of data makes more than a stated share of the order, and none at all that tells
+               which worker or team acted (`identifies_worker` of a signal in register.toml)
 
 Neither blocks: what is not shown goes to the board, every time.
 """
@@ -20,7 +21,18 @@ from charter.council.reading import MarkedRow
 from charter.rules.verdicts import Verdict
 from charter.rules.waivers import Waiver, find_waiver, say_waived
 
-__all__ = ["CARRIED", "DATA_NEEDED", "GATES", "NOT_STUDIED", "UNREAD", "DataUse", "answer_data_use", "say_data_use"]
+__all__ = [
+    "CARRIED",
+    "DATA_NEEDED",
+    "GATES",
+    "HELPS",
+    "NOT_STUDIED",
+    "OF_WORKERS",
+    "UNREAD",
+    "DataUse",
+    "answer_data_use",
+    "say_data_use",
+]
 
 DATA_NEEDED = "data_needed"
 CARRIED = "order_carried"
@@ -28,6 +40,8 @@ GATES = (DATA_NEEDED, CARRIED)
 """The questions' ids, which a waiver may name, and their findings' measures."""
 
 UNREAD, NOT_NEEDED, HELPS, OPEN, NOT_STUDIED = "unread", "not needed", "helps", "cannot be told", "not studied"
+OF_WORKERS = "tells which worker or team acted"
+"""The note of a share of the order that a worker's or team's identity makes."""
 HARM = "needless intrusion"
 _QUESTIONS = {
     DATA_NEEDED: "Does the list need each service's data that it is given?",
@@ -118,7 +132,7 @@ def _say_fewer(row: Mapping[str, Any]) -> str:
 def _answer_carried(data_use: DataUse, shares: Sequence[Mapping[str, Any]]) -> list[Verdict]:
     """Return an answer for each part that carries too much, or one that none does."""
     question, most = _QUESTIONS[CARRIED], data_use.carries_at_most
-    carrying = [row for row in shares if row["estimate"] > most]
+    carrying = [row for row in shares if row["estimate"] > (0.0 if row.get("note") == OF_WORKERS else most)]
     if not carrying:
         top = max(shares, key=lambda row: row["estimate"])
         sentence = f"The most is {_say_share(top)}, within {100 * most:g} %."
@@ -130,13 +144,19 @@ def _answer_carried(data_use: DataUse, shares: Sequence[Mapping[str, Any]]) -> l
             HARM,
             "insufficient",
             "carried",
-            f"{_say_share(row)}, more than {100 * most:g} %: is the list meant to be one of that alone?",
+            _ask_carried(row, most),
             CARRIED,
             row,
             group=row["component"],
         )
         for row in carrying
     ]
+
+
+def _ask_carried(row: Mapping[str, Any], most: float) -> str:
+    if row.get("note") == OF_WORKERS:
+        return f"{_say_share(row)}, which {OF_WORKERS}: should it move the order?"
+    return f"{_say_share(row)}, more than {100 * most:g} %: is the list meant to be one of that alone?"
 
 
 def _answer_nothing(gate: str) -> Verdict:

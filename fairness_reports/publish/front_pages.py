@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from charter.council.training_settings import POINTS_LISTS
-from charter.rules.data_use import CARRIED, DATA_NEEDED, NOT_STUDIED
+from charter.rules.data_use import CARRIED, DATA_NEEDED, GATES, NOT_STUDIED, OF_WORKERS
 from charter.rules.gate_sentences import say_day
 from charter.rules.policy import Policy
 from charter.signing.advice import Advice, write_slot
@@ -186,7 +186,7 @@ def describe_data(findings: Mapping[str, Any], decision: Mapping[str, Any], word
     """Return what the charter's questions about data were answered, in the council's words."""
     needed = [row for row in decision["verdicts"] if row["gate"] == DATA_NEEDED and row["group"] is not None]
     carrying = [row for row in decision["verdicts"] if (row["gate"], row["reason"]) == (CARRIED, "carried")]
-    notes = {row["id"]: row.get("note") for row in findings["findings"] if row["measure"] == DATA_NEEDED}
+    notes = {row["id"]: row.get("note") for row in findings["findings"] if row["measure"] in GATES}
     unneeded = [row for row in needed if row["reason"] == "not needed"]
     return {
         "unneeded": [words.name(row["group"]) for row in unneeded if not row["waiver"]],
@@ -202,7 +202,11 @@ def describe_data(findings: Mapping[str, Any], decision: Mapping[str, Any], word
         ],
         "untried": sum(notes.get(row["finding"]) == NOT_STUDIED for row in needed),
         "carrying": [
-            {"name": words.name(row["group"]), "share": say_hundred(row["estimate"])}
+            {
+                "name": words.name(row["group"]),
+                "share": say_hundred(row["estimate"]),
+                "of_workers": notes.get(row["finding"]) == OF_WORKERS,
+            }
             for row in carrying
             if not row["waiver"]
         ],

@@ -8,7 +8,7 @@ from typing import Any
 from charter.rules.data_use import CARRIED, DATA_NEEDED, HELPS, NOT_NEEDED, OPEN, UNREAD
 from charter.rules.policy import Policy
 from fairness_reports.publish.council_words import CouncilWords
-from fairness_reports.publish.figures_in_words import say_hundred
+from fairness_reports.publish.figures_in_words import say_date, say_hundred
 from features.points_in_words import describe_points
 
 __all__ = ["describe_list", "list_used"]
@@ -46,8 +46,7 @@ def describe_list(
         "read": len(used),
         "defined": len(definition["features"]),
         "never": [kind.title for kind in policy.prohibited_inputs],
-        "services": _tabulate_services(rows, words),
-        "shown_by": "" if any(row.get("note") in (HELPS, OPEN, NOT_NEEDED) for row in rows) else "nobody",
+        "services": _tabulate_services(rows, words, findings.get("last_helped", {})),
     }
 
 
@@ -57,8 +56,10 @@ def list_used(definition: Mapping[str, Any], findings: Mapping[str, Any]) -> lis
     return [feature for feature in definition["features"] if reads is None or feature["name"] in reads]
 
 
-def _tabulate_services(rows: Sequence[Mapping[str, Any]], words: CouncilWords) -> list[dict[str, str]]:
-    """Return each service: its share of what moves the order, and whether the list is shown to need its records."""
+def _tabulate_services(
+    rows: Sequence[Mapping[str, Any]], words: CouncilWords, last_helped: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """Return each service: its share of what moves the order, whether the list needs it, when that was last shown."""
     shares = {
         row["component"]: row["estimate"]
         for row in rows
@@ -70,6 +71,7 @@ def _tabulate_services(rows: Sequence[Mapping[str, Any]], words: CouncilWords) -
         {
             "name": words.name(row["component"]),
             "share": say_hundred(shares[row["component"]]) if row["component"] in shares else "none",
+            "helped": say_date(last_helped[row["component"]]) if row["component"] in last_helped else "never",
             "needed": _NEEDED.get(str(row.get("note")), "Nobody has tried yet"),
         }
         for row in needed

@@ -160,6 +160,7 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
                 "title": words.pieces[feature["name"]],
                 "because": feature["because"],
                 "services": "; ".join(words.name(service) for service in feature["services"]),
+                "helped": _say_helped(feature["services"], pack.findings.get("last_helped", {})),
                 "system_response": feature["system_response"],
             }
             for feature in list_used(pack.definition, pack.findings)
@@ -167,6 +168,12 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
         "resamples": f"{pack.resamples:,}",
         "facts": _list_facts(pack),
     }
+
+
+def _say_helped(services: Sequence[str], last_helped: Mapping[str, str]) -> str:
+    """Say when the records that a piece of data is made of were last shown to help; of people at home, nothing."""
+    days = [last_helped.get(service, "") for service in services]
+    return UNKNOWN if not days else say_date(min(days)) if all(days) else "never"
 
 
 def _describe_order(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

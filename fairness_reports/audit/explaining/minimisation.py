@@ -6,7 +6,7 @@ studied has no such findings. An interval that holds 0 is not a pass: nothing co
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from charter.contracts import check_document
 from charter.contracts.files import file_digest, read_json
 from charter.council.register import Register
 from charter.errors import DataError
-from charter.rules.data_use import DATA_NEEDED, NOT_STUDIED, UNREAD
+from charter.rules.data_use import DATA_NEEDED, HELPS, NOT_STUDIED, UNREAD
 from charter.rules.measures import AS_USED
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, write_figure
 
-__all__ = ["ADDED", "FILE", "measure_needed_data", "read_added_precision"]
+__all__ = ["ADDED", "FILE", "find_last_helped", "measure_needed_data", "read_added_precision"]
 
 FILE = "studies.json"
 ADDED = "precision_added"
@@ -79,6 +79,17 @@ def measure_needed_data(
         )
         for service in every
     ]
+
+
+def find_last_helped(audits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return by service the day of the newest of these findings documents that shows that its data helps."""
+    days: dict[str, str] = {}
+    for document in audits:
+        day = str(document.get("made_at", ""))[:10]
+        for row in document["findings"]:
+            if (row["measure"], row.get("note")) == (DATA_NEEDED, HELPS):
+                days[row["component"]] = max(days.get(row["component"], ""), day)
+    return days
 
 
 def _write_step(step: Mapping[str, Any], model: str) -> dict[str, Any]:

@@ -70,6 +70,19 @@ def test_what_makes_over_half_of_the_order_is_a_question() -> None:
     assert (fine["verdict"], fine["estimate"]) == ("pass", 0.5)
 
 
+def test_who_worked_a_case_moves_no_order_without_a_question() -> None:
+    """However little it makes. Broken by the limit of other data, or by asking of data that moves nothing."""
+    team = row("order_carried", "Which team last wrote", 0.02, "tells which worker or team acted")
+    (one,) = answer(row("order_carried", "education", 0.4), team)
+    assert (one["verdict"], one["group"]) == ("insufficient", "Which team last wrote")
+    assert one["sentence"] == (
+        "2 % of what moves the order is Which team last wrote, which tells which worker or team acted: should it move"
+        " the order?"
+    )
+    (fine,) = answer(row("order_carried", "education", 0.4), team | {"estimate": 0.0})
+    assert fine["verdict"] == "pass"
+
+
 def test_an_audit_that_found_nothing_out_is_no_pass() -> None:
     both = answer_data_use(DataUse(), {"findings": []}, (), TODAY, 3.0)
     assert [(one["gate"], one["verdict"]) for one in both] == [

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from charter.rules.gate import decide_findings
+from fairness_reports.audit.explaining.minimisation import find_last_helped
 from fairness_reports.audit.explaining.model_reads import read_model
 from fairness_reports.audit.run_findings import gather_run, measure_run
 from fairness_reports.publish.answer_pages import describe_answers
 from fairness_reports.publish.answers_picture import Answer, draw_answers
 from fairness_reports.publish.council_words import CouncilWords
 from fairness_reports.publish.front_pages import describe_data, describe_front, say_verdict
-from fairness_reports.publish.list_pages import list_used
+from fairness_reports.publish.list_pages import _tabulate_services, list_used
 from fairness_reports.publish.pack import MODELS
 from features.points_in_words import describe_points
 
@@ -143,6 +144,30 @@ def test_a_service_that_is_kept_all_the_same_is_named_with_its_signed_reason() -
             "until": "1 February 2027",
         }
     ]
+
+
+def test_each_service_says_when_its_records_were_last_shown_to_help() -> None:
+    """By the newest audit that showed it, whatever came after. Broken by the newest audit alone, or by the earliest."""
+    row = {"measure": "data_needed", "component": "housing", "note": "helps"}
+    audits = [
+        {"made_at": "2026-03-01T09:00:00+00:00", "findings": [row]},
+        {"made_at": "2026-09-02T09:00:00+00:00", "findings": [row, row | {"component": "a", "note": "unread"}]},
+        {"made_at": "2026-11-28T09:00:00+00:00", "findings": [row | {"note": "not needed"}]},
+    ]
+    assert find_last_helped(audits) == {"housing": "2026-09-02"}
+    rows = [row | {"note": "not needed"}, row | {"component": "youth_justice", "note": "unread"}]
+    services = _tabulate_services(rows, replace(WORDS, services={"housing": "Housing"}), find_last_helped(audits))
+    assert [(one["name"], one["needed"][:3], one["helped"]) for one in services] == [
+        ("Housing", "No:", "2 September 2026"),
+        ("youth justice", "No:", "never"),
+    ]
+
+
+def test_data_that_tells_who_worked_is_asked_about_in_its_own_words() -> None:
+    row = {"gate": "order_carried", "group": "Which team last wrote", "reason": "carried", "finding": "t"}
+    findings = {"findings": [{"id": "t", "measure": "order_carried", "note": "tells which worker or team acted"}]}
+    told = describe_data(findings, {"verdicts": [row | {"estimate": 0.02, "waiver": None}]}, WORDS)
+    assert told["carrying"] == [{"name": "Which team last wrote", "share": "2", "of_workers": True}]
 
 
 def test_every_question_has_one_cell_or_line_and_names_whom_it_says_nothing_of(audited: SimpleNamespace) -> None:

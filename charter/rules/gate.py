@@ -25,19 +25,18 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from charter.rules.certainty.failing import (
-    Standing,
-    compare_bound,
-    count_households,
-    find_apart_criterion,
-    find_overall_rate,
-    is_beyond,
-    keeps_limit,
-    measure_furthest,
-    measure_standing,
+from charter.rules.certainty.compared_groups import (
+    answers_question,
+    ask_once,
+    bound_by_overall,
+    is_asked,
+    list_rows,
+    weigh_chances,
 )
+from charter.rules.certainty.failing import compare_bound, count_households
+from charter.rules.certainty.fair_chances import Chances
+from charter.rules.certainty.group_answers import decide_group
 from charter.rules.certainty.pooling import pool_groups
-from charter.rules.certainty.power import OFTEN, Sizes, find_power, find_worse
 from charter.rules.certainty.visible_gap import find_needed_data, find_visible_gap
 from charter.rules.data_use import GATES, answer_data_use, say_data_use
 from charter.rules.expected_harm import expect_a_year, recommend_order, write_pooled
@@ -51,7 +50,6 @@ from charter.rules.gate_sentences import (
     say_reason,
     say_visible_gap,
 )
-from charter.rules.measures import MEASURES
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.usefulness import answer_usefulness
@@ -61,7 +59,6 @@ from charter.rules.waivers import Waiver, find_waiver, say_waived
 __all__ = ["decide_findings"]
 
 _LONGEST_DAYS = 3653
-_TWO = 2
 # What is asked at each stage: once outcomes are known, everything that could be asked without them is asked again.
 _ASKED = {"test": ("test",), "shadow": ("shadow",), "live": ("shadow", "live")}
 
@@ -123,9 +120,11 @@ def decide_findings(
     """
     policy = policy.of(findings["programme"])
     stage = str(findings.get("stage", "test"))
+    asked_gates = policy.asked(*_ASKED[stage])
+    chances = weigh_chances(asked_gates, findings, policy.not_recorded)
     answers: list[_Answer] = []
-    for gate in policy.asked(*_ASKED[stage]):
-        answers.extend(_answer_gate(gate, findings, policy, today, earlier))
+    for gate in asked_gates:
+        answers.extend(_answer_gate(gate, findings, policy, today, earlier, chances))
     verdicts = [answer.as_document() for answer in answers]
     if policy.usefulness is not None and stage == "test":
         verdicts += answer_usefulness(policy.usefulness, findings)
@@ -279,27 +278,28 @@ def _say_not_asked(verdicts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _answer_gate(
-    gate: Gate, findings: Mapping[str, Any], policy: Policy, today: date, earlier: Sequence[Mapping[str, Any]]
+    gate: Gate,
+    findings: Mapping[str, Any],
+    policy: Policy,
+    today: date,
+    earlier: Sequence[Mapping[str, Any]],
+    chances: Chances,
 ) -> list[_Answer]:
     """Answer one gate about every group; a gate that no finding answers fails."""
-    found = [finding for finding in findings["findings"] if _answers(finding, gate, findings)]
-    if not found:
+    rows, unrecorded = list_rows(gate, findings, policy.not_recorded)
+    if not rows and not unrecorded:
         sentence = f"Nothing was found out about {gate.measure} by {gate.characteristic}."
         return [_Answer(gate, "fail", "no finding", sentence)]
-    unrecorded = [row for row in found if row["group"] == policy.not_recorded and not gate.ask_not_recorded]
-    rows = [row for row in found if row not in unrecorded]
-    groups, asked_rows = _count_groups(gate, rows), _ask_once(gate, rows)
+    asked_rows = ask_once(gate, rows)
     pooled = _pool_rows(gate, asked_rows, findings, policy)
     answers = []
     for finding, beside in zip(asked_rows, pooled, strict=True):
-        standing = measure_standing(gate, finding)
-        rule = Reason("", distance=standing.apart, criterion=find_apart_criterion(groups), groups=groups)
-        asked = _is_asked(gate, finding, groups)
-        bounded = gate.at_overall(find_overall_rate(gate, finding, findings["findings"]))
-        verdict, reason = _decide_group(bounded, finding, standing, rule, earlier)
+        bounded = bound_by_overall(gate, finding, findings)
+        asked = is_asked(gate, finding, chances)
+        verdict, reason = decide_group(bounded, finding, chances, earlier)
         if not asked and verdict != "fail":
-            verdict, reason = "insufficient", replace(rule, id="not asked")
-        answer = _write_answer(bounded, finding, verdict, reason, findings, today)
+            verdict, reason = "insufficient", replace(reason, id="not asked")
+        answer = _write_answer(bounded, finding, verdict, reason, findings, today, chances)
         answer = replace(
             answer,
             asked=asked or verdict == "fail",
@@ -307,10 +307,24 @@ def _answer_gate(
             pooled=beside,
         )
         answers.append(_waive(_apply_caveats(answer, policy), policy, today))
+    if not any(answer.verdict == "fail" for answer in answers):
+        answers += _bound_everybody(gate, findings)
     for finding in unrecorded:
-        rule = Reason("not recorded", groups=groups)
-        answers.append(replace(_write_answer(gate, finding, "insufficient", rule, findings, today), asked=False))
+        answer = _write_answer(gate, finding, "insufficient", Reason("not recorded"), findings, today, chances)
+        answers.append(replace(answer, asked=False))
     return answers
+
+
+def _bound_everybody(gate: Gate, findings: Mapping[str, Any]) -> list[_Answer]:
+    """Return the failure where everybody's figure, all groups together, is wholly beyond the bound; else nothing."""
+    for row in findings["findings"]:
+        if row["characteristic"] is None and answers_question(gate, row, findings):
+            bounded = bound_by_overall(gate, row, findings)
+            if count_households(row) >= gate.minimum_positives and compare_bound(bounded, row) == "fail":
+                together = {**row, "group": "everybody"}
+                sentence = f"{say_group(gate, together)}. {say_reason(bounded, together, 'fail', Reason('bound'))}"
+                return [_Answer(gate, "fail", "bound", sentence, together)]
+    return []
 
 
 def _pool_rows(
@@ -325,77 +339,14 @@ def _pool_rows(
     ]
 
 
-def _ask_once(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return whom to answer about: of two groups, where the charter leaves the unrecorded out, the worse off alone."""
-    if len(rows) != _TWO or gate.ask_not_recorded:
-        return rows
-    return [max(rows, key=lambda row: (measure_standing(gate, row).apart, row["group"]))]
-
-
-def _count_groups(gate: Gate, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Return among how many groups one may be apart by chance: those that could be so far apart at all (Tarone 1990).
-
-    Of six groups in two of which nobody reached would still be no surprise, four.
-    """
-    furthest = [measure_furthest(gate, row) for row in rows]
-    several = range(1, len(rows) + 1)
-    return next((k for k in several if sum(apart >= find_apart_criterion(k) for apart in furthest) <= k), 1)
-
-
-def _is_asked(gate: Gate, finding: Mapping[str, Any], groups: int) -> bool:
-    """Whether a group is asked about: by the charter all are, or those in which a large gap would be found, mostly."""
-    if gate.too_few == "refer":
-        return True
-    if min(count_households(finding), count_households(finding.get("rest") or {})) < gate.minimum_positives:
-        return False
-    sizes = Sizes.of(gate, finding)
-    if sizes is None:
-        return finding[f"{gate.statistic}_interval"] is not None
-    return find_power(gate, sizes, find_worse(gate), groups) >= OFTEN
-
-
-def _answers(finding: Mapping[str, Any], gate: Gate, findings: Mapping[str, Any]) -> bool:
-    """Whether a finding is one that the gate asks about."""
-    return (
-        finding["measure"] == gate.measure
-        and finding["characteristic"] == gate.characteristic
-        and finding["group"] is not None
-        and finding.get("component") is None
-        and finding["at"] == MEASURES[gate.measure].at
-        and finding["model"] == findings.get("model", finding["model"])
-    )
-
-
-def _decide_group(
-    gate: Gate, finding: Mapping[str, Any], standing: Standing, rule: Reason, earlier: Sequence[Mapping[str, Any]]
-) -> tuple[str, Reason]:
-    """Return the verdict about one group and what it was decided on; `rule` says how far apart it is and must be."""
-    rest = finding.get("rest") or {}
-    value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
-    bounds = [compare_bound(gate, side) for side in (finding, rest)]
-    if finding["estimate"] is None and finding.get("note") and not finding["n"]:
-        return "insufficient", replace(rule, id="no lists")
-    if min(count_households(finding), count_households(rest)) < gate.minimum_positives:
-        return "insufficient", replace(rule, id="too few")
-    if standing.fails(rule.groups):
-        return "fail", replace(rule, id="limit")
-    if "fail" in bounds:
-        return "fail", replace(rule, id="bound", rest=bounds[0] != "fail")
-    if value is None or interval is None:
-        return "insufficient", replace(rule, id="no interval")
-    if standing.is_beyond:
-        return "insufficient", replace(rule, id="chance")
-    if not keeps_limit(gate, value, interval):
-        return "insufficient", replace(rule, id="beyond unsure" if is_beyond(gate, value) else "within unsure")
-    if "insufficient" in bounds:
-        return "insufficient", replace(rule, id="unsure of bound", rest=bounds[0] == "pass")
-    if _is_no_better_off(gate, finding, earlier):
-        return "insufficient", replace(rule, id="no better off")
-    return "pass", replace(rule, id="limit")
-
-
 def _write_answer(
-    gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Reason, findings: Mapping[str, Any], today: date
+    gate: Gate,
+    finding: Mapping[str, Any],
+    verdict: str,
+    reason: Reason,
+    findings: Mapping[str, Any],
+    today: date,
+    chances: Chances,
 ) -> _Answer:
     """Put the answer into words; one that cannot be told says what could have been, and when it can."""
     why = say_reason(gate, finding, verdict, reason)
@@ -410,8 +361,8 @@ def _write_answer(
         return _Answer(gate, verdict, reason.id, sentence, finding)
     gap, due = None, _find_due(find_needed_data(gate, finding), findings, today)
     if reason.id != "no interval":
-        gap = find_visible_gap(gate, finding, reason.groups)
-        sentence += say_visible_gap(gate, gap, reason.groups)
+        gap = find_visible_gap(gate, finding, chances.rarity)
+        sentence += say_visible_gap(gate, gap, reason.comparisons)
     return _Answer(gate, verdict, reason.id, f"{sentence}{say_due(due)}", finding, gap, due)
 
 
@@ -433,20 +384,6 @@ def _waive(answer: _Answer, policy: Policy, today: date) -> _Answer:
     if waiver is None:
         return answer
     return replace(answer, sentence=f"{answer.sentence} {say_waived(waiver)}", waiver=waiver)
-
-
-def _is_no_better_off(gate: Gate, finding: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the group failed this gate before and its own figure has not become better since."""
-    for decision in earlier:
-        for verdict in decision["verdicts"]:
-            same = verdict["gate"] == gate.id and verdict.get("group") == finding["group"]
-            before = verdict.get("estimate")
-            if not same or verdict["verdict"] != "fail" or before is None:
-                continue
-            now = finding["estimate"]
-            if (now <= before) if gate.at_least else (now >= before):
-                return True
-    return False
 
 
 def _find_due(factor: float, findings: Mapping[str, Any], today: date) -> date | None:

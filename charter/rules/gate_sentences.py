@@ -27,8 +27,8 @@ REASONS = {
     "bound": "the bound on the figure itself decides",
     "beyond unsure": "beyond the limit, but the interval reaches within it",
     "within unsure": "within the limit, but the interval reaches beyond it",
-    "chance": "beyond the limit, but one of several groups may be so by chance",
-    "holm": "beyond the limit, but one of several groups may be so by chance",
+    "chance": "beyond the limit, but some group may be so by chance",
+    "holm": "beyond the limit, but some group may be so by chance",
     "unsure of bound": "a figure is not sure to keep its bound",
     "no interval": "there is no interval to tell by",
     "no better off": "the gap closed and the group is no better off",
@@ -49,15 +49,14 @@ REASONS = {
 class Reason:
     """What an answer was decided on (of REASONS), and the figures that decided.
 
-    `rest` where it was everyone else's own figure; `distance` from everyone else and `criterion` in standard errors, of
-    one among `groups` asked about.
+    `rest` where it was everyone else's own figure; `by_chance` how often a fair list would be blocked by somebody so
+    far apart, of all the gate's `comparisons`, each one group of one question beside everyone else.
     """
 
     id: str
     rest: bool = False
-    distance: float = 0.0
-    criterion: float = 0.0
-    groups: int = 1
+    by_chance: float = 1.0
+    comparisons: int = 1
 
 
 def say_group(gate: Gate, finding: Mapping[str, Any]) -> str:
@@ -84,12 +83,9 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
     if verdict == "pass":
         return f"Passes: the whole interval keeps {limit}, and both figures keep the bound of {_say_bound(gate)}."
     if reason.id == "limit":
-        rule = (
-            f", and one of {reason.groups} fair groups would not be so far from the rest" if reason.groups > 1 else ""
-        )
         return (
             f"Fails: it is {beyond} {limit} by more than chance; at the limit so bad a figure comes up in less than 5"
-            f" of 100{rule}: {gate.harm}."
+            f" of 100, and {_say_alike(reason)} chance would block less than 5 of 100 lists: {gate.harm}."
         )
     figure = _say_bounded(gate, finding, rest=reason.rest)
     if reason.id == "bound":
@@ -97,8 +93,8 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
     why = {
         "beyond unsure": f"it is {beyond} {limit}, but the interval reaches {within} it",
         "within unsure": f"it keeps {limit}, but the interval reaches {beyond} it",
-        "chance": f"it is {beyond} {limit}, but of {reason.groups} groups alike one may be so by chance; it would have"
-        f" to be {reason.criterion:.2f} standard errors from everyone else, and is {reason.distance:.2f}",
+        "chance": f"it is {beyond} {limit}, but {_say_alike(reason)} chance would block"
+        f" {100 * reason.by_chance:.0f} of 100 lists by somebody so far apart, and failing asks for less than 5",
         "not asked": "so few households that no gap would be found more often than not, so it is not asked about",
         "not recorded": "nobody recorded their group, so the charter does not ask about them",
         "no lists": str(finding.get("note")).rstrip("."),
@@ -111,9 +107,15 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
     return f"Cannot be told: {why}."
 
 
-def say_visible_gap(gate: Gate, gap: float | None, groups: int) -> str:
+def _say_alike(reason: Reason) -> str:
+    if reason.comparisons > 1:
+        return f"were all {reason.comparisons} comparisons of the gate alike,"
+    return "were the group as everyone else,"
+
+
+def say_visible_gap(gate: Gate, gap: float | None, comparisons: int) -> str:
     """Say which gap would have failed four times in five, if any would."""
-    of = f", as one of {groups} groups," if groups > 1 else ""
+    of = f", as one of {comparisons} comparisons," if comparisons > 1 else ""
     if gap is None:
         return f" With so little data{of} no gap, however large, would have failed four times in five."
     less = "less" if gate.at_least else "more"

@@ -16,9 +16,10 @@ For each group:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from statistics import NormalDist
 from textwrap import wrap
 from typing import Any
@@ -30,15 +31,16 @@ from charter.contracts.matrix import Matrix
 from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
-from charter.rules.certainty.failing import Z, find_apart_criterion
+from charter.rules.certainty.failing import ERROR, Z
+from charter.rules.certainty.fair_chances import Chances, Null
+from charter.rules.certainty.outcomes import Sizes
 from charter.rules.certainty.power import (
     OFTEN,
-    Sizes,
-    count_groups,
     find_best_pass,
     find_best_power,
     find_pass_chance,
     find_power,
+    find_power_of_average,
     find_worse,
 )
 from charter.rules.certainty.visible_gap import POWER
@@ -55,11 +57,12 @@ from fairness_reports.audit.recorded_plan import (
     GROWTH,
     RECORDED,
     SignsOfNeed,
+    list_recorded_nulls,
     plan_recorded,
     read_signs,
 )
 
-__all__ = ["ASSUMED", "Borough", "describe_plan", "plan_questions"]
+__all__ = ["ASSUMED", "Borough", "describe_plan", "plan_gate", "plan_questions"]
 
 ASSUMED = 0.2
 """Of those listed, the share whose need is then recorded, where no run has measured it."""
@@ -102,6 +105,15 @@ class Borough:
         found = self.places_a_year * self.years * self.precise
         return min(0.95, found / max(self.everybody_in_need, 1))
 
+    def signs_for(self, gate: Gate) -> SignsOfNeed | None:
+        """Return the independent signs of need that a question is asked by; None where it is not, or there are none."""
+        usable = gate.measure == RECORDED and self.signs is not None and not self.signs.why_not
+        return self.signs if usable else None
+
+    def households_of(self, gate: Gate) -> Mapping[str, int]:
+        """Return the households that a question rests on, by group: those in need, or all for a rate of listings."""
+        return (self.households if gate.measure == "unneeded_listings" else self.in_need)[gate.characteristic]
+
     def size(self, gate: Gate, group: str) -> Sizes | None:
         """Return both sides' sizes of a question about lists as they are used; None where a side is empty."""
         of_need = gate.measure in {"listed_before_need", "days_before"}
@@ -127,15 +139,51 @@ def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to plan an audit on.", "Run `sooner build`.")
     borough = _read_borough(Matrix.open(folder), invocation)
-    not_recorded = invocation.policy.not_recorded
-    return [plan_question(gate, borough, not_recorded) for gate in invocation.policy.asked("test") if not gate.of_pair]
+    gates = [gate for gate in invocation.policy.asked("test") if not gate.of_pair]
+    return plan_gate(gates, borough, invocation.policy.not_recorded)
 
 
-def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, Any]:
+def plan_gate(gates: Sequence[Gate], borough: Borough, not_recorded: str) -> list[dict[str, Any]]:
+    """Return what each question of one gate could answer: what is chance is asked of all of them together."""
+
+    @cache
+    def rarity(times: float) -> float:
+        nulls = [null for gate in gates for null in _list_nulls(gate, borough, not_recorded, times)]
+        return Chances(nulls).rarity
+
+    return [_plan_question(gate, borough, not_recorded, rarity) for gate in gates]
+
+
+def _list_nulls(gate: Gate, borough: Borough, not_recorded: str, times: float) -> list[Null]:
+    """Return what chance could make of each group that a question may fail, with so many times the data."""
+    signs = borough.signs_for(gate)
+    if signs is not None:
+        return list_recorded_nulls(gate, signs.grown(times), not_recorded)
+    if MEASURES[gate.measure].at != AS_USED:
+        return []
+    nulls = []
+    for name in _list_names(gate, borough, not_recorded):
+        sizes = borough.size(gate, name)
+        if sizes is None or borough.households_of(gate).get(name, 0) * times < gate.minimum_positives:
+            continue
+        grown = sizes.grown(times)
+        if gate.measure == "days_before":
+            nulls.append(Null.of_average(gate, _spread_days(grown), _count_listed(grown)))
+        else:
+            nulls.append(Null.of_counts(gate, grown))
+    return nulls
+
+
+def _list_names(gate: Gate, borough: Borough, not_recorded: str) -> list[str]:
+    return [name for name in borough.households[gate.characteristic] if gate.ask_not_recorded or name != not_recorded]
+
+
+def _plan_question(gate: Gate, borough: Borough, not_recorded: str, rarity: Callable[[float], float]) -> dict[str, Any]:
     """Return what one question could answer of each of its groups, and what it could with other limits."""
     row: dict[str, Any] = {"gate": gate.id, "question": gate.question, "measure": gate.measure, "limit": gate.limit}
-    if gate.measure == RECORDED and borough.signs is not None and not borough.signs.why_not:
-        rows = plan_recorded(gate, borough.signs, borough.years, not_recorded)
+    signs = borough.signs_for(gate)
+    if signs is not None:
+        rows = plan_recorded(gate, signs, borough.years, not_recorded, rarity)
         return row | _describe_question(borough, rows) | {"choices": []}
     if MEASURES[gate.measure].at != AS_USED:
         why = (
@@ -144,11 +192,8 @@ def plan_question(gate: Gate, borough: Borough, not_recorded: str) -> dict[str, 
             else "what it asks about does not depend on any list"
         )
         return row | {"planned": False, "why": why, "groups": []}
-    names = [name for name in borough.households[gate.characteristic] if gate.ask_not_recorded or name != not_recorded]
-    table = (borough.households if gate.measure == "unneeded_listings" else borough.in_need)[gate.characteristic]
-    able = [borough.size(gate, name) for name in names if table.get(name, 0) >= gate.minimum_positives]
-    several = count_groups(gate, [size for size in able if size is not None])
-    groups = [_plan_group(gate, borough, name, several) for name in names]
+    names = _list_names(gate, borough, not_recorded)
+    groups = [_plan_group(gate, borough, name, rarity) for name in names]
     choices = [_work_choice(gate, borough, limit, names) for limit in LIMITS[gate.at_least]]
     return row | _describe_question(borough, groups) | {"choices": choices}
 
@@ -168,10 +213,9 @@ def _describe_question(borough: Borough, groups: Sequence[Mapping[str, Any]]) ->
     }
 
 
-def _plan_group(gate: Gate, borough: Borough, name: str, groups: int) -> dict[str, Any]:
+def _plan_group(gate: Gate, borough: Borough, name: str, rarity: Callable[[float], float]) -> dict[str, Any]:
     sizes, gap = borough.size(gate, name), find_worse(gate)
-    households = (borough.in_need if gate.measure != "unneeded_listings" else borough.households)[gate.characteristic]
-    row: dict[str, Any] = {"group": name, "households": households.get(name, 0)}
+    row: dict[str, Any] = {"group": name, "households": borough.households_of(gate).get(name, 0)}
     if sizes is None or row["households"] < max(gate.minimum_positives, 1):
         return row | {
             "asked": False,
@@ -182,8 +226,8 @@ def _plan_group(gate: Gate, borough: Borough, name: str, groups: int) -> dict[st
             "years_to_find": None,
         }
     power = _power_of_days if gate.measure == "days_before" else _power_of_shares
-    found, best, passes, best_passes = power(gate, sizes, gap, groups)
-    grown = next((k for k in GROWTH if power(gate, sizes.grown(k), gap, groups)[0] >= POWER), None)
+    found, best, passes, best_passes = power(gate, sizes, gap, rarity(1.0))
+    grown = next((k for k in GROWTH if power(gate, sizes.grown(k), gap, rarity(k))[0] >= POWER), None)
     return row | {
         "asked": gate.too_few == "refer" or found >= OFTEN,
         "found": found,
@@ -194,20 +238,27 @@ def _plan_group(gate: Gate, borough: Borough, name: str, groups: int) -> dict[st
     }
 
 
-def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, groups: int) -> tuple[float, float, float, float]:
-    found, best = find_power(gate, sizes, gap, groups), find_best_power(gate, sizes, gap)
+def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> tuple[float, float, float, float]:
+    found, best = find_power(gate, sizes, gap, rarity), find_best_power(gate, sizes, gap)
     return found, max(best, found), find_pass_chance(gate, sizes), find_best_pass(gate, sizes)
 
 
-def _power_of_days(gate: Gate, sizes: Sizes, gap: float, groups: int) -> tuple[float, float, float, float]:
+def _power_of_days(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> tuple[float, float, float, float]:
     """Return the same of an average by the normal curve, which there is the best any test can do."""
-    listed = (sizes.people * sizes.share, sizes.rest * sizes.share)
-    error = _SPREAD_OF_DAYS * math.sqrt(sum(1 / max(count, 1e-9) for count in listed))
-    beyond = abs(math.log(gate.limit / gap)) / error - Z
-    apart = abs(math.log(gap)) / error - find_apart_criterion(groups)
-    found = NormalDist().cdf(min(beyond, apart))
+    error = _spread_days(sizes)
+    found = find_power_of_average(gate, error, _count_listed(sizes), gap, rarity)
     passes = NormalDist().cdf(abs(math.log(gate.limit)) / error - Z)
     return found, found, passes, passes
+
+
+def _spread_days(sizes: Sizes) -> float:
+    """Return the standard error of the logarithm of a ratio of days, of those who are listed."""
+    listed = (sizes.people * sizes.share, sizes.rest * sizes.share)
+    return _SPREAD_OF_DAYS * math.sqrt(sum(1 / max(count, 1e-9) for count in listed))
+
+
+def _count_listed(sizes: Sizes) -> int:
+    return round(min(sizes.people, sizes.rest) * sizes.share)
 
 
 def _work_choice(gate: Gate, borough: Borough, limit: float, names: Sequence[str]) -> dict[str, Any]:
@@ -221,7 +272,7 @@ def _work_choice(gate: Gate, borough: Borough, limit: float, names: Sequence[str
     if sizes is None:
         return row
     if gate.measure == "days_before":
-        return row | {"passes": _power_of_days(asked, sizes, find_worse(asked), 1)[2]}
+        return row | {"passes": _power_of_days(asked, sizes, find_worse(asked), ERROR)[2]}
     gap = abs(limit - 1) * sizes.share
     yearly = gap * sizes.people / borough.years
     return row | {"difference": gap, "families_a_year": yearly, "passes": find_pass_chance(asked, sizes)}

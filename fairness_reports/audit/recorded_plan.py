@@ -10,7 +10,7 @@ differs: a second moment of 3 + 1 becomes 8, and the variance 7/60.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from statistics import NormalDist
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.invocation import Invocation
-from charter.rules.certainty.failing import Z, find_apart_criterion
+from charter.rules.certainty.failing import Z
+from charter.rules.certainty.fair_chances import Null
 from charter.rules.certainty.power import OFTEN, find_worse
 from charter.rules.certainty.visible_gap import POWER
 from charter.rules.questions import Gate
@@ -31,7 +32,7 @@ from fairness_reports.audit.population.audited_people import Scores, gather_peop
 from fairness_reports.audit.population.independent import read_independent_outcome
 from fairness_reports.audit.population.protected import read_characteristics
 
-__all__ = ["GROWTH", "RECORDED", "SignsOfNeed", "plan_recorded", "read_signs"]
+__all__ = ["GROWTH", "RECORDED", "SignsOfNeed", "list_recorded_nulls", "plan_recorded", "read_signs"]
 
 Floats = NDArray[np.float64]
 
@@ -83,30 +84,53 @@ class SignsOfNeed:
         return math.sqrt((((self.variance + 1) / less - 1) / here + self.variance / rest) / self.times)
 
 
-def plan_recorded(gate: Gate, signs: SignsOfNeed, years: float, not_recorded: str) -> list[dict[str, Any]]:
+def plan_recorded(
+    gate: Gate, signs: SignsOfNeed, years: float, not_recorded: str, rarity: Callable[[float], float]
+) -> list[dict[str, Any]]:
     """Return each group's row of the plan: how often a large gap would be found, and a fair figure pass.
 
-    The figure's logarithm follows the normal curve. `years` are those that the signs were counted in. The best test
-    is not worked out of an average: `best` says the same as `found`.
+    The figure's logarithm follows the normal curve. `years` are those that the signs were counted in; `rarity` says for
+    so many times the data how rare a figure must be to fail in the whole gate. The best test is not worked out of an
+    average: `best` says the same as `found`.
     """
-    here = {
-        name: counted
-        for name, counted in signs.groups[gate.characteristic].items()
-        if gate.ask_not_recorded or name != not_recorded
-    }
-    several = max(sum(min(counted) >= FEWEST_HOUSEHOLDS for counted in here.values()), 1)
-    return [_plan_group(gate, signs, name, several, years) for name in here]
+    return [_plan_group(gate, signs, name, years, rarity) for name in _list_groups(gate, signs, not_recorded)]
 
 
-def _plan_group(gate: Gate, signs: SignsOfNeed, name: str, groups: int, years: float) -> dict[str, Any]:
-    counted = signs.groups[gate.characteristic][name]
-    enough = min(counted) >= max(gate.minimum_positives, FEWEST_HOUSEHOLDS)
-    found = _find_power(gate, signs, name, groups) if enough else 0.0
+def list_recorded_nulls(gate: Gate, signs: SignsOfNeed, not_recorded: str) -> list[Null]:
+    """Return what chance could make of each group that the question may fail."""
+    return [
+        null
+        for name in _list_groups(gate, signs, not_recorded)
+        if _is_enough(gate, signs, name) and (null := _find_null(gate, signs, name)) is not None
+    ]
+
+
+def _list_groups(gate: Gate, signs: SignsOfNeed, not_recorded: str) -> list[str]:
+    return [name for name in signs.groups[gate.characteristic] if gate.ask_not_recorded or name != not_recorded]
+
+
+def _is_enough(gate: Gate, signs: SignsOfNeed, name: str) -> bool:
+    fewest = min(signs.groups[gate.characteristic][name]) * signs.times
+    return fewest >= max(gate.minimum_positives, FEWEST_HOUSEHOLDS)
+
+
+def _find_null(gate: Gate, signs: SignsOfNeed, name: str) -> Null | None:
+    error = signs.error(gate.characteristic, name, 1.0)
+    households = round(min(signs.groups[gate.characteristic][name]) * signs.times)
+    return Null.of_average(gate, error, households) if math.isfinite(error) else None
+
+
+def _plan_group(
+    gate: Gate, signs: SignsOfNeed, name: str, years: float, rarity: Callable[[float], float]
+) -> dict[str, Any]:
+    enough = _is_enough(gate, signs, name)
+    found = _find_power(gate, signs, name, rarity(1.0)) if enough else 0.0
     passes = _find_pass_chance(gate, signs, name) if enough else 0.0
-    times = next((k for k in GROWTH if enough and _find_power(gate, signs.grown(k), name, groups) >= POWER), None)
+    grown = (k for k in GROWTH if enough and _find_power(gate, signs.grown(k), name, rarity(k)) >= POWER)
+    times = next(grown, None)
     return {
         "group": name,
-        "households": counted.households,
+        "households": signs.groups[gate.characteristic][name].households,
         "asked": enough and (gate.too_few == "refer" or found >= OFTEN),
         "found": found,
         "best": found,
@@ -116,16 +140,16 @@ def _plan_group(gate: Gate, signs: SignsOfNeed, name: str, groups: int, years: f
     }
 
 
-def _find_power(gate: Gate, signs: SignsOfNeed, name: str, groups: int) -> float:
+def _find_power(gate: Gate, signs: SignsOfNeed, name: str, rarity: float) -> float:
     """Return how often the rule fails a large gap: over what the figure may come out as, each with its own interval.
 
     An interval is wider the lower the figure, so the rule looks at the end that faces the limit (failing.py).
     """
-    gap = find_worse(gate)
-    needed = ((gate.limit, Z), (gate.neutral, find_apart_criterion(groups)))
-    error = signs.error(gate.characteristic, name, gap)
-    if not math.isfinite(error):
+    gap, null = find_worse(gate), _find_null(gate, signs, name)
+    if null is None:
         return 0.0
+    needed = ((gate.limit, Z), (gate.neutral, null.find_criterion(rarity)))
+    error = signs.error(gate.characteristic, name, gap)
     z = np.linspace(-5, 5, _POINTS)
     chances = np.exp(-(z**2) / 2)
     sign = 1.0 if gate.at_least else -1.0

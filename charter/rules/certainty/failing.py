@@ -2,14 +2,12 @@
 
     distance    how far beyond the limit, in standard errors. Were the group exactly at the limit, 1.70 would come up
                 4.5 times in 100 (FAIL): a group fails from there on
-    apart       how far from everyone else, the harmful way. One question asks about several groups, and of several fair
-                ones some group is far away by chance: failing asks for what comes up in 5 of 100 fair lists, over all
-                the groups together (Bonferroni), as Fisher's protected test does
+    apart       how far from everyone else, the harmful way. One gate asks about several groups in several questions,
+                and of all of them, were they alike, some group is far away by chance: failing asks for what comes up in
+                5 of 100 fair lists, over the whole gate (`charter.rules.certainty.fair_chances`)
     passing     asks for no less than before: the whole 95 % interval keeps the limit, 2.5 times in 100 by chance
 
-So a question blocks a fair list, or one with a group exactly at the limit, at most 5 times in 100. Of five groups at
-distances 2.1, 0.3, -0.4, -1 and -1.2, the first 2.6 apart: it is beyond 1.70, and one of five fair groups must be 2.33
-apart: it fails. Had it been 2.1 apart, chance would explain it.
+So a gate blocks a fair list, and a question one with a group exactly at the limit, at most 5 times in 100.
 
 Of shares and rates both are score tests of the two sides' own figures. An average's interval is an approximation, read
 from the end that faces the limit, and the fewer and the more uneven the households the rougher: at 1.70 a group of 30
@@ -26,6 +24,7 @@ from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charter.rules.certainty.score_test import measure_score, read_sides
 from charter.rules.measures import MEASURES
@@ -38,16 +37,20 @@ __all__ = [
     "Z",
     "compare_bound",
     "count_households",
-    "find_apart_criterion",
     "find_overall_rate",
+    "find_standard_error",
     "is_beyond",
+    "is_beyond_bound",
     "keeps_limit",
-    "measure_furthest",
     "measure_standing",
+    "pool_sides",
+    "stand_average",
 ]
 
+Floats = NDArray[np.float64]
+
 ERROR = 0.05
-"""How often one question may block a list that it should not."""
+"""How often one gate may block a list that treats everybody alike, and one question a group exactly at its limit."""
 
 FAIL = NormalDist().inv_cdf(1 - 0.9 * ERROR)
 """Standard errors beyond the limit from which on a group fails; a tenth of the error is left to the other groups."""
@@ -71,16 +74,11 @@ class Standing(NamedTuple):
         """Whether it is beyond the limit by more than chance, were it the only group."""
         return self.distance >= self.criterion
 
-    def fails(self, groups: int) -> bool:
-        """Whether it fails as one of so many groups."""
-        return self.is_beyond and self.apart >= find_apart_criterion(groups)
-
 
 def measure_standing(gate: Gate, finding: Mapping[str, Any]) -> Standing:
-    """Return where a group stands; unknown where there are too few households or no interval."""
+    """Return where a group stands; unknown where it has no interval."""
     value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
-    fewest = min(count_households(finding), count_households(finding.get("rest") or {}))
-    if value is None or interval is None or fewest < gate.minimum_positives:
+    if value is None or interval is None:
         return Standing(-math.inf, -math.inf)
     sides = read_sides(gate, finding)
     if sides is None:
@@ -95,19 +93,6 @@ def measure_standing(gate: Gate, finding: Mapping[str, Any]) -> Standing:
     )
 
 
-def measure_furthest(gate: Gate, finding: Mapping[str, Any]) -> float:
-    """Return how far apart a group could be at all: if nobody of it counted, or everybody; infinite for an average."""
-    sides = read_sides(gate, finding)
-    if sides is None:
-        return math.inf if finding[f"{gate.statistic}_interval"] is not None else -math.inf
-    group, rest = sides
-    counted = np.array(0.0 if gate.at_least else group.people)
-    score = measure_score(
-        gate, gate.neutral, counted, np.array(group.people), np.array(rest.share * rest.people), np.array(rest.people)
-    )
-    return -float(score) if gate.at_least else float(score)
-
-
 def _read_distance(gate: Gate, against: float, value: float, interval: Sequence[float | None]) -> float:
     """Return how far on the harmful side of a value an average is, by the end of its interval that faces it."""
     low, high = interval
@@ -118,14 +103,37 @@ def _read_distance(gate: Gate, against: float, value: float, interval: Sequence[
     return math.inf if width == 0 else Z * beyond / width
 
 
-def find_apart_criterion(groups: int) -> float:
-    """Return how far apart one of so many groups must be, so that chance puts none there in 95 of 100 fair lists."""
-    return NormalDist().inv_cdf(1 - ERROR / max(groups, 1))
+def stand_average(gate: Gate, against: float, error: float, away: Floats) -> Floats:
+    """Return how far beyond a value an average is that is so many standard errors on the harmful side of equality.
+
+    `error` is the standard error, of a ratio its logarithm's: its interval is `value * exp(-+ Z error)`.
+    """
+    sign = -1.0 if gate.at_least else 1.0
+    if gate.statistic == "difference":
+        return np.asarray(away - sign * against / error)
+    value = np.exp(sign * error * away)
+    return np.asarray(Z * sign * (value - against) / (value * abs(math.expm1(-sign * Z * error))))
+
+
+def find_standard_error(gate: Gate, finding: Mapping[str, Any]) -> float | None:
+    """Return the gap's standard error, of a ratio its logarithm's; None where the interval does not bound it."""
+    value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
+    low, high = interval or (None, None)
+    if value is None or low is None or high is None:
+        return None
+    if gate.statistic == "difference":
+        return float(high - low) / (2 * Z)
+    return math.log(high / low) / (2 * Z) if low > 0 and value > 0 else None
 
 
 def is_beyond(gate: Gate, value: float) -> bool:
     """Whether a gap is worse than the limit, whatever its interval."""
     return value < gate.limit if gate.at_least else value > gate.limit
+
+
+def is_beyond_bound(gate: Gate, value: float) -> bool:
+    """Whether a figure is worse than the gate's bound, whatever its interval; of an unknown bound none is."""
+    return value < gate.bound if gate.at_least else value > gate.bound
 
 
 def keeps_limit(gate: Gate, value: float, interval: Sequence[float | None]) -> bool:
@@ -144,15 +152,15 @@ def find_overall_rate(gate: Gate, finding: Mapping[str, Any], findings: Sequence
     """
     measure = MEASURES[gate.measure]
     if measure.overall == gate.measure:
-        return _pool_sides(finding)
+        return pool_sides(finding)
     same = ("characteristic", "group", "component", "model", "at")
     for other in findings:
         if other["measure"] == measure.overall and all(other.get(key) == finding.get(key) for key in same):
-            return _pool_sides(other)
+            return pool_sides(other)
     return None
 
 
-def _pool_sides(finding: Mapping[str, Any]) -> float | None:
+def pool_sides(finding: Mapping[str, Any]) -> float | None:
     """Return the figure of the group and everyone else together; None where one side has none."""
     sides = [side for side in (finding, finding.get("rest") or {}) if side.get("n")]
     if not sides or any(side.get("estimate") is None for side in sides):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from charter.rules.measures import MEASURES
 from charter.rules.questions import NOT_SHARES, Gate
 
-__all__ = ["Side", "bisect", "measure_score", "read_sides"]
+__all__ = ["ENOUGH", "Side", "bisect", "find_scale", "find_share_ends", "measure_score", "read_sides"]
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +28,10 @@ Z = 1.959963984540054
 _ONE_OF_MANY = 1e-7
 """A rate of 1,000 people and a year as a share of as many chances to be listed: small enough never to be near 1."""
 _HALVINGS = 60
+_MOST_PEOPLE = 1e15
+
+ENOUGH = 20.0
+"""Independent people counted on a side from which on it shows by itself how far its households agree."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,11 @@ class Side:
 
     share: float
     people: float
+
+    @property
+    def counted(self) -> float:
+        """How many of them count."""
+        return self.share * self.people
 
 
 def measure_score(gate: Gate, limit: float, counted: Floats, people: Floats, others: Floats, rest: Floats) -> Floats:
@@ -83,31 +92,52 @@ def _fit_difference(
 def read_sides(gate: Gate, finding: Mapping[str, Any]) -> tuple[Side, Side] | None:
     """Return group and everyone else as shares of independent people: as many as give their own intervals' widths.
 
-    None for an average, or where a side has no figure or no interval.
+    None for an average, or where a side has no figure or no interval. Where fewer than ENOUGH are counted on a side,
+    how far its households agree cannot be seen in it: one child listed of 87 seems to say as much as 87 people. There a
+    household says as much as one of the other side does: of 600 others' households worth 480 people each says 0.8, so
+    the group's 60 households say 48.
     """
     measure = MEASURES[gate.measure]
     if gate.measure in NOT_SHARES and not measure.rate:
         return None
-    scale = _ONE_OF_MANY if measure.rate else 1.0
+    scale = find_scale(gate)
     sides = []
     for side in (finding, finding.get("rest") or {}):
         share, interval = side.get("estimate"), side.get("interval")
         if share is None or interval is None:
             return None
         sides.append(Side(share * scale, _count_people(share * scale, (interval[1] - interval[0]) * scale)))
-    return sides[0], sides[1]
+    group, rest = sides
+    households, others = (side.get("clusters") or side.get("n") for side in (finding, finding["rest"]))
+    if min(group.counted, rest.counted) >= ENOUGH or not households or not others:
+        return group, rest
+    if group.counted < rest.counted:
+        return Side(group.share, rest.people * households / others), rest
+    return group, Side(rest.share, group.people * others / households)
+
+
+def find_scale(gate: Gate) -> float:
+    """Return what makes a question's figure a share: 1, or of a rate so little that it is never near 1."""
+    return _ONE_OF_MANY if MEASURES[gate.measure].rate else 1.0
+
+
+def find_share_ends(share: Floats, people: float) -> tuple[Floats, Floats]:
+    """Return the ends of the interval (Wilson's) of shares seen among so many people."""
+    weight = 1 + Z**2 / people
+    middle = (share + Z**2 / (2 * people)) / weight
+    half = Z / weight * np.sqrt(np.maximum(share * (1 - share), 0) / people + Z**2 / (4 * people**2))
+    return middle - half, middle + half
 
 
 def _count_people(share: float, width: float) -> float:
-    """Return among how many people a share would have an interval (Wilson's) of this width: the more, the narrower."""
+    """Return among how many people a share would have an interval (Wilson's) of this width: the more, the narrower.
 
-    def is_wider(size: float) -> bool:
-        people = math.exp(size)
-        half = Z / (1 + Z**2 / people) * math.sqrt(share * (1 - share) / people + Z**2 / (4 * people**2))
-        middle = (share + Z**2 / (2 * people)) / (1 + Z**2 / people)
-        return min(middle + half, 1.0) - max(middle - half, 0.0) > width
-
-    return math.exp(bisect(is_wider, 0.0, math.log(1e15)))
+    With q = Z^2 / people the width's square is (4 share (1 - share) q + q^2) / (1 + q)^2: the positive root of that.
+    """
+    square = width**2
+    b = 4 * share * (1 - share) - 2 * square
+    q = 2 * square / (b + math.sqrt(max(b**2 + 4 * (1 - square) * square, 0.0)))
+    return min(Z**2 / q, _MOST_PEOPLE) if q > 0 else _MOST_PEOPLE
 
 
 def bisect(holds: Callable[[float], bool], inside: float, outside: float, halvings: int = _HALVINGS) -> float:

@@ -17,8 +17,10 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
-from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion, is_beyond
-from charter.rules.certainty.power import Sizes, find_power
+from charter.rules.certainty.failing import FAIL, Z, find_standard_error, is_beyond
+from charter.rules.certainty.fair_chances import find_null
+from charter.rules.certainty.outcomes import Sizes
+from charter.rules.certainty.power import find_power
 from charter.rules.certainty.score_test import bisect
 from charter.rules.questions import Gate
 
@@ -31,19 +33,20 @@ _BEYOND = NormalDist().inv_cdf(POWER)
 _ALMOST_NOBODY = 1e-9
 
 
-def find_visible_gap(gate: Gate, finding: Mapping[str, Any], groups: int) -> float | None:
-    """Return the smallest true gap (ratio or difference) that would fail four times in five, as one of so many groups.
+def find_visible_gap(gate: Gate, finding: Mapping[str, Any], rarity: float) -> float | None:
+    """Return the smallest true gap (ratio or difference) that fails four times in five, where so rare a figure fails.
 
-    None where no gap would, however large, or where the finding has no interval to tell by.
+    `rarity` is that of everything the gate asks (`charter.rules.certainty.fair_chances.Chances`). None where no gap
+    would, however large, or where the finding has no interval to tell by.
     """
     sizes = Sizes.of(gate, finding)
     if sizes is not None:
-        return _find_gap_of_shares(gate, sizes, groups)
-    error = _find_standard_error(gate, finding)
-    return None if error is None else _find_gap_of_averages(gate, error, groups)
+        return _find_gap_of_shares(gate, sizes, rarity)
+    error, null = find_standard_error(gate, finding), find_null(gate, finding)
+    return None if error is None or null is None else _find_gap_of_averages(gate, error, null.find_criterion(rarity))
 
 
-def _find_gap_of_shares(gate: Gate, sizes: Sizes, groups: int) -> float | None:
+def _find_gap_of_shares(gate: Gate, sizes: Sizes, rarity: float) -> float | None:
     whole = 1 - _ALMOST_NOBODY
     if gate.statistic == "ratio":
         worst = _ALMOST_NOBODY if gate.at_least else whole / sizes.share
@@ -53,7 +56,7 @@ def _find_gap_of_shares(gate: Gate, sizes: Sizes, groups: int) -> float | None:
         return None
 
     def is_visible(gap: float) -> bool:
-        return find_power(gate, sizes, gap, groups) >= POWER
+        return find_power(gate, sizes, gap, rarity) >= POWER
 
     # From a rate's limit to its worst is a long way: towards it in steps first.
     if gate.statistic == "ratio" and not gate.at_least:
@@ -70,7 +73,7 @@ def find_needed_data(gate: Gate, finding: Mapping[str, Any]) -> float:
     An answer of what: so that a group without any gap would pass four times in five, and so that this group's figure,
     if it is right, could be told from the limit. Standard errors fall with the square root of the data.
     """
-    error, value = _find_standard_error(gate, finding), finding[gate.statistic]
+    error, value = find_standard_error(gate, finding), finding[gate.statistic]
     if error is None or value is None:
         return math.inf
     if gate.statistic == "ratio":
@@ -83,17 +86,6 @@ def find_needed_data(gate: Gate, finding: Mapping[str, Any]) -> float:
     return max(fair, certain, 1.0)
 
 
-def _find_standard_error(gate: Gate, finding: Mapping[str, Any]) -> float | None:
-    """Return the gap's standard error, of a ratio its logarithm's; None where the interval does not bound it."""
-    value, interval = finding[gate.statistic], finding[f"{gate.statistic}_interval"]
-    low, high = interval or (None, None)
-    if value is None or low is None or high is None:
-        return None
-    if gate.statistic == "difference":
-        return float(high - low) / (2 * Z)
-    return math.log(high / low) / (2 * Z) if low > 0 and value > 0 else None
-
-
 def _find_fair_error(gate: Gate, finding: Mapping[str, Any], error: float) -> float:
     """Return the standard error that the gap would have if the group's figure were everyone else's."""
     sizes = Sizes.of(gate, finding)
@@ -103,12 +95,12 @@ def _find_fair_error(gate: Gate, finding: Mapping[str, Any], error: float) -> fl
     return math.sqrt(spread) * (1 if gate.statistic == "ratio" else sizes.share)
 
 
-def _find_gap_of_averages(gate: Gate, error: float, groups: int) -> float | None:
+def _find_gap_of_averages(gate: Gate, error: float, criterion: float) -> float | None:
     """Return the gap from which on four of five draws fail; each spreads by `error`.
 
     A ratio's interval is `value * exp(-+ Z error)`: its end that faces the limit is a fixed part of it away.
     """
-    sign, criterion = -1 if gate.at_least else 1, find_apart_criterion(groups)
+    sign = -1 if gate.at_least else 1
     if gate.statistic == "difference":
         furthest = sign * max(sign * gate.limit + Z * error, criterion * error)
         return furthest + sign * _BEYOND * error

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from charter.contracts import check_document
 from charter.invocation import shipped_council
+from charter.rules.certainty.compared_groups import weigh_chances
 from charter.rules.certainty.visible_gap import find_visible_gap
 from charter.rules.data_use import DataUse
 from charter.rules.gate import decide_findings
@@ -240,10 +241,10 @@ def test_a_figure_at_the_limit_cannot_be_told_by_more_data() -> None:
 
 
 def test_more_groups_in_one_gate_need_a_clearer_gap() -> None:
-    # Alone, nobody reached of 60 is more than chance; of six groups it may be one of those that chance puts there.
-    alone = finding((0, 60, 640, 8000))
+    # Alone, nobody reached of 50 is more than chance; of eight groups as small one is that often by chance.
+    alone = finding((0, 50, 640, 8000))
     assert decided(alone)["decision"] == "block"
-    others = [finding((80, 1000, 640, 8000), group=name) for name in "BCDEF"]
+    others = [finding((4, 50, 640, 8000), group=name) for name in "BCDEFGH"]
     assert decided(alone, *others)["verdicts"][0]["verdict"] == "insufficient"
 
 
@@ -577,10 +578,11 @@ def test_a_drift_of_who_is_listed_blocks_and_another_drift_does_not() -> None:
 def test_the_gap_that_would_be_seen_is_by_the_rule_that_decides_among_the_gates_groups() -> None:
     row = finding((30, 50, 500, 800))
     for groups in (1, 4):
-        others = [finding((250, 1000, 2000, 8000), group=f"B{number}") for number in range(groups - 1)]
+        others = [finding((30, 60, 500, 1000), group=f"B{number}") for number in range(groups - 1)]
+        chances = weigh_chances([REACHED], findings(row, *others), "not recorded")
         verdict = decided(row, *others)["verdicts"][0]
-        assert verdict["smallest_visible_gap"] == find_visible_gap(REACHED, row, groups)
-    assert "or less, as one of 4 groups, would have failed four times in five" in verdict["sentence"]
+        assert verdict["smallest_visible_gap"] == find_visible_gap(REACHED, row, chances.rarity)
+    assert "or less, as one of 4 comparisons, would have failed four times in five" in verdict["sentence"]
 
 
 def answer(*rows: Any, gate: Gate = REACHED, **options: Any) -> tuple[str, str]:
@@ -607,11 +609,50 @@ def test_a_figure_well_above_the_limit_never_reads_like_one_that_keeps_it() -> N
 
 
 def test_beyond_the_limit_but_perhaps_by_chance_says_so_with_both_figures() -> None:
-    alone = finding((0, 60, 640, 8000))
-    others = [finding((80, 1000, 640, 8000), group=name) for name in "BCDEF"]
+    alone = finding((0, 50, 640, 8000))
+    others = [finding((4, 50, 640, 8000), group=name) for name in "BCDEFGH"]
     reason, sentence = answer(alone, *others)
     assert reason == "chance"
-    assert "of 5 groups alike one may be so by chance; it would have to be 2.33 standard errors" in sentence
+    assert "were all 8 comparisons of the gate alike, chance would block" in sentence
+    assert "of 100 lists by somebody so far apart, and failing asks for less than 5" in sentence
+
+
+def test_other_questions_of_the_gate_count_among_what_chance_may_do() -> None:
+    """Broken by asking of each question by itself whether chance explains it."""
+    alone = finding((0, 50, 640, 8000))
+    others = [finding((4, 50, 640, 8000), group=name, characteristic=name) for name in "BCDEFGH"]
+    gates = tuple(REACHED.replace(id=name, characteristic=name) for name in "BCDEFGH")
+    assert decided(alone)["verdicts"][0]["reason"] == "limit"
+    assert decided(alone, *others, gates=(REACHED, *gates))["verdicts"][0]["reason"] == "chance"
+
+
+def test_a_groups_own_bound_is_asked_even_where_few_others_are_there() -> None:
+    """Broken by saying "too few" of it: 1 of 1,000 reached, where 2 of 100 must be."""
+    verdict = decided(finding((1, 1000, 2, 20)))["verdicts"][0]
+    assert (verdict["verdict"], verdict["reason"]) == ("fail", "bound")
+    assert decided(finding((100, 1000, 2, 20)))["verdicts"][0]["reason"] == "too few"
+
+
+def test_a_figure_that_chance_may_put_beyond_its_bound_is_left_to_the_board() -> None:
+    """Broken by blocking: of thirteen groups alike, a little above the floor, one is below it by chance."""
+    gate = REACHED.replace(floor=0.18, limit=0.3)
+    low, others = (2, 40, 1600, 8000), [finding((8, 40, 1600, 8000), group=name) for name in "BCDEFGHIJKLM"]
+    assert finding(low)["interval"][1] < 0.18
+    assert decided(finding(low), *others, gates=(gate,))["verdicts"][0]["verdict"] == "insufficient"
+    assert decided(finding(low), gates=(gate,))["verdicts"][0]["reason"] == "bound"
+
+
+def test_everybody_together_is_bounded() -> None:
+    """Broken by bounding groups alone: each of too few households to be asked about."""
+    rows = [finding((0, 25, 0, 225), group=name) for name in "BCDEFGHIJK"]
+    everybody = finding((0, 250, 0, 0)) | {"characteristic": None, "group": None}
+    decision = decided(*rows, everybody)
+    together = decision["verdicts"][-1]
+    assert (together["verdict"], together["group"], together["reason"]) == ("fail", "everybody", "bound")
+    assert "everybody (ethnicity)" in together["sentence"]
+    assert decided(*rows)["decision"] == "refer"
+    kept = finding((300, 1000, 0, 0)) | {"characteristic": None, "group": None}
+    assert [one["group"] for one in decided(*rows, kept)["verdicts"]] == list("BCDEFGHIJK")
 
 
 def test_the_side_whose_own_figure_decides_is_named_with_its_interval() -> None:

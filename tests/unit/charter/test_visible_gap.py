@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from charter.rules.certainty.failing import FAIL, Z, find_apart_criterion
+from charter.rules.certainty.failing import ERROR, FAIL, Z
+from charter.rules.certainty.fair_chances import Null
+from charter.rules.certainty.outcomes import Sizes
 from charter.rules.certainty.score_test import measure_score
 from charter.rules.certainty.visible_gap import find_needed_data, find_visible_gap
 from charter.rules.questions import Gate
@@ -30,7 +32,8 @@ def failing_of(gate: Gate, counted: Floats, sizes: Floats) -> NDArray[np.bool_]:
     distance, apart = (
         sign * measure_score(gate, limit, counted, sizes, others, rest) for limit in (gate.limit, gate.neutral)
     )
-    return (distance >= FAIL) & (apart >= find_apart_criterion(len(sizes)))
+    criterion = Null.of_counts(gate, Sizes(sizes[0], rest[0], 0.3)).find_criterion(ERROR / len(sizes))
+    return (distance >= FAIL) & (apart >= criterion)
 
 
 @pytest.mark.parametrize("gate", [REACHED, CONTACTED, GAP, GAP_ABOVE], ids=lambda gate: gate.id)
@@ -38,7 +41,7 @@ def failing_of(gate: Gate, counted: Floats, sizes: Floats) -> NDArray[np.bool_]:
 def test_a_group_at_the_visible_gap_fails_four_times_in_five(gate: Gate, sizes: tuple[int, ...]) -> None:
     share, others = 0.3, sum(sizes[1:])
     row = finding((round(share * sizes[0]), sizes[0], round(share * others), others), measure=gate.measure)
-    gap = find_visible_gap(gate, row, len(sizes))
+    gap = find_visible_gap(gate, row, ERROR / len(sizes))
     assert gap is not None
     true = gap * share if gate.statistic == "ratio" else share + gap
     rng = np.random.default_rng(11)
@@ -50,19 +53,19 @@ def test_a_group_at_the_visible_gap_fails_four_times_in_five(gate: Gate, sizes: 
 
 def test_more_groups_hide_a_gap_where_chance_could_explain_it() -> None:
     row = finding((7, 60, 117, 1000))
-    alone, among = (find_visible_gap(REACHED, row, groups) for groups in (1, 5))
+    alone, among = (find_visible_gap(REACHED, row, ERROR / groups) for groups in (1, 25))
     assert alone is not None
     assert among is not None
-    assert (round(alone, 2), round(among, 2)) == (0.13, 0.07)
+    assert (round(alone, 2), round(among, 2)) == (0.13, 0.04)
 
 
 def test_of_a_handful_no_gap_however_large_would_fail() -> None:
-    assert find_visible_gap(REACHED, finding((3, 40, 32, 400)), 1) is None
+    assert find_visible_gap(REACHED, finding((3, 40, 32, 400)), ERROR) is None
     # Of everyone else one was reached, and might as well have been nobody: no ratio is sure to be below the limit.
-    assert find_visible_gap(REACHED, finding((1, 40, 1, 60)), 1) is None
+    assert find_visible_gap(REACHED, finding((1, 40, 1, 60)), ERROR) is None
     # Nobody can be contacted more often than always.
     everybody = finding((85, 100, 900, 1000), measure="false_positive_rate")
-    assert find_visible_gap(CONTACTED, everybody, 1) is None
+    assert find_visible_gap(CONTACTED, everybody, ERROR) is None
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_of_a_handful_no_gap_however_large_would_fail() -> None:
 )
 def test_an_average_without_both_ends_shows_no_gap_and_promises_no_data(changes: dict[str, object]) -> None:
     row = finding((30, 100, 300, 1000), measure="recorded_per_independent", **changes)
-    assert find_visible_gap(AVERAGE, row, 1) is None
+    assert find_visible_gap(AVERAGE, row, ERROR) is None
     assert find_needed_data(AVERAGE, row) == math.inf
 
 
@@ -84,7 +87,7 @@ def test_an_averages_visible_gap_fails_four_times_in_five(gate: Gate, groups: in
         gate.statistic: sum(ends) / 2 if gate.statistic == "difference" else 1.0,
         f"{gate.statistic}_interval": ends,
     }
-    gap = find_visible_gap(gate, row, groups)
+    gap = find_visible_gap(gate, row, ERROR / groups)
     assert gap is not None
     errors = np.random.default_rng(5).normal(0, error, 20_000)
     if gate.statistic == "difference":
@@ -94,15 +97,18 @@ def test_an_averages_visible_gap_fails_four_times_in_five(gate: Gate, groups: in
         value = gap * np.exp(errors)
         facing = value * math.exp(Z * error if gate.at_least else -Z * error)
     failing = np.ones(len(value), dtype=np.bool_)
-    for against, criterion in ((gate.limit, Z), (gate.neutral, find_apart_criterion(groups))):
+    for against, criterion in (
+        (gate.limit, Z),
+        (gate.neutral, Null.of_average(gate, error, 100).find_criterion(ERROR / groups)),
+    ):
         beyond = against - value if gate.at_least else value - against
         failing &= (beyond > 0) & (Z * beyond >= criterion * np.abs(facing - value))
     assert failing.mean() == pytest.approx(0.8, abs=0.015)
 
 
-def test_an_average_too_wide_to_exceed_any_limit_shows_no_gap() -> None:
+def test_an_average_too_wide_shows_only_a_gap_that_never_comes_up() -> None:
     row = finding((30, 100, 300, 1000), measure="recorded_per_independent", ratio=1.0, ratio_interval=[0.1, 10.0])
-    assert find_visible_gap(AVERAGE_ABOVE, row, 5) is None
+    assert (find_visible_gap(AVERAGE_ABOVE, row, ERROR) or 0) > 20
 
 
 @pytest.mark.parametrize("gate", [CONTACTED, GAP_ABOVE], ids=lambda gate: gate.id)

@@ -1,0 +1,209 @@
+"""Boroughs drawn household by household, and what the first gate's questions find in each: without playing a demo.
+
+Households with children, their groups, needs, listings, days and signs of need are drawn at the sizes that played
+boroughs have; places are those that a council of the size has (decision 136). Findings are made of them by the audit
+itself, with closed forms for every interval. Everybody is treated alike but for what `Unfair` says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charter.invocation import shipped_council
+from charter.rules.certainty.compared_groups import ask_once, bound_by_overall, list_rows, weigh_chances
+from charter.rules.certainty.group_answers import decide_group
+from charter.rules.measures import AS_USED, CELLS, USED
+from charter.rules.policy import Policy
+from fairness_reports.audit.measuring.disparities import measure_disparities
+from fairness_reports.audit.measuring.findings import About, list_findings, write_finding
+from fairness_reports.audit.measuring.means import average_groups
+from fairness_reports.audit.measuring.tally import Grouping, Tally
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+SHIPPED = Policy.load(shipped_council() / "charter.toml")
+GATES = [gate for gate in SHIPPED.asked("test") if not gate.of_pair]
+
+YEARS = 2.0
+WITH_CHILDREN = 0.457
+"""Of homes those with children of the audited ages, as in the borough of 3,000 homes."""
+CHILDREN = (0.58, 0.26, 0.12, 0.04)
+IN_NEED = 0.135
+"""Of those households the share that comes to be in need within two years."""
+TOWARDS_NEED = 13.0
+"""How much likelier a household that comes to be in need is listed: so that of 100 listed some 25 have a need."""
+WITH_SIGN = 0.24
+GROUPS = {
+    "ethnicity": {"White": 0.38, "Asian": 0.18, "Black": 0.16, "Mixed": 0.105, "Other": 0.1, "not recorded": 0.075},
+    "sex": {"female": 0.48, "male": 0.52},
+    "disability": {"no": 0.79, "yes": 0.13, "not recorded": 0.08},
+}
+LISTS = {3_000: (26, 2), 10_000: (26, 7), 30_000: (26, 20), 110_000: (104, 20)}
+"""How many lists in two years, and places on each (decision 136)."""
+
+
+@dataclass(frozen=True)
+class Unfair:
+    """One group treated otherwise: those in need listed before it so many times as often as others, and so on."""
+
+    characteristic: str
+    group: str
+    listed_before_need: float = 1.0
+    unneeded: float = 1.0
+    days: float = 1.0
+    recorded: float = 1.0
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One borough: `kids` by characteristic (households, groups); the others (households,)."""
+
+    kids: dict[str, Whole]
+    in_need: NDArray[np.bool_]
+    needed: Floats
+    unneeded: Floats
+    days: Floats
+    signs: Floats
+    recorded: Floats
+    lists: int
+
+
+def draw_borough(homes: int, seed: int, unfair: Unfair | None = None) -> Drawn:
+    """Draw one borough."""
+    rng = np.random.default_rng([homes, seed])
+    households = round(WITH_CHILDREN * homes)
+    children = 1 + rng.choice(len(CHILDREN), households, p=CHILDREN)
+    kids = {name: _draw_groups(rng, name, children) for name in GROUPS}
+    share = np.zeros(households)
+    if unfair is not None:
+        names = list(GROUPS[unfair.characteristic])
+        share = kids[unfair.characteristic][:, names.index(unfair.group)] / children
+
+    def of(times: float) -> Floats:
+        return 1 + (times - 1) * share
+
+    treated = unfair or Unfair("", "")
+    in_need = rng.random(households) < IN_NEED * (0.8 + 0.12 * children)
+    when = rng.uniform(0, 730, households)
+    lists, places = LISTS[homes]
+    listed, day = _draw_listings(rng, np.where(in_need, TOWARDS_NEED, 1.0), lists, places)
+    helped = in_need[listed] & (when[listed] > day) & (when[listed] < day + 365)
+    # Treated otherwise: some listings are not made, or made again.
+    stays = rng.random(len(listed))
+    keeps = np.where(helped, of(treated.listed_before_need)[listed], of(treated.unneeded)[listed])
+    times = (stays < keeps % 1) + np.floor(keeps).astype(np.int64)
+    listed, day, helped = np.repeat(listed, times), np.repeat(day, times), np.repeat(helped, times)
+    needed = np.bincount(listed[helped], minlength=households).astype(np.float64)
+    unneeded = np.bincount(listed[~helped], minlength=households).astype(np.float64)
+    first = np.full(households, np.inf)
+    np.minimum.at(first, listed[helped], day[helped])
+    days = np.where(needed > 0, (when - first), 0.0) * of(treated.days)
+    days = np.where(needed > 0, days * rng.exponential(0.5, households), 0.0)
+    signed = rng.random(households) < WITH_SIGN
+    signs = np.where(signed, rng.integers(1, 9, households), 0).astype(np.float64)
+    shown = rng.random(households) < np.where(signed, 0.3, 0.08) * of(treated.recorded)
+    recorded = np.where(shown, rng.integers(1, 9, households), 0).astype(np.float64)
+    return Drawn(kids, in_need, needed, unneeded, days, signs, recorded, lists)
+
+
+def _draw_groups(rng: np.random.Generator, name: str, children: Whole) -> Whole:
+    """Return how many children of each group a household has: of one ethnic group in nine households of ten."""
+    shares = np.array(list(GROUPS[name].values()))
+    shares = shares / shares.sum()
+    households, groups = len(children), len(shares)
+    of_child = rng.choice(groups, (households, len(CHILDREN)), p=shares)
+    if name == "ethnicity":
+        alike = rng.random(households) < 0.9
+        of_child[alike] = of_child[alike, :1]
+    there = np.arange(len(CHILDREN)) < children[:, None]
+    place = (np.arange(households)[:, None] * groups + of_child)[there]
+    return np.bincount(place, minlength=households * groups).reshape(households, groups)
+
+
+def _draw_listings(rng: np.random.Generator, weight: Floats, lists: int, places: int) -> tuple[Whole, Floats]:
+    """Draw who is on which list, four half years one after the other: nobody twice within one."""
+    periods = 4
+    sizes = np.diff(np.round(np.linspace(0, lists * places, periods + 1)).astype(int))
+    chosen, days = [], []
+    score = np.log(weight) + 1.2 * rng.normal(size=len(weight))
+    for number, size in enumerate(sizes.tolist()):
+        drawn = score + rng.gumbel(size=len(weight))
+        chosen.append(np.argpartition(-drawn, size)[:size])
+        days.append(rng.uniform(number * 182.5, (number + 1) * 182.5, size))
+    return np.concatenate(chosen), np.concatenate(days)
+
+
+def measure_borough(drawn: Drawn) -> list[dict[str, Any]]:
+    """Return the findings that the first gate's questions ask for, without those of pairs."""
+    rows: list[dict[str, Any]] = []
+    for name, kids in drawn.kids.items():
+        about = About("", name, "m", AS_USED)
+        before = (drawn.needed > 0).astype(np.float64)
+        need, weeks = np.zeros((2, len(before), CELLS))
+        need[:, 3], need[:, 2] = before, 1 - before
+        weeks[:, 1], weeks[:, 3] = drawn.unneeded, drawn.needed
+        weeks[:, 0] = np.maximum(drawn.lists - drawn.unneeded - drawn.needed, 0)
+        everybody = np.ones(len(before), dtype=np.bool_)
+        for chosen, cells, measure in (
+            (drawn.in_need, need, "listed_before_need"),
+            (everybody, weeks, "unneeded_listings"),
+        ):
+            tally = _tally(tuple(GROUPS[name]), kids[chosen], cells[chosen])
+            gaps = measure_disparities(tally, USED[measure], tally.draws(0, 0))
+            rows += [write_finding(about.of_measure(measure), gap, labelled=False) for gap in gaps]
+        ever = (drawn.needed + drawn.unneeded > 0).astype(np.float64)
+        rows += _list_overall(about.of_measure("listed_at_all"), name, kids, ever, np.ones(len(ever)))
+        listings, lists = drawn.needed + drawn.unneeded, np.full(len(ever), float(drawn.lists))
+        rows += _list_overall(about.of_measure("listings"), name, kids, listings, lists)
+        rows += _average(about.of_measure("days_before"), name, kids, drawn.days * before, before)
+        if name == "ethnicity":
+            at = About("recorded_per_independent", name, "m", "capacity")
+            rows += _average(at, name, kids, drawn.recorded, drawn.signs)
+    return rows
+
+
+def _list_overall(about: About, name: str, kids: Whole, above: Floats, below: Floats) -> list[dict[str, Any]]:
+    """Return findings that only say what everybody's rate is, which bounds follow."""
+    counted, among = kids.T @ above, kids.T @ below
+    rows = []
+    for group, here, people in zip(GROUPS[name], counted, among, strict=True):
+        sides = [(here, people), (counted.sum() - here, among.sum() - people)]
+        row, rest = ({"estimate": a / max(n, 1), "n": n} for a, n in sides)
+        key = {"measure": about.measure, "characteristic": name, "group": group, "model": about.model}
+        rows.append(row | key | {"at": about.at, "component": None, "rest": rest})
+    return rows
+
+
+def _tally(names: tuple[str, ...], kids: Whole, cells: Floats) -> Tally:
+    """Return the tally of households alike in children and cells, each kind once."""
+    kinds, of_cells = np.unique(cells @ (100.0 ** np.arange(CELLS)), return_inverse=True)
+    of_kids = kids @ (5 ** np.arange(kids.shape[1]))
+    _, first, weight = np.unique(of_kids * len(kinds) + of_cells, return_index=True, return_counts=True)
+    patterns = kids[first][:, :, None] * cells[first][:, None, :]
+    return Tally(names, patterns.astype(np.float64), weight.astype(np.int64))
+
+
+def _average(about: About, name: str, kids: Whole, above: Floats, below: Floats) -> list[dict[str, Any]]:
+    there = (above > 0) | (below > 0)
+    kids = kids[there]
+    household, group = np.nonzero(kids)
+    times = kids[household, group]
+    grouping = Grouping(group, tuple(GROUPS[name]))
+    above, below = above[there][household] * times, below[there][household] * times
+    return list_findings(about, average_groups(household, grouping, above, below))
+
+
+def decide_borough(homes: int, seed: int, unfair: Unfair | None = None) -> list[tuple[str, str, str]]:
+    """Return of each comparison of the first gate the question, the group and the verdict."""
+    findings = {"findings": measure_borough(draw_borough(homes, seed, unfair)), "model": "m"}
+    chances = weigh_chances(GATES, findings, SHIPPED.not_recorded)
+    return [
+        (gate.id, row["group"], decide_group(bound_by_overall(gate, row, findings), row, chances)[0])
+        for gate in GATES
+        for row in ask_once(gate, list_rows(gate, findings, SHIPPED.not_recorded)[0])
+    ]

@@ -62,7 +62,7 @@ from fairness_reports.audit.recorded_plan import (
     read_signs,
 )
 
-__all__ = ["ASSUMED", "Borough", "describe_plan", "plan_gate", "plan_questions"]
+__all__ = ["ASSUMED", "Borough", "describe_plan", "plan_gate", "plan_questions", "weigh_homes"]
 
 ASSUMED = 0.2
 """Of those listed, the share whose need is then recorded, where no run has measured it."""
@@ -85,7 +85,8 @@ class Borough:
     """How many households of each group there are, how many came to be in need in so many years, and the lists' places.
 
     `households` and `in_need` by characteristic and group; `precise` the share of listings whose need is then recorded;
-    `signs` the independent signs of need.
+    `signs` the independent signs of need. Each child carries its home's place and need, so all homes together say less
+    than so many of one child each: `worth` of them (0 to 1).
     """
 
     households: Mapping[str, Mapping[str, int]]
@@ -98,6 +99,7 @@ class Borough:
     precise: float
     measured: bool
     signs: SignsOfNeed | None = None
+    worth: float = 1.0
 
     @property
     def listed_of_need(self) -> float:
@@ -123,10 +125,13 @@ class Borough:
         if people < 1 or rest < 1:
             return None
         if of_need:
-            return Sizes(people, rest, self.listed_of_need)
+            return Sizes(self._weigh(people), self._weigh(rest), self.listed_of_need)
         lists = self.lists_a_year * self.years
         share = self.places_a_year * (1 - self.precise) / (self.everybody * self.lists_a_year)
-        return Sizes(round(people * lists), round(rest * lists), min(share, 0.95))
+        return Sizes(self._weigh(people * lists), self._weigh(rest * lists), min(share, 0.95))
+
+    def _weigh(self, homes: float) -> int:
+        return max(round(homes * self.worth), 1)
 
 
 def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
@@ -348,7 +353,14 @@ def _read_borough(matrix: Matrix, invocation: Invocation) -> Borough:
         precise=precise,
         measured=measured,
         signs=read_signs(matrix, invocation, days),
+        worth=weigh_homes(homes),
     )
+
+
+def weigh_homes(homes: Any) -> float:
+    """Return how many homes alike the homes are worth, each: of one child and of three, (1 + 3)^2 / (2 x 10) = 0.8."""
+    children = np.unique(homes, return_counts=True)[1]
+    return float(children.sum() ** 2 / (len(children) * (children**2).sum())) if len(children) else 1.0
 
 
 def _count_years(days: Sequence[date]) -> float:

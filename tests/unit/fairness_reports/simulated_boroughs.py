@@ -93,11 +93,14 @@ def draw_borough(homes: int, seed: int, unfair: Unfair | None = None) -> Drawn:
     lists, places = LISTS[homes]
     listed, day = _draw_listings(rng, np.where(in_need, TOWARDS_NEED, 1.0), lists, places)
     helped = in_need[listed] & (when[listed] > day) & (when[listed] < day + 365)
-    # Treated otherwise: some listings are not made, or made again.
-    stays = rng.random(len(listed))
-    keeps = np.where(helped, of(treated.listed_before_need)[listed], of(treated.unneeded)[listed])
-    times = (stays < keeps % 1) + np.floor(keeps).astype(np.int64)
-    listed, day, helped = np.repeat(listed, times), np.repeat(day, times), np.repeat(helped, times)
+    # Treated otherwise: some in need are on no list before it, and others listed without one.
+    unlisted = rng.random(households) >= of(treated.listed_before_need)
+    more = (~helped) & (rng.random(len(listed)) < of(treated.unneeded)[listed] - 1)
+    kept = ~(helped & unlisted[listed])
+    alike = np.flatnonzero((share > 0) & ~in_need)
+    others = rng.choice(alike, int(more.sum())) if more.any() else listed[:0]
+    listed, day = np.r_[listed[kept], others], np.r_[day[kept], day[more]]
+    helped = np.r_[helped[kept], np.zeros(len(others), dtype=np.bool_)]
     needed = np.bincount(listed[helped], minlength=households).astype(np.float64)
     unneeded = np.bincount(listed[~helped], minlength=households).astype(np.float64)
     first = np.full(households, np.inf)

@@ -27,13 +27,14 @@ from charter.rules.certainty.power import (
 from charter.rules.certainty.score_test import measure_score
 from charter.rules.policy import Policy
 from charter.rules.questions import Gate
-from fairness_reports.audit.audit_plan import Borough, describe_plan, plan_gate, plan_questions
+from fairness_reports.audit.audit_plan import Borough, describe_plan, plan_gate, plan_questions, weigh_homes
 from fairness_reports.audit.measuring.findings import About, list_findings
 from fairness_reports.audit.measuring.means import average_everyone, average_groups
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.recorded_plan import Signs, SignsOfNeed, plan_recorded
 from fairness_reports.commands import verbs
 from sooner.planted import describe_planted, find_planted_power
+from tests.unit.fairness_reports.simulated_boroughs import Unfair, decide_borough, draw_borough
 
 SHIPPED = Policy.load(shipped_council() / "charter.toml")
 MISSED, UNNEEDED = (
@@ -114,6 +115,32 @@ def test_a_small_borough_is_told_that_it_cannot_ask_and_a_large_one_that_it_can(
     ]
     assert large["found"] > 0.8
     assert large["advice"].startswith("It can be answered")
+
+
+def test_homes_with_more_children_than_others_say_less_together() -> None:
+    """Broken by counting every home for one: the plan then promised up to 25 points more than drawn boroughs showed."""
+    drawn = draw_borough(3_000, 1)
+    children = drawn.kids["sex"].sum(axis=1)
+    worth = weigh_homes(np.repeat(np.arange(len(children)), children))
+    assert worth == pytest.approx(children.mean() ** 2 / (children**2).mean())
+    assert weigh_homes(np.array([7, 3, 3, 3])) == pytest.approx(0.8)
+    assert weigh_homes(np.array([])) == 1.0
+    alike, less = (
+        plan_gate([MISSED], replace(borough(30_000, 4.5), worth=worth), "not recorded")[0]["groups"][0]["found"]
+        for worth in (1.0, 0.8)
+    )
+    assert less < alike - 0.05
+
+
+def test_a_borough_drawn_household_by_household_is_decided_and_what_is_done_to_a_group_shows() -> None:
+    """Broken by a drawing in which nobody is listed: then everything is insufficient, and nothing is ever blocked."""
+    found = dict.fromkeys(("fair", "unlisted"), 0)
+    for seed in range(3):
+        for name, unfair in (("fair", None), ("unlisted", Unfair("ethnicity", "White", listed_before_need=0.0))):
+            answers = decide_borough(30_000, seed, unfair)
+            assert {"pass", "insufficient"} <= {verdict for *_, verdict in answers}
+            found[name] += ("missed_help_ethnicity", "White", "fail") in answers
+    assert found == {"fair": 0, "unlisted": 3}
 
 
 def test_three_limits_are_worked_out_in_points_and_families() -> None:

@@ -57,3 +57,20 @@ def synth_trial(
     invocation.report(
         {"file": str(path), "effect": effect}, f"{path} holds both outcomes of every household of the lots."
     )
+
+
+@verbs.add("synth-ground", under="start", example="sooner synth-ground --areas 130", locks=True)
+def synth_ground(
+    invocation: Invocation,
+    areas: Annotated[int, typer.Option(help="How many small areas, about.")] = 130,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same ground, byte for byte.")] = 1,
+    alone: Annotated[bool, typer.Option("--alone", help="Neighbours share nothing of their need.")] = False,
+) -> None:
+    """Make boundaries, hubs and counts of food need by area for `sooner map`, with the truth beside them."""
+    from borough.ground import draw_ground, write_ground
+
+    folder = invocation.workspace.maps / "food"
+    result = write_ground(draw_ground(areas, seed, shared=not alone), folder, seed)
+    invocation.report(
+        result, f"{folder} holds boundaries, hubs and counts of {result['areas']} made-up areas. Next: sooner map food."
+    )

@@ -260,3 +260,20 @@ def check_trial_lots(invocation: Invocation) -> None:
 
     document, sentence = describe_lots(invocation)
     invocation.report(document, sentence)
+
+
+@verbs.add("map", under="look", example="sooner map food", locks=True)
+def draw_map(
+    invocation: Invocation,
+    topic: Annotated[str, typer.Argument(help="Which need: the folder of map/ that holds its counts.")] = "food",
+) -> None:
+    """Draw where need is and which help is near: for partners by small area, for the public by MSOA."""
+    from datetime import datetime
+
+    from fairness_reports.maps.whole_map import draw_maps
+
+    folder = draw_maps(invocation, topic, datetime.now(invocation.council.time_zone).date())
+    invocation.report(
+        {"folder": str(folder)},
+        f"{folder / 'partners' / 'map.html'} is for partners who pledged; {folder / 'public' / 'map.html'} is for all.",
+    )

@@ -151,6 +151,11 @@ class Workspace:
         return self.root / "published" / "releases.jsonl"
 
     @property
+    def maps(self) -> Path:
+        """`map/TOPIC/`: boundaries, hubs and counts by area; `partners/` and `public/`: what may be shown of them."""
+        return self.root / "map"
+
+    @property
     def retention(self) -> Path:
         """`retention/DATE-ID.json`: a certificate for every time that retention was carried out."""
         return self.root / "retention"

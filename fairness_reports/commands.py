@@ -49,12 +49,22 @@ def audit_training_run(
     full: Annotated[
         bool, typer.Option("--full", help="Print every figure of a group, with the list it is of.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Audit even where nothing changed since the run's audit.")
+    ] = False,
 ) -> None:
     """Measure how a training run (the newest by default) treats each group: what `sooner audit` alone does."""
     from fairness_reports.publish.summary import summarise_findings
-    from fairness_reports.whole_audit import audit_run
+    from fairness_reports.unchanged_audit import find_unchanged_audit
 
-    folder, document = audit_run(invocation, run or None)
+    unchanged = None if again else find_unchanged_audit(invocation, run)
+    if unchanged is not None:
+        folder, document = unchanged
+        invocation.say(f"Nothing changed since the audit of run {folder.name}: it stands. Audit anew with --again.")
+    else:
+        from fairness_reports.whole_audit import audit_run
+
+        folder, document = audit_run(invocation, run or None)
     invocation.report(
         document, f"{summarise_findings(document, full=full)}\nThe board pack is {folder / 'report.html'}."
     )

@@ -34,6 +34,7 @@ from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.run_findings import AT, RESAMPLES, SEED, Audited, gather_run, measure_run
 from fairness_reports.publish.pack import Pack, render_pack
 from fairness_reports.publish.pictures import draw_beeswarm, draw_dependence
+from fairness_reports.unchanged_audit import keep_inputs
 from features.grammar.words import name_piece
 
 __all__ = ["audit_run"]
@@ -96,6 +97,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             dependence=draw_dependence(explained, _list_titles(audited)),
         )
         write_text(folder / "report.html", render_pack(pack))
+        keep_inputs(invocation, audited.run)
         set_current(invocation.workspace.audit, folder.name)
         step()
     return folder, document

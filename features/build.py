@@ -36,7 +36,7 @@ from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
 from charter.vault.rights_ledger import require_carried_out
 from features.certainty import write_uncertain
-from features.engines.question import Each, Question
+from features.engines.question import ENGINE_VERSION, Each, Question
 from features.feature_list import render_html, render_markdown
 from features.grammar import Definition, Period
 from features.permission import Permission
@@ -191,8 +191,6 @@ def _render_register(invocation: Invocation, question: Question) -> str:
 
 
 def _matrix_id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
-    from features.engines.engine import ENGINE_VERSION
-
     return content_id(
         {
             "definition": question.definition.hash,

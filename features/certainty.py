@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import duckdb
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from charter.contracts.files import write_text
@@ -27,6 +25,10 @@ def write_uncertain(tables: Path, folder: Path, people: Iterable[NDArray[np.byte
     lines = ["person_id,service"]
     links = tables / "links.parquet"
     if links.exists():
+        # Here and not above: a build that has nothing to do starts without them.
+        import duckdb
+        import pyarrow as pa
+
         arrays = [np.unique(np.asarray(of)) for of in people]
         members = np.unique(np.concatenate(arrays)) if arrays else np.empty(0, "S32")
         with duckdb.connect() as database:

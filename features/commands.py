@@ -104,7 +104,7 @@ def receive(
 def report_feeds(invocation: Invocation) -> None:
     """Write each feed on one page, HTML and JSON: rows, empty cells, codes, how late, and what changed."""
     from features.intake.feeds.report import write_report
-    from features.intake.snapshot import find_newest_snapshot
+    from features.pull_plan import find_newest_snapshot
 
     snapshot = find_newest_snapshot(invocation.workspace.store)
     if snapshot is None:

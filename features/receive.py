@@ -24,8 +24,8 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, read_json, write_json
 from charter.errors import DataError, SoonerError, UsageError
 from charter.invocation import Invocation
-from features.intake.snapshot import PullResult
 from features.pull import pull_sources
+from features.pull_plan import PullResult
 
 __all__ = ["Receipt", "receive_deliveries"]
 

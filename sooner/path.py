@@ -67,13 +67,19 @@ def build_rows(invocation: Invocation) -> None:
 def judge_model(invocation: Invocation) -> dict[str, Any]:
     """Train on the newest matrix, audit and decide; return the decision, whatever it is."""
     from charter.signing.decisions import decide_run
-    from fairness_reports.whole_audit import audit_run
-    from training.experiment import train_models
+    from fairness_reports.unchanged_audit import find_unchanged_audit
+    from training.run_inputs import find_unchanged_run
 
     with time_step(invocation, "train"):
-        train_models(invocation)
+        if find_unchanged_run(invocation) is None:
+            from training.experiment import train_models
+
+            train_models(invocation)
     with time_step(invocation, "audit"):
-        audit_run(invocation)
+        if find_unchanged_audit(invocation) is None:
+            from fairness_reports.whole_audit import audit_run
+
+            audit_run(invocation)
     with time_step(invocation, "decide"):
         return decide_run(invocation)
 

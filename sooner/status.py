@@ -17,11 +17,16 @@ from charter.contracts.files import file_digest, find_current, read_json
 from charter.errors import SoonerError
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
+from fairness_reports.unchanged_audit import digest_audit_inputs, read_inputs
 from features.build import read_as_of_dates
 from features.grammar import Definition
 from training.run_inputs import ROOMS
 
 __all__ = ["Stage", "draw_stages", "list_stages"]
+
+
+_OF_A_DAY = ("day", "decisions", "advice")
+"""What an audit is made of that changes without making its findings old."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,21 @@ def _look_at_decision(invocation: Invocation, run: str) -> Stage:
         "findings_sha256": file_digest(folder / "findings.json"),
     }
     words = {"run": "run", "charter_sha256": "charter.toml", "findings_sha256": "findings"}
-    return Stage("decision", "audit", folder.name, _compare(words, decision, now))
+    changed = _compare(words, decision, now)
+    if folder.name == run:
+        changed = tuple(dict.fromkeys((*changed, *_look_at_audit(invocation, folder))))
+    return Stage("decision", "audit", folder.name, changed)
+
+
+def _look_at_audit(invocation: Invocation, folder: Path) -> tuple[str, ...]:
+    """Return what of a run's audit changed since: its rows, tables, settings, requests, or Sooner's own code."""
+    then = read_inputs(folder)
+    if not then:
+        return ()
+    now = digest_audit_inputs(invocation, invocation.workspace.scores / folder.name)
+    titles = {"code": "Sooner's own code", "versions": "a library", "rights": "what residents asked"}
+    words = {name: titles.get(name, name.removeprefix("council/")) for name in now if name not in _OF_A_DAY}
+    return _compare(words, then, now)
 
 
 def _look_at_release(invocation: Invocation, run: str) -> Stage:

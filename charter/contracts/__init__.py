@@ -59,6 +59,13 @@ def _read_schema(file_name: str) -> Any:
     return json.loads((_SCHEMAS / file_name).read_text(encoding="utf-8"))
 
 
+@cache
+def _compile_schema(file_name: str) -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft202012Validator(_read_schema(file_name), validate_formats=True)
+
+
 def _list_names(ending: str) -> tuple[str, ...]:
     return tuple(sorted(p.name.removesuffix(ending) for p in _SCHEMAS.iterdir() if p.name.endswith(ending)))
 
@@ -94,7 +101,10 @@ def read_table_contract(name: str) -> TableContract:
 
 def check_document(name: str, document: Any) -> None:
     """Raise DataError, naming the field and the rule, unless `document` keeps the contract `name`."""
-    # Here and not above: most commands check no document, and would start a fifth later.
+    # Here and not above: most commands check no document. An audit's findings are ten thousand rows, so what keeps the
+    # contract is let through by compiled code; what doesn't is judged, and worded, by the standard's own library.
+    if _compile_schema(f"{name}.schema.json").is_valid(document):
+        return
     import jsonschema
 
     validator = jsonschema.Draft202012Validator(

@@ -19,11 +19,13 @@ need, once however often; of a rate, one for each person and each week's list.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["AS_USED", "AT_DATES", "CELLS", "MEASURES", "SHARES", "USED", "Measure"]
 
@@ -73,12 +75,19 @@ class Measure:
     @property
     def above(self) -> NDArray[np.float64]:
         """The cells counted, as weights (cells,)."""
-        return np.array([float(cell in self.counted) for cell in range(CELLS)])
+        return _weigh_cells(self.counted)
 
     @property
     def below(self) -> NDArray[np.float64]:
         """The cells counted among, as weights (cells,)."""
-        return np.array([float(cell in self.among) for cell in range(CELLS)])
+        return _weigh_cells(self.among)
+
+
+def _weigh_cells(cells: Collection[int]) -> NDArray[np.float64]:
+    # Here and not above: every verb reads the charter, whose questions name measures, and few of them count.
+    import numpy as np
+
+    return np.array([float(cell in cells) for cell in range(CELLS)])
 
 
 MEASURES: Mapping[str, Measure] = {

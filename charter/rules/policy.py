@@ -33,12 +33,11 @@ from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Te
 from charter.errors import CharterError
 from charter.purposes import PURPOSES
 from charter.rules.assessments import Assessment
-from charter.rules.certainty.pooling import Pooling
 from charter.rules.choice_margin import Choosing
 from charter.rules.data_use import GATES, DataUse
 from charter.rules.going_live import Live
 from charter.rules.onset import Onset
-from charter.rules.questions import Gate, pairs
+from charter.rules.questions import Gate, Pooling, pairs
 from charter.rules.roles import Role, Roles
 from charter.rules.usefulness import Usefulness
 from charter.rules.waivers import Caveat, Waiver

@@ -1,4 +1,4 @@
-"""The board's questions, one `[[gate]]` each: what is measured, of whom, and how large a gap it accepts.
+"""The board's questions, one `[[gate]]` each: what is measured, of whom, how large a gap it accepts and expects.
 
 `charter.rules.gate` answers them.
 """
@@ -16,7 +16,7 @@ from charter.council.reading import Listed, MarkedRow, OneOf, RefersTo, Text, br
 from charter.council.slips import choose
 from charter.rules import measures
 
-__all__ = ["HARMS", "MEASURES", "NOT_SHARES", "PAIRED", "STAGES", "Gate", "pairs"]
+__all__ = ["HARMS", "MEASURES", "NOT_SHARES", "PAIRED", "STAGES", "Gate", "Pooling", "pairs"]
 
 PAIRED = ("selection_rate", "recall", "false_positive_rate")
 """What is measured of two characteristics together."""
@@ -204,3 +204,25 @@ class Gate(MarkedRow):
 def pairs(characteristics: Sequence[str]) -> tuple[str, ...]:
     """Return the name of every pair of characteristics, as findings and gates call it."""
     return tuple(f"{one} and {other}" for one, other in combinations(characteristics, 2))
+
+
+class Pooling(MarkedRow):
+    """What the board expects of groups before it sees any figure: "9 in 10 groups fare within x of everyone else"."""
+
+    within: Annotated[
+        float,
+        Field(
+            gt=1.02,
+            le=5,
+            description="We expect 9 in 10 groups to fare at most so many times better or worse than everyone else.",
+            examples=[1.5],
+        ),
+    ]
+
+    @property
+    def sentence(self) -> str:
+        """What is signed, as a sentence."""
+        return (
+            f"Before any figure we expect 9 in 10 groups to fare between {1 / self.within:.2f} and {self.within:.2f}"
+            " times as everyone else."
+        )

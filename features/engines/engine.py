@@ -25,7 +25,7 @@ from features.engines.blocks import Block, Maker, OutcomeBlock, assemble_dates, 
 from features.engines.compiled.arrays import PersonRows
 from features.engines.compiled.kernel_plan import Plan
 from features.engines.digest import Tally, make_keys, tally_rows
-from features.engines.question import Question, to_microseconds
+from features.engines.question import ENGINE_VERSION, Question, to_microseconds
 from features.engines.reading.choices import fold_choices
 from features.engines.reading.cohort import find_cohort
 from features.engines.reading.ends import find_ends
@@ -36,10 +36,7 @@ from features.engines.reading.members import find_ages, find_members, read_stays
 from features.engines.reading.snapshot_reader import Store
 from features.engines.reading.timetable import list_midnights, make_timetable
 
-__all__ = ["ENGINE_VERSION", "Block", "Earlier", "Engine", "OutcomeBlock", "assemble_dates"]
-
-ENGINE_VERSION = 3
-"""Raised whenever a change to this engine could change any byte of a matrix."""
+__all__ = ["Block", "Earlier", "Engine", "OutcomeBlock", "assemble_dates"]
 
 _BLOCK = 1024
 _EVENTS_AT_ONCE = 40_000_000

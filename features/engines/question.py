@@ -14,7 +14,10 @@ from features.grammar import Aggregate, Composition, Definition, Expression, Per
 from features.grammar.definition import Component, name_seen_column
 from features.permission import Permission
 
-__all__ = ["EPOCH", "Each", "Question", "to_microseconds"]
+__all__ = ["ENGINE_VERSION", "EPOCH", "Each", "Question", "to_microseconds"]
+
+ENGINE_VERSION = 3
+"""Raised whenever a change to the fast engine could change any byte of a matrix."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 A_YEAR = Period(12, "months")

@@ -10,7 +10,7 @@ from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.vault.key import Key
 from charter.vault.vault import Vault
-from features.intake.snapshot import find_newest_snapshot
+from features.pull_plan import find_newest_snapshot
 
 __all__ = ["Cleaned", "clean_snapshots"]
 

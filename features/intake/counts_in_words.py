@@ -17,7 +17,7 @@ _REMARKS: Mapping[str, str] = {
 def describe_files(by_file: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield a table of the files' rows, then what there is to say of single files.
 
-    `by_file` is that of `features.intake.snapshot.PullResult`; a file that an earlier version read has no `kept`.
+    `by_file` is that of `features.pull_plan.PullResult`; a file that an earlier version read has no `kept`.
     """
     width = max((len(name) for name in by_file), default=0)
     yield f"{'':{width}}  {'rows':>11}  {'kept':>11}  {'unchanged':>11}  {'set apart':>11}"

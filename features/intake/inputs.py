@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charter.contracts.files import content_id, file_digest
 from charter.council.connections import DatabaseConnection, FolderConnection, ServerConnection
 from charter.council.council import Council
 from charter.council.register import Source
 from charter.errors import DataError
-from features.intake.canonical import CANONICAL, find_table_file
-from features.intake.connecting.databases import DatabaseRows
-from features.intake.connecting.folders import fetch_deliveries
-from features.intake.connecting.server import ServerRows
 from features.intake.delivery import Delivery, find_folder, read_delivery
-from features.intake.opening.text_rows import FetchedRows
+
+if TYPE_CHECKING:
+    from features.intake.connecting.databases import DatabaseRows
+    from features.intake.connecting.server import ServerRows
+    from features.intake.opening.text_rows import FetchedRows
 
 __all__ = ["Arrivals", "Input", "SourcePlan", "find_inputs", "find_parts", "name_input", "plan_source"]
 
@@ -86,6 +86,8 @@ def find_inputs(source: Source, arrivals: Arrivals, pulled: Sequence[Mapping[str
     """
     council, now = arrivals.council, arrivals.now
     if isinstance(source.connection, FolderConnection):
+        from features.intake.connecting.folders import fetch_deliveries
+
         fetch_deliveries(source, source.connection, arrivals.extracts / source.folder)
     elif source.connection is not None:
         return _fetch_input(source, source.connection, arrivals, pulled)
@@ -111,6 +113,10 @@ def _fetch_input(
     pulled: Sequence[Mapping[str, Any]],
 ) -> tuple[Input, ...]:
     """Ask a database or a server for the rows of each file, above the cursor that the last delivery left."""
+    # Here and not above: most councils have no connection, and finding out that nothing is new starts without drivers.
+    from features.intake.connecting.databases import DatabaseRows
+    from features.intake.connecting.server import ServerRows
+
     asked: DatabaseRows | ServerRows
     if isinstance(connection, DatabaseConnection):
         asked = DatabaseRows(source, connection.url_from)
@@ -140,6 +146,8 @@ def _fetch_input(
 def _find_input(source: Source, name: str, folder: Path, council: Council, now: datetime) -> Input:
     parts: dict[str, tuple[Path, ...]]
     if source.format == "canonical":
+        from features.intake.canonical import CANONICAL, find_table_file
+
         found = {name: find_table_file(folder, name) for name in CANONICAL}
         parts = {path.name: (path,) for path in found.values() if path is not None}
     else:

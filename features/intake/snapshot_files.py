@@ -11,7 +11,6 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from charter.contracts.files import read_json
 from charter.errors import DataError
 from charter.vault.vault import Vault
 from features.intake.canonical import CANONICAL
@@ -22,33 +21,18 @@ from features.intake.records import STAGED
 from features.intake.row_digests import create_digests
 from features.intake.source_reader import FileCounts
 
-__all__ = ["gather_feeds", "list_pulled", "list_sources", "load_sets", "make_sets", "write_records"]
+__all__ = ["gather_feeds", "list_sources", "load_sets", "make_sets", "read_feed_moments", "write_records"]
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 """Since when a home has been where it is, if the gazetteer does not say."""
 
 
-def list_pulled(last: Path | None) -> Mapping[str, list[Mapping[str, Any]]]:
-    """Return the deliveries that the last snapshot holds, by service, as its manifest names them.
-
-    One made by an earlier version does not name them: its feeds do, without the digest of what they held.
-    """
-    pulled: dict[str, list[Mapping[str, Any]]] = {}
-    if last is None:
-        return pulled
-    manifest = read_json(last / "manifest.json")
-    if "deliveries" in manifest:
-        for row in manifest["deliveries"]:
-            pulled.setdefault(row["service"], []).append(row)
-        return pulled
+def read_feed_moments(snapshot: Path) -> list[tuple[str, datetime]]:
+    """Return the deliveries of a snapshot by what its table of feeds says: each one's service, when it was received."""
+    feeds = quote_text(str(snapshot / "records/feeds.parquet"))
     with duckdb.connect() as database:
-        rows = database.execute(
-            f"select distinct service, received_at from read_parquet({quote_text(str(last / 'records/feeds.parquet'))})"
-        ).fetchall()
-    for service, received_at in rows:
-        moment = received_at.replace(tzinfo=UTC).isoformat()
-        pulled.setdefault(service, []).append({"service": service, "received_at": moment, "sha256": None})
-    return pulled
+        rows = database.execute(f"select distinct service, received_at from read_parquet({feeds})").fetchall()
+    return [(service, received_at) for service, received_at in rows]
 
 
 def list_sources(plans: Sequence[SourcePlan], counts: Mapping[str, FileCounts]) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ from charter.vault.key import Key
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import NamedPerson, Vault
 from features.intake.database import Relation, compute_rows, fetch_rows, open_database, quote_text, read_parquet
-from features.intake.snapshot import find_newest_snapshot, refuse_full_disk
+from features.intake.snapshot import refuse_full_disk
 from features.linking.accuracy import count_right_pairs, read_truth
 from features.linking.blind_review import settle_readings
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
@@ -68,6 +68,7 @@ from features.linking.review import relate_pairs
 from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
 from features.permission import Choice
+from features.pull_plan import find_newest_snapshot
 
 __all__ = ["LinkResult", "link_records", "settle_tables_again"]
 

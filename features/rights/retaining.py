@@ -32,10 +32,10 @@ from charter.vault.vault import Vault
 from features.forget import forget
 from features.intake.database import fetch_rows, open_database, quote_text
 from features.intake.keeping.expiry import Retention, remove_past
-from features.intake.snapshot import find_newest_snapshot
 from features.linking.judgements import drop_judgements
 from features.linking.link import settle_tables_again
 from features.permission import ALL
+from features.pull_plan import find_newest_snapshot
 from features.rights.vault_clearing import clear_vault, drop_papers_about, find_unmarked
 
 __all__ = ["Forgetting", "RetentionPlan", "choose_moment", "plan_retention", "replay_retention", "retain_records"]

@@ -22,17 +22,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from charter.council.reading import MarkedRow
 from charter.rules.certainty.score_test import read_sides
-from charter.rules.questions import Gate
+from charter.rules.questions import Gate, Pooling
 
-__all__ = ["BORROWED", "Pooled", "Pooling", "pool_groups"]
+__all__ = ["BORROWED", "Pooled", "pool_groups"]
 
 Floats = NDArray[np.float64]
 
@@ -48,28 +46,6 @@ _WIDEST = 5.0
 _SPREADS = 80
 _SHARES = 41
 _Z = NormalDist().inv_cdf(0.975)
-
-
-class Pooling(MarkedRow):
-    """What the board expects of groups before it sees any figure: "9 in 10 groups fare within x of everyone else"."""
-
-    within: Annotated[
-        float,
-        Field(
-            gt=1.02,
-            le=5,
-            description="We expect 9 in 10 groups to fare at most so many times better or worse than everyone else.",
-            examples=[1.5],
-        ),
-    ]
-
-    @property
-    def sentence(self) -> str:
-        """What is signed, as a sentence."""
-        return (
-            f"Before any figure we expect 9 in 10 groups to fare between {1 / self.within:.2f} and {self.within:.2f}"
-            " times as everyone else."
-        )
 
 
 @dataclass(frozen=True)

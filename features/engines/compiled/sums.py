@@ -103,17 +103,16 @@ def accumulate_events(
     dates = timetable.times.shape[0]
     blank = np.empty((program.fresh.shape[0], dates + 1), np.int64)
     for row in range(program.fresh.shape[0]):
-        blank[row, :] = program.fresh[row]
-    slots = np.empty_like(blank)
+        for k in range(dates + 1):
+            blank[row, k] = program.fresh[row]
+    slots = np.empty((program.fresh.shape[0], dates + 1), np.int64)
     table = np.empty((dates, program.column.shape[0]), np.float32)
     anybody = np.empty(people.seen.shape[1], np.uint64)
     counted = np.empty((results.seen.shape[2], dates), np.uint16)
     for i in range(wanted.entity.shape[0]):
         household = wanted.entity[i]
         rows = wanted.mask[household]
-        slots[:, :] = blank
-        anybody[:] = _NONE
-        counted[:, :] = 0
+        _begin_household(slots, blank, anybody, counted)
         top = dates
         while top > 0 and not rows >> np.uint64(top - 1) & _ONE:
             top -= 1
@@ -131,11 +130,36 @@ def accumulate_events(
         _carry_ahead(slots, program.carry, dates)
         _make_columns(slots, table, household, timetable, program)
         _blank_unseen(table, anybody, program.column_seen, rows)
-        for k in range(dates):
-            if rows >> np.uint64(k) & _ONE:
-                results.values[k, i, :] = table[k]
-                for w in range(counted.shape[0]):
-                    results.seen[k, i, w] = counted[w, k]
+        _keep_rows(table, counted, rows, i, results)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _begin_household(slots: Slots, blank: Slots, anybody: NDArray[np.uint64], counted: NDArray[np.uint16]) -> None:
+    """Forget the household before: slots as they begin, nobody seen, nobody counted.
+
+    Loops and not `slots[:, :] = blank`: for that Numba compiles the words of an error about shapes, for three seconds.
+    """
+    for row in range(blank.shape[0]):
+        for k in range(blank.shape[1]):
+            slots[row, k] = blank[row, k]
+    for w in range(anybody.shape[0]):
+        anybody[w] = _NONE
+    for w in range(counted.shape[0]):
+        for k in range(counted.shape[1]):
+            counted[w, k] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _keep_rows(
+    table: NDArray[np.float32], counted: NDArray[np.uint16], rows: Any, household: int, results: Results
+) -> None:
+    """Keep what was made of a household at the dates at which it gets a row."""
+    for k in range(table.shape[0]):
+        if rows >> np.uint64(k) & _ONE:
+            for c in range(table.shape[1]):
+                results.values[k, household, c] = table[k, c]
+            for w in range(counted.shape[0]):
+                results.seen[k, household, w] = counted[w, k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

@@ -14,10 +14,11 @@ import pytest
 
 from charter.errors import CharterError
 from charter.invocation import shipped_council
-from charter.rules.certainty.pooling import Pooling, pool_groups
+from charter.rules.certainty.pooling import pool_groups
 from charter.rules.certainty.score_test import read_sides
 from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
+from charter.rules.questions import Pooling
 from tests.unit.charter.gates import CONTACTED, GAP, REACHED, finding
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,9 +15,9 @@ from charter.contracts.files import writer_lock
 from charter.contracts.workspace import Workspace
 from charter.council.council import Council
 from charter.invocation import Invocation
-from features.intake.snapshot import PullResult
 from features.linking.link import LinkResult, link_records
 from features.pull import pull_sources
+from features.pull_plan import PullResult
 
 REGISTER = """
 [[source]]

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from charter.errors import DataError
-from features.intake.snapshot import find_newest_snapshot
+from features.pull_plan import find_newest_snapshot
 from tests.conftest import ROOT
 
 PAGE = ROOT / "docs/how-to/write-an-adapter.md"

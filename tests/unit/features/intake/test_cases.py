@@ -13,8 +13,8 @@ import pytest
 from charter.contracts.files import writer_lock
 from charter.errors import DataError
 from charter.invocation import Invocation
-from features.intake.snapshot import PullResult
 from features.pull import pull_sources
+from features.pull_plan import PullResult
 from tests.unit.features.conftest import ROOT
 
 CASES = ROOT.parent / "shared/cases"

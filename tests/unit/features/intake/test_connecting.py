@@ -76,7 +76,7 @@ def rents(request, monkeypatch) -> Iterator[tuple[str, object]]:
 
 
 def events(town, rows_of) -> list[tuple[object, ...]]:
-    from features.intake.snapshot import find_newest_snapshot
+    from features.pull_plan import find_newest_snapshot
 
     newest = find_newest_snapshot(town.workspace / "store")
     rows = rows_of(newest / "records/events.parquet", "valid_at, known_at")

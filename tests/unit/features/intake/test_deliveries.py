@@ -63,7 +63,7 @@ def make_months(seed: int, months: int) -> list[dict[str, float]]:
 
 
 def records_of(town, rows_of) -> dict[str, list[dict[str, object]]]:
-    from features.intake.snapshot import find_newest_snapshot
+    from features.pull_plan import find_newest_snapshot
 
     newest = find_newest_snapshot(town.workspace / "store")
     assert newest is not None

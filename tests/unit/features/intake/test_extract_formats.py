@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from charter.errors import CharterError, DataError
-from features.intake.snapshot import find_newest_snapshot
+from features.pull_plan import find_newest_snapshot
 from tests.unit.features.conftest import Town
 from tests.unit.features.intake.test_sector_formats import check_sums, count_events, take_up
 

@@ -7,7 +7,7 @@ import pytest
 from charter.errors import DataError
 from features.intake.feeds.changes import compare_deliveries, find_lateness
 from features.intake.feeds.report import describe_feeds, write_report
-from features.intake.snapshot import find_newest_snapshot
+from features.pull_plan import find_newest_snapshot
 from tests.unit.features.conftest import ARREARS, TENANTS
 
 

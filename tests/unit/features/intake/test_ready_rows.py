@@ -10,7 +10,7 @@ import pytest
 from charter.council.register import Register, Source
 from charter.errors import UsageError
 from features.intake.formats.ready_rows import FORMATS, read_rows
-from features.intake.snapshot import find_newest_snapshot
+from features.pull_plan import find_newest_snapshot
 
 
 def write_sample(source: Source, folder: Path, children: int) -> None:

@@ -12,7 +12,7 @@ import pytest
 from charter.council.register import Register
 from charter.errors import DataError
 from features.intake.formats.ready_rows import read_rows
-from features.intake.snapshot import PullResult, find_newest_snapshot
+from features.pull_plan import PullResult, find_newest_snapshot
 from tests.conftest import run_sooner
 from tests.unit.features.conftest import ROOT, Town
 

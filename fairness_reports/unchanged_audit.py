@@ -1,0 +1,90 @@
+"""What goes into a run's audit, kept beside it; and whether an audit made now would be of just that.
+
+    audit/PROGRAMME/RUN/made_from.json    the digest of each input, by name, and of what was made: findings, report
+
+    run, matrix, snapshot      the audited run's files, its rows, and the tables behind them
+    council/...                every file of the council's folder: charter, register, settings
+    decisions, advice          what was decided of other runs, and said of this one
+    rights                     what residents asked
+    day                        waivers, sign-offs and the charter's review end on a day
+    code, versions             Sooner's own rooms, and the libraries that measure and draw
+
+Findings say when they were made, so an audit that stands keeps its bytes, and what was decided on them stands too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from charter.contracts.files import content_id, file_digest, find_current, folder_digest, read_json, write_json
+from charter.invocation import Invocation
+from charter.machine.code_version import digest_code
+from charter.vault.rights_ledger import ledger_file
+
+__all__ = ["digest_audit_inputs", "find_unchanged_audit", "keep_inputs", "read_inputs"]
+
+_FILE = "made_from.json"
+_MADE = ("findings.json", "report.html")
+_ROOMS = ("charter", "features", "training", "fairness_reports")
+_LIBRARIES = ("duckdb", "lightgbm", "matplotlib", "numpy", "pyarrow", "scikit-learn", "scipy")
+
+
+def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
+    """Return the digest of each thing that the audit of the run in a folder depends on, by name."""
+    files, council = invocation.workspace, invocation.council.folder
+    manifest = read_json(run / "manifest.json")
+    matrix = files.matrix / str(manifest["matrix"]) / "manifest.json"
+    snapshot = files.store / str(manifest["snapshot"]) / "manifest.json"
+    audit = files.audit / run.name
+    decisions = [path for path in sorted(files.audit.glob("*/decision.json")) if path.parent != audit]
+    settings = (path for path in sorted(council.rglob("*")) if path.is_file() and path.suffix in (".toml", ".py"))
+    return {
+        "run": folder_digest(run),
+        "matrix": _digest(matrix),
+        "snapshot": _digest(snapshot),
+        **{f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in settings},
+        "decisions": content_id([[path.parent.name, file_digest(path)] for path in decisions]),
+        "advice": _digest(audit / "advice.json"),
+        "rights": _digest(ledger_file(files)),
+        "day": invocation.today.isoformat(),
+        "code": digest_code(_ROOMS),
+        "versions": content_id({name: version(name) for name in _LIBRARIES}),
+    }
+
+
+def _digest(path: Path) -> str:
+    return file_digest(path) if path.exists() else ""
+
+
+def keep_inputs(invocation: Invocation, run: Path) -> None:
+    """Write what the audit of a run was made from beside it."""
+    folder = invocation.workspace.audit / run.name
+    made = {name: file_digest(folder / name) for name in _MADE}
+    write_json(folder / _FILE, {"inputs": digest_audit_inputs(invocation, run), "made": made})
+
+
+def read_inputs(audit: Path) -> Mapping[str, str]:
+    """Return what an audit was made from; nothing where it was made before that was kept."""
+    path = audit / _FILE
+    inputs: Mapping[str, str] = read_json(path)["inputs"] if path.exists() else {}
+    return inputs
+
+
+def find_unchanged_audit(invocation: Invocation, run: str = "") -> tuple[Path, Mapping[str, Any]] | None:
+    """Return the folder and findings of a run's audit (the newest run's) where an audit now would be of the same."""
+    files = invocation.workspace
+    folder = files.scores / run if run else find_current(files.scores)
+    if folder is None or not (folder / "manifest.json").exists():
+        return None
+    audit = files.audit / folder.name
+    if find_current(files.audit) != audit or not (audit / _FILE).exists():
+        return None
+    kept = read_json(audit / _FILE)
+    if any(_digest(audit / name) != sha256 for name, sha256 in kept["made"].items()):
+        return None
+    if kept["inputs"] != digest_audit_inputs(invocation, folder):
+        return None
+    return audit, read_json(audit / "findings.json")

@@ -1,0 +1,49 @@
+"""What has nothing to do starts nothing heavy: no library is loaded before it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = ("lightgbm", "pandas", "sklearn", "scipy", "mlflow", "numba", "duckdb", "pyarrow", "matplotlib", "sqlalchemy")
+_NAME_LOADED = f"""
+import atexit, sys
+atexit.register(lambda: print("loaded:", *[name for name in {HEAVY!r} if name in sys.modules]))
+import sooner
+sooner.main()
+"""
+
+
+def loaded_by(*words: str) -> tuple[str, str]:
+    """Run the command and return what it said on both streams, and which heavy libraries it had loaded at its end."""
+    ran = subprocess.run(
+        [sys.executable, "-c", _NAME_LOADED, *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    output, _, names = ran.stdout.rpartition("loaded:")
+    return output + ran.stderr, names.strip()
+
+
+def test_the_help_loads_no_heavy_library() -> None:
+    output, names = loaded_by("--help")
+    assert "Look after:" in output
+    assert names == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "beginning"), [("pull", "Nothing new since snapshot"), ("audit", "Nothing changed since the audit of run")]
+)
+def test_a_verb_that_has_nothing_to_do_loads_no_heavy_library(demo_workspace: Path, verb: str, beginning: str) -> None:
+    output, names = loaded_by(verb, "--council", "council", "--workspace", str(demo_workspace))
+    assert beginning in output
+    assert names == ""
+
+
+def test_a_build_that_has_nothing_to_do_loads_neither_compiler_nor_database(demo_workspace: Path) -> None:
+    output, names = loaded_by("build", "--council", "council", "--workspace", str(demo_workspace))
+    assert "columns" in output
+    assert names == ""

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.readme`: write README.md and its chart from results.json; `--check` says whether they lag."""
+"""`python -m benchmarks.readme`: write README.md, the page of the verbs and their charts from results.json.
+
+`--check` says whether they lag.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import RESULTS
+from benchmarks.verb_costs import draw_verbs, write_verbs_page
 from charter.contracts.files import read_json, write_text
 
 FOLDER = Path(__file__).parent
 PAGE, CHART = FOLDER / "README.md", FOLDER / "peers.svg"
+EXPLAINED = FOLDER.parent / "docs" / "explanation"
+VERBS, BARS = EXPLAINED / "what-each-verb-costs.md", EXPLAINED / "verb-costs.svg"
 
 _INTRO = """# Benchmarks
 
@@ -111,10 +117,10 @@ def _number(value: object) -> str:
 def main() -> int:
     """Write the page and the chart, or with --check return 1 where they lag behind results.json."""
     rows = read_json(RESULTS)
-    made = {PAGE: page(rows), CHART: chart(rows)}
+    made = {PAGE: page(rows), CHART: chart(rows), VERBS: write_verbs_page(rows), BARS: draw_verbs(rows)}
     if "--check" in sys.argv:
         late = [path.name for path, text in made.items() if not path.exists() or path.read_text() != text]
-        print(f"benchmarks/{late[0]} lags behind results.json: python -m benchmarks.readme" if late else "up to date")
+        print(f"{late[0]} lags behind results.json: python -m benchmarks.readme" if late else "up to date")
         return 1 if late else 0
     for path, text in made.items():
         write_text(path, text)

@@ -4,7 +4,7 @@
 
     run, matrix, snapshot      the audited run's files, its rows, and the tables behind them
     council/...                every file of the council's folder: charter, register, settings
-    decisions, advice          what was decided of other runs, and said of this one
+    other audits, advice       what was found and decided of other runs, and said of this one
     rights                     what residents asked
     day                        waivers, sign-offs and the charter's review end on a day
     code, versions             Sooner's own rooms, and the libraries that measure and draw
@@ -28,6 +28,7 @@ __all__ = ["digest_audit_inputs", "find_unchanged_audit", "keep_inputs", "read_i
 
 _FILE = "made_from.json"
 _MADE = ("findings.json", "report.html")
+_OF_OTHERS = ("findings.json", "decision.json")
 _ROOMS = ("charter", "features", "training", "fairness_reports")
 _LIBRARIES = ("duckdb", "lightgbm", "matplotlib", "numpy", "pyarrow", "scikit-learn", "scipy")
 
@@ -39,14 +40,14 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
     matrix = files.matrix / str(manifest["matrix"]) / "manifest.json"
     snapshot = files.store / str(manifest["snapshot"]) / "manifest.json"
     audit = files.audit / run.name
-    decisions = [path for path in sorted(files.audit.glob("*/decision.json")) if path.parent != audit]
+    others = [path for path in sorted(files.audit.glob("*/*.json")) if path.parent != audit and path.name in _OF_OTHERS]
     settings = (path for path in sorted(council.rglob("*")) if path.is_file() and path.suffix in (".toml", ".py"))
     return {
         "run": folder_digest(run),
         "matrix": _digest(matrix),
         "snapshot": _digest(snapshot),
         **{f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in settings},
-        "decisions": content_id([[path.parent.name, file_digest(path)] for path in decisions]),
+        "other audits": content_id([[path.parent.name, path.name, file_digest(path)] for path in others]),
         "advice": _digest(audit / "advice.json"),
         "rights": _digest(ledger_file(files)),
         "day": invocation.today.isoformat(),

@@ -25,7 +25,7 @@ from training.run_inputs import ROOMS
 __all__ = ["Stage", "draw_stages", "list_stages"]
 
 
-_OF_A_DAY = ("day", "decisions", "advice")
+_OF_A_DAY = ("day", "other audits", "advice")
 """What an audit is made of that changes without making its findings old."""
 
 

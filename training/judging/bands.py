@@ -18,14 +18,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, sqrt
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charter.council.training_settings import Band
 from training.judging.bootstrap import Spread, bound
-from training.judging.listed_rows import ListedRows
+
+if TYPE_CHECKING:
+    from training.judging.listed_rows import ListedRows
 
 __all__ = ["NOT_KNOWN", "Wording", "find_range", "leave_unsaid", "list_meanings", "measure_bands", "say_meaning"]
 

@@ -14,18 +14,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq  # type: ignore[import-untyped]  # it ships no types
 
 from charter.errors import DataError
 from charter.rules.likelihood import compute_likelihood
 from training.data.dataset import MISSING
 from training.data.folds import Fold
 from training.judging.bootstrap import Draws
-from training.models.planning import Plan
+
+if TYPE_CHECKING:
+    from training.models.planning import Plan
 
 __all__ = [
     "Margins",
@@ -102,6 +103,9 @@ def move_intercept(scaling: Platt, margins: Float, labels: NDArray[np.int8]) -> 
         return float((1.0 / (1.0 + np.exp(-(slanted + intercept)))).mean()) - share
 
     far = float(np.abs(slanted).max(initial=0.0)) + abs(float(np.log(share / (1 - share)))) + 1.0
+    # Here and not above, as SciPy starts slowly: a terminal's words of a run that stands come from this shelf too.
+    from scipy.optimize import brentq  # type: ignore[import-untyped]  # it ships no types
+
     intercept = float(brentq(surplus, -far, far, xtol=1e-10)) if rows else scaling.intercept
     return Platt(scaling.slope, intercept, scaling.rows, scaling.positives)
 

@@ -13,14 +13,16 @@ interval lies within WITHIN; where it holds 1 and more than that, or there are t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.judging.bootstrap import bound
 from training.judging.calibration import measure_slope
-from training.judging.listed_rows import ListedRows
+
+if TYPE_CHECKING:
+    from training.judging.listed_rows import ListedRows
 
 __all__ = [
     "FEWEST_OUTCOMES",

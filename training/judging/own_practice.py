@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,9 @@ from training.data.dataset import Dataset, to_microseconds
 from training.data.help_record import NEVER, HelpRecord
 from training.data.weeks import ListWeeks
 from training.judging.bootstrap import Spread, bound
-from training.judging.replay import Exposure
-from training.judging.replay_figures import ReplayInput
-from training.judging.replay_kernel import BEFORE
+
+if TYPE_CHECKING:
+    from training.judging.replay_figures import ReplayInput
 
 __all__ = ["PRACTICE", "PracticeWeeks", "compare_practice", "find_practice", "measure_practice", "say_practice"]
 
@@ -161,6 +161,9 @@ def compare_practice(shared: ReplayInput, practice: PracticeWeeks, model: str, l
     document = {"why": practice.why, "signals": list(practice.signals), "model": model}
     if practice.why:
         return document | {"periods": [], "figures": []}
+    # Here and not above: who only reads what came of it (a run that stands) starts without the compiler.
+    from training.judging.replay_kernel import BEFORE
+
     weeks = shared.weeks
     every = np.ones_like(weeks.labelled)
     came = ~np.isnan(practice.days_until)
@@ -191,7 +194,7 @@ def compare_practice(shared: ReplayInput, practice: PracticeWeeks, model: str, l
 
 def _judge_by(shared: ReplayInput, weeks: ListWeeks) -> ReplayInput:
     """Return the same lists judged by what else came of their rows."""
-    exposure = Exposure.of(weeks, shared.plan.part, shared.draws, shared.rules.apart)
+    exposure = type(shared.exposure).of(weeks, shared.plan.part, shared.draws, shared.rules.apart)
     return replace(shared, weeks=weeks, exposure=exposure)
 
 

@@ -23,6 +23,7 @@ from fairness_reports.audit.run_findings import SEED, gather_run
 from fairness_reports.commands import verbs
 from fairness_reports.forget import forget
 from fairness_reports.publish.record import publish_record
+from fairness_reports.unchanged_audit import find_unchanged_audit
 from fairness_reports.whole_audit import audit_run
 
 pytestmark = pytest.mark.filterwarnings(
@@ -223,6 +224,30 @@ def test_a_model_of_other_features_is_refused(audited: tuple[Any, Path, dict[str
 def test_the_same_inputs_make_the_same_findings(audited: tuple[Any, Path, dict[str, Any]]) -> None:
     _, again = audit_run(audited[0].invocation)
     assert again["findings"] == audited[2]["findings"]
+
+
+def test_an_audit_stands_until_anything_of_it_changes(audited: tuple[Any, Path, dict[str, Any]]) -> None:
+    world, folder, _ = audited
+    other = folder.with_name("other")
+    other.mkdir()
+    changed = (
+        folder / "report.html",
+        folder / "advice.json",
+        other / "decision.json",
+        other / "findings.json",
+        world.council / "register.toml",
+        gather_run(world.invocation).run / "metrics.json",
+    )
+    for path in changed:
+        before = path.read_bytes() if path.exists() else None
+        standing = find_unchanged_audit(world.invocation)
+        assert standing is not None
+        assert standing[0] == folder
+        path.write_bytes((before or b"") + b"\n")
+        assert find_unchanged_audit(world.invocation) is None, path
+        path.unlink() if before is None else path.write_bytes(before)
+    other.rmdir()
+    assert find_unchanged_audit(world.invocation, "nobody's") is None
 
 
 def test_the_public_record_hides_small_groups_and_counts_what_is_left(

@@ -47,3 +47,12 @@ def test_a_build_that_has_nothing_to_do_loads_neither_compiler_nor_database(demo
     output, names = loaded_by("build", "--council", "council", "--workspace", str(demo_workspace))
     assert "columns" in output
     assert names == ""
+
+
+def test_what_a_run_that_stands_is_told_with_loads_neither_model_library_nor_compiler() -> None:
+    wanted = ("lightgbm", "pandas", "sklearn", "scipy", "mlflow", "numba", "matplotlib")
+    code = (
+        f"import sys, training.report.terminal, training.run_inputs; print([n for n in {wanted!r} if n in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"

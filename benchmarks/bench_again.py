@@ -1,0 +1,89 @@
+"""What the second run costs: nothing changed, and the window of one feature changed, beside the first.
+
+A fictional borough goes from extracts to the audit; every verb is run once more with nothing changed; then one feature
+looks back half as far, and build, train and audit run again. Figures are whole processes' by the operating system.
+
+    SOONER_BENCH_HOMES="3000" python -m benchmarks again     another size than 10,000
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from benchmarks.bench_verbs import KEY, open_borough, run_verb, sign_as_all
+from benchmarks.results import Row
+from benchmarks.whole_process import Cost
+
+HOMES = 10_000
+VERBS = ("pull", "link", "build", "train", "audit")
+SHARES = {"build": 0.10, "train": 0.60, "audit": 0.50}
+"""At most so much of the first run, where one feature changed."""
+UNCHANGED = 1.0
+"""Seconds by the processor where nothing changed."""
+_ANEW = (
+    "nothing of the earlier result is used again: every column, every fit and every figure is made anew; the first run"
+    " also compiled what is compiled once"
+)
+_BEFORE = "count(arrears, last=months(6))"
+_AFTER = "count(arrears, last=months(3))"
+
+
+def change_feature(root: Path) -> None:
+    """Let one feature of the borough's definition look back half as far; raise ValueError where there is none."""
+    path = open_borough(root).programme_folder / "definition.py"
+    text = path.read_text(encoding="utf-8")
+    if _BEFORE not in text:
+        raise ValueError(f"the definition has no {_BEFORE}")
+    path.write_text(text.replace(_BEFORE, _AFTER, 1), encoding="utf-8")
+
+
+def run() -> list[Row]:
+    """Measure the first run, the second with nothing changed, and the third with one feature changed."""
+    os.environ.setdefault("SOONER_KEY", KEY)
+    homes = int(os.environ.get("SOONER_BENCH_HOMES", HOMES))
+    with tempfile.TemporaryDirectory(prefix="sooner-again-") as folder:
+        root = Path(folder) / "workspace"
+        run_verb(root, "synth", "--households", str(homes))
+        sign_as_all(root, "charter")
+        first = {verb: run_verb(root, verb) for verb in VERBS}
+        again = {verb: run_verb(root, verb) for verb in VERBS}
+        change_feature(root)
+        changed = {verb: run_verb(root, verb) for verb in SHARES}
+    return [_row_of_unchanged(homes, first, again), *_rows_of_changed(homes, first, changed)]
+
+
+def _row_of_unchanged(homes: int, first: dict[str, Cost], again: dict[str, Cost]) -> Row:
+    slowest = max(again, key=lambda verb: again[verb].processor)
+    seconds = again[slowest].processor
+    peers = {
+        f"{verb}, first and again, s": f"{first[verb].processor:.1f}, {again[verb].processor:.2f}" for verb in VERBS
+    }
+    return Row(
+        f"again/{homes:,} homes, the slowest verb where nothing changed",
+        round(seconds, 2),
+        "s of processor time",
+        f"under {UNCHANGED:g}",
+        seconds < UNCHANGED,
+        peers,
+        f"{slowest}; whole processes",
+    )
+
+
+def _rows_of_changed(homes: int, first: dict[str, Cost], changed: dict[str, Cost]) -> list[Row]:
+    return [
+        Row(
+            f"again/{homes:,} homes, {verb} where one feature changed",
+            round(100 * changed[verb].processor / first[verb].processor, 1),
+            "% of the first run",
+            f"under {100 * share:g}",
+            changed[verb].processor < share * first[verb].processor,
+            {
+                "first, processor s": round(first[verb].processor, 1),
+                "changed, processor s": round(changed[verb].processor, 1),
+            },
+            _ANEW,
+        )
+        for verb, share in SHARES.items()
+    ]

@@ -1,0 +1,170 @@
+"""What each verb of the path costs, from extracts to a list: seconds, processor seconds, memory, rows, and bare work.
+
+A fictional borough goes from extracts to a list, each verb a process of its own (`sooner demo` is the same steps in
+one), then every verb is run once more with nothing to do. Beside each stands the work that it rests on
+(benchmarks/bare_work.py). Figures of a verb are the whole process's by the operating system; the bare work's are its
+own processor seconds, without start and imports, which favours the peer.
+
+The figure is processor seconds: by the clock, the same work takes several times as long where a machine is shared.
+
+    SOONER_BENCH_HOMES="3000 10000" python -m benchmarks verbs     other sizes than 3,000, 10,000 and 110,000
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bare_work import BARE
+from benchmarks.results import Row
+from benchmarks.whole_process import Cost, run_process
+from charter.contracts.workspace import Workspace
+from charter.invocation import Invocation
+
+HOMES = "3000 10000 110000"
+PATH = ("pull", "link", "build", "train", "audit", "decide", "promote", "rank")
+"""The verbs, in order."""
+GOALS = {"pull": 2.0, "link": 0.6, "train": 1.15}
+"""At most so many times the bare work."""
+UNCHANGED = 0.5
+"""Processor seconds of a verb that has nothing to do."""
+_REFERRED = 15
+KEY = "5a" * 32
+"""A key of the benchmark's own: its borough is fictional."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What one verb cost the first time and again, on how many rows, and the bare work's processor seconds."""
+
+    verb: str
+    first: Cost
+    again: Cost
+    rows: int
+    bare: float | None
+
+
+def profile_borough(root: Path, homes: int) -> list[Profile]:
+    """Take a borough of so many homes from extracts to a list, verb by verb; then each verb once more."""
+    first: dict[str, Cost] = {}
+    bare: dict[str, float] = {}
+    run_verb(root, "synth", "--households", str(homes))
+    sign_as_all(root, "charter")
+    for verb in PATH:
+        if verb == "promote":
+            sign_as_all(root, "decision")
+        first[verb] = run_verb(root, verb)
+        if verb in BARE:
+            printed = run_process(["-m", "benchmarks.bare_work", verb, str(root)]).printed
+            bare[verb] = float(printed.split()[-1])
+    again = {verb: run_verb(root, verb) for verb in PATH}
+    rows = _count_rows(Workspace(root, open_borough(root).programme))
+    return [Profile(verb, first[verb], again[verb], rows.get(verb, 0), bare.get(verb)) for verb in PATH]
+
+
+def open_borough(root: Path) -> Invocation:
+    """Return the invocation of a made-up borough's workspace."""
+    return Invocation.open(None, "", root, quiet=True)
+
+
+def sign_as_all(root: Path, what: str) -> None:
+    """Sign the charter or the decision in each role that must, marked `demo`."""
+    for role in open_borough(root).policy.signers(what):
+        run_verb(root, "sign", "--what", what, "--role", role.id, "--demo")
+
+
+def run_verb(root: Path, *words: str) -> Cost:
+    """Run a verb on a workspace in a process of its own and return what it cost."""
+    return run_process(["-m", "sooner", *words, "--quiet", "--workspace", str(root)], ending=(0, _REFERRED))
+
+
+def _count_rows(files: Workspace) -> Mapping[str, int]:
+    """Return how many rows each verb read or made: delivered rows, references, matrix rows, scored and listed ones."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    from charter.contracts.files import find_current, read_json
+
+    snapshot, run = files.snapshot(), find_current(files.scores)
+    matrix = find_current(files.matrix)
+    if run is None or matrix is None:
+        raise FileNotFoundError("no run")
+    pulled = sum(row["rows"] for row in read_json(snapshot / "manifest.json")["sources"])
+    built = sum(day["rows"] for day in read_json(matrix / "manifest.json")["as_of"].values())
+    ranked = max(files.matrix.glob("*/as_of=*/entity.npy"), key=lambda path: path.parent.name)
+    return {
+        "pull": pulled,
+        "link": pq.read_metadata(snapshot / "tables" / "links.parquet").num_rows,
+        "build": built,
+        "train": built,
+        "audit": pq.read_metadata(run / "scores.parquet").num_rows,
+        "rank": len(np.load(ranked, mmap_mode="r")),
+    }
+
+
+def _rows_of(homes: int, profiles: Sequence[Profile]) -> list[Row]:
+    rows = []
+    for profile in profiles:
+        cost, bare, goal = profile.first, profile.bare, GOALS.get(profile.verb)
+        times = None if not bare else cost.processor / bare
+        peers: dict[str, float | str] = {
+            "by the clock, s": round(cost.clock, 1),
+            "memory, MiB": round(cost.mib),
+            "rows": profile.rows,
+            "again, nothing changed, processor s": round(profile.again.processor, 2),
+        }
+        if bare is not None and times is not None:
+            peers |= {"bare work, processor s": round(bare, 2), "times the bare work": round(times, 2)}
+        rows.append(
+            Row(
+                f"verb/{homes:,} homes, {profile.verb}",
+                round(cost.processor, 1),
+                "s of processor time",
+                None if goal is None or times is None else f"{goal:g} times the bare work or less",
+                None if goal is None or times is None else times <= goal,
+                peers,
+                "the whole process; the bare work without its start",
+            )
+        )
+    return [*rows, _whole_path(homes, profiles), _unchanged(homes, profiles)]
+
+
+def _whole_path(homes: int, profiles: Sequence[Profile]) -> Row:
+    peers: dict[str, float | str] = {
+        "by the clock, s": round(sum(one.first.clock for one in profiles), 1),
+        "memory, MiB": round(max(one.first.mib for one in profiles)),
+    }
+    total = sum(one.first.processor for one in profiles)
+    note = "pull to rank, a process for each verb, without synth and the weeks in shadow"
+    return Row(f"verb/{homes:,} homes, pull to rank", round(total, 1), "s of processor time", None, None, peers, note)
+
+
+def _unchanged(homes: int, profiles: Sequence[Profile]) -> Row:
+    slowest = max(profiles, key=lambda one: one.again.processor)
+    peers = {one.verb: round(one.again.processor, 2) for one in profiles}
+    return Row(
+        f"verb/{homes:,} homes, the slowest verb with nothing to do",
+        round(slowest.again.processor, 2),
+        "s of processor time",
+        f"{UNCHANGED} or less",
+        slowest.again.processor <= UNCHANGED,
+        peers,
+        f"{slowest.verb}; every verb of the path, run once more",
+    )
+
+
+def run() -> list[Row]:
+    """Measure every verb at each size."""
+    os.environ.setdefault("SOONER_KEY", KEY)
+    rows: list[Row] = []
+    for homes in map(int, os.environ.get("SOONER_BENCH_HOMES", HOMES).split()):
+        with tempfile.TemporaryDirectory(prefix="sooner-verbs-") as folder:
+            profiles = profile_borough(Path(folder) / "workspace", homes)
+        for profile in profiles:
+            print(json.dumps({"homes": homes, "verb": profile.verb, "processor": round(profile.first.processor, 1)}))
+        rows += _rows_of(homes, profiles)
+    return rows

@@ -13,6 +13,7 @@ from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
 from charter.council.reading import File
 from charter.council.receivers import Receivers
+from charter.council.records_file import RecordsFile
 from charter.council.register import Register
 from charter.council.shape import is_list, keys_of, tables_in, toml_text
 from charter.council.sign_in import SignIn
@@ -33,6 +34,7 @@ FILES: Mapping[str, type[File]] = {
     "practice": Practice,
     "receivers": Receivers,
     "public": PublicFile,
+    "records": RecordsFile,
     "trial": TrialFile,
     "sign_in": SignIn,
     "training": TrainingFile,

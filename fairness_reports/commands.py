@@ -1,4 +1,4 @@
-"""The audit's verbs: audit (run, table, plan, compare, live), publish (record, site), trial (effect, plan, ...)."""
+"""The audit's verbs: audit (run, table, plan, compare, live), publish (record, site, ...), trial (effect, ...)."""
 
 from __future__ import annotations
 
@@ -192,6 +192,35 @@ def publish(invocation: Invocation, run: Run = "") -> None:
     invocation.report(
         document, f"{folder / 'record.md'} is written; {prompts} of {len(document['fields'])} fields are yours."
     )
+
+
+@publish_verbs.add("records", under="look", example="sooner publish records", locks=True)
+def publish_records(invocation: Invocation) -> None:
+    """Write every record of each released programme: transparency, model card, both assessments and three more.
+
+    From released bytes, findings, decision, charter and register; records.toml answers what only people know.
+    """
+    from fairness_reports.records.record_files import write_records
+
+    names = write_records(invocation)
+    count = sum(len(files) for files in names.values())
+    invocation.report(
+        {"records": names},
+        f"{count} files are in published/ of {', '.join(names)}. Next: `sooner publish check`.",
+    )
+
+
+@publish_verbs.add("check", under="look", example="sooner publish check")
+def check_publications(invocation: Invocation) -> None:
+    """Say what is wrong with the published records: missing, old, unanswered, edited, or past their review."""
+    from charter.errors import DataError
+    from fairness_reports.records.record_lint import check_records
+
+    faults = check_records(invocation)
+    lines = [f"{row.programme}, {row.record}: {row.sentence} {row.next_step}" for row in faults]
+    if faults:
+        raise DataError("\n".join([f"{len(faults)} faults in the published records:", *lines]), "Then check again.")
+    invocation.report({"faults": []}, "Every record is there, in date, answered, and as the files say.")
 
 
 @publish_verbs.add("site", under="look", example="sooner publish site", locks=True)

@@ -17,6 +17,7 @@ from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
 from charter.council.receivers import Receivers
+from charter.council.records_file import RecordsFile
 from charter.council.register import Register
 from charter.council.sign_in import SignIn
 from charter.council.training_settings import TrainingFile
@@ -58,6 +59,7 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
     if (folder / "practice.toml").exists():
         reading.attempt(Practice.load, folder)
     reading.attempt(Receivers.load, folder)
+    reading.attempt(RecordsFile.load, folder, programmes)
     if (folder / "trial.toml").exists():
         reading.attempt(TrialFile.read, folder / "trial.toml", known)
     if not programmes:

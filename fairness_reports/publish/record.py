@@ -1,4 +1,4 @@
-"""The public record of a programme, after the UK's Algorithmic Transparency Recording Standard (version 4.0).
+"""The public record of a decided audit, after the UK's Algorithmic Transparency Recording Standard (version 4.0).
 
 Filled from the charter, the council, the definition, the findings and the decision; what only people can say is left
 as a prompt and counted. Counts pass through disclosure control: a group of fewer than ten households has no figure.
@@ -12,18 +12,17 @@ from typing import Any
 
 from charter.contracts import check_document
 from charter.contracts.files import find_current, read_json, write_json, write_text
-from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.rules.policy import Policy
 from fairness_reports.disclosure.rules import HIDDEN
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
 from fairness_reports.publish.gate_tables import FEWEST, is_small
 from fairness_reports.publish.pack import AT_CAPACITY, MODELS, list_used
 
-__all__ = ["publish_record"]
+__all__ = ["PROMPT", "fill_transparency_fields", "publish_record", "tabulate_public_groups"]
 
 PROMPT = "[To be written by the council]"
+"""What stands in a field that only people can fill."""
 
 
 def publish_record(invocation: Invocation, run: str = "") -> tuple[Path, dict[str, Any]]:
@@ -40,27 +39,33 @@ def publish_record(invocation: Invocation, run: str = "") -> tuple[Path, dict[st
     check_document("decision", decision)
     definition = read_json(invocation.workspace.matrix / findings["matrix"] / "definition.json")
     policy = invocation.policy
-    register = invocation.register
-    record = _fill_record(invocation, policy, register, definition, findings, decision)
+    fields = fill_transparency_fields(invocation, definition, findings, decision)
+    record = {
+        "standard": "ATRS 4.0",
+        "decision": decision["decision"],
+        "charter": {"version": policy.version, "sha256": policy.sha256},
+        "snapshot": findings["snapshot"],
+        "fields": fields,
+        "left_to_write": [name for name, value in fields.items() if value == PROMPT],
+        "groups": tabulate_public_groups(findings),
+        "not_seen": list(findings.get("notes", ())),
+    }
     target = invocation.workspace.published
     write_json(target / "record.json", record)
     write_text(target / "record.md", _write_markdown(record))
     return target, record
 
 
-def _fill_record(
-    invocation: Invocation,
-    policy: Policy,
-    register: Register,
-    definition: Mapping[str, Any],
-    findings: Mapping[str, Any],
-    decision: Mapping[str, Any],
-) -> dict[str, Any]:
+def fill_transparency_fields(
+    invocation: Invocation, definition: Mapping[str, Any], findings: Mapping[str, Any], decision: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the fields of the standard by number and name, as an audit and the council's files fill them."""
+    policy, register = invocation.policy, invocation.register
     used = list_used(definition, findings)
     services = sorted({service for feature in used for service in feature["services"]})
     sources = [register.source(service) for service in services]
     owner = policy.signers("decision")[0]
-    fields = {
+    return {
         "1.1 Name": f"{findings['programme'].replace('_', ' ').capitalize()} worklist",
         "1.2 Description": (
             f"Orders {definition['cohort']['title'][0].lower()}{definition['cohort']['title'][1:]} for a person to look"
@@ -86,8 +91,8 @@ def _fill_record(
         "2.3.1 Integration into the process": "A caseworker opens the list, reads the reasons, and decides.",
         "2.3.2 Human review": "Every place on the list is taken up, deferred or set aside by a person, with a reason.",
         "2.3.3 Frequency and scale": (
-            f"{sum(team.places for team in invocation.council.teams)} places a week in {len(invocation.council.teams)}"
-            " teams."
+            f"{sum(team.places for team in invocation.council.teams):g} places a week"
+            f" in {len(invocation.council.teams)} teams."
         ),
         "2.3.4 Required training": PROMPT,
         "2.3.5 Appeals and review": (
@@ -111,16 +116,6 @@ def _fill_record(
         "2.5.1 Impact assessments": PROMPT,
         "2.5.2 Harms and mitigations": decision["sentence"],
     }
-    return {
-        "standard": "ATRS 4.0",
-        "decision": decision["decision"],
-        "charter": {"version": policy.version, "sha256": policy.sha256},
-        "snapshot": findings["snapshot"],
-        "fields": fields,
-        "left_to_write": [name for name, value in fields.items() if value == PROMPT],
-        "groups": _tabulate_groups(findings),
-        "not_seen": list(findings.get("notes", ())),
-    }
 
 
 def _say_performance(findings: Mapping[str, Any]) -> str:
@@ -140,7 +135,7 @@ def _say_figure(row: Mapping[str, Any]) -> str:
     return f"{say_share(row['estimate'])} (95 % interval {say_interval(row['interval'], say_share)})"
 
 
-def _tabulate_groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
+def tabulate_public_groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the groups' figures for publication: none of a group of fewer than ten households."""
     rows = []
     for row in findings["findings"]:

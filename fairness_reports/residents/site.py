@@ -3,6 +3,7 @@
     site/index.html                 what is done, why, by whom, since when, does it help
     site/use-PROGRAMME.html         one use: data, figures, fairness, who answers for it, feedback
     site/points-PROGRAMME.html      every point, to be tried on made-up facts
+    site/records.html               what was recorded and assessed, as `sooner publish records` left it
     site/your-rights.html ...       see, object, correct, challenge; complain; ask for help; the register; easy read
 
 No page asks anything of another host, none needs JavaScript, and every figure is read when the page is made.
@@ -33,6 +34,7 @@ from fairness_reports.residents.information_pages import (
     describe_register,
 )
 from fairness_reports.residents.public_address import draw_address_code, say_reach
+from fairness_reports.residents.public_records import read_public_records
 from fairness_reports.residents.rights_words import NAME, REACH, FormField, count_requests, list_rights
 from fairness_reports.residents.use_page import describe_check, describe_points, describe_use
 
@@ -44,6 +46,7 @@ MENU = (
     ("complain.html", "Complain"),
     ("ask-for-help.html", "Ask for help"),
     ("register.html", "The register"),
+    ("records.html", "Records"),
 )
 _FEEDBACK = FormField(
     "words", "What do you think of it?", "Please write nothing about anybody.", long=True, needed=True
@@ -117,6 +120,10 @@ class _Site:
             "easy-read.html": self._render("easy_read.html", parts=describe_easy_read(policy, self.reach)),
             "formats.html": self._render("formats.html", formats=describe_formats(self.public)),
         }
+        records = [record for use in self.uses for record in read_public_records(use)]
+        pages["records.html"] = self._render("records.html", records=records)
+        for record in records:
+            pages[record["page"]] = self._render("record.html", record=record)
         if self.code:
             pages["poster.html"] = self._render("poster.html")
         for use in self.uses:

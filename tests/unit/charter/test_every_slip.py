@@ -27,6 +27,7 @@ from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
 from charter.council.reading import File
 from charter.council.receivers import Receivers
+from charter.council.records_file import RecordsFile
 from charter.council.register import Register
 from charter.council.shape import keys_of, kind_tag, tables_in
 from charter.council.sign_in import SignIn
@@ -47,6 +48,7 @@ FILES: Mapping[str, type[File]] = {
     "practice.toml": Practice,
     "receivers.toml": Receivers,
     "public.toml": PublicFile,
+    "records.toml": RecordsFile,
     "sign_in.toml": SignIn,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,

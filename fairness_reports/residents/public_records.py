@@ -25,6 +25,8 @@ def read_public_records(use: DataUse) -> list[dict[str, Any]]:
             continue
         records.append(
             {
+                "kind": kind,
+                "programme": use.programme,
                 "page": f"record-{kind.replace('_', '-')}-{use.programme}.html",
                 "title": document["title"],
                 "standard": document["standard"],

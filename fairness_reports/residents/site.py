@@ -3,6 +3,7 @@
     site/index.html                 what is done, why, by whom, since when, does it help
     site/use-PROGRAMME.html         one use: data, figures, fairness, who answers for it, feedback
     site/points-PROGRAMME.html      every point, to be tried on made-up facts
+    site/charter.html               what was promised, kept, due or broken; you said, we did
     site/records.html               what was recorded and assessed, as `sooner publish records` left it
     site/your-rights.html ...       see, object, correct, challenge; complain; ask for help; the register; easy read
 
@@ -25,6 +26,7 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
 from fairness_reports.disclosure.rules import HIDDEN, find_mode
+from fairness_reports.residents.charter_status import ANSWER_DAYS, describe_charter
 from fairness_reports.residents.data_uses import DataUse, gather_uses
 from fairness_reports.residents.information_pages import (
     describe_complaints,
@@ -46,6 +48,7 @@ MENU = (
     ("complain.html", "Complain"),
     ("ask-for-help.html", "Ask for help"),
     ("register.html", "The register"),
+    ("charter.html", "What we promised"),
     ("records.html", "Records"),
 )
 _FEEDBACK = FormField(
@@ -121,6 +124,11 @@ class _Site:
             "formats.html": self._render("formats.html", formats=describe_formats(self.public)),
         }
         records = [record for use in self.uses for record in read_public_records(use)]
+        pages["charter.html"] = self._render(
+            "charter.html",
+            charter=describe_charter(self.invocation, self.uses, _list_programmes(records)),
+            answer_days=ANSWER_DAYS,
+        )
         pages["records.html"] = self._render("records.html", records=records)
         for record in records:
             pages[record["page"]] = self._render("record.html", record=record)
@@ -168,6 +176,14 @@ class _Site:
         """Return a form that posts to the service's public door; without one, the fields to fill in on paper."""
         module = self.environment.get_template("form.html").make_module({"door": self.public.door.rstrip("/")})
         return Markup(module.form(kind, hidden, fields, button))  # type: ignore[attr-defined]  # noqa: S704 - a template
+
+
+def _list_programmes(records: Sequence[Mapping[str, Any]]) -> Mapping[str, set[str]]:
+    """Return the programmes that have a public record in date, by its kind."""
+    by_kind: dict[str, set[str]] = {}
+    for record in records:
+        by_kind.setdefault(record["kind"], set()).add(record["programme"])
+    return by_kind
 
 
 def _read_template(name: str) -> str:

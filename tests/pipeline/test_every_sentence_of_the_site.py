@@ -119,7 +119,7 @@ def test_every_number_of_the_site_is_computed_again(
     ]  # fmt: skip
     typed, left = typed_words(invocation), []
     for name, page in pages.items():
-        if name.startswith("points-") or name == "use-homelessness.html":
+        if name.startswith(("points-", "charter")) or name == "use-homelessness.html":
             continue
         lines = [line for line in lines_of(page.split("<details>")[0]) if len(line) < 12 or line not in typed]
         left += [(name, line) for line in unclaimed(lines, claims, metrics)]
@@ -171,6 +171,31 @@ def test_groups_are_shown_as_found_and_small_ones_not_at_all(pages: Mapping[str,
         expected.append((verdict["group"], *cells))
     assert hidden
     assert rows == expected
+
+
+def test_every_number_of_the_charters_status_is_a_day_a_version_or_the_decisions(
+    pages: Mapping[str, str], invocation: Invocation, audit: Path, demo_workspace: Path
+) -> None:
+    """Broken by a sign-off of other bytes, by a decision of another run, by a day that nobody wrote."""
+    decision = read_json(audit / "decision.json")["sentence"]
+    signed = re.findall(
+        r"(?:signed_at|expires) = (\S+)", (demo_workspace / "signoffs.toml").read_text(encoding="utf-8")
+    )
+    accepted = re.findall(r"signed_at = (\S+)", (audit / "signoffs.toml").read_text(encoding="utf-8"))
+    assert signed
+    assert accepted
+    decided = read_json(audit / "decision.json")["decided_on"]
+    days = {number for moment in (*signed, *accepted, decided) for number in day_of(moment)}
+    days |= set(re.findall(r"\d+", typed_words(invocation))) | {str(invocation.charter.review_by.day)}
+    days |= set(re.findall(r"\d+", invocation.charter.version)) | {
+        str(invocation.today.day),
+        str(invocation.today.year),
+    }
+    lines = [line for line in lines_of(pages["charter.html"]) if line != decision and re.search(r"\d", line)]
+    assert decision in list(lines_of(pages["charter.html"]))
+    assert len(lines) > 5
+    for line in lines:
+        assert set(re.findall(r"\d+", line)) <= days | {"10"}, line
 
 
 def test_the_points_are_those_of_the_released_bytes(pages: Mapping[str, str], bundle: Row) -> None:

@@ -72,7 +72,7 @@ def describe_charter(
         ],
         "questions": [_describe_question(row, today) for row in public.questions],
         "pledges": [
-            {"partner": row.partner, "version": row.charter_version, "on": say_day(row.on)} for row in public.pledges
+            {"who": row.partner, "version": row.charter_version, "on": say_day(row.on)} for row in public.pledges
         ],
     }
 

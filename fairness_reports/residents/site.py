@@ -3,7 +3,7 @@
     site/index.html                 what is done, why, by whom, since when, does it help
     site/use-PROGRAMME.html         one use: data, figures, fairness, who answers for it, feedback
     site/points-PROGRAMME.html      every point, to be tried on made-up facts
-    site/charter.html               what was promised, kept, due or broken; you said, we did
+    site/promises.html               what was promised, kept, due or broken; you said, we did
     site/records.html               what was recorded and assessed, as `sooner publish records` left it
     site/your-rights.html ...       see, object, correct, challenge; complain; ask for help; the register; easy read
 
@@ -48,7 +48,7 @@ MENU = (
     ("complain.html", "Complain"),
     ("ask-for-help.html", "Ask for help"),
     ("register.html", "The register"),
-    ("charter.html", "What we promised"),
+    ("promises.html", "What we promised"),
     ("records.html", "Records"),
 )
 _FEEDBACK = FormField(
@@ -124,8 +124,8 @@ class _Site:
             "formats.html": self._render("formats.html", formats=describe_formats(self.public)),
         }
         records = [record for use in self.uses for record in read_public_records(use)]
-        pages["charter.html"] = self._render(
-            "charter.html",
+        pages["promises.html"] = self._render(
+            "promises.html",
             charter=describe_charter(self.invocation, self.uses, _list_programmes(records)),
             answer_days=ANSWER_DAYS,
         )

@@ -119,7 +119,7 @@ def test_every_number_of_the_site_is_computed_again(
     ]  # fmt: skip
     typed, left = typed_words(invocation), []
     for name, page in pages.items():
-        if name.startswith(("points-", "charter")) or name == "use-homelessness.html":
+        if name.startswith(("points-", "promises")) or name == "use-homelessness.html":
             continue
         lines = [line for line in lines_of(page.split("<details>")[0]) if len(line) < 12 or line not in typed]
         left += [(name, line) for line in unclaimed(lines, claims, metrics)]
@@ -191,8 +191,8 @@ def test_every_number_of_the_charters_status_is_a_day_a_version_or_the_decisions
         str(invocation.today.day),
         str(invocation.today.year),
     }
-    lines = [line for line in lines_of(pages["charter.html"]) if line != decision and re.search(r"\d", line)]
-    assert decision in list(lines_of(pages["charter.html"]))
+    lines = [line for line in lines_of(pages["promises.html"]) if line != decision and re.search(r"\d", line)]
+    assert decision in list(lines_of(pages["promises.html"]))
     assert len(lines) > 5
     for line in lines:
         assert set(re.findall(r"\d+", line)) <= days | {"10"}, line

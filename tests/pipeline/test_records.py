@@ -154,7 +154,7 @@ def test_the_verbs_write_them_the_check_holds_them_and_the_site_shows_them(own_w
     shutil.copytree(ROOT / "council", council)
     places = ("--council", str(council), "--workspace", str(own_workspace), "--programme", "early_help")
     before = run_sooner("publish", "check", *places)
-    broken = list_pages(Invocation.open(council, "early_help", own_workspace, quiet=True))["charter.html"]
+    broken = list_pages(Invocation.open(council, "early_help", own_workspace, quiet=True))["promises.html"]
     assert broken.count(">Broken<") == 1  # assessments are promised, and none is published yet
     assert before.code == 11
     assert before.err.count("is not there") == len(RECORDS)
@@ -163,9 +163,9 @@ def test_the_verbs_write_them_the_check_holds_them_and_the_site_shows_them(own_w
     assert check_records(invocation) == []
     pages = list_pages(invocation)
     assert sum(name.startswith("record-") for name in pages) == len(RECORDS)
-    assert pages["charter.html"].count(">Broken<") == 0
-    assert pages["charter.html"].count(">Kept<") == 3
-    assert "in time" in pages["charter.html"]
+    assert pages["promises.html"].count(">Broken<") == 0
+    assert pages["promises.html"].count(">Kept<") == 3
+    assert "in time" in pages["promises.html"]
     private = invocation.council.folder / "records.toml"
     secret = RecordsFile.read(private).find_answer("data_protection", "6.2", "early_help")
     assert secret

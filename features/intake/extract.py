@@ -17,7 +17,7 @@ import duckdb
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from features.intake.database import quote_name, quote_text
-from features.intake.exact_casts import NumberMarks, exact_cast, exact_number, exact_text, trim_text
+from features.intake.exact_casts import NumberMarks, exact_cast, exact_number, exact_text, read_trimmed, trim_text
 from features.intake.opening.bounded import PACKED
 from features.intake.opening.headers import check_header
 from features.intake.opening.open_table import Manner, OpenTable, open_table
@@ -210,13 +210,14 @@ def _type_column(name: str, kind: str, found: str, source: Source, file: Extract
         return exact_text(column, found)
     if found != "VARCHAR":
         return exact_cast(column, found, _SQL_TYPES[kind])
-    text = trim_text(column)
     if kind in ("date", "datetime"):
         form = file.forms.get(name) or (source.dates if kind == "date" else source.datetimes)
-        return f"try_strptime({text}, {quote_text(form)})::{_SQL_TYPES[kind]}"
+        days = read_trimmed(column, lambda text: f"try_strptime({text}, {quote_text(form)})")
+        return f"{days}::{_SQL_TYPES[kind]}"
     if kind == "boolean":
-        return f"try_cast({text} as boolean)"
-    return exact_number(text, kind, NumberMarks(source.decimal_mark, source.thousands_mark))
+        return f"try_cast({trim_text(column)} as boolean)"
+    marks = NumberMarks(source.decimal_mark, source.thousands_mark)
+    return read_trimmed(column, lambda text: exact_number(text, kind, marks))
 
 
 def _tells_unread(name: str, kind: str, found: str) -> str:
@@ -225,7 +226,8 @@ def _tells_unread(name: str, kind: str, found: str) -> str:
         return "false"
     raw = quote_name("raw " + name)
     there = f"{trim_text(raw)} is not null" if found == "VARCHAR" else f"{raw} is not null"
-    return f"{quote_name(name)} is null and {there}"
+    # A case looks at the text of hardly any row; `and` would look at all of them.
+    return f"case when {quote_name(name)} is null then {there} else false end"
 
 
 def _count_filled(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> Mapping[str, int]:

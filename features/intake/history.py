@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -63,10 +64,14 @@ _HANDFUL = 10
 
 @dataclass(frozen=True)
 class Settling:
-    """How a delivery is settled: the first of its source or a later one; `confirmed` where rows are really gone."""
+    """How a delivery is settled: the first of its source or a later one; `confirmed` where rows are really gone.
+
+    `earlier` is when the delivery before it was received, where there was one.
+    """
 
     first: bool
     confirmed: bool = False
+    earlier: datetime | None = None
 
 
 def load_kept(database: duckdb.DuckDBPyConnection, source: Source, previous: Path | None) -> bool:

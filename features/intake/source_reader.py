@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from charter.errors import DataError
 from features.intake.canonical import CanonicalReading, read_canonical
 from features.intake.database import quote_name, quote_text
 from features.intake.extract import FileTally, name_table, read_file
+from features.intake.feeds.arrival import measure_arrival
 from features.intake.feeds.profile import count_signals
 from features.intake.history import Settling, create_kept, load_kept, settle_versions
 from features.intake.inputs import Input, SourcePlan, name_input
@@ -102,11 +104,14 @@ class SourceReader:
         self.database.execute("create or replace temp table places_of_others as select * from places")
         if not first and not (plan.inputs and plan.inputs[0].delivery.full):
             self._load_evidence(source)
+        moments = sorted(datetime.fromisoformat(str(row["received_at"])) for row in plan.pulled)
         for entry in plan.inputs:
             self.quarantine.begin_delivery(entry.name)
             if entry.delivery.full:
                 self._clear_evidence(source)
-            self._read_delivery(entry, Settling(first, source.service in self.confirmed), previous)
+            earlier = max((moment for moment in moments if moment < entry.delivery.received_at), default=None)
+            confirmed = source.service in self.confirmed
+            self._read_delivery(entry, Settling(first, confirmed, None if first else earlier), previous)
             first = False
         self.quarantine.begin_delivery("")
 
@@ -140,6 +145,9 @@ class SourceReader:
         for file in source.files:
             self.database.execute(f"drop table {name_table(source, file)}")
         signals = count_signals(self.database, source)
+        arrival = None
+        if settling.earlier is not None:
+            arrival = measure_arrival(self.database, source, entry.delivery.received_at, settling.earlier)
         orphans = count_orphans(self.database, source)
         no_addresses = count_no_addresses(self.database, source)
         for table in ("references_of_events", "no_addresses"):
@@ -158,7 +166,7 @@ class SourceReader:
                 tally.empty_columns,
             )
             files[file.name] = {**counts.document(), "filled": dict(tally.filled)}
-        self.profile.append({**name_input(entry), "files": files, "signals": signals})
+        self.profile.append({**name_input(entry), "files": files, "signals": signals, "arrival": arrival})
 
     def _set_apart(self, source: Source, file: ExtractFile) -> str:
         """Return SQL that gives the numbers of the file's rows that were set apart."""

@@ -6,7 +6,7 @@ A change is told where chance would seldom make one as large in a feed that stay
                     rows of the one before, more is told of new or changed ones: a full feed grows, whatever it lacks
     empty cells     a share that moved by a tenth of the rows
     codes           a tenth of the rows have another code than before; a code that is new or gone
-    freshness       later than the register promises
+    freshness       later than the register promises; rows that came later or sooner than its lag (arrival.py)
 """
 
 from __future__ import annotations

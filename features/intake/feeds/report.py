@@ -12,6 +12,7 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import write_json, write_text
 from charter.council.register import Register, Source
 from charter.errors import DataError
+from features.intake.feeds.arrival import find_other_lag
 from features.intake.feeds.changes import compare_deliveries, find_lateness
 from features.intake.feeds.profile import read_profile
 
@@ -44,11 +45,12 @@ def _describe_feed(source: Source, deliveries: Sequence[Mapping[str, Any]]) -> M
     for place, delivery in enumerate(deliveries):
         days, late = find_lateness(delivery, source)
         changes = list(compare_deliveries(deliveries[place - 1], delivery)) if place else []
+        other_lag = find_other_lag(delivery, source)
         rows.append(
             {
                 **delivery,
                 "days_after": days,
-                "changes": [*changes, *([late] if late else [])],
+                "changes": [*changes, *(sentence for sentence in (late, other_lag) if sentence)],
                 "empty_cells": _list_empty_cells(delivery),
             }
         )

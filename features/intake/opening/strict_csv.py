@@ -74,11 +74,17 @@ class CsvTable:
     def second_header(self) -> str:
         """Return an SQL condition, true of a row that holds the header's names, as two files put together have it.
 
-        The names may stand in another order. The first cell is looked at first: of hardly any row is more looked at.
+        The names may stand in another order. The first character is looked at first: of hardly any row is more looked
+        at. One that is no plain character may be a blank, or have another case.
         """
         names = ", ".join(quote_text(name.strip().lower()) for name in self.columns)
         first, *rest = (f"lower(trim({quote_name(name)})) in ({names})" for name in self.columns)
-        return f"coalesce(case when {first} then {' and '.join(rest) or 'true'} end, false)"
+        letters = {
+            ord(letter) for name in self.columns for letter in f"{name.strip().lower()[:1]}{name.strip().upper()[:1]}"
+        }
+        code = f"ascii({quote_name(self.columns[0])})"
+        like = f"{code} in ({', '.join(map(str, sorted(letters | {0})))}) or {code} not between 33 and 126"
+        return f"coalesce(case when {like} then {first} and {' and '.join(rest) or 'true'} end, false)"
 
     def refusal(self, error: duckdb.Error) -> DataError:
         """Return the error that names the line and the cause of what DuckDB could not read, and no value of the row."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date, timedelta
+
 import pytest
 
 from charter.errors import DataError
@@ -72,6 +75,28 @@ def test_the_page_shows_each_delivery_and_what_changed(town) -> None:
     names = [cell for line in TENANTS.splitlines()[1:] for cell in line.split(",") if len(cell) > 2]
     assert len(names) > 4
     assert not [name for name in names if name in text]
+
+
+@pytest.mark.parametrize(("lag", "told"), [(0, True), (20, False), (35, False), (45, True)])
+def test_the_registers_lag_is_held_against_what_deliveries_show(town, lag: int, told: bool) -> None:
+    """Rows of 21 August to 29 September, which the delivery of 1 September lacked, came with the one of 1 October."""
+    path = town.council / "register.toml"
+    stated = re.sub(r"arrival_lag_days = \d+", f"arrival_lag_days = {lag}", path.read_text(encoding="utf-8"))
+    assert f"= {lag}\n" in stated
+    path.write_text(stated, encoding="utf-8")
+    town.pull()
+    town.deliver("housing", "2024-10-01")
+    days = [date(2024, 8, 21) + timedelta(days=number % 40) for number in range(100)]
+    more = "".join(f"C{n},H1,{day:%d/%m/%Y},{n}.50,letter,,\n" for n, day in enumerate(days, start=1))
+    town.write("housing/arrears.csv", ARREARS + more)
+    town.pull()
+    snapshot = find_newest_snapshot(town.workspace / "store")
+    assert snapshot is not None
+    (feed,) = describe_feeds(town.invocation.register, snapshot)["feeds"]
+    measured = feed["deliveries"][1]["arrival"]
+    assert (measured["new"], measured["at_least"] < 20, measured["at_most"]) == (100, True, 39)
+    sentences = [change for change in feed["deliveries"][1]["changes"] if "Nine in ten" in change]
+    assert bool(sentences) == told
 
 
 def test_columns_that_differ_are_named_for_every_file_before_anything_is_read(town) -> None:

@@ -18,6 +18,7 @@ from fairness_reports.disclosure.rules import HIDDEN
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
 from fairness_reports.publish.gate_tables import FEWEST, is_small
 from fairness_reports.publish.pack import AT_CAPACITY, MODELS, list_used
+from features.grammar.words import name_piece
 
 __all__ = ["PROMPT", "fill_transparency_fields", "publish_record", "tabulate_public_groups"]
 
@@ -105,7 +106,7 @@ def fill_transparency_fields(
         "2.4.2.1 Model name": MODELS.get(findings["model"], findings["model"]),
         "2.4.2.2 Model version": findings["run"],
         "2.4.2.3 Model task": definition["outcome"]["title"],
-        "2.4.2.4 Model input": "; ".join(feature["title"] for feature in used),
+        "2.4.2.4 Model input": "; ".join(name_piece(feature) for feature in used),
         "2.4.2.5 Model output": "An order.",
         "2.4.2.6 Model architecture": MODELS.get(findings["model"], findings["model"]),
         "2.4.2.7 Model performance": _say_performance(findings),

@@ -321,7 +321,8 @@ def _bound_everybody(gate: Gate, findings: Mapping[str, Any]) -> list[_Answer]:
         if row["characteristic"] is None and answers_question(gate, row, findings):
             bounded = bound_by_overall(gate, row, findings)
             if count_households(row) >= gate.minimum_positives and compare_bound(bounded, row) == "fail":
-                together = {**row, "group": "everybody"}
+                # Of no group: pages that set a finding beside everyone else's have nothing to set it beside.
+                together = {**row, "id": None, "group": "everybody"}
                 sentence = f"{say_group(gate, together)}. {say_reason(bounded, together, 'fail', Reason('bound'))}"
                 return [_Answer(gate, "fail", "bound", sentence, together)]
     return []

@@ -24,6 +24,7 @@ from charter.rules.policy import Policy
 from charter.rules.questions import Gate
 from charter.rules.usefulness import Usefulness
 from charter.rules.waivers import Caveat, Waiver
+from fairness_reports.publish.gate_tables import tabulate_gate
 from house.covering import add_up
 from tests.conftest import ROOT
 from tests.unit.charter.gates import CONTACTED, GAP, GAP_ABOVE, REACHED, finding
@@ -650,6 +651,10 @@ def test_everybody_together_is_bounded() -> None:
     together = decision["verdicts"][-1]
     assert (together["verdict"], together["group"], together["reason"]) == ("fail", "everybody", "bound")
     assert "everybody (ethnicity)" in together["sentence"]
+    # Its sentence is shown, and no row beside everyone else's: there is nobody else.
+    shown = tabulate_gate(REACHED, [*rows, everybody], decision["verdicts"])
+    assert together["sentence"] in shown["lines"]
+    assert "everybody" not in {row["group"] for row in shown["rows"]}
     assert decided(*rows)["decision"] == "refer"
     kept = finding((300, 1000, 0, 0)) | {"characteristic": None, "group": None}
     assert [one["group"] for one in decided(*rows, kept)["verdicts"]] == list("BCDEFGHIJK")

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test cover check deep bench docs ui clean
+.PHONY: help demo test cover check deep bench docs ui sbom advisories clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -91,6 +91,14 @@ docs: .venv/.dev ## make the generated pages of docs/ again, and the site of all
 # One worker: each imports all of MLflow, and several of them at once keep two cores busy for a minute.
 ui: .venv/.demo ## MLflow's pages on 127.0.0.1:5000, for this machine only
 	@$(BIN)/mlflow ui --host 127.0.0.1 --port $(PORT) --workers 1 --backend-store-uri sqlite:///$(abspath $(WORKSPACE))/mlflow.db
+
+sbom: .venv/.demo ## what is installed, as CycloneDX 1.6 in build/sbom.json
+	@mkdir -p build
+	@$(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py environment --output-reproducible -o build/sbom.json $(BIN)/python
+	@echo "build/sbom.json"
+
+advisories: .venv/.demo ## what is known against the pinned versions (asks an advisory database, so not in `make check`)
+	@sed 's/ ;.*//' constraints.txt | $(BIN)/uv tool run --quiet --from pip-audit==2.10.1 pip-audit --no-deps --disable-pip -r /dev/stdin
 
 clean: ## remove what runs leave behind, not what you installed
 	@rm -rf $(WORKSPACE) site build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -22,12 +22,13 @@ from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.health import read_health
 from serving.store.leaving.outbox import MessageDraft
+from serving.store.resident_forms import find_due_day
 from serving.verification import verify_logs
 
 __all__ = ["KINDS", "Alarm", "list_alarms", "look_at_log", "tell_receivers"]
 
-NO_LIST, FEED, STOPPED, DRIFT, LOG, BACKUP, UNDELIVERED = (
-    "no_list", "feed_late", "suspended", "drift", "log_not_whole", "backup_overdue", "not_delivered",
+NO_LIST, FEED, STOPPED, DRIFT, LOG, BACKUP, UNDELIVERED, FORM_DUE = (
+    "no_list", "feed_late", "suspended", "drift", "log_not_whole", "backup_overdue", "not_delivered", "form_due",
 )  # fmt: skip
 KINDS: Mapping[str, str] = {
     NO_LIST: "a team has no list that holds, on a morning on which it should",
@@ -37,8 +38,13 @@ KINDS: Mapping[str, str] = {
     LOG: "the audit log is not whole (`sooner verify-log`)",
     BACKUP: "the last whole backup is too long ago",
     UNDELIVERED: "messages did not reach their receiver",
+    FORM_DUE: "the clock of what a resident sent is over in a few days, or is over",
 }
 """Every kind of alarm, for labels that stay few."""
+
+
+_SOON = timedelta(days=5)
+"""So long before a resident's clock is over, somebody is told."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ def list_alarms(desk: Desk, now: datetime | None = None) -> list[Alarm]:
     moment = (now or datetime.now(UTC)).astimezone(desk.invocation.council.time_zone)
     looks: tuple[Callable[[Desk, datetime], Iterable[Alarm]], ...] = (
         _look_for_lists, _look_at_feeds, _look_for_stops, _look_at_drift, _look_at_backups, _look_at_outbox,
+        _look_at_forms,
     )  # fmt: skip
     return [alarm for look in looks for alarm in look(desk, moment)]
 
@@ -163,3 +170,13 @@ def _look_at_outbox(desk: Desk, moment: datetime) -> Iterator[Alarm]:
         count = sum(message.receiver == receiver for message in lost)
         yield Alarm(UNDELIVERED, receiver, "messages did not arrive", f"{count} messages did not reach {receiver}.",
                     "Run `sooner outbox`; each stands on its case, to be typed in.")  # fmt: skip
+
+
+def _look_at_forms(desk: Desk, moment: datetime) -> Iterator[Alarm]:
+    last = (moment + _SOON).date()
+    zone = desk.invocation.council.time_zone
+    due = [form for form in desk.store.forms() if form.waits and find_due_day(form, zone) <= last]
+    if due:
+        yield Alarm(FORM_DUE, "", "residents wait for an answer",
+                    f"{len(due)} residents' clocks are over within {_SOON.days} days, or are over.",
+                    "Open “What residents sent”.")  # fmt: skip

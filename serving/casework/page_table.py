@@ -24,6 +24,8 @@ from serving.casework.entering.with_provider import begin_by_proxy, choose_role,
 from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.practice_page import mark_practice, show_practice
+from serving.casework.public_door import show_public_form, take_public_form
+from serving.casework.resident_desk import act_on_form, show_form, show_forms
 from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_off import sign_decision
 from serving.casework.speaking import speak_on_decision
@@ -65,6 +67,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/sign-in/emergency", ANYBODY, "Emergency access", show_emergency),
     Page("POST", "/sign-in/emergency", ANYBODY, "Begin a session with an emergency's code", enter_in_emergency),
     Page("GET", "/session", ANYBODY, "Whether an open page is still open", answer_still_open),
+    Page("GET", "/public/{kind}", ANYBODY, "A form for residents", show_public_form),
+    Page("POST", "/public/{kind}", ANYBODY, "Take what a resident sends", take_public_form),
     Page("POST", "/sign-out", SIGNED_IN, "End the session", end_session),
     Page("GET", "/worklists", "worklist.read", "Lists of all one's teams", show_all_teams, _ALL_TEAMS, "list"),
     Page("GET", "/worklists/{team}", "worklist.read", "Worklist", show_worklist, Link("{team}"), "list"),
@@ -139,6 +143,9 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/analyst", "analyst.read", "For analysts", show_health, Link("For analysts")),
     Page("GET", "/going-out", "metrics.read", "Going out", show_outbox, Link("Going out")),
     Page("POST", "/going-out", "metrics.read", "Try what waits at once", hurry_message),
+    Page("GET", "/requests", "rights.file", "What residents sent", show_forms, Link("What residents sent")),
+    Page("GET", "/requests/{form}", "rights.file", "What a resident sent", show_form),
+    Page("POST", "/requests/{form}", "rights.file", "Note what was done on it", act_on_form),
     Page("GET", "/board", "board.read", "For the board", show_board, Link("For the board")),
     Page("GET", "/board/how-to-read", "board.read", "How to read an answer", show_worked_answers),
     Page("GET", "/board/packs/{stage}", "board.read", "Board pack", show_pack),

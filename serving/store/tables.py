@@ -15,6 +15,7 @@
     anchors    signed heads of all chains of the log
     sessions   who is signed in, until when, and why they no longer are; what a provider gave is sealed
     invitations  guests: who invited them, in which role, until when
+    resident_forms  what residents sent by the public forms: sealed, with who acknowledged and answered it, and when
     emergencies  access in an emergency: for whom, why (sealed), until when, and what a review said
     allowances   how often somebody did a thing in a minute or a day, for limits
 
@@ -59,6 +60,7 @@ __all__ = [
     "papers",
     "referrals",
     "reports",
+    "resident_forms",
     "sessions",
     "undone",
 ]
@@ -228,6 +230,19 @@ outcomes = Table(
     Column("reference", String(128), nullable=False),
     Column("at", String(32), nullable=False),
     CheckConstraint("status IN ('received', 'accepted', 'declined', 'started', 'finished')", name="status"),
+)
+
+resident_forms = Table(
+    "resident_forms",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("at", String(32), nullable=False, index=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("acknowledged_at", String(32), nullable=False, server_default=""),
+    Column("acknowledged_by", String(64), nullable=False, server_default=""),
+    Column("answered_at", String(32), nullable=False, server_default=""),
+    Column("answered_by", String(64), nullable=False, server_default=""),
 )
 
 after_help = Table(

@@ -12,8 +12,21 @@ import pytest
 from charter.contracts.files import write_json
 from charter.council.receivers import Alerts
 from charter.signing.suspensions import suspend_on_breach
-from serving.alarms import BACKUP, DRIFT, FEED, KINDS, LOG, NO_LIST, STOPPED, list_alarms, look_at_log, tell_receivers
+from serving.alarms import (
+    BACKUP,
+    DRIFT,
+    FEED,
+    FORM_DUE,
+    KINDS,
+    LOG,
+    NO_LIST,
+    STOPPED,
+    list_alarms,
+    look_at_log,
+    tell_receivers,
+)
 from serving.desk import Desk
+from serving.identity import Identity
 from serving.ranking.worklist import rank_households
 from serving.sending.deliverer import deliver_due
 from tests.unit.serving.conftest import AS_OF, World
@@ -82,6 +95,14 @@ def test_late_data_a_stop_drift_and_an_old_backup_are_alarms(desk: Desk) -> None
     assert [alarm.of for alarm in list_alarms(desk, NOW) if alarm.kind == DRIFT] == ["Schools: share seen"]
     suspend_on_breach(workspace, "a trial")
     assert STOPPED in kinds(desk)
+
+
+def test_a_resident_s_clock_is_an_alarm_five_days_before_it_is_over(desk: Desk) -> None:
+    form = desk.store.keep_form("complaint", {"reach": "a friend", "words": "no"})
+    assert FORM_DUE not in kinds(desk, NOW + timedelta(days=24))
+    assert FORM_DUE in kinds(desk, NOW + timedelta(days=26))
+    desk.store.note_form(Identity("ann", "resident_desk", frozenset()), form.id, "acknowledged")
+    assert FORM_DUE not in kinds(desk, NOW + timedelta(days=26))
 
 
 def test_a_changed_log_is_an_alarm_that_says_no_more_than_that(desk: Desk) -> None:

@@ -242,10 +242,11 @@ PROMISES: dict[str, Promise] = {
 
 TRIED_ELSEWHERE = {
     "Menu", "Show", "Sign in", "Save and show the reasons", "See what was right", "Answer", "Accept", "Refuse",
-    "Accept this decision", "Refuse this decision", "Go on", "End their sessions", "End your sessions",
+    "Accept this decision", "Refuse this decision", "Go on", "End their sessions", "End your sessions", "Send",
+    "The letter is sent", "It is answered",
 }  # fmt: skip
 """Buttons that only show, or that have a test file of their own: filters, signing in, own view, practice, challenges,
-sign-offs."""
+sign-offs, residents' forms."""
 
 
 @pytest.mark.parametrize("name", list(PROMISES))
@@ -290,14 +291,16 @@ def test_every_button_of_every_page_is_tried(desk: Desk) -> None:
 def read_buttons(desk: Desk, case: str, look: str, choices: list[str]) -> set[str]:
     """Return the words of every button of every page, as every role."""
     seen: set[str] = set()
+    form = desk.store.keep_form("complaint", {"reach": "a friend"}).id
     for role in ("north-lead_practitioner", "north-team_manager", "front_door", "data_protection_officer", "board",
                  "resident_desk", "analyst", "operator"):  # fmt: skip
         client = signed_in(desk, f"demo-{role}")
         for page in (page for page in PAGES if page.method == "GET"):
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(
-                    team="north", referral=case, look=look, stage="test", choice=choice, provider="test"
-                )
+                    team="north", referral=case, look=look, stage="test", choice=choice, provider="test", form=form,
+                    kind="complaint",
+                )  # fmt: skip
                 text = re.sub(r'<span class="govuk-visually-hidden">.*?</span>', "", client.get(path).text)
                 seen |= {re.sub(r"<[^>]+>|\s+", " ", words).strip() for words in re.findall(
                     r"<button[^>]*>(.*?)</button>", text, re.DOTALL)}  # fmt: skip

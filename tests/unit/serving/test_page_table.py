@@ -34,7 +34,8 @@ def client_in_role(desk: Desk, role: str) -> tuple[Client, str]:
 def path_of(page: Page, desk: Desk) -> str:
     look = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
-    return page.path.format(team="north", referral=case, look=look, stage="test", choice="set_aside")
+    form = desk.store.keep_form("access", {"reach": "a friend"}).id if "{form}" in page.path else ""
+    return page.path.format(team="north", referral=case, look=look, stage="test", choice="set_aside", form=form)
 
 
 def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
@@ -47,7 +48,7 @@ def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
     assert len(set(rows)) == len(rows)
     assert {page.path for page in PAGES if page.act in (ANYBODY, SIGNED_IN)} == {
         "/", "/session", "/sign-in", "/sign-in/with/{provider}", "/sign-in/back/{provider}", "/sign-in/role",
-        "/sign-in/proxy", "/sign-in/invited", "/sign-in/emergency", "/sign-out",
+        "/sign-in/proxy", "/sign-in/invited", "/sign-in/emergency", "/sign-out", "/public/{kind}",
     }  # fmt: skip
 
 

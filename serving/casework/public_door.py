@@ -1,0 +1,95 @@
+"""The public forms: anybody may send one, without an account or a reason, from our page or the residents' site.
+
+    GET /public/KIND     the form
+    POST /public/KIND    keeps it, and says its reference and by when there is an answer
+
+It reads nothing of anybody, so it can tell nobody anything. What one address and all together may send in a day is
+limited; who is over it is told the telephone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from serving.casework.visit import Visit
+from serving.desk import Desk
+from serving.store.allowances import DAY
+from serving.store.resident_forms import FEEDBACK, FORM_KINDS, FormKind, ResidentForm, find_due_day
+
+__all__ = ["A_DAY", "FROM_ONE_ADDRESS", "list_ways", "show_public_form", "take_public_form"]
+
+FROM_ONE_ADDRESS = 20
+"""Forms of one address in a day: a library's computers, or an advice centre's, share one."""
+A_DAY = 500
+"""Forms of one day, all together: more than a desk could read, and far more than any council gets."""
+LONGEST = {"name": 200, "reach": 200, "words": 4000, "use": 64}
+"""The longest of each field, as the forms of the residents' site say it."""
+
+
+def list_ways(desk: Desk) -> list[str]:
+    """Return how else the council is reached about data: by telephone, post and mail, as far as it said."""
+    folder = desk.invocation.council.folder
+    told = (desk.invocation.public.phone, desk.invocation.public.post) if (folder / "public.toml").exists() else ()
+    return [words for words in (*told, desk.invocation.council.contact) if words]
+
+
+def show_public_form(visit: Visit) -> Response:
+    """Show the form of a kind."""
+    kind, form = _find_kind(visit)
+    return _render_form(visit, kind, form, {}, {})
+
+
+def take_public_form(visit: Visit) -> Response:
+    """Keep what was sent, and say its reference; show the form again where something is missing or too long."""
+    kind, form = _find_kind(visit)
+    fields = {name: visit.fields.get(name, "").strip() for name in LONGEST}
+    errors = {name: f"Write at most {most} characters" for name, most in LONGEST.items() if len(fields[name]) > most}
+    if form.needs_reach and not fields["reach"]:
+        errors["reach"] = "Tell us how we can reach you safely"
+    if form.needs_words and not fields["words"]:
+        errors["words"] = "Tell us in your own words"
+    if errors:
+        return _render_form(visit, kind, form, fields, errors, 400)
+    if not _is_within_limits(visit):
+        return _refuse_more(visit)
+    kept = visit.desk.store.keep_form(kind, {name: text for name, text in fields.items() if text})
+    return _say_taken(visit, kept)
+
+
+def _find_kind(visit: Visit) -> tuple[str, FormKind]:
+    kind = visit.request.path_params["kind"]
+    if kind not in FORM_KINDS:
+        raise HTTPException(404)
+    return kind, FORM_KINDS[kind]
+
+
+def _render_form(
+    visit: Visit, kind: str, form: FormKind, fields: dict[str, str], errors: dict[str, str], status: int = 200
+) -> Response:
+    return visit.render(
+        "public_form.html", status, title=form.title, kind=kind, form=form, fields=fields, errors=errors,
+        longest=LONGEST, ways=list_ways(visit.desk),
+    )  # fmt: skip
+
+
+def _is_within_limits(visit: Visit) -> bool:
+    """Count one form more; an address is counted under a keyed digest, which is not kept for longer than 90 days."""
+    client = visit.request.client
+    secret = visit.desk.key.derive("public forms")
+    who = hmac.new(secret, (client.host if client else "").encode(), hashlib.sha256).hexdigest()
+    allowances = visit.desk.allowances
+    from_one = allowances.count("public form", who, DAY)
+    return from_one <= FROM_ONE_ADDRESS and allowances.count("public form", "all", DAY) <= A_DAY
+
+
+def _refuse_more(visit: Visit) -> Response:
+    return visit.render("public_full.html", 429, title="Too many forms today", ways=list_ways(visit.desk))
+
+
+def _say_taken(visit: Visit, kept: ResidentForm) -> Response:
+    due = None if kept.kind == FEEDBACK else find_due_day(kept, visit.desk.invocation.council.time_zone)
+    return visit.render("public_taken.html", 201, title="We have it", kind=kept.kind, reference=kept.reference, due=due)

@@ -5,8 +5,8 @@ holds: acknowledged decisions that are lost, and decisions that are there twice.
 get a list again are measured, from the moment of the kill or of the mending. Nothing is begun again by hand but the
 server itself, which systemd does.
 
-About twenty minutes: `python -m benchmarks faults`; SOONER_BENCH_KILLS=10 for fewer kills. It needs Linux, PostgreSQL's
-programs, and, for the small disk, root; libfaketime for the clock. What can't be done here is said in its row's note.
+Twenty to forty minutes: `python -m benchmarks faults`; SOONER_BENCH_KILLS=10 for fewer kills. It needs Linux and
+PostgreSQL's programs, for the small disk root, and libfaketime for the clock. What can't be done is said in its row.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from charter.errors import SoonerError
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.health import read_health
+from serving.store.arriving.resident_forms import find_due_day
 from serving.store.leaving.outbox import MessageDraft
-from serving.store.resident_forms import find_due_day
 from serving.verification import verify_logs
 
 __all__ = ["KINDS", "Alarm", "list_alarms", "look_at_log", "tell_receivers"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -228,6 +229,36 @@ def trace(
         },
         "\n".join([*lines, *(copy.sentence for copy in copies)]),
     )
+
+
+@verbs.add("incident", under="look after", example="sooner incident incident-1 --feed housing")
+def incident(
+    invocation: Invocation,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the pack.")],
+    aware: Annotated[
+        datetime | None,
+        typer.Option("--aware", formats=["%Y-%m-%dT%H:%M"], help="When somebody knew of it, local; now if left out."),
+    ] = None,
+    feed: Annotated[str, typer.Option(help="A service whose data was at fault.")] = "",
+    feature: Annotated[str, typer.Option(help="A feature that was at fault.")] = "",
+    bundle: Annotated[str, typer.Option(help="A bundle that was at fault.")] = "",
+    snapshot: Annotated[str, typer.Option(help="A snapshot that was at fault.")] = "",
+    role: RoleName = "",
+) -> None:
+    """Write what the commissioner is told of a breach within 72 hours, as far as it is known; no resident is named."""
+    from datetime import UTC
+
+    from serving.incident import write_incident
+
+    moment = aware.replace(tzinfo=invocation.council.time_zone) if aware else datetime.now(UTC)
+    faults = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
+    place, pack = write_incident(invocation, folder, moment, faults, role)
+    until = f"{pack.until.astimezone(invocation.council.time_zone):%H:%M on %d %B}"
+    invocation.report(
+        {"folder": str(place), "households": len(pack.touched), "people": pack.people, "copies": len(pack.copies),
+         "until": pack.until.isoformat()},
+        f"{place}/incident.md: {len(pack.touched)} households with {pack.people} people. The 72 hours end at {until}.",
+    )  # fmt: skip
 
 
 @verbs.add("upgrade", under="look after", example="sooner upgrade --plan")

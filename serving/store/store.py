@@ -3,7 +3,8 @@
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
     leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
-    case_ends.py  cases that were over long ago   resident_forms.py  what residents sent
+    case_ends.py  cases that were over long ago
+    arriving/  what residents sent
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -27,6 +28,7 @@ from charter.errors import CharterError, DataError
 from charter.vault.anchors import Anchors
 from charter.vault.log import Entry, FileLog, read_heads
 from serving.store.allowances import Allowances
+from serving.store.arriving.resident_forms import ResidentForms
 from serving.store.case_decisions import Decisions
 from serving.store.case_ends import CaseEnds
 from serving.store.case_work import CaseWork
@@ -40,7 +42,6 @@ from serving.store.leaving.step_ups import StepUps
 from serving.store.lists import Lists, read_header
 from serving.store.papers import Papers
 from serving.store.proof import Casework, digest_decision, find_false_rows
-from serving.store.resident_forms import ResidentForms
 from serving.store.sealing_at_rest import seal_old_rows
 from serving.store.session_rows import SessionRows
 from serving.store.tables import audit, decisions, lists, members, papers, referrals, undone

@@ -137,8 +137,8 @@ class SessionBody(BaseModel):
 
 
 _MOST_SCORED = 500
-_ReferralId = Annotated[str, Field(max_length=32)]
-_FeatureName = Annotated[str, Field(max_length=128)]
+_ReferralId = Annotated[_Plain, Field(max_length=32)]
+_FeatureName = Annotated[_Plain, Field(max_length=128)]
 
 
 class ScoreBody(BaseModel):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from serving.desk import Desk
 from serving.ranking.worklist import rank_households
 from serving.web import guard
+from serving.web.bodies import ScoreBody
 from tests.unit.serving.client import BASE, Client, guarded
 from tests.unit.serving.conftest import AS_OF, make_world
 
@@ -70,6 +73,14 @@ def test_no_odd_value_is_answered_with_a_fault_of_ours(desk: Desk) -> None:
         assert answer.status_code == 201, answer.text
     assert len(desk.store.decisions(case)) == 1
     assert {200, 400, 404} <= set(statuses)
+
+
+@pytest.mark.parametrize("value", ["\x00", "a\x00b", "\u202e", "x" * 5000, "\x1b[2J"])
+def test_no_odd_value_reaches_a_score(value: str) -> None:
+    """Found by schemathesis: a NUL in an id was a fault of ours, with PostgreSQL alone."""
+    for body in ({"referrals": [value]}, {"rows": [{value: 1.0}]}):
+        with pytest.raises(ValidationError):
+            ScoreBody.model_validate_json(json.dumps(body))
 
 
 def test_no_odd_field_of_a_form_is_answered_with_a_fault_of_ours(desk: Desk) -> None:

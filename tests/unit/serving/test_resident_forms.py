@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from serving.casework import public_door
+from serving.casework.residents import public_door
 from serving.desk import Desk
-from serving.store.resident_forms import FORM_KINDS, ResidentForm, find_due_day
+from serving.store.arriving.resident_forms import FORM_KINDS, ResidentForm, find_due_day
 from tests.unit.serving.client import BASE, Client, guarded, signed_in
 
 DOOR, LEAD = "demo-resident_desk", "demo-north-lead_practitioner"

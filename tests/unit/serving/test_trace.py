@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +14,7 @@ from charter.errors import UsageError
 from serving.casework.printing import print_worklist
 from serving.commands import verbs
 from serving.forget import forget
+from serving.incident import write_incident
 from serving.ranking.worklist import rank_households
 from serving.trace import trace_fault
 from tests.unit.serving.conftest import AS_OF, World, open_casework
@@ -79,3 +82,22 @@ def test_the_verbs_answer_a_script(world: World) -> None:
     ran = CliRunner().invoke(verbs, ["trace", "--feature", "absences_6m", *where])
     assert json.loads(ran.stdout)["count"] == len(json.loads(ran.stdout)["touched"]) > 0
     assert isinstance(CliRunner().invoke(verbs, ["trace", *where]).exception, UsageError)
+
+
+def test_an_incident_s_pack_says_what_the_commissioner_asks_and_names_nobody(world: World, tmp_path: Path) -> None:
+    result = rank_households(world.invocation, world.matrix, AS_OF)
+    print_worklist(world.invocation, "north", holder="worker-7")
+    aware = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
+    place, incident = write_incident(world.invocation, tmp_path / "pack", aware, {"bundle": result.bundle, "feed": ""})
+    words = (place / "incident.md").read_text(encoding="utf-8")
+    assert "04 November 2026 09:00" in words, "72 hours later"
+    assert (len(incident.touched), len(incident.copies)) == (32, 1)
+    assert incident.people >= 32
+    assert "worker-7" in words
+    assert "| north-2026-09-28 | 8 |" in words
+    assert "is whole" in words
+    named = {each.decode() for name in ("entity", "person") for each in world.arrays[name]}
+    assert not [name for name in named if name in words]
+    assert place.stat().st_mode & 0o077 == 0
+    with pytest.raises(UsageError, match="nobody is aware"):
+        write_incident(world.invocation, tmp_path / "other", datetime.now(UTC) + timedelta(hours=1), {})

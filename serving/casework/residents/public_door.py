@@ -18,7 +18,7 @@ from starlette.responses import Response
 from serving.casework.visit import Visit
 from serving.desk import Desk
 from serving.store.allowances import DAY
-from serving.store.resident_forms import FEEDBACK, FORM_KINDS, FormKind, ResidentForm, find_due_day
+from serving.store.arriving.resident_forms import FEEDBACK, FORM_KINDS, FormKind, ResidentForm, find_due_day
 
 __all__ = ["A_DAY", "FROM_ONE_ADDRESS", "list_ways", "show_public_form", "take_public_form"]
 

@@ -11,10 +11,10 @@ from datetime import date
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from serving.casework.public_door import list_ways
+from serving.casework.residents.public_door import list_ways
 from serving.casework.visit import Visit
 from serving.casework.working.notices import find_notice
-from serving.store.resident_forms import COMPLAINT, FORM_KINDS, ResidentForm, find_due_day
+from serving.store.arriving.resident_forms import COMPLAINT, FORM_KINDS, ResidentForm, find_due_day
 
 __all__ = ["act_on_form", "show_form", "show_forms"]
 

@@ -1,0 +1,1 @@
+"""Residents' own forms, and those who answer them."""

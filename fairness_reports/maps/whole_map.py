@@ -15,6 +15,7 @@ from fairness_reports.disclosure.ledger import Ledger
 from fairness_reports.maps.area_files import Row, write_csv, write_geojson, write_geopackage
 from fairness_reports.maps.map_files import Ground, read_counts, read_ground, read_hubs, read_partners
 from fairness_reports.maps.need import AreaFigures, estimate_quarter, expires_on, measure_reach, release_quarter
+from fairness_reports.maps.open_data import write_catalogue
 from fairness_reports.maps.page import MapPage, render_page
 
 __all__ = ["draw_maps"]
@@ -54,28 +55,28 @@ def draw_maps(invocation: Invocation, topic: str, today: date) -> Path:
         estimate_quarter(view, wider, replace(counts, households=_add_up(ground, wider, counts.households)))
         for view, counts in zip(public, quarters, strict=True)
     ]
-    _write_files(
-        folder / "public",
-        replace(
-            page,
-            audience="everybody",
-            pledged=False,
-            ground=wider,
-            quarters=wide,
-            now=measure_reach(wider, hubs, planned=False),
-            then=measure_reach(wider, hubs, planned=True),
-        ),
+    public_page = replace(
+        page,
+        audience="everybody",
+        pledged=False,
+        ground=wider,
+        quarters=wide,
+        now=measure_reach(wider, hubs, planned=False),
+        then=measure_reach(wider, hubs, planned=True),
     )
+    rows = _write_files(folder / "public", public_page)
+    write_catalogue(folder / "public", invocation.council, topic, wide[-1].quarter, today, rows)
     return folder
 
 
-def _write_files(folder: Path, page: MapPage) -> None:
+def _write_files(folder: Path, page: MapPage) -> list[Row]:
     rows = _tabulate_areas(page.ground, page.quarters, page)
     write_text(folder / "map.html", render_page(page))
     write_csv(folder / "map.csv", rows)
     expires = expires_on(page.quarters[-1].quarter).isoformat()
     write_geojson(folder / "map.geojson", page.ground, rows, {"expires_on": expires})
     write_geopackage(folder / "map.gpkg", page.ground, rows)
+    return rows
 
 
 def _tabulate_areas(ground: Ground, quarters: Sequence[AreaFigures], page: MapPage) -> list[Row]:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from borough.ground import draw_ground, write_ground
+from charter.contracts import check_document
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation, shipped_council
 from fairness_reports.disclosure.door import list_recovered
@@ -141,6 +142,23 @@ def test_partners_get_small_areas_and_the_public_msoas_in_three_formats(drawn_ma
         assert struct.unpack("<2sBBiBI", shapes[0][0][:13]) == (b"GP", 0, 1, 4326, 1, 6)
         sizes[audience] = len(rows)
     assert sizes == {"partners": 130, "public": 25}
+
+
+def test_the_public_map_is_open_data_with_a_catalogue_and_a_dictionary(drawn_map: Path) -> None:
+    folder = drawn_map / "public"
+    catalogue = json.loads((folder / "data.json").read_text())
+    (data_set,) = catalogue["dataset"]
+    assert data_set["identifier"] == "food-need-by-area-2026-q3"
+    assert "open-government-licence" in data_set["license"]
+    assert all((folder / row["downloadURL"]).exists() for row in data_set["distribution"])
+    assert not (drawn_map / "partners" / "data.json").exists()
+    with (folder / "map.csv").open(newline="") as figures, (folder / "dictionary.csv").open(newline="") as words:
+        columns = csv.DictReader(figures).fieldnames
+        rows = list(csv.DictReader(words))
+    assert [row["column"] for row in rows] == columns
+    assert all(row["description"] for row in rows)
+    with pytest.raises(DataError, match="license"):
+        check_document("catalogue", {**catalogue, "dataset": [{**data_set, "license": "none"}]})
 
 
 def test_a_page_asks_nothing_of_outside_and_says_what_it_must(drawn_map: Path) -> None:

@@ -223,6 +223,22 @@ def check_publications(invocation: Invocation) -> None:
     invocation.report({"faults": []}, "Every record is there, in date, answered, and as the files say.")
 
 
+@publish_verbs.add("letters", under="look", example="sooner publish letters", locks=True)
+def publish_letters(invocation: Invocation) -> None:
+    """Write letters with blanks for one person's part: first contact, access, challenge, complaint.
+
+    Each explains the use of data in the ICO's six ways, from what is released now. No fact about anybody is in it.
+    """
+    from fairness_reports.residents.letters import write_letters
+
+    paths = write_letters(invocation)
+    folder = invocation.workspace.root / "letters"
+    invocation.report(
+        {"letters": [str(path) for path in paths]},
+        f"{len(paths)} letters are in {folder}/; an officer fills the blanks, from one person's records alone.",
+    )
+
+
 @publish_verbs.add("site", under="look", example="sooner publish site", locks=True)
 def publish_site(invocation: Invocation) -> None:
     """Write the pages that residents read, of all programmes, as a folder for any web server: `site/`.

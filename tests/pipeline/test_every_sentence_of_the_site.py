@@ -19,6 +19,8 @@ import pytest
 from charter.contracts.files import find_current, read_json, write_json
 from charter.invocation import Invocation
 from charter.signing.suspensions import start_suspension
+from fairness_reports.residents.data_uses import gather_uses
+from fairness_reports.residents.letters import LETTERS, explain_use, write_letters
 from fairness_reports.residents.site import list_pages, write_site
 from tests.conftest import ROOT
 from tests.pipeline.test_every_sentence import Claim, N, ends, replayed, unclaimed
@@ -231,6 +233,29 @@ def test_what_is_stopped_or_was_never_tried_is_said(own_workspace: Path) -> None
     shadow = list_pages(invocation)["index.html"]
     assert "nobody is shown them" in shadow
     assert "In use" not in shadow
+
+
+def test_letters_say_what_the_site_says_in_six_ways_and_nothing_of_anybody(
+    own_workspace: Path, pages: Mapping[str, str]
+) -> None:
+    """Broken by a figure of its own in a letter, by a missing explanation, by a code of another address."""
+    invocation = Invocation.open(ROOT / "council", "early_help", own_workspace, quiet=True)
+    paths = write_letters(invocation)
+    assert len(paths) == len(LETTERS) >= 5
+    said = " ".join(line for page in pages.values() for line in lines_of(page))
+    (use,) = [use for use in gather_uses(invocation) if use.bundle]
+    parts = explain_use(use)
+    assert len(parts) == 6
+    for path in paths:
+        assert path.stat().st_mode & 0o077 == 0
+        letter = path.read_text(encoding="utf-8")
+        text = " ".join(lines_of(letter))
+        assert all(title in text and " ".join(lines).replace("'", "’") in text for title, lines in parts)
+        assert f"QR code: {invocation.public.site}" in letter
+        assert "no letter goes out while that is not known" in text
+    figures = [line for title, lines in parts for line in lines if re.search(r"\d", line)]
+    assert len(figures) > 5
+    assert all(line.replace("'", "’") in said for line in figures)
 
 
 def test_the_folder_is_whole_plain_and_alone(own_workspace: Path) -> None:

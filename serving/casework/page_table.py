@@ -25,7 +25,7 @@ from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.public_door import show_public_form, take_public_form
-from serving.casework.residents.resident_desk import act_on_form, show_form, show_forms
+from serving.casework.residents.sent_forms import act_on_form, show_form, show_forms
 from serving.casework.reviewing import give_review, show_review
 from serving.casework.signing_off import sign_decision
 from serving.casework.speaking import speak_on_decision

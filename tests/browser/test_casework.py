@@ -321,6 +321,30 @@ def test_a_role_refuses_and_accepts_a_decision_by_keyboard_and_without_javascrip
     plain.context.close()
 
 
+def test_a_resident_complains_without_javascript_and_the_desk_answers(page: Page, served: str) -> None:
+    page.goto("/public/complaint")
+    assert findings(page) == []
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("Tell us how we can reach you safely")
+    assert findings(page) == []
+    assert page.context.browser is not None
+    plain = page.context.browser.new_context(base_url=served, java_script_enabled=False).new_page()
+    plain.goto("/public/complaint")
+    plain.get_by_label("How we can reach you safely").fill("020 7946 0000, in the evening")
+    plain.get_by_label("What went wrong?").fill("Nobody rang back.")
+    plain.get_by_role("button", name="Send").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("We have it")
+    reference = plain.locator(".govuk-panel__body strong").inner_text()
+    plain.context.close()
+    sign_in(page, "Data protection officer")
+    page.goto("/requests")
+    assert findings(page) == []
+    page.get_by_role("link", name=reference).click()
+    expect(page.locator("main")).to_contain_text("Nobody rang back.")
+    assert findings(page) == []
+    photograph(page, "residents-form")
+
+
 def test_a_manager_moves_a_case_and_asks_for_a_new_list(page: Page) -> None:
     sign_in(page, f"{NORTH}: team manager")
     page.goto("/worklists/north")

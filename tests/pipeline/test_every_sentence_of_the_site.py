@@ -22,6 +22,8 @@ from charter.signing.suspensions import start_suspension
 from fairness_reports.residents.data_uses import gather_uses
 from fairness_reports.residents.letters import LETTERS, explain_use, write_letters
 from fairness_reports.residents.site import list_pages, write_site
+from serving.casework.residents.public_door import LONGEST
+from serving.store.arriving.resident_forms import FORM_KINDS
 from tests.conftest import ROOT
 from tests.pipeline.test_every_sentence import Claim, N, ends, replayed, unclaimed
 
@@ -271,4 +273,22 @@ def test_the_folder_is_whole_plain_and_alone(own_workspace: Path) -> None:
         page = (folder / name).read_text(encoding="utf-8")
         for place in re.findall(r'(?:src|href|action)="([^"]+)"', page):
             file = place.partition("#")[0]
-            assert not file or (folder / file).is_file(), (name, place)
+            to_the_door = place.startswith(f"{invocation.public.door}/public/")  # forms are for the service
+            assert not file or to_the_door or (folder / file).is_file(), (name, place)
+
+
+def test_every_form_of_the_site_is_one_that_the_service_takes(pages: Mapping[str, str], invocation: Invocation) -> None:
+    action = re.escape(f"{invocation.public.door}/public/")
+    forms = re.findall(
+        rf'<form method="post" action="{action}([a-z_]+)"(.*?)</form>', "".join(pages.values()), re.DOTALL
+    )
+    assert {kind for kind, _ in forms} == set(FORM_KINDS)
+    for kind, inside in forms:
+        fields = re.findall(r'name="([a-z]+)"', inside)
+        assert not FORM_KINDS[kind].needs_words or "words" in fields
+        assert fields, kind
+        assert set(fields) <= set(LONGEST), kind
+        for name, most in re.findall(r'name="([a-z]+)"[^>]* maxlength="([0-9]+)"', inside):
+            assert int(most) <= LONGEST[name]
+        if FORM_KINDS[kind].needs_reach:
+            assert re.search(r'name="reach"[^>]* required', inside), kind

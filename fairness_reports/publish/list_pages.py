@@ -9,7 +9,7 @@ from charter.rules.data_use import CARRIED, DATA_NEEDED, HELPS, NOT_NEEDED, OPEN
 from charter.rules.policy import Policy
 from fairness_reports.publish.council_words import CouncilWords
 from fairness_reports.publish.figures_in_words import say_date, say_hundred
-from features.points_in_words import describe_points
+from features.grammar.points_in_words import describe_points
 
 __all__ = ["describe_list", "list_used"]
 

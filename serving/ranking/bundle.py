@@ -36,7 +36,7 @@ from charter.council.training_settings import POINTS_LISTS
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.abstention import Sight
-from features.points_in_words import read_points
+from features.grammar.points_in_words import read_points
 from serving.ranking.scoring import Band, Model
 
 __all__ = ["NOT_ENOUGH", "Bundle", "make_bundle", "verify_bundle"]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from features.points_in_words import describe_rule_held
+from features.grammar.points_in_words import describe_rule_held
 from serving.ranking.sealed_record import SealedRecord
 
 __all__ = ["GivenPoints", "list_points"]

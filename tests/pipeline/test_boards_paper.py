@@ -18,7 +18,7 @@ from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from charter.council.register import Register
 from charter.rules.policy import Policy
-from features.points_in_words import describe_points, read_points
+from features.grammar.points_in_words import describe_points, read_points
 from tests.conftest import ROOT
 from tests.reading_age import measure_reading_age
 from training.run import Run

@@ -54,7 +54,8 @@ def test_too_short_a_shadow_is_blocked(own_workspace: Path) -> None:
         (folder / "list.json").unlink()
     (folders[0] / "list.json").unlink()
     where = ("--workspace", str(own_workspace))
-    assert run_sooner("audit", "live", "--quiet", *where).code == 0
+    ran = run_sooner("audit", "live", "--quiet", *where)
+    assert ran.code == 0, ran.err
     ran = run_sooner("decide", "--live", *where)
     assert ran.code == 13
     assert "in shadow for 0 of the 8 weeks" in " ".join(ran.err.split())
@@ -87,7 +88,8 @@ def test_parity_in_test_and_bias_in_what_was_issued_is_stopped_and_suspended(own
             writer.writeheader()
             writer.writerows(row | {"entity": household} for (household,) in others)
     where = ("--workspace", str(own_workspace))
-    assert run_sooner("audit", "live", "--quiet", *where).code == 0
+    ran = run_sooner("audit", "live", "--quiet", *where)
+    assert ran.code == 0, ran.err
     ran = run_sooner("decide", "--live", *where)
     said = " ".join(ran.err.split())
     assert ran.code == 13, said

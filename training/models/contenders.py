@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from charter.council.points_list import Point
 from charter.council.training_settings import POINTS_LISTS, TrainingSettings
 from charter.errors import DefinitionError
-from features.points_in_words import describe_points
+from features.grammar.points_in_words import describe_points
 from training.data.dataset import MISSING, Dataset
 from training.models.boosting import predict_margins
 from training.models.logistic import fit_regression

@@ -133,11 +133,14 @@ def _count_people(share: float, width: float) -> float:
     """Return among how many people a share would have an interval (Wilson's) of this width: the more, the narrower.
 
     With q = Z^2 / people the width's square is (4 share (1 - share) q + q^2) / (1 + q)^2: the positive root of that.
+    An interval without width is of more people than can be counted; one from 0 to 1 is of one.
     """
     square = width**2
+    if square <= 0:
+        return _MOST_PEOPLE
     b = 4 * share * (1 - share) - 2 * square
-    q = 2 * square / (b + math.sqrt(max(b**2 + 4 * (1 - square) * square, 0.0)))
-    return min(Z**2 / q, _MOST_PEOPLE) if q > 0 else _MOST_PEOPLE
+    root = b + math.sqrt(max(b**2 + 4 * (1 - square) * square, 0.0))
+    return min(max(Z**2 * root / (2 * square), 1.0), _MOST_PEOPLE)
 
 
 def bisect(holds: Callable[[float], bool], inside: float, outside: float, halvings: int = _HALVINGS) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import lightgbm as lgb
 
-from features.points_in_words import read_points
+from features.grammar.points_in_words import read_points
 
 __all__ = ["ModelReads", "read_model"]
 

@@ -11,7 +11,7 @@ from charter.rules.certainty.failing import ERROR, FAIL, Standing, measure_stand
 from charter.rules.certainty.fair_chances import Chances, Null, find_null
 from charter.rules.certainty.outcomes import Sizes
 from charter.rules.certainty.power import find_best_power, find_power, find_power_of_average, find_worse
-from charter.rules.certainty.score_test import measure_score
+from charter.rules.certainty.score_test import measure_score, read_sides
 from charter.rules.questions import Gate
 from fairness_reports.audit.measuring.intervals import bound_ratio
 from tests.unit.charter.gates import CONTACTED, GAP, GAP_ABOVE, REACHED, finding
@@ -57,6 +57,16 @@ def test_a_household_of_few_says_as_much_as_one_of_everyone_else() -> None:
     assert few["interval"][1] < 0.07
     turned = finding((80, 1000, 1, 87))
     assert Sizes.of(REACHED, turned) == Sizes(1000, 87, 1 / 87)
+
+
+@pytest.mark.parametrize(("interval", "people"), [([0.0, 0.0], 1e15), ([0.0, 1.0], 1.0)])
+def test_an_interval_without_width_or_without_an_end_is_read(interval: list[float], people: float) -> None:
+    """Broken by dividing by its width: lists that nobody of a group was ever on were a fault of ours."""
+    row = finding((0, 50, 100, 1000))
+    row["rest"] = {**row["rest"], "estimate": 0.0, "interval": interval, "clusters": None, "n": None}
+    sides = read_sides(REACHED, row)
+    assert sides is not None
+    assert sides[1].people == people
 
 
 def test_the_score_is_miettinen_and_nurminens_whose_interval_ends_where_it_is_two() -> None:

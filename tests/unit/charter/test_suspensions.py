@@ -39,12 +39,12 @@ def test_one_role_suspends_and_two_resume(tmp_path: Path) -> None:
 
 def test_a_role_that_may_not_is_refused_with_those_that_may(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, "early_help")
-    with pytest.raises(CharterError, match="does not let residents_panel") as refused:
-        stop(workspace, role="residents_panel")
+    with pytest.raises(CharterError, match="does not let board") as refused:
+        stop(workspace, role="board")
     assert OFFICER in refused.value.next_step
     path = stop(workspace)
     with pytest.raises(CharterError, match="does not let"):
-        record_resumption(workspace, POLICY, suspension=path.stem, role="residents_panel")
+        record_resumption(workspace, POLICY, suspension=path.stem, role="board")
 
 
 def test_nonsense_is_refused(tmp_path: Path) -> None:

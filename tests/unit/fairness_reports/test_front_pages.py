@@ -19,7 +19,7 @@ from fairness_reports.publish.council_words import CouncilWords
 from fairness_reports.publish.front_pages import describe_data, describe_front, say_verdict
 from fairness_reports.publish.list_pages import _tabulate_services, list_used
 from fairness_reports.publish.pack import MODELS
-from features.points_in_words import describe_points
+from features.grammar.points_in_words import describe_points
 
 TODAY = date(2026, 11, 28)
 WORDS = CouncilWords({"youth_justice": "Youth justice"}, {}, {})

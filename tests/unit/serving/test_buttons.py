@@ -95,6 +95,9 @@ def in_weeks(weeks: int) -> str:
     return (datetime.now(UTC).date() + timedelta(weeks=weeks)).isoformat()
 
 
+A_WEEK_ON = in_weeks(1)
+"""Asked once: the day may turn between the press and the look."""
+
 PROMISES: dict[str, Promise] = {
     "Record: Offer help": Promise(
         LEAD, *decision("taken_up", "need_confirmed", safe="yes"),
@@ -126,8 +129,8 @@ PROMISES: dict[str, Promise] = {
         before=("Record what they agreed to",),
     ),
     "Record: Defer": Promise(
-        LEAD, *decision("deferred", "capacity", until=in_weeks(1)),
-        kept=lambda desk, case: desk.store.due_days([case]) == {case: in_weeks(1)},
+        LEAD, *decision("deferred", "capacity", until=A_WEEK_ON),
+        kept=lambda desk, case: desk.store.due_days([case]) == {case: A_WEEK_ON},
     ),
     "Record: Set aside": Promise(
         LEAD, *decision("set_aside", "no_need_found"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import lightgbm
 import numpy as np
 
-from features.points_in_words import read_points
+from features.grammar.points_in_words import read_points
 from serving.ranking.points import list_points
 from tests.unit.serving.test_strengths import manifest_of, seal
 from training.models.stumps import Stump, add_stumps, write_stumps

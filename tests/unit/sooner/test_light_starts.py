@@ -37,8 +37,10 @@ def test_the_help_loads_no_heavy_library() -> None:
 @pytest.mark.parametrize(
     ("verb", "beginning"), [("pull", "Nothing new since snapshot"), ("audit", "Nothing changed since the audit of run")]
 )
-def test_a_verb_that_has_nothing_to_do_loads_no_heavy_library(demo_workspace: Path, verb: str, beginning: str) -> None:
-    output, names = loaded_by(verb, "--council", "council", "--workspace", str(demo_workspace))
+def test_a_verb_that_has_nothing_to_do_loads_no_heavy_library(own_workspace: Path, verb: str, beginning: str) -> None:
+    words = (verb, "--council", "council", "--workspace", str(own_workspace))
+    loaded_by(*words)  # an audit stands for a day, and the demo may have been made the day before
+    output, names = loaded_by(*words)
     assert beginning in output
     assert names == ""
 

@@ -97,7 +97,7 @@ def the_audit_reads_it(trained: Invocation, run: Run, document: Mapping[str, Any
         part: found["estimate"] for part, found in by_part.items()
     }
     assert all(row["interval"] == [by_part[row["component"]][end] for end in ("low", "high")] for row in rows)
-    told = tabulate_added(rows)
+    told = tabulate_added(rows, {})
     intrusive = [int(row["intrudes"]) for row in told if row["intrudes"].isdigit()]
     assert intrusive == sorted(intrusive, reverse=True)
     assert {row["shown"] for row in told} <= {"yes", "cannot be shown"}

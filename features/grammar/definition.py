@@ -409,13 +409,17 @@ class Definition:
 
 def _read_source(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        source = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path} is missing.", "Write the programme's definition.py.") from None
     except UnicodeDecodeError as error:
         raise DefinitionError(
             f"{path.name} is not UTF-8 text (byte {error.start}).", "Save it as UTF-8, as every file of a council is."
         ) from None
+    if "\0" in source:  # Pythons before 3.11.4 have no SyntaxError for it
+        line = source[: source.index("\0")].count("\n") + 1
+        raise DefinitionError(f"{path.name} line {line}: it holds a NUL character.", "Save it as text.")
+    return source
 
 
 def _run_source(source: str, path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ODD = {
     "ends a generator": ("raise GeneratorExit\n", "line 1: it stops the program"),
     "runs out of room": ("def f(): return f()\nf()\n", "RecursionError"),
     "is no Python": ("COHORT = = 5\n", "line 1"),
-    "holds a nul": ("a = 1\x00\n", "definition.py"),
+    "holds a nul": ("a = 1\x00\n", "definition.py line 1: it holds a NUL character"),
     "fails": ("1 / 0\n", "line 1: ZeroDivisionError"),
     "sets nothing": ("", "sets no COHORT"),
 }

@@ -18,12 +18,18 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charter.contracts.files import find_current, read_json, write_json
 from charter.invocation import Invocation
 
-__all__ = ["BARE"]
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+    from features.linking.evidence import Evidence
+    from features.linking.parameters import Parameters
+
+__all__ = ["BARE", "cluster_plainly"]
 
 
 def copy_extracts(opened: Invocation) -> None:
@@ -42,14 +48,10 @@ def copy_extracts(opened: Invocation) -> None:
 
 def link_plainly(opened: Invocation) -> float:
     """Score and cluster with plain Splink; return the processor seconds without those of gathering the evidence."""
-    from splink import DuckDBAPI, Linker
-
     from charter.vault.key import Key
     from charter.vault.vault import Vault
-    from features.intake.database import compute_rows, open_database
+    from features.intake.database import open_database
     from features.linking.evidence import gather_evidence
-    from features.linking.matching.comparing import Records
-    from features.linking.matching.splink_model import make_settings
     from features.linking.parameters import Parameters
 
     files = opened.workspace
@@ -57,6 +59,18 @@ def link_plainly(opened: Invocation) -> float:
     database = open_database(key)
     evidence = gather_evidence(database, Vault.open(files.vault, key), files.snapshot(), opened.register)
     worked = time.process_time()
+    cluster_plainly(database, evidence, parameters)
+    return time.process_time() - worked
+
+
+def cluster_plainly(database: DuckDBPyConnection, evidence: Evidence, parameters: Parameters) -> None:
+    """Score all that blocking pairs and cluster by one threshold: Splink with our model, and none of our rules."""
+    from splink import DuckDBAPI, Linker
+
+    from features.intake.database import compute_rows
+    from features.linking.matching.comparing import Records
+    from features.linking.matching.splink_model import make_settings
+
     everybody = compute_rows(database, "select * rename (ref as unique_id) from traits", traits=evidence.traits)
     records = Records.of(database, everybody, parameters)
     keyed = compute_rows(database, "select *, '' as home from r", r=records.rows)
@@ -64,7 +78,6 @@ def link_plainly(opened: Invocation) -> float:
     linker = Linker(DuckDBAPI(database).register(keyed.alias), settings, log_level=None)
     scored = linker.inference.predict(threshold_match_weight=parameters.review)
     linker.clustering.cluster_pairwise_predictions_at_threshold(scored, threshold_match_weight=parameters.threshold)
-    return time.process_time() - worked
 
 
 def read_tables(opened: Invocation) -> None:

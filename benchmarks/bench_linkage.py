@@ -99,17 +99,8 @@ from features.linking.joining.people import link_people
 link_people(database, evidence, register, parameters)
 """
 _PLAIN = """
-from splink import DuckDBAPI, Linker
-from features.intake.database import compute_rows
-from features.linking.matching.comparing import Records
-from features.linking.matching.splink_model import make_settings
-everybody = compute_rows(database, "select * rename (ref as unique_id) from traits", traits=evidence.traits)
-records = Records.of(database, everybody, parameters)
-keyed = compute_rows(database, "select *, '' as home from r", r=records.rows)
-settings = make_settings(parameters, len(records.names), records.comparisons)
-linker = Linker(DuckDBAPI(database).register(keyed.alias), settings, log_level=None)
-scored = linker.inference.predict(threshold_match_weight=parameters.review)
-linker.clustering.cluster_pairwise_predictions_at_threshold(scored, threshold_match_weight=parameters.threshold)
+from benchmarks.bare_work import cluster_plainly
+cluster_plainly(database, evidence, parameters)
 """
 _MEASURED = """
 print(time.perf_counter() - began, time.process_time() - worked,

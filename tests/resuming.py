@@ -1,6 +1,7 @@
 """Long simulations that go on where they stopped: each drawing's result is a line in `build/deep/`, read the next time.
 
-A file's name holds a digest of the code that drew it, rooms and test alike, so that nothing is mixed of two versions.
+A file's name holds a digest of the code that drew it, rooms, shelves and test alike, so that nothing is mixed of two
+versions.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ MINUTES = 55.0
 _BEGAN: dict[str, float] = {}
 """When each file's first drawing began, by the clock that only goes forward: its tests share the time."""
 
-_KEPT = Path(__file__).resolve().parents[1] / "build" / "deep"
+_ROOT = Path(__file__).resolve().parents[1]
+_KEPT = _ROOT / "build" / "deep"
 
 
 def draw_resuming(
@@ -31,18 +33,24 @@ def draw_resuming(
     draw: Callable[[Any], Any],
     *,
     rooms: tuple[str, ...] = ("charter", "training"),
+    settings: str = "",
     minutes: float = MINUTES,
     kept: Path = _KEPT,
 ) -> dict[Any, Any]:
     """Return `draw(key)` for every key; fail, keeping what there is, where that takes longer than `minutes`.
 
     Minutes count from the first drawing of the file that `draw` is in, whichever test began it. `keys` are numbers or
-    strings, results what JSON holds; `rooms` those whose code the results depend on.
+    strings, results what JSON holds; `rooms` the rooms, shelves or files whose code the results depend on, `settings`
+    what else they do.
     """
     wanted = list(dict.fromkeys(keys))
     written = Path(draw.__code__.co_filename).read_bytes()
-    digest = hashlib.sha256(digest_code(rooms).encode() + written).hexdigest()
-    path = kept / f"{name}-{digest[:16]}.jsonl"
+    files = [room for room in rooms if (_ROOT / room).is_file()]
+    of_rooms = digest_code([room for room in rooms if room not in files]).encode()
+    digest = hashlib.sha256(of_rooms + written + settings.encode())
+    for file in sorted(files):
+        digest.update((_ROOT / file).read_bytes())
+    path = kept / f"{name}-{digest.hexdigest()[:16]}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     done = _read_done(path)
     until = _BEGAN.setdefault(draw.__code__.co_filename, time.monotonic()) + 60 * minutes

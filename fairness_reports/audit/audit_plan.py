@@ -1,13 +1,15 @@
 """What each question of the charter could answer at this council's size, before anything is trained or signed.
 
-Households, their needs, their groups and the teams' places are real; how good the lists are is assumed (ASSUMED), or
+Households, their needs, their groups and the teams' places are real; how good the lists are is assumed (`Listings`), or
 taken from the newest run that replayed its weeks. Whether needs are recorded alike is no matter of lists, and follows
 from how many independent signs of need there are (recorded_plan.py). Nobody is treated differently in what is planned.
 For each group:
 
     found     how often the question would find it, were its figure half of everyone else's (or double)
-    best      how often any test at all could, that blocks so few fair lists: where this is low no charter can help, and
-              only more lists, groups put together or a wider margin can
+    best      how often any test at all could, that blocks as few lists with the group at the limit, and as few fair
+              ones by this group, where all groups of the gate share alike in the 5 of 100: where this is low no charter
+              can help, and only more lists, groups put together or a wider margin can
+    alone     the same of a question that is the only one, of the only group
     passes    how often it would pass where nobody is treated differently
 
     sooner audit plan
@@ -17,18 +19,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from functools import cache
 from statistics import NormalDist
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from charter.contracts.files import find_current, read_json
+from charter.contracts.files import find_current
 from charter.contracts.matrix import Matrix
-from charter.council.programme import Programme
 from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.rules.certainty.failing import ERROR, Z
@@ -46,32 +43,13 @@ from charter.rules.certainty.power import (
 from charter.rules.certainty.visible_gap import POWER
 from charter.rules.measures import AS_USED, MEASURES, SHARES
 from charter.rules.questions import Gate
-from fairness_reports.audit.measuring.tally import Grouping
-from fairness_reports.audit.population.audited_people import (
-    list_mature_dates,
-    mark_audited,
-    read_outcomes,
-)
-from fairness_reports.audit.population.protected import read_characteristics
-from fairness_reports.audit.recorded_plan import (
-    GROWTH,
-    RECORDED,
-    SignsOfNeed,
-    list_recorded_nulls,
-    plan_recorded,
-    read_signs,
-)
+from fairness_reports.audit.planned_borough import LONGEST, Borough, read_borough
+from fairness_reports.audit.recorded_plan import GROWTH, list_recorded_nulls, plan_recorded
 
-__all__ = ["ASSUMED", "Borough", "describe_plan", "plan_gate", "plan_questions", "weigh_homes"]
-
-ASSUMED = 0.2
-"""Of those listed, the share whose need is then recorded, where no run has measured it."""
+__all__ = ["describe_plan", "plan_gate", "plan_questions"]
 
 FEWEST = 10
 """Households below which not even their number is told."""
-
-LONGEST = 2.0
-"""Years of lists: as many as a replay counts, so that nothing is promised of one model for longer."""
 
 LIMITS = {True: (0.9, 0.8, 0.67), False: (1.25, 1.5, 2.0)}
 """The three limits that are worked out for members, of a ratio that must be at least and of one that may be at most."""
@@ -80,58 +58,14 @@ _SPREAD_OF_DAYS = 0.6
 """The days before a need spread by so much of their mean, in every run measured."""
 
 
-@dataclass(frozen=True)
-class Borough:
-    """How many households of each group there are, how many came to be in need in so many years, and the lists' places.
+class Stated(NamedTuple):
+    """What the plan states of one group: how often a large gap is found, at best, and alone; a fair list passes."""
 
-    `households` and `in_need` by characteristic and group; `precise` the share of listings whose need is then recorded;
-    `signs` the independent signs of need. Each child carries its home's place and need, so all homes together say less
-    than so many of one child each: `worth` of them (0 to 1).
-    """
-
-    households: Mapping[str, Mapping[str, int]]
-    in_need: Mapping[str, Mapping[str, int]]
-    everybody: int
-    everybody_in_need: int
-    years: float
-    lists_a_year: float
-    places_a_year: float
-    precise: float
-    measured: bool
-    signs: SignsOfNeed | None = None
-    worth: float = 1.0
-
-    @property
-    def listed_of_need(self) -> float:
-        """The share of those in need whom so many places would list before, each family once."""
-        found = self.places_a_year * self.years * self.precise
-        return min(0.95, found / max(self.everybody_in_need, 1))
-
-    def signs_for(self, gate: Gate) -> SignsOfNeed | None:
-        """Return the independent signs of need that a question is asked by; None where it is not, or there are none."""
-        usable = gate.measure == RECORDED and self.signs is not None and not self.signs.why_not
-        return self.signs if usable else None
-
-    def households_of(self, gate: Gate) -> Mapping[str, int]:
-        """Return the households that a question rests on, by group: those in need, or all for a rate of listings."""
-        return (self.households if gate.measure == "unneeded_listings" else self.in_need)[gate.characteristic]
-
-    def size(self, gate: Gate, group: str) -> Sizes | None:
-        """Return both sides' sizes of a question about lists as they are used; None where a side is empty."""
-        of_need = gate.measure in {"listed_before_need", "days_before"}
-        table = (self.in_need if of_need else self.households)[gate.characteristic]
-        people = table.get(group, 0)
-        rest = (self.everybody_in_need if of_need else self.everybody) - people
-        if people < 1 or rest < 1:
-            return None
-        if of_need:
-            return Sizes(self._weigh(people), self._weigh(rest), self.listed_of_need)
-        lists = self.lists_a_year * self.years
-        share = self.places_a_year * (1 - self.precise) / (self.everybody * self.lists_a_year)
-        return Sizes(self._weigh(people * lists), self._weigh(rest * lists), min(share, 0.95))
-
-    def _weigh(self, homes: float) -> int:
-        return max(round(homes * self.worth), 1)
+    found: float
+    best: float
+    best_alone: float
+    passes: float
+    best_passes: float
 
 
 def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
@@ -143,7 +77,7 @@ def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
     folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to plan an audit on.", "Run `sooner build`.")
-    borough = _read_borough(Matrix.open(folder), invocation)
+    borough = read_borough(Matrix.open(folder), invocation)
     gates = [gate for gate in invocation.policy.asked("test") if not gate.of_pair]
     return plan_gate(gates, borough, invocation.policy.not_recorded)
 
@@ -207,7 +141,7 @@ def _describe_question(borough: Borough, groups: Sequence[Mapping[str, Any]]) ->
     asked = [group for group in groups if group["asked"]]
     return {
         "planned": True,
-        "assumed": None if borough.measured else ASSUMED,
+        "assumed": None if borough.listings.measured else borough.listings.precise,
         "years": round(borough.years, 2),
         "groups": groups,
         "found": min((group["found"] for group in asked), default=None),
@@ -226,34 +160,35 @@ def _plan_group(gate: Gate, borough: Borough, name: str, rarity: Callable[[float
             "asked": False,
             "found": 0.0,
             "best": 0.0,
+            "best_alone": 0.0,
             "passes": 0.0,
             "best_passes": 0.0,
             "years_to_find": None,
         }
     power = _power_of_days if gate.measure == "days_before" else _power_of_shares
-    found, best, passes, best_passes = power(gate, sizes, gap, rarity(1.0))
-    grown = next((k for k in GROWTH if power(gate, sizes.grown(k), gap, rarity(k))[0] >= POWER), None)
+    stated = power(gate, sizes, gap, rarity(1.0))
+    grown = next((k for k in GROWTH if power(gate, sizes.grown(k), gap, rarity(k)).found >= POWER), None)
     return row | {
-        "asked": gate.too_few == "refer" or found >= OFTEN,
-        "found": found,
-        "best": best,
-        "passes": passes,
-        "best_passes": best_passes,
+        "asked": gate.too_few == "refer" or stated.found >= OFTEN,
+        **stated._asdict(),
         "years_to_find": None if grown is None else round(grown * borough.years, 1),
     }
 
 
-def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> tuple[float, float, float, float]:
-    found, best = find_power(gate, sizes, gap, rarity), find_best_power(gate, sizes, gap)
-    return found, max(best, found), find_pass_chance(gate, sizes), find_best_pass(gate, sizes)
+def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> Stated:
+    found, alone = find_power(gate, sizes, gap, rarity), find_best_power(gate, sizes, gap)
+    # Told from everybody alike as rarely by chance as the gate asks, and from the limit: the harder of the two.
+    of_equals = find_best_power(gate.model_copy(update={"limit": gate.neutral}), sizes, gap, rarity)
+    best = max(min(alone, of_equals), found)
+    return Stated(found, best, max(alone, found), find_pass_chance(gate, sizes), find_best_pass(gate, sizes))
 
 
-def _power_of_days(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> tuple[float, float, float, float]:
+def _power_of_days(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> Stated:
     """Return the same of an average by the normal curve, which there is the best any test can do."""
     error = _spread_days(sizes)
     found = find_power_of_average(gate, error, _count_listed(sizes), gap, rarity)
     passes = NormalDist().cdf(abs(math.log(gate.limit)) / error - Z)
-    return found, found, passes, passes
+    return Stated(found, found, found, passes, passes)
 
 
 def _spread_days(sizes: Sizes) -> float:
@@ -277,7 +212,7 @@ def _work_choice(gate: Gate, borough: Borough, limit: float, names: Sequence[str
     if sizes is None:
         return row
     if gate.measure == "days_before":
-        return row | {"passes": _power_of_days(asked, sizes, find_worse(asked), ERROR)[2]}
+        return row | {"passes": _power_of_days(asked, sizes, find_worse(asked), ERROR).passes}
     gap = abs(limit - 1) * sizes.share
     yearly = gap * sizes.people / borough.years
     return row | {"difference": gap, "families_a_year": yearly, "passes": find_pass_chance(asked, sizes)}
@@ -313,82 +248,6 @@ def _advise(groups: Sequence[Mapping[str, Any]], asked: Sequence[Mapping[str, An
 
 def _name(names: Any) -> str:
     return ", ".join(names)
-
-
-def _read_borough(matrix: Matrix, invocation: Invocation) -> Borough:
-    days = list_mature_dates(matrix, invocation.council)
-    if not days:
-        raise UsageError(
-            "no date's outcomes are known yet, so nothing can be planned.", "Wait, or build earlier dates."
-        )
-    days = [day for day in days if day >= days[-1] - timedelta(days=round(LONGEST * 365.25))]
-    tables = invocation.workspace.snapshot(matrix.manifest["snapshot"]) / "tables"
-    policy, programme = invocation.policy, invocation.settings
-    recorded = read_characteristics(tables, policy, datetime.fromisoformat(matrix.manifest["taken_at"]))
-    needy: set[bytes] = set()
-    for day in days:
-        rows = matrix.at(day)
-        label = read_outcomes(matrix, rows, invocation.council)[0]
-        needy |= set(np.asarray(rows.entity)[label == 1].tolist())
-    rows = matrix.at(days[-1])
-    chosen = mark_audited(rows, matrix, policy)
-    homes = np.asarray(rows.entity)[np.asarray(rows.person_row)[chosen]]
-    in_need = np.isin(homes, np.array(sorted(needy), dtype="S32"))
-    households, of_need = {}, {}
-    for name, values in recorded.items():
-        named = [values.get(bytes(person), policy.not_recorded) for person in np.asarray(rows.person)[chosen]]
-        grouping = Grouping.of(np.array(named or [policy.not_recorded])[: len(named)])
-        households[name] = _count_homes(homes, grouping, np.ones(len(homes), dtype=np.bool_))
-        of_need[name] = _count_homes(homes, grouping, in_need)
-    apart = programme.worklist.list.days
-    precise, measured = _read_precision(invocation)
-    return Borough(
-        households=households,
-        in_need=of_need,
-        everybody=len(np.unique(homes)),
-        everybody_in_need=len(np.unique(homes[in_need])),
-        years=_count_years(days),
-        lists_a_year=365.25 / apart,
-        places_a_year=_count_places(programme, invocation, days[-1]) * 365.25 / apart,
-        precise=precise,
-        measured=measured,
-        signs=read_signs(matrix, invocation, days),
-        worth=weigh_homes(homes),
-    )
-
-
-def weigh_homes(homes: Any) -> float:
-    """Return how many homes alike the homes are worth, each: of one child and of three, (1 + 3)^2 / (2 x 10) = 0.8."""
-    children = np.unique(homes, return_counts=True)[1]
-    return float(children.sum() ** 2 / (len(children) * (children**2).sum())) if len(children) else 1.0
-
-
-def _count_years(days: Sequence[date]) -> float:
-    step = (days[-1] - days[0]).days / (len(days) - 1) if len(days) > 1 else 30.0
-    return min(LONGEST, ((days[-1] - days[0]).days + step) / 365.25)
-
-
-def _count_places(programme: Programme, invocation: Invocation, day: date) -> float:
-    return float(sum(programme.capacity(invocation.council, day).values()))
-
-
-def _count_homes(homes: Any, grouping: Grouping, among: Any) -> dict[str, int]:
-    """Count the homes in which somebody of each group lives."""
-    return {name: len(np.unique(homes[(grouping.code == code) & among])) for code, name in enumerate(grouping.names)}
-
-
-def _read_precision(invocation: Invocation) -> tuple[float, bool]:
-    """Return the share of listed families with a need as the newest run measured it, or as assumed; and which it is."""
-    run = find_current(invocation.workspace.scores)
-    if run is None or not (run / "metrics.json").exists():
-        return ASSUMED, False
-    metrics = read_json(run / "metrics.json")
-    replay = metrics.get("replay")
-    for figure in replay.get("figures", ()) if isinstance(replay, Mapping) else ():
-        same = figure["model"] == metrics["model"] and figure["measure"] == "needed_of_listed"
-        if same and figure["part"] == "all" and figure["against"] is None and figure["estimate"] is not None:
-            return float(figure["estimate"]), True
-    return ASSUMED, False
 
 
 def describe_plan(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -134,6 +134,7 @@ def _plan_group(
         "asked": enough and (gate.too_few == "refer" or found >= OFTEN),
         "found": found,
         "best": found,
+        "best_alone": found,
         "passes": passes,
         "best_passes": passes,
         "years_to_find": None if times is None else round(times * years, 1),

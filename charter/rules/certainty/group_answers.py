@@ -38,7 +38,8 @@ def decide_group(
     standing = measure_standing(gate, finding)
     rule = Reason(
         "",
-        by_chance=_find_chance(gate, finding, chances),
+        # Asked only of who is beyond the limit: of others nothing hangs on it.
+        by_chance=_find_chance(gate, finding, chances) if standing.is_beyond else 1.0,
         comparisons=chances.count_groups(chances.rarity),
     )
     rest = finding.get("rest") or {}

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from charter.invocation import shipped_council
 from charter.rules.certainty.compared_groups import ask_once, bound_by_overall, list_rows, weigh_chances
+from charter.rules.certainty.fair_chances import Chances
 from charter.rules.certainty.group_answers import decide_group
 from charter.rules.measures import AS_USED, CELLS, USED
 from charter.rules.policy import Policy
+from charter.rules.questions import Gate
 from fairness_reports.audit.measuring.disparities import measure_disparities
 from fairness_reports.audit.measuring.findings import About, list_findings, write_finding
 from fairness_reports.audit.measuring.means import average_groups
@@ -49,7 +51,10 @@ LISTS = {3_000: (26, 2), 10_000: (26, 7), 30_000: (26, 20), 110_000: (104, 20)}
 
 @dataclass(frozen=True)
 class Unfair:
-    """One group treated otherwise: those in need listed before it so many times as often as others, and so on."""
+    """One group treated otherwise: those in need listed before it so many times as often as others, and so on.
+
+    A household is treated as a whole: otherwise where a child of the group lives in it.
+    """
 
     characteristic: str
     group: str
@@ -79,13 +84,13 @@ def draw_borough(homes: int, seed: int, unfair: Unfair | None = None) -> Drawn:
     households = round(WITH_CHILDREN * homes)
     children = 1 + rng.choice(len(CHILDREN), households, p=CHILDREN)
     kids = {name: _draw_groups(rng, name, children) for name in GROUPS}
-    share = np.zeros(households)
+    otherwise = np.zeros(households, dtype=np.bool_)
     if unfair is not None:
         names = list(GROUPS[unfair.characteristic])
-        share = kids[unfair.characteristic][:, names.index(unfair.group)] / children
+        otherwise = kids[unfair.characteristic][:, names.index(unfair.group)] > 0
 
     def of(times: float) -> Floats:
-        return 1 + (times - 1) * share
+        return np.where(otherwise, times, 1.0)
 
     treated = unfair or Unfair("", "")
     in_need = rng.random(households) < IN_NEED * (0.8 + 0.12 * children)
@@ -97,7 +102,7 @@ def draw_borough(homes: int, seed: int, unfair: Unfair | None = None) -> Drawn:
     unlisted = rng.random(households) >= of(treated.listed_before_need)
     more = (~helped) & (rng.random(len(listed)) < of(treated.unneeded)[listed] - 1)
     kept = ~(helped & unlisted[listed])
-    alike = np.flatnonzero((share > 0) & ~in_need)
+    alike = np.flatnonzero(otherwise & ~in_need)
     others = rng.choice(alike, int(more.sum())) if more.any() else listed[:0]
     listed, day = np.r_[listed[kept], others], np.r_[day[kept], day[more]]
     helped = np.r_[helped[kept], np.zeros(len(others), dtype=np.bool_)]
@@ -119,7 +124,10 @@ def _draw_groups(rng: np.random.Generator, name: str, children: Whole) -> Whole:
     shares = np.array(list(GROUPS[name].values()))
     shares = shares / shares.sum()
     households, groups = len(children), len(shares)
-    of_child = rng.choice(groups, (households, len(CHILDREN)), p=shares)
+    drawn = rng.random((households, len(CHILDREN)), dtype=np.float32)
+    of_child = np.zeros(drawn.shape, dtype=np.int64)
+    for edge in np.cumsum(shares)[:-1].tolist():
+        of_child += drawn > edge
     if name == "ethnicity":
         alike = rng.random(households) < 0.9
         of_child[alike] = of_child[alike, :1]
@@ -202,11 +210,22 @@ def _average(about: About, name: str, kids: Whole, above: Floats, below: Floats)
 
 
 def decide_borough(homes: int, seed: int, unfair: Unfair | None = None) -> list[tuple[str, str, str]]:
-    """Return of each comparison of the first gate the question, the group and the verdict."""
+    """Return of each comparison of the first gate the question, the group and the verdict.
+
+    Protection from chance only ever turns a fail into insufficient, and costs most of the work: it is worked out for
+    boroughs in which something fails without it.
+    """
     findings = {"findings": measure_borough(draw_borough(homes, seed, unfair)), "model": "m"}
-    chances = weigh_chances(GATES, findings, SHIPPED.not_recorded)
-    return [
-        (gate.id, row["group"], decide_group(bound_by_overall(gate, row, findings), row, chances)[0])
+    asked = [
+        (bound_by_overall(gate, row, findings), row)
         for gate in GATES
         for row in ask_once(gate, list_rows(gate, findings, SHIPPED.not_recorded)[0])
     ]
+    unguarded = _decide_all(asked, Chances([]))
+    if all(verdict != "fail" for *_, verdict in unguarded):
+        return unguarded
+    return _decide_all(asked, weigh_chances(GATES, findings, SHIPPED.not_recorded))
+
+
+def _decide_all(asked: list[tuple[Gate, Any]], chances: Chances) -> list[tuple[str, str, str]]:
+    return [(gate.id, row["group"], decide_group(gate, row, chances)[0]) for gate, row in asked]

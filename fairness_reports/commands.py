@@ -239,6 +239,20 @@ def publish_letters(invocation: Invocation) -> None:
     )
 
 
+@publish_verbs.add("answers", under="look", example="sooner publish answers", locks=True)
+def publish_answers(invocation: Invocation) -> None:
+    """Write what families said of our contact, by quarter, team and group, with small numbers hidden.
+
+    Of every quarter whose cards can't be answered any more; the counts come from the casework pages.
+    """
+    from fairness_reports.residents.family_words import publish_family_answers
+
+    page, quarters = publish_family_answers(invocation)
+    invocation.report(
+        {"page": str(page), "quarters": quarters}, f"{page} has what families said in {quarters} quarters."
+    )
+
+
 @publish_verbs.add("site", under="look", example="sooner publish site", locks=True)
 def publish_site(invocation: Invocation) -> None:
     """Write the pages that residents read, of all programmes, as a folder for any web server: `site/`.

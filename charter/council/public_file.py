@@ -1,6 +1,7 @@
 """What only people know for the pages that residents read: `public.toml`, a file that a council may have.
 
     site, door, phone, post   where the pages are, where their forms go, and how else to reach somebody
+    groups_asked              groups that families may name when asked how contact was
     [[help]]                  how to ask for help oneself, which never goes through a list
     [[format]]                the pages in another form: a language, sign language, easy read, sound
     [[use]]                   each use of data, in plain words, with the charter's principles that it is held to
@@ -228,6 +229,11 @@ class PublicFile(File):
     post: Annotated[str, Field(description="Where they can write to.", examples=["Data team, Town Hall, Fernhill"])] = (
         ""
     )
+    groups_asked: Annotated[
+        Listed[Text],
+        Field(description="Groups that families may name when asked whether contact was all right; none: not asked.",
+              examples=[["Asian", "Black", "Mixed", "White", "Another group"]]),
+    ] = ()  # fmt: skip
     help_ways: Annotated[
         Listed[HelpWay], Field(validation_alias="help", description="How to ask for help oneself.")
     ] = ()

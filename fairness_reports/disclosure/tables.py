@@ -18,7 +18,7 @@ from scipy import sparse  # type: ignore[import-untyped]  # it ships no types
 
 from charter.errors import DataError
 
-__all__ = ["Cell", "CountTable", "Dimension", "Period"]
+__all__ = ["TOTAL", "Cell", "CountTable", "Dimension", "Period"]
 
 TOTAL = "all"
 Cell = tuple[str, ...]

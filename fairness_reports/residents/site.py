@@ -21,6 +21,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from charter.address_code import draw_address_code
 from charter.contracts.files import exchange_paths, new_folder, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
@@ -35,7 +36,7 @@ from fairness_reports.residents.information_pages import (
     describe_prohibited,
     describe_register,
 )
-from fairness_reports.residents.public_address import draw_address_code, say_reach
+from fairness_reports.residents.public_address import say_reach
 from fairness_reports.residents.public_records import read_public_records
 from fairness_reports.residents.rights_words import NAME, REACH, FormField, count_requests, list_rights
 from fairness_reports.residents.use_page import describe_check, describe_points, describe_use

@@ -24,6 +24,7 @@ from serving.casework.entering.with_provider import begin_by_proxy, choose_role,
 from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.practice_page import mark_practice, show_practice
+from serving.casework.residents.family_question import show_cards, show_family_question, take_family_answer
 from serving.casework.residents.public_door import show_public_form, take_public_form
 from serving.casework.residents.sent_forms import act_on_form, show_form, show_forms
 from serving.casework.reviewing import give_review, show_review
@@ -67,6 +68,8 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/sign-in/emergency", ANYBODY, "Emergency access", show_emergency),
     Page("POST", "/sign-in/emergency", ANYBODY, "Begin a session with an emergency's code", enter_in_emergency),
     Page("GET", "/session", ANYBODY, "Whether an open page is still open", answer_still_open),
+    Page("GET", "/public/our-contact", ANYBODY, "Was it all right that we contacted you?", show_family_question),
+    Page("POST", "/public/our-contact", ANYBODY, "Count what a family says", take_family_answer),
     Page("GET", "/public/{kind}", ANYBODY, "A form for residents", show_public_form),
     Page("POST", "/public/{kind}", ANYBODY, "Take what a resident sends", take_public_form),
     Page("POST", "/sign-out", SIGNED_IN, "End the session", end_session),
@@ -129,6 +132,7 @@ PAGES: tuple[Page, ...] = (
     ),
     Page("GET", "/step-ups", "referral.decide", "Stepped up", show_step_ups, _STEP_UPS, "step_up"),
     Page("GET", "/look-back/{team}", "worklist.read", "What became of them", show_look_back),
+    Page("GET", "/cards/{team}", "worklist.read", "Cards for families", show_cards),
     Page("GET", "/my-cases", "worklist.read", "Your cases", show_my_cases, Link("Your cases"), "list"),
     Page("GET", "/practice", "referral.decide", "Practice", show_practice, Link("Practice")),
     Page("POST", "/practice", "referral.decide", "See what was right", mark_practice),

@@ -2,6 +2,7 @@
 
 worklist/PROGRAMME/actions.csv   every decision (contract `actions`)
 worklist/PROGRAMME/reviews.csv   every blind view, once there is one (contract `reviews`)
+worklist/PROGRAMME/family_answers.csv   what families said of our contact, in counts (contract `family_answers`)
 """
 
 from __future__ import annotations
@@ -25,12 +26,18 @@ _EVERY = 5.0
 
 
 def export_actions(workspace: Workspace, store: Store) -> Path:
-    """Write every decision and blind view of the programme so far, in order; return the file of decisions."""
+    """Write every decision and blind view of the programme so far, in order; return the file of decisions.
+
+    What families said goes with them.
+    """
     path = workspace.worklist / "actions.csv"
     write_text(path, write_csv(read_table_contract("actions").names, store.actions(workspace.programme)))
     views, reviews = store.reviews(workspace.programme), workspace.worklist / "reviews.csv"
     if views or reviews.exists():
         write_text(reviews, write_csv(read_table_contract("reviews").names, views))
+    counts, answers = store.family_answers(workspace.programme), workspace.worklist / "family_answers.csv"
+    if counts or answers.exists():
+        write_text(answers, write_csv(read_table_contract("family_answers").names, counts))
     return path
 
 

@@ -4,7 +4,7 @@
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
     leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
     case_ends.py  cases that were over long ago
-    arriving/  what residents sent
+    arriving/  what residents sent, and what families said of our contact
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -28,6 +28,7 @@ from charter.errors import CharterError, DataError
 from charter.vault.anchors import Anchors
 from charter.vault.log import Entry, FileLog, read_heads
 from serving.store.allowances import Allowances
+from serving.store.arriving.family_answers import FamilyAnswers
 from serving.store.arriving.resident_forms import ResidentForms
 from serving.store.case_decisions import Decisions
 from serving.store.case_ends import CaseEnds
@@ -59,7 +60,7 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms):
+class Store(Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms, FamilyAnswers):
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.

@@ -16,6 +16,7 @@
     sessions   who is signed in, until when, and why they no longer are; what a provider gave is sealed
     invitations  guests: who invited them, in which role, until when
     resident_forms  what residents sent by the public forms: sealed, with who acknowledged and answered it, and when
+    family_answers  what families said of our contact: counts alone, by team and quarter
     emergencies  access in an emergency: for whom, why (sealed), until when, and what a review said
     allowances   how often somebody did a thing in a minute or a day, for limits
 
@@ -51,6 +52,7 @@ __all__ = [
     "audit",
     "decisions",
     "emergencies",
+    "family_answers",
     "invitations",
     "lists",
     "members",
@@ -367,4 +369,16 @@ allowances = Table(
     Column("who", String(64), primary_key=True),
     Column("span", String(16), primary_key=True),
     Column("count", Integer, nullable=False),
+)
+
+family_answers = Table(
+    "family_answers",
+    metadata,
+    Column("programme", String(64), primary_key=True),
+    Column("team", String(64), primary_key=True),
+    Column("quarter", String(10), primary_key=True),
+    Column("all_right", String(16), primary_key=True),
+    Column("helped", String(16), primary_key=True),
+    Column("group_named", String(64), primary_key=True),
+    Column("number", Integer, nullable=False),
 )

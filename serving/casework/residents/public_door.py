@@ -15,12 +15,22 @@ import hmac
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from charter.council.public_file import PublicFile
 from serving.casework.visit import Visit
 from serving.desk import Desk
 from serving.store.allowances import DAY
 from serving.store.arriving.resident_forms import FEEDBACK, FORM_KINDS, FormKind, ResidentForm, find_due_day
 
-__all__ = ["A_DAY", "FROM_ONE_ADDRESS", "list_ways", "show_public_form", "take_public_form"]
+__all__ = [
+    "A_DAY",
+    "FROM_ONE_ADDRESS",
+    "is_within_limits",
+    "list_ways",
+    "read_public",
+    "refuse_more",
+    "show_public_form",
+    "take_public_form",
+]
 
 FROM_ONE_ADDRESS = 20
 """Forms of one address in a day: a library's computers, or an advice centre's, share one."""
@@ -32,9 +42,13 @@ LONGEST = {"name": 200, "reach": 200, "words": 4000, "use": 64}
 
 def list_ways(desk: Desk) -> list[str]:
     """Return how else the council is reached about data: by telephone, post and mail, as far as it said."""
-    folder = desk.invocation.council.folder
-    told = (desk.invocation.public.phone, desk.invocation.public.post) if (folder / "public.toml").exists() else ()
-    return [words for words in (*told, desk.invocation.council.contact) if words]
+    public = read_public(desk)
+    return [words for words in (public.phone, public.post, desk.invocation.council.contact) if words]
+
+
+def read_public(desk: Desk) -> PublicFile:
+    """Return what the council said in public.toml; of a council without it, nothing."""
+    return desk.invocation.public if (desk.invocation.council.folder / "public.toml").exists() else PublicFile()
 
 
 def show_public_form(visit: Visit) -> Response:
@@ -54,8 +68,8 @@ def take_public_form(visit: Visit) -> Response:
         errors["words"] = "Tell us in your own words"
     if errors:
         return _render_form(visit, kind, form, fields, errors, 400)
-    if not _is_within_limits(visit):
-        return _refuse_more(visit)
+    if not is_within_limits(visit):
+        return refuse_more(visit)
     kept = visit.desk.store.keep_form(kind, {name: text for name, text in fields.items() if text})
     return _say_taken(visit, kept)
 
@@ -76,7 +90,7 @@ def _render_form(
     )  # fmt: skip
 
 
-def _is_within_limits(visit: Visit) -> bool:
+def is_within_limits(visit: Visit) -> bool:
     """Count one form more; an address is counted under a keyed digest, which is not kept for longer than 90 days."""
     client = visit.request.client
     secret = visit.desk.key.derive("public forms")
@@ -86,7 +100,8 @@ def _is_within_limits(visit: Visit) -> bool:
     return from_one <= FROM_ONE_ADDRESS and allowances.count("public form", "all", DAY) <= A_DAY
 
 
-def _refuse_more(visit: Visit) -> Response:
+def refuse_more(visit: Visit) -> Response:
+    """Say that no more can be taken today, and how else the council is reached."""
     return visit.render("public_full.html", 429, title="Too many forms today", ways=list_ways(visit.desk))
 
 

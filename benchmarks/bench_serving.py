@@ -130,14 +130,15 @@ def _spent(process: int) -> float:
     return sum(map(int, ticks)) * _TICK + sum(_spent(int(child)) for child in below)
 
 
-def _port() -> int:
+def find_port() -> int:
+    """Return a port of this computer that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
 @contextmanager
-def _running(command: Sequence[str], port: int, ready: str, **more: str) -> Iterator[tuple[int, float]]:
+def run_server(command: Sequence[str], port: int, ready: str, **more: str) -> Iterator[tuple[int, float]]:
     """Run a server until the block ends; give its process and the seconds until it was ready."""
     began = time.perf_counter()
     with tempfile.TemporaryFile() as log:
@@ -166,7 +167,8 @@ def _running(command: Sequence[str], port: int, ready: str, **more: str) -> Iter
             process.wait(timeout=10)
 
 
-def _serve(invocation: Invocation, port: int, python: str = sys.executable) -> list[str]:
+def make_serve_command(invocation: Invocation, port: int, python: str = sys.executable) -> list[str]:
+    """Return the command that serves a workspace."""
     words = ["-m", "sooner", "serve", "--council", str(invocation.council.folder)]
     return [python, *words, "--workspace", str(invocation.workspace.root), "--port", str(port)]
 
@@ -195,13 +197,15 @@ def scores(invocation: Invocation, size: str) -> list[Row]:
     """Time one case beside plain FastAPI and MLflow, and two hundred beside the bare work, with trees of `size`."""
     serving_at_scale.use(invocation, size)
     bundle = Bundle.current(invocation.workspace)
-    ports = [_port() for _ in range(3)]
+    ports = [find_port() for _ in range(3)]
     plain = [sys.executable, "-m", "uvicorn", "benchmarks.peers.web.plain_fastapi:app", "--port", str(ports[1]),
              "--log-level", "warning", "--no-access-log"]  # fmt: skip
     where = {"SOONER_COUNCIL": str(invocation.council.folder), "SOONER_WORKSPACE": str(invocation.workspace.root)}
     with ExitStack() as stack:
-        ours, _ = stack.enter_context(_running(_serve(invocation, ports[0]), ports[0], "/readyz", OMP_NUM_THREADS="1"))
-        peer, _ = stack.enter_context(_running(plain, ports[1], "/readyz", OMP_NUM_THREADS="1", **where))
+        ours, _ = stack.enter_context(
+            run_server(make_serve_command(invocation, ports[0]), ports[0], "/readyz", OMP_NUM_THREADS="1")
+        )
+        peer, _ = stack.enter_context(run_server(plain, ports[1], "/readyz", OMP_NUM_THREADS="1", **where))
         json_kind = {"content-type": "application/json"}
         token, one = _token(ports[0]), _body(bundle, 1)
         ways = [
@@ -265,14 +269,14 @@ def _mlflow(bundle: Bundle, port: int, stack: ExitStack) -> Iterator[int]:
     command = [str(Path(sys.executable).parent / "mlflow"), "models", "serve", "-m", str(folder), "-p", str(port),
                "--env-manager", "local", "-w", "1"]  # fmt: skip
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    with _running(command, port, "/ping", OMP_NUM_THREADS="1", PATH=path) as (process, _):
+    with run_server(command, port, "/ping", OMP_NUM_THREADS="1", PATH=path) as (process, _):
         yield process
 
 
 def page(invocation: Invocation) -> Row:
     """Time a team's worklist page as a signed-in worker opens it."""
-    port = _port()
-    with _running(_serve(invocation, port), port, "/readyz", OMP_NUM_THREADS="1") as (process, _):
+    port = find_port()
+    with run_server(make_serve_command(invocation, port), port, "/readyz", OMP_NUM_THREADS="1") as (process, _):
         connection = _connect(port)
         form = {"content-type": "application/x-www-form-urlencoded", "origin": f"http://127.0.0.1:{port}"}
         who = urllib.parse.urlencode({"who": "demo-north-lead_practitioner"})
@@ -302,8 +306,8 @@ def start(invocation: Invocation) -> list[Row]:
         ]
     seconds, processor, memory = [], [], []
     for _ in range(_ROUNDS):
-        port = _port()
-        with _running(_serve(invocation, port, str(python)), port, "/readyz") as (pid, took):
+        port = find_port()
+        with run_server(make_serve_command(invocation, port, str(python)), port, "/readyz") as (pid, took):
             seconds.append(took)
             processor.append(_spent(pid) / 1000)
             connection = _connect(port)

@@ -19,6 +19,8 @@ from charter.contracts.files import read_json, write_text
 FOLDER = Path(__file__).parent
 PAGE, CHART = FOLDER / "README.md", FOLDER / "peers.svg"
 EXPLAINED = FOLDER.parent / "docs" / "explanation"
+WORKED = FOLDER.parent / "docs" / "how-to" / "work-a-list.md"
+_OF_A_CASE = ("case page, ", "a case by keyboard")
 VERBS, BARS = EXPLAINED / "what-each-verb-costs.md", EXPLAINED / "verb-costs.svg"
 
 _INTRO = """# Benchmarks
@@ -74,6 +76,23 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def fill_case_table(text: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the page on working a list with its table of what a case asks, made from the rows."""
+    head, _, rest = text.partition("<!-- case: made by `python -m benchmarks.readme` -->")
+    _, mark, tail = rest.partition("<!-- /case -->")
+    if not mark:
+        return text
+    lines = ["| | before | now | wanted | met |", "|---|--:|--:|--:|---|"]
+    for row in rows:
+        if row["name"].startswith(_OF_A_CASE):
+            before = next((_number(value) for name, value in row["peers"].items() if name.startswith("before")), "")
+            met = {True: "yes", False: "**no**", None: ""}[row["met"]]
+            measured = f"{_number(row['figure'])} {row['unit']}"
+            lines.append(f"| {row['name']} | {before} | {measured} | {row['goal'] or ''} | {met} |")
+    table = "\n".join(lines)
+    return f"{head}<!-- case: made by `python -m benchmarks.readme` -->\n\n{table}\n\n{mark}{tail}"
+
+
 def chart(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return bars, on a logarithmic scale, of how many times as long as ours each peer takes; a mark at its goal."""
     bars = [row for row in rows if row["unit"] == "x our time" and row["figure"] > 0]
@@ -117,7 +136,8 @@ def _number(value: object) -> str:
 def main() -> int:
     """Write the page and the chart, or with --check return 1 where they lag behind results.json."""
     rows = read_json(RESULTS)
-    made = {PAGE: page(rows), CHART: chart(rows), VERBS: write_verbs_page(rows), BARS: draw_verbs(rows)}
+    made = {PAGE: page(rows), CHART: chart(rows), VERBS: write_verbs_page(rows), BARS: draw_verbs(rows),
+            WORKED: fill_case_table(WORKED.read_text(encoding="utf-8"), rows)}  # fmt: skip
     if "--check" in sys.argv:
         late = [path.name for path, text in made.items() if not path.exists() or path.read_text() != text]
         print(f"{late[0]} lags behind results.json: python -m benchmarks.readme" if late else "up to date")

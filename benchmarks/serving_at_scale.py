@@ -32,7 +32,7 @@ from serving.ranking.bundle import make_bundle
 from serving.store.connection import begin_writing, find_database_url, open_engine
 from serving.store.tables import audit
 
-__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "make", "rows", "use"]
+__all__ = ["FEATURE_ROWS", "HOUSEHOLDS", "KEY", "SIZES", "fill_borough", "make", "rows", "use"]
 
 KEY = "5a" * 32
 HOUSEHOLDS, PEOPLE_EACH, ENTRIES = 110_000, 2.5, 100_000
@@ -53,7 +53,7 @@ def make() -> Invocation:
         invocation = _open()
         for size in SIZES:
             _promote_trees(invocation, size)
-        _fill(invocation)
+        fill_borough(invocation)
         (_FOLDER / "made").write_text("")
     return _open()
 
@@ -109,15 +109,15 @@ def _promote_trees(invocation: Invocation, size: str) -> None:
     open_live(invocation.workspace, size, {"run": manifest["run"], "stage": "live"}, "0" * 64, date.max)
 
 
-def _fill(invocation: Invocation) -> None:
+def fill_borough(invocation: Invocation) -> None:
     """Add people of other households to the vault, and entries of other days to the log."""
     desk = Desk.open(invocation, demo=True)
     vault = Vault.open(invocation.workspace.vault, desk.key)
     listed = [
-        person["person"]
+        person
         for header in desk.store.lists(desk.programme)
         for referral in desk.store.referrals(desk.programme, header.id)
-        for person in desk.record(referral)["people"]
+        for person in desk.record(referral).person_ids
     ]
     known = vault.identify(listed, role="operator", reason="benchmark", log=list)
     others = {

@@ -217,6 +217,10 @@ class ClientRow(MarkedRow):
             description="Whether people may act through it: with a token of theirs, as who they are.", examples=[True]
         ),
     ] = False
+    names: Annotated[
+        bool,
+        Field(description="Whether it is told who lives in a case's household; each time is logged.", examples=[True]),
+    ] = False
     services: Annotated[
         Words[Text],
         Field(description="The services of register.toml's [[check]] that it asks for.", examples=[["parking"]]),

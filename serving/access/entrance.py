@@ -70,6 +70,13 @@ class Entrance:
         rows = [row for row in self.table.rules.clients if session.way == f"{CLIENT}{row.id}" and not row.example]
         return any(service in row.services for row in rows)
 
+    def may_hear_names(self, session: Session) -> bool:
+        """Whether a caller is told who lives in a household: a program where its row says so, people as on the page."""
+        if not session.way.startswith(CLIENT):
+            return True
+        rows = [row for row in self.table.rules.clients if session.way == f"{CLIENT}{row.id}" and not row.example]
+        return any(row.names for row in rows)
+
     def read_late(self, token: str) -> Session | None:
         """Return whose form comes late."""
         return self.sessions.read_late(token)

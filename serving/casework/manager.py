@@ -12,10 +12,13 @@ from charter.council.council import Team
 from charter.rules.showing import Asking, find_refusals
 from serving.asking_to_show import keep_shown
 from serving.casework.facts import list_sights
+from serving.casework.managing.list_history import ListOfWeek, MovedCase, read_history, read_moves
+from serving.casework.managing.places_by_week import WHY, PlacesOfWeek, find_most, list_weeks
 from serving.casework.second_look import VIEWS, KindTally, Look, draw_looks, tally_looks
 from serving.casework.view import STATUS, describe_list, make_reference, write_day
 from serving.casework.visit import Visit
 from serving.casework.wanting import require_case
+from serving.casework.working.notices import find_notice
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.strengths import sort_strengths
@@ -44,6 +47,10 @@ class TeamFigures:
     tally: Sequence[KindTally] = ()
     conflicts: Sequence[tuple[str, str]] = ()
     refresh_day: str = ""
+    history: Sequence[ListOfWeek] = ()
+    moves: Sequence[MovedCase] = ()
+    weeks: Sequence[PlacesOfWeek] = ()
+    most: int = 0
 
 
 def show_teams(visit: Visit) -> Response:
@@ -56,7 +63,7 @@ def show_teams(visit: Visit) -> Response:
         if identity.may("manager.read", team.id)
     ]
     desk.store.log(identity, "manager.viewed", purpose="display")
-    return visit.render("manager.html", teams=teams, kinds=_KINDS)
+    return visit.render("manager.html", teams=teams, kinds=_KINDS, why=WHY, notice=find_notice(visit))
 
 
 def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Identity) -> TeamFigures:
@@ -75,6 +82,10 @@ def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Ide
         tally=tally_looks(sample),
         conflicts=_list_conflicts(desk, header, identity),
         refresh_day=write_day(desk.day(refresh)) if refresh else "",
+        history=read_history(desk, team.id),
+        moves=read_moves(desk, identity, team.id, {each.id: each.title for each in desk.invocation.council.teams}),
+        weeks=list_weeks(desk, team),
+        most=find_most(desk, team),
     )
 
 

@@ -23,6 +23,7 @@ from serving.casework.entering.who_is_in import end_guest, end_somebody, invite_
 from serving.casework.entering.with_provider import begin_by_proxy, choose_role, come_back, go_to_provider
 from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
+from serving.casework.managing.places_by_week import change_places
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.family_question import show_cards, show_family_question, take_family_answer
 from serving.casework.residents.public_door import show_public_form, take_public_form
@@ -140,6 +141,7 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/reviews/{team}", "review.give", "Give a blind view", give_review, way="blind"),
     Page("GET", "/manager", "manager.read", "Managing the lists", show_teams, Link("Managing the lists"), "list"),
     Page("POST", "/manager/refresh", "list.refresh", "Ask for a new list", request_refresh),
+    Page("POST", "/manager/places", "list.refresh", "Change the places of a week", change_places),
     Page("GET", "/manager/second-look/{look}", "manager.read", "Second look", show_second_look, way="second_look"),
     Page(
         "POST", "/manager/second-look/{look}", "manager.read", "Give a second look", give_second_look, way="second_look"

@@ -216,6 +216,10 @@ def _begin_lists(
         if fixed is not None:
             fixed_lists.append(fixed)
             continue
+        said = store.places_set(invocation.programme, team, as_of)
+        places = capacity[team] if said is None else min(said, capacity[team])
+        if not places:
+            continue
         candidates = names[teams == team].tolist()
         out = {name: excluded[name] for name in candidates if name in excluded}
         headers[team] = IssuedList(
@@ -225,7 +229,7 @@ def _begin_lists(
             as_of=as_of.isoformat(),
             issued_at=write_moment(moment),
             expires_at=_expiry(council, as_of, moment, settings.list.days),
-            capacity=capacity[team],
+            capacity=places,
             eligible=len(candidates) - len(out),
             excluded=out,
             snapshot=str(scored.matrix.manifest["snapshot"]),

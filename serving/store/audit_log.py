@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Engine, Row, Select, and_, func, insert, or_, select, union
@@ -25,7 +26,7 @@ from serving.store.issued import Referral
 from serving.store.sealing_at_rest import Seals, name_record
 from serving.store.tables import anchors, audit, members, referrals
 
-__all__ = ["Act", "AuditLog"]
+__all__ = ["Act", "AuditLog", "find_monday"]
 
 _ANCHOR_EVERY = 100
 _DETAIL = list(Entry.__dataclass_fields__).index("detail")
@@ -61,6 +62,11 @@ class Act:
             _anchor(self.connection, entry, self.key)
         self.last = entry
         return entry
+
+
+def find_monday(day: date) -> date:
+    """Return the Monday of a day's week."""
+    return day - timedelta(days=day.weekday())
 
 
 def _anchor(connection: Connection, last: Entry, key: bytes) -> None:
@@ -203,6 +209,26 @@ class AuditLog:
         )
         with begin_reading(self._engine) as connection:
             return connection.execute(query).scalar()
+
+    def set_places(self, identity: Identity, programme: str, team: str, monday: date, places: int, why: str) -> None:
+        """Note how many places a team's list of a week has."""
+        detail = {"places": places, "why": why}
+        self.log(identity, "places.set", subject=f"{programme}/{team}/{monday}", purpose="rank", detail=detail)
+
+    def places_set(self, programme: str, team: str, day: date) -> int | None:
+        """Return how many places were last said for the week of a day, or None where nobody said any."""
+        query = (
+            select(audit.c.detail)
+            .where(
+                audit.c.action == "places.set",
+                audit.c.subject == f"{programme}/{team}/{find_monday(day)}",
+            )
+            .order_by(audit.c.at.desc())
+            .limit(1)
+        )
+        with begin_reading(self._engine) as connection:
+            detail = connection.execute(query).scalar()
+        return int(json.loads(detail)["places"]) if detail else None
 
     def last_done(self, identity: Identity, action: str) -> str | None:
         """Return when a person last did `action` (UTC, ISO 8601), or None."""

@@ -16,6 +16,7 @@ __all__ = [
     "DecisionAnswer",
     "Lists",
     "OutcomeAnswer",
+    "PeopleAnswer",
     "Problem",
     "ReferralAnswer",
     "ResidenceAnswer",
@@ -173,6 +174,23 @@ class ReferralAnswer(_Answer):
     seeing: Sequence[Mapping[str, object]]
     versions: dict[str, str]
     digest: str = Field(description="sha256 of the sealed record: what the worker was shown.")
+
+
+class Resident(_Answer):
+    """Somebody who lived in the household on the list's morning; '' and null where no service said."""
+
+    name: str
+    birth_date: str | None
+    age: int | None = Field(description="In whole years, on the list's morning.")
+    address: str
+    safe_contact: str = Field(description="What is recorded of safe contact; '' does not mean that contact is safe.")
+
+
+class PeopleAnswer(_Answer):
+    """Who a referral is about, as the case page says it."""
+
+    id: str
+    people: Sequence[Resident]
 
 
 class DecisionAnswer(_Answer):

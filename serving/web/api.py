@@ -83,6 +83,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         id="giveReferral", answer=answers.ReferralAnswer,
     ),
     Endpoint(
+        "GET", "/v1/referrals/{referral}/people", "referral.read",
+        "Who lives in a referral's household, for a program that may be told; logged each time",
+        endpoint_calls.give_people, "case", id="givePeople", answer=answers.PeopleAnswer,
+    ),
+    Endpoint(
         "POST", "/v1/referrals/{referral}/decisions", "referral.decide",
         "Record what a person decided, once for one Idempotency-Key", endpoint_calls.take_decision, "decision",
         id="takeDecision", answer=answers.DecisionAnswer, body=bodies.DecisionBody, made=201,

@@ -32,7 +32,7 @@ _INFO = {
     "title": "Sooner: worklists, referrals, decisions and scores",
     "version": "1",
     "description": "For a council's own case system. Needs are likelihoods of groups of households, never findings "
-    "about one. No answer holds a name or address. Answers may gain fields, and problems codes.",
+    "about one. Names and addresses are in one answer alone, givePeople. Answers may gain fields, and problems codes.",
 }
 
 

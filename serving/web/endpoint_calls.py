@@ -1,6 +1,6 @@
 """What each call of the API does, once it is let in: lists, referrals and decisions, for a council's own case system.
 
-No answer holds a name or address: a case system knows people by its own keys.
+One answer holds names and addresses, and says no more than the case page: who a referral is about (`give_people`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from charter.vault.residence_check import Question
 from serving.asking_to_show import keep_shown, require_list
 from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.facts import list_sights, read_facts
+from serving.casework.view import write_name
 from serving.casework.wanting import file_decision
 from serving.desk import Desk
 from serving.identity import Identity
@@ -51,6 +52,7 @@ __all__ = [
     "check_residence",
     "give_changes",
     "give_lists",
+    "give_people",
     "give_referral",
     "give_worklist",
     "keep_outcome",
@@ -208,6 +210,32 @@ def give_referral(call: Call) -> Response:
     if call.request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers={"etag": etag})
     return JSONResponse(_referral_document(referral, record, desk), headers={"etag": etag})
+
+
+def give_people(call: Call) -> Response:
+    """Return who lives in a referral's household; the log says who was told, of which case."""
+    desk, referral = call.desk, call.referral
+    session = CURRENT.get()
+    if session is None or not desk.entrance.may_hear_names(session):
+        raise CharterError("this program is not told who people are.", "Ask whoever keeps sign_in.toml.")
+    record = desk.record(referral)
+    persons = desk.people(call.identity, {referral.id: record}, "api")
+    people = [(subject, persons.get(subject.person)) for subject in record.people]
+    return JSONResponse(
+        {
+            "id": referral.id,
+            "people": [
+                {
+                    "name": write_name(person.name) if person else "",
+                    "birth_date": person.birth_date.isoformat() if person and person.birth_date else None,
+                    "age": subject.age,
+                    "address": person.address if person else "",
+                    "safe_contact": person.safe_contact if person else "",
+                }
+                for subject, person in people
+            ],
+        }
+    )
 
 
 def _name_key(user: str, key: str) -> str:

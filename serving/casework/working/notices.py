@@ -42,6 +42,7 @@ _DONE = {
     "moved": ("referral.transferred", "The case was moved. It is on the other team’s list now."),
     "known": ("conflict.declared", "A colleague decides on that case. You see it nowhere any more."),
     "refreshed": ("refresh.asked", "A new list was asked for. The next ranking of a later day makes it."),
+    "places": ("places.set", "Kept. The list that is made in that week has so many places."),
     "suspended": ("suspended", "Stopped. No list of it is made or shown until two roles resume it."),
     "resumed": ("resumed", "Started again."),
     "asked": ("resume.asked", "You asked to start again. One more role must."),

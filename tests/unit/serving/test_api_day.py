@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from charter.council.sign_in import ClientRow
+from charter.vault.vault import NamedPerson, Vault
+from serving.access.entrance import Entrance
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.web.problem import PROBLEMS
@@ -63,6 +68,40 @@ def system_overlap() -> Any:
     from datetime import timedelta
 
     return timedelta(0)
+
+
+def test_a_case_system_is_told_whom_a_referral_is_about_and_the_log_says_so(
+    system: CaseSystem, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail with names given to any program, and without the line of the log."""
+    case, other = (desk.store.referrals("early_help", f"{team}-2026-09-28")[0] for team in ("north", "south"))
+    members = desk.record(case).person_ids
+    told = NamedPerson("ADA MARSH", date(1980, 2, 1), "1 High Street", "Ring after six")
+    Vault.open(desk.invocation.workspace.vault, desk.key).replace(dict.fromkeys(members, told))
+    people = system.ask(f"/v1/referrals/{case.id}/people").json()["people"]
+    assert len(people) == len(members) > 0
+    assert (people[0]["name"], people[0]["birth_date"]) == ("Ada Marsh", "1980-02-01")
+    assert people[0]["safe_contact"] == "Ring after six"
+    line = desk.store.entries()[-1]
+    assert (line.action, line.subject, line.actor) == ("identify", case.id, LEAD)
+    assert line.detail["reason"] == "api"
+    assert "ADA" not in str(desk.store.entries())
+    assert system.ask(f"/v1/referrals/{other.id}/people").status_code == 403
+    monkeypatch.setattr(Entrance, "may_hear_names", lambda *_: False)
+    refused = system.ask(f"/v1/referrals/{case.id}/people")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed")
+    assert "Marsh" not in refused.text
+
+
+@pytest.mark.parametrize(("names", "told"), [(True, True), (False, False)])
+def test_a_program_is_told_names_only_where_its_row_says_so(names: bool, told: bool) -> None:
+    row = ClientRow(id="case-system", title="It", provider="staff", role="lead_practitioner",
+                    may=["worklist.read"], names=names)  # fmt: skip
+    entrance = Entrance.__new__(Entrance)
+    entrance.table = Mock(rules=Mock(clients=(row,)))
+    assert entrance.may_hear_names(Mock(way="client:case-system")) is told
+    assert entrance.may_hear_names(Mock(way="client:another")) is False
+    assert entrance.may_hear_names(Mock(way="demo")) is True
 
 
 def test_a_change_of_the_last_seconds_comes_again_and_none_is_left_out(system: CaseSystem) -> None:

@@ -18,6 +18,7 @@ from serving.casework.working.queue import read_queue
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.worklist import rank_households
+from serving.store.audit_log import find_monday
 from serving.store.papers import DRAFT
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import AS_OF, ROOT, World
@@ -77,7 +78,10 @@ def press(desk: Desk, promise: Promise) -> tuple[Client, str]:
     page, action = (path.format(case=case, look=look) for path in (promise.page, promise.action))
     hidden = client.form_of(page, action)
     reports = desk.store.reports(outcome="")
-    fields = {name: text.format(report=reports[-1].id if reports else "") for name, text in promise.fields.items()}
+    fields = {
+        name: text.format(report=reports[-1].id if reports else "", monday=find_monday(desk.today()))
+        for name, text in promise.fields.items()
+    }
     if fields.get("until") == "":
         fields["until"] = re.findall(r'name="until" type="radio" value="([^"]+)"', client.get(page).text)[0]
     answer = client.post(action, {**hidden, **fields})
@@ -224,6 +228,10 @@ PROMISES: dict[str, Promise] = {
     "Ask for a new list": Promise(
         MANAGER, "/manager", "/manager/refresh", {},
         kept=lambda desk, _case: desk.store.refresh_asked("early_help", "north-2026-09-28") is not None,
+    ),
+    "Change the places": Promise(
+        MANAGER, "/manager", "/manager/places", {"week": "{monday}", "places": "5", "why": "leave"},
+        kept=lambda desk, _case: desk.store.places_set("early_help", "north", desk.today()) == 5,
     ),
     "Save and go on": Promise(
         MANAGER, "/manager/second-look/{look}", "/manager/second-look/{look}", {"view": "offer"},

@@ -83,9 +83,14 @@ def send_empty_forms(desk: Desk, promise_name: str) -> Iterator[tuple[str, str]]
     client = signed_in(desk, promise.who)
     page, action = (path.format(case=case, look=look) for path in (promise.page, promise.action))
     answer = client.post(action, client.form_of(page, action))
-    if answer.status_code == 303:
-        answer = client.get(answer.headers["location"])
-    yield f"nothing filled in, {promise_name} ({answer.status_code})", answer.text
+    text = read_whole(client, answer.headers["location"]) if answer.status_code == 303 else answer.text
+    yield f"nothing filled in, {promise_name} ({answer.status_code})", text
+
+
+def read_whole(client: Client, path: str) -> str:
+    """Return a page, wherever it leads to."""
+    answer = client.get(path)
+    return read_whole(client, answer.headers["location"]) if answer.status_code == 303 else answer.text
 
 
 def collect_states(desk: Desk, world: World, name: str) -> dict[str, str]:
@@ -100,7 +105,7 @@ def collect_states(desk: Desk, world: World, name: str) -> dict[str, str]:
         client, location = press(desk, PROMISES[name])
     except AssertionError:  # what needs nothing filled in was done already
         client, location = signed_in(desk, PROMISES[name].who), "/"
-    states[f"after {name}"] = client.get(location).text
+    states[f"after {name}"] = read_whole(client, location)
     return states
 
 

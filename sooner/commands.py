@@ -65,6 +65,10 @@ def init(
     reference: Annotated[
         list[str] | None, typer.Option(help="A column that says whom a row is about, if its name doesn't.")
     ] = None,
+    permit: Annotated[
+        list[str] | None,
+        typer.Option(help="A [[prohibited]] row of the example charter that yours does without, if the board agrees."),
+    ] = None,
     team: Annotated[list[str] | None, typer.Option(help="What a team is called; once for each team.")] = None,
     programme: Annotated[str, typer.Option(help="What the programme's folder is called.")] = "early_help",
 ) -> None:
@@ -74,7 +78,8 @@ def init(
     """
     from sooner.init import Questions, start_council
 
-    questions = Questions(name, time_zone, contact, extracts, tuple(team or ()), programme, tuple(reference or ()))
+    told = (tuple(reference or ()), tuple(permit or ()))
+    questions = Questions(name, time_zone, contact, extracts, tuple(team or ()), programme, *told)
     start_council(voice, folder, questions)
 
 

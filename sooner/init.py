@@ -9,14 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from charter.errors import UsageError
-from charter.starting.council_folder import refuse_full, write_council
-from charter.starting.new_council import Answers, ProposedSource, propose_example
+from charter.starting.council_folder import list_barred, refuse_full, say_barred, write_council
+from charter.starting.new_council import Answers, ProposedSource, propose_dates, propose_example
 from charter.voice import Voice
 
 __all__ = ["Questions", "start_council"]
 
 _TIME_ZONE = "Europe/London"
 _TEAM = "Early help team"
+
+
+_TOO_SHORT = (
+    "What was sent covers too little time to learn from as drafted: shorten `next` in definition.py and the step of"
+    " [as_of],\nor ask for older records. `sooner check DIR --through rank` says what is missing."
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Questions:
     teams: tuple[str, ...]
     programme: str
     references: tuple[str, ...] = ()
+    permitted: tuple[str, ...] = ()
 
 
 def start_council(voice: Voice, folder: Path, questions: Questions) -> None:
@@ -49,6 +56,7 @@ def start_council(voice: Voice, folder: Path, questions: Questions) -> None:
         questions.contact,
         questions.teams or (_TEAM,),
         questions.programme,
+        questions.permitted,
     )
     proposed, left_out = _propose(voice, questions)
     write_council(folder, answers, proposed, datetime.now(UTC).date())
@@ -71,6 +79,7 @@ def _ask(questions: Questions) -> Questions:
         tuple(team.strip() for team in teams if team.strip()),
         questions.programme,
         questions.references,
+        questions.permitted,
     )
 
 
@@ -90,7 +99,9 @@ def _report(
 ) -> None:
     sources = [proposal.source for proposal in proposed]
     files = sum(len(source.files) for source in sources)
-    signals = [signal.name for source in sources for signal in source.signals]
+    barred = list_barred(proposed, questions.permitted)
+    signals = [signal.name for source in sources for signal in source.signals if signal.name not in barred]
+    dates = propose_dates(proposed, datetime.now(UTC).date())
     doubts = sum(
         line.startswith("Confirm") for proposal in proposed for lines in proposal.remarks.values() for line in lines
     )
@@ -102,6 +113,8 @@ def _report(
             for source in sources
         ),
         *(f"Left out: {path.name}/ has no delivery, or no delivery.json while others have one." for path in left_out),
+        *(f"Not a signal of the draft: {say_barred(name, row)} (--permit {row.id})." for name, row in barred.items()),
+        *(() if dates.is_enough else (_TOO_SHORT,)),
         "Next:",
         f"  1. register.toml: each service confirms its row, and answers each `# Confirm:` ({doubts} lines).",
         "  2. charter.toml: the board decides each row, with residents; council.toml: the teams, wards and offers.",
@@ -114,6 +127,7 @@ def _report(
             "folder": str(folder),
             "sources": {source.service: [file.name for file in source.files] for source in sources},
             "signals": signals,
+            "prohibited": {name: row.id for name, row in barred.items()},
             "to_confirm": doubts,
             "left_out": [path.name for path in left_out],
         },

@@ -22,8 +22,8 @@ from charter.rules.policy import Policy
 from charter.signing.signoffs import list_missing, read_signoffs
 from charter.vault.key import key_file
 from features.build import read_as_of_dates
-from features.grammar import Definition
-from features.intake.delivery import find_folder, read_delivery
+from features.grammar import Composition, Definition
+from features.intake.delivery import Delivery, find_folder, read_delivery
 
 __all__ = ["Missing", "list_missing_steps"]
 
@@ -45,12 +45,12 @@ def list_missing_steps(folder: Path, extracts: Path, signed: Path, today: date) 
     council, policy = Council.load(folder), Policy.load(folder / "charter.toml")
     register = Register.load(folder / "register.toml")
     missing = []
-    synthetic = []
+    deliveries = []
     for source in register.enabled:
         if source.connection is None:
             try:
-                synthetic.append(
-                    read_delivery(source, find_folder(source, council, extracts), council, datetime.now(UTC)).synthetic
+                deliveries.append(
+                    read_delivery(source, find_folder(source, council, extracts), council, datetime.now(UTC))
                 )
             except SoonerError as error:
                 missing.append(Missing("pull", error.message, error.next_step))
@@ -62,12 +62,12 @@ def list_missing_steps(folder: Path, extracts: Path, signed: Path, today: date) 
                 f"Run `sooner key make --council {folder}`, and keep a copy of it where no backup goes.",
             )
         )
-    made_up = bool(synthetic) and all(synthetic)
+    made_up = bool(deliveries) and all(delivery.synthetic for delivery in deliveries)
     if not made_up:
         missing += _list_examples([council, policy, register])
     missing += _list_unsigned(folder, policy, signed, today, made_up=made_up)
     for programme in council.programmes:
-        missing += _list_unready(council.serving(programme), folder / programme)
+        missing += _list_unready(council.serving(programme), folder / programme, deliveries)
     return tuple(missing)
 
 
@@ -113,7 +113,7 @@ def _list_unsigned(folder: Path, policy: Policy, signed: Path, today: date, *, m
         )
 
 
-def _list_unready(council: Council, folder: Path) -> Iterator[Missing]:
+def _list_unready(council: Council, folder: Path, deliveries: Sequence[Delivery]) -> Iterator[Missing]:
     """Yield what training and ranking would refuse of a programme's settings."""
     settings, definition = TrainingFile.read(folder / "training.toml"), Definition.load(folder / "definition.py")
     dates, _ = read_as_of_dates(settings.as_of)
@@ -124,6 +124,9 @@ def _list_unready(council: Council, folder: Path) -> Iterator[Missing]:
             f"{folder.name}: [as_of] gives {len(dates)} dates, and the folds test on {needed} and learn from others.",
             "Add dates to [as_of] of training.toml, or ask for fewer in [folds].",
         )
+    else:
+        yield from _list_unlearnable(council, definition, dates, needed, deliveries)
+    yield from _list_unseen(council, definition, dates[-1], deliveries)
     if not any(team.places and team.serves(dates[0]) for team in council.teams):
         yield Missing(
             "train",
@@ -137,3 +140,58 @@ def _list_unready(council: Council, folder: Path) -> Iterator[Missing]:
             f"{folder.name}: last_contact is compared, and no feature counts days since anything.",
             "Add a days_since feature, or leave last_contact out of [models] compare in training.toml.",
         )
+
+
+def _list_unlearnable(
+    council: Council, definition: Definition, dates: Sequence[date], needed: int, deliveries: Sequence[Delivery]
+) -> Iterator[Missing]:
+    """Yield where deliveries end too soon for the outcome of the dates, or no date comes early enough to learn from."""
+    if definition.outcome.ends_with is not None:
+        return
+    horizon = definition.outcome.horizon
+    ends = _list_bounds(council, deliveries, definition.outcome.expression.services, "covers_to")
+    labelled = [day for day in dates if horizon.after(day) <= min(ends, default=date.max)]
+    name, longer = definition.programme, f"(its horizon is {horizon})"
+    if len(labelled) <= needed:
+        yield Missing(
+            "train",
+            f"{name}: the outcome of {len(labelled)} of {len(dates)} as-of dates is covered by deliveries {longer}, and"
+            f" the folds test on {needed} and learn from others.",
+            "Choose earlier or closer dates in [as_of] of training.toml, fewer in [folds], or a shorter `next` in"
+            " OUTCOME.",
+        )
+        return
+    first_test = labelled[-needed]
+    if not any(horizon.after(day) <= first_test for day in labelled):
+        yield Missing(
+            "train",
+            f"{name}: the first fold tests from {first_test}, and no as-of date is early enough to be learned from by"
+            f" then {longer}.",
+            "Choose an earlier `first` in [as_of] of training.toml, fewer `count` in [folds], or a shorter `next` in"
+            " OUTCOME.",
+        )
+
+
+def _list_unseen(
+    council: Council, definition: Definition, newest: date, deliveries: Sequence[Delivery]
+) -> Iterator[Missing]:
+    """Yield the features that look further back than any delivery: they are seen at no as-of date."""
+    for feature in definition.features:
+        expression = feature.expression
+        if isinstance(expression, Composition) or (period := expression.reach.last) is None:
+            continue
+        for service in expression.services:
+            begun = max(_list_bounds(council, deliveries, [service], "covers_from"), default=date.min)
+            if period.before(newest) < begun:
+                yield Missing(
+                    "build",
+                    f"{definition.programme}: {feature.name} looks back over {period}, and {service} covers"
+                    f" nothing before {begun}: it is seen at no as-of date.",
+                    "Shorten its `last`, choose later dates in [as_of], or let the delivery cover more if it does.",
+                )
+
+
+def _list_bounds(council: Council, deliveries: Sequence[Delivery], services: Sequence[str], bound: str) -> list[date]:
+    """Return the days on which full deliveries of these services begin or end, as far as they say it."""
+    moments = [getattr(delivery, bound) for delivery in deliveries if delivery.service in services and delivery.full]
+    return [moment.astimezone(council.time_zone).date() for moment in moments if moment is not None]

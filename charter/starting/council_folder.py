@@ -11,7 +11,7 @@ Every row that people must decide carries `example = true`, so that no real data
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -22,15 +22,25 @@ from charter.council.programme import Programme
 from charter.council.register import Register, Signal
 from charter.errors import UsageError
 from charter.invocation import shipped_council
-from charter.rules.policy import Policy
-from charter.starting.new_council import Answers, ProposedSource, name_id, propose_dates
+from charter.rules.policy import Policy, Prohibited
+from charter.starting.new_council import (
+    NOTHING_YET,
+    Answers,
+    ProposedDates,
+    ProposedSource,
+    name_id,
+    propose_dates,
+)
 from charter.starting.shipped_rows import Paragraph, keep_paragraphs, read_paragraphs
 from charter.starting.toml_rows import toml_value, write_row
 
-__all__ = ["refuse_full", "write_council"]
+__all__ = ["list_barred", "refuse_full", "say_barred", "write_council"]
 
 _GATES = ("missed_help", "unneeded_listing", "later_help", "unwanted_contact", "listed", "visible")
 """How the gates that need no signal of their own begin; the others ask of what a council must first record."""
+
+_FEW_CAUSES = 10
+"""A screen's worth of files of which nothing could be guessed."""
 
 _TEAMS_BEGAN = date(2016, 1, 1)
 """From when teams of a council that sent nothing yet are said to serve."""
@@ -72,7 +82,7 @@ _REGISTER = """\
 _SINCE = """
     Feature(
         "days_since_first",
-        days_since(first, last=months(24)),
+        days_since(first, last=months({months})),
         reason="Days since the last of {title}: {{value}}",
         because="To be written by those who know the service.",
     ),"""
@@ -106,7 +116,7 @@ from features.grammar import Cohort, Feature, Outcome, any_of, count, days_since
 
 COHORT = Cohort("{cohort}", entity="{entity}")
 
-OUTCOME = Outcome("Within twelve months: {outcome}", any_of(first, next=months(12)))
+OUTCOME = Outcome("Within {within}: {outcome}", any_of(first, next=months({months})))
 
 FEATURES = [
 {features}
@@ -115,11 +125,14 @@ FEATURES = [
 
 _FEATURE = """\
     Feature(
-        "{name}_12m",
-        count({signal}, last=months(12)),
-        reason="{title} in twelve months: {{value}}",
+        "{name}_{months}m",
+        count({signal}, last=months({months})),
+        reason="{title} in {within}: {{value}}",
         because="To be written by those who know the service.",
     ),"""
+
+
+_WITHIN = {12: "twelve months", 6: "six months", 3: "three months", 1: "a month"}
 
 
 def refuse_full(folder: Path) -> None:
@@ -134,15 +147,12 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
     Raises UsageError where `folder` holds anything, and the reader's own errors for an answer that it refuses.
     """
     refuse_full(folder)
-    policy = Policy.read(shipped_council() / "charter.toml")
-    proposed = [_without_prohibited(proposal, policy) for proposal in proposed]
+    barred = list_barred(proposed, answers.permitted)
+    proposed = [_without_prohibited(proposal, barred) for proposal in proposed]
     signals = tuple(signal for proposal in proposed for signal in proposal.source.signals)
     if not signals:
-        raise UsageError(
-            "none of these extracts says that something happened to somebody: a reference of a person beside a day.",
-            "Add an extract that does, or leave --extracts out and write register.toml by hand. A table that is scored"
-            " already is audited as it is (`sooner audit table`); people alone are linked as docs/how-to says.",
-        )
+        _refuse_empty(proposed, barred)
+    dates = propose_dates(proposed, today)
     with new_folder(folder) as beside:
         beside.chmod(0o755)
         _write(beside / "council.toml", _council_text(answers, proposed))
@@ -150,8 +160,8 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
         _write(beside / "register.toml", _register_text(proposed))
         programme = beside / answers.programme
         programme.mkdir()
-        _write(programme / "definition.py", _definition_text(answers, proposed, signals))
-        _write(programme / "training.toml", _training_text(proposed, today))
+        _write(programme / "definition.py", _definition_text(answers, proposed, signals, dates.horizon))
+        _write(programme / "training.toml", _training_text(dates))
         _write(programme / "worklist.toml", _worklist_text(proposed))
         for file, kind in (("council.toml", Council), ("charter.toml", Policy), ("register.toml", Register)):
             kind.read(beside / file)
@@ -160,10 +170,53 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
             folder.rmdir()
 
 
-def _without_prohibited(proposal: ProposedSource, policy: Policy) -> ProposedSource:
+def list_barred(proposed: Sequence[ProposedSource], permitted: Collection[str] = ()) -> Mapping[str, Prohibited]:
+    """Return the signals whose names the example charter prohibits, but for the rows that this council leaves out.
+
+    Raises UsageError for one of `permitted` that is no row of the charter.
+    """
+    policy = Policy.read(shipped_council() / "charter.toml")
+    ids = [row.id for row in policy.prohibited_inputs]
+    for row_id in permitted:
+        if row_id not in ids:
+            raise UsageError(f"the example charter has no prohibition {row_id!r}.", f"Choose of {', '.join(ids)}.")
+    names = [signal.name for proposal in proposed for signal in proposal.source.signals]
+    found = {name: policy.prohibits(name) for name in names}
+    return {name: why for name, why in found.items() if why is not None and why.id not in permitted}
+
+
+def _refuse_empty(proposed: Sequence[ProposedSource], barred: Mapping[str, Prohibited]) -> None:
+    """Say why there is no signal: each one is prohibited by its name, or no file gave any."""
+    if barred:
+        name, row = next(iter(barred.items()))
+        raise UsageError(
+            f"the example charter prohibits every signal that was found ({say_barred(name, row)}).",
+            "If that is not what it is, call its file or signal otherwise; if your board allows it, add"
+            f" --permit {row.id}.",
+        )
+    causes = [
+        f"{proposal.source.service}/{file.name}: {remark.removeprefix(NOTHING_YET).lstrip(': ')}"
+        for proposal in proposed
+        for file in proposal.source.files
+        for remark in proposal.remarks.get(file.name, ())
+        if remark.startswith(NOTHING_YET)
+    ]
+    heading = "none of these extracts says that something happened to somebody: a reference of a person beside a day."
+    raise UsageError(
+        "\n  ".join([heading, *causes[:_FEW_CAUSES]]),
+        "Mend that, or leave --extracts out and write register.toml by hand. A table that is scored already is audited"
+        " as it is (`sooner audit table`); people alone are linked as docs/how-to says.",
+    )
+
+
+def say_barred(name: str, row: Prohibited) -> str:
+    """Return which prohibition a signal's name falls under, and why there is one."""
+    return f"{name}: {row.title.lower()}, by [[prohibited]] {row.id}"
+
+
+def _without_prohibited(proposal: ProposedSource, barred: Mapping[str, Prohibited]) -> ProposedSource:
     """Return a source without the signals that are never an input, by their names; its files stay, and say why."""
-    barred = {signal.name: why for signal in proposal.source.signals if (why := policy.prohibits(signal.name))}
-    if not barred:
+    if not any(signal.name in barred for signal in proposal.source.signals):
         return proposal
     remarks = dict(proposal.remarks)
     files = []
@@ -230,7 +283,10 @@ def _charter_text(answers: Answers, signals: Sequence[Signal], today: date) -> s
             f"{_CHARTER}\n{heading}",
             keep("principle"),
             f"{_ALLOW}\n{allow}example = true\n",
-            keep("prohibited"),
+            keep_paragraphs(
+                paragraphs,
+                lambda paragraph: paragraph.table == "prohibited" and paragraph.id not in answers.permitted,
+            ),
             _AUDIT,
             keep("audit.characteristic"),
             gates,
@@ -250,7 +306,9 @@ def _register_text(proposed: Sequence[ProposedSource]) -> str:
     return "\n\n".join([_REGISTER.rstrip(), *rows]) + "\n"
 
 
-def _definition_text(answers: Answers, proposed: Sequence[ProposedSource], signals: Sequence[Signal]) -> str:
+def _definition_text(
+    answers: Answers, proposed: Sequence[ProposedSource], signals: Sequence[Signal], horizon: int
+) -> str:
     records = [record for proposal in proposed for file in proposal.source.files for record in file.records]
     lives = any(record.kind in ("address", "place") for record in records)
     names = ("first", "second")[: len(signals)]
@@ -261,21 +319,29 @@ def _definition_text(answers: Answers, proposed: Sequence[ProposedSource], signa
         cohort="Every household" if lives else "Everybody whom a service knows",
         entity="household" if lives else "person",
         outcome=signals[0].title.lower(),
+        months=horizon,
+        within=_WITHIN[horizon],
         features="\n".join(
-            _FEATURE.format(name=signal.name.replace(".", "_")[:50], signal=name, title=signal.title)
+            _FEATURE.format(
+                name=signal.name.replace(".", "_")[:50],
+                signal=name,
+                title=signal.title,
+                months=horizon,
+                within=_WITHIN[horizon],
+            )
             for name, signal in chosen
         )
-        + _SINCE.format(title=signals[0].title),
+        + _SINCE.format(title=signals[0].title, months=horizon),
     )
 
 
-def _training_text(proposed: Sequence[ProposedSource], today: date) -> str:
+def _training_text(dates: ProposedDates) -> str:
     paragraphs = read_paragraphs(shipped_council() / "early_help" / "training.toml")
     rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "as_of")
     # Nobody has agreed on points here, and no signal here is known to say that help began.
     rows = re.sub(r'"agreed"\s*,?\s*', "", re.sub(r"(?m)^helped = .*\n", "", rows))
-    dates, step = propose_dates(proposed, today)
-    return _TRAINING.format(first=dates.first, last=dates.last, step=step) + rows
+    rows = re.sub(r"(?m)^count = \d+$", f"count = {dates.folds}", rows, count=1)
+    return _TRAINING.format(first=dates.first, last=dates.last, step=dates.step) + rows
 
 
 def _worklist_text(proposed: Sequence[ProposedSource]) -> str:

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from charter.council.register import Signal, Source
 from charter.errors import UsageError
 from charter.purposes import PURPOSES
 
-__all__ = ["Answers", "Months", "ProposedSource", "name_id", "propose_dates", "propose_example"]
+__all__ = [
+    "NOTHING_YET",
+    "Answers",
+    "Months",
+    "ProposedDates",
+    "ProposedSource",
+    "name_id",
+    "propose_dates",
+    "propose_example",
+]
 
-_HORIZON = 12
-_HISTORY = 12
-_LEAST_DATES = 16
-"""Months for a need to follow, months of records before the first date, and the dates that the shipped folds need."""
+NOTHING_YET = "It gives no signal yet"
+"""How the remark begins on a file in which nothing could be found that happened to somebody."""
+
+_CHOICES = ((12, 4), (6, 4), (6, 2), (3, 4), (3, 2), (1, 2))
+"""Months for a need to follow, and folds: the first that the time covered is long enough for is proposed."""
+_DATES_OF_FOLD = 3
+_FINAL = 3
+_LEARNED = 2
+"""As-of dates that a fold tests, that come after all folds, and that the first fold learns from at the least."""
 
 
 def name_id(title: str) -> str:
@@ -26,13 +40,17 @@ def name_id(title: str) -> str:
 
 @dataclass(frozen=True)
 class Answers:
-    """What somebody says of a new council. Raises UsageError for teams or a programme that have no id."""
+    """What somebody says of a new council; `permitted` are prohibitions of the example charter that it does without.
+
+    Raises UsageError for teams or a programme that have no id.
+    """
 
     name: str
     time_zone: str
     contact: str
     teams: tuple[str, ...]
     programme: str
+    permitted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.programme):
@@ -66,22 +84,47 @@ class ProposedSource:
     months: Months | None = None
 
 
-def propose_dates(proposed: Sequence[ProposedSource], today: date) -> tuple[Months, int]:
-    """Return the first and the last as-of date for what was sent, and the months from one to the next.
+@dataclass(frozen=True)
+class ProposedDates:
+    """As-of dates `step` months apart, the months in which a need is looked for (`horizon`), and the folds (`folds`).
 
-    From a year after the first month in which every source sent something, to a year and a month before the last; of
-    2015-03 to 2020-11, 2016-03 to 2019-10, every second month. A shorter past begins sooner, and is less.
+    `is_enough` is false where what was sent covers too little time for any choice.
+    """
+
+    first: date
+    last: date
+    step: int
+    horizon: int
+    folds: int
+    is_enough: bool = True
+
+
+def propose_dates(proposed: Sequence[ProposedSource], today: date) -> ProposedDates:
+    """Return the as-of dates for what was sent, and the longest horizon with the most folds that they leave room for.
+
+    From a horizon after the first month in which every source sent something, to a horizon and a month before the
+    last; of 2015-03 to 2020-11, 2016-03 to 2019-10, every month. The first fold's cut lies a horizon and a month
+    after the dates that it learns from.
     """
     months = [proposal.months for proposal in proposed if proposal.months is not None]
     if not months:
-        return Months(date(today.year - 4, 1, 1), date(today.year - 2, today.month, 1)), 3
+        return ProposedDates(date(today.year - 4, 1, 1), date(today.year - 2, today.month, 1), 3, *_CHOICES[0])
     begin, end = max(month.first for month in months), max(month.last for month in months)
-    whole = _count_months(begin, end)
-    history = max(0, min(_HISTORY, whole - _HORIZON - 1 - _LEAST_DATES))
-    between = max(0, whole - _HORIZON - 1 - history)
-    step = max(1, min(3, between // (_LEAST_DATES + 2)))
+    tried = [_lay_dates(begin, end, horizon, folds) for horizon, folds in _CHOICES]
+    return next((dates for dates in tried if dates.is_enough), replace(tried[-1], is_enough=False))
+
+
+def _lay_dates(begin: date, end: date, horizon: int, folds: int) -> ProposedDates:
+    tested = folds * _DATES_OF_FOLD + _FINAL
+    whole = _count_months(begin, end) - horizon - 1
+    learned = horizon + _LEARNED
+    history = max(0, min(horizon, whole - tested - learned))
+    between = max(0, whole - history)
+    step = max(1, min(3, between // (tested + 1 + learned)))
     first = _add_months(begin, history)
-    return Months(first, _add_months(first, between)), step
+    count = between // step + 1
+    is_enough = (count - tested - _LEARNED) * step > horizon and history > 0
+    return ProposedDates(first, _add_months(first, between), step, horizon, folds, is_enough)
 
 
 def _count_months(first: date, last: date) -> int:

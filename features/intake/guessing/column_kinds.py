@@ -35,17 +35,33 @@ SAMPLE_ROWS = 20_000
 
 DATES = (
     "%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%d.%m.%Y", "%d-%m-%Y", "%Y%m%d", "%m/%d/%Y",
+    "%Y/%m/%d", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y", "%y%m%d",
+    "%Y-%m-%dT00:00:00Z", "%Y-%m-%dT00:00:00", "%Y-%m-%d 00:00:00", "%d/%m/%Y 00:00:00", "%d/%m/%Y 00:00",
 )  # fmt: skip
-"""How services write days, the likeliest first: the month stands before the day only where it can't be after it."""
+"""How services write days, the likeliest first: the month stands before the day only where it can't be after it. A time
+that is midnight in every row is a day: as a time it would be one in UTC, and another hour of the council's day."""
 
-_COMPACT = "%Y%m%d"
-"""The form that a number could have, too: believed of a column whose name says a day."""
+_COMPACT = ("%Y%m%d", "%y%m%d")
+"""The forms that a number could have, too: believed of a column whose name says a day."""
 
 MOMENTS = (
     "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M",
+    "%Y-%m-%d %H:%M:%S%z", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ",
+    "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%d %H:%M:%S.%f%z",
+    "%Y-%m-%dT%H:%M:%S.%f%z", "%Y/%m/%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d-%m-%Y %H:%M:%S",
+    "%d-%m-%Y %H:%M", "%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p",
 )  # fmt: skip
 """How they write times."""
+
+_FIRST_YEAR = 1500
+"""No form is believed that reads a year before it: `12/01/10` is of no year 10."""
+_MANY = 100
+"""A text without a reference's name is taken for one where it has so many values, each in two rows or more."""
+_FEW = 50
+"""A text of no more values could be a detail; as in a canonical table, whose details are listed so far."""
+_GLANCE = 200
+"""So many rows say which forms are worth trying on the whole sample."""
 
 _LEADING_ZERO = "[+-]?0[0-9]+([.][0-9]*)?"
 _PARQUET = {"DATE": "date", "BOOLEAN": "boolean", "FLOAT": "decimal", "DOUBLE": "decimal"}
@@ -80,7 +96,7 @@ class SampledFile:
 
     def fits(self, column: str, kind: str) -> bool:
         """Whether every filled cell of the sample, and there are some, can be read as a kind or form."""
-        if kind == _COMPACT and not says_day(column):
+        if kind in _COMPACT and not says_day(column):
             return False
         return 0 < self.filled[column] == self.read.get((column, kind), 0)
 
@@ -99,11 +115,21 @@ class SampledFile:
             return "date" if says_day(name) else "text"
         if self.fits(name, dates):
             return "date"
-        if self.fits(name, moments):
+        own = self.find_own_form(name, dates, moments)
+        if own in DATES:
+            return "date"
+        if own or self.fits(name, moments):
             return "datetime"
         if is_identifier(name) or self.read[name, "zero"]:
             return "text"
         return next((kind for kind in ("integer", "decimal") if self.fits(name, kind)), "text")
+
+    def find_own_form(self, name: str, dates: str, moments: str) -> str:
+        """Return the form in which a text column writes days or times; '' where it has none, or the service's."""
+        if name in self.typed:
+            return ""
+        form = next((form for form in (dates, *DATES, moments, *MOMENTS) if self.fits(name, form)), "")
+        return "" if form in (dates, moments) else form
 
     def find_key(self, kinds: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the fewest columns that tell all rows apart, and those that tell versions of a row apart.
@@ -125,14 +151,28 @@ class SampledFile:
         return (), ()
 
     def find_repeated(self, kinds: Mapping[str, str]) -> str | None:
-        """Return the reference that most rows share with another row: whom rows are about, where no name says it."""
+        """Return the reference that most rows share with another row: whom rows are about, where no name says it.
+
+        Where nothing is called a reference it is the text with the most values, if there are many and they repeat.
+        """
         rows = _number(self.database, "select count(*) from sample")
-        shared = {
-            name: rows - _number(self.database, f"select count(distinct {quote_name(name)}) from sample")
-            for name in self.columns
-            if names_somebody(name) and kinds[name] in ("text", "integer") and self.filled[name] == rows
-        }
-        return max(shared, key=lambda name: shared[name], default=None) if any(shared.values()) else None
+        filled = [name for name in self.columns if kinds[name] in ("text", "integer") and self.filled[name] == rows]
+        values = {name: self._count_values(name) for name in filled}
+        named = {name: rows - values[name] for name in filled if names_somebody(name)}
+        if any(named.values()):
+            return max(named, key=lambda name: named[name])
+        texts = [name for name in filled if kinds[name] == "text" and _MANY <= values[name] <= rows / 2]
+        return max(texts, key=lambda name: values[name], default=None)
+
+    def find_few(self, kinds: Mapping[str, str]) -> list[str]:
+        """Return the texts that repeat a few values in the sample: what could be an event's detail."""
+        texts = [
+            name for name, kind in kinds.items() if kind == "text" and self.filled[name] and name not in self.typed
+        ]
+        return [name for name in texts if 1 < self._count_values(name) <= min(_FEW, self.filled[name] / 2)]
+
+    def _count_values(self, name: str) -> int:
+        return _number(self.database, f"select count(distinct {quote_name(name)}) from sample")
 
     def _tells_apart(self, key: tuple[str, ...], versions: tuple[str, ...]) -> bool:
         return all(_is_unique(self.database, table, key, versions) for table in ("sample", self.rows_sql))
@@ -169,7 +209,11 @@ class SampledFile:
     def _day(self, column: str, forms: tuple[str, ...]) -> str:
         if column in self.typed:
             return f"{quote_name(column)}::date"
-        days = (f"try_strptime(trim({quote_name(column)}), {quote_text(form)})" for form in forms)
+        own = self.find_own_form(column, *forms[:2]) if len(forms) > 1 else ""
+        days = (
+            f"try_strptime(trim({quote_name(column)}), {quote_text(form)})::timestamp"
+            for form in ((own,) if own else forms)
+        )
         return f"coalesce({', '.join(days)})::date"
 
 
@@ -198,15 +242,23 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
 
 
 def _refuse_values_as_header(database: duckdb.DuckDBPyConnection, where: str, columns: Sequence[str]) -> None:
+    unnamed = next((place for place, name in enumerate(columns, start=1) if not name.strip()), 0)
+    if unnamed:
+        raise DataError(
+            f"the first line of {where} is not its header, or its cell {unnamed} lacks a name: a table that was saved"
+            " with its row numbers has one too many.",
+            "Ask the service to leave that column out, or to name it; where the header is missing, to send it.",
+        )
     like_values = _number(
         database,
         f"select count(*) from unnest($1::varchar[]) t(cell) where regexp_matches(cell, {quote_text(_LIKE_A_VALUE)})",
         list(columns),
     )
     if like_values or len(set(columns)) != len(columns):
+        what = "a cell looks like a value" if like_values else "a name is there twice"
         raise DataError(
-            f"the first line of {where} is not its header: a cell has no name, looks like a value, or is there twice.",
-            "Ask the service to send the header line, with a name for each column.",
+            f"the first line of {where} is not its header: {what}.",
+            "Ask the service to send the header line, with a name of its own for each column.",
         )
 
 
@@ -242,10 +294,24 @@ def _count_kinds(database: duckdb.DuckDBPyConnection, column: str, *, is_text: b
     tests = {"filled": text}
     if is_text:
         tests |= {kind: exact_number(text, kind) for kind in ("integer", "decimal")}
-        tests |= {form: f"try_strptime({text}, {quote_text(form)})" for form in (*DATES, *MOMENTS)}
+        tests |= {form: _reads_form(text, form) for form in _glance_forms(database, text)}
         tests["zero"] = f"case when regexp_full_match({text}, {quote_text(_LEADING_ZERO)}) then 1 end"
     counts = database.execute(f"select {', '.join(f'count({test})' for test in tests.values())} from sample").fetchall()
     return {(column, name): int(count) for name, count in zip(tests, counts[0], strict=True)}
+
+
+def _reads_form(text: str, form: str) -> str:
+    moment = f"try_strptime({text}, {quote_text(form)})"
+    return f"case when year({moment}) >= {_FIRST_YEAR} then 1 end"
+
+
+def _glance_forms(database: duckdb.DuckDBPyConnection, text: str) -> list[str]:
+    """Return the forms that every filled cell of the first rows has: only one of them can be the whole column's."""
+    forms = (*DATES, *MOMENTS)
+    few = f"(select {text} as cell from sample where {text} is not null limit {_GLANCE})"
+    tests = ", ".join(f"count({_reads_form('cell', form)})" for form in forms)
+    filled, *counts = database.execute(f"select count(*), {tests} from {few}").fetchall()[0]
+    return [form for form, count in zip(forms, counts, strict=True) if 0 < filled == count]
 
 
 def _is_unique(

@@ -26,7 +26,7 @@ import duckdb
 from charter.council.register import ExtractFile, Signal, Source
 from charter.errors import DataError, UsageError
 from charter.purposes import PURPOSES
-from charter.starting.new_council import Months, ProposedSource, name_id
+from charter.starting.new_council import NOTHING_YET, Months, ProposedSource, name_id
 from features.intake.database import quote_name
 from features.intake.guessing.canonical_proposal import is_canonical, propose_canonical
 from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, choose_form, open_sample
@@ -185,8 +185,16 @@ def _propose_source(folder: Path, service: str, about: Collection[str]) -> Propo
 
 def _propose_files(drafts: Sequence[_Draft]) -> Sequence[_Proposal]:
     """Return what each file of a service is, once all of them are known."""
-    if not any(draft.reference for draft in drafts):
-        drafts = [replace(draft, reference=draft.repeated, is_guess=True) for draft in drafts]
+    if not any(draft.reference and draft.days for draft in drafts):
+        # Two ways of naming somebody would make strangers one person where both count from 1: one is guessed for all.
+        dated = [draft for draft in drafts if draft.days]
+        repeated = [draft.repeated for draft in dated if draft.repeated]
+        shared = {name: sum(name in draft.kinds for draft in dated) for name in repeated}
+        if shared:
+            guess = max(shared, key=lambda name: shared[name])
+            drafts = [
+                replace(draft, reference=guess if guess in draft.kinds else None, is_guess=True) for draft in drafts
+            ]
     references = {draft.reference for draft in drafts if draft.describes_people and draft.reference}
     return [draft.propose(references) for draft in drafts]
 
@@ -217,6 +225,7 @@ class _Draft:
 
     `reference` is the column that says whom a row is about, as far as the file itself shows: as told, by its name, else
     its key. `no_ends` are pairs of days of which the second would end what began with the first before it began.
+    `forms` are those of columns that write days otherwise than the service, `few` the texts that could be a detail.
     `repeated` is the best guess (`is_guess`) where none of the service's files shows any.
     """
 
@@ -228,6 +237,8 @@ class _Draft:
     known_too_early: frozenset[str]
     no_ends: frozenset[tuple[str, str]]
     empty_days: tuple[str, ...]
+    forms: Mapping[str, str]
+    few: tuple[str, ...]
     reference: str | None
     repeated: str | None
     is_guess: bool = False
@@ -245,16 +256,32 @@ class _Draft:
             spans = [(start, end) for end in days if says_end(end) for start in days if not says_end(start)]
             no_ends = frozenset(span for span in spans if sample.is_often_before(span[1], span[0], forms))
             repeated = sample.find_repeated(kinds)
+            few = tuple(sample.find_few(kinds))
         except duckdb.Error:
             raise DataError(
                 f"{service}/{sample.name} can't be read to its end.", "Ask the service for a corrected file."
             ) from None
+        own = {name: sample.find_own_form(name, dates, moments) for name in days if sample.filled[name]}
+        forms_apart = {name: form for name, form in own.items() if form}
         empty = tuple(name for name in days if name not in sample.typed and not sample.filled[name])
         stated = next((name for name in kinds if name in about), None)
         reference = stated or next((name for name in kinds if is_person_reference(name)), None)
         if reference is None and _describes_people(kinds) and len(key) == 1:
             reference = key[0]
-        return cls(service, sample.name, kinds, key, versions, frozenset(early), no_ends, empty, reference, repeated)
+        return cls(
+            service,
+            sample.name,
+            kinds,
+            key,
+            versions,
+            frozenset(early),
+            no_ends,
+            empty,
+            forms_apart,
+            few,
+            reference,
+            repeated,
+        )
 
     @property
     def _signal_name(self) -> str:
@@ -298,6 +325,7 @@ class _Draft:
                 "columns": dict(self.kinds),
                 "key": self.key,
                 "versions": self.versions,
+                **({"forms": self.forms} if self.forms else {}),
                 "record": tuple({**record, "example": True} for record in records),
                 "example": True,
             }
@@ -385,12 +413,22 @@ class _Draft:
 
     def _doubts(self, event: Mapping[str, str]) -> Iterator[str]:
         yield f"Confirm: in each row of {self.name}, this happened to {event['reference']} on {event['valid_at']}."
+        used = {event["valid_at"], event.get("end_at", ""), event["reference"]}
+        others = [name for name in self.days if _sql(name) not in used]
+        if others:
+            yield f"Confirm: it did not happen on another day of the row: {', '.join(others)}."
         if "known_at" not in event:
-            yield "Confirm: nothing says when a row was known: it counts from the first delivery that has it, and there"
-            yield f'is no past to learn from. If it takes a week, write known_at = "{event["valid_at"]} + 7".'
-        numbers = [name for name, kind in self.kinds.items() if kind == "decimal"]
+            yield "Confirm: nothing says when a row was known. What came before the first delivery counts as known"
+            yield "`arrival_lag_days` after it happened (0 days until the source says how late its rows come)."
+        numbers = [
+            name for name, kind in self.kinds.items() if kind in ("decimal", "integer") and _sql(name) not in used
+        ]
         if numbers:
-            yield f"It may give an amount, with the signal's unit: {', '.join(numbers)}."
+            yield f'It may give an amount (amount = "COLUMN"), with the signal\'s `unit`: {", ".join(numbers)}.'
+        few = [name for name in self.few if _sql(name) not in used]
+        if few:
+            yield 'It may give a detail (detail = "COLUMN"), with the signal\'s `details`, all that the column may say:'
+            yield f"{', '.join(few)}. A row that is another thing by such a column is a signal of its own, by `where`."
 
     def _remarks(self, records: Sequence[Mapping[str, str]]) -> Iterator[str]:
         if records and self.is_guess:
@@ -403,8 +441,16 @@ class _Draft:
             yield "Confirm: each service writes characteristics in its own codes; give them the words that all share."
         if any(record["kind"] == "place" for record in records):
             yield "Confirm: every place is read as a home; say which are communal or protected."
-        if not records:
-            yield "Its rows become nothing yet: no column was found that says whom they are about, with a day."
+        kinds = {record["kind"] for record in records}
+        if not self.describes_people and not kinds & {"event", "address", "place", "permission"}:
+            yield f"{NOTHING_YET}: {self._say_why_nothing()}"
+
+    def _say_why_nothing(self) -> str:
+        if not self.days:
+            return "no column was read as a day (a form of its own goes into `forms`)."
+        return (
+            f"no name of a column says whom they are about: `--reference COLUMN` does (days: {', '.join(self.days)})."
+        )
 
 
 def _describes_people(columns: Iterable[str]) -> bool:

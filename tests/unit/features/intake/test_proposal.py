@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import tomllib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import pytest
 
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError, UsageError
-from charter.starting.new_council import Months, ProposedSource, propose_dates
+from charter.starting.new_council import Months, ProposedSource, propose_dates, propose_example
 from charter.starting.toml_rows import write_row
 from features.grammar import signal
 from features.intake.guessing.column_kinds import SAMPLE_ROWS
 from features.intake.guessing.proposal import find_deliveries, propose_sources
+
+NO_SOURCE = propose_example()
 
 TENANTS = """\
 tenancyRef,Person Ref,forename,surname,dob,mother_surname,ethnicity,uprn,postcode,start,end,recorded_on
@@ -246,6 +249,40 @@ def test_whom_rows_are_about_is_told_or_the_reference_that_repeats(tmp_path: Pat
         propose_sources(find_deliveries(folder)[0], ["licence"])
 
 
+def test_a_text_that_repeats_says_whom_rows_are_about_where_nothing_is_called_a_reference(tmp_path: Path) -> None:
+    days = [f"2014-{1 + n % 12:02}-{1 + n % 28:02} 08:{n % 60:02}:00+01:00" for n in range(300)]
+    rows = "".join(f"A{n % 120},{'ab'[n % 2]},{day}\n" for n, day in enumerate(days))
+    (proposal,) = propose(extracts(tmp_path, ward__log=f"case:concept:name,concept:name,time:timestamp\n{rows}"))
+    file = file_of(proposal.source, "log.csv")
+    assert records(file)["event"]["reference"] == '"case:concept:name"'
+    assert (proposal.source.datetimes, file.columns["time:timestamp"]) == ("%Y-%m-%d %H:%M:%S%z", "datetime")
+    assert any("detail" in line for line in proposal.remarks["ward.log"])
+    assert any("concept:name" in line for line in proposal.remarks["ward.log"])
+
+
+def test_the_reference_that_dated_files_share_is_everybodys(tmp_path: Path) -> None:
+    accounts = "account_id,district_id,date\n" + "".join(f"{n},{n % 3},9301{1 + n:02}\n" for n in range(9))
+    trans = "trans_id,account_id,date\n" + "".join(f"{n},{n % 4},9302{1 + n:02}\n" for n in range(9))
+    clients = "client_id,account_id\n" + "".join(f"{n},{n}\n" for n in range(9))
+    folder = extracts(tmp_path, bank__account=accounts, bank__trans=trans, bank__client=clients)
+    (proposal,) = propose(folder)
+    assert proposal.source.dates == "%y%m%d"
+    said = [record.reference for file in proposal.source.files for record in file.records]
+    # A client's number beside an account's would make strangers one person.
+    assert set(said) == {"account_id"}
+    assert len(said) == 5
+
+
+def test_columns_that_write_days_otherwise_have_forms_of_their_own(tmp_path: Path) -> None:
+    rows = "".join(f"{n},P{n % 3},0{n}/02/2020,2020-0{n}-03T00:00:00Z,1{n}/01/10 8:0{n}\n" for n in range(1, 9))
+    (proposal,) = propose(extracts(tmp_path, care__visits=f"visit_id,client_id,seen_on,due_on,made_at\n{rows}"))
+    file = file_of(proposal.source, "visits.csv")
+    assert proposal.source.dates == "%d/%m/%Y"
+    # A time that is midnight in every row is a day: in UTC it would be an hour into a day of the council's.
+    assert (file.columns["due_on"], file.forms["due_on"]) == ("date", "%Y-%m-%dT00:00:00Z")
+    assert file.columns["made_at"] == "datetime"
+
+
 def test_where_no_reference_repeats_nothing_is_guessed(tmp_path: Path) -> None:
     (source,) = propose(extracts(tmp_path, checks__visits="visit_no,seen_on\n1,02/03/2021\n2,03/03/2021\n"))
     assert not source.source.signals
@@ -264,9 +301,33 @@ def test_the_months_of_what_happened_are_told_and_no_day(tmp_path: Path) -> None
     rows = "".join(f"{n},P{n % 7},{1 + n % 28:02}/{1 + n % 12:02}/{2015 + n % 4}\n" for n in range(400))
     (proposal,) = propose(extracts(tmp_path, care__visits=f"visit_id,client_id,seen_on\n{rows}9999,P1,01/01/1901\n"))
     assert proposal.months == Months(date(2015, 1, 1), date(2018, 12, 1))
-    dates, step = propose_dates([proposal], date(2026, 1, 1))
-    assert (dates, step) == (Months(date(2016, 1, 1), date(2017, 11, 1)), 1)
-    assert propose_dates([], date(2026, 1, 1))[0].first.year == 2022
+    dates = propose_dates([proposal], date(2026, 1, 1))
+    assert (dates.first, dates.last, dates.horizon) == (date(2015, 6, 1), date(2017, 11, 1), 12)
+    assert propose_dates([], date(2026, 1, 1)).first.year == 2022
+
+
+@pytest.mark.parametrize("months", range(18, 130))
+def test_proposed_dates_leave_something_to_learn_from(months: int) -> None:
+    whole = 2015 * 12 + months
+    between = Months(date(2015, 1, 1), date(whole // 12, whole % 12 + 1, 1))
+    dates = propose_dates([replace(NO_SOURCE, months=between)], date(2030, 1, 1))
+    assert dates.is_enough
+    days = [date(n // 12, n % 12 + 1, 1) for n in range(number(dates.first), number(dates.last) + 1, dates.step)]
+    tested = dates.folds * 3 + 3
+    learned = [day for day in days if number(day) + dates.horizon < number(days[-tested])]
+    assert len(learned) >= 2
+    assert number(dates.last) + dates.horizon < number(between.last)
+    assert dates.first > between.first
+
+
+def test_too_short_a_time_is_said() -> None:
+    short = Months(date(2015, 1, 1), date(2015, 9, 1))
+    assert not propose_dates([replace(NO_SOURCE, months=short)], date(2030, 1, 1)).is_enough
+
+
+def number(day: date) -> int:
+    """Return a month's number, to count with."""
+    return day.year * 12 + day.month - 1
 
 
 def test_packed_files_workbooks_and_json_lines_are_looked_into(tmp_path: Path) -> None:

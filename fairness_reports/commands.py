@@ -331,6 +331,21 @@ def check_trial_lots(invocation: Invocation) -> None:
     invocation.report(document, sentence)
 
 
+@trial_verbs.add("line", example="sooner trial line", under="look", locks=True)
+def look_at_line(invocation: Invocation) -> None:
+    """Say what changes at the line of lists, where no trial is: families just above it beside those just below it.
+
+    It refuses where families are sorted around the line. "Cannot be told" is said as large as "helps".
+    """
+    from fairness_reports.evidence.line_page import write_line_page
+    from fairness_reports.impact.line import measure_line, say_line
+
+    document = measure_line(invocation)
+    words = say_line(document)
+    page = write_line_page(invocation, document, words)
+    invocation.report(document, f"{words}\nThe same for the board: {page}")
+
+
 @verbs.add("map", under="look", example="sooner map food", locks=True)
 def draw_map(
     invocation: Invocation,

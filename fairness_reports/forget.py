@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shutil
 from collections.abc import Iterable
 
+from charter.contracts.files import write_text
 from charter.contracts.workspace import Workspace
 
-__all__ = ["forget"]
+__all__ = ["forget", "forget_lines"]
 
 
 def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
@@ -22,3 +25,25 @@ def forget(person_ids: Iterable[str], workspace: Workspace) -> int:
     for folder in folders:
         shutil.rmtree(folder)
     return len(folders)
+
+
+def forget_lines(person_ids: Iterable[str], workspace: Workspace) -> int:
+    """Remove from every list's line.csv the households in which any of these people lived; return how many rows went.
+
+    Nobody worked on these rows and nothing was decided by them, so nothing of them is sealed.
+    """
+    gone = frozenset(person_ids)
+    count = 0
+    for path in sorted(workspace.root.glob("worklist/*/*/line.csv")) if gone else ():
+        with path.open(encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle)
+            names, rows = reader.fieldnames or (), list(reader)
+        left = [row for row in rows if gone.isdisjoint(row["people"].split())]
+        if len(left) < len(rows):
+            text = io.StringIO()
+            writer = csv.DictWriter(text, names, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(left)
+            write_text(path, text.getvalue())
+            count += len(rows) - len(left)
+    return count

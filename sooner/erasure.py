@@ -58,6 +58,7 @@ def list_rooms(invocation: Invocation) -> tuple[Room, ...]:
     return (
         Room(training.forget.forget, ("link", "train", "shadow", "evaluate")),
         Room(fairness_reports.forget.forget, ("link", "rank", "display", "area_statistics")),
+        Room(fairness_reports.forget.forget_lines, ("link", "rank", "evaluate")),
         Room(partial(serving.forget.forget, key=find_log_key(invocation)), serving.forget.PURPOSES),
     )
 
@@ -74,10 +75,16 @@ def list_forgetting_rooms(invocation: Invocation) -> Forgetting:
     def forget_scores(people: Iterable[str], workspace: Workspace, matrices: Collection[str] | None) -> int:
         return training.forget.forget(people, workspace, matrices)
 
-    lists = partial(serving.forget.forget, key=find_log_key(invocation), why=serving.forget.PAST_ITS_DATE)
+    take_off = partial(serving.forget.forget, key=find_log_key(invocation), why=serving.forget.PAST_ITS_DATE)
+
+    def forget_lists(people: Iterable[str], workspace: Workspace) -> int:
+        gone = frozenset(people)
+        fairness_reports.forget.forget_lines(gone, workspace)
+        return take_off(gone, workspace)
+
     return Forgetting(
         forget_scores,
-        lists,
+        forget_lists,
         fairness_reports.forget.forget,
         partial(_count_made, invocation),
         partial(_end_made, invocation),

@@ -107,12 +107,15 @@ class Workspace:
 
     @property
     def worklist(self) -> Path:
-        """`worklist/PROGRAMME/LIST/`: issued.csv, list.json; and `current`."""
+        """`worklist/PROGRAMME/LIST/`: issued.csv, list.json, where the council keeps it line.csv; and `current`."""
         return self.root / "worklist" / self.programme
 
     @property
     def trials(self) -> Path:
-        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, plan.html, effect.html; `lots/LIST.json`."""
+        """`trials/PROGRAMME/NAME/`: registration.json, looks.json, plan.html, effect.html; `lots/LIST.json`.
+
+        `line.html` in it is what changes at the line of lists, without any trial.
+        """
         return self.root / "trials" / self.programme
 
     @property

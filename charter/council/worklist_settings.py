@@ -177,6 +177,21 @@ class SecondLook(MarkedRow):
         return int(getattr(self, kind))
 
 
+class Line(MarkedRow):
+    """Who was just below each list's line is kept with the list, so that what changes at the line can be looked at."""
+
+    kept: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=5,
+            description="So many times a list's places below its line, as pseudonyms, to evaluate alone; 0: nobody. A "
+            "council that sets it says so in its register and to residents.",
+            examples=[3],
+        ),
+    ] = 0
+
+
 class BlindReview(MarkedRow):
     """Cases of each list that are judged blind for the second gate, beside those kept below its line."""
 
@@ -272,6 +287,7 @@ class WorklistFile(File):
     exploration: Annotated[Exploration, Field(description="Places drawn by lot.")] = Exploration()
     own_view: Annotated[OwnView, Field(description="Who says what they think first.")] = OwnView()
     second_look: Annotated[SecondLook, Field(description="What managers look at again.")] = SecondLook()
+    line: Annotated[Line, Field(description="Who was just below the line.")] = Line()
     blind_review: Annotated[BlindReview, Field(description="What is judged blind.")] = BlindReview()
     known_trouble: Annotated[KnownNeeds, Field(description="Needs that a service knows already.")] = KnownNeeds()
     timeline: Annotated[Timeline, Field(description="What the case page shows of records.")] = Timeline()

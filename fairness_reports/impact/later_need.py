@@ -18,10 +18,10 @@ __all__ = ["OutcomePeriod", "read_offers"]
 # Whoever lived at a home on a list's day, as known now. Of a list of 6 January with a horizon of a year: whoever had
 # one of the outcome's signals from then to 6 January next year counts for that home, wherever the person lived by then.
 _MEMBERS = """
-    WITH periods AS (SELECT unnest($days::date[]) AS day, unnest($starts::timestamptz[]) AS first,
-                            unnest($ends::timestamptz[]) AS last)
+    WITH periods AS (SELECT unnest($days::date[]) AS day, unnest($moments::timestamptz[]) AS moment,
+                            unnest($starts::timestamptz[]) AS first, unnest($ends::timestamptz[]) AS last)
     SELECT DISTINCT day, household_id, person_id, first, last FROM periods
-    JOIN read_parquet($residence) ON start <= first AND ("end" IS NULL OR "end" > first)
+    JOIN read_parquet($residence) ON start <= moment AND ("end" IS NULL OR "end" > moment)
     WHERE known_at < $now AND (known_until IS NULL OR known_until >= $now)
 """
 _PEOPLE = f"SELECT day, household_id, person_id FROM ({_MEMBERS})"  # noqa: S608 - made of this module's own text alone
@@ -47,6 +47,13 @@ class OutcomePeriod:
         rows = open_connection().execute(_NEEDS, self._describe_periods(days) | parameters).fetchall()
         return {(day, household) for day, household in rows}
 
+    def find_needs_before(self, days: Collection[date], signals: Collection[str]) -> set[tuple[date, str]]:
+        """Return which households had any of the signals in as long a time before a list of which of the days."""
+        parameters = {"events": str(self.tables / "events.parquet"), "signals": sorted(signals)}
+        before = self._describe_periods(days, before=True)
+        rows = open_connection().execute(_NEEDS, before | parameters).fetchall()
+        return {(day, household) for day, household in rows}
+
     def list_members(self, days: Collection[date]) -> dict[tuple[date, str], set[str]]:
         """Return who lived in each household on each of the days, as known now."""
         members: dict[tuple[date, str], set[str]] = {}
@@ -55,13 +62,20 @@ class OutcomePeriod:
             members.setdefault((day, household), set()).add(person)
         return members
 
-    def _describe_periods(self, days: Collection[date]) -> dict[str, Any]:
+    def _describe_periods(self, days: Collection[date], *, before: bool = False) -> dict[str, Any]:
         ordered = sorted(days)
+        moments = [self.council.midnight(day) for day in ordered]
+        ends = [find_horizon_end(self.definition, self.council, day) for day in ordered]
+        spans = [
+            (moment - (end - moment), moment) if before else (moment, end)
+            for moment, end in zip(moments, ends, strict=True)
+        ]
         return {
             "residence": str(self.tables / "residence.parquet"),
             "days": [day.isoformat() for day in ordered],
-            "starts": [self.council.midnight(day).isoformat() for day in ordered],
-            "ends": [find_horizon_end(self.definition, self.council, day).isoformat() for day in ordered],
+            "moments": [moment.isoformat() for moment in moments],
+            "starts": [first.isoformat() for first, _ in spans],
+            "ends": [last.isoformat() for _, last in spans],
             "now": self.taken_at,
         }
 

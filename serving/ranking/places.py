@@ -28,6 +28,7 @@ __all__ = [
     "draw_tails",
     "fill_places",
     "find_teams",
+    "order_candidates",
     "score_in_folder",
     "score_rows",
 ]
@@ -118,7 +119,7 @@ def fill_places(
     """
     places: list[Place] = []
     tails = draw_tails(council, at, margins, headers, trial_lots or {})
-    for _, ordered in groupby(_order_rows(council, at, margins, headers), key=lambda place: place.header.team):
+    for _, ordered in groupby(order_candidates(council, at, margins, headers), key=lambda place: place.header.team):
         candidates = list(ordered)
         header = candidates[0].header
         if header.team in tails:
@@ -152,7 +153,7 @@ def draw_tails(
     tails = {}
     passed_over = {team: lot.losers for team, lot in trial_lots.items()}
     by_team = {team: list[Place]() for team in trial_lots if team in headers}
-    for place in _order_rows(council, at, margins, headers, passed_over):
+    for place in order_candidates(council, at, margins, headers, passed_over):
         by_team[place.header.team].append(place)
     for team, candidates in by_team.items():
         header, lot = headers[team], trial_lots[team]
@@ -176,7 +177,7 @@ def _find_waiting(
     before: int,
 ) -> list[Place]:
     """Return whom a list passes over for an earlier lot, by rank after the `before` others: its places stay empty."""
-    everybody = _order_rows(council, at, margins, {header.team: header})
+    everybody = order_candidates(council, at, margins, {header.team: header})
     waiting = [place for place in everybody if at.entity[place.row].decode() in lot.losers]
     return [Place(place.row, header, before + number, "ranked") for number, place in enumerate(waiting, start=1)]
 
@@ -214,20 +215,21 @@ def draw_below(
     time it is drawn. The rows `occupied` have a place already.
     """
     below: dict[str, list[Place]] = {team: [] for team in headers}
-    for place in _order_rows(council, at, margins, headers):
+    for place in order_candidates(council, at, margins, headers):
         if place.header.capacity < place.rank <= 2 * place.header.capacity and place.row not in occupied:
             below[place.header.team].append(place)
     return [place for candidates in below.values() for place in sorted(candidates, key=_lot(at))[:number]]
 
 
-def _order_rows(
+def order_candidates(
     council: Council,
     at: MatrixDate,
     margins: NDArray[np.float64],
     headers: Mapping[str, IssuedList],
     passed_over: Mapping[str, frozenset[str]] | None = None,
+    times: int = 2,
 ) -> list[Place]:
-    """Return everybody whom the lists don't leave out or pass over, by team and rank, to twice each team's capacity."""
+    """Return everybody whom the lists don't leave out or pass over, by team and rank, to so many times the capacity."""
     teams = find_teams(council, at)
     over = passed_over or {}
     left_out = np.array(
@@ -240,7 +242,7 @@ def _order_rows(
         dtype=bool,
     )
     capacity = {team: header.capacity for team, header in headers.items()}
-    rows, ranks = order_lists(at.entity, at.as_of, margins, teams, capacity, left_out, times=2)
+    rows, ranks = order_lists(at.entity, at.as_of, margins, teams, capacity, left_out, times=times)
     return [
         Place(row, headers[str(teams[row])], rank, "ranked")
         for row, rank in zip(rows.tolist(), ranks.tolist(), strict=True)

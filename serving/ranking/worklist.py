@@ -35,6 +35,7 @@ from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
 from serving.ranking.elsewhere import find_listed_elsewhere, give_way
 from serving.ranking.health import write_health
+from serving.ranking.line_rows import keep_line
 from serving.ranking.places import Place, ScoredDate, draw_below, draw_tails, fill_places, find_teams, score_rows
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
@@ -159,6 +160,7 @@ def rank_households(
         issued = [(header, _select_list(header, places, referrals)) for header in headers.values()]
         store.issue(issued, actor="sooner")
         folder = _write_lists(invocation, store, as_of, [*headers.values(), *fixed])
+        keep_line(folder, council, scored, headers, 0 if lots or share else settings.line.kept)
         write_health(folder, scored)
         return RankResult(
             as_of=as_of,

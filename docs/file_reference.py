@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from charter.council.costs_file import CostsFile
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
@@ -36,6 +37,7 @@ FILES: Mapping[str, type[File]] = {
     "public": PublicFile,
     "records": RecordsFile,
     "trial": TrialFile,
+    "costs": CostsFile,
     "sign_in": SignIn,
     "training": TrainingFile,
     "worklist": WorklistFile,

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from charter.council.costs_file import CostsFile
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
@@ -62,6 +63,8 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
     reading.attempt(RecordsFile.load, folder, programmes)
     if (folder / "trial.toml").exists():
         reading.attempt(TrialFile.read, folder / "trial.toml", known)
+    if (folder / "costs.toml").exists():
+        reading.attempt(CostsFile.read, folder / "costs.toml")
     if not programmes:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
     for name in programmes:

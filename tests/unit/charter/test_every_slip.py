@@ -21,6 +21,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from charter.council.costs_file import CostsFile
 from charter.council.council import Council
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
@@ -50,6 +51,7 @@ FILES: Mapping[str, type[File]] = {
     "public.toml": PublicFile,
     "records.toml": RecordsFile,
     "sign_in.toml": SignIn,
+    "costs.toml": CostsFile,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,
     "early_help/points.toml": PointsFile,

@@ -346,6 +346,21 @@ def look_at_line(invocation: Invocation) -> None:
     invocation.report(document, f"{words}\nThe same for the board: {page}")
 
 
+@verbs.add("value", under="look", example="sooner value", locks=True)
+def price_lists(invocation: Invocation) -> None:
+    """Say what lists cost for what they reach, by scenario, at the council's own costs: for budgeting by outcomes.
+
+    From replayed lists and costs.toml; what help averts is stated and varied there, and not measured.
+    """
+    from fairness_reports.evidence.value_page import write_value_page
+    from fairness_reports.impact.value import measure_value, say_value
+
+    document = measure_value(invocation)
+    words = say_value(document)
+    page = write_value_page(invocation, document, words)
+    invocation.report(document, f"{words}\nThe same on one page: {page}; as a table: {page.with_suffix('.csv')}")
+
+
 @verbs.add("map", under="look", example="sooner map food", locks=True)
 def draw_map(
     invocation: Invocation,

@@ -119,6 +119,11 @@ class Workspace:
         return self.root / "trials" / self.programme
 
     @property
+    def value(self) -> Path:
+        """`value/PROGRAMME/`: value.html and value.csv, what lists cost for what they reach."""
+        return self.root / "value" / self.programme
+
+    @property
     def casework(self) -> Path:
         """The casework database where no URL names another."""
         return self.root / "casework.db"

@@ -11,10 +11,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from fairness_reports.evidence.line_page import write_line_page
+from fairness_reports.evidence.value_page import write_value_page
 from fairness_reports.impact.line import measure_line, say_line
+from fairness_reports.impact.value import measure_value, say_value
 from tests.unit.fairness_reports.conftest import make_world
 from tests.unit.fairness_reports.test_effect import happen_soon, offer
 from tests.unit.fairness_reports.test_line import leave_lines, need_at
+from tests.unit.fairness_reports.test_value import leave_curve
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +33,14 @@ def make_line(folder: Path) -> Path:
     return write_line_page(world.invocation, line, say_line(line))
 
 
-@pytest.mark.parametrize(("name", "make"), [("line", make_line)])
+def make_value(folder: Path) -> Path:
+    world = make_world(folder, households=200)
+    leave_curve(world, 30)
+    value = measure_value(world.invocation)
+    return write_value_page(world.invocation, value, say_value(value))
+
+
+@pytest.mark.parametrize(("name", "make"), [("line", make_line), ("value", make_value)])
 def test_a_page_of_evidence_is_whole_on_a_phone_and_on_paper(
     browser: Browser, tmp_path: Path, name: str, make: Callable[[Path], Path]
 ) -> None:

@@ -274,7 +274,7 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
 
 
 SHOW_NO_HOUSEHOLD = {
-    "open-emergency", "outbox", "watch", "directory", "synth-trial", "synth-ground", "map",
+    "open-emergency", "outbox", "watch", "directory", "synth-trial", "synth-ground", "map", "value",
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
     "publish", "trial", "decide", "sign", "advise", "role-key", "suspend", "resume", "promote", "check-residence",
     "overrule", "incident",

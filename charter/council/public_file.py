@@ -9,6 +9,7 @@
     [[recommendation]]        what a residents' panel said, and what became of it
     [[question]]              what a panel asked, and the answer
     [[pledge]]                partners who signed up to the charter
+    [[data_request]]          data that somebody asked to have published, and the answer
     [[month]]                 complaints and breaches, month by month
 
 A council without the file has pages that say what is not known yet.
@@ -29,8 +30,10 @@ from charter.council.reading import File, Listed, MarkedRow, OneOf, RefersTo, Te
 
 __all__ = [
     "ANSWERS",
+    "DATA_ANSWERS",
     "FORMATS",
     "RECORDS_SHOWN",
+    "DataRequest",
     "Format",
     "HelpWay",
     "Month",
@@ -44,6 +47,7 @@ __all__ = [
 
 FORMATS = ("language", "sign language", "easy read", "audio", "large print")
 ANSWERS = ("open", "accepted", "partly accepted", "not accepted")
+DATA_ANSWERS = ("open", "published", "partly published", "not published")
 RECORDS_SHOWN = ("register", "transparency", "data_protection", "equality", "annual_report", "site")
 """What `sooner publish` makes, and a promise can point to: it is kept while that is there and in date."""
 
@@ -195,6 +199,34 @@ class Pledge(MarkedRow):
     on: Annotated[date, Field(description="When.", examples=[date(2026, 5, 11)])]
 
 
+class DataRequest(MarkedRow):
+    """Data that somebody asked to have published, and the answer that everybody can read; never who asked."""
+
+    on: Annotated[date, Field(description="When it was asked.", examples=[date(2026, 6, 20)])]
+    asked: Annotated[
+        PlainText, Field(min_length=1, description="Which data.", examples=["Offers of help made, by month."])
+    ]
+    answer: Annotated[
+        str, OneOf(DATA_ANSWERS), Field(description="What the council answered.", examples=["published"])
+    ] = "open"
+    why: Annotated[
+        PlainText,
+        Field(description="Why, or what of it can't be published.", examples=["Counts under six are hidden."]),
+    ] = ""
+    answered_on: Annotated[date | None, Field(description="When it was answered.", examples=[date(2026, 7, 6)])] = None
+    link: Annotated[
+        _Address, Field(description="Where it is, if it was published.", examples=["https://www.fernhill.example/data"])
+    ] = ""
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if self.answer != "open" and not (self.why.strip() and self.answered_on):
+            raise broken("is answered without a reason or a day", "Write `why` and `answered_on`.", key="why")
+        if self.answered_on and self.answered_on < self.on:
+            raise broken("is answered before it was asked", "Write a later day.", key="answered_on")
+        return self
+
+
 class Month(MarkedRow):
     """Complaints about data and breaches of a month, as the council counted them."""
 
@@ -247,6 +279,9 @@ class PublicFile(File):
         Listed[PublicQuestion], Field(validation_alias="question", description="What a panel asked.")
     ] = ()
     pledges: Annotated[Listed[Pledge], Field(validation_alias="pledge", description="Partners who signed up.")] = ()
+    data_requests: Annotated[
+        Listed[DataRequest], Field(validation_alias="data_request", description="Data that somebody asked for.")
+    ] = ()
     months: Annotated[Listed[Month], Field(validation_alias="month", description="Complaints and breaches.")] = ()
 
     @classmethod

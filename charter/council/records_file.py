@@ -28,6 +28,7 @@ RECORDS = (
     "accessibility",
     "annual_report",
     "service_standard",
+    "information_answers",
 )
 """The records that are made; `annual_report`, `accessibility` and `service_standard` are of the council as a whole."""
 

@@ -15,6 +15,7 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.records.assessing import draft_data_protection, draft_equality
 from fairness_reports.records.council_records import draft_accessibility, draft_annual_report, draft_service_standard
+from fairness_reports.records.information_answers import draft_information_answers
 from fairness_reports.records.record_form import RecordDraft, write_csv_text, write_markdown
 from fairness_reports.records.transparency import draft_model_card, draft_transparency
 from fairness_reports.residents.data_uses import NOT_USED, DataUse, gather_uses
@@ -29,6 +30,7 @@ DRAFTS: Mapping[str, Callable[[DataUse, RecordsFile], RecordDraft]] = {
     "accessibility": draft_accessibility,
     "annual_report": draft_annual_report,
     "service_standard": draft_service_standard,
+    "information_answers": draft_information_answers,
 }
 """Each record, and what drafts it."""
 

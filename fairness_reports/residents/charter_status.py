@@ -11,20 +11,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from charter.clocks import PANEL_DAYS, add_working_days
 from charter.council.public_file import Promise, PublicQuestion
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
 from charter.signing.signoffs import read_charter_signoffs, read_signoffs
 from fairness_reports.residents.data_uses import NOT_USED, DataUse
 
-__all__ = ["ANSWER_DAYS", "BROKEN", "DUE", "KEPT", "add_working_days", "describe_charter", "judge_promise"]
+__all__ = ["BROKEN", "DUE", "KEPT", "describe_charter", "judge_promise"]
 
 KEPT, DUE, BROKEN = "kept", "due", "broken"
-ANSWER_DAYS = 10
-"""Within how many working days (Monday to Friday) a panel's question is answered in public."""
-
 _OF_THE_SITE = ("register", "site")
-_SATURDAY = 5
 
 
 def describe_charter(
@@ -132,21 +129,13 @@ def _describe_decision(use: DataUse) -> dict[str, Any]:
 
 
 def _describe_question(question: PublicQuestion, today: date) -> dict[str, str]:
-    due = add_working_days(question.on, ANSWER_DAYS)
+    due = add_working_days(question.on, PANEL_DAYS)
     if question.answered_on:
         state = "in time" if question.answered_on <= due else "late"
         words = f"{question.answer} (answered on {say_day(question.answered_on)}, {state})"
     else:
         words = f"Not answered yet; {'was due' if due < today else 'due'} by {say_day(due)}."
     return {"asked": question.asked, "on": say_day(question.on), "words": words}
-
-
-def add_working_days(day: date, number: int) -> date:
-    """Return the day so many working days later, Saturdays and Sundays left out; bank holidays count as days."""
-    while number:
-        day += timedelta(days=1)
-        number -= day.weekday() < _SATURDAY
-    return day
 
 
 def _add_months(day: date, months: int) -> date:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from charter.clocks import ACKNOWLEDGE_DAYS
 from charter.council.public_file import PublicFile
 from charter.council.register import Register, Source
 from charter.rules.policy import Policy
 from fairness_reports.disclosure.door import hide_counts
-from fairness_reports.residents.rights_words import ACKNOWLEDGE_DAYS, say_overruling
+from fairness_reports.residents.rights_words import say_overruling
 
 __all__ = [
     "PURPOSE_WORDS",

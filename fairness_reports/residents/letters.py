@@ -15,12 +15,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from charter.address_code import draw_address_code
+from charter.clocks import ACKNOWLEDGE_DAYS
 from charter.contracts.files import write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.residents.data_uses import NOT_USED, DataUse, gather_uses
 from fairness_reports.residents.public_address import say_reach
-from fairness_reports.residents.rights_words import ACKNOWLEDGE_DAYS, say_overruling
+from fairness_reports.residents.rights_words import say_overruling
 from fairness_reports.residents.use_words import say_answers, say_figures, say_model, say_shown_to_help
 
 __all__ = ["LETTERS", "Letter", "explain_use", "write_letters"]

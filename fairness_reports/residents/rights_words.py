@@ -12,10 +12,7 @@ from charter.vault.rights_ledger import ACTIONS, read_requests
 from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.residents.data_uses import DataUse
 
-__all__ = ["ACKNOWLEDGE_DAYS", "FormField", "RightsPart", "count_requests", "list_rights", "say_overruling"]
-
-ACKNOWLEDGE_DAYS = 30
-"""Within how many days a complaint is acknowledged: Data Protection Act 2018, section 164A, since 19 June 2026."""
+__all__ = ["FormField", "RightsPart", "count_requests", "list_rights", "say_overruling"]
 
 _ACTION_WORDS: Mapping[str, str] = {
     "object": "Objections",

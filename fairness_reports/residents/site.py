@@ -4,6 +4,8 @@
     site/use-PROGRAMME.html         one use: data, figures, fairness, who answers for it, feedback
     site/points-PROGRAMME.html      every point, to be tried on made-up facts
     site/promises.html               what was promised, kept, due or broken; you said, we did
+    site/councillors.html           wards and their teams, five questions to ask, how to read a range
+    site/open-data.html             what may be used again, with its files in data/; what was asked for, and answered
     site/records.html               what was recorded and assessed, as `sooner publish records` left it
     site/your-rights.html ...       see, object, correct, challenge; complain; ask for help; the register; easy read
 
@@ -22,12 +24,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from charter.address_code import draw_address_code
+from charter.clocks import PANEL_DAYS
 from charter.contracts.files import exchange_paths, new_folder, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
 from fairness_reports.disclosure.rules import HIDDEN, find_mode
-from fairness_reports.residents.charter_status import ANSWER_DAYS, describe_charter
+from fairness_reports.residents.charter_status import describe_charter
+from fairness_reports.residents.councillor_page import describe_councillors
 from fairness_reports.residents.data_uses import DataUse, gather_uses
 from fairness_reports.residents.information_pages import (
     describe_complaints,
@@ -36,6 +40,7 @@ from fairness_reports.residents.information_pages import (
     describe_prohibited,
     describe_register,
 )
+from fairness_reports.residents.open_data_page import copy_open_data, describe_open_data
 from fairness_reports.residents.public_address import say_reach
 from fairness_reports.residents.public_records import read_public_records
 from fairness_reports.residents.rights_words import NAME, REACH, FormField, count_requests, list_rights
@@ -51,10 +56,14 @@ MENU = (
     ("register.html", "The register"),
     ("promises.html", "What we promised"),
     ("records.html", "Records"),
+    ("open-data.html", "Open data"),
+    ("councillors.html", "For councillors"),
 )
+_ADDRESSES = {"rights.html": "your-rights.html", "help.html": "ask-for-help.html", "open_data.html": "open-data.html"}
 _FEEDBACK = FormField(
     "words", "What do you think of it?", "Please write nothing about anybody.", long=True, needed=True
 )
+_WANTED = FormField("words", "Which data, and since when?", long=True, needed=True)
 _COMPLAINT = FormField("words", "What went wrong?", long=True, needed=True)
 
 
@@ -63,7 +72,8 @@ def write_site(invocation: Invocation) -> tuple[Path, list[str]]:
 
     Raises DataError for a file of public.toml that is not there.
     """
-    pages = list_pages(invocation)
+    uses = gather_uses(invocation)
+    pages = _Site(invocation, uses).render_pages()
     site = invocation.workspace.site
     fresh = site.with_name(".site")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -73,6 +83,7 @@ def write_site(invocation: Invocation) -> tuple[Path, list[str]]:
         for name in ("site.css", "sum.js"):
             write_text(beside / name, _read_template(name))
         _copy_formats(invocation, beside)
+        copy_open_data(invocation, _list_records(uses), beside)
     if site.exists():
         exchange_paths(fresh, site)
         shutil.rmtree(fresh)
@@ -124,11 +135,22 @@ class _Site:
             "easy-read.html": self._render("easy_read.html", parts=describe_easy_read(policy, self.reach)),
             "formats.html": self._render("formats.html", formats=describe_formats(self.public)),
         }
-        records = [record for use in self.uses for record in read_public_records(use)]
+        records = _list_records(self.uses)
         pages["promises.html"] = self._render(
             "promises.html",
             charter=describe_charter(self.invocation, self.uses, _list_programmes(records)),
-            answer_days=ANSWER_DAYS,
+            answer_days=PANEL_DAYS,
+        )
+        open_data = describe_open_data(self.invocation, records)
+        pages["open-data.html"] = self._render(
+            "open_data.html",
+            open_data=open_data,
+            form=self._write_form("data", (NAME, REACH, _WANTED), "Ask for it"),
+        )
+        pages["councillors.html"] = self._render(
+            "councillors.html",
+            councillors=describe_councillors(self.invocation, self.uses),
+            maps=open_data["maps"],
         )
         pages["records.html"] = self._render("records.html", records=records)
         for record in records:
@@ -144,7 +166,7 @@ class _Site:
         return {name: text.replace("&#39;", "’") for name, text in pages.items()}
 
     def _render(self, template: str, **view: Any) -> str:
-        here = {"rights.html": "your-rights.html", "help.html": "ask-for-help.html"}.get(template, template)
+        here = _ADDRESSES.get(template, template)
         return self.environment.get_template(template).render(
             council=self.invocation.council.name,
             menu=MENU,
@@ -177,6 +199,10 @@ class _Site:
         """Return a form that posts to the service's public door; without one, the fields to fill in on paper."""
         module = self.environment.get_template("form.html").make_module({"door": self.public.door.rstrip("/")})
         return Markup(module.form(kind, hidden, fields, button))  # type: ignore[attr-defined]  # noqa: S704 - a template
+
+
+def _list_records(uses: Sequence[DataUse]) -> list[dict[str, Any]]:
+    return [record for use in uses for record in read_public_records(use)]
 
 
 def _list_programmes(records: Sequence[Mapping[str, Any]]) -> Mapping[str, set[str]]:

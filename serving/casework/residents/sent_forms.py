@@ -25,6 +25,8 @@ _STEPS = {
     "correction": "`sooner resident rectify`; tell the service that recorded it.",
     "challenge": "`sooner resident challenge`: whoever works the case sees it and answers.",
     "complaint": "Look into it without undue delay, tell them how it goes on, and what came of it.",
+    "data": "Ask whoever answers for the data. Write question, answer and reason into [[data_request]] of public.toml: "
+    "the open data page shows them, and never who asked.",
     "feedback": "Nothing is owed. Bring it to the board.",
 }
 

@@ -2,12 +2,12 @@
 
 What was typed is sealed as notes are. The log says that a form came, of which kind, and who acted on it: never a word
 of it. Its clock is the law's: a complaint is acknowledged within 30 days (Data Protection Act 2018, section 164A),
-everything else that asks for something is answered within one month (UK GDPR, article 12(3)).
+a request for data to be published is answered within 20 working days, everything else that asks for something within
+one month (`charter/clocks.py`).
 """
 
 from __future__ import annotations
 
-import calendar
 import json
 import secrets
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, insert, select, update
 
 from charter.acts import SYSTEM
+from charter.clocks import ACKNOWLEDGE_DAYS, INFORMATION_DAYS, add_month, add_working_days
 from charter.errors import UsageError
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
@@ -26,8 +27,8 @@ from serving.store.issued import write_moment
 from serving.store.tables import resident_forms
 
 __all__ = [
-    "ACKNOWLEDGE_DAYS",
     "COMPLAINT",
+    "DATA",
     "FEEDBACK",
     "FORM_KINDS",
     "FormKind",
@@ -36,8 +37,7 @@ __all__ = [
     "find_due_day",
 ]
 
-ACKNOWLEDGE_DAYS = 30
-COMPLAINT, FEEDBACK = "complaint", "feedback"
+COMPLAINT, DATA, FEEDBACK = "complaint", "data", "feedback"
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ FORM_KINDS: Mapping[str, FormKind] = {
     "correction": FormKind("Have a mistake put right", "What is wrong, and what is right?", needs_words=True),
     "challenge": FormKind("Challenge a place on a list", "What do you want to say?", needs_words=True),
     COMPLAINT: FormKind("Complain about how we use data", "What went wrong?", needs_words=True),
+    DATA: FormKind("Ask for data to be published", "Which data, and since when?", needs_words=True),
     FEEDBACK: FormKind("Tell us what you think", "What do you want to say?", needs_words=True, needs_reach=False),
 }
 """Every form that residents can send, by its name in an address."""
@@ -95,8 +96,7 @@ def find_due_day(form: ResidentForm, zone: ZoneInfo) -> date:
     came = datetime.fromisoformat(form.at).astimezone(zone).date()
     if form.kind == COMPLAINT:
         return came + timedelta(days=ACKNOWLEDGE_DAYS)
-    year, month = divmod(came.year * 12 + came.month, 12)
-    return date(year, month + 1, min(came.day, calendar.monthrange(year, month + 1)[1]))
+    return add_working_days(came, INFORMATION_DAYS) if form.kind == DATA else add_month(came)
 
 
 class ResidentForms(AuditLog):

@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 
-from charter.council.public_file import Promise, PublicFile
+from charter.clocks import INFORMATION_DAYS, add_month, add_working_days
+from charter.council.public_file import DataRequest, Promise, PublicFile
 from charter.errors import DataError
 from charter.invocation import shipped_council
-from fairness_reports.residents.charter_status import BROKEN, DUE, KEPT, add_working_days, judge_promise
+from fairness_reports.residents.charter_status import BROKEN, DUE, KEPT, judge_promise
 
 TODAY = date(2026, 11, 30)
 
@@ -59,3 +60,18 @@ def test_working_days_leave_out_saturdays_and_sundays() -> None:
 def test_a_use_of_data_and_a_principle_that_there_is_not_are_refused() -> None:
     with pytest.raises(DataError, match="early_help"):
         PublicFile.load(shipped_council(), ["another"], ["trust"])
+
+
+def test_a_request_for_data_has_a_clock_and_says_what_came_of_it() -> None:
+    """Twenty working days from Monday 22 June end on Monday 20 July; broken by days of the calendar."""
+    assert add_working_days(date(2026, 6, 22), INFORMATION_DAYS) == date(2026, 7, 20)
+    assert [add_month(date(2026, 1, 31)), add_month(date(2026, 12, 5))] == [date(2026, 2, 28), date(2027, 1, 5)]
+
+
+def test_an_answer_needs_a_reason_and_a_day_that_is_not_before_the_question() -> None:
+    row = {"on": date(2026, 6, 22), "asked": "Offers by month.", "answer": "not published"}
+    with pytest.raises(ValueError, match="without a reason or a day"):
+        DataRequest.model_validate(row)
+    with pytest.raises(ValueError, match="before it was asked"):
+        DataRequest.model_validate({**row, "why": "Too few.", "answered_on": date(2026, 6, 21)})
+    assert DataRequest.model_validate({**row, "why": "Too few.", "answered_on": date(2026, 7, 2)}).link == ""

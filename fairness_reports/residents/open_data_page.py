@@ -1,0 +1,73 @@
+"""What the page on open data shows: what is published to be used again, what was asked for, and what came of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from charter.clocks import INFORMATION_DAYS, add_working_days
+from charter.contracts.files import read_json
+from charter.council.public_file import DataRequest
+from charter.invocation import Invocation
+from charter.rules.gate_sentences import say_day
+
+__all__ = ["copy_open_data", "describe_open_data"]
+
+
+def describe_open_data(invocation: Invocation, records: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the sets of data with their files, and each request with its answer; `records` are those of the site."""
+    return {
+        "days": INFORMATION_DAYS,
+        "maps": [_describe_map(folder) for folder in _list_maps(invocation)],
+        "records": [{**record, "csv": _find_csv(record)} for record in records if not record["hidden"]],
+        "requests": [_describe_request(row, invocation.today) for row in invocation.public.data_requests],
+    }
+
+
+def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], site: Path) -> None:
+    """Copy the files of every set into `data/` of the site."""
+    for folder in _list_maps(invocation):
+        shutil.copytree(folder, site / "data" / folder.parent.name)
+    for record in records:
+        if record["hidden"]:
+            continue
+        target = site / _find_csv(record)
+        target.parent.mkdir(exist_ok=True)
+        published = invocation.workspace.root / "published" / record["programme"] / f"{record['kind']}.csv"
+        shutil.copyfile(published, target)
+    for path in [site / "data", *(site / "data").rglob("*")]:
+        if path.exists():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _list_maps(invocation: Invocation) -> list[Path]:
+    """Return the folder of each public map that has a catalogue."""
+    return sorted(path.parent for path in invocation.workspace.maps.glob("*/public/data.json"))
+
+
+def _describe_map(folder: Path) -> dict[str, Any]:
+    (described,) = read_json(folder / "data.json")["dataset"]
+    topic = folder.parent.name
+    files = [{"link": f"data/{topic}/{row['downloadURL']}", "title": row["title"]} for row in described["distribution"]]
+    return {
+        "title": described["title"],
+        "words": described["description"],
+        "files": [*files, {"link": f"data/{topic}/data.json", "title": "Catalogue (DCAT)"}],
+    }
+
+
+def _find_csv(record: dict[str, Any]) -> str:
+    return f"data/{record['kind'].replace('_', '-')}-{record['programme']}.csv"
+
+
+def _describe_request(row: DataRequest, today: date) -> dict[str, str]:
+    due = add_working_days(row.on, INFORMATION_DAYS)
+    if row.answered_on is None:
+        words = f"Not answered yet; {'was due' if due < today else 'due'} by {say_day(due)}."
+    else:
+        late = "" if row.answered_on <= due else f", late: it was due by {say_day(due)}"
+        words = f"{row.answer.capitalize()} ({say_day(row.answered_on)}{late}). {row.why}"
+    return {"asked": row.asked, "on": say_day(row.on), "words": words, "link": row.link}

@@ -1,12 +1,13 @@
 """The public record of a decided audit, after the UK's Algorithmic Transparency Recording Standard (version 4.0).
 
 Filled from the charter, the council, the definition, the findings and the decision; what only people can say is left
-as a prompt and counted. Counts pass through disclosure control: a group of fewer than ten households has no figure.
+as a prompt and counted. Figures of groups pass through disclosure control (`public_figures.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from charter.errors import DataError
 from charter.invocation import Invocation
 from fairness_reports.disclosure.rules import HIDDEN
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
-from fairness_reports.publish.gate_tables import FEWEST, is_small
 from fairness_reports.publish.pack import AT_CAPACITY, MODELS, list_used
+from fairness_reports.publish.public_figures import hide_for_public
 from features.grammar.words import name_piece
 
 __all__ = ["PROMPT", "fill_transparency_fields", "publish_record", "tabulate_public_groups"]
@@ -137,25 +138,33 @@ def _say_figure(row: Mapping[str, Any]) -> str:
 
 
 def tabulate_public_groups(findings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the groups' figures for publication: none of a group of fewer than ten households."""
+    """Return the groups' figures for publication; what would say something of a few people is hidden."""
     rows = []
-    for row in findings["findings"]:
+    found = findings["findings"]
+    for row, shown in zip(found, hide_for_public(found), strict=True):
         is_public = row["measure"] in {"recall", "false_positive_rate", "selection_rate"}
         if not is_public or row["group"] is None or row.get("component") is not None or row["at"] != AT_CAPACITY:
             continue
-        small = is_small(row)
         rows.append(
             {
                 "measure": row["measure"],
                 "characteristic": row["characteristic"],
                 "group": row["group"],
-                "figure": HIDDEN if small else say_share(row["estimate"]),
-                "interval": HIDDEN if small else say_interval(row["interval"], say_share),
-                "ratio": HIDDEN if small else say_number(row["ratio"]),
-                "ratio_interval": HIDDEN if small else say_interval(row["ratio_interval"], say_number),
+                **{
+                    title: HIDDEN if shown[name] is None and row[name] is not None else say(shown[name])
+                    for title, name, say in _PUBLIC_COLUMNS
+                },
             }
         )
     return rows
+
+
+_PUBLIC_COLUMNS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
+    ("figure", "estimate", say_share),
+    ("interval", "interval", partial(say_interval, say=say_share)),
+    ("ratio", "ratio", say_number),
+    ("ratio_interval", "ratio_interval", partial(say_interval, say=say_number)),
+)
 
 
 def _write_markdown(record: Mapping[str, Any]) -> str:
@@ -173,6 +182,12 @@ def _write_markdown(record: Mapping[str, Any]) -> str:
         f" | {row['interval']} | {row['ratio']} | {row['ratio_interval']} |"
         for row in record["groups"]
     ]
-    lines += ["", f"`{HIDDEN}`: fewer than {FEWEST} households, not shown.", "", "## What cannot be seen", ""]
+    lines += [
+        "",
+        f"`{HIDDEN}`: it rests on too few households to be shown, or would say something of a group that does.",
+        "",
+        "## What cannot be seen",
+        "",
+    ]
     lines += [f"- {note}" for note in record["not_seen"]]
     return "\n".join(lines) + "\n"

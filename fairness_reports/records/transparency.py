@@ -102,7 +102,9 @@ def tabulate_groups(use: DataUse) -> RecordTable:
         for row in tabulate_public_groups(use.findings)
         if row["characteristic"] in audited
     ]  # fmt: skip
-    return RecordTable("By group (c: fewer than ten households)", _COLUMNS, rows)
+    return RecordTable(
+        "By group (c: too few households, or it would say something of a group of so few)", _COLUMNS, rows
+    )
 
 
 def say_calibration(use: DataUse) -> str:

@@ -10,8 +10,9 @@ from typing import Any
 from charter.council.training_settings import POINTS_LISTS
 from charter.rules.gate_sentences import say_day
 from charter.rules.showing import LIVE, SHADOW, SUSPENDED
-from fairness_reports.publish.gate_tables import VERDICTS, hide_small, tabulate_gate
+from fairness_reports.publish.gate_tables import VERDICTS, tabulate_gate
 from fairness_reports.publish.pack import MODELS
+from fairness_reports.publish.public_figures import hide_for_public
 from fairness_reports.residents.data_uses import NOT_USED, DataUse
 
 __all__ = [
@@ -140,10 +141,10 @@ def say_answers(use: DataUse) -> str:
 
 
 def tabulate_questions(use: DataUse) -> list[dict[str, Any]]:
-    """Return each of the charter's questions about groups with its answers, small groups without a figure."""
+    """Return each of the charter's questions about groups with its answers; what the public may not read has a dash."""
     if not use.decision:
         return []
-    rows = [hide_small(row) for row in use.findings["findings"]]
+    rows = hide_for_public(use.findings["findings"])
     verdicts: Sequence[Mapping[str, Any]] = use.decision["verdicts"]
     tables = [tabulate_gate(gate, rows, verdicts) for gate in use.invocation.charter.asked("test")]
     for table in tables:

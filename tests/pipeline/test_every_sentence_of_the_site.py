@@ -172,19 +172,27 @@ def test_groups_are_shown_as_found_and_small_ones_not_at_all(pages: Mapping[str,
         for row in ([*lines_of(one)] for one in re.findall(r"<tr><th scope=\"row\">.*?</tr>", table, re.S))
     ]
     expected, hidden = [], 0
-    for verdict in decision["verdicts"]:
-        row = findings.get(verdict["finding"])
-        if row is None or verdict["characteristic"] is None:
-            continue
-        rest = row.get("rest") or row
-        few = min(row["clusters"], rest["clusters"]) < FEW
-        hidden += few
+    asked = [one for one in decision["verdicts"] if one["characteristic"] is not None and one["finding"] in findings]
+    together: dict[tuple[Any, ...], set[str]] = {}
+    kind = ("measure", "characteristic", "at", "component")
+    for row in findings.values():
+        if row["group"] is not None and row["model"] == findings[asked[0]["finding"]]["model"]:
+            share = row["measure"] == "listed_before_need"
+            counted = round((row["estimate"] or 0) * row["clusters"]) if share else FEW
+            few = min(row["clusters"], (row.get("rest") or row)["clusters"]) < FEW
+            alone = share and (counted == row["clusters"] or 1 <= counted <= 5 or 1 <= row["clusters"] - counted <= 5)
+            if few or alone:
+                together.setdefault(tuple(row.get(name) for name in kind), set()).add(row["group"])
+    for verdict in asked:
+        row = findings[verdict["finding"]]
+        dashes = together.get(tuple(row.get(name) for name in kind), set())
+        hidden += bool(dashes)
         share = verdict["measure"] == "listed_before_need"
         cells = [
-            "–" if few or side["estimate"] is None
+            "–" if hide or side["estimate"] is None
             else f"{100 * side['estimate']:.1f} %" if share
             else f"{side['estimate']:,.0f}" if abs(side["estimate"]) >= 100 else f"{side['estimate']:.2f}"
-            for side in (row, rest)
+            for side, hide in ((row, row["group"] in dashes), (row.get("rest") or row, dashes))
         ]  # fmt: skip
         expected.append((verdict["group"], *cells))
     assert hidden

@@ -34,7 +34,7 @@ __all__ = ["BEFORE", "run"]
 _CHROMIUM = "/usr/bin/chromium"
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 _LEAD = re.compile("amily help team: lead practitioner")
-_ASKED, _READ = 100, 3
+_ASKED, _READ = 20, 3
 BEFORE: Mapping[str, float] = {
     "words": 1258, "pixels": 4644, "tabs": 19, "clicks": 4, "weight": 206, "requests": 5, "half": 34,
 }  # fmt: skip

@@ -162,6 +162,7 @@ class Visit:
                     "navigation": self.links(),
                     "unanswered": list_unanswered(self.desk, self.session.identity) if self.session else [],
                     "cspNonce": self.request.state.nonce,
+                    "for_residents": self.request.url.path.startswith("/public/"),
                     **values,
                 }
             )

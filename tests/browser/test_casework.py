@@ -387,3 +387,31 @@ def test_a_printed_list_leaves_out_what_cannot_be_clicked(page: Page) -> None:
     page.emulate_media(media="print")
     expect(page.locator(".sooner-filters")).to_be_hidden()
     expect(page.locator(".sooner-card").first).to_be_visible()
+
+
+def test_a_family_answers_its_card_on_a_telephone_and_without_javascript(page: Page, served: str) -> None:
+    sign_in_as_worker(page)
+    page.get_by_role("link", name="Cards for families").click()
+    assert findings(page) == []
+    page.emulate_media(media="print")
+    expect(page.locator("button:visible, nav:visible")).to_have_count(0)
+    photograph(page, "family-cards")
+    code = page.locator(".sooner-familycard strong").first.inner_text()
+    page.emulate_media(media="screen")
+    page.goto(f"/public/our-contact?code={code}")
+    assert findings(page) == []
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("Say whether it helped")
+    assert page.title().startswith("Error: ")
+    assert findings(page) == []
+    assert page.context.browser is not None
+    plain = page.context.browser.new_context(
+        base_url=served, java_script_enabled=False, viewport={"width": 390, "height": 800}
+    ).new_page()
+    plain.goto(f"/public/our-contact?code={code}")
+    photograph(plain, "family-question-390")
+    plain.get_by_label("Yes").first.check()
+    plain.get_by_label("It is too early to say").check()
+    plain.get_by_role("button", name="Send").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Thank you")
+    plain.context.close()

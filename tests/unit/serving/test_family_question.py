@@ -56,6 +56,7 @@ def test_whoever_has_a_card_answers_without_an_account_and_is_counted(desk: Desk
     page = client.get(f"{PATH}?code={code}").text
     assert f'value="{code}"' in page
     assert "Which group do you belong to? (optional)" in page
+    assert "who to think about first" not in page, "a family reads nothing of a list's order"
     typed = {"code": f" {code[:3].lower()}-{code[3:]} ", "group": "White"}
     assert client.post(PATH, answer(desk, **typed)).headers["location"] == f"{PATH}?done=1"
     assert client.post(PATH, answer(desk, helped="no", group="made up <b>")).status_code == 303

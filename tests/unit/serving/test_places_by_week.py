@@ -52,7 +52,7 @@ def test_what_is_no_number_of_places_or_no_week_is_refused(desk: Desk, fields: d
     assert said in answer.text
     assert desk.store.places_set("early_help", "north", week) is None
     assert client.post("/manager/places", {**hidden, **typed}).headers["location"] == "/manager?done=places"
-    assert f"Week of {week.day} " in client.get("/manager").text
+    assert f"Made in the week of {week.day} " in client.get("/manager").text
     assert signed_in(desk, LEAD).post("/manager/places", {**hidden, **typed}).status_code == 403
 
 

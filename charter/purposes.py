@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["PURPOSES"]
+__all__ = ["CHECKS", "PURPOSES"]
+
+CHECKS = ("residence_check", "age_check", "roll_check", "entitlement_check")
+"""The purposes of questions that other services may ask, so that nobody proves twice what the council knows."""
 
 PURPOSES = (
     "link",
@@ -13,6 +16,6 @@ PURPOSES = (
     "evaluate",
     "equality_monitoring",
     "area_statistics",
-    "residence_check",
+    *CHECKS,
 )
 """Every purpose there is, one per stage (design: permission)."""

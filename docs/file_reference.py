@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
+from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
@@ -39,6 +40,7 @@ FILES: Mapping[str, type[File]] = {
     "trial": TrialFile,
     "costs": CostsFile,
     "sign_in": SignIn,
+    "limits": Limits,
     "training": TrainingFile,
     "worklist": WorklistFile,
     "points": PointsFile,

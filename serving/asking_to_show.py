@@ -118,6 +118,7 @@ def require_sealed(invocation: Invocation, referral_id: str, role: str) -> None:
         referral = desk.store.referral(referral_id)
         if referral is not None:
             require_shown(desk, identity, "sealed", referral, "log.read")
+            desk.how_much.take_household(identity, referral.entity)
             desk.store.log(identity, "record.reproduced", subject=referral.id, purpose="evaluate")
 
 
@@ -139,17 +140,22 @@ def require_rows(invocation: Invocation, entity: str, role: str) -> None:
         else:
             knows = entity in desk.store.persons_known(identity)
             _raise_first(find_refusals(Asking("rows", desk.standing(), knows=knows)))
+        desk.how_much.take_household(identity, entity)
         desk.store.log(identity, "rows.explained", subject=entity, purpose="evaluate")
 
 
 def require_stranger(invocation: Invocation, person: str, role: str, act: str) -> None:
-    """Raise CharterError where whoever serves a resident here said that they know the family, or may not do `act`."""
+    """Raise CharterError where whoever serves a resident here said that they know the family, or may not do `act`.
+
+    What they are shown counts as a copy that they make (TooMuchError for one more than they may in a day).
+    """
     identity = identify_command(invocation.roles.require(role, act))
     if not is_begun(invocation.workspace):
         return
     with _open_desk(invocation) as desk:
         knows = person in desk.store.persons_known(identity)
         _raise_first(find_refusals(Asking("rights", desk.standing(), knows=knows)))
+        desk.how_much.take_export(identity)
 
 
 @contextmanager

@@ -67,6 +67,22 @@ def print_list(
     invocation.report({"paper": paper}, paper)
 
 
+@verbs.add("check-once", under="rights", example="sooner check-once --says question.json")
+def check_once(
+    invocation: Invocation,
+    says: Annotated[
+        Path, typer.Option("--says", help="The question as a JSON file; - for standard input. Never in options.")
+    ],
+    role: RoleName = "",
+) -> None:
+    """Answer what other services may check once: residence, age, school roll, entitlement. One word, and logged.
+
+    The question: {"purpose": "age_check", "forename": ..., "surname": ..., "uprn": ..., "age": 18}; of the others
+    "birth_date" instead of "age", and of a residence_check "uprn" too.
+    """
+    _answer_typed(invocation, says, role)
+
+
 @verbs.add("check-residence", under="rights", example="sooner check-residence --says question.json")
 def check_residence(
     invocation: Invocation,
@@ -79,10 +95,15 @@ def check_residence(
 
     The question: {"forename": ..., "surname": ..., "birth_date": "1980-02-01", "uprn": ..., "asked_by": a service}.
     """
-    from charter.vault.residence_check import Question
+    _answer_typed(invocation, says, role)
+
+
+def _answer_typed(invocation: Invocation, says: Path, role: str) -> None:
+    """Report the answer of a question in a file, asked by whoever types this in their role."""
+    from charter.vault.check_once import Asker, Question
     from serving.desk import Desk
     from serving.identity import identify_command
-    from serving.web.residence_answer import answer_residence
+    from serving.web.check_answers import answer_check
 
     try:
         words = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
@@ -91,7 +112,8 @@ def check_residence(
     question = Question.read(words if isinstance(words, dict) else {})
     desk = Desk.open(invocation, demo=False, chain="command")
     try:
-        answer = answer_residence(desk, identify_command(desk.roles.choose(role, "residence.check")), question)
+        identity = identify_command(desk.roles.choose(role, "residence.check"))
+        answer = answer_check(desk, identity, question, Asker(role=identity.role))
     finally:
         desk.store.close()
     invocation.report({"answer": answer}, answer)

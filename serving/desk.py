@@ -35,6 +35,7 @@ from serving.access.clients import ApiClients
 from serving.access.entrance import Entrance
 from serving.access.rules import SignInTable
 from serving.access.standing import StandingJudge
+from serving.how_much import HowMuch
 from serving.identity import Identity
 from serving.practice_cases import PASSED
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
@@ -43,7 +44,7 @@ from serving.ranking.sealed_record import SealedRecord, read_record
 from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.store.actions import Exporter
-from serving.store.allowances import Allowances
+from serving.store.counting.allowances import Allowances
 from serving.store.emergencies import Emergencies
 from serving.store.invitations import Invitations
 from serving.store.papers import Papers
@@ -142,6 +143,11 @@ class Desk:
     def allowances(self) -> Allowances:
         """How often somebody did a thing, for limits."""
         return self.store.allowances()
+
+    @cached_property
+    def how_much(self) -> HowMuch:
+        """What anybody may ask in a day."""
+        return HowMuch(self.invocation, self.store, self.key)
 
     @cached_property
     def papers(self) -> Papers:

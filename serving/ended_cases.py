@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
 from charter.contracts.files import find_current, read_json
@@ -19,7 +20,7 @@ from serving.store.case_ends import CasePromise
 from serving.store.connection import is_begun
 from serving.store.store import Store, open_store
 
-__all__ = ["count_ended", "end_cases", "end_cases_in"]
+__all__ = ["count_ended", "count_past_forms", "end_cases", "end_cases_in", "end_forms", "end_readings"]
 
 
 def count_ended(workspace: Workspace, promise: CasePromise, *, key: bytes = b"") -> Mapping[str, int]:
@@ -38,6 +39,30 @@ def end_cases(workspace: Workspace, promise: CasePromise, *, key: bytes = b"") -
         return {}
     with open_store(workspace, key=key) as store:
         return end_cases_in(workspace, store, promise)
+
+
+def count_past_forms(workspace: Workspace, promise: CasePromise, *, key: bytes = b"") -> int:
+    """Return how many forms that residents sent are past their date; while everything is held, none."""
+    if not is_begun(workspace) or promise.holds_all:
+        return 0
+    with open_store(workspace, key=key) as store:
+        return len(store.list_past(promise.is_past))
+
+
+def end_forms(workspace: Workspace, promise: CasePromise, *, key: bytes = b"") -> int:
+    """Remove forms that are past their date, and return how many there were."""
+    if not is_begun(workspace) or promise.holds_all:
+        return 0
+    with open_store(workspace, key=key) as store:
+        return store.end_forms(promise.is_past)
+
+
+def end_readings(workspace: Workspace, today: date, *, key: bytes = b"") -> int:
+    """Remove what is past its days of what people read; return how many days of somebody that were."""
+    if not is_begun(workspace):
+        return 0
+    with open_store(workspace, key=key) as store:
+        return store.end_unusual(today)
 
 
 def end_cases_in(workspace: Workspace, store: Store, promise: CasePromise) -> Mapping[str, int]:

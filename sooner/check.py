@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
+from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
@@ -59,6 +60,7 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
             reading.attempt(PublicFile.load, folder, uses, [principle.id for principle in policy.principles])
     if (folder / "practice.toml").exists():
         reading.attempt(Practice.load, folder)
+    reading.attempt(Limits.load, folder)
     reading.attempt(Receivers.load, folder)
     reading.attempt(RecordsFile.load, folder, programmes)
     if (folder / "trial.toml").exists():

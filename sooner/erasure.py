@@ -104,23 +104,42 @@ def promise_cases(invocation: Invocation, moment: datetime) -> CasePromise | Non
     return CasePromise(years, local, held or frozenset(), holds_all=held is None)
 
 
+def _promise_forms(invocation: Invocation, moment: datetime) -> CasePromise | None:
+    """Return for how long the council keeps forms that residents sent; None where it does not say."""
+    from features.rights.holding import find_held_people
+    from serving.store.case_ends import CasePromise
+
+    years = invocation.council.keeping.form_years
+    if years is None:
+        return None
+    held = find_held_people(invocation.workspace)
+    return CasePromise(years, moment.astimezone(invocation.council.time_zone), holds_all=held is None)
+
+
 def _count_made(invocation: Invocation, moment: datetime) -> Mapping[str, int]:
     """Return how much of what Sooner made is past its own date: cases, lists, and what restores replaced."""
-    from serving.ended_cases import count_ended
+    from serving.ended_cases import count_ended, count_past_forms
     from sooner.replaced import find_replaced
 
     promise = promise_cases(invocation, moment)
-    counts = count_ended(invocation.workspace, promise, key=find_log_key(invocation)) if promise else {}
-    return {**counts, "replaced_by_restores": len(find_replaced(invocation, moment))}
+    key = find_log_key(invocation)
+    counts = count_ended(invocation.workspace, promise, key=key) if promise else {}
+    forms = _promise_forms(invocation, moment)
+    past = {"forms": count_past_forms(invocation.workspace, forms, key=key)} if forms else {}
+    return {**counts, **past, "replaced_by_restores": len(find_replaced(invocation, moment))}
 
 
 def _end_made(invocation: Invocation, moment: datetime) -> Mapping[str, int]:
-    from serving.ended_cases import end_cases
+    from serving.ended_cases import end_cases, end_forms, end_readings
     from sooner.replaced import drop_replaced
 
     promise = promise_cases(invocation, moment)
-    counts = end_cases(invocation.workspace, promise, key=find_log_key(invocation)) if promise else {}
-    return {**counts, "replaced_by_restores": drop_replaced(invocation, moment)}
+    key = find_log_key(invocation)
+    counts = end_cases(invocation.workspace, promise, key=key) if promise else {}
+    forms = _promise_forms(invocation, moment)
+    past = {"forms": end_forms(invocation.workspace, forms, key=key)} if forms else {}
+    end_readings(invocation.workspace, invocation.today, key=key)
+    return {**counts, **past, "replaced_by_restores": drop_replaced(invocation, moment)}
 
 
 def replay_everything(invocation: Invocation) -> Replayed:

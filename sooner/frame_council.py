@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from charter.council.register import Signal, Source, StatedDelivery
 from charter.errors import DataError
-from charter.purposes import PURPOSES
+from charter.purposes import CHECKS, PURPOSES
 from charter.starting.new_council import Months, ProposedSource
 
 __all__ = ["FOLDER", "Frames", "to_arrow"]
@@ -107,7 +107,7 @@ class Frames:
             folder=FOLDER,
             basis="public task",
             conditions=("UK GDPR article 6(1)(e)",),
-            purposes=frozenset(PURPOSES) - {"residence_check"},
+            purposes=frozenset(PURPOSES) - frozenset(CHECKS),
             retention_years=50,
             signals=tuple(_propose_signal(rows, name) for name in names if name.startswith(f"{service}.")),
             delivery=StatedDelivery(covers_from=first, covers_to=self.until, received_at=received, synthetic=made_up),

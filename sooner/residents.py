@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charter.contracts.files import file_digest
 from charter.errors import UsageError
 from charter.verbs import Verbs
 
@@ -189,7 +190,7 @@ def export_held(
     """Draft all that is held of a person, sealed until an officer has checked it: `sooner hand-over`."""
     from charter.vault.key import Key
     from charter.vault.vault import Vault
-    from features.linking.residence_index import find_tokens
+    from features.linking.check_index import find_tokens
     from features.rights.export import draft_export
     from features.rights.held import find_person
     from serving.asking_to_show import require_stranger
@@ -305,16 +306,34 @@ def overrule_request(
     invocation: Invocation,
     request: Annotated[str, typer.Argument(help="The objection or restriction, by its certificate's id.")],
     role: RoleName,
-    reason: Reason,
+    reason: Annotated[
+        str, typer.Option("--reason", help="The reasons, as the resident reads them; or in --says.", show_default=False)
+    ] = "",
+    says: Annotated[
+        Path | None, typer.Option("--says", help='A JSON file with {"reasons": ...}; - for standard input.')
+    ] = None,
+    letter: Annotated[
+        Path | None, typer.Option("--letter", help="A new file for the letter; by default overruled-REQUEST.html.")
+    ] = None,
 ) -> None:
-    """Decide, in a role that may, that an objection or restriction does not stand; the next delivery counts again."""
-    from features.rights.asking import overrule_request
+    """Decide, in a role that may, that an objection or restriction does not stand; write the letter that says why.
+
+    The letter has the reasons, who decided and how to complain. Send it first: whoever asked for a restriction is told
+    before it ends (UK GDPR, article 18(3)). The next delivery counts again.
+    """
+    from fairness_reports.residents.overruling_letter import write_overruling
+    from features.rights.asking import find_objection, overrule_request
     from sooner.erasure import list_rooms
 
     role = invocation.roles.find(role).id
+    reasons = str((_read_words(says) if says else {}).get("reasons", reason)).strip()
+    objection = find_objection(invocation, request, role=role)
+    place = write_overruling(invocation, objection, role, reasons, letter or Path(f"overruled-{request}.html"))
     certificate = overrule_request(invocation, request, role=role, rooms=list_rooms(invocation))
-    _Log(invocation, role).record({"action": "overrule", "reason": reason, "request": request})
-    invocation.report(asdict(certificate), _in_words(certificate))
+    _Log(invocation, role).record({"action": "overrule", "request": request, "letter": file_digest(place)})
+    invocation.report(
+        asdict(certificate) | {"letter": str(place)}, f"{_in_words(certificate)} The letter to send is {place}."
+    )
 
 
 @verbs.add("replay", under="rights", example="sooner replay --workspace restored", locks=True)

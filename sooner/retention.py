@@ -36,10 +36,12 @@ RoleName = Annotated[
 Reason = Annotated[str, typer.Option("--reason", help="Why, for the log.")]
 _ACT = "retention.carry_out"
 _UNSTATED = "Cases stay: council.toml does not say for how long ([keeping] case_years)."
+_FORMS_UNSTATED = "Forms that residents sent stay: council.toml does not say for how long ([keeping] form_years)."
 _MADE = {
     "cases": "Cases that were over long ago, with their sealed records, notes and messages",
     "lists": "Lists of which no case is left",
     "files_of_lists": "Files and folders written of such lists",
+    "forms": "Forms that residents sent, and that were answered long ago",
     "replaced_by_restores": "Workspaces that a restore replaced",
 }
 _WORDS = {
@@ -164,7 +166,9 @@ def _in_words(invocation: Invocation, planned: RetentionPlan, what: str) -> str:
         for service, counts in planned.rows.items()
     ]
     day = planned.moment.astimezone(invocation.council.time_zone)
-    unstated = "" if invocation.council.keeping.case_years else f"\n{_UNSTATED}"
+    keeping = invocation.council.keeping
+    unstated = "" if keeping.case_years else f"\n{_UNSTATED}"
+    unstated += "" if keeping.form_years else f"\n{_FORMS_UNSTATED}"
     if planned.is_nothing:
         return f"Nothing is {what} on {day:%d %B %Y}.{unstated}"
     lines = [f"On {day:%d %B %Y}, {what}:", *lines]

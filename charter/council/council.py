@@ -142,6 +142,15 @@ class Keeping(Row):
             examples=[35],
         ),
     ] = None
+    form_years: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Calendar years for which a form that a resident sent is kept after it was answered; one that "
+            "asks for no answer, after it came. Not stated: forms stay, and `sooner retain` says so.",
+            examples=[2],
+        ),
+    ] = None
 
 
 def _zone(value: Any) -> ZoneInfo:

@@ -29,7 +29,7 @@ from charter.council.record_kinds import RECORD_FIELDS, Record
 from charter.council.shape import toml_text
 from charter.council.slips import choose
 from charter.errors import CharterError
-from charter.purposes import PURPOSES
+from charter.purposes import CHECKS, PURPOSES
 
 __all__ = [
     "RECORD_FIELDS",
@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 _CONSENT = "consent"
+_, AGE, _, ENTITLEMENT = CHECKS
 _TYPES = ("text", "integer", "decimal", "boolean", "date", "datetime")
 
 _Days = Annotated[int, Field(ge=0, le=3660)]
@@ -468,15 +469,55 @@ class Check(MarkedRow):
     identity = "purpose"
 
     purpose: Annotated[
-        str, OneOf(PURPOSES), Field(description="The purpose that it is asked for.", examples=["residence_check"])
+        str, OneOf(CHECKS), Field(description="The purpose that it is asked for.", examples=["residence_check"])
     ]
     title: Annotated[Text, Field(description="The question.", examples=["Is this person resident at this address?"])]
     asked_by: Annotated[
         Listed[str], Field(description="The services that may ask.", examples=[["parking", "libraries"]])
     ]
+    roles: Annotated[
+        Listed[Annotated[str, RefersTo("role", "charter.toml")]],
+        Field(
+            description="The roles whose people may ask it, signed in themselves; left out: all that may ask at all.",
+            examples=[["front_door"]],
+        ),
+    ] = ()
+    told_no: Annotated[
+        Listed[str] | None,
+        Field(
+            description="The services and roles that are told no; all others hear that it can't be told. Left out: "
+            "whoever may ask.",
+            examples=[["school_admissions"]],
+        ),
+    ] = None
+    ages: Annotated[
+        Listed[Annotated[int, Field(ge=1, le=120)]],
+        Field(description="Of an age_check, the ages that may be asked about.", examples=[[18]]),
+    ] = ()
+    signals: Annotated[
+        Listed[str],
+        Field(
+            description="Of an entitlement_check, the signals that say so while they are open.",
+            examples=[["council_tax.support"]],
+        ),
+    ] = ()
     basis: _Basis
     conditions: _Conditions = ()
     gateway: _Gateway = ""
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if (self.purpose == AGE) != bool(self.ages):
+            raise broken("asks about no age" if not self.ages else "asks about ages for another purpose",
+                         "Write `ages` of an age_check alone.", key="ages")  # fmt: skip
+        if (self.purpose == ENTITLEMENT) != bool(self.signals):
+            raise broken("asks about nothing" if not self.signals else "names signals for another purpose",
+                         "Write `signals` of an entitlement_check alone.", key="signals")  # fmt: skip
+        return self
+
+    def tells_no(self, name: str) -> bool:
+        """Whether a service, or a role, is told no."""
+        return self.told_no is None or name in self.told_no
 
 
 def _each_signal_once(sources: Sequence[Source]) -> Sequence[Source]:

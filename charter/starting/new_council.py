@@ -9,7 +9,7 @@ from datetime import date
 
 from charter.council.register import Signal, Source
 from charter.errors import UsageError
-from charter.purposes import PURPOSES
+from charter.purposes import CHECKS, PURPOSES
 
 __all__ = [
     "NOTHING_YET",
@@ -146,7 +146,7 @@ def propose_example() -> ProposedSource:
         format="canonical",
         basis="public task",
         conditions=("UK GDPR article 6(1)(e)",),
-        purposes=frozenset(PURPOSES) - {"residence_check"},
+        purposes=frozenset(PURPOSES) - frozenset(CHECKS),
         retention_years=7,
         signals=(signal,),
         example=True,

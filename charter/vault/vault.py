@@ -6,7 +6,7 @@ It holds
 
     identities   person pseudonym -> name, birth date, address, safe contact; one sealed row each
     sets         the identity rows of a snapshot as `pull` read them, for `link` alone
-    residents    for the minimal residence check (charter.vault.residence_check): a pseudonym -> homes that may be told
+    residents    for what is checked once (charter.vault.check_once): a pseudonym -> what may be told
     papers       what the resident desk files in people's own words: corrections, drafts of exports, challenges
     carried_out  ids of the requests that were carried out here: a vault restored from a backup lacks the later ones
 
@@ -28,6 +28,7 @@ from pathlib import Path
 
 from charter.contracts.files import new_file
 from charter.errors import CharterError, DataError
+from charter.purposes import CHECKS
 from charter.vault.envelope import VAULT_FILE, read_sealed_key, seal_value, unseal_value, wrapping_key
 from charter.vault.key import Key
 
@@ -38,7 +39,7 @@ Log = Callable[[Mapping[str, object]], object]
 
 _CHECK = b"sooner vault"
 _DECOY = "0" * 32
-"""The token of the row of the residence check that stands for everybody who isn't there."""
+"""The token of the row that stands for everybody who isn't there, whatever is checked."""
 
 _SCHEMA = """
 create table if not exists meta (name text primary key, sealed blob not null);
@@ -181,22 +182,24 @@ class Vault:
             return frozenset(row[0] for row in connection.execute("select person_id from identities"))
 
     def replace_residents(self, rows: Mapping[str, bytes]) -> None:
-        """Make `rows`, by token, all that the residence check can answer from, and a decoy for whoever isn't there."""
+        """Make `rows`, by token, all that is checked once can be answered from, and a decoy for whoever isn't there."""
         kept_rows = {_DECOY: b'{"people": [], "homes": []}', **rows}
         sealed = [(token, self._seal(f"resident/{token}", value)) for token, value in kept_rows.items()]
         with self._connect() as connection:
             connection.execute("delete from residents")
             connection.executemany("insert into residents values (?, ?)", sealed)
 
-    def forget_residents(self, person_ids: Iterable[str]) -> None:
-        """Let the residence check tell nothing of these people from now on."""
+    def forget_residents(self, person_ids: Iterable[str], purpose: str = "") -> None:
+        """Let what is checked once tell nothing of these people from now on; with a `purpose`, by that one alone."""
         people = set(person_ids)
         with self._connect() as connection:
             rows = connection.execute("select token, sealed from residents").fetchall()
+            kept_rows = [(token, json.loads(self._unseal(f"resident/{token}", sealed))) for token, sealed in rows]
             gone = [
                 (token,)
-                for token, sealed in rows
-                if people & set(json.loads(self._unseal(f"resident/{token}", sealed))["people"])
+                for token, row in kept_rows
+                # A row that names no purpose is of the first: an older Sooner had no other.
+                if people & set(row["people"]) and purpose in ("", row.get("purpose", CHECKS[0]))
             ]
             connection.executemany("delete from residents where token = ?", gone)
 

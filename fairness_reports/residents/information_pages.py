@@ -32,6 +32,9 @@ PURPOSE_WORDS: Mapping[str, str] = {
     "equality_monitoring": "checking that groups are treated alike",
     "area_statistics": "counts for areas",
     "residence_check": "answering whether somebody lives at an address",
+    "age_check": "answering whether somebody is old enough",
+    "roll_check": "answering whether a child is at a school here",
+    "entitlement_check": "answering whether somebody gets a benefit that gives them something more",
 }
 """Each purpose as residents read it."""
 

@@ -19,7 +19,9 @@ _ACTION_WORDS: Mapping[str, str] = {
     "withdraw": "Permissions withdrawn",
     "restrict": "Data kept and not used",
     "erase": "Erasures",
+    "overrule": "Of those, overruled",
 }
+_OVERRULED = "overrule"
 
 
 @dataclass(frozen=True)
@@ -123,5 +125,5 @@ def _say_consent(register: Register) -> str:
 def count_requests(uses: Sequence[DataUse]) -> list[tuple[str, str]]:
     """Return how many requests of each kind residents have filed so far, small counts hidden."""
     counts = Counter(request.action for request in read_requests(uses[0].invocation.workspace))
-    public_counts = hide_counts({action: counts[action] for action in ACTIONS})
-    return [(_ACTION_WORDS.get(action, action), public_counts[action]) for action in ACTIONS]
+    public_counts = hide_counts({action: counts[action] for action in (*ACTIONS, _OVERRULED)})
+    return [(_ACTION_WORDS.get(action, action), public_counts[action]) for action in (*ACTIONS, _OVERRULED)]

@@ -44,6 +44,7 @@ from features.intake.snapshot import refuse_full_disk
 from features.linking.accuracy import count_right_pairs, read_truth
 from features.linking.blind_review import settle_readings
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
+from features.linking.check_index import Spoken, index_checks
 from features.linking.choices_in_force import list_choices
 from features.linking.corrections import Correction, digest_corrections, read_corrections
 from features.linking.evidence import Evidence, gather_evidence
@@ -63,7 +64,6 @@ from features.linking.linking_choices import (
     leave_out,
 )
 from features.linking.parameters import Parameters
-from features.linking.residence_index import index_residents
 from features.linking.review import relate_pairs
 from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
@@ -287,7 +287,9 @@ class _Linking:
         return (
             tables.by_name() | beside,
             choose_identities(database, evidence.people, places, people, tables),
-            index_residents(database, self.key, evidence.people, claims, people, tables, rules),
+            index_checks(
+                database, self.key, Spoken(evidence.people, claims, people), tables, rules, self.invocation.policy
+            ),
         )
 
     def write(self, linked: _Linked, made_from: str) -> Mapping[str, Any]:

@@ -41,6 +41,7 @@ __all__ = [
     "Certificate",
     "Room",
     "file_request",
+    "find_objection",
     "find_reference",
     "find_references",
     "overrule_request",
@@ -120,22 +121,30 @@ def overrule_request(
     A withdrawal or an erasure can't be overruled. Raises UsageError for an unknown request, CharterError for a role
     that may not. The writer lock is the caller's.
     """
-    workspace = invocation.workspace
-    objection = next((candidate for candidate in read_requests(workspace) if candidate.id == request), None)
+    objection = find_objection(invocation, request, role=role)
+    answer = Request(
+        "overrule", _write_moment(now), objection.through, objection.ref, objection.refs, objection.service,
+        objection.purpose, answers=objection.id, decided_by=invocation.roles.find(role).id,
+    )  # fmt: skip
+    append_request(invocation.workspace, answer)
+    return replay_requests(invocation, rooms)[answer.id]
+
+
+def find_objection(invocation: Invocation, request: str, *, role: str) -> Request:
+    """Return an objection or restriction that a role may overrule.
+
+    Raises UsageError for an unknown request, CharterError for a role that may not, or a request that nobody can.
+    """
+    objection = next((each for each in read_requests(invocation.workspace) if each.id == request), None)
     if objection is None:
         raise UsageError(f"there is no request {request}.", "Take its id from its certificate.")
-    overruler = invocation.roles.require(role, "objection.overrule").id
+    invocation.roles.require(role, "objection.overrule")
     if objection.action not in ("object", "restrict"):
         raise CharterError(
             f"the request {request} is to {objection.action}: nobody can overrule that.",
             "It stands; leave it in force.",
         )
-    answer = Request(
-        "overrule", _write_moment(now), objection.through, objection.ref, objection.refs, objection.service,
-        objection.purpose, answers=objection.id, decided_by=overruler,
-    )  # fmt: skip
-    append_request(workspace, answer)
-    return replay_requests(invocation, rooms)[answer.id]
+    return objection
 
 
 def _write_moment(moment: datetime | None) -> str:

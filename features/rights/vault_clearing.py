@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from charter.contracts.workspace import Workspace
-from charter.vault.residence_check import PURPOSE
+from charter.purposes import CHECKS
 from charter.vault.rights_ledger import ACTIONS, Request, read_tombstones
 from charter.vault.vault import Vault
 from features.linking.blind_review import PAIR_PAPER, READING_PAPER
@@ -51,8 +51,10 @@ def clear_vault(
         if request.action == "retained" and not gone:
             unnamed |= find_strangers(workspace, vault.person_ids())
             untold |= unnamed
-        elif request.action in ACTIONS and request.purpose in (ALL, PURPOSE):
+        elif request.action in ACTIONS and request.purpose == ALL:
             untold |= people
+        elif request.action in ACTIONS and request.purpose in CHECKS:
+            vault.forget_residents(people, request.purpose)
         if request.action == "erase":
             erased |= set(request.refs)
             unnamed |= people if request.service == ALL else set()

@@ -19,7 +19,7 @@ from serving.access.rules import SignInTable
 from serving.access.tokens import RefusedTokenError, find_claim, list_words
 from serving.identity import Identity
 from serving.session import API, Session
-from serving.store.allowances import MINUTE, Allowances
+from serving.store.counting.allowances import MINUTE, Allowances
 
 __all__ = ["CLIENT", "ApiClients", "TooManyCallsError"]
 

@@ -63,12 +63,10 @@ class Entrance:
         """
         return self._clients.read(token) if token.count(".") == 2 else self.sessions.read(token, API)
 
-    def may_ask_for(self, session: Session, service: str) -> bool:
-        """Whether a caller may ask on behalf of a service: a program for those of its row alone, people for any."""
-        if not session.way.startswith(CLIENT):
-            return True
+    def services_of(self, session: Session) -> frozenset[str]:
+        """Return the services that a program may ask for: those of its own row."""
         rows = [row for row in self.table.rules.clients if session.way == f"{CLIENT}{row.id}" and not row.example]
-        return any(service in row.services for row in rows)
+        return frozenset().union(*(row.services for row in rows))
 
     def may_hear_names(self, session: Session) -> bool:
         """Whether a caller is told who lives in a household: a program where its row says so, people as on the page."""

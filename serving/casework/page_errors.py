@@ -20,6 +20,7 @@ from serving.casework.visit import Page, SessionEndedError, Visit, render_alone
 from serving.casework.wanting import WantingError
 from serving.desk import Desk
 from serving.faults import FAULT_ERRORS, find_fault, say_what_was_saved
+from serving.how_much import TooMuchError
 from serving.store.papers import DRAFT
 from serving.store.saving import SAVING
 from serving.store.store import ConflictError
@@ -127,6 +128,8 @@ def _explain_error(request: Request, error: Exception) -> tuple[int, Mapping[str
         status = 403 if isinstance(error, CharterError) else 400
         if isinstance(error, ConflictError | UnshownError):
             status = 409
+        if isinstance(error, TooMuchError):
+            status, title = 429, "That is as much as you can ask today"
         title = _WANTS["silence"] if isinstance(error, UnshownError) else title
         changed = isinstance(error, ConflictError)
     words = {"title": title, "message": message, "next_step": next_step}

@@ -12,6 +12,7 @@ from serving.casework.case.sheet import show_sheet
 from serving.casework.cases import answer_challenge, give_own_view, show_case
 from serving.casework.entering.emergency_page import enter_in_emergency, show_emergency
 from serving.casework.entering.guest_pages import give_invitation_code, show_invited
+from serving.casework.entering.reading_pages import say_why, show_own_reading, show_unusual_reading
 from serving.casework.entering.signing_in import (
     answer_still_open,
     begin_session,
@@ -164,6 +165,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/access/invite", "access.manage", "Invite a guest", invite_guest),
     Page("POST", "/access/end-guest", "access.manage", "End a guest's invitation", end_guest),
     Page("POST", "/access/review", "access.manage", "Keep what the review of an emergency found", review_emergency),
+    Page("GET", "/own-reading", SIGNED_IN, "More read than usual", show_own_reading),
+    Page("POST", "/own-reading", SIGNED_IN, "Say why one read more than usual", say_why),
+    Page("GET", "/unusual-reading", "log.read", "More read than usual", show_unusual_reading, Link("Unusual reading")),
     Page("GET", "/link-doubts", "link.review", "Taken for somebody else", show_doubts, Link("Link doubts")),
     Page("POST", "/link-doubts", "link.review", "Keep what a review of a link found", answer_doubt),
 )

@@ -27,7 +27,8 @@ def print_worklist(invocation: Invocation, team_id: str, *, holder: str = "", ro
 
     `holder` is who takes the copy, by the id that they sign in with (by default whoever prints): families that they, or
     whoever prints, said they know are not on it. Raises UsageError for an unknown team or one without a list,
-    CharterError for a role that may not read lists, BlockedError unless the list is live.
+    CharterError for a role that may not read lists, BlockedError unless the list is live,
+    TooMuchError for one copy more than they may make in a day.
     """
     desk = Desk.open(invocation, demo=False, chain="print")
     try:
@@ -39,6 +40,7 @@ def print_worklist(invocation: Invocation, team_id: str, *, holder: str = "", ro
         printer = identify_command(desk.roles.choose(role, "worklist.read"))
         holder = require_user_id(holder or printer.user)
         require_list(desk, "paper", team_id, header)
+        desk.how_much.take_export(printer)
         standing = desk.store.worked(header, write_moment())
         for reader in (printer, replace(printer, user=holder)):
             standing = keep_shown(desk, reader, "paper", standing)

@@ -161,6 +161,7 @@ class Visit:
                     "household": bundle.get("entity", "household") == "household",
                     "navigation": self.links(),
                     "unanswered": list_unanswered(self.desk, self.session.identity) if self.session else [],
+                    "unexplained": self._count_unexplained(),
                     "cspNonce": self.request.state.nonce,
                     "for_residents": self.request.url.path.startswith("/public/"),
                     **values,
@@ -168,6 +169,12 @@ class Visit:
             )
         )
         return HTMLResponse(html, status_code=status)
+
+    def _count_unexplained(self) -> int:
+        """Return for how many days whoever is signed in has not said why they read more than is usual."""
+        if self.session is None or self.request.url.path == "/own-reading":
+            return 0
+        return self.desk.store.count_unexplained(self.identity.user, self.desk.today())
 
     def go_to(self, path: str) -> Response:
         """Return the redirect after an act."""

@@ -165,9 +165,14 @@ def _ask_function(desk: Desk, identity: Identity, way: str, referral: Referral, 
 
 
 def require_case(desk: Desk, identity: Identity, referral: Referral, way: str, act: str = "") -> None:
-    """Raise WantingError unless the one function lets this person have a case by this way, in a role that may `act`."""
+    """Raise WantingError unless the one function lets this person have a case by this way, in a role that may `act`.
+
+    Raises TooMuchError where it is one case more than they may open in a day; stepping up has no limit.
+    """
     if wants := _ask_function(desk, identity, way, referral, act):
         raise WantingError(wants)
+    if way != "step_up":
+        desk.how_much.take_case(identity, referral)
 
 
 def file_decision(desk: Desk, identity: Identity, referral: Referral, draft: DecisionDraft, key: str) -> Decision:

@@ -5,6 +5,7 @@
     leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
     case_ends.py  cases that were over long ago
     arriving/  what residents sent, and what families said of our contact
+    counting/  how often somebody did a thing, and what is unusual
 
 Reviewers may work at the same time: a decision names the version of the referral it was made on, and the second of
 two on the same version is told so (`ConflictError`) instead of being lost. A decision sent twice with one key is made
@@ -27,13 +28,14 @@ from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError
 from charter.vault.anchors import Anchors
 from charter.vault.log import Entry, FileLog, read_heads
-from serving.store.allowances import Allowances
 from serving.store.arriving.family_answers import FamilyAnswers
 from serving.store.arriving.resident_forms import ResidentForms
 from serving.store.case_decisions import Decisions
 from serving.store.case_ends import CaseEnds
 from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
+from serving.store.counting.allowances import Allowances
+from serving.store.counting.readings import Readings
 from serving.store.emergencies import Emergencies
 from serving.store.follow_ups import FollowUps
 from serving.store.help_answers import HelpAnswers
@@ -60,7 +62,9 @@ __all__ = [
 ]
 
 
-class Store(Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms, FamilyAnswers):
+class Store(
+    Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms, FamilyAnswers, Readings
+):  # fmt: skip
     """The casework database as one process uses it; safe to share between threads.
 
     `key` signs the anchors of the log; without it none are written.

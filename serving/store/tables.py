@@ -19,6 +19,8 @@
     family_answers  what families said of our contact: counts alone, by team and quarter
     emergencies  access in an emergency: for whom, why (sealed), until when, and what a review said
     allowances   how often somebody did a thing in a minute or a day, for limits
+    readings     which different cases or addresses somebody asked for on a day, so that each counts once
+    unusual_readings  days on which somebody read more than is usual, and what they said of it: sealed, for 90 days
 
 The system can't be the actor of a decision: `actor_kind` admits `person` alone, and the database says so.
 """
@@ -60,11 +62,13 @@ __all__ = [
     "outbox",
     "outcomes",
     "papers",
+    "readings",
     "referrals",
     "reports",
     "resident_forms",
     "sessions",
     "undone",
+    "unusual_readings",
 ]
 
 BELOW = "below"
@@ -381,4 +385,28 @@ family_answers = Table(
     Column("helped", String(16), primary_key=True),
     Column("group_named", String(64), primary_key=True),
     Column("number", Integer, nullable=False),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("what", String(16), primary_key=True),
+    Column("who", String(64), primary_key=True),
+    Column("subject", String(64), primary_key=True),
+)
+
+unusual_readings = Table(
+    "unusual_readings",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("what", String(16), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("usual", Integer, nullable=False),
+    Column("reason", LargeBinary, nullable=False),
+    Column("said_at", String(32), nullable=False, server_default=""),
+    UniqueConstraint("who", "day", "what", name="uq_unusual_readings_who_day_what"),
 )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "Changes",
+    "CheckAnswer",
     "DecisionAnswer",
     "Lists",
     "OutcomeAnswer",
@@ -204,6 +205,12 @@ class DecisionAnswer(_Answer):
 
 class ResidenceAnswer(_Answer):
     """Whether a person is resident at an address, and nothing else."""
+
+    answer: Literal["yes", "no", "can't tell"]
+
+
+class CheckAnswer(_Answer):
+    """One word on what was asked, and nothing else."""
 
     answer: Literal["yes", "no", "can't tell"]
 

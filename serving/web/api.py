@@ -99,6 +99,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         endpoint_calls.check_residence, id="checkResidence", answer=answers.ResidenceAnswer, body=bodies.ResidenceBody,
     ),
     Endpoint(
+        "POST", "/v1/checks", "residence.check",
+        "Check once what a resident would have to prove: yes, no or can't tell, and nothing else",
+        endpoint_calls.check_once, id="checkOnce", answer=answers.CheckAnswer, body=bodies.CheckBody,
+    ),
+    Endpoint(
         "POST", "/v1/outcomes", ANYBODY,
         "What became of a referral, reported by the receiver that it was sent to; signed, without a token",
         endpoint_calls.keep_outcome, id="keepOutcome", answer=answers.OutcomeAnswer, body=bodies.OutcomeBody, made=201,

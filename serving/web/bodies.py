@@ -16,6 +16,7 @@ from charter.plain_text import PLAIN_PATTERN, clean_text, read_whole
 __all__ = [
     "KEY_PATTERN",
     "ChangesQuery",
+    "CheckBody",
     "DecisionBody",
     "DecisionHeaders",
     "OutcomeBody",
@@ -115,6 +116,29 @@ class ResidenceBody(BaseModel):
     birth_date: str = Field(examples=["1980-02-01"], pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     uprn: str = Field(examples=["100012345678"], pattern=r"^[0-9]{1,12}$")
     asked_by: _Plain = Field(min_length=1, max_length=64)
+
+
+class CheckBody(BaseModel):
+    """A question that is checked once; what each purpose is asked with is in the how-to. None of it is kept."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    purpose: Literal["residence_check", "age_check", "roll_check", "entitlement_check"] = Field(examples=["age_check"])
+    forename: _Plain = Field(min_length=1, max_length=100)
+    surname: _Plain = Field(min_length=1, max_length=100)
+    birth_date: str | None = Field(
+        default=None, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="Of all but an age_check.",
+        examples=["1980-02-01"],
+    )  # fmt: skip
+    uprn: str | None = Field(
+        default=None, pattern=r"^[0-9]{1,12}$", description="Of a residence_check and an age_check.",
+        examples=["100012345678"],
+    )  # fmt: skip
+    age: int | None = Field(default=None, ge=1, le=120, description="Of an age_check: at least so old?", examples=[18])
+    asked_by: _Plain | None = Field(
+        default=None, min_length=1, max_length=64,
+        description="The service, where a program asks for several; who asks is who signed in.",
+    )  # fmt: skip
 
 
 class OutcomeBody(BaseModel):

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 from charter.errors import CharterError, UsageError
 from charter.rules.showing import WAYS
-from charter.vault.residence_check import Question
+from charter.vault.check_once import Question
 from serving.asking_to_show import keep_shown, require_list
 from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.facts import list_sights, read_facts
@@ -36,19 +36,21 @@ from serving.store.store import DecisionDraft, IssuedList, Referral, write_momen
 from serving.web.bodies import (
     KEY_PATTERN,
     ChangesQuery,
+    CheckBody,
     DecisionBody,
     OutcomeBody,
     ResidenceBody,
     SessionBody,
     WorklistQuery,
 )
+from serving.web.check_answers import answer_check, find_asker
 from serving.web.outcome_reports import keep_report
 from serving.web.problem import describe_misfit, make_problem
-from serving.web.residence_answer import answer_residence
 
 __all__ = [
     "Call",
     "begin_api_session",
+    "check_once",
     "check_residence",
     "give_changes",
     "give_lists",
@@ -112,16 +114,23 @@ def begin_api_session(call: Call) -> Response:
     person = list_people(desk.invocation.council.teams, desk.roles).get(call.parse(SessionBody).who)
     if person is None:
         return make_problem(403, "The demonstration knows no such person.", "GET /sign-in lists them.")
+    desk.how_much.take_sign_in(person.identity)
     return JSONResponse({"token": desk.sessions.begin(person.identity, Beginning(API)), "token_type": "bearer"})
 
 
 def check_residence(call: Call) -> Response:
     """Answer whether somebody lives at an address: yes, no or can't tell, and nothing else."""
-    question = Question.read(call.parse(ResidenceBody).model_dump())
-    session = CURRENT.get()
-    if session and not call.desk.entrance.may_ask_for(session, question.asked_by):
-        raise CharterError("this program does not ask for that service.", "Ask whoever keeps sign_in.toml.")
-    return JSONResponse({"answer": answer_residence(call.desk, call.identity, question)})
+    return _answer_check(call, Question.read(call.parse(ResidenceBody).model_dump()))
+
+
+def check_once(call: Call) -> Response:
+    """Answer a question that is checked once: yes, no or can't tell, and nothing else."""
+    return _answer_check(call, Question.read(call.parse(CheckBody).model_dump(exclude_none=True)))
+
+
+def _answer_check(call: Call, question: Question) -> Response:
+    asker = find_asker(call.desk, CURRENT.get(), question)
+    return JSONResponse({"answer": answer_check(call.desk, call.identity, question, asker)})
 
 
 def keep_outcome(call: Call) -> Response:

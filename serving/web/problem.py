@@ -12,6 +12,7 @@ from charter.errors import BlockedError, CharterError, SoonerError
 from serving.asking_to_show import UnshownError
 from serving.casework.wanting import WantingError
 from serving.faults import FAULT_ERRORS, Fault, find_fault
+from serving.how_much import TooMuchError
 from serving.store.store import ConflictError
 
 __all__ = ["PROBLEMS", "describe_misfit", "make_error_problem", "make_fault_problem", "make_problem"]
@@ -25,6 +26,7 @@ PROBLEMS: Mapping[str, str] = {
     "too_slow": "The body did not come in time: send it again.",
     "too_large": "That is too much at once.",
     "too_many": "That is more than the program may ask in a minute: wait as long as Retry-After says.",
+    "too_many_today": "That is more than a person, program or service may ask in a day: ask no more before tomorrow.",
     "media_type": "Send application/json.",
     "failed": "It went wrong on our side: try again later.",
     "changed": "Somebody changed the case since it was read: read it again and ask the person again.",
@@ -78,7 +80,7 @@ def make_fault_problem(fault: Fault, saved: str = "") -> JSONResponse:
 
 
 def make_error_problem(error: SoonerError) -> JSONResponse:
-    """Return the problem of one of our errors: 409 for a conflict or suspension, 403 not allowed, else 400.
+    """Return the problem of one of our errors: 409 for a conflict or suspension, 429 for too much, 403, or 400.
 
     One that is a fault of ours is said as that.
 
@@ -95,6 +97,8 @@ def make_error_problem(error: SoonerError) -> JSONResponse:
             next_step = f"{check.field} is one of: {', '.join(sentence.choices)}."
         code = sentence.state or _OF_CHECK.get(check.id, check.id)
         return make_problem(check.status, sentence.message, next_step, code=code)
+    if isinstance(error, TooMuchError):
+        return make_problem(429, error.message, error.next_step, code="too_many_today")
     if isinstance(error, UnshownError):
         return make_problem(409, error.message, error.next_step, code=error.state)
     if isinstance(error, ConflictError | BlockedError):

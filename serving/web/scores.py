@@ -42,8 +42,9 @@ def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[
     """Return scores of referrals on current lists of the caller's own teams, from their sealed values.
 
     Raises CharterError for one that is not on such a list: nobody is scored out of curiosity; BlockedError while its
-    list is not shown, or has ended.
+    list is not shown, or has ended; TooMuchError where it is more than somebody may ask for in a day.
     """
+    desk.how_much.take_scores(identity, len(ids))
     by_bundle: dict[str, list[tuple[str, Sequence[float | None]]]] = {}
     for referral_id in ids:
         referral = desk.store.referral(referral_id)

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from charter.council.register import Signal, Source, StatedDelivery
-from charter.purposes import PURPOSES
+from charter.purposes import CHECKS, PURPOSES
 from charter.starting.new_council import Months, ProposedSource
 from features.intake.canonical import find_table_file
 
@@ -113,7 +113,7 @@ def propose_service(
         folder=folder,
         basis="public task",
         conditions=("UK GDPR article 6(1)(e)",),
-        purposes=frozenset(PURPOSES) - {"residence_check"},
+        purposes=frozenset(PURPOSES) - frozenset(CHECKS),
         retention_years=7,
         signals=tuple(
             Signal(

@@ -25,7 +25,7 @@ import duckdb
 
 from charter.council.register import ExtractFile, Signal, Source
 from charter.errors import DataError, UsageError
-from charter.purposes import PURPOSES
+from charter.purposes import CHECKS, PURPOSES
 from charter.starting.new_council import NOTHING_YET, Months, ProposedSource, name_id
 from features.intake.database import quote_name
 from features.intake.guessing.canonical_proposal import is_canonical, propose_canonical
@@ -172,7 +172,7 @@ def _propose_source(folder: Path, service: str, about: Collection[str]) -> Propo
             datetimes=moments,
             basis="public task",
             conditions=("UK GDPR article 6(1)(e)",),
-            purposes=frozenset(PURPOSES) - {"residence_check"},
+            purposes=frozenset(PURPOSES) - frozenset(CHECKS),
             retention_years=7,
             signals=signals,
             files=tuple(proposal.file for proposal in proposals),

@@ -103,7 +103,11 @@ def begin_session(visit: Visit) -> Response:
 
 
 def enter(visit: Visit, identity: Identity, how: Beginning, answer: Response) -> Response:
-    """Begin a session, end the one that the browser had, and give its cookie with the answer."""
+    """Begin a session, end the one that the browser had, and give its cookie with the answer.
+
+    Raises TooMuchError for one more than somebody may begin in a day.
+    """
+    visit.desk.how_much.take_sign_in(identity)
     token = visit.desk.entrance.begin(identity, how, before=read_session_cookie(visit.request))
     set_session_cookie(visit.request, answer, token)
     return answer

@@ -4,13 +4,14 @@
     POST /public/KIND    keeps it, and says its reference and by when there is an answer
 
 It reads nothing of anybody, so it can tell nobody anything. What one address and all together may send in a day is
-limited; who is over it is told the telephone.
+limited (limits.toml); who is over it is told the telephone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -18,12 +19,10 @@ from starlette.responses import Response
 from charter.council.public_file import PublicFile
 from serving.casework.visit import Visit
 from serving.desk import Desk
-from serving.store.allowances import DAY
 from serving.store.arriving.resident_forms import FEEDBACK, FORM_KINDS, FormKind, ResidentForm, find_due_day
+from serving.store.counting.allowances import DAY
 
 __all__ = [
-    "A_DAY",
-    "FROM_ONE_ADDRESS",
     "is_within_limits",
     "list_ways",
     "read_public",
@@ -32,10 +31,6 @@ __all__ = [
     "take_public_form",
 ]
 
-FROM_ONE_ADDRESS = 20
-"""Forms of one address in a day: a library's computers, or an advice centre's, share one."""
-A_DAY = 500
-"""Forms of one day, all together: more than a desk could read, and far more than any council gets."""
 LONGEST = {"name": 200, "reach": 200, "words": 4000, "use": 64}
 """The longest of each field, as the forms of the residents' site say it."""
 
@@ -94,10 +89,21 @@ def is_within_limits(visit: Visit) -> bool:
     """Count one form more; an address is counted under a keyed digest, which is not kept for longer than 90 days."""
     client = visit.request.client
     secret = visit.desk.key.derive("public forms")
-    who = hmac.new(secret, (client.host if client else "").encode(), hashlib.sha256).hexdigest()
-    allowances = visit.desk.allowances
+    who = hmac.new(secret, _name_network(client.host if client else "").encode(), hashlib.sha256).hexdigest()
+    allowances, limits = visit.desk.allowances, visit.desk.how_much.limits.public_forms
     from_one = allowances.count("public form", who, DAY)
-    return from_one <= FROM_ONE_ADDRESS and allowances.count("public form", "all", DAY) <= A_DAY
+    return from_one <= limits.from_one_address and allowances.count("public form", "all", DAY) <= limits.together
+
+
+def _name_network(host: str) -> str:
+    """Return what counts as one address: of IPv6 the network of 64 bits, of which one sender has every address."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def refuse_more(visit: Visit) -> Response:

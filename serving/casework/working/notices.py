@@ -37,6 +37,7 @@ _DONE = {
     "undone": ("referral.undone", "Taken back. The case is as it was before."),
     "picked": ("referral.picked", "You are working on this case. Colleagues see that somebody is."),
     "let_go": ("referral.let_go", "You let this case go."),
+    "explained": ("reading.explained", "Kept. The data protection officer reads the same words."),
     "answered": ("challenge.answered", "Your answer is kept, and the household can read it."),
     "view": ("own_view.given", "Your own view is kept. These are the reasons."),
     "moved": ("referral.transferred", "The case was moved. It is on the other team’s list now."),

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from charter.acts import SYSTEM
 from charter.clocks import ACKNOWLEDGE_DAYS, INFORMATION_DAYS, add_month, add_working_days
@@ -126,6 +126,20 @@ class ResidentForms(AuditLog):
             return None
         self.log(identity, "form.read", subject=name, purpose="evaluate")
         return _read_row(row, json.loads(self._seals.unseal_bytes(f"form/{name}", bytes(row.sealed))))
+
+    def list_past(self, is_past: Callable[[str], bool]) -> list[str]:
+        """Return the ids of forms that are past their date: answered, or owed no answer, so long ago."""
+        over = {form.id: form.answered_at or ("" if form.kind != FEEDBACK else form.at) for form in self.forms()}
+        return [name for name, at in over.items() if at and is_past(at)]
+
+    def end_forms(self, is_past: Callable[[str], bool]) -> int:
+        """Remove forms that are past their date, each with an entry of the log; return how many there were."""
+        names = self.list_past(is_past)
+        with self._acting() as act:
+            for name in names:
+                act.connection.execute(delete(resident_forms).where(resident_forms.c.id == name))
+                act.log(actor="sooner", role=SYSTEM, action="form.ended", subject=name, purpose="evaluate")
+        return len(names)
 
     def note_form(self, identity: Identity, name: str, step: str) -> None:
         """Note that a form was `acknowledged` or `answered`, once; raise UsageError where it was already."""

@@ -23,6 +23,7 @@ from pydantic_core import PydanticUndefined
 
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
+from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
@@ -52,6 +53,7 @@ FILES: Mapping[str, type[File]] = {
     "records.toml": RecordsFile,
     "sign_in.toml": SignIn,
     "costs.toml": CostsFile,
+    "limits.toml": Limits,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,
     "early_help/points.toml": PointsFile,

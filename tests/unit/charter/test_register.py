@@ -129,7 +129,7 @@ def test_what_may_break_a_rule_and_what_a_source_is_about_are_read_from_its_row(
 
 def test_a_check_that_was_never_agreed_is_refused(tmp_path: Path) -> None:
     assert Register.load(shipped_council() / "register.toml").check("residence_check").asked_by
-    other = '[[check]]\npurpose = "display"\ntitle = "Who?"\nasked_by = ["parking"]\nbasis = "public task"\n'
+    other = '[[check]]\npurpose = "roll_check"\ntitle = "Who?"\nasked_by = ["parking"]\nbasis = "public task"\n'
     for text in (ROW, ROW + other):
         with pytest.raises(CharterError, match="no check for the purpose residence_check"):
             load(tmp_path, text).check("residence_check")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from charter.errors import CharterError, DataError
+from charter.vault.check_once import index_row
 from charter.vault.key import Key
-from charter.vault.residence_check import index_row
 from charter.vault.vault import NamedPerson, Vault
 
 KEY = Key(bytes(range(32)))

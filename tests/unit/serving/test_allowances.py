@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from serving.store.allowances import DAY, MINUTE, Allowances
 from serving.store.connection import migrate_database, open_engine
+from serving.store.counting.allowances import DAY, MINUTE, Allowances
 
 NOON = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 

@@ -11,7 +11,6 @@ from datetime import date
 import pytest
 
 from charter.contracts import read_table_contract
-from serving.casework.residents import public_door
 from serving.casework.residents.family_question import find_card, make_code
 from serving.desk import Desk
 from serving.store.arriving.family_answers import find_quarter, find_quarter_before
@@ -111,9 +110,8 @@ def test_a_code_holds_for_its_quarter_and_the_next_and_for_its_own_team(desk: De
     assert find_quarter_before(date(2026, 1, 1)) == date(2025, 10, 1)
 
 
-def test_one_address_is_limited_so_that_nobody_answers_for_all_or_guesses_codes(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(public_door, "FROM_ONE_ADDRESS", 2)
+def test_one_address_is_limited_so_that_nobody_answers_for_all_or_guesses_codes(desk: Desk) -> None:
+    limits = desk.invocation.council.folder / "limits.toml"
+    limits.write_text("[public_forms]\nfrom_one_address = 2\n", encoding="utf-8")
     client = Client(guarded(desk))
     assert [client.post(PATH, answer(desk, code="AAAAAA")).status_code for _ in range(3)] == [400, 400, 429]

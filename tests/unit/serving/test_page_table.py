@@ -50,6 +50,7 @@ def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:
         "/", "/session", "/sign-in", "/sign-in/with/{provider}", "/sign-in/back/{provider}", "/sign-in/role",
         "/sign-in/proxy", "/sign-in/invited", "/sign-in/emergency", "/sign-out", "/public/{kind}",
         "/public/our-contact",
+        "/own-reading",
     }  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from serving.casework.residents import public_door
 from serving.desk import Desk
 from serving.store.arriving.resident_forms import FORM_KINDS, ResidentForm, find_due_day
 from tests.unit.serving.client import BASE, Client, guarded, signed_in
@@ -66,13 +65,17 @@ def test_only_the_public_forms_are_taken_from_another_origin(desk: Desk) -> None
     assert client.post(f"/requests/{form.id}", fields, origin=SITE).status_code == 403
 
 
-def test_one_address_and_all_together_are_limited_by_day(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_door, "FROM_ONE_ADDRESS", 2)
+def limit(desk: Desk, text: str) -> None:
+    (desk.invocation.council.folder / "limits.toml").write_text(f"[public_forms]\n{text}\n", encoding="utf-8")
+
+
+def test_one_address_and_all_together_are_limited_by_day(desk: Desk) -> None:
+    limit(desk, "from_one_address = 2")
     app = guarded(desk)
     one, other = Client(app, "192.0.2.1"), Client(app, "192.0.2.2")
     assert [send(one, "complaint", SENT) for _ in range(3)] == [201, 201, 429]
     assert send(other, "complaint", SENT) == 201
-    monkeypatch.setattr(public_door, "A_DAY", 3)
+    limit(desk, "together = 3")
     assert send(Client(app, "192.0.2.3"), "complaint", SENT) == 429
     with sqlite3.connect(desk.invocation.workspace.casework) as database:
         assert not [who for (who,) in database.execute("SELECT who FROM allowances") if "192.0.2" in who]

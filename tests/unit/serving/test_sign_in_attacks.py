@@ -362,8 +362,7 @@ def test_a_program_asks_for_its_own_services_whatever_it_writes(entering: Enteri
     assert session is not None
     assert session.way == "client:parking"
     assert table.client("staff", "parking") is not None
-    assert entrance.may_ask_for(session, "parking")
-    assert not entrance.may_ask_for(session, "debt_collection")
+    assert entrance.services_of(session) == {"parking"}
 
 
 def test_a_program_that_asks_too_often_waits(entering: Entering) -> None:

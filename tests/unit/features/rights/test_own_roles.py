@@ -42,13 +42,28 @@ def test_a_right_is_filed_in_the_first_role_that_may_and_overruled_in_the_one_th
     filed = run(own_town, verbs, "resident", "object", *person, "--service", "education", "--purpose", "rank", "--json")
     request = json.loads(filed.stdout)["request"]
     assert logged(own_town)[-1] == ("resident object", OWN["resident_desk"])
-    overrule = ["overrule", request, "--reason", "a court order"]
+    letter = own_town.workspace.parent / "letter.html"
+    overrule = ["overrule", request, "--reason", "a court <order>", "--letter", str(letter)]
     refused = run(own_town, verbs, *overrule, "--role", OWN["team_manager"])
     assert f"does not let {OWN['team_manager']} do objection.overrule" in str(refused.exception)
     unknown = run(own_town, verbs, *overrule, "--role", "data_protection_officer")
     assert "knows no role 'data_protection_officer'" in str(unknown.exception)
-    assert run(own_town, verbs, *overrule, "--role", OWN["data_protection_officer"]).exit_code == 0
+    officer = ["--role", OWN["data_protection_officer"]]
+    without = run(own_town, verbs, "overrule", request, "--letter", str(letter), *officer)
+    assert "owed the reasons in writing" in str(without.exception)
+    assert not letter.exists()
+    assert run(own_town, verbs, *overrule, *officer).exit_code == 0
     assert logged(own_town)[-1] == ("overrule", OWN["data_protection_officer"])
+    words = letter.read_text(encoding="utf-8")
+    assert "a court &lt;order&gt;" in words
+    assert "Information Commissioner" in words
+    assert request in words, "the reference"
+    assert own_town.invocation.roles.title(OWN["data_protection_officer"]) in words
+    assert number not in words, "it names nobody"
+    assert letter.stat().st_mode & 0o077 == 0
+    assert "a court" not in str([entry.detail for entry in FileLog(own_town.invocation.workspace.log).entries()])
+    again = run(own_town, verbs, *overrule, *officer)
+    assert "a file of that name already" in str(again.exception)
     assert "identity" in json.loads(run(own_town, verbs, "resident", "show", *person, "--json").stdout)
     refused = run(own_town, verbs, "resident", "show", *person, "--role", OWN["analyst"])
     assert "does not let" in str(refused.exception)

@@ -11,9 +11,9 @@ import pytest
 from charter.contracts.files import writer_lock
 from charter.council.register import Register
 from charter.errors import CharterError, UsageError
-from charter.vault.residence_check import CANNOT_TELL, NO, YES, Question, answer_question
+from charter.vault.check_once import CANNOT_TELL, NO, YES, Question, answer_question
 from charter.vault.vault import Vault
-from features.linking.residence_index import find_tokens
+from features.linking.check_index import find_tokens
 from features.rights.asking import file_request
 from features.rights.held import find_person
 from serving.desk import Desk
@@ -62,7 +62,7 @@ def desk(homes) -> Desk:
 def told(desk: Desk, **said: str) -> str:
     vault = Vault.open(desk.invocation.workspace.vault, desk.key)
     register = Register.load(desk.invocation.council.folder / "register.toml")
-    return answer_question(vault, desk.key, register, Question.read({**ADA, **said}))
+    return answer_question(vault, desk.key, register, Question.read({**ADA, **said}), today=desk.today())
 
 
 def test_it_says_yes_no_or_can_not_tell(desk: Desk) -> None:
@@ -108,7 +108,8 @@ def test_the_service_answers_one_word_logs_it_and_keeps_no_name(homes, desk: Des
     assert len({tuple(sorted(one.headers)) for one in answers}) == 1
     logged = [entry for entry in desk.store.entries() if entry.action == "residence.checked"]
     assert [(one.role, one.purpose, one.detail) for one in logged] == [
-        ("partner", "residence_check", {"asked_by": "parking", "answer": said}) for said in (YES, YES, CANNOT_TELL)
+        ("partner", "residence_check", {"asked_by": "partner", "answer": said, "said_for": "parking"})
+        for said in (YES, YES, CANNOT_TELL)
     ]
     for path in homes.workspace.rglob("*"):
         if path.is_file() and "extracts" not in path.parts:
@@ -152,7 +153,7 @@ def test_an_answer_takes_as_long_for_somebody_unknown(homes, desk: Desk) -> None
         for name, said in questions[turn % 3 :] + questions[: turn % 3]:
             question = Question.read(said)
             began = time.perf_counter()
-            answer_question(vault, desk.key, register, question)
+            answer_question(vault, desk.key, register, question, today=desk.today())
             spent[name].append(time.perf_counter() - began)
     # The quick ones: the machine may be busy with something else during the others.
     quick = {name: statistics.quantiles(times, n=10)[0] for name, times in spent.items()}

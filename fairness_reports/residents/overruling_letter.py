@@ -11,6 +11,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from charter.address_code import draw_address_code
+from charter.clocks import ACKNOWLEDGE_DAYS
 from charter.contracts.files import write_text
 from charter.errors import UsageError
 from charter.invocation import Invocation
@@ -18,8 +20,7 @@ from charter.rules.gate_sentences import say_day
 from charter.vault.rights_ledger import Request
 from fairness_reports.residents.information_pages import PURPOSE_WORDS
 from fairness_reports.residents.letters import Letter
-from fairness_reports.residents.public_address import draw_address_code, say_reach
-from fairness_reports.residents.rights_words import ACKNOWLEDGE_DAYS
+from fairness_reports.residents.public_address import say_reach
 
 __all__ = ["write_overruling"]
 

@@ -20,12 +20,25 @@ FITTED = "linkage.toml"
 """The file in the workspace."""
 _LITTLE = 20.0
 """Pairs' worth of trust in the numbers that were read, while they are fitted."""
-_SETTINGS = ("housemates", "threshold", "certain", "review", "plausible", "inactive_months")
+_EVEN = 0.0
+"""Bits of even odds: as many right as wrong are merged at most where nobody can be taken for a relative."""
+_SETTINGS = (
+    "housemates",
+    "threshold",
+    "strangers",
+    "untold",
+    "certain",
+    "review",
+    "plausible",
+    "false_links",
+    "inactive_months",
+)
 
 
 def loosen_parameters(parameters: Parameters) -> Parameters:
-    """Return parameters whose m are trusted little against what the records show."""
-    return parameters.model_copy(update={"learn": min(_LITTLE, parameters.learn)})
+    """Return parameters whose m are trusted little against what the records show, with even odds among strangers."""
+    strangers = _EVEN if parameters.strangers is None else parameters.strangers
+    return parameters.model_copy(update={"learn": min(_LITTLE, parameters.learn), "strangers": strangers})
 
 
 def write_fitted(parameters: Parameters, model: Model, comparisons: Mapping[str, Sequence[Level]]) -> str:
@@ -39,7 +52,7 @@ def write_fitted(parameters: Parameters, model: Model, comparisons: Mapping[str,
         f"learn = {parameters.learn:g}",
         f"twins = {model.twin_share:.6g}",
         f"namesakes = {model.namesake_share:.6g}",
-        *(f"{name} = {getattr(parameters, name):g}" for name in _SETTINGS),
+        *(f"{name} = {value:g}" for name in _SETTINGS if (value := getattr(parameters, name)) is not None),
         "",
     ]
     for name, stated in parameters.levels.items():

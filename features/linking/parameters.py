@@ -103,6 +103,22 @@ class Parameters(File):
     plausible: Annotated[
         float, Field(description="No two records of one person are less likely than this.", examples=[-9.0])
     ]
+    untold: Annotated[
+        float,
+        Field(
+            description="From here two are merged unasked who do not say what tells relatives and namesakes apart "
+            "(forename and date of birth), where those are not shown to be rare.",
+            examples=[9.0],
+        ),
+    ] = 9.0
+    strangers: Annotated[
+        float | None,
+        Field(
+            description="`threshold` where the records show hardly anybody living with others, so that nobody can be "
+            "taken for a relative; left out: as elsewhere.",
+            examples=[0.0],
+        ),
+    ] = None
     false_links: Annotated[
         float | None,
         Field(

@@ -46,6 +46,7 @@ from features.linking.matching.pair_weights import (
     weigh_pairs,
     weigh_parts,
 )
+from features.linking.matching.told_apart import meets_families, require_bits
 from features.linking.parameters import Parameters
 
 __all__ = ["link_people"]
@@ -111,7 +112,7 @@ def _link_numbered(
     labels = _Labels(labelled.persons, [(node_of[a], node_of[b], same) for a, b, same in labelled.pairs])
     scored = _score_records(database, records, joined_pairs, parameters, labels)
     groups = _lead_on(same, [references.place[name] for name in records.names])
-    limits = Limits(parameters.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
+    limits = Limits(scored.threshold, parameters.plausible, parameters.count_false_links(len(references.refs)))
     joins, review = group_records(scored.pairs, scored.weights, groups, limits)
     drop_rows(database, records.rows)
     uncertain = _join_nodes(joins, scored, links, node_of, parameters)
@@ -234,6 +235,7 @@ class _ScoredRecords:
     compared: Compared
     at: Mapping[tuple[int, int], int]
     model: Model
+    threshold: float
 
     def name(self, one: int, other: int) -> tuple[str, str]:
         """Return the references that lead two records, in their order."""
@@ -290,13 +292,16 @@ def _score_records(
     bits = np.round(weigh_pairs(compared, model), 6)
     worth = np.flatnonzero(bits >= parameters.review)
     order = worth[np.lexsort((compared.other[worth], compared.one[worth], -bits[worth]))]
-    pairs = _list_pairs(compared.select(order), model)
+    pairs = _list_pairs(compared.select(order), model, records, parameters)
     weights = Weights(pairs)
-    missing = _list_missing(pairs, weights, parameters.threshold)
+    threshold = parameters.threshold
+    if parameters.strangers is not None and not meets_families(model):
+        threshold = parameters.strangers
+    missing = _list_missing(pairs, weights, threshold)
     if missing:
-        weights.add(_list_pairs(compare_given(database, records, missing), model))
+        weights.add(_list_pairs(compare_given(database, records, missing), model, records, parameters))
     at = {(pair.one, pair.other): int(place) for pair, place in zip(pairs, order, strict=True)}
-    return _ScoredRecords(records, pairs, weights, compared, at, model)
+    return _ScoredRecords(records, pairs, weights, compared, at, model, threshold)
 
 
 def _label_pairs(compared: Compared, records: Records, labels: _Labels) -> Any:
@@ -317,17 +322,18 @@ def _label_pairs(compared: Compared, records: Records, labels: _Labels) -> Any:
     return said
 
 
-def _list_pairs(compared: Compared, model: Model) -> Sequence[Scored]:
+def _list_pairs(compared: Compared, model: Model, records: Records, parameters: Parameters) -> Sequence[Scored]:
     """Return compared pairs with what grouping asks of each; weights to a millionth of a bit, so that ties are ties."""
     weights, at_home = (np.round(weigh(compared, model), 6).tolist() for weigh in (weigh_pairs, weigh_at_home))
-    columns = (compared.one.tolist(), compared.other.tolist(), weights, at_home, count_known(compared).tolist())
+    needs = require_bits(compared, model, records.comparisons, records.said, parameters.untold).tolist()
+    columns = (compared.one.tolist(), compared.other.tolist(), weights, at_home, count_known(compared).tolist(), needs)
     return list(map(Scored, *columns))
 
 
 def _list_missing(pairs: Sequence[Scored], weights: Weights, threshold: float) -> Sequence[tuple[int, int]]:
     """Return the pairs, not compared yet, of records that pairs of `threshold` bits connect, and of their rivals."""
     connected = Groups({})
-    for one, other, weight, _, _ in pairs:
+    for one, other, weight, *_ in pairs:
         if weight >= threshold and connected.find(one) != connected.find(other):
             connected.join(one, other)
     missing: set[tuple[int, int]] = set()

@@ -24,6 +24,7 @@ from features.linking.matching.comparisons import (
     make_condition,
 )
 from features.linking.matching.pair_weights import Compared
+from features.linking.matching.told_apart import Said
 from features.linking.parameters import Level, Parameters
 
 __all__ = ["Records", "compare_candidates", "compare_given", "compare_references", "measure_shares"]
@@ -45,6 +46,7 @@ class Records:
     names: Sequence[str]
     sizes: Sequence[int]
     comparisons: Mapping[str, Sequence[Level]]
+    said: Said
 
     @classmethod
     def of(
@@ -70,7 +72,8 @@ class Records:
         counts = dict(fetch_rows(database, "select again, count(*) from r group by again", r=rows))
         sizes = (len(names), *(counts.get(place + 1, 0) for place in range(len(again))))
         known = [name for name in parameters.levels if _anybody_says(database, rows, name)]
-        return cls(rows, names, sizes, {name: parameters.levels[name] for name in known})
+        levels = {name: parameters.levels[name] for name in known}
+        return cls(rows, names, sizes, levels, Said.read(database, rows))
 
 
 def _number_service(again: Collection[str]) -> str:

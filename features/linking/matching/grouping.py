@@ -38,6 +38,7 @@ _LARGEST = 40
 APART: Mapping[str, str] = {
     "close": "too close to call",
     "rivals": "two fit equally well",
+    "untold": "no date of birth or forename tells a relative or namesake apart",
     "register": "twice in a register that has everybody once",
     "age": "too young for a service that knows them",
     "contradiction": "another record of theirs contradicts it",
@@ -60,13 +61,17 @@ class Facts:
 
 
 class Scored(NamedTuple):
-    """A pair of records: its weight in bits, what it were at one home, and of how many traits both say anything."""
+    """A pair of records: its weight in bits, what it were at one home, and of how many traits both say anything.
+
+    `needs`: the bits from which it is joined unasked, where that is more than the threshold (told_apart).
+    """
 
     one: int
     other: int
     weight: float
     at_home: float
     known: int
+    needs: float = 0.0
 
 
 class Weights:
@@ -173,12 +178,15 @@ def group_records(
     joins: list[tuple[int, int, float]] = []
     review: list[tuple[int, int, float, str]] = []
     wrong = 0.0
-    for one, other, weight, _, _ in pairs:
+    for one, other, weight, _, _, needs in pairs:
         first, second = groups.find(one), groups.find(other)
         if first == second:
             continue
         if weight < limits.threshold:
             review.append((one, other, weight, "close"))
+            continue
+        if weight < needs:
+            review.append((one, other, weight, "untold"))
             continue
         rule = groups.contradict(first, second) or _weigh_groups(
             groups.list_members(first), groups.list_members(second), weights, limits
@@ -187,7 +195,7 @@ def group_records(
             review.append((one, other, weight, rule))
             continue
         against_others = _weigh_against_rivals(one, other, weight, weights, groups, limits)
-        if against_others < limits.threshold:
+        if against_others < max(limits.threshold, needs):
             review.append((one, other, against_others, "rivals"))
             continue
         bits = min(weight, against_others)

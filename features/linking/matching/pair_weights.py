@@ -35,6 +35,8 @@ _SELDOM = -3.0
 _MATES = 2000.0
 """Pairs' worth of trust in how many housemates are twins or namesakes to begin with."""
 _FEWEST, _MOST = 0.02, 12.0
+_SMALLEST = 200
+"""A place has no fewer records than this: of six that are at hand, two John Smiths are two of a town's."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Model:
 
     `again`, by service (`Compared.again`): how many more of its references a person has there. `homes`: what `person`
     says of "home" between services, and in each of those. Both are empty where nothing was learned: as anywhere.
+    `met`: records of others of its home that a record was found with, whatever was believed before.
     """
 
     person: Mapping[str, Floats]
@@ -85,6 +88,7 @@ class Model:
     mates: float
     twin_share: float
     namesake_share: float
+    met: float = 0.0
 
     @classmethod
     def of(cls, parameters: Parameters) -> Model:
@@ -117,7 +121,7 @@ def _log(shares: Any) -> Floats:
 
 def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
     """Return log2 of how likely each pair is as one person, and as strangers, housemates, twins and namesakes."""
-    count = max(pairs.sizes[0], 1)
+    count = max(pairs.sizes[0], _SMALLEST)
     person = _expect_before(pairs, model)
     mates = np.log2(model.mates / count)
     others = [
@@ -139,8 +143,8 @@ def _explain(pairs: Compared, model: Model) -> tuple[Floats, list[Floats]]:
 
 def _expect_before(pairs: Compared, model: Model) -> Floats:
     """Return log2 of how likely each pair is one person before anything is compared."""
-    chances = [model.partners / max(pairs.sizes[0], 1)]
-    chances += [more / max(size, 1) for more, size in zip(model.again, pairs.sizes[1:], strict=False)]
+    chances = [model.partners / max(pairs.sizes[0], _SMALLEST)]
+    chances += [more / max(size, _SMALLEST) for more, size in zip(model.again, pairs.sizes[1:], strict=False)]
     logs: Floats = np.log2(np.maximum(chances, 1e-15))
     return logs[np.where(pairs.again < len(logs), pairs.again, 0)]
 
@@ -238,6 +242,7 @@ def learn_model(pairs: Compared, parameters: Parameters, joined: Compared, label
             partners=_near(2 * chance[pairs.again == 0].sum(), counted, parameters.partners),
             again=_learn_again(pairs, chance, parameters.partners),
             mates=_near(2 * mates, counted, parameters.housemates),
+            met=float(2 * mates / counted),
             twin_share=float((twins + _MATES * parameters.twins) / (mates + _MATES)),
             namesake_share=float((namesakes + _MATES * parameters.namesakes) / (mates + _MATES)),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -196,3 +197,31 @@ def test_a_chain_of_likenesses_makes_nobody() -> None:
     ]
     linked = link_rows([*said, *STRANGERS])
     assert not linked.are_one("c0", "c7")
+
+
+def _make_families(count: int, namesakes: int) -> list[dict[str, Any]]:
+    """Return families of four in two services, with dates; of ten families, `namesakes` sons have the father's name."""
+    rows = []
+    for family in range(count):
+        surname = f"{'bcdfghjk'[family % 8]}a{'lmnprstv'[family // 8 % 8]}o{'bdgk'[family // 64]}en".title()
+        son = "Wilfred" if family % 10 < namesakes else "Benedikt"
+        for position, forename in enumerate(("Wilfred", f"O{surname[:5].lower()}", son, "Philippa")):
+            born = date(1970 + 30 * (position > 1), 1, 2) + timedelta(days=97 * family % 3600 + position)
+            rows += [
+                say(service, f"{service}{family}.{position}", forename, surname, born, household_id=f"h{family}")
+                for service in ("school", "care")
+            ]
+    return rows
+
+
+@pytest.mark.parametrize(("namesakes", "asked"), [(1, True), (0, False)])
+def test_a_record_without_a_date_is_asked_about_where_fathers_and_sons_have_one_name(namesakes, asked) -> None:
+    """The records themselves tell whether there are such: nothing is set."""
+    families = _make_families(100, namesakes)
+    mothers = families[2::8]
+    undated = [{**mother, "service": "tax", "ref": f"tax {mother['ref']}", "birth_date": None} for mother in mothers]
+    linked = link_rows([*families, *undated])
+    assert len(mothers) == 100
+    assert {linked.are_one(mother["ref"], f"tax {mother['ref']}") for mother in mothers} == {not asked}
+    if asked:
+        assert {linked.rule(mother["ref"], f"tax {mother['ref']}") for mother in mothers} == {"untold"}

@@ -1,0 +1,70 @@
+"""Who is asked about because nothing tells a relative or a namesake apart; and where that is not asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from features.linking.matching.comparisons import LEVELS
+from features.linking.matching.pair_weights import Compared, Model
+from features.linking.matching.told_apart import Said, require_bits
+from features.linking.parameters import Parameters
+
+UNTOLD = 9.0
+SLIP = UNTOLD - 3
+SHIPPED = Parameters.load()
+FAMILIES = {"met": 2.5, "partners": 1.0, "namesake_share": 0.007}
+
+
+def _require(forename=0, born=0, home=0, key=-1, names=(1, 1), share=0.9, **model) -> float:
+    """Return the bits that a pair needs, of its levels (-1: not known to both) and how many forenames each gives."""
+    levels = {"forename": forename, "birth_date": born, "home": home, "shared_key": key}
+    pair = Compared(
+        np.array([0]), np.array([1]), {name: np.array([level], np.int8) for name, level in levels.items()},
+        {}, {}, np.array([0]), (2,),
+    )  # fmt: skip
+    said = Said({"forename": 1.0, "birth_date": share}, np.array(names))
+    learned = replace(Model.of(SHIPPED), **(FAMILIES | model))
+    return float(require_bits(pair, learned, SHIPPED.levels, said, UNTOLD)[0])
+
+
+def _at(trait: str, level: str) -> int:
+    return LEVELS[trait].index(level)
+
+
+@pytest.mark.parametrize(
+    ("pair", "bits"),
+    [
+        ({}, 0),
+        ({"forename": _at("forename", "same by a short form")}, 0),
+        ({"forename": _at("forename", "in the surname's place")}, 0),
+        ({"born": -1}, UNTOLD),  # a father and a son, and one of them without a date
+        ({"born": -1, "home": -1}, UNTOLD),
+        ({"forename": -1, "names": (0, 1)}, UNTOLD),  # a baby of theirs
+        ({"forename": _at("forename", "same, and one gives more names"), "names": (1, 2)}, UNTOLD),  # a twin
+        ({"forename": _at("forename", "in the surname's place"), "names": (2, 1)}, UNTOLD),
+        ({"key": _at("shared_key", "different")}, UNTOLD),
+        ({"key": _at("shared_key", "same")}, 0),
+        ({"forename": _at("forename", "alike")}, SLIP),
+        ({"born": _at("birth_date", "within a year or so")}, SLIP),
+        ({"born": _at("birth_date", "within a year or so"), "home": _at("home", "none shared")}, 0),
+    ],
+)
+def test_what_a_pair_leaves_out_makes_it_need_more(pair, bits) -> None:
+    assert _require(**pair) == bits
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"met": 0.4},  # hardly anybody lives with others
+        {"met": 2.5, "partners": 9.0},  # nine records of each person, which look like each other's relatives
+        {"namesake_share": 0.003},  # those of one home and name are one person
+        {"share": 0.3},  # most records have no date
+    ],
+)
+def test_where_the_records_speak_against_it_nothing_more_is_needed(place) -> None:
+    assert _require(born=-1, **place) == 0
+    assert _require(born=-1) == UNTOLD

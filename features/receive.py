@@ -201,8 +201,8 @@ def _accept(invocation: Invocation, delivery: _Waiting, result: PullResult) -> R
 
 
 def _refuse(delivery: _Waiting, error: DataError) -> Receipt:
-    told = {"state": "refused", "message": error.message, "next_step": error.next_step, "sha256": delivery.digest()}
-    _write_report(delivery, told)
+    report = {"state": "refused", "message": error.message, "next_step": error.next_step, "sha256": delivery.digest()}
+    _write_report(delivery, report)
     return Receipt(delivery.service, delivery.folder.name, False, delivery.report, error.message, error.next_step)
 
 

@@ -7,6 +7,7 @@ other. Expressions of the register run over these tables.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from features.intake.opening.open_table import Manner, OpenTable, open_table
 from features.intake.opening.row_places import Part
 from features.intake.opening.strict_csv import CsvDialect, CsvTable
 from features.intake.opening.text_rows import FetchedRows
+from features.intake.opening.workbook_errors import ERRORS
 from features.intake.person_cells import find_optional_columns
 from features.intake.quarantine import Quarantine
 from features.intake.row_rules import LONGEST_TEXT
@@ -52,6 +54,11 @@ _NOT_TEXT = ("[", "STRUCT", "MAP", "UNION", "BLOB", "BIT", "INTERVAL", "JSON")
 """What of a SQL type's name says that it is no cell of a table."""
 _MOST_CELLS = 0.5
 """The share of a column's cells that may be emptied; beyond it the register says wrongly how it is written."""
+_CUT_SHORT = "[+-]?[0-9]([.,][0-9]+)?[eE][+][0-9]+"
+"""How a spreadsheet writes a number of which it shows no more digits."""
+_TELLS_APART = ("reference", "key")
+_WORDS = re.compile("%[aAbBcxXpZ]")
+"""Parts of a day's form that words are read by: a column's name might be one."""
 _LATEST = "date '2200-01-01'"
 CONTROL_CHARACTERS = "[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F\\x{FFFD}\\x{202A}-\\x{202E}\\x{2066}-\\x{2069}]"
 """Characters that no service means: control characters but tabs and line ends, lost ones, and what turns text round."""
@@ -100,7 +107,7 @@ def read_file(
             )
         quarantine.set_rows(source, file, 0)
         return FileTally()
-    rows, blank_lines = 0, 0
+    rows, blank_lines, is_plain = 0, 0, True
     parts: list[Part] = []
     with ExitStack() as stack:
         for path in paths:
@@ -111,9 +118,10 @@ def read_file(
             parts.append(Part(name, rows + 1, table.find_lines))
             rows += _load_part(database, source, file, table, rows)
             blank_lines += table.count_blank_lines(rows - parts[-1].first_row + 1)
+            is_plain = is_plain and table.is_plain
     quarantine.set_rows(source, file, rows, parts)
     filled = _count_filled(database, source, file) if rows else {}
-    _set_apart(database, source, file, quarantine)
+    _set_apart(database, source, file, quarantine, is_plain=is_plain)
     quarantine.refuse_where_many(source, file)
     for name in (*map(_unread, file.columns), "_header"):
         database.execute(f"alter table {name_table(source, file)} drop column {quote_name(name)}")
@@ -121,11 +129,7 @@ def read_file(
 
 
 def _manner_of(source: Source, file: ExtractFile) -> Manner:
-    forms = {
-        name: file.forms.get(name) or (source.dates if kind == "date" else source.datetimes)
-        for name, kind in file.columns.items()
-        if kind in ("date", "datetime")
-    }
+    forms = {name: _form_of(name, source, file) for name, kind in file.columns.items() if kind in ("date", "datetime")}
     dialect = CsvDialect(source.encoding, source.delimiter)
     return Manner(dialect, file.sheet, file.header_line, forms, file.element, tuple(file.columns))
 
@@ -173,8 +177,7 @@ def _load_part(
 ) -> int:
     """Add the rows of one part, after so many `before`, and return how many they are."""
     typed = ", ".join(
-        f"{_type_column(name, kind, table.types[name], source, file)} as {quote_name(name)}"
-        for name, kind in file.columns.items()
+        f"{_type_column(name, kind, table, source, file)} as {quote_name(name)}" for name, kind in file.columns.items()
     )
     unread = ", ".join(
         f"({_tells_unread(name, kind, table.types[name])}) as {quote_name(_unread(name))}"
@@ -189,7 +192,8 @@ def _load_part(
     try:
         inserted = database.execute(
             f"insert into {name_table(source, file)} select _row, {names}, {unread}, _header from (select {before} + "
-            f"row_number() over () as _row, {typed}{', ' if raw else ''}{raw}, ({table.second_header}) as _header "
+            f"row_number() over () as _row, {typed}{', ' if raw else ''}{raw}, "
+            f"({_tells_header(table, source, file)}) as _header "
             f"from {table.sql})"
         ).fetchall()
     except duckdb.Error as error:
@@ -203,15 +207,37 @@ def _load_part(
     return int(inserted[0][0])
 
 
-def _type_column(name: str, kind: str, found: str, source: Source, file: ExtractFile) -> str:
+def _tells_header(table: OpenTable, source: Source, file: ExtractFile) -> str:
+    """Return SQL that is true of a row that repeats the header.
+
+    Such a row has the name of a column where a number or a day should be: where one is to be had, only rows that lack
+    it are looked at.
+    """
+    if table.second_header == "false" or not all(re.fullmatch("[A-Za-z_ ]*", name) for name in table.columns):
+        return table.second_header
+    for name, kind in file.columns.items():
+        if kind in ("integer", "decimal") or (kind == "date" and not _WORDS.search(_form_of(name, source, file))):
+            typed = _type_column(name, kind, table, source, file)
+            return (
+                f"case when {typed} is null and {quote_name(name)} is not null then {table.second_header} "
+                "else false end"
+            )
+    return table.second_header
+
+
+def _form_of(name: str, source: Source, file: ExtractFile) -> str:
+    return file.forms.get(name) or (source.dates if file.columns[name] == "date" else source.datetimes)
+
+
+def _type_column(name: str, kind: str, table: OpenTable, source: Source, file: ExtractFile) -> str:
     """Return the typed value as SQL: null where it is not of the type, or where the cast would change it."""
-    column = quote_name(name)
+    column, sql_type = quote_name(name), table.types[name]
     if kind == "text":
-        return exact_text(column, found)
-    if found != "VARCHAR":
-        return exact_cast(column, found, _SQL_TYPES[kind])
+        return column if table.is_plain else exact_text(column, sql_type)
+    if sql_type != "VARCHAR":
+        return exact_cast(column, sql_type, _SQL_TYPES[kind])
     if kind in ("date", "datetime"):
-        form = file.forms.get(name) or (source.dates if kind == "date" else source.datetimes)
+        form = _form_of(name, source, file)
         days = read_trimmed(column, lambda text: f"try_strptime({text}, {quote_text(form)})")
         return f"{days}::{_SQL_TYPES[kind]}"
     if kind == "boolean":
@@ -237,22 +263,23 @@ def _count_filled(database: duckdb.DuckDBPyConnection, source: Source, file: Ext
     return dict(zip(file.columns, map(int, counts), strict=True))
 
 
-def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, quarantine: Quarantine) -> None:
-    """Quarantine what breaks a rule on values, then on the key; what was set apart is no other's double."""
-    tests: list[tuple[str, str, str]] = []
-    for name, kind in file.columns.items():
-        column = quote_name(name)
-        tests.append((name, "value.type", quote_name(_unread(name))))
-        if kind in ("date", "datetime"):
-            tests.append((name, "value.range", f"{column} < date '{source.earliest}' or {column} >= {_LATEST}"))
-        if kind == "text":
-            tests.append((name, "value.control", f"regexp_matches({column}, {quote_text(CONTROL_CHARACTERS)})"))
-            tests.append((name, "value.long", f"length({column}) > {LONGEST_TEXT}"))
-    # A key that is there but can't be read is `value.type`: the cause that a service can mend.
-    tests += [
-        (name, "key.missing", f"{quote_name(name)} is null and not {quote_name(_unread(name))}") for name in file.key
-    ]
+def _set_apart(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, quarantine: Quarantine, *, is_plain: bool
+) -> None:
+    """Quarantine what breaks a rule on values, then on the key; what was set apart is no other's double.
+
+    Of `is_plain` rows no cell need be asked for control characters.
+    """
     table = name_table(source, file)
+    tests = _list_tests(source, file)
+    if not is_plain and _holds_control(database, source, file):
+        texts = [name for name, kind in file.columns.items() if kind == "text"]
+        tests += [
+            (name, "value.control", f"regexp_matches({quote_name(name)}, {quote_text(CONTROL_CHARACTERS)})")
+            for name in texts
+        ]
+    if not tests:
+        return
     counts = database.execute(
         f"select {', '.join(f'count_if({test})' for _, _, test in tests)} from {table}"
     ).fetchall()[0]
@@ -260,8 +287,8 @@ def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: Extrac
     of_rows = _empty_optional_cells(database, source, file, quarantine, broken)
     if of_rows and quarantine.add(source, file, _find_broken(table, of_rows)):
         _drop_quarantined(database, source, file, quarantine)
-    if file.key:
-        columns = ", ".join(quote_name(name) for name in (*file.key, *file.versions))
+    columns = ", ".join(quote_name(name) for name in (*file.key, *file.versions))
+    if file.key and _may_repeat(database, table, columns):
         twice = (
             f"select _row as row_number, {quote_text(', '.join(file.key))} as field, 'key.duplicate' as rule from "
             f"(select _row, row_number() over (partition by {columns} order by _row) as copy from {table}) "
@@ -269,6 +296,58 @@ def _set_apart(database: duckdb.DuckDBPyConnection, source: Source, file: Extrac
         )
         if quarantine.add(source, file, twice):
             _drop_quarantined(database, source, file, quarantine)
+
+
+def _list_tests(source: Source, file: ExtractFile) -> list[tuple[str, str, str]]:
+    """Return (column, rule, SQL that is true where the rule is broken) of all that is asked of single cells."""
+    tests: list[tuple[str, str, str]] = []
+    ids = _find_ids(file)
+    for name, kind in file.columns.items():
+        column = quote_name(name)
+        tests.append((name, "value.type", quote_name(_unread(name))))
+        if kind in ("date", "datetime"):
+            tests.append((name, "value.range", f"{column} < date '{source.earliest}' or {column} >= {_LATEST}"))
+        if kind == "text":
+            error = f"regexp_matches({column}, {quote_text(ERRORS)})"
+            tests.append((name, "value.error", _test_where(f"starts_with({column}, '#')", error)))
+            long = f"length({column}) > {LONGEST_TEXT}"
+            tests.append((name, "value.long", _test_where(f"strlen({column}) > {LONGEST_TEXT}", long)))
+        if name in ids:
+            is_cut = f"regexp_full_match({column}, {quote_text(_CUT_SHORT)})"
+            tests.append((name, "id.form", _test_where(f"contains({column}, '+')", is_cut)))
+    # A key that is there but can't be read is `value.type`: the cause that a service can mend.
+    tests += [
+        (name, "key.missing", f"{quote_name(name)} is null and not {quote_name(_unread(name))}") for name in file.key
+    ]
+    return tests
+
+
+def _test_where(seen: str, test: str) -> str:
+    """Return SQL that tests only rows of which something cheap is true; `and` would test all of them."""
+    return f"case when {seen} then {test} else false end"
+
+
+def _find_ids(file: ExtractFile) -> frozenset[str]:
+    """Return the columns of texts that tell people or rows apart; a home has a rule of its own."""
+    fields = [(field, expression) for record in file.records for field, expression in record.fields.items()]
+    ids = {*file.key, *(expression for field, expression in fields if field in _TELLS_APART)}
+    homes = {expression for field, expression in fields if field == "uprn"}
+    return frozenset(name for name in ids - homes if file.columns.get(name) == "text")
+
+
+def _holds_control(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> bool:
+    """Whether any text has a control character: all texts of a row are looked through at once."""
+    texts = ", ".join(quote_name(name) for name, kind in file.columns.items() if kind == "text")
+    if not texts:
+        return False
+    test = f"regexp_matches(concat({texts}), {quote_text(CONTROL_CHARACTERS)})"
+    return bool(database.execute(f"select count_if({test}) from {name_table(source, file)}").fetchall()[0][0])
+
+
+def _may_repeat(database: duckdb.DuckDBPyConnection, table: str, columns: str) -> bool:
+    """Whether some rows may share their key: they do where fewer digests than rows differ, or two digests are alike."""
+    rows, digests = database.execute(f"select count(*), count(distinct hash({columns})) from {table}").fetchall()[0]
+    return bool(digests < rows)
 
 
 def _find_broken(table: str, tests: Sequence[tuple[str, str, str]]) -> str:

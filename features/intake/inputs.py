@@ -148,8 +148,8 @@ def _find_input(source: Source, name: str, folder: Path, council: Council, now: 
     if source.format == "canonical":
         from features.intake.canonical import CANONICAL, find_table_file
 
-        found = {name: find_table_file(folder, name) for name in CANONICAL}
-        parts = {path.name: (path,) for path in found.values() if path is not None}
+        tables = {name: find_table_file(folder, name) for name in CANONICAL}
+        parts = {path.name: (path,) for path in tables.values() if path is not None}
     else:
         parts = {file.name: find_parts(folder, file.within or file.name) for file in source.files}
     paths = [path for found_paths in parts.values() for path in found_paths if path.is_file()]

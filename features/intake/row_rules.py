@@ -11,6 +11,8 @@ LONGEST_TEXT = 4_000
 
 MESSAGES: Mapping[str, str] = {
     "value.type": "The value is not of the column's type.",
+    "value.error": "A spreadsheet left an error, or a formula without its result, in place of the value.",
+    "id.form": "A spreadsheet cut the digits of the id (1.23E+11): nobody can tell whose it is.",
     "value.range": "The date is before 1850 (register: `earliest`) or after 2200.",
     "value.control": "The text holds a control character, or one that was lost when the file was saved.",
     "value.long": f"The text is longer than {LONGEST_TEXT:,} characters.",

@@ -21,6 +21,8 @@ __all__ = ["PACKED", "open_unpacked", "refuse_bombs", "unpacked_name"]
 
 PACKED = (".gz", ".zip")
 
+_OLD_OFFICE = b"\xd0\xcf\x11\xe0"
+"""How a file of an older Excel begins, and how a workbook that is locked with a password does."""
 _ALWAYS = 64 << 20
 """So many bytes may always come out of a packed file."""
 _GROWTH = 250
@@ -95,6 +97,12 @@ def _single_member(archive: zipfile.ZipFile, where: str) -> zipfile.ZipInfo:
 
 def refuse_bombs(path: Path, where: str) -> None:
     """Raise DataError where the parts of a zipped document (a workbook) grow beyond reason, read to their ends."""
+    with path.open("rb") as handle:
+        if handle.read(4) == _OLD_OFFICE:
+            raise DataError(
+                f"{where} is a workbook of an older Excel, or one with a password.",
+                "Save it as XLSX, without a password.",
+            )
     try:
         with zipfile.ZipFile(path) as archive:
             left = max(_ALWAYS, _GROWTH * path.stat().st_size)

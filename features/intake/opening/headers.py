@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from charter.errors import DataError
 
@@ -19,6 +19,21 @@ def check_header(where: str, columns: Sequence[str], declared: Sequence[str], ne
     it is not repeated. `next_step` says what to do about an unknown column.
     """
     unknown = [number for number, name in enumerate(columns, start=1) if name not in declared]
+    folded = {name.strip().casefold() for name in declared}
+    names = [name.strip().casefold() for name in columns]
+    repeats = [str(number) for number, name in enumerate(names, start=1) if names.count(name) > 1]
+    if unknown and not repeats and folded >= set(names):
+        raise DataError(
+            f"the first line of {where} writes columns in another case, or with blanks around them: numbers "
+            f"{', '.join(map(str, unknown))}.",
+            f"Write them in register.toml as the service does, or ask it to write: {', '.join(declared)}.",
+        )
+    mark = _find_mark(columns, folded)
+    if mark:
+        raise DataError(
+            f"{where} has {mark!r} between its cells, not what register.toml says.",
+            f"Write delimiter = {mark!r} for the source in register.toml.".replace("'", '"'),
+        )
     if len(unknown) == len(columns):
         raise DataError(
             f"the first line of {where} is not its header: none of its {len(columns)} cells is a declared column.",
@@ -30,8 +45,11 @@ def check_header(where: str, columns: Sequence[str], declared: Sequence[str], ne
             f"{where} has a column without a name: number {nameless} of {len(columns)}.",
             "Ask the service to name it or to leave it out; a table saved with its row numbers has such a column.",
         )
-    if len({name.lower() for name in columns}) != len(columns):
-        raise DataError(f"{where} names a column twice.", "Ask the service to correct its header.")
+    if repeats:
+        raise DataError(
+            f"{where} names a column twice, in whatever case: numbers {', '.join(repeats)}.",
+            "Ask the service to correct its header.",
+        )
     if 2 * len(unknown) > len(columns):
         numbers = ", ".join(map(str, unknown))
         raise DataError(
@@ -40,3 +58,14 @@ def check_header(where: str, columns: Sequence[str], declared: Sequence[str], ne
         )
     if unknown:
         raise DataError(f"{where} has an unknown column {columns[unknown[0] - 1][:_SHOWN]!r}.", next_step)
+
+
+def _find_mark(columns: Sequence[str], folded: Collection[str]) -> str:
+    """Return the mark that parts a header of one cell into declared columns, or nothing."""
+    if len(columns) != 1:
+        return ""
+    for mark in (",", ";", "\t", "|"):
+        names = {name.strip().casefold() for name in columns[0].split(mark)}
+        if len(names) > 1 and names <= set(folded):
+            return mark
+    return ""

@@ -60,6 +60,10 @@ class OpenTable(Protocol):
         """An SQL condition, true of a row that repeats the header."""
 
     @property
+    def is_plain(self) -> bool:
+        """Whether no cell has a blank around it, a control character, or any that is not ASCII; false: nobody knows."""
+
+    @property
     def find_lines(self) -> FindLines | None:
         """How the lines of its rows are found, if it has lines."""
 
@@ -78,6 +82,7 @@ class _ParquetTable:
     path: Path
     types: Mapping[str, str]
     second_header: str = "false"
+    is_plain: bool = False
     find_lines: FindLines | None = None
 
     @property
@@ -164,17 +169,17 @@ def _open_kind(
         yield _open_parquet(database, path, where)
     elif kind in _READ_WHOLE:
         if kind == ".xlsx":
-            read = read_sheet(path, where, Sheet(manner.sheet, manner.header_line, manner.forms))
+            whole = read_sheet(path, where, Sheet(manner.sheet, manner.header_line, manner.forms))
         elif kind == ".xml":
             with path.open("rb") as stream:
-                read = read_xml(stream, name, where, manner.element, manner.columns)
+                whole = read_xml(stream, name, where, manner.element, manner.columns)
         elif kind == ".json":
             with path.open("rb") as stream:
-                read = read_json_document(stream, name, where, manner.element, manner.columns)
+                whole = read_json_document(stream, name, where, manner.element, manner.columns)
         else:
             with path.open("rb") as stream:
-                read = read_json_lines(stream, name, where)
-        rows, lines, blank = read
+                whole = read_json_lines(stream, name, where)
+        rows, lines, blank = whole
         try:
             yield rows.as_table(where, lines, blank)
         finally:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,10 +23,10 @@ import duckdb
 from charter.errors import DataError
 from features.intake.database import quote_name, quote_text
 from features.intake.opening.encodings import write_as_utf8
+from features.intake.opening.plain_bytes import ByteSurvey, survey_bytes
 
 __all__ = ["UTF8", "CsvDialect", "CsvTable", "Opener", "open_csv", "peek_header"]
 
-_CHUNK = 1 << 22
 _LONGEST_LINE = 2_000_000
 _SAVE_AS = 'Save it as "CSV UTF-8", or write how it was saved in register.toml: encoding = "windows-1252".'
 
@@ -39,6 +40,14 @@ class CsvDialect:
 
 
 UTF8 = CsvDialect()
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip file or a workbook (.zip, .xlsx)",
+    b"\x1f\x8b": "a packed file (.gz)",
+    b"PAR1": "a Parquet file (.parquet)",
+    b"\xd0\xcf\x11\xe0": "a workbook of an older Excel (.xls)",
+    b"%PDF": "a PDF",
+}
+"""How files that are no text begin."""
 Opener = Callable[[], AbstractContextManager[BinaryIO]]
 
 
@@ -69,6 +78,15 @@ class CsvTable:
             f"delim = {quote_text(self.dialect.delimiter)}, quote = '\"', escape = '\"', nullstr = '', "
             f"strict_mode = true, null_padding = false, max_line_size = {_LONGEST_LINE}, compression = 'none')"
         )
+
+    @cached_property
+    def _survey(self) -> ByteSurvey:
+        return survey_bytes(Path(self.readable), self.dialect.delimiter)
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether no cell has a blank around it, a control character, or any that is not ASCII."""
+        return self._survey.is_plain
 
     @property
     def second_header(self) -> str:
@@ -142,12 +160,7 @@ class CsvTable:
 
         Lines are counted first: where they are as many as rows and header, none is blank.
         """
-        lines, last = 0, b"\n"
-        with Path(self.readable).open("rb") as handle:
-            while chunk := handle.read(_CHUNK):
-                lines += chunk.count(b"\n")
-                last = chunk[-1:]
-        if lines + (last != b"\n") <= rows + 1:
+        if self._survey.lines <= rows + 1:
             return 0
         return sum(is_blank for is_blank, _ in self._lines())
 
@@ -216,6 +229,11 @@ def _read_header(path: Path, where: str, dialect: CsvDialect) -> tuple[str, ...]
     csv.field_size_limit(_LONGEST_LINE)
     with path.open("rb") as handle:
         first_bytes = handle.read(4096)
+    kind = next((words for magic, words in _NO_TEXT.items() if first_bytes.startswith(magic)), "")
+    if kind:
+        raise DataError(
+            f"{where} is {kind}, whatever its name says.", "Name it by what it is, here and in register.toml."
+        )
     if dialect.encoding == "utf-8" and b"\0" in first_bytes:
         raise DataError(
             f"{where} is UTF-16, or no text at all: it has zero bytes.",

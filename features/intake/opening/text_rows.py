@@ -45,6 +45,7 @@ class FetchedRows:
     rows: int = 0
 
     def __post_init__(self) -> None:
+        self.columns = tuple(map(keep_characters, self.columns))
         self._memory = os.memfd_create("rows")
         self._finalize = weakref.finalize(self, os.close, self._memory)
         self._digest = hashlib.sha256()
@@ -101,6 +102,7 @@ class RowsTable:
     lines: Sequence[int] = ()
     blank_lines: int = 0
     second_header: str = "false"
+    is_plain: bool = False
 
     @property
     def find_lines(self) -> FindLines | None:
@@ -131,6 +133,11 @@ class RowsTable:
         return self.blank_lines
 
 
+def keep_characters(text: str) -> str:
+    """Return a text with each half of a character (JSON can hold one) as the mark of a character that was lost."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def write_cell(value: Any, where: str) -> str:
     """Return a value as its text, which reads back as the same value; nothing is an empty text.
 
@@ -149,6 +156,8 @@ def write_cell(value: Any, where: str) -> str:
         return format(value, "f")
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, int | str):
+    if isinstance(value, str):
+        return keep_characters(value)
+    if isinstance(value, int):
         return str(value)
     raise DataError(f"{where} has a cell that holds no plain value.", "Ask for texts, numbers and dates.")

@@ -1,19 +1,21 @@
 """A sheet of an XLSX workbook as rows: cells as a spreadsheet keeps them, not as it shows them.
 
 A whole number is written without decimals, so that a reference that a spreadsheet took for a number is itself again; a
-day in a column of days is a day. A cell that holds an error (#N/A) is text, and no value of a typed column.
+day in a column of days is a day, and a time in it is none. A cell that holds an error (#N/A) is the text of that error,
+and no value of any column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from charter.errors import DataError
 from features.intake.opening.bounded import refuse_bombs
 from features.intake.opening.text_rows import FetchedRows, write_cell
+from features.intake.opening.workbook_errors import find_errors
 
 __all__ = ["Sheet", "read_sheet"]
 
@@ -61,6 +63,9 @@ def _read_lines(path: Path, where: str, name: str) -> list[list[Any]]:
         lines: list[list[Any]] = workbook.get_sheet_by_name(name or names[0]).to_python(skip_empty_area=False)
     except (CalamineError, OSError, ValueError):
         raise DataError(f"{where} is not a whole workbook.", "Save it as XLSX again.") from None
+    for (line, column), text in find_errors(path, where, names.index(name or names[0])).items():
+        if line < len(lines) and column < len(lines[line]):
+            lines[line][column] = text
     return lines
 
 
@@ -71,7 +76,8 @@ def _list_rows(
         cells = [_write(cell, where, sheet.forms.get(name, "")) for cell, name in zip(line, header, strict=False)]
         if any(str(cell).strip() for cell in line[len(header) :]):
             raise DataError(
-                f"{where}, line {number}: it has a cell beside the columns of the header.", "Ask for a corrected file."
+                f"{where}, line {number}: it has a cell beside the columns of the header in line {sheet.header_line}.",
+                "Correct `header_line` in register.toml if the header is another line, or ask for a corrected file.",
             )
         if any(cells):
             places.append(number)
@@ -79,10 +85,19 @@ def _list_rows(
 
 
 def _write(cell: Any, where: str, form: str) -> str:
-    if isinstance(cell, datetime | date) and form:
+    if isinstance(cell, datetime | date) and form and _comes_back(cell, form):
         return cell.strftime(form)
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date().isoformat()
     if isinstance(cell, time | timedelta):
         return str(cell)
     return write_cell(cell, where)
+
+
+def _comes_back(cell: datetime | date, form: str) -> bool:
+    """Whether a form keeps all that a cell says: one of days loses a time."""
+    at = cell if isinstance(cell, datetime) else datetime.combine(cell, time())
+    try:
+        return datetime.strptime(at.strftime(form), form).replace(tzinfo=UTC) == at.replace(tzinfo=UTC)
+    except ValueError:
+        return False

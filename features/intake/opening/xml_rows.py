@@ -63,11 +63,11 @@ def read_elements(
     root: Element, name: str, where: str, element: str, declared: Sequence[str]
 ) -> tuple[FetchedRows, list[int], int]:
     """Return the same of a document that was read already, whose lines its elements say."""
-    found = list(_find_rows(root, (), element, where, frozenset(declared)))
-    columns = dict.fromkeys(declared) | dict.fromkeys(column for _, row in found for column in row)
+    places = list(_find_rows(root, (), element, where, frozenset(declared)))
+    columns = dict.fromkeys(declared) | dict.fromkeys(column for _, row in places for column in row)
     rows = FetchedRows(name, tuple(columns))
-    rows.write_rows([row.get(column, "") for column in columns] for _, row in found)
-    return rows, [line for line, _ in found], 0
+    rows.write_rows([row.get(column, "") for column in columns] for _, row in places)
+    return rows, [line for line, _ in places], 0
 
 
 def _parse(stream: BinaryIO, where: str) -> Element:

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -22,7 +23,10 @@ from tests.unit.features.conftest import Town
 from tests.waiting import PATIENCE
 
 PHRASE = "a long password of nobody"
-MOTO = os.environ.get("SOONER_TEST_S3", "")
+UV = Path(sys.executable).parent / "uv"
+MOTO = [os.environ["SOONER_TEST_S3"]] if "SOONER_TEST_S3" in os.environ else []
+MOTO = MOTO or [str(UV), "tool", "run", "--quiet", "--from", "moto[server]==5.2.5", "moto_server"]
+"""An S3-compatible server in an environment of its own: the one that is named, or one that uv brings."""
 
 
 class PasswordServer(asyncssh.SSHServer):
@@ -129,7 +133,7 @@ def serve_s3() -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    running = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
+    running = subprocess.Popen([*MOTO, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
         for _ in range(600):
@@ -145,7 +149,7 @@ def serve_s3() -> Iterator[str]:
 
 
 @pytest.mark.deep
-@pytest.mark.skipif(not MOTO, reason="SOONER_TEST_S3 names no moto_server")
+@pytest.mark.skipif(not Path(MOTO[0]).exists(), reason="no uv here, and SOONER_TEST_S3 names no server")
 def test_deliveries_of_s3_compatible_storage_are_copied_once_and_pulled(
     town: Town, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

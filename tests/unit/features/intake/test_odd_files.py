@@ -81,6 +81,8 @@ odd = st.one_of(
             "NULL",
             "N" * 5_000,
             "\ufeff",
+            "#N/A",
+            "1.23E+11",
         ]
     ),
     st.text(max_size=12),

@@ -15,6 +15,7 @@ from charter.vault.key import Key
 from features.intake.database import open_database
 from features.intake.extract import name_table, read_file
 from features.intake.opening.bounded import open_unpacked, refuse_bombs
+from features.intake.opening.plain_bytes import ByteSurvey, survey_bytes
 from features.intake.quarantine import Quarantine
 
 COLUMNS = {"id": "text", "born": "date", "n": "integer", "amount": "decimal"}
@@ -50,11 +51,18 @@ def write_zip(path: Path, **members: bytes) -> Path:
 
 
 def write_workbook(path: Path, lines: list[list[object]], sheets: int = 1) -> Path:
-    """Write the least that is a workbook: texts inline, numbers, and days as Excel counts them (style 1)."""
+    """Write the least that is a workbook: texts inline, numbers, and days as Excel counts them (style 1).
+
+    Bytes are an error (b"#N/A") or a formula without its result (b"=").
+    """
 
     def cell(value: object, place: str) -> str:
         if isinstance(value, str):
             return f'<c r="{place}" t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
+        if value == b"=":
+            return f'<c r="{place}"><f>A1</f><v></v></c>'
+        if isinstance(value, bytes):
+            return f'<c r="{place}" t="e"><v>{value.decode()}</v></c>'
         if isinstance(value, tuple):
             return f'<c r="{place}" s="1"><v>{value[0]}</v></c>'
         return "" if value is None else f'<c r="{place}"><v>{value}</v></c>'
@@ -160,6 +168,69 @@ def test_a_sheet_is_read_as_its_cells_are_kept(tmp_path: Path) -> None:
     assert "Quill" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (["001", None, 7, b"#N/A"], r"value.type \(first: line 3, amount\)"),
+        (["001", None, b"=", 1], r"value.type \(first: line 3, n\)"),
+        ([b"#REF!", None, 7, 1], r"value.error \(first: line 3, id\)"),
+        ([1.23456789012e19, None, 7, 1], r"id.form \(first: line 3, id\)"),
+        (["001", (36923.5,), 7, 1], r"value.type \(first: line 3, born\)"),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_spoilt_is_told_and_never_empty(tmp_path: Path, row: list[object], said: str) -> None:
+    path = write_workbook(tmp_path / "people.xlsx", [list(COLUMNS), ["002", (36923,), 7, 1], row])
+    with pytest.raises(DataError, match=said):
+        read(path)
+
+
+def test_what_a_spreadsheet_spoilt_is_told_of_csv_too(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    for cell, rule in {"1.23457E+11": "id.form", "#N/A": "value.error", "#NAME?": "value.error"}.items():
+        path.write_text(CSV.replace("002", cell))
+        with pytest.raises(DataError, match=rf"{rule} \(first: line 3, id\)"):
+            read(path)
+    path.write_text(CSV.replace("002", "ADE+11"))
+    assert len(read(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04 and so on", "is a zip file or a workbook"),
+        (gzip.compress(CSV.encode()), "is a packed file"),
+        (CSV.replace(",", ";").encode(), "has ';' between its cells"),
+        (CSV.replace("id,born", "ID, Born").encode(), r"in another case, or with blanks around them: numbers 1, 2"),
+        (CSV.replace("n,amount", "n,N").encode(), r"names a column twice, in whatever case: numbers 3, 4"),
+    ],
+)
+def test_a_file_that_is_something_else_is_told_as_such(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "people.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=said):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["001, letter", "001,letter ", "001,\u00e9", '001,"x"', "001,x\x07", " 001,x", "001,x\t"]
+)
+def test_a_text_is_plain_only_where_no_cell_need_be_asked(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plain.csv"
+    path.write_text("id,stage\n001,a letter\n", newline="")
+    assert survey_bytes(path, ",") == ByteSurvey(2, is_plain=True)
+    for line in (f"{text}\n002,y\n", f"{text}\r\n002,y\r\n", text):
+        path.write_text(f"id,stage\n{line}", newline="")
+        assert not survey_bytes(path, ",").is_plain
+
+
+def test_neighbours_in_two_chunks_are_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_bytes(b"x" * ((1 << 22) - 1) + b", y\n")
+    assert not survey_bytes(path, ",").is_plain
+    path.write_bytes(b"x" * ((1 << 22) - 1) + b",yy\n")
+    assert survey_bytes(path, ",").is_plain
+
+
 def test_the_sheet_is_named_where_there_are_several(tmp_path: Path) -> None:
     path = write_workbook(tmp_path / "people.xlsx", [list(COLUMNS), ["001", None, 7, 1]], sheets=2)
     with pytest.raises(DataError, match="has 2 sheets"):
@@ -186,6 +257,8 @@ def test_json_lines_are_rows(tmp_path: Path) -> None:
         ('{"id": "1", "amount": NaN}', "line 2: it is not JSON"),
         ('{"id": "1", "shoe_size": "Quillfeather"}', "unknown column 'shoe_size'"),
         ('{"id": "1", "n": 1.5}', r"value.type \(first: line 2, n\)"),
+        ('{"id": "1\\ud800", "n": 1}', r"value.control \(first: line 2, id\)"),
+        ('{"id": "1", "\\ud800": 1}', r"unknown column"),
     ],
 )
 def test_a_line_that_is_no_row_is_named_and_not_shown(tmp_path: Path, line: str, said: str) -> None:

@@ -13,9 +13,9 @@ from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.rules.data_use import CARRIED, OF_WORKERS
-from charter.rules.gate import decide_findings
 from charter.signing.advice import read_advice
 from charter.signing.signoffs import find_today
+from charter.signing.stand_in import decide_with_stand_in
 from fairness_reports.audit.explaining.alternatives import measure_without_data, predict_contributions
 from fairness_reports.audit.explaining.explanations import (
     Explained,
@@ -68,6 +68,9 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         document["inputs"]["model.lgb"] = file_digest(audited.run / "model.lgb")
         reads = read_model(audited.run / "model.lgb")
         document["reads"], document["points"] = reads.features, reads.points
+        if "stand_in" in document:
+            document["inputs"]["baseline.lgb"] = file_digest(audited.run / "baseline.lgb")
+            document["stand_in_points"] = read_model(audited.run / "baseline.lgb").points
         earlier = [read_json(path) for path in _list_earlier(invocation, audited.run.name, "findings.json")]
         document["findings"] += measure_needed_data(
             audited.run, invocation.register, audited.matrix.definition, reads.features, audited.model
@@ -79,7 +82,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         pack = Pack(
             council=invocation.council.name,
             findings=document,
-            decision=decide_findings(
+            decision=decide_with_stand_in(
                 document,
                 audited.policy,
                 find_today(invocation),

@@ -21,19 +21,22 @@ from charter.errors import SoonerError
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.health import read_health
+from serving.ranking.standing_in import find_stand_in_folder
 from serving.store.arriving.resident_forms import find_due_day
 from serving.store.leaving.outbox import MessageDraft
 from serving.verification import verify_logs
 
 __all__ = ["KINDS", "Alarm", "list_alarms", "look_at_log", "tell_receivers"]
 
-NO_LIST, FEED, STOPPED, DRIFT, LOG, BACKUP, UNDELIVERED, FORM_DUE = (
-    "no_list", "feed_late", "suspended", "drift", "log_not_whole", "backup_overdue", "not_delivered", "form_due",
+NO_LIST, FEED, STOPPED, MODEL, DRIFT, LOG, BACKUP, UNDELIVERED, FORM_DUE = (
+    "no_list", "feed_late", "suspended", "model_unreadable", "drift", "log_not_whole", "backup_overdue",
+    "not_delivered", "form_due",
 )  # fmt: skip
 KINDS: Mapping[str, str] = {
     NO_LIST: "a team has no list that holds, on a morning on which it should",
     FEED: "a source's newest data is older than it promised",
     STOPPED: "a gate or a role stopped the programme",
+    MODEL: "the model in use cannot be read, and the signed points list stands in, or nothing does",
     DRIFT: "a series that is watched changed since the test (`sooner audit live`)",
     LOG: "the audit log is not whole (`sooner verify-log`)",
     BACKUP: "the last whole backup is too long ago",
@@ -66,8 +69,8 @@ def list_alarms(desk: Desk, now: datetime | None = None) -> list[Alarm]:
     """Return what stands now but for the log, which takes longer (`look_at_log`)."""
     moment = (now or datetime.now(UTC)).astimezone(desk.invocation.council.time_zone)
     looks: tuple[Callable[[Desk, datetime], Iterable[Alarm]], ...] = (
-        _look_for_lists, _look_at_feeds, _look_for_stops, _look_at_drift, _look_at_backups, _look_at_outbox,
-        _look_at_forms,
+        _look_for_lists, _look_at_feeds, _look_for_stops, _look_at_model, _look_at_drift, _look_at_backups,
+        _look_at_outbox, _look_at_forms,
     )  # fmt: skip
     return [alarm for look in looks for alarm in look(desk, moment)]
 
@@ -131,6 +134,23 @@ def _look_for_stops(desk: Desk, _moment: datetime) -> Iterator[Alarm]:
     if stop is not None:
         yield Alarm(STOPPED, stop.id, "lists are stopped", f"Lists are stopped since {stop.at[:16]}, by {stop.role}.",
                     "Two roles resume it (`sooner resume`), once what made them stop is mended.")  # fmt: skip
+
+
+def _look_at_model(desk: Desk, _moment: datetime) -> Iterator[Alarm]:
+    # Here and not above: it loads what scores.
+    from serving.ranking.bundle import Bundle
+
+    workspace = desk.invocation.workspace
+    folder = find_current(workspace.bundle)
+    if folder is None:
+        return
+    try:
+        Bundle.open(folder)
+    except (SoonerError, OSError, ValueError, KeyError):
+        stand_in = find_stand_in_folder(workspace)
+        serves = "Nothing stands in for it" if stand_in is None else "The points list that was signed with it stands in"
+        yield Alarm(MODEL, folder.name, "the model cannot be read", f"The model in use cannot be read. {serves}.",
+                    "Bring its folder back from a backup, or `sooner promote` again.")  # fmt: skip
 
 
 def _look_at_drift(desk: Desk, _moment: datetime) -> Iterator[Alarm]:

@@ -41,6 +41,7 @@ from serving.practice_cases import PASSED
 from serving.ranking.elsewhere import SeekingTeam, find_seeking_teams
 from serving.ranking.reasons import write_day
 from serving.ranking.sealed_record import SealedRecord, read_record
+from serving.ranking.standing_in import find_stand_in_folder, list_models
 from serving.ranking.strengths import Usual, read_usual
 from serving.session import Sessions
 from serving.store.actions import Exporter
@@ -279,7 +280,7 @@ class Desk:
         if not suspensions:
             return None
         manifest = self.manifest(bundle)
-        models = [str(manifest.get(name, "")) for name in ("id", "release")]
+        models = list_models(manifest)
         feeds = list_feeds(manifest)
         return next((stop for stop in suspensions if stop.holds(self.programme, team, feeds, models)), None)
 
@@ -292,7 +293,13 @@ class Desk:
         name = bundle or (folder.name if folder else "")
         path = self.invocation.workspace.bundle / name / "manifest.json"
         if name and path.exists():
-            return _manifest(path)
+            try:
+                return _manifest(path)
+            except DataError:
+                stand_in = find_stand_in_folder(self.invocation.workspace) if bundle is None else None
+                if stand_in is None:
+                    raise
+                return _manifest(stand_in / "manifest.json")
         if bundle is None and any(part.startswith(f"bundle/{self.programme}/") for part in self._recorded_parts):
             raise FaultError("bundle")
         return {}

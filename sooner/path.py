@@ -95,6 +95,7 @@ def issue_lists(invocation: Invocation) -> RankResult:
 def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
     """Release the newest audited model, or with `rollback` the release before, and return its bundle's folder."""
     from serving.ranking.bundle import make_bundle
+    from serving.ranking.model_in_use import make_stand_in
     from training.keeping.release import release_model, roll_back_release
 
     release = roll_back_release(invocation) if rollback else release_model(invocation)
@@ -116,7 +117,9 @@ def promote_model(invocation: Invocation, *, rollback: bool = False) -> Path:
         }
         for source in register.sources
     }
-    return make_bundle(invocation, release, services)
+    bundle = make_bundle(invocation, release, services)
+    make_stand_in(invocation, release, services, bundle.name)
+    return bundle
 
 
 def rank_day(

@@ -10,11 +10,11 @@ from charter.contracts import check_document
 from charter.contracts.files import file_digest, find_current, read_json, write_json
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.rules.gate import decide_findings
 from charter.signing import suspensions
 from charter.signing.acceptance import find_audit, find_live_audit
 from charter.signing.second_gate import open_live
 from charter.signing.signoffs import find_today, read_signoffs, require_signoffs
+from charter.signing.stand_in import decide_with_stand_in
 from charter.vault.command_log import CommandLog
 
 __all__ = ["decide_run", "go_live"]
@@ -35,7 +35,7 @@ def decide_run(invocation: Invocation, run: str = "", *, live: bool = False) -> 
         for path in sorted(invocation.workspace.audit.glob("*/decision.json"))
         if path.parent != folder and not live
     ]
-    decision = decide_findings(
+    decision = decide_with_stand_in(
         findings,
         policy,
         day,

@@ -252,6 +252,10 @@ def count_withdrawn(workspace: Workspace) -> int:
     bundle = find_current(workspace.bundle)
     if bundle is None:
         return 0
-    release = workspace.release / str(read_json(bundle / "manifest.json")["release"]) / "manifest.json"
+    try:
+        name = str(read_json(bundle / "manifest.json")["release"])
+    except DataError:  # it cannot be read: what stands in for it is of the release in use as well
+        name = (find_current(workspace.release) or bundle).name
+    release = workspace.release / name / "manifest.json"
     run = workspace.scores / str(read_json(release)["run"]) / "manifest.json" if release.exists() else release
     return int(read_json(run).get("withdrawn_rows", 0)) if run.exists() else 0

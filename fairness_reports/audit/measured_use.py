@@ -21,10 +21,10 @@ MEASURE = "needed_of_100"
 BETTER = "needed_of_100_more"
 
 
-def measure_usefulness(run: Path, model: str) -> list[dict[str, Any]]:
+def measure_usefulness(run: Path, model: str, stand_in: str | None = None) -> list[dict[str, Any]]:
     """Return the share of listed families with a need by model, and the model's difference to each simpler list.
 
-    Nothing where no past week could be replayed.
+    The difference is that of what could stand in for the model, too. Nothing where no past week could be replayed.
     """
     replay = read_json(run / "metrics.json").get("replay")
     if not isinstance(replay, Mapping) or not replay.get("headline"):
@@ -35,8 +35,8 @@ def measure_usefulness(run: Path, model: str) -> list[dict[str, Any]]:
             continue
         if figure["measure"] == "needed_of_listed" and figure["against"] is None:
             rows.append(_write(About(MEASURE, None, figure["model"], AS_USED), figure))
-        elif figure["measure"] == "needed_of_listed_difference" and figure["model"] == model:
-            rows.append(_write(About(BETTER, None, model, AS_USED, component=figure["against"]), figure))
+        elif figure["measure"] == "needed_of_listed_difference" and figure["model"] in (model, stand_in):
+            rows.append(_write(About(BETTER, None, figure["model"], AS_USED, component=figure["against"]), figure))
     return rows
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "RESAMPLES",
     "SEED",
     "Audited",
+    "find_stand_in",
     "gather_run",
     "measure_characteristic",
     "measure_pairs",
@@ -148,14 +149,29 @@ def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     rows += measure_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
     rows += audited.linked
     rows += _measure_as_used(audited)
-    rows += measure_usefulness(audited.run, audited.model)
+    stand_in = find_stand_in(audited)
+    rows += measure_usefulness(audited.run, audited.model, stand_in)
     document = write_heading(audited, made_at) | {
         "period": _describe_period(people.dates),
         "used_lists": describe_used_lists(audited.used),
         "findings": rows,
     }
+    if stand_in:
+        document["stand_in"] = stand_in
     check_document("findings", document)
     return document
+
+
+def find_stand_in(audited: Audited) -> str | None:
+    """Return the points list that could stand in where the model cannot be read: itself, where it is that.
+
+    None where the run left none, or no past lists that would say what it does to whom.
+    """
+    baseline = audited.manifest.get("baseline")
+    if baseline == audited.model:
+        return audited.model
+    lists = () if isinstance(audited.used, str) else audited.used.models
+    return str(baseline) if baseline in lists else None
 
 
 def write_heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from charter.rules.data_use import CARRIED, DATA_NEEDED, HELPS, NOT_NEEDED, OPEN
 from charter.rules.policy import Policy
 from fairness_reports.publish.council_words import CouncilWords
 from fairness_reports.publish.figures_in_words import say_date, say_hundred
+from fairness_reports.publish.front_pages import say_verdict
 from features.grammar.points_in_words import describe_points
 
-__all__ = ["describe_list", "list_used"]
+__all__ = ["describe_list", "describe_stand_in", "list_used"]
 
 _TOP = 10
 """How many pieces of data the paper names of a list that is not added up by hand; the annex has the rest."""
@@ -47,6 +48,26 @@ def describe_list(
         "defined": len(definition["features"]),
         "never": [kind.title for kind in policy.prohibited_inputs],
         "services": _tabulate_services(rows, words, findings.get("last_helped", {})),
+    }
+
+
+def describe_stand_in(
+    findings: Mapping[str, Any], decision: Mapping[str, Any], definition: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return what stands in where the model cannot be read: whether it may, its answers and its rules; None for none.
+
+    Its rules are left out where it is the audited list itself, which has them above.
+    """
+    answer = decision.get("stand_in")
+    if answer is None:
+        return None
+    own = answer["model"] == findings["model"]
+    rules = () if own else describe_points(findings.get("stand_in_points", ()), definition["features"])
+    return {
+        "own": own,
+        "may": answer["decision"] != "block",
+        "said": say_verdict({"questions": answer["questions"], "sentence": answer["sentence"]}),
+        "rules": rules,
     }
 
 

@@ -36,7 +36,7 @@ from fairness_reports.publish.group_parts import (
     select_rows,
     tabulate_sight,
 )
-from fairness_reports.publish.list_pages import describe_list, list_used
+from fairness_reports.publish.list_pages import describe_list, describe_stand_in, list_used
 from fairness_reports.publish.parts import (
     tabulate_added,
     tabulate_folds,
@@ -127,6 +127,7 @@ def _describe_paper(pack: Pack, words: CouncilWords) -> dict[str, Any]:
         "front": describe_front(findings, decision, policy, _PAPER_NAMES, pack.metrics, words, pack.advice),
         "answers": describe_answers(findings, decision, policy),
         "list": describe_list(findings, pack.definition, policy, words),
+        "stand_in": describe_stand_in(findings, decision, pack.definition),
         "warnings": notes[:leaks],
         "notes": notes[leaks:],
     }

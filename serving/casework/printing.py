@@ -11,6 +11,7 @@ from serving.asking_to_show import keep_shown, require_list
 from serving.casework.view import CaseFile, describe_list, view_row, write_day
 from serving.desk import Desk
 from serving.identity import identify_command, require_user_id
+from serving.ranking.standing_in import say_standing_in
 from serving.store.store import write_moment
 
 __all__ = ["print_worklist"]
@@ -58,6 +59,7 @@ def print_worklist(invocation: Invocation, team_id: str, *, holder: str = "", ro
             f"{desk.settings.list.title}: {team.title}",
             f"Copy {copy.digest[:8].upper()} of {header.id}. {describe_list(header, desk.day)}.",
             f"For {holder}. Destroy this copy after {until}.",
+            *filter(None, [say_standing_in(desk.manifest(header.bundle))]),
             "",
         ]
         for referral in standing:

@@ -16,6 +16,7 @@ from serving.ranking.elsewhere import SeekingTeam
 from serving.ranking.points import GivenPoints, list_points
 from serving.ranking.reasons import Reason, Seeing, write_day
 from serving.ranking.sealed_record import SealedRecord
+from serving.ranking.standing_in import NO_LIKELIHOOD, STANDS_IN_FOR
 from serving.ranking.strengths import Usual, find_columns, sort_strengths
 from serving.store.store import Decision, IssuedList, Referral
 
@@ -312,7 +313,7 @@ def _view_members(file: CaseFile) -> tuple[Member, ...]:
 
 def _band_words(referral: Referral, manifest: Mapping[str, Any]) -> tuple[str, str]:
     if not referral.band:
-        return _NOT_ENOUGH
+        return NO_LIKELIHOOD if STANDS_IN_FOR in manifest else _NOT_ENOUGH
     band = next((band for band in manifest.get("bands", ()) if band["id"] == referral.band), None)
     return (band["title"], band["meaning"]) if band else ("", "")
 

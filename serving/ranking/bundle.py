@@ -39,7 +39,7 @@ from charter.rules.abstention import Sight
 from features.grammar.points_in_words import read_points
 from serving.ranking.scoring import Band, Model
 
-__all__ = ["NOT_ENOUGH", "Bundle", "make_bundle", "verify_bundle"]
+__all__ = ["NOT_ENOUGH", "Bundle", "make_bundle", "make_manifest", "verify_bundle", "write_bundle"]
 
 NOT_ENOUGH = "Not enough is visible to say how likely a need is."
 """What is said in place of a band's meaning."""
@@ -106,7 +106,9 @@ class Bundle:
         return Sight.read(self.manifest["abstention"]) if "abstention" in self.manifest else None
 
     def bands(self, rows: NDArray[np.float32], margins: NDArray[np.float64]) -> list[Band | None]:
-        """Return the band of each of `rows` (n, features), None where not enough is visible to say."""
+        """Return the band of each of `rows` (n, features), None where not enough is visible to say, or it has none."""
+        if not self.model.bands:
+            return [None] * len(rows)
         likelihoods = self.model.likelihoods(margins).tolist()
         enough = self.sight.enough(rows).tolist() if self.sight else [True] * len(rows)
         return [
@@ -128,6 +130,25 @@ def make_bundle(
     text = (release_folder / "model.lgb").read_bytes()
     if hashlib.sha256(text).hexdigest() != release["model_sha256"]:
         raise DataError(f"the model of the release {release['id']} was changed.", "Promote it again.")
+    manifest = make_manifest(invocation, release_folder, release, services, text)
+    folder = write_bundle(invocation.workspace, manifest, text)
+    verify_bundle(Bundle.open(folder), release_folder)
+    if activate:
+        set_current(invocation.workspace.bundle, folder.name)
+    return folder
+
+
+def make_manifest(
+    invocation: Invocation,
+    release_folder: Path,
+    release: Mapping[str, Any],
+    services: Mapping[str, Mapping[str, Any]],
+    text: bytes,
+) -> dict[str, Any]:
+    """Return the manifest, but for its id, of a bundle of one of a release's models, whose text is `text`.
+
+    `release` is the release's manifest, with what scoring needs to know of that model.
+    """
     definition = _find_definition(invocation.workspace, release_folder, release)
     by_name = {feature["name"]: feature for feature in definition["features"]}
     missing = [name for name in release["features"] if name not in by_name]
@@ -162,17 +183,19 @@ def make_bundle(
         model = Model.read(text.decode(), release["features"], release["calibration"], release["bands"])
         if rules := read_points(model.booster.dump_model()["tree_info"], release["features"]):
             manifest["points"] = rules
+    return manifest
+
+
+def write_bundle(workspace: Workspace, manifest: dict[str, Any], text: bytes) -> Path:
+    """Write a bundle, named by what it holds, with the margins that it must go on giving; return its folder."""
     manifest["id"] = _make_id(manifest)
     check_document("bundle", manifest)
-    folder: Path = invocation.workspace.bundle / manifest["id"]
+    folder: Path = workspace.bundle / manifest["id"]
     rows = make_check_rows(len(manifest["features"]))
     with new_folder(folder) as beside:
         (beside / "model.lgb").write_bytes(text)
         write_json(beside / "manifest.json", manifest)
         np.savez(beside / "check.npz", rows=rows, margins=Bundle.open(beside).model.margins(rows))
-    verify_bundle(Bundle.open(folder), release_folder)
-    if activate:
-        set_current(invocation.workspace.bundle, manifest["id"])
     return folder
 
 

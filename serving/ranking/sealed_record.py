@@ -80,7 +80,8 @@ class SealedRecord:
 
     `seen` counts the members that each column of the matrix saw; `freshness` is the end of the newest data by service
     (UTC, ISO 8601). `exploration` is the share of the list's places that was drawn by lot, `inclusion` the probability
-    with which this household came to have its place; `timeline` is None where the list kept none.
+    with which this household came to have its place; `timeline` is None where the list kept none. `stands_in_for` names
+    the bundle that could not be read, where `bundle` stood in for it.
     """
 
     schema_version: int
@@ -114,6 +115,7 @@ class SealedRecord:
     timeline: Timeline | None = None
     exploration: float = 0.0
     inclusion: float = 1.0
+    stands_in_for: str = ""
 
     @property
     def person_ids(self) -> tuple[str, ...]:
@@ -129,6 +131,8 @@ class SealedRecord:
             document["timeline"]["entries"] = [event.document() for event in self.timeline.entries]
         if not self.exploration:
             del document["exploration"], document["inclusion"]
+        if not self.stands_in_for:
+            del document["stands_in_for"]
         return document
 
     def sealed(self) -> bytes:

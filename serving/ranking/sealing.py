@@ -26,6 +26,7 @@ from serving.ranking.sealed_record import (
     digest_record,
     make_referral_id,
 )
+from serving.ranking.standing_in import STANDS_IN_FOR
 from serving.store.store import Referral
 from serving.store.tables import BELOW
 
@@ -114,6 +115,7 @@ def seal_records(
             timeline=timelines[number],
             exploration=keepsakes.exploration,
             inclusion=place.inclusion,
+            stands_in_for=str(bundle.manifest.get(STANDS_IN_FOR, "")),
         )
         sealed.append((_seal_referral(record), record.person_ids))
     return sealed

@@ -36,9 +36,11 @@ from serving.ranking.bundle import Bundle
 from serving.ranking.elsewhere import find_listed_elsewhere, give_way
 from serving.ranking.health import write_health
 from serving.ranking.line_rows import keep_line
+from serving.ranking.model_in_use import open_in_use
 from serving.ranking.places import Place, ScoredDate, draw_below, draw_tails, fill_places, find_teams, score_rows
 from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
+from serving.ranking.standing_in import list_models, say_standing_in
 from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
 from serving.store.actions import export_actions, write_csv
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
@@ -73,7 +75,8 @@ class ListSummary:
 class RankResult:
     """What `rank` did; `refused` says by team why it got no list, `unserved` how many rows no team serves.
 
-    `trial` says what a planned trial did to these lists, or why nothing; empty where none is planned.
+    `trial` says what a planned trial did to these lists, or why nothing; empty where none is planned. `standing_in`
+    says that the model could not be read, and what made the new lists instead; empty where it could.
     """
 
     as_of: date
@@ -84,6 +87,7 @@ class RankResult:
     refused: Mapping[str, str]
     unserved: int
     trial: str = ""
+    standing_in: str = ""
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -99,7 +103,7 @@ class RankResult:
         total = sum(summary.referrals for summary in self.lists)
         lists = len(self.lists)
         sentence = f"{total} referrals on {lists} worklist{'' if lists == 1 else 's'} as of {self.as_of}."
-        return f"{sentence} {self.trial}".rstrip()
+        return " ".join(filter(None, (sentence, self.standing_in, self.trial)))
 
 
 def rank_households(
@@ -130,8 +134,8 @@ def rank_households(
     share = _drawn_share(invocation, settings)
     stopped = {suspension.name for suspension in read_suspensions(workspace) if suspension.kind == "team"}
     capacity = {team: places for team, places in programme.capacity(council, as_of).items() if team not in stopped}
-    bundle = Bundle.current(workspace)
-    require_running(workspace, feeds=list_feeds(bundle.manifest), models=[bundle.id, str(bundle.manifest["release"])])
+    bundle = open_in_use(workspace)
+    require_running(workspace, feeds=list_feeds(bundle.manifest), models=list_models(bundle.manifest))
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
     scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
@@ -171,6 +175,7 @@ def rank_households(
             refused=_refused_teams(council, as_of, stopped),
             unserved=int((find_teams(council, at) == "").sum()),
             trial=trial,
+            standing_in=say_standing_in(bundle.manifest) if headers else "",
         )
     finally:
         store.close()

@@ -10,6 +10,8 @@ from charter.contracts.files import find_current
 from charter.contracts.workspace import Workspace
 from charter.errors import SoonerError
 from serving.ranking.bundle import Bundle, verify_bundle
+from serving.ranking.model_in_use import open_in_use
+from serving.ranking.standing_in import STANDS_IN_FOR
 
 __all__ = ["Live"]
 
@@ -20,13 +22,13 @@ _EVERY = 0.5
 class Live:
     """Watches the pointer `bundle/current`; a new bundle is opened and tested before it takes over.
 
-    One that fails its self-test is not served: the one before stays, and the log says so once.
+    One that fails its self-test is not served: the one before stays, and the log says so once. Where that in use cannot
+    be read when the service starts, the points list that was signed with it serves until it can.
     """
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._bundle = Bundle.current(workspace)
-        verify_bundle(self._bundle)
+        self._bundle = open_in_use(workspace)
         self._refused = ""
         self._looked = time.monotonic()
         self._loading = threading.Lock()
@@ -44,12 +46,15 @@ class Live:
 
     def _look(self) -> None:
         folder = find_current(self._workspace.bundle)
-        if folder is None or folder.name in (self._bundle.id, self._refused):
+        stands_in = STANDS_IN_FOR in self._bundle.manifest
+        if folder is None or folder.name == self._bundle.id or (folder.name == self._refused and not stands_in):
             return
         try:
             fresh = Bundle.open(folder)
             verify_bundle(fresh)
         except (SoonerError, OSError) as error:
+            if folder.name == self._refused:
+                return
             self._refused = folder.name
             _LOG.error("the bundle %s is not served, %s stays: %s", folder.name, self._bundle.id, error)
             return

@@ -29,6 +29,7 @@ from serving.identity import Identity
 from serving.ranking.bundle import NOT_ENOUGH
 from serving.ranking.reasons import group_by_source
 from serving.ranking.sealed_record import SealedRecord
+from serving.ranking.standing_in import NO_LIKELIHOOD, STANDS_IN_FOR
 from serving.ranking.strengths import sort_strengths
 from serving.session import API, CURRENT, Beginning
 from serving.store.case_work import write_cursor
@@ -284,6 +285,10 @@ def _header_document(header: IssuedList) -> dict[str, Any]:
     }
 
 
+def _say_no_band(manifest: Mapping[str, Any]) -> str:
+    return NO_LIKELIHOOD[1] if STANDS_IN_FOR in manifest else NOT_ENOUGH
+
+
 def _referral_document(referral: Referral, record: SealedRecord, desk: Desk) -> dict[str, Any]:
     manifest = desk.manifest(referral.bundle)
     band: Mapping[str, Any] = next((band for band in manifest.get("bands", ()) if band["id"] == referral.band), {})
@@ -299,7 +304,7 @@ def _referral_document(referral: Referral, record: SealedRecord, desk: Desk) -> 
         "need": {
             "band": referral.band,
             "title": band.get("title", ""),
-            "meaning": band.get("meaning", "") if referral.band else NOT_ENOUGH,
+            "meaning": band.get("meaning", "") if referral.band else _say_no_band(manifest),
         },
         "margin": record.margin,
         "base": reasons.base,

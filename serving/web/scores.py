@@ -16,6 +16,7 @@ from serving.asking_to_show import require_shown
 from serving.desk import Desk
 from serving.identity import Identity, require_act
 from serving.ranking.bundle import NOT_ENOUGH, Bundle
+from serving.ranking.standing_in import NO_LIKELIHOOD, STANDS_IN_FOR
 
 __all__ = ["score_features", "score_referrals"]
 
@@ -35,7 +36,8 @@ def score_features(
         )
     values = _make_rows([[row.get(name) for name in bundle.features] for row in rows])
     desk.store.log(identity, "score.features", subject=bundle.id, purpose="evaluate", detail={"rows": len(rows)})
-    return {"bundle": bundle.id, "scores": _score_rows(bundle, values)}
+    stands_in = {STANDS_IN_FOR: bundle.manifest[STANDS_IN_FOR]} if STANDS_IN_FOR in bundle.manifest else {}
+    return {"bundle": bundle.id, **stands_in, "scores": _score_rows(bundle, values)}
 
 
 def score_referrals(desk: Desk, identity: Identity, ids: Sequence[str]) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def _score_rows(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, A
     margins = bundle.model.margins(values)
     contributions, base = bundle.model.contributions(values)
     bands = bundle.bands(values, margins)
+    missing = NO_LIKELIHOOD[1] if STANDS_IN_FOR in bundle.manifest else NOT_ENOUGH
     scores = []
     for number, margin in enumerate(margins.tolist()):
         band = bands[number]
@@ -90,7 +93,7 @@ def _score_rows(bundle: Bundle, values: NDArray[np.float32]) -> list[dict[str, A
                 "margin": margin,
                 "base": float(base[number]),
                 "band": band.id if band else "",
-                "meaning": band.meaning if band else NOT_ENOUGH,
+                "meaning": band.meaning if band else missing,
                 "contributions": {
                     name: value
                     for name, value in zip(bundle.features, contributions[number].tolist(), strict=True)

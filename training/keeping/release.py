@@ -35,6 +35,7 @@ from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.machine.code_version import DIRTY
 from charter.signing.signoffs import read_signoffs, require_signoffs
+from charter.signing.stand_in import find_signed_stand_in, list_waivers
 from training.keeping.check_rows import make_check_rows
 from training.keeping.registry import Registry
 from training.keeping.scoring_manifest import describe_scoring, select_scoring
@@ -151,12 +152,7 @@ def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, An
         "decision": {
             "decision": decision["decision"],
             "sentence": decision["sentence"],
-            # Shown on every worklist: what the board let through, who answers for it, and until when.
-            "waivers": [
-                {"question": verdict["question"], "group": verdict["group"], **verdict["waiver"]}
-                for verdict in decision["verdicts"]
-                if verdict.get("waiver")
-            ],
+            "waivers": list_waivers(decision),
         },
         "versions": manifest.get("versions", {}),
         "commit": _commit_of(run),
@@ -168,6 +164,9 @@ def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, An
             "calibration": manifest["calibration"][manifest["baseline"]],
             "rules": metrics.get("points", []),
         }
+        signed = find_signed_stand_in(decision)
+        if signed and signed["model"] == manifest["baseline"]:
+            content["stand_in"] = signed
     return content
 
 

@@ -101,8 +101,10 @@ def read_issued_lists(workspace: Workspace, release: str) -> Issued:
 
 
 def _release_of(workspace: Workspace, bundle: str) -> str:
+    """Return the release whose model made a bundle's lists; nothing of lists that a points list made in its place."""
     path = workspace.bundle / bundle / "manifest.json"
-    return str(read_json(path)["release"]) if path.exists() else ""
+    manifest = read_json(path) if path.exists() else {}
+    return "" if "stands_in_for" in manifest else str(manifest.get("release", ""))
 
 
 def _read_rows(path: Path, contract: str) -> Iterator[dict[str, str]]:

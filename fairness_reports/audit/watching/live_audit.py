@@ -25,7 +25,7 @@ from charter.contracts.files import file_digest, find_current, read_json, write_
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from charter.invocation import Invocation
-from charter.rules.measures import SHARES
+from charter.rules.measures import AS_USED, SHARES
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
@@ -56,7 +56,7 @@ from fairness_reports.audit.watching.watch import make_household_series, make_se
 from features.build import build_matrix
 from features.grammar.words import name_piece
 
-__all__ = ["ACTED", "BLIND", "audit_issued"]
+__all__ = ["ACTED", "BLIND", "audit_issued", "measure_days_before"]
 
 ACTED = "acted on"
 BLIND = "blind review"
@@ -175,6 +175,8 @@ def _measure_issued(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
         rows += _measure_selection(audited, name, groups, both, ACTED)
         rows += _measure_selection(audited, name, groups, helped, BLIND, reviewed)
         rows += _measure_unlabelled(people, groups, issued, about.of_group(name, None))
+        if audited.units.labelled:
+            rows += measure_days_before(people, groups, About("days_before", name, audited.model, AS_USED))
     return rows + measure_pairs(audited)
 
 
@@ -193,6 +195,17 @@ def _measure_selection(
         return measure_everyone(units, main, about, resamples=RESAMPLES, seed=SEED)
     part = Grouping(groups.code[chosen], groups.names)
     return measure_groups(units, part, main, about, resamples=RESAMPLES, seed=SEED)
+
+
+def measure_days_before(people: People, groups: Grouping, about: About) -> list[dict[str, Any]]:
+    """Return the days from the first issued list before a need to that need, by group: each person counts once."""
+    rows = np.flatnonzero((people.label == 1) & people.selected)
+    ordered = rows[np.lexsort((people.as_of[rows], people.person[rows]))]
+    person = people.person[ordered]
+    first = np.zeros(len(people.label))
+    first[ordered[np.r_[True, person[1:] != person[:-1]][: len(ordered)]]] = 1.0
+    days = np.where(first > 0, people.lead_days, 0.0)
+    return list_findings(about, average_groups(people.cluster, groups, days, first))
 
 
 def _measure_unlabelled(people: People, groups: Grouping, issued: Issued, about: About) -> list[dict[str, Any]]:

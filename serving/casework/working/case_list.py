@@ -23,6 +23,7 @@ from serving.casework.visit import Visit
 from serving.casework.working.notices import find_notice
 from serving.casework.working.queue import Queue, read_queue
 from serving.ranking.reasons import write_day
+from serving.ranking.standing_in import say_standing_in
 from serving.store.papers import FILTERS
 
 __all__ = ["ListedCase", "name_team", "show_all_teams", "show_worklist"]
@@ -133,6 +134,7 @@ def _show_list(
         sorts=list(_SORTS.items()),
         chosen=chosen,
         filtered=any(chosen.values()),
+        standing_in=say_standing_in(manifest),
         waivers=manifest.get("decision", {}).get("waivers", []),
         bands=[band for band in manifest.get("bands", ()) if band["id"] in present],
     )

@@ -244,7 +244,6 @@ def test_a_key_that_is_none_is_refused_with_how_to_make_one(edited: Callable[[st
 
 NOT_ASKED_YET = {
     ("later help", "shadow"): "no need is due before the shadow weeks are over",
-    ("later help", "live"): "the audit of issued lists does not measure days before yet",
 }
 
 

@@ -253,6 +253,21 @@ def publish_answers(invocation: Invocation) -> None:
     )
 
 
+@publish_verbs.add("register", under="look", example="sooner publish register", locks=True)
+def publish_register(invocation: Invocation) -> None:
+    """Write the data-sharing register for everybody: HTML, CSV, JSON; article 30 records; a draft privacy notice.
+
+    Each service with what its row does not say yet. What only people know stands as a blank in square brackets.
+    """
+    from fairness_reports.residents.register_files import write_register
+
+    folder, names = write_register(invocation)
+    invocation.report(
+        {"folder": str(folder), "files": names},
+        f"{len(names)} files are in {folder}/; read register.html, and fill the blanks of the two drafts.",
+    )
+
+
 @publish_verbs.add("site", under="look", example="sooner publish site", locks=True)
 def publish_site(invocation: Invocation) -> None:
     """Write the pages that residents read, of all programmes, as a folder for any web server: `site/`.

@@ -358,6 +358,9 @@ class Source(MarkedRow):
             examples=[date(2027, 3, 31)],
         ),
     ] = None
+    assessment: Annotated[
+        str, Field(description="The data protection impact assessment that covers it.", examples=["DPIA 2026/14"])
+    ] = ""
     confidential_from_household: Annotated[
         bool,
         Field(description="Whether others in the household may not hear that it knows somebody.", examples=[True]),

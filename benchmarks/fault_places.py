@@ -123,11 +123,13 @@ class Service:
         except OSError:
             return 0
 
-    def wait_until_answering(self, headers: Mapping[str, str], seconds: float = 300) -> float:
+    def wait_until_answering(
+        self, headers: Mapping[str, str], seconds: float = 300, path: str = "/v1/worklists/north"
+    ) -> float:
         """Wait until staff get a list again, and return the seconds it took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
-            if self.ask("/v1/worklists/north", headers) == 200:
+            if self.ask(path, headers) == 200:
                 return time.monotonic() - began
             time.sleep(0.05)
         raise RuntimeError(f"the service did not come back in {seconds:.0f} seconds; its log is {self.log}")

@@ -26,7 +26,7 @@ class PersonLimits(Row):
     cases: Annotated[int, Field(ge=1, le=_MOST, description="Different cases that they open.", examples=[150])] = 150
     checks: Annotated[int, Field(ge=1, le=_MOST, description="Questions that they check once.", examples=[100])] = 100
     scores: Annotated[int, Field(ge=1, le=_MOST, description="Scores that they ask for.", examples=[2000])] = 2_000
-    sign_ins: Annotated[int, Field(ge=1, le=_MOST, description="Sessions that they begin.", examples=[40])] = 40
+    sign_ins: Annotated[int, Field(ge=1, le=_MOST, description="Sessions that they begin.", examples=[100])] = 100
     exports: Annotated[
         int,
         Field(

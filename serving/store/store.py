@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from serving.store.case_ends import CaseEnds
 from serving.store.case_work import CaseWork
 from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
 from serving.store.counting.allowances import Allowances
-from serving.store.counting.readings import Readings
+from serving.store.counting.readings import Readings, find_false_readings
 from serving.store.emergencies import Emergencies
 from serving.store.follow_ups import FollowUps
 from serving.store.help_answers import HelpAnswers
@@ -107,7 +108,9 @@ class Store(
             if hashlib.sha256(case.sealed).hexdigest() != case.digest
         ]
         casework = Casework([read_header(row) for row in headers], cases, people, filed, taken_back)
-        return [*false_records, *find_false_rows(self._key, entries, casework)]
+        today = datetime.now(UTC).date()
+        false_readings = find_false_readings(entries, self.list_unusual(today, unsealed=False), today)
+        return [*false_records, *find_false_rows(self._key, entries, casework), *false_readings]
 
     def _read_unsealed(self, row: Row[Any]) -> Referral:
         """Return a referral; one whose record can't be unsealed with no record, which its digest then shows."""

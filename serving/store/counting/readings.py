@@ -6,6 +6,7 @@ Whoever read sees it, and whoever may read the log sees it with them. What they 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from charter.acts import SYSTEM
 from charter.errors import UsageError
+from charter.vault.log import Entry
 from serving.identity import Identity
 from serving.store.audit_log import AuditLog
 from serving.store.connection import begin_reading
@@ -20,7 +22,7 @@ from serving.store.counting.allowances import DAY
 from serving.store.issued import write_moment
 from serving.store.tables import unusual_readings
 
-__all__ = ["KEPT_DAYS", "LONGEST_REASON", "Readings", "UnusualReading"]
+__all__ = ["KEPT_DAYS", "LONGEST_REASON", "Readings", "UnusualReading", "find_false_readings"]
 
 KEPT_DAYS = 90
 LONGEST_REASON = 500
@@ -67,16 +69,22 @@ class Readings(AuditLog):
             act.connection.execute(insert(unusual_readings), row)
             act.connection.execute(delete(unusual_readings).where(unusual_readings.c.day < _first_day(now.date())))
             act.log(actor="sooner", role=SYSTEM, action="reading.unusual", subject=name, purpose="evaluate",
-                    detail={"what": what})  # fmt: skip
+                    detail={"what": what, "whose": identity.user})  # fmt: skip
 
-    def list_unusual(self, today: date, who: str = "") -> list[UnusualReading]:
-        """Return what was unusual in the last 90 days, the newest day first: of everybody, or of one person."""
+    def list_unusual(self, today: date, who: str = "", *, unsealed: bool = True) -> list[UnusualReading]:
+        """Return what was unusual in the last 90 days, the newest day first: of everybody, or of one person.
+
+        Not `unsealed`, it has no reasons.
+        """
         wanted = select(unusual_readings).where(unusual_readings.c.day >= _first_day(today))
         wanted = wanted.where(unusual_readings.c.who == who) if who else wanted
         order = (unusual_readings.c.day.desc(), unusual_readings.c.who, unusual_readings.c.what)
         with begin_reading(self._engine) as connection:
             rows = [row._mapping for row in connection.execute(wanted.order_by(*order))]
-        return [UnusualReading(**{**row, "reason": self._open_reason(row["id"], row["reason"])}) for row in rows]
+        return [
+            UnusualReading(**{**row, "reason": self._open_reason(row["id"], row["reason"]) if unsealed else ""})
+            for row in rows
+        ]
 
     def count_unexplained(self, who: str, today: date) -> int:
         """Return for how many days somebody has not said why they read more than is usual."""
@@ -112,6 +120,29 @@ class Readings(AuditLog):
 
     def _open_reason(self, name: str, sealed: bytes) -> str:
         return self._seals.unseal_bytes(f"reading/{name}", bytes(sealed)).decode()
+
+
+def find_false_readings(entries: Sequence[Entry], rows: Sequence[UnusualReading], today: date) -> list[str]:
+    """Return every unusual reading that is gone before its days are over, or is not as the log's entries tell it.
+
+    Whoever could take away what is asked about them would be asked nothing.
+    """
+    told = {entry.subject: entry for entry in entries if entry.action == "reading.unusual"}
+    explained = {entry.subject for entry in entries if entry.action == "reading.explained"}
+    kept = {row.id for row in rows}
+    # A day's grace: the council's day and the log's are not the same.
+    since = (today - timedelta(days=KEPT_DAYS - 1)).isoformat()
+    faults = [
+        f"the unusual reading {name} was removed"
+        for name, entry in told.items()
+        if name not in kept and entry.at[:10] >= since
+    ]
+    for row in rows:
+        entry = told.get(row.id)
+        is_told = entry is not None and (entry.detail.get("what"), entry.detail.get("whose")) == (row.what, row.who)
+        if not is_told or bool(row.said_at) != (row.id in explained):
+            faults.append(f"the unusual reading {row.id} was edited")
+    return faults
 
 
 def _first_day(today: date) -> str:

@@ -50,12 +50,15 @@ def test_every_answer_is_as_the_contract_says_and_has_no_field_that_it_does_not_
         ("GET", "/v1/worklists/{team}", "/v1/worklists/south", {"headers": token}),
         ("GET", "/v1/referrals/{referral}", f"/v1/referrals/{case}", {"headers": token}),
         ("GET", "/v1/referrals/{referral}", "/v1/referrals/0", {"headers": token}),
+        ("GET", "/v1/referrals/{referral}/people", f"/v1/referrals/{case}/people", {"headers": token}),
         ("POST", "/v1/referrals/{referral}/decisions", f"/v1/referrals/{case}/decisions", {"headers": keyed,
                                                                                         "json": decision}),
         ("POST", "/v1/referrals/{referral}/decisions", f"/v1/referrals/{case}/decisions", {"headers": token,
                                                                                         "json": {}}),
         ("POST", "/v1/residence-checks", "/v1/residence-checks", {"headers": client.token(DOOR), "json": {
             "forename": "A", "surname": "B", "birth_date": "1980-01-01", "uprn": "1", "asked_by": "parking"}}),
+        ("POST", "/v1/checks", "/v1/checks", {"headers": client.token(DOOR), "json": {
+            "purpose": "age_check", "forename": "A", "surname": "B", "uprn": "1", "age": 18}}),
         ("POST", "/v1/outcomes", "/v1/outcomes", {"json": {"receiver": "x", "message": "y", "status": "accepted"}}),
     ]  # fmt: skip
     contract = strict_contract()

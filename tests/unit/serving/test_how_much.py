@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -224,6 +225,22 @@ def test_forms_end_years_after_they_were_answered(desk: Desk) -> None:
     assert [form.id for form in store.forms()] == [waiting]
     ended = {entry.subject for entry in store.entries() if entry.action == "form.ended"}
     assert ended == {answered, told}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [("DELETE FROM unusual_readings", "was removed"), ("UPDATE unusual_readings SET who = 'another'", "was edited"),
+     ("UPDATE unusual_readings SET said_at = 'now'", "was edited"),
+     ("UPDATE unusual_readings SET id = '0'", "was removed")],
+)  # fmt: skip
+def test_who_takes_away_what_is_asked_about_them_is_found_by_verify_log(desk: Desk, change: str, words: str) -> None:
+    limit(desk, "[unusual]\naddresses = 0\n")
+    desk.how_much.take_check(Identity("u1", "front_door", frozenset()), "front_door", "1")
+    assert not desk.store.find_faults(desk.store.entries())
+    with closing(sqlite3.connect(desk.invocation.workspace.casework)) as database:
+        database.execute(change)
+        database.commit()
+    assert any(words in fault for fault in desk.store.find_faults(desk.store.entries()))
 
 
 def test_shipped_limits_are_what_holds_without_the_file() -> None:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from charter.contracts.files import read_json
+from charter.council.register import Register
 from charter.errors import UsageError
 from charter.invocation import Invocation
+from features.grammar import Definition
 from serving.asking_to_show import keep_shown
 from serving.desk import Desk
 from serving.identity import identify_command
@@ -126,11 +128,21 @@ def _list_touched(invocation: Invocation, referrals: Sequence[Referral], feed: s
         parts = [record.contributions[place] for place in places if record.values[place] is not None]
         if any(parts):
             touched.append(_describe_touched(referral, sum(parts)))
-    if referrals and not is_feature:
+    if not is_feature and (referrals or not _is_declared(invocation, feed, feature)):
         raise UsageError(
-            f"no bundle of these referrals reads {feed or feature}.", "Name a service of register.toml, or a feature."
+            f"no bundle of these referrals reads {' '.join(filter(None, (feed, feature)))}.",
+            f"Name a service of register.toml, or a feature of {invocation.programme}.",
         )
     return touched
+
+
+def _is_declared(invocation: Invocation, feed: str, feature: str) -> bool:
+    """Whether the register has the service, and the programme's definition the feature, where none was issued yet."""
+    services = {source.service for source in Register.load(invocation.council.folder / "register.toml").sources}
+    if feed and feed not in services:
+        return False
+    definition = invocation.council.folder / invocation.programme / "definition.py"
+    return not feature or feature in {each.name for each in Definition.load(definition).features}
 
 
 def _describe_touched(referral: Referral, contribution: float | None) -> Touched:

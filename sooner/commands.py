@@ -251,16 +251,15 @@ def explain(
     from features.build import Snapshot, make_question
     from features.engines import explanation
     from serving.asking_to_show import require_rows
+    from sooner.path import require_own_feature
 
     require_rows(invocation, entity, role)
+    require_own_feature(invocation, feature)
     opened = Snapshot.open(invocation.workspace.snapshot(snapshot or None))
     question, _ = make_question(invocation, opened, purpose, [as_of.date()])
     value = explanation.explain_value(question, opened.tables, entity, feature)
     lines = [f"{value.feature.reason.format(value=value.text)} ({value.feature.name}, as of {value.as_of})"]
     lines.append(f"Members: {len(value.members)}. " + "; ".join(f"{s} saw {n} of them" for s, n in value.seen.items()))
-    if not value.in_cohort:
-        place = "is not in the cohort" if value.in_cohort is False else "may be in the cohort or not: nobody can tell"
-        lines.append(f"It {place} at that date, so no matrix has a row of it.")
     for line in value.lines:
         event, day = line.event, question.day_of(line.event.valid_at)
         amount = "" if event.amount is None else f", {event.amount / 10_000:g}"

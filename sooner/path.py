@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from charter.contracts.files import find_current, read_json
+from charter.errors import UsageError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
 from charter.signing.second_gate import in_shadow
@@ -31,6 +32,7 @@ __all__ = [
     "promote_model",
     "rank_day",
     "reproduce_result",
+    "require_own_feature",
     "snapshot_day",
     "start_without_model",
     "time_step",
@@ -190,6 +192,23 @@ def snapshot_day(invocation: Invocation) -> date:
     """Return the local date on which the newest linked snapshot was taken: the newest date it can speak for."""
     manifest = read_json(invocation.workspace.snapshot() / "manifest.json")
     return datetime.fromisoformat(manifest["taken_at"]).astimezone(invocation.council.time_zone).date()
+
+
+def require_own_feature(invocation: Invocation, feature: str) -> None:
+    """Raise UsageError for a feature that is another programme's, and not this one's."""
+    from features.grammar import Definition
+
+    def is_of(programme: str) -> bool:
+        definition = Definition.load(invocation.council.folder / programme / "definition.py")
+        return feature in {each.name for each in definition.features}
+
+    if is_of(invocation.programme):
+        return
+    other = next((name for name in invocation.council.programmes if is_of(name)), None)
+    if other is not None:
+        raise UsageError(
+            f"{feature} is a feature of {other}, not of {invocation.programme}.", f"Add --programme {other}."
+        )
 
 
 def reproduce_result(invocation: Invocation, name: str) -> tuple[bytes, str]:

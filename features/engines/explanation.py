@@ -38,7 +38,6 @@ class Explanation:
     entity: str
     feature: Feature
     as_of: date
-    in_cohort: bool | None
     value: float | None
     text: str
     members: tuple[str, ...]
@@ -51,7 +50,6 @@ class Explanation:
             "entity": self.entity,
             "feature": self.feature.name,
             "as_of": self.as_of.isoformat(),
-            "row": {True: "yes", False: "no", None: "can't tell"}[self.in_cohort],
             "value": self.value,
             "text": self.text,
             "members": list(self.members),
@@ -77,7 +75,8 @@ class Explanation:
 def explain_value(question: Question, tables: Path, entity: str, feature: str) -> Explanation:
     """Return how the value of `feature` for `entity` at the question's one date came about.
 
-    Raises DefinitionError for an unknown feature, DataError for an entity that nobody belongs to at that date.
+    Raises DefinitionError for an unknown feature, DataError for an entity that nobody belongs to at that date or that
+    has no row then: a value that no list was made with is nothing to explain.
     """
     chosen = next((candidate for candidate in question.definition.features if candidate.name == feature), None)
     if chosen is None:
@@ -92,13 +91,20 @@ def explain_value(question: Question, tables: Path, entity: str, feature: str) -
             f"the snapshot knows no {question.definition.entity} {entity} at {day}.",
             "Give one of the matrix at that date.",
         )
+    in_cohort = reference.in_cohort(entity, day)
+    if not in_cohort:
+        place = "is not in the cohort" if in_cohort is False else "may be in the cohort or not, nobody can tell,"
+        raise DataError(
+            f"{entity} {place} of {question.definition.programme} at {day}: no matrix has a row of it, and no list was"
+            " made with this value.",
+            "Give a date at which it was, or one of the matrix at that date.",
+        )
     value = reference.value(chosen.expression, entity, day)
     document = chosen.document(question.permission.units)
     return Explanation(
         entity,
         chosen,
         day,
-        reference.in_cohort(entity, day),
         value,
         describe_value(document, value, day),
         members,

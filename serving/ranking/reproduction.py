@@ -88,6 +88,11 @@ def _find_referral(invocation: Invocation, referral: str) -> tuple[Referral, Iss
         header = store.issued_list(stored.programme, stored.list) if stored else None
     if stored is None or header is None:
         raise UsageError(f"there is no referral {referral}.", "Take its id from the case page's address.")
+    if stored.programme != invocation.programme:
+        raise UsageError(
+            f"the referral {referral} is one of {stored.programme}, not of {invocation.programme}.",
+            f"Add --programme {stored.programme}.",
+        )
     return stored, header
 
 

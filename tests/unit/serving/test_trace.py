@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from charter.errors import UsageError
+from charter.invocation import shipped_council
 from serving.casework.printing import print_worklist
 from serving.commands import verbs
 from serving.forget import forget
 from serving.incident import write_incident
+from serving.ranking.reproduction import find_origin
 from serving.ranking.worklist import rank_households
 from serving.trace import trace_fault
 from tests.unit.serving.conftest import AS_OF, World, open_casework
@@ -66,6 +69,27 @@ def test_something_no_model_reads_is_said(world: World) -> None:
     rank_households(world.invocation, world.matrix, AS_OF)
     with pytest.raises(UsageError, match="reads weather"):
         trace_fault(world.invocation, feed="weather")
+
+
+def test_something_that_nobody_declared_is_said_before_any_list(world: World) -> None:
+    for file in ("register.toml", f"{world.invocation.programme}/definition.py"):
+        copy = world.invocation.council.folder / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((shipped_council() / file).read_bytes())
+    assert trace_fault(world.invocation, feed="housing") == ([], [])
+    with pytest.raises(UsageError, match="reads weather"):
+        trace_fault(world.invocation, feed="weather")
+    with pytest.raises(UsageError, match="reads rainfall"):
+        trace_fault(world.invocation, feature="rainfall")
+
+
+def test_a_referral_of_another_programme_is_said_to_be(world: World) -> None:
+    rank_households(world.invocation, world.matrix, AS_OF)
+    store = open_casework(world)
+    (referral, *_) = store.touched(programme=world.invocation.programme)
+    store.close()
+    with pytest.raises(UsageError, match=f"is one of {world.invocation.programme}, not of homelessness"):
+        find_origin(replace(world.invocation, programme="homelessness"), referral.id)
 
 
 def test_forgetting_before_anything_was_issued_makes_no_database(world: World) -> None:

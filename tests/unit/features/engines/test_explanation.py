@@ -76,7 +76,6 @@ def test_every_record_is_used_or_says_why_not(tables: Path) -> None:
     assert found.value == 1
     assert found.members == ("ada", "ben", "cat")
     assert found.seen == {"school": 1}
-    assert found.in_cohort
     why = {line.event.event_id: line.why.split(":")[0] for line in found.lines}
     assert why == {
         "used": "used",
@@ -121,3 +120,18 @@ def test_an_unknown_feature_or_household_says_what_there_is(tables: Path) -> Non
     assert "absences, plans, people" in raised.value.next_step
     with pytest.raises(DataError, match="the snapshot knows no household nowhere"):
         explain_value(question(), tables, "nowhere", "absences")
+
+
+def test_whoever_has_no_row_at_that_date_is_not_explained(tables: Path) -> None:
+    out = Definition("one", Cohort("All", unless=[open_at(plan)]), DEFINITION.outcome, FEATURES)
+    with pytest.raises(DataError, match="home is not in the cohort of one at 2024-07-01: no matrix has a row of it"):
+        explain_value(replace(question(), definition=out), tables, "home", "absences")
+    # Of this rule nothing can be known: its service began only after the date.
+    young = Feed("care", at("2024-06-30"), at("2030-01-01"), at("2030-01-01"))
+    told = replace(
+        TABLES, feeds=(TABLES.feeds[0], young), events=tuple(e for e in TABLES.events if e.signal != plan.name)
+    )
+    told.write(tables)
+    unsure = Definition("one", Cohort("All", given=[any_of(plan, last=months(6))]), DEFINITION.outcome, FEATURES)
+    with pytest.raises(DataError, match="home may be in the cohort or not, nobody can tell"):
+        explain_value(replace(question(), definition=unsure), tables, "home", "absences")

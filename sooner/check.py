@@ -71,7 +71,8 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
     for name in programmes:
         _check_programme(reading, folder / name, known)
-    return tuple(reading.faults)
+    # A file that is read twice is refused twice in the same words.
+    return tuple({error.message: error for error in reversed(reading.faults)}.values())[::-1]
 
 
 def list_slips(error: SoonerError) -> list[str]:

@@ -107,7 +107,7 @@ def _list_unsigned(folder: Path, policy: Policy, signed: Path, today: date, *, m
     if lacking:
         how = "--demo" if made_up else "--key FILE"
         yield Missing(
-            "link",
+            "promote",
             f"the charter, as it stands, is not signed by {', '.join(lacking)}.",
             f"Last of all, for each: `sooner sign --what charter --role ROLE {how}`.",
         )

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -437,12 +438,28 @@ def _run_source(source: str, path: Path) -> dict[str, Any]:
         raise _stopped(source, path, error) from None
     except (_EndlessError, SystemExit, GeneratorExit) as error:
         raise _stopped(source, path, error) from None
-    except Exception as error:
+    except ImportError as error:
+        import features.grammar as grammar
+
+        name = str(error).partition("cannot import name '")[2].partition("'")[0]
+        if getattr(error, "name", None) != grammar.__name__ or not name:
+            raise _raised(source, path, error) from error
+        near = get_close_matches(name, grammar.__all__, 1)
         raise DefinitionError(
-            f"{_place_error(source, path, error)}: {type(error).__name__}: {error}.",
-            "Mend that line of the definition.",
+            f"{_place_error(source, path, error)}: the grammar has no word {name!r}.",
+            f"Did you mean {near[0]}?" if near else f"Its words are {', '.join(sorted(grammar.__all__))}.",
         ) from error
+    except Exception as error:
+        raise _raised(source, path, error) from error
     return names
+
+
+def _raised(source: str, path: Path, error: Exception) -> DefinitionError:
+    said = f"{type(error).__name__}: {error}"
+    step = "Mend that line of the definition."
+    if "unexpected keyword argument 'next'" in said:
+        step = "A feature looks back: write last=, as in last=months(6)."
+    return DefinitionError(f"{_place_error(source, path, error)}: {said}.", step)
 
 
 def _stopped(source: str, path: Path, error: BaseException) -> DefinitionError:

@@ -20,10 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.files import read_json, write_json
+from charter.contracts.matrix import Matrix, MatrixDate
 from charter.contracts.workspace import Workspace
+from charter.errors import DataError
+from serving.ranking.bundle import Bundle
 from serving.ranking.places import ScoredDate
 
-__all__ = ["Health", "SourceHealth", "measure_drift", "read_health", "write_health"]
+__all__ = ["Health", "SourceHealth", "measure_drift", "read_health", "require_seen", "write_health"]
 
 _FILE = "health.json"
 _TENTHS = 10
@@ -92,6 +95,22 @@ def write_health(folder: Path, scored: ScoredDate) -> None:
         },
     }  # fmt: skip
     write_json(folder / _FILE, document)
+
+
+def require_seen(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> None:
+    """Raise DataError where no record that the model reads was seen of anybody: such an order would be made of nothing.
+
+    What needs no record (how many live together) does not count.
+    """
+    columns = [place for place, feature in enumerate(bundle.manifest["features"]) if feature["services"]]
+    if not len(at.entity) or not columns or not np.isnan(np.asarray(at.features)[:, columns]).all():
+        return
+    ends = {name: str(moment)[:10] for name, moment in sorted(dict(matrix.manifest.get("freshness", {})).items())}
+    raise DataError(
+        f"nothing that the model reads was seen of anybody at {at.as_of}"
+        f" (newest data: {', '.join(f'{name} {day}' for name, day in ends.items()) or 'none'}).",
+        "Pull newer deliveries, or rank a day that they cover with --as-of.",
+    )
 
 
 def read_health(workspace: Workspace, manifest: Mapping[str, Any], time_zone: ZoneInfo) -> Health | None:

@@ -34,7 +34,7 @@ from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
 from serving.ranking.bundle import Bundle
 from serving.ranking.elsewhere import find_listed_elsewhere, give_way
-from serving.ranking.health import write_health
+from serving.ranking.health import require_seen, write_health
 from serving.ranking.line_rows import keep_line
 from serving.ranking.model_in_use import open_in_use
 from serving.ranking.places import Place, ScoredDate, draw_below, draw_tails, fill_places, find_teams, score_rows
@@ -122,8 +122,8 @@ def rank_households(
     `score` gives the margin of each row: here, or on a cluster; `timelines` what services recorded of the households,
     `departures` who must leave a list that is still fixed: a death, or help that is there already.
     With `refresh`, or where a team's manager asked on their page, there is a new list before the last one ends. Raises
-    BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, or
-    no team offers any help.
+    BlockedError where the programme is suspended, DataError where no model is promoted, the matrix doesn't fit it, it
+    saw nothing of anybody, or no team offers any help.
     """
     moment = now or datetime.now(UTC)
     workspace, council = invocation.workspace, invocation.council
@@ -138,6 +138,7 @@ def rank_households(
     require_running(workspace, feeds=list_feeds(bundle.manifest), models=list_models(bundle.manifest))
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(as_of)
+    require_seen(bundle, matrix, at)
     scored = ScoredDate(bundle, matrix, at, score(bundle, matrix, at))
     synthetic = bool(matrix.manifest.get("synthetic", False))
     running, trial = find_running_trial(invocation, as_of, synthetic=synthetic)

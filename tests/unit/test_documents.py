@@ -11,6 +11,9 @@ from types import ModuleType
 
 import pytest
 
+from charter.council.register import RECORD_FIELDS
+from features.intake.canonical import CANONICAL
+
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# 7. A title
 
@@ -151,3 +154,19 @@ def test_a_page_has_one_first_heading() -> None:
         text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
         headings = re.findall(r"^# .+$", text, re.MULTILINE)
         assert len(headings) == 1 or ".github" in page.parts, f"{page}: {headings}"
+
+
+def test_the_page_of_forms_names_every_table_and_field() -> None:
+    page = (ROOT / "docs/how-to/data-you-bring.md").read_text(encoding="utf-8")
+    rows = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `")}
+    assert len(RECORD_FIELDS) > 5
+    for kind, (needed, others) in RECORD_FIELDS.items():
+        named = set(re.findall("`([a-z_]+)`", rows[kind])) - {kind}
+        assert named == {*needed, *others}, kind
+    first_cells = {
+        name
+        for row in page.splitlines()
+        for name in re.findall("`([a-z]+)`", row.split("|")[1:2][0] if "|" in row else "")
+    }
+    assert set(CANONICAL) <= first_cells
+    assert all(f'"{key}"' in page for key in ("schema_version", "service", "covers_from", "covers_to", "received_at"))

@@ -55,8 +55,8 @@ def measure_onsets(data: Dataset, days: Sequence[date], listed: Mapping[str, NDA
     }
 
 
-def say_persistence(onsets: Mapping[str, Any], model: str) -> str:
-    """Return the persistence meter of one model in a sentence; empty where nobody was listed."""
+def say_persistence(onsets: Mapping[str, Any], model: str, whom: str = "households") -> str:
+    """Return the persistence meter of one model in a sentence, of `whom` rows are; empty where nobody was listed."""
     share = onsets["persistence"].get(model)
     if share is None:
         return ""
@@ -64,7 +64,7 @@ def say_persistence(onsets: Mapping[str, Any], model: str) -> str:
     kind = "What is predicted begins anew" if onsets["predicts"] == "onset" else "What goes on counts like what begins"
     return (
         f"{kind}. Of 100 listed, {100 * share:.0f} had one of these needs in the {months} months before already, for"
-        f" whom it could go on; of all households {100 * of_all:.0f}."
+        f" whom it could go on; of all {whom} {100 * of_all:.0f}."
     )
 
 

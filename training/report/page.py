@@ -18,7 +18,7 @@ from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_bounds, say_calibration
 from training.judging.list_scaling import say_scaling
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
-from training.report.queue_table import list_queue_rows, say_queue_ground
+from training.report.queue_table import list_queue_rows, name_rows, say_queue_ground
 from training.report.terminal import (
     find_figure,
     find_replay_figure,
@@ -80,7 +80,7 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         teams=_part_picture(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
         components=_part_picture(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
         onsets=metrics.get("onsets"),
-        persistence=say_persistence(metrics["onsets"], model) if metrics.get("onsets") else "",
+        persistence=say_persistence(metrics["onsets"], model, name_rows(metrics)) if metrics.get("onsets") else "",
         bands=[{"joined": [], **band} for band in metrics["bands"]],
         band_picture=_band_picture(metrics["bands"]),
         scaling=say_scaling(metrics.get("list_scaling")),

@@ -8,7 +8,7 @@ from typing import Any
 from training.judging.choosing import TITLES
 from training.report.align import align_table
 
-__all__ = ["is_of_persons", "list_queue_rows", "say_queue", "say_queue_ground"]
+__all__ = ["is_of_persons", "list_queue_rows", "name_rows", "say_queue", "say_queue_ground"]
 
 _COLUMNS = (
     ("needed_of_first_tenth", "need, of first tenth"),
@@ -21,6 +21,11 @@ _COLUMNS = (
 def is_of_persons(metrics: Mapping[str, Any]) -> bool:
     """Whether a run's rows are persons, so that it speaks of people and not of households or families."""
     return bool(metrics["bootstrap"]["cluster"] == "person")
+
+
+def name_rows(metrics: Mapping[str, Any]) -> str:
+    """Return what rows are, as a sentence calls them: people or households."""
+    return "people" if is_of_persons(metrics) else "households"
 
 
 def say_queue(metrics: Mapping[str, Any]) -> list[str]:
@@ -41,7 +46,7 @@ def say_queue_ground(metrics: Mapping[str, Any]) -> str:
     as_done = "as many taken each day as really were"
     places = as_done if queue["places"] == "as_done" else f"{period['places']:,} places in that time"
     unknown = period["cases"] - period["labelled"]
-    whom = "people" if is_of_persons(metrics) else "households"
+    whom = name_rows(metrics)
     return (
         f"Judged as a queue: {period['cases']:,} cases in {period['days']} days from {period['first']}, {chose};"
         f" {period['needed']:,} had a need recorded{f', of {unknown:,} it is not known' if unknown else ''}; {places};"

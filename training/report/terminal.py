@@ -11,7 +11,7 @@ from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_calibration
 from training.judging.own_practice import PRACTICE, say_practice
 from training.report.align import align_table
-from training.report.queue_table import is_of_persons, say_queue
+from training.report.queue_table import is_of_persons, name_rows, say_queue
 
 __all__ = [
     "find_figure",
@@ -158,7 +158,7 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
         )
     lines += _say_beyond(metrics)
     if metrics.get("onsets"):
-        lines.append(say_persistence(metrics["onsets"], metrics["model"]))
+        lines.append(say_persistence(metrics["onsets"], metrics["model"], name_rows(metrics)))
     if metrics.get("suspected_leaks"):
         names = ", ".join(
             leak["feature"] + (f" ({leak['reason']})" if leak.get("reason") else "")

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from charter.errors import BlockedError, DataError
@@ -122,6 +123,18 @@ def test_rows_that_no_team_serves_are_counted(world: World) -> None:
     world.arrays["area"][:3] = b"E09999999"
     folder = write_matrix(world.workspace.matrix / "matrix-2", world.arrays, snapshot="2")
     assert rank_households(world.invocation, folder, AS_OF).unserved == 3
+
+
+def test_an_order_made_of_nothing_seen_is_no_list(world: World) -> None:
+    before = world.arrays["features"].copy()
+    world.arrays["features"][:] = np.nan
+    folder = write_matrix(world.workspace.matrix / "matrix-2", world.arrays, snapshot="2")
+    with pytest.raises(DataError, match=f"nothing that the model reads was seen of anybody at {AS_OF}"):
+        rank_households(world.invocation, folder, AS_OF)
+    # One value of one person is something.
+    world.arrays["features"][0] = before[0]
+    folder = write_matrix(world.workspace.matrix / "matrix-3", world.arrays, snapshot="2")
+    rank_households(world.invocation, folder, AS_OF)
 
 
 def test_a_matrix_of_another_purpose_or_definition_is_refused(world: World) -> None:

@@ -53,7 +53,7 @@ def missing(council: Path) -> tuple[Missing, ...]:
 def test_everything_that_is_missing_is_said_at_once(council: Path) -> None:
     assert check_council(council, TODAY) == ()
     verbs = [one.verb for one in missing(council)]
-    assert verbs == ["pull", "pull", "pull", "pull", "link", "sign", "link"]
+    assert verbs == ["pull", "pull", "pull", "pull", "link", "sign", "promote"]
     first, *_ = missing(council)
     assert "delivery.json is missing" in first.sentence
 

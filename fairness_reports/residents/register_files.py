@@ -31,6 +31,13 @@ _SECURITY = (
     "Names and identifiers lie sealed, apart from all other tables, which hold pseudonyms; access is by role, and "
     "each look at a person is logged. [How the council secures its machines]"
 )
+_KINDS: Mapping[str, str] = {
+    "person": "who they are (names, dates of birth and keys, as far as the service sends them)",
+    "address": "where they live",
+    "protected": "protected characteristics, for equality monitoring alone",
+    "permission": "what they chose about their data",
+}
+"""What kinds of record tell about people, beside events."""
 _ANSWERS: Mapping[str, str] = {
     "contact": "who answers for it",
     "conditions": "under which conditions of the law",
@@ -106,13 +113,19 @@ def _record_processing(invocation: Invocation, source: Source) -> dict[str, str]
         "a_controller_and_contact": f"{invocation.council.name}, {contact}; [data protection officer]",
         "b_purposes": "; ".join(words for name, words in PURPOSE_WORDS.items() if name in source.purposes),
         "lawful_basis": law,
-        "c_people_and_data": "Residents known to the service: "
-        + ("; ".join(signal.title for signal in source.signals) or "who lives where, and choices that were made"),
+        "c_people_and_data": f"Residents known to the service: {_list_data(source)}",
         "d_recipients": f"{shown}; [partners outside the council, if any]",
         "e_transfers_abroad": "[transfers outside the United Kingdom, or none]",
         "f_erased_after": f"{source.retention_years} years after a record is over",
         "g_security": _SECURITY,
     }
+
+
+def _list_data(source: Source) -> str:
+    """Return what a service records of people: who they are, by the kinds of its records, then what happened."""
+    kinds = {record.kind for file in source.files for record in file.records}
+    words = [text for kind, text in _KINDS.items() if kind in kinds]
+    return "; ".join([*words, *(signal.title for signal in source.signals)]) or "who lives where, and choices"
 
 
 def _draft_notice(invocation: Invocation, sources: Sequence[Source]) -> str:

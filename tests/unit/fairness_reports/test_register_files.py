@@ -53,6 +53,7 @@ def test_the_drafts_have_each_service_and_a_blank_for_what_only_people_know(invo
     records = list(csv.DictReader((folder / "article-30.csv").read_text(encoding="utf-8").splitlines()))
     assert [row["service"] for row in records] == [source.title for source in people]
     assert all(row["e_transfers_abroad"].startswith("[") for row in records)
+    assert "protected characteristics" in records[0]["c_people_and_data"]
     assert records[0]["f_erased_after"] == f"{people[0].retention_years} years after a record is over"
     notice = (folder / "privacy-notice.md").read_text(encoding="utf-8")
     assert all((f"## {source.title}\n" in notice) != source.disabled for source in people)

@@ -41,12 +41,14 @@ def decide_with_stand_in(
     name = findings.get("stand_in")
     if not name:
         return decision
-    own = name == findings["model"]
-    decided = (
-        decision if own else _decide_stand_in(findings, str(name), policy, today, earlier=earlier, red_lines=red_lines)
+    is_model = name == findings["model"]
+    document = (
+        decision
+        if is_model
+        else _decide_stand_in(findings, str(name), policy, today, earlier=earlier, red_lines=red_lines)
     )
-    answer = {key: decided[key] for key in ("decision", "sentence", "questions")}
-    return decision | {"stand_in": {"model": name, **answer, "waivers": list_waivers(decided)}}
+    answer = {key: document[key] for key in ("decision", "sentence", "questions")}
+    return decision | {"stand_in": {"model": name, **answer, "waivers": list_waivers(document)}}
 
 
 def _decide_stand_in(

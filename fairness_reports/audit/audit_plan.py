@@ -176,11 +176,11 @@ def _plan_group(gate: Gate, borough: Borough, name: str, rarity: Callable[[float
 
 
 def _power_of_shares(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> Stated:
-    found, alone = find_power(gate, sizes, gap, rarity), find_best_power(gate, sizes, gap)
+    power, alone = find_power(gate, sizes, gap, rarity), find_best_power(gate, sizes, gap)
     # Told from everybody alike as rarely by chance as the gate asks, and from the limit: the harder of the two.
     of_equals = find_best_power(gate.model_copy(update={"limit": gate.neutral}), sizes, gap, rarity)
-    best = max(min(alone, of_equals), found)
-    return Stated(found, best, max(alone, found), find_pass_chance(gate, sizes), find_best_pass(gate, sizes))
+    best = max(min(alone, of_equals), power)
+    return Stated(power, best, max(alone, power), find_pass_chance(gate, sizes), find_best_pass(gate, sizes))
 
 
 def _power_of_days(gate: Gate, sizes: Sizes, gap: float, rarity: float) -> Stated:

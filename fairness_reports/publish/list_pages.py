@@ -61,10 +61,10 @@ def describe_stand_in(
     answer = decision.get("stand_in")
     if answer is None:
         return None
-    own = answer["model"] == findings["model"]
-    rules = () if own else describe_points(findings.get("stand_in_points", ()), definition["features"])
+    is_list = answer["model"] == findings["model"]
+    rules = () if is_list else describe_points(findings.get("stand_in_points", ()), definition["features"])
     return {
-        "own": own,
+        "own": is_list,
         "may": answer["decision"] != "block",
         "said": say_verdict({"questions": answer["questions"], "sentence": answer["sentence"]}),
         "rules": rules,

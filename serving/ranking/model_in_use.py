@@ -37,8 +37,8 @@ def make_stand_in(
     A points list has no bands: how likely a need is was measured on the model's own lists.
     """
     release = read_json(release_folder / "manifest.json")
-    signed, baseline = release.get("stand_in"), release.get("baseline")
-    if signed is None or baseline is None:
+    answer, baseline = release.get("stand_in"), release.get("baseline")
+    if answer is None or baseline is None:
         point_to(invocation.workspace, "")
         return None
     text = (release_folder / "baseline.lgb").read_bytes()
@@ -49,7 +49,7 @@ def make_stand_in(
         "model_sha256": baseline["model_sha256"],
         "calibration": baseline["calibration"],
         "bands": [],
-        "decision": {key: signed[key] for key in ("decision", "sentence", "waivers")},
+        "decision": {key: answer[key] for key in ("decision", "sentence", "waivers")},
     }
     manifest = make_manifest(invocation, release_folder, {**release, **scoring}, services, text)
     manifest[STANDS_IN_FOR] = for_bundle
@@ -63,8 +63,8 @@ def _require_released_margins(bundle: Bundle, release_folder: Path) -> None:
     """Raise DataError unless the points list gives training's own check rows the margins that training gave them."""
     verify_bundle(bundle)
     with np.load(release_folder / "check.npz", allow_pickle=False) as checked:
-        trained = checked.get("baseline_margins")
-        if trained is not None and bundle.model.margins(checked["rows"]).tobytes() != trained.tobytes():
+        margins = checked.get("baseline_margins")
+        if margins is not None and bundle.model.margins(checked["rows"]).tobytes() != margins.tobytes():
             raise DataError(f"the points list {bundle.id} does not score as it did in training.", "Train again.")
 
 

@@ -164,9 +164,9 @@ def _release_content(invocation: Invocation, run: Run, decision: Mapping[str, An
             "calibration": manifest["calibration"][manifest["baseline"]],
             "rules": metrics.get("points", []),
         }
-        signed = find_signed_stand_in(decision)
-        if signed and signed["model"] == manifest["baseline"]:
-            content["stand_in"] = signed
+        stand_in = find_signed_stand_in(decision)
+        if stand_in and stand_in["model"] == manifest["baseline"]:
+            content["stand_in"] = stand_in
     return content
 
 

@@ -22,10 +22,11 @@ SHARES = {"build": 0.10, "train": 0.60, "audit": 0.50}
 """At most so much of the first run, where one feature changed."""
 UNCHANGED = 1.0
 """Seconds by the processor where nothing changed."""
-_ANEW = (
-    "nothing of the earlier result is used again: every column, every fit and every figure is made anew; the first run"
-    " also compiled what is compiled once"
-)
+_USED_AGAIN = {
+    "build": "rows and the other columns are the earlier matrix's; one feature's column is made",
+    "train": "the weekly rows' other columns are used again; every fit and replay is made anew",
+    "audit": "every figure is made anew",
+}
 _BEFORE = "count(arrears, last=months(6))"
 _AFTER = "count(arrears, last=months(3))"
 
@@ -83,7 +84,7 @@ def _rows_of_changed(homes: int, first: dict[str, Cost], changed: dict[str, Cost
                 "first, processor s": round(first[verb].processor, 1),
                 "changed, processor s": round(changed[verb].processor, 1),
             },
-            _ANEW,
+            _USED_AGAIN[verb],
         )
         for verb, share in SHARES.items()
     ]

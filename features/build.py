@@ -1,8 +1,9 @@
 """`sooner build`: the matrix of a programme at its as-of dates, from one snapshot, for one purpose.
 
 A matrix's id is a digest of everything it depends on, so building twice does nothing, and another purpose, date or
-charter is another matrix. A date whose rows an earlier matrix holds already is linked from there, not made again. The
-pointer `current` names the newest one made for training.
+charter is another matrix. A date whose rows an earlier matrix holds already is linked from there, not made again; where
+only features differ from an earlier matrix, those features' columns alone are made (kept_columns.py). The pointer
+`current` names the newest one made for training.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ from features.certainty import write_uncertain
 from features.engines.question import ENGINE_VERSION, Each, Question
 from features.feature_list import render_html, render_markdown
 from features.grammar import Definition, Period
+from features.kept_columns import KeptColumns, find_kept_columns
 from features.permission import Permission
-from features.writer import DateWriter
+from features.writer import ColumnWriter, DateWriter
 
 __all__ = ["Snapshot", "build_matrix", "make_question", "read_as_of_dates"]
 
@@ -166,13 +168,17 @@ def build_matrix(
     if purpose in ("train", "shadow"):
         policy = invocation.policy
         require_assessments(policy.assessments, purpose, synthetic=opened.synthetic)
-    name = _matrix_id(question, opened, rules, engine)
+    name, rows_key = _matrix_id(question, opened, rules, engine), _rows_key(question, opened, rules, engine)
     folder = invocation.workspace.matrix / name
     if not (folder / "manifest.json").exists():
         invocation.workspace.matrix.mkdir(parents=True, exist_ok=True)
+        columns = find_kept_columns(invocation.workspace.matrix, rows_key, question) if engine == "engine" else None
         with new_folder(folder) as beside:
-            written = _write_dates(invocation, question, opened, engine, beside, master)
-            manifest = _describe_matrix(question, opened, rules, engine, name) | written
+            if columns:
+                written = _write_columns(invocation, question, opened, columns, beside)
+            else:
+                written = _write_dates(invocation, question, opened, engine, beside, master)
+            manifest = _describe_matrix(question, opened, rules, engine, name) | {"rows_key": rows_key} | written
             check_document("matrix", manifest)
             write_json(beside / "definition.json", question.definition.document(question.permission.units))
             write_json(beside / "manifest.json", manifest)
@@ -191,22 +197,31 @@ def _render_register(invocation: Invocation, question: Question) -> str:
 
 
 def _matrix_id(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
-    return content_id(
-        {
-            "definition": question.definition.hash,
-            "snapshot": snapshot.name,
-            "tables": dict(snapshot.inputs),
-            "rules": dict(rules),
-            "purpose": question.permission.purpose,
-            "dates": [day.isoformat() for day in question.dates],
-            "free": question.free.document(),
-            "each": question.each.document() if question.each else None,
-            "zone": str(question.zone),
-            "taken_at": snapshot.taken_at.isoformat(),
-            # Spark runs the same engine and writes the same bytes, so its matrix is that matrix.
-            "engine": ["engine" if engine == "spark" else engine, ENGINE_VERSION],
-        }
-    )
+    return content_id({"definition": question.definition.hash, **_list_inputs(question, snapshot, rules, engine)})
+
+
+def _rows_key(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> str:
+    """Return what names a matrix's rows: all that its id is made of but the features."""
+    document = question.definition.document()
+    about = {name: document[name] for name in ("schema_version", "programme", "entity", "cohort", "outcome")}
+    return content_id({"rows": about, **_list_inputs(question, snapshot, rules, engine)})
+
+
+def _list_inputs(question: Question, snapshot: Snapshot, rules: Mapping[str, str], engine: str) -> dict[str, Any]:
+    """Return all that a matrix depends on beside its definition."""
+    return {
+        "snapshot": snapshot.name,
+        "tables": dict(snapshot.inputs),
+        "rules": dict(rules),
+        "purpose": question.permission.purpose,
+        "dates": [day.isoformat() for day in question.dates],
+        "free": question.free.document(),
+        "each": question.each.document() if question.each else None,
+        "zone": str(question.zone),
+        "taken_at": snapshot.taken_at.isoformat(),
+        # Spark runs the same engine and writes the same bytes, so its matrix is that matrix.
+        "engine": ["engine" if engine == "spark" else engine, ENGINE_VERSION],
+    }
 
 
 def _describe_matrix(
@@ -249,6 +264,38 @@ def _write_dates(
     members = (np.load(_date_folder(folder, day) / "person.npy", mmap_mode="r") for day in question.dates)
     write_uncertain(snapshot.tables, folder, members)
     return {"reporting_lag_days": lag, "freshness": _read_freshness(snapshot), "as_of": dates}
+
+
+def _write_columns(
+    invocation: Invocation, question: Question, snapshot: Snapshot, kept: KeptColumns, folder: Path
+) -> dict[str, Any]:
+    """Write every date's arrays below `folder`, of an earlier matrix's rows; return what a built matrix can say.
+
+    A date has no key here: that is of all that its rows depend on, and most of it was not read.
+    """
+    from features.engines.engine import Engine
+
+    rest = kept.ask_rest(question)
+    with invocation.progress("Building new columns") as advance, ExitStack() as stack:
+        writers = []
+        for day in question.dates:
+            writer = ColumnWriter(_date_folder(folder, day), _date_folder(kept.folder, day), kept.features, kept.seen)
+            writers.append(stack.enter_context(writer))
+        if rest is None:
+            for writer in writers:
+                writer.copy_rows()
+        else:
+            seen = kept.pick_seen(question, rest)
+            for block in Engine(rest, snapshot.tables).columns([kept.read_entities(day) for day in question.dates]):
+                writers[block.date_index].append(replace(block, seen=block.seen[:, seen]))
+                advance()
+    (folder / "uncertain.csv").hardlink_to(kept.folder / "uncertain.csv")
+    dates = {}
+    for day in question.dates:
+        facts = kept.manifest["as_of"][day.isoformat()]
+        counts = {name: facts[name] for name in ("rows", "cannot_tell", "cannot_begin") if name in facts}
+        dates[day.isoformat()] = {**counts, "sha256": folder_digest(_date_folder(folder, day))}
+    return {name: kept.manifest[name] for name in ("reporting_lag_days", "freshness")} | {"as_of": dates}
 
 
 def _date_folder(folder: Path, day: date) -> Path:

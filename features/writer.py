@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import COLUMNS
 from charter.errors import DataError
+from features.engines.blocks import ColumnBlock
 from features.engines.question import Question
+from features.kept_columns import Places
 
-__all__ = ["DateWriter"]
+__all__ = ["ColumnWriter", "DateWriter"]
 
 
 class DateWriter:
@@ -55,6 +57,57 @@ class DateWriter:
     ) -> None:
         for file in self.files.values():
             file.close()
+
+
+_AT_ONCE = 65_536
+"""Rows copied at once."""
+
+
+class ColumnWriter:
+    """Writes the arrays of one as-of date whose rows an earlier matrix has; use it in a `with` block.
+
+    All but features and seen are linked from the folder `before`, and so are those two where every column stands.
+    """
+
+    def __init__(self, folder: Path, before: Path, features: Places, seen: Places) -> None:
+        folder.mkdir(parents=True)
+        self.rows, self.places = 0, {"features": features, "seen": seen}
+        self.before = {name: np.load(before / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in self.places}
+        self.files = {
+            name: _ArrayFile(folder / f"{name}.npy", self.before[name].dtype.str, (places.width,))
+            for name, places in self.places.items()
+            if not places.unmoved
+        }
+        for column in COLUMNS:
+            if column.name not in self.files:
+                (folder / f"{column.name}.npy").hardlink_to(before / f"{column.name}.npy")
+
+    def copy_rows(self) -> None:
+        """Take every column of every row from the earlier ones: none was made."""
+        for first in range(0, len(self.before["features"]), _AT_ONCE):
+            shape = (min(_AT_ONCE, len(self.before["features"]) - first), 0)
+            self.append(ColumnBlock(0, np.empty(shape, np.float32), np.empty(shape, np.uint16)))
+
+    def append(self, block: ColumnBlock) -> None:
+        """Add the columns that were made of the next rows, beside the rows' earlier ones."""
+        rows = slice(self.rows, self.rows + len(block.features))
+        for name, file in self.files.items():
+            file.append(self.places[name].join(self.before[name][rows], getattr(block, name)))
+        self.rows = rows.stop
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self.files.values():
+            file.close()
+        if error is None and self.files and self.rows != len(self.before["features"]):
+            raise DataError(
+                f"an earlier matrix has {len(self.before['features']):,} rows at a date, and {self.rows:,} were found.",
+                "Remove it with `sooner clean`, or its folder, and build again.",
+            )
 
 
 _HEADER = 128

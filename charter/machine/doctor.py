@@ -35,7 +35,7 @@ class Check:
 EXTRAS = (
     ("train", "training and tracking", ("duckdb", "pyarrow", "numba", "mlflow", "sklearn", "scipy")),
     ("link", "linking records to people", ("duckdb", "pyarrow", "splink")),
-    ("report", "audit and board pack", ("duckdb", "fairlearn", "shap", "matplotlib")),
+    ("report", "audit and board pack", ("duckdb", "fairlearn", "matplotlib")),
     ("postgres", "PostgreSQL as casework database", ("psycopg",)),
     ("pdf", "board packs as PDF", ("weasyprint",)),
     ("spark", "more than one machine", ("pyspark",)),

@@ -29,7 +29,7 @@ from features.engines.reading.cohort import Cohort
 from features.engines.reading.frame import ONE, Frame
 from features.grammar import Composition
 
-__all__ = ["Block", "Maker", "OutcomeBlock", "assemble_dates", "count_compositions"]
+__all__ = ["Block", "ColumnBlock", "ColumnMaker", "Maker", "OutcomeBlock", "assemble_dates", "count_compositions"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,15 @@ class OutcomeBlock:
 
 
 @dataclass(frozen=True)
+class ColumnBlock:
+    """Some columns of consecutive rows that were made before: by row and feature, by row and seen column."""
+
+    date_index: int
+    features: NDArray[np.float32]
+    seen: NDArray[np.uint16]
+
+
+@dataclass(frozen=True)
 class _Labels:
     """By date, entity and component when it came, was known, and whether it is seen; by date and entity until when."""
 
@@ -88,12 +97,8 @@ class _Chosen(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Maker:
-    """All that the blocks of one frame share; `block` may be called from several threads.
-
-    `details` are the texts of the detail codes 1, 2, ...; `fed` (dates, components) is until when each outcome
-    component's feed goes on from a date, `ends` (dates, entities) where each entity's horizon ends.
-    """
+class ColumnMaker:
+    """All that the columns of one frame's rows are made of; `column_blocks` may be called from several threads."""
 
     frame: Frame
     plan: Plan
@@ -101,8 +106,48 @@ class Maker:
     timetable: Timetable
     members: MemberRows
     people: PersonRows
-    cohort: Cohort
     events: EventRows
+
+    def find_entities(self, ids: NDArray[np.bytes_]) -> NDArray[np.int64]:
+        """Return the codes of those of some ascending ids that are of this maker's range, in their order."""
+        mine = self.frame.codes.people if self.frame.by_person else self.frame.codes.households
+        place = np.searchsorted(mine, ids)
+        place[place == len(mine)] = 0
+        return np.asarray(place[mine[place] == ids] if len(mine) else place[:0], dtype=np.int64)
+
+    def column_blocks(self, entities: NDArray[np.int64], rows: NDArray[np.uint64]) -> list[ColumnBlock]:
+        """Return a block for each date of the frame, of those of some entities that have a row there by `rows`.
+
+        `rows[entity]` is a mask of dates, of all entities of the range.
+        """
+        results = self._accumulate(WantedRows(entities, rows))
+        blocks = []
+        for k in range(len(self.frame.dates)):
+            here = (rows[entities] >> np.uint64(k) & ONE).astype(bool)
+            features = results.values[k, here, : self.plan.columns]
+            blocks.append(ColumnBlock(self.frame.first + k, features, results.seen[k, here]))
+        return blocks
+
+    def _accumulate(self, wanted: WantedRows) -> Results:
+        """Return every column of the wanted entities, by date and entity."""
+        shape = (len(self.frame.dates), len(wanted.entity))
+        results = Results(
+            values=np.full((*shape, len(self.program.column)), np.nan, np.float32),
+            seen=np.zeros((*shape, len(self.frame.question.seen)), np.uint16),
+        )
+        sums.accumulate_events(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
+        return results
+
+
+@dataclass(frozen=True)
+class Maker(ColumnMaker):
+    """All that the blocks of one frame share; `block` may be called from several threads.
+
+    `details` are the texts of the detail codes 1, 2, ...; `fed` (dates, components) is until when each outcome
+    component's feed goes on from a date, `ends` (dates, entities) where each entity's horizon ends.
+    """
+
+    cohort: Cohort
     details: tuple[str, ...]
     outcomes: OutcomeRows
     fed: NDArray[np.int64]
@@ -114,22 +159,14 @@ class Maker:
 
     def outcome_block(self, k: int, entities: NDArray[np.bytes_]) -> OutcomeBlock:
         """Return the outcomes at date k of those entities that are of this maker's range, in their order."""
-        ids = self.frame.codes.people if self.frame.by_person else self.frame.codes.households
-        place = np.searchsorted(ids, entities)
-        place[place == len(ids)] = 0
-        mine = place[ids[place] == entities] if len(ids) else place[:0]
-        outcomes = self._find_outcomes(WantedRows(mine, np.full(len(ids), _mask_places([k]))))
+        mask = np.full(self.members.entities, _mask_places([k]))
+        outcomes = self._find_outcomes(WantedRows(self.find_entities(entities), mask))
         return OutcomeBlock(self.frame.first + k, *outcomes.at(k))
 
     def block(self, entities: NDArray[np.int64], places: Sequence[int]) -> list[Block]:
         """Return one block for each of the frame's dates at `places`, for some entities."""
         wanted = WantedRows(entities, self.cohort.rows.candidates & _mask_places(places))
-        shape = (len(self.frame.dates), len(entities))
-        results = Results(
-            values=np.full((*shape, len(self.program.column)), np.nan, np.float32),
-            seen=np.zeros((*shape, len(self.frame.question.seen)), np.uint16),
-        )
-        sums.accumulate_events(wanted, self.members, self.people, self.events, self.timetable, self.program, results)
+        results = self._accumulate(wanted)
         before = self._read_before(results.values)
         chosen = self._choose_rows(entities, results.values, before)
         outcomes = self._find_outcomes(wanted)

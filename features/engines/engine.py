@@ -12,16 +12,26 @@ It must agree with the reference engine in every cell; tests draw tables and def
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.engines.blocks import Block, Maker, OutcomeBlock, assemble_dates, count_compositions
+from features.engines.blocks import (
+    Block,
+    ColumnBlock,
+    ColumnMaker,
+    Maker,
+    OutcomeBlock,
+    assemble_dates,
+    count_compositions,
+)
 from features.engines.compiled.arrays import PersonRows
 from features.engines.compiled.kernel_plan import Plan
 from features.engines.digest import Tally, make_keys, tally_rows
@@ -31,15 +41,17 @@ from features.engines.reading.cohort import find_cohort
 from features.engines.reading.ends import find_ends
 from features.engines.reading.events import Events, make_conditions, read_events, read_outcomes
 from features.engines.reading.feeds import Feeds
-from features.engines.reading.frame import CHUNK, Frame
+from features.engines.reading.frame import CHUNK, ONE, Frame
 from features.engines.reading.members import find_ages, find_members, read_stays
-from features.engines.reading.snapshot_reader import Store
+from features.engines.reading.snapshot_reader import Codes, Columns, Store
 from features.engines.reading.timetable import list_midnights, make_timetable
 
-__all__ = ["Block", "Earlier", "Engine", "OutcomeBlock", "assemble_dates"]
+__all__ = ["Block", "ColumnBlock", "Earlier", "Engine", "OutcomeBlock", "assemble_dates"]
 
 _BLOCK = 1024
 _EVENTS_AT_ONCE = 40_000_000
+
+B = TypeVar("B")
 
 Earlier = Callable[[str], NDArray[np.bytes_] | None]
 """Given a date's key: the entities of the rows made for that key before, or None."""
@@ -77,6 +89,26 @@ class Engine:
                     entities_before = self._find_earlier(earlier)
                 yield from self._make_rows(maker, entities_before)
 
+    def columns(self, entities: Sequence[NDArray[np.bytes_]]) -> Iterator[ColumnBlock]:
+        """Give the question's columns of rows that are known, in blocks: by date the ascending `entities` with a row.
+
+        Neither who has a row is asked nor what became of them. Closes the store.
+        """
+        with self.store:
+            for codes, versions in self._ranges(events=True):
+                for frame in self._frames(codes):
+                    yield from self._make_columns(self._make_column_maker(frame, versions).maker, entities)
+
+    def _make_columns(self, maker: ColumnMaker, entities: Sequence[NDArray[np.bytes_]]) -> Iterator[ColumnBlock]:
+        frame = maker.frame
+        rows = np.zeros(maker.members.entities, np.uint64)
+        for k in range(len(frame.dates)):
+            rows[maker.find_entities(entities[frame.first + k])] |= ONE << np.uint64(k)
+        places = np.flatnonzero(rows)
+        yield from self._side_by_side(
+            lambda piece: maker.column_blocks(places[piece : piece + _BLOCK], rows), range(0, len(places), _BLOCK)
+        )
+
     @cached_property
     def reporting_lag_days(self) -> float:
         """The 95th percentile of known minus valid of the outcome's events, in days; ask before `blocks` ends."""
@@ -93,16 +125,23 @@ class Engine:
         `keys` is complete after the last.
         """
         tallies: dict[int, Tally] = {}
+        for codes, versions in self._ranges(events):
+            for frame in self._frames(codes):
+                maker = self._make_maker(frame, versions)
+                tallies[frame.first] = tallies.get(frame.first, np.uint64(0)) + tally_rows(maker)
+                self.keys.update(zip(frame.dates, make_keys(maker, tallies[frame.first], ENGINE_VERSION), strict=True))
+                yield maker
+
+    def _ranges(self, events: bool) -> Iterator[tuple[Codes, Events]]:
+        """Give the households of each range, as codes, and the events about their people, or none."""
         for part in range(self.ranges):
             codes = self.store.take(part, self.ranges)
-            signals = self.signals if events else ()
-            versions = read_events(self.question, self.store, signals, codes.people)
-            for first in range(0, len(self.question.dates), CHUNK):
-                dates = self.question.dates[first : first + CHUNK]
-                maker = self._make_maker(Frame(self.question, self.store, codes, self.signals, dates, first), versions)
-                tallies[first] = tallies.get(first, np.uint64(0)) + tally_rows(maker)
-                self.keys.update(zip(dates, make_keys(maker, tallies[first], ENGINE_VERSION), strict=True))
-                yield maker
+            yield codes, read_events(self.question, self.store, self.signals if events else (), codes.people)
+
+    def _frames(self, codes: Codes) -> Iterator[Frame]:
+        for first in range(0, len(self.question.dates), CHUNK):
+            dates = self.question.dates[first : first + CHUNK]
+            yield Frame(self.question, self.store, codes, self.signals, dates, first)
 
     def _find_earlier(self, earlier: Earlier) -> dict[int, NDArray[np.bytes_]]:
         entities_before = {k: earlier(self.keys[day]) for k, day in enumerate(self.question.dates) if day in self.keys}
@@ -112,19 +151,25 @@ class Engine:
         frame = maker.frame
         places = [k for k in range(len(frame.dates)) if frame.first + k not in kept]
         rows = maker.candidates_at(places)
-        with ThreadPoolExecutor(self.threads) as pool:
-            waiting: list[Future[list[Block]]] = []
-            for piece in range(0, len(rows), _BLOCK):
-                waiting.append(pool.submit(maker.block, rows[piece : piece + _BLOCK], places))
-                if len(waiting) > 2 * self.threads:
-                    yield from waiting.pop(0).result()
-            for future in waiting:
-                yield from future.result()
+        yield from self._side_by_side(
+            lambda piece: maker.block(rows[piece : piece + _BLOCK], places), range(0, len(rows), _BLOCK)
+        )
         for k in range(len(frame.dates)):
             if frame.first + k in kept:
                 yield maker.outcome_block(k, kept[frame.first + k])
 
-    def _make_maker(self, frame: Frame, events: Events) -> Maker:
+    def _side_by_side(self, make: Callable[[int], list[B]], pieces: Iterable[int]) -> Iterator[B]:
+        """Give the blocks of each piece, in order, made by several threads and few of them ahead."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            waiting: list[Future[list[B]]] = []
+            for piece in pieces:
+                waiting.append(pool.submit(make, piece))
+                if len(waiting) > 2 * self.threads:
+                    yield from waiting.pop(0).result()
+            for future in waiting:
+                yield from future.result()
+
+    def _make_column_maker(self, frame: Frame, events: Events) -> _Folded:
         allowed, kept_out = fold_choices(frame)
         alive, ages = find_ages(frame)
         stays, stay_mask = read_stays(frame)
@@ -135,17 +180,30 @@ class Engine:
         timetable, column = make_timetable(frame, plan, feeds, midnights, first_day)
         composition = count_compositions(plan.compositions, members, ages, len(frame.dates))
         people = PersonRows(seen=feeds.seen(plan.seen, allowed), allowed=allowed, ages=ages)
+        program = plan.program(frame.signals, timetable.windows[:, 0], column, composition)
+        maker = ColumnMaker(frame, plan, program, timetable, members, people, events.at(frame))
+        return _Folded(maker, settled, stays, stay_mask, feeds)
+
+    def _make_maker(self, frame: Frame, events: Events) -> Maker:
+        parts = self._make_column_maker(frame, events)
+        columns = parts.maker
+        members, people = columns.members, columns.people
         return Maker(
-            frame=frame,
-            plan=plan,
-            program=plan.program(frame.signals, timetable.windows[:, 0], column, composition),
-            timetable=timetable,
-            members=members,
-            people=people,
-            cohort=find_cohort(frame, members, settled, stays, stay_mask, people),
-            events=events.at(frame),
+            **{part.name: getattr(columns, part.name) for part in fields(columns)},
+            cohort=find_cohort(frame, members, parts.settled, parts.stays, parts.stay_mask, people),
             details=events.details,
             outcomes=read_outcomes(self.question, self.store, frame.services, len(frame.codes.people)),
-            fed=feeds.fed_until(),
-            ends=find_ends(frame, members, allowed),
+            fed=parts.feeds.fed_until(),
+            ends=find_ends(frame, members, people.allowed),
         )
+
+
+@dataclass(frozen=True)
+class _Folded:
+    """What makes a frame's columns, and what else was read on the way: who is settled when, stays, feeds."""
+
+    maker: ColumnMaker
+    settled: NDArray[np.uint64]
+    stays: Columns
+    stay_mask: NDArray[np.uint64]
+    feeds: Feeds

@@ -14,7 +14,7 @@ from features.grammar import Aggregate, Composition, Definition, Expression, Per
 from features.grammar.definition import Component, name_seen_column
 from features.permission import Permission
 
-__all__ = ["ENGINE_VERSION", "EPOCH", "Each", "Question", "to_microseconds"]
+__all__ = ["ENGINE_VERSION", "EPOCH", "ColumnsOnly", "Each", "Question", "to_microseconds"]
 
 ENGINE_VERSION = 3
 """Raised whenever a change to the fast engine could change any byte of a matrix."""
@@ -159,3 +159,12 @@ class Question:
     def unless(self) -> Sequence[Aggregate]:
         """The cohort's rules that must not hold."""
         return self.definition.cohort.unless
+
+
+class ColumnsOnly(Question):
+    """A question after the features of rows that are known: no rule of the cohort is computed, nor what was before."""
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """What is computed, in order: features alone."""
+        return tuple(feature.expression for feature in self.definition.features)

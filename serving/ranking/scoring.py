@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from charter.errors import DataError
+from charter.machine.lean_lightgbm import lightgbm
 from charter.rules.likelihood import compute_likelihood
 
 __all__ = ["Band", "Model"]

@@ -7,12 +7,14 @@
       definition.json  the definition it was trained with
       check.npz        `rows` made from the model's own cut points (of nobody), and the `margins` they must get
     release/PROGRAMME/history.json   what was current, and when
+    release/PROGRAMME/named.json     what the registry was told of the current one, in which store; its files' digests
 
 No decision, no champion: `charter.signing.signoffs.require_signoffs` is the only door.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,18 +38,19 @@ from charter.invocation import Invocation
 from charter.machine.code_version import DIRTY
 from charter.signing.signoffs import read_signoffs, require_signoffs
 from charter.signing.stand_in import find_signed_stand_in, list_waivers
-from training.keeping.check_rows import make_check_rows
-from training.keeping.registry import Registry
+from training.keeping.mlflow_store import find_tracking_uri
 from training.keeping.scoring_manifest import describe_scoring, select_scoring
-from training.models.boosting import predict_margins
 from training.run import Run
 
 __all__ = ["release_model", "roll_back_release"]
+
+_NAMED = "named.json"
 
 
 def release_model(invocation: Invocation, run: str | None = None) -> Path:
     """Release the candidate of a run (the newest), if its decision and sign-offs allow it; return the folder.
 
+    A release that is current, whole and known to the registry as it would be told now stands, and nothing is written.
     Raises what `charter.signing.signoffs.require_signoffs` raises (11, 13, 14, 15), WithdrawnError (12) where rows it
     learned from were withdrawn, DataError where files were changed. The caller holds the workspace's writer lock.
     """
@@ -59,6 +62,11 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
     content = _release_content(invocation, chosen, decision)
     release_id = content_id(content)
     folder = invocation.workspace.release / release_id
+    tags = _registry_tags(invocation, chosen, decision, release_id)
+    if _stands(invocation, folder, tags):
+        return folder
+    if _was_changed(invocation, folder, tags):
+        shutil.rmtree(folder)
     with new_folder(folder) as beside:
         write_text(beside / "model.lgb", text)
         if chosen.manifest.get("baseline"):
@@ -68,10 +76,9 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
         manifest = content | {"id": release_id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
         check_document("release", manifest)
         write_json(beside / "manifest.json", manifest)
-    Registry(invocation).name_champion(
-        chosen, select_scoring(content), _registry_tags(invocation, chosen, decision, release_id)
-    )
+    _name_champion(invocation, chosen, content, tags)
     _make_current(invocation, release_id, "release")
+    write_json(invocation.workspace.release / _NAMED, _describe_naming(invocation, folder, tags))
     return folder
 
 
@@ -97,11 +104,41 @@ def roll_back_release(invocation: Invocation) -> Path:
     decision = _require_decision(invocation, run)
     if file_digest(folder / "model.lgb") != manifest["model_sha256"]:
         raise DataError(f"model.lgb of release {folder.name} is not what was released.", "Train and promote again.")
-    Registry(invocation).name_champion(
-        run, select_scoring(manifest), _registry_tags(invocation, run, decision, folder.name)
-    )
+    _name_champion(invocation, run, manifest, _registry_tags(invocation, run, decision, folder.name))
     _make_current(invocation, folder.name, "rollback")
     return folder
+
+
+def _stands(invocation: Invocation, folder: Path, tags: Mapping[str, str]) -> bool:
+    """Whether a release is current, its files are as they were left, and its store was told of it with these tags."""
+    naming = invocation.workspace.release / _NAMED
+    if find_current(invocation.workspace.release) != folder or not naming.exists():
+        return False
+    uri, local = find_tracking_uri(invocation.workspace), invocation.workspace.tracking_uri
+    if uri == local and not Path(local.removeprefix("sqlite:///")).exists():
+        return False
+    return bool(read_json(naming) == _describe_naming(invocation, folder, tags))
+
+
+def _was_changed(invocation: Invocation, folder: Path, tags: Mapping[str, str]) -> bool:
+    """Whether a release's files are not those that were left when its store was told of it."""
+    naming = invocation.workspace.release / _NAMED
+    before = read_json(naming) if naming.exists() else {"tags": {}}
+    same_release = before["tags"].get("sooner.release") == tags["sooner.release"]
+    return same_release and folder.exists() and before["files"] != _describe_naming(invocation, folder, tags)["files"]
+
+
+def _describe_naming(invocation: Invocation, folder: Path, tags: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a release is known by: files, tags, and its store as a digest, as an address may hold a password."""
+    files = {path.name: file_digest(path) for path in sorted(folder.iterdir())}
+    return {"files": files, "tags": dict(tags), "store": content_id(find_tracking_uri(invocation.workspace))}
+
+
+def _name_champion(invocation: Invocation, run: Run, scoring: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    # Here and not above: a release that stands needs no MLflow.
+    from training.keeping.registry import Registry
+
+    Registry(invocation).name_champion(run, select_scoring(scoring), tags)
 
 
 def _require_decision(invocation: Invocation, run: Run) -> Mapping[str, Any]:
@@ -209,6 +246,10 @@ def _read_definition(invocation: Invocation, run: Run) -> str:
 
 
 def _write_check(folder: Path, run: Run, text: str) -> None:
+    # Here and not above: a release that stands needs no LightGBM.
+    from training.keeping.check_rows import make_check_rows
+    from training.models.boosting import predict_margins
+
     rows = make_check_rows(text)
     checked = {"rows": rows, "margins": predict_margins(text, rows, threads=1)}
     if run.manifest.get("baseline"):

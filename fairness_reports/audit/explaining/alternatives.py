@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.council.register import Register
+from charter.machine.lean_lightgbm import lightgbm
 from charter.rules.measures import SHARES
 from fairness_reports.audit.measuring.findings import About, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.tally import Grouping
@@ -52,7 +52,7 @@ class Contributions:
 def predict_contributions(model: Path, matrix: Matrix, people: People) -> Contributions:
     """Return LightGBM's own contributions for every scored household of the newest DATES dates."""
     listing = people.listing
-    booster = lgb.Booster(model_file=str(model))
+    booster = lightgbm.Booster(model_file=str(model))
     first = max(0, len(listing.days) - DATES)
     rows = np.flatnonzero(listing.day >= first)
     values = []

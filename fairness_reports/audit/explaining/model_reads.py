@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
-
+from charter.machine.lean_lightgbm import lightgbm
 from features.grammar.points_in_words import read_points
 
 __all__ = ["ModelReads", "read_model"]
@@ -23,7 +22,7 @@ class ModelReads:
 
 def read_model(model: Path) -> ModelReads:
     """Read what the model at `model` (LightGBM's native text) rests on."""
-    booster = lgb.Booster(model_file=str(model))
+    booster = lightgbm.Booster(model_file=str(model))
     names, splits = booster.feature_name(), booster.feature_importance(importance_type="split").tolist()
     used = [name for name, number in zip(names, splits, strict=True) if number > 0]
     return ModelReads(used, read_points(booster.dump_model()["tree_info"], names) or [])

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
+from charter.machine.lean_lightgbm import lightgbm
 from fairness_reports.audit.measuring.findings import About, write_figure
 from fairness_reports.audit.measuring.ranking_quality import bound_auc
 from fairness_reports.audit.measuring.tally import Grouping
@@ -83,7 +83,7 @@ def _predict_members(
     margins = np.zeros(len(member))
     for number in range(FOLDS):
         inside = fold == number
-        learn = lgb.Dataset(data[~inside], member[~inside].astype(np.float64), free_raw_data=True)
-        model = lgb.train(_MODEL | {"seed": seed}, learn, _TREES)
+        learn = lightgbm.Dataset(data[~inside], member[~inside].astype(np.float64), free_raw_data=True)
+        model = lightgbm.train(_MODEL | {"seed": seed}, learn, _TREES)
         margins[inside] = model.predict(data[inside], raw_score=True, num_threads=1)
     return margins

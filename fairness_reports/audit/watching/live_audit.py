@@ -16,7 +16,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,7 @@ from charter.contracts.files import file_digest, find_current, read_json, write_
 from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.machine.lean_lightgbm import lightgbm
 from charter.rules.measures import AS_USED, SHARES
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
@@ -82,7 +82,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
         issued = read_issued_lists(workspace, release["id"])
         matrix = Matrix.open(build_matrix(invocation, purpose="evaluate", as_of=issued.dates))
         step()
-        booster = lgb.Booster(model_file=str(folder / "model.lgb"))
+        booster = lightgbm.Booster(model_file=str(folder / "model.lgb"))
         margins = {day: _predict_margins(booster, release["features"], matrix, day) for day in issued.dates}
         audited = _gather_issued(invocation, release, matrix, margins, issued)
         step()
@@ -106,7 +106,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
     return target, document
 
 
-def _predict_margins(booster: lgb.Booster, features: list[str], matrix: Matrix, day: date) -> Floats:
+def _predict_margins(booster: lightgbm.Booster, features: list[str], matrix: Matrix, day: date) -> Floats:
     """Return the release's margin of every row of one date."""
     columns = [matrix.features.index(name) for name in features]
     rows = np.asarray(matrix.at(day).features)[:, columns]

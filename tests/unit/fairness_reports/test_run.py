@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html.parser
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,12 +173,19 @@ def test_orders_of_features_agree_with_themselves_alone() -> None:
 
 
 def test_contributions_are_lightgbms_own(audited: tuple[Any, Path, dict[str, Any]]) -> None:
+    import shap  # type: ignore[import-untyped]  # it ships no types; with a warning, so not when tests are gathered
+
     world, _, document = audited
     gathered = gather_run(world.invocation)
     explained = explain_scores(gathered.run / "model.lgb", gathered.matrix, gathered.people, gathered.groups, SEED)
     booster = lgb.Booster(model_file=str(gathered.run / "model.lgb"))
     own = booster.predict(explained.data, pred_contrib=True, num_threads=1)
     assert np.abs(explained.values - own[:, :-1]).max() < 1e-6
+    with warnings.catch_warnings():
+        # shap says that a binary classifier's values may come as a list.
+        warnings.filterwarnings("ignore", "LightGBM binary classifier", UserWarning)
+        of_shap = shap.TreeExplainer(booster).shap_values(explained.data, check_additivity=False)
+    assert np.array_equal(explained.values, of_shap), "to the bit"
     weights = {
         row["component"]: row["estimate"]
         for row in document["findings"]

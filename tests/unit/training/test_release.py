@@ -141,6 +141,25 @@ def test_releasing_twice_is_one_release(trained: Invocation) -> None:
     assert len(read_json(trained.workspace.release / "history.json")) == 1
 
 
+def test_a_release_that_stands_is_left_as_it_is(trained: Invocation) -> None:
+    decided(trained)
+    signed(trained)
+    folder = release_model(trained)
+    left = [*folder.iterdir(), trained.workspace.release / "named.json"]
+    before = {path: path.stat().st_mtime_ns for path in left}
+    assert len(before) > 4
+    release_model(trained)
+    assert {path: path.stat().st_mtime_ns for path in left} == before
+    (folder / "check.npz").write_bytes(b"")
+    release_model(trained)
+    assert (folder / "check.npz").stat().st_size, "a file that was changed is made again"
+    named = trained.workspace.release / "named.json"
+    told = read_json(named)
+    write_json(named, told | {"store": "another"})
+    release_model(trained)
+    assert read_json(named) == told, "another store is told too"
+
+
 def test_a_referral_that_the_board_accepted_is_released_and_says_so(trained: Invocation) -> None:
     decided(trained, "refer")
     with pytest.raises(SoonerError):

@@ -15,7 +15,7 @@ import pytest
 from charter.council.trial_design import TrialFile
 from charter.errors import CharterError, DataError, DefinitionError, SignOffError, SoonerError, UsageError
 from charter.invocation import Invocation, shipped_council
-from charter.rules.holdout import TailLot, derive_seed, draw_tail
+from charter.rules.holdout import LISTED, TailLot, derive_seed, draw_tail
 from charter.signing.acceptance import Signable, sign_as
 from charter.signing.signoffs import read_signoffs
 from charter.signing.trial_lots import ListLots, check_lots, find_lots, read_lots, write_lots
@@ -179,3 +179,15 @@ def test_a_list_that_was_not_drawn_by_its_seed_is_found(tmp_path: Path, lot: Cal
     (workspace.trials / "t" / "lots" / "north-1.json").write_text("{}")
     with pytest.raises(SoonerError, match="holds no lots"):
         read_lots(workspace, "t")
+
+
+def test_the_lot_decides_and_not_the_rank() -> None:
+    """Of 400 lists with four places for eight, each rank wins half of the time: 40 in 100 would not be chance."""
+    wins = Counter[int]()
+    for number in range(400):
+        lot = TailLot(derive_seed(f"{number:064x}", "north"), "north", 0.5)
+        draw = draw_tail(lot, [(rank, f"h{number}-{rank}") for rank in range(1, 9)], 4)
+        wins.update(row.rank for row in draw.households if row.arm == LISTED)
+    assert sum(wins.values()) == 1600
+    for rank in range(1, 9):
+        assert 160 < wins[rank] < 240, (rank, wins)

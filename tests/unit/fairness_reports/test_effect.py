@@ -115,6 +115,19 @@ def test_help_that_helps_is_found_and_kept(world: Any) -> None:
     assert again["looks"] == answer["looks"], "asking again is no other look"
 
 
+def test_a_household_counts_by_its_first_lot(world: Any) -> None:
+    registration = register_planned_trial(world.invocation)
+    arms = leave_lots(world, registration, lists=20)
+    leave_lots(world, registration, lists=20, after=140)
+    needs = need_of(arms, 0.2, 0.5)
+    happen_soon(world, arms, needs)
+    answer, _ = answer_registered(world.invocation, registration)
+    (look,) = answer["looks"]
+    assert (answer["households"], look["listed"]) == (160, sum(arm == "ranked" for arm in arms.values()))
+    assert look["needs_listed"] == sum(arms[name] == "ranked" for name in needs)
+    assert look["needs_held_out"] == sum(arms[name] != "ranked" for name in needs)
+
+
 @pytest.mark.parametrize(
     ("listed", "held_out", "verdict", "headline"),
     [(0.5, 0.2, "harms", "HARMS."), (0.35, 0.35, "cannot be told", "CANNOT BE TOLD.")],

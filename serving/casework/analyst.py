@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from serving.casework.managing.small_multiples import draw_multiples
 from serving.casework.visit import Visit
 from serving.ranking.health import read_health
 
@@ -18,5 +19,9 @@ def show_health(visit: Visit) -> Response:
     invocation = desk.invocation
     health = read_health(invocation.workspace, manifest, invocation.council.time_zone) if manifest else None
     return visit.render(
-        "analyst.html", health=health, model=manifest.get("model", "none yet"), bundle=manifest.get("id", "")
+        "analyst.html",
+        health=health,
+        multiples=draw_multiples(health) if health else [],
+        model=manifest.get("model", "none yet"),
+        bundle=manifest.get("id", ""),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,12 +19,19 @@ from serving.casework.signing_off import STAGES, find_pack, read_gates
 from serving.casework.visit import Visit
 from serving.desk import Desk, FaultError
 from serving.identity import Identity
+from serving.ranking.reasons import write_day
 from serving.store.saving import commit_if_awaited
 from serving.suspension import list_feeds, read_suspensions
 
 __all__ = ["resume_lists", "show_board", "show_pack", "suspend_lists"]
 
 _NOTE = 500
+_MODELS = {
+    "points": "A points list, fitted",
+    "agreed": "A points list that people agreed on",
+    "logistic": "A regression",
+    "lightgbm": "Boosted trees (LightGBM)",
+}
 _WAY_BACK = "<!-- way back -->"
 """Where a pack leaves room for the link to the page that it was opened from."""
 
@@ -37,10 +45,14 @@ def show_board(visit: Visit) -> Response:
         ("Programme", desk.programme.replace("_", " ")),
         ("What it looks for", manifest.get("outcome", {}).get("title", "")),
         ("Whom it looks at", manifest.get("cohort", "")),
-        ("Model", manifest.get("model", "none yet")),
-        ("Bundle", manifest.get("id", "none yet")),
-        ("Charter signed (sha256)", manifest.get("charter_sha256", "")[:16]),
+        ("What puts them in order", _MODELS.get(manifest.get("model", ""), manifest.get("model", "Nothing yet"))),
+        ("Charter", f"Version {desk.invocation.charter.version}"),
     ]
+    names = [
+        ("What is in use (bundle)", manifest.get("id", "")),
+        ("The charter that was signed (sha256)", manifest.get("charter_sha256", "")[:16]),
+    ]
+    titles = {team.id: team.title for team in desk.invocation.council.teams}
     return visit.render(
         "board.html",
         facts=[(key, value) for key, value in facts if value],
@@ -55,7 +67,11 @@ def show_board(visit: Visit) -> Response:
         read=READ,
         stoppers=_list_words([role.title for role in desk.roles.able("suspend")]),
         stoppable=_list_stoppable(desk),
-        lists=desk.store.lists(desk.programme)[:20],
+        names=[(key, value) for key, value in names if value],
+        lists=[
+            (f"{titles.get(header.team, header.team)}, {write_day(date.fromisoformat(header.as_of))}", header)
+            for header in desk.store.lists(desk.programme)[:20]
+        ],
     )
 
 

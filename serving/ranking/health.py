@@ -10,7 +10,7 @@ over 0.25 is much. It says that something changed, not that something is wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,15 @@ class SourceHealth:
     late: bool
     seen: float
     seen_before: float
+    seen_each: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
 class Health:
-    """The newest list's figures beside those of the first list of the same bundle (`since`)."""
+    """The newest list's figures beside those of the first list of the same bundle (`since`).
+
+    `days` are the lists of that bundle, oldest first; `drift_each` and each source's `seen_each` are of those.
+    """
 
     as_of: str
     since: str
@@ -55,6 +59,8 @@ class Health:
     cannot_tell: int
     drift: float
     sources: tuple[SourceHealth, ...]
+    days: tuple[str, ...] = ()
+    drift_each: tuple[float, ...] = ()
 
     @property
     def words(self) -> str:
@@ -120,7 +126,10 @@ def read_health(workspace: Workspace, manifest: Mapping[str, Any], time_zone: Zo
         return None
     oldest, newest = figures[0], figures[-1]
     sources = tuple(
-        _judge_source(service, newest, oldest, name, time_zone)
+        replace(
+            _judge_source(service, newest, oldest, name, time_zone),
+            seen_each=tuple(float(each["seen"].get(name, 0.0)) for each in figures),
+        )
         for name, service in sorted(manifest["services"].items())
         if name in newest["seen"]
     )
@@ -131,6 +140,8 @@ def read_health(workspace: Workspace, manifest: Mapping[str, Any], time_zone: Zo
         newest["cannot_tell"],
         measure_drift(np.array(oldest["counts"]), np.array(newest["counts"])),
         sources,
+        tuple(str(each["as_of"]) for each in figures),
+        tuple(measure_drift(np.array(oldest["counts"]), np.array(each["counts"])) for each in figures),
     )
 
 

@@ -298,6 +298,7 @@ audit = Table(
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     Index("ix_audit_action_actor", "action", "actor"),
+    Index("ix_audit_subject_action", "subject", "action"),
 )
 
 anchors = Table(

@@ -10,6 +10,7 @@ import pytest
 
 from charter.vault.key import Key
 from charter.vault.made_up import confirm_snapshot
+from serving.casework.managing.small_multiples import draw_multiples
 from serving.desk import Desk
 from serving.ranking.health import measure_drift, read_health
 from serving.ranking.worklist import rank_households
@@ -76,6 +77,17 @@ def test_what_is_hidden_moved_or_late_is_said(world: World) -> None:
     client.sign_in("demo-analyst")
     page = client.get("/analyst").text
     assert "Much of it changed" in page
+    assert found.days == ("2026-09-28", "2026-10-12")
+    assert found.drift_each == (0.0, found.drift)
+    assert schools.seen_each == (schools.seen_before, schools.seen)
+    drift, *shares = draw_multiples(found)
+    assert drift.last == (156.0, 4.0), "twice what is customarily much is its top"
+    assert [one.title for one in shares] == [source.title for source in found.sources]
+    heights = [
+        float(point.split(",")[1]) for point in next(one for one in shares if one.title == "Schools").points.split()
+    ]
+    assert heights[0] < heights[1] < 36, "what was seen less is drawn lower"
+    assert page.count("<polyline") == len(found.sources) + 1
     assert f"{100 * schools.seen:.0f}%" in page
     assert "risk" not in page.lower()
 

@@ -34,6 +34,7 @@ ACTS: Mapping[str, str] = {
     "retention.carry_out": "Remove what is past its date, and hold what must stay",
     "access.team": "See who of one's teams is signed in, and end their sessions",
     "access.manage": "End anybody's sessions, invite guests, review access in an emergency",
+    "map.read": "See maps of need by area, of nobody in particular",
     "residence.check": "Ask what is checked once: residence, age, school roll, entitlement",
 }
 """Every act, and what it is called."""

@@ -206,7 +206,7 @@ DEFAULTS: tuple[Role, ...] = (
         "team_manager", "Team manager", *_WORKS_CASES, "manager.read", "referral.transfer", "list.refresh",
         "review.give", "access.team",
     ),
-    _shipped("partner", "Partner", "residence.check"),
+    _shipped("partner", "Partner", "residence.check", "map.read"),
     _shipped("analyst", "Analyst", "score.features", "analyst.read"),
     _shipped("board", "Governance board", "board.read", "board.speak"),
     _shipped("senior_responsible_owner", "Senior responsible owner", "board.read"),

@@ -25,6 +25,7 @@ from serving.casework.entering.with_provider import begin_by_proxy, choose_role,
 from serving.casework.going_out import hurry_message, show_outbox
 from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
 from serving.casework.managing.places_by_week import change_places
+from serving.casework.partners.area_maps import send_map_file, show_area_map, show_area_maps
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.family_question import show_cards, show_family_question, take_family_answer
 from serving.casework.residents.public_door import show_public_form, take_public_form
@@ -148,6 +149,9 @@ PAGES: tuple[Page, ...] = (
         "POST", "/manager/second-look/{look}", "manager.read", "Give a second look", give_second_look, way="second_look"
     ),
     Page("GET", "/analyst", "analyst.read", "For analysts", show_health, Link("For analysts")),
+    Page("GET", "/maps", "map.read", "Maps of need by area", show_area_maps, Link("Maps of need")),
+    Page("GET", "/maps/{topic}", "map.read", "A map of need", show_area_map),
+    Page("GET", "/maps/{topic}/{file}", "map.read", "A map's figures as a file", send_map_file),
     Page("GET", "/going-out", "metrics.read", "Going out", show_outbox, Link("Going out")),
     Page("POST", "/going-out", "metrics.read", "Try what waits at once", hurry_message),
     Page("GET", "/requests", "rights.file", "What residents sent", show_forms, Link("What residents sent")),

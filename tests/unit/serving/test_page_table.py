@@ -35,7 +35,16 @@ def path_of(page: Page, desk: Desk) -> str:
     look = draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
     form = desk.store.keep_form("access", {"reach": "a friend"}).id if "{form}" in page.path else ""
-    return page.path.format(team="north", referral=case, look=look, stage="test", choice="set_aside", form=form)
+    return page.path.format(
+        team="north",
+        referral=case,
+        look=look,
+        stage="test",
+        choice="set_aside",
+        form=form,
+        topic="food",
+        file="map.csv",
+    )
 
 
 def test_every_row_names_an_act_there_is_and_no_row_is_there_twice() -> None:

@@ -1,0 +1,1 @@
+"""Pages of partners: maps of areas, and nothing of anybody."""

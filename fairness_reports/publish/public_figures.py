@@ -32,8 +32,8 @@ def hide_for_public(rows: Iterable[Row]) -> list[Row]:
     of_characteristic: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rows:
         of_characteristic[_key(row)].append(row)
-    closed = {key for key, together in of_characteristic.items() if any(is_hidden(row) for row in together)}
-    return [_hide(row, own=is_hidden(row), beside=_key(row) in closed) for row in rows]
+    with_hidden = {key for key, together in of_characteristic.items() if any(is_hidden(row) for row in together)}
+    return [_hide(row, own=is_hidden(row), beside=_key(row) in with_hidden) for row in rows]
 
 
 def is_hidden(row: Row) -> bool:
@@ -46,10 +46,10 @@ def is_hidden(row: Row) -> bool:
     if measure is None or not measure.bounded or row["estimate"] is None:
         return False
     households = row["n"] if row.get("clusters") is None else row["clusters"]
-    counted = round(row["estimate"] * households)
-    sides: Sequence[int] = (counted, households - counted)
+    part = round(row["estimate"] * households)
+    sides: Sequence[int] = (part, households - part)
     mode = find_mode(_MODE)
-    return counted == households or any(mode.hidden_from <= side <= mode.hidden_to for side in sides)
+    return part == households or any(mode.hidden_from <= side <= mode.hidden_to for side in sides)
 
 
 def _key(row: Row) -> tuple[Any, ...]:
@@ -59,6 +59,6 @@ def _key(row: Row) -> tuple[Any, ...]:
 def _hide(row: Row, *, own: bool, beside: bool) -> Row:
     if row["group"] is None or not (own or beside):
         return row
-    hidden = dict.fromkeys((*(_OWN if own else ()), *_BESIDE), None)
+    blanks = dict.fromkeys((*(_OWN if own else ()), *_BESIDE), None)
     rest = {**row["rest"], **dict.fromkeys(_OWN)} if row.get("rest") else None
-    return {**row, **hidden, "rest": rest}
+    return {**row, **blanks, "rest": rest}

@@ -45,8 +45,8 @@ def draft_information_answers(use: DataUse, answers: RecordsFile) -> RecordDraft
     draft.state("fair", "Does it treat groups alike?", say_answers(use))
     draft.state("helps", "Does it help?", say_shown_to_help(use))
     draft.state("assessed", "Was it assessed?", _say_assessments(use))
-    stopping = [role.title for role in policy.roles if role.may_suspend]
-    draft.state("stops", "Who can stop it, alone and at once?", "; ".join(stopping) or "Nobody.")
+    stoppers = [role.title for role in policy.roles if role.may_suspend]
+    draft.state("stops", "Who can stop it, alone and at once?", "; ".join(stoppers) or "Nobody.")
     draft.ask("shared", "Does anybody outside the council get its results?")
     draft.ask("withheld", "What is not told, by which exemption, and why that is in the public interest")
     counts = Counter(request.action for request in read_requests(use.invocation.workspace))

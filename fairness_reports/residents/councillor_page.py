@@ -79,10 +79,10 @@ def _answer(uses: Sequence[DataUse], say: Callable[[DataUse], Sequence[str]]) ->
 
 def _say_powers(use: DataUse) -> tuple[str, str]:
     policy = use.invocation.charter
-    deciding = [role.title for role in policy.roles if policy.acting.may(role.id, "referral.decide")]
-    stopping = [role.title for role in policy.roles if role.may_suspend]
-    decide = f"A person decides on each household: {'; '.join(deciding)}." if deciding else "No role may decide."
-    stop = f"Each of these can stop it alone: {'; '.join(stopping)}." if stopping else "Nobody can stop it alone."
+    deciders = [role.title for role in policy.roles if policy.acting.may(role.id, "referral.decide")]
+    stoppers = [role.title for role in policy.roles if role.may_suspend]
+    decide = f"A person decides on each household: {'; '.join(deciders)}." if deciders else "No role may decide."
+    stop = f"Each of these can stop it alone: {'; '.join(stoppers)}." if stoppers else "Nobody can stop it alone."
     return decide, stop
 
 
@@ -91,13 +91,13 @@ def _tabulate_wards(council: Council, uses: Sequence[DataUse]) -> list[dict[str,
     teams = {team.id: team for use in uses for team in use.teams}.values()
     rows = []
     for ward in dict.fromkeys(area.ward for area in council.areas):
-        serving = [team for team in teams if ward in team.wards or (not team.wards and len(teams) == 1)]
+        ward_teams = [team for team in teams if ward in team.wards or (not team.wards and len(teams) == 1)]
         rows.append(
             {
                 "ward": ward,
-                "team": "; ".join(team.title for team in serving) or "No team",
-                "places": "; ".join(f"{team.places:g}" for team in serving) or "0",
-                "contact": "; ".join(team.contact for team in serving if team.contact),
+                "team": "; ".join(team.title for team in ward_teams) or "No team",
+                "places": "; ".join(f"{team.places:g}" for team in ward_teams) or "0",
+                "contact": "; ".join(team.contact for team in ward_teams if team.contact),
             }
         )
     return sorted(rows, key=lambda row: row["ward"])

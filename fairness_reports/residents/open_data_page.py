@@ -36,8 +36,8 @@ def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], si
             continue
         target = site / _find_csv(record)
         target.parent.mkdir(exist_ok=True)
-        published = invocation.workspace.root / "published" / record["programme"] / f"{record['kind']}.csv"
-        shutil.copyfile(published, target)
+        source = invocation.workspace.root / "published" / record["programme"] / f"{record['kind']}.csv"
+        shutil.copyfile(source, target)
     for path in [site / "data", *(site / "data").rglob("*")]:
         if path.exists():
             path.chmod(0o700 if path.is_dir() else 0o600)
@@ -49,12 +49,12 @@ def _list_maps(invocation: Invocation) -> list[Path]:
 
 
 def _describe_map(folder: Path) -> dict[str, Any]:
-    (described,) = read_json(folder / "data.json")["dataset"]
+    (dataset,) = read_json(folder / "data.json")["dataset"]
     topic = folder.parent.name
-    files = [{"link": f"data/{topic}/{row['downloadURL']}", "title": row["title"]} for row in described["distribution"]]
+    files = [{"link": f"data/{topic}/{row['downloadURL']}", "title": row["title"]} for row in dataset["distribution"]]
     return {
-        "title": described["title"],
-        "words": described["description"],
+        "title": dataset["title"],
+        "words": dataset["description"],
         "files": [*files, {"link": f"data/{topic}/data.json", "title": "Catalogue (DCAT)"}],
     }
 

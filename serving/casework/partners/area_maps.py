@@ -85,20 +85,20 @@ def send_map_file(visit: Visit) -> Response:
 
 def _list_maps(visit: Visit) -> list[AreaMap]:
     """Return the maps that were drawn for partners, by topic."""
-    drawn = sorted(visit.desk.invocation.workspace.maps.glob("*/partners/map.geojson"))
+    paths = sorted(visit.desk.invocation.workspace.maps.glob("*/partners/map.geojson"))
     return [
         AreaMap(path.parents[1].name, path.parent, date.fromisoformat(str(read_json(path)["expires_on"])))
-        for path in drawn
+        for path in paths
         if _TOPIC.fullmatch(path.parents[1].name)
     ]
 
 
 def _find_map(visit: Visit) -> AreaMap:
     topic = visit.request.path_params["topic"]
-    found = next((one for one in _list_maps(visit) if one.topic == topic), None)
-    if found is None or not found.holds(visit.desk.invocation.today):
+    area_map = next((one for one in _list_maps(visit) if one.topic == topic), None)
+    if area_map is None or not area_map.holds(visit.desk.invocation.today):
         raise HTTPException(404)
-    return found
+    return area_map
 
 
 def _log(visit: Visit, path: Path) -> None:

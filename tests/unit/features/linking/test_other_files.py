@@ -78,3 +78,44 @@ def test_an_initial_or_no_further_name_is_no_other_name() -> None:
     linked = link_rows([*make_strangers(200), *rows])
     assert linked.are_one("a", "b")
     assert linked.are_one("a", "c")
+
+
+ODD = (
+    "",
+    " ",
+    "x" * 200,
+    "\u202e Ana",
+    "--",
+    "李",
+    "Ж" * 50,
+    "null",
+    "a\nb",
+    "q\"'",
+    "%_\\",
+    "Baby",
+    None,
+    "e\u0301",
+    "0" * 40,
+)
+"""What no name, address or key is, and stands in files all the same."""
+
+
+def test_whatever_stands_in_a_file_ends_in_people() -> None:
+    """The year 18, names of 200 letters, addresses that are none, nobody with a home: rows stay people."""
+    chance = random.Random(1)  # noqa: S311 a made-up town has no secret
+    days = (None, date(18, 1, 1), date(1, 1, 1), date(9999, 12, 31), date(1900, 1, 1), date(2024, 2, 29))
+    traits = ("postcode", "address", "town", "email", "phone", "shared_key", "sex")
+    rows = [
+        say(
+            chance.choice(("school", "care", "tax")),
+            f"r{number}",
+            chance.choice(ODD),
+            chance.choice(ODD),
+            chance.choice(days),
+            **{name: chance.choice(ODD) for name in traits},
+        )
+        for number in range(150)
+    ]
+    linked = link_rows(rows)
+    assert linked.person.keys() == {row["ref"] for row in rows}
+    assert len(set(linked.person.values())) > 140

@@ -54,6 +54,8 @@ class Ledger:
             for entry in earlier:
                 _refuse_overlap(table, mode, entry)
         related = [entry.view for entry in earlier if _is_related(entry.view.table, tables)]
+        if released := _find_released(tables, related):
+            return Release(find_mode(mode), released)
         release = release_tables(tables, mode, [_fill_counts(view, tables) for view in related])
         for view in release.tables:
             for old in related:
@@ -129,6 +131,19 @@ def _read_entry(line: Mapping[str, Any]) -> Earlier:
 
 def _is_related(old: CountTable, tables: Sequence[CountTable]) -> bool:
     return any((old.counted, old.period) == (table.counted, table.period) for table in tables)
+
+
+def _find_released(tables: Sequence[CountTable], related: Sequence[PublicTable]) -> tuple[PublicTable, ...]:
+    """Return the tables as they went out, where every one of them is out; else none. Raises CharterError if changed."""
+    views = []
+    for table in tables:
+        old = next((view for view in related if view.table.dimensions == table.dimensions), None)
+        if old is None:
+            return ()
+        view = PublicTable(table, old.mode, old.values, old.hidden)
+        _refuse_changed(view, old)
+        views.append(view)
+    return tuple(views)
 
 
 def _refuse_overlap(table: CountTable, mode: str, entry: Earlier) -> None:

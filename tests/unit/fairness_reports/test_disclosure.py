@@ -129,6 +129,26 @@ def test_a_release_that_is_asked_for_again_is_the_same_and_one_line(tmp_path: Pa
     assert (tmp_path / "releases.jsonl").stat().st_mode & 0o077 == 0
 
 
+def test_linked_tables_that_are_asked_for_again_are_the_same(tmp_path: Path) -> None:
+    """Two tables of the same people, as families' answers are; broken by hiding anew beside what is out."""
+    said = Dimension.with_total("said", ("yes", "no"))
+    counts = {"team": [[3, 4], [5, 1], [4, 4]], "group": [[4, 5], [6, 3], [2, 1]]}
+    tables = [
+        CountTable("answers", PERIOD, (Dimension.with_total(by, ("a", "b", "c")), said), np.array(values))
+        for by, values in counts.items()
+    ]
+    ledger = Ledger(tmp_path / "releases.jsonl")
+    first = ledger.release(tables, "dfe", "the public", TODAY)
+    again = ledger.release(tables, "dfe", "the public", TODAY)
+    assert sum(int(view.hidden.sum()) for view in first.tables) > 0
+    for view, same in zip(first.tables, again.tables, strict=True):
+        assert (view.values == same.values).all()
+    assert len(ledger.read()) == 2
+    fewer = CountTable("answers", PERIOD, tables[1].dimensions, np.array([[4, 5], [6, 3], [9, 9]]))
+    with pytest.raises(CharterError, match="with other counts"):
+        ledger.release([tables[0], fewer], "dfe", "the public", TODAY)
+
+
 @pytest.mark.parametrize(
     ("table", "mode", "says"),
     [

@@ -73,7 +73,7 @@ def system_overlap() -> Any:
 def test_a_case_system_is_told_whom_a_referral_is_about_and_the_log_says_so(
     system: CaseSystem, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail with names given to any program, and without the line of the log."""
+    """Broken by names given to any program, and without the line of the log."""
     case, other = (desk.store.referrals("early_help", f"{team}-2026-09-28")[0] for team in ("north", "south"))
     members = desk.record(case).person_ids
     told = NamedPerson("ADA MARSH", date(1980, 2, 1), "1 High Street", "Ring after six")

@@ -86,7 +86,7 @@ def test_what_is_missing_is_said_beside_the_answer_and_nothing_typed_is_lost(des
 
 
 def test_no_moment_no_order_and_no_line_of_the_log_says_who_answered(desk: Desk) -> None:
-    """Seen to fail with an entry of the log for each answer."""
+    """Broken by an entry of the log for each answer."""
     client = Client(guarded(desk))
     before = [entry.action for entry in desk.store.entries()]
     for helped in ("yes", "no", "yes"):

@@ -19,7 +19,7 @@ WHO = Identity(MANAGER, "team_manager", frozenset({"north"}))
 
 
 def test_the_list_of_a_week_has_the_places_that_were_said_and_no_more_than_were_signed(world: World) -> None:
-    """Seen to fail with the log not asked by the ranking, and with more than the signed most let through."""
+    """Broken by the log not asked by the ranking, and with more than the signed most let through."""
     rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
     later = AS_OF + timedelta(weeks=1)
@@ -57,7 +57,7 @@ def test_what_is_no_number_of_places_or_no_week_is_refused(desk: Desk, fields: d
 
 
 def test_the_weeks_before_are_counted_and_moves_say_where_to(desk: Desk) -> None:
-    """Seen to fail with moved cases counted for the team that has them now."""
+    """Broken by moved cases counted for the team that has them now."""
     cases = desk.store.referrals("early_help", "north-2026-09-28")
     lead = Identity(LEAD, "lead_practitioner", frozenset({"north"}))
     desk.store.decide(lead, cases[0].id, DecisionDraft("set_aside", "no_need_found", version=1), key="a-key-of-ours")

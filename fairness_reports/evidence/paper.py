@@ -7,6 +7,8 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from fairness_reports.publish.figures_in_words import say_date
+
 __all__ = ["render_paper"]
 
 
@@ -15,6 +17,7 @@ def render_paper(template: str, **values: object) -> str:
     environment = Environment(
         loader=PackageLoader("fairness_reports.evidence"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.filters["day"] = say_date
     css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
     page = environment.get_template(template)
     return page.render(css=Markup(css), **values)  # noqa: S704 - our own stylesheet

@@ -243,15 +243,15 @@ def say_line(document: Mapping[str, Any]) -> str:
     """Return what the line says in sentences."""
     lines = [
         f"{_HEADLINES[document['verdict']]} {document['why']}".rstrip(),
-        f"{document['lists']} lists; {document['households']} households near a line, each at its first; the outcome"
-        f" period of {document['over']} is over, {document['above']} of them listed.",
+        f"{document['lists']:,} lists; {document['households']:,} households near a line, each at its first; the"
+        f" outcome period of {document['over']:,} is over, {document['above']:,} of them listed.",
     ]
     jump, offers, ratio = document["jump"], document["offers"], document["of_offered"]
     if jump:
         low, high = jump["interval"]
         lines.append(
             f"Of 100 families just above the line {_say_points(jump['estimate'])} had a need than of those just below"
-            f" ({_say_points(low)} to {_say_points(high)}); {jump['above']} and {jump['below']} are near enough."
+            f" ({_say_points(low)} to {_say_points(high)}); {jump['above']:,} and {jump['below']:,} are near enough."
         )
     if offers:
         lines.append(f"Of 100 just above, {_say_points(offers['estimate'])} were offered help within the period.")

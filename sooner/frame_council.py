@@ -99,7 +99,6 @@ class Frames:
         rows = events.filter(pc.starts_with(events["signal"], f"{service}."))
         first = _day_of(pc.min(rows["valid_at"]).as_py())
         last = min(self.until, _find_newest(rows))
-        received = self.until + timedelta(days=1)
         source = Source(
             service=service,
             title=service.replace("_", " ").capitalize(),
@@ -110,7 +109,7 @@ class Frames:
             purposes=frozenset(PURPOSES) - frozenset(CHECKS),
             retention_years=50,
             signals=tuple(_propose_signal(rows, name) for name in names if name.startswith(f"{service}.")),
-            delivery=StatedDelivery(covers_from=first, covers_to=self.until, received_at=received, synthetic=made_up),
+            delivery=StatedDelivery(covers_from=first, covers_to=self.until, received_at=self.until, synthetic=made_up),
             example=True,
         )
         return ProposedSource(source, {}, Months(first.replace(day=1), last.replace(day=1)))

@@ -53,7 +53,7 @@ def make_files(folder: Path, seed: int = 1) -> None:
             "schema_version": 1,
             "service": service,
             "covers_from": FIRST.isoformat(),
-            "covers_to": LAST.isoformat(),
+            "covers_to": (LAST + timedelta(days=1)).isoformat(),
             "received_at": (LAST + timedelta(days=1)).isoformat(),
             "synthetic": True,
         }

@@ -115,7 +115,8 @@ def require_seen(bundle: Bundle, matrix: Matrix, at: MatrixDate) -> None:
     raise DataError(
         f"nothing that the model reads was seen of anybody at {at.as_of}"
         f" (newest data: {', '.join(f'{name} {day}' for name, day in ends.items()) or 'none'}).",
-        "Pull newer deliveries, or rank a day that they cover with --as-of.",
+        "Pull newer deliveries, rank a day that they cover with --as-of, or let the register say how late a feed may be"
+        " (`promised_lag_days`).",
     )
 
 

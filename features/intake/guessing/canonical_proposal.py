@@ -104,8 +104,10 @@ def propose_service(
     """Return a row for one service of a canonical folder; `signals` give each one's details, if few."""
     delivery = None
     if covers is not None:
-        received = covers[1] + timedelta(days=1)
-        delivery = StatedDelivery(covers_from=covers[0], covers_to=covers[1], received_at=received, synthetic=synthetic)
+        # Received when its time ends: a list of that morning sees all of it.
+        delivery = StatedDelivery(
+            covers_from=covers[0], covers_to=covers[1], received_at=covers[1], synthetic=synthetic
+        )
     source = Source(
         service=service,
         title=service.replace("_", " ").capitalize(),

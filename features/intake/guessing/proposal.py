@@ -158,7 +158,7 @@ def _propose_source(folder: Path, service: str, about: Collection[str]) -> Propo
     if not (folder / "delivery.json").exists():
         remarks[service] = (
             "This delivery does not say what it covers: ask the service for a delivery.json, or write here, with its",
-            "own days: delivery = { covers_from = 2020-01-01, covers_to = 2026-01-01, received_at = 2026-01-02 }",
+            "own days: delivery = { covers_from = 2020-01-01, covers_to = 2026-01-01, received_at = 2026-01-01 }",
         )
     return ProposedSource(
         Source(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import COLUMNS
 from charter.errors import DataError
-from features.engines.blocks import ColumnBlock
 from features.engines.question import Question
 from features.kept_columns import Places
+
+if TYPE_CHECKING:  # what a build that stands is read with loads no compiler
+    from features.engines.blocks import ColumnBlock
 
 __all__ = ["ColumnWriter", "DateWriter"]
 
@@ -84,6 +86,8 @@ class ColumnWriter:
 
     def copy_rows(self) -> None:
         """Take every column of every row from the earlier ones: none was made."""
+        from features.engines.blocks import ColumnBlock
+
         for first in range(0, len(self.before["features"]), _AT_ONCE):
             shape = (min(_AT_ONCE, len(self.before["features"]) - first), 0)
             self.append(ColumnBlock(0, np.empty(shape, np.float32), np.empty(shape, np.uint16)))

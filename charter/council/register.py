@@ -482,7 +482,7 @@ class Check(MarkedRow):
         Listed[Annotated[str, RefersTo("role", "charter.toml")]],
         Field(
             description="The roles whose people may ask it, signed in themselves; left out: all that may ask at all.",
-            examples=[["front_door"]],
+            examples=[["desk"]],
         ),
     ] = ()
     told_no: Annotated[

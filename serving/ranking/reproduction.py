@@ -1,4 +1,8 @@
-"""Reproduction: a past referral's record made again from its snapshot, byte for byte, or the cause why it can't be."""
+"""Reproduction: a past referral's record made again from its snapshot, byte for byte, or the cause why it can't be.
+
+A likelihood's exponential is NumPy's, which rounds its last bit by what the processor can do: of another machine's
+record, numbers may differ by that much, and by nothing more.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +26,10 @@ from serving.ranking.sealed_record import read_record
 from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.store.store import IssuedList, Referral, open_store
 
-__all__ = ["find_origin", "reproduce_record"]
+__all__ = ["find_origin", "is_same_record", "reproduce_record"]
 
+_LAST_BITS = 4 * 2.0**-52
+"""How far numbers of two processors may lie apart, of their size: four units in the last place."""
 _KINDS = {"withdraw": "withdrawal", "object": "objection", "restrict": "restriction", "erase": "erasure"}
 
 
@@ -67,11 +73,26 @@ def reproduce_record(
         bare=timeline is not None and all(event.person is None for event in timeline.entries),
     )
     again = seal_records(scored, household, ZoneInfo(record.time_zone), keepsakes)
-    if again and again[0][0].sealed == stored.sealed:
-        return again[0][0].sealed
+    if again and is_same_record(again[0][0].sealed, stored.sealed):
+        return stored.sealed
     if withdrawn:
         raise _withdrawn(stored, withdrawn, people)
     raise _differs(stored)
+
+
+def is_same_record(made: bytes, sealed: bytes) -> bool:
+    """Whether two records are one: the same bytes, or the same but for the last bits of numbers."""
+    return made == sealed or _is_same(json.loads(made), json.loads(sealed))
+
+
+def _is_same(made: Any, sealed: Any) -> bool:
+    if isinstance(made, dict) and isinstance(sealed, dict):
+        return list(made) == list(sealed) and all(_is_same(made[name], sealed[name]) for name in made)
+    if isinstance(made, list) and isinstance(sealed, list):
+        return len(made) == len(sealed) and all(_is_same(*pair) for pair in zip(made, sealed, strict=True))
+    if isinstance(made, float) and isinstance(sealed, float):
+        return made == sealed or abs(made - sealed) <= _LAST_BITS * max(abs(made), abs(sealed))
+    return type(made) is type(sealed) and bool(made == sealed)
 
 
 def _differs(stored: Referral) -> DataError:

@@ -195,6 +195,7 @@ def test_the_word_for_insurers_is_on_no_page_that_any_role_can_open(client: Clie
         "/sign-in/with/{provider}",
         "/sign-in/back/{provider}",
     }  # tests/unit/serving/test_sign_in.py
+    elsewhere |= {"/maps", "/maps/{topic}", "/maps/{topic}/{file}"}  # tests/unit/serving/test_area_maps.py
     elsewhere |= {"/public/{kind}", "/requests/{form}"}  # tests/unit/serving/test_resident_forms.py
     elsewhere.add(f"/cases/{first_case(desk)}/after")  # tests/unit/serving/test_after_help.py
     assert opened == paths - elsewhere - {"/", "/board/packs/{stage}"}, "each is somebody's; there is no board pack"

@@ -69,14 +69,15 @@ def test_what_the_how_to_types_is_answered_as_it_says(served: Served) -> None:
     text = text.partition("## Ask whether")[0].replace("http://127.0.0.1:3000", served.address)
     text = text.replace("curl -s ", "curl -sS --fail-with-body ").replace("python3 -c", f"{sys.executable} -c")
     blocks = [block for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE) if "curl" in block]
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     token, listed, *rest = [block for block in blocks if block.count("curl") == 1]
-    assert len(rest) == 3
+    assert len(rest) == 4
     typed = f"{token}\n{listed}"
     first = _typed(typed).splitlines()[-1]
     case = json.loads(first)["referrals"][0]["id"]
     answers = [json.loads(_typed(f"{token}\n{block}".replace("ID", case))) for block in rest]
-    referral, decided, scored = answers
+    referral, people, decided, scored = answers
+    assert people["people"]
     parts = [one["contribution"] for side in ("for", "against") for group in referral[side] for one in group["reasons"]]
     assert abs(sum(parts) + referral["unseen"] + referral["base"] - referral["margin"]) < 1e-6
     assert decided["version"] == referral["version"] + 1

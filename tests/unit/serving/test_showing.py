@@ -256,6 +256,7 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
                 path = row.path.format(
                     team="north", referral=listed[0].id, look=look, stage="test", choice="set_aside", provider="staff",
                     form=desk.store.keep_form("access", {"reach": "a friend"}).id, kind="access",
+                        topic="food", file="map.csv",
                 )  # fmt: skip
                 text = client.get(path, headers={"authorization": f"Bearer {api}"}).text
                 if any(mark in text for mark in marks) and path != "/":

@@ -171,7 +171,7 @@ def test_a_sheet_is_read_as_its_cells_are_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (["001", None, 7, b"#N/A"], r"value.type \(first: line 3, amount\)"),
+        (["001", None, 7, b"#DIV/0!"], r"value.type \(first: line 3, amount\)"),
         (["001", None, b"=", 1], r"value.type \(first: line 3, n\)"),
         ([b"#REF!", None, 7, 1], r"value.error \(first: line 3, id\)"),
         ([1.23456789012e19, None, 7, 1], r"id.form \(first: line 3, id\)"),

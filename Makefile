@@ -101,4 +101,4 @@ advisories: .venv/.demo ## what is known against the pinned versions (asks an ad
 	@sed 's/ ;.*//' constraints.txt | $(BIN)/uv tool run --quiet --from pip-audit==2.10.1 pip-audit --no-deps --disable-pip -r /dev/stdin
 
 clean: ## remove what runs leave behind, not what you installed
-	@rm -rf $(WORKSPACE) site build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(WORKSPACE) $(WORKSPACE).anchors.jsonl site build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,7 +13,9 @@ from charter.errors import BlockedError, UsageError
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
 from charter.signing.decisions import decide_run, go_live
+from charter.vault.command_log import CommandLog
 from charter.vault.key import make_key_file
+from charter.vault.log import FileLog
 from sooner.path import (
     board_pack,
     build_rows,
@@ -51,6 +53,7 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
     with writer_lock(invocation.workspace.root):
         if "SOONER_KEY" not in os.environ:
             invocation.say(f"Its key is kept in {make_key_file(invocation.council, invocation.workspace)}.")
+        _refuse_lost_casework(invocation)
         invocation = size_council(invocation, max(households, SMALLEST))
         with time_step(invocation, "synth"), invocation.progress("Making a borough", count_steps()) as progress:
             make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
@@ -114,6 +117,19 @@ def _refuse_real_data(invocation: Invocation) -> None:
     if newest is not None and not read_json(newest / "manifest.json")["synthetic"]:
         raise UsageError(
             f"{invocation.workspace.root} holds a snapshot of real data.", "Name another folder with --workspace."
+        )
+
+
+def _refuse_lost_casework(invocation: Invocation) -> None:
+    """Refuse, before the work, what opening the casework database would refuse after it: it was there, and is gone."""
+    if "SOONER_DATABASE" in os.environ or invocation.workspace.casework.exists():
+        return
+    anchors = CommandLog.open(invocation.council, invocation.workspace).anchors
+    if anchors.chains() - {FileLog.chain}:
+        raise UsageError(
+            f"{anchors.path} says that {invocation.workspace.root} had a casework database, and it is gone.",
+            "If that was a demonstration, remove this file too and run this again; if not, bring the database back "
+            "from its backup. Or name another folder with --workspace.",
         )
 
 

@@ -206,6 +206,10 @@ class Anchors:
                 parts |= set(line.parts)
         return frozenset(parts)
 
+    def chains(self) -> frozenset[str]:
+        """Return every chain of which a line that holds has a head."""
+        return frozenset(chain for line in self.read()[0] for chain in line.heads)
+
 
 def _whole_lines(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1]

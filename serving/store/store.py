@@ -147,11 +147,12 @@ class Store(
             empty = connection.execute(select(audit.c.chain).limit(1)).one_or_none() is None
         if not empty or self._anchors is None:
             return
-        chains = {chain for line in self._anchors.read()[0] for chain in line.heads} - {FileLog.chain}
+        chains = self._anchors.chains() - {FileLog.chain}
         if chains:
             raise DataError(
                 f"the casework database is empty, and there was one: {len(chains)} chains of its log were anchored.",
-                "Bring it back from its backup, or name it in SOONER_DATABASE.",
+                "Bring it back from its backup, or name it in SOONER_DATABASE. If it was a demonstration that you "
+                f"removed, remove {self._anchors.path.name} beside it too.",
             )
 
     def adopt(self, old_log: Path) -> None:

@@ -30,6 +30,7 @@ from charter.machine.code_version import describe_code, is_edited
 from charter.machine.threads import one_thread
 from training.data.coverage import measure_coverage, measure_seen_share
 from training.data.folds import SELECTION
+from training.data.known_dates import measure_known_dates
 from training.data.lists import list_contact_features
 from training.data.onsets import measure_onsets
 from training.judging.learned_range import find_learned_range
@@ -257,6 +258,9 @@ def _metrics_document(
         "stability": dict(results.stability),
         "coverage": _coverage_document(invocation, planned),
         "seen": measure_seen_share(planned.data),
+        "known_dates": measure_known_dates(
+            invocation.workspace.store / str(matrix.manifest["snapshot"]), matrix.definition
+        ),
         "onsets": measure_onsets(planned.data, results.draws.period.days, _list_rows(results)),
         **{
             name: word_rules(trained.candidates[name], matrix.definition, matrix.features)

@@ -18,7 +18,7 @@ from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from training.data.dataset import MISSING, Dataset
 from training.data.folds import SELECTION
-from training.data.list_rules import ListRules
+from training.data.list_decisions import read_list_rules
 from training.judging.choosing import TITLES
 from training.judging.metrics import Figure
 from training.judging.replay_figures import DECIDES, LOTS, Replayed, ReplayInput
@@ -106,7 +106,7 @@ def replay_contenders(invocation: Invocation, planned: Plan, contenders: Mapping
     past week can be replayed.
     """
     _require_classifiers(contenders)
-    rules = ListRules.of(invocation.settings.worklist)
+    rules = read_list_rules(invocation, planned.data.taken_at)
     plan = plan_replay(invocation, planned)
     if plan.why:
         raise DataError(f"no past week can be replayed: {plan.why}.", "See `sooner train --plan`.")

@@ -5,6 +5,7 @@
     worked_lists.parquet of PROGRAMME               another programme's past lists, which these give way to
     points.toml                                     the agreed points, where they are compared
     offers, helped                                  to whom help was offered, and who had it, as known then
+    answers                                         what was decided on lists, where enough of them were worked
     code, versions                                  Sooner's own rooms, and the libraries that fit and judge
 
 A run whose inputs are all the same would come out the same, byte for byte (tests/unit/training/test_experiment.py).
@@ -20,6 +21,7 @@ from pathlib import Path
 from charter.contracts.files import file_digest, find_current, read_json
 from charter.invocation import Invocation
 from charter.machine.code_version import digest_code
+from training.data.list_decisions import digest_answers, read_list_rules
 from training.data.other_lists import digest_other_lists
 
 __all__ = ["ROOMS", "digest_inputs", "find_unchanged_run", "list_versions"]
@@ -50,7 +52,9 @@ def digest_inputs(
     if "agreed" in invocation.settings.training.models.compare:
         files["points.toml"] = invocation.programme_folder / "points.toml"
     digests = {name: file_digest(path) for name, path in files.items() if name not in but}
-    return digests | digest_other_lists(invocation) | dict(treated) | {"code": digest_code(ROOMS)}
+    taken_at = datetime.fromisoformat(read_json(matrix / "manifest.json")["taken_at"])
+    answers = {"answers": digest_answers(read_list_rules(invocation, taken_at))}
+    return digests | digest_other_lists(invocation) | dict(treated) | answers | {"code": digest_code(ROOMS)}
 
 
 def find_unchanged_run(invocation: Invocation) -> Path | None:

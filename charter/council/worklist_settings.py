@@ -108,7 +108,8 @@ class Replay(MarkedRow):
     answers: Annotated[
         Mapping[Annotated[str, OneOf(DISPOSITIONS)], Annotated[float, Field(ge=0, le=1)]],
         Field(
-            description="The share of each decision; what is missing to 1 is undecided when the next list comes.",
+            description="The share of each decision; what is missing to 1 is undecided when the next list comes. What "
+            "was decided stands in place of it once 200 listings were worked.",
             examples=[{"taken_up": 0.4, "set_aside": 0.15}],
         ),
     ] = DEFAULT_ANSWERS

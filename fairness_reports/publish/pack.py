@@ -141,6 +141,7 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
     return _describe_order(pack, words, rows) | {
         "gates": [tabulate_gate(gate, rows, pack.decision["verdicts"]) for gate in policy.asked("test")],
         "recommendation": pack.metrics["recommendation"]["sentence"],
+        "known_dates": (pack.metrics.get("known_dates") or {}).get("sentence", ""),
         "precision_figure": _draw_precision(pack),
         "performance": _tabulate_performance(pack),
         "components": _tabulate_components(rows, words),

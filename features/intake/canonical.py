@@ -188,6 +188,11 @@ def _is_day(text: str) -> str:
 
 
 def _settle_known(database: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    """Assume when rows that don't say it became known; `assumed_events` keeps how many of each signal those are."""
+    database.execute(
+        "create or replace temp table assumed_events as select signal, count(*) as number from canonical_events "
+        "where known_at is null group by signal"
+    )
     for source in sources:
         database.execute(
             f"update canonical_events set known_at = valid_at + interval {source.arrival_lag_days} day "

@@ -35,7 +35,14 @@ from features.intake.feeds.profile import PROFILE, carry_profile
 from features.intake.inputs import Input
 from features.intake.keeping.expiry import leave_out_past
 from features.intake.quarantine import Quarantine
-from features.intake.snapshot_files import gather_feeds, list_sources, load_sets, make_sets, write_records
+from features.intake.snapshot_files import (
+    count_known_dates,
+    gather_feeds,
+    list_sources,
+    load_sets,
+    make_sets,
+    write_records,
+)
 from features.intake.source_reader import SourceReader
 from features.pull_plan import PullPlan, PullResult
 
@@ -68,6 +75,7 @@ def read_deliveries(invocation: Invocation, pull: PullPlan, threads: int | None 
             "synthetic": pull.synthetic,
             "sources": list_sources(plans, counts),
             "deliveries": [row for plan in plans for row in plan.pulled],
+            "known_dates": count_known_dates(database),
             "previous": None if last is None else last.name,
             "tables": {},
             "register_sha256": register.sha256,

@@ -21,7 +21,15 @@ from features.intake.records import STAGED
 from features.intake.row_digests import create_digests
 from features.intake.source_reader import FileCounts
 
-__all__ = ["gather_feeds", "list_sources", "load_sets", "make_sets", "read_feed_moments", "write_records"]
+__all__ = [
+    "count_known_dates",
+    "gather_feeds",
+    "list_sources",
+    "load_sets",
+    "make_sets",
+    "read_feed_moments",
+    "write_records",
+]
 
 _ALWAYS = datetime(1900, 1, 1, tzinfo=UTC)
 """Since when a home has been where it is, if the gazetteer does not say."""
@@ -114,6 +122,22 @@ def gather_feeds(database: duckdb.DuckDBPyConnection, plans: Sequence[SourcePlan
                 f"insert into feeds values (?, {', '.join(quote_moment(time) for time in times)})",
                 [entry.source.service],
             )
+
+
+def count_known_dates(database: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """Return by signal how many rows there are, and of how many it was assumed when they became known.
+
+    A row of back-loaded history that doesn't say it is assumed to have come with its feed's lag (history.py).
+    """
+    tables = {row[0] for row in database.execute("select table_name from duckdb_tables()").fetchall()}
+    queries = ["select signal, count(*), count(*) filter (known_rule = 'assumed') from kept_events group by signal"]
+    if "canonical_events" in tables:
+        queries.append(
+            "select e.signal, count(*), coalesce(any_value(a.number), 0) "
+            "from canonical_events e left join assumed_events a on a.signal = e.signal group by e.signal"
+        )
+    rows = [row for query in queries for row in database.execute(query).fetchall()]
+    return {signal: {"rows": number, "assumed": min(assumed, number)} for signal, number, assumed in sorted(rows)}
 
 
 def write_records(database: duckdb.DuckDBPyConnection, folder: Path, plans: Sequence[SourcePlan]) -> None:

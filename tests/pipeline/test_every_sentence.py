@@ -82,6 +82,11 @@ def headline(metrics: Metrics) -> list[str]:
     return numbers + ([format(100 * advice["margin"], "g")] if enough else [])
 
 
+def known_dates(metrics: Metrics) -> list[str]:
+    rows, assumed = (metrics["known_dates"][name] for name in ("rows", "assumed"))
+    return [format(rows, ","), format(assumed, ","), max(format(100 * assumed / rows, ".1f"), "0.1")]
+
+
 def period(metrics: Metrics) -> Metrics:
     replay = metrics["replay"]
     (found,) = [one for one in replay["periods"] if one["period"] == replay["headline"]]
@@ -154,6 +159,8 @@ def had_help(metrics: Metrics) -> list[str]:
 
 SAID: dict[str, Claim] = {
     "advice": (r".*is recommended: of 100 listed, .*", lambda m: ["100", *headline(m)]),
+    "known": (rf"Of {N} records behind these figures {N} \((?:under )?{N} of 100\) do not say .*", known_dates),
+    "all known": (rf"Of each of the {N} records behind these figures .*", lambda m: known_dates(m)[:1]),
     "worked": (
         r"(?:The board's margin for a simpler list, \[choosing\] of charter\.toml, at these places:|The board signs the"
         r" margin \(\[choosing\] of charter\.toml\)\. At these places).*",

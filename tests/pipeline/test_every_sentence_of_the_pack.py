@@ -23,7 +23,7 @@ from charter.rules.data_use import GATES
 from fairness_reports.publish.record import publish_record
 from serving.desk import Desk
 from tests.conftest import ROOT
-from tests.pipeline.test_every_sentence import Claim, N, band_numbers, unclaimed
+from tests.pipeline.test_every_sentence import SAID, Claim, N, band_numbers, unclaimed
 from tests.unit.serving.client import signed_in
 
 Row = dict[str, Any]
@@ -332,6 +332,7 @@ def test_every_paragraph_of_the_pack_is_what_the_figures_say(
         (rf"Paper for the board\. Audited on {N} [A-Z]\w+ {N}\. .*", lambda _: [str(made.day), str(made.year)]),
         (re.escape(decision["sentence"]), lambda _: re.findall(N, decision["sentence"])),
         (re.escape(recommended), lambda _: re.findall(N, recommended)),
+        *[(SAID[name][0], lambda _, name=name: SAID[name][1](metrics)) for name in ("known", "all known")],
         (rf"Of {N} questions, none failed, {N} (?:is|are) within the limit, {N} cannot be told\.",
          lambda _: counted(decision)),
         (rf"A panel of residents wrote {N} cases?\. .* in {N} of them\.",

@@ -8,17 +8,32 @@
     [exploration]  share                   places that a lot gives, which no model's order fills
 
 A decision that `answers` does not name is not expected; what is missing to 1 is undecided when the next list comes.
+Where lists were worked long enough, what was decided on them stands in place of `answers` (list_decisions.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from charter.council.worklist_settings import WorklistFile
 from charter.rules.left_out import count_lists_left_out
 
-__all__ = ["ListRules"]
+__all__ = ["ListDecisions", "ListRules"]
+
+
+@dataclass(frozen=True)
+class ListDecisions:
+    """What was decided on so many `listings` of the lists from `first` to `last`, as shares of all of them.
+
+    What is missing to 1 was undecided when the next list was due.
+    """
+
+    listings: int
+    first: date
+    last: date
+    shares: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,7 @@ class ListRules:
     """The rules: `weeks` of rest by decision, lists `apart` days apart, and the share of each decision.
 
     `by_lot` is the share of a list's places that exploration gives: they are no model's, and are counted apart.
+    `decisions` are the lists whose decisions `answers` are; None where they are as worklist.toml states them.
     """
 
     apart: int
@@ -34,6 +50,7 @@ class ListRules:
     answers: Mapping[str, float]
     decided_after: int
     by_lot: float = 0.0
+    decisions: ListDecisions | None = None
 
     @classmethod
     def of(cls, worklist: WorklistFile) -> ListRules:

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from charter.errors import DataError
 
-__all__ = ["NO_OFFERS", "Offers"]
+__all__ = ["NO_OFFERS", "Offers", "read_moment"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Offers:
         with path.open(newline="", encoding="utf-8") as handle:
             rows = [row for row in csv.DictReader(handle) if row.get("offered_at")]
         times = sorted(
-            (_read_moment(row, "offered_at"), _read_moment(row, "known_at"), row["entity"].encode()) for row in rows
+            (read_moment(row, "offered_at"), read_moment(row, "known_at"), row["entity"].encode()) for row in rows
         )
         known_rows = [row for row in times if row[1] < int(before.timestamp() * 1_000_000)]
         return cls(
@@ -73,8 +73,8 @@ class Offers:
 NO_OFFERS = Offers(np.zeros(0, dtype="S32"), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
 
 
-def _read_moment(row: dict[str, str], column: str) -> int:
-    """Return a time of the file in UTC µs; a time without a zone is UTC."""
+def read_moment(row: dict[str, str], column: str) -> int:
+    """Return a time of actions.csv in UTC µs; a time without a zone is UTC. Raises DataError where it is none."""
     try:
         moment = datetime.fromisoformat(row[column])
     except ValueError:

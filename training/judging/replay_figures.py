@@ -211,6 +211,7 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
         "days_apart": rules.apart,
         "burn_in_weeks": plan.burn_in * rules.apart // 7,
         "answers": dict(rules.answers),
+        "decisions": _describe_decisions(rules),
         "undecided": rules.undecided,
         "decided_after_days": rules.decided_after,
         "rests_weeks": {name: rules.weeks.get(name, 0) for name in rules.answers},
@@ -239,6 +240,14 @@ def describe_replay(replayed: Replayed, level: float, resamples: int) -> dict[st
         "practice": dict(replayed.practice),
         "note": " ".join(part for part in (NOTE, replayed.gives_way, _say_exploration(rules.by_lot)) if part),
     }
+
+
+def _describe_decisions(rules: ListRules) -> dict[str, Any] | None:
+    """Return whose decisions `answers` are; None where they are as worklist.toml states them."""
+    if rules.decisions is None:
+        return None
+    first, last = (day.isoformat() for day in (rules.decisions.first, rules.decisions.last))
+    return {"listings": rules.decisions.listings, "first": first, "last": last}
 
 
 def _say_exploration(share: float) -> str:

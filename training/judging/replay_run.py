@@ -21,7 +21,7 @@ from charter.invocation import Invocation
 from features.grammar.definition import Definition
 from training.data.dataset import Dataset
 from training.data.folds import FINAL, SELECTION
-from training.data.list_rules import ListRules
+from training.data.list_decisions import read_list_rules
 from training.data.other_lists import read_other_lists
 from training.judging.bands import Wording, leave_unsaid, measure_bands
 from training.judging.calibration import scale_folds
@@ -102,7 +102,7 @@ def replay_run(
     `advance` is told of the matrix and of each contender. Raises what `features.build.build_matrix` raises.
     """
     programme = invocation.settings
-    rules = ListRules.of(programme.worklist)
+    rules = read_list_rules(invocation, planned.data.taken_at)
     level, names = planned.settings.bootstrap.level, planned.settings.models.in_order
     plan = plan_replay(invocation, planned, look)
     if plan.why:
@@ -180,9 +180,8 @@ def released_model(planned: Plan, choice: Choice) -> str:
 
 def plan_replay(invocation: Invocation, planned: Plan, look: bool = True) -> WeekPlan:
     """Return which weeks a run would replay, or why it cannot."""
-    programme = invocation.settings
-    rules = ListRules.of(programme.worklist)
-    why = _why_not(invocation, planned, programme)
+    rules = read_list_rules(invocation, planned.data.taken_at)
+    why = _why_not(invocation, planned, invocation.settings)
     return WeekPlan.nothing(rules.apart, why) if why else plan_weeks(planned, rules, look)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from training.judging.choosing import TITLES
 from training.judging.choosing_words import with_capital
 from training.report.page import FILE, LIST_MEASURES
-from training.report.terminal import find_figure, find_replay_figure, list_orderings
+from training.report.terminal import find_figure, find_replay_figure, list_orderings, say_known_dates
 
 __all__ = ["gather_story", "measure_candidate", "tell_run"]
 
@@ -70,7 +70,8 @@ def tell_run(council: str, manifest: Document, metrics: Document, versions: Mapp
     """
     advice = metrics["recommendation"]["sentence"]
     fiction = " Nobody in it exists: the borough is made up." if manifest["synthetic"] else ""
-    lines = [f"**{advice}**", "", f"{council}, programme {manifest['programme']}.{fiction}", *_tell_lists(metrics)]
+    lines = [f"**{advice}**", *(line for said in say_known_dates(metrics) for line in ("", said))]
+    lines += ["", f"{council}, programme {manifest['programme']}.{fiction}", *_tell_lists(metrics)]
     named = [
         f"{with_capital(TITLES[model])} is version {number}{' (`@candidate`)' if model == metrics['model'] else ''}."
         for model, number in versions.items()

@@ -23,7 +23,9 @@ from training.report.terminal import (
     find_figure,
     find_replay_figure,
     list_orderings,
+    say_decisions,
     say_help,
+    say_known_dates,
     say_practice_beside,
     say_reach,
     say_steadiness,
@@ -57,6 +59,7 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         synthetic=manifest["synthetic"],
         model=TITLES[model],
         recommendation=metrics["recommendation"]["sentence"],
+        known_dates=say_known_dates(metrics),
         places=sum(metrics["capacity"]["places"].values()),
         intervals=metrics["bootstrap"]["note"],
         ties=metrics.get("ties", ""),
@@ -213,6 +216,7 @@ def _replay_view(metrics: Document) -> dict[str, Any] | None:
         "chose": replay["headline"] != "final",
         "burn_in_weeks": replay["burn_in_weeks"],
         "note": replay["note"],
+        "decisions": say_decisions(replay),
         "answers": [
             (name.replace("_", " "), share, replay["rests_weeks"][name]) for name, share in replay["answers"].items()
         ],

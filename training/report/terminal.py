@@ -18,7 +18,9 @@ __all__ = [
     "find_replay_figure",
     "gather_headline",
     "list_orderings",
+    "say_decisions",
     "say_help",
+    "say_known_dates",
     "say_practice_beside",
     "say_reach",
     "say_steadiness",
@@ -107,6 +109,7 @@ def gather_headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
     apart = {name: find_figure(metrics, model, name) for name in ("precision", "recall", "auroc")}
     return {
         "recommendation": metrics["recommendation"]["sentence"],
+        "known_dates": metrics.get("known_dates"),
         **{name: _bounds(figure) for name, figure in used.items() if figure},
         "isolated_dates": {name: _bounds(figure) for name, figure in apart.items()},
     }
@@ -126,7 +129,8 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
     """Return the comparison of replayed lists, the recommendation, and what was kept apart, for a person."""
     periods = {figure["period"] for figure in metrics["figures"]}
     places = sum(metrics["capacity"]["places"].values())
-    lines = [*say_queue(metrics), *_say_replay(metrics), metrics["recommendation"]["sentence"], *_say_worked(metrics)]
+    lines = [*say_queue(metrics), *_say_replay(metrics), metrics["recommendation"]["sentence"]]
+    lines += [*say_known_dates(metrics), *_say_worked(metrics)]
     lines += say_practice_beside(metrics) + say_reach(metrics) + list_meanings(metrics["bands"])
     lines += [line for line in [say_calibration(metrics.get("calibration", ()))] if line] + [""]
     rows = [("model", "of 100 listed, had the outcome", "of 100 with the outcome, listed", "orders pairs rightly")]
@@ -194,11 +198,28 @@ def _say_replay(metrics: Mapping[str, Any]) -> list[str]:
         f"Lists as they are used: {period['weeks']} weeks from {period['first']} to {period['last']}, {chose}, after"
         f" {replay['burn_in_weeks']} weeks until the first rests ended; {100 * replay['level']:g} % intervals by"
         f" drawing {'people' if is_of_persons(metrics) else 'households'} again."
-        f"{undecided}",
+        f"{undecided} {say_decisions(replay)}",
         "",
         align_table(rows, right=(1, 2, 3)),
         "",
     ]
+
+
+def say_known_dates(metrics: Mapping[str, Any]) -> list[str]:
+    """Return of how many records it is assumed when they became known; nothing of a run that didn't count them."""
+    counts = metrics.get("known_dates")
+    return [str(counts["sentence"])] if counts else []
+
+
+def say_decisions(replay: Mapping[str, Any]) -> str:
+    """Return whose decisions the replayed lists are worked by, in a sentence."""
+    decisions = replay.get("decisions")
+    if not decisions:
+        return "Decisions on them are as worklist.toml expects: too few lists were worked yet."
+    return (
+        f"Decisions on them are as they were made on {decisions['listings']:,} listings, of lists from"
+        f" {decisions['first']} to {decisions['last']}."
+    )
 
 
 def _say_strangers(metrics: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ import numpy as np
 from charter.invocation import Invocation
 from training.data.dataset import Dataset
 from training.data.folds import SELECTION
-from training.data.list_rules import ListRules
+from training.data.list_decisions import read_list_rules
 from training.judging.bootstrap import Spread, bound
 from training.judging.replay_figures import DECIDES, ReplayInput
 from training.judging.replay_run import plan_replay
@@ -65,7 +65,7 @@ class Weeks:
     @classmethod
     def of(cls, invocation: Invocation, planned: Plan, plan: WeekPlan, model: str) -> Weeks:
         """Build the matrix of the weeks, or find it."""
-        rules = ListRules.of(invocation.settings.worklist)
+        rules = read_list_rules(invocation, planned.data.taken_at)
         data, weeks = build_weeks(invocation, planned, plan, rules)
         return cls(planned, data, ReplayInput.of(planned, plan, rules, weeks, {}), model, Bins.of(planned))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import duckdb
 import pytest
 
+from charter.contracts.files import read_json
 from charter.errors import CharterError, DataError
 
 REGISTER = """
@@ -63,6 +64,17 @@ def test_without_known_times_the_feeds_lag_applies(tables, rows_of) -> None:
     tables.write("tables/events.csv", "event_id,person_id,signal,valid_at\n1,p1,housing.arrears,2024-07-01\n")
     (event,) = linked(tables, rows_of, "events")
     assert event["known_at"] == datetime(2024, 7, 3, 23)
+    assert counted_known_dates(tables) == {"housing.arrears": {"rows": 1, "assumed": 1}}
+
+
+def test_of_rows_that_say_when_they_were_known_nothing_is_assumed(tables, rows_of) -> None:
+    tables.write("tables/events.csv", HEADER + ROW + "2,p1,housing.arrears,2024-07-01,,1\n")
+    linked(tables, rows_of, "events")
+    assert counted_known_dates(tables) == {"housing.arrears": {"rows": 2, "assumed": 1}}
+
+
+def counted_known_dates(tables) -> dict[str, dict[str, int]]:
+    return read_json(tables.snapshots[-1] / "manifest.json")["known_dates"]
 
 
 def test_parquet_is_read_like_csv(tables, rows_of) -> None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import pytest
 
-from charter.contracts.files import writer_lock
+from charter.contracts.files import read_json, writer_lock
 from charter.errors import CharterError, DataError
 from charter.invocation import shipped_council
 from features.pull import pull_sources
@@ -82,6 +82,10 @@ def test_a_row_without_a_known_time_is_known_from_the_delivery_that_first_held_i
         (datetime(2024, 7, 9, 23), "assumed"),
         (datetime(2024, 10, 1, 6), "first_seen"),
     ]
+    # Only of the first delivery's row it is assumed; the other was there on 1 October and not before.
+    assert read_json(town.snapshots[-1] / "manifest.json")["known_dates"] == {
+        "housing.arrears": {"rows": 2, "assumed": 1}
+    }
 
 
 def test_a_row_that_goes_stops_being_known_and_one_outside_the_delivery_stays(town, rows_of) -> None:
@@ -299,7 +303,7 @@ def test_another_key_can_not_carry_on_a_store(town, monkeypatch: pytest.MonkeyPa
 PULL = """
 import sys
 from pathlib import Path
-from charter.contracts.files import writer_lock
+from charter.contracts.files import read_json, writer_lock
 from charter.invocation import Invocation
 from features.linking.link import link_records
 from features.pull import pull_sources

@@ -22,6 +22,7 @@ from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from charter.rules.questions import PAIRED, pairs
 from fairness_reports.audit.explaining.alternatives import measure_other_capacities
+from fairness_reports.audit.explaining.beyond_records import measure_beyond_records
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measured_use import measure_usefulness
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
@@ -158,6 +159,9 @@ def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     }
     if stand_in:
         document["stand_in"] = stand_in
+    if audited.independent.label is not None:
+        sign = audited.independent.label
+        document["beyond_records"] = measure_beyond_records(people, sign, resamples=RESAMPLES, seed=SEED)
     check_document("findings", document)
     return document
 

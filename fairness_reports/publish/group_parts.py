@@ -21,6 +21,7 @@ __all__ = [
     "describe_characteristic",
     "describe_independent",
     "list_characteristics",
+    "say_beyond_records",
     "select_rows",
     "tabulate_sight",
 ]
@@ -164,6 +165,29 @@ def describe_independent(
     used = [sign for sign in signs if sign] or policy.independent_outcomes
     return {"signal": " and ".join(words.name(sign) for sign in used), "several": len(used) > 1, "figures": figures}
 
+
+def say_beyond_records(found: Mapping[str, Any] | None) -> str:
+    """Return whether the order finds need or only what services will record, in sentences; empty where not asked."""
+    if not found:
+        return ""
+    recorded, sign = found["recorded"], found["sign_without_record"]
+    if recorded["ratio"] is None or sign["ratio"] is None or sign["ratio_interval"] is None:
+        return f"{_BEYOND['cannot be told']} There are too few people of whom both are known."
+    first, others = (say_share(sign[side]["estimate"]) for side in ("first", "others"))
+    return (
+        f"The tenth of people that the order puts first came to a recorded need {say_number(recorded['ratio'])} times"
+        f" as often as all others. Of people with no recorded need, {first} of the tenth that it puts first had such a"
+        f" sign of need in the same time, and {others} of all others: {say_number(sign['ratio'])} times as often"
+        f" ({say_interval(sign['ratio_interval'], say_number)}). {_BEYOND[found['answer']]}"
+    )
+
+
+_BEYOND = {
+    "need": "So the order finds need that no service recorded, and not only what services will record.",
+    "records": "So the order finds what services will record, and nothing shows that it finds need beside it. Ask which"
+    " data says first whom a service looks at, before anything is signed.",
+    "cannot be told": "Whether the order finds need, or only what services will record, cannot be told.",
+}
 
 _SIGN_KEY = "Dots with 95 % intervals. The charter's limit is on all signs together; of one sign it asks nothing."
 

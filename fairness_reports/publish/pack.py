@@ -33,6 +33,7 @@ from fairness_reports.publish.group_parts import (
     describe_characteristic,
     describe_independent,
     list_characteristics,
+    say_beyond_records,
     select_rows,
     tabulate_sight,
 )
@@ -118,6 +119,8 @@ def _describe_paper(pack: Pack, words: CouncilWords) -> dict[str, Any]:
     notes = [words.put_into(note) for note in findings["notes"]]
     # Data that knows the outcome too well comes first, before any figure that may rest on it.
     leaks = len(pack.metrics.get("suspected_leaks", ()))
+    beyond = findings.get("beyond_records") or {}
+    of_records = [say_beyond_records(beyond)] if beyond.get("answer") == "records" else []
     return {
         "made_on": say_date(str(findings["made_at"])[:10]),
         "model": name_model(findings["model"], _PAPER_NAMES),
@@ -128,7 +131,7 @@ def _describe_paper(pack: Pack, words: CouncilWords) -> dict[str, Any]:
         "answers": describe_answers(findings, decision, policy),
         "list": describe_list(findings, pack.definition, policy, words),
         "stand_in": describe_stand_in(findings, decision, pack.definition),
-        "warnings": notes[:leaks],
+        "warnings": notes[:leaks] + of_records,
         "notes": notes[leaks:],
     }
 
@@ -150,6 +153,7 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
             for name in policy.characteristics
         ],
         "independent": describe_independent(policy, words, rows, verdicts),
+        "beyond_records": say_beyond_records(pack.findings.get("beyond_records")),
         "seen": [tabulate_sight(titles[name], select_rows(rows, "seen", name), words) for name in groups_of],
         "proxies": tabulate_proxies(rows, words.pieces, titles),
         "services": tabulate_services(rows, words.services),

@@ -312,6 +312,12 @@ def counted(decision: Row) -> list[str]:
     return [str(len(verdicts)), *(str(number) for number in counts if number)]
 
 
+def beyond_records(findings: Row) -> list[str]:
+    recorded, sign = (findings["beyond_records"][name] for name in ("recorded", "sign_without_record"))
+    shares = [format(100 * sign[side]["estimate"], ".1f") for side in ("first", "others")]
+    return [f"{recorded['ratio']:.2f}", *shares, *(f"{end:.2f}" for end in (sign["ratio"], *sign["ratio_interval"]))]
+
+
 def sampled(findings: Row) -> int:
     (number,) = {
         row["n"] for row in findings["findings"] if row["measure"] == "contribution_weight" and row["group"] is None
@@ -332,6 +338,8 @@ def test_every_paragraph_of_the_pack_is_what_the_figures_say(
         (rf"Paper for the board\. Audited on {N} [A-Z]\w+ {N}\. .*", lambda _: [str(made.day), str(made.year)]),
         (re.escape(decision["sentence"]), lambda _: re.findall(N, decision["sentence"])),
         (re.escape(recommended), lambda _: re.findall(N, recommended)),
+        (rf"The tenth of people .* need {N} times as often .*, {N} % of the tenth .* time, and {N} % of all others: {N}"
+         rf" times as often \({N} to {N}\)\. .*", lambda _: beyond_records(findings)),
         *[(SAID[name][0], lambda _, name=name: SAID[name][1](metrics)) for name in ("known", "all known")],
         (rf"Of {N} questions, none failed, {N} (?:is|are) within the limit, {N} cannot be told\.",
          lambda _: counted(decision)),

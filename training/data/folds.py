@@ -20,6 +20,7 @@ import numpy as np
 from charter.council.training_settings import Folds
 from charter.errors import DataError
 from training.data.dataset import MISSING, Dataset
+from training.data.history_needed import say_first_days
 
 __all__ = ["FINAL", "SELECTION", "Fold", "FoldCount", "count_fold", "plan_folds"]
 
@@ -28,6 +29,8 @@ FINAL = "final"
 
 SELECTION = "selection"
 """The periods that choose, together."""
+
+_REMEDY = "Add earlier dates to [as_of] of training.toml and build again, or ask for fewer folds in [folds]."
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def plan_folds(data: Dataset, settings: Folds) -> list[Fold]:
         raise DataError(
             f"{len(labelled)} as-of dates have labels by {data.taken_at.date()}, and the folds need {needed} to test"
             " on and at least one earlier to train on.",
-            "Add earlier dates to [as_of] of training.toml and build again, or ask for fewer folds in [folds].",
+            f"{_REMEDY} {say_first_days(data, settings)}",
         )
     blocks = _divide_dates(labelled, settings)
     folds = [_make_fold(data, name, test) for name, test in blocks]
@@ -80,7 +83,7 @@ def plan_folds(data: Dataset, settings: Folds) -> list[Fold]:
             raise DataError(
                 f"fold {fold.name} tests from {fold.test[0]}, and no earlier as-of date's labels were known by then"
                 f" (horizon plus a reporting lag of {data.lag.days} days).",
-                "Add earlier dates to [as_of] of training.toml and build again, or ask for fewer folds in [folds].",
+                f"{_REMEDY} {say_first_days(data, settings)}",
             )
     return folds
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -97,3 +99,40 @@ def test_counts_say_what_has_no_label(shared_matrix: Matrix, council: Council) -
     counted = count_fold(data, fold)
     assert counted.train_rows + counted.train_unlabelled == sum(len(data.at(day).entity) for day in fold.train)
     assert 0 < counted.test_positives < counted.test_rows
+
+
+def of_history(matrix: Matrix, council: Council, until: datetime) -> Dataset:
+    """Return the rows of a council that began on 1 September 2020, as a snapshot of a later moment has them."""
+    dates = {day: rows for day, rows in matrix.manifest["as_of"].items() if date.fromisoformat(day) <= until.date()}
+    manifest = dict(matrix.manifest) | {"as_of": dates, "taken_at": until.isoformat()}
+    return Dataset.open(replace(matrix, manifest=manifest), council)
+
+
+@pytest.mark.parametrize(
+    ("months", "settings"),
+    [
+        (18, Folds(count=1, dates=1, final=0)),
+        (18, Folds(count=4, dates=3, final=3)),
+        (36, Folds(count=4, dates=3, final=3)),
+    ],
+)
+def test_a_short_history_says_from_which_day_it_is_long_enough(
+    shared_matrix: Matrix, council: Council, months: int, settings: Folds
+) -> None:
+    """Eighteen months and three years. Broken by a lag or a horizon that is left out, or by one date too many."""
+    until = datetime(2020 + (8 + months) // 12, (8 + months) % 12 + 1, 1, 6, tzinfo=UTC)
+    with pytest.raises(DataError, match="as-of date") as refused:
+        plan_folds(of_history(shared_matrix, council, until), settings)
+    told = re.search(r"these folds can be judged from (\S+) on", refused.value.next_step)
+    assert told is not None
+    assert "until then use agreed points, in shadow: `sooner run --no-model`." in refused.value.next_step
+    enough = datetime.fromisoformat(f"{told[1]}T23:59:59+00:00")
+    assert enough > until
+    assert plan_folds(of_history(shared_matrix, council, enough), settings)
+    with pytest.raises(DataError):
+        plan_folds(of_history(shared_matrix, council, enough - timedelta(days=1)), settings)
+
+
+def test_six_years_are_enough_for_the_shipped_folds(shared_matrix: Matrix, council: Council) -> None:
+    data = of_history(shared_matrix, council, datetime(2026, 9, 1, 6, tzinfo=UTC))
+    assert len(plan_folds(data, Folds(count=4, dates=3, final=3))) == 5

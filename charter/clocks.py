@@ -1,8 +1,8 @@
 """The clocks that a council is held to, and the days they end on.
 
-a complaint about data      acknowledged within 30 days     Data Protection Act 2018, section 164A (19 June 2026)
-any right over one's data   answered within one month       UK GDPR, article 12(3)
-data that is asked for      answered in 20 working days     Freedom of Information Act 2000, section 10
+a complaint about data      acknowledged within 30 days     `complaints` of law.toml
+any right over one's data   answered within one month       `rights_in_a_month`
+data that is asked for      answered in 20 working days     `information_requests`
 a panel's question          answered in 10 working days     the council's own word
 """
 

@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
+from charter.council.engagement_file import EngagementFile
 from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
@@ -39,6 +40,7 @@ FILES: Mapping[str, type[File]] = {
     "records": RecordsFile,
     "trial": TrialFile,
     "costs": CostsFile,
+    "engagement": EngagementFile,
     "sign_in": SignIn,
     "limits": Limits,
     "training": TrainingFile,

@@ -24,7 +24,12 @@ from fairness_reports.audit.explaining.explanations import (
     sum_by_service,
     weigh_by_fold,
 )
-from fairness_reports.audit.explaining.minimisation import find_last_helped, measure_needed_data, read_added_precision
+from fairness_reports.audit.explaining.minimisation import (
+    find_last_helped,
+    measure_needed_data,
+    read_added_precision,
+    read_other_lags,
+)
 from fairness_reports.audit.explaining.model_reads import read_model
 from fairness_reports.audit.explaining.proxies import TOGETHER, measure_proxies
 from fairness_reports.audit.measuring.disparities import Side
@@ -76,6 +81,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             audited.run, invocation.register, audited.matrix.definition, reads.features, audited.model
         )
         document["last_helped"] = find_last_helped([*earlier, document])
+        document["other_lags"] = read_other_lags(audited.run)
         step()
         folder = invocation.workspace.audit / audited.run.name
         write_json(folder / "findings.json", document)

@@ -41,10 +41,13 @@ from features.engines.question import ENGINE_VERSION, Each, Question
 from features.feature_list import render_html, render_markdown
 from features.grammar import Definition, Period
 from features.kept_columns import KeptColumns, find_kept_columns
-from features.permission import Permission
+from features.permission import Permission, refuse_hidden
 from features.writer import ColumnWriter, DateWriter
 
 __all__ = ["Snapshot", "build_matrix", "make_question", "read_as_of_dates"]
+
+SCORED_BEFORE = ("train", "shadow")
+"""Purposes of what is made before a list: what may not be shown is refused there, and a list in use is not stopped."""
 
 _NOT_READ = ("protected", "review", "linkage")
 """Tables that no feature reads, so that no matrix depends on them."""
@@ -120,6 +123,8 @@ def make_question(
     definition = Definition.load(invocation.programme_folder / "definition.py")
     permission = Permission.of(policy, register, purpose)
     permission.check(definition, policy, register)
+    if purpose in SCORED_BEFORE:
+        refuse_hidden(definition, policy, register)
     dates, each = read_as_of_dates(invocation.settings.training.as_of)
     if as_of is not None:
         dates = tuple(sorted(set(as_of)))

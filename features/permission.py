@@ -7,6 +7,9 @@
 
 All three must allow it, the choice at the as-of date and again now (the snapshot's `taken_at`). Participation, a
 family's agreement to take help, is casework's and is never read here.
+
+What puts a family in order must be sayable: a signal whose existence the deciding worker may not be shown, or of a feed
+that is confidential from the household, is no feature's (`find_hidden`).
 """
 
 from __future__ import annotations
@@ -20,7 +23,16 @@ from charter.errors import CharterError, DefinitionError
 from charter.rules.policy import Policy
 from features.grammar import Composition, Definition
 
-__all__ = ["ALL", "Choice", "Permission", "is_denied", "is_permitted"]
+__all__ = [
+    "ALL",
+    "Choice",
+    "HiddenSignal",
+    "Permission",
+    "find_hidden",
+    "is_denied",
+    "is_permitted",
+    "refuse_hidden",
+]
 
 ALL = "*"
 """All services, or all purposes."""
@@ -86,6 +98,55 @@ def is_permitted(choices: Sequence[Choice], service: str, purpose: str, at: date
         and choice.stands(at)
         for choice in choices
     )
+
+
+@dataclass(frozen=True)
+class HiddenSignal:
+    """A signal that a feature reads though it may not be shown, and why, as the end of a sentence."""
+
+    feature: str
+    signal: str
+    why: str
+
+    @property
+    def sentence(self) -> str:
+        """Say it to a person."""
+        return (
+            f"the feature {self.feature} reads {self.signal}, {self.why}: what may not be said may not move an order."
+        )
+
+
+def find_hidden(definition: Definition, policy: Policy, register: Register) -> tuple[HiddenSignal, ...]:
+    """Return the signals of features that may not be shown to whoever decides, or not said to the household."""
+    return tuple(
+        HiddenSignal(feature.name, name, why)
+        for feature in definition.features
+        for name in feature.expression.signals_named
+        if (why := _say_hidden(name, policy, register))
+    )
+
+
+def refuse_hidden(definition: Definition, policy: Policy, register: Register) -> None:
+    """Raise CharterError for the first feature that reads what may not be shown."""
+    hidden = find_hidden(definition, policy, register)
+    if hidden:
+        service = hidden[0].signal.split(".")[0]
+        raise CharterError(
+            hidden[0].sentence,
+            f"Leave it out, or agree with the service that it may be shown and correct the row of {service!r} in "
+            "register.toml (`display`, `confidential_from_household`, the purpose display).",
+        )
+
+
+def _say_hidden(signal: str, policy: Policy, register: Register) -> str:
+    source = register.source(signal.split(".")[0])
+    if source.confidential_from_household:
+        return "which is confidential from the household"
+    if not source.display:
+        return "of which no worker may be told"
+    if not (policy.allows(signal, "display") and register.permits(source.service, "display")):
+        return "which may not be used for the purpose display"
+    return ""
 
 
 @dataclass(frozen=True)

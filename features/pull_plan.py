@@ -13,6 +13,7 @@ from typing import Any
 
 from charter.contracts.files import content_id, read_json
 from charter.council.council import Council
+from charter.council.engagement_file import EngagementFile
 from charter.council.practice import Practice
 from charter.council.reading import File
 from charter.council.receivers import Receivers
@@ -172,7 +173,8 @@ def _refuse_examples(council: Council, register: Register, policy: Policy) -> No
         files.append(Practice.load(council.folder))
     files.append(Receivers.load(council.folder))
     trial = TrialFile.find(council)
-    files += [trial] if trial else []
+    engagements = EngagementFile.find(council.folder)
+    files += [file for file in (trial, engagements) if file is not None]
     files.append(SignIn.load(council.folder, policy.acting.ids, [team.id for team in council.teams]))
     marked = [f"{file.path.name} ({file.marked[0]})" for file in files if file.marked]
     if marked:

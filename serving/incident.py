@@ -16,6 +16,7 @@ from pathlib import Path
 from charter.contracts.files import new_folder, write_text
 from charter.errors import SoonerError, UsageError
 from charter.invocation import Invocation
+from charter.law import cite_law
 from serving.desk import Desk
 from serving.trace import Copy, Touched, trace_fault
 from serving.verification import verify_logs
@@ -86,7 +87,7 @@ def _write_words(invocation: Invocation, incident: Incident) -> str:
     return "\n".join([
         f"# Incident at {council.name}", "",
         f"Aware since {incident.aware.astimezone(zone):%d %B %Y %H:%M}. The 72 hours end on "
-        f"**{incident.until.astimezone(zone):%d %B %Y %H:%M}** (UK GDPR, article 33(1)).", "",
+        f"**{incident.until.astimezone(zone):%d %B %Y %H:%M}** ({cite_law('breach_told')}).", "",
         "Pseudonyms and counts alone: no resident is named here. Keep it with the record of breaches (article 33(5)).",
         "", "## What happened (33(3)(a))", "", f"Followed: {fault}.", "", f"In words: {_FILL}", "",
         "| list | households |", "|---|--:|", *rows, "",
@@ -98,5 +99,6 @@ def _write_words(invocation: Invocation, incident: Incident) -> str:
         "- [ ] Lists stopped (`sooner suspend`), or why not", "- [ ] Copies on paper called back from each holder",
         "- [ ] What was sent called back (`sooner outbox`, Going out)", "- [ ] Services that sent the data told",
         "- [ ] The commissioner told, or why harm to people is unlikely (33(1))",
-        "- [ ] People told where much harm may come to them (article 34), by whom, in which words", "",
+        "- [ ] People told where much harm may come to them "
+        f"({cite_law('breach_told_to_people')}), by whom, in which words", "",
     ])  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
+from charter.council.engagement_file import EngagementFile
 from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
@@ -28,7 +29,9 @@ from charter.council.worklist_settings import WorklistFile
 from charter.errors import DefinitionError, SoonerError, UsageError
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
+from charter.signing.engaged_uses import find_new_uses, list_uses, say_new_uses
 from features.grammar import Definition
+from features.permission import refuse_hidden
 
 __all__ = ["check_council", "list_slips"]
 
@@ -51,11 +54,13 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         reading.attempt(Scenarios.load, folder / "scenarios.toml", policy)
         known["role"] = policy.acting.ids
         _check_sign_in(reading, folder, policy)
+    whole: Policy | None = None
     register = reading.attempt(Register.read, folder / "register.toml", known)
     if register is not None:
+        known["source"] = [source.service for source in register.sources]
         known["signal"] = {signal.name for source in register.sources for signal in source.signals}
         if policy is not None:
-            reading.attempt(Policy.read, folder / "charter.toml", known)
+            whole = reading.attempt(Policy.read, folder / "charter.toml", known)
             uses = [*programmes, *(check.purpose for check in register.checks)]
             reading.attempt(PublicFile.load, folder, uses, [principle.id for principle in policy.principles])
     if (folder / "practice.toml").exists():
@@ -69,10 +74,25 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         reading.attempt(CostsFile.read, folder / "costs.toml")
     if not programmes:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
+    engagements = reading.attempt(EngagementFile.find, folder, known)
     for name in programmes:
-        _check_programme(reading, folder / name, known)
+        definition = _check_programme(reading, folder / name, known)
+        if definition is not None and whole is not None and register is not None:
+            reading.attempt(refuse_hidden, definition, whole, register)
+            if engagements is not None:
+                reading.attempt(_refuse_new_uses, engagements, name, definition, today)
     # A file that is read twice is refused twice in the same words.
     return tuple({error.message: error for error in reversed(reading.faults)}.values())[::-1]
+
+
+def _refuse_new_uses(file: EngagementFile, programme: str, definition: Definition, day: date) -> None:
+    """Raise SignOffError for sources and needs of a definition that nobody was asked about.
+
+    Which model makes the order is known, and asked, when one is promoted.
+    """
+    new = find_new_uses(file, programme, list_uses(definition.document()), day)
+    if new:
+        raise say_new_uses(programme, new)
 
 
 def list_slips(error: SoonerError) -> list[str]:
@@ -107,7 +127,8 @@ def _check_sign_in(reading: _Reading, folder: Path, policy: Policy) -> None:
         reading.attempt(table.require_every_role, acting)
 
 
-def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collection[str]]) -> None:
+def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collection[str]]) -> Definition | None:
+    """Read a programme's files; return its definition where all that it names is there."""
     definition = reading.attempt(_read_definition, folder, known.get("signal"))
     if definition is not None:
         known = {**known, "feature": [feature.name for feature in definition.features]}
@@ -118,6 +139,7 @@ def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collec
     agreed = training is not None and "agreed" in training.models.compare
     if agreed or (folder / "points.toml").exists():
         reading.attempt(PointsFile.read, folder / "points.toml", known)
+    return definition
 
 
 def _read_definition(folder: Path, signals: Collection[str] | None) -> Definition:

@@ -145,6 +145,7 @@ def rank_day(
         )
     day = as_of or snapshot_day(invocation)
     _require_shadow_assessments(invocation)
+    _say_hidden(invocation)
     matrix = build_matrix(invocation, purpose="rank", as_of=[day], engine=engine, master=master)
     issue = partial(
         rank_households, invocation, matrix, day, refresh=refresh, now=now,
@@ -173,6 +174,16 @@ def _require_shadow_assessments(invocation: Invocation) -> None:
     policy = invocation.policy
     synthetic = bool(read_json(release / "manifest.json")["synthetic"])
     require_assessments(policy.assessments, "shadow", synthetic=synthetic)
+
+
+def _say_hidden(invocation: Invocation) -> None:
+    """Say what the model in use reads though nobody may be told of it: the next one is refused it, lists go on."""
+    from features.grammar import Definition
+    from features.permission import find_hidden
+
+    definition = Definition.load(invocation.programme_folder / "definition.py")
+    for hidden in find_hidden(definition, invocation.policy, invocation.register):
+        invocation.say(f"The model in use stays; the next is refused: {hidden.sentence}")
 
 
 def _scorer_on(master: str) -> Any:
@@ -234,7 +245,11 @@ def start_without_model(invocation: Invocation) -> Path:
     """Leave the single view, the points list and the need map of the newest snapshot; return their folder."""
     from fairness_reports.publish.start import write_start
     from features.build import build_matrix
+    from features.grammar import Definition
+    from features.permission import refuse_hidden
 
+    definition = Definition.load(invocation.programme_folder / "definition.py")
+    refuse_hidden(definition, invocation.policy, invocation.register)
     day = snapshot_day(invocation)
     with time_step(invocation, "build"):
         matrix = build_matrix(invocation, purpose="rank", as_of=[day])

@@ -3,6 +3,7 @@
     council.toml      name, time zone, teams                       from the answers
     charter.toml      promises, prohibited inputs, gates, roles    the shipped council's rows, and the proposed signals
     register.toml     the sources                                  as proposed from the extracts
+    engagement.toml   whom the council asked                       to be written
     PROGRAMME/        definition.py, training.toml, worklist.toml  a first draft over the proposed signals
 
 Every row that people must decide carries `example = true`, so that no real data is read before they have.
@@ -18,7 +19,9 @@ from pathlib import Path
 
 from charter.contracts.files import new_folder
 from charter.council.council import Area, Council, Offer, Team
+from charter.council.engagement_file import ENGAGEMENT_FILE, Engagement, EngagementFile
 from charter.council.programme import Programme
+from charter.council.reading import File
 from charter.council.register import Register, Signal
 from charter.errors import UsageError
 from charter.invocation import shipped_council
@@ -41,6 +44,16 @@ _GATES = ("missed_help", "unneeded_listing", "later_help", "unwanted_contact", "
 
 _FEW_CAUSES = 10
 """A screen's worth of files of which nothing could be guessed."""
+
+_DRAFTED = 2
+"""How many signals the drafted definition reads."""
+
+_READ_BACK: Mapping[type[File], str] = {
+    Council: "council.toml",
+    Policy: "charter.toml",
+    Register: "register.toml",
+    EngagementFile: ENGAGEMENT_FILE,
+}
 
 _TEAMS_BEGAN = date(2016, 1, 1)
 """From when teams of a council that sent nothing yet are said to serve."""
@@ -77,6 +90,12 @@ _REGISTER = """\
 # the lawful basis and its conditions, what for, how long it is kept. `columns` are strict: a column that is missing or
 # not named here refuses the delivery. What is below was guessed from the names of columns and the first rows of each
 # file; `# Confirm:` says what to look at. `example = true` goes from a row when somebody has.
+"""
+
+_ENGAGEMENT = """\
+# Whom the council asked before data was put to a new use: a source, a need or a way of making the order that lists of a
+# programme did not have before. `sooner promote` refuses such lists of real people until an [[engagement]] says when
+# somebody was asked, in what form, who, and what it changed. The row below is to be held and written.
 """
 
 _SINCE = """
@@ -158,12 +177,13 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
         _write(beside / "council.toml", _council_text(answers, proposed))
         _write(beside / "charter.toml", _charter_text(answers, signals, today))
         _write(beside / "register.toml", _register_text(proposed))
+        _write(beside / ENGAGEMENT_FILE, _engagement_text(answers, signals, today))
         programme = beside / answers.programme
         programme.mkdir()
         _write(programme / "definition.py", _definition_text(answers, proposed, signals, dates.horizon))
         _write(programme / "training.toml", _training_text(dates))
         _write(programme / "worklist.toml", _worklist_text(proposed))
-        for file, kind in (("council.toml", Council), ("charter.toml", Policy), ("register.toml", Register)):
+        for kind, file in _READ_BACK.items():
             kind.read(beside / file)
         Programme.load(programme)
         if folder.exists():
@@ -306,12 +326,31 @@ def _register_text(proposed: Sequence[ProposedSource]) -> str:
     return "\n\n".join([_REGISTER.rstrip(), *rows]) + "\n"
 
 
+def _engagement_text(answers: Answers, signals: Sequence[Signal], today: date) -> str:
+    """Return a record to be written, of the uses that the drafted definition makes."""
+    drafted = signals[:_DRAFTED]
+    row = Engagement(
+        id="to_be_held",
+        held_on=today,
+        form="To be written: a panel, a meeting, a survey.",
+        who="To be written: how many, and how they were found.",
+        changed="To be written: what it changed, or why nothing.",
+        reference="To be written: the minute that shows it.",
+        programme=answers.programme,
+        sources=tuple(dict.fromkeys(signal.name.split(".")[0] for signal in drafted)),
+        targets=(signals[0].name,),
+        algorithms=("points",),
+        example=True,
+    )
+    return f"{_ENGAGEMENT}\n" + "\n".join(write_row("engagement", row)) + "\n"
+
+
 def _definition_text(
     answers: Answers, proposed: Sequence[ProposedSource], signals: Sequence[Signal], horizon: int
 ) -> str:
     records = [record for proposal in proposed for file in proposal.source.files for record in file.records]
     lives = any(record.kind in ("address", "place") for record in records)
-    names = ("first", "second")[: len(signals)]
+    names = ("first", "second")[: min(len(signals), _DRAFTED)]
     chosen = list(zip(names, signals, strict=False))
     return _DEFINITION.format(
         title=answers.programme.replace("_", " ").capitalize(),

@@ -171,6 +171,7 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
             }
             for feature in list_used(pack.definition, pack.findings)
         ],
+        "other_lags": pack.findings.get("other_lags", ""),
         "resamples": f"{pack.resamples:,}",
         "facts": _list_facts(pack),
     }

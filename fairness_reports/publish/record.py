@@ -15,6 +15,7 @@ from charter.contracts import check_document
 from charter.contracts.files import find_current, read_json, write_json, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.law import cite_law
 from fairness_reports.disclosure.rules import HIDDEN
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
 from fairness_reports.publish.pack import AT_CAPACITY, MODELS, list_used
@@ -99,7 +100,7 @@ def fill_transparency_fields(
         "2.3.4 Required training": PROMPT,
         "2.3.5 Appeals and review": (
             "Residents can see, correct, object and complain; an objection counts from the day it is received. Nobody"
-            " is refused help because of the list (UK GDPR Articles 22A to 22D)."
+            f" is refused help because of the list ({cite_law('automated_decisions')})."
         ),
         "2.4.1.1 System architecture": "Open source; runs on the council's own machines.",
         "2.4.1.2 System-level input": ", ".join(source.title for source in sources),

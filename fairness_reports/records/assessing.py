@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from charter.council.records_file import RecordsFile
+from charter.law import cite_law
 from charter.rules.data_use import DATA_NEEDED
 from charter.signing.advice import read_advice
 from fairness_reports.records.record_form import RecordDraft
@@ -64,7 +65,7 @@ def draft_data_protection(use: DataUse, answers: RecordsFile) -> RecordDraft:
 def draft_equality(use: DataUse, answers: RecordsFile) -> RecordDraft:
     """Return the equality impact assessment of a released programme."""
     title = f"Equality impact assessment: {use.title}"
-    draft = RecordDraft("equality", title, "Equality Act 2010, section 149", use, answers)
+    draft = RecordDraft("equality", title, cite_law("equality_duty"), use, answers)
     draft.ask("aims", "How the three aims of the duty were weighed")
     low, high = use.invocation.charter.ages_of(use.programme)
     draft.state("people", "Whose treatment was measured", f"People of {low} to {high} years.")

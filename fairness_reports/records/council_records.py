@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from charter.council.records_file import RecordsFile
+from charter.law import cite_law
 from charter.vault.rights_ledger import ACTIONS, read_requests
 from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.records.record_form import RecordDraft, RecordTable
@@ -39,7 +40,7 @@ def draft_accessibility(use: DataUse, answers: RecordsFile) -> RecordDraft:
     draft = RecordDraft(
         "accessibility",
         "Accessibility statement",
-        "Public Sector Bodies (Websites and Mobile Applications) Accessibility Regulations 2018",
+        cite_law("accessible_pages"),
         use,
         answers,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from charter.council.records_file import RecordsFile
+from charter.law import cite_law
 from charter.vault.rights_ledger import ACTIONS, read_requests
 from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.records.record_form import RecordDraft, RecordTable
@@ -31,7 +32,7 @@ __all__ = ["draft_information_answers"]
 def draft_information_answers(use: DataUse, answers: RecordsFile) -> RecordDraft:
     """Return the answers for one released programme; counts of people are as disclosure control lets them out."""
     title = f"Questions and answers: {use.title}"
-    draft = RecordDraft("information_answers", title, "Freedom of Information Act 2000, section 1", use, answers)
+    draft = RecordDraft("information_answers", title, cite_law("information_access"), use, answers)
     policy = use.invocation.charter
     draft.state("purpose", "What is it for?", use.words.why if use.words else NOBODY_WROTE)
     draft.state("state", "Is it in use, and since when?", f"{STATE_WORDS[use.state]}. {say_state(use)}")

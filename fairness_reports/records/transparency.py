@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from charter.contracts.files import read_json
 from charter.council.records_file import RecordsFile
+from charter.law import cite_law
 from fairness_reports.publish.figures_in_words import say_number
 from fairness_reports.publish.record import PROMPT, fill_transparency_fields, tabulate_public_groups
 from fairness_reports.records.record_form import RecordDraft, RecordTable
@@ -33,8 +34,8 @@ def draft_transparency(use: DataUse, answers: RecordsFile) -> RecordDraft:
         "2.2.2": say_shown_to_help(use),
         "2.3.5": (
             "Residents can ask for a copy, object, have a mistake put right, challenge and complain. Of an objection:"
-            f" {say_overruling(use.invocation.charter)} Nobody is refused help because of the list (UK GDPR Articles"
-            " 22A to 22D)."
+            f" {say_overruling(use.invocation.charter)} Nobody is refused help because of the list"
+            f" ({cite_law('automated_decisions')})."
         ),
         "2.4.2.7": f"{fields['2.4.2.7 Model performance']} {' '.join(say_figures(use))} {say_calibration(use)}",
         "2.5.1": _say_assessments(use),

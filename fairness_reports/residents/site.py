@@ -28,6 +28,7 @@ from charter.clocks import PANEL_DAYS
 from charter.contracts.files import exchange_paths, new_folder, write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.law import cite_law
 from charter.rules.gate_sentences import say_day
 from fairness_reports.disclosure.rules import HIDDEN, find_mode
 from fairness_reports.residents.charter_status import describe_charter
@@ -110,6 +111,7 @@ class _Site:
             undefined=StrictUndefined,
             trim_blocks=True,
         )
+        self.environment.filters["law"] = cite_law
 
     def render_pages(self) -> Mapping[str, str]:
         """Return the pages by their names."""

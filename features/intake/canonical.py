@@ -32,6 +32,7 @@ from features.intake.exact_casts import exact_cast, exact_number, trim_text
 from features.intake.opening.headers import check_header
 from features.intake.opening.open_table import Manner, OpenTable, open_table
 from features.intake.opening.strict_csv import UTF8, CsvTable
+from features.intake.opening.workbook_errors import NOT_AVAILABLE
 from features.intake.precision import not_before
 from features.intake.row_digests import count_unchanged_rows
 
@@ -157,7 +158,7 @@ def _type_column(name: str, kind: str, found: str | None, time_zone: str) -> str
     if found is None:
         return f"null::{sql_type}"
     if kind == "string":
-        return trim_text(f"{column}::varchar")
+        return f"nullif({trim_text(f'{column}::varchar')}, {quote_text(NOT_AVAILABLE)})"
     if kind == "decimal":
         return exact_number(trim_text(column), kind) if found == "VARCHAR" else exact_cast(column, found, sql_type)
     if kind != "datetime":

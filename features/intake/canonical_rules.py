@@ -23,6 +23,7 @@ from charter.errors import CharterError, DataError
 from features.intake.database import quote_moment, quote_name, quote_text
 from features.intake.extract import CONTROL_CHARACTERS
 from features.intake.opening.open_table import OpenTable
+from features.intake.opening.workbook_errors import ERRORS, NOT_AVAILABLE
 from features.intake.records import is_no_area, show_signal
 from features.intake.row_rules import LONGEST_TEXT, MESSAGES
 
@@ -83,7 +84,7 @@ def check_rows(
         name = quote_name(column.name)
         if column.name in table.types:
             rows.refuse(
-                f"nullif(trim({quote_name('raw ' + column.name)}::varchar), '') is not null and {name} is null",
+                f"{_stands(column.name)} and {name} is null",
                 f"the {column.name} is not a {column.type}",
                 "Correct those rows.",
             )
@@ -114,11 +115,18 @@ def check_rows(
         raise DataError(f"{table.where} is empty.", "A delivery without an event says nothing; ask for it again.")
 
 
+def _stands(name: str) -> str:
+    """Return SQL that is true where something stands in a cell as it came; #N/A says that nothing does."""
+    raw = f"{quote_name('raw ' + name)}::varchar"
+    return f"coalesce(trim({raw}) not in ('', {quote_text(NOT_AVAILABLE)}), false)"
+
+
 def _tests_of_value(name: str, kind: str) -> Mapping[str, str]:
     """Return the rules of a column's values, each with an SQL condition that is true where it is broken."""
     column = quote_name(name)
     if kind == "string":
         tests = {
+            "value.error": f"regexp_matches({column}, {quote_text(ERRORS)})",
             "value.control": f"regexp_matches({column}, {quote_text(CONTROL_CHARACTERS)})",
             "value.long": f"length({column}) > {LONGEST_TEXT}",
         }

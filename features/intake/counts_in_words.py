@@ -10,6 +10,7 @@ __all__ = ["describe_files"]
 _REMARKS: Mapping[str, str] = {
     "orphans": "{count:,} of {rows:,} rows name somebody no record knows.",
     "no_address": "{count:,} of {rows:,} rows have no address (UPRN).",
+    "not_available": "{count:,} cells say #N/A, which is no value: they are read as empty.",
     "blank_lines": "{count:,} lines are blank, and are no rows.",
 }
 

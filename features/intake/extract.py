@@ -8,7 +8,7 @@ other. Expressions of the register run over these tables.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +25,7 @@ from features.intake.opening.open_table import Manner, OpenTable, open_table
 from features.intake.opening.row_places import Part
 from features.intake.opening.strict_csv import CsvDialect, CsvTable
 from features.intake.opening.text_rows import FetchedRows
-from features.intake.opening.workbook_errors import ERRORS
+from features.intake.opening.workbook_errors import ERRORS, NOT_AVAILABLE
 from features.intake.person_cells import find_optional_columns
 from features.intake.quarantine import Quarantine
 from features.intake.row_rules import LONGEST_TEXT
@@ -66,11 +66,15 @@ CONTROL_CHARACTERS = "[\\x00-\\x08\\x0B\\x0C\\x0E-\\x1F\\x7F\\x{FFFD}\\x{202A}-\
 
 @dataclass(frozen=True)
 class FileTally:
-    """What a file held: its rows, bad ones included, blank lines, and in how many rows each column is filled."""
+    """What a file held: its rows, bad ones included, blank lines, and in how many rows each column is filled.
+
+    `not_available` are the columns with cells that say #N/A, each with how many: they are empty, and not filled.
+    """
 
     rows: int = 0
     blank_lines: int = 0
     filled: Mapping[str, int] = field(default_factory=dict)
+    not_available: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def empty_columns(self) -> tuple[str, ...]:
@@ -120,12 +124,13 @@ def read_file(
             blank_lines += table.count_blank_lines(rows - parts[-1].first_row + 1)
             is_plain = is_plain and table.is_plain
     quarantine.set_rows(source, file, rows, parts)
-    filled = _count_filled(database, source, file) if rows else {}
+    filled, not_available = _count_filled(database, source, file) if rows else ({}, {})
+    _empty_not_available(database, source, file, not_available)
     _set_apart(database, source, file, quarantine, is_plain=is_plain)
     quarantine.refuse_where_many(source, file)
     for name in (*map(_unread, file.columns), "_header"):
         database.execute(f"alter table {name_table(source, file)} drop column {quote_name(name)}")
-    return FileTally(rows, blank_lines, filled)
+    return FileTally(rows, blank_lines, filled, not_available)
 
 
 def _manner_of(source: Source, file: ExtractFile) -> Manner:
@@ -247,20 +252,53 @@ def _type_column(name: str, kind: str, table: OpenTable, source: Source, file: E
 
 
 def _tells_unread(name: str, kind: str, found: str) -> str:
-    """Return SQL that is true where something stood in the cell and its typed value is null."""
+    """Return SQL that is true where something stood in the cell and its typed value is null; null where it is #N/A."""
     if (found, kind) in _LOSSLESS or (kind == "text" and found not in ("DOUBLE", "FLOAT")):
         return "false"
     raw = quote_name("raw " + name)
-    there = f"{trim_text(raw)} is not null" if found == "VARCHAR" else f"{raw} is not null"
+    there = f"{raw} is not null"
+    if found == "VARCHAR":
+        text = trim_text(raw)
+        there = f"case when {text} = {quote_text(NOT_AVAILABLE)} then null else {text} is not null end"
     # A case looks at the text of hardly any row; `and` would look at all of them.
     return f"case when {quote_name(name)} is null then {there} else false end"
 
 
-def _count_filled(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> Mapping[str, int]:
-    """Return in how many rows something stands in each column, whether it could be read or not."""
-    filled = ", ".join(f"count({quote_name(name)}) + count_if({quote_name(_unread(name))})" for name in file.columns)
-    counts = database.execute(f"select {filled} from {name_table(source, file)}").fetchall()[0]
-    return dict(zip(file.columns, map(int, counts), strict=True))
+def _count_filled(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile
+) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Return in how many rows something stands in each column, read or not, and in how many it says #N/A, where any."""
+    filled = [f"count({quote_name(name)}) + count_if({quote_name(_unread(name))})" for name in file.columns]
+    empty = [f"count_if({_is_not_available(name, kind)})" for name, kind in file.columns.items()]
+    counts = database.execute(f"select {', '.join(filled + empty)} from {name_table(source, file)}").fetchall()[0]
+    not_available = dict(zip(file.columns, map(int, counts[len(filled) :]), strict=True))
+    texts = {name: not_available[name] for name, kind in file.columns.items() if kind == "text"}
+    standing = dict(zip(file.columns, map(int, counts[: len(filled)]), strict=True))
+    return (
+        {name: count - texts.get(name, 0) for name, count in standing.items()},
+        {name: count for name, count in not_available.items() if count},
+    )
+
+
+def _is_not_available(name: str, kind: str) -> str:
+    """Return SQL that is true of a loaded cell that said #N/A."""
+    return (
+        f"{quote_name(name)} = {quote_text(NOT_AVAILABLE)}"
+        if kind == "text"
+        else f"{quote_name(_unread(name))} is null"
+    )
+
+
+def _empty_not_available(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, columns: Collection[str]
+) -> None:
+    """Empty the texts that say #N/A; a number or a day is empty already."""
+    for name in columns:
+        if file.columns[name] == "text":
+            database.execute(
+                f"update {name_table(source, file)} set {quote_name(name)} = null "
+                f"where {_is_not_available(name, 'text')}"
+            )
 
 
 def _set_apart(
@@ -317,7 +355,8 @@ def _list_tests(source: Source, file: ExtractFile) -> list[tuple[str, str, str]]
             tests.append((name, "id.form", _test_where(f"contains({column}, '+')", is_cut)))
     # A key that is there but can't be read is `value.type`: the cause that a service can mend.
     tests += [
-        (name, "key.missing", f"{quote_name(name)} is null and not {quote_name(_unread(name))}") for name in file.key
+        (name, "key.missing", f"{quote_name(name)} is null and {quote_name(_unread(name))} is not true")
+        for name in file.key
     ]
     return tests
 

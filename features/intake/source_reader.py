@@ -48,6 +48,7 @@ class FileCounts:
     no_address: int = 0
     blank_lines: int = 0
     empty_columns: tuple[str, ...] = ()
+    not_available: int = 0
 
     @property
     def kept(self) -> int:
@@ -65,6 +66,7 @@ class FileCounts:
             "no_address": self.no_address,
             "blank_lines": self.blank_lines,
             "empty_columns": list(self.empty_columns),
+            "not_available": self.not_available,
         }
 
 
@@ -164,6 +166,7 @@ class SourceReader:
                 no_addresses.get(file.name, 0),
                 tally.blank_lines,
                 tally.empty_columns,
+                sum(tally.not_available.values()),
             )
             files[file.name] = {**counts.document(), "filled": dict(tally.filled)}
         self.profile.append({**name_input(entry), "files": files, "signals": signals, "arrival": arrival})

@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from charter.council.council import Team
+from charter.law import cite_law
 from charter.plain_text import clean_field
 from serving.casework.unanswered import list_unanswered
 from serving.casework.view import write_day
@@ -204,6 +205,7 @@ def _load_templates() -> Environment:
     ]
     templates = Environment(loader=ChoiceLoader(loaders), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     templates.filters["day"] = write_day
+    templates.filters["law"] = cite_law
     return templates
 
 

@@ -14,6 +14,7 @@ No decision, no champion: `charter.signing.signoffs.require_signoffs` is the onl
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -36,7 +37,8 @@ from charter.contracts.files import (
 from charter.errors import DataError, UsageError
 from charter.invocation import Invocation
 from charter.machine.code_version import DIRTY
-from charter.signing.signoffs import read_signoffs, require_signoffs
+from charter.signing.engaged_uses import require_engagement
+from charter.signing.signoffs import find_today, read_signoffs, require_signoffs
 from charter.signing.stand_in import find_signed_stand_in, list_waivers
 from training.keeping.mlflow_store import find_tracking_uri
 from training.keeping.scoring_manifest import describe_scoring, select_scoring
@@ -51,7 +53,8 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
     """Release the candidate of a run (the newest), if its decision and sign-offs allow it; return the folder.
 
     A release that is current, whole and known to the registry as it would be told now stands, and nothing is written.
-    Raises what `charter.signing.signoffs.require_signoffs` raises (11, 13, 14, 15), WithdrawnError (12) where rows it
+    Raises what `charter.signing.signoffs.require_signoffs` raises (11, 13, 14, 15), SignOffError where it makes a new
+    use of real data that nobody was asked about, WithdrawnError (12) where rows it
     learned from were withdrawn, DataError where files were changed. The caller holds the workspace's writer lock.
     """
     chosen = Run.open(invocation.workspace, run)
@@ -59,6 +62,10 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
     _refuse_edited_code(chosen)
     text = chosen.text()
     decision = _require_decision(invocation, chosen)
+    definition = _read_definition(invocation, chosen)
+    if not chosen.manifest["synthetic"]:
+        uses = json.loads(definition)
+        require_engagement(invocation, uses, str(chosen.manifest["model"]), find_today(invocation))
     content = _release_content(invocation, chosen, decision)
     release_id = content_id(content)
     folder = invocation.workspace.release / release_id
@@ -71,7 +78,7 @@ def release_model(invocation: Invocation, run: str | None = None) -> Path:
         write_text(beside / "model.lgb", text)
         if chosen.manifest.get("baseline"):
             write_text(beside / "baseline.lgb", chosen.text("baseline.lgb"))
-        write_text(beside / "definition.json", _read_definition(invocation, chosen))
+        write_text(beside / "definition.json", definition)
         _write_check(beside, chosen, text)
         manifest = content | {"id": release_id, "created_at": datetime.now(UTC).isoformat(timespec="seconds")}
         check_document("release", manifest)

@@ -96,6 +96,7 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         studies=_study_picture(studied) if studied else None,
         components_studied=_component_rows(studied) if studied else [],
         steady=say_steadiness(studied.get("weekly")) if studied else "",
+        lags=(studied.get("lags") or {}).get("sentence", "") if studied else "",
         share=_say_share,
         between=_say_between,
         facts={

@@ -295,7 +295,8 @@ def tabulate_studies(studied: Mapping[str, Any]) -> str:
             )
         )
     steady = say_steadiness(studied.get("weekly"))
-    return "\n\n".join([align_table(rows, right=(1, 2, 3)), *([steady] if steady else [])])
+    lags = (studied.get("lags") or {}).get("sentence", "")
+    return "\n\n".join([align_table(rows, right=(1, 2, 3)), *(line for line in (steady, lags) if line)])
 
 
 def say_steadiness(weekly: Mapping[str, Any] | None) -> str:

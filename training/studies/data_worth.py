@@ -10,7 +10,8 @@ a service's response are said so and counted apart: a model may foresee what ser
 
 Which services the released list can do without is found on replayed lists (minimising.py).
 
-How steady the list is from week to week is measured here too (studies/weekly.py), because it needs a matrix of its own.
+How steady the list is from week to week is measured here too (studies/weekly.py), and what would change had records
+come sooner or later than the register says (studies/late_records.py): both need matrices of their own.
 
 Left beside the run as `studies.json` (contract `studies`), from which the audit's minimisation reads.
 """
@@ -39,6 +40,7 @@ from training.models.boosting import predict_margins
 from training.models.fitting import Bins
 from training.models.planning import Plan, make_plan
 from training.run import Run
+from training.studies.late_records import measure_other_lags
 from training.studies.minimising import minimise_data
 from training.studies.weekly import measure_steadiness
 
@@ -104,8 +106,9 @@ def study_data(invocation: Invocation, run: Run) -> dict[str, Any]:
     with one_thread(), invocation.progress("Studying the data", steps) as advance:
         judged = _judge_parts(planned, chosen, advance)
         steady = measure_steadiness(invocation, planned, model)
+        lags = measure_other_lags(invocation, planned, run)
         minimised = minimise_data(invocation, planned, model, invocation.policy.choosing.margin, advance)
-    document = _studies_document(planned, run, judged) | {"weekly": steady, "minimised": minimised}
+    document = _studies_document(planned, run, judged) | {"weekly": steady, "minimised": minimised, "lags": lags}
     check_document("studies", document)
     write_json(run.folder / FILE, document)
     return document

@@ -19,7 +19,7 @@ from charter.rules.measures import AS_USED
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, write_figure
 
-__all__ = ["ADDED", "FILE", "find_last_helped", "measure_needed_data", "read_added_precision"]
+__all__ = ["ADDED", "FILE", "find_last_helped", "measure_needed_data", "read_added_precision", "read_other_lags"]
 
 FILE = "studies.json"
 ADDED = "precision_added"
@@ -79,6 +79,14 @@ def measure_needed_data(
         )
         for service in every
     ]
+
+
+def read_other_lags(run: Path) -> str:
+    """Return what would change had records come sooner or later than the register says; empty where nobody looked.
+
+    Raises DataError where the studies are of another run's manifest.
+    """
+    return str(((_read_studies(run) or {}).get("lags") or {}).get("sentence", ""))
 
 
 def find_last_helped(audits: Iterable[Mapping[str, Any]]) -> dict[str, str]:

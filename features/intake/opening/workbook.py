@@ -1,8 +1,8 @@
 """A sheet of an XLSX workbook as rows: cells as a spreadsheet keeps them, not as it shows them.
 
 A whole number is written without decimals, so that a reference that a spreadsheet took for a number is itself again; a
-day in a column of days is a day, and a time in it is none. A cell that holds an error (#N/A) is the text of that error,
-and no value of any column.
+day in a column of days is a day, and a time in it is none. A cell that holds an error (#REF!) is the text of that error
+and no value of any column; #N/A is read as it is in every other kind of file, as empty.
 """
 
 from __future__ import annotations

@@ -16,14 +16,15 @@ from pathlib import Path
 
 from charter.errors import DataError
 
-__all__ = ["ERRORS", "find_errors"]
+__all__ = ["ERRORS", "NOT_AVAILABLE", "find_errors"]
 
-ERRORS = "^#(N/A|REF!|VALUE!|NAME\\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|NO RESULT)$"
+ERRORS = "^#(REF!|VALUE!|NAME\\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|NO RESULT)$"
 """What a spreadsheet writes where it has no value, as a pattern; a table saved as CSV keeps it as text."""
 
+NOT_AVAILABLE = "#N/A"
+"""What a spreadsheet's NA() says, no value is available: an empty cell of every kind of file, counted and told."""
+
 _NO_RESULT = "#NO RESULT"
-_NOT_AVAILABLE = "#N/A"
-"""What a spreadsheet's NA() says, no value is available: an empty cell, as whoever wrote it meant."""
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*)(?<!/)>(.*?)</(?:\w+:)?c>", re.DOTALL)
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*(?<!/)>([^<]*)<")
 _FORMULA = re.compile(rb"<(?:\w+:)?f\b")
@@ -59,9 +60,7 @@ def _read_error(attributes: bytes, inside: bytes) -> str:
     value = _VALUE.search(inside)
     text = value.group(1).decode("utf-8", "replace").strip() if value else ""
     if b't="e"' in attributes:
-        if text == _NOT_AVAILABLE:
-            return ""
-        return text if re.search(ERRORS, text) else "#VALUE!"
+        return text if text == NOT_AVAILABLE or re.search(ERRORS, text) else "#VALUE!"
     # A formula whose result is an empty text says so by its type; one that nobody computed has no type and no value.
     return _NO_RESULT if not text and b't="str"' not in attributes and _FORMULA.search(inside) else ""
 

@@ -23,6 +23,7 @@ from pydantic_core import PydanticUndefined
 
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
+from charter.council.engagement_file import EngagementFile
 from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
@@ -53,6 +54,7 @@ FILES: Mapping[str, type[File]] = {
     "records.toml": RecordsFile,
     "sign_in.toml": SignIn,
     "costs.toml": CostsFile,
+    "engagement.toml": EngagementFile,
     "limits.toml": Limits,
     "early_help/training.toml": TrainingFile,
     "early_help/worklist.toml": WorklistFile,

@@ -290,7 +290,7 @@ def test_the_public_record_hides_small_groups_and_counts_what_is_left(
     assert small, "the world should have a group too small to show"
     text = (made / "record.md").read_text()
     assert "precision" in text
-    assert "Articles 22A" in text
+    assert "articles 22A" in text
     assert read_json(made / "record.json") == record
 
 

@@ -13,7 +13,7 @@ from charter.errors import CharterError, DefinitionError
 from charter.invocation import shipped_council
 from charter.rules.policy import Policy
 from features.grammar import Cohort, Definition, Feature, Outcome, age_of_youngest, any_of, count, months, signal
-from features.permission import ALL, Choice, Permission, is_denied, is_permitted
+from features.permission import ALL, Choice, Permission, find_hidden, is_denied, is_permitted, refuse_hidden
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -145,6 +145,36 @@ def test_a_signal_whose_service_has_not_agreed_to_the_purpose_is_refused(
     assert "council_tax.arrears" in permission.signals
     with pytest.raises(CharterError, match=r"housing\.\S+, whose register entry does not cover the purpose train"):
         check((rules[0], register, permission), feature("rent", count(signal("housing.arrears_stage"), last=months(3))))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("", "", ""),
+        (
+            "confidential_from_household = false",
+            "confidential_from_household = true",
+            "confidential from the household",
+        ),
+        ("display = true", "display = false", "of which no worker may be told"),
+        ('"display", ', "", "may not be used for the purpose display"),
+    ],
+)
+def test_what_may_not_be_shown_is_no_features(
+    rules: tuple[Policy, Register, Permission], tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    """The first row is housing's; every shipped programme keeps to the rule as it is shipped."""
+    text = (shipped_council() / "register.toml").read_text(encoding="utf-8")
+    (tmp_path / "register.toml").write_text(text.replace(old, new, 1) if old else text, encoding="utf-8")
+    register = Register.load(tmp_path / "register.toml")
+    for name in ("early_help", "homelessness"):
+        definition = Definition.load(shipped_council() / name / "definition.py")
+        hidden = find_hidden(definition, rules[0], register)
+        assert {found.signal.split(".")[0] for found in hidden} == ({"housing"} if old else set())
+        if old:
+            with pytest.raises(CharterError, match=rf"reads housing\.\S+, .*{said}.*may not move an order") as refused:
+                refuse_hidden(definition, rules[0], register)
+            assert refused.value.exit_code == 12
 
 
 def test_an_unknown_signal_and_a_prohibited_name_are_refused(rules: tuple[Policy, Register, Permission]) -> None:

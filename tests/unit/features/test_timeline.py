@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -27,12 +28,14 @@ Given = Callable[..., list[list[dict[str, str | None]]]]
 def given(tmp_path: Path) -> Given:
     """Put rows into a snapshot, and ask for the timelines of two households: of ann and bob, and of cem."""
 
-    def asked(events: list[Event], choices: list[Choice] | None = None) -> list[list[dict[str, str | None]]]:
+    def asked(
+        events: list[Event], choices: list[Choice] | None = None, folder: Path = ROOT / "council"
+    ) -> list[list[dict[str, str | None]]]:
         workspace = Workspace(tmp_path / "workspace", "early_help")
         manifest = {"snapshot": "s1", "taken_at": TAKEN.isoformat(), "synthetic": True, "sources": []}
         write_json(workspace.store / "s1" / "manifest.json", {"schema_version": 1, **manifest})
         Tables(events=tuple(events), permission=tuple(choices or ())).write(workspace.store / "s1" / "tables")
-        invocation = Invocation(Council.load(ROOT / "council").serving("early_help"), "early_help", workspace)
+        invocation = Invocation(Council.load(folder).serving("early_help"), "early_help", workspace)
         return list_timelines(invocation, "s1", AS_OF, 12, [["ann", "bob"], ["cem"]])
 
     return asked
@@ -69,9 +72,15 @@ def test_days_of_what_was_known_newest_first(given: Given) -> None:
     ]  # fmt: skip
 
 
-def test_confidential_and_undisplayed_feeds_are_never_there(given: Given) -> None:
-    found = given([event("ann", "youth_justice.disposal", 5), event("ann", "hospital.emergency_admission", 5)])
-    assert found == [[], []]
+def test_confidential_and_undisplayed_feeds_are_never_there(given: Given, tmp_path: Path) -> None:
+    events = [event("ann", "youth_justice.disposal", 5), event("ann", "hospital.emergency_admission", 5)]
+    (ann, _) = given(events)
+    assert [row["signal"] for row in ann] == ["youth_justice.disposal"]
+    shutil.copytree(ROOT / "council", tmp_path / "council")
+    head, row = (tmp_path / "council/register.toml").read_text(encoding="utf-8").split('service = "youth_justice"')
+    row = row.replace("confidential_from_household = false", "confidential_from_household = true", 1)
+    (tmp_path / "council/register.toml").write_text(f'{head}service = "youth_justice"{row}', encoding="utf-8")
+    assert given(events, folder=tmp_path / "council") == [[], []]
 
 
 @pytest.mark.parametrize("days", [30, -30])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from charter.errors import CharterError, DataError, DefinitionError
+from charter.errors import CharterError, DataError, DefinitionError, SignOffError
 from charter.invocation import shipped_council
 from sooner.check import check_council
 from tests.conftest import run_sooner
@@ -43,6 +43,17 @@ def test_slips_in_every_file_are_all_said(folder: Path) -> None:
         assert sum(name in error.message for error in faults) == 1, (name, [error.message for error in faults])
     assert len(faults) == len(files)
     assert "Did you mean 'time_zone'?" in faults[0].message + faults[0].next_step
+
+
+def test_what_may_not_be_shown_and_what_nobody_was_asked_about_is_said_before_anything_is_run(folder: Path) -> None:
+    change(folder / "register.toml", "confidential_from_household = false", "confidential_from_household = true")
+    change(folder / "engagement.toml", '"council_tax", "early_help", ', '"early_help", ')
+    faults = check_council(folder, TODAY)
+    assert [type(error) for error in faults] == [CharterError, SignOffError, CharterError]
+    assert "reads housing.arrears_stage, which is confidential from the household" in faults[0].message
+    assert "lists of early_help would make a new use of the records of council_tax, and no" in faults[1].message
+    (folder / "engagement.toml").unlink()
+    assert not any(isinstance(error, SignOffError) for error in check_council(folder, TODAY))
 
 
 def test_what_one_file_names_must_be_in_another(folder: Path) -> None:

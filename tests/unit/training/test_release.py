@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from charter.errors import (
 from charter.invocation import Invocation
 from charter.signing.acceptance import Signable, sign_as
 from training.experiment import train_models
+from training.keeping import release
 from training.keeping.check_rows import make_check_rows
 from training.keeping.registry import CHAMPION, Registry
 from training.keeping.release import release_model, roll_back_release
@@ -196,6 +199,26 @@ def test_demo_sign_offs_do_not_open_real_data(trained: Invocation) -> None:
     signed(trained)
     with pytest.raises(SignOffError):
         release_model(trained)
+
+
+def test_real_people_are_not_put_in_order_by_what_nobody_was_asked_about(
+    trained: Invocation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same run of made-up people is released."""
+    folder = decided(trained)
+    signed(trained)
+    council = trained.council.copied_to(Path(shutil.copytree(trained.council.folder, tmp_path / "council")))
+    (council.folder / "engagement.toml").write_text("", encoding="utf-8")
+    asked = replace(trained, council=council)
+    run = Run.open(trained.workspace)
+    write_json(run.folder / "manifest.json", {**run.manifest, "synthetic": False})
+    tracked = read_json(run.folder / "tracking.json")
+    write_json(run.folder / "tracking.json", tracked | {"commit": tracked["commit"].removesuffix("-dirty")})
+    monkeypatch.setattr(release, "require_signoffs", lambda *_, **__: read_json(folder / "decision.json"))
+    with pytest.raises(SignOffError, match="no engagement record says who was asked"):
+        release_model(asked)
+    write_json(run.folder / "manifest.json", run.manifest)
+    assert release_model(asked)
 
 
 def test_an_audit_of_other_scores_or_of_another_model_is_not_enough(trained: Invocation) -> None:

@@ -77,6 +77,21 @@ def counted_known_dates(tables) -> dict[str, dict[str, int]]:
     return read_json(tables.snapshots[-1] / "manifest.json")["known_dates"]
 
 
+def test_what_a_spreadsheet_left_is_read_as_in_any_other_file(tables, rows_of) -> None:
+    """#N/A is an empty cell; any other error refuses the delivery, as canonical tables are taken whole."""
+    header = "event_id,person_id,signal,valid_at,end_at,amount,detail\n"
+    row = "1,p1,housing.arrears,2024-07-01,#N/A,#N/A,#N/A\n"
+    tables.write("tables/events.csv", header + row)
+    (event,) = linked(tables, rows_of, "events")
+    assert (event["end_at"], event["amount"], event["detail"]) == (None, None, None)
+    tables.write("tables/events.csv", header + row.replace("#N/A\n", "#REF!\n"))
+    with pytest.raises(DataError, match=r"the detail breaks the rule value.error"):
+        tables.pull()
+    tables.write("tables/events.csv", header + row.replace("p1", "#N/A"))
+    with pytest.raises(DataError, match="the person_id is empty"):
+        tables.pull()
+
+
 def test_parquet_is_read_like_csv(tables, rows_of) -> None:
     folder = tables.workspace / "extracts/tables"
     with duckdb.connect() as database:

@@ -7,13 +7,15 @@ import json
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from charter.vault.key import Key
 from features.intake.database import open_database
-from features.intake.extract import name_table, read_file
+from features.intake.extract import FileTally, name_table, read_file
 from features.intake.opening.bounded import open_unpacked, refuse_bombs
 from features.intake.opening.plain_bytes import ByteSurvey, survey_bytes
 from features.intake.quarantine import Quarantine
@@ -22,7 +24,7 @@ COLUMNS = {"id": "text", "born": "date", "n": "integer", "amount": "decimal"}
 CSV = "id,born,n,amount\n001,01/02/2001,7,1.25\n002,,8,2\n"
 
 
-def read(path: Path, **file: object) -> list[tuple[object, ...]]:
+def read(path: Path, tallies: list[FileTally] | None = None, **file: object) -> list[tuple[object, ...]]:
     record = {"kind": "event", "signal": "'svc.kind'", "reference": "id", "key": "id", "valid_at": "born"}
     reads = {**record, "amount": "amount", "detail": "n::varchar"}
     extract = ExtractFile.model_validate(
@@ -37,6 +39,8 @@ def read(path: Path, **file: object) -> list[tuple[object, ...]]:
         rows = database.execute(f"select id, born::varchar, n, amount::varchar from {name_table(source, extract)}")
         found = rows.fetchall()
         assert tally.rows == len(found)
+        if tallies is not None:
+            tallies.append(tally)
         return found
 
 
@@ -186,12 +190,34 @@ def test_a_cell_that_a_spreadsheet_spoilt_is_told_and_never_empty(tmp_path: Path
 
 def test_what_a_spreadsheet_spoilt_is_told_of_csv_too(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
-    for cell, rule in {"1.23457E+11": "id.form", "#N/A": "value.error", "#NAME?": "value.error"}.items():
+    for cell, rule in {"1.23457E+11": "id.form", "#N/A": "key.missing", "#NAME?": "value.error"}.items():
         path.write_text(CSV.replace("002", cell))
         with pytest.raises(DataError, match=rf"{rule} \(first: line 3, id\)"):
             read(path)
     path.write_text(CSV.replace("002", "ADE+11"))
     assert len(read(path)) == 2
+
+
+def test_what_is_not_available_is_an_empty_cell_of_every_kind_of_file_and_told(tmp_path: Path) -> None:
+    """A lookup that found nothing: in a day, a number, an amount and a text, as bare text or a spreadsheet's error."""
+    header, line = [*COLUMNS, "stage"], ["001", "#N/A", "#N/A", " #N/A ", "#N/A"]
+    text = f"{','.join(header)}\n{','.join(line)}\n002,01/02/2001,8,2,x\n"
+    (tmp_path / "people.csv").write_text(text)
+    (tmp_path / "people.csv.gz").write_bytes(gzip.compress(text.encode()))
+    errors = ["001", b"#N/A", b"#N/A", b"#N/A", b"#N/A"]
+    write_workbook(tmp_path / "people.xlsx", [header, errors, ["002", "01/02/2001", 8, 2, "x"]])
+    objects = [dict(zip(header, cells, strict=True)) for cells in (line, ["002", "01/02/2001", 8, 2, "x"])]
+    (tmp_path / "people.jsonl").write_text("\n".join(map(json.dumps, objects)))
+    columns = zip(*(line, ["002", "01/02/2001", "8", "2", "x"]), strict=True)
+    pq.write_table(pa.table(dict(zip(header, map(list, columns), strict=True))), tmp_path / "people.parquet")
+    files = sorted(path for path in tmp_path.iterdir() if path.name.startswith("people"))
+    assert len(files) == 5
+    for path in files:
+        tallies: list[FileTally] = []
+        rows = read(path, tallies, columns={**COLUMNS, "stage": "text"})
+        assert rows == [("001", None, None, None), ("002", "2001-02-01", 8, "2.0000")], path.name
+        assert tallies[0].not_available == dict.fromkeys(("born", "n", "amount", "stage"), 1), path.name
+        assert tallies[0].filled == {"id": 2, "born": 1, "n": 1, "amount": 1, "stage": 1}, path.name
 
 
 @pytest.mark.parametrize(

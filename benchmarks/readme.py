@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.results import RESULTS
+from benchmarks.sizing import fill_sizing_table
 from benchmarks.verb_costs import draw_verbs, write_verbs_page
 from charter.contracts.files import read_json, write_text
 
@@ -20,6 +21,7 @@ FOLDER = Path(__file__).parent
 PAGE, CHART = FOLDER / "README.md", FOLDER / "peers.svg"
 EXPLAINED = FOLDER.parent / "docs" / "explanation"
 WORKED = FOLDER.parent / "docs" / "how-to" / "work-a-list.md"
+DEPLOYED = FOLDER.parent / "docs" / "how-to" / "deploy.md"
 _OF_A_CASE = ("case page, ", "a case by keyboard")
 VERBS, BARS = EXPLAINED / "what-each-verb-costs.md", EXPLAINED / "verb-costs.svg"
 
@@ -137,7 +139,8 @@ def main() -> int:
     """Write the page and the chart, or with --check return 1 where they lag behind results.json."""
     rows = read_json(RESULTS)
     made = {PAGE: page(rows), CHART: chart(rows), VERBS: write_verbs_page(rows), BARS: draw_verbs(rows),
-            WORKED: fill_case_table(WORKED.read_text(encoding="utf-8"), rows)}  # fmt: skip
+            WORKED: fill_case_table(WORKED.read_text(encoding="utf-8"), rows),
+            DEPLOYED: fill_sizing_table(DEPLOYED.read_text(encoding="utf-8"), rows)}  # fmt: skip
     if "--check" in sys.argv:
         late = [path.name for path, text in made.items() if not path.exists() or path.read_text() != text]
         print(f"{late[0]} lags behind results.json: python -m benchmarks.readme" if late else "up to date")

@@ -23,12 +23,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from charter.errors import DataError, SoonerError, UsageError
+
+if TYPE_CHECKING:
+    from charter.invocation import Invocation
 
 __all__ = ["HEADINGS", "Heading", "Verb", "VerbGroup", "Verbs"]
 
@@ -130,17 +133,23 @@ class Verbs(typer.Typer):
         locks: bool = False,
         opens: bool = True,
         way: str = "",
+        shared: bool = False,
     ) -> Callable[[_Function], _Function]:
         """Make a function a verb: its first parameter is the Invocation, the others are its own options.
 
         With `locks` the workspace's writer lock is held while it runs. Without `opens` it needs no council and no
         workspace, and is given a Voice instead. `example` is one whole command line; its help ends with it. `way` is
-        the way out by which it shows a household: it asks charter.rules.showing whether it may.
+        the way out by which it shows a household: it asks charter.rules.showing whether it may. A verb under "run" is
+        refused once its programme was closed; one that is `shared` makes what all programmes use, until all are.
         """
+        asks_open = opens and (under == "run" or way == "rows")
 
         def decorate(function: _Function) -> _Function:
             text = inspect.getdoc(function) or ""
-            self.command(name, help=text, epilog=_as_epilog(example))(_callback(function, locks=locks, opens=opens))
+            called = partial(_run_open, function, shared=shared) if asks_open else function
+            self.command(name, help=text, epilog=_as_epilog(example))(
+                _callback(function, called, locks=locks, opens=opens)
+            )
             alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
             alone.registered_commands.append(self.registered_commands[-1])
             self.listed[name] = Verb(name, under, _first_paragraph(text), partial(_command_of, alone), way)
@@ -166,15 +175,25 @@ def _first_paragraph(text: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def _callback(function: Callable[..., None], *, locks: bool, opens: bool) -> Callable[..., None]:
-    """Return what typer calls: it opens the invocation, takes the lock, runs the function and maps its errors."""
+def _run_open(function: Callable[..., None], invocation: Invocation, *, shared: bool, **options: Any) -> None:
+    """Run a verb's function, unless its programme was closed."""
+    from charter.signing.closures import require_open
+
+    require_open(invocation.workspace, shared=shared)
+    function(invocation, **options)
+
+
+def _callback(
+    function: Callable[..., None], called: Callable[..., None], *, locks: bool, opens: bool
+) -> Callable[..., None]:
+    """Return what typer calls: it opens the invocation, takes the lock, runs `called` and maps its errors."""
 
     def run_verb(as_json: bool, quiet: bool, **options: Any) -> None:
         with _errors_of_the_machine():
             if not opens:
                 from charter.voice import Voice
 
-                function(Voice(as_json=as_json, quiet=quiet), **options)
+                called(Voice(as_json=as_json, quiet=quiet), **options)
                 return
             from charter.contracts.files import writer_lock
             from charter.invocation import Invocation
@@ -182,10 +201,10 @@ def _callback(function: Callable[..., None], *, locks: bool, opens: bool) -> Cal
             council, programme, workspace = (options.pop(name) for name in _OPENING)
             invocation = Invocation.open(council, programme, workspace, as_json, quiet)
             if not locks:
-                function(invocation, **options)
+                called(invocation, **options)
                 return
             with writer_lock(invocation.workspace.root):
-                function(invocation, **options)
+                called(invocation, **options)
 
     run_verb.__signature__ = _signature(function, opens=opens)  # type: ignore[attr-defined]  # what inspect reads
     run_verb.__annotations__ = {}

@@ -46,7 +46,7 @@ pulls = Verbs(
 verbs.add_verbs("pull", pulls, under="run")
 
 
-@pulls.add("run", example="sooner pull --extracts deliveries", locks=True)
+@pulls.add("run", example="sooner pull --extracts deliveries", locks=True, shared=True)
 def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed = None) -> None:
     """Read every source of the register into a dated snapshot; set bad rows apart with the rule they break."""
     from features.intake.counts_in_words import describe_files
@@ -75,7 +75,7 @@ def pull(invocation: Invocation, extracts: Extracts = None, confirm: Confirmed =
     )
 
 
-@pulls.add("receive", example="sooner pull receive /srv/inbox", locks=True)
+@pulls.add("receive", example="sooner pull receive /srv/inbox", locks=True, shared=True)
 def receive(
     invocation: Invocation,
     inbox: Annotated[
@@ -100,7 +100,7 @@ def receive(
     )
 
 
-@pulls.add("report", example="sooner pull report")
+@pulls.add("report", example="sooner pull report", shared=True)
 def report_feeds(invocation: Invocation) -> None:
     """Write each feed on one page, HTML and JSON: rows, empty cells, codes, how late, and what changed."""
     from features.intake.feeds.report import write_report
@@ -164,7 +164,7 @@ ReviewingRole = Annotated[str, typer.Option("--role", help="The role that review
 Reason = Annotated[str, typer.Option("--reason", help="Why it reviews, for the log.")]
 
 
-@links.add("run", example="sooner link --judge labels.csv", locks=True)
+@links.add("run", example="sooner link --judge labels.csv", locks=True, shared=True)
 def link(
     invocation: Invocation,
     fit: Annotated[
@@ -234,7 +234,7 @@ def _open_log(invocation: Invocation, role: str) -> Callable[[Mapping[str, objec
     return lambda entry: log.append(actor="command", role=role, action=str(entry["action"]), detail={**entry})
 
 
-@links.add("review", example="sooner link review --role ROLE --reason 'weekly review' --top 10")
+@links.add("review", example="sooner link review --role ROLE --reason 'weekly review' --top 10", shared=True)
 def review_pairs(
     invocation: Invocation,
     of: Annotated[str, typer.Option("--of", help="Review the links of this person instead (a pseudonym).")] = "",
@@ -290,7 +290,9 @@ def review_pairs(
             _link_and_report(invocation)
 
 
-@links.add("chart", example="sooner link chart 3f9c1a2b4c5d-9e01b7c2d3e4 --role ROLE --reason 'unclear pair'")
+@links.add(
+    "chart", example="sooner link chart 3f9c1a2b4c5d-9e01b7c2d3e4 --role ROLE --reason 'unclear pair'", shared=True
+)
 def chart_pair(
     invocation: Invocation,
     pair: Annotated[str, typer.Argument(metavar="PAIR", help="The pair, as `sooner link review` names it.")],

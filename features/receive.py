@@ -10,6 +10,7 @@ one in the order of their names, so that a bad delivery holds up no other. Kille
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,12 +25,15 @@ from charter.contracts import SCHEMA_VERSION
 from charter.contracts.files import content_id, file_digest, read_json, write_json
 from charter.errors import DataError, SoonerError, UsageError
 from charter.invocation import Invocation
+from charter.plain_text import clean_line
 from features.pull import pull_sources
 from features.pull_plan import PullResult
 
 __all__ = ["Receipt", "receive_deliveries"]
 
 _STATEMENT = "delivery.json"
+_NAME = re.compile(r"[^\W_][\w .-]{0,99}", re.ASCII)
+_NO_LINKS = ("the delivery holds links, or what is no file.", "Leave the files themselves.")
 _SHOWN = 200
 """Rows set apart that a report names one by one; all are in the quarantine."""
 
@@ -60,14 +64,18 @@ class _Waiting:
 
     def digest(self) -> str:
         """One digest of all that it holds."""
-        files = sorted(path for path in self.folder.rglob("*") if path.is_file())
-        return content_id({path.relative_to(self.folder).as_posix(): file_digest(path) for path in files})
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink())
+        return content_id({_name_within(self.folder, path): file_digest(path) for path in files})
 
     def lay_down(self) -> None:
         """Copy it to its place among the extracts, in one step."""
         beside = self.place.parent.with_name(f".new-{self.place.parent.name}-{self.place.name}")
         shutil.rmtree(beside, ignore_errors=True)
         shutil.copytree(self.folder, beside, symlinks=True)
+        # Looked at once more in the copy: whoever may write into the drop folder may have changed it since.
+        if not _is_plain(beside):
+            shutil.rmtree(beside)
+            raise DataError(*_NO_LINKS)
         for path in (beside, *beside.rglob("*")):
             path.chmod(0o700 if path.is_dir() else 0o600)
         self.place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -120,13 +128,24 @@ def _require_plain(delivery: _Waiting, invocation: Invocation) -> None:
         raise DataError(
             f"no source of the register takes deliveries of {delivery.service!r}.", "Correct the folder's name."
         )
-    if any(path.is_symlink() or not (path.is_file() or path.is_dir()) for path in delivery.folder.rglob("*")):
-        raise DataError("the delivery holds links, or what is no file.", "Leave the files themselves.")
+    if not _NAME.fullmatch(delivery.folder.name):
+        raise DataError(
+            "the delivery's name has other signs than letters, digits, spaces and . _ -, or too many.", "Rename it."
+        )
+    if delivery.folder.parent.is_symlink() or not _is_plain(delivery.folder):
+        raise DataError(*_NO_LINKS)
     if (delivery.place.parent / _STATEMENT).exists():
         raise DataError(
             f"deliveries of {delivery.service!r} replace each other in one folder, so none lies beside another.",
             f"Move the last one into a folder of its own ({source.folder}/2024-05/).",
         )
+
+
+def _is_plain(folder: Path) -> bool:
+    """Whether a folder is one, and all that is in it is files and folders: no links, pipes or devices."""
+    return not folder.is_symlink() and not any(
+        path.is_symlink() or not (path.is_file() or path.is_dir()) for path in folder.rglob("*")
+    )
 
 
 def _take_in(invocation: Invocation, waiting: Sequence[_Waiting], extracts: Path | None) -> list[Receipt]:
@@ -178,15 +197,22 @@ def _pull_in_vain(invocation: Invocation, extracts: Path | None) -> str:
     return ""
 
 
+def _name_within(folder: Path, path: Path) -> str:
+    """Return a file's name below a folder; one that is no text is told apart by its bytes."""
+    return path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
+
+
 def _digests(folder: Path) -> Mapping[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    return {_name_within(folder, path): file_digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def _was_refused(delivery: _Waiting) -> bool:
     """Whether this very delivery was refused already."""
-    return delivery.report.exists() and read_json(delivery.report).get("sha256") == delivery.digest()
+    try:
+        report = read_json(delivery.report)
+    except (SoonerError, OSError):
+        return False  # none yet, or whatever a service left under its name: it is written anew
+    return isinstance(report, dict) and report.get("sha256") == delivery.digest()
 
 
 def _accept(invocation: Invocation, delivery: _Waiting, result: PullResult) -> Receipt:
@@ -203,15 +229,16 @@ def _accept(invocation: Invocation, delivery: _Waiting, result: PullResult) -> R
 def _refuse(delivery: _Waiting, error: DataError) -> Receipt:
     report = {"state": "refused", "message": error.message, "next_step": error.next_step, "sha256": delivery.digest()}
     _write_report(delivery, report)
-    return Receipt(delivery.service, delivery.folder.name, False, delivery.report, error.message, error.next_step)
+    name = clean_line(delivery.folder.name)
+    return Receipt(clean_line(delivery.service), name, False, delivery.report, error.message, error.next_step)
 
 
 def _write_report(delivery: _Waiting, told: Mapping[str, Any]) -> None:
     """Leave the report where the service can read it: it has rules, lines and counts, and no value."""
     heading = {
         "schema_version": SCHEMA_VERSION,
-        "service": delivery.service,
-        "delivery": delivery.folder.name,
+        "service": clean_line(delivery.service),
+        "delivery": clean_line(delivery.folder.name),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     write_json(delivery.report, {**heading, **told})

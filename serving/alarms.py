@@ -18,6 +18,7 @@ from charter.acts import SYSTEM
 from charter.contracts.files import find_current, read_json
 from charter.council.receivers import ALERT
 from charter.errors import SoonerError
+from charter.signing.closures import find_closure
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.health import read_health
@@ -66,8 +67,10 @@ class Alarm:
 
 
 def list_alarms(desk: Desk, now: datetime | None = None) -> list[Alarm]:
-    """Return what stands now but for the log, which takes longer (`look_at_log`)."""
+    """Return what stands now but for the log, which takes longer (`look_at_log`); of a closed programme no lists."""
     moment = (now or datetime.now(UTC)).astimezone(desk.invocation.council.time_zone)
+    if find_closure(desk.invocation.workspace):
+        return [*_look_at_backups(desk, moment), *_look_at_outbox(desk, moment), *_look_at_forms(desk, moment)]
     looks: tuple[Callable[[Desk, datetime], Iterable[Alarm]], ...] = (
         _look_for_lists, _look_at_feeds, _look_for_stops, _look_at_model, _look_at_drift, _look_at_backups,
         _look_at_outbox, _look_at_forms,

@@ -101,9 +101,9 @@ def check_residence(
 def _answer_typed(invocation: Invocation, says: Path, role: str) -> None:
     """Report the answer of a question in a file, asked by whoever types this in their role."""
     from charter.vault.check_once import Asker, Question
+    from serving.check_answers import answer_check
     from serving.desk import Desk
     from serving.identity import identify_command
-    from serving.web.check_answers import answer_check
 
     try:
         words = json.loads(sys.stdin.read() if str(says) == "-" else says.read_text(encoding="utf-8"))
@@ -235,7 +235,7 @@ def trace(
     snapshot: Annotated[str, typer.Option(help="A snapshot that was at fault.")] = "",
     role: RoleName = "",
 ) -> None:
-    """Say whom a fault touched, and on whose paper: the referrals that a feed, feature, bundle or snapshot made."""
+    """Say whom a fault touched, and who holds a print or export: referrals of a feed, feature, bundle or snapshot."""
     faults = {"feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
     if not any(faults.values()):
         raise UsageError("a trace needs something to follow.", "Add --feed, --feature, --bundle or --snapshot.")

@@ -24,6 +24,7 @@ from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.rules.showing import ENDED, LIVE, SHADOW, SUSPENDED, Standing
+from charter.signing.closures import find_closure, find_day
 from charter.signing.second_gate import in_shadow
 from charter.vault.anchors import Anchors
 from charter.vault.command_log import LOG_PURPOSE
@@ -261,6 +262,10 @@ class Desk:
 
         Without a `header` it is a list that is not made yet, or scores of none: it can't have ended.
         """
+        closure = find_closure(self.invocation.workspace)
+        if closure is not None:
+            day = write_day(find_day(closure, self.invocation.council.time_zone))
+            return Standing(ENDED, f"This programme was closed on {day}: {closure.reason}")
         teams = {team, header.team} if header else {team}
         if any(self.suspended(name, bundle) for name in teams):
             return Standing(SUSPENDED, "This list is suspended: nothing is ranked or shown until two roles resume it.")

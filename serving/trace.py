@@ -1,4 +1,4 @@
-"""Looking back: whom a fault touched, and who holds it on paper."""
+"""Looking back: whom a fault touched, and who holds it on paper, in a message, in an export."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from charter.contracts.files import read_json
 from charter.council.register import Register
 from charter.errors import UsageError
 from charter.invocation import Invocation
+from charter.vault.log import FileLog
 from features.grammar import Definition
 from serving.asking_to_show import keep_shown
 from serving.desk import Desk
@@ -41,14 +42,27 @@ class Touched:
         return f"{self.referral}  {self.list}, place {self.rank}, {self.status.replace('_', ' ')}{part}"
 
 
+_COPIES = {
+    "paper": "On paper: copy {number} of {list}, held by {holder}, {at}.",
+    "message": "Sent: message {number} about a case of {list}, held by {holder}, {at}.",
+    "own copy": "A resident's own copy {number}, handed to whoever asked for it, {at}.",
+    "open cases": "Open cases of {list}, file {number}, held by {holder}, {at}.",
+}
+"""Every kind of copy that can be held outside, and how it is said."""
+
+
 @dataclass(frozen=True)
 class Copy:
-    """A copy on paper that tells of a touched referral: its number, its list, who holds it ('' not said) and since."""
+    """A copy outside that tells of a touched referral: its number, its list, who holds it ('' not said) and since.
+
+    `kind` is one of paper, message (a receiver took it), own copy (a resident's export), open cases (at a closure).
+    """
 
     number: str
     list: str
     holder: str
     at: str
+    kind: str = "paper"
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -57,15 +71,14 @@ class Copy:
     @property
     def sentence(self) -> str:
         """Say it to a person."""
-        return (
-            f"On paper: copy {self.number} of {self.list}, held by {self.holder or 'nobody who was named'}, {self.at}."
-        )
+        holder = self.holder or "nobody who was named"
+        return _COPIES[self.kind].format(number=self.number, list=self.list, holder=holder, at=self.at)
 
 
 def trace_fault(
     invocation: Invocation, *, role: str = "", feed: str = "", feature: str = "", bundle: str = "", snapshot: str = ""
 ) -> tuple[list[Touched], list[Copy]]:
-    """Return the referrals of the programme that all the given things had a part in, and the copies of them on paper.
+    """Return the referrals of the programme that all the given things had a part in, and the copies of them outside.
 
     Referrals are in order of list and rank. A feed or feature had a part where one of its values was seen and added or
     took something. `role` must be one that may
@@ -78,13 +91,14 @@ def trace_fault(
         identity = identify_command(desk.roles.choose(role, "log.read"))
         wanted = {"programme": invocation.programme, "bundle": bundle, "snapshot": snapshot}
         referrals = desk.store.touched(**{column: value for column, value in wanted.items() if value})
-        if not referrals:
+        handed_on = _list_handed_on(desk, bundle, snapshot)
+        if not referrals and not handed_on:
             _refuse_unknown(invocation, bundle, snapshot)
         shown = keep_shown(desk, identity, "trace", referrals)
         touched = _list_touched(invocation, shown, feed, feature)
         detail = {"touched": len(touched), "feed": feed, "feature": feature, "bundle": bundle, "snapshot": snapshot}
         desk.store.log(identity, "fault.traced", purpose="evaluate", detail=detail)
-        return touched, _list_copies(desk, {referral.referral for referral in touched})
+        return touched, [*_list_copies(desk, {referral.referral for referral in touched}), *handed_on]
     finally:
         desk.store.close()
 
@@ -100,7 +114,10 @@ def _refuse_unknown(invocation: Invocation, bundle: str, snapshot: str) -> None:
 
 
 def _list_copies(desk: Desk, referrals: Collection[str]) -> list[Copy]:
-    """Return the copies on paper of lists that had one of these referrals; older entries do not say which they had."""
+    """Return the copies of these referrals: on paper, sent, and residents' own.
+
+    Older entries do not say which referrals a paper had, so all that print the list count.
+    """
     lists = {referral.list for name in referrals if (referral := desk.store.referral(name))}
     copies = []
     for entry in desk.store.done("list.printed"):
@@ -108,7 +125,30 @@ def _list_copies(desk: Desk, referrals: Collection[str]) -> list[Copy]:
         touches = bool(set(named) & set(referrals)) if isinstance(named, list) else entry.subject in lists
         if touches:
             copies.append(Copy(entry.digest[:8].upper(), entry.subject, str(entry.detail.get("holder", "")), entry.at))
+    for message in desk.store.messages(state="delivered"):
+        referral = desk.store.referral(message.referral) if message.referral in referrals else None
+        if referral is not None:
+            copies.append(
+                Copy(message.name[:8].upper(), referral.list, message.receiver, message.settled_at, "message")
+            )
+    people = {person for name in referrals for person in desk.store.members(name)}
+    copies += [
+        Copy(str(entry.detail.get("digest", ""))[:8].upper(), "", "", entry.at, "own copy")
+        for entry in FileLog(desk.invocation.workspace.log).entries()
+        if entry.action == "export released" and entry.detail.get("person") in people
+    ]
     return copies
+
+
+def _list_handed_on(desk: Desk, bundle: str, snapshot: str) -> list[Copy]:
+    """Return who took open cases when a programme was closed: its cases are gone, so the whole file counts."""
+    return [
+        Copy(entry.digest[:8].upper(), entry.subject, str(entry.detail.get("holder", "")), entry.at, "open cases")
+        for entry in desk.store.done("cases.exported")
+        if entry.subject.startswith(f"{desk.programme}/")
+        and (not bundle or bundle in entry.detail.get("bundles", ()))
+        and (not snapshot or snapshot in entry.detail.get("snapshots", ()))
+    ]
 
 
 def _list_touched(invocation: Invocation, referrals: Sequence[Referral], feed: str, feature: str) -> list[Touched]:

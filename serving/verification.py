@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.signing.closures import ALL
 from charter.vault.anchors import Anchors, Line, Restored
 from charter.vault.command_log import LOG_PURPOSE
 from charter.vault.key import Key
@@ -94,7 +95,8 @@ def require_whole(invocation: Invocation, store: Store) -> None:
 
 def _read_typed(log: FileLog) -> tuple[list[Entry], list[str]]:
     try:
-        return log.entries(), []
+        entries = log.entries()
+        return entries, log.find_file_faults(entries)
     except DataError as error:
         return [], [error.message.rstrip(".")]
 
@@ -141,6 +143,12 @@ def _summarise(entries: Iterable[Entry], lines: Sequence[Line], log: FileLog) ->
     for entry in entries:
         chains[entry.chain] = chains.get(entry.chain, 0) + 1
     notes = [_tell_restore(line.at, line.restored) for line in lines if line.restored]
+    notes += [
+        f"{'everything' if line.closed.target == ALL else line.closed.target} was closed at {line.at}: "
+        f"{len(line.closed.lost_parts)} parts went with it (certificate {line.closed.certificate[:16]})"
+        for line in lines
+        if line.closed
+    ]
     notes += [
         f"{number - anchored.get(chain, 0)} entries of chain {chain!r} came after its last anchor"
         for chain, number in sorted(chains.items())

@@ -12,6 +12,7 @@ import charter.commands
 import fairness_reports.commands
 import features.commands
 import serving.commands
+import sooner.closing
 import sooner.commands
 import sooner.keeping
 import sooner.residents
@@ -27,7 +28,7 @@ _ROOMS = (features, training, fairness_reports, charter, sooner, borough, servin
 
 def list_verbs() -> tuple[Verb, ...]:
     """Return every verb, and every group of verbs, in the order of the help."""
-    own = (sooner.residents, sooner.retention, sooner.keeping)
+    own = (sooner.residents, sooner.retention, sooner.keeping, sooner.closing)
     lists = [*(room.commands.verbs for room in _ROOMS), *(shelf.verbs for shelf in own)]
     verbs = [verb for room in lists for verb in room.listed.values()]
     order = list(HEADINGS)

@@ -134,6 +134,11 @@ class Workspace:
         return self.root / "suspended"
 
     @property
+    def closed(self) -> Path:
+        """`closed/PROGRAMME.json`: that a programme was closed, by whom and why, with its certificate beside."""
+        return self.root / "closed"
+
+    @property
     def known(self) -> Path:
         """`known/PROGRAMME/DATE/NEED.csv`: households with a known need and nobody at work, by the service's places."""
         return self.root / "known" / self.programme
@@ -170,7 +175,7 @@ class Workspace:
 
     @property
     def log(self) -> Path:
-        """The audit log of acts typed at a command line (`charter.vault.log.FileLog`)."""
+        """The audit log of acts typed at a command line (`charter.vault.log.FileLog`); full files beside, numbered."""
         return self.root / "log.jsonl"
 
     @property

@@ -6,6 +6,7 @@
       3  heads    {"commands": [1, ...]}            and is signed with a key that is in neither place
       4  parts    ["vault", "bundle/early_help/..."]
       5  restored {"which": ["database"], "lost": {"worker-1": [2, 9]}, ...}   a copy took the place of what was newer
+      6  closed {"target": "early_help", "lost_parts": ["bundle/early_help/..."], ...}   a programme ended
 
 A chain whose end was cut, a database or log that was emptied or replaced by an older copy has not got what a line says
 it had. A part that a line names (charter.vault.workspace_parts) must be there: nothing is taken for a beginning once
@@ -28,7 +29,7 @@ from typing import Any
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 
-__all__ = ["Anchors", "Line", "Restored", "anchors_file"]
+__all__ = ["Anchors", "Closed", "Line", "Restored", "anchors_file"]
 
 _FIRST = "0" * 64
 _TAIL = 1 << 16
@@ -77,6 +78,24 @@ class Restored:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """The end of a programme (or of all): its certificate's sha256, and the parts that went with it."""
+
+    target: str
+    certificate: str
+    lost_parts: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Closed:
+        """Return what a line's document says; raises KeyError, TypeError or ValueError where it is none."""
+        return cls(str(raw["target"]), str(raw["certificate"]), tuple(str(part) for part in raw["lost_parts"]))
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {**vars(self), "lost_parts": list(self.lost_parts)}
+
+
+@dataclass(frozen=True)
 class Line:
     """One line: its number, the signature before it, when, the heads of chains and the parts that there are by then.
 
@@ -91,20 +110,29 @@ class Line:
     begins: bool = False
     signature: str = ""
     restored: Restored | None = None
+    closed: Closed | None = None
+
+    @property
+    def lost_parts(self) -> tuple[str, ...]:
+        """Parts that went, as this line says."""
+        return (*(self.restored.lost_parts if self.restored else ()), *(self.closed.lost_parts if self.closed else ()))
 
     def sign(self, key: bytes) -> str:
         """Return the signature that this line's other fields give: HMAC-SHA256, as hexadecimal digits."""
         heads = {chain: list(head) for chain, head in self.heads.items()}
         fields: list[Any] = [self.number, self.previous, self.at, heads, list(self.parts), self.begins]
         fields += [self.restored.document()] if self.restored else []
+        fields += [{"closed": self.closed.document()}] if self.closed else []
         return hmac.digest(key, json.dumps(fields, sort_keys=True, separators=(",", ":")).encode(), "sha256").hex()
 
     def text(self) -> str:
         """Return the line as the file has it."""
         document = {**vars(self), "heads": dict(self.heads), "parts": list(self.parts)}
-        del document["restored"]
+        del document["restored"], document["closed"]
         if self.restored:
             document["restored"] = self.restored.document()
+        if self.closed:
+            document["closed"] = self.closed.document()
         return json.dumps(document, sort_keys=True) + "\n"
 
 
@@ -135,9 +163,15 @@ class Anchors:
             )
 
     def add(
-        self, heads: Heads, parts: Iterable[str] = (), *, begins: bool = False, restored: Restored | None = None
+        self,
+        heads: Heads,
+        parts: Iterable[str] = (),
+        *,
+        begins: bool = False,
+        restored: Restored | None = None,
+        closed: Closed | None = None,
     ) -> None:
-        """Add a line with the heads that chains have come to, and parts that are new; `begins`, `restored` as in Line.
+        """Add a line with the heads that chains have come to, and parts that are new; the rest is as in Line.
 
         Raises DataError where the file can't be written, or its last line is none of ours.
         """
@@ -154,7 +188,7 @@ class Anchors:
             last = _read_last(handle)
             at = datetime.now(UTC).isoformat(timespec="microseconds")
             number, previous = (last.number + 1, last.signature) if last else (1, _FIRST)
-            line = Line(number, previous, at, dict(heads), tuple(parts), begins, restored=restored)
+            line = Line(number, previous, at, dict(heads), tuple(parts), begins, restored=restored, closed=closed)
             line = replace(line, signature=line.sign(self.key))
             os.write(handle, line.text().encode())
         finally:
@@ -195,14 +229,19 @@ class Anchors:
         return _parse_line(whole[-1]) if whole else None
 
     def parts(self) -> frozenset[str]:
-        """Return every part that a line of ours names, without those that went with a restore since."""
+        """Return every part that a line of ours names, without those that went with a restore or a closure since."""
         if not self.path.exists():
             return frozenset()
-        texts = (text for text in _whole_lines(self.path) if b'"parts": []' not in text or b'"restored"' in text)
+        marks = (b'"restored"', b'"closed"')
+        texts = (
+            text
+            for text in _whole_lines(self.path)
+            if b'"parts": []' not in text or any(word in text for word in marks)
+        )
         parts: set[str] = set()
         for line in map(_parse_line, texts):
             if line and hmac.compare_digest(line.signature, line.sign(self.key)):
-                parts -= set(line.restored.lost_parts if line.restored else ())
+                parts -= set(line.lost_parts)
                 parts |= set(line.parts)
         return frozenset(parts)
 
@@ -220,8 +259,9 @@ def _parse_line(text: bytes) -> Line | None:
         raw: dict[str, Any] = json.loads(text)
         heads = {str(chain): (int(number), str(digest)) for chain, (number, digest) in raw["heads"].items()}
         restored = Restored.parse(raw["restored"]) if "restored" in raw else None
+        closed = Closed.parse(raw["closed"]) if "closed" in raw else None
         parts = tuple(str(part) for part in raw["parts"])
-        return Line(**{**raw, "heads": heads, "parts": parts, "restored": restored})
+        return Line(**{**raw, "heads": heads, "parts": parts, "restored": restored, "closed": closed})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

@@ -15,7 +15,6 @@ or doesn't want it: nobody learns which. Whom the entry does not tell "no" hears
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -42,6 +41,7 @@ __all__ = [
     "answer_question",
     "find_age_token",
     "find_birth_token",
+    "has_letters",
     "index_row",
 ]
 
@@ -95,7 +95,12 @@ class Question:
         )  # fmt: skip
 
     def find_token(self, key: Key) -> str:
-        """Return the pseudonym that whoever is asked about is found by, under this purpose's own key."""
+        """Return the pseudonym that whoever is asked about is found by, under this purpose's own key.
+
+        Raises UsageError for names without a letter.
+        """
+        if not has_letters(self.forename, self.surname):
+            raise UsageError("that is no name.", "Give forename and surname in letters.")
         if self.purpose == AGE:
             return find_age_token(key, self.forename, self.surname, key.pseudonym("household", _plain_uprn(self.uprn)))
         if self.birth_date is None:
@@ -138,8 +143,14 @@ def find_age_token(key: Key, forename: str, surname: str, home: str) -> str:
 
 
 def _fold_name(name: str) -> str:
+    """Return the letters of a name, of whichever script, without accents and capitals; '' where there is none."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign))
-    return re.sub(r"[^a-z]", "", plain.lower())
+    return "".join(sign for sign in plain.casefold() if sign.isalpha())
+
+
+def has_letters(forename: str, surname: str) -> bool:
+    """Whether both names have a letter: nobody is found by signs alone, which all names without letters share."""
+    return bool(_fold_name(forename) and _fold_name(surname))
 
 
 def index_row(people: Collection[str], homes: Collection[str], *, purpose: str = RESIDENCE, **told: Any) -> bytes:

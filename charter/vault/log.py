@@ -20,6 +20,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain as join
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -46,6 +47,8 @@ __all__ = [
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 _quote = json.encoder.encode_basestring
+
+_SET_ASIDE = "log.set_aside"
 
 FIRST = "0" * 64
 """What the first entry of a chain names as the digest before it."""
@@ -195,15 +198,16 @@ def find_faults(
 
 def _find_broken(chain: str, numbered: Mapping[int, Entry], key: bytes, unkeyed: int) -> Iterator[str]:
     """Give each entry of a chain that was removed, moved or edited."""
-    previous = FIRST
-    for number in range(1, max(numbered) + 1):
-        entry = numbered.get(number)
-        if entry is None:
-            yield name_entry(chain, number, "was removed")
+    previous, expected = FIRST, 1
+    for number in sorted(number for number in numbered if number > 0):
+        entry = numbered[number]
+        if number > expected:
+            last = number - 1
+            gap = f"entries {expected} to {last} of chain {chain!r} were removed"
+            yield gap if last > expected else name_entry(chain, last, "was removed")
             # What follows is compared with what it says itself, so that one gap is named once.
-            following = numbered.get(number + 1)
-            previous = following.previous if following else previous
-            continue
+            previous = entry.previous
+        expected = number + 1
         if entry.previous != previous:
             yield name_entry(chain, number, "does not follow the entry before it")
         if not _is_sealed(entry, key, old=number <= unkeyed):
@@ -247,12 +251,19 @@ class FileLog:
     Appending takes the file's kernel lock, so several commands may share one file; each line is synced before the
     act it records goes on. Half a last line, left by a crash, is moved to a file beside and stops nothing. With `key`
     entries are sealed with it, and with `anchors` each is anchored outside.
+
+    A file of `set_aside_at` bytes is set aside under the next number and never written again. The file after it begins
+    with an entry that names it with its sha256, so the chain goes on over both:
+
+        log.1.jsonl    entries 1 to 20000
+        log.jsonl      20001 log.set_aside {"file": "log.1.jsonl", "first": 1, "last": 20000, "sha256": ...}, 20002, ...
     """
 
     path: Path
     chain: str = "commands"
     key: bytes = field(default=b"", repr=False)
     anchors: Anchors | None = None
+    set_aside_at: int = 8 * 2**20
 
     def append(
         self,
@@ -267,28 +278,72 @@ class FileLog:
         """Add one entry and return it once it is on disk."""
         act = LoggedAct(actor, role, action, subject, purpose, detail or {})
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a+", encoding="utf-8") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            os.fchmod(handle.fileno(), 0o600)
-            handle.seek(0)
-            text = handle.read()
-            torn = text[text.rfind("\n") + 1 :]
-            if torn:
-                _set_apart(handle, self.path, torn)
-            last = None
-            for entry in self._parse(text.removesuffix(torn) if torn else text):
-                if entry.chain == self.chain:
-                    last = entry
-            self._require_anchors(last)
-            acts = [LoggedAct("sooner", SYSTEM, "log.torn", detail={"characters": len(torn)})] if torn else []
-            for each in (*acts, act):
-                added = last = follow_entry(last, self.chain, each, key=self.key)
-                handle.write(json.dumps(asdict(added), sort_keys=True, ensure_ascii=False) + "\n")
-            handle.flush()
-            os.fsync(handle.fileno())
-            if self.anchors is not None:
-                self.anchors.add({self.chain: (added.number, added.digest)})
+        while True:
+            with self.path.open("a+", encoding="utf-8") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if self._is_current(handle) and not self._set_file_aside(handle):
+                    return self._write(handle, act)
+                # Somebody set the file aside while this waited for it, or it was full: the next one is written.
+
+    def _write(self, handle: TextIO, act: LoggedAct) -> Entry:
+        """Write an act at the end of the file, which is locked, after what must be said before it."""
+        os.fchmod(handle.fileno(), 0o600)
+        handle.seek(0)
+        text = handle.read()
+        torn = text[text.rfind("\n") + 1 :]
+        if torn:
+            _set_apart(handle, self.path, torn)
+        whole = text.removesuffix(torn) if torn else text
+        last = self._find_last(self._parse(whole, self.path))
+        self._require_anchors(last)
+        acts = [LoggedAct("sooner", SYSTEM, "log.torn", detail={"characters": len(torn)})] if torn else []
+        acts += [self._name_file(path) for path in self.files_set_aside()[-1:] if not whole]
+        for each in (*acts, act):
+            added = last = follow_entry(last, self.chain, each, key=self.key)
+            handle.write(json.dumps(asdict(added), sort_keys=True, ensure_ascii=False) + "\n")
+        handle.flush()
+        os.fsync(handle.fileno())
+        if self.anchors is not None:
+            self.anchors.add({self.chain: (added.number, added.digest)})
         return added
+
+    def _find_last(self, written: Iterable[Entry]) -> Entry | None:
+        """Return this chain's last entry: of those that the file has, or of the newest file set aside that has one."""
+        for entries in join([written], map(self._read, reversed(self.files_set_aside()))):
+            chain_entries = [entry for entry in entries if entry.chain == self.chain]
+            if chain_entries:
+                return chain_entries[-1]
+        return None
+
+    def _name_file(self, path: Path) -> LoggedAct:
+        """Return what is said of a file that was set aside, at the beginning of the one after it."""
+        numbers = [entry.number for entry in self._read(path) if entry.chain == self.chain] or [0]
+        detail = {"file": path.name, "first": numbers[0], "last": numbers[-1], "sha256": _digest_file(path)}
+        return LoggedAct("sooner", SYSTEM, _SET_ASIDE, detail=detail)
+
+    def _is_current(self, handle: TextIO) -> bool:
+        """Whether an open file is still the one that is written: another process may have set it aside."""
+        try:
+            return os.fstat(handle.fileno()).st_ino == self.path.stat().st_ino
+        except FileNotFoundError:
+            return False
+
+    def _set_file_aside(self, handle: TextIO) -> bool:
+        """Rename a file that is full, and locked; return whether it was. Half a last line is written to, not set aside.
+
+        Killed after it, the next act finds no file, begins one, and names in it the newest that was set aside.
+        """
+        size = os.fstat(handle.fileno()).st_size
+        if size < self.set_aside_at or os.pread(handle.fileno(), 1, size - 1) != b"\n":
+            return False
+        number = max((_number_of(path) for path in self.files_set_aside()), default=0) + 1
+        self.path.rename(self.path.with_name(f"{self.path.stem}.{number}{self.path.suffix}"))
+        return True
+
+    def files_set_aside(self) -> list[Path]:
+        """Return the files that were set aside, oldest first."""
+        there = self.path.parent.glob(f"{self.path.stem}.*{self.path.suffix}")
+        return sorted((path for path in there if _number_of(path)), key=_number_of)
 
     def _require_anchors(self, last: Entry | None) -> None:
         """Begin the anchors where there are none yet; raise DataError where there were, and they are gone."""
@@ -298,21 +353,52 @@ class FileLog:
             self.anchors.require()
         self.anchors.add(read_heads(self.entries()), begins=True)
 
-    def entries(self) -> list[Entry]:
-        """Return all entries, in order; none where nothing was logged yet. Half a last line is left out."""
-        if not self.path.exists():
-            return []
-        text = self.path.read_text(encoding="utf-8", errors="surrogateescape")
-        return self._parse(text[: text.rfind("\n") + 1])
+    @property
+    def entries_begun(self) -> bool:
+        """Whether there are any entries, as far as the files' sizes say."""
+        return (self.path.exists() and self.path.stat().st_size > 0) or bool(self.files_set_aside())
 
-    def _parse(self, text: str) -> list[Entry]:
+    def find_file_faults(self, entries: Iterable[Entry]) -> list[str]:
+        """Return which files that were set aside are not there, or not as the log's entries say."""
+        notes = {str(entry.detail.get("file")): entry.detail for entry in entries if entry.action == _SET_ASIDE}
+        there = {path.name: path for path in self.files_set_aside()}
+        faults = []
+        for name, detail in sorted(notes.items()):
+            if name not in there:
+                entries_in = f"entries {detail.get('first')} to {detail.get('last')}"
+                faults.append(f"{name} is not there: it was set aside with {entries_in}")
+            elif _digest_file(there[name]) != detail.get("sha256"):
+                faults.append(f"{name} was changed after it was set aside")
+        return faults
+
+    def entries(self) -> list[Entry]:
+        """Return all entries, in order, of files that were set aside too; half a last line is left out."""
+        return [entry for path in (*self.files_set_aside(), self.path) for entry in self._read(path)]
+
+    def _read(self, path: Path) -> list[Entry]:
+        if not path.exists():
+            return []
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        return self._parse(text[: text.rfind("\n") + 1], path)
+
+    def _parse(self, text: str, path: Path) -> list[Entry]:
         entries = []
         for number, line in enumerate(text.split("\n")[:-1], start=1):
             entry = _parse_entry(line)
             if entry is None:
-                raise DataError(f"line {number} of {self.path.name} is not an entry of the audit log.", KEEP_A_COPY)
+                raise DataError(f"line {number} of {path.name} is not an entry of the audit log.", KEEP_A_COPY)
             entries.append(entry)
         return entries
+
+
+def _number_of(path: Path) -> int:
+    """Return the number under which a file was set aside; 0 of any other."""
+    number = path.stem.rpartition(".")[2]
+    return int(number) if number.isascii() and number.isdecimal() else 0
+
+
+def _digest_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _parse_entry(line: str) -> Entry | None:

@@ -21,7 +21,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -232,6 +232,19 @@ class Vault:
             connection.executemany(
                 "delete from papers where kind = ? and id = ?", [(kind, paper_id) for paper_id in paper_ids]
             )
+
+    def empty(self) -> int:
+        """Forget everybody and everything that was filed, for good; return how many people there were.
+
+        The vault's own keys stay: what was logged and sealed elsewhere is proved and read by them.
+        """
+        with self._connect() as connection:
+            number = int(connection.execute("select count(*) from identities").fetchone()[0])
+            for table in _NAMES:
+                connection.execute(f"delete from {table}")  # noqa: S608  # our own table's name
+        with closing(sqlite3.connect(self._path)) as connection:
+            connection.execute("vacuum")
+        return number
 
     def carried_out(self) -> frozenset[str]:
         """Return the ids of the requests that were carried out here."""

@@ -1,6 +1,6 @@
 """What should exist of a workspace, so that a part which is gone or emptied is missed and never taken for a beginning.
 
-    database   vault   ledger:N requests   log   bundle/PROGRAMME/ID   live/PROGRAMME/RELEASE
+    database   vault   ledger:N requests   log   bundle/PROGRAMME/ID   live/PROGRAMME/RELEASE   closed/PROGRAMME
 
 A part is named in an anchor (charter.vault.anchors) once it is there, and must be there from then on.
 """
@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 
 from charter.contracts.workspace import Workspace
 from charter.vault.envelope import VAULT_FILE
+from charter.vault.log import FileLog
 from charter.vault.rights_ledger import ledger_file, outside_ledger_file
 
 __all__ = ["find_parts", "name_missing"]
@@ -23,6 +24,7 @@ _WORDS = {
     "ledger": "the rights ledger has lost requests",
     "bundle": "a bundle that was promoted is not there, or lacks a file",
     "live": "the record that let lists be shown is not there",
+    "closed": "the record that a programme was closed is not there",
 }
 
 
@@ -31,7 +33,7 @@ def find_parts(workspace: Workspace) -> frozenset[str]:
     parts = set()
     if _holds_people(workspace):
         parts.add("vault")
-    if workspace.log.exists() and workspace.log.stat().st_size:
+    if FileLog(workspace.log).entries_begun:
         parts.add("log")
     requests = max(_count_lines(workspace, outside=outside) for outside in (True, False))
     parts |= {f"ledger:{number}" for number in ([requests] if requests else [])}
@@ -40,6 +42,9 @@ def find_parts(workspace: Workspace) -> frozenset[str]:
             parts.add(f"bundle/{manifest.parent.parent.name}/{manifest.parent.name}")
     for path in (workspace.root / "live").glob("*/*.json"):
         parts.add(f"live/{path.parent.name}/{path.stem}")
+    for path in workspace.closed.glob("*.certificate.json"):
+        target = path.name.removesuffix(".certificate.json")
+        parts |= {f"closed/{target}"} if (workspace.closed / f"{target}.json").exists() else set()
     return frozenset(parts)
 
 

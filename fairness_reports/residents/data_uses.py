@@ -25,6 +25,7 @@ from charter.council.public_file import PublicUse
 from charter.council.register import Source
 from charter.invocation import Invocation
 from charter.rules.showing import LIVE, SHADOW, SUSPENDED
+from charter.signing.closures import Closure, find_closure
 from charter.signing.second_gate import in_shadow
 from charter.signing.signoffs import read_signoffs
 from charter.signing.trials import list_registrations
@@ -51,6 +52,7 @@ class DataUse:
     """One programme, with the documents of its release; `{}` where there is none.
 
     `bundle` is the served bundle's manifest; `findings`, `decision` and `metrics` are those of the run it came from.
+    `closure` says that it was closed (`sooner close`), and is not used any more.
     """
 
     invocation: Invocation
@@ -61,6 +63,7 @@ class DataUse:
     metrics: Document
     history: Sequence[Document] = ()
     trials: Sequence[TrialAnswer] = ()
+    closure: Closure | None = None
 
     @property
     def programme(self) -> str:
@@ -157,6 +160,9 @@ def _turn_to(invocation: Invocation, council: Council, programme: str) -> Invoca
 
 def _gather_use(invocation: Invocation) -> DataUse:
     workspace = invocation.workspace
+    closure = find_closure(workspace)
+    if closure is not None:
+        return DataUse(invocation, NOT_USED, {}, {}, {}, {}, trials=_read_trials(invocation), closure=closure)
     folder = find_current(workspace.bundle)
     if folder is None:
         return DataUse(invocation, NOT_USED, {}, {}, {}, {}, trials=_read_trials(invocation))

@@ -32,7 +32,7 @@ def describe_use(use: DataUse) -> dict[str, Any]:
         "programme": use.programme,
         "title": use.title,
         "state": use.state.replace(" ", "-"),
-        "state_word": STATE_WORDS[use.state],
+        "state_word": "Ended" if use.closure else STATE_WORDS[use.state],
         "why": use.words.why if use.words else NOBODY_WROTE,
         "stands_for": [principles[name] for name in use.words.principles] if use.words else [],
         "since": say_state(use),

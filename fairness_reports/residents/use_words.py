@@ -10,6 +10,7 @@ from typing import Any
 from charter.council.training_settings import POINTS_LISTS
 from charter.rules.gate_sentences import say_day
 from charter.rules.showing import LIVE, SHADOW, SUSPENDED
+from charter.signing.closures import find_day
 from fairness_reports.publish.gate_tables import VERDICTS, tabulate_gate
 from fairness_reports.publish.pack import MODELS
 from fairness_reports.publish.public_figures import hide_for_public
@@ -44,6 +45,9 @@ def name_entities(use: DataUse) -> str:
 
 def say_state(use: DataUse) -> str:
     """Return in sentences whether lists are made and seen, and since when."""
+    if use.closure is not None:
+        day = say_day(find_day(use.closure, use.invocation.council.time_zone))
+        return f"We ended it on {day}, and destroyed what was made for it. Why: {use.closure.reason}"
     if use.state == NOT_USED:
         return "No list is made by this programme."
     release = f"Lists are made as they are now since {say_day(use.released_on)}." if use.released_on else ""

@@ -31,6 +31,7 @@ from charter.vault.check_once import (
     ROLL,
     find_age_token,
     find_birth_token,
+    has_letters,
     index_row,
 )
 from charter.vault.key import Key
@@ -110,8 +111,8 @@ class _Asked:
         return people
 
     def _find_names(self) -> Iterable[tuple[str, str, str, date | None]]:
-        """Return each person under every name that a service said, with their birth date."""
-        return fetch_rows(
+        """Return each person under every name with letters that a service said, with their birth date."""
+        rows = fetch_rows(
             self.database,
             "select distinct person_id, forename, surname, p.birth_date from said s join used using (ref) "
             "join people p using (person_id) where s.forename is not null and s.surname is not null",
@@ -119,6 +120,7 @@ class _Asked:
             used=self.spoken.linked.used,
             people=self.tables.people,
         )
+        return [row for row in rows if has_letters(row[1], row[2])]
 
     def may_tell(self, person: str, service: str, purpose: str) -> bool:
         """Whether what a person chose lets a service's word of them be told."""

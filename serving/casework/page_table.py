@@ -27,6 +27,7 @@ from serving.casework.manager import give_second_look, request_refresh, show_sec
 from serving.casework.managing.places_by_week import change_places
 from serving.casework.partners.area_maps import send_map_file, show_area_map, show_area_maps
 from serving.casework.practice_page import mark_practice, show_practice
+from serving.casework.residents.checked_once import ask_question, has_questions, show_check, show_checks
 from serving.casework.residents.family_question import show_cards, show_family_question, take_family_answer
 from serving.casework.residents.public_door import show_public_form, take_public_form
 from serving.casework.residents.sent_forms import act_on_form, show_form, show_forms
@@ -169,6 +170,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/access/invite", "access.manage", "Invite a guest", invite_guest),
     Page("POST", "/access/end-guest", "access.manage", "End a guest's invitation", end_guest),
     Page("POST", "/access/review", "access.manage", "Keep what the review of an emergency found", review_emergency),
+    Page("GET", "/check-once", "residence.check", "Check once", show_checks, Link("Check once", shown=has_questions)),
+    Page("GET", "/check-once/{purpose}", "residence.check", "Check once", show_check),
+    Page("POST", "/check-once/{purpose}", "residence.check", "Answer what is checked once", ask_question),
     Page("GET", "/own-reading", SIGNED_IN, "More read than usual", show_own_reading),
     Page("POST", "/own-reading", SIGNED_IN, "Say why one read more than usual", say_why),
     Page("GET", "/unusual-reading", "log.read", "More read than usual", show_unusual_reading, Link("Unusual reading")),

@@ -10,11 +10,11 @@ What a list left out is a row of the list, so it goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_, union_all
 
@@ -86,8 +86,18 @@ class CaseEnds(AuditLog):
 
     def end_cases(self, promise: CasePromise) -> EndedCases:
         """Remove what is past its date, with an entry for each case and list, and return what it was."""
+        return self._end(lambda connection: _find_ended(connection, promise), {"years": promise.years})
+
+    def end_programmes(self, programmes: Collection[str] | None) -> EndedCases:
+        """Remove every case and list of programmes (of all where None), with an entry for each, whatever their dates.
+
+        For a closure (charter.signing.closures), which nothing is held back from: holds are asked about before it.
+        """
+        return self._end(lambda connection: _find_all(connection, programmes), {"why": "closed"})
+
+    def _end(self, find: Callable[[Connection], EndedCases], why: Mapping[str, Any]) -> EndedCases:
         with self._acting() as act:
-            ended = _find_ended(act.connection, promise)
+            ended = find(act.connection)
             if not ended.lists and not ended.referrals:
                 return ended
             with lift_protection(act.connection, _ONLY_ADDED, "delete"):
@@ -108,7 +118,7 @@ class CaseEnds(AuditLog):
                     action=action,
                     subject=subject,
                     purpose="rank",
-                    detail={"years": promise.years},
+                    detail=why,
                 )
         self._write_over()
         return ended
@@ -118,6 +128,15 @@ class CaseEnds(AuditLog):
         if self._engine.dialect.name == "sqlite":
             with begin_reading(self._engine) as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _find_all(connection: Connection, programmes: Collection[str] | None) -> EndedCases:
+    cases, headers = select(referrals.c.id), select(lists.c.programme, lists.c.id)
+    if programmes is not None:
+        cases = cases.where(referrals.c.programme.in_(sorted(programmes)))
+        headers = headers.where(lists.c.programme.in_(sorted(programmes)))
+    names = [(row.programme, row.id) for row in connection.execute(headers)]
+    return EndedCases(tuple(sorted(connection.execute(cases).scalars())), tuple(sorted(names)))
 
 
 def _find_ended(connection: Connection, promise: CasePromise) -> EndedCases:

@@ -24,6 +24,7 @@ from serving.casework.demo_people import list_people, refuse_connection
 from serving.casework.facts import list_sights, read_facts
 from serving.casework.view import write_name
 from serving.casework.wanting import file_decision
+from serving.check_answers import answer_check, find_asker
 from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.bundle import NOT_ENOUGH
@@ -44,7 +45,6 @@ from serving.web.bodies import (
     SessionBody,
     WorklistQuery,
 )
-from serving.web.check_answers import answer_check, find_asker
 from serving.web.outcome_reports import keep_report
 from serving.web.problem import describe_misfit, make_problem
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,8 @@ from charter.contracts.files import exchange_paths, file_digest, new_file, requi
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
-from charter.vault.anchors import Anchors, Restored, anchors_file
+from charter.signing.closures import ALL
+from charter.vault.anchors import Anchors, Line, Restored, anchors_file
 from charter.vault.command_log import LOG_PURPOSE, CommandLog
 from charter.vault.key import Key
 from charter.vault.rights_ledger import ledger_file, outside_ledger_file, read_copies, write_copies
@@ -133,11 +134,29 @@ def _plan(invocation: Invocation, backup: Path, wanted: tuple[str, ...], *, name
     copies = [path, Path(manifest.anchors), backup / "anchors" / "anchors.jsonl"]
     newest = next((copy for copy in copies if copy.exists() and copy.stat().st_size), None)
     sealing = key.derive(LOG_PURPOSE)
-    if newest is not None and (faults := Anchors(newest, sealing).read()[1]):
-        raise DataError(
-            f"the anchors that are here can't be gone on with: {faults[0]}.", "Name others in $SOONER_ANCHORS."
-        )
+    if newest is not None:
+        lines, faults = Anchors(newest, sealing).read()
+        if faults:
+            raise DataError(
+                f"the anchors that are here can't be gone on with: {faults[0]}.", "Name others in $SOONER_ANCHORS."
+            )
+        _require_not_closed_since(lines, manifest, which)
     return _Plan(backup, manifest, which, key, Anchors(path, sealing), newest if newest != path else None, url)
+
+
+def _require_not_closed_since(lines: Sequence[Line], manifest: Manifest, which: Collection[str]) -> None:
+    """Raise CharterError where something was closed after the copy was made: what was destroyed does not come back."""
+    if not {"workspace", "vault", "database"} & set(which):
+        return
+    moment = datetime.fromisoformat(manifest.taken_at)
+    closed = [line for line in lines if line.closed and datetime.fromisoformat(line.at) > moment]
+    for line in closed[:1]:
+        target = line.closed.target if line.closed else ""
+        what = "everything" if target == ALL else target
+        raise CharterError(
+            f"{what} was closed on {line.at[:10]}, after this backup was made: what was destroyed does not come back.",
+            "Restore a backup from after that day, and remove this one.",
+        )
 
 
 def _merge_ledgers(workspace: Workspace, plan: _Plan, *, accept: bool) -> None:

@@ -170,3 +170,21 @@ def test_the_page_of_forms_names_every_table_and_field() -> None:
     }
     assert set(CANONICAL) <= first_cells
     assert all(f'"{key}"' in page for key in ("schema_version", "service", "covers_from", "covers_to", "received_at"))
+
+
+def test_every_control_names_tests_that_there_are() -> None:
+    """Seen to fail with one letter of a test's name changed, and with a control whose test's cell was emptied."""
+    page = (ROOT / "docs/reference/security.md").read_text(encoding="utf-8")
+    rows = [row.split("|")[1:-1] for row in page.splitlines() if row.startswith("| ")]
+    controls = [row for row in rows if row[0].strip() != "control"]
+    assert len(controls) > 45
+    files = {}
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        files.setdefault(path.name, set()).update(re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE))
+    for control, items, named in controls:
+        names = re.findall(r"`(test_\w+(?:\.py)?)`", named)
+        there = set().union(*(files[name] for name in names if name.endswith(".py")))
+        tests = {name for name in names if not name.endswith(".py")}
+        assert tests, control
+        assert tests <= there, (control, tests - there)
+        assert re.fullmatch(r"\s*(none: .*|\d+\.\d+\.\d+(( to|,) \d+\.\d+\.\d+)*)\s*", items), (control, items)

@@ -81,6 +81,65 @@ def test_an_anchor_signed_with_another_key_is_refused() -> None:
         verify_chains(entries, [anchor_chains(entries, b"other")], KEY)
 
 
+def fill(log: FileLog, number: int) -> FileLog:
+    for turn in range(number):
+        log.append(actor="a", role="r", action="look", subject=f"r{turn}")
+    return log
+
+
+def test_a_full_file_is_set_aside_and_the_chain_goes_on_over_it(tmp_path: Path) -> None:
+    """Seen to fail with the last entry read from the file alone: the chain began again at 1."""
+    log = fill(FileLog(tmp_path / "log.jsonl", key=KEY, set_aside_at=2000), 30)
+    aside = log.files_set_aside()
+    assert [path.name for path in aside] == [f"log.{number}.jsonl" for number in range(1, len(aside) + 1)]
+    assert len(aside) > 3
+    entries = log.entries()
+    assert [entry.number for entry in entries] == [*range(1, 31 + len(aside))]
+    assert verify_chains(entries, entry_key=KEY) == {"commands": 30 + len(aside)}
+    named = [entry.detail for entry in entries if entry.action == "log.set_aside"]
+    assert [detail["file"] for detail in named] == [path.name for path in aside]
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in aside)
+    assert log.find_file_faults(entries) == []
+
+
+def test_a_file_set_aside_that_was_removed_or_changed_is_named_with_its_entries(tmp_path: Path) -> None:
+    log = fill(FileLog(tmp_path / "log.jsonl", key=KEY, set_aside_at=2000), 30)
+    first, second, *_ = log.files_set_aside()
+    last = FileLog(first).entries()[-1].number
+    second.write_text(second.read_text().replace('"actor": "a"', '"actor": "b"', 1))
+    entries = log.entries()
+    assert log.find_file_faults(entries) == [f"{second.name} was changed after it was set aside"]
+    with pytest.raises(DataError, match="was edited"):
+        verify_chains(entries, entry_key=KEY)
+    first.unlink()
+    entries = log.entries()
+    assert f"{first.name} is not there: it was set aside with entries 1 to {last}" in log.find_file_faults(entries)
+    with pytest.raises(DataError, match=f"entries 1 to {last} of chain 'commands' were removed"):
+        verify_chains(entries, entry_key=KEY)
+
+
+def test_killed_while_a_file_was_set_aside_the_next_act_goes_on(tmp_path: Path) -> None:
+    log = fill(FileLog(tmp_path / "log.jsonl", key=KEY), 3)
+    log.path.rename(tmp_path / "log.1.jsonl")
+    assert log.entries_begun
+    assert [entry.number for entry in fill(log, 1).entries()] == [1, 2, 3, 4, 5]
+    assert log.entries()[3].detail["file"] == "log.1.jsonl"
+    assert log.find_file_faults(log.entries()) == []
+
+
+def test_many_writers_set_files_aside_and_lose_nothing(tmp_path: Path) -> None:
+    log = FileLog(tmp_path / "log.jsonl", key=KEY, set_aside_at=1000)
+    writers = [threading.Thread(target=fill, args=(log, 12)) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    entries = log.entries()
+    assert verify_chains(entries, entry_key=KEY) == {"commands": 48 + len(log.files_set_aside())}
+    assert len(log.files_set_aside()) > 5
+    assert log.find_file_faults(entries) == []
+
+
 def test_a_file_log_keeps_one_chain_under_concurrent_writers(tmp_path: Path) -> None:
     log = FileLog(tmp_path / "log.jsonl")
     writers = [

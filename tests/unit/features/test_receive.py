@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -105,6 +106,37 @@ def test_links_other_services_and_a_second_of_one_name_are_refused(town: Town, i
     assert "holds links" in told["housing", "2024-10"]
     assert "received before" in told["housing", "2024-09"]
     assert "no source" in told["parking", "2024-09"]
+
+
+def test_whoever_may_write_into_the_drop_folder_reaches_nothing_beyond_it(
+    town: Town, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in a delivery's place, a name that is no text, a report that is none, a link put in after the look.
+
+    Seen to fail without each: a link was followed, and the others ended in a traceback that held up every delivery.
+    """
+    elsewhere = tmp_path / "elsewhere"
+    leave(town, inbox, "2024-10", "2024-10-01", GOOD).rename(elsewhere)
+    (inbox / "housing" / "linked").symlink_to(elsewhere)
+    odd = leave(town, inbox, "2024-11", "2024-11-01").rename(os.fsdecode(bytes(inbox / "housing") + b"/\xff\x1b[2J"))
+    (odd / os.fsdecode(b"\xfe.csv")).write_text("a")
+    swapped = leave(town, inbox, "2024-12", "2024-12-01", GOOD)
+    copy = shutil.copytree
+
+    def swap_first(source: Path, *given: object, **named: object) -> object:
+        if Path(source).name == "2024-12":
+            (swapped / "arrears.csv").unlink()
+            (swapped / "arrears.csv").symlink_to(elsewhere / "arrears.csv")
+        return copy(source, *given, **named)  # type: ignore[arg-type]  # as it was called
+
+    monkeypatch.setattr(shutil, "copytree", swap_first)
+    (inbox / "housing" / "2024-12.report.json").write_text("[oops")
+    receipts = receive(town, inbox)
+    assert [receipt.accepted for receipt in receipts] == [False] * 3
+    assert all("holds links" in receipt.message or "other signs" in receipt.message for receipt in receipts)
+    assert "\x1b" not in "".join(receipt.name for receipt in receipts)
+    assert (elsewhere / "arrears.csv").exists()
+    assert sorted(path.name for path in (town.workspace / "extracts/housing").iterdir()) == ["2024-09"]
 
 
 def test_what_is_no_deliverys_fault_is_raised(town: Town, inbox: Path) -> None:

@@ -310,7 +310,7 @@ def read_buttons(desk: Desk, case: str, look: str, choices: list[str]) -> set[st
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(
                     team="north", referral=case, look=look, stage="test", choice=choice, provider="test", form=form,
-                    kind="complaint", topic="food", file="map.csv",
+                    kind="complaint", topic="food", file="map.csv", purpose="age_check",
                 )  # fmt: skip
                 text = re.sub(r'<span class="govuk-visually-hidden">.*?</span>', "", client.get(path).text)
                 seen |= {re.sub(r"<[^>]+>|\s+", " ", words).strip() for words in re.findall(

@@ -69,7 +69,8 @@ def read_pages(desk: Desk, moment: str) -> Iterator[tuple[str, str]]:
         for page in (page for page in PAGES if page.method == "GET"):
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(team="north", referral=case, look=look, stage="test", choice=choice,
-                                        provider="test", form=form, kind="complaint")  # fmt: skip
+                                        provider="test", form=form, kind="complaint", topic="food", file="map.csv",
+                                        purpose="age_check")  # fmt: skip
                 for query in ("", "?problem=1", "?done=decided") if "{referral}" in page.path else ("",):
                     answer = client.get(path + query)
                     if answer.headers.get("content-type", "").startswith("text/html"):

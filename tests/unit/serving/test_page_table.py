@@ -44,6 +44,7 @@ def path_of(page: Page, desk: Desk) -> str:
         form=form,
         topic="food",
         file="map.csv",
+        purpose="age_check",
     )
 
 

@@ -256,7 +256,7 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
                 path = row.path.format(
                     team="north", referral=listed[0].id, look=look, stage="test", choice="set_aside", provider="staff",
                     form=desk.store.keep_form("access", {"reach": "a friend"}).id, kind="access",
-                        topic="food", file="map.csv",
+                        topic="food", file="map.csv", purpose="age_check",
                 )  # fmt: skip
                 text = client.get(path, headers={"authorization": f"Bearer {api}"}).text
                 if any(mark in text for mark in marks) and path != "/":
@@ -278,7 +278,7 @@ SHOW_NO_HOUSEHOLD = {
     "open-emergency", "outbox", "watch", "directory", "synth-trial", "synth-ground", "map", "value",
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
     "publish", "trial", "decide", "sign", "advise", "role-key", "suspend", "resume", "promote", "check-residence",
-    "check-once", "overrule", "incident",
+    "check-once", "overrule", "incident", "close",
     "replay", "retain", "sources", "status", "ask-again", "clean", "known", "rotate", "upgrade", "verify-log",
     "backup", "key", "restore",
     "resident object",

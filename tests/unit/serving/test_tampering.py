@@ -108,6 +108,18 @@ def log_of(workspace: Workspace) -> Path:
     return workspace.log
 
 
+def set_aside(then: Callable[[Path], object]) -> Callable[[World], None]:
+    """Let the log of typed commands be full, as if it were longer, and do something to the file that was set aside."""
+
+    def tamper(world: World) -> None:
+        log = CommandLog.open(world.invocation.council, world.workspace)
+        replace(log.file, set_aside_at=1).append(actor="command", role="r", action="suspend")
+        verify_logs(world.invocation)
+        then(world.workspace.log.with_name("log.1.jsonl"))
+
+    return tamper
+
+
 def removed(path: Callable[[World], Path]) -> Callable[[World], None]:
     def tamper(world: World) -> None:
         where = path(world)
@@ -218,6 +230,10 @@ KINDS: dict[str, tuple[Callable[[World], None], str]] = {
     "line twice": (on_lines(log_of, lambda lines: [*lines, lines[-1]]), "entry 3 .* is there twice"),
     "typed log emptied": (emptied(lambda world: world.workspace.log), "chain 'commands'"),
     "typed log removed": (removed(lambda world: world.workspace.log), "log of typed commands is not there"),
+    "file set aside removed": (set_aside(lambda path: path.unlink()),
+                               "log.1.jsonl is not there: it was set aside with entries 1 to 3"),
+    "file set aside edited": (set_aside(lambda path: path.write_text(path.read_text().replace("suspend", "praise!"))),
+                              "log.1.jsonl was changed after it was set aside"),
     "outside line edited": (
         on_lines(anchors_file, lambda lines: [lines[0], lines[1].replace("2026", "2025", 1), *lines[2:]]),
         "line 2 of .* was edited"),

@@ -3,6 +3,7 @@
 newer dates    a matrix at dates whose horizon is not over, of the same snapshot: what a leak thins out towards
 adds           how well all features together order pairs, and how well with this one's values shuffled among rows
 service        whether a service that records the outcome records the feature too
+day            of how many records of the outcome the same person had one of the feature on the same day
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from features.build import build_matrix
 from features.grammar.definition import Definition
 from features.grammar.period import Period
 from training.data.dataset import Dataset
+from training.data.help_record import HelpRecord, read_help
 from training.models.contenders import Parted, Sample
 from training.models.leaks import Contrast, Leak
 
-__all__ = ["explain_suspects", "gather_contrast"]
+__all__ = ["count_same_day", "explain_suspects", "gather_contrast", "tell_same_day"]
 
 _AGES = (0.0, 1 / 12, 1 / 6, 1 / 4)
 """How much of the horizon is over at the newer dates: little, so that few of their outcomes can have been written."""
@@ -80,6 +82,45 @@ def explain_suspects(
             sign += f"; {' and '.join(shared)}, which records it, records the outcome too"
         explained.append(replace(leak, sign=sign))
     return explained
+
+
+def tell_same_day(invocation: Invocation, data: Dataset, leaks: Sequence[Leak]) -> list[Leak]:
+    """Return the suspects with how many records of the outcome came on a day with one of the feature's, in words.
+
+    Read are records that may be used for training, of a snapshot whose tables are there.
+    """
+    definition, snapshot = data.matrix.definition, str(data.matrix.manifest["snapshot"])
+    signals = sorted({name for part in definition["outcome"]["components"] for name in part["signals"]})
+
+    def read(names: Sequence[str]) -> HelpRecord:
+        return read_help(invocation, snapshot, data.taken_at, names, "definition.py")
+
+    outcomes = read(signals) if leaks else None
+    told = []
+    for leak in leaks:
+        feature = next(one for one in definition["features"] if one["name"] == leak.feature)
+        shared = set(feature["signals"]) & set(signals)
+        sign = f"{leak.sign}; it counts records of the outcome itself" if shared else leak.sign
+        if outcomes and not shared:
+            number = count_same_day(outcomes, read(sorted(feature["signals"])))
+            sign += (
+                f"; of {len(outcomes):,} records of the outcome {number:,} came on a day on which it was recorded too"
+            )
+        told.append(replace(leak, sign=sign))
+    return told
+
+
+_DAY = 86_400_000_000
+
+
+def count_same_day(outcomes: HelpRecord, records: HelpRecord) -> int:
+    """Return of how many outcomes a record of the same person became known on the same day.
+
+    outcomes: a on 3 May, a on 9 June, b on 3 May    records: a on 3 May (twice), b on 4 May    1 of 3
+    """
+    recorded = set(zip(records.person.tolist(), (records.known // _DAY).tolist(), strict=True))
+    days = zip(outcomes.person.tolist(), (outcomes.known // _DAY).tolist(), strict=True)
+    return sum(day in recorded for day in days)
 
 
 def _list_services(expression: Any) -> list[str]:

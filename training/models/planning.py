@@ -23,7 +23,7 @@ from training.data.help_record import read_help
 from training.data.lists import Places
 from training.data.offers import Offers
 from training.models.contenders import draw_sample
-from training.models.leak_evidence import explain_suspects, gather_contrast
+from training.models.leak_evidence import explain_suspects, gather_contrast, tell_same_day
 from training.models.leaks import Leak, find_suspects
 
 __all__ = ["Plan", "describe_fold", "make_plan"]
@@ -113,7 +113,8 @@ def _find_leaks(invocation: Invocation, data: Dataset, settings: TrainingSetting
     """Return the accepted features that know the outcome too well on a fold's training rows; refuse the others."""
     sample = draw_sample(data, {day: data.lessons(day, fold.cut) for day in fold.train}, settings)
     names, definition = list(data.matrix.features), data.matrix.definition
-    leaks = explain_suspects(find_suspects(sample, names, gather_contrast(invocation, data)), sample, definition, names)
+    suspects = find_suspects(sample, names, gather_contrast(invocation, data))
+    leaks = tell_same_day(invocation, data, explain_suspects(suspects, sample, definition, names))
     reasons = {accepted.feature: accepted.reason for accepted in settings.leaks.accepted}
     refused = [leak for leak in leaks if leak.feature not in reasons]
     if refused and settings.leaks.suspected == "refuse":

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
-from charter.contracts.matrix import NONE, MatrixDate
+from charter.contracts.matrix import NONE, Matrix, MatrixDate
 from charter.council.training_settings import AcceptedLeak, Leaks
 from charter.errors import DataError
 from charter.invocation import Invocation
+from tests.unit.training.test_help_record import began, write_tables
+from training.data.dataset import Dataset
 from training.models.contenders import Sample
-from training.models.leaks import Contrast, find_suspects
+from training.models.leak_evidence import tell_same_day
+from training.models.leaks import Contrast, Leak, find_suspects
 from training.models.planning import make_plan
 
 COLUMN = 7
@@ -176,3 +180,46 @@ def test_a_few_rows_that_all_had_the_outcome_are_no_leak() -> None:
     labels = np.zeros(2000, dtype=np.int8)
     labels[:20] = labels[100:300] = 1
     assert find_suspects(Sample(values, labels), ["rare"]) == []
+
+
+def test_a_suspect_says_how_many_outcomes_were_recorded_on_the_same_day(
+    make: Callable[[Any], Invocation], how: Any
+) -> None:
+    """Broken by counting somebody else's records, another day's, or what is not permitted."""
+    invocation = make(how(households=50))
+    data = Dataset.open(
+        Matrix.open(next(invocation.workspace.matrix.glob("*/manifest.json")).parent), invocation.council
+    )
+    outcome, feature = "homelessness.duty_owed", data.matrix.definition["features"][COLUMN]
+    code = feature["signals"][0]
+    assert code != outcome
+    day, other = datetime(2023, 5, 3, 9), datetime(2023, 6, 9, 9)
+    write_tables(
+        invocation,
+        [
+            *(began(person, day, signal=outcome) for person in "abcd"),
+            began("a", other, signal=outcome),
+            *(began(person, day - timedelta(days=40), day + timedelta(hours=3), signal=code) for person in "aad"),
+            began("b", other, signal=code),
+            began("e", day, signal=code),
+        ],
+        [{"person_id": "d", "service": code.partition(".")[0]}],
+    )
+    leak = Leak(feature["name"], "too sure")
+    (told,) = tell_same_day(invocation, data, [leak])
+    assert told.sign == "too sure; of 5 records of the outcome 1 came on a day on which it was recorded too"
+    same = next(
+        one["name"] for one in data.matrix.definition["features"] if "education.severe_absence" in one["signals"]
+    )
+    (told,) = tell_same_day(invocation, data, [Leak(same, "too sure")])
+    assert told.sign == "too sure; it counts records of the outcome itself"
+    assert tell_same_day(invocation, data, []) == []
+
+
+def test_without_the_snapshots_tables_nothing_is_said_of_days(make: Callable[[Any], Invocation], how: Any) -> None:
+    invocation = make(how(households=50))
+    data = Dataset.open(
+        Matrix.open(next(invocation.workspace.matrix.glob("*/manifest.json")).parent), invocation.council
+    )
+    leak = Leak(data.matrix.features[COLUMN], "too sure")
+    assert tell_same_day(invocation, data, [leak]) == [leak]

@@ -66,18 +66,18 @@ def read(
     top: Annotated[int, typer.Option("--top", help="How many pairs to show.")] = 20,
 ) -> None:
     """Read drawn pairs side by side, or file what was read; at a terminal each is asked about. Nothing is linked."""
-    from features.linking.blind_review import file_readings, list_unread
+    from features.linking.blind_review import keep_readings, list_candidates
     from features.linking.review import show_pairs
 
     role = invocation.roles.find(role).id if role else ""
     log = _open_log(invocation, role)
     if sayings:
         told = dict(saying.rpartition("=")[::2] for saying in sayings)
-        count = file_readings(invocation, told, reader=reader, role=role, reason=reason, log=log)
+        count = keep_readings(invocation, told, reader=reader, role=role, reason=reason, log=log)
         invocation.report({"read": count}, f"{count:,} readings filed.")
         return
-    unread = list_unread(invocation, reader)
-    page = [pair.candidate for pair in unread[:top]]
+    unread = list_candidates(invocation, reader)
+    page = unread[:top]
     if invocation.as_json:
         invocation.report({"unread": len(unread), "listed": [pair.name for pair in page]}, "")
         return
@@ -89,7 +89,7 @@ def read(
             continue
         answer = typer.prompt("same, different or cannot_tell (Enter: later)", default="", show_default=False).strip()
         if answer:
-            file_readings(invocation, {pair.name: answer}, reader=reader, role=role, reason=reason, log=log)
+            keep_readings(invocation, {pair.name: answer}, reader=reader, role=role, reason=reason, log=log)
     invocation.report({}, f"{len(unread):,} pairs were unread by the {reader} reader, {len(page):,} shown.")
 
 

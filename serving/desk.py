@@ -171,9 +171,9 @@ class Desk:
 
         Raises CharterError for a role that the charter does not know.
         """
-        council = self.invocation.council
-        today = datetime.now(council.time_zone).date()
-        return Identity.of(user, self.roles.find(role), council.covering(teams, today))
+        council, today = self.invocation.council, self.today()
+        covered = self.store.covering(teams, [team.id for team in council.teams], today) if teams else teams
+        return Identity.of(user, self.roles.find(role), council.covering(teams, today) | covered)
 
     @cached_property
     def exporter(self) -> Exporter:

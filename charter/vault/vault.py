@@ -220,6 +220,19 @@ class Vault:
                 (kind, paper_id, self._seal(f"paper/{kind}/{paper_id}", value)),
             )
 
+    def paper(self, kind: str, paper_id: str) -> bytes | None:
+        """Return one paper of a kind, None where there is none of that id."""
+        with self._connect() as connection:
+            row = connection.execute("select sealed from papers where kind = ? and id = ?", (kind, paper_id)).fetchone()
+        return self._unseal(f"paper/{kind}/{paper_id}", row[0]) if row else None
+
+    def replace_papers(self, kind: str, papers: Mapping[str, bytes]) -> None:
+        """Make `papers`, by id, all papers of a kind, at once."""
+        rows = [(kind, name, self._seal(f"paper/{kind}/{name}", value)) for name, value in papers.items()]
+        with self._connect() as connection:
+            connection.execute("delete from papers where kind = ?", (kind,))
+            connection.executemany("insert into papers values (?, ?, ?)", rows)
+
     def papers(self, kind: str) -> Mapping[str, bytes]:
         """Return every paper of a kind, by id."""
         with self._connect() as connection:

@@ -33,16 +33,18 @@ from charter.contracts.files import (
     write_json,
     write_text,
 )
+from charter.contracts.reference_index import write_references
 from charter.errors import CharterError, DataError
 from charter.invocation import Invocation
 from charter.rules.assessments import require_assessments
+from charter.vault.blind_pairs import read_pairs, settle_readings
 from charter.vault.key import Key
+from charter.vault.link_judgements import Judgement, find_standing, read_judgements
 from charter.vault.rights_ledger import read_requests
 from charter.vault.vault import NamedPerson, Vault
 from features.intake.database import Relation, compute_rows, fetch_rows, open_database, quote_text, read_parquet
 from features.intake.snapshot import refuse_full_disk
 from features.linking.accuracy import count_right_pairs, read_truth
-from features.linking.blind_review import settle_readings
 from features.linking.canonical_tables import LinkingRules, Said, claim_homes, make_tables, write_tables
 from features.linking.check_index import Spoken, index_checks
 from features.linking.choices_in_force import list_choices
@@ -53,7 +55,6 @@ from features.linking.identities import choose_identities
 from features.linking.joining.linkage import Linkage
 from features.linking.joining.people import link_people
 from features.linking.judged_links import Labels, Measured, judge_links, read_labels
-from features.linking.judgements import Judgement, find_standing, read_judgements
 from features.linking.linked_people import LinkedPeople, keep_people, relate_people
 from features.linking.linking_choices import (
     forbids_all,
@@ -65,6 +66,7 @@ from features.linking.linking_choices import (
 )
 from features.linking.parameters import Parameters
 from features.linking.review import relate_pairs
+from features.linking.review_sheets import leave_blind_sheets, leave_sheets
 from features.linking.service_records import ServiceRecords
 from features.linking.swap import swap_folder
 from features.permission import Choice
@@ -102,7 +104,7 @@ def link_records(
 
     `parameters`: others than the council's, to see how much hangs on them. `fit`: link with what these records teach,
     and leave it in the workspace as a `linkage.toml`. `labels`: who is whom, to judge the links by, and to learn from
-    where both are asked for. Fitting also learns from pairs that two readers settled (features.linking.blind_review).
+    where both are asked for. Fitting also learns from pairs that two readers settled (charter.vault.blind_pairs).
     Raises DataError where there is no snapshot or no room, CharterError for another key than the snapshot's.
     """
     workspace, council = invocation.workspace, invocation.council
@@ -301,13 +303,20 @@ class _Linking:
 
     def write_version(self, linked: _Linked, version: str) -> Mapping[str, Any]:
         """Write the tables as a version of their folder; return what the manifest says of them."""
+        links = linked.tables["links"]
         with new_folder(self.snapshot / version) as beside:
+            write_references(
+                beside, fetch_rows(self.database, "select ref, person_id from links where used", links=links)
+            )
             return write_tables(self.database, linked.tables, beside)
 
     def name_people(self, linked: _Linked) -> None:
-        """Make identities and index all that the vault knows of people."""
+        """Make identities, index and sheets for reviewers all that the vault knows of people."""
         self.vault.replace(linked.identities)
         self.vault.replace_residents(linked.residents)
+        links, name = linked.tables["links"], self.snapshot.name
+        leave_sheets(self.database, self.vault, name, links, linked.tables["review"], self.rules.parameters)
+        leave_blind_sheets(self.database, self.vault, name, links, [pair.refs for pair in read_pairs(self.vault)])
 
     @property
     def _time_zone(self) -> str:

@@ -10,25 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from charter.contracts.workspace import Workspace
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.rules.roles import Roles
 from charter.vault.key import Key
+from charter.vault.link_judgements import SAYINGS, Judgement, append_judgements, name_pair
+from charter.vault.link_sheets import SaidOfPerson
 from charter.vault.vault import Log, Vault
 from features.intake.database import Relation, give_rows, quote_text
 from features.linking.joining.linkage import Pair
-from features.linking.judgements import SAYINGS, Judgement, append_judgements
 from features.linking.match_chart import Explained
 from features.linking.parameters import Parameters
+from features.linking.review_sheets import Sides
 
 __all__ = [
     "Candidate", "decide_pairs", "explain_pair", "list_pairs", "list_uncertain", "list_undecided", "open_links",
@@ -37,7 +37,6 @@ __all__ = [
 
 _SHORTEST = 12
 """Digits of a pseudonym that name a reference: two of a million share them in fewer than one council in 500."""
-_WITHHELD = "protected address"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Candidate:
     @property
     def name(self) -> str:
         """What the pair is called."""
-        return f"{self.one[:_SHORTEST]}-{self.other[:_SHORTEST]}"
+        return name_pair(self.one, self.other)
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values: nothing that names anybody."""
@@ -265,62 +264,16 @@ def show_pairs(
             database.execute("select ref, person_id from links join asked using (ref)").fetchall()
         )
         vault.identify(whose.values(), role=reviewer, reason=reason, log=log)
-        for name in ("people", "places"):
-            database.register(f"said_{name}", pq.read_table(BytesIO(vault.get_set(snapshot.name, name))))
-        lines: dict[str, list[str]] = {}
-        for ref, line in database.execute(_SIDE.format(withheld=quote_text(_WITHHELD))).fetchall():
-            lines.setdefault(ref, []).append(line)
-        sides: list[Sequence[Sequence[str]]] = []
-        for candidate in candidates:
-            if blind:
-                both = _split_sides(database, (candidate.one, candidate.other))
-                sides.append([[line for ref in sorted(side) for line in lines.get(ref, ())] for side in both])
-                continue
-            merged = whose[candidate.one] == whose[candidate.other]
-            sides.append([_lines_of_side(database, ref, merged, lines) for ref in (candidate.one, candidate.other)])
-        return sides
+        sides = Sides(database, vault, snapshot.name, database.view("links"), refs)
+    return [
+        [
+            [_write_line(line) for line in sides.tell(side)]
+            for side in sides.split((candidate.one, candidate.other), blind=blind)
+        ]
+        for candidate in candidates
+    ]
 
 
-_SIDE = """
-    with place as (select household_id, any_value(address order by address) as address, max(kind) as kind
-                   from said_places group by household_id)
-    select distinct s.ref, concat_ws(', ', s.service, nullif(trim(concat_ws(' ', s.forename, s.surname)), ''),
-               'born ' || s.birth_date, s.sex, if(p.kind = 'protected', {withheld}, p.address)) as line
-    from said_people s left join place p using (household_id)
-    where s.ref in (select ref from links where person_id in (
-        select person_id from links join asked using (ref)))
-    order by all
-"""
-
-
-def _lines_of_side(
-    database: duckdb.DuckDBPyConnection, ref: str, merged: bool, lines: Mapping[str, Sequence[str]]
-) -> Sequence[str]:
-    """Return the lines of one side: of the reference alone where both are one person now, else of the whole person."""
-    refs = [ref]
-    if not merged:
-        query = "select ref from links where person_id = (select person_id from links where ref = ?) order by ref"
-        refs = [row[0] for row in database.execute(query, [ref]).fetchall()]
-    return [line for reference in refs for line in lines.get(reference, ())]
-
-
-def _split_sides(database: duckdb.DuckDBPyConnection, refs: tuple[str, str]) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the references of each side of a pair: all that would be one person with it if the two were not joined."""
-    rows = database.execute(
-        "select ref, other_ref from links where person_id in (select person_id from links where ref in ($1, $2))",
-        list(refs),
-    ).fetchall()
-    near: dict[str, set[str]] = {}
-    for ref, other in rows:
-        if other is not None and {ref, other} != set(refs):
-            near.setdefault(ref, set()).add(other)
-            near.setdefault(other, set()).add(ref)
-    sides = []
-    for begin in refs:
-        side, open_ends = {begin}, [begin]
-        while open_ends:
-            further = near.get(open_ends.pop(), set()) - side
-            side |= further
-            open_ends += sorted(further)
-        sides.append(frozenset(side))
-    return sides[0], sides[1]
+def _write_line(said: SaidOfPerson) -> str:
+    born = said.birth_date and f"born {said.birth_date}"
+    return ", ".join(words for words in (said.service, said.name, born, said.sex, said.home) if words)

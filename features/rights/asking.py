@@ -27,12 +27,12 @@ from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
 from charter.purposes import PURPOSES
 from charter.vault.key import Key
+from charter.vault.link_judgements import drop_judgements
 from charter.vault.rights_ledger import ACTIONS, BY, Request, append_request, list_carried_out, read_requests
 from charter.vault.vault import Vault
 from features.forget import forget
 from features.intake.database import quote_text
 from features.linking.choices_in_force import find_overruled, list_request_choices
-from features.linking.judgements import drop_judgements
 from features.permission import ALL
 from features.rights.carrying import Carrying
 from features.rights.vault_clearing import clear_vault, find_unmarked

@@ -27,12 +27,12 @@ from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.vault.key import Key
+from charter.vault.link_judgements import drop_judgements
 from charter.vault.rights_ledger import Request, append_request, find_retention_due, read_requests
 from charter.vault.vault import Vault
 from features.forget import forget
 from features.intake.database import fetch_rows, open_database, quote_text
 from features.intake.keeping.expiry import Retention, remove_past
-from features.linking.judgements import drop_judgements
 from features.linking.link import settle_tables_again
 from features.permission import ALL
 from features.pull_plan import find_newest_snapshot

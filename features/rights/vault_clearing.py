@@ -17,16 +17,17 @@ import pyarrow.parquet as pq
 
 from charter.contracts.workspace import Workspace
 from charter.purposes import CHECKS
+from charter.vault.blind_pairs import PAIR_PAPER, READING_PAPER
+from charter.vault.link_sheets import BLIND_SHEET, LINK_SHEET, read_sheets
 from charter.vault.rights_ledger import ACTIONS, Request, read_tombstones
 from charter.vault.vault import Vault
-from features.linking.blind_review import PAIR_PAPER, READING_PAPER
 from features.linking.corrections import PAPER
 from features.permission import ALL
 
 __all__ = ["clear_sealed_people", "clear_vault", "drop_papers_about", "find_strangers", "find_unmarked"]
 
-PAPERS = (PAPER, "export", "challenge", PAIR_PAPER, READING_PAPER)
-"""What the desk files in people's own words, and pairs read blind; each names the references of whom it is about."""
+PAPERS = (PAPER, "export", "challenge", PAIR_PAPER, READING_PAPER, LINK_SHEET, BLIND_SHEET)
+"""What the desk files in people's own words, and pairs for reviewers; each names the references of whom it is about."""
 
 
 def find_unmarked(vault: Vault, requests: Iterable[Request]) -> tuple[Request, ...]:
@@ -41,11 +42,12 @@ def clear_vault(
 ) -> Mapping[str, Collection[str]]:
     """Carry requests out on the vault, and mark them; return by request whom it was about.
 
-    Whoever was erased has no name, no paper and no sealed row any more; of whoever objected to everything the residence
-    check tells nothing, nor of people of whom retention left nothing: `gone`, and whoever no snapshot knows.
+    Whoever was erased has no name, no paper and no sealed row any more; reviewers of links see nobody who objected to
+    being linked. Of whoever objected to everything the residence check tells nothing, nor of people of whom retention
+    left nothing: `gone`, and whoever no snapshot knows.
     """
     about = _read_people_asked_about(workspace) if requests else {}
-    untold, unnamed, erased = set(gone), set(gone), set[str]()
+    untold, unnamed, erased, unlinked = set(gone), set(gone), set[str](), set[str]()
     for request in requests:
         people = {*about.get(request.id, ()), *request.refs}
         if request.action == "retained" and not gone:
@@ -55,6 +57,8 @@ def clear_vault(
             untold |= people
         elif request.action in ACTIONS and request.purpose in CHECKS:
             vault.forget_residents(people, request.purpose)
+        if request.action in ACTIONS and request.purpose in (ALL, "link"):
+            unlinked |= people
         if request.action == "erase":
             erased |= set(request.refs)
             unnamed |= people if request.service == ALL else set()
@@ -65,6 +69,7 @@ def clear_vault(
         for snapshot in sorted(vault.snapshots()):
             clear_sealed_people(vault, snapshot, erased)
     vault.forget(unnamed)
+    drop_sheets_of(vault, unnamed | unlinked)
     vault.mark_carried_out(request.id for request in requests)
     return about
 
@@ -94,6 +99,18 @@ def drop_papers_about(vault: Vault, references: Collection[str]) -> None:
     for kind in PAPERS:
         mine = [name for name, paper in vault.papers(kind).items() if set(json.loads(paper)["refs"]) & set(references)]
         vault.drop_papers(kind, mine)
+
+
+def drop_sheets_of(vault: Vault, people: Collection[str]) -> None:
+    """Drop the sheets of pairs that any of these people, or references (pseudonyms), stands on."""
+    if people:
+        for kind in (LINK_SHEET, BLIND_SHEET):
+            gone = [
+                sheet.name
+                for sheet in read_sheets(vault, kind)
+                if not set(people).isdisjoint((*sheet.people, *sheet.refs))
+            ]
+            vault.drop_papers(kind, gone)
 
 
 def clear_sealed_people(vault: Vault, snapshot: str, references: Collection[str]) -> int:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from charter.council.council import Team
+from charter.errors import UsageError
 from charter.rules.showing import Asking, find_refusals
 from serving.asking_to_show import keep_shown
 from serving.casework.facts import list_sights
 from serving.casework.managing.list_history import ListOfWeek, MovedCase, read_history, read_moves
-from serving.casework.managing.places_by_week import WHY, PlacesOfWeek, find_most, list_weeks
+from serving.casework.managing.places_by_week import WHY, PlacesOfWeek, change_places, find_most, list_weeks
+from serving.casework.managing.team_cover_form import CoverLine, list_cover, set_cover
 from serving.casework.second_look import VIEWS, KindTally, Look, draw_looks, tally_looks
 from serving.casework.view import STATUS, describe_list, make_reference, write_day
 from serving.casework.visit import Visit
@@ -24,7 +26,7 @@ from serving.identity import Identity
 from serving.ranking.strengths import sort_strengths
 from serving.store.store import IssuedList, write_moment
 
-__all__ = ["TeamFigures", "give_second_look", "request_refresh", "show_second_look", "show_teams"]
+__all__ = ["TeamFigures", "change_team", "give_second_look", "request_refresh", "show_second_look", "show_teams"]
 
 _OPEN = ("new", "deferred")
 _KINDS = {
@@ -51,10 +53,43 @@ class TeamFigures:
     moves: Sequence[MovedCase] = ()
     weeks: Sequence[PlacesOfWeek] = ()
     most: int = 0
+    cover: Sequence[CoverLine] = ()
+    others: Sequence[Team] = ()
+
+
+@dataclass(frozen=True)
+class _Mistake:
+    """A form of one team that can't be kept: which one, why, and what was typed."""
+
+    form: str
+    team: str
+    words: str
+    typed: Mapping[str, str]
+
+    @property
+    def field(self) -> str:
+        """The first field of that form, where its error summary leads."""
+        return {"places": "places", "cover": "by"}[self.form]
 
 
 def show_teams(visit: Visit) -> Response:
     """Show a manager's own teams: places, waiting, decided, and a second look drawn by lot."""
+    return _render_teams(visit)
+
+
+_FORMS: Mapping[str, Callable[[Visit], Response]] = {"places": change_places, "cover": set_cover}
+
+
+def change_team(visit: Visit) -> Response:
+    """Keep places of a week, or cover; what can't be kept is said beside what was typed."""
+    form = visit.request.url.path.rpartition("/")[2]
+    try:
+        return _FORMS[form](visit)
+    except UsageError as error:
+        return _render_teams(visit, _Mistake(form, visit.fields.get("team", ""), str(error).strip(), visit.fields))
+
+
+def _render_teams(visit: Visit, mistake: _Mistake | None = None) -> Response:
     desk, identity = visit.desk, visit.identity
     counts = desk.store.counts(desk.programme)
     teams = [
@@ -63,13 +98,24 @@ def show_teams(visit: Visit) -> Response:
         if identity.may("manager.read", team.id)
     ]
     desk.store.log(identity, "manager.viewed", purpose="display")
-    return visit.render("manager.html", teams=teams, kinds=_KINDS, why=WHY, notice=find_notice(visit))
+    return visit.render(
+        "manager.html",
+        400 if mistake else 200,
+        title="Managing the lists",
+        teams=teams,
+        kinds=_KINDS,
+        why=WHY,
+        notice=find_notice(visit),
+        mistake=mistake,
+        error_list=[{"text": mistake.words, "href": f"#{mistake.field}-{mistake.team}"}] if mistake else [],
+        today=desk.today().isoformat(),
+    )
 
 
 def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Identity) -> TeamFigures:
     header = desk.store.current_list(desk.programme, team.id)
     if header is None:
-        return TeamFigures(team, None)
+        return TeamFigures(team, None, cover=list_cover(desk, team), others=desk.others(team))
     sample = _draw_sample(desk, team.id, identity)
     refresh = desk.store.refresh_asked(desk.programme, header.id)
     return TeamFigures(
@@ -86,6 +132,8 @@ def _count_team(desk: Desk, team: Team, counts: Mapping[str, int], identity: Ide
         moves=read_moves(desk, identity, team.id, {each.id: each.title for each in desk.invocation.council.teams}),
         weeks=list_weeks(desk, team),
         most=find_most(desk, team),
+        cover=list_cover(desk, team),
+        others=desk.others(team),
     )
 
 

@@ -23,8 +23,16 @@ from serving.casework.entering.signing_in import (
 from serving.casework.entering.who_is_in import end_guest, end_somebody, invite_guest, review_emergency, show_access
 from serving.casework.entering.with_provider import begin_by_proxy, choose_role, come_back, go_to_provider
 from serving.casework.going_out import hurry_message, show_outbox
-from serving.casework.manager import give_second_look, request_refresh, show_second_look, show_teams
-from serving.casework.managing.places_by_week import change_places
+from serving.casework.links.blind_reading import give_reading, show_reading
+from serving.casework.links.pair_pages import judge_pair, show_pair, show_pairs
+from serving.casework.manager import (
+    change_team,
+    give_second_look,
+    request_refresh,
+    show_second_look,
+    show_teams,
+)
+from serving.casework.managing.team_cover_form import end_cover
 from serving.casework.partners.area_maps import send_map_file, show_area_map, show_area_maps
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.checked_once import ask_question, has_questions, show_check, show_checks
@@ -144,7 +152,9 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/reviews/{team}", "review.give", "Give a blind view", give_review, way="blind"),
     Page("GET", "/manager", "manager.read", "Managing the lists", show_teams, Link("Managing the lists"), "list"),
     Page("POST", "/manager/refresh", "list.refresh", "Ask for a new list", request_refresh),
-    Page("POST", "/manager/places", "list.refresh", "Change the places of a week", change_places),
+    Page("POST", "/manager/places", "list.refresh", "Change the places of a week", change_team),
+    Page("POST", "/manager/cover", "referral.transfer", "Let another team stand in", change_team),
+    Page("POST", "/manager/cover/end", "referral.transfer", "End a cover", end_cover),
     Page("GET", "/manager/second-look/{look}", "manager.read", "Second look", show_second_look, way="second_look"),
     Page(
         "POST", "/manager/second-look/{look}", "manager.read", "Give a second look", give_second_look, way="second_look"
@@ -176,6 +186,11 @@ PAGES: tuple[Page, ...] = (
     Page("GET", "/own-reading", SIGNED_IN, "More read than usual", show_own_reading),
     Page("POST", "/own-reading", SIGNED_IN, "Say why one read more than usual", say_why),
     Page("GET", "/unusual-reading", "log.read", "More read than usual", show_unusual_reading, Link("Unusual reading")),
+    Page("GET", "/link-pairs", "link.review", "Pairs of records", show_pairs, Link("Pairs of records")),
+    Page("GET", "/link-pairs/{pair}", "link.review", "Are these one person?", show_pair),
+    Page("POST", "/link-pairs/{pair}", "link.review", "Say whether two records are one person", judge_pair),
+    Page("GET", "/link-readings", "link.review", "Pairs read blind", show_reading),
+    Page("POST", "/link-readings", "link.review", "Give a blind reading of a pair", give_reading),
     Page("GET", "/link-doubts", "link.review", "Taken for somebody else", show_doubts, Link("Link doubts")),
     Page("POST", "/link-doubts", "link.review", "Keep what a review of a link found", answer_doubt),
 )

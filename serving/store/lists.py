@@ -187,6 +187,17 @@ class Lists(Outbox):
             row = connection.execute(query).one_or_none()
         return self._read_referral(row) if row is not None else None
 
+    def referrals_of(self, programme: str, person: str) -> list[Referral]:
+        """Return the referrals of households that somebody (a pseudonym) lived in, the newest list's first."""
+        query = (
+            select(referrals)
+            .join(members, members.c.referral == referrals.c.id)
+            .where(members.c.person == person, referrals.c.programme == programme, referrals.c.status != BELOW)
+            .order_by(referrals.c.list.desc(), referrals.c.id)
+        )
+        with begin_reading(self._engine) as connection:
+            return [self._read_referral(row) for row in connection.execute(query)]
+
     def members(self, referral_id: str) -> tuple[str, ...]:
         """Return the pseudonyms of who lived in the household when it was referred, in order."""
         query = select(members.c.person).where(members.c.referral == referral_id).order_by(members.c.person)

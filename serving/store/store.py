@@ -3,7 +3,7 @@
     lists.py  lists and referrals   case_decisions.py  decisions   case_work.py  who has what in hand
     follow_ups.py  agreements and reports   papers.py  what was typed   audit_log.py  the log   issued.py  their values
     leaving/  what goes out and what comes back, and who took a step-up   help_answers.py  what became of help
-    case_ends.py  cases that were over long ago
+    case_ends.py  cases that were over long ago   team_cover.py  who stands in for a team, as its manager said
     arriving/  what residents sent, and what families said of our contact
     counting/  how often somebody did a thing, and what is unusual
 
@@ -49,6 +49,7 @@ from serving.store.proof import Casework, digest_decision, find_false_rows
 from serving.store.sealing_at_rest import seal_old_rows
 from serving.store.session_rows import SessionRows
 from serving.store.tables import audit, decisions, lists, members, papers, referrals, undone
+from serving.store.team_cover import TeamCover
 
 __all__ = [
     "ConflictError",
@@ -64,7 +65,8 @@ __all__ = [
 
 
 class Store(
-    Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms, FamilyAnswers, Readings
+    Lists, Decisions, CaseWork, CaseEnds, FollowUps, StepUps, HelpAnswers, ResidentForms, FamilyAnswers, Readings,
+    TeamCover,
 ):  # fmt: skip
     """The casework database as one process uses it; safe to share between threads.
 

@@ -16,6 +16,7 @@ __all__ = [
     "CheckAnswer",
     "DecisionAnswer",
     "Lists",
+    "LookUpAnswer",
     "OutcomeAnswer",
     "PeopleAnswer",
     "Problem",
@@ -192,6 +193,22 @@ class PeopleAnswer(_Answer):
 
     id: str
     people: Sequence[Resident]
+
+
+class FoundReferral(_Answer):
+    """A case of one's own teams that may be shown."""
+
+    id: str
+    team: str
+    list: str
+    status: str
+    version: int
+
+
+class LookUpAnswer(_Answer):
+    """The cases, the newest first. None says nothing more: not whether the reference is known."""
+
+    referrals: Sequence[FoundReferral]
 
 
 class DecisionAnswer(_Answer):

@@ -27,6 +27,7 @@ from serving.web import answers, bodies, endpoint_calls
 from serving.web.allowance import Allowance
 from serving.web.endpoint_calls import Call
 from serving.web.failed_calls import FAILURES, answer_failure
+from serving.web.look_up import look_up_referral
 from serving.web.problem import make_problem
 
 __all__ = ["ENDPOINTS", "Endpoint", "make_routes"]
@@ -86,6 +87,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", "/v1/referrals/{referral}/people", "referral.read",
         "Who lives in a referral's household, for a program that may be told; logged each time",
         endpoint_calls.give_people, "case", id="givePeople", answer=answers.PeopleAnswer,
+    ),
+    Endpoint(
+        "POST", "/v1/lookups", "referral.read",
+        "Which of one's cases somebody lives in whom a service calls by its own reference; logged each time",
+        look_up_referral, "case", id="lookUpReferral", answer=answers.LookUpAnswer, body=bodies.LookUpBody,
     ),
     Endpoint(
         "POST", "/v1/referrals/{referral}/decisions", "referral.decide",

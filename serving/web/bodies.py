@@ -19,6 +19,7 @@ __all__ = [
     "CheckBody",
     "DecisionBody",
     "DecisionHeaders",
+    "LookUpBody",
     "OutcomeBody",
     "PathNames",
     "ReportHeaders",
@@ -139,6 +140,17 @@ class CheckBody(BaseModel):
         default=None, min_length=1, max_length=64,
         description="The service, where a program asks for several; who asks is who signed in.",
     )  # fmt: skip
+
+
+class LookUpBody(BaseModel):
+    """What a service calls somebody; it is hashed and not kept."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, strict=True)
+
+    service: _Plain = Field(min_length=1, max_length=64, description="As register.toml has it.", examples=["housing"])
+    reference: _Plain = Field(
+        min_length=1, max_length=200, description="As the service delivers it, letter by letter.", examples=["T-20417"]
+    )
 
 
 class OutcomeBody(BaseModel):

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import duckdb
 import pyarrow as pa
 
+from charter.vault.link_judgements import Judgement
 from features.intake.database import Relation, compute_rows, drop_rows, fetch_rows, give_rows
 from features.linking.evidence import Evidence
-from features.linking.judgements import Judgement
 
 __all__ = ["NumberedReferences", "number_references"]
 

@@ -1,6 +1,6 @@
 """Which references are one person: what people said, then what is the same and rare, then what all evidence weighs.
 
-    1 judged         a person said so (features.linking.judgements)
+    1 judged         a person said so (charter.vault.link_judgements)
     2 key            a key that services share by law (register: `shared_key`) is the same, and so is the forename, and
                      the surname or the date of birth
     3 name and date  forename, surname and date of birth are all the same, and too rare for chance
@@ -22,12 +22,12 @@ import duckdb
 import numpy as np
 
 from charter.council.register import Register
+from charter.vault.link_judgements import DIFFERENT, SAME, Judgement
 from features.intake.database import Relation, drop_rows, fetch_rows
 from features.linking.evidence import Evidence
 from features.linking.joining.linkage import Link, Linkage, Pair
 from features.linking.joining.numbered_references import NumberedReferences, number_references
 from features.linking.joining.same_records import find_same_keys, find_same_names, merge_groups
-from features.linking.judgements import DIFFERENT, SAME, Judgement
 from features.linking.matching.comparing import (
     Records,
     compare_candidates,

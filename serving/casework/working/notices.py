@@ -44,6 +44,8 @@ _DONE = {
     "known": ("conflict.declared", "A colleague decides on that case. You see it nowhere any more."),
     "refreshed": ("refresh.asked", "A new list was asked for. The next ranking of a later day makes it."),
     "places": ("places.set", "Kept. The list that is made in that week has so many places."),
+    "cover": ("cover.set", "Kept. On those days the other team sees and decides these cases too."),
+    "cover_ended": ("cover.ended", "Ended. The other team sees these cases no more."),
     "suspended": ("suspended", "Stopped. No list of it is made or shown until two roles resume it."),
     "resumed": ("resumed", "Started again."),
     "asked": ("resume.asked", "You asked to start again. One more role must."),
@@ -58,6 +60,11 @@ _DONE = {
         "That household left every list at once, also for you. Whoever reviews links sees why.",
     ),
     "reported": ("report.answered", "The answer is kept."),
+    "link_judged": (
+        "link.judged",
+        "Kept. It counts from the next link on; you can say otherwise until then and after.",
+    ),
+    "link_read": ("link.read", "Your reading is kept."),
     "judged": ("second_look.given", "Your view is kept."),
 }
 

@@ -16,6 +16,7 @@ from serving.desk import Desk
 from serving.identity import Identity
 from serving.web.problem import PROBLEMS
 from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.link_sheets import leave_reference
 
 LEAD = "demo-north-lead_practitioner"
 
@@ -40,6 +41,11 @@ class CaseSystem:
             moved, self.cursor = answer["cursor"] != self.cursor, answer["cursor"]
             more = answer["more"] and moved
 
+    def find(self, service: str, reference: str) -> list[str]:
+        body = {"service": service, "reference": reference}
+        found = self.http.send("POST", "/v1/lookups", json=body, headers=self.headers).json()
+        return [referral["id"] for referral in found["referrals"]]
+
     def decide(self, case: str, **body: Any) -> Any:
         body["version"] = self.ask(f"/v1/referrals/{case}").json()["version"]
         headers = {**self.headers, "idempotency-key": f"day-{case}-{body['version']}"}
@@ -61,6 +67,8 @@ def test_a_team_s_day(system: CaseSystem, desk: Desk, monkeypatch: pytest.Monkey
     assert list(system.follow()) == []
     assert system.decide(listed[0], disposition="set_aside", reason="no_need_found").status_code == 201
     assert list(system.follow()) == [listed[0]]
+    tenant = leave_reference(desk, desk.store.members(listed[1])[0])
+    assert system.find("housing", tenant) == [listed[1]]
     assert (system.cases[listed[0]]["status"], system.cases[listed[0]]["version"]) == ("set_aside", 2)
 
 
@@ -102,6 +110,47 @@ def test_a_program_is_told_names_only_where_its_row_says_so(names: bool, told: b
     assert entrance.may_hear_names(Mock(way="client:case-system")) is told
     assert entrance.may_hear_names(Mock(way="client:another")) is False
     assert entrance.may_hear_names(Mock(way="demo")) is True
+
+
+def test_a_case_is_found_by_the_service_s_own_reference_and_nothing_is_told_of_whoever_is_not_in_one_s_own(
+    system: CaseSystem, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken by another team's case told, by an answer that differs for somebody unknown, without the log's line."""
+    own, other = (desk.store.referrals("early_help", f"{team}-2026-09-28")[0] for team in ("north", "south"))
+    known = leave_reference(desk, desk.store.members(own.id)[0])
+
+    def ask(service: str, reference: str, **more: str) -> Any:
+        body = {"service": service, "reference": reference, **more}
+        return system.http.send("POST", "/v1/lookups", json=body, headers=system.headers)
+
+    found = ask("housing", known)
+    assert found.json()["referrals"] == [
+        {"id": own.id, "team": "north", "list": "north-2026-09-28", "status": "new", "version": 1}
+    ]
+    line = desk.store.entries()[-1]
+    assert (line.action, line.subject, line.detail["service"]) == ("reference.asked", own.id, "housing")
+    assert known not in str(desk.store.entries())
+    elsewhere = leave_reference(desk, desk.store.members(other.id)[0])
+    answers = [ask("housing", elsewhere), ask("housing", "T-nobody"), ask("education", elsewhere)]
+    known = leave_reference(desk, desk.store.members(own.id)[0])
+    desk.store.log(Identity(LEAD, "lead_practitioner", frozenset()), "conflict.declared", subject=own.id)
+    answers.append(ask("housing", known))
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, '{"referrals":[]}')}
+    assert ask("nobody", known).json()["code"] == "request"
+    assert ask("housing", known, name="Ada").status_code == 400
+    monkeypatch.setattr(Entrance, "may_hear_names", lambda *_: False)
+    assert ask("housing", known).json()["code"] == "not_allowed"
+
+
+def test_a_service_is_asked_about_no_more_often_than_limits_toml_says(system: CaseSystem, desk: Desk) -> None:
+    """Broken by looking up before it is counted: the one too many is refused, known or not."""
+    (desk.invocation.council.folder / "limits.toml").write_text('[[service]]\nid = "housing"\nchecks = 2\n')
+    known = leave_reference(desk, desk.store.members(desk.store.referrals("early_help", "north-2026-09-28")[0].id)[0])
+    assert [len(system.find("housing", reference)) for reference in (known, "T-nobody")] == [1, 0]
+    for reference in (known, "T-nobody"):
+        body = {"service": "housing", "reference": reference}
+        refused = system.http.send("POST", "/v1/lookups", json=body, headers=system.headers)
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_today")
 
 
 def test_a_change_of_the_last_seconds_comes_again_and_none_is_left_out(system: CaseSystem) -> None:

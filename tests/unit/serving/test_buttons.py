@@ -11,6 +11,8 @@ import pytest
 
 from charter.council.worklist_settings import BlindReview, OwnView
 from charter.rules.policy import Policy
+from charter.vault.blind_pairs import read_readings
+from charter.vault.link_judgements import read_judgements
 from serving.casework.page_table import PAGES
 from serving.casework.second_look import draw_looks
 from serving.casework.working.choosing_help import CHOSEN
@@ -22,6 +24,7 @@ from serving.store.audit_log import find_monday
 from serving.store.papers import DRAFT
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import AS_OF, ROOT, World
+from tests.unit.serving.link_sheets import PAIR, leave_pairs, open_vault
 from tests.unit.serving.receivers_file import RECEIVERS
 
 LEAD, MANAGER, DOOR = "demo-north-lead_practitioner", "demo-north-team_manager", "demo-front_door"
@@ -36,6 +39,7 @@ def desk(world: World) -> Desk:
     (world.invocation.council.folder / "receivers.toml").write_text(text)
     rank_households(world.invocation, world.matrix, AS_OF)
     desk = Desk.open(world.invocation, demo=True)
+    leave_pairs(desk)
     settings = desk.settings.replace(own_view=OwnView(one_in=0), blind_review=BlindReview(listed=4))
     return replace(desk, settings=settings)
 
@@ -99,7 +103,7 @@ def in_weeks(weeks: int) -> str:
     return (datetime.now(UTC).date() + timedelta(weeks=weeks)).isoformat()
 
 
-A_WEEK_ON = in_weeks(1)
+TODAY, A_WEEK_ON = in_weeks(0), in_weeks(1)
 """Asked once: the day may turn between the press and the look."""
 
 PROMISES: dict[str, Promise] = {
@@ -233,9 +237,28 @@ PROMISES: dict[str, Promise] = {
         MANAGER, "/manager", "/manager/places", {"week": "{monday}", "places": "5", "why": "leave"},
         kept=lambda desk, _case: desk.store.places_set("early_help", "north", desk.today()) == 5,
     ),
+    "Let them stand in": Promise(
+        MANAGER, "/manager", "/manager/cover", {"by": "south", "first": TODAY, "last": A_WEEK_ON},
+        kept=lambda desk, _case: signed_in(desk, "demo-south-lead_practitioner").get("/worklists/north").status_code
+        == 200,
+    ),
+    "End it now": Promise(
+        MANAGER, "/manager", "/manager/cover/end", {},
+        kept=lambda desk, _case: signed_in(desk, "demo-south-lead_practitioner").get("/worklists/north").status_code
+        == 403,
+        before=("Let them stand in",),
+    ),
     "Save and go on": Promise(
         MANAGER, "/manager/second-look/{look}", "/manager/second-look/{look}", {"view": "offer"},
         kept=lambda desk, _case: acted(desk, "second_look.given"),
+    ),
+    "Keep it and go on": Promise(
+        DESK_CLERK, f"/link-pairs/{PAIR}", f"/link-pairs/{PAIR}", {"says": "same"},
+        kept=lambda desk, _case: [each.says for each in read_judgements(desk.invocation.workspace)] == ["same"],
+    ),
+    "Keep my reading and go on": Promise(
+        DESK_CLERK, "/link-readings", "/link-readings", {"says": "different"},
+        kept=lambda desk, _case: list(read_readings(open_vault(desk)).values()) == [{"first": "different"}],
     ),
     "Stop it now": Promise(
         OFFICER, "/board", "/board/suspend", {"reason": "A feed looks wrong."},
@@ -280,7 +303,7 @@ def test_every_button_of_every_page_is_tried(desk: Desk) -> None:
     """A new button needs its promise: what is on the pages is read from them, as every role."""
     case, look = first_case(desk), draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     choices = [choice.id for choice in desk.settings.choices]
-    for name in ("Choose these", "Record what they agreed to (to a system)"):
+    for name in ("Choose these", "Record what they agreed to (to a system)", "Let them stand in"):
         press(desk, PROMISES[name])
     lead = Identity(LEAD, "lead_practitioner", frozenset({"north"}))
     desk.store.report(lead, case, "wrong_record", service="housing")
@@ -310,7 +333,7 @@ def read_buttons(desk: Desk, case: str, look: str, choices: list[str]) -> set[st
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(
                     team="north", referral=case, look=look, stage="test", choice=choice, provider="test", form=form,
-                    kind="complaint", topic="food", file="map.csv", purpose="age_check",
+                    kind="complaint", topic="food", file="map.csv", purpose="age_check", pair=PAIR,
                 )  # fmt: skip
                 text = re.sub(r'<span class="govuk-visually-hidden">.*?</span>', "", client.get(path).text)
                 seen |= {re.sub(r"<[^>]+>|\s+", " ", words).strip() for words in re.findall(

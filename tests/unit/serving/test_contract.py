@@ -13,6 +13,7 @@ from serving.web.allowance import CALLS, Allowance
 from serving.web.api import ENDPOINTS
 from serving.web.contract import make_contract
 from tests.unit.serving.client import Client, guarded
+from tests.unit.serving.link_sheets import leave_reference
 
 LEAD, DOOR = "demo-north-lead_practitioner", "demo-front_door"
 
@@ -40,6 +41,7 @@ def test_every_answer_is_as_the_contract_says_and_has_no_field_that_it_does_not_
     """Seen to fail with a field added to an answer alone, and with one taken out of it."""
     token = client.token(LEAD)
     case = desk.store.referrals("early_help", "north-2026-09-28")[0].id
+    known = leave_reference(desk, desk.store.members(case)[0])
     decision = {"version": 1, "disposition": "deferred", "reason": "capacity"}
     keyed = {**token, "idempotency-key": "contract-1"}
     calls: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -51,6 +53,8 @@ def test_every_answer_is_as_the_contract_says_and_has_no_field_that_it_does_not_
         ("GET", "/v1/referrals/{referral}", f"/v1/referrals/{case}", {"headers": token}),
         ("GET", "/v1/referrals/{referral}", "/v1/referrals/0", {"headers": token}),
         ("GET", "/v1/referrals/{referral}/people", f"/v1/referrals/{case}/people", {"headers": token}),
+        ("POST", "/v1/lookups", "/v1/lookups", {"headers": token, "json": {"service": "housing", "reference": known}}),
+        ("POST", "/v1/lookups", "/v1/lookups", {"headers": token, "json": {"service": "nobody", "reference": "T-1"}}),
         ("POST", "/v1/referrals/{referral}/decisions", f"/v1/referrals/{case}/decisions", {"headers": keyed,
                                                                                         "json": decision}),
         ("POST", "/v1/referrals/{referral}/decisions", f"/v1/referrals/{case}/decisions", {"headers": token,

@@ -22,6 +22,7 @@ from serving.casework.second_look import draw_looks
 from serving.desk import Desk
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import ROOT, World
+from tests.unit.serving.link_sheets import PAIR
 from tests.unit.serving.test_buttons import PROMISES, desk, first_case, press
 
 __all__ = ["desk"]
@@ -70,7 +71,7 @@ def read_pages(desk: Desk, moment: str) -> Iterator[tuple[str, str]]:
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(team="north", referral=case, look=look, stage="test", choice=choice,
                                         provider="test", form=form, kind="complaint", topic="food", file="map.csv",
-                                        purpose="age_check")  # fmt: skip
+                                        purpose="age_check", pair=PAIR)  # fmt: skip
                 for query in ("", "?problem=1", "?done=decided") if "{referral}" in page.path else ("",):
                     answer = client.get(path + query)
                     if answer.headers.get("content-type", "").startswith("text/html"):

@@ -17,6 +17,7 @@ from serving.session import COOKIE
 from serving.web.api import ENDPOINTS
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import ROOT, TEAMS
+from tests.unit.serving.link_sheets import PAIR
 
 ROLES = Policy.load(ROOT / "council" / "charter.toml").acting
 
@@ -45,6 +46,7 @@ def path_of(page: Page, desk: Desk) -> str:
         topic="food",
         file="map.csv",
         purpose="age_check",
+        pair=PAIR,
     )
 
 

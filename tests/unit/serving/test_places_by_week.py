@@ -49,7 +49,8 @@ def test_what_is_no_number_of_places_or_no_week_is_refused(desk: Desk, fields: d
     assert client.post("/manager/places", {**hidden, **typed, "team": "south"}).status_code == 403
     answer = client.post("/manager/places", {**hidden, **typed, **fields})
     assert answer.status_code == 400
-    assert said in answer.text
+    assert answer.text.count(said) == 2, "in the summary and beside the form"
+    assert f'name="places" inputmode="numeric" value="{fields.get("places", "4")}"' in answer.text
     assert desk.store.places_set("early_help", "north", week) is None
     assert client.post("/manager/places", {**hidden, **typed}).headers["location"] == "/manager?done=places"
     assert f"Made in the week of {week.day} " in client.get("/manager").text

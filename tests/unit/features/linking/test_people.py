@@ -13,12 +13,12 @@ import pytest
 from charter.council.register import Register, Source
 from charter.errors import DataError
 from charter.vault.key import Key
+from charter.vault.link_judgements import Judgement
 from features.intake.database import compute_rows, open_database
 from features.linking import parameters
 from features.linking.evidence import Evidence, weigh_traits
 from features.linking.joining.linkage import Linkage
 from features.linking.joining.people import link_people
-from features.linking.judgements import Judgement
 from features.linking.matching.comparisons import LEVELS
 from features.linking.parameters import Parameters
 

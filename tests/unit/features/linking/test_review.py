@@ -20,9 +20,9 @@ from charter.contracts.files import read_json
 from charter.contracts.matrix import Matrix
 from charter.errors import CharterError, DataError, UsageError
 from charter.vault.key import Key
+from charter.vault.link_judgements import drop_judgements, read_judgements
 from features.build import build_matrix
 from features.commands import verbs
-from features.linking.judgements import drop_judgements, read_judgements
 from features.linking.parameters import Parameters
 from features.linking.review import decide_pairs, list_pairs, list_undecided, show_pairs
 from tests.unit.features.conftest import Town

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 import features.commands
 import sooner.residents
 from charter.errors import CharterError
+from charter.vault.link_judgements import read_judgements
 from charter.vault.log import FileLog
-from features.linking.judgements import read_judgements
 from features.linking.review import decide_pairs, list_undecided
 from tests.own_roles import OWN, copy_with_own_roles
 from tests.unit.features.conftest import Town

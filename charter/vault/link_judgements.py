@@ -24,11 +24,20 @@ __all__ = [
     "append_judgements",
     "drop_judgements",
     "find_standing",
+    "name_pair",
     "read_judgements",
 ]
 
 SAME, DIFFERENT, CANNOT_TELL = "same", "different", "cannot_tell"
 SAYINGS = (SAME, DIFFERENT, CANNOT_TELL)
+
+
+_SHORTEST = 12
+
+
+def name_pair(one: str, other: str) -> str:
+    """Return what a pair of references is called: the beginnings of their pseudonyms."""
+    return f"{one[:_SHORTEST]}-{other[:_SHORTEST]}"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from serving.store.store import write_moment
 
 __all__ = ["judge_pair", "open_for_reviewer", "show_pair", "show_pairs"]
 
-_LISTED = 50
+_LISTED = 20
 _REASON = "review of links"
 _RULES: Mapping[str, str] = {"close": "too close to call"}
 

@@ -138,6 +138,6 @@ def test_where_nothing_waits_the_pages_say_so(desk: Desk) -> None:
     leave_pairs(desk, waiting=60, drawn=0)
     page = client.get("/link-pairs").text
     assert "0 of 60 looked at" in page
-    assert "And 10 more" in page
+    assert "And 40 more" in page
     replace_sheets(open_vault(desk), LINK_SHEET, [])
     assert "No pair waits" in client.get("/link-pairs").text

@@ -98,8 +98,8 @@ def read_readings(vault: Vault) -> Mapping[tuple[str, str], Mapping[str, str]]:
     """Return what each reader says of each pair."""
     readings: dict[tuple[str, str], dict[str, str]] = {}
     for row in (json.loads(paper) for paper in vault.papers(READING_PAPER).values()):
-        one, other = row["refs"]
-        readings.setdefault((one, other), {})[row["reader"]] = row["says"]
+        first, other = row["refs"]
+        readings.setdefault((first, other), {})[row["reader"]] = row["says"]
     return readings
 
 
@@ -108,12 +108,12 @@ def find_reader(vault: Vault, user: str) -> str:
 
     So nobody reads a pair twice, whatever they say of themselves.
     """
-    taken: dict[str, set[str]] = {}
+    users: dict[str, set[str]] = {}
     for row in (json.loads(paper) for paper in vault.papers(READING_PAPER).values()):
-        taken.setdefault(row["reader"], set()).add(row.get("user", ""))
-    own = [reader for reader in READERS if user in taken.get(reader, ())]
-    free = [reader for reader in READERS if reader not in taken]
-    return next(iter([*own, *free]), "")
+        users.setdefault(row["reader"], set()).add(row.get("user", ""))
+    theirs = [reader for reader in READERS if user in users.get(reader, ())]
+    free = [reader for reader in READERS if reader not in users]
+    return next(iter([*theirs, *free]), "")
 
 
 def list_unread(vault: Vault, reader: str) -> Sequence[DrawnPair]:

@@ -57,8 +57,8 @@ class LinkSheet:
     @property
     def services(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The services that each side's records are of."""
-        one, other = (tuple(sorted({line.service for line in side})) for side in self.sides)
-        return one, other
+        first, other = (tuple(sorted({line.service for line in side})) for side in self.sides)
+        return first, other
 
 
 def replace_sheets(vault: Vault, kind: str, sheets: Iterable[LinkSheet]) -> None:
@@ -83,9 +83,9 @@ def open_sheet(vault: Vault, kind: str, name: str, *, log: Log) -> LinkSheet | N
 
 
 def _read_sheet(raw: dict[str, Any]) -> LinkSheet:
-    one, other = (tuple(SaidOfPerson(**line) for line in side) for side in raw["sides"])
+    first, other = (tuple(SaidOfPerson(**line) for line in side) for side in raw["sides"])
     first, second = raw["pair"]
     agreement = tuple((words, bits) for words, bits in raw["agreement"])
     return LinkSheet(
-        (first, second), tuple(raw["refs"]), tuple(raw["people"]), (one, other), agreement, raw["weight"], raw["rule"]
+        (first, second), tuple(raw["refs"]), tuple(raw["people"]), (first, other), agreement, raw["weight"], raw["rule"]
     )

@@ -53,13 +53,13 @@ def draw_pairs(
     if not strata:
         raise DataError("no two records are joined or left for a person.", "Run `sooner link` on a new snapshot.")
     chance = random.Random(seed)  # noqa: S311  whoever has the seed can draw the same pairs again
-    drawn = [
+    chosen = [
         (refs, stratum)
         for stratum, count in _allot(size, {stratum: len(pairs) for stratum, pairs in strata.items()}).items()
         for refs in chance.sample(strata[stratum], count)
     ]
-    chance.shuffle(drawn)
-    pairs = [DrawnPair(refs, of, place, of.startswith("joined")) for place, (refs, of) in enumerate(drawn)]
+    chance.shuffle(chosen)
+    pairs = [DrawnPair(refs, of, place, of.startswith("joined")) for place, (refs, of) in enumerate(chosen)]
     counts = {of: (sum(pair.stratum == of for pair in pairs), len(every)) for of, every in strata.items()}
     log({"action": "link sample", "role": reviewer, "reason": reason, "count": len(pairs), "seed": seed})
     vault = _open_vault(invocation)

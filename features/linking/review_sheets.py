@@ -63,20 +63,20 @@ class Sides:
         people, places = (pq.read_table(BytesIO(vault.get_set(snapshot, name))) for name in ("people", "places"))
         people = people.filter(pc.is_in(people["ref"], value_set=pa.array(sorted(self.person), people["ref"].type)))
         places = places.filter(pc.is_in(places["household_id"], value_set=people["household_id"]))
-        said = {"people": give_rows(database, people), "places": give_rows(database, places)}
+        rows_said = {"people": give_rows(database, people), "places": give_rows(database, places)}
         self._said: dict[str, list[SaidOfPerson]] = {}
-        for ref, *words in fetch_rows(database, _SAID, [_WITHHELD], **said):
+        for ref, *words in fetch_rows(database, _SAID, [_WITHHELD], **rows_said):
             self._said.setdefault(ref, []).append(SaidOfPerson(*words))
-        drop_rows(database, *said.values())
+        drop_rows(database, *rows_said.values())
 
     def split(self, pair: tuple[str, str], *, blind: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the references of each side of a pair."""
-        one, other = pair
+        first, second = pair
         if blind:
-            return self._reach(one, pair), self._reach(other, pair)
-        if self.person[one] == self.person[other]:
-            return (one,), (other,)
-        return tuple(self._refs[self.person[one]]), tuple(self._refs[self.person[other]])
+            return self._reach(first, pair), self._reach(second, pair)
+        if self.person[first] == self.person[second]:
+            return (first,), (second,)
+        return tuple(self._refs[self.person[first]]), tuple(self._refs[self.person[second]])
 
     def _reach(self, start: str, pair: tuple[str, str]) -> tuple[str, ...]:
         """Return all references that would be one person with one of a pair if the two were not joined."""
@@ -97,12 +97,12 @@ class Sides:
         weight: float | None = None, rule: str = "",
     ) -> LinkSheet:  # fmt: skip
         """Return the sheet of a pair."""
-        one, other = self.split(pair, blind=blind)
+        first, second = self.split(pair, blind=blind)
         return LinkSheet(
             pair=pair,
-            refs=tuple(sorted({*pair, *one, *other})),
+            refs=tuple(sorted({*pair, *first, *second})),
             people=tuple(sorted({self.person[ref] for ref in pair})),
-            sides=(self.tell(one), self.tell(other)),
+            sides=(self.tell(first), self.tell(second)),
             agreement=tuple(agreement),
             weight=weight,
             rule=rule,
@@ -115,10 +115,10 @@ def leave_sheets(
 ) -> None:  # fmt: skip
     """Leave the sheets of the likeliest pairs that a person must decide."""
     # A snapshot that was linked by an older Sooner says neither which rule nor which bits.
-    told = ", ".join(name if name in review.columns else f"null as {name}" for name in ("rule", "bits"))
+    columns = ", ".join(name if name in review.columns else f"null as {name}" for name in ("rule", "bits"))
     rows = fetch_rows(
         database,
-        f"select one, other, weight, evidence, {told} from review where one in (select ref from links where used) "
+        f"select one, other, weight, evidence, {columns} from review where one in (select ref from links where used) "
         "and other in (select ref from links where used) order by weight desc nulls last, one, other limit $1",
         [_SHEETS],
         links=links,
@@ -154,7 +154,7 @@ def leave_blind_sheets(
 ) -> None:  # fmt: skip
     """Leave the sheets of pairs that were drawn by lot; of one whose records are no longer linked, none."""
     sides = Sides(database, vault, snapshot, links, [ref for pair in pairs for ref in pair])
-    known: Mapping[str, str] = sides.person
+    linked: Mapping[str, str] = sides.person
     replace_sheets(
-        vault, BLIND_SHEET, [sides.make_sheet(pair, blind=True) for pair in pairs if known.keys() >= set(pair)]
+        vault, BLIND_SHEET, [sides.make_sheet(pair, blind=True) for pair in pairs if linked.keys() >= set(pair)]
     )

@@ -44,9 +44,9 @@ def look_up_referral(call: Call) -> Response:
         for referral in keep_shown(desk, identity, "case", _find_referrals(desk, reference))
         if identity.may("referral.read", referral.team)
     ]
-    told = [referral.id for referral in referrals]
-    detail = {"service": body.service, "referrals": told}
-    desk.store.log(identity, "reference.asked", subject=told[0] if told else "", purpose="display", detail=detail)
+    ids = [referral.id for referral in referrals]
+    detail = {"service": body.service, "referrals": ids}
+    desk.store.log(identity, "reference.asked", subject=ids[0] if ids else "", purpose="display", detail=detail)
     return JSONResponse(
         {
             "referrals": [

@@ -58,11 +58,12 @@ def reckon_shares(vault: Vault) -> LinkedShares:
     strata = read_strata(vault)
     one_person = {name: _count(name, pairs, settled) for name in strata}
     sizes = {name: float(of) for name, (_, of) in strata.items()}
-    twice = [said for pair in pairs if {"first", "second"} <= (said := readings.get(pair.refs, {})).keys()]
+    by_pair = [readings.get(pair.refs, {}) for pair in pairs]
+    twice = [words for words in by_pair if words.keys() >= {"first", "second"}]
     return LinkedShares(
         *_find_shares(one_person, sizes),
         len(twice),
-        sum(said["first"] == said["second"] for said in twice),
+        sum(words["first"] == words["second"] for words in twice),
         sum(says is None for says in settled.values()),
         len(pairs),
         tuple(pair.name for pair in pairs if settled[pair.refs] is (not pair.joined)),
@@ -73,8 +74,8 @@ def _count(
     stratum: str, pairs: Sequence[DrawnPair], settled: Mapping[tuple[str, str], bool | None]
 ) -> tuple[int, int, int]:
     """Return of a stratum's drawn pairs how many are one person, two, and open."""
-    said = [settled[pair.refs] for pair in pairs if pair.stratum == stratum]
-    return said.count(True), said.count(False), said.count(None)
+    words = [settled[pair.refs] for pair in pairs if pair.stratum == stratum]
+    return words.count(True), words.count(False), words.count(None)
 
 
 def _find_shares(
@@ -101,14 +102,14 @@ def _find_shares(
         draws = chance.beta(same + 0.5, two + 0.5, (_DRAWS, len(names)))
         unopposed = np.where(highest, two == 0, same == 0)
         ends.append(np.where(unopposed, highest.astype(float), draws))
-    found = []
+    shares = []
     for measure in (_find_precision, _find_recall):
         estimate = float(measure(share[None, :], size, joined)[0])
         low, high = (
             np.quantile(measure(draws, size, joined), at) for draws, at in zip(ends, (0.025, 0.975), strict=True)
         )
-        found.append((estimate, float(low), float(high)))
-    return found[0], found[1]
+        shares.append((estimate, float(low), float(high)))
+    return shares[0], shares[1]
 
 
 def _find_precision(share: Floats, size: Floats, joined: Any) -> Floats:

@@ -42,21 +42,21 @@ def show_reading(visit: Visit) -> Response:
 
 def _render_reading(visit: Visit, error: str) -> Response:
     desk, vault = visit.desk, visit.desk.vault
-    drawn = read_pairs(vault) if vault else []
-    if vault is None or not drawn:
+    pairs = read_pairs(vault) if vault else []
+    if vault is None or not pairs:
         return visit.render("link_reading.html", drawn=0)
     reader = find_reader(vault, visit.identity.user)
     unread = _list_readable(vault, reader)
     if not unread:
         return visit.render(
-            "link_reading.html", drawn=len(drawn), reader=reader, shares=_list_shares(vault),
+            "link_reading.html", drawn=len(pairs), reader=reader, shares=_list_shares(vault),
             notice=find_notice(visit),
         )  # fmt: skip
     sheet = open_for_reviewer(visit, vault, BLIND_SHEET, unread[0])
     return visit.render(
         "link_reading.html",
         400 if error else 200,
-        drawn=len(drawn),
+        drawn=len(pairs),
         reader=reader,
         left=len(unread),
         name=sheet.name,
@@ -79,20 +79,20 @@ def _list_readable(vault: Vault, reader: str) -> list[str]:
 def _list_shares(vault: Vault) -> list[ShareWords]:
     """Return what the readings say of links, nothing while no pair is settled."""
     try:
-        found = reckon_shares(vault)
+        measured = reckon_shares(vault)
     except DataError:
         return []
     shares: Mapping[str, tuple[float, float, float]] = {
-        "Of links that were made, right": found.precision,
-        "Of those that should be made among what was joined or left for a person, made": found.recall,
+        "Of links that were made, right": measured.precision,
+        "Of those that should be made among what was joined or left for a person, made": measured.recall,
     }
     lines = [
         ShareWords(title, f"{share:.1%} ({low:.1%} to {high:.1%})") for title, (share, low, high) in shares.items()
     ]
     return [
         *lines,
-        ShareWords("Read by two", f"{found.read_twice} of {found.drawn} pairs, {found.alike} alike"),
-        ShareWords("Not settled yet", str(found.unsettled)),
+        ShareWords("Read by two", f"{measured.read_twice} of {measured.drawn} pairs, {measured.alike} alike"),
+        ShareWords("Not settled yet", str(measured.unsettled)),
     ]
 
 

@@ -26,10 +26,10 @@ SAYINGS: Mapping[str, str] = {
 """What can be said of a pair, in words."""
 
 _FIELDS: tuple[tuple[str, Callable[[SaidOfPerson], str]], ...] = (
-    ("Name", lambda said: write_name(said.name)),
-    ("Born", lambda said: _write_date(said.birth_date)),
-    ("Sex", lambda said: said.sex.capitalize()),
-    ("Home", lambda said: said.home),
+    ("Name", lambda record: write_name(record.name)),
+    ("Born", lambda record: _write_date(record.birth_date)),
+    ("Sex", lambda record: record.sex.capitalize()),
+    ("Home", lambda record: record.home),
 )
 _STRONG, _WEAK = 4.0, 1.0
 """Bits from which a field speaks strongly, and from which it speaks at all: odds of 16 to 1, and of 2 to 1."""
@@ -48,19 +48,19 @@ def list_fields(sheet: LinkSheet, manifest: Mapping[str, Any]) -> list[FieldLine
     """Return the fields of a sheet that either side says anything of."""
     one, other = sheet.sides
     lines = [
-        FieldLine(title, _group_values(one, read, manifest), _group_values(other, read, manifest))
-        for title, read in _FIELDS
+        FieldLine(title, _group_values(one, reader, manifest), _group_values(other, reader, manifest))
+        for title, reader in _FIELDS
     ]
     return [line for line in lines if line.one or line.other]
 
 
 def _group_values(
-    side: Sequence[SaidOfPerson], read: Callable[[SaidOfPerson], str], manifest: Mapping[str, Any]
+    side: Sequence[SaidOfPerson], reader: Callable[[SaidOfPerson], str], manifest: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
     services: dict[str, list[str]] = {}
-    for said in side:
-        if value := read(said):
-            services.setdefault(value, []).append(said.service)
+    for record in side:
+        if value := reader(record):
+            services.setdefault(value, []).append(record.service)
     return [(value, name_services(sorted(set(names)), manifest)) for value, names in services.items()]
 
 

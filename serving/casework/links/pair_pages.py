@@ -45,8 +45,8 @@ class PairLine:
 def show_pairs(visit: Visit) -> Response:
     """Show which pairs wait for a person, the likeliest first; nobody's name."""
     sheets = read_sheets(visit.desk.vault, LINK_SHEET) if visit.desk.vault else []
-    said = _read_said(visit)
-    lines = [_list_pair(visit, sheet, said.get(sheet.pair)) for sheet in sheets]
+    judgements = _read_said(visit)
+    lines = [_list_pair(visit, sheet, judgements.get(sheet.pair)) for sheet in sheets]
     waiting = [line for line in lines if not line.said]
     visit.desk.store.log(visit.identity, "link.listed", purpose="link", detail={"count": len(lines)})
     return visit.render(
@@ -66,9 +66,9 @@ def _read_said(visit: Visit) -> Mapping[tuple[str, str], Judgement]:
 
 def _list_pair(visit: Visit, sheet: LinkSheet, judgement: Judgement | None) -> PairLine:
     manifest = visit.desk.manifest()
-    one, other = (name_services(side, manifest) for side in sheet.services)
-    said = f"{SAYINGS[judgement.says]}, {write_day(visit.desk.day(judgement.at))}" if judgement else ""
-    return PairLine(sheet.name, one, other, _RULES.get(sheet.rule, sheet.rule.replace("_", " ")), said)
+    sides = [name_services(side, manifest) for side in sheet.services]
+    words = f"{SAYINGS[judgement.says]}, {write_day(visit.desk.day(judgement.at))}" if judgement else ""
+    return PairLine(sheet.name, *sides, _RULES.get(sheet.rule, sheet.rule.replace("_", " ")), words)
 
 
 def open_for_reviewer(visit: Visit, vault: Vault, kind: str, name: str) -> LinkSheet:
@@ -128,10 +128,10 @@ def judge_pair(visit: Visit) -> Response:
     says = visit.fields.get("says", "")
     if says not in SAYINGS:
         return _render_pair(visit, "Say whether it is one person or two, or that you can’t tell.")
-    one, other = sorted(sheet.pair)
-    detail = {"says": says, "refs": [one, other]}
+    refs = sorted(sheet.pair)
+    detail = {"says": says, "refs": refs}
     desk.store.log(visit.identity, "link.judged", subject=name, purpose="link", detail=detail)
-    append_judgements(desk.invocation.workspace, [Judgement(one, other, says, visit.identity.role, write_moment())])
+    append_judgements(desk.invocation.workspace, [Judgement(*refs, says, visit.identity.role, write_moment())])
     following = _find_next(sheets, _read_said(visit))
     return visit.go_to(f"/link-pairs{f'/{following.name}' if following else ''}?done=link_judged")
 

@@ -42,11 +42,11 @@ def list_cover(desk: Desk, team: Team) -> list[CoverLine]:
         for cover in team.cover
         if cover.end > today
     ]
-    said = [
+    lines = [
         CoverLine(_write_cover(titles.get(cover.by, cover.by), cover.start, cover.end), cover.name)
         for cover in desk.store.covers([team.id], today)
     ]
-    return [*written, *said]
+    return [*written, *lines]
 
 
 def _write_cover(title: str, start: date, end: date) -> str:

@@ -66,9 +66,9 @@ def _read_said(visit: Visit) -> Mapping[tuple[str, str], Judgement]:
 
 def _list_pair(visit: Visit, sheet: LinkSheet, judgement: Judgement | None) -> PairLine:
     manifest = visit.desk.manifest()
-    sides = [name_services(side, manifest) for side in sheet.services]
+    first, second = (name_services(side, manifest) for side in sheet.services)
     words = f"{SAYINGS[judgement.says]}, {write_day(visit.desk.day(judgement.at))}" if judgement else ""
-    return PairLine(sheet.name, *sides, _RULES.get(sheet.rule, sheet.rule.replace("_", " ")), words)
+    return PairLine(sheet.name, first, second, _RULES.get(sheet.rule, sheet.rule.replace("_", " ")), words)
 
 
 def open_for_reviewer(visit: Visit, vault: Vault, kind: str, name: str) -> LinkSheet:
@@ -128,10 +128,10 @@ def judge_pair(visit: Visit) -> Response:
     says = visit.fields.get("says", "")
     if says not in SAYINGS:
         return _render_pair(visit, "Say whether it is one person or two, or that you can’t tell.")
-    refs = sorted(sheet.pair)
-    detail = {"says": says, "refs": refs}
+    first, second = sorted(sheet.pair)
+    detail = {"says": says, "refs": [first, second]}
     desk.store.log(visit.identity, "link.judged", subject=name, purpose="link", detail=detail)
-    append_judgements(desk.invocation.workspace, [Judgement(*refs, says, visit.identity.role, write_moment())])
+    append_judgements(desk.invocation.workspace, [Judgement(first, second, says, visit.identity.role, write_moment())])
     following = _find_next(sheets, _read_said(visit))
     return visit.go_to(f"/link-pairs{f'/{following.name}' if following else ''}?done=link_judged")
 

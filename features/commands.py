@@ -149,7 +149,8 @@ def guess_sources(
     from features.intake.guessing.proposal import find_deliveries, holds_files, propose_sources
 
     folders = (folder,) if holds_files(folder) else find_deliveries(folder)[0]
-    rows = [list(write_row("source", proposal.source, proposal.remarks)) for proposal in propose_sources(folders)]
+    proposals = propose_sources(folders, skips=True)
+    rows = [list(write_row("source", proposal.source, proposal.remarks)) for proposal in proposals]
     text = "\n\n".join("\n".join(lines) for lines in rows)
     voice.report({"rows": text}, text)
 

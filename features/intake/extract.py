@@ -268,8 +268,11 @@ def _count_filled(
     database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile
 ) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """Return in how many rows something stands in each column, read or not, and in how many it says #N/A, where any."""
-    filled = [f"count({quote_name(name)}) + count_if({quote_name(_unread(name))})" for name in file.columns]
-    empty = [f"count_if({_is_not_available(name, kind)})" for name, kind in file.columns.items()]
+    # `count_if` says null, and not 0, of a column that is null in every row.
+    filled = [
+        f"count({quote_name(name)}) + count(*) filter (where {quote_name(_unread(name))})" for name in file.columns
+    ]
+    empty = [f"count(*) filter (where {_is_not_available(name, kind)})" for name, kind in file.columns.items()]
     counts = database.execute(f"select {', '.join(filled + empty)} from {name_table(source, file)}").fetchall()[0]
     not_available = dict(zip(file.columns, map(int, counts[len(filled) :]), strict=True))
     texts = {name: not_available[name] for name, kind in file.columns.items() if kind == "text"}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -69,21 +69,22 @@ _LIKE_A_VALUE = "|".join(
     (
         r"^\s*$",
         "@",
-        "^.{61,}$",
+        "^.{161,}$",
         r"^[0-9£$.,:;/ ()+TZ-]*[0-9][0-9£$.,:;/ ()+TZ-]*$",
         r"^[0-9]{1,2}[- ./][A-Za-z]{3,9}[- ./][0-9]{2,4}",
         r"^[0-9]+[A-Za-z]? [A-Z]",
         r"^[A-Z]{1,2}[0-9][A-Z0-9]? ?[0-9][A-Z]{2}$",
     )
 )
-"""What no column is called: nothing, a mail address, a sentence, a number, a date, a house and street, a postcode."""
+"""What no column is called: nothing, a mail address, a long text, a number, a date, a house and street, a postcode."""
 
 
 @dataclass(frozen=True)
 class SampledFile:
     """A file whose sample is the table `sample`: its columns with what each could be, as counts of filled cells.
 
-    `filled` cells of each column; of those, `read` by each kind or form; `typed` are Parquet columns that say it.
+    A sheet of a workbook that has several is a file `within` it, called by the sheet's name. `filled` cells of each
+    column; of those, `read` by each kind or form; `typed` are Parquet columns that say it.
     """
 
     database: duckdb.DuckDBPyConnection
@@ -93,6 +94,8 @@ class SampledFile:
     typed: Mapping[str, str]
     filled: Mapping[str, int]
     read: Mapping[tuple[str, str], int]
+    within: str = ""
+    sheet: str = ""
 
     def fits(self, column: str, kind: str) -> bool:
         """Whether every filled cell of the sample, and there are some, can be read as a kind or form."""
@@ -223,8 +226,10 @@ def choose_form(files: Sequence[SampledFile], forms: Sequence[str]) -> str:
 
 
 @contextmanager
-def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[SampledFile]:
-    """Read the header and the first rows of a file; raise DataError for one that the strict door refuses.
+def open_sample(path: Path, where: str, dialect: CsvDialect, sheet: str = "", name: str = "") -> Iterator[SampledFile]:
+    """Read the header and the first rows of a file, or of one `sheet` of it that is called `name`.
+
+    Raises DataError for one that the strict door refuses.
 
     A first line that holds what looks like a value is no header: it is refused and not repeated.
     """
@@ -232,11 +237,12 @@ def open_sample(path: Path, where: str, dialect: CsvDialect) -> Iterator[Sampled
         database.execute("set TimeZone = 'UTC'")
         database.execute("set temp_directory = ''")
         stop_progress_bar(database)
-        with open_table(database, path, where, Manner(dialect)) as table:
+        with open_table(database, path, where, Manner(dialect, sheet)) as table:
             if path.suffix.lower() != ".parquet":
                 _refuse_values_as_header(database, where, table.columns)
             try:
-                yield _sample(database, path.name, table.sql)
+                sample = _sample(database, path.name, table.sql)
+                yield replace(sample, name=name, within=path.name, sheet=sheet) if sheet else sample
             except duckdb.Error as error:
                 raise table.refusal(error) from None
 

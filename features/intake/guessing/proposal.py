@@ -33,6 +33,8 @@ from features.intake.guessing.column_kinds import DATES, MOMENTS, SampledFile, c
 from features.intake.guessing.column_names import find_named, is_person_reference, says_end, split_words, starts_with
 from features.intake.guessing.dialect import guess_dialect
 from features.intake.opening.bounded import PACKED
+from features.intake.opening.strict_csv import CsvDialect
+from features.intake.opening.workbook import list_sheets
 
 __all__ = ["find_deliveries", "holds_files", "propose_sources"]
 
@@ -62,7 +64,8 @@ def find_deliveries(extracts: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]
     if not deliveries:
         raise DataError(
             f"{extracts} has no sub-folder with a CSV, Parquet, XLSX or JSON lines file.",
-            "Put each service's files in a folder that is named after it.",
+            "Put each service's files in a folder that is named after it. XML and JSON documents are not guessed at: "
+            "`sooner pull rows all` names the formats whose rows are ready.",
         )
     chosen = stated or deliveries
     return tuple(chosen), tuple(folder for folder in folders if folder not in chosen)
@@ -73,10 +76,13 @@ def holds_files(folder: Path) -> bool:
     return folder.is_dir() and bool(_files_of(folder))
 
 
-def propose_sources(deliveries: Sequence[Path], about: Collection[str] = ()) -> tuple[ProposedSource, ...]:
+def propose_sources(
+    deliveries: Sequence[Path], about: Collection[str] = (), *, skips: bool = False
+) -> tuple[ProposedSource, ...]:
     """Return a row for each delivery, where the columns of `about` say whom a row is about.
 
-    Raises DataError for a file that can't be read, naming its line and cause, and UsageError for a column of `about`
+    Raises DataError for a file that can't be read, naming its line and cause, unless it `skips` such: then the row says
+    why, and only a delivery of nothing else is refused. Raises UsageError for a column of `about`
     that no file has.
     """
     ready = [folder for folder in deliveries if is_canonical(folder)]
@@ -90,7 +96,8 @@ def propose_sources(deliveries: Sequence[Path], about: Collection[str] = ()) -> 
                 "Call it by a name that no other has and that begins with a letter, such as housing.",
             )
     proposed = tuple(
-        _propose_source(folder, service, about) for folder, service in zip(deliveries, services, strict=True)
+        _propose_source(folder, service, about, skips=skips)
+        for folder, service in zip(deliveries, services, strict=True)
     )
     columns = {name for proposal in proposed for file in proposal.source.files for name in file.columns}
     for name in about:
@@ -138,12 +145,41 @@ def _is_text(path: Path) -> bool:
     return kind.lower() in (".csv", "")
 
 
-def _propose_source(folder: Path, service: str, about: Collection[str]) -> ProposedSource:
+def _open_samples(
+    stack: ExitStack, folder: Path, dialect: CsvDialect, left_out: list[str], *, skips: bool
+) -> Iterator[SampledFile]:
+    """Yield a sample of each file, and of each sheet of a workbook that has several.
+
+    A sheet that is no table is left out and said, and so is a file that can't be read where `skips`; raises DataError
+    for any other, and where nothing is left.
+    """
+    refusal: DataError | None = None
+    sampled: set[str] = set()
+    for path in _files_of(folder):
+        where = f"{folder.name}/{path.name}"
+        sheets = list_sheets(path, where) if path.suffix.lower() == ".xlsx" else ()
+        for place, sheet in enumerate(sheets if len(sheets) > 1 else ("",), start=1):
+            part = f"{where}, sheet {place}" if sheet else where
+            name = name_id(sheet) or f"sheet_{place}"
+            name = name if name not in sampled else name_id(f"{path.stem} {name}")
+            try:
+                yield stack.enter_context(open_sample(path, part, dialect, sheet, name))
+            except DataError as error:
+                if not (sheet or skips):
+                    raise
+                refusal = error
+                left_out.append(f"Left out: {error.message} {error.next_step}")
+            else:
+                sampled.add(name if sheet else path.name)
+    if refusal is not None and not sampled:
+        raise refusal
+
+
+def _propose_source(folder: Path, service: str, about: Collection[str], *, skips: bool) -> ProposedSource:
     dialect = guess_dialect([path for path in _files_of(folder) if _is_text(path)])
     with ExitStack() as stack:
-        samples = [
-            stack.enter_context(open_sample(path, f"{folder.name}/{path.name}", dialect)) for path in _files_of(folder)
-        ]
+        left_out: list[str] = []
+        samples = list(_open_samples(stack, folder, dialect, left_out, skips=skips))
         dates, moments = choose_form(samples, DATES), choose_form(samples, MOMENTS)
         drafts = [_Draft.of(service, sample, (dates, moments), about) for sample in samples]
         proposals = _propose_files(drafts)
@@ -154,9 +190,11 @@ def _propose_source(folder: Path, service: str, about: Collection[str]) -> Propo
         ]
     signals = tuple(proposal.signal for proposal in proposals if proposal.signal is not None)
     remarks = {proposal.file.name: proposal.remarks for proposal in proposals}
+    remarks[service] = tuple(left_out)
     remarks |= {proposal.signal.name: proposal.doubts for proposal in proposals if proposal.signal is not None}
     if not (folder / "delivery.json").exists():
         remarks[service] = (
+            *left_out,
             "This delivery does not say what it covers: ask the service for a delivery.json, or write here, with its",
             "own days: delivery = { covers_from = 2020-01-01, covers_to = 2026-01-01, received_at = 2026-01-01 }",
         )
@@ -242,6 +280,8 @@ class _Draft:
     reference: str | None
     repeated: str | None
     is_guess: bool = False
+    within: str = ""
+    sheet: str = ""
 
     @classmethod
     def of(cls, service: str, sample: SampledFile, forms: tuple[str, str], about: Collection[str]) -> _Draft:
@@ -281,6 +321,8 @@ class _Draft:
             few,
             reference,
             repeated,
+            within=sample.within,
+            sheet=sample.sheet,
         )
 
     @property
@@ -322,6 +364,7 @@ class _Draft:
         file = ExtractFile.model_validate(
             {
                 "name": self.name,
+                **({"within": self.within, "sheet": self.sheet} if self.sheet else {}),
                 "columns": dict(self.kinds),
                 "key": self.key,
                 "versions": self.versions,

@@ -17,7 +17,7 @@ from features.intake.opening.bounded import refuse_bombs
 from features.intake.opening.text_rows import FetchedRows, write_cell
 from features.intake.opening.workbook_errors import find_errors
 
-__all__ = ["Sheet", "read_sheet"]
+__all__ = ["Sheet", "list_sheets", "read_sheet"]
 
 
 class Sheet:
@@ -48,6 +48,17 @@ def read_sheet(path: Path, where: str, sheet: Sheet) -> tuple[FetchedRows, list[
     places: list[int] = []
     rows.write_rows(_list_rows(lines, where, header, sheet, places))
     return rows, places, len(lines) - sheet.header_line - len(places)
+
+
+def list_sheets(path: Path, where: str) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets; raise DataError for a bomb and for a file that is no workbook."""
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    refuse_bombs(path, where)
+    try:
+        return tuple(CalamineWorkbook.from_path(str(path)).sheet_names)
+    except (CalamineError, OSError, ValueError):
+        raise DataError(f"{where} is not a whole workbook.", "Save it as XLSX again.") from None
 
 
 def _read_lines(path: Path, where: str, name: str) -> list[list[Any]]:

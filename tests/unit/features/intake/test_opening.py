@@ -188,6 +188,16 @@ def test_a_cell_that_a_spreadsheet_spoilt_is_told_and_never_empty(tmp_path: Path
         read(path)
 
 
+def test_columns_that_are_wholly_empty_or_not_available_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,born,n,amount,stage,code\n001,,#N/A,,,#N/A\n002,,#N/A,,,#N/A\n")
+    tallies: list[FileTally] = []
+    rows = read(path, tallies, columns={**COLUMNS, "stage": "text", "code": "text"})
+    assert rows == [("001", None, None, None), ("002", None, None, None)]
+    assert tallies[0].not_available == {"n": 2, "code": 2}
+    assert tallies[0].empty_columns == ("born", "n", "amount", "stage", "code")
+
+
 def test_what_a_spreadsheet_spoilt_is_told_of_csv_too(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     for cell, rule in {"1.23457E+11": "id.form", "#N/A": "key.missing", "#NAME?": "value.error"}.items():

@@ -19,6 +19,7 @@ from charter.starting.toml_rows import write_row
 from features.grammar import signal
 from features.intake.guessing.column_kinds import SAMPLE_ROWS
 from features.intake.guessing.proposal import find_deliveries, propose_sources
+from tests.unit.features.intake.test_opening import write_workbook
 
 NO_SOURCE = propose_example()
 
@@ -105,6 +106,32 @@ def test_no_value_of_a_row_is_in_what_is_proposed(housing: ProposedSource) -> No
     assert len(long) > 15
     assert [value for value in long if value in text] == []
     assert all(row.example for row in (*housing.source.files, *housing.source.signals))
+
+
+def test_each_sheet_of_a_workbook_is_a_file_and_what_cannot_be_read_is_left_out_and_said(tmp_path: Path) -> None:
+    """As Annex A and lists of inspections come; a file without its header costs no other."""
+    folder = tmp_path / "care"
+    folder.mkdir()
+    write_workbook(folder / "annex_a.xlsx", [["Child ID", "Contact Date"], ["C1", "2024-03-02"]], sheets=2)
+    (folder / "wrong.csv").write_text("id,2024-01-01\n1,2\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"the first line of care/wrong.csv is not its header"):
+        propose_sources([folder])
+    (proposal,) = propose_sources([folder], skips=True)
+    assert [(file.name, file.within, file.sheet) for file in proposal.source.files] == [
+        ("list_1", "annex_a.xlsx", "List 1"), ("list_2", "annex_a.xlsx", "List 2"),
+    ]  # fmt: skip
+    assert [signal.name for signal in proposal.source.signals] == ["care.list_1", "care.list_2"]
+    text = "\n".join(write_row("source", proposal.source, proposal.remarks))
+    assert "# Left out: the first line of care/wrong.csv is not its header" in text
+    long = "Number of episodes in which the child was missing from their placement in the last twelve months"
+    write_workbook(folder / "later.xlsx", [["Child ID", long], ["C1", 2]], sheets=2)
+    (proposal,) = propose_sources([folder], skips=True)
+    assert [file.name for file in proposal.source.files][2:] == ["later_list_1", "later_list_2"]
+    (folder / "later.xlsx").unlink()
+    write_workbook(folder / "annex_a.xlsx", [["Same", "Same"], ["C1", "2024-03-02"]], sheets=2)
+    with pytest.raises(DataError, match=r"care/(wrong|annex_a)") as refused:
+        propose_sources([folder], skips=True)
+    assert "C1" not in str(refused.value)
 
 
 def test_versions_of_a_row_are_told_apart_by_when_it_was_corrected(tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ from serving.verification import verify_logs
 
 __all__ = ["KINDS", "Alarm", "list_alarms", "look_at_log", "tell_receivers"]
 
-NO_LIST, FEED, STOPPED, MODEL, DRIFT, LOG, BACKUP, UNDELIVERED, FORM_DUE = (
-    "no_list", "feed_late", "suspended", "model_unreadable", "drift", "log_not_whole", "backup_overdue",
+NO_LIST, FEED, STOPPED, MODEL, DRIFT, HARM, LOG, BACKUP, UNDELIVERED, FORM_DUE = (
+    "no_list", "feed_late", "suspended", "model_unreadable", "drift", "harm", "log_not_whole", "backup_overdue",
     "not_delivered", "form_due",
 )  # fmt: skip
 KINDS: Mapping[str, str] = {
@@ -39,6 +39,7 @@ KINDS: Mapping[str, str] = {
     STOPPED: "a gate or a role stopped the programme",
     MODEL: "the model in use cannot be read, and the signed points list stands in, or nothing does",
     DRIFT: "a series that is watched changed since the test (`sooner audit live`)",
+    HARM: "a group was seen to fare worse than the charter's limit on issued lists (`sooner audit live`)",
     LOG: "the audit log is not whole (`sooner verify-log`)",
     BACKUP: "the last whole backup is too long ago",
     UNDELIVERED: "messages did not reach their receiver",
@@ -162,7 +163,14 @@ def _look_at_drift(desk: Desk, _moment: datetime) -> Iterator[Alarm]:
         return
     run = read_json(release / "manifest.json")["run"]
     findings = desk.invocation.workspace.audit / run / "live" / "findings.json"
-    for series in read_json(findings).get("drift", ()) if findings.exists() else ():
+    document = read_json(findings) if findings.exists() else {}
+    for series in document.get("harm_watch", ()):
+        if series["alarm"]:
+            yield Alarm(HARM, f"{series['gate']}: {series['group']}", "a group fares worse than the limit",
+                        f"{series['group']} ({series['characteristic']}) fares worse than the limit of"
+                        f" {series['gate']}, seen on {series['alarm']}.",
+                        "Run `sooner decide --live`: it stops the lists.")  # fmt: skip
+    for series in document.get("drift", ()):
         if series["alarm"]:
             yield Alarm(DRIFT, series["title"], "something changed since the test",
                         f"{series['title']}: changed, seen on {series['alarm']}.",

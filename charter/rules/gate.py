@@ -47,6 +47,7 @@ from charter.rules.gate_sentences import (
     say_due,
     say_figure,
     say_group,
+    say_harm,
     say_reason,
     say_visible_gap,
 )
@@ -116,7 +117,7 @@ def decide_findings(
     the programme; `red_lines` the residents' cases with the answers they got (`answer_scenarios`). Deny by default:
     findings made under another charter, a gate without a finding, a case that came out otherwise than the panel
     expects, and fewer cases than the charter asks for, all block; so do findings of fewer weeks in shadow than the
-    charter asks for, and a drift of who is selected.
+    charter asks for, a drift of who is selected, and a harm that was seen while lists were watched.
     """
     policy = policy.of(findings["programme"])
     stage = str(findings.get("stage", "test"))
@@ -134,7 +135,15 @@ def decide_findings(
     questions = _list_questions(verdicts, {gate.id for gate in policy.gates if gate.of_pair})
     edited = findings.get("charter_sha256") != policy.sha256
     crossed = " ".join(
-        filter(None, (_say_crossed(red_lines, policy), _say_too_soon(findings, policy), _say_drifted(findings)))
+        filter(
+            None,
+            (
+                _say_crossed(red_lines, policy),
+                _say_too_soon(findings, policy),
+                _say_drifted(findings),
+                _say_harmed(findings, policy, today),
+            ),
+        )
     )
     answered = {question["verdict"] for question in questions}
     decision = "block" if edited or crossed or "fail" in answered else "refer" if "insufficient" in answered else "pass"
@@ -215,6 +224,22 @@ def _say_drifted(findings: Mapping[str, Any]) -> str:
     alarms = [series for series in findings.get("drift", ()) if series["alarm"] and series["about"] == "selection"]
     titles = "; ".join(f"{series['title']} since {series['alarm']}" for series in alarms)
     return f"who is selected has drifted from what was tested: {titles}." if titles else ""
+
+
+def _say_harmed(findings: Mapping[str, Any], policy: Policy, today: date) -> str:
+    """Say who was seen to fare worse than a limit while lists were watched.
+
+    Not of whom the charter waives it, or says that the question's figures say nothing.
+    """
+    silent = {(caveat.gate, caveat.group) for caveat in policy.caveats}
+    harmed = [
+        series
+        for series in findings.get("harm_watch", ())
+        if series["alarm"]
+        and (series["gate"], series["group"]) not in silent
+        and not find_waiver(policy.waivers, series["gate"], series["group"], today)
+    ]
+    return " ".join(say_harm(series) for series in harmed)
 
 
 def _summarise(

@@ -20,7 +20,17 @@ from typing import Any
 from charter.rules import measures
 from charter.rules.questions import MEASURES, NOT_SHARES, Gate
 
-__all__ = ["REASONS", "Reason", "say_day", "say_due", "say_figure", "say_group", "say_reason", "say_visible_gap"]
+__all__ = [
+    "REASONS",
+    "Reason",
+    "say_day",
+    "say_due",
+    "say_figure",
+    "say_group",
+    "say_harm",
+    "say_reason",
+    "say_visible_gap",
+]
 
 REASONS = {
     "limit": "the limit decides",
@@ -130,6 +140,20 @@ def say_due(due: date | None) -> str:
 def say_day(day: date) -> str:
     """Say a day as people here write it: 3 October 2026."""
     return f"{day.day} {month_name[day.month]} {day.year}"
+
+
+def say_harm(series: Mapping[str, Any]) -> str:
+    """Say of a watched question and group since when it is beyond its limit, and what can be believed at every look."""
+    low, high = series["interval"] or (None, None)
+    fewer = series["limit"] < (1 if series["statistic"] == "ratio" else 0)
+    facing, most, beyond = (high, "at most", "below") if fewer else (low, "at least", "above")
+    believed = "" if facing is None else f", and {most} {facing:.2f} at whatever list one looks"
+    return (
+        f"Watched at every list, {series['group']} ({series['characteristic']}) fares worse than the limit since"
+        f" {say_day(date.fromisoformat(series['alarm']))}: {MEASURES[series['measure']]} ({series['measure']}) is at a"
+        f" {series['statistic']} of {_say_number(series['value'])} to everyone else{believed}, {beyond} the limit of"
+        f" {series['limit']:g}: {series['harm']}."
+    )
 
 
 def _say_bounded(gate: Gate, finding: Mapping[str, Any], *, rest: bool) -> str:

@@ -24,6 +24,7 @@ from charter.rules.questions import PAIRED, pairs
 from fairness_reports.audit.explaining.alternatives import measure_other_capacities
 from fairness_reports.audit.explaining.beyond_records import measure_beyond_records
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
+from fairness_reports.audit.explaining.whole_order import measure_whole_order
 from fairness_reports.audit.measured_use import measure_usefulness
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
@@ -156,6 +157,7 @@ def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, 
         "period": _describe_period(people.dates),
         "used_lists": describe_used_lists(audited.used),
         "findings": rows,
+        "whole_order": measure_whole_order(people, audited.groups),
     }
     if stand_in:
         document["stand_in"] = stand_in

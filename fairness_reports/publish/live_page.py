@@ -17,7 +17,7 @@ from charter.rules.policy import Policy
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_interval, say_number, say_share
-from fairness_reports.publish.gate_tables import hide_small, tabulate_gate
+from fairness_reports.publish.gate_tables import FEWEST, hide_small, tabulate_gate
 from fairness_reports.publish.pack import ANSWERS
 
 __all__ = ["render_live_page", "write_live_page"]
@@ -28,6 +28,15 @@ _STAGES = {
 }
 _WHO = {"capacity": "The lists alone", BLIND: "Reviewers alone", ACTED: "Lists and workers together"}
 _MEASURES = ("selection_rate", "recall", "false_positive_rate", "precision")
+_HARMS = {
+    "selection_rate": "newly listed",
+    "seen": "seen by services",
+    "overridden": "decided against the list",
+    "listed_of_reviewed": "listed, of those a reviewer would help",
+    "recall": "listed before a need",
+    "false_positive_rate": "listed without a need",
+    "days_before": "days before the need",
+}
 _ABOUT = {"input": "Data", "score": "Score", "coverage": "Who is seen", "selection": "Who is listed"}
 
 
@@ -68,6 +77,8 @@ def render_live_page(council: str, findings: Mapping[str, Any], decision: Mappin
             _describe_drift(series)
             for series in sorted(findings["drift"], key=lambda series: (not series["alarm"], series["about"]))
         ],
+        harm=[_describe_harm(series, policy) for series in findings.get("harm_watch", ()) if series["households"]],
+        watched=len(findings.get("harm_watch", ())),
         level=f"{100 * policy.live.false_alarms_a_year:g}",
     )
 
@@ -84,6 +95,23 @@ def _tabulate_together(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
         ]
         table.append({"who": who, "cells": cells})
     return table
+
+
+def _describe_harm(series: Mapping[str, Any], policy: Policy) -> dict[str, str]:
+    """Return one watched question of one group, in words; of few households no figure."""
+    few = min(series["households"], series["households_of_rest"]) < FEWEST
+    fewer = series["limit"] < (1 if series["statistic"] == "ratio" else 0)
+    title = policy.characteristic_titles.get(series["characteristic"], series["characteristic"])
+    seen_on = say_date(series["alarm"]) if series["alarm"] else ""
+    return {
+        "title": f"{title}: {series['group']}, {_HARMS.get(series['measure'], series['measure'])}",
+        "limit": f"{'at least' if fewer else 'at most'} {series['limit']:g}",
+        "value": UNKNOWN if few else say_number(series["value"]),
+        "interval": UNKNOWN if few else say_interval(series["interval"], say_number),
+        "households": f"under {FEWEST}" if series["households"] < FEWEST else f"{series['households']:,}",
+        "answer": f"Beyond the limit, seen on {seen_on}" if seen_on else "Not beyond it, as far as can be told",
+        "verdict": "fail" if seen_on else "insufficient",
+    }
 
 
 def _describe_drift(series: Mapping[str, Any]) -> dict[str, str]:

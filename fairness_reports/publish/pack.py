@@ -38,6 +38,7 @@ from fairness_reports.publish.group_parts import (
     tabulate_sight,
 )
 from fairness_reports.publish.list_pages import describe_list, describe_stand_in, list_used
+from fairness_reports.publish.order_opinion import describe_whole_order
 from fairness_reports.publish.parts import (
     tabulate_added,
     tabulate_folds,
@@ -152,6 +153,7 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
             describe_characteristic(name, pack.findings["model"], policy, rows, verdicts)
             for name in policy.characteristics
         ],
+        "order": describe_whole_order(pack.findings.get("whole_order", ()), titles),
         "independent": describe_independent(policy, words, rows, verdicts),
         "beyond_records": say_beyond_records(pack.findings.get("beyond_records")),
         "seen": [tabulate_sight(titles[name], select_rows(rows, "seen", name), words) for name in groups_of],

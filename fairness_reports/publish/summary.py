@@ -8,6 +8,7 @@ from typing import Any
 
 from fairness_reports.disclosure.rules import read_rules
 from fairness_reports.publish.figures_in_words import say_interval, say_number, say_share
+from fairness_reports.publish.order_opinion import say_whole_order
 
 __all__ = ["summarise_findings"]
 
@@ -38,7 +39,8 @@ def summarise_findings(document: Mapping[str, Any], *, full: bool = False) -> st
         if finding["model"] == document["model"] and not finding.get("component") and finding["group"] is not None
     ]
     lines = list(_list_full(findings) if full else _list_main(findings))
-    notes = (textwrap.fill(f"- {note}", _WIDTH, subsequent_indent="  ") for note in document.get("notes", ()))
+    said = filter(None, [say_whole_order(document.get("whole_order", ())), *document.get("notes", ())])
+    notes = (textwrap.fill(f"- {note}", _WIDTH, subsequent_indent="  ") for note in said)
     return "\n".join([*lines, *notes])
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from statistics import NormalDist, median
 from typing import Any
 
 import pytest
@@ -292,6 +293,66 @@ def test_the_models_and_the_parts_of_the_outcome_are_their_figures(
         ]
 
 
+ORDER_NAMES = {"Ethnic group": "ethnicity", "Sex": "sex", "Disability": "disability"}
+
+
+def order_cell(row: Row) -> str:
+    """Write one gap of the whole order as the annex does: both sides, their difference, its standard error."""
+    if min(row["households"], row["households_of_rest"]) < FEW or row["difference"] is None:
+        return "–"
+    area = row["measure"] == "auc"
+    times, digits, unit, percent = (1, 2, "", "") if area else (100, 1, " points", " %")
+    sides = " against ".join(f"{times * row[side]:.{digits}f}{percent}" for side in ("estimate", "rest"))
+    if not row["standard_error"]:
+        return f"{sides}: too few to tell"
+    gap = f"{times * row['difference']:+.{digits}f}"
+    gap = gap if float(gap) else gap[1:]
+    return f"{sides}: {gap}{unit} ({times * row['standard_error']:.{digits}f})"
+
+
+def order_numbers(findings: Row, title: str) -> list[str]:
+    """Return the numbers of one characteristic's opinion: how many comparisons, then whoever is named with the gap."""
+    rows = [row for row in findings["whole_order"] if row["characteristic"] == ORDER_NAMES[title]]
+    told = [row for row in rows if row["standard_error"] and order_cell(row) != "–"]
+    if not told:
+        return []
+    comparisons = len(told) // 2 if len({row["group"] for row in rows}) == 2 else len(told)
+    apart = {id(row): row["difference"] / row["standard_error"] for row in told}
+    criterion = NormalDist().inv_cdf(1 - 0.05 / 2 / comparisons)
+    plainest = [
+        min((row for row in told if row["group"] == group), key=lambda row: apart[id(row)])
+        for group in dict.fromkeys(row["group"] for row in told)
+    ]
+    lower = [row for row in plainest if apart[id(row)] <= -criterion]
+    named = sorted(lower, key=lambda row: apart[id(row)]) or [min(told, key=lambda row: apart[id(row)])]
+    whole = [f"{row['at'] if row['at'][0] in '24' else ''} {order_cell(row)}" for row in named]
+    return [str(comparisons), *re.findall(N, " ".join(whole))]
+
+
+def test_the_whole_order_is_its_figures(pack: str, findings: Row) -> None:
+    """Broken by another group's figure, or by an error that is not the gap's."""
+    tables = {caption: rows for caption, rows in tables_of(pack) if caption.startswith("The whole order, by ")}
+    assert len(tables) == 3
+    for title, name in ORDER_NAMES.items():
+        (rows,) = (
+            rows for caption, rows in tables.items() if caption.startswith(f"The whole order, by {title.lower()}")
+        )
+        mine = [row for row in findings["whole_order"] if row["characteristic"] == name]
+        groups = list(dict.fromkeys(row["group"] for row in mine))
+        assert rows == [[group, *(order_cell(row) for row in mine if row["group"] == group)] for group in groups]
+    assert sum(" points (" in cell for rows in tables.values() for row in rows for cell in row) >= 10
+
+
+def order_ratio(findings: Row) -> str:
+    """Return how large a standard error at four times the places is beside one at the line, each beside its figure."""
+    by = {(row["characteristic"], row["group"], row["at"]): row for row in findings["whole_order"]}
+    pairs = [(row, by[name, group, "4 times the places"]) for (name, group, at), row in by.items() if at[0] == "1"]
+    return number(median(
+        (far["standard_error"] / far["rest"]) / (line["standard_error"] / line["rest"])
+        for line, far in pairs if line["standard_error"] and far["standard_error"]
+    ))  # fmt: skip
+
+
 def unrecorded(findings: Row, title: str) -> list[str]:
     name = {"Ethnic group": "ethnicity", "Sex": "sex", "Disability": "disability"}[title]
     rows = [
@@ -355,6 +416,12 @@ def test_every_paragraph_of_the_pack_is_what_the_figures_say(
          lambda _: [*map(str, ages), f"{metrics['bootstrap']['resamples']:,}"]),
         (rf"How much each piece of data moves .* sample of {N} people's dates\. .*",
          lambda _: [f"{sampled(findings):,}"]),
+        (rf"A line holds few people in need, .* at {N} times the places is {N} of that at the line\.",
+         lambda _: ["4", order_ratio(findings)]),
+        *[
+            (rf"By {title.lower()} the order puts .*", lambda _, title=title: order_numbers(findings, title))
+            for title in ORDER_NAMES
+        ],
         # What a scale means is no figure of anybody's.
         (r".* of 100 pairs of records .* of 100 there are, .*", lambda _: ["100", "100"]),
         (r"Would other years have taught the same\? .*", lambda _: ["1.00", "0.00"]),

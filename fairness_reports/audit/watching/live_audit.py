@@ -5,7 +5,8 @@
     people alone     whom blind reviewers would have offered help, list unknown  at = blind review
 
 Selection, sight, overrides, stability and blind review need no outcome; rates of error come by themselves for every
-list whose horizon and reporting lag are over by the newest snapshot. Drift is watched from the first list on.
+list whose horizon and reporting lag are over by the newest snapshot. Drift, and harm beyond the charter's limits, are
+watched from the first list on.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from charter.contracts.matrix import Matrix
 from charter.errors import DataError
 from charter.invocation import Invocation
 from charter.machine.lean_lightgbm import lightgbm
+from charter.rules.certainty.failing import ERROR
 from charter.rules.measures import AS_USED, SHARES
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
@@ -52,6 +54,8 @@ from fairness_reports.audit.run_findings import (
     write_heading,
 )
 from fairness_reports.audit.watching.drift import watch_series
+from fairness_reports.audit.watching.harm_bets import watch_harms
+from fairness_reports.audit.watching.harm_watch import gather_households, list_spoken
 from fairness_reports.audit.watching.watch import make_household_series, make_selection_series
 from features.build import build_matrix
 from features.grammar.words import name_piece
@@ -99,6 +103,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
         series = make_household_series(tested.matrix, before, matrix, margins, titles, apart=days)
         series += make_selection_series(tested.people, tested.groups, audited.people, audited.groups, _FEWEST)
         document["drift"] = watch_series(series, audited.policy.live.false_alarms_a_year)
+        document["harm_watch"] = _watch_for_harm(invocation, matrix, audited, issued, days)
         check_document("findings", document)
         target = workspace.audit / release["run"] / "live"
         write_json(target / "findings.json", document)
@@ -241,6 +246,17 @@ def _find_next(people: People, issued: Issued) -> tuple[Bools, Bools]:
         again[rows] = np.isin(people.entity[rows], next_list)
         there[rows] = np.isin(people.entity[rows], people.entity[after])
     return again, there
+
+
+def _watch_for_harm(
+    invocation: Invocation, matrix: Matrix, audited: Audited, issued: Issued, apart: int
+) -> list[dict[str, Any]]:
+    """Return what can be believed of each question and group at every list, all lists together."""
+    first = issued.dates[0]
+    horizon = find_horizon_end(matrix.definition, invocation.council, first) - invocation.council.midnight(first)
+    households = gather_households(audited.people, audited.groups, issued)
+    spoken = list_spoken(households, audited.groups, audited.policy, horizon / timedelta(days=1), apart)
+    return watch_harms(spoken, ERROR)
 
 
 def _describe_period(invocation: Invocation, matrix: Matrix, issued: Issued) -> dict[str, Any]:

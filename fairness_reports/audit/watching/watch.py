@@ -20,7 +20,14 @@ from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.audited_people import People, measure_sight
 from fairness_reports.audit.watching.drift import Series
 
-__all__ = ["SMALL", "SMALL_SELECTION", "make_household_series", "make_selection_series", "measure_tolerance"]
+__all__ = [
+    "SMALL",
+    "SMALL_SELECTION",
+    "choose_part",
+    "make_household_series",
+    "make_selection_series",
+    "measure_tolerance",
+]
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +69,7 @@ def make_household_series(
     """
     before = tested.at(tested.dates[-1])
     days = [(day, issued.at(day)) for day in issued.dates]
-    parts = {day: _choose_part(np.asarray(rows.entity), day, apart) for day, rows in days}
+    parts = {day: choose_part(np.asarray(rows.entity), day, apart) for day, rows in days}
     cut = float(np.quantile(margin, _HIGH))
     is_high = (margin > cut).astype(np.float64)
     series = [
@@ -125,7 +132,7 @@ def make_selection_series(
     return series
 
 
-def _choose_part(entity: NDArray[np.bytes_], day: date, apart: int) -> NDArray[np.int64]:
+def choose_part(entity: NDArray[np.bytes_], day: date, apart: int) -> NDArray[np.int64]:
     """Return the rows of the households whose list it is: by the end of their pseudonym, which is a hash."""
     ends = np.array([int(name[-6:], 16) for name in entity.tolist()], dtype=np.int64)
     lists = max(_DAYS // apart, 1)

@@ -576,6 +576,21 @@ def test_a_drift_of_who_is_listed_blocks_and_another_drift_does_not() -> None:
     assert with_drift(alarm=None)["decision"] == "pass"
 
 
+def test_a_harm_seen_while_lists_are_watched_blocks_with_what_can_be_believed() -> None:
+    row = finding((600, 1000, 5000, 8000), measure="selection_rate")
+    seen = {"gate": "listed_ethnicity", "measure": "selection_rate", "harm": "missed help", "group": "Black"}
+    seen |= {"characteristic": "ethnicity", "statistic": "ratio", "limit": 0.5, "value": 0.2, "households": 700}
+    seen |= {"households_of_rest": 3000, "interval": [0.08, 0.41], "alarm": "2026-05-04"}
+
+    def watched(**changes: Any) -> Any:
+        return decided(row, gates=(SHADOW,), changes=in_shadow(70, harm_watch=[seen | changes]))
+
+    blocked = watched()
+    assert blocked["decision"] == "block"
+    assert "a ratio of 0.20 to everyone else, and at most 0.41 at whatever list one looks" in blocked["sentence"]
+    assert watched(alarm=None)["decision"] == "pass"
+
+
 def test_the_gap_that_would_be_seen_is_by_the_rule_that_decides_among_the_gates_groups() -> None:
     row = finding((30, 50, 500, 800))
     for groups in (1, 4):

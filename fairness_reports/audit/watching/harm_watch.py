@@ -9,7 +9,8 @@
     later help     of households listed before their need: the days to it, as a part of the horizon
 
 The last three come by themselves once the outcomes of a list are due; until then nobody's outcome is looked at. A
-household is of a group where an audited person of it is, and speaks once to each question, at its first list of those.
+household speaks once to each question, at its first list of those, and for one group: where its audited people are of
+several, a lot by its pseudonym says for which, so that large families, which are on more lists, speak for nobody more.
 Where the group's households are few nothing is found: only a gate says that a list is fair.
 """
 
@@ -55,8 +56,8 @@ _COUNTED = frozenset({"selection_rate", "false_positive_rate"})
 class Households:
     """The scored households with audited people, a row for each and list date, in the order of dates and pseudonyms.
 
-    `home` and `day` (rows,) number them; `inside` by characteristic is (rows, groups): whether anybody of the group
-    lives there. `listed` and `label` (1, 0 or UNKNOWN) are (rows,); `days` to the need, NaN where none; `seen` a share.
+    `home` and `day` (rows,) number them; `group` by characteristic is the number of the group that each speaks for
+    (rows,). `listed` and `label` (1, 0 or UNKNOWN) are (rows,); `days` to the need, NaN where none; `seen` a share.
     `judged` and `wanted` hold rows in the order in which they were said, `against` whether it was against the list.
     """
 
@@ -64,7 +65,7 @@ class Households:
     day: Whole
     home: Whole
     entity: NDArray[np.bytes_]
-    inside: Mapping[str, Bools]
+    group: Mapping[str, Whole]
     listed: Bools
     label: NDArray[np.int8]
     days: Floats
@@ -81,11 +82,9 @@ def gather_households(people: People, groups: Mapping[str, Grouping], issued: Is
     _, first, row = np.unique(
         day * (int(people.cluster.max()) + 1) + people.cluster, return_index=True, return_inverse=True
     )
-    inside = {}
-    for name, grouping in groups.items():
-        there = np.zeros((len(first), len(grouping.names)), dtype=np.bool_)
-        there[row, grouping.code] = True
-        inside[name] = there
+    entity = people.entity[first]
+    lot = np.array([int(name[:8], 16) for name in entity.tolist()], dtype=np.float64) / 2**32
+    group = {name: _draw_group(row, grouping, lot) for name, grouping in groups.items()}
     at = {
         (dates[number], bytes(entity)): i
         for i, (number, entity) in enumerate(zip(day[first], people.entity[first], strict=True))
@@ -99,8 +98,8 @@ def gather_households(people: People, groups: Mapping[str, Grouping], issued: Is
         dates=dates,
         day=day[first],
         home=people.cluster[first],
-        entity=people.entity[first],
-        inside=inside,
+        entity=entity,
+        group=group,
         listed=people.selected[first],
         label=people.label[first],
         days=people.lead_days[first],
@@ -109,6 +108,17 @@ def gather_households(people: People, groups: Mapping[str, Grouping], issued: Is
         against=np.array(list(judged.values()), dtype=np.bool_),
         wanted=np.array(wanted, dtype=np.int64),
     )
+
+
+def _draw_group(row: Whole, grouping: Grouping, lot: Floats) -> Whole:
+    """Return the group that each household speaks for: of three people two of A and one of B, A where its lot is low.
+
+    `row` (people,) is each person's household, `lot` (households,) between 0 and 1.
+    """
+    groups = len(grouping.names)
+    counts = np.bincount(row * groups + grouping.code, minlength=len(lot) * groups).reshape(len(lot), groups)
+    upto = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    return np.asarray((lot[:, None] < upto).argmax(axis=1), dtype=np.int64)
 
 
 def list_spoken(
@@ -125,12 +135,12 @@ def list_spoken(
         if gate.measure in _COUNTED and gate.statistic != "ratio":
             continue
         rows = list(_list_rows(gate.measure, households, horizon_days, apart))
-        inside = households.inside[gate.characteristic]
+        speaks_for = households.group[gate.characteristic]
         for code, group in enumerate(groups[gate.characteristic].names):
             if group == policy.not_recorded and not gate.ask_not_recorded:
                 continue
             say = _speak_counted if gate.measure in _COUNTED else _speak_shares
-            spoken.append(say(gate, group, households.dates, rows, inside[:, code]))
+            spoken.append(say(gate, group, households.dates, rows, speaks_for == code))
     return spoken
 
 

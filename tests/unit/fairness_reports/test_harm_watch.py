@@ -81,8 +81,31 @@ def speak(*, outcomes_known: bool) -> dict[str, Spoken]:
 def test_whoever_is_newly_listed_is_of_the_group_or_not_among_all_not_listed_before(spoken: dict[str, Spoken]) -> None:
     listed = spoken["selection_rate"]
     assert (listed.days, listed.values.tolist()) == ([DATES[0], DATES[0], DATES[1], DATES[1]], [1.0, 0.0, 1.0, 0.0])
-    # Home 2, where one child is of the group, counts with it; the second list leaves out who was on the first.
+    # Home 2 speaks for the group of one of its two by its lot; the second list leaves out who was on the first.
     assert listed.beside.tolist() == [3 / 3, 3 / 3, 2 / 2, 2 / 2]
+
+
+def test_a_lot_says_for_whom_a_mixed_household_speaks_and_large_families_speak_for_nobody_more() -> None:
+    """Of a fair list that large families are on more often. Broken by a household that speaks for all its groups."""
+    rng = np.random.default_rng(11)
+    homes = 4000
+    size = rng.integers(1, 5, homes)
+    cluster = np.repeat(np.arange(homes), size)
+    names = np.array([rng.bytes(16).hex() for _ in range(homes)], dtype="S32")
+    people = SimpleNamespace(
+        as_of=np.full(len(cluster), np.datetime64(DATES[0], "D")), entity=names[cluster], cluster=cluster,
+        selected=(rng.random(homes) < 0.1 * size)[cluster], label=np.full(len(cluster), UNKNOWN, dtype=np.int8),
+        lead_days=np.full(len(cluster), np.nan), seen={}, dates=[DATES[0]],
+    )  # fmt: skip
+    groups = {"sex": Grouping(rng.integers(0, 2, len(cluster)), ("female", "male"))}
+    issued = Issued(DATES[:1], frozenset(), {}, {}, {})
+    told = list_spoken(gather_households(cast("Any", people), groups, issued), groups, SHIPPED, 365.0, 28)
+    listed = [one for one in told if one.gate.measure == "selection_rate" and one.gate.characteristic == "sex"]
+    assert [one.group for one in listed] == ["female", "male"]
+    assert listed[0].households + listed[0].others == homes
+    for one in listed:
+        ratio = one.values.mean() / (1 - one.values.mean()) / one.beside[0]
+        assert ratio == pytest.approx(1.0, abs=0.15)
 
 
 def test_whose_need_is_known_speaks_once_of_any_list_before_it(spoken: dict[str, Spoken]) -> None:

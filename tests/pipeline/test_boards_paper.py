@@ -152,7 +152,9 @@ def test_what_to_talk_about_first_is_said_with_its_findings(pages: list[str], fo
             for side in (row, row["rest"])
         )
         harm = (pooled or verdict)["expected_a_year"]
-        expected.add((own, rest, f"{100 * pooled['beyond_limit']:.0f}" if pooled else "", f"{harm or 0:.1f}"))
+        expected.add(
+            (own, rest, f"{100 * pooled['beyond_limit']:.0f}" if pooled else "", f"{max(harm or 0.0, 0.0):.1f}")
+        )
     told = re.findall(r"<p><strong>[^<]+\.</strong> (.*?)</p>", pages[2])
     assert len(told) == 5
     for text in told:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from charter.plain_text import clean_line
 from serving.store.leaving.outbox import Message, write_case
 
 __all__ = ["write_mail"]
@@ -22,7 +23,10 @@ def write_mail(message: Message, council: str) -> tuple[str, str]:
         "step_up": _write_step_up,
         "alert": _write_alert,
     }[message.kind](case, council, data)
-    return subject, "\n".join([*lines, "", f"Message {message.name}. Sent by Sooner, which reads no answers.", ""])
+    # A title of the council's files may hold a line end: a subject is one line, and begins no other header.
+    return clean_line(subject), "\n".join([
+        *map(clean_line, lines), "", f"Message {message.name}. Sent by Sooner, which reads no answers.", "",
+    ])  # fmt: skip
 
 
 def _write_referral(case: str, council: str, data: dict[str, str]) -> tuple[str, list[str]]:

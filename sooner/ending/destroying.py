@@ -17,7 +17,7 @@ from charter.contracts.workspace import Workspace
 from charter.vault.key import Key
 from charter.vault.vault import Vault
 
-__all__ = ["KEPT", "Amount", "count_paths", "destroy_paths", "empty_vault", "find_paths"]
+__all__ = ["KEPT", "PER_PROGRAMME", "Amount", "count_paths", "destroy_paths", "empty_vault", "find_paths"]
 
 PER_PROGRAMME = ("matrix", "scores", "search", "release", "bundle", "live", "worklist", "known", "start", "letters")
 """Folders with a folder of each programme: rows about households, models made of them, lists."""

@@ -16,13 +16,18 @@ from sqlalchemy.pool import NullPool
 
 from charter.council.sign_in import SessionRules
 from charter.errors import DataError
+from serving.desk import Desk
 from serving.identity import Identity
+from serving.ranking.worklist import rank_households
 from serving.session import Sessions
 from serving.store.connection import migrate_database, open_engine
 from serving.store.database_copy import copy_database, fill_database, read_chain_ends, require_empty
 from serving.store.store import DecisionDraft, Store
 from serving.store.tables import metadata
-from tests.unit.serving.conftest import postgres
+from serving.verification import verify_logs
+from sooner.backups.restoring import restore_backup
+from sooner.backups.taking import take_backup
+from tests.unit.serving.conftest import AS_OF, World, postgres
 from tests.unit.serving.test_store import KEY, issue
 
 WORKER = Identity("worker-1", "lead_practitioner", frozenset({"north"}))
@@ -83,6 +88,38 @@ def test_every_row_goes_out_of_either_kind_and_into_either_kind(url: str, empty:
         fill_database(tmp_path / "copy.db", empty)
     again.close()
     store.close()
+
+
+def test_moving_to_postgresql_by_the_verbs_brings_every_list_and_decision_and_the_log_stays_whole(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/how-to/keep-backups.md says it: a backup of the database, and its restore into an empty one."""
+    server, schema = postgres(), f"sooner_{uuid.uuid4().hex[:12]}"
+    rank_households(world.invocation, world.matrix, AS_OF)
+    desk = Desk.open(world.invocation, demo=False)
+    for case in desk.store.referrals("early_help", "north-2026-09-28")[:3]:
+        desk.store.decide(WORKER, case.id, DecisionDraft("deferred", "capacity", 1, note="rings after six"))
+    desk.close()
+    before = read_rows(f"sqlite:///{world.workspace.casework}")
+    assert (len(before["lists"]), len(before["decisions"])) == (4, 3)
+    backup, _ = take_backup(world.invocation, tmp_path / "backups", ("database",))
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    try:
+        url = f"{server}?options=-csearch_path%3D{schema}"
+        monkeypatch.setenv("SOONER_DATABASE", url)
+        restore_backup(world.invocation, backup, "moving to PostgreSQL", ("database",))
+        after = read_rows(url)
+        for table in ("lists", "referrals", "members", "decisions", "anchors"):
+            assert set(before[table]) <= set(after[table]), table
+        assert set(before["audit"]) <= set(after["audit"])
+        assert "moving to PostgreSQL" in verify_logs(world.invocation).notes[0]
+        desk = Desk.open(world.invocation, demo=False)
+        assert [decision.note for decision in desk.store.decisions()] == ["rings after six"] * 3
+        desk.close()
+    finally:
+        with create_engine(server, poolclass=NullPool).begin() as connection:
+            connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
 def test_a_copy_lets_nobody_back_in(url: str, empty: str, tmp_path: Path) -> None:

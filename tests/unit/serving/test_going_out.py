@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from serving.desk import Desk
 from serving.identity import Identity
 from serving.ranking.worklist import rank_households
 from serving.sending.deliverer import DAYS, deliver_due
+from serving.sending.mail_words import write_mail
 from serving.sending.signing import sign_webhook, verify_webhook
 from serving.store.connection import migrate_database, open_engine
 from serving.store.follow_ups import AgreementDraft
@@ -290,6 +292,19 @@ def test_a_mail_holds_a_case_number_and_nothing_else_about_anybody(desk: Desk, m
     mailbox.script = ["550 no such mailbox"]
     deliver(desk)
     assert states(desk) == [("referral", "delivered"), ("recall", "refused")]
+
+
+def test_no_title_begins_a_header_or_holds_up_the_mail(desk: Desk) -> None:
+    """Seen to fail without one line for a subject: `mail["Subject"]` refused it, and nothing behind it was sent."""
+    title = "no list for North\r\nBcc: somebody@elsewhere.example"
+    told = {"title": title, "sentence": f"{title}\n\n.\n", "next_step": "Look."}
+    somebody = Identity("u", "r", frozenset())
+    name = desk.store.put_message(somebody, MessageDraft("mailbox", "alert", told))
+    subject, text = write_mail(desk.store.messages(name=name)[0], "Fernhill\nBcc: x@elsewhere.example")
+    mail = EmailMessage()
+    mail["Subject"] = subject
+    assert "\n" not in subject
+    assert not [line for line in text.splitlines() if line.startswith(("Bcc", "."))]
 
 
 def test_a_step_up_reaches_people_and_somebody_says_that_they_have_it(desk: Desk, mailbox: Mailbox) -> None:

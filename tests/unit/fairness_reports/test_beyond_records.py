@@ -9,7 +9,6 @@ import pytest
 
 from fairness_reports.audit.explaining.beyond_records import measure_beyond_records
 from fairness_reports.audit.measuring.tally import UNKNOWN
-from fairness_reports.audit.run_findings import measure_run
 from fairness_reports.publish.group_parts import say_beyond_records
 
 HOUSEHOLDS, DATES = 3000, 3
@@ -61,15 +60,3 @@ def test_where_all_are_equal_nothing_can_be_told() -> None:
     assert found["answer"] == "cannot be told"
     assert "too few people" in say_beyond_records(found)
     assert say_beyond_records(None) == ""
-
-
-def test_a_run_is_asked_and_the_sentence_is_its_figures(shared_world: Any) -> None:
-    from fairness_reports.audit.run_findings import gather_run
-
-    found = measure_run(gather_run(shared_world.invocation))["beyond_records"]
-    assert found["answer"] == "need"
-    sign = found["sign_without_record"]
-    said = say_beyond_records(found)
-    assert f"{100 * sign['first']['estimate']:.1f} % of the tenth that it puts first had" in said
-    assert f"{sign['ratio']:.2f} times as often ({sign['ratio_interval'][0]:.2f} to" in said
-    assert said.endswith("So the order finds need that no service recorded, and not only what services will record.")

@@ -14,7 +14,7 @@ import pytest
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.run_findings import Audited, _measure_by_independent, _write_notes, gather_run, measure_run
 from fairness_reports.publish.council_words import CouncilWords
-from fairness_reports.publish.group_parts import describe_independent
+from fairness_reports.publish.group_parts import describe_independent, say_beyond_records
 
 HOSPITAL, FOOD_BANK = "hospital.emergency_admission", "food_bank.parcel"
 
@@ -131,3 +131,13 @@ def test_the_pack_draws_all_signs_together_first_and_then_each(both: Audited, do
         f"Needs recorded for each {sign}: by ethnic group"
         for sign in ("independent sign of need", "Emergency admission to hospital", "Food parcel")
     ]
+
+
+def test_a_run_says_whether_its_order_finds_need_beyond_the_records(document: dict[str, Any]) -> None:
+    found = document["beyond_records"]
+    assert found["answer"] == "need"
+    sign = found["sign_without_record"]
+    said = say_beyond_records(found)
+    assert f"{100 * sign['first']['estimate']:.1f} % of the tenth that it puts first had" in said
+    assert f"{sign['ratio']:.2f} times as often ({sign['ratio_interval'][0]:.2f} to" in said
+    assert said.endswith("So the order finds need that no service recorded, and not only what services will record.")

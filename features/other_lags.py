@@ -11,6 +11,7 @@ can be assumed too, stay as they are.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,12 +27,14 @@ __all__ = ["count_assumed", "shift_arrival"]
 _HOURS = 24
 
 
-def count_assumed(snapshot: Path) -> tuple[int, int]:
-    """Return how many events of a snapshot have an assumed known time, and how many there are."""
+def count_assumed(snapshot: Path, signals: Collection[str]) -> tuple[int, int]:
+    """Return how many events of these signals have an assumed known time in a snapshot, and how many there are."""
     source = _assumed_sql(snapshot)
     with duckdb.connect() as database:
         assumed, events = database.execute(
-            f"select count(*) filter (where assumed), count(*) from ({_marked_sql(snapshot, source)})"
+            f"select count(*) filter (where assumed), count(*) from ({_marked_sql(snapshot, source)}) "
+            "where list_contains($1, signal)",
+            [sorted(signals)],
         ).fetchall()[0]
     return int(assumed), int(events)
 

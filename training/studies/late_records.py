@@ -46,7 +46,8 @@ def measure_other_lags(invocation: Invocation, planned: Plan, run: Run) -> dict[
     if not all((folder / name / "events.parquet").exists() for name in ("tables", "records")):
         return None
     days = list(planned.selecting[-1].test)
-    assumed, events = count_assumed(folder)
+    parts = [*planned.data.matrix.definition["features"], *planned.data.matrix.definition["outcome"]["components"]]
+    assumed, events = count_assumed(folder, {signal for part in parts for signal in part["signals"]})
     before = _Lists.of(planned.data, planned, days, run) if assumed else None
     lags: list[dict[str, Any]] = []
     for times in TIMES if before else ():
@@ -64,19 +65,16 @@ def measure_other_lags(invocation: Invocation, planned: Plan, run: Run) -> dict[
 
 def _say_other_lags(document: Mapping[str, Any]) -> str:
     """Say what rests on how late records are taken to come."""
-    events, assumed = document["events"], document["assumed"]
     if not document["lags"]:
-        return (
-            f"Each of {events:,} events has a known time of its own: nothing rests on how late feeds are said to come."
-        )
-    parts = [
+        return "No record's known time is assumed: nothing rests on how late feeds are said to come."
+    answers = [
         f"{_WORDS[lag['times']]} that time, {lag['kept']:,} of {lag['listed']:,} places would be the same households',"
         f" and {lag['with_need_then']:,} of those listed had the need afterwards, beside {lag['with_need']:,}"
         for lag in document["lags"]
     ]
     return (
-        f"Of {events:,} events {assumed:,} have no known time and are taken to have come as late as the register says."
-        f" Had they come in {'; in '.join(parts)} (lists of {document['as_of'][0]} to {document['as_of'][-1]})."
+        "Records that do not say when they became known are taken to have come as late as the register says."
+        f" Had they come in {'; in '.join(answers)} (lists of {document['as_of'][0]} to {document['as_of'][-1]})."
     )
 
 

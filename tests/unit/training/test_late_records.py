@@ -41,13 +41,13 @@ def test_lists_at_other_lags_are_compared_place_by_place(
         path = trained.workspace.store / str(matrix.manifest["snapshot"]) / name / "events.parquet"
         path.parent.mkdir(parents=True)
         path.touch()
-    monkeypatch.setattr(late_records, "count_assumed", lambda _: (0, 7))
+    monkeypatch.setattr(late_records, "count_assumed", lambda *_: (0, 7))
     nothing = measure_other_lags(trained, planned, run)
     assert nothing is not None
-    assert (nothing["lags"], "Each of 7 events has a known time" in nothing["sentence"]) == ([], True)
+    assert (nothing["lags"], "No record's known time is assumed" in nothing["sentence"]) == ([], True)
     other = make_matrix(Workspace(tmp_path / "other", "early_help"), Made(edit=doubled))
     built = {0.5: matrix.folder, 2.0: other.folder}
-    monkeypatch.setattr(late_records, "count_assumed", lambda _: (5, 7))
+    monkeypatch.setattr(late_records, "count_assumed", lambda *_: (5, 7))
     monkeypatch.setattr(late_records, "shift_arrival", lambda _, __, times, ___: times)
     monkeypatch.setattr(late_records, "build_matrix", lambda times, **_: built[times])
     document = measure_other_lags(trained, planned, run)

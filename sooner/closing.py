@@ -90,9 +90,10 @@ def confirm(
     taker = require_user_id(holder or identify_command().user)
     closure, certificate = carry_out_closure(invocation, target, role, to, taker)
     number = certificate.get("open_cases_handed_on", 0)
+    handed_on = f"{number} open cases went to {to}/, held by {closure.holder}." if number else "No case was open."
     invocation.report(
         {"closure": closure.document(), "certificate": certificate},
-        f"{closure.title} is closed. {number} open cases went to {to}/, held by {closure.holder}. The certificate is "
+        f"{closure.title} is closed. {handed_on} The certificate is "
         f"closed/{target}.certificate.json. Take a backup now and remove older ones: they hold what was destroyed, and "
         "none of them can be restored here. `sooner publish site` tells the public.",
     )

@@ -113,7 +113,7 @@ def test_whoever_may_write_into_the_drop_folder_reaches_nothing_beyond_it(
 ) -> None:
     """A link in a delivery's place, a name that is no text, a report that is none, a link put in after the look.
 
-    Seen to fail without each: a link was followed, and the others ended in a traceback that held up every delivery.
+    Seen to fail without the look at links, which ended in a traceback that held up every delivery.
     """
     elsewhere = tmp_path / "elsewhere"
     leave(town, inbox, "2024-10", "2024-10-01", GOOD).rename(elsewhere)

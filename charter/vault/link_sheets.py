@@ -83,9 +83,9 @@ def open_sheet(vault: Vault, kind: str, name: str, *, log: Log) -> LinkSheet | N
 
 
 def _read_sheet(raw: dict[str, Any]) -> LinkSheet:
-    first, other = (tuple(SaidOfPerson(**line) for line in side) for side in raw["sides"])
+    side, other_side = (tuple(SaidOfPerson(**line) for line in lines) for lines in raw["sides"])
     first, second = raw["pair"]
     agreement = tuple((words, bits) for words, bits in raw["agreement"])
     return LinkSheet(
-        (first, second), tuple(raw["refs"]), tuple(raw["people"]), (first, other), agreement, raw["weight"], raw["rule"]
+        (first, second), tuple(raw["refs"]), tuple(raw["people"]), (side, other_side), agreement, raw["weight"], raw["rule"]
     )

@@ -215,6 +215,30 @@ def test_a_manager_sees_figures_of_the_team(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Managing the lists")
     assert findings(page) == []
     photograph(page, "manager")
+    photograph_narrow(page, "manager")
+
+
+def test_a_manager_lets_another_team_stand_in_and_ends_it(page: Page) -> None:
+    sign_in(page, f"{NORTH}: team manager")
+    page.get_by_role("link", name="Managing the lists").click()
+    page.get_by_role("button", name="Let them stand in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose the team that stands in.")
+    assert page.title().startswith("Error: ")
+    assert findings(page) == []
+    page.get_by_label("Team that stands in").select_option(label="East family help team")
+    page.get_by_label("Last day").fill(page.get_by_label("First day").input_value())
+    page.get_by_role("button", name="Let them stand in").click()
+    expect(page.locator("main")).to_contain_text("East family help team stands in on")
+    assert findings(page) == []
+    photograph(page, "manager-cover")
+    photograph_narrow(page, "manager-cover")
+    sign_in(page, "East family help team: lead practitioner")
+    page.get_by_role("link", name=NORTH, exact=True).click()
+    expect(page.locator(".sooner-card").first).to_be_visible()
+    sign_in(page, f"{NORTH}: team manager")
+    page.get_by_role("link", name="Managing the lists").click()
+    page.get_by_role("button", name=re.compile("^End it now")).click()
+    expect(page.locator("main")).to_contain_text("Nobody stands in for this team.")
 
 
 def test_a_manager_judges_a_case_blind(page: Page) -> None:
@@ -387,6 +411,10 @@ def test_a_printed_list_leaves_out_what_cannot_be_clicked(page: Page) -> None:
     page.emulate_media(media="print")
     expect(page.locator(".sooner-filters")).to_be_hidden()
     expect(page.locator(".sooner-card").first).to_be_visible()
+    # What is folded away is printed; the address of a page says nothing on paper.
+    expect(page.get_by_text("It orders whom to think about first when places are few.")).to_be_visible()
+    addresses = "[...document.querySelectorAll('main a')].map(a => getComputedStyle(a, '::after').content)"
+    assert set(page.evaluate(addresses)) == {"none"}
 
 
 def test_a_family_answers_its_card_on_a_telephone_and_without_javascript(page: Page, served: str) -> None:

@@ -87,5 +87,11 @@ def _read_sheet(raw: dict[str, Any]) -> LinkSheet:
     first, second = raw["pair"]
     agreement = tuple((words, bits) for words, bits in raw["agreement"])
     return LinkSheet(
-        (first, second), tuple(raw["refs"]), tuple(raw["people"]), (side, other_side), agreement, raw["weight"], raw["rule"]
+        (first, second),
+        tuple(raw["refs"]),
+        tuple(raw["people"]),
+        (side, other_side),
+        agreement,
+        raw["weight"],
+        raw["rule"],
     )

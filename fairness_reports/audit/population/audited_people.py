@@ -25,6 +25,7 @@ from charter.council.programme import Programme
 from charter.errors import DataError
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
+from fairness_reports.audit.population.protected import group_persons
 from fairness_reports.audit.population.reading_tables import open_connection
 from fairness_reports.audit.population.scored_lists import Listing
 from features.grammar.period import Period
@@ -288,6 +289,4 @@ def measure_sight(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.floa
 
 def group_people(values: Mapping[bytes, str], people: People, not_recorded: str) -> Grouping:
     """Group people by a characteristic's recorded values; whoever has none is in the group `not_recorded`."""
-    persons, row = np.unique(people.person, return_inverse=True)
-    groups = np.array([values.get(bytes(person), not_recorded) for person in persons] or [not_recorded])
-    return Grouping.of(groups[row] if len(persons) else groups[:0])
+    return group_persons(values, people.person, not_recorded)

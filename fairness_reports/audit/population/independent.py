@@ -141,7 +141,9 @@ def _read_events(
 def _any_member(matrix: Matrix, day: date, persons: NDArray[np.bytes_], entity: NDArray[np.bytes_]) -> NDArray[np.int8]:
     """Whether any member, child or adult, of each household is among `persons`."""
     rows = matrix.at(day)
-    had = np.isin(np.asarray(rows.person), persons)
+    # A set and not np.isin, which sorts both sides, and names are slow to sort.
+    wanted = set(persons.tolist())
+    had = np.fromiter((person in wanted for person in np.asarray(rows.person).tolist()), np.bool_, len(rows.person))
     households = np.asarray(rows.entity)
     any_had = np.zeros(len(households), dtype=np.int8)
     any_had[np.asarray(rows.person_row)[had]] = 1

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charter.rules.policy import Policy
+from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.reading_tables import open_connection
 
-__all__ = ["read_characteristics"]
+__all__ = ["group_persons", "read_characteristics"]
 
 _OPTED_OUT = """
     SELECT DISTINCT person_id FROM read_parquet($permission)
@@ -49,3 +53,14 @@ def read_characteristics(tables: Path, policy: Policy, now: datetime) -> dict[st
             if value and value.strip() and person not in left_out
         }
     return by_name
+
+
+def group_persons(values: Mapping[bytes, str], person: NDArray[np.bytes_], not_recorded: str) -> Grouping:
+    """Group rows by their person's value, in alphabetical order; whoever has none is in the group `not_recorded`.
+
+    `person` (rows,) may name somebody often: looking each up costs less than sorting names to look each person up once.
+    """
+    named = [values.get(name, not_recorded) for name in person.tolist()]
+    names = sorted(set(named))
+    number = {name: code for code, name in enumerate(names)}
+    return Grouping(np.fromiter((number[name] for name in named), np.int64, len(named)), tuple(names))

@@ -27,6 +27,7 @@ from charter.errors import DataError
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.audited_people import mark_audited
+from fairness_reports.audit.population.protected import group_persons
 from fairness_reports.audit.population.reading_tables import open_connection
 
 __all__ = ["NO_LISTS", "ReplayedPeople", "UsedLists", "read_replayed_people"]
@@ -143,8 +144,7 @@ class ReplayedPeople:
 
     def group(self, values: Mapping[bytes, str], not_recorded: str) -> Grouping:
         """Group the people by a characteristic's recorded values."""
-        named = [values.get(bytes(person), not_recorded) for person in self.person]
-        return Grouping.of(np.array(named or [not_recorded])[: len(self.person)])
+        return group_persons(values, self.person, not_recorded)
 
 
 def read_replayed_people(

@@ -24,8 +24,8 @@ from tests.unit.fairness_reports.simulated_harms import (
 
 LISTED, REACHED = GATES["listed_ethnicity"], GATES["missed_help_of_issued_ethnicity"]
 OVERRIDDEN = GATES["overridden_ethnicity"]
-COMPARISONS = 51
-"""As many as the shipped charter's second gate watches: of ethnicity seven questions, of sex and disability four."""
+COMPARISONS = 63
+"""As many as the shipped charter's second gate watches in the fictional borough."""
 
 
 def of(values: list[float], beside: list[float], gate: object = LISTED, *, counted: bool = True) -> Spoken:
@@ -148,11 +148,24 @@ def test_the_error_over_all_looks_is_kept_with_every_group_at_its_limit(homes: i
     assert wolves / 300 > 2 * ERROR
 
 
+def fail_at_the_year(spoken: Spoken, day: date) -> bool:
+    """Whether one look at so many standard errors as failing asks for, on that day, finds it beyond the limit."""
+    steps = sum(one < day for one in spoken.days)
+    values, beside, limit = spoken.values[:steps], spoken.beside[:steps], spoken.gate.limit
+    if spoken.counted:
+        expected = limit * beside / (limit * beside + 1)
+        error = np.sqrt((expected * (1 - expected)).sum())
+        return bool((expected - values).sum() >= FAIL * error)
+    away = limit * beside - values
+    return bool(away.mean() >= FAIL * away.std() / np.sqrt(steps))
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("homes", [10_000, 30_000, 110_000])
 def test_harm_is_found_sooner_than_by_the_yearly_question(homes: int) -> None:
-    """A group of 18 in 100: hardly listed, or of those in need half as many reached; all as one of 51 comparisons."""
+    """A group of 18 in 100: hardly listed, or of those in need fewer reached; as one of all comparisons there are."""
     rng, runs, year = np.random.default_rng(10), 200, date(START.year + 1, START.month, START.day)
+    middles = []
     for kind, gate, speak, ratio in (
         ("listed at 0.1 of everyone else's rate", "listed_ethnicity", speak_of_listing, 0.1),
         ("listed at 0.25 of everyone else's rate", "listed_ethnicity", speak_of_listing, 0.25),
@@ -161,9 +174,12 @@ def test_harm_is_found_sooner_than_by_the_yearly_question(homes: int) -> None:
     ):
         drawn = [speak(rng, gate, 0.18, ratio, homes) for _ in range(runs)]
         alarms = [watch_limits([one], ERROR / COMPARISONS)[0]["alarm"] for one in drawn]
-        weeks = [(date.fromisoformat(alarm) - START).days / 7 for alarm in alarms if alarm]
-        within = sum(date.fromisoformat(alarm) < year for alarm in alarms if alarm)
-        middle = f"{median(weeks):.0f} weeks" if len(weeks) > runs / 2 else "not within two years"
-        print(f"\n| {homes:,} | {kind} | {100 * within / runs:.0f} | {100 * len(weeks) / runs:.0f} | {middle} |")
-        if homes == 110_000 and ratio < 0.5:
-            assert median(weeks) < 26
+        weeks = sorted((date.fromisoformat(alarm) - START).days / 7 if alarm else 999.0 for alarm in alarms)
+        within, ever = (sum(week < most for week in weeks) for most in (52, 999))
+        middle = f"{median(weeks):.0f}" if median(weeks) < 999 else "over 104"
+        yearly = sum(fail_at_the_year(one, year) for one in drawn)
+        told = [f"{100 * count / runs:.0f}" for count in (yearly, within, ever)]
+        print(f"\n| {homes:,} | {kind} | {' | '.join(told)} | {middle} |")
+        middles.append(median(weeks))
+    # Where there are lists enough, the plainest harm is found within weeks.
+    assert homes < 110_000 or middles[0] < 13

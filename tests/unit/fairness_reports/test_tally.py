@@ -153,3 +153,18 @@ def test_several_batches_of_draws_are_as_one(monkeypatch: pytest.MonkeyPatch) ->
     assert batched.shape == whole.shape
     assert np.array_equal(batched, tally.draws(3_000, 3))
     assert batched.std(axis=0) == pytest.approx(whole.std(axis=0), rel=0.1)
+
+
+def test_households_spread_over_cells_are_alike_where_all_their_counts_are() -> None:
+    """In the order of their counts. Broken by a signature that leaves a cell out."""
+    rng = np.random.default_rng(12)
+    cluster, code = rng.integers(0, 300, 900), rng.integers(0, 3, 900)
+    cells = rng.integers(0, 3, (900, CELLS)) / 20
+    tally = Tally.of_cells(cluster, Grouping(code, ("a", "b", "c")), cells)
+    counts = np.zeros((300, 3, CELLS))
+    np.add.at(counts, (cluster, code), cells)
+    patterns, weight = np.unique(np.round(counts[np.unique(cluster)].reshape(-1, 18), 9), axis=0, return_counts=True)
+    assert np.array_equal(tally.patterns.reshape(-1, 18), patterns)
+    assert tally.weight.tolist() == weight.tolist()
+    nobody = Tally.of_cells(cluster[:0], Grouping(code[:0], ("a",)), cells[:0])
+    assert nobody.totals.tolist() == [[0.0] * CELLS]

@@ -187,6 +187,7 @@ def test_few_bad_rows_are_set_apart_with_their_rule_and_no_value_of_theirs(town,
         "no_address": 0,
         "blank_lines": 0,
         "empty_columns": ["corrected"],
+        "not_available": 0,
     }
     (row,) = rows_of(town.workspace / "quarantine" / f"{result.snapshot}.parquet")
     assert (row["service"], row["file"], row["row_number"], row["field"]) == ("housing", "arrears.csv", 2, "day")

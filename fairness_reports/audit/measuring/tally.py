@@ -142,7 +142,7 @@ class Tally:
         # Rows alike by one number each, as in `make`, in the order of their counts: sorting whole rows takes ten times
         # as long.
         marks = np.random.default_rng(20260928).integers(0, 2**64, groups * CELLS, dtype=np.uint64)
-        signature = np.round(counts * 1e9).astype(np.uint64) @ marks
+        signature = np.round(counts * 1e9).astype(np.int64).view(np.uint64) @ marks
         _, first, weight = np.unique(signature, return_index=True, return_counts=True)
         patterns = np.asarray(np.round(counts[first], 9), dtype=np.float64)
         if not np.allclose(weight @ patterns, counts.sum(axis=0)):  # pragma: no cover - see `make`

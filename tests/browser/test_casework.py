@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SCREENSHOTS
+from charter.invocation import Invocation
+from features.linking.blind_review import draw_pairs
+from tests.browser.conftest import ROOT, SCREENSHOTS
 
 pytestmark = [
     pytest.mark.browser,
@@ -239,6 +242,48 @@ def test_a_manager_lets_another_team_stand_in_and_ends_it(page: Page) -> None:
     page.get_by_role("link", name="Managing the lists").click()
     page.get_by_role("button", name=re.compile("^End it now")).click()
     expect(page.locator("main")).to_contain_text("Nobody stands in for this team.")
+
+
+def test_a_reviewer_compares_two_records_by_keyboard_and_without_javascript(
+    page: Page, served: str, workspace: Path
+) -> None:
+    """Two records side by side, an answer that is none, the next pair, and one that is read blind."""
+    invocation = Invocation.open(ROOT / "council", "early_help", workspace, quiet=True)
+    drawing = {"role": "data_protection_officer", "reason": "a yearly check", "log": lambda _: None}
+    draw_pairs(invocation, size=4, seed=1, **drawing)
+    assert page.context.browser is not None
+    plain = page.context.browser.new_context(base_url=served, java_script_enabled=False).new_page()
+    sign_in(plain, "Resident desk")
+    plain.get_by_role("link", name="Pairs of records").click()
+    first = plain.get_by_role("link", name=re.compile("^Begin with"))
+    for says, heading in (("", "There is a problem"), ("I can’t tell", "Done")):
+        if says:
+            plain.get_by_label(says).focus()
+            plain.keyboard.press("Space")
+        else:
+            first.focus()
+            plain.keyboard.press("Enter")
+            expect(plain.get_by_role("heading", level=1)).to_have_text("Are these one person?")
+        plain.get_by_role("button", name="Keep it and go on").focus()
+        plain.keyboard.press("Enter")
+        expect(plain.get_by_role("heading", name=heading)).to_be_visible()
+    plain.context.close()
+    sign_in(page, "Resident desk")
+    page.get_by_role("link", name="Pairs of records").click()
+    expect(page.locator("main")).to_contain_text(re.compile(r"1 of \d+ looked at"))
+    assert findings(page) == []
+    page.get_by_role("link", name=re.compile("^Go on with")).click()
+    assert findings(page) == []
+    photograph(page, "link-pair")
+    photograph_narrow(page, "link-pair")
+    page.get_by_role("button", name="Keep it and go on").click()
+    assert findings(page) == []
+    page.goto("/link-readings")
+    expect(page.locator("main")).to_contain_text(re.compile(r"You are the first reader; \d left"))
+    assert findings(page) == []
+    page.get_by_label("Two people").check()
+    page.get_by_role("button", name="Keep my reading and go on").click()
+    expect(page.get_by_role("alert")).to_contain_text("Your reading is kept.")
 
 
 def test_a_manager_judges_a_case_blind(page: Page) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from house.covering import leave_covered
 from tests.deep_minutes import DeepMinutes
+from tests.forked_commands import run_forked
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,9 +73,17 @@ class Ran:
     err: str
 
 
-def run_sooner(*words: str, cwd: Path = ROOT, timeout: float = PATIENCE, env: dict[str, str] | None = None) -> Ran:
-    """Run the real command in a process of its own, as a user's shell would."""
+def run_sooner(
+    *words: str,
+    cwd: Path = ROOT,
+    timeout: float = PATIENCE,
+    env: dict[str, str] | None = None,
+    afresh: bool = False,
+) -> Ran:
+    """Run the real command in a process of its own; `afresh` starts it as a user's shell would, with nothing loaded."""
     environment = {**os.environ, **(env or {})}
+    if not afresh and "SOONER_COVERED" not in environment:
+        return Ran(*run_forked(words, cwd, environment, timeout))
     if not _is_first_of_its_kind(words):
         environment.pop("SOONER_COVERED", None)
     done = subprocess.run(
@@ -118,7 +127,7 @@ def demo_workspace(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / "done").exists():
             size = ("--households", "3000", "--seed", "1", "--council", "council")
-            ran = run_sooner("demo", "--no-serve", *size, "--workspace", str(workspace))
+            ran = run_sooner("demo", "--no-serve", *size, "--workspace", str(workspace), afresh=True)
             (shared / "done").write_text(f"{ran.code}\n{ran.out}\n{ran.err}")
     told = (shared / "done").read_text()
     assert told.startswith("0\n"), told

@@ -59,7 +59,7 @@ def play_borough(root: Path, name: str) -> dict[str, Any]:
     words = ("demo", "--no-serve", "--households", homes, "--seed", seed, *planted)
     begun = os.times()
     try:
-        ran = run_sooner(*words, "--workspace", str(workspace), timeout=PATIENCE)
+        ran = run_sooner(*words, "--workspace", str(workspace), timeout=PATIENCE, afresh=True)
         ended = os.times()
         seconds = ended.children_user + ended.children_system - begun.children_user - begun.children_system
         figures = read_figures(workspace) if find_current(workspace / "scores" / PROGRAMME) else {}

@@ -40,14 +40,15 @@ def spoken() -> dict[str, Spoken]:
     return speak(outcomes_known=True)
 
 
-def speak(*, outcomes_known: bool) -> dict[str, Spoken]:
+def speak(*, outcomes_known: bool, also: frozenset[tuple[int, int]] = frozenset()) -> dict[str, Spoken]:
     """Return what six homes said of group A: two children in each, both of A in homes 0 and 1, one of them in home 2.
 
     Homes 0 and 3 are listed at the first date, 1, 3 and 4 at the second. Homes 1 and 3 are in need 100 days after the
     first, home 2 is 50. Workers offer home 0 help, and turn down 3 and then 1; a reviewer would help 2 and 4.
+    `also` are further (date, home) that are listed.
     """
     day, home = (side.ravel() for side in np.meshgrid(np.arange(3), np.repeat(np.arange(HOMES), 2), indexing="ij"))
-    listed = {(0, 0), (0, 3), (1, 1), (1, 3), (1, 4)}
+    listed = {(0, 0), (0, 3), (1, 1), (1, 3), (1, 4)} | also
     need = {1: 100.0, 3: 100.0, 2: 50.0}
     lead = np.array([need.get(h, np.nan) - 28 * d for d, h in zip(day, home, strict=True)])
     label = np.where(np.isnan(lead) | (lead < 0), 0, 1)
@@ -120,6 +121,13 @@ def test_whose_need_is_known_speaks_once_of_any_list_before_it(spoken: dict[str,
     # Home 0 had no need and was listed, of three without one. When home 4 was, nobody of the group was left to compare.
     assert contacted.values.tolist() == [1.0]
     assert contacted.beside.tolist() == [1 / 2]
+
+
+def test_a_list_after_the_need_reached_nobody_before_it(spoken: dict[str, Spoken]) -> None:
+    """Home 2 comes to need 50 days after the first list, and is on the third, 56 days after."""
+    late = speak(outcomes_known=True, also=frozenset({(2, 2)}))
+    assert late["recall"].values.tolist() == spoken["recall"].values.tolist() == [0.5]
+    assert late["days_before"].values.tolist() == spoken["days_before"].values.tolist()
 
 
 def test_what_was_said_counts_in_the_order_in_which_it_was_said(spoken: dict[str, Spoken]) -> None:

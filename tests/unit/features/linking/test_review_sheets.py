@@ -63,6 +63,10 @@ def test_sheets_say_what_the_verb_says_and_go_with_whoever_is_on_them(borough_to
     drawn = read_sheets(vault, BLIND_SHEET)
     assert len(drawn) >= 25
     assert not any(sheet.agreement or sheet.rule or sheet.weight for sheet in drawn)
+    joined = [sheet for sheet in drawn if len(sheet.people) == 1]
+    assert joined
+    for sheet in joined:
+        assert set(sheet.sides[0]).isdisjoint(sheet.sides[1]), "a blind pair shows each side as if it were not joined"
     pair = Candidate(*drawn[0].pair, None, "", ((), ()))
     assert [write_lines(drawn[0])] == [list(map(list, both)) for both in
                                        show_pairs(invocation, [pair], blind=True, log=forget, **WHO)]  # fmt: skip
@@ -91,7 +95,7 @@ def _judge(pair: Candidate) -> Judgement:
 
 
 def test_each_reference_in_use_leads_to_its_person_and_no_other_to_anybody(borough_town: Town) -> None:
-    """Broken by references that are not in use, or written unsorted."""
+    """Broken by references that are not in use."""
     borough_town.link()
     tables = borough_town.invocation.workspace.snapshot() / "tables"
     with duckdb.connect() as database:

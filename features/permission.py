@@ -23,16 +23,7 @@ from charter.errors import CharterError, DefinitionError
 from charter.rules.policy import Policy
 from features.grammar import Composition, Definition
 
-__all__ = [
-    "ALL",
-    "Choice",
-    "HiddenSignal",
-    "Permission",
-    "find_hidden",
-    "is_denied",
-    "is_permitted",
-    "refuse_hidden",
-]
+__all__ = ["ALL", "Choice", "HiddenSignal", "Permission", "find_hidden", "is_denied", "is_permitted", "refuse_hidden"]
 
 ALL = "*"
 """All services, or all purposes."""

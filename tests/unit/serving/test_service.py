@@ -69,8 +69,9 @@ def test_what_the_how_to_types_is_answered_as_it_says(served: Served) -> None:
     text = text.partition("## Ask whether")[0].replace("http://127.0.0.1:3000", served.address)
     text = text.replace("curl -s ", "curl -sS --fail-with-body ").replace("python3 -c", f"{sys.executable} -c")
     blocks = [block for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE) if "curl" in block]
-    assert len(blocks) == 7
-    token, listed, *rest = [block for block in blocks if block.count("curl") == 1]
+    assert len(blocks) == 8
+    # The look-up by a service's own reference needs a register and linked records: test_api_day.py types it.
+    token, listed, *rest = [block for block in blocks if block.count("curl") == 1 and "/v1/lookups" not in block]
     assert len(rest) == 4
     typed = f"{token}\n{listed}"
     first = _typed(typed).splitlines()[-1]

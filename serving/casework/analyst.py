@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from serving.casework.managing.rules_that_left_out import count_left_out
 from serving.casework.managing.small_multiples import draw_multiples
 from serving.casework.visit import Visit
 from serving.ranking.health import read_health
@@ -21,6 +22,7 @@ def show_health(visit: Visit) -> Response:
     return visit.render(
         "analyst.html",
         health=health,
+        left_out=count_left_out(desk),
         multiples=draw_multiples(health) if health else [],
         model=manifest.get("model", "none yet"),
         bundle=manifest.get("id", ""),

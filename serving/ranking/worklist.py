@@ -43,13 +43,12 @@ from serving.ranking.sealing import Keepsakes, Timelines, seal_records
 from serving.ranking.standing_in import list_models, say_standing_in
 from serving.ranking.tail_lots import begin_lots, keep_lots, read_arms
 from serving.store.actions import export_actions, write_csv
+from serving.store.issued import WITH_WORKER
 from serving.store.store import IssuedList, Referral, Store, make_store, write_moment
 from serving.suspension import list_feeds, read_suspensions, require_running
 
-__all__ = ["WITH_WORKER", "Departures", "ListSummary", "RankResult", "rank_households"]
+__all__ = ["Departures", "ListSummary", "RankResult", "rank_households"]
 
-WITH_WORKER = "has a worker already"
-"""Why a list leaves out a household with an open case that `[leave_out]` of worklist.toml names."""
 
 Departures = Callable[[str, date, Mapping[str, Sequence[str]]], Mapping[str, str]]
 """Who must leave a list, and why: of a snapshot, at a date, among households by their people when listed."""

@@ -8,7 +8,10 @@ from datetime import UTC, datetime
 
 from charter.errors import SoonerError
 
-__all__ = ["ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "write_moment"]
+__all__ = ["WITH_WORKER", "ConflictError", "Decision", "DecisionDraft", "IssuedList", "Referral", "write_moment"]
+
+WITH_WORKER = "has a worker already"
+"""Why a list leaves out a household with an open case that `[leave_out]` of worklist.toml names."""
 
 
 class ConflictError(SoonerError):

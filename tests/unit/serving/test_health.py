@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,14 +11,18 @@ import pytest
 
 from charter.vault.key import Key
 from charter.vault.made_up import confirm_snapshot
+from serving.casework.managing.rules_that_left_out import LeftOut, count_left_out
 from serving.casework.managing.small_multiples import draw_multiples
 from serving.desk import Desk
+from serving.identity import Identity
 from serving.ranking.health import measure_drift, read_health
 from serving.ranking.worklist import rank_households
+from serving.store.issued import DecisionDraft
 from tests.unit.serving.client import Client, guarded
-from tests.unit.serving.conftest import AS_OF, World, rows_of, write_matrix
+from tests.unit.serving.conftest import AS_OF, TEAMS, World, rows_of, write_matrix
 
 LONDON = ZoneInfo("Europe/London")
+WORKER = Identity("worker-1", "lead_practitioner", frozenset(TEAMS))
 
 
 def rank_later(world: World, seed: int, *, hide: bool = False, shift: float = 0.0) -> None:
@@ -103,3 +108,28 @@ def test_the_page_is_the_analysts_and_shows_no_household(world: World) -> None:
     for who in ("demo-north-lead_practitioner", "demo-board"):
         client.sign_in(who)
         assert client.get("/analyst").status_code == 403
+
+
+def test_each_rule_that_left_people_out_is_named_with_how_many(world: World) -> None:
+    """Broken by lists of one team alone, by older ones counted too, and by a rule that has no words."""
+    path = world.invocation.programme_folder / "worklist.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("with_worker = []", 'with_worker = ["early_help_open"]'), encoding="utf-8")
+    desk = Desk.open(world.invocation, demo=True)
+    assert count_left_out(desk) == []
+    rank_households(world.invocation, world.matrix, AS_OF)
+    refused = desk.store.referrals("early_help", "north-2026-09-28")[0]
+    decided = datetime(2026, 9, 29, 9, tzinfo=UTC)
+    desk.store.decide(WORKER, refused.id, DecisionDraft("family_said_no", "declined_now", 1), at=decided)
+    later = AS_OF + timedelta(days=14)
+    rank_households(world.invocation, world.matrix_at(later), later)
+    helped = int((world.arrays["features"][:, 5] > 0).sum())
+    assert helped > 1
+    assert count_left_out(desk) == [
+        LeftOut("Somebody works with them already ([leave_out] of worklist.toml)", helped),
+        LeftOut("They rest after a decision: family said no ([cooling_off] of worklist.toml)", 1),
+    ]
+    client = Client(guarded(desk))
+    client.sign_in("demo-analyst")
+    page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get("/analyst").text))
+    assert f"Somebody works with them already ([leave_out] of worklist.toml) {helped} They rest" in page

@@ -91,6 +91,7 @@ def test_a_worker_reads_the_list_and_a_case(page: Page) -> None:
     assert 1 <= cards.count() <= 8
     assert findings(page) == []
     photograph(page, "worklist")
+    photograph_narrow(page, "worklist")
     open_case(page, 0)
     headings = ["Why now", "Not seen", "Safe contact", "Working with them now", "Your decision"]
     headings += ["Why this household may need help", "Strengths", "What services recorded"]
@@ -200,6 +201,7 @@ def test_the_whole_way_works_by_keyboard_and_without_javascript(page: Page, serv
         plain.keyboard.press("Space")
         plain.get_by_role("button", name="Save and show the reasons").focus()
         plain.keyboard.press("Enter")
+    photograph(plain, "case-without-javascript")
     plain.locator("#decide").get_by_role("link", name="Defer", exact=True).focus()
     plain.keyboard.press("Enter")
     plain.get_by_label("Waiting for information").focus()
@@ -325,6 +327,7 @@ def test_an_analyst_sees_figures_of_all(page: Page) -> None:
     assert page.locator("tbody tr").count() > 3
     assert findings(page) == []
     photograph(page, "analyst")
+    photograph_narrow(page, "analyst")
 
 
 def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
@@ -332,6 +335,7 @@ def test_a_board_member_reads_the_decision_and_the_pack(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("For the board")
     assert findings(page) == []
     photograph(page, "board")
+    photograph_narrow(page, "board")
     page.get_by_role("link", name="How to read an answer").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("How to read an answer")
     assert page.locator("figure circle").count() == 3
@@ -460,6 +464,7 @@ def test_a_printed_list_leaves_out_what_cannot_be_clicked(page: Page) -> None:
     expect(page.get_by_text("It orders whom to think about first when places are few.")).to_be_visible()
     addresses = "[...document.querySelectorAll('main a')].map(a => getComputedStyle(a, '::after').content)"
     assert set(page.evaluate(addresses)) == {"none"}
+    photograph(page, "worklist-print")
 
 
 def test_a_family_answers_its_card_on_a_telephone_and_without_javascript(page: Page, served: str) -> None:

@@ -8,7 +8,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -307,6 +307,16 @@ def provider() -> Iterator[Provider]:
     """Run a real OpenID Connect server until the tests of this process are over."""
     with run_provider() as running:
         yield running
+
+
+def copy_world(world: World, folder: Path) -> World:
+    """Return a copy of a world in a folder, with what lies beside its workspace: for a test that spoils it."""
+    root = world.workspace.root
+    shutil.copytree(root, folder / root.name)
+    for beside in root.parent.glob(f"{root.name}.*.jsonl"):
+        shutil.copy2(beside, folder / beside.name)
+    moved = Workspace(folder / root.name, world.workspace.programme)
+    return replace(world, invocation=replace(world.invocation, workspace=moved))
 
 
 def log_key(world: World) -> bytes:

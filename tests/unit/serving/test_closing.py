@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from sooner.backups.restoring import restore_backup
 from sooner.backups.taking import choose_parts, take_backup
 from sooner.ending.destroying import KEPT, PER_PROGRAMME
 from tests.unit.serving.client import Client, guarded, signed_in
-from tests.unit.serving.conftest import AS_OF, ROOT, World, make_world
+from tests.unit.serving.conftest import AS_OF, ROOT, World, copy_world, make_world
 
 OWNER, OFFICER = "senior_responsible_owner", "data_protection_officer"
 LEAD = Identity("lead-1", "lead_practitioner", frozenset({"north"}))
@@ -70,12 +71,7 @@ def worked(lived_in: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Return a copy of the workspace, with what lies beside it."""
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
-    root = lived_in.workspace.root
-    shutil.copytree(root, tmp_path / root.name)
-    for beside in root.parent.glob(f"{root.name}.*.jsonl"):
-        shutil.copy2(beside, tmp_path / beside.name)
-    moved = Workspace(tmp_path / root.name, lived_in.workspace.programme)
-    return replace(lived_in, invocation=replace(lived_in.invocation, workspace=moved))
+    return copy_world(lived_in, tmp_path)
 
 
 def ask(world: World, target: str = "early_help") -> None:
@@ -326,7 +322,9 @@ def test_the_record_of_it_can_not_be_taken_away_unseen(worked: World, tmp_path: 
 
 
 def test_a_backup_from_before_does_not_come_back(worked: World, tmp_path: Path) -> None:
-    place, _ = take_backup(worked.invocation, tmp_path / "backups", choose_parts(()))
+    # A backup is named by its second, and both may be made within one.
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    place, _ = take_backup(worked.invocation, tmp_path / "backups", choose_parts(()), now=before)
     ask(worked)
     confirm(worked, tmp_path / "cases")
     with pytest.raises(CharterError, match="after this backup was made"):

@@ -28,7 +28,7 @@ from serving.store.connection import begin_writing, open_engine
 from serving.store.store import DecisionDraft, Store
 from serving.store.tables import audit
 from serving.verification import require_whole, verify_logs
-from tests.unit.serving.conftest import AS_OF, World, log_key, make_world
+from tests.unit.serving.conftest import AS_OF, World, copy_world, log_key, make_world
 
 LEAD = Identity("lead-1", "lead_practitioner", frozenset({"north"}))
 NOTE = "Mother asked to be rung after six"
@@ -71,12 +71,7 @@ def world(lived_in: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> W
     """Return a copy of the workspace, with what lies beside it."""
     monkeypatch.setenv("SOONER_KEY", "5f" * 32)
     monkeypatch.delenv("SOONER_DATABASE", raising=False)
-    root = lived_in.workspace.root
-    shutil.copytree(root, tmp_path / root.name)
-    for beside in root.parent.glob(f"{root.name}.*.jsonl"):
-        shutil.copy2(beside, tmp_path / beside.name)
-    moved = Workspace(tmp_path / root.name, lived_in.workspace.programme)
-    return replace(lived_in, invocation=replace(lived_in.invocation, workspace=moved))
+    return copy_world(lived_in, tmp_path)
 
 
 def on_rows(*statements: str) -> Callable[[World], None]:

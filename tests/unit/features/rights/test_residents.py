@@ -43,7 +43,7 @@ NOBODY = {**ADA, "forename": "Nora", "surname": "Nemo"}
 
 @pytest.fixture
 def homes(town):
-    town.register('["link", "train", "rank"]', '["link", "train", "rank", "residence_check"]')
+    town.register('"rank", "display"]', '"rank", "display", "residence_check"]')
     register = town.council / "register.toml"
     register.write_text(register.read_text(encoding="utf-8") + CHECK, encoding="utf-8")
     for name in ("worklist.toml", "training.toml"):

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from charter.council.worklist_settings import WorklistFile
 from charter.vault.vault import NamedPerson
-from serving.casework.facts import ServiceFacts, list_sights, read_facts, says_something
+from serving.casework.facts import NOT_READ, ServiceFacts, read_facts, says_something
 from serving.ranking.elsewhere import SeekingTeam
 from serving.ranking.points import GivenPoints, list_points
 from serving.ranking.reasons import Reason, Seeing, write_day
@@ -76,6 +77,11 @@ class CaseFile:
     def identified(self) -> tuple[NamedPerson, ...]:
         """Those of its people whom this reader may see by name."""
         return tuple(self.persons[person] for person in self.record.person_ids if person in self.persons)
+
+    @cached_property
+    def facts(self) -> tuple[ServiceFacts, ...]:
+        """What is true of each service, read once for all parts of a page."""
+        return read_facts(self.record, self.manifest)
 
 
 @dataclass(frozen=True)
@@ -185,7 +191,7 @@ def view_row(file: CaseFile, settings: WorklistFile) -> Row:
     referral, record, manifest = file.referral, file.record, file.manifest
     reasons = record.reasons
     ages = [person.age for person in record.people if person.age is not None]
-    facts = read_facts(record, manifest)
+    facts = file.facts
     dates = [service.data_to for service in facts if service.data_to and service.state in ("seen", "partly")]
     # What a need is named by is what was recorded: that nothing was may raise a likelihood, and names nothing.
     speaking = [reason for reason in reasons.for_ if _says_something(reason, record, manifest)]
@@ -224,7 +230,7 @@ def view_case(
     `usual` is what is usual among the households listed with it; `local_day` gives the local date of a stored moment.
     """
     title, meaning = _band_words(file.referral, file.manifest)
-    record, facts = file.record, read_facts(file.record, file.manifest)
+    record, facts = file.record, file.facts
     strengths = sort_strengths(record, file.manifest, usual)
     addresses = Counter(person.address for person in file.identified if person.address).most_common(1)
     return CaseView(
@@ -237,7 +243,7 @@ def view_case(
         less=_view_reasons(strengths.less, file),
         points=list_points(record, file.manifest),
         compared=strengths.compared,
-        seeing=list_sights(record, file.manifest),
+        seeing=tuple(service.sight() for service in facts if service.state != NOT_READ),
         members=_view_members(file),
         address=addresses[0][0] if addresses else "",
         involvements=_view_involvements(facts),

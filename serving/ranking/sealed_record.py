@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -141,22 +142,30 @@ class SealedRecord:
 
 
 _READER = TypeAdapter(SealedRecord)
+_READ_ONCE = 1024
+"""Records that a process keeps as it read them: those of the lists that are worked on."""
 
 
 def read_record(referral: Referral) -> SealedRecord:
     """Return a referral's record; raise DataError where it is not the one that was sealed, or breaks its contract."""
-    if digest_record(referral.sealed) != referral.digest:
+    return _read_sealed(referral.id, referral.sealed, referral.digest)
+
+
+@lru_cache(maxsize=_READ_ONCE)
+def _read_sealed(referral: str, sealed: bytes, digest: str) -> SealedRecord:
+    """Read a record once: a case's page compares it with all others of its list, and bytes that are the same say so."""
+    if digest_record(sealed) != digest:
         raise DataError(
-            f"the sealed record of the referral {referral.id} was changed.",
+            f"the sealed record of the referral {referral} was changed.",
             "Keep a copy as it is and tell the data protection officer.",
         )
     try:
-        return _READER.validate_json(referral.sealed, strict=True)
+        return _READER.validate_json(sealed, strict=True)
     except ValidationError as error:
         # What a record holds is somebody's: only where it breaks the contract is said.
         where = "/".join(str(part) for part in error.errors()[0]["loc"]) or "its top level"
         raise DataError(
-            f"the sealed record of the referral {referral.id} breaks its contract at {where}.",
+            f"the sealed record of the referral {referral} breaks its contract at {where}.",
             "Read it with the Sooner that sealed it.",
         ) from None
 

@@ -8,7 +8,7 @@ database never hold the values of a statement: a note to a family would end up i
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK = 7_005_001
 _PATIENCE = 15
 """Seconds that an act waits for others that write, or for a connection: less than a request may take."""
+_READS = "sooner_reads"
+"""The option of a connection that only reads."""
 _CONNECTING = 5
 """Seconds after which a PostgreSQL server that does not answer counts as down."""
 
@@ -100,7 +102,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+    options = connection.get_execution_options()
+    if not options.get(_READS) and options.get("isolation_level") != "AUTOCOMMIT":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -120,7 +123,9 @@ def begin_writing(engine: Engine, *, noted: bool = True) -> Iterator[Connection]
 @contextmanager
 def begin_reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection for reading that never waits for a writer."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    # SQLite's driver begins no transaction by itself (_prepare_sqlite), so there is no level to set and put back.
+    how: Mapping[str, Any] = {_READS: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+    with engine.connect().execution_options(**how) as connection:
         yield connection
 
 

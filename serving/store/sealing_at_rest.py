@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache, partial
 
 from sqlalchemy import Connection, select, update
 
@@ -19,6 +20,8 @@ from serving.store.tables import decisions, referrals
 __all__ = ["Seals", "name_note", "name_record", "seal_old_rows"]
 
 _MARK = b"sealed1:"
+_UNSEALED_ONCE = 1024
+"""Values that a process keeps unsealed: the records of the lists that are worked on."""
 
 
 def name_note(referral: str, version: int) -> str:
@@ -36,6 +39,8 @@ class Seals:
 
     def __init__(self, key: bytes) -> None:
         self._key = hashlib.blake2b(b"casework at rest", key=key, digest_size=32).digest() if key else b""
+        # A page reads a whole list, and another page the same one again.
+        self._unseal = lru_cache(maxsize=_UNSEALED_ONCE)(partial(unseal_value, self._key))
 
     def seal_bytes(self, name: str, value: bytes) -> bytes:
         """Return `value` sealed under its name; nothing stays nothing."""
@@ -49,7 +54,7 @@ class Seals:
         if not self._key or not value.startswith(_MARK):
             return value
         try:
-            return unseal_value(self._key, name, value[len(_MARK) :])
+            return self._unseal(name, value[len(_MARK) :])
         except CharterError:
             raise CharterError(
                 f"the {name.replace('/', ' ')} was sealed with another key, or has been altered.",

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from charter.vault.vault import NamedPerson
-from serving.casework.facts import ServiceFacts, read_facts
+from serving.casework.facts import ServiceFacts
 from serving.casework.timeline_view import Entry, list_entries, list_names
 from serving.casework.view import CaseFile, write_name
 from serving.ranking.reasons import Reason
@@ -58,7 +58,7 @@ def name_people(file: CaseFile) -> tuple[str, ...]:
 
 def view_glance(file: CaseFile, roles: Collection[str]) -> Glance:
     """Return what the first screen says to somebody in a role; `roles` are its ids in the register."""
-    facts = read_facts(file.record, file.manifest)
+    facts = file.facts
     entries = list_entries(file.record, file.manifest, roles, name_people(file)) or ()
     change = find_newest_change(entries, file.record.reasons.for_)
     return Glance(

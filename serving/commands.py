@@ -30,7 +30,9 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="How many processes answer.")] = 1,
 ) -> None:
     """Serve the casework pages and the API until stopped."""
-    from serving.web.serve import make_command, make_environment
+    # Before anything loads NumPy: its threads would be there before the workers are forked.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from serving.web.serve import make_environment
 
     settings = make_environment(invocation, workers=workers)
     address = f"http://{host}:{port}/"
@@ -39,7 +41,11 @@ def serve(
         f"The worklists are at {address} (stop with Ctrl-C).",
     )
     sys.stdout.flush()
-    os.execve(sys.executable, make_command(host, port, workers), {**os.environ, **settings})  # noqa: S606  # no shell; our own interpreter
+    os.environ.update(settings)
+    # In this process, which has loaded half of it: another would load all of it again, and staff wait for that.
+    from serving.web.supervisor import run_supervisor
+
+    run_supervisor(host, port, workers)
 
 
 RoleName = Annotated[

@@ -7,7 +7,6 @@ once and forks (serving.web.supervisor, docs/decisions/0195).
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 
 from charter.contracts.files import find_current, read_json
@@ -23,7 +22,7 @@ from serving.store.store import open_store
 from serving.suspension import require_running
 from serving.verification import require_whole
 
-__all__ = ["make_command", "make_environment"]
+__all__ = ["make_environment"]
 
 
 def make_environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str, str]:
@@ -58,9 +57,3 @@ def make_environment(invocation: Invocation, *, workers: int = 1) -> Mapping[str
         "BENTOML_DO_NOT_TRACK": "True",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
     }
-
-
-def make_command(host: str, port: int, workers: int = 1) -> list[str]:
-    """Return the command line that serves on `host` and `port` with so many processes."""
-    listen = ["--host", host, "--port", str(port), "--workers", str(workers)]
-    return [sys.executable, "-m", "serving.web.supervisor", *listen]

@@ -11,8 +11,8 @@ whose supervisor is gone ends by itself. Gunicorn supervises, uvicorn answers (d
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -26,7 +26,7 @@ from uvicorn import Config, Server
 
 from charter.machine.private_files import keep_files_private
 
-__all__ = ["FINISHING", "HUNG", "STOPPING", "load_service", "main"]
+__all__ = ["FINISHING", "HUNG", "STOPPING", "load_service", "run_supervisor"]
 
 HUNG = 15
 """Seconds after which a worker whose loop does not turn is ended: a busy machine delays one by a few."""
@@ -122,19 +122,13 @@ def load_service() -> None:
     import serving.web.bundle_in_use
     import serving.web.service  # noqa: F401
 
+    # What BentoML loads only when it makes the application: each worker would, for 0.9 s, while nobody answers.
+    importlib.import_module("_bentoml_impl.server.app")
 
-def main() -> None:
-    """Serve on an address until stopped."""
-    parser = argparse.ArgumentParser(description="What `sooner serve` runs.")
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", required=True, type=int)
-    parser.add_argument("--workers", required=True, type=int)
-    asked = parser.parse_args()
+
+def run_supervisor(host: str, port: int, workers: int) -> None:
+    """Serve on an address with so many processes until stopped; the environment says what (serving.web.service)."""
     keep_files_private()
     load_service()
-    host = f"[{asked.host}]" if ":" in asked.host else asked.host
-    Supervisor(f"{host}:{asked.port}", asked.workers).run()
-
-
-if __name__ == "__main__":
-    main()
+    name = f"[{host}]" if ":" in host else host
+    Supervisor(f"{name}:{port}", workers).run()

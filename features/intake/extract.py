@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -18,7 +19,15 @@ import duckdb
 from charter.council.register import ExtractFile, Source
 from charter.errors import DataError
 from features.intake.database import quote_name, quote_text
-from features.intake.exact_casts import NumberMarks, exact_cast, exact_number, exact_text, read_trimmed, trim_text
+from features.intake.exact_casts import (
+    BLANKS,
+    NumberMarks,
+    exact_cast,
+    exact_number,
+    exact_text,
+    read_trimmed,
+    trim_text,
+)
 from features.intake.opening.bounded import PACKED
 from features.intake.opening.headers import check_header
 from features.intake.opening.open_table import Manner, OpenTable, open_table
@@ -102,8 +111,8 @@ def read_file(
     key, and more bad values than the register tolerates.
     """
     database.execute(f"create schema if not exists {quote_name(source.service)}")
-    _create_empty(database, source, file)
     if not paths:
+        _create_empty(database, source, file, ())
         if not file.optional:
             raise DataError(
                 f"the file {quarantine.name_file(file)} of {source.service!r} is missing.",
@@ -113,24 +122,40 @@ def read_file(
         return FileTally()
     rows, blank_lines, is_plain = 0, 0, True
     parts: list[Part] = []
+    unread: list[str] = []
     with ExitStack() as stack:
         for path in paths:
             name = quarantine.name_file(file.replace(name=path.name))
             where = f"{source.service}/{name}" + (f" ({file.name})" if file.within else "")
             table = stack.enter_context(open_table(database, path, where, _manner_of(source, file)))
             check_columns(table.where, file, table)
+            fresh = [name for name in _list_unread(file, table) if name not in unread]
+            if parts:
+                for name in fresh:
+                    column = quote_name(_unread(name))
+                    database.execute(
+                        f"alter table {name_table(source, file)} add column {column} boolean default false"
+                    )
+            else:
+                _create_empty(database, source, file, fresh)
+            unread += fresh
             parts.append(Part(name, rows + 1, table.find_lines))
             rows += _load_part(database, source, file, table, rows)
             blank_lines += table.count_blank_lines(rows - parts[-1].first_row + 1)
             is_plain = is_plain and table.is_plain
     quarantine.set_rows(source, file, rows, parts)
-    filled, not_available = _count_filled(database, source, file) if rows else ({}, {})
-    _empty_not_available(database, source, file, not_available)
-    _set_apart(database, source, file, quarantine, is_plain=is_plain)
-    quarantine.refuse_where_many(source, file)
-    for name in (*map(_unread, file.columns), "_header"):
-        database.execute(f"alter table {name_table(source, file)} drop column {quote_name(name)}")
-    return FileTally(rows, blank_lines, filled, not_available)
+    tally = FileTally(rows, blank_lines)
+    if rows:
+        look = _look_through(database, source, file, unread, is_plain=is_plain)
+        tally = FileTally(rows, blank_lines, look.filled, look.not_available)
+        if any(file.columns[name] == "text" for name in look.not_available):
+            _empty_not_available(database, source, file, look.not_available)
+            look = _look_through(database, source, file, unread, is_plain=is_plain)
+        _set_apart(database, source, file, quarantine, rows, look)
+        quarantine.refuse_where_many(source, file)
+    for name in unread:
+        database.execute(f"alter table {name_table(source, file)} drop column {quote_name(_unread(name))}")
+    return tally
 
 
 def _manner_of(source: Source, file: ExtractFile) -> Manner:
@@ -164,12 +189,17 @@ def check_names(where: str, file: ExtractFile, columns: Sequence[str]) -> None:
         )
 
 
-def _create_empty(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> None:
-    columns = ", ".join(f"{quote_name(name)} {_SQL_TYPES[kind]}" for name, kind in file.columns.items())
-    unread = ", ".join(f"{quote_name(_unread(name))} boolean" for name in file.columns)
-    database.execute(
-        f"create or replace table {name_table(source, file)} (_row bigint, {columns}, {unread}, _header boolean)"
-    )
+def _create_empty(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, unread: Sequence[str]
+) -> None:
+    columns = ["_row bigint", *(f"{quote_name(name)} {_SQL_TYPES[kind]}" for name, kind in file.columns.items())]
+    columns += [f"{quote_name(_unread(name))} boolean" for name in unread]
+    database.execute(f"create or replace table {name_table(source, file)} ({', '.join(columns)})")
+
+
+def _list_unread(file: ExtractFile, table: OpenTable) -> Sequence[str]:
+    """Return the columns of which a cell may hold what can't be read: in any other, whatever stands is the value."""
+    return [name for name, kind in file.columns.items() if _tells_unread(name, kind, table) != "false"]
 
 
 def _unread(name: str) -> str:
@@ -184,50 +214,49 @@ def _load_part(
     typed = ", ".join(
         f"{_type_column(name, kind, table, source, file)} as {quote_name(name)}" for name, kind in file.columns.items()
     )
-    unread = ", ".join(
-        f"({_tells_unread(name, kind, table.types[name])}) as {quote_name(_unread(name))}"
-        for name, kind in file.columns.items()
-    )
-    raw = ", ".join(
-        f"{quote_name(name)} as {quote_name('raw ' + name)}"
-        for name, kind in file.columns.items()
-        if (table.types[name], kind) not in _LOSSLESS
-    )
-    names = ", ".join(map(quote_name, file.columns))
+    unread = _list_unread(file, table)
+    tells = [f"({_tells_unread(name, file.columns[name], table)}) as {quote_name(_unread(name))}" for name in unread]
+    raw = [f"{quote_name(name)} as {quote_name('raw ' + name)}" for name in unread]
+    names = [*map(quote_name, file.columns)]
+    into = ", ".join(["_row", *names, *(quote_name(_unread(name)) for name in unread)])
     try:
         inserted = database.execute(
-            f"insert into {name_table(source, file)} select _row, {names}, {unread}, _header from (select {before} + "
-            f"row_number() over () as _row, {typed}{', ' if raw else ''}{raw}, "
-            f"({_tells_header(table, source, file)}) as _header "
-            f"from {table.sql})"
+            f"insert into {name_table(source, file)} ({into}) select {', '.join(['_row', *names, *tells])} from "
+            f"(select {before} + row_number() over () as _row, {', '.join([typed, *raw])} from {table.sql})"
         ).fetchall()
     except duckdb.Error as error:
         raise table.refusal(error) from None
-    if isinstance(table, CsvTable):
+    if isinstance(table, CsvTable) and _may_repeat_header(database, source, file, table, before):
         row = database.execute(
-            f"select min(_row) from {name_table(source, file)} where _header and _row > {before}"
+            f"select min(_row) from (select row_number() over () as _row, ({table.second_header}) as _header "
+            f"from {table.sql}) where _header"
         ).fetchall()[0][0]
         if row is not None:
-            raise table.repeated_header(int(row) - before)
+            raise table.repeated_header(int(row))
     return int(inserted[0][0])
 
 
-def _tells_header(table: OpenTable, source: Source, file: ExtractFile) -> str:
-    """Return SQL that is true of a row that repeats the header.
+def _may_repeat_header(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, table: CsvTable, before: int
+) -> bool:
+    """Whether some loaded row of a part may repeat the header: then the file is looked through once more.
 
-    Such a row has the name of a column where a number or a day should be: where one is to be had, only rows that lack
-    it are looked at.
+    Such a row has the name of a column where a number or a day should be, and so in every cell.
     """
-    if table.second_header == "false" or not all(re.fullmatch("[A-Za-z_ ]*", name) for name in table.columns):
-        return table.second_header
-    for name, kind in file.columns.items():
-        if kind in ("integer", "decimal") or (kind == "date" and not _WORDS.search(_form_of(name, source, file))):
-            typed = _type_column(name, kind, table, source, file)
-            return (
-                f"case when {typed} is null and {quote_name(name)} is not null then {table.second_header} "
-                "else false end"
-            )
-    return table.second_header
+    is_like = "true"
+    numbers = [
+        name
+        for name, kind in file.columns.items()
+        if kind in ("integer", "decimal") or (kind == "date" and not _WORDS.search(_form_of(name, source, file)))
+    ]
+    texts = [name for name, kind in file.columns.items() if kind == "text"]
+    if numbers and all(re.fullmatch("[A-Za-z_ ]*", name) for name in table.columns):
+        is_like = f"{quote_name(_unread(numbers[0]))} is not false"
+    elif texts and all(name.strip() == name.strip(BLANKS) for name in table.columns):
+        names = ", ".join(quote_text(name.strip().lower()) for name in table.columns)
+        is_like = f"lower(trim({quote_name(texts[0])})) in ({names})"
+    rows = database.execute(f"select 1 from {name_table(source, file)} where {is_like} and _row > {before} limit 1")
+    return bool(rows.fetchall())
 
 
 def _form_of(name: str, source: Source, file: ExtractFile) -> str:
@@ -241,46 +270,114 @@ def _type_column(name: str, kind: str, table: OpenTable, source: Source, file: E
         return column if table.is_plain else exact_text(column, sql_type)
     if sql_type != "VARCHAR":
         return exact_cast(column, sql_type, _SQL_TYPES[kind])
-    if kind in ("date", "datetime"):
-        form = _form_of(name, source, file)
-        days = read_trimmed(column, lambda text: f"try_strptime({text}, {quote_text(form)})")
-        return f"{days}::{_SQL_TYPES[kind]}"
     if kind == "boolean":
-        return f"try_cast({trim_text(column)} as boolean)"
-    marks = NumberMarks(source.decimal_mark, source.thousands_mark)
-    return read_trimmed(column, lambda text: exact_number(text, kind, marks))
+        return f"try_cast({column if table.is_plain else trim_text(column)} as boolean)"
+    read = partial(exact_number, kind=kind, marks=NumberMarks(source.decimal_mark, source.thousands_mark))
+    if kind in ("date", "datetime"):
+        read = partial(_read_day, form=_form_of(name, source, file))
+    typed = read(column) if table.is_plain else read_trimmed(column, read)
+    return f"{typed}::{_SQL_TYPES[kind]}" if kind in ("date", "datetime") else typed
 
 
-def _tells_unread(name: str, kind: str, found: str) -> str:
+def _read_day(text: str, form: str) -> str:
+    return f"try_strptime({text}, {quote_text(form)})"
+
+
+def _tells_unread(name: str, kind: str, table: OpenTable) -> str:
     """Return SQL that is true where something stood in the cell and its typed value is null; null where it is #N/A."""
+    found = table.types[name]
     if (found, kind) in _LOSSLESS or (kind == "text" and found not in ("DOUBLE", "FLOAT")):
         return "false"
     raw = quote_name("raw " + name)
     there = f"{raw} is not null"
     if found == "VARCHAR":
-        text = trim_text(raw)
+        text = raw if table.is_plain else trim_text(raw)
         there = f"case when {text} = {quote_text(NOT_AVAILABLE)} then null else {text} is not null end"
     # A case looks at the text of hardly any row; `and` would look at all of them.
     return f"case when {quote_name(name)} is null then {there} else false end"
 
 
-def _count_filled(
-    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile
-) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """Return in how many rows something stands in each column, read or not, and in how many it says #N/A, where any."""
+@dataclass(frozen=True)
+class _Look:
+    """What one look through a loaded file saw.
+
+    In how many rows something stands in each column, read or not, and in how many it says #N/A, where any; the tests
+    (column, rule, SQL) that some rows break, each with how many; and whether some rows may share their key.
+    """
+
+    filled: Mapping[str, int]
+    not_available: Mapping[str, int]
+    broken: Mapping[tuple[str, str, str], int]
+    may_repeat: bool
+
+
+def _look_through(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, unread: Sequence[str], *, is_plain: bool
+) -> _Look:
+    """Count in one pass all that is asked of the rows of a file; of `is_plain` rows no cell need be asked for control.
+
+    `unread` are the columns of which it was noted whether a cell could be read.
+    """
+    tests = _list_tests(source, file, unread)
+    unreadable = {name: f" + count(*) filter (where {quote_name(_unread(name))})" for name in unread}
     # `count_if` says null, and not 0, of a column that is null in every row.
-    filled = [
-        f"count({quote_name(name)}) + count(*) filter (where {quote_name(_unread(name))})" for name in file.columns
-    ]
-    empty = [f"count(*) filter (where {_is_not_available(name, kind)})" for name, kind in file.columns.items()]
-    counts = database.execute(f"select {', '.join(filled + empty)} from {name_table(source, file)}").fetchall()[0]
-    not_available = dict(zip(file.columns, map(int, counts[len(filled) :]), strict=True))
-    texts = {name: not_available[name] for name, kind in file.columns.items() if kind == "text"}
-    standing = dict(zip(file.columns, map(int, counts[: len(filled)]), strict=True))
-    return (
-        {name: count - texts.get(name, 0) for name, count in standing.items()},
-        {name: count for name, count in not_available.items() if count},
+    filled = [f"count({quote_name(name)}){unreadable.get(name, '')}" for name in file.columns]
+    empty = {
+        name: f"count(*) filter (where {_is_not_available(name, kind)})"
+        for name, kind in file.columns.items()
+        if kind == "text" or name in unread
+    }
+    broken = [f"count_if({test})" for _, _, test in tests]
+    texts = [name for name, kind in file.columns.items() if kind == "text"]
+    # All texts of a row are looked through for control characters at once.
+    has_control = f"regexp_matches(concat({', '.join(map(quote_name, texts))}), {quote_text(CONTROL_CHARACTERS)})"
+    beside = ["0" if is_plain or not texts else f"count_if({has_control})", *_count_keys(file)]
+    row = iter(
+        database.execute(
+            f"select {', '.join([*filled, *empty.values(), *broken, *beside])} from {name_table(source, file)}"
+        ).fetchall()[0]
     )
+    standing = {name: int(next(row)) for name in file.columns}
+    not_available = {name: int(next(row)) for name in empty}
+    counts = {test: next(row) or 0 for test in tests}
+    if next(row):
+        counts |= _count_control(database, source, file, texts)
+    keys, digests = row
+    return _Look(
+        {
+            name: count - (not_available[name] if file.columns[name] == "text" else 0)
+            for name, count in standing.items()
+        },
+        {name: count for name, count in not_available.items() if count},
+        {test: count for test, count in counts.items() if count},
+        digests < keys,
+    )
+
+
+def _count_control(
+    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, texts: Sequence[str]
+) -> Mapping[tuple[str, str, str], int]:
+    """Return in how many rows each of the texts has a control character."""
+    tests = [
+        (name, "value.control", f"regexp_matches({quote_name(name)}, {quote_text(CONTROL_CHARACTERS)})")
+        for name in texts
+    ]
+    counts = database.execute(
+        f"select {', '.join(f'count_if({test})' for _, _, test in tests)} from {name_table(source, file)}"
+    ).fetchall()[0]
+    return {test: count or 0 for test, count in zip(tests, counts, strict=True)}
+
+
+def _count_keys(file: ExtractFile) -> Sequence[str]:
+    """Return SQL of how many rows there are, and of how many their keys differ for certain; none of a file without."""
+    if not file.key:
+        return ["0", "0"]
+    # Rows may share their key where fewer digests than rows differ, or where two digests are alike.
+    return ["count(*)", f"count(distinct hash({_list_key(file)}))"]
+
+
+def _list_key(file: ExtractFile) -> str:
+    return ", ".join(quote_name(name) for name in (*file.key, *file.versions))
 
 
 def _is_not_available(name: str, kind: str) -> str:
@@ -305,47 +402,42 @@ def _empty_not_available(
 
 
 def _set_apart(
-    database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile, quarantine: Quarantine, *, is_plain: bool
+    database: duckdb.DuckDBPyConnection,
+    source: Source,
+    file: ExtractFile,
+    quarantine: Quarantine,
+    rows: int,
+    look: _Look,
 ) -> None:
-    """Quarantine what breaks a rule on values, then on the key; what was set apart is no other's double.
-
-    Of `is_plain` rows no cell need be asked for control characters.
-    """
-    table = name_table(source, file)
-    tests = _list_tests(source, file)
-    if not is_plain and _holds_control(database, source, file):
-        texts = [name for name, kind in file.columns.items() if kind == "text"]
-        tests += [
-            (name, "value.control", f"regexp_matches({quote_name(name)}, {quote_text(CONTROL_CHARACTERS)})")
-            for name in texts
-        ]
-    if not tests:
-        return
-    counts = database.execute(
-        f"select {', '.join(f'count_if({test})' for _, _, test in tests)} from {table}"
-    ).fetchall()[0]
-    broken = {test: count for test, count in zip(tests, counts, strict=True) if count}
-    of_rows = _empty_optional_cells(database, source, file, quarantine, broken)
+    """Quarantine what breaks a rule on values, then on the key; what was set apart is no other's double."""
+    table, may_repeat = name_table(source, file), look.may_repeat
+    of_rows = _empty_optional_cells(database, source, file, quarantine, rows, look.broken) if look.broken else ()
     if of_rows and quarantine.add(source, file, _find_broken(table, of_rows)):
         _drop_quarantined(database, source, file, quarantine)
-    columns = ", ".join(quote_name(name) for name in (*file.key, *file.versions))
-    if file.key and _may_repeat(database, table, columns):
+        if may_repeat:
+            left, digests = database.execute(f"select {', '.join(_count_keys(file))} from {table}").fetchall()[0]
+            may_repeat = digests < left
+    if may_repeat:
         twice = (
             f"select _row as row_number, {quote_text(', '.join(file.key))} as field, 'key.duplicate' as rule from "
-            f"(select _row, row_number() over (partition by {columns} order by _row) as copy from {table}) "
+            f"(select _row, row_number() over (partition by {_list_key(file)} order by _row) as copy from {table}) "
             "where copy > 1"
         )
         if quarantine.add(source, file, twice):
             _drop_quarantined(database, source, file, quarantine)
 
 
-def _list_tests(source: Source, file: ExtractFile) -> list[tuple[str, str, str]]:
-    """Return (column, rule, SQL that is true where the rule is broken) of all that is asked of single cells."""
+def _list_tests(source: Source, file: ExtractFile, unread: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return (column, rule, SQL that is true where the rule is broken) of all that is asked of single cells.
+
+    `unread` are the columns of which it was noted whether a cell could be read.
+    """
     tests: list[tuple[str, str, str]] = []
     ids = _find_ids(file)
     for name, kind in file.columns.items():
         column = quote_name(name)
-        tests.append((name, "value.type", quote_name(_unread(name))))
+        if name in unread:
+            tests.append((name, "value.type", quote_name(_unread(name))))
         if kind in ("date", "datetime"):
             tests.append((name, "value.range", f"{column} < date '{source.earliest}' or {column} >= {_LATEST}"))
         if kind == "text":
@@ -358,7 +450,11 @@ def _list_tests(source: Source, file: ExtractFile) -> list[tuple[str, str, str]]
             tests.append((name, "id.form", _test_where(f"contains({column}, '+')", is_cut)))
     # A key that is there but can't be read is `value.type`: the cause that a service can mend.
     tests += [
-        (name, "key.missing", f"{quote_name(name)} is null and {quote_name(_unread(name))} is not true")
+        (
+            name,
+            "key.missing",
+            f"{quote_name(name)} is null" + (f" and {quote_name(_unread(name))} is not true" if name in unread else ""),
+        )
         for name in file.key
     ]
     return tests
@@ -377,21 +473,6 @@ def _find_ids(file: ExtractFile) -> frozenset[str]:
     return frozenset(name for name in ids - homes if file.columns.get(name) == "text")
 
 
-def _holds_control(database: duckdb.DuckDBPyConnection, source: Source, file: ExtractFile) -> bool:
-    """Whether any text has a control character: all texts of a row are looked through at once."""
-    texts = ", ".join(quote_name(name) for name, kind in file.columns.items() if kind == "text")
-    if not texts:
-        return False
-    test = f"regexp_matches(concat({texts}), {quote_text(CONTROL_CHARACTERS)})"
-    return bool(database.execute(f"select count_if({test}) from {name_table(source, file)}").fetchall()[0][0])
-
-
-def _may_repeat(database: duckdb.DuckDBPyConnection, table: str, columns: str) -> bool:
-    """Whether some rows may share their key: they do where fewer digests than rows differ, or two digests are alike."""
-    rows, digests = database.execute(f"select count(*), count(distinct hash({columns})) from {table}").fetchall()[0]
-    return bool(digests < rows)
-
-
 def _find_broken(table: str, tests: Sequence[tuple[str, str, str]]) -> str:
     """Return the query of (row_number, field, rule) of the rows that break any of (field, rule, test)."""
     return " union all ".join(
@@ -405,6 +486,7 @@ def _empty_optional_cells(
     source: Source,
     file: ExtractFile,
     quarantine: Quarantine,
+    rows: int,
     broken: Mapping[tuple[str, str, str], int],
 ) -> Sequence[tuple[str, str, str]]:
     """Empty the bad cells of columns that no row needs, and say so; return the tests of all others.
@@ -413,13 +495,10 @@ def _empty_optional_cells(
     matter: it is written in another way than the register says.
     """
     table, optional = name_table(source, file), find_optional_columns(source, file)
-    rows = database.execute(f"select count(*) from {table}").fetchall()[0][0]
     cells = [test for test, count in broken.items() if test[0] in optional and count <= _MOST_CELLS * rows]
     for name, rule, test in cells:
         quarantine.add_cells(source, file, _find_broken(table, [(name, rule, test)]))
-        database.execute(
-            f"update {table} set {quote_name(name)} = null, {quote_name(_unread(name))} = false where {test}"
-        )
+        database.execute(f"update {table} set {quote_name(name)} = null where {test}")
     return [test for test in broken if test not in cells]
 
 

@@ -102,7 +102,10 @@ def settle_versions(
     What the source's deliveries before it left stands in the kept tables. Raises DataError for one that has lost more
     rows than `tolerance.vanished_rows` of the register allows, unless `confirmed`.
     """
+    staged, kept = _count_versions(database, source)
     for table, versioned in KEPT.items():
+        if not staged[table] and (settling.first or not kept[table]):
+            continue
         if settling.first:
             _settle_first(database, table, versioned, source, delivery)
         else:
@@ -112,6 +115,17 @@ def settle_versions(
             _settle_against(database, table, versioned, delivery)
         database.execute(f"delete from {table}")
     database.execute("delete from taken_back")
+
+
+def _count_versions(database: duckdb.DuckDBPyConnection, source: Source) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """Return by table how many rows are staged, and how many of the source are kept: most have none of most."""
+    staged = [f"(select count(*) from {table})" for table in KEPT]
+    kept = [
+        f"(select count(*) from kept_{table} where {of.owner} = {quote_text(source.service)})"
+        for table, of in KEPT.items()
+    ]
+    counts = database.execute(f"select {', '.join(staged + kept)}").fetchall()[0]
+    return dict(zip(KEPT, counts, strict=False)), dict(zip(KEPT, counts[len(KEPT) :], strict=True))
 
 
 def _refuse_vanished(

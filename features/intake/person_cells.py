@@ -17,7 +17,7 @@ from features.intake.identifiers import breaks_form, fold_key, is_no_key, looks_
 from features.intake.quarantine import Quarantine
 from features.intake.uprn import has_no_form
 
-__all__ = ["empty_cells", "find_optional_columns"]
+__all__ = ["empty_cells", "find_optional_columns", "list_cell_tests"]
 
 _NEEDED = frozenset({"reference", "known_at"})
 
@@ -44,24 +44,27 @@ def _reads(expression: str, column: str) -> bool:
     return re.search(rf"(?<![A-Za-z0-9_]){re.escape(column)}(?![A-Za-z0-9_])", expression, re.IGNORECASE) is not None
 
 
-def empty_cells(
-    database: duckdb.DuckDBPyConnection,
-    quarantine: Quarantine,
-    source: Source,
-    file: ExtractFile,
-    record: Record,
-    dates: Mapping[tuple[str, str], str],
-) -> None:
-    """Empty keys, homes and `dates` ({(field, rule): test}) of `mapped` people that are none; mend other keys."""
+def list_cell_tests(record: Record, dates: Mapping[tuple[str, str], str]) -> Mapping[tuple[str, str], str]:
+    """Return SQL that is true where a cell of `mapped` people says nothing, by (field, rule); `dates` are added."""
     form = getattr(record, "key_form", None)
     key = fold_key("f_shared_key")
     wrong = breaks_form(key, form) if form else f"({looks_like_upn(key)} and {breaks_form(key, 'upn')})"
-    tests = {
+    return {
         **dates,
         ("shared_key", "key.placeholder"): f"f_shared_key is not null and {is_no_key(key)}",
         ("shared_key", "key.form"): f"f_shared_key is not null and {wrong}",
         ("uprn", "uprn.form"): has_no_form("f_uprn"),
     }
+
+
+def empty_cells(
+    database: duckdb.DuckDBPyConnection,
+    quarantine: Quarantine,
+    source: Source,
+    file: ExtractFile,
+    tests: Mapping[tuple[str, str], str],
+) -> None:
+    """Empty the cells of `mapped` people of which a test is true, and say so."""
     for (field, rule), test in tests.items():
         quarantine.add_cells(
             source,
@@ -70,4 +73,3 @@ def empty_cells(
             f"from mapped where {test}",
         )
         database.execute(f"update mapped set f_{field} = null where {test}")
-    database.execute(f"update mapped set f_shared_key = {key} where f_shared_key is not null")

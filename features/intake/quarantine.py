@@ -21,6 +21,9 @@ from features.intake.row_rules import MESSAGES, TOLERANCE_OF
 __all__ = ["Quarantine"]
 
 
+_PLACE = ("service", "file", "row_number", "part", "part_row", "line")
+
+
 class Quarantine:
     """The quarantine of one pull, in the table `quarantine` of its connection.
 
@@ -34,6 +37,7 @@ class Quarantine:
         self._delivery = ""
         self._rows: dict[tuple[str, str], int] = {}
         self._parts: dict[tuple[str, str], Sequence[Part]] = {}
+        self._counts: dict[tuple[str, str], int] = {}
         for table in ("quarantine", "emptied_cells"):
             database.execute(
                 f"create table {table} (service text, file text, row_number bigint, row_ref text, field text, "
@@ -52,20 +56,27 @@ class Quarantine:
     def add(self, source: Source, file: ExtractFile, bad_rows: str) -> int:
         """Set apart the rows that the query `bad_rows` gives as (row_number, field, rule); return how many rows."""
         before = self.count(source, file)
-        self._insert("quarantine", source, file, bad_rows)
+        if self._insert("quarantine", source, file, bad_rows):
+            name = self.name_file(file)
+            row = self._database.execute(
+                "select count(distinct row_number) from quarantine where service = ? and file = ?",
+                [source.service, name],
+            ).fetchall()[0]
+            self._counts[source.service, name] = int(row[0])
         return self.count(source, file) - before
 
     def add_cells(self, source: Source, file: ExtractFile, bad_cells: str) -> None:
         """Say of cells that the query gives as (row_number, field, rule) that they were emptied; their rows stay."""
         self._insert("emptied_cells", source, file, bad_cells)
 
-    def _insert(self, table: str, source: Source, file: ExtractFile, bad: str) -> None:
+    def _insert(self, table: str, source: Source, file: ExtractFile, bad: str) -> int:
         name = self.name_file(file)
-        self._database.execute(
+        inserted = self._database.execute(
             f"insert into {table} select {quote_text(source.service)}, {quote_text(name)}, row_number, "
             f"row_of({quote_text(source.service + chr(31) + name + chr(31))} || row_number::varchar), "
             f"field, rule, {_message_of_rule()}[rule] from ({bad}) bad"
-        )
+        ).fetchall()
+        return int(inserted[0][0])
 
     def set_rows(self, source: Source, file: ExtractFile, rows: int, parts: Sequence[Part] = ()) -> None:
         """Say how many rows the file holds, bad ones included, and in which parts it came."""
@@ -74,6 +85,8 @@ class Quarantine:
 
     def refuse_where_many(self, source: Source, file: ExtractFile) -> None:
         """Raise DataError, leaving the list of refused rows behind, where a rule is broken by too many of its rows."""
+        if not self.count(source, file):
+            return
         name = self.name_file(file)
         rows = self._rows[source.service, name]
         broken = self._database.execute(
@@ -96,11 +109,7 @@ class Quarantine:
 
     def count(self, source: Source, file: ExtractFile) -> int:
         """How many rows of a file are set apart."""
-        row = self._database.execute(
-            "select count(distinct row_number) from quarantine where service = ? and file = ?",
-            [source.service, self.name_file(file)],
-        ).fetchall()[0]
-        return int(row[0]) if row else 0
+        return self._counts.get((source.service, self.name_file(file)), 0)
 
     def by_rule(self) -> Mapping[str, int]:
         """How many rows broke each rule, over all files, those of which a cell was emptied included."""
@@ -131,12 +140,11 @@ class Quarantine:
             for service, file, numbers in rows
             for row, place in self._find_places(service, file, numbers).items()
         ]
-        names = ("service", "file", "row_number", "part", "part_row", "line")
-        kinds = (pa.string(), pa.string(), pa.int64(), pa.string(), pa.int64(), pa.int64())
-        columns = zip(*places, strict=True) if places else [()] * len(names)
-        return pa.table(
-            {name: pa.array(values, kind) for name, kind, values in zip(names, kinds, columns, strict=True)}
-        )
+        kinds = {name: "bigint" if name in ("row_number", "part_row", "line") else "varchar" for name in _PLACE}
+        # By DuckDB: an Arrow table made of Python's values loads pandas, which takes longer than all of this.
+        columns = [list(column) for column in zip(*places, strict=True)] if places else [[]] * len(_PLACE)
+        unnested = [f"unnest(${at}::{kind}[]) as {name}" for at, (name, kind) in enumerate(kinds.items(), start=1)]
+        return self._database.sql(f"select {', '.join(unnested)}", params=columns).to_arrow_table()
 
     def _find_places(self, service: str, file: str, rows: Sequence[int]) -> Mapping[int, Place]:
         parts = self._parts.get((service, file))

@@ -28,7 +28,8 @@ from charter.errors import DataError
 from charter.purposes import PURPOSES
 from features.intake.database import join_texts, quote_moment, quote_name, quote_text
 from features.intake.extract import name_table
-from features.intake.person_cells import empty_cells
+from features.intake.identifiers import fold_key
+from features.intake.person_cells import empty_cells, list_cell_tests
 from features.intake.precision import not_before
 from features.intake.quarantine import Quarantine
 from features.intake.uprn import has_no_form, is_no_address, read_uprn
@@ -164,18 +165,25 @@ class Staging:
     def expressions(self, source: Source, file: ExtractFile, record: Record) -> Mapping[str, str]:
         """Return an SQL expression for each field the record may give, bound and typed; null where it gives none."""
         required, optional = RECORD_FIELDS[record.kind]
+        fields = {field: record.fields.get(field) for field in sorted(required | optional)}
+        kinds = self._bind_record(source, file, {**fields, "where": record.where})
         expressions: dict[str, str] = {}
-        for field in sorted(required | optional):
-            text = record.fields.get(field)
-            expressions[field] = "null" if text is None else self._type_field(source, file, record, field, text)
+        for field, text in fields.items():
+            if text is None:
+                expressions[field] = "null"
+                continue
+            if field not in kinds:
+                kinds[field] = self._bind_expression(source, file, record, field, text)
+            expressions[field] = self._type_field(source, file, record, field, kinds[field])
         for field in ("known_at", "end_at"):
-            if record.kind == "event" and field in record.fields and self._is_day(source, file, record, field):
+            if record.kind == "event" and kinds.get(field) == "DATE":
                 expressions[field] = not_before(expressions["valid_at"], expressions[field], self.time_zone)
-        self._bind_expression(source, file, record, "where", record.where)
+        if "where" not in kinds:
+            self._bind_expression(source, file, record, "where", record.where)
         return expressions
 
-    def _type_field(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
-        kind = self._bind_expression(source, file, record, field, text)
+    def _type_field(self, source: Source, file: ExtractFile, record: Record, field: str, kind: str) -> str:
+        text = record.fields[field]
         if field in _TIMES:
             if kind == "DATE":
                 zone = quote_text(self.time_zone)
@@ -189,8 +197,19 @@ class Staging:
             return f"({text})::decimal(18, 4)"
         return f"({text})::varchar"
 
-    def _is_day(self, source: Source, file: ExtractFile, record: Record, field: str) -> bool:
-        return self._bind_expression(source, file, record, field, record.fields[field]) == "DATE"
+    def _bind_record(self, source: Source, file: ExtractFile, texts: Mapping[str, str | None]) -> dict[str, str]:
+        """Bind all expressions of a record at once and return their types; none where they don't bind together.
+
+        Then each is bound by itself, which says which of them is wrong.
+        """
+        given = {field: text for field, text in texts.items() if text is not None}
+        selected = ", ".join(f"({text})" for text in given.values())
+        try:
+            described = self.database.execute(f"describe select {selected} from {name_table(source, file)}").fetchall()
+        except duckdb.Error:
+            return {}
+        # One that names several columns at once would shift the types of those after it.
+        return dict(zip(given, (str(row[1]) for row in described), strict=True)) if len(described) == len(given) else {}
 
     def _bind_expression(self, source: Source, file: ExtractFile, record: Record, field: str, text: str) -> str:
         """Bind the expression and return its type; DuckDB's message names columns alone, as no row is read."""
@@ -234,13 +253,30 @@ def stage_file(stager: Staging, source: Source, file: ExtractFile) -> None:
         database.execute("set schema = 'main'")
 
 
+_STAYS = "f_kept is true and (f_known_until <= f_known_at) is not true"
+"""SQL of a mapped row that neither `where` leaves out, nor a later version that was known as soon."""
+
+
+@dataclass(frozen=True)
+class _Versions:
+    """SQL of what tells the versions of a row apart, and of the id of the row that is staged."""
+
+    key: str
+    identity: str
+
+
+Tests = Mapping[tuple[str, str], str]
+"""Rules of a record's rows: SQL that is true where it is broken, by (field, rule)."""
+
+
 def _map_rows(
-    stager: Staging, source: Source, file: ExtractFile, record: Record, key: str = "", identity: str = ""
-) -> None:
+    stager: Staging, source: Source, file: ExtractFile, record: Record, tests: Tests, versions: _Versions | None = None
+) -> Tests:
     """Make the temporary table `mapped`: every field of the record, and when the next version of its key was known.
 
-    `key` tells the versions of a row apart, `identity` is the id of the row that is staged; both are SQL.
+    Return those of `tests` that some of its rows break: most break none, and all are asked in one look.
     """
+    key = versions.key if versions else ""
     fields = stager.expressions(source, file, record)
     selected = ", ".join(f"{expression} as {quote_name('f_' + name)}" for name, expression in fields.items())
     row_key = _key_sql(source, file) if key == "f_row" else "null::varchar"
@@ -250,17 +286,26 @@ def _map_rows(
         f"from (select _row, {row_key} as f_row, {selected}, ({record.where}) as f_kept "
         f"from {name_table(source, file)})"
     )
-    if identity:
+    looked = ["f_kept is not true and f_known_until is null", f"not ({_STAYS})"]
+    looked += [f"{_STAYS} and ({test})" for test in tests.values()]
+    taken_back, left_out, *broken = stager.database.execute(
+        f"select {', '.join(f'count(*) filter (where {test})' for test in looked)} from mapped"
+    ).fetchall()[0]
+    if versions and taken_back:
         stager.database.execute(
-            f"insert into main.taken_back select {identity} from mapped where f_kept is not true "
+            f"insert into main.taken_back select {versions.identity} from mapped where f_kept is not true "
             "and f_known_until is null"
         )
     # What `where` leaves out goes, and versions that ended as they began: nobody could have seen those.
-    stager.database.execute("delete from mapped where f_kept is not true or f_known_until <= f_known_at")
+    if left_out:
+        stager.database.execute(f"delete from mapped where not ({_STAYS})")
+    return {place: test for (place, test), count in zip(tests.items(), broken, strict=True) if count}
 
 
-def _set_apart(stager: Staging, source: Source, file: ExtractFile, tests: Mapping[tuple[str, str], str]) -> None:
-    """Quarantine the mapped rows that break any test, {(field, rule): SQL that is true where it is broken}."""
+def _set_apart(stager: Staging, source: Source, file: ExtractFile, tests: Tests) -> None:
+    """Quarantine the mapped rows that break any test."""
+    if not tests:
+        return
     bad = " union all ".join(
         f"select _row as row_number, {quote_text(field)} as field, {quote_text(rule)} as rule from mapped where {test}"
         for (field, rule), test in tests.items()
@@ -281,38 +326,36 @@ def _key_sql(source: Source, file: ExtractFile) -> str:
     return join_texts([quote_text(source.service), quote_text(file.name), *parts])
 
 
+_UNDECLARED = ("signal", "undeclared")
+
+
 def _stage_event(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
     parts = join_texts([quote_text(source.service), quote_text(file.name), "f_signal", "f_key"])
     identity = f"event_of({parts})"
-    _map_rows(stager, source, file, record, key="f_signal, f_key", identity=identity)
     details = ", ".join(
         f"{quote_text(signal.name)}: [{', '.join(quote_text(d) for d in signal.details)}]" for signal in source.signals
     )
-    undeclared = stager.database.execute(
-        f"select min(f_signal) from mapped where f_signal not in ({_list_signals(source)}) or f_signal is null"
-    ).fetchall()[0]
-    if undeclared is not None and undeclared[0] is not None:
+    undeclared = {_UNDECLARED: f"f_signal not in ({_list_signals(source)})"}
+    tests = {
+        ("reference", "reference.missing"): "f_reference is null",
+        ("key", "key.missing"): "f_key is null",
+        ("valid_at", "time.missing"): "f_valid_at is null",
+        ("known_at", "time.known_before_valid"): "f_known_at < f_valid_at",
+        ("valid_at", "time.future"): f"f_valid_at >= {stager.latest}",
+        ("known_at", "time.future"): f"f_known_at >= {stager.latest}",
+        ("end_at", "time.end_before_start"): "f_end_at < f_valid_at",
+        ("detail", "detail.unknown"): f"f_detail is not null and len(map {{{details}}}[f_signal]) > 0 "
+        f"and not list_contains(map {{{details}}}[f_signal], f_detail)",
+    }
+    broken = _map_rows(stager, source, file, record, {**undeclared, **tests}, _Versions("f_signal, f_key", identity))
+    if _UNDECLARED in broken:
+        rows = stager.database.execute(f"select min(f_signal) from mapped where {undeclared[_UNDECLARED]}").fetchall()
         raise DataError(
             f"register.toml: {source.service}/{file.name} makes events of a signal that {source.service!r} does not "
             "declare.",
-            f"Add a [[source.signal]] row for it to register.toml{show_signal(undeclared[0], source.service)}.",
+            f"Add a [[source.signal]] row for it to register.toml{show_signal(rows[0][0], source.service)}.",
         )
-    _set_apart(
-        stager,
-        source,
-        file,
-        {
-            ("reference", "reference.missing"): "f_reference is null",
-            ("key", "key.missing"): "f_key is null",
-            ("valid_at", "time.missing"): "f_valid_at is null",
-            ("known_at", "time.known_before_valid"): "f_known_at < f_valid_at",
-            ("valid_at", "time.future"): f"f_valid_at >= {stager.latest}",
-            ("known_at", "time.future"): f"f_known_at >= {stager.latest}",
-            ("end_at", "time.end_before_start"): "f_end_at < f_valid_at",
-            ("detail", "detail.unknown"): f"f_detail is not null and len(map {{{details}}}[f_signal]) > 0 "
-            f"and not list_contains(map {{{details}}}[f_signal], f_detail)",
-        },
-    )
+    _set_apart(stager, source, file, broken)
     stager.database.execute(
         f"insert into main.references_of_events select {quote_text(source.service)}, {quote_text(file.name)}, "
         f"{_reference_sql(source)}, rows from (select f_reference, count(*) as rows from mapped group by f_reference)"
@@ -327,11 +370,9 @@ def _list_signals(source: Source) -> str:
     return ", ".join(quote_text(signal.name) for signal in source.signals) or "''"
 
 
-def _map_keyed_rows(stager: Staging, source: Source, file: ExtractFile, record: Record) -> str:
-    """Make `mapped` for a record whose versions are those of the file's own key; return the SQL of its rows' ids."""
-    identity = f"row_of(f_row || chr(31) || {quote_text(record.kind)})"
-    _map_rows(stager, source, file, record, key="f_row", identity=identity)
-    return identity
+def _version_rows(record: Record) -> _Versions:
+    """Return what tells versions apart of a record whose rows are known by the file's own key."""
+    return _Versions("f_row", f"row_of(f_row || chr(31) || {quote_text(record.kind)})")
 
 
 _SPAN = {
@@ -341,12 +382,19 @@ _SPAN = {
 }
 
 
+_NOWHERE = ("uprn", "no_address")
+
+
 def _stage_address(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
-    identity = _map_keyed_rows(stager, source, file, record)
-    _set_apart(stager, source, file, {**_SPAN, ("uprn", "uprn.form"): has_no_form("f_uprn")})
-    _leave_out_no_address(stager, source, file)
+    versions = _version_rows(record)
+    nowhere = {_NOWHERE: is_no_address("f_uprn")}
+    tests = {**_SPAN, ("uprn", "uprn.form"): has_no_form("f_uprn")}
+    broken = _map_rows(stager, source, file, record, {**nowhere, **tests}, versions)
+    _set_apart(stager, source, file, {place: test for place, test in broken.items() if place in tests})
+    if _NOWHERE in broken:
+        _leave_out_no_address(stager, source, file)
     stager.database.execute(
-        f"insert into main.addresses select {quote_text(source.service)}, {identity}, "
+        f"insert into main.addresses select {quote_text(source.service)}, {versions.identity}, "
         f"{_reference_sql(source)}, {_home_sql('f_uprn')}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
@@ -367,32 +415,28 @@ def _leave_out_no_address(stager: Staging, source: Source, file: ExtractFile) ->
 
 
 def _stage_coverage(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
-    identity = _map_keyed_rows(stager, source, file, record)
-    _set_apart(stager, source, file, _SPAN)
+    versions = _version_rows(record)
+    _set_apart(stager, source, file, _map_rows(stager, source, file, record, _SPAN, versions))
     stager.database.execute(
-        f"insert into main.coverage select {quote_text(source.service)}, {identity}, "
+        f"insert into main.coverage select {quote_text(source.service)}, {versions.identity}, "
         f"{_reference_sql(source)}, f_start, f_end, f_known_at, f_known_until from mapped"
     )
 
 
 def _stage_permission(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
-    identity = _map_keyed_rows(stager, source, file, record)
+    versions = _version_rows(record)
     services = ", ".join(quote_text(source_row.service) for source_row in stager.register.sources)
-    _set_apart(
-        stager,
-        source,
-        file,
-        {
-            **_SPAN,
-            ("choice", "code.unknown"): f"f_choice is null or f_choice not in ({_list_words(_CHOICES['kind'])})",
-            ("status", "code.unknown"): f"f_status is null or f_status not in ({_list_words(_CHOICES['status'])})",
-            ("purpose", "code.unknown"): f"f_purpose is null or f_purpose not in ({_list_words(PURPOSES)}, '*')",
-            ("service", "code.unknown"): f"f_service is null or f_service not in ({services}, '*')",
-            ("of_service", "code.unknown"): f"f_of_service is null or f_of_service not in ({services})",
-        },
-    )
+    tests = {
+        **_SPAN,
+        ("choice", "code.unknown"): f"f_choice is null or f_choice not in ({_list_words(_CHOICES['kind'])})",
+        ("status", "code.unknown"): f"f_status is null or f_status not in ({_list_words(_CHOICES['status'])})",
+        ("purpose", "code.unknown"): f"f_purpose is null or f_purpose not in ({_list_words(PURPOSES)}, '*')",
+        ("service", "code.unknown"): f"f_service is null or f_service not in ({services}, '*')",
+        ("of_service", "code.unknown"): f"f_of_service is null or f_of_service not in ({services})",
+    }
+    _set_apart(stager, source, file, _map_rows(stager, source, file, record, tests, versions))
     stager.database.execute(
-        f"insert into main.permission select {quote_text(source.service)}, {identity}, "
+        f"insert into main.permission select {quote_text(source.service)}, {versions.identity}, "
         "reference_of(f_of_service || chr(31) || f_reference), f_service, f_purpose, f_choice, f_status, f_start, "
         "f_end, f_decided_by, f_known_at, f_known_until from mapped"
     )
@@ -402,9 +446,11 @@ def _list_words(words: tuple[str, ...]) -> str:
     return ", ".join(quote_text(word) for word in words)
 
 
+_NAMELESS = {("reference", "reference.missing"): "f_reference is null"}
+
+
 def _stage_protected(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record)
-    _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
+    _set_apart(stager, source, file, _map_rows(stager, source, file, record, _NAMELESS))
     stager.database.execute(
         f"insert into main.protected select distinct {quote_text(source.service)}, {_reference_sql(source)}, "
         "f_characteristic, f_value, f_known_at from mapped where f_value is not null and f_characteristic is not null"
@@ -412,30 +458,27 @@ def _stage_protected(stager: Staging, source: Source, file: ExtractFile, record:
 
 
 def _stage_person(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record)
-    _set_apart(stager, source, file, {("reference", "reference.missing"): "f_reference is null"})
     dates = f"f_birth_date >= {stager.latest} + interval {_EXPECTED} day or f_death_date < f_birth_date"
-    empty_cells(stager.database, stager.quarantine, source, file, record, {("birth_date", "person.dates"): dates})
+    cells = list_cell_tests(record, {("birth_date", "person.dates"): dates})
+    broken = _map_rows(stager, source, file, record, {**_NAMELESS, **cells})
+    _set_apart(stager, source, file, {place: test for place, test in broken.items() if place in _NAMELESS})
+    wrong = {place: test for place, test in broken.items() if place in cells}
+    empty_cells(stager.database, stager.quarantine, source, file, wrong)
     stager.database.execute(
         f"insert into main.people select distinct {quote_text(source.service)}, {_reference_sql(source)}, f_forename, "
         f"f_surname, f_birth_date, f_death_date, f_sex, f_postcode, {_home_sql('f_uprn')}, f_address, f_town, "
-        "f_email, f_phone, f_shared_key, f_safe_contact, f_known_at from mapped"
+        f"f_email, f_phone, {fold_key('f_shared_key')}, f_safe_contact, f_known_at from mapped"
     )
 
 
 def _stage_place(stager: Staging, source: Source, file: ExtractFile, record: Record) -> None:
-    _map_rows(stager, source, file, record)
-    _set_apart(
-        stager,
-        source,
-        file,
-        {
-            ("uprn", "reference.missing"): is_no_address("f_uprn"),
-            ("uprn", "uprn.form"): has_no_form("f_uprn"),
-            ("area", "area.unknown"): is_no_area("f_area", stager.areas),
-            ("home", "code.unknown"): f"f_home is null or f_home not in ({_list_words(_HOMES)})",
-        },
-    )
+    tests = {
+        ("uprn", "reference.missing"): is_no_address("f_uprn"),
+        ("uprn", "uprn.form"): has_no_form("f_uprn"),
+        ("area", "area.unknown"): is_no_area("f_area", stager.areas),
+        ("home", "code.unknown"): f"f_home is null or f_home not in ({_list_words(_HOMES)})",
+    }
+    _set_apart(stager, source, file, _map_rows(stager, source, file, record, tests))
     stager.database.execute(
         f"insert into main.places select {_home_sql('f_uprn')}, coalesce(f_area, ''), f_home, "
         "concat_ws(', ', f_address, f_postcode), f_start, f_end, f_known_at from mapped"

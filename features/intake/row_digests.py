@@ -38,16 +38,17 @@ def count_unchanged_rows(
     """Return how many of `rows` (SQL) were there before under `place` (service, file), and remember them."""
     names = ", ".join(map(quote_name, columns))
     mine = f"service = {quote_text(place[0])} and file = {quote_text(place[1])}"
-    database.execute(
-        f"create or replace temp table said as select hash(getvariable('row_inner'), {names}) as digest from {rows}"
-    )
+    said = f"select hash(getvariable('row_inner'), {names}) as digest from {rows}"
+    into = f"insert into main.digests select {quote_text(place[0])}, {quote_text(place[1])}, digest from"
+    if not database.execute(f"select 1 from main.digests where {mine} limit 1").fetchall():
+        database.execute(f"{into} ({said})")
+        return 0
+    database.execute(f"create or replace temp table said as {said}")
     known = f"select digest from main.digests where {mine}"
     count = database.execute(f"select count(*) from said where digest in ({known})").fetchall()[0][0]
     if full:
         database.execute(f"delete from main.digests where {mine}")
     fresh = "" if full else f" where digest not in ({known})"
-    database.execute(
-        f"insert into main.digests select {quote_text(place[0])}, {quote_text(place[1])}, digest from said{fresh}"
-    )
+    database.execute(f"{into} said{fresh}")
     database.execute("drop table said")
     return int(count)

@@ -127,12 +127,12 @@ class Retention:
     def is_past(self, owner: str, ref: str, over_at: str) -> str:
         """Return SQL that is true of a row that is past its date and that no hold names; of no date, false."""
         over, now = _local(over_at, self.zone), _local(quote_moment(self.moment), self.zone)
-        cases = " ".join(
-            f"when {quote_text(source.service)} then {over} + interval {source.retention_years} year <= {now}"
-            for source in self.register.sources
+        years = " ".join(
+            f"when {quote_text(source.service)} then {source.retention_years}" for source in self.register.sources
         )
         held = " or ".join(f"({_is_of(owner, hold.service)} and {_among(ref, hold.refs)})" for hold in self.holds)
-        return f"coalesce(case {owner} {cases} else false end, false) and not ({held or 'false'})"
+        past = f"{over} + to_years(case {owner} {years} end) <= {now}"
+        return f"coalesce({past}, false) and not ({held or 'false'})"
 
     def begins(self, source: Source) -> str:
         """Return SQL of the first moment whose rows are kept: nothing before it can be called seen."""

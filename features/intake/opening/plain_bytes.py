@@ -5,18 +5,26 @@ To look at the bytes once is a tenth of the work of asking each cell.
 
     A1,letter           plain
     A1, letter          not: a blank after the comma
-    A1,"letter"         not, for what we know: within quotation marks anything may stand
+    A1,"letter, court"  plain: this comma parts no cells
+    A1," letter"        not: a blank after the quotation mark
+    A1,5" pipe          not: nobody looks closer at what a quotation mark within a cell does
+    A1,"letter          not: a cell over several lines, which may begin or end with a line's end
+    court"
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = ["ByteSurvey", "survey_bytes"]
 
 _CHUNK = 1 << 22
-_PLAIN = bytes(range(0x20, 0x7F)).replace(b'"', b"") + b"\r\n"
+_PLAIN = bytes(range(0x20, 0x7F)) + b"\r\n"
+_QUOTED = re.compile(b'"[^"]*"')
+_BUT_MARKS = bytes(set(range(256)) - set(b'"\n'))
 
 
 @dataclass(frozen=True)
@@ -30,17 +38,37 @@ class ByteSurvey:
 def survey_bytes(path: Path, delimiter: str) -> ByteSurvey:
     """Look through a text whose cells stand between `delimiter` and line ends."""
     mark = delimiter.encode()
-    plain, beside = _PLAIN + mark, [mark, b"\r", b"\n"]
-    blanks = [pair for edge in beside for pair in (b" " + edge, edge + b" ")]
-    lines, last, is_plain = 0, b"\n", True
+    lines, last, rest, is_plain = 0, b"\n", b"", True
     with path.open("rb") as handle:
         while chunk := handle.read(_CHUNK):
             lines += chunk.count(b"\n")
-            # With the byte before it: two neighbours may stand in two chunks.
-            is_plain = is_plain and not chunk.translate(None, plain) and not _holds_any(last + chunk, blanks)
             last = chunk[-1:]
-    return ByteSurvey(lines + (last != b"\n"), is_plain and last != b" ")
+            if is_plain:
+                # Whole lines: of two neighbours neither may stand in the next chunk.
+                whole, end, rest = (rest + chunk).rpartition(b"\n")
+                is_plain = len(rest) <= _CHUNK and _are_plain(whole + end, mark)
+    return ByteSurvey(lines + (last != b"\n"), is_plain and _are_plain(rest, mark))
 
 
-def _holds_any(content: bytes, pairs: list[bytes]) -> bool:
+def _are_plain(whole: bytes, mark: bytes) -> bool:
+    """Whether all cells of whole lines are plain."""
+    if whole.translate(None, _PLAIN + mark):
+        return False
+    unquoted = whole
+    if b'"' in whole:
+        # A mark that is a blank parts no cells within quotation marks, and there it would be one.
+        if mark.isspace() or whole.count(b"\r") != whole.count(b"\r\n") or _holds_any(whole, (b'" ', b' "')):
+            return False
+        if b'"' in whole.translate(None, _BUT_MARKS).replace(b'""', b""):
+            return False  # an odd number of them in some line: the cell goes on in the next
+        unquoted = _QUOTED.sub(b'""', whole)
+        within = re.escape(mark)
+        if re.search(rb'[^"\n%b]"|"[^"\r\n%b]' % (within, within), unquoted):
+            return False  # one that stands within a cell: what is quoted, and what is not, can't be told so simply
+    edges = (mark, b"\r", b"\n")
+    beside = (pair for edge in edges for pair in (b" " + edge, edge + b" "))
+    return not _holds_any(unquoted, beside) and unquoted[:1] != b" " and unquoted[-1:] != b" "
+
+
+def _holds_any(content: bytes, pairs: Iterable[bytes]) -> bool:
     return b" " in content and any(pair in content for pair in pairs)

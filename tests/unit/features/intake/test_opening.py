@@ -249,7 +249,24 @@ def test_a_file_that_is_something_else_is_told_as_such(tmp_path: Path, content: 
 
 
 @pytest.mark.parametrize(
-    "text", ["001, letter", "001,letter ", "001,\u00e9", '001,"x"', "001,x\x07", " 001,x", "001,x\t"]
+    "text",
+    [
+        "001, letter",
+        "001,letter ",
+        "001,\u00e9",
+        "001,x\x07",
+        " 001,x",
+        "001,x\t",
+        '001," x"',
+        '001,"x "',
+        '001,"\u00e9"',
+        '001,"x\t"',
+        '"001", x',
+        '001,"x\ny"',
+        '001,"\ry"',
+        '0"1, x"',
+        '0"1,"\n"x',
+    ],
 )
 def test_a_text_is_plain_only_where_no_cell_need_be_asked(tmp_path: Path, text: str) -> None:
     path = tmp_path / "plain.csv"
@@ -258,6 +275,22 @@ def test_a_text_is_plain_only_where_no_cell_need_be_asked(tmp_path: Path, text: 
     for line in (f"{text}\n002,y\n", f"{text}\r\n002,y\r\n", text):
         path.write_text(f"id,stage\n{line}", newline="")
         assert not survey_bytes(path, ",").is_plain
+
+
+@pytest.mark.parametrize("line", ['001,"x"', '"0,0, 1","Flat 2, 3 Low Row"', '"001",""', '001,"""x"""'])
+def test_within_quotation_marks_a_mark_and_a_blank_part_nothing(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "quoted.csv"
+    path.write_text(f'"id",stage\r\n{line}\r\n{line}', newline="")
+    assert survey_bytes(path, ",") == ByteSurvey(3, is_plain=True)
+    assert not survey_bytes(path, "\t").is_plain
+
+
+def test_a_quoted_text_by_tabs_is_never_plain(tmp_path: Path) -> None:
+    path = tmp_path / "tabs.csv"
+    path.write_text("id\tstage\n001\tx\n")
+    assert survey_bytes(path, "\t").is_plain
+    path.write_text('id\tstage\n001\t"\tx"\n')
+    assert not survey_bytes(path, "\t").is_plain
 
 
 def test_neighbours_in_two_chunks_are_neighbours(tmp_path: Path) -> None:

@@ -151,10 +151,14 @@ def audit_published_rates(
 @audit_verbs.add("plan", example="sooner audit plan")
 def plan_audit(invocation: Invocation) -> None:
     """Say before anything is signed which questions could be answered, with what power, and the best there could be."""
-    from fairness_reports.audit.audit_plan import describe_plan, plan_questions
+    from fairness_reports.audit.audit_plan import describe_plan, plan_borough, read_newest
+    from fairness_reports.audit.shadow_plan import describe_shadow, plan_shadow, read_reviewing
 
-    rows = plan_questions(invocation)
-    invocation.report({"plan": rows}, describe_plan(rows))
+    borough = read_newest(invocation)
+    rows, reviewing = plan_borough(invocation, borough), read_reviewing(invocation, borough)
+    shadow = plan_shadow(invocation.policy.asked("shadow"), borough, reviewing, invocation.policy.not_recorded)
+    words = f"{describe_plan(rows)}\n\n{describe_shadow(shadow, reviewing)}"
+    invocation.report({"plan": rows, "shadow": {"weeks": reviewing.weeks, "questions": shadow}}, words)
 
 
 @audit_verbs.add("compare", example="sooner audit compare ethnicity", locks=True)

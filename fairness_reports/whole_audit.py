@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from charter.contracts.files import file_digest, read_json, set_current, write_j
 from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
+from charter.machine.threads import work_side_by_side
 from charter.rules.data_use import CARRIED, OF_WORKERS
 from charter.signing.advice import read_advice
 from charter.signing.signoffs import find_today
@@ -25,8 +27,10 @@ from fairness_reports.audit.explaining.explanations import (
     weigh_by_fold,
 )
 from fairness_reports.audit.explaining.minimisation import (
+    describe_smallest,
     find_last_helped,
     measure_needed_data,
+    measure_needed_pieces,
     read_added_precision,
     read_other_lags,
 )
@@ -80,6 +84,10 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
         document["findings"] += measure_needed_data(
             audited.run, invocation.register, audited.matrix.definition, reads.features, audited.model
         )
+        document["findings"] += measure_needed_pieces(audited.run, audited.matrix.definition, audited.model)
+        smallest = describe_smallest(audited.run, audited.matrix.definition)
+        if smallest:
+            document["smallest_data"] = smallest
         document["last_helped"] = find_last_helped([*earlier, document])
         document["other_lags"] = read_other_lags(audited.run)
         step()
@@ -115,11 +123,17 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
 def _measure_what_it_rests_on(invocation: Invocation, audited: Audited) -> list[dict[str, Any]]:
     """Return proxies of characteristics, and what the list loses without each service's data and without responses."""
     about = About("", None, audited.model, AT)
-    rows = measure_proxies(audited.matrix, audited.people, audited.groups, about, SEED)
-    register = invocation.register
-    rests = predict_contributions(audited.run / "model.lgb", audited.matrix, audited.people)
-    definition = audited.matrix.definition
-    rows += measure_without_data(audited.people, definition, register, rests, audited.groups, about, RESAMPLES, SEED)
+    matrix, people, groups, register = audited.matrix, audited.people, audited.groups, invocation.register
+
+    def measure_without() -> list[dict[str, Any]]:
+        rests = predict_contributions(audited.run / "model.lgb", matrix, people)
+        return measure_without_data(people, matrix.definition, register, rests, groups, about, RESAMPLES, SEED)
+
+    calls: list[Callable[[], list[dict[str, Any]]]] = [
+        partial(measure_proxies, matrix, people, groups, about, SEED),
+        measure_without,
+    ]
+    rows = [row for part in work_side_by_side(calls, audited.threads) for row in part]
     return rows + read_added_precision(audited.run, register, about)
 
 

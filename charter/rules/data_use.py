@@ -2,6 +2,7 @@
 
     needed     each service's data is shown to help; one whose loss is wholly within the board's margin for a simpler
                list is not needed, and goes on being used only with a reason that a role signs (`[[waiver]]`)
+               so does a piece of data of a service that is needed
     carried    no service and no piece of data makes more than a stated share of the order, and none at all that tells
                which worker or team acted (`identifies_worker` of a signal in register.toml)
 
@@ -28,6 +29,7 @@ __all__ = [
     "HELPS",
     "NOT_STUDIED",
     "OF_WORKERS",
+    "PIECE_NEEDED",
     "UNREAD",
     "DataUse",
     "answer_data_use",
@@ -35,6 +37,8 @@ __all__ = [
 ]
 
 DATA_NEEDED = "data_needed"
+PIECE_NEEDED = "piece_needed"
+"""The measure of single pieces of data, which the question about services asks as well."""
 CARRIED = "order_carried"
 GATES = (DATA_NEEDED, CARRIED)
 """The questions' ids, which a waiver may name, and their findings' measures."""
@@ -75,6 +79,11 @@ def answer_data_use(
     needed = [row for row in findings["findings"] if row["measure"] == DATA_NEEDED]
     shares = [row for row in findings["findings"] if row["measure"] == CARRIED and row["estimate"] is not None]
     answers = [_answer_needed(row, margin_of_100) for row in needed] or [_answer_nothing(DATA_NEEDED)]
+    answers += [
+        _answer_piece(row, margin_of_100)
+        for row in findings["findings"]
+        if row["measure"] == PIECE_NEEDED and row.get("note") == NOT_NEEDED
+    ]
     answers += _answer_carried(data_use, shares) if shares else [_answer_nothing(CARRIED)]
     return [_waive(answer, waivers, today).as_document() for answer in answers]
 
@@ -83,7 +92,10 @@ def say_data_use(verdicts: Sequence[Mapping[str, Any]]) -> str:
     """Say which services' data the list does without and what carries it; empty where neither, or all is waived."""
     standing = [verdict for verdict in verdicts if not verdict["waiver"]]
     without = [str(verdict["group"]).replace("_", " ") for verdict in standing if verdict["reason"] == "not needed"]
+    pieces = [f"\u201c{verdict['group']}\u201d" for verdict in standing if verdict["reason"] == "piece not needed"]
     sentences = [verdict["sentence"] for verdict in standing if verdict["reason"] == "carried"]
+    if pieces:
+        sentences.insert(0, f"The list does without {', '.join(pieces)}.")
     if without:
         sentences.insert(0, f"The list does without the data of {', '.join(without)}.")
     return "".join(f" {sentence}" for sentence in sentences)
@@ -120,6 +132,25 @@ def _answer_needed(row: Mapping[str, Any], margin_of_100: float) -> Verdict:
     )
     return Verdict(
         DATA_NEEDED, _QUESTIONS[DATA_NEEDED], HARM, verdict, reason, sentence, DATA_NEEDED, row, group=row["component"]
+    )
+
+
+def _answer_piece(row: Mapping[str, Any], margin_of_100: float) -> Verdict:
+    """Return the answer about one piece of data that the order reads and does without."""
+    sentence = (
+        f"{_say_fewer(row)} without \u201c{row['component']}\u201d, wholly within the margin of {margin_of_100:g}: the"
+        " list does without it."
+    )
+    return Verdict(
+        DATA_NEEDED,
+        _QUESTIONS[DATA_NEEDED],
+        HARM,
+        "insufficient",
+        "piece not needed",
+        sentence,
+        PIECE_NEEDED,
+        row,
+        group=row["component"],
     )
 
 

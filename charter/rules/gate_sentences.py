@@ -49,6 +49,7 @@ REASONS = {
     "caveat": "the charter says that it says nothing of the group",
     "no finding": "nothing was found out",
     "not needed": "a service's data that the list does without",
+    "piece not needed": "a piece of data that the list does without",
     "not shown": "a service's data that is not shown to help",
     "carried": "one part carries the order",
 }

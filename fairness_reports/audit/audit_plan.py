@@ -46,7 +46,7 @@ from charter.rules.questions import Gate
 from fairness_reports.audit.planned_borough import LONGEST, Borough, read_borough
 from fairness_reports.audit.recorded_plan import GROWTH, list_recorded_nulls, plan_recorded
 
-__all__ = ["describe_plan", "plan_gate", "plan_questions"]
+__all__ = ["describe_plan", "plan_borough", "plan_gate", "plan_questions", "read_newest"]
 
 FEWEST = 10
 """Households below which not even their number is told."""
@@ -74,10 +74,19 @@ def plan_questions(invocation: Invocation) -> list[dict[str, Any]]:
     Uses the newest matrix. Raises UsageError where there is none, or no date whose outcomes are known. Questions about
     what does not depend on any order are named as not planned.
     """
+    return plan_borough(invocation, read_newest(invocation))
+
+
+def read_newest(invocation: Invocation) -> Borough:
+    """Return what the plan knows of the council by its newest matrix; raise UsageError where there is none."""
     folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise UsageError(f"there is no matrix of {invocation.programme} to plan an audit on.", "Run `sooner build`.")
-    borough = read_borough(Matrix.open(folder), invocation)
+    return read_borough(Matrix.open(folder), invocation)
+
+
+def plan_borough(invocation: Invocation, borough: Borough) -> list[dict[str, Any]]:
+    """Return the plan of the first gate's questions for what is known of a council."""
     gates = [gate for gate in invocation.policy.asked("test") if not gate.of_pair]
     return plan_gate(gates, borough, invocation.policy.not_recorded)
 

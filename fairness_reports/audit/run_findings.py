@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property, partial
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +19,7 @@ from charter.contracts.files import content_id, file_digest, find_current, read_
 from charter.contracts.matrix import Matrix
 from charter.errors import CharterError, DataError, UsageError
 from charter.invocation import Invocation
+from charter.machine.threads import work_side_by_side
 from charter.rules.measures import SHARES
 from charter.rules.policy import Policy
 from charter.rules.questions import PAIRED, pairs
@@ -26,6 +28,7 @@ from fairness_reports.audit.explaining.beyond_records import measure_beyond_reco
 from fairness_reports.audit.explaining.linkage_error import measure_linkage
 from fairness_reports.audit.explaining.whole_order import measure_whole_order
 from fairness_reports.audit.measured_use import measure_usefulness
+from fairness_reports.audit.measuring.disparities import Disparity
 from fairness_reports.audit.measuring.findings import About, list_findings, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.means import average_groups
 from fairness_reports.audit.measuring.oracle import confirm_findings
@@ -82,6 +85,20 @@ class Audited:
     def model(self) -> str:
         """The name of the audited model: the run's candidate for release."""
         return str(self.manifest["model"])
+
+    @property
+    def threads(self) -> int:
+        """How many threads the run was given, which its audit may use as well."""
+        return int(self.manifest.get("settings", {}).get("lightgbm", {}).get("threads", 1))
+
+    @cached_property
+    def areas(self) -> Mapping[str, Sequence[Disparity]]:
+        """By characteristic the area under the curve of each group beside everyone else; asked for more than once."""
+        people = self.people
+        return {
+            name: compare_aucs(people.cluster, grouping, people.label, people.margin)
+            for name, grouping in self.groups.items()
+        }
 
 
 def gather_run(invocation: Invocation, run: str | None = None) -> Audited:
@@ -142,22 +159,24 @@ def measure_run(audited: Audited, made_at: datetime | None = None) -> dict[str, 
     if not units.labelled:
         raise DataError("no audited person has a known outcome.", "Wait until an audited year is over, then audit.")
     about = About("", None, audited.model, AT)
-    rows = measure_everyone(units, SHARES.values(), about, resamples=RESAMPLES, seed=SEED)
-    rows += _measure_components(audited, {"": units.everyone})
-    for name, groups in audited.groups.items():
-        rows += measure_characteristic(audited, name, groups)
-    rows += _measure_components(audited, audited.groups)
-    rows += measure_pairs(audited)
-    rows += measure_other_capacities(people, audited.groups, about, RESAMPLES, SEED)
-    rows += audited.linked
-    rows += _measure_as_used(audited)
+    calls: list[Callable[[], list[dict[str, Any]]]] = [
+        partial(measure_everyone, units, SHARES.values(), about, resamples=RESAMPLES, seed=SEED),
+        partial(_measure_components, audited, {"": units.everyone}),
+        *(partial(measure_characteristic, audited, name, groups) for name, groups in audited.groups.items()),
+        partial(_measure_components, audited, audited.groups),
+        partial(measure_pairs, audited),
+        partial(measure_other_capacities, people, audited.groups, about, RESAMPLES, SEED),
+        lambda: list(audited.linked),
+        partial(_measure_as_used, audited),
+    ]
+    rows = [row for part in work_side_by_side(calls, audited.threads) for row in part]
     stand_in = find_stand_in(audited)
     rows += measure_usefulness(audited.run, audited.model, stand_in)
     document = write_heading(audited, made_at) | {
         "period": _describe_period(people.dates),
         "used_lists": describe_used_lists(audited.used),
         "findings": rows,
-        "whole_order": measure_whole_order(people, audited.groups),
+        "whole_order": measure_whole_order(people, audited.groups, audited.areas),
     }
     if stand_in:
         document["stand_in"] = stand_in
@@ -235,7 +254,7 @@ def measure_characteristic(audited: Audited, name: str, groups: Grouping) -> lis
             people, groups, np.ones(len(labelled), dtype=np.bool_), about_sight, share, np.ones(len(labelled))
         )
     ranked = About("auc", name, audited.model, "all thresholds")
-    rows += list_findings(ranked, compare_aucs(people.cluster, groups, people.label, people.margin))
+    rows += list_findings(ranked, audited.areas[name])
     return rows + _measure_by_independent(audited, name, groups)
 
 

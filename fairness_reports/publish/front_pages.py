@@ -188,7 +188,10 @@ def describe_data(findings: Mapping[str, Any], decision: Mapping[str, Any], word
     carrying = [row for row in decision["verdicts"] if (row["gate"], row["reason"]) == (CARRIED, "carried")]
     notes = {row["id"]: row.get("note") for row in findings["findings"] if row["measure"] in GATES}
     unneeded = [row for row in needed if row["reason"] == "not needed"]
+    pieces = [row for row in needed if row["reason"] == "piece not needed"]
     return {
+        "smallest": _describe_smallest(findings.get("smallest_data")),
+        "unneeded_pieces": [words.name(row["group"]) for row in pieces if not row["waiver"]],
         "unneeded": [words.name(row["group"]) for row in unneeded if not row["waiver"]],
         "kept": [
             {
@@ -197,7 +200,7 @@ def describe_data(findings: Mapping[str, Any], decision: Mapping[str, Any], word
                 "role": str(row["waiver"]["role"]).replace("_", " "),
                 "until": say_day(date.fromisoformat(str(row["waiver"]["expires"]))),
             }
-            for row in unneeded
+            for row in (*unneeded, *pieces)
             if row["waiver"]
         ],
         "untried": sum(notes.get(row["finding"]) == NOT_STUDIED for row in needed),
@@ -211,6 +214,15 @@ def describe_data(findings: Mapping[str, Any], decision: Mapping[str, Any], word
             if not row["waiver"]
         ],
     }
+
+
+def _describe_smallest(smallest: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return the pieces of data that are left where all others are left out, and what the list then loses."""
+    if not smallest or smallest["fewer_of_100"]["high"] is None:
+        return None
+    fewer = smallest["fewer_of_100"]
+    ends = {end: f"{fewer[end]:.1f}" for end in ("estimate", "low", "high")}
+    return {"pieces": smallest["kept"], "loss": f"{ends['estimate']} ({ends['low']} to {ends['high']})"}
 
 
 def _list_stops(policy: Policy) -> list[str]:

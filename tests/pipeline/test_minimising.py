@@ -16,7 +16,7 @@ def test_what_is_not_needed_stays_out_while_the_next_is_judged(own_workspace: Pa
     told: list[None] = []
     document = minimise_data(invocation, planned, "points", 1.0, lambda: told.append(None))
     steps = document["steps"]
-    assert len(steps) == len(told) == len(rank_services(definition, {}))
+    assert len(steps) == len(told) - 1 == len(rank_services(definition, {}))
     # A margin of all that is listed: nothing is needed, until nothing would be left to learn from.
     assert {step["answer"] for step in steps} <= {NOT_NEEDED, UNREAD, OPEN}
     assert document["without"] == [step["service"] for step in steps if step["answer"] != OPEN]
@@ -26,3 +26,13 @@ def test_what_is_not_needed_stays_out_while_the_next_is_judged(own_workspace: Pa
     assert all(step["fewer_of_100"] == {"estimate": 0.0, "low": 0.0, "high": 0.0} for step in unread)
     strict = minimise_data(invocation, planned, "points", -1.0, lambda: None)
     assert set(strict["without"]) == {step["service"] for step in unread}
+    # The pieces of the services that stay: each that the order reads is left out once, and none is found not needed.
+    pieces, every = strict["pieces"], {feature["name"] for feature in definition["features"]}
+    asked = [step["piece"] for step in pieces["steps"]]
+    gone = {name for step in unread for name in step["features"]}
+    assert asked
+    assert set(asked) <= set(pieces["kept"]) == every - gone
+    assert (pieces["unread"], {step["answer"] for step in pieces["steps"]} & {NOT_NEEDED}) == ([], set())
+    # With a margin of all, one is left to learn from, whatever order they come in.
+    assert len(document["pieces"]["kept"]) == 1
+    assert document["pieces"]["fewer_of_100"]["estimate"] is not None

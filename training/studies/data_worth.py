@@ -101,7 +101,7 @@ def study_data(invocation: Invocation, run: Run) -> dict[str, Any]:
     planned = make_plan(invocation, matrix, TrainingSettings.of(run.manifest["settings"]))
     chosen = divide_data(matrix.definition)
     services = sum(part.service is not None for part in chosen)
-    steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds) + services
+    steps = len(chosen) * sum(fold.name != FINAL for fold in planned.folds) + services + 1
     model = str(run.manifest["model"])
     with one_thread(), invocation.progress("Studying the data", steps) as advance:
         judged = _judge_parts(planned, chosen, advance)

@@ -10,6 +10,10 @@ every service that was not needed before it; its lists are made again for the we
 households. So what is left is the smallest set that can be shown to lose no more than the board gives for a simpler
 list (`[choosing]` of charter.toml). All answers together are wrong at most as often as the level says: so much error is
 shared out over the services that the order reads (Bonferroni).
+
+Then the same is asked of single pieces of data, those of the most intrusive services first, without the services that
+are not needed and, all at once, without whatever the order reads nothing of: what is left is the smallest set of
+pieces. They share an error of their own, so that asking about them makes no answer about a service less sure.
 """
 
 from __future__ import annotations
@@ -33,7 +37,17 @@ from training.models.contenders import Fitted
 from training.models.fitting import Bins, fit_model, gather_lessons
 from training.models.planning import Plan
 
-__all__ = ["HELPS", "NOT_NEEDED", "OPEN", "UNREAD", "answer_loss", "minimise_data", "rank_services"]
+__all__ = [
+    "HELPS",
+    "NOT_NEEDED",
+    "OPEN",
+    "UNREAD",
+    "answer_loss",
+    "find_smallest",
+    "minimise_data",
+    "rank_services",
+    "weigh_intrusion",
+]
 
 _Loss = tuple[float | None, float | None, float | None]
 
@@ -94,8 +108,8 @@ def minimise_data(
 ) -> dict[str, Any]:
     """Return which services the lists of `model` can do without, each with its figure (contract `studies`).
 
-    `margin` is the share of those listed that may be lost; `advance` is told of each service. Where no week can be
-    replayed the document says why, and of no service anything is known.
+    `margin` is the share of those listed that may be lost; `advance` is told of each service, and of all pieces. Where
+    no week can be replayed the document says why, and of no service anything is known.
     """
     level = planned.settings.bootstrap.level
     about = {"model": model, "margin_of_100": 100 * margin, "level": level, "why": "", "steps": [], "without": []}
@@ -122,9 +136,60 @@ def minimise_data(
             answer = answer_loss(less, margin)
         steps.append(Step(service, intrusiveness.get(service, 3), features, before, _write_loss(less), answer))
         advance()
-    return about | {
-        "steps": [asdict(step) for step in steps],
-        "without": [step.service for step in steps if step.answer in (UNREAD, NOT_NEEDED)],
+    without = [step.service for step in steps if step.answer in (UNREAD, NOT_NEEDED)]
+    gone = {feature for service in without for feature in services[service]}
+    pieces = find_smallest(
+        weeks, whole, gone, weigh_intrusion(planned.data.matrix.definition, intrusiveness), margin, level
+    )
+    advance()
+    return about | {"steps": [asdict(step) for step in steps], "without": without, "pieces": pieces}
+
+
+def find_smallest(
+    weeks: Weeks, whole: Spread, gone: Collection[str], intrusion: Mapping[str, int], margin: float, level: float
+) -> dict[str, Any]:
+    """Return which pieces of data are left where each that can be shown not to be needed is left out (`studies`).
+
+    `gone` are those of services that are not needed, `whole` what the lists with every piece find; `intrusion` says how
+    intrusive each piece is, in the definition's order.
+    """
+    base = weeks.fit(gone)
+    in_use = list_reads(base.values())
+    candidates = sorted((piece for piece in intrusion if piece in in_use), key=lambda piece: -intrusion[piece])
+    unread = [piece for piece in intrusion if piece not in in_use and piece not in gone]
+    shared = 1 - (1 - level) / (len(candidates) + 1)
+    left_out, smallest = set(gone), bound(whole.less(weeks.replay(base)), shared)
+    # Fitted without what it reads nothing of, a model may still turn out otherwise: by the lots of its fitting.
+    if unread and candidates:
+        less = bound(whole.less(weeks.replay(weeks.fit({*gone, *unread}))), shared)
+        if answer_loss(less, margin) == NOT_NEEDED:
+            left_out, smallest = {*gone, *unread}, less
+    steps: list[dict[str, Any]] = []
+    for number, piece in enumerate(candidates):
+        needed = sum(step["answer"] != NOT_NEEDED for step in steps)
+        less = (None, None, None)
+        answer = OPEN
+        # Without the last piece nothing would be left to learn from.
+        if needed or number < len(candidates) - 1:
+            less = bound(whole.less(weeks.replay(weeks.fit({*left_out, piece}))), shared)
+            answer = answer_loss(less, margin)
+        if answer == NOT_NEEDED:
+            left_out.add(piece)
+            smallest = less
+        steps.append({"piece": piece, "fewer_of_100": _write_loss(less), "answer": answer})
+    return {
+        "steps": steps,
+        "unread": [piece for piece in unread if piece in left_out],
+        "kept": [piece for piece in intrusion if piece not in left_out],
+        "fewer_of_100": _write_loss(smallest),
+    }
+
+
+def weigh_intrusion(definition: Mapping[str, Any], intrusiveness: Mapping[str, int]) -> dict[str, int]:
+    """Return how intrusive each piece of data is: as the most intrusive service that it reads; 0 of none."""
+    return {
+        feature["name"]: max((intrusiveness.get(service, 3) for service in feature["services"]), default=0)
+        for feature in definition["features"]
     }
 
 

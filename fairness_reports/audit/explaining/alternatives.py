@@ -19,6 +19,7 @@ from charter.contracts.matrix import Matrix
 from charter.council.register import Register
 from charter.machine.lean_lightgbm import lightgbm
 from charter.rules.measures import SHARES
+from fairness_reports.audit.explaining.alike_rows import predict_alike
 from fairness_reports.audit.measuring.findings import About, measure_everyone, measure_groups
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.measuring.units import Units
@@ -55,14 +56,12 @@ def predict_contributions(model: Path, matrix: Matrix, people: People) -> Contri
     booster = lightgbm.Booster(model_file=str(model))
     first = max(0, len(listing.days) - DATES)
     rows = np.flatnonzero(listing.day >= first)
-    values = []
+    data = []
     for number in range(first, len(listing.days)):
         at = matrix.at(listing.days[number])
         place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
-        values.append(
-            np.asarray(booster.predict(np.asarray(at.features)[place], pred_contrib=True, num_threads=1))[:, :-1]
-        )
-    return Contributions(rows, np.concatenate(values), tuple(matrix.features))
+        data.append(np.asarray(at.features)[place])
+    return Contributions(rows, predict_alike(booster, np.concatenate(data)), tuple(matrix.features))
 
 
 def measure_other_capacities(
@@ -137,6 +136,7 @@ def _list_without(people: People, rests: Contributions, left_out: Iterable[str])
     # The audited margins are those of the folds' models, the contributions those of the candidate: lists are compared
     # that the candidate makes both times.
     margin[rests.rows] = rests.values.sum(axis=1) - rests.values[:, columns].sum(axis=1)
-    selected = people.listing.select(margin)[people.listed_as]
+    first = max(0, len(people.listing.days) - DATES)
+    selected = people.listing.select(margin, since=first)[people.listed_as]
     inside = _mark_newest(people)
     return Units(people.cluster[inside], selected[inside], people.label[inside])

@@ -14,7 +14,7 @@ import numpy as np
 
 from fairness_reports.audit.measuring.findings import About, list_findings, write_figure
 from fairness_reports.audit.measuring.means import average_everyone, average_groups
-from fairness_reports.audit.measuring.tally import Grouping
+from fairness_reports.audit.population.protected import group_persons
 from fairness_reports.audit.population.reading_tables import open_connection
 
 __all__ = ["LINKAGE_MEASURES", "measure_linkage"]
@@ -50,14 +50,13 @@ def measure_linkage(
         "linkage_f1": (2 * right, right + wrong + true),
     }
     person = np.arange(len(true), dtype=np.int64)
+    persons = np.char.encode(counts["person_id"].astype(str), "utf-8") if len(true) else np.zeros(0, dtype="S1")
     rows = [
         write_figure(About(measure, None, model, AT), average_everyone(person, *sums[measure]), labelled=False)
         for measure in LINKAGE_MEASURES
     ]
     for name, values in recorded.items():
-        groups = Grouping.of(
-            np.array([values.get(person_id.encode(), not_recorded) for person_id in counts["person_id"]])
-        )
+        groups = group_persons(values, persons, not_recorded)
         for measure in LINKAGE_MEASURES:
             rows += list_findings(About(measure, name, model, AT), average_groups(person, groups, *sums[measure]))
     return [_clip_interval(row) for row in rows]

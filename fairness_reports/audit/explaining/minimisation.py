@@ -1,4 +1,4 @@
-"""What each service's data adds when the model is trained without it, and which services the list can do without.
+"""What each service's data adds when the model is trained without it, and which services and pieces of data are needed.
 
 Read from the `studies.json` that `sooner train --studies` leaves beside a run (contract `studies`); a run that was not
 studied has no such findings. An interval that holds 0 is not a pass: nothing could be shown either way.
@@ -14,12 +14,22 @@ from charter.contracts import check_document
 from charter.contracts.files import file_digest, read_json
 from charter.council.register import Register
 from charter.errors import DataError
-from charter.rules.data_use import DATA_NEEDED, HELPS, NOT_STUDIED, UNREAD
+from charter.rules.data_use import DATA_NEEDED, HELPS, NOT_STUDIED, PIECE_NEEDED, UNREAD
 from charter.rules.measures import AS_USED
 from fairness_reports.audit.measuring.disparities import Side
 from fairness_reports.audit.measuring.findings import About, write_figure
+from features.grammar.words import name_piece
 
-__all__ = ["ADDED", "FILE", "find_last_helped", "measure_needed_data", "read_added_precision", "read_other_lags"]
+__all__ = [
+    "ADDED",
+    "FILE",
+    "describe_smallest",
+    "find_last_helped",
+    "measure_needed_data",
+    "measure_needed_pieces",
+    "read_added_precision",
+    "read_other_lags",
+]
 
 FILE = "studies.json"
 ADDED = "precision_added"
@@ -81,6 +91,41 @@ def measure_needed_data(
     ]
 
 
+def measure_needed_pieces(run: Path, definition: Mapping[str, Any], model: str) -> list[dict[str, Any]]:
+    """Return one finding for each piece of data that the order reads, in the council's words: what it loses without it.
+
+    None where nothing was studied, or before pieces were. Raises DataError where the studies are of another run.
+    """
+    titles = _list_titles(definition)
+    return [
+        _write_step(step | {"service": titles.get(step["piece"], step["piece"])}, model, PIECE_NEEDED)
+        for step in _read_pieces(run).get("steps", ())
+    ]
+
+
+def describe_smallest(run: Path, definition: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the smallest set of pieces of data, in the council's words, and what the list loses with it alone.
+
+    None where nobody looked. Raises DataError where the studies are of another run's manifest.
+    """
+    pieces, titles = _read_pieces(run), _list_titles(definition)
+    if not pieces:
+        return None
+    return {
+        "kept": [titles.get(piece, piece) for piece in pieces["kept"]],
+        "unread": len(pieces["unread"]),
+        "fewer_of_100": pieces["fewer_of_100"],
+    }
+
+
+def _read_pieces(run: Path) -> dict[str, Any]:
+    return ((_read_studies(run) or {}).get("minimised") or {}).get("pieces") or {}
+
+
+def _list_titles(definition: Mapping[str, Any]) -> dict[str, str]:
+    return {feature["name"]: name_piece(feature) for feature in definition["features"]}
+
+
 def read_other_lags(run: Path) -> str:
     """Return what would change had records come sooner or later than the register says; empty where nobody looked.
 
@@ -100,10 +145,10 @@ def find_last_helped(audits: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return days
 
 
-def _write_step(step: Mapping[str, Any], model: str) -> dict[str, Any]:
+def _write_step(step: Mapping[str, Any], model: str, measure: str = DATA_NEEDED) -> dict[str, Any]:
     less = step["fewer_of_100"]
     ends = None if less["low"] is None else (less["low"] / 100, less["high"] / 100)
-    about = About(DATA_NEEDED, None, model, AS_USED, component=step["service"], note=step["answer"])
+    about = About(measure, None, model, AS_USED, component=step["service"], note=step["answer"])
     share = None if less["estimate"] is None else less["estimate"] / 100
     return write_figure(about, Side(share, ends, 0, 0, 0, 0), labelled=False)
 

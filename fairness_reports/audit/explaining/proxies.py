@@ -9,6 +9,7 @@ curve: 0.5 tells nothing, 1 tells everything; below 0.5, the feature is lower in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
 from charter.machine.lean_lightgbm import lightgbm
+from fairness_reports.audit.measuring.clusters import number_clusters
 from fairness_reports.audit.measuring.findings import About, write_figure
-from fairness_reports.audit.measuring.ranking_quality import bound_auc
+from fairness_reports.audit.measuring.ranking_quality import Told, rank_values
 from fairness_reports.audit.measuring.tally import Grouping
 from fairness_reports.audit.population.audited_people import People
 
@@ -51,39 +53,55 @@ def measure_proxies(
     at = matrix.at(day)
     place = np.searchsorted(np.asarray(at.entity), people.entity[rows])
     data = np.asarray(at.features)[place]
-    cluster = people.cluster[rows]
-    fold = _deal_folds(cluster, seed)
+    number, homes = number_clusters(people.cluster[rows])
+    learning = _Learning.of(data, np.random.default_rng(seed).permutation(homes)[number] % FOLDS, seed)
+    # What was not seen is a value of its own here: being seen at all may tell a group apart.
+    ranked = {
+        feature: rank_values(np.nan_to_num(data[:, column].astype(np.float64), nan=-1.0))
+        for column, feature in enumerate(matrix.features)
+    }
     findings = []
     for name, grouping in groups.items():
         for code, group in enumerate(grouping.names):
             member = (grouping.code[rows] == code).astype(np.int8)
-            fewest = min(len(np.unique(cluster[member == side])) for side in (0, 1))
-            if fewest < _FEWEST:
+            rows_of_group = Told.of(number, member, homes)
+            if min(rows_of_group.with_outcome, rows_of_group.without) < _FEWEST:
                 continue
-            margins = _predict_members(data, member, fold, seed)
             of_group = about.of_measure("proxy_auc").of_group(name, group)
-            findings.append(write_figure(of_group.of_component(TOGETHER), bound_auc(cluster, member, margins)))
-            for number, feature in enumerate(matrix.features):
-                # What was not seen is a value of its own here: being seen at all may tell a group apart.
-                value = np.nan_to_num(data[:, number].astype(np.float64), nan=-1.0)
-                findings.append(write_figure(of_group.of_component(feature), bound_auc(cluster, member, value)))
+            together = rows_of_group.place(rank_values(learning.predict(member)))[0]
+            findings.append(write_figure(of_group.of_component(TOGETHER), together))
+            for feature, alone in ranked.items():
+                findings.append(write_figure(of_group.of_component(feature), rows_of_group.place(alone)[0]))
     return findings
 
 
-def _deal_folds(cluster: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Deal households, never people, into folds."""
-    names, number = np.unique(cluster, return_inverse=True)
-    return np.asarray(np.random.default_rng(seed).permutation(len(names))[number] % FOLDS, dtype=np.int64)
+@dataclass(frozen=True)
+class _Learning:
+    """Rows binned once for each fold, to be learned from with the labels of one group after the other.
 
+    `fold` (rows,) is that of each row's household, never of a person alone.
+    """
 
-def _predict_members(
-    data: NDArray[np.float32], member: NDArray[np.int8], fold: NDArray[np.int64], seed: int
-) -> NDArray[np.float64]:
-    """Return each row's margin from a model that never saw its household."""
-    margins = np.zeros(len(member))
-    for number in range(FOLDS):
-        inside = fold == number
-        learn = lightgbm.Dataset(data[~inside], member[~inside].astype(np.float64), free_raw_data=True)
-        model = lightgbm.train(_MODEL | {"seed": seed}, learn, _TREES)
-        margins[inside] = model.predict(data[inside], raw_score=True, num_threads=1)
-    return margins
+    data: NDArray[np.float32]
+    fold: NDArray[np.int64]
+    binned: Mapping[int, lightgbm.Dataset]
+    settings: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, data: NDArray[np.float32], fold: NDArray[np.int64], seed: int) -> _Learning:
+        settings = _MODEL | {"seed": seed}
+        binned = {
+            number: lightgbm.Dataset(data[fold != number], np.zeros(int((fold != number).sum())), params=settings)
+            for number in range(FOLDS)
+        }
+        return cls(data, fold, {number: rows.construct() for number, rows in binned.items()}, settings)
+
+    def predict(self, member: NDArray[np.int8]) -> NDArray[np.float64]:
+        """Return each row's margin from a model that never saw its household; `member` (rows,) is 1 or 0."""
+        margins = np.zeros(len(member))
+        for number, rows in self.binned.items():
+            inside = self.fold == number
+            rows.set_label(member[~inside].astype(np.float64))
+            model = lightgbm.train(dict(self.settings), rows, _TREES)
+            margins[inside] = model.predict(self.data[inside], raw_score=True, num_threads=1)
+        return margins

@@ -13,7 +13,7 @@ the other by -0.1875; the root of the sum of squares, 0.217, is its standard err
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,14 +38,19 @@ _FEWEST = 10
 nobody within it would be 0."""
 
 
-def measure_whole_order(people: People, groups: Mapping[str, Grouping]) -> list[dict[str, Any]]:
-    """Return the second opinion's figures (findings' `whole_order`): each group beside everyone else, a row each."""
+def measure_whole_order(
+    people: People, groups: Mapping[str, Grouping], areas: Mapping[str, Sequence[Disparity]] | None = None
+) -> list[dict[str, Any]]:
+    """Return the second opinion's figures (findings' `whole_order`): each group beside everyone else, a row each.
+
+    `areas` are those under the curve by characteristic, where they are at hand.
+    """
     in_need = people.label == 1
     within = [(times, people.listing.select(times=times)[people.listed_as] & in_need) for times in TIMES]
     rows: list[dict[str, Any]] = []
     for name, grouping in groups.items():
-        areas = compare_aucs(people.cluster, grouping, people.label, people.margin)
-        rows += _write_rows(name, "auc", ORDER, areas, [True] * len(areas))
+        auc = areas[name] if areas else compare_aucs(people.cluster, grouping, people.label, people.margin)
+        rows += _write_rows(name, "auc", ORDER, auc, [True] * len(auc))
         for times, inside in within:
             shares = average_groups(people.cluster, grouping, inside.astype(np.float64), in_need.astype(np.float64))
             enough = _have_enough(people.cluster, grouping, inside, in_need & ~inside)

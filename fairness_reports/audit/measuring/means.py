@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fairness_reports.audit.measuring.clusters import number_clusters
 from fairness_reports.audit.measuring.disparities import Disparity, Side
 from fairness_reports.audit.measuring.intervals import Z
 from fairness_reports.audit.measuring.tally import Grouping
@@ -38,8 +39,7 @@ def average_groups(cluster: NDArray[np.int64], grouping: Grouping, above: Floats
     upper end is infinite where the data cannot bound it.
     """
     groups = len(grouping.names)
-    _, number = np.unique(cluster, return_inverse=True)
-    clusters = int(number.max()) + 1 if len(number) else 0
+    number, clusters = number_clusters(cluster)
     place = number * groups + grouping.code
     a = np.asarray(np.bincount(place, above, clusters * groups), dtype=np.float64).reshape(clusters, groups)
     b = np.asarray(np.bincount(place, below, clusters * groups), dtype=np.float64).reshape(clusters, groups)

@@ -6,14 +6,17 @@ other label is its influence, summed over its cluster.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from fairness_reports.audit.measuring.clusters import number_clusters
 from fairness_reports.audit.measuring.disparities import Disparity, Side
 from fairness_reports.audit.measuring.intervals import Z
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 
-__all__ = ["bound_auc", "compare_aucs", "measure_auc"]
+__all__ = ["Ranked", "Told", "bound_auc", "compare_aucs", "measure_auc", "rank_values"]
 
 Floats = NDArray[np.float64]
 
@@ -37,27 +40,36 @@ def measure_auc(label: NDArray[np.integer], score: NDArray[np.floating]) -> floa
     return float(np.trapezoid(true / true[-1], false / false[-1]))
 
 
+def rank_values(score: NDArray[np.floating]) -> Ranked:
+    """Rank rows by a score: equals have one rank, the lowest is 0."""
+    order = np.argsort(score, kind="stable")
+    ordered = np.asarray(score)[order]
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.cumsum(np.r_[False, ordered[1:] != ordered[:-1]][: len(order)])
+    return Ranked(rank, int(rank.max()) + 1 if len(rank) else 0)
+
+
 def bound_auc(cluster: NDArray[np.int64], label: NDArray[np.int8], score: Floats) -> Side:
     """Return the area under the curve of rows with known labels, with its clustered interval."""
-    order = np.argsort(score)
-    cluster, label, score = cluster[order], label[order], score[order]
-    names, number = np.unique(cluster, return_inverse=True)
-    return _place_rows(number, label, score, len(names))[0]
+    ranked = rank_values(score)
+    number, clusters = number_clusters(cluster)
+    return Told.of(number, label, clusters).place(ranked)[0]
 
 
 def compare_aucs(
     cluster: NDArray[np.int64], grouping: Grouping, label: NDArray[np.int8], score: Floats
 ) -> list[Disparity]:
     """Return one Disparity per group: the area among its own people, beside that among everyone else."""
-    # In the order of scores once, so that every look-up below goes along its array and not to and fro in it.
-    order = np.argsort(score)
-    label, score, grouping = label[order], score[order], Grouping(grouping.code[order], grouping.names)
-    names, number = np.unique(cluster[order], return_inverse=True)
+    # In the order of scores once, so that every look-up below goes along its table and not to and fro in it.
+    order = np.argsort(score, kind="stable")
+    label, grouping, ranked = label[order], Grouping(grouping.code[order], grouping.names), rank_values(score[order])
+    number, clusters = number_clusters(cluster[order])
     comparisons = []
     for code, name in enumerate(grouping.names):
         inside = grouping.code == code
-        here, moved = _place_rows(number[inside], label[inside], score[inside], len(names))
-        there, moved_there = _place_rows(number[~inside], label[~inside], score[~inside], len(names))
+        (here, moved), (there, moved_there) = (
+            Told.of(number[side], label[side], clusters).place(ranked.of(side)) for side in (inside, ~inside)
+        )
         difference = interval = None
         if here.estimate is not None and there.estimate is not None:
             difference = here.estimate - there.estimate
@@ -68,35 +80,67 @@ def compare_aucs(
     return comparisons
 
 
-def _place_rows(
-    number: NDArray[np.int64], label: NDArray[np.int8], score: Floats, clusters: int
-) -> tuple[Side, Floats]:
-    """Return the area with its interval, and how much each of so many clusters (`number` (rows,) from 0) moves it.
+@dataclass(frozen=True)
+class Ranked:
+    """Rows by a score: `rank` (rows,) from 0, equals alike, below `ranks`."""
 
-    Scores 3 and 1 with the outcome, 2 and 0 without: 3 is placed above both others (1), 1 above one of two (0.5), so
-    the area is 0.75; 2 is placed below one of two (0.5), 0 below both (1), which has the same mean.
+    rank: NDArray[np.int64]
+    ranks: int
+
+    def of(self, rows: NDArray[np.bool_]) -> Ranked:
+        """Return the ranks of some rows among all."""
+        return Ranked(self.rank[rows], self.ranks)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Rows with known labels, which one score after the other tells apart.
+
+    `rows` of those given, with `number` the cluster of each, from 0 and below `clusters`, and `mine` whether its label
+    is 1; `there`, `with_outcome` and `without` count clusters that have any rows, and any of either label.
     """
-    labelled = label != UNKNOWN
-    number, label, score = number[labelled], label[labelled], score[labelled]
-    positive, negative = score[label == 1], score[label == 0]
-    there = _count_clusters(number, clusters)
-    if not len(positive) or not len(negative):
-        return Side(None, None, len(label), len(positive), 0, there), np.zeros(clusters)
-    above, below = np.sort(positive), np.sort(negative)
-    placed = np.empty(len(label))
-    mine = label == 1
-    placed[mine] = (np.searchsorted(below, positive) + np.searchsorted(below, positive, "right")) / (2 * len(below))
-    placed[~mine] = 1 - (np.searchsorted(above, negative) + np.searchsorted(above, negative, "right")) / (
-        2 * len(above)
-    )
-    area = float(placed[mine].mean())
-    influence = np.where(mine, (placed - area) / len(positive), (placed - area) / len(negative))
-    moved: Floats = np.bincount(number, influence, clusters).astype(np.float64)
-    interval = None
-    if min(_count_clusters(number[mine], clusters), _count_clusters(number[~mine], clusters)) >= _FEWEST:
-        error = float(np.sqrt((moved**2).sum()))
-        interval = (max(0.0, area - Z * error), min(1.0, area + Z * error))
-    return Side(area, interval, len(label), len(positive), 0, there), moved
+
+    rows: NDArray[np.int64]
+    number: NDArray[np.int64]
+    mine: NDArray[np.bool_]
+    clusters: int
+    there: int
+    with_outcome: int
+    without: int
+
+    @classmethod
+    def of(cls, number: NDArray[np.int64], label: NDArray[np.int8], clusters: int) -> Told:
+        """Return the rows of some clusters (`number` (rows,), from 0 and below `clusters`) whose label is known."""
+        rows = np.flatnonzero(label != UNKNOWN)
+        number, mine = number[rows], label[rows] == 1
+        counts = (_count_clusters(number[chosen], clusters) for chosen in (slice(None), mine, ~mine))
+        return cls(rows, number, mine, clusters, *counts)
+
+    def place(self, ranked: Ranked) -> tuple[Side, Floats]:
+        """Return the area with its interval, and how much each cluster moves it (clusters,).
+
+        Scores 3 and 1 with the outcome, 2 and 0 without: 3 is placed above both others (1), 1 above one of two (0.5),
+        so the area is 0.75; 2 is placed below one of two (0.5), 0 below both (1), which has the same mean. All counts
+        are whole, so that the area is the same on any machine.
+        """
+        rank = ranked.rank[self.rows]
+        positive, negative = (np.bincount(rank[side], minlength=ranked.ranks) for side in (self.mine, ~self.mine))
+        above, below = int(positive.sum()), int(negative.sum())
+        n = len(rank)
+        if not above or not below:
+            return Side(None, None, n, above, 0, self.there), np.zeros(self.clusters)
+        # Twice the rows without the outcome below each rank, its own counting half; and of those with it.
+        under, over = 2 * np.cumsum(negative) - negative, 2 * np.cumsum(positive) - positive
+        area = float(int((positive * under).sum()) / (2 * above * below))
+        influence = np.r_[(1 - over / (2 * above) - area) / below, (under / (2 * below) - area) / above]
+        moved: Floats = np.bincount(self.number, influence[rank + ranked.ranks * self.mine], self.clusters).astype(
+            np.float64
+        )
+        interval = None
+        if min(self.with_outcome, self.without) >= _FEWEST:
+            error = float(np.sqrt((moved**2).sum()))
+            interval = (max(0.0, area - Z * error), min(1.0, area + Z * error))
+        return Side(area, interval, n, above, 0, self.there), moved
 
 
 def _count_clusters(number: NDArray[np.int64], clusters: int) -> int:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from charter.errors import DataError
 from charter.rules.measures import CELLS
+from fairness_reports.audit.measuring.clusters import number_clusters, sort_clusters
 
 __all__ = ["CELLS", "UNKNOWN", "Grouping", "Tally", "number_cells"]
 
@@ -94,16 +95,15 @@ class Tally:
         place = grouping.code * CELLS + cell
         if not cluster.size:
             return cls(grouping.names, np.zeros((0, groups, CELLS)), np.zeros(0, np.int64))
-        by_cluster = np.argsort(cluster, kind="stable")
         # Households 3, 3, 5, 8, 8 with places 1, 0, 9, 0, 1; they start at rows 0, 2 and 3.
-        ordered, place = cluster[by_cluster], place[by_cluster]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        by_cluster, starts = sort_clusters(cluster)
+        place = place[by_cluster]
         # The sum of one random 64-bit number per cell is the same for the same multiset of cells in any order, and
         # for different ones only by a chance of about (clusters^2 / 2^65); the totals are checked below all the same.
         marks = np.random.default_rng(20260928).integers(0, 2**64, groups * CELLS, dtype=np.uint64)
         signature = np.add.reduceat(marks[place], starts)
         _, first, weight = np.unique(signature, return_index=True, return_counts=True)
-        ends = np.r_[starts[1:], ordered.size]
+        ends = np.r_[starts[1:], place.size]
         # One household stands for each pattern: household 3, rows 0 and 1, and household 5, row 2.
         sizes = ends[first] - starts[first]
         rows = np.repeat(starts[first] - np.r_[0, np.cumsum(sizes)[:-1]], sizes) + np.arange(sizes.sum())
@@ -135,8 +135,7 @@ class Tally:
         A person in need who was listed before it in 15 of 20 drawings of lots is 0.75 of a TP and 0.25 of an FN.
         """
         groups = len(grouping.names)
-        _, number = np.unique(cluster, return_inverse=True)
-        clusters = int(number.max()) + 1 if number.size else 0
+        number, clusters = number_clusters(cluster)
         place = (number * groups + grouping.code)[:, None] * CELLS + np.arange(CELLS)
         counts = np.bincount(place.ravel(), cells.ravel(), clusters * groups * CELLS).reshape(clusters, groups * CELLS)
         # Rows alike by one number each, as in `make`, in the order of their counts: sorting whole rows takes ten times
@@ -243,8 +242,10 @@ class Tally:
         for start in range(0, resamples if len(of_rare) else 0, together):
             rare_draws = draws[start : start + together, -1]
             chosen = of_rare[rng.integers(0, len(of_rare), int(rare_draws.sum()), dtype=np.uint32)]
-            place = np.repeat(np.arange(len(rare_draws)) * kinds, rare_draws) + chosen
-            times[start : start + together] = np.bincount(place, minlength=len(rare_draws) * kinds).reshape(-1, kinds)
+            low = 0
+            for resample, high in enumerate(np.cumsum(rare_draws).tolist(), start):
+                times[resample] = np.bincount(chosen[low:high], minlength=kinds)
+                low = high
         times[:, common] = draws[:, :-1]
         return times
 

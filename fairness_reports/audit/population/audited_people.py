@@ -24,6 +24,7 @@ from charter.council.council import Council
 from charter.council.programme import Programme
 from charter.errors import DataError
 from charter.rules.policy import Policy
+from fairness_reports.audit.measuring.clusters import number_names
 from fairness_reports.audit.measuring.tally import UNKNOWN, Grouping
 from fairness_reports.audit.population.protected import group_persons
 from fairness_reports.audit.population.reading_tables import open_connection
@@ -111,8 +112,15 @@ class People:
 
     @cached_property
     def cluster(self) -> NDArray[np.int64]:
-        """The household of each row, as a number."""
-        return np.unique(self.entity, return_inverse=True)[1].astype(np.int64)
+        """The household of each row, as a number; nobody can write to it, so that its order is found once."""
+        number = number_names(self.entity)[0]
+        number.setflags(write=False)
+        return number
+
+    @cached_property
+    def persons(self) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
+        """The person of each row, as a number, and the pseudonyms that are numbered (persons,)."""
+        return number_names(self.person)
 
     @property
     def dates(self) -> list[date]:
@@ -289,4 +297,5 @@ def measure_sight(matrix: Matrix, rows: MatrixDate) -> dict[str, NDArray[np.floa
 
 def group_people(values: Mapping[bytes, str], people: People, not_recorded: str) -> Grouping:
     """Group people by a characteristic's recorded values; whoever has none is in the group `not_recorded`."""
-    return group_persons(values, people.person, not_recorded)
+    number, persons = people.persons
+    return group_persons(values, persons, not_recorded, number)

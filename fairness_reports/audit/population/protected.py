@@ -55,12 +55,16 @@ def read_characteristics(tables: Path, policy: Policy, now: datetime) -> dict[st
     return by_name
 
 
-def group_persons(values: Mapping[bytes, str], person: NDArray[np.bytes_], not_recorded: str) -> Grouping:
+def group_persons(
+    values: Mapping[bytes, str], person: NDArray[np.bytes_], not_recorded: str, number: NDArray[np.int64] | None = None
+) -> Grouping:
     """Group rows by their person's value, in alphabetical order; whoever has none is in the group `not_recorded`.
 
-    `person` (rows,) may name somebody often: looking each up costs less than sorting names to look each person up once.
+    `person` (rows,) are names, each of which may occur often; or, where `number` (rows,) says whose row each is, the
+    names (persons,) that it numbers, each once, so that none is looked up twice. Everybody numbered has a row.
     """
     named = [values.get(name, not_recorded) for name in person.tolist()]
     names = sorted(set(named))
-    number = {name: code for code, name in enumerate(names)}
-    return Grouping(np.fromiter((number[name] for name in named), np.int64, len(named)), tuple(names))
+    code_of = {name: code for code, name in enumerate(names)}
+    code = np.fromiter((code_of[name] for name in named), np.int64, len(named))
+    return Grouping(code if number is None else code[number], tuple(names))

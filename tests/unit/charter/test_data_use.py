@@ -61,6 +61,25 @@ def test_a_signed_reason_keeps_a_service_until_it_expires() -> None:
     assert helps["waiver"] is None
 
 
+def test_a_piece_that_is_not_needed_is_a_question_and_one_that_helps_or_is_open_none() -> None:
+    pieces = [
+        row("piece_needed", f"Visits {note}", 0.004, note, [-0.011, 0.019])
+        for note in ("not needed", "helps", "cannot be told")
+    ]
+    helps, piece = answer(needed("helps"), *pieces)
+    assert (helps["verdict"], piece["verdict"]) == ("pass", "insufficient")
+    assert piece["sentence"] == (
+        "0.4 fewer of 100 listed (-1.1 to 1.9) without \u201cVisits not needed\u201d, wholly within the margin of 3:"
+        " the list does without it."
+    )
+    assert say_data_use([helps, piece]) == " The list does without \u201cVisits not needed\u201d."
+    reason = "It is asked for by law."
+    waiver = Waiver(
+        gate="data_needed", group="Visits not needed", role="board", reason=reason, expires=date(2027, 1, 1)
+    )
+    assert answer(needed("helps"), *pieces, waivers=(waiver,))[1]["waiver"]["reason"] == reason
+
+
 def test_what_makes_over_half_of_the_order_is_a_question() -> None:
     shares = [row("order_carried", "education", 0.51), row("order_carried", "Absences in three months", 0.5)]
     (one,) = answer(*shares)

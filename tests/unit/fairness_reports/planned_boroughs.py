@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fairness_reports.audit.audit_plan import plan_gate
 from fairness_reports.audit.planned_borough import Borough, Listings, weigh_homes
+from fairness_reports.audit.shadow_plan import Reviewing, plan_shadow
 from tests.unit.fairness_reports.simulated_boroughs import (
     GATES,
     GROUPS,
@@ -16,8 +19,9 @@ from tests.unit.fairness_reports.simulated_boroughs import (
     Drawn,
     draw_borough,
 )
+from tests.unit.fairness_reports.simulated_shadows import REVIEWED, SHADOW_GATES, TEAMS, count_lists
 
-__all__ = ["describe_borough", "state_power"]
+__all__ = ["describe_borough", "state_power", "state_shadow_power"]
 
 _KEPT = ("homes", "found", "best", "best_alone", "passes", "best_passes")
 
@@ -60,3 +64,12 @@ def state_power(homes: int, question: str, boroughs: int = 20) -> dict[str, dict
             for name in _KEPT:
                 of[name].append(group["households" if name == "homes" else name])
     return {group: {name: float(np.mean(values)) for name, values in of.items()} for group, of in stated.items()}
+
+
+def state_shadow_power(homes: int) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what the plan states of each question of the second gate and group, of one drawn borough."""
+    _, apart, places = count_lists(homes)
+    listed, below = (TEAMS[homes] * cases for cases in REVIEWED)
+    shadow = Reviewing(SHIPPED.live.shadow_weeks, apart, places, min(listed, places), below)
+    rows = plan_shadow(SHADOW_GATES, describe_borough(homes, draw_borough(homes, 0)), shadow, SHIPPED.not_recorded)
+    return {(row["gate"], group["group"]): group for row in rows for group in row["groups"]}

@@ -81,13 +81,9 @@ class Drawn:
 def draw_borough(homes: int, seed: int, unfair: Unfair | None = None) -> Drawn:
     """Draw one borough."""
     rng = np.random.default_rng([homes, seed])
-    households = round(WITH_CHILDREN * homes)
-    children = 1 + rng.choice(len(CHILDREN), households, p=CHILDREN)
-    kids = {name: _draw_groups(rng, name, children) for name in GROUPS}
-    otherwise = np.zeros(households, dtype=np.bool_)
-    if unfair is not None:
-        names = list(GROUPS[unfair.characteristic])
-        otherwise = kids[unfair.characteristic][:, names.index(unfair.group)] > 0
+    children, kids = draw_homes(rng, homes)
+    households = len(children)
+    otherwise = mark_otherwise(kids, unfair)
 
     def of(times: float) -> Floats:
         return np.where(otherwise, times, 1.0)
@@ -117,6 +113,20 @@ def draw_borough(homes: int, seed: int, unfair: Unfair | None = None) -> Drawn:
     shown = rng.random(households) < np.where(signed, 0.3, 0.08) * of(treated.recorded)
     recorded = np.where(shown, rng.integers(1, 9, households), 0).astype(np.float64)
     return Drawn(kids, in_need, needed, unneeded, days, signs, recorded, lists)
+
+
+def draw_homes(rng: np.random.Generator, homes: int) -> tuple[Whole, dict[str, Whole]]:
+    """Return how many children each household has, and how many of each group, (households,) and by characteristic."""
+    children = 1 + rng.choice(len(CHILDREN), round(WITH_CHILDREN * homes), p=CHILDREN)
+    return children, {name: _draw_groups(rng, name, children) for name in GROUPS}
+
+
+def mark_otherwise(kids: dict[str, Whole], unfair: Unfair | None) -> NDArray[np.bool_]:
+    """Return in which households a child lives of the group that is treated otherwise."""
+    if unfair is None:
+        return np.zeros(len(next(iter(kids.values()))), dtype=np.bool_)
+    names = list(GROUPS[unfair.characteristic])
+    return kids[unfair.characteristic][:, names.index(unfair.group)] > 0
 
 
 def _draw_groups(rng: np.random.Generator, name: str, children: Whole) -> Whole:
@@ -164,17 +174,17 @@ def measure_borough(drawn: Drawn) -> list[dict[str, Any]]:
             (drawn.in_need, need, "listed_before_need"),
             (everybody, weeks, "unneeded_listings"),
         ):
-            tally = _tally(tuple(GROUPS[name]), kids[chosen], cells[chosen])
+            tally = tally_alike(tuple(GROUPS[name]), kids[chosen], cells[chosen])
             gaps = measure_disparities(tally, USED[measure], tally.draws(0, 0))
             rows += [write_finding(about.of_measure(measure), gap, labelled=False) for gap in gaps]
         ever = (drawn.needed + drawn.unneeded > 0).astype(np.float64)
         rows += _list_overall(about.of_measure("listed_at_all"), name, kids, ever, np.ones(len(ever)))
         listings, lists = drawn.needed + drawn.unneeded, np.full(len(ever), float(drawn.lists))
         rows += _list_overall(about.of_measure("listings"), name, kids, listings, lists)
-        rows += _average(about.of_measure("days_before"), name, kids, drawn.days * before, before)
+        rows += average_homes(about.of_measure("days_before"), name, kids, drawn.days * before, before)
         if name == "ethnicity":
             at = About("recorded_per_independent", name, "m", "capacity")
-            rows += _average(at, name, kids, drawn.recorded, drawn.signs)
+            rows += average_homes(at, name, kids, drawn.recorded, drawn.signs)
     return rows
 
 
@@ -190,7 +200,7 @@ def _list_overall(about: About, name: str, kids: Whole, above: Floats, below: Fl
     return rows
 
 
-def _tally(names: tuple[str, ...], kids: Whole, cells: Floats) -> Tally:
+def tally_alike(names: tuple[str, ...], kids: Whole, cells: Floats) -> Tally:
     """Return the tally of households alike in children and cells, each kind once."""
     kinds, of_cells = np.unique(cells @ (100.0 ** np.arange(CELLS)), return_inverse=True)
     of_kids = kids @ (5 ** np.arange(kids.shape[1]))
@@ -199,7 +209,8 @@ def _tally(names: tuple[str, ...], kids: Whole, cells: Floats) -> Tally:
     return Tally(names, patterns.astype(np.float64), weight.astype(np.int64))
 
 
-def _average(about: About, name: str, kids: Whole, above: Floats, below: Floats) -> list[dict[str, Any]]:
+def average_homes(about: About, name: str, kids: Whole, above: Floats, below: Floats) -> list[dict[str, Any]]:
+    """Return the findings of a sum over a sum, (households,) each, every child with its household's."""
     there = (above > 0) | (below > 0)
     kids = kids[there]
     household, group = np.nonzero(kids)
@@ -210,22 +221,27 @@ def _average(about: About, name: str, kids: Whole, above: Floats, below: Floats)
 
 
 def decide_borough(homes: int, seed: int, unfair: Unfair | None = None) -> list[tuple[str, str, str]]:
-    """Return of each comparison of the first gate the question, the group and the verdict.
+    """Return of each comparison of the first gate the question, the group and the verdict."""
+    return decide_all(GATES, measure_borough(draw_borough(homes, seed, unfair)))
+
+
+def decide_all(gates: list[Gate], rows: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return of each comparison of one gate, on these findings, the question, the group and the verdict.
 
     Protection from chance only ever turns a fail into insufficient, and costs most of the work: it is worked out for
     boroughs in which something fails without it.
     """
-    findings = {"findings": measure_borough(draw_borough(homes, seed, unfair)), "model": "m"}
+    findings = {"findings": rows, "model": "m"}
     asked = [
         (bound_by_overall(gate, row, findings), row)
-        for gate in GATES
+        for gate in gates
         for row in ask_once(gate, list_rows(gate, findings, SHIPPED.not_recorded)[0])
     ]
-    unguarded = _decide_all(asked, Chances([]))
+    unguarded = _decide_rows(asked, Chances([]))
     if all(verdict != "fail" for *_, verdict in unguarded):
         return unguarded
-    return _decide_all(asked, weigh_chances(GATES, findings, SHIPPED.not_recorded))
+    return _decide_rows(asked, weigh_chances(gates, findings, SHIPPED.not_recorded))
 
 
-def _decide_all(asked: list[tuple[Gate, Any]], chances: Chances) -> list[tuple[str, str, str]]:
+def _decide_rows(asked: list[tuple[Gate, Any]], chances: Chances) -> list[tuple[str, str, str]]:
     return [(gate.id, row["group"], decide_group(gate, row, chances)[0]) for gate, row in asked]

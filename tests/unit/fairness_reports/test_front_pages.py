@@ -146,6 +146,18 @@ def test_a_service_that_is_kept_all_the_same_is_named_with_its_signed_reason() -
     ]
 
 
+def test_the_smallest_set_of_data_is_named_with_what_the_list_loses() -> None:
+    row: dict[str, Any] = {"gate": "data_needed", "group": "Visits, in 2 years", "reason": "piece not needed"}
+    row |= {"finding": "a", "waiver": None}
+    fewer = {"estimate": 0.42, "low": -1.1, "high": 1.94}
+    findings = {"findings": [], "smallest_data": {"kept": ["Arrears", "Absence"], "unread": 30, "fewer_of_100": fewer}}
+    told = describe_data(findings, {"verdicts": [row]}, WORDS)
+    assert (told["unneeded"], told["unneeded_pieces"]) == ([], ["Visits, in 2 years"])
+    assert told["smallest"] == {"pieces": ["Arrears", "Absence"], "loss": "0.4 (-1.1 to 1.9)"}
+    unknown = findings["smallest_data"] | {"fewer_of_100": dict.fromkeys(fewer)}
+    assert describe_data(findings | {"smallest_data": unknown}, {"verdicts": []}, WORDS)["smallest"] is None
+
+
 def test_each_service_says_when_its_records_were_last_shown_to_help() -> None:
     """By the newest audit that showed it, whatever came after. Broken by the newest audit alone, or by the earliest."""
     row = {"measure": "data_needed", "component": "housing", "note": "helps"}

@@ -4,6 +4,7 @@
 
     run, matrix, snapshot      the audited run's files, its rows, and the tables behind them
     council/...                every file of the council's folder: charter, register, settings
+    issued lists               what was found of lists that were issued
     other audits, advice       what was found and decided of other runs, and said of this one
     rights                     what residents asked
     day                        waivers, sign-offs and the charter's review end on a day
@@ -48,12 +49,17 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
         "snapshot": _digest(snapshot),
         **{f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in settings},
         "other audits": content_id([[path.parent.name, path.name, file_digest(path)] for path in others]),
+        "issued lists": content_id([[path.parent.parent.name, file_digest(path)] for path in _list_live(files.audit)]),
         "advice": _digest(audit / "advice.json"),
         "rights": _digest(ledger_file(files)),
         "day": invocation.today.isoformat(),
         "code": digest_code(_ROOMS),
         "versions": content_id({name: version(name) for name in _LIBRARIES}),
     }
+
+
+def _list_live(audits: Path) -> list[Path]:
+    return sorted(audits.glob("*/live/findings.json"))
 
 
 def _digest(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from charter.contracts.files import file_digest, read_json, set_current, write_json, write_text
+from charter.contracts.files import file_digest, find_current, read_json, set_current, write_json, write_text
 from charter.council.register import Register
 from charter.errors import DataError
 from charter.invocation import Invocation
@@ -110,6 +110,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             resamples=RESAMPLES,
             contact=invocation.council.contact,
             advice=[one for one in read_advice(folder) if one.findings_sha256 == file_digest(folder / "findings.json")],
+            in_use=_read_live_findings(invocation),
             beeswarm=draw_beeswarm(explained, _list_titles(audited)),
             dependence=draw_dependence(explained, _list_titles(audited)),
         )
@@ -144,6 +145,15 @@ def _read_earlier_decisions(invocation: Invocation, folder: Path) -> list[Mappin
 def _list_earlier(invocation: Invocation, run: str, name: str) -> list[Path]:
     """Return the files of that name in the folders of all audits but this run's."""
     return [path for path in sorted(invocation.workspace.audit.glob(f"*/{name}")) if path.parent.name != run]
+
+
+def _read_live_findings(invocation: Invocation) -> Mapping[str, Any]:
+    """Return the findings on the lists of the release in use; `{}` where there is none, or nobody audited them yet."""
+    folder = find_current(invocation.workspace.release)
+    if folder is None:
+        return {}
+    path = invocation.workspace.audit / str(read_json(folder / "manifest.json")["run"]) / "live" / "findings.json"
+    return read_json(path) if path.exists() else {}
 
 
 def _list_titles(audited: Audited) -> list[str]:

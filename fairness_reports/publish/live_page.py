@@ -16,6 +16,7 @@ from charter.rules.gate import decide_findings
 from charter.rules.policy import Policy
 from charter.signing.signoffs import find_today
 from fairness_reports.audit.watching.live_audit import ACTED, BLIND, audit_issued
+from fairness_reports.impact.so_far_words import describe_so_far_part
 from fairness_reports.publish.figures_in_words import UNKNOWN, say_date, say_interval, say_number, say_share
 from fairness_reports.publish.gate_tables import FEWEST, hide_small, tabulate_gate
 from fairness_reports.publish.pack import ANSWERS
@@ -79,6 +80,7 @@ def render_live_page(council: str, findings: Mapping[str, Any], decision: Mappin
         ],
         harm=[_describe_harm(series, policy) for series in findings.get("harm_watch", ()) if series["households"]],
         watched=len(findings.get("harm_watch", ())),
+        so_far=describe_so_far_part(findings),
         level=f"{100 * policy.live.false_alarms_a_year:g}",
     )
 

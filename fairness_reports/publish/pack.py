@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +13,7 @@ from markupsafe import Markup
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from charter.signing.advice import Advice
+from fairness_reports.impact.so_far_words import describe_so_far_part
 from fairness_reports.publish.answer_pages import describe_answers
 from fairness_reports.publish.council_words import CouncilWords
 from fairness_reports.publish.figures import Bar, draw_bars
@@ -77,7 +78,10 @@ _PAPER_NAMES = MODELS | {
 
 @dataclass(frozen=True)
 class Pack:
-    """What the board pack is made of: the documents that crossed rooms, and pictures made with them."""
+    """What the board pack is made of: the documents that crossed rooms, and pictures made with them.
+
+    `in_use` are the findings on the lists of the release in use, `{}` where none was audited.
+    """
 
     council: str
     findings: Mapping[str, Any]
@@ -89,6 +93,7 @@ class Pack:
     resamples: int
     contact: str = ""
     advice: Sequence[Advice] = ()
+    in_use: Mapping[str, Any] = field(default_factory=dict)
     beeswarm: str = ""
     dependence: str = ""
 
@@ -176,6 +181,8 @@ def _describe_annex(pack: Pack, words: CouncilWords, rows: Sequence[Mapping[str,
         "other_lags": pack.findings.get("other_lags", ""),
         "resamples": f"{pack.resamples:,}",
         "facts": _list_facts(pack),
+        "so_far": describe_so_far_part(pack.in_use),
+        "so_far_on": say_date(str(pack.in_use["made_at"])[:10]) if pack.in_use else "",
     }
 
 

@@ -12,7 +12,7 @@ A programme without a release is a use of data that is planned, and its page say
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -28,9 +28,9 @@ from charter.rules.showing import LIVE, SHADOW, SUSPENDED
 from charter.signing.closures import Closure, find_closure
 from charter.signing.second_gate import in_shadow
 from charter.signing.signoffs import read_signoffs
-from charter.signing.trials import list_registrations
+from fairness_reports.impact.so_far import describe_so_far
 
-__all__ = ["NOT_USED", "DataUse", "TrialAnswer", "gather_uses"]
+__all__ = ["NOT_USED", "DataUse", "gather_uses"]
 
 NOT_USED = "not used"
 """The state of a programme without a release: no list is made by it."""
@@ -39,19 +39,11 @@ Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class TrialAnswer:
-    """A registered trial: its name, its newest verdict ('' before the first look), and the day of that look."""
-
-    name: str
-    verdict: str
-    looked_on: date | None
-
-
-@dataclass(frozen=True)
 class DataUse:
     """One programme, with the documents of its release; `{}` where there is none.
 
     `bundle` is the served bundle's manifest; `findings`, `decision` and `metrics` are those of the run it came from.
+    `live` are the findings on its issued lists, `{}` before `sooner audit live`.
     `closure` says that it was closed (`sooner close`), and is not used any more.
     """
 
@@ -62,7 +54,7 @@ class DataUse:
     decision: Document
     metrics: Document
     history: Sequence[Document] = ()
-    trials: Sequence[TrialAnswer] = ()
+    live: Document = field(default_factory=dict)
     closure: Closure | None = None
 
     @property
@@ -133,6 +125,11 @@ class DataUse:
             return None
         return max((self._find_day(row.signed_at.isoformat()) for row in read_signoffs(live)), default=None)
 
+    @cached_property
+    def so_far(self) -> Document:
+        """What people did with its lists, and what its trials said (`describe_so_far`)."""
+        return describe_so_far(self.invocation)
+
     @property
     def _audit_folder(self) -> Path:
         return self.invocation.workspace.audit / str(self.findings.get("run", ""))
@@ -162,10 +159,10 @@ def _gather_use(invocation: Invocation) -> DataUse:
     workspace = invocation.workspace
     closure = find_closure(workspace)
     if closure is not None:
-        return DataUse(invocation, NOT_USED, {}, {}, {}, {}, trials=_read_trials(invocation), closure=closure)
+        return DataUse(invocation, NOT_USED, {}, {}, {}, {}, closure=closure)
     folder = find_current(workspace.bundle)
     if folder is None:
-        return DataUse(invocation, NOT_USED, {}, {}, {}, {}, trials=_read_trials(invocation))
+        return DataUse(invocation, NOT_USED, {}, {}, {}, {})
     bundle = read_json(folder / "manifest.json")
     release = workspace.release / str(bundle["release"])
     run = str(read_json(release / "manifest.json")["run"])
@@ -178,7 +175,7 @@ def _gather_use(invocation: Invocation) -> DataUse:
         read_json(workspace.audit / run / "decision.json"),
         read_json(workspace.scores / run / "metrics.json"),
         read_json(history) if history.exists() else (),
-        _read_trials(invocation),
+        _read_if_there(workspace.audit / run / "live" / "findings.json"),
     )
 
 
@@ -196,12 +193,5 @@ def _find_state(invocation: Invocation, bundle: Document) -> str:
     return LIVE if is_shown and not in_shadow(workspace, bundle["release"], invocation.today) else SHADOW
 
 
-def _read_trials(invocation: Invocation) -> tuple[TrialAnswer, ...]:
-    answers = []
-    for registration in list_registrations(invocation.workspace):
-        path = invocation.workspace.trials / registration.name / "looks.json"
-        looks = read_json(path)["looks"] if path.exists() else []
-        last = looks[-1] if looks else None
-        day = datetime.fromisoformat(last["at"]).astimezone(invocation.council.time_zone).date() if last else None
-        answers.append(TrialAnswer(registration.name, str(last["verdict"]) if last else "", day))
-    return tuple(answers)
+def _read_if_there(path: Path) -> Document:
+    return read_json(path) if path.exists() else {}

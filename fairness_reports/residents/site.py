@@ -3,6 +3,7 @@
     site/index.html                 what is done, why, by whom, since when, does it help
     site/use-PROGRAMME.html         one use: data, figures, fairness, who answers for it, feedback
     site/points-PROGRAMME.html      every point, to be tried on made-up facts
+    site/impact.html                 has it helped: begun and ended, reach, effect, what decisions need
     site/promises.html               what was promised, kept, due or broken; you said, we did
     site/councillors.html           wards and their teams, five questions to ask, how to read a range
     site/open-data.html             what may be used again, with its files in data/; what was asked for, and answered
@@ -34,6 +35,7 @@ from fairness_reports.disclosure.rules import HIDDEN, find_mode
 from fairness_reports.residents.charter_status import describe_charter
 from fairness_reports.residents.councillor_page import describe_councillors
 from fairness_reports.residents.data_uses import DataUse, gather_uses
+from fairness_reports.residents.impact_page import describe_impact
 from fairness_reports.residents.information_pages import (
     describe_complaints,
     describe_easy_read,
@@ -55,6 +57,7 @@ MENU = (
     ("complain.html", "Complain"),
     ("ask-for-help.html", "Ask for help"),
     ("register.html", "The register"),
+    ("impact.html", "Has it helped?"),
     ("promises.html", "What we promised"),
     ("records.html", "Records"),
     ("open-data.html", "Open data"),
@@ -137,6 +140,7 @@ class _Site:
             "easy-read.html": self._render("easy_read.html", parts=describe_easy_read(policy, self.reach)),
             "formats.html": self._render("formats.html", formats=describe_formats(self.public)),
         }
+        pages["impact.html"] = self._render("impact.html", uses=[describe_impact(use) for use in self.uses])
         records = _list_records(self.uses)
         pages["promises.html"] = self._render(
             "promises.html",

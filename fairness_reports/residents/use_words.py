@@ -11,6 +11,7 @@ from charter.council.training_settings import POINTS_LISTS
 from charter.rules.gate_sentences import say_day
 from charter.rules.showing import LIVE, SHADOW, SUSPENDED
 from charter.signing.closures import find_day
+from fairness_reports.impact.so_far_words import say_help
 from fairness_reports.publish.gate_tables import VERDICTS, tabulate_gate
 from fairness_reports.publish.pack import MODELS
 from fairness_reports.publish.public_figures import hide_for_public
@@ -61,22 +62,7 @@ def say_state(use: DataUse) -> str:
 
 def say_shown_to_help(use: DataUse) -> str:
     """Return when it was last shown to help: by a trial's answer alone, never by a figure of the past."""
-    helped = [trial for trial in use.trials if trial.verdict == "helps" and trial.looked_on]
-    if helped:
-        last = max(helped, key=lambda trial: trial.looked_on or date.min)
-        return f"It was last shown to help on {say_day(last.looked_on or date.min)}, by a trial with a lot."
-    judged = [trial for trial in use.trials if trial.verdict]
-    if not use.trials:
-        return "It has not been shown to help: no trial of it has been registered."
-    if not judged:
-        return "It has not been shown to help: a trial is registered and has no answer yet."
-    words = {
-        "harms": "a trial found that it does harm",
-        "no effect": "a trial found no effect worth seeing",
-        "cannot be told": "a trial could not tell",
-        "goes on": "a trial goes on and has no answer yet",
-    }
-    return f"It has not been shown to help: {words[judged[-1].verdict]}."
+    return say_help(use.so_far["trials"])
 
 
 def say_figures(use: DataUse) -> list[str]:

@@ -21,14 +21,14 @@ from charter.contracts.files import file_digest, read_json
 from charter.contracts.workspace import Workspace
 from charter.errors import DataError
 
-__all__ = ["Issued", "read_issued_lists"]
+__all__ = ["AGAINST", "NOT_LISTED", "OFFERS", "Issued", "read_issued_lists"]
 
-_DECLINED = frozenset({"set_aside", "wrong_data"})
+AGAINST = frozenset({"set_aside", "wrong_data"})
 """Decisions against the list: the worker found no need of an offer, or the records were not this household's."""
 
-_ACTED = frozenset({"taken_up", "stepped_up"})
+OFFERS = frozenset({"taken_up", "stepped_up"})
 
-_NOT_LISTED = frozenset({"random", "control"})
+NOT_LISTED = frozenset({"random", "control"})
 """Arms for which no model answers: drawn by lot for a desk review, or held out by a trial's lot and not on the list."""
 
 Key = tuple[date, bytes]
@@ -79,7 +79,7 @@ def read_issued_lists(workspace: Workspace, release: str) -> Issued:
         places |= {
             (mine[row["list"]], row["entity"].encode())
             for row in _read_rows(rows, "issued")
-            if row["list"] in mine and row["arm"] not in _NOT_LISTED
+            if row["list"] in mine and row["arm"] not in NOT_LISTED
         }
     if not of_list:
         raise DataError("the current release has issued no list to audit.", "Run `sooner rank`.")
@@ -93,10 +93,10 @@ def read_issued_lists(workspace: Workspace, release: str) -> Issued:
         for row in _read_rows(path, name):
             day = of_list.get(row["list"])
             answer = row.get("disposition") or row.get("view")
-            if day is None or answer not in _DECLINED | _ACTED | {"help", "no_help"}:
+            if day is None or answer not in AGAINST | OFFERS | {"help", "no_help"}:
                 continue
             # The last word counts: rows are in the order in which they were said.
-            answers[(day, row["entity"].encode())] = answer in _ACTED | {"help"}
+            answers[(day, row["entity"].encode())] = answer in OFFERS | {"help"}
     return Issued(tuple(sorted(set(of_list.values()))), frozenset(places), acted, reviewed, inputs)
 
 

@@ -2,6 +2,7 @@
 
     model alone      everybody that the issued lists held                        at = capacity
     both together    of those, whom workers went on to offer help                at = acted on
+    each decision    places on lists with an offer, and without one, by worker   at = offered, decided against
     people alone     whom blind reviewers would have offered help, list unknown  at = blind review
 
 Selection, sight, overrides, stability and blind review need no outcome; rates of error come by themselves for every
@@ -57,12 +58,15 @@ from fairness_reports.audit.watching.drift import watch_series
 from fairness_reports.audit.watching.harm_bets import watch_harms
 from fairness_reports.audit.watching.harm_watch import gather_households, list_spoken
 from fairness_reports.audit.watching.watch import make_household_series, make_selection_series
+from fairness_reports.impact.so_far import describe_so_far
 from features.build import build_matrix
 from features.grammar.words import name_piece
 
-__all__ = ["ACTED", "BLIND", "audit_issued", "measure_days_before"]
+__all__ = ["ACTED", "BLIND", "DECIDED_AGAINST", "OFFERED", "audit_issued", "measure_days_before"]
 
 ACTED = "acted on"
+OFFERED = "offered"
+DECIDED_AGAINST = "decided against"
 BLIND = "blind review"
 
 _FEWEST = 30
@@ -104,6 +108,7 @@ def audit_issued(invocation: Invocation) -> tuple[Path, dict[str, Any]]:
         series += make_selection_series(tested.people, tested.groups, audited.people, audited.groups, _FEWEST)
         document["drift"] = watch_series(series, audited.policy.live.false_alarms_a_year)
         document["harm_watch"] = _watch_for_harm(invocation, matrix, audited, issued, days)
+        document["so_far"] = describe_so_far(invocation)
         check_document("findings", document)
         target = workspace.audit / release["run"] / "live"
         write_json(target / "findings.json", document)
@@ -174,6 +179,7 @@ def _measure_issued(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
     )
     both = people.selected & acted
     rows += _measure_selection(audited, "", audited.units.everyone, both, ACTED)
+    rows += _measure_places(audited, issued)
     rows += _measure_selection(audited, "", audited.units.everyone, helped, BLIND, reviewed)
     for name, groups in audited.groups.items():
         rows += measure_characteristic(audited, name, groups)
@@ -200,6 +206,24 @@ def _measure_selection(
         return measure_everyone(units, main, about, resamples=RESAMPLES, seed=SEED)
     part = Grouping(groups.code[chosen], groups.names)
     return measure_groups(units, part, main, about, resamples=RESAMPLES, seed=SEED)
+
+
+def _measure_places(audited: Audited, issued: Issued) -> list[dict[str, Any]]:
+    """Return how many places had a later need, where help was offered and where a worker decided against it.
+
+    A place is one household on one list: here it counts once, however many people of the audited ages live there.
+    """
+    people = audited.people
+    _, place = np.unique(np.rec.fromarrays([people.as_of, people.entity]), return_index=True)
+    rows = []
+    for at, answer in ((OFFERED, True), (DECIDED_AGAINST, False)):
+        decided = frozenset(key for key, was_offered in issued.acted.items() if was_offered is answer)
+        chosen = (people.selected & issued.among(decided, people.as_of, people.entity))[place]
+        units = Units(people.cluster[place], chosen, people.label[place])
+        if chosen.any() and units.labelled:
+            about = About("", None, audited.model, at)
+            rows += measure_everyone(units, [SHARES["precision"]], about, resamples=RESAMPLES, seed=SEED)
+    return rows
 
 
 def measure_days_before(people: People, groups: Grouping, about: About) -> list[dict[str, Any]]:

@@ -135,7 +135,9 @@ def say_needs(findings: Document, decision: Document, trials: Sequence[Document]
         sentences.append(f"Outcomes of the first lists: they begin to be known on {due}.")
     questions = [row for row in decision.get("questions", ()) if row["verdict"] == "insufficient"]
     if questions:
-        days = [row["enough_data_by"] for row in decision["verdicts"] if row.get("enough_data_by")]
+        decided = decision["decided_on"]
+        dated = (row.get("enough_data_by") or "" for row in decision["verdicts"] if row["verdict"] == "insufficient")
+        days = [day for day in dated if day > decided]
         by = f" Enough data for the first of them is due by {say_day(date.fromisoformat(min(days)))}." if days else ""
         count = len(questions)
         some = "1 question of the charter has" if count == 1 else f"{count} questions of the charter have"

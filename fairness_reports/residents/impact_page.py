@@ -32,6 +32,7 @@ def describe_impact(use: DataUse) -> dict[str, Any]:
         "state": use.state.replace(" ", "-"),
         "state_word": "Ended" if use.closure else STATE_WORDS[use.state],
         "since": say_state(use),
+        "begun": bool(use.so_far["acts"]["lists"]),
         "changes": _list_changes(use.so_far["releases"]),
         "acts": say_acts(use.so_far["acts"], name_entities(use)),
         "helps": say_shown_to_help(use),
@@ -62,11 +63,13 @@ def tabulate_reach(findings: Sequence[Mapping[str, Any]], titles: Mapping[str, s
     rows = [row for row in findings if row["measure"] == _REACH and row["at"] == _AT and row.get("component") is None]
     shown = hide_for_public(rows)
     tables = []
-    for characteristic in dict.fromkeys(row["characteristic"] for row in shown if row["group"] is not None):
+    # Of two characteristics together nearly every group is too small to be shown.
+    named = (row["characteristic"] for row in shown if row["group"] is not None and row["characteristic"] in titles)
+    for characteristic in dict.fromkeys(named):
         groups = [row for row in shown if row["characteristic"] == characteristic and row["group"] is not None]
         tables.append(
             {
-                "title": titles.get(characteristic, characteristic),
+                "title": titles[characteristic],
                 "rows": [
                     {
                         "group": row["group"],

@@ -6,6 +6,7 @@ very words. The way of claiming is test_every_sentence's.
 
 from __future__ import annotations
 
+import csv
 import html
 import re
 from collections import Counter
@@ -99,6 +100,22 @@ def test_every_number_of_the_site_is_computed_again(
     def figure(measure: str, times: float) -> list[str]:
         return ends(replayed(metrics, bundle["model"], measure), ".0f", times)
 
+    headers = [read_json(path) for path in sorted(invocation.workspace.worklist.glob("*/list.json"))]
+    issued = [entry for header in headers for entry in header["lists"]]
+    days = sorted(entry["as_of"] for entry in issued)
+    with (invocation.workspace.worklist / "actions.csv").open(encoding="utf-8") as handle:
+        assert not list(csv.DictReader(handle)), "somebody decided in the demo"
+    places_taken = [
+        row
+        for path in invocation.workspace.worklist.glob("*/issued.csv")
+        for row in csv.DictReader(path.open(encoding="utf-8"))
+        if row["arm"] in ("ranked", "baseline")
+    ]
+    assert places_taken
+    decided = read_json(audit / "decision.json")
+    enough = [row["enough_data_by"] or "" for row in decided["verdicts"] if row["verdict"] == "insufficient"]
+    later = sorted(day for day in enough if day > decided["decided_on"])
+    due = read_json(audit / "live" / "findings.json")["period"]["outcomes_due"]
     claims: list[Claim] = [
         (r"(?:In use )?Lists are made as they are now since .*", lambda _: [*day_of(released), *day_of(signed)]),
         (rf"Made on (\d+) \w+ (\d+)\. {reach}", lambda _: [str(today.day), str(today.year)]),
@@ -126,6 +143,14 @@ def test_every_number_of_the_site_is_computed_again(
         (r"\d+ \w+ \d{4}", lambda _: [str(today.day), str(today.year)]),
         (r".* Of 100 households on past lists .*", lambda _: ["100", *figure("needed_of_listed", 100)]),
         (r"The line is the range .*", lambda _: ["95", "100"]),
+        (r"\d+ lists? (?:of|from) .*, with \d+ places for households in all\.",
+         lambda _: [str(len(issued)), *day_of(days[0]), *(day_of(days[-1]) if days[0] != days[-1] else ()),
+                    str(len(places_taken))]),
+        (r"People have decided on .*", lambda _: ["0", "0", "0", "0"]),
+        (r"Lists were made for the first time on .*", lambda _: day_of(released)),
+        (r"More data: .*", lambda _: [str(questions["insufficient"]), *(day_of(later[0]) if later else ())]),
+        (r"(?:Outcomes of the first lists|How those fared that workers decided against).*", lambda _: day_of(due)),
+        (r"A range holds the true share .*", lambda _: ["95", "100"]),
     ]  # fmt: skip
     typed, left = typed_words(invocation), []
     for name, page in pages.items():

@@ -133,7 +133,14 @@ def test_a_trials_answer_is_said_with_its_range_whichever_it_is() -> None:
 def test_what_the_next_decision_needs_is_what_is_missing() -> None:
     decision = {
         "questions": [{"verdict": "pass"}, {"verdict": "insufficient"}, {"verdict": "insufficient"}],
-        "verdicts": [{"enough_data_by": "2028-02-01"}, {"enough_data_by": "2027-03-01"}, {"enough_data_by": None}],
+        "decided_on": "2026-11-29",
+        "verdicts": [
+            {"verdict": "insufficient", "enough_data_by": "2028-02-01"},
+            {"verdict": "insufficient", "enough_data_by": "2027-03-01"},
+            {"verdict": "insufficient", "enough_data_by": "2026-11-29"},
+            {"verdict": "insufficient", "enough_data_by": None},
+            {"verdict": "pass", "enough_data_by": "2027-01-01"},
+        ],
     }
     said = say_needs(live(stage="shadow"), decision, [])
     assert len(said) == 3

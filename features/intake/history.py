@@ -119,13 +119,14 @@ def settle_versions(
 
 def _count_versions(database: duckdb.DuckDBPyConnection, source: Source) -> tuple[Mapping[str, int], Mapping[str, int]]:
     """Return by table how many rows are staged, and how many of the source are kept: most have none of most."""
-    staged = [f"(select count(*) from {table})" for table in KEPT]
-    kept = [
-        f"(select count(*) from kept_{table} where {of.owner} = {quote_text(source.service)})"
+    counted = [f"select {quote_text(table)}, count(*) from {table}" for table in KEPT]
+    counted += [
+        f"select {quote_text(f'kept_{table}')}, count(*) from kept_{table} where {of.owner} = "
+        f"{quote_text(source.service)}"
         for table, of in KEPT.items()
     ]
-    counts = database.execute(f"select {', '.join(staged + kept)}").fetchall()[0]
-    return dict(zip(KEPT, counts, strict=False)), dict(zip(KEPT, counts[len(KEPT) :], strict=True))
+    counts = dict(database.execute(" union all ".join(counted)).fetchall())
+    return {table: counts[table] for table in KEPT}, {table: counts[f"kept_{table}"] for table in KEPT}
 
 
 def _refuse_vanished(

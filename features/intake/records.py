@@ -145,7 +145,8 @@ def create_staged(database: duckdb.DuckDBPyConnection) -> None:
 class Staging:
     """What mapping records needs to know: the register, the council's areas and zone, and when the delivery came.
 
-    Where the council names no areas, any may stand in a gazetteer.
+    Where the council names no areas, any may stand in a gazetteer. A `full` delivery takes rows back by their absence:
+    of it nobody asks which were taken back by what they say.
     """
 
     database: duckdb.DuckDBPyConnection
@@ -154,6 +155,7 @@ class Staging:
     time_zone: str
     areas: frozenset[str]
     received_at: datetime
+    full: bool = False
 
     @property
     def latest(self) -> str:
@@ -291,7 +293,7 @@ def _map_rows(
     taken_back, left_out, *broken = stager.database.execute(
         f"select {', '.join(f'count(*) filter (where {test})' for test in looked)} from mapped"
     ).fetchall()[0]
-    if versions and taken_back:
+    if versions and taken_back and not stager.full:
         stager.database.execute(
             f"insert into main.taken_back select {versions.identity} from mapped where f_kept is not true "
             "and f_known_until is null"

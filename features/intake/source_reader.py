@@ -136,6 +136,7 @@ class SourceReader:
             str(self.council.time_zone),
             frozenset(area.code for area in self.council.areas),
             entry.delivery.received_at,
+            entry.delivery.full,
         )
         unchanged: dict[str, int] = {}
         for file in source.files:

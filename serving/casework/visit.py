@@ -219,7 +219,9 @@ def answer_page(
         return await run_in_threadpool(visit_page, request, fields)
 
     def visit_page(request: Request, fields: Mapping[str, str]) -> Response:
-        return page.handler(_let_in(page, Visit(desk(), request, pages, page.title, fields)))
+        opened = desk()
+        with opened.store.read_together():
+            return page.handler(_let_in(page, Visit(opened, request, pages, page.title, fields)))
 
     return answer
 

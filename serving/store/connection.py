@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ __all__ = [
     "migrate_database",
     "open_engine",
     "read_form",
+    "read_together",
     "try_writing",
 ]
 
@@ -107,6 +109,55 @@ def _begin_immediate(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+class _Reader:
+    """The one connection that a request reads by, while it reads; given back before it writes, and at its end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._connection: Connection | None = None
+        self._reading = 0
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give the connection; after an error another one is taken, for this one may be broken."""
+        if self._connection is None:
+            self._connection = _connect_reading(self.engine)
+        self._reading += 1
+        try:
+            yield self._connection
+        except BaseException:
+            self._reading -= 1
+            self.give_back()
+            raise
+        self._reading -= 1
+
+    def give_back(self) -> None:
+        """Give the connection back, unless somebody is just reading by it."""
+        if self._connection is not None and not self._reading:
+            connection, self._connection = self._connection, None
+            connection.close()
+
+
+_READER: ContextVar[_Reader | None] = ContextVar("reader", default=None)
+"""Of the request that is being answered, where it reads together; None elsewhere."""
+
+
+@contextmanager
+def read_together(engine: Engine) -> Iterator[None]:
+    """Let all that is read by `begin_reading` within share a connection: a page asks some thirty questions.
+
+    Nothing is one transaction by that: each question sees what is committed when it is asked. At most one connection is
+    held at any time: it is given back before anything is written.
+    """
+    reader = _Reader(engine)
+    token = _READER.set(reader)
+    try:
+        yield
+    finally:
+        _READER.reset(token)
+        reader.give_back()
+
+
 @contextmanager
 def begin_writing(engine: Engine, *, noted: bool = True) -> Iterator[Connection]:
     """Give a connection in one transaction; it is committed at the end, or nothing of it happened.
@@ -114,6 +165,9 @@ def begin_writing(engine: Engine, *, noted: bool = True) -> Iterator[Connection]
     `noted`: whether whoever asked is told that something was saved (serving.store.saving).
     Raises GivenUpError, and commits nothing, where the request was answered before it came to that.
     """
+    reader = _READER.get()
+    if reader is not None:
+        reader.give_back()
     with engine.connect() as connection, connection.begin() as transaction:
         yield connection
         with commit_if_awaited(noted=noted):
@@ -123,10 +177,19 @@ def begin_writing(engine: Engine, *, noted: bool = True) -> Iterator[Connection]
 @contextmanager
 def begin_reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection for reading that never waits for a writer."""
+    reader = _READER.get()
+    if reader is not None and reader.engine is engine:
+        with reader.read() as connection:
+            yield connection
+        return
+    with _connect_reading(engine) as connection:
+        yield connection
+
+
+def _connect_reading(engine: Engine) -> Connection:
     # SQLite's driver begins no transaction by itself (_prepare_sqlite), so there is no level to set and put back.
     how: Mapping[str, Any] = {_READS: True} if engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
-    with engine.connect().execution_options(**how) as connection:
-        yield connection
+    return engine.connect().execution_options(**how)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,14 @@ from serving.store.arriving.resident_forms import ResidentForms
 from serving.store.case_decisions import Decisions
 from serving.store.case_ends import CaseEnds
 from serving.store.case_work import CaseWork
-from serving.store.connection import begin_reading, find_database_url, migrate_database, open_engine, try_writing
+from serving.store.connection import (
+    begin_reading,
+    find_database_url,
+    migrate_database,
+    open_engine,
+    read_together,
+    try_writing,
+)
 from serving.store.counting.allowances import Allowances
 from serving.store.counting.readings import Readings, find_false_readings
 from serving.store.emergencies import Emergencies
@@ -72,6 +79,10 @@ class Store(
 
     `key` signs the anchors of the log; without it none are written.
     """
+
+    def read_together(self) -> AbstractContextManager[None]:
+        """Let all that this thread reads within share one connection: for the answer to one request."""
+        return read_together(self._engine)
 
     def papers(self, secret: bytes) -> Papers:
         """Return the sealed papers of this database; `secret` is 32 bytes that all workers share."""

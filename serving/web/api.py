@@ -163,8 +163,10 @@ def _answer_endpoint(
         return answered
 
     def _answer_one(request: Request, content: bytes) -> Response:
-        call = _let_in(endpoint, desk(), request, content)
-        return call if isinstance(call, Response) else _leave_out_unchanged(request, handler(call))
+        opened = desk()
+        with opened.store.read_together():
+            call = _let_in(endpoint, opened, request, content)
+            return call if isinstance(call, Response) else _leave_out_unchanged(request, handler(call))
 
     return answer
 

@@ -45,8 +45,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     One file that needs the demo comes first and makes it; meanwhile come those that make a path of their own, then the
     others that need the demo, and many short ones last.
     """
-    using_demo = {item.path for item in items if "demo_workspace" in getattr(item, "fixturenames", ())}
-    first = next((item.path for item in items if item.path in using_demo), None)
+    using_demo = {item.path for item in items if needs_demo(item)}
+    # Not a page in a browser: it starts Chromium before it asks for the demo.
+    makers = (item.path for item in items if "demo_workspace" in getattr(item, "fixturenames", ()))
+    first = next(makers, None)
 
     def turn(item: pytest.Item) -> int:
         if item.path == first:
@@ -56,6 +58,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 3 if "unit" in item.path.relative_to(ROOT).parts else 1
 
     items.sort(key=turn)
+
+
+def needs_demo(item: pytest.Item) -> bool:
+    """Whether a test waits until the demo is made, be it that the pages' `workspace` asks for it only as it runs."""
+    names = getattr(item, "fixturenames", ())
+    return "demo_workspace" in names or ("workspace" in names and item.path.parent == ROOT / "tests" / "browser")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

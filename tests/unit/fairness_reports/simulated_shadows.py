@@ -114,13 +114,13 @@ def draw_shadow(homes: int, seed: int, hidden: Hidden | None = None) -> Shadow:
             noise = np.where(leaves, rng.gumbel(size=households), noise)
         for one in range(TEAMS[homes]):
             mine = np.flatnonzero(team == one)
-            order = mine[np.argsort(-(base + noise)[mine])]
             line = places // TEAMS[homes]
-            listed[number, order[:line]] = True
-            drawn = rng.permutation(order[:line])[: REVIEWED[0]]
+            order = mine[_find_first((base + noise)[mine], line)]
+            listed[number, order] = True
+            drawn = rng.permutation(order)[: REVIEWED[0]]
             # Just below the line stand those, too, whom the list passed over.
-            would_be = mine[np.argsort(-(np.where(passed_over, 0.0, base) + noise)[mine])]
-            below = rng.permutation([home for home in would_be[: 3 * line] if not listed[number, home]])[: REVIEWED[1]]
+            would_be = mine[_find_first((np.where(passed_over, 0.0, base) + noise)[mine], 3 * line)]
+            below = rng.permutation([home for home in would_be if not listed[number, home]])[: REVIEWED[1]]
             turned_down = rng.random(len(drawn)) < np.minimum(AGAINST * of(treated.against)[drawn], 1)
             judged.append(drawn)
             against.append(turned_down)
@@ -128,6 +128,12 @@ def draw_shadow(homes: int, seed: int, hidden: Hidden | None = None) -> Shadow:
             wanted += [drawn[~turned_down], helped_below]
             on_list += [np.ones(int((~turned_down).sum()), dtype=np.bool_), np.zeros(len(helped_below), dtype=np.bool_)]
     return Shadow(kids, seen, listed, *(np.concatenate(part) for part in (judged, against, wanted, on_list)))
+
+
+def _find_first(score: Floats, number: int) -> Whole:
+    """Return who has the highest scores, the highest first."""
+    first = np.argpartition(-score, number)[:number]
+    return first[np.argsort(-score[first])]
 
 
 def measure_shadow(drawn: Shadow) -> list[dict[str, Any]]:

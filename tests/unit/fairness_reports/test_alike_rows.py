@@ -23,7 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def test_rows_that_go_alike_have_the_contributions_that_each_has_alone(
     kind_of_split: str, table: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken by counting values that are not numbers, or 0, with their neighbours, and by taking `<` for `<=`."""
+    """Broken by counting values that are not numbers, or 0, with their neighbours."""
     monkeypatch.setattr("fairness_reports.audit.explaining.alike_rows._MOST_KINDS", table)
     rng = np.random.default_rng(3)
     # Whole numbers, so that many rows lie on thresholds and many are alike; halves lie between.

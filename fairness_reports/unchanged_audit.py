@@ -4,7 +4,7 @@
 
     run, matrix, snapshot      the audited run's files, its rows, and the tables behind them
     council/...                every file of the council's folder: charter, register, settings
-    issued lists               what was found of lists that were issued
+    issued lists               what was found of lists that were issued by other runs
     other audits, advice       what was found and decided of other runs, and said of this one
     rights                     what residents asked
     day                        waivers, sign-offs and the charter's review end on a day
@@ -49,7 +49,9 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
         "snapshot": _digest(snapshot),
         **{f"council/{path.relative_to(council).as_posix()}": file_digest(path) for path in settings},
         "other audits": content_id([[path.parent.name, path.name, file_digest(path)] for path in others]),
-        "issued lists": content_id([[path.parent.parent.name, file_digest(path)] for path in _list_live(files.audit)]),
+        "issued lists": content_id(
+            [[path.parent.parent.name, file_digest(path)] for path in _list_live(files.audit, run.name)]
+        ),
         "advice": _digest(audit / "advice.json"),
         "rights": _digest(ledger_file(files)),
         "day": invocation.today.isoformat(),
@@ -58,8 +60,9 @@ def digest_audit_inputs(invocation: Invocation, run: Path) -> dict[str, str]:
     }
 
 
-def _list_live(audits: Path) -> list[Path]:
-    return sorted(audits.glob("*/live/findings.json"))
+def _list_live(audits: Path, run: str) -> list[Path]:
+    """Return the findings on lists of other runs: this one's lists come after its audit, and are on their own page."""
+    return [path for path in sorted(audits.glob("*/live/findings.json")) if path.parent.parent.name != run]
 
 
 def _digest(path: Path) -> str:

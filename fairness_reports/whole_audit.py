@@ -110,7 +110,7 @@ def audit_run(invocation: Invocation, run: str | None = None) -> tuple[Path, dic
             resamples=RESAMPLES,
             contact=invocation.council.contact,
             advice=[one for one in read_advice(folder) if one.findings_sha256 == file_digest(folder / "findings.json")],
-            in_use=_read_live_findings(invocation),
+            in_use=_read_live_findings(invocation, audited.run.name),
             beeswarm=draw_beeswarm(explained, _list_titles(audited)),
             dependence=draw_dependence(explained, _list_titles(audited)),
         )
@@ -147,13 +147,15 @@ def _list_earlier(invocation: Invocation, run: str, name: str) -> list[Path]:
     return [path for path in sorted(invocation.workspace.audit.glob(f"*/{name}")) if path.parent.name != run]
 
 
-def _read_live_findings(invocation: Invocation) -> Mapping[str, Any]:
-    """Return the findings on the lists of the release in use; `{}` where there is none, or nobody audited them yet."""
+def _read_live_findings(invocation: Invocation, audited: str) -> Mapping[str, Any]:
+    """Return the findings on the lists of the release in use; `{}` where there is none, or nobody audited them yet.
+
+    `{}` too where that release came from the audited run: its lists come later and have a page of their own.
+    """
     folder = find_current(invocation.workspace.release)
-    if folder is None:
-        return {}
-    path = invocation.workspace.audit / str(read_json(folder / "manifest.json")["run"]) / "live" / "findings.json"
-    return read_json(path) if path.exists() else {}
+    run = str(read_json(folder / "manifest.json")["run"]) if folder else audited
+    path = invocation.workspace.audit / run / "live" / "findings.json"
+    return read_json(path) if run != audited and path.exists() else {}
 
 
 def _list_titles(audited: Audited) -> list[str]:

@@ -33,6 +33,7 @@ __all__ = [
     "UNREAD",
     "DataUse",
     "answer_data_use",
+    "list_about_lists",
     "say_data_use",
 ]
 
@@ -51,6 +52,14 @@ _QUESTIONS = {
     DATA_NEEDED: "Does the list need each service's data that it is given?",
     CARRIED: "Does the order rest on more than one service and one piece of data?",
 }
+
+
+def list_about_lists(questions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the questions of a decision about its lists, without those about data.
+
+    That the list does without a service is known, and goes to the board: counted as "cannot be told" it would be false.
+    """
+    return [question for question in questions if question["gate"] not in GATES]
 
 
 class DataUse(MarkedRow):

@@ -38,7 +38,7 @@ from charter.rules.certainty.fair_chances import Chances
 from charter.rules.certainty.group_answers import decide_group
 from charter.rules.certainty.pooling import pool_groups
 from charter.rules.certainty.visible_gap import find_needed_data, find_visible_gap
-from charter.rules.data_use import GATES, answer_data_use, say_data_use
+from charter.rules.data_use import answer_data_use, list_about_lists, say_data_use
 from charter.rules.expected_harm import expect_a_year, recommend_order, write_pooled
 from charter.rules.gate_sentences import (
     REASONS,
@@ -270,7 +270,7 @@ def _summarise(
 
 def _say_open(questions: Sequence[Mapping[str, Any]], standing: Sequence[Mapping[str, Any]]) -> str:
     """Say how many questions cannot be answered, why, until when, and what to look at first."""
-    about_lists = [question for question in questions if question["gate"] not in GATES]
+    about_lists = list_about_lists(questions)
     open_ids = {question["gate"] for question in about_lists if question["verdict"] == "insufficient"}
     if not open_ids:
         return "every question about its lists is answered within the charter's limits."

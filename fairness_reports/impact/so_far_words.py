@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from charter.rules.data_use import list_about_lists
 from charter.rules.gate_sentences import say_day
 from fairness_reports.audit.watching.live_audit import DECIDED_AGAINST, OFFERED
 from fairness_reports.disclosure.rules import find_mode, read_rules
@@ -133,10 +134,11 @@ def say_needs(findings: Document, decision: Document, trials: Sequence[Document]
     if findings and findings["stage"] != "live":
         due = say_day(date.fromisoformat(findings["period"]["outcomes_due"]))
         sentences.append(f"Outcomes of the first lists: they begin to be known on {due}.")
-    questions = [row for row in decision.get("questions", ()) if row["verdict"] == "insufficient"]
+    about_lists = list_about_lists(decision.get("questions", ()))
+    questions = [row["gate"] for row in about_lists if row["verdict"] == "insufficient"]
     if questions:
         decided = decision["decided_on"]
-        dated = (row.get("enough_data_by") or "" for row in decision["verdicts"] if row["verdict"] == "insufficient")
+        dated = (row.get("enough_data_by") or "" for row in _list_open(decision, questions))
         days = [day for day in dated if day > decided]
         by = f" Enough data for the first of them is due by {say_day(date.fromisoformat(min(days)))}." if days else ""
         count = len(questions)
@@ -150,6 +152,10 @@ def say_needs(findings: Document, decision: Document, trials: Sequence[Document]
             else "A trial with a lot: without one nobody can say whether offers made by a list help."
         )
     return sentences or ["Nothing is missing that these pages know of."]
+
+
+def _list_open(decision: Document, questions: Sequence[str]) -> list[Document]:
+    return [row for row in decision["verdicts"] if row["gate"] in questions and row["verdict"] == "insufficient"]
 
 
 def _say_share(row: Document, which: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from charter.council.training_settings import POINTS_LISTS
-from charter.rules.data_use import CARRIED, DATA_NEEDED, GATES, NOT_STUDIED, OF_WORKERS
+from charter.rules.data_use import CARRIED, DATA_NEEDED, GATES, NOT_STUDIED, OF_WORKERS, list_about_lists
 from charter.rules.gate_sentences import say_day
 from charter.rules.policy import Policy
 from charter.signing.advice import Advice, write_slot
@@ -76,8 +76,11 @@ def describe_front(
 
 
 def say_verdict(decision: Mapping[str, Any]) -> str:
-    """Say how many of the charter's questions were answered how; for a decision without questions, its sentence."""
-    verdicts = [question["verdict"] for question in decision.get("questions", ())]
+    """Say how many of the charter's questions about lists were answered how; for a decision without any, its sentence.
+
+    What data the list needs is said in a part of its own.
+    """
+    verdicts = [question["verdict"] for question in list_about_lists(decision.get("questions", ()))]
     if not verdicts:
         return str(decision["sentence"])
     words_of = {

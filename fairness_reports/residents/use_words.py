@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from charter.council.training_settings import POINTS_LISTS
+from charter.rules.data_use import list_about_lists
 from charter.rules.gate_sentences import say_day
 from charter.rules.showing import LIVE, SHADOW, SUSPENDED
 from charter.signing.closures import find_day
@@ -122,10 +123,11 @@ def say_answers(use: DataUse) -> str:
     """Return how many of the charter's questions the findings answer, and how."""
     if not use.decision:
         return "The charter's questions have not been asked of it."
-    counts = Counter(row["verdict"] for row in use.decision["questions"])
+    counts = Counter(row["verdict"] for row in list_about_lists(use.decision["questions"]))
     every = sum(counts.values())
     return (
-        f"Before anything was released the charter's {every} questions were asked. Within the limits: {counts['pass']}."
+        f"Before anything was released the charter's {every} questions about lists were asked. Within the limits:"
+        f" {counts['pass']}."
         f" Beyond a limit: {counts['fail']}. Cannot be told with the data there is: {counts['insufficient']}."
     )
 

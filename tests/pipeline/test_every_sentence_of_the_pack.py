@@ -368,7 +368,7 @@ def unrecorded(findings: Row, title: str) -> list[str]:
 
 def counted(decision: Row) -> list[str]:
     """Return how many questions there are, and how many got each answer, where it is not none."""
-    verdicts = [question["verdict"] for question in decision["questions"]]
+    verdicts = [one["verdict"] for one in decision["questions"] if one["gate"] not in GATES]
     counts = [verdicts.count(verdict) for verdict in ("fail", "pass", "insufficient", "informs")]
     return [str(len(verdicts)), *(str(number) for number in counts if number)]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from charter.rules.data_use import DATA_NEEDED
 from charter.rules.gate import decide_findings
 from fairness_reports.audit.explaining.minimisation import find_last_helped
 from fairness_reports.audit.explaining.model_reads import read_model
@@ -117,7 +118,9 @@ def test_the_paper_says_of_whom_and_by_when(audited: SimpleNamespace) -> None:
 
 
 def test_answers_are_counted_and_a_red_line_that_did_not_hold_is_said() -> None:
-    questions = [{"verdict": verdict} for verdict in ("pass", "pass", "insufficient", "informs")]
+    questions = [{"gate": "asked", "verdict": verdict} for verdict in ("pass", "pass", "insufficient", "informs")]
+    # That the list does without a service is known, and said in a part of its own: it is no answer that cannot be told.
+    questions.append({"gate": DATA_NEEDED, "verdict": "insufficient"})
     said = say_verdict({"questions": questions, "red_lines": [{"held": True}, {"held": False}]})
     assert said == (
         "Of 4 questions, none failed, 2 are within the limit, 1 cannot be told, 1 is there to inform."

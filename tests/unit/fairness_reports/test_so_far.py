@@ -132,14 +132,19 @@ def test_a_trials_answer_is_said_with_its_range_whichever_it_is() -> None:
 
 def test_what_the_next_decision_needs_is_what_is_missing() -> None:
     decision = {
-        "questions": [{"verdict": "pass"}, {"verdict": "insufficient"}, {"verdict": "insufficient"}],
+        "questions": [
+            {"gate": "use", "verdict": "pass"},
+            {"gate": "missed", "verdict": "insufficient"},
+            {"gate": "later", "verdict": "insufficient"},
+            {"gate": "data_needed", "verdict": "insufficient"},
+        ],
         "decided_on": "2026-11-29",
         "verdicts": [
-            {"verdict": "insufficient", "enough_data_by": "2028-02-01"},
-            {"verdict": "insufficient", "enough_data_by": "2027-03-01"},
-            {"verdict": "insufficient", "enough_data_by": "2026-11-29"},
-            {"verdict": "insufficient", "enough_data_by": None},
-            {"verdict": "pass", "enough_data_by": "2027-01-01"},
+            {"gate": "missed", "verdict": "insufficient", "enough_data_by": "2028-02-01"},
+            {"gate": "later", "verdict": "insufficient", "enough_data_by": "2027-03-01"},
+            {"gate": "missed", "verdict": "insufficient", "enough_data_by": "2026-11-29"},
+            {"gate": "missed", "verdict": "insufficient", "enough_data_by": None},
+            {"gate": "use", "verdict": "pass", "enough_data_by": "2027-01-01"},
         ],
     }
     said = say_needs(live(stage="shadow"), decision, [])

@@ -24,14 +24,21 @@ def synth(
     unfair: Annotated[str, typer.Option(help="Record less of one group at equal need: signals, labels or both.")] = "",
     variant: Annotated[str, typer.Option(help="standard; or points, where a points list is enough.")] = "standard",
 ) -> None:
-    """Make a fictional borough's extracts, as each service would send them."""
+    """Make a fictional borough's extracts, as each service of the register would send them."""
     from borough.sized_council import size_council
     from borough.synth import SMALLEST, count_steps, make_borough
 
     invocation = size_council(invocation, max(households, SMALLEST))
     with invocation.progress("Making a borough", count_steps()) as progress:
         result = make_borough(
-            invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress
+            invocation.workspace.extracts,
+            invocation.council,
+            households,
+            seed,
+            unfair,
+            variant,
+            progress,
+            [source.service for source in invocation.register.sources],
         )
     invocation.report(
         result,

@@ -8,7 +8,7 @@ sent yet, checks that the columns are the declared ones, and writes CSV or Parqu
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -37,6 +37,7 @@ __all__ = [
     "read_declarations",
     "repeat_endings",
     "repeat_rows",
+    "take_rows",
     "take_text",
     "write_column",
 ]
@@ -100,17 +101,25 @@ class Post:
     folder: Path
     zone: ZoneInfo
     feeds: Mapping[str, Feed]
+    senders: Collection[str] = ()
+    """The services that send anything; none named: all. What others know is played too, and stays with them."""
     rows: dict[str, int] = field(default_factory=dict)
     references: dict[str, tuple[pa.Array, NDArray[np.int32]]] = field(default_factory=dict)
 
+    def sends(self, service: str) -> bool:
+        """Whether the council hears from `service`; a choice about all of them (`*`) it hears always."""
+        return not self.senders or service in (*self.senders, "*")
+
     def send(self, service: str, name: str, columns: Columns) -> None:
-        """Write one file; raise DataError if its columns are not the declared ones."""
+        """Write one file, of a service that sends; raise DataError if its columns are not the declared ones."""
         file = read_declarations()[service, name]
         if set(columns) != {column for column, _ in file.columns}:
             raise DataError(
                 f"{service}/{file.file} does not have the columns that extracts.toml declares.",
                 "Make both say the same.",
             )
+        if not self.sends(service):
+            return
         keep = self._sent(file, columns)
         table = pa.table({column: write_column(file, kind, columns[column], keep) for column, kind in file.columns})
         if file.file.endswith(".csv"):
@@ -139,6 +148,8 @@ class Post:
     def deliver(self) -> None:
         """Write each service's `delivery.json`."""
         for service, feed in self.feeds.items():
+            if not self.sends(service):
+                continue
             write_json(
                 self.folder / service / "delivery.json",
                 {
@@ -237,6 +248,16 @@ def repeat_rows(columns: Columns, rows: NDArray[np.integer], changes: Columns) -
         else:
             result[name] = np.concatenate([values, changes[name] if name in changes else np.asarray(values)[rows]])
     return result
+
+
+def take_rows(columns: Columns, rows: NDArray[np.integer]) -> dict[str, Any]:
+    """Return the columns at `rows`, in that order."""
+    return {
+        name: values.take(pa.array(rows))
+        if isinstance(values, pa.Array | pa.ChunkedArray)
+        else np.asarray(values)[rows]
+        for name, values in columns.items()
+    }
 
 
 def _list_chunks(values: pa.Array | pa.ChunkedArray) -> list[pa.Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -77,12 +77,14 @@ def make_borough(
     unfair: str = "",
     variant: str = "standard",
     progress: Callable[[int], None] | None = None,
+    senders: Collection[str] = (),
 ) -> Mapping[str, Any]:
     """Write the extracts of a borough with `homes` homes into `extracts`, replacing what was there when complete.
 
-    `unfair` is empty or one of UNFAIR; `variant` one of VARIANTS. Returns counts. The same arguments give the same
-    bytes. `progress` is called with 1 for each of the steps that `count_steps()` counts. Raises UsageError for
-    arguments that make no borough, and where a delivery lies in `extracts` that nobody made up.
+    `unfair` is empty or one of UNFAIR; `variant` one of VARIANTS; `senders` are the services that send anything, all
+    where none of them is one of the borough's. Returns counts. The same arguments give the same bytes. `progress` is
+    called with 1 for each of the steps that `count_steps()` counts. Raises UsageError for arguments that make no
+    borough, and where a delivery lies in `extracts` that nobody made up.
     """
     if homes < SMALLEST:
         raise UsageError(
@@ -103,7 +105,8 @@ def make_borough(
     extracts.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=".new-", dir=extracts.parent))
     try:
-        post = Post(beside, council.time_zone, list_feeds(town.rates))
+        heard = frozenset(senders) & _SERVICES.keys()
+        post = Post(beside, council.time_zone, list_feeds(town.rates), heard)
         for service in _SERVICES.values():
             service.send_extract(town, post)
             step(1)

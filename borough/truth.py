@@ -66,7 +66,7 @@ def write_truth(town: Town, post: Post, folder: Path) -> None:
             **{domain: town.need.z[domain][months[month], unit] for domain in DOMAINS},
         },
     )
-    services = sorted(post.references)
+    services = sorted(service for service in post.references if post.sends(service))
     references = pa.chunked_array([post.references[service][0] for service in services])
     person = np.concatenate([post.references[service][1] for service in services])
     sizes = [len(post.references[service][1]) for service in services]

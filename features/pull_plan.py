@@ -25,6 +25,7 @@ from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
 from charter.vault.key import Key
+from features.charter_words import refuse_unknown_to_charter
 from features.intake.inputs import Arrivals, Input, SourcePlan, find_inputs, plan_source
 
 __all__ = ["PullPlan", "PullResult", "find_newest_snapshot", "plan_pull", "report_earlier"]
@@ -105,7 +106,7 @@ def plan_pull(
     council, workspace = invocation.council, invocation.workspace
     register = invocation.register
     policy = invocation.policy
-    _refuse_unknown_to_charter(register, policy)
+    refuse_unknown_to_charter(register, policy)
     _refuse_unreviewed(register, invocation.today)
     now = datetime.now(UTC)
     key = Key.load(council, workspace)
@@ -144,16 +145,6 @@ def _list_pulled(last: Path | None) -> Mapping[str, list[Mapping[str, Any]]]:
         moment = received_at.replace(tzinfo=UTC).isoformat()
         pulled.setdefault(service, []).append({"service": service, "received_at": moment, "sha256": None})
     return pulled
-
-
-def _refuse_unknown_to_charter(register: Register, policy: Policy) -> None:
-    for source in register.enabled:
-        for signal in source.signals:
-            if not any(policy.allows(signal.name, purpose) for purpose in source.purposes):
-                raise CharterError(
-                    f"the charter does not know {signal.name!r}: it allows it for no purpose that the register gives.",
-                    "Ask the board to add it to an [[allow]] row of charter.toml, or remove it from register.toml.",
-                )
 
 
 def _refuse_unreviewed(register: Register, today: date) -> None:

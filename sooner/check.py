@@ -30,6 +30,7 @@ from charter.errors import DefinitionError, SoonerError, UsageError
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
 from charter.signing.engaged_uses import find_new_uses, list_uses, say_new_uses
+from features.charter_words import refuse_unknown_to_charter
 from features.grammar import Definition
 from features.permission import refuse_hidden
 
@@ -61,6 +62,8 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
         known["signal"] = {signal.name for source in register.sources for signal in source.signals}
         if policy is not None:
             whole = reading.attempt(Policy.read, folder / "charter.toml", known)
+            if whole is not None:
+                reading.attempt(refuse_unknown_to_charter, register, whole)
             uses = [*programmes, *(check.purpose for check in register.checks)]
             reading.attempt(PublicFile.load, folder, uses, [principle.id for principle in policy.principles])
     if (folder / "practice.toml").exists():

@@ -70,6 +70,10 @@ def init(
         typer.Option(help="A [[prohibited]] row of the example charter that yours does without, if the board agrees."),
     ] = None,
     team: Annotated[list[str] | None, typer.Option(help="What a team is called; once for each team.")] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(help="Without extracts: a service of the example council that yours has too, as a row to edit."),
+    ] = None,
     programme: Annotated[str, typer.Option(help="What the programme's folder is called.")] = "early_help",
 ) -> None:
     """Write a new council's folder, with the register guessed from its extracts, for people to confirm row by row.
@@ -78,7 +82,7 @@ def init(
     """
     from sooner.init import Questions, start_council
 
-    told = (tuple(reference or ()), tuple(permit or ()))
+    told = (tuple(reference or ()), tuple(permit or ()), tuple(service or ()))
     questions = Questions(name, time_zone, contact, extracts, tuple(team or ()), programme, *told)
     start_council(voice, folder, questions)
 

@@ -56,7 +56,9 @@ def play_demo(invocation: Invocation, *, households: int, seed: int, unfair: str
         _refuse_lost_casework(invocation)
         invocation = size_council(invocation, max(households, SMALLEST))
         with time_step(invocation, "synth"), invocation.progress("Making a borough", count_steps()) as progress:
-            make_borough(invocation.workspace.extracts, invocation.council, households, seed, unfair, variant, progress)
+            heard = [source.service for source in invocation.register.sources]
+            extracts = invocation.workspace.extracts
+            make_borough(extracts, invocation.council, households, seed, unfair, variant, progress, heard)
         _sign_as_all(invocation, "charter")
         prepare_snapshot(invocation)
         build_rows(invocation)

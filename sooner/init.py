@@ -11,6 +11,7 @@ from pathlib import Path
 from charter.errors import UsageError
 from charter.starting.council_folder import list_barred, refuse_full, say_barred, write_council
 from charter.starting.new_council import Answers, ProposedSource, propose_dates, propose_example
+from charter.starting.shipped_sources import propose_shipped_sources
 from charter.voice import Voice
 
 __all__ = ["Questions", "start_council"]
@@ -37,6 +38,7 @@ class Questions:
     programme: str
     references: tuple[str, ...] = ()
     permitted: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
 
 
 def start_council(voice: Voice, folder: Path, questions: Questions) -> None:
@@ -69,7 +71,9 @@ def _ask(questions: Questions) -> Questions:
     name = typer.prompt("What is the council called?")
     time_zone = questions.time_zone or typer.prompt("Its time zone", default=_TIME_ZONE)
     contact = questions.contact or typer.prompt("Where residents reach it (a mail address)", default="")
-    extracts = questions.extracts or typer.prompt("The folder of its extracts (empty: none yet)", default="")
+    extracts = questions.extracts
+    if extracts is None and not questions.services:
+        extracts = typer.prompt("The folder of its extracts (empty: none yet)", default="")
     teams = questions.teams or typer.prompt("Its teams, with commas between", default=_TEAM).split(",")
     return Questions(
         name.strip(),
@@ -80,11 +84,18 @@ def _ask(questions: Questions) -> Questions:
         questions.programme,
         questions.references,
         questions.permitted,
+        questions.services,
     )
 
 
 def _propose(voice: Voice, questions: Questions) -> tuple[tuple[ProposedSource, ...], tuple[Path, ...]]:
     """Return the sources found in the extracts, and the sub-folders that are none."""
+    if questions.services and questions.extracts is not None:
+        raise UsageError(
+            "a service's row is the example council's, or guessed from what it sent.", "Leave out one of both options."
+        )
+    if questions.services:
+        return propose_shipped_sources(questions.services), ()
     if questions.extracts is None:
         return (propose_example(),), ()
     from features.intake.guessing.proposal import find_deliveries, propose_sources
@@ -100,12 +111,13 @@ def _report(
     sources = [proposal.source for proposal in proposed]
     files = sum(len(source.files) for source in sources)
     barred = list_barred(proposed, questions.permitted)
-    signals = [signal.name for source in sources for signal in source.signals if signal.name not in barred]
+    signals = [signal.name for row in proposed for signal in row.ordering_signals if signal.name not in barred]
     dates = propose_dates(proposed, datetime.now(UTC).date())
     doubts = sum(
         line.startswith("Confirm") for proposal in proposed for lines in proposal.remarks.values() for line in lines
     )
     delivered = f" --extracts {questions.extracts}" if questions.extracts else ""
+    played = f"sooner synth --council {folder} --households 3000, then " if questions.services else ""
     lines = [
         f"{folder}/ is a council folder. Sources: {len(sources)}; files: {files}; signals proposed: {len(signals)}.",
         *(
@@ -120,7 +132,7 @@ def _report(
         "  2. charter.toml: the board decides each row, with residents; council.toml: the teams, wards and offers.",
         f"  3. {questions.programme}/definition.py: who is looked at, and what speaks for a need. It is a first draft.",
         "  4. Remove `example = true` from each row that somebody has made theirs; real data waits until none is left.",
-        f"  5. sooner pull --council {folder}{delivered}",
+        f"  5. {played}sooner pull --council {folder}{delivered}",
     ]
     voice.report(
         {

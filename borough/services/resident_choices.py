@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from borough.days import NEVER, number_day
-from borough.post import Post, make_references, repeat_rows, take_text
+from borough.post import Post, make_references, repeat_rows, take_rows, take_text
 from borough.town import Town
 
 __all__ = ["send_extract"]
@@ -34,10 +34,7 @@ def send_extract(town: Town, post: Post) -> None:
     }
     ends = np.concatenate([ends, np.full(len(others["start"]), NEVER, dtype=np.int64)])
     order = np.argsort(merged["start"], kind="stable")
-    merged = {
-        name: value.take(pa.array(order)) if isinstance(value, pa.Array) else value[order]
-        for name, value in merged.items()
-    }
+    merged = take_rows(merged, order)
     ends = ends[order]
     size = len(order)
     status = merged.pop("outcome")
@@ -59,7 +56,11 @@ def send_extract(town: Town, post: Post) -> None:
         "decided_by": pa.array(["data_protection_officer"] * len(settled), pa.string()),
         "corrected_on": decided[settled],
     }
-    post.send("choices", "choices", repeat_rows(sent, settled, changes))
+    rows = repeat_rows(sent, settled, changes)
+    if post.senders:
+        about = zip(rows["reference_of"].to_pylist(), rows["service"].to_pylist(), strict=True)
+        rows = take_rows(rows, np.flatnonzero([post.sends(known_by) and post.sends(of) for known_by, of in about]))
+    post.send("choices", "choices", rows)
 
 
 def _draw_moments(rng: np.random.Generator, day: np.ndarray) -> np.ndarray:

@@ -203,7 +203,7 @@ class KnownNeeds(MarkedRow):
     """Needs that a service recorded already, with nobody at work: a plain list for that service, without any model."""
 
     places: Annotated[
-        Mapping[str, Annotated[int, Field(ge=0)]],
+        Mapping[Annotated[str, RefersTo("source", "register.toml")], Annotated[int, Field(ge=0)]],
         Field(
             description="By service how many such households it can take on from one list; where a service is not "
             "named: none.",

@@ -88,9 +88,12 @@ not_recorded = "not recorded"
 _REGISTER = """\
 # The data-sharing register: a row for each delivery of a service. Whoever answers for a source's data decides its row:
 # the lawful basis and its conditions, what for, how long it is kept. `columns` are strict: a column that is missing or
-# not named here refuses the delivery. What is below was guessed from the names of columns and the first rows of each
-# file; `# Confirm:` says what to look at. `example = true` goes from a row when somebody has.
+# not named here refuses the delivery. {origin}; `# Confirm:` says what to look at.
+# `example = true` goes from a row when somebody has.
 """
+
+_GUESSED = "What is below was guessed from names of columns and the first rows of files"
+_SHIPPED = "What is below are rows of Sooner's example council"
 
 _ENGAGEMENT = """\
 # Whom the council asked before data was put to a new use: a source, a need or a way of making the order that lists of a
@@ -168,14 +171,14 @@ def write_council(folder: Path, answers: Answers, proposed: Sequence[ProposedSou
     refuse_full(folder)
     barred = list_barred(proposed, answers.permitted)
     proposed = [_without_prohibited(proposal, barred) for proposal in proposed]
-    signals = tuple(signal for proposal in proposed for signal in proposal.source.signals)
+    signals = tuple(signal for proposal in proposed for signal in proposal.ordering_signals)
     if not signals:
         _refuse_empty(proposed, barred)
     dates = propose_dates(proposed, today)
     with new_folder(folder) as beside:
         beside.chmod(0o755)
         _write(beside / "council.toml", _council_text(answers, proposed))
-        _write(beside / "charter.toml", _charter_text(answers, signals, today))
+        _write(beside / "charter.toml", _charter_text(answers, proposed, today))
         _write(beside / "register.toml", _register_text(proposed))
         _write(beside / ENGAGEMENT_FILE, _engagement_text(answers, signals, today))
         programme = beside / answers.programme
@@ -263,8 +266,10 @@ def _council_text(answers: Answers, proposed: Sequence[ProposedSource]) -> str:
     # Lists are judged by what they would have held, so a team stands from the first record, like its offer.
     begun = min((proposal.months.first for proposal in proposed if proposal.months), default=_TEAMS_BEGAN)
     lines = [line for title in answers.teams for line in (*write_row("team", _team(title, begun, single=single)), "")]
-    # Two teams need wards to be told apart: an area for each team, until there are real ones.
-    areas = [] if single else [_area(number, title) for number, title in enumerate(answers.teams, start=1)]
+    # Two teams need wards to be told apart, and made-up people an area to live in: one for each team, until there are
+    # real ones.
+    needed = not single or any(proposal.is_shipped for proposal in proposed)
+    areas = [] if not needed else [_area(number, title) for number, title in enumerate(answers.teams, start=1)]
     lines += [line for area in areas for line in (*write_row("area", area), "")]
     return f"{_COUNCIL}\n{heading}{contact}example = true\n\n" + "\n".join(lines).rstrip() + "\n"
 
@@ -285,7 +290,7 @@ def _area(number: int, title: str) -> Area:
     return Area(code=f"E019999{number:02d}", name=f"An area of {title}", ward=f"Ward of {title}", example=True)
 
 
-def _charter_text(answers: Answers, signals: Sequence[Signal], today: date) -> str:
+def _charter_text(answers: Answers, proposed: Sequence[ProposedSource], today: date) -> str:
     paragraphs = read_paragraphs(shipped_council() / "charter.toml")
 
     def keep(*tables: str) -> str:
@@ -296,13 +301,11 @@ def _charter_text(answers: Answers, signals: Sequence[Signal], today: date) -> s
         f'title = {toml_value(f"Data charter of {answers.name}")}\nversion = "1"\n'
         f"review_by = {today.replace(year=today.year + 1, day=1)}\nage_as_composition = true\nexample = true\n"
     )
-    lines = "".join(f"  {toml_value(signal.name)},\n" for signal in signals)
-    allow = f'[[allow]]\npurposes = ["train", "shadow", "rank", "display", "evaluate"]\nsignals = [\n{lines}]\n'
     return "\n".join(
         [
             f"{_CHARTER}\n{heading}",
             keep("principle"),
-            f"{_ALLOW}\n{allow}example = true\n",
+            f"{_ALLOW}\n" + "\n".join(_allow_rows(proposed)),
             keep_paragraphs(
                 paragraphs,
                 lambda paragraph: paragraph.table == "prohibited" and paragraph.id not in answers.permitted,
@@ -317,13 +320,29 @@ def _charter_text(answers: Answers, signals: Sequence[Signal], today: date) -> s
     )
 
 
+def _allow_rows(proposed: Sequence[ProposedSource]) -> Iterator[str]:
+    """Yield a row for the signals that may put somebody in order, and one for those that only count what was missed."""
+    ordering = [signal.name for proposal in proposed for signal in proposal.ordering_signals]
+    counting = [
+        signal.name
+        for proposal in proposed
+        if not proposal.ordering_signals and "evaluate" in proposal.source.purposes
+        for signal in proposal.source.signals
+    ]
+    for purposes, names in ((("train", "shadow", "rank", "display", "evaluate"), ordering), (("evaluate",), counting)):
+        if names:
+            lines = "".join(f"  {toml_value(name)},\n" for name in names)
+            yield f"[[allow]]\npurposes = {toml_value(purposes)}\nsignals = [\n{lines}]\nexample = true\n"
+
+
 def _is_first_gate(paragraph: Paragraph) -> bool:
     return paragraph.table == "gate" and paragraph.id.startswith(_GATES)
 
 
 def _register_text(proposed: Sequence[ProposedSource]) -> str:
     rows = ("\n".join(write_row("source", proposal.source, proposal.remarks)) for proposal in proposed)
-    return "\n\n".join([_REGISTER.rstrip(), *rows]) + "\n"
+    origin = _SHIPPED if any(proposal.is_shipped for proposal in proposed) else _GUESSED
+    return "\n\n".join([_REGISTER.format(origin=origin).rstrip(), *rows]) + "\n"
 
 
 def _engagement_text(answers: Answers, signals: Sequence[Signal], today: date) -> str:
@@ -378,7 +397,7 @@ def _training_text(dates: ProposedDates) -> str:
     paragraphs = read_paragraphs(shipped_council() / "early_help" / "training.toml")
     rows = keep_paragraphs(paragraphs, lambda paragraph: paragraph.table != "as_of")
     # Nobody has agreed on points here, and no signal here is known to say that help began.
-    rows = re.sub(r'"agreed"\s*,?\s*', "", re.sub(r"(?m)^helped = .*\n", "", rows))
+    rows = re.sub(r'"agreed",\s*', "", re.sub(r"(?m)^helped = .*\n", "", rows))
     rows = re.sub(r"(?m)^count = \d+$", f"count = {dates.folds}", rows, count=1)
     return _TRAINING.format(first=dates.first, last=dates.last, step=dates.step) + rows
 
@@ -392,5 +411,5 @@ def _worklist_text(proposed: Sequence[ProposedSource]) -> str:
 def _needs(proposed: Sequence[ProposedSource]) -> Iterator[str]:
     yield "# What a need is called at the head of a case, by what speaks for it; the first match counts.\n"
     for proposal in proposed:
-        if proposal.source.signals:
+        if proposal.ordering_signals:
             yield f'[[need]]\ntitle = {toml_value(proposal.source.title)}\nsignals = ["{proposal.source.service}.*"]\n'

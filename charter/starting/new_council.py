@@ -76,12 +76,19 @@ class Months:
 class ProposedSource:
     """A row for the register, every guess in it for a person to confirm, and what to say of its files and signals.
 
-    `months` are those of its events; None where it has none.
+    `months` are those of its events; None where it has none. `is_shipped`: it is the example council's row, and
+    nothing of it was sent yet.
     """
 
     source: Source
     remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     months: Months | None = None
+    is_shipped: bool = False
+
+    @property
+    def ordering_signals(self) -> tuple[Signal, ...]:
+        """Its signals, where its row says that they may put somebody in order; those of other rows only count."""
+        return self.source.signals if {"train", "rank"} <= self.source.purposes else ()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 
 from charter.council.register import RECORD_FIELDS
+from charter.invocation import shipped_council
+from charter.rules.policy import Policy
 from features.intake.canonical import CANONICAL
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -193,3 +195,24 @@ def test_every_control_names_tests_that_there_are() -> None:
         assert tests, control
         assert tests <= there, (control, tests - there)
         assert re.fullmatch(r"\s*(none: .*|\d+\.\d+\.\d+(( to|,) \d+\.\d+\.\d+)*)\s*", items), (control, items)
+
+
+def test_the_first_days_add_up_and_name_who_signs_what_as_the_shipped_charter_does() -> None:
+    page = (ROOT / "docs/how-to/first-90-days.md").read_text(encoding="utf-8")
+    sections = page.split("\n## ")
+    for section in sections[1:3]:
+        hours = [int(cell) for cell in re.findall(r"\| (\d+) \|$", section, re.M)]
+        assert len(hours) > 4
+        assert f"Together {sum(hours)} hours" in section, (section[:30], sum(hours))
+    signing = next(section for section in sections if section.startswith("Who signs what"))
+    cells = re.findall(r"\| ([^|]+) \| `(sooner [^|]+)` \|", signing)
+    rows = [(what, set(re.findall(r"`(\w+)`", who))) for who, what in cells]
+    roles = Policy.read(shipped_council() / "charter.toml").roles
+    signers = {what: {role.id for role in roles if what in role.signs} for what in ("charter", "decision", "trial")}
+    assert rows == [
+        ("sooner sign --what charter", signers["charter"]),
+        ("sooner advise", {role.id for role in roles if role.advises}),
+        ("sooner sign --what decision", signers["decision"]),
+        ("sooner sign --what trial", signers["trial"]),
+        ("sooner sign --what decision --live", signers["decision"]),
+    ]

@@ -99,6 +99,8 @@ def test_settings_of_the_shipped_programme_are_kept_whole_but_for_what_names_its
         if "models" in old:
             old["models"]["compare"].remove("agreed")
         assert new == old
+    # What stands beside the rows stays whole: only the model that nobody agreed on yet goes from the list.
+    assert '`release = "agreed"` releases what people typed' in (folder / "first_look" / "training.toml").read_text()
     assert tomllib.loads((folder / "first_look" / "training.toml").read_text())["as_of"]["last"] == date(2026, 2, 1)
 
 

@@ -74,6 +74,7 @@ def test_what_one_file_names_must_be_in_another(folder: Path) -> None:
         ("charter.toml", '"housing.arrears_stage"', '"housing.arears_stage"', "no signal"),
         ("charter.toml", '"hospital.emergency_admission"', '"hospital.emergency"', "no signal"),
         ("early_help/worklist.toml", "with_worker = []", 'with_worker = ["early_help_nwo"]', "no feature"),
+        ("early_help/worklist.toml", "places = { education = 3", "places = { education = 3, schools = 1", "no source"),
     ],
 )
 def test_a_name_that_no_other_file_has_is_said(folder: Path, name: str, old: str, new: str, said: str) -> None:
@@ -81,6 +82,13 @@ def test_a_name_that_no_other_file_has_is_said(folder: Path, name: str, old: str
     (error,) = check_council(folder, TODAY)
     assert f"which is {said} of" in error.message
     assert Path(name).name in error.message
+
+
+def test_a_signal_of_the_register_that_the_charter_allows_for_nothing_is_said(folder: Path) -> None:
+    change(folder / "charter.toml", '  "early_help.episode",\n', "")
+    faults = check_council(folder, TODAY)
+    said = [error.message for error in faults if "the charter does not know 'early_help.episode'" in error.message]
+    assert len(said) == 1
 
 
 def test_a_date_that_counts_from_a_signal_nobody_sends_is_said(folder: Path) -> None:

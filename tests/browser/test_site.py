@@ -77,6 +77,7 @@ def sources_of(page: Path) -> Sources:
     return parser
 
 
+@pytest.mark.deep
 def test_no_page_loads_anything_from_another_machine(site: Path) -> None:
     pages = list(site.rglob("*.html"))
     assert len(pages) > 80
@@ -89,6 +90,7 @@ def test_no_page_loads_anything_from_another_machine(site: Path) -> None:
         assert not re.search(r"url\(\s*[\"']?(https?:)?//|@import\s+[\"'](https?:)?//|importScripts\(", text), path
 
 
+@pytest.mark.deep
 def test_every_page_of_docs_is_reachable_from_the_front_page(site: Path) -> None:
     front = site / "index.html"
     reached, waiting = {front}, [front]
@@ -133,6 +135,7 @@ def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
         assert name in built.stderr
 
 
+@pytest.mark.deep
 @pytest.mark.browser
 @pytest.mark.parametrize(("name", "width"), [*((name, 320) for name in PAGES), (PAGES[0], 1280), (PAGES[3], 1280)])
 def test_axe_finds_nothing_and_nothing_overflows(browser: Browser, site: Path, name: str, width: int) -> None:
@@ -147,6 +150,7 @@ def test_axe_finds_nothing_and_nothing_overflows(browser: Browser, site: Path, n
     page.close()
 
 
+@pytest.mark.deep
 @pytest.mark.browser
 def test_a_page_is_read_and_left_without_javascript(browser: Browser, site: Path) -> None:
     context = browser.new_context(viewport={"width": 320, "height": 900}, java_script_enabled=False)

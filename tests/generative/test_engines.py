@@ -282,7 +282,7 @@ def check_agree(question: Question, drawn: Tables) -> None:
         assert (cannot_tell, cannot_begin) == (expected.cannot_tell, expected.cannot_begin)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(questions(), tables())
 def test_engine_and_reference_agree_in_every_cell(question: Question, drawn: Tables) -> None:
     check_agree(question, drawn)

@@ -91,6 +91,7 @@ def _of(figure: dict[str, Any], digits: str) -> str:
     return f"{format(100 * figure['estimate'], digits)} ({low} to {high})"
 
 
+@pytest.mark.deep
 def test_the_figures_are_those_of_the_folds_own_models_over_the_weeks(demo_workspace: Path) -> None:
     """The released model's headline, made again from the files that the run left."""
     run = run_of(demo_workspace)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from charter.contracts.files import find_current, read_json
 from charter.contracts.workspace import Workspace
 from fairness_reports.audit.mitigations import WAYS
 from tests.conftest import run_sooner
 
 
+@pytest.mark.deep
 def test_every_way_is_beside_the_plain_model_with_its_cost(own_workspace: Path) -> None:
     workspace = Workspace(own_workspace, "early_help")
     folder = find_current(workspace.audit)

@@ -146,6 +146,7 @@ def built(smallford: Path) -> Path:
     return workspace
 
 
+@pytest.mark.deep
 def test_made_up_people_live_in_the_councils_own_areas_and_its_teams_serve_them(smallford: Path, built: Path) -> None:
     snapshot = find_current(built / "store")
     assert snapshot is not None
@@ -161,6 +162,7 @@ def test_made_up_people_live_in_the_councils_own_areas_and_its_teams_serve_them(
     assert None not in teams.values()
 
 
+@pytest.mark.deep
 def test_the_boroughs_own_extracts_are_all_found(built: Path, tmp_path: Path) -> None:
     ran = run_sooner(
         "init", str(tmp_path / "mine"), "--name", "Smallford", "--extracts", str(built / "extracts"), "--json"

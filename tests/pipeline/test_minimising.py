@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from charter.invocation import Invocation
 from training.models.planning import make_plan
 from training.studies.minimising import NOT_NEEDED, OPEN, UNREAD, minimise_data, rank_services
 
 
+@pytest.mark.deep
 def test_what_is_not_needed_stays_out_while_the_next_is_judged(own_workspace: Path) -> None:
     invocation = Invocation.open(Path("council"), "early_help", own_workspace, quiet=True)
     planned = make_plan(invocation)

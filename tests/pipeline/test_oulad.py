@@ -28,6 +28,7 @@ from training.data.dataset import MISSING, Dataset
 
 DATA = ROOT.parent / "shared/data/oulad_aaa"
 pytestmark = [
+    pytest.mark.deep,
     pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data/oulad_aaa beside the repository"),
 ]
 

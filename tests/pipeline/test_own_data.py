@@ -37,6 +37,7 @@ def desk(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.deep
 def test_whoever_follows_the_page_has_a_list(desk: Path) -> None:
     beside = {"PATH": Path(sys.executable).parent, "PYTHONPATH": ROOT}
     environment = {**os.environ, **{name: f"{first}:{os.environ.get(name, '')}" for name, first in beside.items()}}

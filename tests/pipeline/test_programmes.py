@@ -51,6 +51,7 @@ def bundle_of(workspace: Workspace) -> Mapping[str, Any]:
     return manifest
 
 
+@pytest.mark.deep
 def test_homelessness_goes_from_pull_to_rank_and_nobody_is_on_two_lists(own_workspace: Path, council: Path) -> None:
     where = ("--programme", PROGRAMME, "--workspace", str(own_workspace), "--council", str(council))
     for role in Policy.load(council / "charter.toml").signers("charter"):

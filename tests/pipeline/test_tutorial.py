@@ -25,6 +25,7 @@ def outputs(cell: Any) -> str:
     return "".join(str(part.get("data", {}).get("text/plain", part.get("text", ""))) for part in cell["outputs"])
 
 
+@pytest.mark.deep
 def test_the_notebook_runs_and_changes_nothing_of_early_help(own_workspace: Path) -> None:
     import nbformat
     from nbclient import NotebookClient

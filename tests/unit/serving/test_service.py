@@ -138,7 +138,12 @@ def test_bentomls_own_pages_are_not_left_open(served: Served) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "name"), [("all", ""), ("programme", "early_help"), ("team", "north"), ("feed", "education")]
+    ("what", "name"),
+    [
+        ("all", ""),
+        ("feed", "education"),
+        *(pytest.param(*part, marks=pytest.mark.deep) for part in (("programme", "early_help"), ("team", "north"))),
+    ],
 )
 def test_a_suspension_is_effective_on_every_worker_within_a_second(served: Served, what: str, name: str) -> None:
     """Connections of their own spread over both workers; whatever is asked a second after the file is there is 409."""

@@ -138,6 +138,7 @@ def searching_council(quick_council: Path, tmp_path: Path) -> Path:
     return council
 
 
+@pytest.mark.deep
 def test_a_run_records_its_search_and_its_model_can_be_made_again(
     make: Callable[[Any], Invocation], how: Any, quick_council: Path, tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ def _check_mlflow(invocation: Invocation, run: Run) -> None:
         assert [one.value for one in sorted(steps, key=lambda one: one.step)] == told["precision"]
 
 
+@pytest.mark.deep
 def test_killed_in_the_middle_it_loses_at_most_the_trial_it_was_in(
     make: Callable[[Any], Invocation], how: Any, quick_council: Path, tmp_path: Path
 ) -> None:

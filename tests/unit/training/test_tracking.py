@@ -129,6 +129,7 @@ def test_no_row_and_nobody_is_in_mlflow(tracked) -> None:  # type: ignore[no-unt
             assert someone not in path.read_bytes(), path.name
 
 
+@pytest.mark.deep
 def test_training_leaves_mlflows_settings_as_they_were(trained: Invocation, monkeypatch: pytest.MonkeyPatch) -> None:
     import mlflow
 
@@ -189,6 +190,7 @@ def test_mlflow_run_leaves_exactly_one_parent_run_in_the_store_it_names(trained:
     assert client.get_experiment_by_name("early_help") is None
 
 
+@pytest.mark.deep
 def test_a_workspace_that_was_copied_keeps_its_artifacts_at_home(
     trained: Invocation, trained_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -186,7 +186,7 @@ odd_csv = given(
 )
 
 
-@settings(max_examples=120, **SETTINGS)
+@settings(max_examples=60, **SETTINGS)
 @odd_csv
 def test_an_odd_csv_ends_in_a_sentence_or_loses_no_row(table, encoding, delimiter, quoting, how, place, extra, bad):
     check_csv(table, encoding, delimiter, quoting, how, place, extra, bad)
@@ -246,7 +246,7 @@ odd_parquet = given(
 )
 
 
-@settings(max_examples=80, **SETTINGS)
+@settings(max_examples=40, **SETTINGS)
 @odd_parquet
 def test_an_odd_parquet_ends_in_a_sentence_or_loses_no_row(cells, how, place, extra, bad):
     check_parquet(cells, how, place, extra, bad)

@@ -125,15 +125,15 @@ def restore(lived: Lived, workspace: Path, parts: Sequence[str] = (), **how: boo
         return restore_backup(town.invocation, lived.backups, "the disk failed", parts, **how)
 
 
+OTHER_WAYS = [("erase", "workspace"), ("erase", "vault"), ("erase", "database"), ("object", "")]
+
+
 @pytest.mark.parametrize(
     ("right", "part"),
     [
         ("erase", ""),
-        ("erase", "workspace"),
-        ("erase", "vault"),
-        ("erase", "database"),
         ("object", "vault"),
-        ("object", ""),
+        *(pytest.param(*way, marks=pytest.mark.deep) for way in OTHER_WAYS),
     ],
 )
 def test_a_part_that_is_restored_brings_nobody_back_and_its_log_tells_of_it(

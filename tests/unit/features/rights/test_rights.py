@@ -297,7 +297,7 @@ def restored(town, backup: Path, part: str, *, follow: bool) -> None:
     assert follow == all(not (path.parent / "tables").is_symlink() for path in place.glob("*/manifest.json"))
 
 
-@pytest.mark.parametrize("action", ["erase", "object"])
+@pytest.mark.parametrize("action", ["erase", pytest.param("object", marks=pytest.mark.deep)])
 def test_a_vault_that_is_restored_alone_names_and_tells_nobody_who_was_erased_or_objected(
     borough_town, tmp_path, action
 ) -> None:

@@ -27,17 +27,19 @@ export UV_SYSTEM_CERTS ?= true
 help: ## list what there is
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-# uv is four times faster; pip, with the same pins, is the fallback. Byte-code is compiled once, here, because every
-# import without it is two to four times slower.
+# uv is four times faster; pip, with the same pins, is the fallback. Byte-code is compiled once, here, the project's own
+# too, because every import without it is two to four times slower, and an environment may forbid Python to keep it.
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Sooner needs Python 3.11 or newer."; exit 2; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; echo "Python's venv module is missing: apt-get install python3-venv"; exit 2; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv || true
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c constraints.txt -e "$(1)" \
 	  || { echo "uv could not install; trying pip ..."; $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e "$(1)"; }
+	@$(BIN)/python -m compileall -q -j 0 $(COMPILED)
 	@touch $@
 endef
 
+COMPILED := charter features training fairness_reports serving borough sooner house benchmarks
 DEMO := .[train,link,report]
 DEV := .[dev]
 DEEP := .[dev,deep]

@@ -21,7 +21,7 @@ from datetime import datetime
 from charter.council.register import Register
 from charter.errors import CharterError, DefinitionError
 from charter.rules.policy import Policy
-from features.grammar import Composition, Definition
+from features.grammar import Composition, Definition, PerMember
 
 __all__ = ["ALL", "Choice", "HiddenSignal", "Permission", "find_hidden", "is_denied", "is_permitted", "refuse_hidden"]
 
@@ -184,7 +184,8 @@ class Permission:
             )
         for feature in definition.features:
             expression = feature.expression
-            if isinstance(expression, Composition) and expression.reads_age and not policy.age_as_composition:
+            reads_age = isinstance(expression, Composition | PerMember) and expression.reads_age
+            if reads_age and not policy.age_as_composition:
                 raise CharterError(
                     f"the feature {feature.name} reads ages, which the charter does not allow.",
                     "Remove it, or ask the board to set age_as_composition.",

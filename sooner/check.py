@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
+from charter.contracts.matrix import count_codes
 from charter.council.costs_file import CostsFile
 from charter.council.council import Council
 from charter.council.engagement_file import EngagementFile
@@ -141,7 +142,8 @@ def _check_programme(reading: _Reading, folder: Path, known: Mapping[str, Collec
         reading.attempt(worklist.require_decisions)
     agreed = training is not None and "agreed" in training.models.compare
     if agreed or (folder / "points.toml").exists():
-        reading.attempt(PointsFile.read, folder / "points.toml", known)
+        categories = count_codes(definition.document()) if definition is not None else ()
+        reading.attempt(PointsFile.load, folder / "points.toml", known.get("feature"), categories)
     return definition
 
 

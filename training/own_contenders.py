@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd  # type: ignore[import-untyped]  # it ships no types
     from matplotlib.axes import Axes
 
-__all__ = ["OwnReplay", "replay_contenders"]
+__all__ = ["OwnReplay", "make_frame", "replay_contenders"]
 
 BASELINE = "points"
 """Sooner's points list stands beside: what one's own has to be better than to be worth not adding up by hand."""
@@ -139,7 +139,7 @@ def _score_contenders(planned: Plan, data: Dataset, contenders: Mapping[str, Any
     """Return each contender's margin of every row of the weeks, by the fold whose model could have been in use."""
     from sklearn.base import clone  # type: ignore[import-untyped]  # it ships no types
 
-    names, definition = data.matrix.features, data.matrix.definition
+    names, definition, categories = data.matrix.features, data.matrix.definition, data.matrix.categories
     stated = read_directions(definition, names)
     fold_of = {day: choose_fold(planned.folds, day) for day in data.dates}
     parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in (BASELINE, *contenders)}
@@ -149,25 +149,37 @@ def _score_contenders(planned: Plan, data: Dataset, contenders: Mapping[str, Any
         if (fold.name, BASELINE) not in fitted:
             lessons = gather_lessons(planned, fold)
             sample = draw_sample(planned.data, lessons, planned.settings)
+            sample.hide_columns(categories)
             points = fit_simple(BASELINE, sample, definition, names, stated, planned.settings)
             fitted[fold.name, BASELINE] = points
             learned = [label[label != MISSING] for label in lessons.values()]
             values = np.concatenate(
                 [np.asarray(planned.data.at(when).features)[label != MISSING] for when, label in lessons.items()]
             )
+            frame = make_frame(values, names, categories)
             for name, estimator in contenders.items():
-                fitted[fold.name, name] = clone(estimator).fit(_as_frame(values, names), np.concatenate(learned))
+                fitted[fold.name, name] = clone(estimator).fit(frame, np.concatenate(learned))
         parts[BASELINE].append(fitted[fold.name, BASELINE].margins(rows, planned.settings.lightgbm.threads))
         for name in contenders:
-            parts[name].append(_score_rows(fitted[fold.name, name], _as_frame(rows, names)))
+            parts[name].append(_score_rows(fitted[fold.name, name], make_frame(rows, names, categories)))
         data.at(day).let_go()
     return {name: np.concatenate(margins) for name, margins in parts.items()}
 
 
-def _as_frame(values: NDArray[np.float32], names: Sequence[str]) -> pd.DataFrame:
+def make_frame(
+    values: NDArray[np.float32], names: Sequence[str], categories: Mapping[int, int], index: pd.Index | None = None
+) -> pd.DataFrame:
+    """Return rows as scikit-learn takes them, (rows, features); codes of categories as pandas' own categories.
+
+    `categories` are how many codes each such column has. A not seen value stays NaN.
+    """
     import pandas as pd
 
-    return pd.DataFrame(values, columns=list(names))
+    rows = pd.DataFrame(values, columns=list(names), index=index)
+    for column, codes in categories.items():
+        kind = pd.CategoricalDtype(np.arange(codes, dtype=np.float32))
+        rows[names[column]] = rows[names[column]].astype(kind)
+    return rows
 
 
 def _score_rows(estimator: Any, rows: pd.DataFrame) -> NDArray[np.float64]:

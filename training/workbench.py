@@ -37,12 +37,13 @@ from charter.invocation import Invocation
 from charter.machine.threads import one_thread
 from features.build import build_matrix
 from features.grammar import Definition, Feature
+from features.grammar.words import describe_value
 from training.data.dataset import MISSING
 from training.data.lists import find_teams
 from training.experiment import train_models
 from training.keeping.mlflow_store import find_tracking_uri
 from training.models.planning import make_plan
-from training.own_contenders import OwnReplay, replay_contenders
+from training.own_contenders import OwnReplay, make_frame, replay_contenders
 from training.report import notebook_plots
 from training.report.terminal import find_figure
 from training.run import Run
@@ -114,8 +115,9 @@ class Workbench:
         """Return (X, y, folds) for scikit-learn: `cross_val_score(model, X, y, cv=folds)`.
 
         X (rows, features) of every row whose label is known, indexed by as-of date, entity (a pseudonym) and the team
-        that serves it, empty where none does; NaN is not seen. y (rows,) is 0 or 1. `folds` are the selection folds as
-        row numbers (train, test), with the embargo between them; the final period is in none of them.
+        that serves it, empty where none does; NaN is not seen, a category has pandas' own type, of codes. y (rows,) is
+        0 or 1. `folds` are the selection folds as row numbers (train, test), with the embargo between them; the final
+        period is in none of them.
         """
         import pandas as pd
 
@@ -132,7 +134,7 @@ class Workbench:
             teams.append(find_teams(data.at(day).area, day, self.invocation.council)[has_label])
         levels = [days, np.concatenate(entities), np.concatenate(teams)]
         index = pd.MultiIndex.from_arrays(levels, names=["as_of", "entity", "team"])
-        rows = pd.DataFrame(np.concatenate(parts), columns=data.matrix.features, index=index)
+        rows = make_frame(np.concatenate(parts), data.matrix.features, data.matrix.categories, index)
         when = _as_days(days)
         folds = [
             (np.flatnonzero(np.isin(when, _as_days(fold.train))), np.flatnonzero(np.isin(when, _as_days(fold.test))))
@@ -198,7 +200,9 @@ class Workbench:
         values = np.asarray(matrix.at(day).features)
         place = matrix.features.index(feature)
         added = np.asarray(self.model(run, model).predict(values, pred_contrib=True))[:, place]
-        return notebook_plots.draw_dependence(values[:, place].astype(np.float64), added, feature, axes)
+        asked = matrix.definition["features"][place]
+        words = [describe_value(asked, code) for code in range(matrix.categories.get(place, 0))]
+        return notebook_plots.draw_dependence(values[:, place].astype(np.float64), added, feature, axes, words)
 
     def _read_scores(self, run: Run, model: str) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
         """Return the out-of-time likelihoods of a model and the labels, of rows that have one."""

@@ -51,6 +51,7 @@ __all__ = [
     "MatrixColumn",
     "MatrixDate",
     "Widths",
+    "count_codes",
 ]
 
 NONE = np.iinfo(np.int64).min
@@ -172,6 +173,15 @@ class MatrixDate:
             self.features._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # not in numpy's stubs
 
 
+def count_codes(definition: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many codes each category of a definition has, by feature: 0 for none, its details, and another."""
+    return {
+        feature["name"]: len(feature["expression"]["steps"]) + 2
+        for feature in definition["features"]
+        if feature["expression"].get("word") == "category"
+    }
+
+
 @dataclass(frozen=True)
 class Matrix:
     """A matrix on disk: features x (entity, as-of date), with outcomes as times."""
@@ -193,6 +203,12 @@ class Matrix:
     def features(self) -> list[str]:
         """The names of the feature columns, in order."""
         return list(self.manifest["features"])
+
+    @property
+    def categories(self) -> dict[int, int]:
+        """The columns of codes without an order, and how many codes each has."""
+        codes = count_codes(self.definition)
+        return {column: codes[name] for column, name in enumerate(self.features) if name in codes}
 
     @property
     def dates(self) -> list[date]:

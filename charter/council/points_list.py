@@ -36,6 +36,18 @@ class PointsFile(File):
     points: Annotated[Listed[Point], Field(validation_alias="point", min_length=1, description="The facts that count.")]
 
     @classmethod
-    def load(cls, path: Path, features: Collection[str] | None = None) -> PointsFile:
-        """Read a points.toml, whose facts are `features`; raise DefinitionError with every slip in it."""
-        return cls.read(path, None if features is None else {"feature": features})
+    def load(cls, path: Path, features: Collection[str] | None = None, categories: Collection[str] = ()) -> PointsFile:
+        """Read a points.toml, whose facts are `features`; raise DefinitionError with every slip in it.
+
+        Raised too for a fact that is one of `categories`: a code is never at least another.
+        """
+        file = cls.read(path, None if features is None else {"feature": features})
+        for point in file.points:
+            if point.feature in categories:
+                raise DefinitionError(
+                    f"points.toml counts {point.feature} from {point.at_least:g} on, but it is a category, which has no"
+                    " more and no less.",
+                    "Ask for one of its details: add a feature any_of(signal.where(detail=...), last=...), and count"
+                    " that from 1 on.",
+                )
+        return file

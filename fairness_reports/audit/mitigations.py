@@ -23,6 +23,7 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.matrix import Matrix
 from charter.council.council import Council
 from charter.errors import DataError, UsageError
 from charter.rules.measures import SHARES
@@ -113,7 +114,7 @@ def _gather_training_rows(
         label = read_outcomes(matrix, rows, council)[0]
         group = np.array([groups.get(name, -1) for name in np.asarray(rows.entity).tolist()], dtype=np.int64)
         usable = np.flatnonzero((label != UNKNOWN) & (group >= 0))
-        parts.append((np.asarray(rows.features)[usable], label[usable], group[usable]))
+        parts.append((spread_codes(np.asarray(rows.features)[usable], matrix), label[usable], group[usable]))
     data, label, group = (np.concatenate(part) for part in zip(*parts, strict=True))
     sample = np.random.default_rng(SEED).permutation(len(label))[:_ROWS]
     return data[sample], label[sample], group[sample]
@@ -123,7 +124,19 @@ def _read_features(audited: Audited, number: int) -> NDArray[np.float32]:
     listing = audited.people.listing
     at = audited.matrix.at(listing.days[number])
     place = np.searchsorted(np.asarray(at.entity), listing.entity[listing.day == number])
-    return np.asarray(np.asarray(at.features)[place], dtype=np.float32)
+    return spread_codes(np.asarray(np.asarray(at.features)[place], dtype=np.float32), audited.matrix)
+
+
+def spread_codes(rows: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float32]:
+    """Return rows (n, features) with a column of 0 or 1 for each code of a category in place of the category's.
+
+    All ways are compared on the same columns, and fairlearn's asks for models of numbers alone.
+    """
+    codes = [
+        (rows[:, [column]] == np.arange(number, dtype=np.float32)).astype(np.float32)
+        for column, number in matrix.categories.items()
+    ]
+    return np.hstack([np.delete(rows, list(matrix.categories), axis=1), *codes])
 
 
 def _fit_model(data: NDArray[np.float32], label: NDArray[np.int8], weights: Floats | None) -> lgb.LGBMClassifier:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charter.contracts.files import write_text
-from charter.contracts.matrix import Matrix, MatrixDate
+from charter.contracts.matrix import Matrix, MatrixDate, count_codes
 from charter.council.points_list import Point, PointsFile
 from charter.invocation import Invocation
 from charter.rules.tie_break import order_rows, select
@@ -40,7 +40,9 @@ def write_start(invocation: Invocation, matrix_folder: Path, day: date) -> Path:
     """Write the single view, points list and need map of `day` from a matrix built for ranking; return their folder."""
     matrix = Matrix.open(matrix_folder)
     at = matrix.at(day)
-    rules = PointsFile.load(invocation.programme_folder / "points.toml", matrix.features).points
+    rules = PointsFile.load(
+        invocation.programme_folder / "points.toml", matrix.features, count_codes(matrix.definition)
+    ).points
     points = _sum_points(at, matrix.features, rules)
     teams = np.array([_find_team(invocation, code.decode(), day) for code in at.area])
     capacity = invocation.settings.capacity(invocation.council, day)

@@ -23,11 +23,11 @@ from features.engines.compiled.arrays import (
     Timetable,
     WantedRows,
 )
-from features.engines.compiled.kernel_plan import Plan
+from features.engines.compiled.kernel_plan import Plan, Watch
 from features.engines.question import Question
 from features.engines.reading.cohort import Cohort
 from features.engines.reading.frame import ONE, Frame
-from features.grammar import Composition
+from features.grammar import Composition, PerMember
 
 __all__ = ["Block", "ColumnBlock", "ColumnMaker", "Maker", "OutcomeBlock", "assemble_dates", "count_compositions"]
 
@@ -259,12 +259,40 @@ def _mask_places(places: Sequence[int]) -> np.uint64:
     return np.uint64(sum(1 << k for k in places))
 
 
-def count_compositions(
-    compositions: Sequence[Composition], members: MemberRows, ages: NDArray[np.int16], dates: int
-) -> NDArray[np.float64]:
-    """Return, by entity, date and composition, who lives there; NaN where no age is known that it asks."""
-    counts = [_count_composition(composition, members, ages, dates) for composition in compositions]
+def count_compositions(plan: Plan, members: MemberRows, people: PersonRows, dates: int) -> NDArray[np.float64]:
+    """Return, by entity, date and composition of a plan, who lives there; NaN where no age is known that it asks."""
+    counts = [
+        _count_shares(asked, people.seen[:, plan.seen.index(_watch_shares(asked))], members, people.ages, dates)
+        if isinstance(asked, PerMember)
+        else _count_composition(asked, members, people.ages, dates)
+        for asked in plan.compositions
+    ]
     return np.stack(counts, axis=2) if counts else np.zeros((1, 1, 0))
+
+
+def _watch_shares(asked: PerMember) -> Watch:
+    return Watch(asked.services[0], asked.reach, asked.age)
+
+
+def _count_shares(
+    asked: PerMember, watched: NDArray[np.uint64], members: MemberRows, ages: NDArray[np.int16], dates: int
+) -> NDArray[np.float64]:
+    """Return, by entity and date, how many members of the ages were seen; NaN where some are or may be, and none was.
+
+    `watched` are, by person, the dates at which they are of the ages and were seen.
+    """
+    count, household = members.entities, members.owner
+    youngest, oldest = asked.age or (0, np.iinfo(np.int16).max)
+    result = np.zeros((count, dates))
+    for k in range(dates):
+        here = (members.mask >> np.uint64(k) & ONE).astype(bool)
+        age = ages[k, members.person]
+        seen = here & (watched[members.person] >> np.uint64(k) & ONE).astype(bool)
+        may_be = here & ((age < 0) | ((age >= youngest) & (age <= oldest)))
+        result[:, k] = np.bincount(household[seen], minlength=count)
+        nobody = (result[:, k] == 0) & (np.bincount(household[may_be], minlength=count) > 0)
+        result[nobody, k] = np.nan
+    return result
 
 
 def _count_composition(

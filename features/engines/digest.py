@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from features.engines.blocks import Maker
 from features.engines.compiled import tallies
 from features.engines.compiled.arrays import EventRows, Histories, Identities
+from features.engines.compiled.kernel_plan import Watch
 
 __all__ = ["Tally", "make_keys", "tally_rows"]
 
@@ -39,7 +40,7 @@ def tally_rows(maker: Maker) -> Tally:
         entity=_digest_ids(frame.codes.people if frame.by_person else frame.codes.households),
         person=_digest_ids(frame.codes.people),
         area=_digest_ids(maker.cohort.areas),
-        seen=_digest_texts([f"{service} {window.document()}" for service, window in maker.plan.seen]),
+        seen=_digest_texts([_name_watch(watch) for watch in maker.plan.seen]),
     )
     meanings = {"signal": _digest_texts(frame.signals), "detail": _digest_texts(("", *maker.details))}
     threads = frame.store.threads
@@ -56,6 +57,11 @@ def tally_rows(maker: Maker) -> Tally:
         ]:  # fmt: skip
             piece.result()
     return np.asarray(parts.sum(axis=0, dtype=np.uint64))
+
+
+def _name_watch(watch: Watch) -> str:
+    name = f"{watch.service} {watch.window.document()}"
+    return name if watch.age is None else f"{name} {watch.age}"
 
 
 _WHEN = frozenset({"start", "first", "last"})

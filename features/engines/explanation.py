@@ -15,7 +15,7 @@ from charter.errors import DataError, DefinitionError
 from features.engines.question import Question
 from features.engines.reference import Reference, matches_signals
 from features.engines.rows import Event, Tables
-from features.grammar import Change, Composition, Feature, Ratio, Signal
+from features.grammar import Change, Composition, Feature, PerMember, Ratio, Signal
 from features.grammar.words import describe_value
 from features.permission import is_denied, is_permitted
 
@@ -141,8 +141,12 @@ def _list_lines(reference: Reference, feature: Feature, entity: str, day: date) 
     expression = feature.expression
     if isinstance(expression, Composition):
         return
-    rule = expression.whole if isinstance(expression, Change | Ratio) else expression
-    used = reference.used(rule, expression.reach, entity, day)
+    rule = expression.whole if isinstance(expression, Change | PerMember | Ratio) else expression
+    used = [
+        event
+        for event in reference.used(rule, expression.reach, entity, day)
+        if not isinstance(expression, PerMember) or expression.includes(reference.age_of(event.person_id, day))
+    ]
     about = [
         event
         for person in reference.members(entity, day)
@@ -179,6 +183,8 @@ def _say_why(reference: Reference, feature: Feature, event: Event, day: date) ->
         return "not seen: the service did not cover this person over the whole window"
     if not matches_signals(event, expression.signals):
         return "not asked for: another detail or amount"
+    if isinstance(expression, PerMember):
+        return "not of the ages asked for"
     return "ended: no longer open at the as-of date"
 
 

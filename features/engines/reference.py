@@ -25,7 +25,7 @@ import numpy as np
 from charter.contracts.matrix import CONTINUING, FREE, NONE, UNSEEN, MatrixDate
 from features.engines.question import Question, to_microseconds
 from features.engines.rows import Event, Feed, Household, Tables
-from features.grammar import Aggregate, Change, Composition, Expression, Ratio, Signal, Window
+from features.grammar import Aggregate, Change, Composition, Expression, PerMember, Ratio, Signal, Window
 from features.grammar.definition import Component
 from features.grammar.signal import AMOUNT_SCALE, scale_amount
 from features.permission import ALL, Choice, is_denied, is_permitted
@@ -192,7 +192,7 @@ class Reference:
             home = self.home(entity, day)
             yield None if home is None else home.kind == "home"
         if cohort.with_age is not None:
-            ages = [self._age_of(person, day) for person in people]
+            ages = [self.age_of(person, day) for person in people]
             youngest, oldest = cohort.with_age
             yield (
                 True
@@ -341,11 +341,30 @@ class Reference:
         if isinstance(expression, Ratio):
             of, among = (len(self.used(rule, reach, entity, day)) for rule in (expression.of, expression.among))
             return of / among if among else 0.0
+        if isinstance(expression, PerMember):
+            return self._share_out(expression, entity, day)
         return self._count_value(expression, self.used(expression, reach, entity, day), day)
+
+    def _share_out(self, expression: PerMember, entity: str, day: date) -> float | None:
+        of, service = expression.of, expression.services[0]
+        seen = [
+            person
+            for person in self.seen_members(entity, service, expression.reach, day)
+            if expression.includes(self.age_of(person, day))
+        ]
+        if not seen:
+            ages = [self.age_of(person, day) for person in self.members(entity, day)]
+            return None if any(age is None or expression.includes(age) for age in ages) else 0.0
+        events = [event for event in self.used(of, of.window, entity, day) if event.person_id in seen]
+        if of.word == "count":
+            return len(events) / len(seen)
+        return float(_sum_amounts(events)) / float(AMOUNT_SCALE * len(seen))
 
     def _count_value(self, rule: Aggregate, events: list[Event], day: date) -> float:
         if rule.word == "days_since":
             return float(self._days_since(rule, events, day))
+        if rule.word == "days_since_change":
+            return float(self._days_since(rule, _find_changes(events), day))
         amounts = [event.amount for event in events if event.amount is not None]
         numbers: dict[str, Callable[[], float]] = {
             "count": lambda: len(events),
@@ -356,6 +375,7 @@ class Reference:
             "maximum": lambda: max(amounts) / AMOUNT_SCALE if amounts else 0,
             "minimum": lambda: min(amounts) / AMOUNT_SCALE if amounts else 0,
             "latest": lambda: self._latest_value(rule, events),
+            "category": lambda: self._find_code(rule, events),
             "distinct": lambda: len(self._count_distinct(rule, events)),
             "active_days": lambda: len({self.question.day_of(event.valid_at) for event in events}),
         }
@@ -376,6 +396,12 @@ class Reference:
         amounts = [event.amount for event in events if event.amount is not None]
         return amounts[-1] / AMOUNT_SCALE if amounts else 0
 
+    def _find_code(self, rule: Aggregate, events: list[Event]) -> int:
+        if not events:
+            return 0
+        detail = events[-1].detail
+        return rule.steps.index(detail) + 1 if detail in rule.steps else len(rule.steps) + 1
+
     def _count_distinct(self, rule: Aggregate, events: list[Event]) -> set[str]:
         if rule.of == "person":
             return {event.person_id for event in events}
@@ -383,7 +409,8 @@ class Reference:
             return {event.signal for event in events}
         return {event.detail for event in events if event.detail is not None}
 
-    def _age_of(self, person_id: str, day: date) -> int | None:
+    def age_of(self, person_id: str, day: date) -> int | None:
+        """Return somebody's age at `day` in whole years, None where it is not known."""
         person = self.people.get(person_id)
         return find_age(person.birth_date, day) if person else None
 
@@ -391,7 +418,7 @@ class Reference:
         people = self.members(entity, day)
         if expression.word == "members":
             return float(len(people))
-        ages = [age for age in (self._age_of(person, day) for person in people) if age is not None]
+        ages = [age for age in (self.age_of(person, day) for person in people) if age is not None]
         if not ages:
             return None
         if expression.age is None:
@@ -481,7 +508,7 @@ class Reference:
     def _make_arrays(self, rows: list[str], day: date) -> MatrixDate:
         question, definition = self.question, self.question.definition
         people = [(person, row) for row, entity in enumerate(rows) for person in self.members(entity, day)]
-        ages = [self._age_of(person, day) for person, _ in people]
+        ages = [self.age_of(person, day) for person, _ in people]
         outcomes = [[self.outcome(c, entity, day) for c in definition.outcome.components] for entity in rows]
         values = [[self.value(f.expression, entity, day) for f in definition.features] for entity in rows]
         return MatrixDate.of(
@@ -503,6 +530,17 @@ class Reference:
                 "outcome_until": [to_microseconds(self.horizon_end(entity, day)) for entity in rows],
             },
         )
+
+
+def _find_changes(events: Sequence[Event]) -> list[Event]:
+    """Return the events, in their order, whose detail is another than that of the same person's event before."""
+    newest: dict[str, str] = {}
+    changes = []
+    for event in events:
+        if event.detail is not None and newest.setdefault(event.person_id, event.detail) != event.detail:
+            newest[event.person_id] = event.detail
+            changes.append(event)
+    return changes
 
 
 def _sum_amounts(events: Sequence[Event]) -> int:

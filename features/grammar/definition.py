@@ -33,6 +33,7 @@ from features.grammar.expression import (
     Composition,
     Expression,
     KnownTo,
+    PerMember,
     Ratio,
     check_ages,
     read_expression,
@@ -231,7 +232,7 @@ class Feature:
                 f"a feature has the name {self.name!r}.", "Use up to 63 small letters, digits and underscores."
             )
         who = f"the feature {self.name}"
-        if not isinstance(self.expression, Aggregate | Change | Ratio | Composition):
+        if not isinstance(self.expression, Aggregate | Change | Ratio | PerMember | Composition):
             raise DefinitionError(
                 f"{who} is no expression of the grammar.", "Use a word such as count(signal, last=...)."
             )
@@ -247,6 +248,10 @@ class Feature:
             _plain_words(who, "title", self.title)
         if self.direction not in (None, "increasing", "decreasing"):
             raise DefinitionError(f"{who} has the direction {self.direction!r}.", "Use increasing, decreasing or None.")
+        if self.expression.unit == "category" and (self.direction or self.better):
+            raise DefinitionError(
+                f"{who} is a category, which has no more and no less.", "Leave out its direction and better."
+            )
         if self.better not in (None, "lower", "higher"):
             raise DefinitionError(f"{who} is better {self.better!r}.", "Use lower, higher or None.")
 
@@ -318,7 +323,7 @@ class Definition:
                 raise DefinitionError(f"two features are called {name}.", "Give each its own name.")
         if self.cohort.entity == "person":
             for feature in self.features:
-                if isinstance(feature.expression, Composition):
+                if isinstance(feature.expression, Composition | PerMember):
                     raise DefinitionError(
                         f"the feature {feature.name} asks who lives with a person, but the rows are persons.",
                         'Remove it, or use entity="household".',

@@ -4,6 +4,7 @@
     ├── Aggregate     one number from the events of some signals in a window
     ├── Change        the same number of a window and of the equally long one before it, compared
     ├── Ratio         how many events of one kind there are for each of another
+    ├── PerMember     a number for each member of an age whom the service saw
     ├── KnownTo       whether a service recorded anything at all (cohort rules only)
     └── Composition   who lives in the household at the as-of date (no events)
 
@@ -26,14 +27,17 @@ __all__ = [
     "Change",
     "Composition",
     "Expression",
+    "PerMember",
     "Ratio",
     "active_days",
     "age_of_youngest",
     "any_of",
+    "category",
     "change",
     "children",
     "count",
     "days_since",
+    "days_since_change",
     "distinct",
     "known_to",
     "latest",
@@ -42,6 +46,7 @@ __all__ = [
     "members",
     "minimum",
     "open_at",
+    "per_member",
     "ratio",
     "total",
 ]
@@ -50,16 +55,21 @@ Word = Literal[
     "count",
     "any_of",
     "days_since",
+    "days_since_change",
     "total",
     "mean",
     "maximum",
     "minimum",
     "latest",
+    "category",
     "distinct",
     "active_days",
     "open_at",
 ]
 Column = Literal["amount", "detail", "signal", "person"]
+
+MOST_CATEGORIES = 20
+"""So many details a category can state: the leak check looks at each for itself, and each has a bin of its own."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,8 @@ class Meaning:
     """What is said of a word, wherever it is used: the unit of its value and the phrase that a column begins with.
 
     The unit "amount" becomes the register's unit of the signal (such as GBP). `{what}` in the phrase is what is looked
-    at; `reads` are the columns of an event that a word can be asked of, for those that take a choice.
+    at, `{steps}` for the stated details; `reads` are the columns of an event that a word can be asked of, for those
+    that take a choice.
     """
 
     unit: str
@@ -80,11 +91,13 @@ WORDS: Mapping[Word, Meaning] = {
     "count": Meaning("events", "Number of events: {what}"),
     "any_of": Meaning("yes or no", "Whether there was any: {what}"),
     "days_since": Meaning("days", "Days since the newest: {what}"),
+    "days_since_change": Meaning("days", "Days since another detail than before: {what}", reads=("detail",)),
     "total": Meaning("amount", "Total amount: {what}"),
     "mean": Meaning("amount", "Mean amount: {what}"),
     "maximum": Meaning("amount", "Largest amount: {what}"),
     "minimum": Meaning("amount", "Smallest amount: {what}"),
     "latest": Meaning("amount", "Newest amount: {what}", reads=("amount", "detail")),
+    "category": Meaning("category", "Which of {steps} or another, the newest: {what}", reads=("detail",)),
     "distinct": Meaning("different values", "Number of different {column}: {what}", ("detail", "signal", "person")),
     "active_days": Meaning("days", "Number of different days with: {what}"),
     "open_at": Meaning("open", "Open: {what}"),
@@ -95,8 +108,10 @@ WORDS: Mapping[Word, Meaning] = {
 class Aggregate:
     """One number from the visible, permitted events of `signals` in `window`, over the members seen.
 
-    Nothing recorded is 0 (for `days_since`: one day more than the window has), not seen is missing.
-    `of` names the column that `latest` and `distinct` read; `steps` the stated order of details for `latest`.
+    Nothing recorded is 0 (for `days_since` and `days_since_change`: one day more than the window has), not seen is
+    missing.
+    `of` names the column that `latest`, `category` and `distinct` read; `steps` the stated details: for `latest` in
+    their order, for `category` in none.
     """
 
     word: Word
@@ -112,17 +127,26 @@ class Aggregate:
         if self.of not in (WORDS[self.word].reads or (None,)):
             allowed = ", ".join(WORDS[self.word].reads) or "none"
             raise DefinitionError(f"{self.word} reads no column {self.of!r}.", f"Use one of: {allowed}.")
-        if bool(self.steps) != (self.word == "latest" and self.of == "detail"):
-            raise DefinitionError(
-                f"{self.word} {'takes no' if self.steps else 'needs'} stated details.",
-                'Write latest(signal, details=["first step", "second step"], last=...).',
-            )
-        if len(set(self.steps)) != len(self.steps) or not all(isinstance(s, str) and s for s in self.steps):
-            raise DefinitionError("the details of latest are not different texts.", "List each step once, in order.")
+        self._check_details()
         if self.window.now != (self.word == "open_at"):
             raise DefinitionError(f"{self.word} has the wrong kind of window.", "Only open_at looks at now.")
         if self.window.next is not None and self.word != "any_of":
             raise DefinitionError(f"{self.word} looks forward.", "Only an outcome does: any_of(..., next=months(12)).")
+
+    def _check_details(self) -> None:
+        if bool(self.steps) != (self.word in ("latest", "category") and self.of == "detail"):
+            word = "category" if self.word == "category" else "latest"
+            raise DefinitionError(
+                f"{self.word} {'takes no' if self.steps else 'needs'} stated details.",
+                f'Write {word}(signal, details=["one detail", "another detail"], last=...).',
+            )
+        if len(set(self.steps)) != len(self.steps) or not all(isinstance(s, str) and s for s in self.steps):
+            raise DefinitionError(f"the details of {self.word} are not different texts.", "List each one once.")
+        if self.word == "category" and len(self.steps) > MOST_CATEGORIES:
+            raise DefinitionError(
+                f"a category has {len(self.steps)} details, and a board can read {MOST_CATEGORIES} at most.",
+                "State the commonest; all others are one more, `another`.",
+            )
 
     def _check_signals(self) -> None:
         if not self.signals or not all(isinstance(s, Signal) for s in self.signals):
@@ -273,6 +297,70 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class PerMember:
+    """A count or total of the members of ages `age` (inclusive; all, where it is None), for each whom the service saw.
+
+    0 where nobody in the household is of these ages; missing where somebody is, or may be, and none of them was seen.
+    """
+
+    of: Aggregate
+    age: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        summed = isinstance(self.of, Aggregate) and self.of.word in ("count", "total") and not self.of.window.next
+        if not summed or len(self.of.services) != 1:
+            raise DefinitionError(
+                "per_member shares out no count or total of one service.",
+                "Write per_member(count(absence, last=months(6)), age=(5, 15)).",
+            )
+        if self.age is not None:
+            check_ages(self.age)
+
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        """The signals it reads."""
+        return self.of.signals
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The one service it reads."""
+        return self.of.services
+
+    @property
+    def signals_named(self) -> tuple[str, ...]:
+        """The names of the signals it reads, in alphabetical order."""
+        return self.of.signals_named
+
+    @property
+    def whole(self) -> Aggregate:
+        """The same number of all members together."""
+        return self.of
+
+    @property
+    def reach(self) -> Window:
+        """The whole stretch that a feed must cover for the value to exist."""
+        return self.of.window
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value: that of an amount, or how many there are for each."""
+        return self.of.unit if self.of.unit == "amount" else "for each"
+
+    @property
+    def reads_age(self) -> bool:
+        """Whether it reads birth dates, which the charter must allow (`age_as_composition`)."""
+        return self.age is not None
+
+    def includes(self, age: int | None) -> bool:
+        """Whether a member of this age, in whole years, is of the ages asked for; None is an age not known."""
+        return self.age is None or (age is not None and self.age[0] <= age <= self.age[1])
+
+    def document(self) -> dict[str, Any]:
+        """Return the expression as the contract `definition` writes it."""
+        return {"word": "per_member", "of": self.of.document()} | ({"age": list(self.age)} if self.age else {})
+
+
+@dataclass(frozen=True)
 class KnownTo:
     """Whether `service` recorded anything that may be used about any member in `window`: a cohort rule."""
 
@@ -348,7 +436,7 @@ class Composition:
         return {"word": self.word} | ({"age": list(self.age)} if self.age else {})
 
 
-Expression = Aggregate | Change | Ratio | Composition
+Expression = Aggregate | Change | Ratio | PerMember | Composition
 
 
 def check_ages(age: tuple[int, int]) -> None:
@@ -368,8 +456,10 @@ def read_expression(document: Mapping[str, Any]) -> Expression:
         return Change(of)
     if word == "ratio":
         return Ratio(*(read_expression(document[part]) for part in ("of", "among")))  # type: ignore[arg-type]  # it says
+    if word == "per_member":
+        return PerMember(read_expression(document["of"]), _read_ages(document))  # type: ignore[arg-type]  # it says
     if word in ("members", "children", "age_of_youngest"):
-        return Composition(word, tuple(document["age"]) if "age" in document else None)
+        return Composition(word, _read_ages(document))
     return Aggregate(
         word,  # type: ignore[arg-type]  # an unknown word is refused by Aggregate itself
         tuple(Signal.of(s) for s in document.get("signals", ())),
@@ -377,6 +467,10 @@ def read_expression(document: Mapping[str, Any]) -> Expression:
         document.get("of"),
         tuple(document.get("steps", ())),
     )
+
+
+def _read_ages(document: Mapping[str, Any]) -> tuple[int, int] | None:
+    return tuple(document["age"]) if "age" in document else None
 
 
 def _back(last: Period | Window) -> Window:
@@ -402,6 +496,15 @@ def any_of(*signals: Signal, last: Period | Window | None = None, next: Period |
 def days_since(*signals: Signal, last: Period | Window) -> Aggregate:
     """Return the calendar days from the newest such event to the as-of date; one more than the window has if none."""
     return Aggregate("days_since", signals, _back(last))
+
+
+def days_since_change(*signals: Signal, last: Period | Window) -> Aggregate:
+    """Return the calendar days since the newest event of a member whose detail is another than before.
+
+    Before is the same member's event before it in the window, of those with a detail: the first one changes nothing.
+    One day more than the window has, where nothing changed.
+    """
+    return Aggregate("days_since_change", signals, _back(last), "detail")
 
 
 def total(*signals: Signal, last: Period | Window) -> Aggregate:
@@ -434,6 +537,15 @@ def latest(*signals: Signal, last: Period | Window, details: Sequence[str] = ())
     return Aggregate("latest", signals, _back(last), "amount")
 
 
+def category(*signals: Signal, last: Period | Window, details: Sequence[str]) -> Aggregate:
+    """Return which of `details` the newest event has, as a code without an order: its place from 1.
+
+    0 is no event, one more than there are details is another detail or none: what is new, or too rare to be stated. A
+    model sets codes apart, and never more of them from less. Ties go to the largest (valid_at, known_at, event_id).
+    """
+    return Aggregate("category", signals, _back(last), "detail", tuple(details))
+
+
 def distinct(*signals: Signal, of: Column, last: Period | Window) -> Aggregate:
     """Return how many different details, signals or persons there were among the events."""
     return Aggregate("distinct", signals, _back(last), of)
@@ -457,6 +569,11 @@ def change(of: Aggregate) -> Change:
 def ratio(of: Aggregate, among: Aggregate) -> Ratio:
     """Return one count divided by another of the same window; 0 where the other is 0."""
     return Ratio(of, among)
+
+
+def per_member(of: Aggregate, age: tuple[int, int] | None = None) -> PerMember:
+    """Return a count or total of the members of these ages, both inclusive, for each of them whom the service saw."""
+    return PerMember(of, age)
 
 
 def known_to(service: str, *, last: Period | Window) -> KnownTo:

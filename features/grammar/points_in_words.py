@@ -27,7 +27,12 @@ def read_points(trees: Sequence[Mapping[str, Any]], features: Sequence[str]) -> 
         root = tree["tree_structure"]
         leaves = [root.get(side, {}).get("leaf_value") for side in ("left_child", "right_child")]
         worth = [leaf for leaf in leaves if leaf]
-        if None in leaves or len(worth) > 1 or any(points != round(points) for points in worth):
+        if (
+            root.get("decision_type") == "=="
+            or None in leaves
+            or len(worth) > 1
+            or any(points != round(points) for points in worth)
+        ):
             return None
         if worth:
             # LightGBM sends `value <= threshold` left; the next number up makes that "at least" and "below" again.

@@ -8,11 +8,22 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from features.grammar.expression import WORDS, Aggregate, Change, Composition, Expression, KnownTo, Ratio
+from features.grammar.expression import WORDS, Aggregate, Change, Composition, Expression, KnownTo, PerMember, Ratio
 from features.grammar.period import Window
 from features.grammar.signal import Signal
 
-__all__ = ["describe_bound", "describe_expression", "describe_reason", "describe_rule", "describe_value", "name_piece"]
+__all__ = [
+    "DAYS_SINCE",
+    "describe_bound",
+    "describe_expression",
+    "describe_reason",
+    "describe_rule",
+    "describe_value",
+    "name_piece",
+]
+
+DAYS_SINCE = ("days_since", "days_since_change")
+"""Words whose larger values are longer ago, and beyond their window mean that there was none."""
 
 _VALUE = re.compile(r"\s*[:,]?\s*\{value\}")
 _DISTINCT = {"detail": "kinds", "signal": "signals", "person": "people"}
@@ -28,12 +39,16 @@ def describe_expression(expression: Expression, titles: Mapping[str, str] | None
     if isinstance(expression, Ratio):
         among = describe_expression(expression.among, titles)
         return f"{_strip_window(describe_expression(expression.of, titles))} for each of: {among.partition(': ')[2]}"
-    phrase = WORDS[expression.word].phrase
-    if expression.steps:
-        phrase = f"Newest step ({', '.join(_space_words(step) for step in expression.steps)}): {{what}}"
+    if isinstance(expression, PerMember):
+        of = describe_expression(expression.of, titles)
+        ages = "" if expression.age is None else f" aged {expression.age[0]} to {expression.age[1]}"
+        return f"For each member{ages} that was seen: {of[0].lower()}{of[1:]}"
+    phrase, steps = WORDS[expression.word].phrase, ", ".join(_space_words(step) for step in expression.steps)
+    if expression.word == "latest" and steps:
+        phrase = "Newest step ({steps}): {what}"
     what = " or ".join(_describe_signal(signal, titles or {}) for signal in expression.signals)
     column = _DISTINCT.get(expression.of or "", "")
-    return f"{phrase.format(what=what, column=column)}, {expression.window}"
+    return f"{phrase.format(what=what, column=column, steps=steps)}, {expression.window}"
 
 
 def _strip_window(phrase: str) -> str:
@@ -79,11 +94,12 @@ def describe_value(feature: Mapping[str, Any], value: float | None, as_of: date 
     unit, expression = feature["unit"], feature["expression"]
     if unit == "yes or no":
         return "yes" if value else "no"
-    if unit == "step":
-        return _space_words(expression["steps"][int(value) - 1]) if value else "none"
+    if unit in ("step", "category"):
+        steps = ("none", *map(_space_words, expression["steps"]), "another")
+        return steps[min(int(value), len(steps) - 1)]
     if unit == "GBP":
         return f"-£{-value:,.0f}" if value < 0 else f"£{value:,.0f}"
-    if expression["word"] == "days_since" and value > _window_days(expression, as_of):
+    if expression["word"] in DAYS_SINCE and value > _window_days(expression, as_of):
         return "none"
     return f"{value:,.2f}".rstrip("0").rstrip(".")
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from features.grammar.words import describe_value
+from features.grammar.words import DAYS_SINCE, describe_value
 
 __all__ = [
     "ExplainedRow",
@@ -169,7 +169,7 @@ def write_sentence(feature: Mapping[str, Any], value: float, as_of: date) -> str
     unit, word = feature["unit"], feature["expression"]["word"]
     if word == "change":
         amount = "no change" if value == 0 else f"{describe_value(feature, abs(value), as_of)} {_more(unit, value)}"
-    elif value == 0 and word not in ("any_of", "age_of_youngest", "days_since"):
+    elif value == 0 and word not in ("any_of", "age_of_youngest", *DAYS_SINCE):
         amount = "none"
     else:
         amount = describe_value(feature, value, as_of)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from features.grammar.words import describe_value
+from features.grammar.words import DAYS_SINCE, describe_value
 from serving.ranking.reasons import Reason
 from serving.ranking.sealed_record import SealedRecord
 
@@ -77,7 +77,7 @@ def sort_strengths(record: SealedRecord, manifest: Mapping[str, Any], usual: Usu
         feature, side = manifest["features"][column], usual.side_of(column, value)
         if _is_good(feature, value, side, record.as_of):
             good.append(reason)
-        elif side == -1 and feature["unit"] != "yes or no":
+        elif side == -1 and feature["unit"] not in ("yes or no", "category"):
             less.append(reason)
     compared = usual.households if usual.households >= FEWEST else 0
     return Strengths(tuple(good), tuple(less), compared)
@@ -95,7 +95,7 @@ def _is_good(feature: Mapping[str, Any], value: float, side: int | None, as_of: 
     if word == "change":
         # A change counts nothing: what eases is good, and only what is known to ease more than usual.
         return value * good_side > 0 and side == good_side
-    if word == "days_since":
+    if word in DAYS_SINCE:
         # Trouble of 500 days ago is trouble that is recorded: only none within the window is good.
         nothing = describe_value(feature, value, as_of) == "none"
         return nothing and side in (1, None) if better == "higher" else not nothing and side == -1

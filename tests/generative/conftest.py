@@ -18,17 +18,21 @@ from features.engines.question import Question
 from features.engines.rows import Coverage, Event, Feed, Household, Person, Residence, Tables
 from features.grammar import (
     Cohort,
+    Composition,
     Definition,
     Feature,
     Outcome,
+    PerMember,
     active_days,
     age_of_youngest,
     any_of,
+    category,
     change,
     children,
     count,
     days,
     days_since,
+    days_since_change,
     distinct,
     known_to,
     latest,
@@ -38,6 +42,7 @@ from features.grammar import (
     minimum,
     months,
     open_at,
+    per_member,
     ratio,
     signal,
     since_start,
@@ -71,6 +76,12 @@ EVERY_WORD = (
     ratio(count(arrears.where(detail="notice"), last=months(6)), count(arrears, visit, last=months(6))),
     latest(arrears, last=years(1)),
     latest(arrears, details=["letter", "notice", "court"], last=since_start),
+    category(arrears, visit, details=["letter", "court"], last=years(1)),
+    days_since_change(arrears, last=since_start),
+    days_since_change(arrears.where(detail=["letter", "court"]), absence, last=years(1)),
+    per_member(count(absence, last=months(6)), age=(5, 15)),
+    per_member(total(arrears, last=years(1)), age=(18, 120)),
+    per_member(count(visit, last=months(9))),
     distinct(arrears, of="detail", last=years(1)),
     distinct(absence, of="person", last=years(1)),
     distinct(arrears, absence, visit, of="signal", last=months(6)),
@@ -96,7 +107,7 @@ DATES = (
 
 def every_word(entity: str = "household", known: bool = True) -> Definition:
     """Return a definition that uses every word of the grammar."""
-    words = [word for word in EVERY_WORD if entity == "household" or word.signals]
+    words = [word for word in EVERY_WORD if entity == "household" or not isinstance(word, Composition | PerMember)]
     cohort = Cohort(
         "Households with a child",
         entity=entity,  # type: ignore[arg-type]  # drawn from the two there are

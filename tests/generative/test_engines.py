@@ -25,14 +25,17 @@ from features.grammar import (
     Period,
     age_of_youngest,
     any_of,
+    category,
     change,
     children,
     count,
+    days_since_change,
     distinct,
     known_to,
     latest,
     members,
     open_at,
+    per_member,
     signal,
     since_start,
     total,
@@ -212,8 +215,8 @@ def rules(draw: st.DrawFn):
 @st.composite
 def expressions(draw: st.DrawFn, entity: str):
     word = draw(st.sampled_from([
-        *PLAIN_WORDS, "latest", "steps", "detail", "signal", "person", "open_at", "change", "change_total",
-        "members", "children", "age_of_youngest",
+        *PLAIN_WORDS, "latest", "steps", "category", "changed", "detail", "signal", "person", "open_at", "change",
+        "change_total", "shared", "members", "children", "age_of_youngest",
     ]))  # fmt: skip
     found, window = draw(picks()), draw(windows())
     if word in PLAIN_WORDS:
@@ -222,6 +225,10 @@ def expressions(draw: st.DrawFn, entity: str):
         return latest(*found, last=window)
     if word == "steps":
         return latest(*found, details=draw(st.permutations(["a", "b", "x"])), last=window)
+    if word == "category":
+        return category(*found, details=draw(st.permutations(["a", "b", "x"])), last=window)
+    if word == "changed":
+        return days_since_change(*found, last=window)
     if word in ("detail", "signal", "person"):
         return distinct(*found, of=word, last=window)
     if word in ("change", "change_total"):
@@ -229,6 +236,9 @@ def expressions(draw: st.DrawFn, entity: str):
         return change((count if word == "change" else total)(*found, last=period))
     if word == "open_at" or entity == "person":
         return open_at(*found)
+    if word == "shared":
+        summed = draw(st.sampled_from([count, total]))(found[0], last=window)
+        return per_member(summed, age=draw(st.sampled_from([None, (0, 15), (16, 17), (18, 90)])))
     return {"members": members(), "children": children(0, 17), "age_of_youngest": age_of_youngest()}[word]
 
 

@@ -7,6 +7,10 @@ labels are set for its own cut. So memory holds bins of one byte, and never the 
 
 Every feature with a stated direction is constrained to it. Nothing is reweighted for imbalance: that would spoil the
 likelihoods, and ranking does not need it. Not seen is NaN, and each split learns where those rows go.
+
+A category is split by LightGBM's own way for codes: some to the left, all others to the right, with whoever was not
+seen. Its codes are stated in the definition, so each has a bin from the start, whether anybody had it by then or not; a
+code too rare in a node to be told apart (`cat_smooth`, `min_data_per_group`) stays with the others.
 """
 
 from __future__ import annotations
@@ -98,21 +102,24 @@ class BinnedRows:
         self._settings = settings
         self._rows = sum(len(rows.entity) for rows in dates)
         self._constraints = read_directions(matrix.definition, matrix.features)
-        names, binning = matrix.features, _binning_parameters(settings)
+        names, binning, categories = matrix.features, _binning_parameters(settings), matrix.categories
         first = [rows for rows in dates if rows.as_of in set(earliest)]
         sample = _sample_rows(first, settings.seed)
         ends = {rows.as_of: rows.extremes() for rows in dates}
         late = _mark_unchanging([ends[rows.as_of] for rows in first]) & ~_mark_unchanging(list(ends.values()))
+        late[list(categories)] = False
+        _state_codes(sample, categories)
         if late.any():
             _borrow_columns(sample, late, dates)
             binning["enable_bundle"] = False
-        edges = lgb.Dataset(sample, feature_name=names, params=binning, free_raw_data=True).construct()
+        columns: list[int] | str = list(categories) or "auto"
+        binning_of: dict[str, Any] = {"feature_name": names, "categorical_feature": columns, "params": binning}
+        edges = lgb.Dataset(sample, free_raw_data=True, **binning_of).construct()
         self._binned = lgb.Dataset(
             [_Batches(rows) for rows in dates],
             label=np.zeros(self._rows),
             reference=edges,
-            feature_name=names,
-            params=binning,
+            **binning_of,
         ).construct()
 
     def fit(self, labels: NDArray[np.int8], settings: Trees | None = None) -> str:
@@ -155,6 +162,16 @@ def _sample_rows(dates: Sequence[MatrixDate], seed: int) -> NDArray[np.float32]:
         parts.append(np.array(rows.features[chosen[(chosen >= start) & (chosen < start + number)] - start]))
         rows.let_go()
     return np.concatenate(parts)
+
+
+def _state_codes(sample: NDArray[np.float32], categories: Mapping[int, int]) -> None:
+    """Fill the columns of categories with every code equally often, and not seen once: each gets a bin of its own.
+
+    Which codes there are is no news of later dates: the definition states them.
+    """
+    for column, codes in categories.items():
+        sample[:, column] = np.arange(len(sample)) % codes
+        sample[:1, column] = np.nan
 
 
 def _mark_unchanging(ends: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> NDArray[np.bool_]:

@@ -8,12 +8,13 @@
     logistic       logistic regression on steps (logistic.py)
     lightgbm       boosted trees (boosting.py)
 
-The last four are LightGBM native text, the one format that serving reads.
+The last four are LightGBM native text, the one format that serving reads. Boosted trees alone read categories: all
+others ask for "at least", which a code without an order has not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -40,6 +41,10 @@ class Sample:
 
     features: NDArray[np.float32]
     labels: NDArray[np.int8]
+
+    def hide_columns(self, columns: Collection[int]) -> None:
+        """Make some columns what was never seen, for models that may not or cannot read them."""
+        self.features[:, list(columns)] = np.nan
 
 
 def draw_sample(data: Dataset, labels: Mapping[date, NDArray[np.int8]], settings: TrainingSettings) -> Sample:

@@ -62,7 +62,12 @@ def learn_distributed(matrix: Matrix, labels: Mapping[date, NDArray[np.int8]], s
     with open_workers(settings.dask) as client:
         model = DaskLGBMClassifier(client=client, n_estimators=settings.trees, **_for_estimator(how))
         try:
-            model.fit(da.concatenate(rows), da.concatenate(outcome), feature_name=matrix.features)
+            model.fit(
+                da.concatenate(rows),
+                da.concatenate(outcome),
+                feature_name=matrix.features,
+                categorical_feature=list(matrix.categories) or "auto",
+            )
         except (OSError, RuntimeError, ValueError) as error:
             raise DataError(
                 f"training on {settings.dask} failed: {error}.", "Look at the workers' logs, then train again."

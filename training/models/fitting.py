@@ -135,7 +135,7 @@ def _fit_models(
     stated = read_directions(matrix.definition, matrix.features)
     sample = draw_sample(data, labels, settings) if set(names) - {"lightgbm"} else None
     if sample is not None:
-        sample.features[:, left_out] = np.nan
+        sample.hide_columns({*left_out, *matrix.categories})
     for name in names:
         if name == "lightgbm":
             used = trees or settings.lightgbm

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from charter.contracts.matrix import Matrix
+from charter.contracts.matrix import Matrix, count_codes
 from charter.invocation import Invocation
 from features.build import build_matrix
 from features.grammar.definition import Definition
@@ -71,7 +71,8 @@ def explain_suspects(
     """Return the suspects with what each alone adds, and with the services that record it and the outcome, in words."""
     if not leaks:
         return []
-    together, shuffled = _measure_additions(sample, [names.index(leak.feature) for leak in leaks])
+    categories = [names.index(name) for name in count_codes(definition) if name in names]
+    together, shuffled = _measure_additions(sample, [names.index(leak.feature) for leak in leaks], categories)
     outcome = {signal.partition(".")[0] for part in definition["outcome"]["components"] for signal in part["signals"]}
     explained = []
     for leak, area in zip(leaks, shuffled, strict=True):
@@ -132,7 +133,7 @@ def _list_services(expression: Any) -> list[str]:
     return [expression.partition(".")[0]] if isinstance(expression, str) and "." in expression else []
 
 
-def _measure_additions(sample: Sample, columns: Sequence[int]) -> tuple[float, list[float]]:
+def _measure_additions(sample: Sample, columns: Sequence[int], categories: Sequence[int]) -> tuple[float, list[float]]:
     """Return the share of pairs ordered rightly by boosted trees, and that with each column shuffled among rows.
 
     Trees learn from every other row and order the rest: a check of a suspicion, and no figure of any model.
@@ -143,7 +144,7 @@ def _measure_additions(sample: Sample, columns: Sequence[int]) -> tuple[float, l
     picked = np.sort(generator.permutation(len(sample.labels))[:_ROWS])
     rows, labels = sample.features[picked], sample.labels[picked]
     settings = {"objective": "binary", "num_leaves": 15, "verbose": -1, "num_threads": 1, "seed": 0}
-    model = lgb.train(settings, lgb.Dataset(rows[::2], labels[::2]), 40)
+    model = lgb.train(settings, lgb.Dataset(rows[::2], labels[::2], categorical_feature=list(categories) or "auto"), 40)
     tested, truth = rows[1::2], labels[1::2]
 
     def measure_order(values: np.ndarray[Any, np.dtype[np.float32]]) -> float:

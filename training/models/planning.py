@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from charter.contracts.files import find_current
-from charter.contracts.matrix import Matrix
+from charter.contracts.matrix import Matrix, count_codes
 from charter.council.points_list import Point, PointsFile
 from charter.council.training_settings import TrainingSettings
 from charter.errors import CharterError, DataError, UsageError
@@ -99,7 +99,8 @@ def _read_agreed(invocation: Invocation, data: Dataset, settings: TrainingSettin
     """Return the rules of points.toml where they are compared; raise DefinitionError where they can't be read."""
     if "agreed" not in settings.models.compare:
         return ()
-    return tuple(PointsFile.load(invocation.programme_folder / "points.toml", data.matrix.features).points)
+    path, matrix = invocation.programme_folder / "points.toml", data.matrix
+    return tuple(PointsFile.load(path, matrix.features, count_codes(matrix.definition)).points)
 
 
 def _newest_matrix(invocation: Invocation) -> Matrix:

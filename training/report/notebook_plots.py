@@ -74,18 +74,25 @@ def draw_replay(metrics: Mapping[str, Any], axes: Axes | None = None) -> Axes:
     return _finish(axes)
 
 
-def draw_dependence(values: Float, added: Float, name: str, axes: Axes | None = None, bins: int = 20) -> Axes:
-    """Draw what a feature adds to the score over its value, as means of bins; both (rows,), not seen left out."""
+def draw_dependence(
+    values: Float, added: Float, name: str, axes: Axes | None = None, words: Sequence[str] = (), bins: int = 20
+) -> Axes:
+    """Draw what a feature adds to the score over its value, as means of bins; both (rows,), not seen left out.
+
+    `words` are those of a category's codes: each is a bin, and no line joins what has no order.
+    """
     axes = axes or _new_axes()
     there = np.isfinite(values)
     order = np.flatnonzero(there)[np.argsort(values[there], kind="stable")]
     different = np.flatnonzero(np.diff(values[order])) + 1
-    edges = different if len(different) < bins else np.unique(different[:: -(-len(different) // bins)])
+    edges = different if words or len(different) < bins else np.unique(different[:: -(-len(different) // bins)])
     parts: Sequence[NDArray[np.int64]] = [part for part in np.split(order, edges) if len(part) >= _FEWEST]
     middle = [float(np.median(values[part])) for part in parts]
     mean = np.array([added[part].mean() for part in parts])
     spread = np.array([added[part].std() for part in parts])
-    axes.errorbar(middle, mean, yerr=spread, fmt="o-", color=_BLUE, capsize=3)
+    axes.errorbar(middle, mean, yerr=spread, fmt="o" if words else "o-", color=_BLUE, capsize=3)
+    if words:
+        axes.set_xticks(middle, [words[int(code)] for code in middle], rotation=30, ha="right")
     axes.axhline(0, color=_GREY, linewidth=1)
     axes.set(xlabel=name.replace("_", " "), ylabel="Added to the score (log odds)")
     return _finish(axes)

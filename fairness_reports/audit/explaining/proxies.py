@@ -4,6 +4,7 @@ A characteristic that is no input can still be guessed from inputs. For each gro
 audited date are told apart from everyone else: by a small LightGBM model over all features, fitted on other households
 than it is judged on (three folds of households), and by each feature alone. The figure is the area under the ROC
 curve: 0.5 tells nothing, 1 tells everything; below 0.5, the feature is lower in the group.
+A category alone is learned from as all features are: its codes have no order.
 """
 
 from __future__ import annotations
@@ -54,11 +55,17 @@ def measure_proxies(
     place = np.searchsorted(np.asarray(at.entity), people.entity[rows])
     data = np.asarray(at.features)[place]
     number, homes = number_clusters(people.cluster[rows])
-    learning = _Learning.of(data, np.random.default_rng(seed).permutation(homes)[number] % FOLDS, seed)
+    fold = np.random.default_rng(seed).permutation(homes)[number] % FOLDS
+    learning = _Learning.of(data, fold, seed, list(matrix.categories))
+    # A code says nothing by its size: how well a category alone tells is learned, as that of all features is.
+    by_code = {
+        matrix.features[column]: _Learning.of(data[:, [column]], fold, seed, [0]) for column in matrix.categories
+    }
     # What was not seen is a value of its own here: being seen at all may tell a group apart.
     ranked = {
         feature: rank_values(np.nan_to_num(data[:, column].astype(np.float64), nan=-1.0))
         for column, feature in enumerate(matrix.features)
+        if feature not in by_code
     }
     findings = []
     for name, grouping in groups.items():
@@ -70,8 +77,10 @@ def measure_proxies(
             of_group = about.of_measure("proxy_auc").of_group(name, group)
             together = rows_of_group.place(rank_values(learning.predict(member)))[0]
             findings.append(write_figure(of_group.of_component(TOGETHER), together))
-            for feature, alone in ranked.items():
-                findings.append(write_figure(of_group.of_component(feature), rows_of_group.place(alone)[0]))
+            orders = {feature: rank_values(alone.predict(member)) for feature, alone in by_code.items()}
+            for feature in matrix.features:
+                order = orders[feature] if feature in orders else ranked[feature]
+                findings.append(write_figure(of_group.of_component(feature), rows_of_group.place(order)[0]))
     return findings
 
 
@@ -88,10 +97,15 @@ class _Learning:
     settings: Mapping[str, Any]
 
     @classmethod
-    def of(cls, data: NDArray[np.float32], fold: NDArray[np.int64], seed: int) -> _Learning:
+    def of(cls, data: NDArray[np.float32], fold: NDArray[np.int64], seed: int, categories: list[int]) -> _Learning:
         settings = _MODEL | {"seed": seed}
         binned = {
-            number: lightgbm.Dataset(data[fold != number], np.zeros(int((fold != number).sum())), params=settings)
+            number: lightgbm.Dataset(
+                data[fold != number],
+                np.zeros(int((fold != number).sum())),
+                categorical_feature=categories or "auto",
+                params=settings,
+            )
             for number in range(FOLDS)
         }
         return cls(data, fold, {number: rows.construct() for number, rows in binned.items()}, settings)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +20,20 @@ from numpy.typing import NDArray
 from charter.errors import DataError
 from features.engines.compiled.arrays import Program
 from features.engines.question import Question
-from features.grammar import Aggregate, Change, Composition, Expression, Ratio, Signal, Window
+from features.grammar import Aggregate, Change, Composition, Expression, PerMember, Ratio, Signal, Window
 from features.grammar.signal import scale_amount
 
-__all__ = ["LARGEST", "MAKE", "SMALLEST", "Plan"]
+__all__ = ["LARGEST", "MAKE", "SMALLEST", "Plan", "Watch"]
 
 SMALLEST, LARGEST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
 # What a cell keeps; a PLAIN one up to six things, each in a slot of its own; the smallest amount as the largest below
 # nought.
-PLAIN, LATEST, BITS, OPEN = 0, 1, 2, 3
+PLAIN, LATEST, BITS, OPEN, CHANGED = 0, 1, 2, 3, 4
 COUNT, TOTAL, CARRYING, LARGEST_AMOUNT, NEWEST, SMALLEST_AMOUNT = 0, 1, 2, 3, 4, 5
 _KEPT = 6
+_NEWEST_CHANGE = 2
+"""The row of a CHANGED cell's slots that says when; the others whose detail was newest, and which."""
 # The columns of an entry; the slots of a PLAIN cell, -1 where it has none, follow from SLOT on.
 KIND, WINDOW, SEEN, LIMITED, AT_LEAST, BELOW, BY, WORDS, SLOT = range(9)
 # What a bit of a BITS cell stands for.
@@ -54,6 +56,8 @@ MAKE = {
     "composition": 11,
     "minimum": 12,
     "ratio": 13,
+    "member_count": 14,
+    "member_total": 15,
 }
 
 # The slots of a PLAIN cell that a word reads.
@@ -66,6 +70,14 @@ _SLOTS = {
     "maximum": (LARGEST_AMOUNT,),
     "minimum": (SMALLEST_AMOUNT,),
 }
+
+
+class Watch(NamedTuple):
+    """Whom a seen column is about: the members whom `service` saw over the whole `window`; of `age` alone, if given."""
+
+    service: str
+    window: Window
+    age: tuple[int, int] | None = None
 
 
 @dataclass
@@ -91,8 +103,8 @@ class Plan:
     signals: tuple[str, ...]
     services: tuple[str, ...]
     windows: tuple[Window, ...]
-    seen: tuple[tuple[str, Window], ...]
-    compositions: tuple[Composition, ...]
+    seen: tuple[Watch, ...]
+    compositions: tuple[Composition | PerMember, ...]
     fresh: NDArray[np.int64]
     entry_start: NDArray[np.int32]
     entry: NDArray[np.int64]
@@ -156,11 +168,11 @@ class _Compiler:
         self.signals = tuple(sorted(names))
         self.services = tuple(sorted({name.split(".")[0] for name in names}))
         # The matrix's own seen columns come first, in the manifest's order.
-        self.seen = list(question.seen)
+        self.seen = [Watch(*column) for column in question.seen]
         self.windows: list[Window] = []
-        self.compositions: list[Composition] = []
+        self.compositions: list[Composition | PerMember] = []
         self.cells: dict[Any, _Cell] = {}
-        self.entries: dict[str, list[tuple[_Cell, Signal, tuple[str, Window], Mapping[str, int], int]]] = {
+        self.entries: dict[str, list[tuple[_Cell, Signal, Watch, Mapping[str, int], int]]] = {
             name: [] for name in self.signals
         }
         self.needs_tie: set[str] = set()
@@ -199,6 +211,8 @@ class _Compiler:
             ]
         elif cell.kind == LATEST:
             slots = [(0, [(STAY, SMALLEST)] * 3 + [(STAY, 0)])]
+        elif cell.kind == CHANGED:
+            slots = [(0, [(STAY, -1), (STAY, 0), (STAY, SMALLEST)])]
         else:
             slots = [(0, ahead * cell.words if cell.kind == BITS else [(SUM, 0)])]
         return [
@@ -218,12 +232,15 @@ class _Compiler:
             found.append(value)
         return found.index(value)
 
-    def _make_cell(self, rule: Aggregate, reach: Window) -> _Cell:
-        """Return the cell that a rule reads, made and entered under its signals where it is new."""
+    def _make_cell(self, rule: Aggregate, reach: Window, age: tuple[int, int] | None = None) -> _Cell:
+        """Return the cell that a rule reads of members of `age`, made and entered under its signals if it is new."""
         kind, by, words = PLAIN, BY_PAYLOAD, 0
         sub: tuple[str, ...] = ()
-        if rule.word == "latest":
-            kind, sub = LATEST, rule.steps
+        if rule.word in ("latest", "category"):
+            kind, sub = LATEST, (rule.word, *rule.steps)
+            self.needs_tie |= {s.name for s in rule.signals}
+        elif rule.word == "days_since_change":
+            kind = CHANGED
             self.needs_tie |= {s.name for s in rule.signals}
         elif rule.word == "open_at":
             kind = OPEN
@@ -231,16 +248,22 @@ class _Compiler:
             kind = BITS
             by, bits = self._count_bits(rule)
             words, sub = -(-bits // 64), (rule.of or "day",)
-        key = (kind, sub, rule.signals, rule.window, reach)
+        key = (kind, sub, rule.signals, rule.window, reach, age)
         if key not in self.cells:
             self.cells[key] = cell = _Cell(kind, self._index_of(self.windows, rule.window), by, words)
             for place, signal in enumerate(rule.signals, start=1):
-                # What a detail without a meaning of its own says: for steps nothing at all, so it is not allowed.
-                otherwise = -1 if rule.steps else place if rule.of == "signal" else 0
-                self.entries[signal.name].append(
-                    (cell, signal, (signal.service, reach), self._map_details(rule), otherwise)
-                )
+                otherwise = self._map_others(rule, place)
+                watch = Watch(signal.service, reach, age)
+                self._index_of(self.seen, watch)
+                self.entries[signal.name].append((cell, signal, watch, self._map_details(rule), otherwise))
         return self.cells[key]
+
+    @staticmethod
+    def _map_others(rule: Aggregate, place: int) -> int:
+        """Return what a detail without a meaning of its own says: for steps nothing at all, so it is not allowed."""
+        if rule.word == "category":
+            return len(rule.steps) + 1
+        return -1 if rule.steps else place if rule.of == "signal" else 0
 
     def _count_bits(self, rule: Aggregate) -> tuple[int, int]:
         if rule.of == "person":
@@ -256,7 +279,7 @@ class _Compiler:
         """Return what each detail means beyond being allowed: its step, or its bit from 1."""
         if rule.steps:
             return {step: place for place, step in enumerate(rule.steps, start=1)}
-        return self.details if rule.of == "detail" and rule.word == "distinct" else {}
+        return self.details if rule.of == "detail" and rule.word in ("distinct", "days_since_change") else {}
 
     def _plan_column(self, expression: Expression) -> tuple[int, Callable[[], tuple[int, int]], list[int]]:
         """Return how a column is made, from which two numbers (slots are known once all cells are), and what it needs.
@@ -266,7 +289,7 @@ class _Compiler:
         if isinstance(expression, Composition):
             place = self._index_of(self.compositions, expression)
             return MAKE["composition"], lambda: (place, 0), []
-        seen_columns = [self._index_of(self.seen, (service, expression.reach)) for service in expression.services]
+        seen_columns = [self._index_of(self.seen, Watch(service, expression.reach)) for service in expression.services]
         if isinstance(expression, Change):
             recent = self._make_cell(expression.of, expression.reach)
             whole = self._make_cell(expression.whole, expression.reach)
@@ -279,6 +302,14 @@ class _Compiler:
             for part in (top, bottom):
                 part.uses.add(COUNT)
             return MAKE["ratio"], lambda: (top.slots[COUNT], bottom.slots[COUNT]), seen_columns
+        if isinstance(expression, PerMember):
+            part = self._make_cell(expression.of, expression.reach, expression.age)
+            slot, among = (
+                COUNT if expression.of.word == "count" else TOTAL,
+                self._index_of(self.compositions, expression),
+            )
+            part.uses.add(slot)
+            return MAKE[f"member_{expression.of.word}"], lambda: (part.slots[slot], among), seen_columns
         cell = self._make_cell(expression, expression.reach)
         if cell.kind == BITS:
             return MAKE["bits"], lambda: (cell.slots[0], cell.words), seen_columns
@@ -286,9 +317,11 @@ class _Compiler:
             return MAKE["step" if expression.steps else "latest"], lambda: (cell.slots[0], 0), seen_columns
         if cell.kind == OPEN:
             return MAKE["count"], lambda: (cell.slots[0], 0), seen_columns
+        window = self._index_of(self.windows, expression.window)
+        if cell.kind == CHANGED:
+            return MAKE["days_since"], lambda: (cell.slots[0] + _NEWEST_CHANGE, window), seen_columns
         used = _SLOTS[expression.word]
         cell.uses |= set(used)
-        window = self._index_of(self.windows, expression.window)
         if expression.word == "days_since":
             return MAKE["days_since"], lambda: (cell.slots[used[0]], window), seen_columns
         return MAKE[expression.word], lambda: (cell.slots[used[0]], cell.slots[used[-1]]), seen_columns

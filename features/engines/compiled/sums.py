@@ -26,6 +26,7 @@ from features.engines.compiled.kernel_plan import (
     BY_PAYLOAD,
     BY_PERSON,
     CARRYING,
+    CHANGED,
     COUNT,
     KIND,
     LARGEST_AMOUNT,
@@ -56,6 +57,7 @@ _COUNT, _ANY, _DAYS, _TOTAL, _MEAN, _MAXIMUM, _MINIMUM = (
 )
 _LATEST, _STEP, _BITS, _CHANGE = MAKE["latest"], MAKE["step"], MAKE["bits"], MAKE["change_count"]
 _CHANGE_TOTAL, _COMPOSITION, _RATIO = MAKE["change_total"], MAKE["composition"], MAKE["ratio"]
+_MEMBER_COUNT, _MEMBER_TOTAL = MAKE["member_count"], MAKE["member_total"]
 _SCALE = float(AMOUNT_SCALE)
 _ONE = np.uint64(1)
 _NONE = np.uint64(0)
@@ -204,6 +206,8 @@ def _add_event(
                 _keep_newest(
                     slots, entry[n, SLOT], run, _Moment(valid, events.known[e], np.int64(events.tie[e])), value
                 )
+        elif kind == CHANGED:
+            _note_change(slots, entry[n, SLOT], run, member.place, meaning, valid)
         else:
             _mark_bit(
                 slots, entry[n, SLOT], run, _choose_bit(entry[n], meaning, member.place, timetable.midnights, valid)
@@ -260,6 +264,25 @@ def _is_newer(slots: Slots, slot: int, k: int, moment: _Moment) -> Any:
     if moment.known != slots[slot + 1, k]:
         return moment.known > slots[slot + 1, k]
     return moment.tie >= slots[slot + 2, k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _note_change(slots: Slots, slot: int, dates: _Dates, place: Any, detail: Any, valid: int) -> None:
+    """Keep when a member's detail became another, in three rows: whose was newest, which it was, and when.
+
+    A member's events come in their order, one member after the other. Of details a, a, b and of another member's b:
+
+        whose     0  0  0  1
+        which     a  a  b  b
+        changed   -  -  3  3
+    """
+    if detail <= 0:
+        return
+    for k in range(dates.begin, dates.stop):
+        if dates.bits >> np.uint64(k) & _ONE:
+            if slots[slot, k] == place and slots[slot + 1, k] != detail:
+                slots[slot + 2, k] = max(slots[slot + 2, k], valid)
+            slots[slot, k], slots[slot + 1, k] = place, detail
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -384,6 +407,11 @@ def _make_columns(
         elif make == _COMPOSITION:
             for k in range(made.shape[0]):
                 made[k, c] = program.composition[household, k, a]
+        elif make in (_MEMBER_COUNT, _MEMBER_TOTAL):
+            scale = _SCALE if make == _MEMBER_TOTAL else 1.0
+            for k in range(made.shape[0]):
+                among = program.composition[household, k, b]
+                made[k, c] = 0.0 if among == 0 else float(slots[a, k]) / (scale * among)
         elif make in (_COUNT, _ANY, _TOTAL, _MEAN, _MAXIMUM, _MINIMUM):
             _make_sum_column(slots, made, c, make, a, b)
         else:

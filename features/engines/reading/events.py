@@ -28,6 +28,10 @@ from features.grammar.signal import AMOUNT_SCALE, scale_amount
 __all__ = ["Events", "make_conditions", "read_events", "read_outcomes"]
 
 
+_CONTESTED = ("latest", "category", "days_since_change")
+"""Words for which the id of an event decides between two of the very same moments."""
+
+
 @dataclass(frozen=True)
 class Events:
     """Versions of events, whose `first` and `last` are not filled yet; when each ends being known (`until`).
@@ -99,6 +103,12 @@ def read_events(question: Question, store: Store, signals: Sequence[str], people
     tie = np.zeros(0, np.int32)
     if tied.any():
         tie = _rank_ties(store, start, columns, row, contest)
+    if tied.any() and any(getattr(rule, "word", "") == "days_since_change" for rule in rules):
+        # What a detail changed from is the one before it: such events are walked in their order.
+        owner = np.repeat(np.arange(len(people)), np.diff(start))
+        order = np.lexsort((tie, columns["known"], columns["valid"], owner))
+        columns = {name: values[order] if len(values) else values for name, values in columns.items()}
+        tie = tie[order]
     until, none = columns.pop("until"), np.zeros(0, np.uint8)
     return Events(EventRows(start=start, **columns, tie=tie, first=none, last=none), until, details)
 
@@ -263,7 +273,7 @@ def _find_contests(rules: Sequence[Expression], signals: Sequence[str]) -> NDArr
     """Return, by signal, which contest for the latest it is in, -1 for none; signals asked of together share one."""
     contest = np.full(len(signals), -1)
     for number, rule in enumerate(rules):
-        if getattr(rule, "word", "") == "latest":
+        if getattr(rule, "word", "") in _CONTESTED:
             names = {signal.name for signal in rule.signals}
             places = [place for place, name in enumerate(signals) if name in names]
             joined = contest[places]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.engines.compiled import kernel
 from features.engines.compiled.arrays import CoverageRows
-from features.engines.compiled.kernel_plan import LARGEST, SMALLEST
+from features.engines.compiled.kernel_plan import LARGEST, SMALLEST, Watch
 from features.engines.question import to_microseconds
 from features.engines.reading.frame import Frame
 from features.grammar import Window
@@ -54,13 +54,19 @@ class Feeds:
         needed = spans[0][0] if window.last is None and not window.now else min(begin, tail)
         return begin if any(a <= needed and a <= tail <= b for a, b in spans) else None
 
-    def seen(self, wanted: Sequence[tuple[str, Window]], allowed: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Return, by person and wanted (service, window), the dates at which it saw them over the whole window."""
+    def seen(self, wanted: Sequence[Watch], allowed: NDArray[np.uint64], ages: NDArray[np.int16]) -> NDArray[np.uint64]:
+        """Return, by person and what is wanted, the dates at which a service saw them over the whole window.
+
+        Of ages alone those at which they were of them; `ages` (dates, people) are in whole years, -1 not known.
+        """
         masks = np.zeros((len(self.frame.codes.people), len(wanted)), np.uint64)
-        for service in sorted({service for service, _ in wanted}):
-            places = [w for w, (name, _) in enumerate(wanted) if name == service]
-            covered = self._cover_service(service, [wanted[w][1] for w in places])
+        for service in sorted({watch.service for watch in wanted}):
+            places = [w for w, watch in enumerate(wanted) if watch.service == service]
+            covered = self._cover_service(service, [wanted[w].window for w in places])
             masks[:, places] = covered & allowed[:, [self.frame.services.index(service)]]
+        for w, watch in enumerate(wanted):
+            if watch.age is not None:
+                masks[:, w] &= _mask_ages(ages, watch.age)
         return masks
 
     def _cover_service(self, service: str, windows: Sequence[Window]) -> NDArray[np.uint64]:
@@ -107,6 +113,13 @@ class Feeds:
             return _merge_spans([(a, b) for a, b, _ in rows])
         begin = self.frame.store.first_events(service, [LARGEST])[0]
         return [(begin, int(self.frame.now[0]))] if begin < LARGEST else []
+
+
+def _mask_ages(ages: NDArray[np.int16], limits: tuple[int, int]) -> NDArray[np.uint64]:
+    """Return, by person, the dates at which they are of the ages, both inclusive."""
+    inside = (ages >= limits[0]) & (ages <= limits[1])
+    bits = inside.astype(np.uint64) << np.arange(len(ages), dtype=np.uint64)[:, None]
+    return np.asarray(np.bitwise_or.reduce(bits, axis=0))
 
 
 def _merge_spans(spans: Sequence[tuple[int, int]]) -> Spans:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from features.grammar import Definition
+from features.grammar import Definition, Feature, category, months, signal
 from serving.ranking.bundle import Bundle
 from serving.ranking.reasons import ExplainedRow, Reason, Reasons, explain_row, group_by_source, write_sentence
 from tests.unit.serving.conftest import AS_OF, DEFINITION, SEEN, SERVICES, World, rows_of
@@ -172,6 +172,18 @@ def feature(name: str) -> dict:
 )
 def test_values_are_said_as_people_say_them(name: str, value: float, said: str) -> None:
     assert write_sentence(feature(name), value, date(2026, 9, 28)) == said
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(2, "Tenure now: temporary"), (3, "Tenure now: another"), (0, "Tenure now: none")]
+)
+def test_a_category_is_one_reason_in_the_words_of_its_detail(code: float, said: str) -> None:
+    tenure = category(signal("housing.tenure"), details=["council", "temporary"], last=months(24))
+    asked = Feature("tenure", tenure, "Tenure now: {value}", "Where a family lives changes what helps.")
+    document = asked.document() | {"seen": []}
+    manifest = {"features": [document], "services": {"housing": {"title": "Housing"}}}
+    explained = explain_row(manifest, ExplainedRow([code], [0.4], -2.0, {}, 3), {}, AS_OF, LONDON)
+    assert [reason.text for reason in explained.for_] == [said]
 
 
 def test_reasons_are_grouped_by_service_with_their_sum() -> None:

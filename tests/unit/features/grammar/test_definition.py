@@ -19,16 +19,19 @@ from features.grammar import (
     Period,
     Window,
     any_of,
+    category,
     change,
     children,
     count,
     days,
+    days_since_change,
     distinct,
     known_to,
     latest,
     members,
     months,
     open_at,
+    per_member,
     signal,
     since_start,
     total,
@@ -40,6 +43,8 @@ from features.grammar.words import describe_expression, describe_reason, describ
 absence = signal("education.unauthorised_absence")
 arrears = signal("housing.arrears_stage")
 COHORT = Cohort("Everybody")
+TENURE = category(signal("housing.tenure"), details=["council", "private_rented"], last=years(2))
+SHARED = per_member(count(absence, last=months(6)), age=(5, 15))
 OUTCOME = Outcome("A need", any_of(signal("homelessness.duty_owed"), next=months(12)))
 
 
@@ -64,6 +69,10 @@ def test_every_word_reads_back_from_its_document() -> None:
         distinct(absence, arrears, of="signal", last=days(10)),
         change(total(arrears, last=months(3))),
         open_at(absence),
+        category(arrears, details=["letter", "court"], last=years(1)),
+        days_since_change(absence, last=since_start),
+        per_member(total(arrears, last=months(3)), age=(18, 64)),
+        per_member(count(absence, last=months(3))),
         children(0, 4),
         members(),
     ]
@@ -116,6 +125,15 @@ def test_the_hash_depends_on_what_is_asked_and_not_on_units() -> None:
         (lambda: distinct(absence, of="amount", last=months(6)), "reads no column"),
         (lambda: change(count(absence, last=since_start)), "compares no such thing"),
         (lambda: change(open_at(absence)), "compares no such thing"),
+        (lambda: category(absence, details=[], last=months(6)), "needs stated details"),
+        (lambda: category(absence, details=["a", "a"], last=months(6)), "not different"),
+        (lambda: category(absence, details=[str(n) for n in range(21)], last=months(6)), "20 at most"),
+        (lambda: feature(TENURE, direction="increasing"), "no more and no less"),
+        (lambda: feature(TENURE, better="lower"), "no more and no less"),
+        (lambda: per_member(any_of(absence, last=months(6))), "shares out no count"),
+        (lambda: per_member(count(absence, arrears, last=months(6))), "of one service"),
+        (lambda: per_member(count(absence, last=months(6)), age=(5, 4)), "no range of ages"),
+        (lambda: Definition("one", Cohort("All", "person"), OUTCOME, (feature(SHARED),)), "rows are persons"),
         (lambda: children(5, 4), "no range of ages"),
         (lambda: Window(last=months(1), next=months(1)), "not two of these"),
         (lambda: known_to("Education", last=months(6)), "is no signal"),
@@ -249,3 +267,22 @@ def test_the_good_side_is_written_only_where_it_is_given() -> None:
     assert Definition.of(sided.document()) == sided
     with pytest.raises(DefinitionError, match="Use lower, higher or None"):
         feature(members(), better="more")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0, "none"), (1, "council"), (2, "private rented"), (3, "another"), (float("nan"), "not seen")]
+)
+def test_a_code_of_a_category_is_said_by_its_detail(value: float, said: str) -> None:
+    assert describe_value(feature(TENURE).document(), value) == said
+
+
+def test_the_newer_words_are_described() -> None:
+    told = [describe_expression(word) for word in (TENURE, days_since_change(absence, last=years(1)), SHARED)]
+    assert told == [
+        "Which of council, private rented or another, the newest: housing, tenure, in the last 2 years",
+        "Days since another detail than before: education, unauthorised absence, in the last 1 year",
+        "For each member aged 5 to 15 that was seen: number of events: education, unauthorised absence, in the last"
+        " 6 months",
+    ]
+    since = feature(days_since_change(absence, last=months(1))).document()
+    assert describe_value(since, 32, date(2024, 6, 1)) == "none"

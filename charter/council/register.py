@@ -451,6 +451,23 @@ class Source(MarkedRow):
         return self
 
     @property
+    def left_open(self) -> tuple[str, ...]:
+        """What its row does not say of all that a data-sharing register should, by key, in the row's order."""
+        shown_to = not (self.bears_people and self.display) or "details_to" in self.model_fields_set
+        said: Mapping[str, object] = {
+            "contact": self.contact.strip(),
+            "conditions": self.conditions,
+            "purposes": self.purposes,
+            "arrival_lag_days": "arrival_lag_days" in self.model_fields_set,
+            "promised_lag_days": self.promised_lag_days,
+            "retention_years": self.retention_years,
+            "review_by": self.review_by,
+            "assessment": self.assessment.strip(),
+            "details_to": shown_to,
+        }
+        return tuple(key for key, value in said.items() if not value)
+
+    @property
     def is_asked(self) -> bool:
         """Whether each file is asked for by its query; a folder elsewhere has files."""
         return self.connection is not None and not isinstance(self.connection, FolderConnection)
@@ -543,6 +560,27 @@ class Register(File):
         Field(validation_alias="source", min_length=1, description="One row for each delivery of a service."),
     ]
     checks: Annotated[Listed[Check], Field(validation_alias="check", description="What other services may ask.")] = ()
+    complete: Annotated[
+        bool,
+        Field(
+            description="Whether a row that leaves open who answers for it, its conditions, delays, review, assessment "
+            "or who is shown what is refused; rows marked `example`, and disabled ones, are still to be filled.",
+            examples=[True],
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _leaves_nothing_open(self) -> Self:
+        rows = [source for source in self.enabled if source.left_open and not source.example and self.complete]
+        if rows:
+            others = f"; {len(rows) - 1} more leave something open" if len(rows) > 1 else ""
+            raise broken(
+                f"is true, and the row of {rows[0].service!r} leaves open {', '.join(rows[0].left_open)}{others}",
+                "Let whoever answers for the source say it, or write disabled = true in the row.",
+                key="complete",
+                forbidden=True,
+            )
+        return self
 
     @classmethod
     def load(cls, path: Path, roles: Collection[str] | None = None) -> Register:

@@ -90,6 +90,9 @@ _REGISTER = """\
 # the lawful basis and its conditions, what for, how long it is kept. `columns` are strict: a column that is missing or
 # not named here refuses the delivery. {origin}; `# Confirm:` says what to look at.
 # `example = true` goes from a row when somebody has.
+# Once every row says who answers for it (`contact`), its `conditions`, delays, `review_by`, `assessment`, `details_to`,
+# take the mark from the next line: a row that leaves any of them open is refused from then on.
+# complete = true
 """
 
 _GUESSED = "What is below was guessed from names of columns and the first rows of files"

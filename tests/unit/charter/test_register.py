@@ -176,3 +176,37 @@ def test_a_signal_of_which_nothing_more_is_said_lasts_for_no_time_and_is_no_serv
     (signal,) = load(tmp_path, ROW).sources[0].signals
     assert (signal.interval, signal.weekly, signal.system_response) == (False, False, False)
     assert (signal.details, signal.unit) == ((), "")
+
+
+WHOLE = """contact = "rents@council.example"
+conditions = ["UK GDPR article 6(1)(e)"]
+arrival_lag_days = 0
+promised_lag_days = 35
+review_by = 2027-03-31
+assessment = "DPIA 2026/14"
+details_to = []
+"""
+
+
+def with_all_said(row: str) -> str:
+    return row.replace("retention_years = 7\n", "retention_years = 7\n" + WHOLE)
+
+
+def test_a_complete_register_refuses_a_row_that_leaves_something_open(tmp_path: Path) -> None:
+    marked = ROW.replace("housing", "clinic").replace('title = "Rents"', 'title = "Rents"\nexample = true')
+    unused = ROW.replace("housing", "pool").replace('title = "Rents"', 'title = "Rents"\ndisabled = true')
+    said = load(tmp_path, "complete = true\n" + with_all_said(ROW) + marked + unused)
+    assert said.source("housing").left_open == ()
+    assert len(said.source("clinic").left_open) == 7
+    keys = [line.split(" = ")[0] for line in WHOLE.splitlines()]
+    assert len(keys) == 7
+    for key, line in zip(keys, WHOLE.splitlines(), strict=True):
+        with pytest.raises(CharterError, match=rf"the row of 'housing' leaves open {key}\.") as refusal:
+            load(tmp_path, "complete = true\n" + with_all_said(ROW).replace(line + "\n", ""))
+        assert refusal.value.exit_code == 12
+    with pytest.raises(CharterError, match=r"leaves open contact, conditions, .*details_to; 1 more leave something"):
+        load(tmp_path, "complete = true\n" + ROW + ROW.replace("housing", "clinic"))
+
+
+def test_a_register_that_does_not_say_that_it_is_complete_is_read_with_its_gaps(tmp_path: Path) -> None:
+    assert load(tmp_path, ROW).source("housing").left_open[:2] == ("contact", "conditions")

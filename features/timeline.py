@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from charter.invocation import Invocation
 from features.build import Snapshot
@@ -87,11 +86,9 @@ def _read_events(
         return []
     members = [(number, person) for number, people in enumerate(households) for person in people]
     with duckdb.connect() as database:
-        database.register(
-            "members", pa.table({"number": [n for n, _ in members], "person_id": [p for _, p in members]})
-        )
         return database.execute(
             """
+            WITH members AS (SELECT unnest($numbers) AS number, unnest($people) AS person_id)
             SELECT number, person_id, signal, epoch_us(valid_at) AS valid,
                 CASE WHEN epoch_us(end_at) < $t THEN epoch_us(end_at) ELSE 0 END AS ended,
                 list_contains($intervals, signal) AS interval, CAST(amount AS VARCHAR) AS amount, detail
@@ -100,7 +97,15 @@ def _read_events(
                 AND (known_until IS NULL OR epoch_us(known_until) >= $t)
                 AND (epoch_us(valid_at) >= $start OR (interval AND (end_at IS NULL OR epoch_us(end_at) >= $start)))
             ORDER BY number, valid DESC, signal, ended DESC, person_id, event_id""",
-            {"path": str(path), "signals": list(signals), "intervals": list(intervals), "start": start, "t": t},
+            {
+                "path": str(path),
+                "signals": list(signals),
+                "intervals": list(intervals),
+                "start": start,
+                "t": t,
+                "numbers": [number for number, _ in members],
+                "people": [person for _, person in members],
+            },
         ).fetchall()
 
 
@@ -111,11 +116,11 @@ def read_choices(tables: Path, people: Sequence[str]) -> dict[str, list[Choice]]
     if not path.exists():
         return by_person
     with duckdb.connect() as database:
-        database.register("members", pa.table({"person_id": list(people)}))
         rows = database.execute(
+            "WITH members AS (SELECT unnest($people) AS person_id) "
             'SELECT person_id, service, purpose, kind, status, epoch_us(start), epoch_us("end"), decided_by, '
-            "epoch_us(known_at), epoch_us(known_until) FROM read_parquet(?) SEMI JOIN members USING (person_id)",
-            [str(path)],
+            "epoch_us(known_at), epoch_us(known_until) FROM read_parquet($path) SEMI JOIN members USING (person_id)",
+            {"path": str(path), "people": list(people)},
         ).fetchall()
     for person, service, purpose, kind, status, start, end, decided_by, known_at, known_until in rows:
         by_person.setdefault(person, []).append(

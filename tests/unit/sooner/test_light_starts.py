@@ -51,6 +51,14 @@ def test_a_build_that_has_nothing_to_do_loads_neither_compiler_nor_database(demo
     assert names == ""
 
 
+def test_making_a_list_again_loads_no_pandas(own_workspace: Path) -> None:
+    """Broken by giving the database an Arrow table: it looks whether that is a frame of pandas, and loads it."""
+    output, names = loaded_by("rank", "--council", "council", "--workspace", str(own_workspace))
+    assert "worklist" in output
+    assert "duckdb" in names.split()
+    assert "pandas" not in names.split()
+
+
 def test_what_a_run_that_stands_is_told_with_loads_neither_model_library_nor_compiler() -> None:
     wanted = ("lightgbm", "pandas", "sklearn", "scipy", "mlflow", "numba", "matplotlib")
     code = (

@@ -257,6 +257,21 @@ def publish_answers(invocation: Invocation) -> None:
     )
 
 
+@publish_verbs.add("counts", under="look", example="sooner publish counts", locks=True)
+def publish_counts(invocation: Invocation) -> None:
+    """Write every table of counts that everybody may read as JSON and CSV, for programs: `published/counts/`.
+
+    Also lets out how many households each team's lists held in a quarter that is over, with small numbers hidden.
+    """
+    from fairness_reports.residents.public_counts import publish_counts
+
+    folder, tables = publish_counts(invocation)
+    invocation.report(
+        {"folder": str(folder), "tables": tables},
+        f"Tables of counts in {folder}/: {tables}. Next: `sooner publish site`, which takes them into data/counts/.",
+    )
+
+
 @publish_verbs.add("register", under="look", example="sooner publish register", locks=True)
 def publish_register(invocation: Invocation) -> None:
     """Write the data-sharing register for everybody: HTML, CSV, JSON; article 30 records; a draft privacy notice.

@@ -25,7 +25,11 @@ from fairness_reports.disclosure.door import PublicTable, Release, release_table
 from fairness_reports.disclosure.rules import find_mode, read_rules
 from fairness_reports.disclosure.tables import CountTable, Dimension, Period
 
-__all__ = ["Earlier", "Ledger"]
+__all__ = ["PARTNERS", "PUBLIC", "Earlier", "Ledger"]
+
+PUBLIC = "the public"
+PARTNERS = "voluntary partners; by MSOA the public"
+"""Whom a table went to: of the second, groups of the first dimension are everybody's, and its leaves are not."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,16 @@ class Earlier:
     audience: str
     released_on: date
     view: PublicTable
+
+    @property
+    def public_nodes(self) -> tuple[tuple[str, ...], ...]:
+        """What everybody may read of each dimension; () of a table that is not the public's at all."""
+        dimensions = self.view.table.dimensions
+        if self.audience == PUBLIC:
+            return tuple(dimension.nodes for dimension in dimensions)
+        if self.audience == PARTNERS:
+            return (tuple(dimensions[0].groups), *(dimension.nodes for dimension in dimensions[1:]))
+        return ()
 
 
 class Ledger:
@@ -72,6 +86,21 @@ class Ledger:
             write_text(self.path, text + "".join(f"{line}\n" for line in lines))
             self.path.chmod(0o600)
         return release
+
+    def release_once(
+        self, tables: Sequence[CountTable], mode: str, audience: str, today: date
+    ) -> Sequence[PublicTable]:
+        """Return one period's tables as they may be shown; those that are out already, as they went out.
+
+        What was withdrawn since then changes no count that everybody has. Raises CharterError as `release` does.
+        """
+        counted, period = tables[0].counted, tables[0].period
+        out = [
+            entry.view
+            for entry in self.read()
+            if (entry.view.table.counted, entry.view.table.period) == (counted, period)
+        ]
+        return out or self.release(tables, mode, audience, today).tables
 
     def read(self) -> list[Earlier]:
         """Return what has left, oldest first. Raises DataError for a file that is not as it was written."""

@@ -51,12 +51,12 @@ class Mode:
         away = self.base // 2
         return np.maximum(shown_values - away, 0).astype(np.float64), (shown_values + away).astype(np.float64)
 
-    def say_hidden(self) -> str:
-        """Return the mode as one sentence for beside a table."""
+    def say_hidden(self, mark: str = HIDDEN) -> str:
+        """Return the mode as one sentence for beside a table that has `mark` where a count is hidden."""
         if self.base > 1:
             return f"Counts are rounded to the nearest {self.base}; parts need not add up to totals."
         small = f"{self.hidden_from} to {self.hidden_to}" if self.hidden_from else f"under {self.hidden_to + 1}"
-        return f"{HIDDEN}: a count of {small}, or one by which such a count could be worked out."
+        return f"{mark}: a count of {small}, or one by which such a count could be worked out."
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,12 @@ class Period:
         """Return the period of a count of whoever is there on one day."""
         return cls(day, day + timedelta(days=1))
 
+    @classmethod
+    def of_quarter(cls, day: date) -> Period:
+        """Return the calendar quarter that a day is in."""
+        start = date(day.year, (day.month - 1) // 3 * 3 + 1, 1)
+        return cls(start, date(start.year + start.month // 10, (start.month + 2) % 12 + 1, 1))
+
     @property
     def is_day(self) -> bool:
         """Whether this is one day."""

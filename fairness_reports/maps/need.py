@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from charter.errors import DataError
 from fairness_reports.disclosure.door import PublicTable
-from fairness_reports.disclosure.ledger import Ledger
+from fairness_reports.disclosure.ledger import PARTNERS, Ledger
 from fairness_reports.disclosure.tables import CountTable, Dimension, Period
 from fairness_reports.maps.map_files import Ground, Hub, QuarterCounts, measure_km
 from fairness_reports.maps.spatial import Estimates, estimate_shares
@@ -100,7 +100,7 @@ def release_quarter(ledger: Ledger, topic: str, ground: Ground, counts: QuarterC
     state = Dimension.with_total("state", _STATES, total=_IN_NEED)
     values = np.column_stack([counts.reached, counts.in_need - counts.reached])
     table = CountTable(f"households in {topic} need", find_period(counts.quarter), (area, state), values)
-    return ledger.release([table], MODE, "voluntary partners; by MSOA the public", today).tables[0]
+    return ledger.release([table], MODE, PARTNERS, today).tables[0]
 
 
 def estimate_quarter(public: PublicTable, ground: Ground, counts: QuarterCounts) -> AreaFigures:

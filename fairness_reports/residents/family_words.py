@@ -21,14 +21,13 @@ from charter.contracts import read_table_contract
 from charter.contracts.files import write_text
 from charter.errors import DataError
 from charter.invocation import Invocation
-from fairness_reports.disclosure.door import PublicTable
-from fairness_reports.disclosure.ledger import Ledger
+from fairness_reports.disclosure.ledger import PUBLIC, Ledger
 from fairness_reports.disclosure.rules import find_mode
 from fairness_reports.disclosure.tables import TOTAL, CountTable, Dimension, Period
 
 __all__ = ["publish_family_answers"]
 
-_MODE, _AUDIENCE = "dfe", "the public"
+_MODE = "dfe"
 _UNNAMED = "No group named"
 _QUESTIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "all_right": ("Was it all right that we contacted you?", {"yes": "Yes", "no": "No", "not_sure": "Not sure"}),
@@ -63,7 +62,7 @@ def publish_family_answers(invocation: Invocation) -> tuple[Path, int]:
     ledger = Ledger(invocation.workspace.releases)
     said: list[_Said] = []
     for quarter, rows in over.items():
-        for table in _release_once(ledger, _make_tables(invocation, quarter, rows), invocation.today):
+        for table in ledger.release_once(_make_tables(invocation, quarter, rows), _MODE, PUBLIC, invocation.today):
             by, question = (dimension.name for dimension in table.table.dimensions)
             parts, answers = (dimension.nodes for dimension in table.table.dimensions)
             said += [
@@ -77,17 +76,6 @@ def publish_family_answers(invocation: Invocation) -> tuple[Path, int]:
     page = folder / "family_answers.md"
     write_text(page, _write_page(invocation, said, find_mode(_MODE).say_hidden()))
     return page, len(over)
-
-
-def _release_once(ledger: Ledger, tables: Sequence[CountTable], today: date) -> Sequence[PublicTable]:
-    """Return a quarter's tables as they may be shown; those that are out already, as they went out."""
-    counted, period = tables[0].counted, tables[0].period
-    out = [
-        entry.view
-        for entry in ledger.read()
-        if (entry.view.table.counted, entry.view.table.period) == (counted, period)
-    ]
-    return out or ledger.release(tables, _MODE, _AUDIENCE, today).tables
 
 
 def _read_counts(path: Path) -> list[dict[str, str]]:
@@ -108,12 +96,8 @@ def _find_quarters_over(rows: Iterable[dict[str, str]], today: date) -> dict[dat
     return {
         quarter: quarters[quarter]
         for quarter in sorted(quarters)
-        if _find_quarter_after(_find_quarter_after(quarter)) <= today
+        if Period.of_quarter(Period.of_quarter(quarter).end).end <= today
     }
-
-
-def _find_quarter_after(quarter: date) -> date:
-    return date(quarter.year + quarter.month // 10, (quarter.month + 2) % 12 + 1, 1)
 
 
 def _make_tables(invocation: Invocation, quarter: date, rows: Sequence[dict[str, str]]) -> list[CountTable]:
@@ -124,7 +108,7 @@ def _make_tables(invocation: Invocation, quarter: date, rows: Sequence[dict[str,
         "team": Dimension.with_total("team", sorted({titles.get(row["team"], row["team"]) for row in rows})),
         "group": Dimension.with_total("group", named),
     }
-    period = Period(quarter, _find_quarter_after(quarter))
+    period = Period.of_quarter(quarter)
     tables = []
     for by, dimension in parts.items():
         for question, (_, answers) in _QUESTIONS.items():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from charter.contracts.files import read_json
 from charter.council.public_file import DataRequest
 from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
+from fairness_reports.residents.public_counts import COUNTS, read_index
 
 __all__ = ["copy_open_data", "describe_open_data"]
 
@@ -23,6 +24,7 @@ def describe_open_data(invocation: Invocation, records: Sequence[dict[str, Any]]
         "days": INFORMATION_DAYS,
         "maps": [_describe_map(folder) for folder in _list_maps(invocation)],
         "records": [{**record, "csv": _find_csv(record)} for record in records if not record["hidden"]],
+        "counts": [_describe_counts(row) for row in read_index(invocation).get("tables", ())],
         "requests": [_describe_request(row, invocation.today) for row in invocation.public.data_requests],
     }
 
@@ -31,6 +33,8 @@ def copy_open_data(invocation: Invocation, records: Sequence[dict[str, Any]], si
     """Copy the files of every set into `data/` of the site."""
     for folder in _list_maps(invocation):
         shutil.copytree(folder, site / "data" / folder.parent.name)
+    if read_index(invocation):
+        shutil.copytree(invocation.workspace.releases.parent / COUNTS, site / "data" / COUNTS)
     for record in records:
         if record["hidden"]:
             continue
@@ -57,6 +61,18 @@ def _describe_map(folder: Path) -> dict[str, Any]:
         "words": dataset["description"],
         "files": [*files, {"link": f"data/{topic}/data.json", "title": "Catalogue (DCAT)"}],
     }
+
+
+def _describe_counts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return a table of counts with its files; its last day is the day before `until`."""
+    first, last = (date.fromisoformat(row["from"]), date.fromisoformat(row["until"]) - timedelta(days=1))
+    span = say_day(first) if first == last else f"{say_day(first)} to {say_day(last)}"
+    named = f"data/{COUNTS}/{row['id']}"
+    return {"counted": _capital(row["counted"]), "by": " and ".join(row["dimensions"]), "span": span, "file": named}
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _find_csv(record: dict[str, Any]) -> str:

@@ -216,7 +216,8 @@ def export_held(
     invocation.report(
         {"draft": request.id, "filed_at": request.filed_at},
         f"Draft {request.id} is sealed in the vault; nobody has read it. The data protection officer checks who asks, "
-        f"third parties and serious harm, then types `sooner hand-over {request.id} --to FOLDER`.",
+        "how it may safely reach them, third parties and serious harm, then types "
+        f"`sooner hand-over {request.id} --to FOLDER`.",
     )
 
 
@@ -258,8 +259,8 @@ resident.add(
 @verbs.add(
     "hand-over",
     under="rights",
-    example="sooner hand-over x1f0c2d3 --to for-the-resident --role ROLE --identity-checked --third-parties-checked "
-    "--serious-harm-checked",
+    example="sooner hand-over x1f0c2d3 --to for-the-resident --role ROLE --identity-checked --safe-contact-checked "
+    "--third-parties-checked --serious-harm-checked",
     locks=True,
     way="rights",
 )
@@ -269,6 +270,9 @@ def hand_over(
     to: Annotated[Path, typer.Option("--to", help="The folder to write it to, outside the workspace.")],
     role: RoleName,
     identity_checked: Annotated[bool, typer.Option("--identity-checked", help="It is they who ask.")] = False,
+    safe_contact_checked: Annotated[
+        bool, typer.Option("--safe-contact-checked", help="They said themselves how it may safely reach them.")
+    ] = False,
     third_parties_checked: Annotated[
         bool, typer.Option("--third-parties-checked", help="It tells of nobody else.")
     ] = False,
@@ -279,14 +283,17 @@ def hand_over(
         list[str] | None, typer.Option("--leave-out", help="A service that a check found must be left out.")
     ] = None,
 ) -> None:
-    """Release a resident's export, as a page and as JSON, once an officer has checked it."""
+    """Release a resident's export, as a page and as JSON, once an officer has checked it.
+
+    One person's, never a household's. Put it into their own hands, or as they said; never post it on a guess.
+    """
     from features.rights import export
     from serving.asking_to_show import require_stranger
 
     role = invocation.roles.require(role, "export.release").id
     person = export.find_subject(invocation, draft)
     require_stranger(invocation, person, role, "export.release")
-    answers = (identity_checked, third_parties_checked, serious_harm_checked)
+    answers = (identity_checked, safe_contact_checked, third_parties_checked, serious_harm_checked)
     checks = [check for check, answer in zip(export.CHECKS, answers, strict=True) if answer]
     files = export.hand_over_export(invocation, draft, to=to, checked=checks, leave_out=leave_out or ())
     # The person's pseudonym, so that a trace finds who holds a copy.
@@ -294,7 +301,8 @@ def hand_over(
     invocation.report(
         {**files, "folder": str(to)},
         f"Export {draft} is in {to}/ ({', '.join(files['files'])}; digest {files['digest']}). The draft is gone: "
-        "keep no other copy than the resident's.",
+        "keep no other copy than the resident's. Give it to them as they said, and to nobody else of their home."
+        f"{'' if files['safe_contact_recorded'] else ' No service has recorded how they are reached safely.'}",
     )
 
 

@@ -1,12 +1,14 @@
 """`export`: all that is held of one resident, as a draft that an officer releases, as a page and as JSON.
 
     draft      gathered by the desk and sealed in the vault: nobody has read it yet
-    hand over  the data protection officer, who has checked who asks, third parties and serious harm, takes it out
+    hand over  the data protection officer, who has checked who asks, how it may safely reach them, third parties and
+               serious harm, takes it out
 
 It holds every version of what each service said of this person, why that was used, who looked, and which lists the
 household was on; of a household's values only what this person's own records put into them, nothing of anybody else.
-Where a parent or carer asks, services that are confidential from the household are left out, and so is everything once
-the young person's own voice counts there.
+A page that others of the home read first can do harm, so none is made while safe contact is unknown: what no service
+recorded has to be asked. Where a parent or carer asks, services that are confidential from the household are left out,
+and so is everything once the young person's own voice counts there.
 """
 
 from __future__ import annotations
@@ -44,8 +46,11 @@ __all__ = ["CHECKS", "PAPER", "draft_export", "find_subject", "hand_over_export"
 PAPER = "export"
 """The kind of paper a draft is in the vault."""
 
-CHECKS = ("identity", "third_parties", "serious_harm")
-"""What an officer has checked before anything leaves: that it is they, that nobody else is told of, nobody harmed."""
+CHECKS = ("identity", "safe_contact", "third_parties", "serious_harm")
+"""What an officer has checked before anything leaves: that it is they, that they themselves said how it may safely
+reach them, that nobody else is told of, nobody harmed."""
+
+_HOW = {"safe_contact": "Ask them themselves, and not by a letter to their home, how it may safely reach them"}
 
 _FILES = ("your-data.json", "your-data.html")
 
@@ -94,6 +99,7 @@ def draft_export(
         "lists": [_export_list(invocation, person, sources, entry) for entry in elsewhere.get("lists", ())],
         "matrices": _list_matrices(invocation, person),
         "seen_by": list(elsewhere.get("seen_by", ())),
+        "help": [{"title": way.title, "how": way.how} for way in invocation.public.help_ways],
     }
     request = Request("export", moment.isoformat(), through, person.ref, refs, ALL, ALL, by)
     paper = {"refs": list(refs), "person": person.person_id, "document": document}
@@ -212,14 +218,15 @@ def hand_over_export(
 ) -> Mapping[str, Any]:
     """Write a released draft to the folder `to` and drop it; return its digest, what was left out and the files.
 
-    Raises CharterError unless every one of CHECKS was made, UsageError for a folder in the workspace or a service that
+    `safe_contact_recorded` says whether a service recorded how they are reached safely, never how. Raises CharterError
+    unless every one of CHECKS was made, UsageError for a folder in the workspace or a service that
     the draft does not hold, DataError for an unknown draft. The writer lock is the caller's.
     """
     missing = [check for check in CHECKS if check not in checked]
     if missing:
         raise CharterError(
             f"the draft can't be released: {missing[0].replace('_', ' ')} was not checked.",
-            f"Check it, then add --{missing[0].replace('_', '-')}-checked.",
+            f"{_HOW.get(missing[0], 'Check it')}, then add --{missing[0].replace('_', '-')}-checked.",
         )
     if to.resolve().is_relative_to(invocation.workspace.root.resolve()):
         raise UsageError("the folder is inside the workspace, which holds no names.", "Name one elsewhere with --to.")
@@ -232,7 +239,13 @@ def hand_over_export(
     for name, text in zip(_FILES, (as_json, page.render(**document)), strict=True):
         write_text(to / name, text)
     vault.drop_papers(PAPER, [export])
-    return {"export": export, "digest": content_id(document), "left_out": sorted(leave_out), "files": list(_FILES)}
+    return {
+        "export": export,
+        "digest": content_id(document),
+        "left_out": sorted(leave_out),
+        "files": list(_FILES),
+        "safe_contact_recorded": bool((document.get("identity") or {}).get("safe_contact")),
+    }
 
 
 def _say_value(value: Any, zone: ZoneInfo) -> str:

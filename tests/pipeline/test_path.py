@@ -136,9 +136,9 @@ def exported(named: tuple[str, ...], where: tuple[str, ...], referral: str, work
     assert made.code == 0, made.err
     draft, folder = json.loads(made.out)["draft"], workspace.parent / "handed"
     hand_over = ("hand-over", draft, "--to", str(folder), *where)
-    checks = ("--identity-checked", "--third-parties-checked", "--serious-harm-checked")
+    checks = ("--identity-checked", "--third-parties-checked", "--serious-harm-checked", "--safe-contact-checked")
     assert run_sooner(*hand_over, "--role", "resident_desk", *checks).code == 12
-    assert run_sooner(*hand_over, "--role", "data_protection_officer", *checks[:2]).code == 12
+    assert run_sooner(*hand_over, "--role", "data_protection_officer", *checks[:3]).code == 12
     done = run_sooner(*hand_over, "--role", "data_protection_officer", *checks)
     assert done.code == 0, done.err
     document = json.loads((folder / "your-data.json").read_text(encoding="utf-8"))

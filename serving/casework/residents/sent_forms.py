@@ -19,7 +19,8 @@ from serving.store.arriving.resident_forms import COMPLAINT, FORM_KINDS, Residen
 __all__ = ["act_on_form", "show_form", "show_forms"]
 
 _STEPS = {
-    "access": "Make sure who they are. Then `sooner resident export`; an officer releases it with `sooner hand-over`.",
+    "access": "Make sure who they are, and ask how a copy may safely reach them. Then `sooner resident export`; an "
+    "officer releases it with `sooner hand-over`.",
     "objection": "Ask for no reason: `sooner resident object`. If a role overrules "
     "it, send the reasons in writing, with who decided and how to complain.",
     "correction": "`sooner resident rectify`; tell the service that recorded it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,6 +98,36 @@ def test_nothing_leaves_without_every_check_and_nothing_into_the_workspace(borou
     released(borough_town, export, tmp_path / "out")
     with pytest.raises(DataError, match="no draft"):
         released(borough_town, export, tmp_path / "out")
+
+
+def test_no_page_is_made_while_safe_contact_is_unknown_and_it_is_said_whether_a_service_knows(
+    borough_town, tmp_path
+) -> None:
+    """Broken by taking `safe_contact` from CHECKS."""
+    number, _ = young_person(borough_town)
+    export = made(borough_town, number)
+    unasked = ("identity", "third_parties", "serious_harm")
+    with pytest.raises(CharterError, match="safe contact was not checked") as refusal:
+        released(borough_town, export, tmp_path / "out", checked=unasked)
+    assert "not by a letter to their home" in refusal.value.next_step
+    assert not (tmp_path / "out").exists()
+    with writer_lock(borough_town.workspace):
+        done = hand_over_export(borough_town.invocation, export, to=tmp_path / "out", checked=CHECKS)
+    document = json.loads((tmp_path / "out/your-data.json").read_text(encoding="utf-8"))
+    assert done["safe_contact_recorded"] is bool(document["identity"]["safe_contact"])
+
+
+def test_the_page_says_that_nobody_decided_who_stands_below_the_line_and_how_to_ask_without_a_list(
+    borough_town, tmp_path
+) -> None:
+    number, _ = young_person(borough_town)
+    document = released(borough_town, made(borough_town, number), tmp_path / "out")
+    page = (tmp_path / "out/your-data.html").read_text(encoding="utf-8")
+    assert "no person decides that a household stands below the last place" in page
+    ways = borough_town.invocation.public.help_ways
+    assert len(ways) > 1
+    assert document["help"] == [{"title": way.title, "how": way.how} for way in ways]
+    assert all(html.escape(way.how) in page for way in ways)
 
 
 def test_an_officer_may_leave_out_what_would_harm(borough_town, tmp_path) -> None:

@@ -61,8 +61,8 @@ def answer_registered(invocation: Invocation, registration: Registration) -> tup
     tables = invocation.workspace.snapshot() / "tables"
     taken_at = datetime.fromisoformat(read_json(tables.parent / "manifest.json")["taken_at"])
     period = OutcomePeriod(invocation.council, matrix.definition, tables, taken_at)
-    over = _list_over(entries, invocation, matrix, taken_at)
-    share = _measure_share(len(over), len(entries), trial, taken_at.date())
+    over, lost = _list_over(entries, invocation, matrix, period)
+    share = _measure_share(len(over), len(entries) - lost, trial, taken_at.date())
     deviations = [
         *list_deviations(registration, TrialFile.find(invocation.council), matrix.definition),
         *check_lots(lists, registration.seed),
@@ -88,6 +88,7 @@ def answer_registered(invocation: Invocation, registration: Registration) -> tup
         "estimand": str(registration.analysis["estimand"]),
         "households": len(entries),
         "over": len(over),
+        "lost": lost,
         "looks_planned": planned,
         "looks": looks,
         "verdict": looks[-1]["verdict"] if looks else "goes on",
@@ -106,11 +107,21 @@ def _list_entries(lists: Sequence[ListLots]) -> list[_Entry]:
     return [first[entity] for entity in sorted(first)]
 
 
-def _list_over(entries: Sequence[_Entry], invocation: Invocation, matrix: Matrix, taken_at: datetime) -> list[_Entry]:
-    """Return the households whose horizon and reporting lag are over."""
-    lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
-    ends = {day: find_horizon_end(matrix.definition, invocation.council, day) for day in {e.as_of for e in entries}}
-    return [entry for entry in entries if ends[entry.as_of] + lag <= taken_at]
+def _list_over(
+    entries: Sequence[_Entry], invocation: Invocation, matrix: Matrix, period: OutcomePeriod
+) -> tuple[list[_Entry], int]:
+    """Return the households whose horizon and reporting lag are over and delivered; of how many a part never will be.
+
+    Coverage is the clock: a household of which nobody knows whether a need came is not over, whichever arm it is in.
+    """
+    lag, days = timedelta(days=float(matrix.manifest["reporting_lag_days"])), {entry.as_of for entry in entries}
+    signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
+    ends = {day: find_horizon_end(matrix.definition, invocation.council, day) + lag for day in days}
+    past = {day for day, end in ends.items() if end <= period.taken_at}
+    covered = period.read_covered(signals)
+    followed = {day for day in past if period.is_followed(day, covered)}
+    gone = {day for day in past if period.is_lost(day, covered)}
+    return [entry for entry in entries if entry.as_of in followed], sum(entry.as_of in gone for entry in entries)
 
 
 def _measure_share(over: int, entries: int, trial: TrialFile, today: date) -> float:
@@ -224,6 +235,11 @@ _HEADLINES = {
 def say_look(answer: Mapping[str, Any]) -> str:
     """Return the answer in sentences."""
     changed = "".join(f"\nNot as registered: {sentence}" for sentence in answer["deviations"])
+    if answer["lost"]:
+        changed = (
+            f"\nOf {answer['lost']} households the records of needs have a gap that no delivery will fill: nobody knows"
+            f" what came of them, and they count on neither side.{changed}"
+        )
     if not answer["looks"]:
         return (
             f"{answer['question']}\nNothing has been compared: of {answer['households']} households in the trial the"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from charter.contracts.spans import Span, is_covered
 from charter.council.council import Council
-from fairness_reports.audit.population.audited_people import find_horizon_end
+from fairness_reports.audit.population.audited_people import count_microseconds, find_horizon_end
+from fairness_reports.audit.population.feed_spans import read_feed_spans
 from fairness_reports.audit.population.reading_tables import open_connection
 
 __all__ = ["OutcomePeriod", "read_offers"]
@@ -40,6 +42,26 @@ class OutcomePeriod:
     definition: Mapping[str, Any]
     tables: Path
     taken_at: datetime
+
+    def read_covered(self, signals: Collection[str]) -> tuple[Span, ...]:
+        """Return what every service of `signals` had delivered."""
+        return read_feed_spans(self.tables, {name.partition(".")[0] for name in signals}, self.taken_at)
+
+    def is_followed(self, day: date, covered: Sequence[Span]) -> bool:
+        """Whether deliveries cover the whole horizon from a day.
+
+        Else nobody knows who had no need then, and whoever had one counts as little: yes and no alike.
+        """
+        return is_covered(covered, *self._find_ends(day))
+
+    def is_lost(self, day: date, covered: Sequence[Span]) -> bool:
+        """Whether deliveries left a gap in the horizon from a day, and went on after it: none will fill it."""
+        begin, end = self._find_ends(day)
+        return not is_covered(covered, begin, end) and any(last > end for _, last in covered)
+
+    def _find_ends(self, day: date) -> Span:
+        end = find_horizon_end(self.definition, self.council, day)
+        return count_microseconds(self.council.midnight(day)), count_microseconds(end)
 
     def find_needs(self, days: Collection[date], signals: Collection[str]) -> set[tuple[date, str]]:
         """Return which households had any of the signals after a list of which of the days."""

@@ -113,10 +113,10 @@ def measure_line(invocation: Invocation) -> dict[str, Any]:
     tables = invocation.workspace.snapshot() / "tables"
     taken_at = datetime.fromisoformat(read_json(tables.parent / "manifest.json")["taken_at"])
     period = OutcomePeriod(invocation.council, matrix.definition, tables, taken_at)
-    over = _list_over(places, invocation, matrix, taken_at)
+    signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
+    over = _list_over(places, invocation, matrix, period, signals)
     trial = TrialFile.find(invocation.council)
     worth_seeing = trial.answer.worth_seeing if trial else Answer().worth_seeing
-    signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
     rows, before = _gather_rows(over, period, signals, invocation)
     finding = judge_line(rows, before, worth_seeing)
     document: dict[str, Any] = {
@@ -161,11 +161,16 @@ def _read_places(invocation: Invocation) -> tuple[list[_Place], int]:
     return [first[entity] for entity in sorted(first)], len(lists)
 
 
-def _list_over(places: Sequence[_Place], invocation: Invocation, matrix: Matrix, taken_at: datetime) -> list[_Place]:
+def _list_over(
+    places: Sequence[_Place], invocation: Invocation, matrix: Matrix, period: OutcomePeriod, signals: Sequence[str]
+) -> list[_Place]:
+    """Return the households whose horizon and reporting lag are over, and of whose needs all of it was delivered."""
     lag = timedelta(days=float(matrix.manifest["reporting_lag_days"]))
     days = {place.as_of for place in places}
     ends = {day: find_horizon_end(matrix.definition, invocation.council, day) + lag for day in days}
-    return [place for place in places if ends[place.as_of] <= taken_at]
+    covered = period.read_covered(signals)
+    followed = {day for day, end in ends.items() if end <= period.taken_at and period.is_followed(day, covered)}
+    return [place for place in places if place.as_of in followed]
 
 
 def _gather_rows(

@@ -60,9 +60,11 @@ def measure_trial(invocation: Invocation) -> dict[str, Any]:
         day: find_horizon_end(matrix.definition, invocation.council, day) + lag
         for day in {place.as_of for place in issued}
     }
-    mature = [place for place in issued if over[place.as_of] <= taken_at]
     signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
     period = OutcomePeriod(invocation.council, matrix.definition, tables, taken_at)
+    covered = period.read_covered(signals)
+    followed = {day for day, end in over.items() if end <= taken_at and period.is_followed(day, covered)}
+    mature = [place for place in issued if place.as_of in followed]
     had = period.find_needs({place.as_of for place in mature}, signals)
     arms = [_measure_arm(arm, issued, mature, had, offered) for arm in sorted({place.arm for place in issued})]
     first = min(over.values())

@@ -100,14 +100,15 @@ class Dataset:
 
     def mature_dates(self, cut: datetime) -> list[date]:
         """Return the as-of dates of which rows may have labels at `cut`: all, or those whose end came sooner."""
-        return [day for day in self.dates if self.matures(day) <= cut or self._mark_mature(day, cut).any()]
+        return [day for day in self.dates if self.matures(day) <= cut or self.mark_mature(day, cut).any()]
 
-    def _mark_mature(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
+    def mark_mature(self, as_of: date, cut: datetime) -> NDArray[np.bool_]:
+        """Return which rows of `as_of` have their horizon and the reporting lag behind them at `cut`; (rows,)."""
         return np.asarray(self.ends(as_of) <= to_microseconds(cut - self.lag))
 
     def labels(self, as_of: date, cut: datetime) -> NDArray[np.int8]:
         """Return the label of each row of `as_of` at `cut`: 1, 0 or MISSING; shape (rows,)."""
-        mature = self._mark_mature(as_of, cut)
+        mature = self.mark_mature(as_of, cut)
         if not mature.any():
             return np.full(len(mature), MISSING, dtype=np.int8)
         return np.where(mature, self._label(as_of, cut)[0], MISSING).astype(np.int8)

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import MatrixDate
+from charter.contracts.spans import Span, meet_spans, merge_spans
 from charter.errors import CharterError
 from charter.invocation import Invocation
 from features.permission import Permission, is_permitted
@@ -41,14 +42,14 @@ NEVER = np.iinfo(np.int64).max
 class HelpRecord:
     """Help, one element each by time: whom, when it began, when that was known (UTC µs); of which `signals`.
 
-    `covered` is from when until when every service that records it had delivered; None where one never did.
+    `covered` is what every service that records it had delivered, in order; empty where one never did.
     """
 
     signals: tuple[str, ...]
     person: NDArray[np.bytes_]
     began: Times
     known: Times
-    covered: tuple[int, int] | None = None
+    covered: tuple[Span, ...] = ()
 
     def find_first(self, rows: MatrixDate, start: int, end: int, cut: int = NEVER) -> Times:
         """Return when help for each row's household first began in `[start, end)`, as known before `cut`; or NEVER.
@@ -124,16 +125,15 @@ def _read_rows(path: Path, signals: Sequence[str], taken_at: datetime) -> pa.Tab
     return pq.read_table(path, columns=columns, filters=pc.field("signal").isin(list(signals)) & stands)
 
 
-def _find_coverage(path: Path, services: set[str]) -> tuple[int, int] | None:
-    """Return from when until when all of some services had delivered."""
+def _find_coverage(path: Path, services: set[str]) -> tuple[Span, ...]:
+    """Return what all of some services had delivered."""
     if not path.exists():
-        return None
+        return ()
     feeds = pq.read_table(path, columns=["service", "covers_from", "covers_to"])
-    edges = []
+    covered: tuple[Span, ...] | None = None
     for service in sorted(services):
         rows = feeds.filter(pc.field("service") == service)
-        if not len(rows):
-            return None
-        begin, end = (rows[name].cast(pa.timestamp("us")).cast(pa.int64()) for name in ("covers_from", "covers_to"))
-        edges.append((pc.min(begin).as_py(), pc.max(end).as_py()))
-    return max(begin for begin, _ in edges), min(end for _, end in edges)
+        ends = (rows[name].cast(pa.timestamp("us")).cast(pa.int64()) for name in ("covers_from", "covers_to"))
+        spans = merge_spans(zip(*(column.to_pylist() for column in ends), strict=True))
+        covered = spans if covered is None else meet_spans(covered, spans)
+    return covered or ()

@@ -26,13 +26,13 @@ __all__ = ["measure_onsets", "say_persistence"]
 def measure_onsets(data: Dataset, days: Sequence[date], listed: Mapping[str, NDArray[np.bool_]]) -> dict[str, Any]:
     """Return the split by component over the rows of `days`, and the persistence meter of each model's lists.
 
-    `listed` says by model which of those rows, date after date, it would have listed. Shares are of rows whose label
-    is known, of all dates together; None where there are none.
+    `listed` says by model which of those rows, date after date, it would have listed. Shares are of rows over whose
+    horizon the component was delivered, yes and no alike, of all dates together; None where there are none.
     """
     outcome = data.matrix.definition["outcome"]
     before = np.concatenate([np.asarray(data.at(day).outcome_before) for day in days])
     happened = np.concatenate([np.asarray(data.at(day).outcome_at) != NONE for day in days])
-    known = np.concatenate([data.labels(day, data.taken_at) for day in days]) != MISSING
+    known = np.concatenate([_mark_known(data, day) for day in days])
     in_it = (before == CONTINUING).any(axis=1)
     facts = data.matrix.manifest["as_of"]
     return {
@@ -42,10 +42,10 @@ def measure_onsets(data: Dataset, days: Sequence[date], listed: Mapping[str, NDA
         "components": [
             {
                 "name": name,
-                "free": int((known & (before[:, place] == FREE)).sum()),
-                "began": _share(happened[:, place], known & (before[:, place] == FREE)),
-                "continuing": int((known & (before[:, place] == CONTINUING)).sum()),
-                "went_on": _share(happened[:, place], known & (before[:, place] == CONTINUING)),
+                "free": int((known[:, place] & (before[:, place] == FREE)).sum()),
+                "began": _share(happened[:, place], known[:, place] & (before[:, place] == FREE)),
+                "continuing": int((known[:, place] & (before[:, place] == CONTINUING)).sum()),
+                "went_on": _share(happened[:, place], known[:, place] & (before[:, place] == CONTINUING)),
                 "not_seen": int((before[:, place] == UNSEEN).sum()),
             }
             for place, name in enumerate(data.matrix.manifest["components"])
@@ -53,6 +53,17 @@ def measure_onsets(data: Dataset, days: Sequence[date], listed: Mapping[str, NDA
         "persistence": {name: _share(in_it, rows) for name, rows in listed.items()},
         "persistence_of_all": _share(in_it, np.ones(len(in_it), dtype=np.bool_)),
     }
+
+
+def _mark_known(data: Dataset, day: date) -> NDArray[np.bool_]:
+    """Return of which rows each component is known, (rows, components): its own coverage, at a date that has labels.
+
+    A row's label is known for another component's sake too, where that one happened: who had the one would be asked for
+    the other, and who had neither would not.
+    """
+    has_labels = (data.labels(day, data.taken_at) != MISSING).any()
+    mature = data.mark_mature(day, data.taken_at)
+    return np.asarray(np.asarray(data.at(day).outcome_seen) & mature[:, None] & has_labels)
 
 
 def say_persistence(onsets: Mapping[str, Any], model: str, whom: str = "households") -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.spans import is_covered
 from features.grammar.period import Period
 from training.data.dataset import Dataset, to_microseconds
 from training.data.help_record import NEVER, HelpRecord
@@ -101,9 +102,9 @@ def _find_gap(data: Dataset, record: HelpRecord, counted: NDArray[np.bool_]) -> 
     days = [day for day, counts in zip(data.dates, counted.tolist(), strict=True) if counts]
     begin, end = _moment(data, _horizon(data).before(days[0])), to_microseconds(data.horizon_end(days[-1]))
     services = " and ".join(sorted({signal.partition(".")[0] for signal in record.signals}))
-    if record.covered is None:
+    if not record.covered:
         return f"there is no delivery of {services}, which records help"
-    if record.covered[0] > begin or record.covered[1] < end:
+    if not is_covered(record.covered, begin, end):
         return f"the record of {services} does not cover a horizon before the first counted list and after the last"
     return ""
 

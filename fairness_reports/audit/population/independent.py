@@ -20,11 +20,13 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from charter.contracts.matrix import Matrix
+from charter.contracts.spans import is_covered
 from charter.council.council import Council
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from fairness_reports.audit.measuring.tally import UNKNOWN
 from fairness_reports.audit.population.audited_people import People, count_microseconds, find_horizon_end
+from fairness_reports.audit.population.feed_spans import read_feed_spans
 from fairness_reports.audit.population.reading_tables import open_connection
 
 __all__ = ["Independent", "read_independent_outcome"]
@@ -42,9 +44,6 @@ _CHOICES = """
         AND kind IN ('refusal', 'objection', 'restriction') AND status <> 'overruled'
         AND start <= $now AND ("end" IS NULL OR "end" > $now)
         AND known_at < $now AND (known_until IS NULL OR known_until >= $now))
-"""
-_FEEDS = """
-    SELECT epoch_us(min(covers_from)), epoch_us(max(covers_to)) FROM read_parquet($feeds) WHERE service = $service
 """
 
 
@@ -104,9 +103,8 @@ def _read_sign(signal: str, people: People, matrix: Matrix, tables: Path, counci
     service = signal.split(".", maxsplit=1)[0]
     taken_at = datetime.fromisoformat(matrix.manifest["taken_at"])
     connection = open_connection()
-    covered = connection.execute(_FEEDS, {"feeds": str(tables / "feeds.parquet"), "service": service}).fetchall()
-    covers_from, covers_to = covered[0]
-    if covers_from is None:
+    covered = read_feed_spans(tables, [service], taken_at)
+    if not covered:
         return f"There is no delivery of {service}."
     persons, moments = _read_events(connection, signal, tables, taken_at)
     label = np.full(len(people.entity), UNKNOWN, dtype=np.int8)
@@ -114,7 +112,7 @@ def _read_sign(signal: str, people: People, matrix: Matrix, tables: Path, counci
     # labelled, 1 where any member of the household had the signal in 2024; those of 1 July 2024 stay unknown.
     for day in people.dates:
         start, end = council.midnight(day), find_horizon_end(matrix.definition, council, day)
-        if covers_from > count_microseconds(start) or covers_to < count_microseconds(end):
+        if not is_covered(covered, count_microseconds(start), count_microseconds(end)):
             continue
         here = (moments >= count_microseconds(start)) & (moments < count_microseconds(end))
         rows = people.as_of == np.datetime64(day, "D")

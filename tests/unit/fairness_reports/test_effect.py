@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from fairness_reports.impact.looks import take_look
 from fairness_reports.impact.registering import register_planned_trial
 from fairness_reports.publish.effect_page import VERDICT_WORDS, write_effect_page
 from tests.trial_files import sign_trial, write_trial
-from tests.unit.fairness_reports.test_trial import happen
+from tests.unit.fairness_reports.test_trial import deliver, happen
 
 FIRST = date(2023, 1, 2)
 
@@ -113,6 +113,21 @@ def test_help_that_helps_is_found_and_kept(world: Any) -> None:
     assert page.count("<circle") == 1 + sum(row["estimate"] is not None for row in look["also"])
     again, _ = answer_registered(world.invocation, registration)
     assert again["looks"] == answer["looks"], "asking again is no other look"
+
+
+def test_a_gap_in_the_records_counts_on_neither_side_and_is_said(world: Any) -> None:
+    """Nothing was delivered of February 2024: nobody knows of whoever was on a list from February 2023 on till then."""
+    registration = register_planned_trial(world.invocation)
+    arms = leave_lots(world, registration)
+    happen_soon(world, arms, need_of(arms, 0.2, 0.5))
+    first, gap, after = (datetime(*day, tzinfo=UTC) for day in ((2016, 1, 1), (2024, 2, 1), (2024, 3, 1)))
+    deliver(world, [(first, gap), (after, datetime(2027, 1, 1, tzinfo=UTC))])
+    answer, words = answer_registered(world.invocation, registration)
+    before = sum(FIRST + timedelta(days=7 * int(name[1:3])) <= date(2023, 2, 1) for name in arms)
+    assert (answer["over"], answer["lost"]) == (before, len(arms) - before)
+    assert before == 40
+    assert f"Of {len(arms) - before} households the records of needs have a gap" in words
+    assert [look["households"] for look in answer["looks"]] == [before]
 
 
 def test_a_household_counts_by_its_first_lot(world: Any) -> None:

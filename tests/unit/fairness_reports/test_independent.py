@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,18 @@ def deliver_parcels(world: Any, persons: list[str], covers_to: datetime = dateti
     feed = {"service": "food_bank", "covers_from": datetime(2016, 1, 1, tzinfo=UTC), "covers_to": covers_to}
     delivery = pa.Table.from_pylist([feed | {"received_at": covers_to}], schema=feeds.schema)
     pq.write_table(pa.concat_tables([feeds, delivery]), tables / "feeds.parquet")
+
+
+def leave_gap(world: Any, service: str, begin: datetime, end: datetime) -> None:
+    """Take a stretch out of what a service delivered."""
+    path = world.workspace / "store" / "s1" / "tables" / "feeds.parquet"
+    feeds = pq.read_table(path)
+    rows = [
+        part
+        for row in feeds.to_pylist()
+        for part in ([row | {"covers_to": begin}, row | {"covers_from": end}] if row["service"] == service else [row])
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=feeds.schema), path)
 
 
 def draw_members(audited: Audited, share: Callable[[np.ndarray], np.ndarray], seed: int = 5) -> list[str]:
@@ -141,3 +154,18 @@ def test_a_run_says_whether_its_order_finds_need_beyond_the_records(document: di
     assert f"{100 * sign['first']['estimate']:.1f} % of the tenth that it puts first had" in said
     assert f"{sign['ratio']:.2f} times as often ({sign['ratio_interval'][0]:.2f} to" in said
     assert said.endswith("So the order finds need that no service recorded, and not only what services will record.")
+
+
+def test_a_gap_in_what_others_delivered_is_no_absence_of_signs(make: Callable[..., Any], tmp_path: Path) -> None:
+    """Broken by taking everything between the first and the last delivery for delivered."""
+    world = make(tmp_path, households=200)
+    audited = gather_run(world.invocation)
+    whole = audited.independent.by_signal[HOSPITAL]
+    days = sorted(set(audited.people.as_of.tolist()))
+    assert len(days) > 1
+    begin = datetime(days[0].year, days[0].month, days[0].day, tzinfo=UTC) + timedelta(days=3)
+    leave_gap(world, "hospital", begin, begin + timedelta(days=2))
+    label = gather_run(world.invocation).independent.by_signal.get(HOSPITAL)
+    first = audited.people.as_of == np.datetime64(days[0], "D")
+    assert (whole[first] != UNKNOWN).all()
+    assert label is None or (label[first] == UNKNOWN).all()

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from charter.contracts import read_table_contract
+from charter.contracts.files import find_current, read_json
 from charter.errors import DataError
 from fairness_reports.impact.trial import measure_trial
 
@@ -58,6 +60,24 @@ def happen(world: Any, households: list[str], with_need: set[str]) -> None:
         ),
         tables / "events.parquet",
     )
+    deliver(world, [(datetime(2016, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))])
+
+
+def deliver(world: Any, spans: list[tuple[datetime, datetime]]) -> None:
+    """Let every service of the outcome have delivered some stretches of time, and no other."""
+    path = world.workspace / "store" / "s1" / "tables" / "feeds.parquet"
+    feeds = pq.read_table(path)
+    folder = find_current(world.invocation.workspace.matrix)
+    assert folder is not None
+    components = read_json(folder / "definition.json")["outcome"]["components"]
+    services = sorted({name for part in components for name in part["services"]})
+    others = feeds.filter(pc.invert(pc.field("service").isin(services)))
+    rows = [
+        {"service": service, "covers_from": begin, "covers_to": end, "received_at": end}
+        for service in services
+        for begin, end in spans
+    ]
+    pq.write_table(pa.concat_tables([others, pa.Table.from_pylist(rows, schema=feeds.schema)]), path)
 
 
 @pytest.fixture
@@ -83,6 +103,31 @@ def test_arms_are_compared_as_they_were_assigned(world: Any) -> None:
     assert comparison["interval"][0] > 0
     assert "different households" in found["sentence"], "no lot of a registered trial decided between them"
     assert "control 40.0 % of 80" in found["sentence"]
+
+
+@pytest.mark.parametrize(
+    "spans",
+    [
+        [(datetime(2016, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC))],
+        [(datetime(2025, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))],
+        [
+            (datetime(2016, 1, 1, tzinfo=UTC), datetime(2024, 12, 1, tzinfo=UTC)),
+            (datetime(2025, 2, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ],
+    ],
+    ids=["ends early", "starts late", "has a gap"],
+)
+def test_no_arm_is_measured_over_a_time_that_was_not_delivered(
+    world: Any, spans: list[tuple[datetime, datetime]]
+) -> None:
+    """Whoever is known to have had a need counts as little as all of whom nothing was delivered."""
+    households = [f"h{i:03d}" for i in range(160)]
+    issue(world, households, ["ranked"] * 80 + ["control"] * 80)
+    happen(world, households, set(households[:16]))
+    deliver(world, spans)
+    answer = measure_trial(world.invocation)
+    assert answer["verdict"] == "insufficient"
+    assert [(arm["measured"], arm["estimate"]) for arm in answer["arms"]] == [(0, None), (0, None)]
 
 
 def test_a_household_counts_once_by_its_first_list(world: Any) -> None:

@@ -96,9 +96,8 @@ def test_what_stands_and_may_be_used_is_read_by_time(
     assert record.person.tolist() == [b"a" * 32, b"b" * 32]
     assert record.began.tolist() == [int(when.timestamp()) * 1_000_000 for when in _in_utc(may, june)]
     assert record.known.tolist() == [int(when.timestamp()) * 1_000_000 for when in _in_utc(june, june)]
-    assert record.covered == tuple(
-        int(when.timestamp()) * 1_000_000 for when in _in_utc(datetime(2016, 1, 1), datetime(2026, 9, 1))
-    )
+    whole = tuple(int(when.timestamp()) * 1_000_000 for when in _in_utc(datetime(2016, 1, 1), datetime(2026, 9, 1)))
+    assert record.covered == (whole,)
     assert record.sha256 != NO_HELP.sha256
     assert read_help(invocation, "cleared", taken_at, SIGNALS) is NO_HELP
     with pytest.raises(CharterError, match=r"helped of training.toml names hospital\.emergency_admission"):

@@ -86,7 +86,7 @@ def test_help_in_the_matrix_is_found_week_by_week(shared_matrix: Matrix, council
     generator, names = np.random.default_rng(1), np.unique(data.at(data.dates[0]).person)
     whole = [to_microseconds(council.midnight(date(year, 1, 1))) for year in (2017, 2028)]
     person, began = generator.choice(names, 800), np.sort(generator.integers(whole[0], whole[1], 800))
-    record = HelpRecord(SIGNALS, person, began, began, (whole[0], whole[1]))
+    record = HelpRecord(SIGNALS, person, began, began, ((whole[0], whole[1]),))
     counted = np.arange(len(data.dates)) > 2
     practice = find_practice(data, record, weeks, counted, 7)
     by_person: dict[bytes, list[int]] = {}
@@ -117,12 +117,18 @@ def test_what_cannot_be_compared_is_said_and_why(shared_matrix: Matrix, council:
     assert "no signal in [offers] helped" in nothing.why
     record = replace(NO_HELP, signals=SIGNALS)
     assert "no delivery of early_help" in find_practice(data, record, weeks, counted, 7).why
-    short = replace(record, covered=(to_microseconds(council.midnight(date(2021, 1, 1))), 2**62))
-    document = compare_practice(shared_of(1), find_practice(data, short, weeks, counted, 7), "points", 0.95)
-    assert say_practice(document, "the points list", "selection") == [
-        "Lists are not set beside the council's own practice: the record of early_help does not cover a horizon before"
-        " the first counted list and after the last."
-    ]
+    gap = [to_microseconds(council.midnight(date(2023, month, 1))) for month in (1, 3)]
+    for covered in (
+        ((to_microseconds(council.midnight(date(2021, 1, 1))), 2**62),),  # it starts late
+        ((0, gap[0]),),  # it ends early
+        ((0, gap[0]), (gap[1], 2**62)),  # it has a gap
+    ):
+        partly = replace(record, covered=covered)
+        document = compare_practice(shared_of(1), find_practice(data, partly, weeks, counted, 7), "points", 0.95)
+        assert say_practice(document, "the points list", "selection") == [
+            "Lists are not set beside the council's own practice: the record of early_help does not cover a horizon"
+            " before the first counted list and after the last."
+        ]
 
 
 def test_sooner_than_whom_and_whom_nobody_had() -> None:

@@ -14,7 +14,6 @@ from charter.verbs import Verbs
 
 if TYPE_CHECKING:
     from charter.invocation import Invocation
-    from charter.signing.role_proof import RoleKey, Signature
     from charter.vault.key import Key
     from charter.voice import Voice
 
@@ -54,7 +53,7 @@ def decide(invocation: Invocation, run: Run = "", live: OfLive = False) -> None:
 def sign(
     invocation: Invocation,
     role: RoleName,
-    what: Annotated[str, typer.Option("--what", help="charter, decision or trial")],
+    what: Annotated[str, typer.Option("--what", help="charter, decision, trial or exchange")],
     run: Run = "",
     demo: Annotated[bool, typer.Option("--demo", help="A typed sign-off: it counts for synthetic data alone.")] = False,
     signature: Annotated[
@@ -68,10 +67,11 @@ def sign(
     ] = None,
     live: OfLive = False,
 ) -> None:
-    """Accept the charter, a decision or a trial in a role: these very bytes, until the sign-off expires."""
+    """Accept the charter, a decision, a trial or an exchange in a role: these very bytes, until that expires."""
     from charter.signing.acceptance import Signable, sign_as
+    from charter.signing.role_proof import read_proof
 
-    proof = _read_proof(key, signature)
+    proof = read_proof(key, signature, _ask_passphrase)
     last = until.date() if until else None
     signoff = sign_as(invocation, role, Signable(what, run, live), demo=demo, proof=proof, until=last)
     invocation.report(
@@ -105,9 +105,10 @@ def advise(
     """Say, in a role that must be heard, what the board should know; it stands on the board pack's first page."""
     from charter.signing.acceptance import find_audit
     from charter.signing.advice import give_advice
+    from charter.signing.role_proof import read_proof
 
     folder = find_audit(invocation, run)
-    advice = give_advice(folder, invocation, role, text, demo=demo, proof=_read_proof(key, None))
+    advice = give_advice(folder, invocation, role, text, demo=demo, proof=read_proof(key, None, _ask_passphrase))
     invocation.report(
         {"role": advice.role, "findings": advice.findings_sha256, "kind": advice.kind},
         f"{advice.role} was heard on the findings {advice.findings_sha256[:16]} ({advice.kind});"
@@ -115,15 +116,8 @@ def advise(
     )
 
 
-def _read_proof(key: Path | None, signature: Path | None) -> RoleKey | Signature | None:
-    """Return how a role shows that it is itself; a locked key asks for its passphrase."""
-    from charter.signing.role_proof import RoleKey, Signature
-    from charter.vault.role_key import is_locked
-
-    if key is None:
-        return Signature(signature) if signature else None
-    passphrase = typer.prompt("The key's passphrase", hide_input=True, err=True) if is_locked(key) else ""
-    return RoleKey(key, passphrase)
+def _ask_passphrase() -> str:
+    return str(typer.prompt("The key's passphrase", hide_input=True, err=True))
 
 
 @verbs.add("role-key", under="decide", example="sooner role-key director.key", opens=False)

@@ -25,6 +25,7 @@ from charter.council.trial_design import TrialFile
 from charter.council.worklist_settings import WorklistFile
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
+from charter.signing.exchanges import ExchangeFile
 from charter.signing.signoffs import SignOffs
 
 __all__ = ["FILES", "file_reference"]
@@ -39,6 +40,7 @@ FILES: Mapping[str, type[File]] = {
     "public": PublicFile,
     "records": RecordsFile,
     "trial": TrialFile,
+    "exchange": ExchangeFile,
     "costs": CostsFile,
     "engagement": EngagementFile,
     "sign_in": SignIn,

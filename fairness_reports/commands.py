@@ -30,6 +30,13 @@ trial_verbs = Verbs(
 )
 verbs.add_verbs("trial", trial_verbs, under="look")
 
+exchange_verbs = Verbs(
+    "What councils tell each other of audited lists: sealed counts, never rows. Off until exchange.toml is signed.",
+    default="show",
+    example="sooner exchange",
+)
+verbs.add_verbs("exchange", exchange_verbs, under="look")
+
 publish_verbs = Verbs(
     "What residents and the public read: records, the residents' site, letters.",
     default="record",
@@ -378,6 +385,53 @@ def look_at_line(invocation: Invocation) -> None:
     words = say_line(document)
     page = write_line_page(invocation, document, words)
     invocation.report(document, f"{words}\nThe same for the board: {page}")
+
+
+@exchange_verbs.add("show", example="sooner exchange", under="look", locks=True)
+def show_exchange(invocation: Invocation) -> None:
+    """Say what other councils' figures make of this council's intervals, and how much of it is borrowed.
+
+    What `sooner exchange` alone does. It decides nothing: the charter's questions ask for the council's own figures.
+    """
+    from fairness_reports.evidence.exchange_page import write_exchange_page
+    from fairness_reports.exchange.strength import measure_strength, say_strength
+
+    document = measure_strength(invocation)
+    words = say_strength(document)
+    page = write_exchange_page(invocation, document, words)
+    invocation.report(document, f"{words}\nThe same for the board, with each group: {page}")
+
+
+@exchange_verbs.add("write", example="sooner exchange write --key seal.key", under="look", locks=True)
+def tell_councils(
+    invocation: Invocation,
+    key: Annotated[Path | None, typer.Option("--key", help="The key of this council's seal: of `role-key`.")] = None,
+    signature: Annotated[
+        Path | None, typer.Option("--signature", help="The seal's Ed25519 signature, made elsewhere.")
+    ] = None,
+) -> None:
+    """Write what other councils are told of the newest audit: counts through disclosure control, sealed; never rows."""
+    from charter.errors import UsageError
+    from charter.signing.role_proof import read_proof
+    from fairness_reports.exchange.telling import write_exchange
+
+    proof = read_proof(key, signature, lambda: str(typer.prompt("The key's passphrase", hide_input=True, err=True)))
+    if proof is None:
+        raise UsageError("what is told is sealed, and no key was named.", "Add --key FILE, or --signature FILE.")
+    path, document = write_exchange(invocation, proof)
+    invocation.report(document, f"{path} may be given to the councils that exchange.toml names. Nobody's row is in it.")
+
+
+@exchange_verbs.add("read", example="sooner exchange read norbury.json", under="look", locks=True)
+def read_councils(
+    invocation: Invocation,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="What another council told; several may be.")],
+) -> None:
+    """Take in what other councils told: sealed by a peer of exchange.toml, of the same outcome, or refused."""
+    from fairness_reports.exchange.telling import read_told
+
+    titles = read_told(invocation, files)
+    invocation.report({"councils": titles}, f"Read: {', '.join(titles)}. Next: `sooner exchange`.")
 
 
 @verbs.add("value", under="look", example="sooner value", locks=True)

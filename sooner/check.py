@@ -20,6 +20,7 @@ from charter.council.limits import Limits
 from charter.council.points_list import PointsFile
 from charter.council.practice import Practice
 from charter.council.public_file import PublicFile
+from charter.council.reading import File
 from charter.council.receivers import Receivers
 from charter.council.records_file import RecordsFile
 from charter.council.register import Register
@@ -31,6 +32,7 @@ from charter.errors import DefinitionError, SoonerError, UsageError
 from charter.rules.policy import Policy
 from charter.rules.scenarios import Scenarios
 from charter.signing.engaged_uses import find_new_uses, list_uses, say_new_uses
+from charter.signing.exchanges import EXCHANGE_FILE, ExchangeFile
 from features.charter_words import refuse_unknown_to_charter
 from features.grammar import Definition
 from features.permission import refuse_hidden
@@ -38,6 +40,13 @@ from features.permission import refuse_hidden
 __all__ = ["check_council", "list_slips"]
 
 _Value = TypeVar("_Value")
+
+_MAY_BE_THERE: Mapping[str, type[File]] = {
+    "trial.toml": TrialFile,
+    EXCHANGE_FILE: ExchangeFile,
+    "costs.toml": CostsFile,
+}
+"""Files of a council that nothing waits for."""
 
 
 def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
@@ -72,10 +81,9 @@ def check_council(folder: Path, today: date) -> tuple[SoonerError, ...]:
     reading.attempt(Limits.load, folder)
     reading.attempt(Receivers.load, folder)
     reading.attempt(RecordsFile.load, folder, programmes)
-    if (folder / "trial.toml").exists():
-        reading.attempt(TrialFile.read, folder / "trial.toml", known)
-    if (folder / "costs.toml").exists():
-        reading.attempt(CostsFile.read, folder / "costs.toml")
+    for file, kind in _MAY_BE_THERE.items():
+        if (folder / file).exists():
+            reading.attempt(kind.read, folder / file, known)
     if not programmes:
         reading.faults.append(UsageError(f"{folder} has no programme.", "Add a folder with a definition.py to it."))
     engagements = reading.attempt(EngagementFile.find, folder, known)

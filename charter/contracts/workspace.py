@@ -124,6 +124,11 @@ class Workspace:
         return self.root / "value" / self.programme
 
     @property
+    def exchange(self) -> Path:
+        """`exchange/PROGRAMME/`: `told/` what other councils were told, `peers/` what they told us; exchange.html."""
+        return self.root / "exchange" / self.programme
+
+    @property
     def casework(self) -> Path:
         """The casework database where no URL names another."""
         return self.root / "casework.db"

@@ -378,5 +378,5 @@ class Policy(File):
         return tuple(gate for gate in self.gates if set(stages) & set(gate.stages))
 
     def signers(self, what: str) -> tuple[Role, ...]:
-        """Return the roles that must sign `what`: "charter", "decision" or "trial"; of the last there may be none."""
+        """Return the roles that must sign `what`; of a "trial" and an "exchange" there may be none."""
         return tuple(role for role in self.roles if what in role.signs)

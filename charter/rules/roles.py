@@ -64,10 +64,10 @@ class Role(MarkedRow):
     ]
     title: Annotated[Text, Field(description="What it is called on pages.", examples=["Chief data officer"])]
     signs: Annotated[
-        Words[Annotated[str, OneOf(("charter", "decision", "trial"))]],
+        Words[Annotated[str, OneOf(("charter", "decision", "trial", "exchange"))]],
         Field(
-            description="What it must sign before anything goes on (a trial: before anybody is held out); an empty "
-            "list where it signs nothing.",
+            description="What it must sign before anything goes on (a trial: before anybody is held out; an "
+            "exchange: before other councils are told anything); an empty list where it signs nothing.",
             examples=[["charter", "decision"]],
         ),
     ]

@@ -1,10 +1,11 @@
-"""Signing: a role accepts, or refuses, the charter, a trial or a decision by its sha256, by command or on a page.
+"""Signing: a role accepts, or refuses, a file of the council or a decision by its sha256, by command or on a page.
 
 A refusal ends the role's own sign-off of the same bytes; until the role signs after all, nothing is promoted on them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from charter.errors import BlockedError, CharterError, DataError, SignOffError, 
 from charter.invocation import Invocation
 from charter.rules.policy import Policy
 from charter.signing.advice import list_unheard
+from charter.signing.exchanges import ExchangeFile
 from charter.signing.refusals import Refusal, lift_refusal, note_refusal
 from charter.signing.role_proof import RoleKey, Signature
 from charter.signing.signoffs import SignOff, add_signoff, find_expiry, find_today, withdraw_signoffs, write_statement
@@ -24,10 +26,17 @@ from charter.vault.command_log import CommandLog
 
 __all__ = ["Signable", "find_audit", "find_live_audit", "refuse_as", "sign_as"]
 
+_OF_COUNCIL: Mapping[str, Callable[[Invocation], File]] = {
+    "charter": lambda invocation: invocation.policy,
+    "trial": lambda invocation: TrialFile.load(invocation.council),
+    "exchange": lambda invocation: ExchangeFile.load(invocation.council),
+}
+"""Files of the council that are signed as they stand."""
+
 
 @dataclass(frozen=True)
 class Signable:
-    """What a role signs: the "charter", the "trial", or the "decision" on a run (the newest by default).
+    """What a role signs: "charter", "trial", "exchange", or the "decision" on a run (the newest by default).
 
     With `live`, the second gate's decision; a sign-off made before outcomes are known ends when they will be.
     """
@@ -47,7 +56,7 @@ def sign_as(
     until: date | None = None,
     actor: str = "command",
 ) -> SignOff:
-    """Record a role's sign-off of the charter, of the trial or of a run's decision, and return it.
+    """Record a role's sign-off of the charter, the trial, the exchange or a run's decision, and return it.
 
     `proof` gives the role's signature of the line that `signoffs.write_statement` makes for `until`; a `demo` needs
     none. Raises UsageError for anything else to sign and for a typed sign-off that is not marked as a
@@ -57,8 +66,8 @@ def sign_as(
     heard (`advises`) has not been.
     """
     what = thing.what
-    if what not in {"charter", "decision", "trial"}:
-        raise UsageError(f"there is no {what!r} to sign.", "Choose --what charter, --what decision or --what trial.")
+    if what not in {*_OF_COUNCIL, "decision"}:
+        raise UsageError(f"there is no {what!r} to sign.", f"Choose one of: {', '.join(_OF_COUNCIL)}, decision.")
     if demo:
         _refuse_demo_of_real_data(invocation.workspace)
     day = find_today(invocation)
@@ -66,7 +75,9 @@ def sign_as(
     signing = policy.role(role)
     if what not in signing.signs:
         able = ", ".join(signer.id for signer in policy.signers(what)) or f'none; add signs = ["{what}"] to a [[role]]'
-        raise UsageError(f"{role} does not sign a {what}.", f"These roles do: {able}.")
+        raise UsageError(
+            f"{role} does not sign {'an' if what == 'exchange' else 'a'} {what}.", f"These roles do: {able}."
+        )
     path, sha256, ends = _find_signed(invocation, thing, demo=demo)
     if what == "decision" and not thing.live and not demo:
         _require_heard(path.parent, policy)
@@ -108,10 +119,10 @@ def _refuse_demo_of_real_data(workspace: Workspace) -> None:
 
 def _find_signed(invocation: Invocation, thing: Signable, *, demo: bool) -> tuple[Path, str, date | None]:
     """Return where the sign-off belongs, the sha256 it is of, and the day on which the next decision is due."""
-    if thing.what in ("charter", "trial"):
+    if thing.what in _OF_COUNCIL:
         council = invocation.council.folder / "signoffs.toml"
         # Of the bytes that were parsed, whatever stands in the file by now.
-        signed: File = invocation.policy if thing.what == "charter" else TrialFile.load(invocation.council)
+        signed: File = _OF_COUNCIL[thing.what](invocation)
         return invocation.workspace.signoffs if demo else council, signed.sha256, None
     folder = find_audit(invocation, thing.run, live=thing.live)
     decision = folder / "decision.json"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from charter.vault.role_key import sign_with_key
+from charter.vault.role_key import is_locked, sign_with_key
 from charter.vault.signature import read_signature
 
-__all__ = ["RoleKey", "Signature"]
+__all__ = ["RoleKey", "Signature", "read_proof"]
 
 
 @dataclass(frozen=True)
@@ -32,3 +33,10 @@ class RoleKey:
     def sign(self, line: str) -> str:
         """Return the signature of a line, in base64; raise DataError for a file that is no such key."""
         return sign_with_key(self.path, line, self.passphrase)
+
+
+def read_proof(key: Path | None, signature: Path | None, ask: Callable[[], str]) -> RoleKey | Signature | None:
+    """Return how a role shows that it is itself, or none; of a locked key `ask` gives the passphrase."""
+    if key is None:
+        return Signature(signature) if signature else None
+    return RoleKey(key, ask() if is_locked(key) else "")

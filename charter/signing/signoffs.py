@@ -1,6 +1,6 @@
-"""Sign-offs: which role accepted which charter, trial or decision, by its sha256; and the one door to promotion.
+"""Sign-offs: which role accepted which file of the council or decision, by its sha256; the one door to promotion.
 
-    council/signoffs.toml              of the charter and of trial.toml
+    council/signoffs.toml              of the charter, trial.toml and exchange.toml
     workspace/signoffs.toml            the same for a demo: the council's own folder is never edited by one
     audit/PROGRAMME/RUN/signoffs.toml  of that run's decision.json; `live/signoffs.toml` of the second gate's
 
@@ -66,6 +66,9 @@ class SignOff(Row):
     trial_sha256: Annotated[
         Text | None, Field(description="The sha256 of the trial that it accepts.", examples=["77d0b2c4a1e35f60"])
     ] = None
+    exchange_sha256: Annotated[
+        Text | None, Field(description="The sha256 of the exchange that it accepts.", examples=["3be19a07c4d2586f"])
+    ] = None
     signed_at: Annotated[AwareDatetime, Field(description="When.", examples=["2026-09-28T09:00:00+00:00"])]
     expires: Annotated[date, Field(description="The day from which it holds no more.", examples=[date(2027, 9, 28)])]
     kind: Annotated[
@@ -86,17 +89,22 @@ class SignOff(Row):
     def of(
         cls, role: str, what: str, sha256: str, signed_at: datetime, expires: date, kind: str, **more: str
     ) -> SignOff:
-        """Return the acceptance of `what`: "charter", "decision" or "trial"."""
+        """Return the acceptance of `what`: "charter", "decision", "trial" or "exchange"."""
         stated = {"role": role, f"{what}_sha256": sha256, "signed_at": signed_at, "expires": expires, "kind": kind}
         return cls.model_validate(stated | more)
 
     @property
     def _accepted(self) -> Mapping[str, str | None]:
-        return {"charter": self.charter_sha256, "decision": self.decision_sha256, "trial": self.trial_sha256}
+        return {
+            "charter": self.charter_sha256,
+            "decision": self.decision_sha256,
+            "trial": self.trial_sha256,
+            "exchange": self.exchange_sha256,
+        }
 
     @property
     def what(self) -> str:
-        """What it accepts: "charter", "decision" or "trial"."""
+        """What it accepts: "charter", "decision", "trial" or "exchange"."""
         return next(what for what, sha256 in self._accepted.items() if sha256 is not None)
 
     @property
@@ -118,7 +126,7 @@ class SignOff(Row):
 class SignOffs(File):
     """All of a signoffs.toml."""
 
-    heading = "Which role accepted which charter, or which trial"
+    heading = "Which role accepted which charter, trial or exchange"
     signed_by = "`sooner sign` writes it; whoever edits a row makes it count for nothing."
 
     signoffs: Annotated[
@@ -185,7 +193,7 @@ def find_expiry(role: Role, day: date) -> date:
 
 
 def read_charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
-    """Return every sign-off of the charter or of a trial: the council's own, and the workspace's for a demo."""
+    """Return every sign-off of a file of the council: the council's own, and the workspace's for a demo."""
     council = read_signoffs(invocation.council.folder / "signoffs.toml")
     # Whatever a file in the workspace says, it was made for a demo.
     demo = tuple(signoff for signoff in read_signoffs(invocation.workspace.signoffs) if signoff.kind == "demo")
@@ -195,7 +203,7 @@ def read_charter_signoffs(invocation: Invocation) -> tuple[SignOff, ...]:
 def list_missing(
     what: str, sha256: str, policy: Policy, signoffs: Iterable[SignOff], day: date, *, synthetic: bool
 ) -> tuple[Role, ...]:
-    """Return the roles that must still sign `what` ("charter", "decision" or "trial") of this sha256."""
+    """Return the roles that must still sign `what` ("charter", "decision", "trial" or "exchange") of this sha256."""
     signers = {
         signoff.role
         for signoff in signoffs

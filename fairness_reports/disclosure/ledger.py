@@ -166,7 +166,10 @@ def _find_released(tables: Sequence[CountTable], related: Sequence[PublicTable])
     """Return the tables as they went out, where every one of them is out; else none. Raises CharterError if changed."""
     views = []
     for table in tables:
-        old = next((view for view in related if view.table.dimensions == table.dimensions), None)
+        what = (table.counted, table.period, table.dimensions)
+        old = next(
+            (view for view in related if (view.table.counted, view.table.period, view.table.dimensions) == what), None
+        )
         if old is None:
             return ()
         view = PublicTable(table, old.mode, old.values, old.hidden)

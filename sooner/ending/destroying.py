@@ -30,6 +30,7 @@ KEPT: Mapping[str, str] = {
     "audit": "findings, decisions and sign-offs: counts and digests, of nobody in particular",
     "trials": "how trials were registered and what they found; who took part is gone",
     "value": "what lists cost for what they reach: counts",
+    "exchange": "what other councils were told of lists, and told us: counts",
     "published": "what was published",
     "site": "the pages that residents read",
     "retention": "certificates of retention",

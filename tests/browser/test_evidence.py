@@ -10,12 +10,15 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from fairness_reports.evidence.exchange_page import write_exchange_page
 from fairness_reports.evidence.line_page import write_line_page
 from fairness_reports.evidence.value_page import write_value_page
+from fairness_reports.exchange.strength import measure_strength, say_strength
 from fairness_reports.impact.line import measure_line, say_line
 from fairness_reports.impact.value import measure_value, say_value
 from tests.unit.fairness_reports.conftest import make_world
 from tests.unit.fairness_reports.test_effect import happen_soon, offer
+from tests.unit.fairness_reports.test_exchange import exchange_figures, leave_exchange
 from tests.unit.fairness_reports.test_line import leave_lines, need_at
 from tests.unit.fairness_reports.test_value import leave_curve
 
@@ -40,7 +43,14 @@ def make_value(folder: Path) -> Path:
     return write_value_page(world.invocation, value, say_value(value))
 
 
-@pytest.mark.parametrize(("name", "make"), [("line", make_line), ("value", make_value)])
+def make_exchange(folder: Path) -> Path:
+    world = leave_exchange(make_world(folder, households=200), folder)
+    exchange_figures(world)
+    strength = measure_strength(world.invocation)
+    return write_exchange_page(world.invocation, strength, say_strength(strength))
+
+
+@pytest.mark.parametrize(("name", "make"), [("line", make_line), ("value", make_value), ("exchange", make_exchange)])
 def test_a_page_of_evidence_is_whole_on_a_phone_and_on_paper(
     browser: Browser, tmp_path: Path, name: str, make: Callable[[Path], Path]
 ) -> None:

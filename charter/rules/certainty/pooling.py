@@ -27,10 +27,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charter.rules.certainty.score_test import read_sides
+from charter.rules.certainty.score_test import Side, read_sides
 from charter.rules.questions import Gate, Pooling
 
-__all__ = ["BORROWED", "Pooled", "pool_groups"]
+__all__ = [
+    "BORROWED",
+    "Pooled",
+    "expect_ratios",
+    "find_grid",
+    "find_scale_of",
+    "pool_groups",
+    "weigh_ratio",
+    "weigh_row",
+    "weigh_sides",
+]
 
 Floats = NDArray[np.float64]
 
@@ -71,39 +81,61 @@ class Pooled:
 
 def pool_groups(gate: Gate, rows: Sequence[Mapping[str, Any]], prior: Pooling) -> list[Pooled | None]:
     """Return each row's pooled estimate, in their order; None where it has no figures, or the question is no ratio."""
-    likelihoods = [_weigh_ratios(gate, row) if gate.statistic == "ratio" else None for row in rows]
+    likelihoods = [weigh_row(gate, row) if gate.statistic == "ratio" else None for row in rows]
     there = [likelihood for likelihood in likelihoods if likelihood is not None]
     if not there:
         return [None for _ in rows]
-    scale = math.log(prior.within) / _NINTH
+    scale = find_scale_of(prior.within)
     estimates = zip(_update(np.stack(there), scale), _update(np.stack(there), 2 * scale), strict=True)
     pooled = iter([_describe(gate, *pair) for pair in estimates])
     return [None if likelihood is None else next(pooled) for likelihood in likelihoods]
 
 
-def _grid() -> Floats:
+def find_scale_of(within: float) -> float:
+    """Return the scale of a half-normal spread by which 9 in 10 are at most `within` times better or worse."""
+    return math.log(within) / _NINTH
+
+
+def find_grid() -> Floats:
+    """Return the log ratios of the grid, from exp(-5) to exp(5)."""
     return np.arange(-_WIDEST, _WIDEST + _STEP / 2, _STEP)
 
 
-def _weigh_ratios(gate: Gate, row: Mapping[str, Any]) -> Floats | None:
-    """Return how likely the row's figures are at each log ratio of the grid, the likeliest 1; None without figures."""
-    log_ratio = _grid()
+def weigh_row(gate: Gate, row: Mapping[str, Any]) -> Floats | None:
+    """Return how likely a finding's figures are at each log ratio of the grid, the likeliest 1; None without any."""
     sides = read_sides(gate, row)
-    if sides is None:
-        value, (low, high) = row["ratio"], row["ratio_interval"] or (None, None)
-        if not value or not low or not high:
-            return None
-        error = max(math.log(high / low) / (2 * _Z), _STEP)
-        away = ((log_ratio - math.log(value)) / error) ** 2 / 2
-        return np.asarray(np.exp(away.min() - away))
-    group, rest = sides
-    counted, people = group.share * group.people, group.people
-    shares = _spread_share(rest.share * rest.people, rest.people)
-    share = shares[:, None] * np.exp(log_ratio)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        weight = counted * np.log(share) + (people - counted) * np.log1p(-np.minimum(share, 1))
-    weight = np.where((share < 1) | ((share == 1) & (counted == people)), weight, -np.inf)
-    return np.asarray(np.exp(weight - weight.max()).mean(axis=0))
+    if sides is not None:
+        return weigh_sides(*sides)
+    value, (low, high) = row["ratio"], row["ratio_interval"] or (None, None)
+    if not value or not low or not high:
+        return None
+    return weigh_ratio(math.log(value), math.log(high / low) / (2 * _Z))
+
+
+def weigh_ratio(log_ratio: float, error: float) -> Floats:
+    """Return how likely an average's log ratio with this standard error is at each of the grid, the likeliest 1."""
+    away = ((find_grid() - log_ratio) / max(error, _STEP)) ** 2 / 2
+    return np.asarray(np.exp(away.min() - away))
+
+
+def weigh_sides(group: Side, rest: Side, rounded: int = 0) -> Floats:
+    """Return how likely two counted shares are at each log ratio of the grid, the likeliest 1.
+
+    Where the group's count was `rounded` by at most so many, all that it may be are summed.
+    """
+    people = group.people
+    shares = _spread_share(rest.counted, rest.people)
+    share = shares[:, None] * np.exp(find_grid())
+    with np.errstate(divide="ignore"):
+        log_share, log_others = np.log(share), np.log1p(-np.minimum(share, 1))
+    weights = []
+    for counted in sorted({min(max(group.counted + away, 0.0), people) for away in range(-rounded, rounded + 1)}):
+        ways = math.lgamma(people + 1) - math.lgamma(counted + 1) - math.lgamma(people - counted + 1)
+        with np.errstate(invalid="ignore"):
+            weight = ways + counted * log_share + (people - counted) * log_others
+        weights.append(np.where((share < 1) | ((share == 1) & (counted == people)), weight, -np.inf))
+    together = np.stack(weights)
+    return np.asarray(np.exp(together - together.max()).mean(axis=(0, 1)))
 
 
 def _spread_share(counted: float, people: float) -> Floats:
@@ -127,8 +159,8 @@ class _Posterior:
 
 def _update(likelihoods: Floats, scale: float) -> list[_Posterior]:
     """Return each group's posterior, `likelihoods` (groups, grid), for spreads half-normal with this scale."""
-    log_ratio = _grid()
-    spreads, prior = _expect(scale)
+    log_ratio = find_grid()
+    spreads, prior = expect_ratios(scale)
     # How likely all the groups' figures are at each spread; and each group's log ratio at each.
     joint = prior[None, :, :] * likelihoods[:, None, :]
     evidence = joint.sum(axis=2)
@@ -143,9 +175,12 @@ def _update(likelihoods: Floats, scale: float) -> list[_Posterior]:
 
 
 @lru_cache(maxsize=8)
-def _expect(scale: float) -> tuple[Floats, Floats]:
-    """Return equally likely spreads, and how likely each log ratio of the grid is at each (spreads, grid)."""
-    log_ratio = _grid()
+def expect_ratios(scale: float) -> tuple[Floats, Floats]:
+    """Return equally likely spreads, and how likely each log ratio of the grid is at each (spreads, grid).
+
+    `scale` is the half-normal's (`find_scale_of`).
+    """
+    log_ratio = find_grid()
     spreads = scale * np.array([NormalDist().inv_cdf(0.5 + (i + 0.5) / _SPREADS / 2) for i in range(_SPREADS)])
     edges = np.r_[-np.inf, (log_ratio[1:] + log_ratio[:-1]) / 2, np.inf]
     below = [[0.5 * (1 + math.erf(edge / spread / math.sqrt(2))) for edge in edges] for spread in spreads]
@@ -154,7 +189,7 @@ def _expect(scale: float) -> tuple[Floats, Floats]:
 
 
 def _describe(gate: Gate, posterior: _Posterior, sceptical: _Posterior) -> Pooled:
-    log_ratio = _grid()
+    log_ratio = find_grid()
     below = np.cumsum(posterior.chance)
     ends = [float(np.exp(log_ratio[int(np.searchsorted(below, part))])) for part in (0.025, 0.5, 0.975)]
     return Pooled(
@@ -169,5 +204,5 @@ def _describe(gate: Gate, posterior: _Posterior, sceptical: _Posterior) -> Poole
 
 def _find_chance_beyond(gate: Gate, chance: Floats) -> float:
     """Return how likely a log ratio beyond the limit is: of the grid's cell that holds the limit, its part."""
-    below = float(np.interp(math.log(gate.limit), _grid() + _STEP / 2, np.cumsum(chance)))
+    below = float(np.interp(math.log(gate.limit), find_grid() + _STEP / 2, np.cumsum(chance)))
     return min(max(below if gate.at_least else 1 - below, 0.0), 1.0)

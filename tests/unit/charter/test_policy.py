@@ -126,7 +126,7 @@ GATE = 'id = "missed_help_ethnicity"'
         ('purposes = ["evaluate"]', 'purposes = ["curiosity"]', "holds 'curiosity', which is not known"),
         ('"housing.notice"', '"housing.*.x"', "not of the form service.kind"),
         ('"housing.notice"', "1", "holds 1, not a text"),
-        ('signs = ["charter", "decision"]', 'signs = ["cheques"]', "holds 'cheques', which is not known"),
+        ('signs = ["charter", "decision", "exchange"]', 'signs = ["cheques"]', "holds 'cheques', which is not known"),
         ('id = "missed_help_sex"', GATE, "two [[gate]] with id = 'missed_help_ethnicity'"),
         ("[[principle]]", "[[principles]]", "unknown key 'principles'. Did you mean 'principle'?"),
     ],
@@ -147,7 +147,7 @@ def test_a_charter_without_gates_could_never_stop_anything(tmp_path: Path) -> No
 
 def test_a_charter_that_nobody_signs_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "charter.toml"
-    text = SHIPPED.read_text().replace('signs = ["charter", "decision"]', 'signs = ["charter"]')
+    text = SHIPPED.read_text().replace('signs = ["charter", "decision", "exchange"]', 'signs = ["charter"]')
     path.write_text(text.replace('signs = ["decision"]', "signs = []"))
     with pytest.raises(CharterError, match="no role that signs a decision"):
         Policy.load(path, TODAY)

@@ -253,3 +253,12 @@ def test_every_module_that_writes_for_outside_goes_through_the_door() -> None:
                 continue
             assert "from fairness_reports.disclosure" in text, f"{path.name} writes for outside without the door"
     assert {"record.py", "start.py"} <= set(outside)
+
+
+def test_two_tables_of_the_same_parts_are_shown_again_each_as_it_went_out(tmp_path: Path) -> None:
+    """Listings by group, and people by group: the ledger knows one from the other."""
+    area = Dimension.with_total("area", "ab")
+    tables = [CountTable.of_leaves(what, PERIOD, area, {"a": n, "b": 2 * n}) for what, n in (("x", 10), ("y", 30))]
+    ledger = Ledger(tmp_path / "releases.jsonl")
+    first = [view.say("a") for view in ledger.release(tables, "dfe", "peers", TODAY).tables]
+    assert first == [view.say("a") for view in ledger.release(tables, "dfe", "peers", TODAY).tables] == ["10", "30"]

@@ -292,7 +292,7 @@ SHOW_NO_HOUSEHOLD = {
     "open-emergency", "outbox", "watch", "directory", "synth-trial", "synth-ground", "map", "value",
     "demo", "init", "check", "doctor", "synth", "pull", "link", "build", "train", "audit", "run", "rank", "serve",
     "publish", "trial", "decide", "sign", "advise", "role-key", "suspend", "resume", "promote", "check-residence",
-    "check-once", "overrule", "incident", "close",
+    "check-once", "overrule", "incident", "close", "exchange",
     "replay", "retain", "sources", "status", "ask-again", "clean", "known", "rotate", "upgrade", "verify-log",
     "backup", "key", "restore",
     "resident object",

@@ -124,7 +124,7 @@ def _write_group(row: Mapping[str, Any], borrowed: Borrowed | None) -> dict[str,
         "with_peers": {
             "ratio": borrowed.ratio,
             "interval": [low, high],
-            "own_weight": borrowed.interval,
+            "own_weight": borrowed.own,
             "borrowed": borrowed.is_borrowed,
             "councils": borrowed.councils,
             "expected": list(borrowed.expected),

@@ -14,6 +14,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ _METRES_NORTH = 111_320.0
 _LEVEL, _SPREAD, _CLOSE = -3.0, 0.3, 0.97
 """Some 5 homes of 100, as parcels in a year (borough.toml); 0.3 is its area_spread, 0.25, by a strength of 1.2."""
 _QUARTERS = ("2026-Q2", "2026-Q3")
+_MONDAYS = tuple(date(2026, 4, 6) + timedelta(days=7 * week) for week in range(26))
+"""The weeks of both quarters."""
+_LAST_HUB = 2
 Floats = NDArray[np.float64]
 
 
@@ -117,7 +121,10 @@ def write_ground(ground: Ground, folder: Path, seed: int) -> dict[str, Any]:
 
 
 def _write_hubs(ground: Ground, folder: Path, rng: np.random.Generator) -> None:
-    """Put hubs in one half of the borough and a planned one in the other, where nothing is near."""
+    """Put hubs in one half of the borough and a planned one in the other, where nothing is near.
+
+    Each open one counts its parcels and whom it turned away week by week; the last was too busy to send some weeks.
+    """
     west = ground.middles[:, 0] < np.median(ground.middles[:, 0])
     at = rng.choice(np.flatnonzero(west), 3, replace=False)
     planned = rng.choice(np.flatnonzero(~west))
@@ -128,11 +135,11 @@ def _write_hubs(ground: Ground, folder: Path, rng: np.random.Generator) -> None:
         rows.append((f"Food hub {number}", longitude, latitude, "Tuesday and Friday, 10 to 2", opens))
     _write_rows(folder / "hubs.csv", ("hub", "longitude", "latitude", "hours", "state"), rows)
     sent = [
-        (row[0], quarter, int(rng.integers(150, 420)), int(rng.integers(12, 60)))
-        for row in rows[:3]
-        for quarter in _QUARTERS
+        (row[0], monday.isoformat(), int(rng.integers(12, 33)), int(rng.integers(1, 5)))
+        for number, row in enumerate(rows[:3])
+        for monday in _MONDAYS[:: 1 if number < _LAST_HUB else 2]
     ]
-    _write_rows(folder / "partners.csv", ("hub", "quarter", "parcels", "turned_away"), sent)
+    _write_rows(folder / "partners.csv", ("hub", "week", "parcels", "turned_away"), sent)
 
 
 def _cut_cells(middles: Floats, wide: float, high: float) -> tuple[list[Floats], NDArray[np.bool_]]:

@@ -3,7 +3,8 @@
 map/food/areas.geojson    WGS 84; `code`, `name`, `msoa` (or ONS's LSOA21CD, LSOA21NM, MSOA21CD) of each small area
 map/food/counts.csv       area, quarter, households, in_need, reached: households and never people's rows
 map/food/hubs.csv         hub, longitude, latitude, hours, state (open or planned)
-map/food/partners.csv     hub, quarter, parcels, turned_away: what hubs count of their own work (may be missing)
+map/food/partners.csv     hub, week (its Monday) or quarter, parcels, turned_away: what hubs count of their own work
+                          (may be missing); weeks are added up, because a week's few could be told apart
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from itertools import combinations
 from pathlib import Path
@@ -89,12 +91,13 @@ class Hub:
 
 @dataclass(frozen=True)
 class HubCount:
-    """What a hub counts of its own work in a quarter."""
+    """What a hub counts of its own work in a quarter; `weeks` it sent of it, 0 where it sent the quarter as a whole."""
 
     hub: str
     quarter: str
     parcels: int
     turned_away: int
+    weeks: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,15 +183,43 @@ def read_hubs(path: Path) -> list[Hub]:
 
 
 def read_partners(path: Path, hubs: Sequence[Hub]) -> list[HubCount]:
-    """Read what hubs count of their own work; nothing where there is no file. Raises DataError for another hub's."""
+    """Read what hubs count of their own work, added up by quarter; nothing where there is no file.
+
+    A week belongs to the quarter that its Monday is in. Raises DataError for another hub's row, a week that is none,
+    and what was counted already.
+    """
     names = {hub.name for hub in hubs}
-    counts = []
+    counts: dict[tuple[str, str], HubCount] = {}
+    weeks: set[tuple[str, str]] = set()
     for number, row in enumerate(_read_rows(path) if path.exists() else (), start=2):
         parcels, away = (_read_number(row, name, path, number) for name in ("parcels", "turned_away"))
-        if row.get("hub") not in names or not row.get("quarter"):
+        hub, week = row.get("hub") or "", row.get("week") or ""
+        quarter = _find_quarter(week, path, number) if week else row.get("quarter") or ""
+        if hub not in names or not quarter:
             raise DataError(f"line {number} of {path.name} is of no hub of hubs.csv.", "Name the hub as it is there.")
-        counts.append(HubCount(row["hub"], row["quarter"], parcels, away))
-    return counts
+        mixed = (hub, quarter) in counts and bool(week) != bool(counts[hub, quarter].weeks)
+        if (hub, week) in weeks or mixed:
+            raise DataError(
+                f"line {number} of {path.name} counts again what an earlier line counts.",
+                "Give each hub one row a week, or its quarters.",
+            )
+        before = counts.get((hub, quarter), HubCount(hub, quarter, 0, 0))
+        if week:
+            weeks.add((hub, week))
+        sums = (before.parcels + parcels, before.turned_away + away, before.weeks + bool(week))
+        counts[hub, quarter] = HubCount(hub, quarter, *sums)
+    return list(counts.values())
+
+
+def _find_quarter(week: str, path: Path, number: int) -> str:
+    """Return the quarter of a week's Monday. Raises DataError for another day, or none."""
+    try:
+        monday = date.fromisoformat(week)
+    except ValueError:
+        monday = None
+    if monday is None or monday.weekday():
+        raise DataError(f"line {number} of {path.name} has no Monday in week.", "Write the week's Monday: 2026-07-06.")
+    return f"{monday.year}-Q{(monday.month + 2) // 3}"
 
 
 def _read_feature(feature: Mapping[str, Any]) -> tuple[str, str, str, tuple[Ring, ...]]:

@@ -14,7 +14,7 @@ from fairness_reports.disclosure.door import hide_counts
 from fairness_reports.disclosure.rules import find_mode
 from fairness_reports.maps.drawing import STEPS, draw_map, find_steps
 from fairness_reports.maps.map_files import Ground, Hub, HubCount
-from fairness_reports.maps.need import FAR_KM, MODE, AreaFigures, HubReach, expires_on
+from fairness_reports.maps.need import FAR_KM, MODE, AreaFigures, HubReach, expires_on, find_period
 
 __all__ = ["MapPage", "render_page", "say_range"]
 
@@ -102,12 +102,23 @@ def _describe_hub(page: MapPage, number: int, hub: Hub) -> dict[str, str]:
         "name": f"{number}. {hub.name}",
         "state": "planned" if hub.planned else "open",
         "hours": hub.hours,
-        "parcels": f"{sum(count.parcels for count in sent):,}" if sent else "not sent",
+        "parcels": _say_parcels(sent),
         "turned_away": hide_counts({hub.name: sum(count.turned_away for count in sent)}, MODE)[hub.name]
         if sent
         else "not sent",
         "nearest_to": str((page.then if hub.planned else page.now).nearest.count(hub.name)),
     }
+
+
+def _say_parcels(sent: Sequence[HubCount]) -> str:
+    """Return a quarter's parcels, and of how many of its weeks they are where a hub left weeks out."""
+    if not sent:
+        return "not sent"
+    (count,) = sent
+    period = find_period(count.quarter)
+    mondays = len(range((7 - period.start.weekday()) % 7, (period.end - period.start).days, 7))
+    of_weeks = f", of {count.weeks} of {mondays} weeks" if 0 < count.weeks < mondays else ""
+    return f"{count.parcels:,}{of_weeks}"
 
 
 def _compare_reach(page: MapPage) -> list[dict[str, str]]:

@@ -21,7 +21,15 @@ from charter.errors import CharterError, DataError
 from charter.invocation import Invocation, shipped_council
 from fairness_reports.disclosure.door import list_recovered
 from fairness_reports.disclosure.ledger import Ledger
-from fairness_reports.maps.map_files import QuarterCounts, measure_km, read_counts, read_ground, read_hubs
+from fairness_reports.maps.map_files import (
+    Hub,
+    QuarterCounts,
+    measure_km,
+    read_counts,
+    read_ground,
+    read_hubs,
+    read_partners,
+)
 from fairness_reports.maps.need import estimate_quarter, find_period, release_quarter
 from fairness_reports.maps.spatial import estimate_shares
 from fairness_reports.maps.whole_map import draw_maps
@@ -208,6 +216,46 @@ def test_files_that_make_no_map_are_refused(tmp_path: Path, name: str, text: str
     (tmp_path / "map" / "food" / name).write_text(text)
     with pytest.raises(DataError, match=says):
         draw_maps(_invoke(tmp_path), "food", TODAY)
+
+
+def test_weeks_of_hubs_are_added_up_and_the_map_says_how_many_are_missing(tmp_path: Path) -> None:
+    """Broken by taking every count for a whole quarter's."""
+    folder = tmp_path / "map" / "food"
+    write_ground(draw_ground(30, 1), folder, 1)
+    with (folder / "partners.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    counts = read_partners(folder / "partners.csv", read_hubs(folder / "hubs.csv"))
+    assert len(counts) == 6
+    for count in counts:
+        sent = [
+            int(row["parcels"])
+            for row in rows
+            if row["hub"] == count.hub and f"2026-Q{(int(row['week'][5:7]) + 2) // 3}" == count.quarter
+        ]
+        assert (count.parcels, count.weeks) == (sum(sent), len(sent))
+    assert {count.weeks for count in counts if count.hub == "Food hub 1"} == {13}
+    (last,) = [count for count in counts if (count.hub, count.quarter) == ("Food hub 3", "2026-Q3")]
+    draw_maps(_invoke(tmp_path), "food", TODAY)
+    page = (folder / "partners" / "map.html").read_text(encoding="utf-8")
+    assert f"{last.parcels:,}, of {last.weeks} of 13 weeks" in page
+    assert page.count(" of 13 weeks") == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("Food hub 1,2026-07-07,5,1,\n", "no Monday in week"),
+        ("Food hub 1,summer,5,1,\n", "no Monday in week"),
+        ("Food hub 1,2026-07-06,5,1,\nFood hub 1,2026-07-06,4,1,\n", "line 3 of partners.csv counts again"),
+        ("Food hub 1,2026-07-06,5,1,\nFood hub 1,,60,9,2026-Q3\n", "line 3 of partners.csv counts again"),
+        ("Food hub 1,,60,9,2026-Q3\nFood hub 1,2026-07-06,5,1,\n", "line 3 of partners.csv counts again"),
+    ],
+)
+def test_a_week_that_is_none_or_counted_twice_is_refused(tmp_path: Path, rows: str, says: str) -> None:
+    path = tmp_path / "partners.csv"
+    path.write_text(f"hub,week,parcels,turned_away,quarter\n{rows}")
+    with pytest.raises(DataError, match=says):
+        read_partners(path, [Hub("Food hub 1", (1.9, 53.6), "Monday", planned=False)])
 
 
 def test_months_and_counts_that_changed_are_refused(drawn_map: Path) -> None:

@@ -26,6 +26,7 @@ from charter.invocation import Invocation
 from fairness_reports.audit.measuring.intervals import bound_difference, bound_share
 from fairness_reports.audit.population.audited_people import find_horizon_end
 from fairness_reports.impact.later_need import OutcomePeriod, read_offers
+from fairness_reports.impact.missed_need import measure_missed, read_looks, read_offers_of_looks
 
 __all__ = ["MINIMUM", "Issued", "measure_trial"]
 
@@ -48,7 +49,9 @@ def measure_trial(invocation: Invocation) -> dict[str, Any]:
     Raises DataError where nothing has been issued.
     """
     issued = _read_first_places(invocation.workspace.worklist)
-    offered = {entity for entity, _ in read_offers(invocation.workspace.worklist / "actions.csv")}
+    actions = invocation.workspace.worklist / "actions.csv"
+    offered = {entity for entity, _ in read_offers(actions)}
+    looks = read_looks(invocation.workspace.worklist)
     folder = find_current(invocation.workspace.matrix)
     if folder is None:
         raise DataError("there is no matrix, so the outcome is not defined.", "Run `sooner build`.")
@@ -58,21 +61,24 @@ def measure_trial(invocation: Invocation) -> dict[str, Any]:
     taken_at = datetime.fromisoformat(read_json(tables.parent / "manifest.json")["taken_at"])
     over = {
         day: find_horizon_end(matrix.definition, invocation.council, day) + lag
-        for day in {place.as_of for place in issued}
+        for day in {place.as_of for place in issued} | {look.as_of for look in looks}
     }
     signals = sorted({name for part in matrix.definition["outcome"]["components"] for name in part["signals"]})
     period = OutcomePeriod(invocation.council, matrix.definition, tables, taken_at)
     covered = period.read_covered(signals)
     followed = {day for day, end in over.items() if end <= taken_at and period.is_followed(day, covered)}
     mature = [place for place in issued if place.as_of in followed]
-    had = period.find_needs({place.as_of for place in mature}, signals)
+    ended = [look for look in looks if look.as_of in followed]
+    had = period.find_needs({place.as_of for place in mature} | {look.as_of for look in ended}, signals)
+    missed = measure_missed(ended, had, read_offers_of_looks(actions)) if looks else None
     arms = [_measure_arm(arm, issued, mature, had, offered) for arm in sorted({place.arm for place in issued})]
     first = min(over.values())
     ready = [arm for arm in arms if arm["verdict"] == "measured"]
     return {
         "programme": invocation.programme,
         "verdict": "measured" if len(ready) > 1 else "insufficient",
-        "sentence": _write_sentence(ready, arms, first),
+        "sentence": " ".join([_write_sentence(ready, arms, first), *([missed["sentence"]] if missed else [])]),
+        "missed_need": missed,
         "answer_from": first.date().isoformat(),
         "arms": arms,
         "comparisons": [_compare_arms(arm, other) for number, arm in enumerate(ready) for other in ready[number + 1 :]],

@@ -117,7 +117,7 @@ def _say_parcels(sent: Sequence[HubCount]) -> str:
     (count,) = sent
     period = find_period(count.quarter)
     mondays = len(range((7 - period.start.weekday()) % 7, (period.end - period.start).days, 7))
-    of_weeks = f", of {count.weeks} of {mondays} weeks" if 0 < count.weeks < mondays else ""
+    of_weeks = f", in {count.weeks} of {mondays} weeks" if 0 < count.weeks < mondays else ""
     return f"{count.parcels:,}{of_weeks}"
 
 

@@ -237,7 +237,7 @@ def test_weeks_of_hubs_are_added_up_and_the_map_says_how_many_are_missing(tmp_pa
     (last,) = [count for count in counts if (count.hub, count.quarter) == ("Food hub 3", "2026-Q3")]
     draw_maps(_invoke(tmp_path), "food", TODAY)
     page = (folder / "partners" / "map.html").read_text(encoding="utf-8")
-    assert f"{last.parcels:,}, of {last.weeks} of 13 weeks" in page
+    assert f"{last.parcels:,}, in {last.weeks} of 13 weeks" in page
     assert page.count(" of 13 weeks") == 1
 
 

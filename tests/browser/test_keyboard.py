@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.deep
 def test_a_worker_opens_files_and_moves_on_by_keyboard_alone(page: Page) -> None:
     """A worker's Monday, thinking left out: three cases, each in under 30 seconds."""
     sign_in_as_worker(page)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 
 from charter.contracts.files import read_json, writer_lock
 from charter.invocation import Invocation
@@ -20,6 +21,7 @@ from sooner.erasure import find_log_key, list_forgetting_rooms
 from tests.conftest import ROOT, Ran, run_sooner
 
 
+@pytest.mark.deep
 def test_what_a_council_keeps_no_longer_goes_with_what_was_made_of_it(own_workspace: Path, tmp_path: Path) -> None:
     council = tmp_path / "council"
     shutil.copytree(ROOT / "council", council)

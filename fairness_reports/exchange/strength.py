@@ -158,7 +158,8 @@ def _describe_points(points: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def say_strength(document: Mapping[str, Any]) -> str:
     """Say it in a few lines: from whom, how much narrower, whom it is unlike."""
-    councils = ", ".join(council["title"] for council in document["councils"])
+    titles = [str(council["title"]) for council in document["councils"]]
+    councils = " and ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles) or "nobody yet"
     groups = [(question, group) for question in document["questions"] for group in question["groups"]]
     with_peers = [(question, group) for question, group in groups if group["with_peers"]]
     if document["width"] is None:

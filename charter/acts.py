@@ -23,6 +23,7 @@ ACTS: Mapping[str, str] = {
     "analyst.read": "See how fresh sources are and how far margins moved",
     "board.read": "Read what is in use, why, and the gate's packs",
     "board.speak": "Speak for or against a decision, or ask about it",
+    "panel.sit": "Keep what the residents' panel says of cases, and have its own cases asked of the rules",
     "decision.sign": "Accept or refuse a decision",
     "suspend": "Stop lists at once, and ask to start again",
     "link.review": "Say of two records whether they are one person",

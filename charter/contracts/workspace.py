@@ -139,6 +139,11 @@ class Workspace:
         return self.root / "suspended"
 
     @property
+    def panel(self) -> Path:
+        """`panel/SESSION.json`: what the residents' panel said in a session, of no household; for all programmes."""
+        return self.root / "panel"
+
+    @property
     def closed(self) -> Path:
         """`closed/PROGRAMME.json`: that a programme was closed, by whom and why, with its certificate beside."""
         return self.root / "closed"

@@ -215,6 +215,7 @@ DEFAULTS: tuple[Role, ...] = (
         "data_protection_officer", "Data protection officer", "board.read", "log.read", "rights.file",
         "export.release", "objection.overrule", "link.review", "retention.carry_out",
     ),
+    _shipped("residents_panel", "Chair of the residents' panel", "panel.sit"),
     _shipped("operator", "Operator", "metrics.read"),
     _shipped("security_officer", "Security officer", "access.team", "access.manage"),
 )  # fmt: skip

@@ -17,6 +17,7 @@ from charter.invocation import Invocation
 from charter.rules.gate_sentences import say_day
 from charter.signing.signoffs import read_charter_signoffs, read_signoffs
 from fairness_reports.residents.data_uses import NOT_USED, DataUse
+from fairness_reports.residents.panel_words import describe_sessions, list_open_words, list_stoppers
 
 __all__ = ["BROKEN", "DUE", "KEPT", "describe_charter", "judge_promise"]
 
@@ -29,6 +30,7 @@ def describe_charter(
 ) -> dict[str, Any]:
     """Return what the page shows; `records` are the programmes with a public record in date, by kind."""
     policy, public, today = invocation.charter, invocation.public, invocation.today
+    recommendations, questions = list_open_words(invocation)
     released = [use for use in uses if use.state != NOT_USED]
     of_programmes = {use.programme: use.title for use in uses}
     return {
@@ -65,9 +67,11 @@ def describe_charter(
                 "did": row.did or "Not answered yet.",
                 "done": f"Done on {say_day(row.done_on)}." if row.done_on else "",
             }
-            for row in public.recommendations
+            for row in (*public.recommendations, *recommendations)
         ],
-        "questions": [_describe_question(row, today) for row in public.questions],
+        "questions": [_describe_question(row, today) for row in (*public.questions, *questions)],
+        "sessions": describe_sessions(invocation),
+        "stoppers": list_stoppers(invocation),
         "pledges": [
             {"who": row.partner, "version": row.charter_version, "on": say_day(row.on)} for row in public.pledges
         ],

@@ -33,6 +33,15 @@ from serving.casework.manager import (
     show_teams,
 )
 from serving.casework.managing.team_cover_form import end_cover
+from serving.casework.panel.session_pages import (
+    begin_panel,
+    keep_answer,
+    keep_of_session,
+    send_rows,
+    show_panel,
+    show_panel_case,
+    show_panel_session,
+)
 from serving.casework.partners.area_maps import send_map_file, show_area_map, show_area_maps
 from serving.casework.practice_page import mark_practice, show_practice
 from serving.casework.residents.checked_once import ask_question, has_questions, show_check, show_checks
@@ -175,6 +184,13 @@ PAGES: tuple[Page, ...] = (
     Page("POST", "/board/words/{stage}", "board.speak", "Speak for or against a decision", speak_on_decision),
     Page("POST", "/board/suspend", "suspend", "Stop lists", suspend_lists),
     Page("POST", "/board/resume", "suspend", "Ask to start again", resume_lists),
+    Page("GET", "/panel", "panel.sit", "The residents’ panel", show_panel, Link("The panel")),
+    Page("POST", "/panel", "panel.sit", "Begin a session of the panel", begin_panel),
+    Page("GET", "/panel/{session}", "panel.sit", "A session of the panel", show_panel_session),
+    Page("POST", "/panel/{session}", "panel.sit", "Add to a session of the panel", keep_of_session),
+    Page("GET", "/panel/{session}/rows", "panel.sit", "Rows for the council’s files", send_rows),
+    Page("GET", "/panel/{session}/cases/{case}", "panel.sit", "A case of a session", show_panel_case),
+    Page("POST", "/panel/{session}/cases/{case}", "panel.sit", "Keep what the panel says of a case", keep_answer),
     Page("GET", "/access", "access.team", "Who is signed in", show_access, Link("Who is signed in")),
     Page("POST", "/access/end", "access.team", "End somebody's sessions", end_somebody),
     Page("POST", "/access/invite", "access.manage", "Invite a guest", invite_guest),

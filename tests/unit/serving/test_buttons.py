@@ -25,6 +25,7 @@ from serving.store.papers import DRAFT
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import AS_OF, ROOT, World
 from tests.unit.serving.link_sheets import PAIR, leave_pairs, open_vault
+from tests.unit.serving.panel_sittings import find_sitting
 from tests.unit.serving.receivers_file import RECEIVERS
 
 LEAD, MANAGER, DOOR = "demo-north-lead_practitioner", "demo-north-team_manager", "demo-front_door"
@@ -277,10 +278,11 @@ PROMISES: dict[str, Promise] = {
 TRIED_ELSEWHERE = {
     "Menu", "Show", "Sign in", "Save and show the reasons", "See what was right", "Answer", "Accept", "Refuse",
     "Accept this decision", "Refuse this decision", "Go on", "End their sessions", "End your sessions", "Send",
-    "The letter is sent", "It is answered",
+    "The letter is sent", "It is answered", "Begin", "Ask the rules", "Add the points", "Keep the recommendation",
+    "Keep the question", "Close it", "Keep what the panel says",
 }  # fmt: skip
 """Buttons that only show, or that have a test file of their own: filters, signing in, own view, practice, challenges,
-sign-offs, residents' forms."""
+sign-offs, residents' forms, the panel's session."""
 
 
 @pytest.mark.parametrize("name", list(PROMISES))
@@ -325,15 +327,16 @@ def test_every_button_of_every_page_is_tried(desk: Desk) -> None:
 def read_buttons(desk: Desk, case: str, look: str, choices: list[str]) -> set[str]:
     """Return the words of every button of every page, as every role."""
     seen: set[str] = set()
-    form = desk.store.keep_form("complaint", {"reach": "a friend"}).id
+    form, sitting = desk.store.keep_form("complaint", {"reach": "a friend"}).id, find_sitting(desk)
     for role in ("north-lead_practitioner", "north-team_manager", "front_door", "data_protection_officer", "board",
-                 "resident_desk", "analyst", "operator"):  # fmt: skip
+                 "resident_desk", "analyst", "operator", "residents_panel"):  # fmt: skip
         client = signed_in(desk, f"demo-{role}")
         for page in (page for page in PAGES if page.method == "GET"):
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(
                     team="north", referral=case, look=look, stage="test", choice=choice, provider="test", form=form,
                     kind="complaint", topic="food", file="map.csv", purpose="age_check", pair=PAIR,
+                    session=sitting, case="family-1",
                 )  # fmt: skip
                 text = re.sub(r'<span class="govuk-visually-hidden">.*?</span>', "", client.get(path).text)
                 seen |= {re.sub(r"<[^>]+>|\s+", " ", words).strip() for words in re.findall(

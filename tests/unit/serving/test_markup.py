@@ -23,6 +23,7 @@ from serving.desk import Desk
 from tests.unit.serving.client import Client, guarded, signed_in
 from tests.unit.serving.conftest import ROOT, World
 from tests.unit.serving.link_sheets import PAIR
+from tests.unit.serving.panel_sittings import find_sitting
 from tests.unit.serving.test_buttons import PROMISES, desk, first_case, press
 
 __all__ = ["desk"]
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.deep
 OF_GOVUK_FRONTEND = "Attribute “aria-hidden” is unnecessary for elements that have attribute “hidden”."
 """A warning about the menu button of GOV.UK Frontend 6.3, which is used as it is published."""
 PEOPLE = ("north-lead_practitioner", "north-team_manager", "front_door", "data_protection_officer", "board",
-          "resident_desk", "analyst", "operator", "chief_data_officer", "partner")  # fmt: skip
+          "resident_desk", "analyst", "operator", "chief_data_officer", "partner", "residents_panel")  # fmt: skip
 
 
 @pytest.fixture
@@ -64,14 +65,15 @@ def read_pages(desk: Desk, moment: str) -> Iterator[tuple[str, str]]:
     """Yield every page that can be read, as everybody of the demonstration and as nobody, refusals among them."""
     case, look = first_case(desk), draw_looks(desk.store, "early_help", "north", desk.settings.second_look)[0].id
     form = desk.store.keep_form("complaint", {"reach": "a friend", "words": "A letter went next door."}).id
-    choices = [choice.id for choice in desk.settings.choices]
+    choices, sitting = [choice.id for choice in desk.settings.choices], find_sitting(desk)
     for person in (*PEOPLE, ""):
         client = signed_in(desk, f"demo-{person}") if person else Client(guarded(desk))
         for page in (page for page in PAGES if page.method == "GET"):
             for choice in choices if "{choice}" in page.path else [""]:
                 path = page.path.format(team="north", referral=case, look=look, stage="test", choice=choice,
                                         provider="test", form=form, kind="complaint", topic="food", file="map.csv",
-                                        purpose="age_check", pair=PAIR)  # fmt: skip
+                                        purpose="age_check", pair=PAIR, session=sitting,
+                                        case="family-1")  # fmt: skip
                 for query in ("", "?problem=1", "?done=decided") if "{referral}" in page.path else ("",):
                     answer = client.get(path + query)
                     if answer.headers.get("content-type", "").startswith("text/html"):

@@ -18,6 +18,7 @@ from serving.web.api import ENDPOINTS
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import ROOT, TEAMS
 from tests.unit.serving.link_sheets import PAIR
+from tests.unit.serving.panel_sittings import find_sitting
 
 ROLES = Policy.load(ROOT / "council" / "charter.toml").acting
 
@@ -47,6 +48,8 @@ def path_of(page: Page, desk: Desk) -> str:
         file="map.csv",
         purpose="age_check",
         pair=PAIR,
+        session=find_sitting(desk),
+        case="family-1",
     )
 
 

@@ -30,6 +30,7 @@ from sooner.command import list_verbs
 from tests.unit.serving.client import Client, guarded
 from tests.unit.serving.conftest import ROOT
 from tests.unit.serving.link_sheets import PAIR, leave_reference
+from tests.unit.serving.panel_sittings import find_sitting
 
 ROLES = Policy.load(ROOT / "council" / "charter.toml").acting
 OWN, OTHER, KNOWN, TAKEN_OFF = SCOPES
@@ -271,6 +272,7 @@ def test_every_route_that_tells_of_a_household_names_its_way(desk: Desk) -> None
                     team="north", referral=listed[0].id, look=look, stage="test", choice="set_aside", provider="staff",
                     form=desk.store.keep_form("access", {"reach": "a friend"}).id, kind="access",
                         topic="food", file="map.csv", purpose="age_check", pair=PAIR,
+                    session=find_sitting(desk), case="family-1",
                 )  # fmt: skip
                 text = client.get(path, headers={"authorization": f"Bearer {api}"}).text
                 if any(mark in text for mark in marks) and path != "/":

@@ -1,0 +1,1 @@
+"""A session of the residents' panel: cases shown, what the panel says of them, cases of its own."""

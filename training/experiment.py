@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from charter.contracts import SCHEMA_VERSION
+from charter.contracts.entity_words import EntityWords
 from charter.contracts.files import content_id, file_digest, new_folder, write_json, write_text
 from charter.council.training_settings import POINTS_LISTS
 from charter.errors import DataError
@@ -235,6 +236,7 @@ def _metrics_document(
     invocation: Invocation, run_id: str, planned: Plan, trained: Trained, results: Results
 ) -> dict[str, Any]:
     matrix, settings = planned.data.matrix, planned.settings
+    called = matrix.definition["cohort"].get("called")
     newest = planned.tested[-1]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -242,14 +244,15 @@ def _metrics_document(
         "programme": invocation.programme,
         "model": results.model,
         "models": list(settings.models.in_order),
+        **({"called": called} if called else {}),
         "capacity": {"as_of": newest.isoformat(), "places": dict(planned.places.by_date[newest])},
         "bootstrap": {
             "resamples": settings.bootstrap.resamples,
             "level": settings.bootstrap.level,
             "seed": settings.bootstrap.seed,
             "cluster": matrix.definition["entity"],
-            "note": "Whole households are drawn again and the cut at capacity is made again in each resample; the"
-            " intervals are conditional on the fitted models.",
+            "note": f"Whole {EntityWords.of(matrix.definition).many} are drawn again and the cut at capacity is made"
+            " again in each resample; the intervals are conditional on the fitted models.",
         },
         "ties": "Equal margins are ordered by a published lottery that anybody can draw again (rules.tie_break).",
         "folds": [describe_fold(fold, counted) for fold, counted in zip(planned.folds, planned.counts, strict=True)],

@@ -42,7 +42,7 @@ REASONS = {
     "unsure of bound": "a figure is not sure to keep its bound",
     "no interval": "there is no interval to tell by",
     "no better off": "the gap closed and the group is no better off",
-    "too few": "too few households",
+    "too few": "too few to tell",
     "not asked": "too few for a gap to be found more often than not, so it is not asked about",
     "not recorded": "whose group nobody recorded, so they are not asked about",
     "no lists": "the run left no lists as they are used",
@@ -106,14 +106,14 @@ def say_reason(gate: Gate, finding: Mapping[str, Any], verdict: str, reason: Rea
         "within unsure": f"it keeps {limit}, but the interval reaches {beyond} it",
         "chance": f"it is {beyond} {limit}, but {_say_alike(reason)} chance would block"
         f" {100 * reason.by_chance:.0f} of 100 lists by somebody so far apart, and failing asks for less than 5",
-        "not asked": "so few households that no gap would be found more often than not, so it is not asked about",
+        "not asked": "so few that no gap would be found more often than not, so it is not asked about",
         "not recorded": "nobody recorded their group, so the charter does not ask about them",
         "no lists": str(finding.get("note")).rstrip("."),
         "unsure of bound": f"the interval keeps {limit}, but {figure} is not sure to be {within} {_say_bound(gate)},"
         " the bound on the figure itself",
         "no better off": "the gap closed since it failed, but the group itself is no better off than it was",
         "no interval": "there is no interval to tell by",
-        "too few": f"fewer households on one side than the {gate.minimum_positives} that an answer needs",
+        "too few": f"fewer on one side than the {gate.minimum_positives} that an answer needs",
     }[reason.id]
     return f"Cannot be told: {why}."
 

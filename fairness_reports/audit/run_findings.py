@@ -201,12 +201,16 @@ def find_stand_in(audited: Audited) -> str | None:
 
 def write_heading(audited: Audited, made_at: datetime | None = None) -> dict[str, Any]:
     """Return what a findings document says of itself: everything but the period and the findings."""
+    definition = audited.matrix.definition
+    called = definition["cohort"].get("called")
     return {
         "schema_version": SCHEMA_VERSION,
         "snapshot": audited.matrix.manifest["snapshot"],
         "inputs": dict(audited.inputs),
         "run": audited.run.name,
-        "programme": audited.matrix.definition["programme"],
+        "programme": definition["programme"],
+        "entity": definition["entity"],
+        **({"called": called} if called else {}),
         "made_at": (made_at or datetime.now(UTC)).isoformat(timespec="seconds"),
         "code_version": version("sooner"),
         "model": audited.model,

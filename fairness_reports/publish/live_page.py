@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from charter.contracts.entity_words import EntityWords
 from charter.contracts.files import write_text
 from charter.invocation import Invocation
 from charter.rules.gate import decide_findings
@@ -65,6 +66,7 @@ def render_live_page(council: str, findings: Mapping[str, Any], decision: Mappin
     return environment.get_template("live.html").render(
         css=Markup(css),  # noqa: S704 - our own stylesheet
         council=council,
+        words=EntityWords.of(findings),
         findings=findings,
         decision=decision,
         answer=ANSWERS[decision["decision"]],

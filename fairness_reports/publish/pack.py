@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.register import Register
 from charter.rules.policy import Policy
 from charter.signing.advice import Advice
@@ -68,7 +69,6 @@ _PERFORMANCE = (
     ("auroc", "AUROC", False),
 )
 _TOP = 15
-_NOUNS = {"household": ("family", "families"), "person": ("person", "people")}
 _PAPER_NAMES = MODELS | {
     "lightgbm": "The learned list (LightGBM)",
     "logistic": "The weighted list (logistic regression)",
@@ -105,12 +105,11 @@ def render_pack(pack: Pack) -> str:
     )
     css = (files("fairness_reports.publish") / "templates" / "report.css").read_text(encoding="utf-8")
     words = CouncilWords.of(pack.register, pack.definition)
-    noun = _NOUNS.get(pack.definition["entity"], _NOUNS["household"])
     return environment.get_template("report.html").render(
         **_describe_paper(pack, words),
         **_describe_annex(pack, words, [hide_small(row) for row in pack.findings["findings"]]),
         css=Markup(css),  # noqa: S704 - our own stylesheet
-        noun=noun,
+        words=EntityWords.of(pack.definition),
         title=f"{pack.council}, {pack.findings['programme'].replace('_', ' ')}",
         council=pack.council,
         findings=pack.findings,

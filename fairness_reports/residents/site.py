@@ -48,6 +48,7 @@ from fairness_reports.residents.public_address import say_reach
 from fairness_reports.residents.public_records import read_public_records
 from fairness_reports.residents.rights_words import NAME, REACH, FormField, count_requests, list_rights
 from fairness_reports.residents.use_page import describe_check, describe_points, describe_use
+from fairness_reports.residents.use_words import name_entities
 
 __all__ = ["MENU", "list_pages", "write_site"]
 
@@ -166,7 +167,9 @@ class _Site:
         for use in self.uses:
             view = views[use.programme]
             feedback = self._write_form("feedback", (_FEEDBACK,), "Send", hidden=(("use", use.programme),))
-            pages[f"use-{use.programme}.html"] = self._render("use.html", use=view, feedback=feedback)
+            pages[f"use-{use.programme}.html"] = self._render(
+                "use.html", use=view, feedback=feedback, who=name_entities(use)
+            )
             if points := describe_points(use):
                 pages[f"points-{use.programme}.html"] = self._render("points.html", use=view, points=points)
         return {name: text.replace("&#39;", "’") for name, text in pages.items()}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.training_settings import POINTS_LISTS
 from charter.rules.data_use import list_about_lists
 from charter.rules.gate_sentences import say_day
@@ -41,8 +42,8 @@ _A_QUEUE = "It puts a queue in order. What past weeks' queues would have been is
 
 
 def name_entities(use: DataUse) -> str:
-    """Return what the rows of a list are called: people, or households."""
-    return "people" if use.bundle.get("entity") == "person" else "households"
+    """Return what the rows of a list are called: people, households, or the programme's own word."""
+    return EntityWords.of(use.bundle).many
 
 
 def say_state(use: DataUse) -> str:

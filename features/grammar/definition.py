@@ -46,6 +46,7 @@ __all__ = ["Cohort", "Component", "Definition", "Feature", "Outcome", "name_seen
 
 Entity = Literal["household", "person"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_ROW_WORD = re.compile(r"[a-z][a-z -]{1,29}")
 _BANNED = re.compile(r"\brisk", re.IGNORECASE)
 _SECONDS = 10
 """How long a definition may take: it is plain values."""
@@ -63,7 +64,8 @@ class Cohort:
 
     `with_age`: some member is of these ages (inclusive); `resident`: some member has lived there for the period;
     `given`: each is true; `unless`: none is true; `known_to`: each service knows some member. A rule that can't be
-    evaluated puts the row out, counted as "can't tell".
+    evaluated puts the row out, counted as "can't tell". `called`: what one row and several are called on every page,
+    such as ("place", "places"), where they are neither households nor people.
     """
 
     title: str
@@ -73,9 +75,12 @@ class Cohort:
     given: Sequence[Aggregate] = ()
     unless: Sequence[Aggregate] = ()
     known_to: Sequence[KnownTo] = ()
+    called: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         _plain_words("the cohort", "title", self.title)
+        if self.called is not None:
+            self._check_called(self.called)
         if self.entity not in ("household", "person"):
             raise DefinitionError(f"the cohort's entity is {self.entity!r}.", "Use household or person.")
         if self.with_age is not None:
@@ -94,9 +99,22 @@ class Cohort:
                 "known_to of the cohort names no service.", 'Write known_to=[known_to("education", last=months(12))].'
             )
 
+    @staticmethod
+    def _check_called(called: tuple[str, str]) -> None:
+        words = [word for word in called if isinstance(word, str) and _ROW_WORD.fullmatch(word)]
+        if isinstance(called, str) or not len(words) == len(called) == 2:
+            raise DefinitionError(
+                "the cohort's rows are not called by two words, for one and for several.",
+                'Write called=("place", "places"): letters, spaces and hyphens, at most 30.',
+            )
+        for word in words:
+            _plain_words("the cohort", "called", word)
+
     def document(self) -> dict[str, Any]:
         """Return the cohort as the contract `definition` writes it."""
         document: dict[str, Any] = {"title": self.title}
+        if self.called:
+            document["called"] = list(self.called)
         if self.with_age:
             document["with_age"] = list(self.with_age)
         if self.resident:
@@ -116,6 +134,7 @@ class Cohort:
             tuple(document["with_age"]) if "with_age" in document else None,
             Period.of(document["resident"]) if "resident" in document else None,
             known_to=[KnownTo(rule["service"], Window.of(rule["window"])) for rule in document.get("known_to", ())],
+            called=tuple(document["called"]) if "called" in document else None,
             **rules,
         )
 

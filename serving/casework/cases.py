@@ -25,7 +25,7 @@ __all__ = ["answer_challenge", "give_own_view", "show_case"]
 
 _OWN_VIEWS = (
     ("offer", "I would offer help"),
-    ("wait", "I would not contact this household now"),
+    ("wait", "I would make no contact now"),
     ("unsure", "I can’t tell without the reasons"),
 )
 

@@ -19,7 +19,7 @@ __all__ = ["print_worklist"]
 _LIMITS = (
     "It orders whom to think about first when places are few. You decide.",
     "It is not evidence of harm, and not for court, enforcement or fraud work.",
-    "Households that are not listed may need help as much.",
+    "Whoever is not listed may need help as much.",
 )
 
 

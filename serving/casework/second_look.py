@@ -20,7 +20,7 @@ __all__ = ["VIEWS", "KindTally", "Look", "draw_looks", "tally_looks"]
 
 VIEWS = {
     "offer": "I would offer help",
-    "wait": "I would not contact this household now",
+    "wait": "I would make no contact now",
     "unsure": "I can’t tell from this",
 }
 _AGREED = frozenset({"taken_up", "family_said_no", "stepped_up"})

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.worklist_settings import WorklistFile
 from charter.vault.vault import NamedPerson
 from serving.casework.facts import NOT_READ, ServiceFacts, read_facts, says_something
@@ -52,7 +53,7 @@ STATUS: Mapping[str, str] = {
 
 _NOT_ENOUGH = (
     "Not enough is visible to say",
-    "Too little of this household is seen, or it is unlike any that the model learned from. Its place rests on what is"
+    "Too little is seen here, or the records are unlike any that the model learned from. The place rests on what is"
     " seen; no likelihood is given.",
 )
 _FIRST = 5
@@ -283,8 +284,13 @@ def _says_something(reason: Reason, record: SealedRecord, manifest: Mapping[str,
 
 
 def _name_household(file: CaseFile) -> str:
-    """Return what a household is called: its one or two commonest surnames, misspellings of the first left out."""
+    """Return what a household is called: its one or two commonest surnames, misspellings of the first left out.
+
+    A row that is no household has the name of whom it is about, or is called what the programme calls a row.
+    """
     names = [write_name(person.name) for person in file.identified]
+    if file.manifest.get("entity") == "person":
+        return next(filter(None, names), EntityWords.of(file.manifest).one.capitalize())
     surnames = Counter(name.split()[-1] for name in names if name)
     distinct: list[str] = []
     for surname, _ in surnames.most_common():

@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.council import Team
 from charter.law import cite_law
 from charter.plain_text import clean_field
@@ -160,6 +161,7 @@ class Visit:
                     "contact": council.contact,
                     "synthetic": bool(bundle.get("synthetic", False)),
                     "household": bundle.get("entity", "household") == "household",
+                    "words": EntityWords.of(bundle),
                     "navigation": self.links(),
                     "unanswered": list_unanswered(self.desk, self.session.identity) if self.session else [],
                     "unexplained": self._count_unexplained(),

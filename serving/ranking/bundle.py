@@ -156,6 +156,7 @@ def make_manifest(
         raise DataError(
             f"the definition has no feature {missing[0]}, which the release's model uses.", "Train again, then promote."
         )
+    called = definition["cohort"].get("called")
     manifest: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "snapshot": release["snapshot"],
@@ -166,6 +167,7 @@ def make_manifest(
         "model_sha256": release["model_sha256"],
         "definition": release["definition"],
         "entity": definition["entity"],
+        **({"called": called} if called else {}),
         "cohort": definition["cohort"]["title"],
         "outcome": {key: definition["outcome"][key] for key in ("title", "horizon")},
         "features": [by_name[name] for name in release["features"]],

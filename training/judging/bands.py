@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.training_settings import Band
 from training.judging.bootstrap import Spread, bound
 
@@ -41,7 +42,7 @@ _WIDEST = 0.4
 
 
 class Wording(NamedTuple):
-    """What a programme's sentences need: "households" or "people", and its horizon, like "12 months"."""
+    """What a programme's sentences need: what several rows are called, and its horizon, like "12 months"."""
 
     people: str
     horizon: str
@@ -51,7 +52,7 @@ class Wording(NamedTuple):
         """Return the words of a definition (contract `definition`)."""
         horizon = definition["outcome"]["horizon"]
         unit = str(horizon["unit"]) if horizon["n"] != 1 else str(horizon["unit"]).removesuffix("s")
-        return cls("households" if definition["entity"] == "household" else "people", f"{horizon['n']} {unit}")
+        return cls(EntityWords.of(definition).many, f"{horizon['n']} {unit}")
 
 
 class Measured(NamedTuple):

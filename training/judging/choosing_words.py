@@ -10,7 +10,6 @@ from training.judging.choosing import BETTER, ENOUGH, NO_BETTER, TITLES, Choice,
 
 __all__ = [
     "LIST_WORDS",
-    "PERSON_WORDS",
     "QUEUE_WORDS",
     "ChoiceWords",
     "say_choice",
@@ -28,7 +27,6 @@ class ChoiceWords(NamedTuple):
 
 
 LIST_WORDS = ChoiceWords("of 100 listed", "lists", "families with a need")
-PERSON_WORDS = ChoiceWords("of 100 listed", "lists", "people with a need")
 QUEUE_WORDS = ChoiceWords("of 100 cases in the first tenth", "has there", "cases with a need")
 
 

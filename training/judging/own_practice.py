@@ -199,8 +199,8 @@ def _judge_by(shared: ReplayInput, weeks: ListWeeks) -> ReplayInput:
     return replace(shared, weeks=weeks, exposure=exposure)
 
 
-def say_practice(document: Document, title: str, period: str) -> list[str]:
-    """Return as sentences what lists of the model called `title` add to the council's own practice, over a period."""
+def say_practice(document: Document, title: str, period: str, whom: str = "families") -> list[str]:
+    """Return what lists of the model called `title` add to the council's own practice, over a period, of `whom`."""
     if document["why"]:
         return [f"Lists are not set beside the council's own practice: {document['why']}."]
     by_name = {figure["measure"]: figure for figure in document["figures"] if figure["period"] == period}
@@ -209,12 +209,12 @@ def say_practice(document: Document, title: str, period: str) -> list[str]:
     named = _name_signals(document["signals"])
     sentences = [
         f"Beside the council's own practice ({named}): help began {count['events']:,} times"
-        f" in these weeks, {count['within_reach']:,} of them for families that a list could have named.",
-        f"By {title} {_in_hundred(helped)} of 100 families that practice helped would have been listed before"
+        f" in these weeks, {count['within_reach']:,} of them for {whom} that a list could have named.",
+        f"By {title} {_in_hundred(helped)} of 100 {whom} that practice helped would have been listed before"
         f"{_say_days(days)}.",
         f"Of 100 listed, {_in_hundred(nobody)} had a need recorded and nobody had helped them:"
-        f" {_say_number(yearly)} families a year.",
-        "Help may have prevented the needs of those who had it, and they count here as families without a need.",
+        f" {_say_number(yearly)} {whom} a year.",
+        f"Help may have prevented the needs of those who had it, and they count here as {whom} without a need.",
     ]
     return [" ".join(sentences)]
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from charter.contracts.entity_words import EntityWords
 from charter.council.programme import Programme
 from charter.council.training_settings import RELEASABLE
 from charter.invocation import Invocation
@@ -26,7 +27,7 @@ from training.data.other_lists import read_other_lists
 from training.judging.bands import Wording, leave_unsaid, measure_bands
 from training.judging.calibration import scale_folds
 from training.judging.choosing import Choice, choose_model, leave_open
-from training.judging.choosing_words import LIST_WORDS, PERSON_WORDS, QUEUE_WORDS, say_choice, say_contradiction
+from training.judging.choosing_words import LIST_WORDS, QUEUE_WORDS, say_choice, say_contradiction
 from training.judging.list_calibration import measure_groups
 from training.judging.list_scaling import ListScaling, choose_scaling
 from training.judging.listed_rows import gather_listed_rows, measure_without_band
@@ -195,8 +196,10 @@ def describe_choice(planned: Plan, result: ReplayResult) -> dict[str, Any]:
         headline = result.queued.deciding(document["queue"]["headline"])
         sentence = say_choice(choice, headline, horizon, by.level, QUEUE_WORDS)
     else:
-        words = LIST_WORDS if planned.data.matrix.definition["entity"] == "household" else PERSON_WORDS
-        sentence = say_choice(choice, replayed.deciding(replayed.headline), horizon, by.level, words)
+        whom = f"{EntityWords.of(planned.data.matrix.definition).families} with a need"
+        sentence = say_choice(
+            choice, replayed.deciding(replayed.headline), horizon, by.level, LIST_WORDS._replace(whom=whom)
+        )
     worked = _worked(replayed, choice)
     return document | {"recommendation": choice.as_document() | {"sentence": sentence, "worked": worked}}
 

@@ -12,13 +12,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from charter.contracts.entity_words import EntityWords
 from charter.contracts.files import read_json, write_text
 from training.data.onsets import say_persistence
 from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_bounds, say_calibration
 from training.judging.list_scaling import say_scaling
 from training.report.drawings import Dot, Series, Span, draw_curves, draw_dots, draw_spans
-from training.report.queue_table import list_queue_rows, name_rows, say_queue_ground
+from training.report.queue_table import list_queue_rows, say_queue_ground
 from training.report.terminal import (
     find_figure,
     find_replay_figure,
@@ -52,10 +53,11 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
     environment = Environment(
         loader=PackageLoader("training.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    model = str(metrics["model"])
+    model, words = str(metrics["model"]), EntityWords.of_run(metrics)
     return environment.get_template("report.html").render(
         title=str(metrics["programme"]).replace("_", " ").capitalize(),
         run=metrics["run"],
+        words=words,
         synthetic=manifest["synthetic"],
         model=TITLES[model],
         recommendation=metrics["recommendation"]["sentence"],
@@ -83,7 +85,7 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
         teams=_part_picture(metrics, _TEAM, "precision", "Of those listed, the share with the outcome, by team"),
         components=_part_picture(metrics, _COMPONENT, "recall", "Of those with each need, the share listed"),
         onsets=metrics.get("onsets"),
-        persistence=say_persistence(metrics["onsets"], model, name_rows(metrics)) if metrics.get("onsets") else "",
+        persistence=say_persistence(metrics["onsets"], model, words.many) if metrics.get("onsets") else "",
         bands=[{"joined": [], **band} for band in metrics["bands"]],
         band_picture=_band_picture(metrics["bands"]),
         scaling=say_scaling(metrics.get("list_scaling")),
@@ -105,7 +107,7 @@ def render_page(manifest: Document, metrics: Document, studied: Document | None 
             "Matrix": manifest["matrix"],
             "Definition": manifest["definition"],
             "Charter": str(manifest["charter_sha256"])[:16],
-            "Resamples of households": f"{metrics['bootstrap']['resamples']:,}",
+            f"Resamples of {words.many}": f"{metrics['bootstrap']['resamples']:,}",
         },
     )
 
@@ -141,9 +143,8 @@ def _every_model(metrics: Document, measure: str, axis: str) -> Markup:
         _dot_of(TITLES[name], find_figure(metrics, name, measure), strong=name == metrics["model"])
         for name in metrics["models"]
     ]
-    return draw_dots(
-        "models", "Every way of ordering households, at the teams' places", rows, axis=axis, say=_say_share
-    )
+    title = f"Every way of ordering {EntityWords.of_run(metrics).many}, at the teams' places"
+    return draw_dots("models", title, rows, axis=axis, say=_say_share)
 
 
 def _model_rows(metrics: Document) -> list[dict[str, Any]]:
@@ -249,7 +250,8 @@ def _replay_picture(metrics: Document) -> Markup:
 
 def _replay_curve(metrics: Document, curve: Sequence[Document]) -> Markup:
     places = sum(metrics["capacity"]["places"].values())
-    words = {"needed_of_listed": "of listings, before a need", "listed_of_need": "of families in need, listed before"}
+    whom = EntityWords.of_run(metrics).families
+    words = {"needed_of_listed": "of listings, before a need", "listed_of_need": f"of {whom} in need, listed before"}
     series = [
         Series(
             words[measure],
@@ -303,7 +305,7 @@ def _paired_picture(metrics: Document) -> Markup:
         and figure["part"] == "all"
         and figure["model"] in {metrics["model"], best}
     ]
-    title = "Differences between models, paired by household"
+    title = f"Differences between models, paired by {EntityWords.of_run(metrics).one}"
     return draw_dots(
         "paired",
         title,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from charter.contracts.entity_words import EntityWords
 from training.judging.choosing import TITLES
 from training.report.align import align_table
 
-__all__ = ["is_of_persons", "list_queue_rows", "name_rows", "say_queue", "say_queue_ground"]
+__all__ = ["list_queue_rows", "say_queue", "say_queue_ground"]
 
 _COLUMNS = (
     ("needed_of_first_tenth", "need, of first tenth"),
@@ -16,16 +17,6 @@ _COLUMNS = (
     ("days_sooner_first_come", "days sooner"),
     ("days_sooner_done", "sooner than done"),
 )
-
-
-def is_of_persons(metrics: Mapping[str, Any]) -> bool:
-    """Whether a run's rows are persons, so that it speaks of people and not of households or families."""
-    return bool(metrics["bootstrap"]["cluster"] == "person")
-
-
-def name_rows(metrics: Mapping[str, Any]) -> str:
-    """Return what rows are, as a sentence calls them: people or households."""
-    return "people" if is_of_persons(metrics) else "households"
 
 
 def say_queue(metrics: Mapping[str, Any]) -> list[str]:
@@ -45,8 +36,10 @@ def say_queue_ground(metrics: Mapping[str, Any]) -> str:
     chose = "which chose nothing" if queue["headline"] == "final" else "which chose the model"
     as_done = "as many taken each day as really were"
     places = as_done if queue["places"] == "as_done" else f"{period['places']:,} places in that time"
+    if gaps := period.get("unknown_days"):
+        places += f", of whom nobody knows on {gaps} {'day' if gaps == 1 else 'days'} that no delivery covers"
     unknown = period["cases"] - period["labelled"]
-    whom = name_rows(metrics)
+    whom = EntityWords.of_run(metrics).many
     return (
         f"Judged as a queue: {period['cases']:,} cases in {period['days']} days from {period['first']}, {chose};"
         f" {period['needed']:,} had a need recorded{f', of {unknown:,} it is not known' if unknown else ''}; {places};"

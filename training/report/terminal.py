@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from charter.contracts.entity_words import EntityWords
 from training.data.onsets import say_persistence
 from training.judging.bands import list_meanings
 from training.judging.choosing import TITLES
 from training.judging.list_calibration import say_calibration
 from training.judging.own_practice import PRACTICE, say_practice
 from training.report.align import align_table
-from training.report.queue_table import is_of_persons, name_rows, say_queue
+from training.report.queue_table import say_queue
 
 __all__ = [
     "find_figure",
@@ -96,7 +97,9 @@ def say_practice_beside(metrics: Mapping[str, Any]) -> list[str]:
     replay = metrics.get("replay")
     if not isinstance(replay, Mapping) or not replay["figures"] or not replay.get("practice"):
         return []
-    return say_practice(replay["practice"], TITLES[metrics["model"]], replay["headline"])
+    return say_practice(
+        replay["practice"], TITLES[metrics["model"]], replay["headline"], EntityWords.of_run(metrics).families
+    )
 
 
 def gather_headline(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,7 +165,7 @@ def summarise_run(metrics: Mapping[str, Any]) -> str:
         )
     lines += _say_beyond(metrics)
     if metrics.get("onsets"):
-        lines.append(say_persistence(metrics["onsets"], metrics["model"], name_rows(metrics)))
+        lines.append(say_persistence(metrics["onsets"], metrics["model"], EntityWords.of_run(metrics).many))
     if metrics.get("suspected_leaks"):
         names = ", ".join(
             leak["feature"] + (f" ({leak['reason']})" if leak.get("reason") else "")
@@ -197,7 +200,7 @@ def _say_replay(metrics: Mapping[str, Any]) -> list[str]:
     return [
         f"Lists as they are used: {period['weeks']} weeks from {period['first']} to {period['last']}, {chose}, after"
         f" {replay['burn_in_weeks']} weeks until the first rests ended; {100 * replay['level']:g} % intervals by"
-        f" drawing {'people' if is_of_persons(metrics) else 'households'} again."
+        f" drawing {EntityWords.of_run(metrics).many} again."
         f"{undecided} {say_decisions(replay)}",
         "",
         align_table(rows, right=(1, 2, 3)),
@@ -223,7 +226,8 @@ def say_decisions(replay: Mapping[str, Any]) -> str:
 
 
 def _say_strangers(metrics: Mapping[str, Any]) -> str:
-    return "people none of whom" if is_of_persons(metrics) else "households none of whose people"
+    words = EntityWords.of_run(metrics)
+    return f"{words.many} none of whose people" if words.one == "household" else f"{words.many} none of whom"
 
 
 def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
@@ -239,8 +243,8 @@ def _say_worked(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _say_families(number: float, metrics: Mapping[str, Any]) -> str:
-    single, several = ("person", "people") if is_of_persons(metrics) else ("family", "families")
-    return f"1 {single}" if f"{number:.0f}" == "1" else f"{number:.0f} {several}"
+    words = EntityWords.of_run(metrics)
+    return f"1 {words.family}" if f"{number:.0f}" == "1" else f"{number:.0f} {words.families}"
 
 
 def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:
@@ -333,7 +337,7 @@ def _say_reach_of_lists(metrics: Mapping[str, Any]) -> list[str]:
     if days and days["estimate"] is not None and days["low"] is not None:
         lines.append(
             f"Where a need followed, it was recorded {days['estimate']:.0f} days after the"
-            f" {'person' if is_of_persons(metrics) else 'family'}'s first such listing on average"
+            f" {EntityWords.of_run(metrics).family}'s first such listing on average"
             f" ({days['low']:.0f} to {days['high']:.0f})."
         )
     return lines

@@ -34,6 +34,7 @@ gone = signal("registry.did_not_complete")
 COHORT = Cohort(
     "Students enrolled on day 28 who have not withdrawn",
     entity="person",
+    called=("student", "students"),
     given=[open_at(enrolment)],
     unless=[any_of(gone, last=since_start)],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from features.grammar import Cohort, Feature, Outcome, any_of, count, days_since, months, signal
+from features.grammar import Cohort, Feature, Outcome, any_of, category, count, days_since, months, signal
 
 inspection = signal("inspections.inspection")
 failed = inspection.where(detail="Fail")
 complaint = signal("inspections.complaint")
 
-COHORT = Cohort("Every place that is to be inspected", entity="person")
+COHORT = Cohort("Every place that is to be inspected", entity="person", called=("place", "places"))
 
 OUTCOME = Outcome("Within two months: an inspection failed", any_of(failed, next=months(2)))
 
@@ -25,6 +25,12 @@ FEATURES = [
         count(inspection, last=months(24)),
         reason="Inspections in two years: {value}",
         because="Who is looked at often has been found wanting.",
+    ),
+    Feature(
+        "newest_result",
+        category(inspection, details=["Pass", "Pass w/ Conditions", "Fail"], last=months(36)),
+        reason="The newest inspection ended with: {value}",
+        because="What was found last is where the next one begins.",
     ),
     Feature(
         "complaints_24m",

@@ -133,6 +133,23 @@ def test_a_run_of_an_older_version_still_has_its_page(run: Run) -> None:
     assert "Annex: isolated dates" in summarise_run(old)
 
 
+def test_a_run_of_anything_else_speaks_of_no_household(run: Run) -> None:
+    """Broken by a sentence of the page or the terminal that names rows by itself."""
+    bootstrap = {**run.metrics["bootstrap"], "cluster": "person", "note": ""}
+    words = {**run.metrics["recommendation"], "sentence": "One is better."}
+    places = {
+        **run.metrics,
+        "bootstrap": bootstrap,
+        "called": ["place", "places"],
+        "recommendation": words,
+        "bands": [],
+    }
+    for text in (render_page(run.manifest, places), summarise_run(places)):
+        said = re.sub(r"<[^>]*>", " ", text)
+        assert "places" in said
+        assert not re.findall(r".{40}(?:[Hh]ousehold|[Ff]amil).{20}", said)
+
+
 def test_the_page_refers_to_nothing_outside_and_names_nobody(run: Run) -> None:
     page = (run.folder / FILE).read_text(encoding="utf-8")
     assert not re.search(r"(?:src|href)=|<script|url\(|http", page)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -15,13 +16,16 @@ import pytest
 from charter.council.council import Council
 from charter.invocation import Invocation
 from tests.unit.training.conftest import Made
+from training.data.dataset import to_microseconds
+from training.data.help_record import HelpRecord
 from training.experiment import train_models
 from training.judging.bootstrap import bound
-from training.judging.queues.queue_cases import UNDONE, Cases, Team, _spread_places
+from training.judging.queues.queue_cases import UNDONE, Cases, Team, _count_unknown, _find_done, _spread_places
 from training.judging.queues.queue_figures import DECIDES_QUEUE, QueueDraws, measure_done, measure_order
 from training.judging.queues.queue_kernel import Waiting, head_of_order, work_queue
 from training.judging.replay_run import say_plan
 from training.models.planning import make_plan
+from training.report.queue_table import say_queue_ground
 from training.report.terminal import _say_families
 
 # MLflow's database models use a loader that SQLAlchemy 2.1 deprecates, and its type hints warn about themselves.
@@ -136,6 +140,44 @@ def test_a_case_of_which_nobody_knows_when_it_was_done_counts_in_no_figure_of_th
     _, taken = measure_order(cases, np.zeros(SIZE), draws, None)
     spreads, _ = measure_order(replace(cases, done=unknown), np.zeros(SIZE), draws, taken)
     assert bound(spreads["days_sooner_done"], 0.95)[0] is None
+
+
+def test_what_was_done_after_days_that_no_delivery_covers_may_not_be_the_first(council: Council) -> None:
+    """Broken by taking the first event there is: rows of 1 June, days to 10 June and from 20 June on delivered.
+
+    a: done on 5 June, before the gap. b: on 25 June, after it. c: never.
+    """
+
+    def at(day: int) -> int:
+        return to_microseconds(council.midnight(date(2026, 6, day)))
+
+    rows = SimpleNamespace(
+        entity=np.array([b"a", b"b", b"c"]), person=np.array([b"a", b"b", b"c"]), person_row=np.arange(3)
+    )
+    data = SimpleNamespace(council=council, at=lambda _: rows)
+    done = HelpRecord(
+        ("service.done",),
+        np.array([b"a", b"b"]),
+        np.array([at(5), at(25)]),
+        np.array([at(5), at(25)]),
+        ((at(1), at(10)), (at(20), at(30))),
+    )
+    first, last = date(2026, 6, 1), date(2026, 6, 29)
+    assert _find_done(data, done, first, last, first).tolist() == [4, UNDONE, UNDONE]  # type: ignore[arg-type]
+    whole = replace(done, covered=((at(1), at(30)),))
+    assert _find_done(data, whole, first, last, first).tolist() == [4, 24, UNDONE]  # type: ignore[arg-type]
+    assert _count_unknown(data, done, first, 28) == 10  # type: ignore[arg-type]
+    assert _count_unknown(data, whole, first, 28) == 0  # type: ignore[arg-type]
+
+
+def test_days_of_which_nobody_knows_are_said() -> None:
+    period = {"period": "final", "first": "2026-06-01", "days": 28, "cases": 30, "labelled": 30, "needed": 5}
+    period |= {"places": 12, "unknown_days": 10}
+    queue = {"headline": "final", "places": "as_done", "level": 0.95, "periods": [period]}
+    said = say_queue_ground({"queue": queue, "bootstrap": {"cluster": "person"}})
+    assert "of whom nobody knows on 10 days that no delivery covers" in said
+    period["unknown_days"] = 0
+    assert "nobody knows" not in say_queue_ground({"queue": queue, "bootstrap": {"cluster": "person"}})
 
 
 def test_a_run_of_a_queue_chooses_by_it_and_leaves_its_first_tenth_for_the_audit(

@@ -2,7 +2,10 @@
 
     as-of date    the day on which a case begins to wait; of planned rows, the first day of their stretch
     month         cases of one team and calendar month are one order: its first tenth is what the month begins with
-    done          the first event of `[queue] done` from the as-of date on; of a case that has none, nobody knows when
+    done          the first event of `[queue] done` from the as-of date on; of a case that has none, nobody knows when,
+                  nor of one between whose as-of date and event nothing was delivered for a while
+
+    deliveries    to 10 June, from 20 June on     came 1 June, event 5 June: known; event 25 June: perhaps not its first
 
 The last day is the one before the next date would come: who is not taken by then counts as taken the day after.
 """
@@ -12,11 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from charter.contracts.spans import is_covered
 from charter.council.worklist_settings import Queue
 from charter.invocation import Invocation
 from features.grammar import period
@@ -48,7 +53,8 @@ class Cases:
 
     `household` numbers the entities of `names`. `month` numbers team and calendar month; -1 where no team serves.
     `days_until` is from arrival to the need, NaN where there is none; `team` each one's, empty where none serves.
-    `done` is UNDONE where nothing says when a case was worked. `as_done`: as many are taken each day as really were.
+    `done` is UNDONE where nothing says when a case was worked. `as_done`: as many are taken each day as really were,
+    and nobody on the `unknown_days` of which no delivery tells.
     """
 
     first: date
@@ -65,6 +71,7 @@ class Cases:
     team: NDArray[np.str_]
     teams: Sequence[Team]
     as_done: bool
+    unknown_days: int = 0
 
 
 def gather_cases(invocation: Invocation, planned: Plan, queue: Queue, days: Sequence[date]) -> Cases:
@@ -107,6 +114,7 @@ def gather_cases(invocation: Invocation, planned: Plan, queue: Queue, days: Sequ
             span,
         ),
         as_done=queue.places == "as_done",
+        unknown_days=_count_unknown(data, record, first, span) if queue.done else 0,
     )
 
 
@@ -121,12 +129,22 @@ def _end_of(invocation: Invocation, days: Sequence[date]) -> date:
 def _find_done(data: Dataset, done: HelpRecord, day: date, last: date, first: date) -> NDArray[np.int64]:
     """Return the day, from `first`, on which each row of a date was really worked; UNDONE where that is not known."""
     start, end = (to_microseconds(data.council.midnight(moment)) for moment in (day, last))
-    moments = done.find_first(data.at(day), start, end)
+    told_until = next((close for begin, close in done.covered if begin <= start < close), start)
+    moments = done.find_first(data.at(day), start, min(end, told_until))
     has_day = moments != NEVER
-    starts = np.array(
-        [to_microseconds(data.council.midnight(first + timedelta(days=n))) for n in range((last - first).days + 1)]
-    )
+    starts = _list_midnights(data, first, (last - first).days)
     return np.where(has_day, np.searchsorted(starts, np.where(has_day, moments, 0), side="right") - 1, UNDONE)
+
+
+def _count_unknown(data: Dataset, done: HelpRecord, first: date, span: int) -> int:
+    """Return on how many of the days nobody can tell who was worked, because not all of them was delivered."""
+    midnights = _list_midnights(data, first, span).tolist()
+    return sum(not is_covered(done.covered, begin, end) for begin, end in pairwise(midnights))
+
+
+def _list_midnights(data: Dataset, first: date, span: int) -> NDArray[np.int64]:
+    """Return the beginning of each of `span` days and of the one after, (span + 1,) in UTC µs."""
+    return np.array([to_microseconds(data.council.midnight(first + timedelta(days=n))) for n in range(span + 1)])
 
 
 def _number_months(team: NDArray[np.str_], days: Sequence[date], sizes: Sequence[int]) -> NDArray[np.int64]:

@@ -138,6 +138,7 @@ def _describe_period(period: str, cases: Cases) -> dict[str, Any]:
         "labelled": int(cases.labelled.sum()),
         "needed": int(cases.needed.sum()),
         "done_known": int((cases.done != UNDONE).sum()),
+        "unknown_days": cases.unknown_days,
         "places": int(sum(team.room.sum() for team in cases.teams)),
     }
 

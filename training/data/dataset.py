@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from charter.contracts.labels import NOT_KNOWN, label_rows
 from charter.contracts.matrix import NONE, Matrix, MatrixDate
+from charter.contracts.spans import is_covered
 from charter.council.council import Council
 from charter.errors import DataError
 from features.grammar.period import Period
@@ -119,6 +120,11 @@ class Dataset:
         rows, by = self.at(as_of), to_microseconds(cut)
         offered = self.offers.treated(rows.entity, start, end, by)
         return np.asarray(offered | (self.help.find_first(rows, start, end, by) != NEVER))
+
+    def tells_help(self, as_of: date) -> bool:
+        """Whether all of the horizon of `as_of` was delivered by every service that records help; true without any."""
+        start, end = (to_microseconds(moment) for moment in (self.council.midnight(as_of), self.horizon_end(as_of)))
+        return not self.help.signals or is_covered(self.help.covered, start, end)
 
     def lessons(self, as_of: date, cut: datetime) -> NDArray[np.int8]:
         """Return the labels to learn from at `cut`: those of treated rows too, or MISSING for them, as was chosen."""

@@ -39,7 +39,8 @@ def measure_treatment(
     """Return how many rows were treated, what came of them, and what the other choice would have found.
 
     `folds` are the selection folds, `draws` their resamples, `margins` (rows,) the released `model`'s on their rows.
-    Precision is at capacity; `precision_difference` is this choice less the other, paired.
+    Of `untold_rows` nobody knows whether they had help: their horizon was not delivered whole. They count as others in
+    no share. Precision is at capacity; `precision_difference` is this choice less the other, paired.
     """
     data, period, level = planned.data, draws.period, planned.settings.bootstrap.level
     taught = sum(
@@ -48,6 +49,9 @@ def measure_treatment(
         for day in fold.train
     )
     treated = np.concatenate([data.treated(day, data.taken_at) for fold in folds for day in fold.test])
+    untold = np.concatenate(
+        [np.full(len(data.at(day).entity), not data.tells_help(day)) for fold in folds for day in fold.test]
+    )
     document: dict[str, Any] = {
         "choice": planned.settings.offers.treated,
         "offers": len(data.offers),
@@ -55,8 +59,9 @@ def measure_treatment(
         "signals": list(data.help.signals),
         "training_rows": taught,
         "test_rows": int((treated & period.labelled).sum()),
+        "untold_rows": int((untold & ~treated & period.labelled).sum()),
         "outcome_of_treated": _outcome_share(period.positive, treated & period.labelled),
-        "outcome_of_others": _outcome_share(period.positive, ~treated & period.labelled),
+        "outcome_of_others": _outcome_share(period.positive, ~treated & ~untold & period.labelled),
         "figures": [],
     }
     if not taught and not treated.any():

@@ -262,8 +262,14 @@ def _say_beyond(metrics: Mapping[str, Any]) -> list[str]:
 def say_help(metrics: Mapping[str, Any]) -> list[str]:
     """Return how many rows had help within their horizon, what came of them, and what the other choice would find."""
     treated = metrics.get("treated", {})
+    untold = treated.get("untold_rows", 0)
+    unknown = (
+        f" Of {untold:,} test rows more nobody knows whether they had: the records of help have a gap in their horizon."
+        if untold
+        else ""
+    )
     if not treated.get("training_rows") and not treated.get("test_rows"):
-        return []
+        return [f"No row that is known had help within its horizon.{unknown}"] if untold else []
     learned = {"keep": "learned from like all others", "leave_out": "left out of what is learned from"}
     figures = {figure["measure"]: figure for figure in treated["figures"]}
     other, difference = (figures.get(f"precision_{name}") for name in ("with_the_other_choice", "difference"))
@@ -281,7 +287,8 @@ def say_help(metrics: Mapping[str, Any]) -> list[str]:
     )
     return [
         f"{treated['training_rows']:,} training rows and {treated['test_rows']:,} test rows had help within their"
-        f" horizon, by a list or without one: they are {learned[treated['choice']]}, and tested on.{came}{addition}"
+        f" horizon, by a list or without one: they are {learned[treated['choice']]}, and tested on.{came}{unknown}"
+        f"{addition}"
     ]
 
 

@@ -23,7 +23,7 @@ from training.data.help_record import NEVER, NO_HELP, HelpRecord, read_help
 from training.experiment import train_models
 from training.keeping.reproduce import retrain_model
 from training.models.planning import make_plan
-from training.report.terminal import summarise_run
+from training.report.terminal import say_help, summarise_run
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader:DeprecationWarning"),
@@ -170,6 +170,31 @@ def test_a_run_counts_treated_rows_and_is_made_again_only_from_the_same_record(h
     write_tables(helped, [])
     with pytest.raises(WithdrawnError, match="of whose help the record was withdrawn"):
         retrain_model(helped, run)
+
+
+def test_whether_a_row_had_help_is_told_only_where_its_whole_horizon_was_delivered(helped: Invocation) -> None:
+    """Broken by counting a row as never helped whose horizon has days that nobody delivered."""
+    data = make_plan(helped).data
+    day = data.mature_dates(data.taken_at)[8]
+    start, end = (to_microseconds(moment) for moment in (data.council.midnight(day), data.horizon_end(day)))
+    week = 7 * 86_400_000_000
+    for covered, told in (
+        (((start, end),), True),
+        (((start, start + week), (start + 2 * week, end)), False),
+        (((start - week, end - week),), False),
+        ((), False),
+    ):
+        assert replace(data, help=replace(data.help, covered=covered)).tells_help(day) is told
+    assert replace(data, help=NO_HELP).tells_help(day)
+
+
+def test_rows_of_which_nobody_knows_whether_they_had_help_are_said() -> None:
+    treated = {"training_rows": 0, "test_rows": 0, "untold_rows": 7, "figures": []}
+    assert say_help({"treated": treated}) == [
+        "No row that is known had help within its horizon. Of 7 test rows more nobody knows whether they had: the"
+        " records of help have a gap in their horizon."
+    ]
+    assert say_help({"treated": {**treated, "untold_rows": 0}}) == []
 
 
 def test_left_out_rows_teach_nothing(helped: Invocation) -> None:
